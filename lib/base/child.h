@@ -1,0 +1,72 @@
+/*
+ * child.h - runs a program in a process group of its own, with input, a time
+ * limit and bounded output, on a GMainLoop and without threads.
+ *
+ * Not g_spawn_async(): it cannot set the process group without code between
+ * fork and exec, and a late ssh must be killed together with its children.
+ */
+#ifndef BASE_CHILD_H
+#define BASE_CHILD_H
+
+#include "base/error.h"
+
+struct child_spec {
+	const char *const *argv;	/* NULL-terminated; argv[0] is searched in PATH */
+	const char *cwd;		/* NULL: ours */
+	const char *const *env;		/* NULL: ours */
+	GBytes *input;			/* for its stdin; NULL: /dev/null */
+	unsigned timeout_ms;		/* 0: none */
+	unsigned grace_ms;		/* from SIGTERM to SIGKILL of a late one; 0: 2000 */
+	size_t max_output;		/* bytes kept of stdout and of stderr; 0: 1 MiB */
+};
+
+struct child_result {
+	int exit_status;	/* 0 to 255, or -1 when a signal ended it */
+	int signal;		/* which, or 0 */
+	bool timed_out;		/* the time limit passed, so we ended it */
+	bool cancelled;		/* child_cancel() ended it */
+	GString *out, *err;	/* what it wrote, NUL-terminated; of too much not the middle */
+	gint64 wall_us;		/* from start to end */
+};
+
+typedef struct child Child;
+
+/* Called once, from the loop; RESULT and its strings live until it returns. */
+typedef void child_done(void *data, const struct child_result *result);
+
+/*
+ * Starts SPEC, all of which may be freed afterwards. stdout and stderr are
+ * read until the program has ended and either both are closed or half a
+ * second has passed (a daemon that it left behind may hold them open).
+ * NULL with ERROR set when it could not be started; DONE is then not called.
+ */
+Child *child_start(const struct child_spec *spec, child_done *done, void *data, GError **error);
+
+/* Ends a running child's process group: SIGTERM, later SIGKILL. DONE follows. */
+void child_cancel(Child *child);
+
+/* Sends SIG to the process group. */
+void child_kill(Child *child, int sig);
+
+/* Its process id, which is its process group too. */
+int child_pid(const Child *child);
+
+/*
+ * What it has written to stderr so far: for a program that says when it is
+ * ready. Borrowed; valid until the loop runs again.
+ */
+const GString *child_err(const Child *child);
+
+/* Runs SPEC to its end on a loop of its own. False: it could not be started. */
+bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
+
+/* Frees the strings of a child_run() result. */
+void child_result_clear(struct child_result *result);
+
+/*
+ * Judges RESULT: true for exit status 0, else ERROR names NAME and says how it
+ * ended, with the last line of its stderr.
+ */
+bool child_result_check(const struct child_result *result, const char *name, GError **error);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * error.h - the one error domain of the set: a code is a class that a caller,
+ * a user and a front-end can act on, whatever layer it comes from.
+ *
+ * Source: design.md, "Contracts" (error classes, exit status).
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+enum vmm_error {
+	VMM_ERROR_USAGE,	/* the command line: correct it */
+	VMM_ERROR_INPUT,	/* a document or value given to us: correct it */
+	VMM_ERROR_CONFIG,	/* a configuration file: correct it */
+	VMM_ERROR_NOT_FOUND,	/* the object is certainly not there */
+	VMM_ERROR_EXISTS,	/* another object has that name or identity */
+	VMM_ERROR_BUSY,		/* somebody else works on it: try again later */
+	VMM_ERROR_REFUSED,	/* the guest, or the object's state, says no */
+	VMM_ERROR_INCOMPATIBLE,	/* this host cannot do it at all */
+	VMM_ERROR_NO_RESOURCE,	/* memory, ports, huge pages, devices… are used up */
+	VMM_ERROR_NO_SPACE,	/* a file system is full */
+	VMM_ERROR_PERMISSION,	/* we may not */
+	VMM_ERROR_TIMEOUT,	/* our own deadline passed */
+	VMM_ERROR_CANCELLED,	/* somebody asked us to stop */
+	VMM_ERROR_CONNECTION,	/* libvirt, or a host, did not answer */
+	VMM_ERROR_GUEST,	/* the guest or its agent failed */
+	VMM_ERROR_INTERNAL,	/* none of these */
+	VMM_ERROR_LAST
+};
+
+#define VMM_ERROR vmm_error_quark()
+GQuark vmm_error_quark(void);
+
+/* The class's name as users see it: "not-found". Static. */
+const char *vmm_error_class(const GError *error);
+
+/*
+ * Whether the same call may be made again without looking first: the request
+ * certainly had no effect and a later try may go better.
+ */
+bool vmm_error_retry_safe(const GError *error);
+
+/* The exit status for ERROR: 2 for VMM_ERROR_USAGE and G_OPTION_ERROR, else 1. */
+int vmm_error_exit_status(const GError *error);
+
+/* What the user may try; borrowed. The class's own hint when none was set, or NULL. */
+const char *vmm_error_hint(const GError *error);
+
+/* Replaces the hint of *ERROR, of domain VMM_ERROR. Nothing when ERROR or *ERROR is NULL. */
+void vmm_error_set_hint(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Sets ERROR and returns false: return vmm_fail(error, VMM_ERROR_INPUT, "…"). */
+bool vmm_fail(GError **error, enum vmm_error code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* As vmm_fail(), the class taken from ERRNUM, its text appended: "…: No such file". */
+bool vmm_fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* The class that errno ERRNUM belongs to. */
+enum vmm_error vmm_error_from_errno(int errnum);
+
+#endif

@@ -1,0 +1,90 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* The rename is only safe from a power cut once its directory is written. */
+static bool sync_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return rc == 0 || errno == EINVAL;
+}
+
+bool file_write(const char *path, const void *data, size_t len, mode_t mode, GError **error)
+{
+	g_autofree char *dir = g_path_get_dirname(path);
+	g_autofree char *name = g_path_get_basename(path);
+	g_autofree char *temp = g_strdup_printf("%s/.%s.XXXXXX", dir, name);
+	int fd = mkostemp(temp, O_CLOEXEC);
+	int cause;
+
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot write %s", path);
+	if (!write_all(fd, data, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+		cause = errno;
+		close(fd);
+	} else if (close(fd) < 0 || rename(temp, path) < 0) {
+		cause = errno;
+	} else if (sync_directory(dir)) {
+		return true;
+	} else {
+		return vmm_fail_errno(error, errno, "cannot sync %s", dir);
+	}
+	unlink(temp);
+	return vmm_fail_errno(error, cause, "cannot write %s", path);
+}
+
+bool file_make_directory(const char *path, GError **error)
+{
+	if (g_mkdir_with_parents(path, 0755) == 0)
+		return true;
+	return vmm_fail_errno(error, errno, "cannot make directory %s", path);
+}
+
+GString *file_read_fd(int fd, size_t max, const char *name, GError **error)
+{
+	g_autofree char *buf = g_malloc(65536);
+	GString *all = g_string_new(NULL);
+	ssize_t n;
+
+	while ((n = read(fd, buf, 65536)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			vmm_fail_errno(error, errno, "cannot read %s", name);
+			break;
+		}
+		g_string_append_len(all, buf, n);
+		if (all->len > max) {
+			vmm_fail(error, VMM_ERROR_INPUT, "%s: more than %zu bytes", name, max);
+			break;
+		}
+	}
+	if (n == 0)
+		return all;
+	g_string_free(all, TRUE);
+	return NULL;
+}

@@ -1,0 +1,23 @@
+/* file.h - files that are whole or not there. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/*
+ * Puts LEN bytes at PATH with permissions MODE, through a temporary file
+ * beside it, fsync and rename: a reader, and a crash, sees the old file or the
+ * new one. A link at PATH is replaced, not followed. On failure nothing is
+ * left and the old file stays. Errors: as errno says, naming PATH.
+ */
+bool file_write(const char *path, const void *data, size_t len, mode_t mode, GError **error);
+
+/* Makes directory PATH and its parents (0755 & ~umask); true if it is there. */
+bool file_make_directory(const char *path, GError **error);
+
+/* Reads all of descriptor FD, at most MAX bytes (more: VMM_ERROR_INPUT). Caller frees. */
+GString *file_read_fd(int fd, size_t max, const char *name, GError **error);
+
+#endif

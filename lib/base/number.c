@@ -1,0 +1,37 @@
+#include "base/number.h"
+
+bool number_unsigned(const char *text, guint64 min, guint64 max, guint64 *ret, GError **error)
+{
+	if (g_ascii_isdigit(*text) &&
+	    g_ascii_string_to_unsigned(text, 10, min, max, ret, NULL))
+		return true;
+	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a number from %" G_GUINT64_FORMAT
+			" to %" G_GUINT64_FORMAT, text, min, max);
+}
+
+bool number_signed(const char *text, gint64 min, gint64 max, gint64 *ret, GError **error)
+{
+	if ((g_ascii_isdigit(*text) || (*text == '-' && g_ascii_isdigit(text[1]))) &&
+	    g_ascii_string_to_signed(text, 10, min, max, ret, NULL))
+		return true;
+	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a number from %" G_GINT64_FORMAT
+			" to %" G_GINT64_FORMAT, text, min, max);
+}
+
+bool number_bool(const char *text, bool *ret, GError **error)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{ "yes", true }, { "no", false }, { "true", true }, { "false", false },
+		{ "on", true }, { "off", false }, { "1", true }, { "0", false },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		if (!g_ascii_strcasecmp(text, words[i].word)) {
+			*ret = words[i].value;
+			return true;
+		}
+	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not yes or no", text);
+}

@@ -1,0 +1,28 @@
+/*
+ * cfg.h - vmm_exec.cfg, the driver's own configuration (libconfig syntax).
+ *
+ * Every key is a row of the table in cfg.c, with its type, range and default;
+ * the shipped file documents each. A file that is not there means defaults.
+ */
+#ifndef CONF_CFG_H
+#define CONF_CFG_H
+
+#include "base/error.h"
+
+typedef struct conf_cfg ConfCfg;
+
+/*
+ * Reads PATH. Errors: VMM_ERROR_CONFIG "PATH:LINE: …" for bad syntax, an
+ * unknown key (with the nearest known name), a wrong type or a value out of range.
+ */
+ConfCfg *conf_cfg_load(const char *path, GError **error);
+
+void conf_cfg_free(ConfCfg *cfg);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfCfg, conf_cfg_free)
+
+/* KEY ("ssh.connect_timeout_s") must be in the table with that type. */
+gint64 conf_cfg_int(const ConfCfg *cfg, const char *key);
+bool conf_cfg_bool(const ConfCfg *cfg, const char *key);
+const char *conf_cfg_string(const ConfCfg *cfg, const char *key); /* borrowed; "" if unset */
+
+#endif

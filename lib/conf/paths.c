@@ -1,0 +1,35 @@
+#include "conf/paths.h"
+
+static char *below(const char *system, const char *own, const char *file)
+{
+	const char *location = g_getenv("ONE_LOCATION");
+
+	if (location && *location)
+		return g_build_filename(location, own, file, NULL);
+	return g_build_filename(system, file, NULL);
+}
+
+char *conf_path_etc(const char *file)
+{
+	return below("/etc/one", "etc", file);
+}
+
+char *conf_path_var(const char *file)
+{
+	return below("/var/lib/one", "var", file);
+}
+
+char *conf_path_log(const char *file)
+{
+	return below("/var/log/one", "var", file);
+}
+
+char *conf_path_kvmrc(void)
+{
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *kvm = g_path_get_dirname(self ? self : ".");	/* …/vmm/kvm */
+	g_autofree char *vmm = g_path_get_dirname(kvm);
+	g_autofree char *remotes = g_path_get_dirname(vmm);
+
+	return g_build_filename(remotes, "etc", "vmm", "kvm", "kvmrc", NULL);
+}

@@ -1,0 +1,86 @@
+#include "tmpl/xml.h"
+
+#include <libxml/parser.h>
+#include <libxml/xmlsave.h>
+
+/* libxml2 2.12 made the error constant. */
+#if LIBXML_VERSION >= 21200
+static void quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
+#else
+static void quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
+#endif
+{
+}
+
+static void fail_from_parser(const char *name, GError **error)
+{
+	const xmlError *cause = xmlGetLastError();
+	g_autofree char *reason = NULL;
+
+	if (!cause || !cause->message) {
+		vmm_fail(error, VMM_ERROR_INPUT, "%s: not XML", name);
+		return;
+	}
+	reason = g_strdelimit(g_strchomp(g_strdup(cause->message)), "\r\n", ' ');
+	vmm_fail(error, VMM_ERROR_INPUT, "%s:%d:%d: %s", name, cause->line, cause->int2, reason);
+}
+
+xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error)
+{
+	g_autoptr(xmlDoc) doc = NULL;
+
+	if (len > G_MAXINT) {
+		vmm_fail(error, VMM_ERROR_INPUT, "%s: %zu bytes are too long", name, len);
+		return NULL;
+	}
+	/* XML_PARSE_NOERROR alone still prints encoding errors. */
+	xmlSetStructuredErrorFunc(NULL, quiet);
+	xmlResetLastError();
+	doc = xmlReadMemory(text, (int)len, NULL, NULL,
+			    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+			    XML_PARSE_COMPACT);
+	if (!doc) {
+		fail_from_parser(name, error);
+		return NULL;
+	}
+	if (doc->intSubset) {
+		vmm_fail(error, VMM_ERROR_INPUT, "%s: has a document type declaration", name);
+		return NULL;
+	}
+	return g_steal_pointer(&doc);
+}
+
+xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
+{
+	for (xmlNode *n = parent ? parent->children : NULL; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, BAD_CAST name))
+			return n;
+	return NULL;
+}
+
+char *tmpl_xml_text(const xmlNode *node)
+{
+	g_autoptr(xmlChar) text = node ? xmlNodeGetContent(node) : NULL;
+
+	return node ? g_strdup(text ? (const char *)text : "") : NULL;
+}
+
+char *tmpl_xml_child_text(const xmlNode *parent, const char *name)
+{
+	g_autofree char *text = tmpl_xml_text(tmpl_xml_child(parent, name));
+
+	return text && *text ? g_steal_pointer(&text) : NULL;
+}
+
+char *tmpl_xml_print(const xmlNode *node)
+{
+	xmlBufferPtr buf = xmlBufferCreate();
+	xmlSaveCtxtPtr save = xmlSaveToBuffer(buf, "UTF-8", XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
+	char *text;
+
+	xmlSaveTree(save, (xmlNode *)node);
+	xmlSaveClose(save);
+	text = g_strdup((const char *)xmlBufferContent(buf));
+	xmlBufferFree(buf);
+	return text;
+}

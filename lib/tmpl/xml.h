@@ -1,0 +1,31 @@
+/* xml.h - libxml2 without its traps: silent, no network, no DTD, GError. */
+#ifndef TMPL_XML_H
+#define TMPL_XML_H
+
+#include <libxml/tree.h>
+
+#include "base/error.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlChar, xmlFree)
+
+/*
+ * Parses LEN bytes of XML that came from outside. A document type declaration
+ * is refused, so no entity is ever expanded. Errors: VMM_ERROR_INPUT
+ * "NAME:LINE:COLUMN: reason". The caller frees with xmlFreeDoc().
+ */
+xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error);
+
+/* The first child element called NAME; NULL when PARENT is NULL or has none. */
+xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name);
+
+/* The text of NODE with all below it, entities and CDATA decoded; NULL for NULL. Caller frees. */
+char *tmpl_xml_text(const xmlNode *node);
+
+/* As tmpl_xml_text() of the child called NAME, but NULL also when it is empty. */
+char *tmpl_xml_child_text(const xmlNode *parent, const char *name);
+
+/* NODE and all below it as UTF-8 text without an XML declaration. The caller frees. */
+char *tmpl_xml_print(const xmlNode *node);
+
+#endif
