@@ -31,6 +31,8 @@ struct child {
 	struct stream in, out, err;
 	GBytes *input;
 	size_t written;
+	bool hold_input;
+	child_progress *progress;
 	GSource *watch, *timer, *drain;
 	child_done *done;
 	void *data;
@@ -171,7 +173,12 @@ static gboolean on_output(struct stream *s, Child *c)
 
 static gboolean on_out(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
-	return on_output(&((Child *)data)->out, data);
+	Child *c = data;
+	gboolean more = on_output(&c->out, c);
+
+	if (more && c->progress)
+		c->progress(c->data, c, c->out.text);
+	return more;
 }
 
 static gboolean on_err(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
@@ -179,10 +186,9 @@ static gboolean on_err(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, g
 	return on_output(&((Child *)data)->err, data);
 }
 
-/* A program need not read its stdin: EPIPE only ends the writing. */
-static gboolean on_in(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
+/* A program need not read its stdin: EPIPE only ends the writing. True while more is left. */
+static bool write_input(Child *c)
 {
-	Child *c = data;
 	gsize size;
 	const char *text = g_bytes_get_data(c->input, &size);
 	ssize_t n = write(c->in.fd, text + c->written, size - c->written);
@@ -190,9 +196,17 @@ static gboolean on_in(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gp
 	if (n > 0)
 		c->written += (size_t)n;
 	if (n < 0 ? errno == EAGAIN || errno == EINTR : c->written < size)
-		return G_SOURCE_CONTINUE;
-	stream_close(&c->in);
-	return G_SOURCE_REMOVE;
+		return true;
+	if (c->hold_input && n >= 0)
+		source_clear(&c->in.source);
+	else
+		stream_close(&c->in);
+	return false;
+}
+
+static gboolean on_in(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
+{
+	return write_input(data);
 }
 
 static gboolean on_drained(gpointer data)
@@ -257,6 +271,12 @@ void child_kill(Child *c, int sig)
 {
 	if (!c->exited)
 		kill(-c->pid, sig);
+}
+
+void child_abandon(Child *c, int sig)
+{
+	child_kill(c, sig);
+	child_free(c);
 }
 
 int child_pid(const Child *c)
@@ -342,7 +362,7 @@ static GSource *fd_source(int fd, GIOCondition what)
 
 static void attach(Child *c, unsigned timeout_ms)
 {
-	if (c->in.fd >= 0)
+	if (c->in.fd >= 0 && write_input(c))	/* most fits into the pipe at once */
 		add_source(c, &c->in.source, fd_source(c->in.fd, G_IO_OUT), G_SOURCE_FUNC(on_in));
 	add_source(c, &c->out.source, fd_source(c->out.fd, G_IO_IN), G_SOURCE_FUNC(on_out));
 	add_source(c, &c->err.source, fd_source(c->err.fd, G_IO_IN), G_SOURCE_FUNC(on_err));
@@ -361,6 +381,8 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	c->grace_ms = spec->grace_ms ? spec->grace_ms : GRACE_MS;
 	c->max_output = spec->max_output ? spec->max_output : DEFAULT_MAX_OUTPUT;
 	c->input = spec->input ? g_bytes_ref(spec->input) : NULL;
+	c->hold_input = spec->hold_input;
+	c->progress = spec->progress;
 	c->out.text = g_string_new(NULL);
 	c->err.text = g_string_new(NULL);
 	c->started_us = g_get_monotonic_time();

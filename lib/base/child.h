@@ -10,11 +10,18 @@
 
 #include "base/error.h"
 
+typedef struct child Child;
+
+/* Called from the loop whenever CHILD has written something to stdout. */
+typedef void child_progress(void *data, Child *child, const GString *out);
+
 struct child_spec {
 	const char *const *argv;	/* NULL-terminated; argv[0] is searched in PATH */
 	const char *cwd;		/* NULL: ours */
 	const char *const *env;		/* NULL: ours */
 	GBytes *input;			/* for its stdin; NULL: /dev/null */
+	bool hold_input;		/* keep its stdin open after INPUT until it has ended */
+	child_progress *progress;	/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL of a late one; 0: 2000 */
 	size_t max_output;		/* bytes kept of stdout and of stderr; 0: 1 MiB */
@@ -28,8 +35,6 @@ struct child_result {
 	GString *out, *err;	/* what it wrote, NUL-terminated; of too much not the middle */
 	gint64 wall_us;		/* from start to end */
 };
-
-typedef struct child Child;
 
 /* Called once, from the loop; RESULT and its strings live until it returns. */
 typedef void child_done(void *data, const struct child_result *result);
@@ -45,16 +50,16 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 /* Ends a running child's process group: SIGTERM, later SIGKILL. DONE follows. */
 void child_cancel(Child *child);
 
+/* Sends SIG to the process group and forgets the child: DONE is not called. */
+void child_abandon(Child *child, int sig);
+
 /* Sends SIG to the process group. */
 void child_kill(Child *child, int sig);
 
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);
 
-/*
- * What it has written to stderr so far: for a program that says when it is
- * ready. Borrowed; valid until the loop runs again.
- */
+/* What it has written to stderr so far. Borrowed; until the loop runs again. */
 const GString *child_err(const Child *child);
 
 /* Runs SPEC to its end on a loop of its own. False: it could not be started. */

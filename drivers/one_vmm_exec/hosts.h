@@ -1,0 +1,57 @@
+/*
+ * hosts.h - running things on hosts: one shared ssh connection a host, opened
+ * when it is first needed and again when it has died.
+ *
+ * Source: design.md, "A DEPLOY"; protocol.md 6.
+ */
+#ifndef ONE_VMM_EXEC_HOSTS_H
+#define ONE_VMM_EXEC_HOSTS_H
+
+#include "base/child.h"
+#include "conf/cfg.h"
+
+typedef struct hosts Hosts;
+
+/* CFG is borrowed. SHELL: of the far end. NULL with ERROR set: no directory for sockets. */
+Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error);
+
+/* Ends all connections and removes their sockets. Nothing may be running. */
+void hosts_free(Hosts *hosts);
+
+enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
+
+struct remote_spec {
+	const char *host;		/* checked by wire_ssh_check_host() */
+	enum remote_kind kind;
+	const char *path;		/* script, directory or file, on the host */
+	const char *const *args;	/* of a script, NULL-terminated */
+	GBytes *input;			/* or NULL */
+	unsigned timeout_ms;		/* 0: none */
+	size_t max_output;
+	bool forwarding;		/* a connection of its own that lends our keys */
+};
+
+struct remote_result {
+	int status;		/* of the far end's command; -1: not known */
+	bool not_started;	/* certainly: the host cannot be reached, or ssh cannot be run */
+	bool timed_out, cancelled;
+	const char *out;	/* what it wrote, without our marks */
+	const char *err;
+	gint64 wall_us;
+};
+
+typedef struct remote Remote;
+
+/* Called once, from the loop. RESULT lives until it returns. */
+typedef void remote_done(void *data, const struct remote_result *result);
+
+/*
+ * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
+ * before DONE is called. Never fails at once: what goes wrong is in the result.
+ */
+Remote *hosts_run(Hosts *hosts, const struct remote_spec *spec, remote_done *done, void *data);
+
+/* Ends it; DONE follows. */
+void remote_cancel(Remote *remote);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * out.h - what is said to oned: whole lines, in order, never waiting for it.
+ *
+ * Source: protocol.md 3.2.
+ */
+#ifndef ONE_VMM_EXEC_OUT_H
+#define ONE_VMM_EXEC_OUT_H
+
+#include "base/error.h"
+
+typedef struct out Out;
+
+/* Writes to descriptor FD; texts are cut to MAX_TEXT bytes. */
+Out *out_new(int fd, size_t max_text);
+
+/* Writes what it can of what is left, waiting at most a second. */
+void out_free(Out *out);
+
+/* "INIT SUCCESS - -", alone: oned reads it with one read(). */
+void out_init(Out *out);
+
+/* "ACTION SUCCESS|FAILURE ID INFO"; an empty INFO becomes "-". */
+void out_reply(Out *out, const char *action, bool success, gint64 id, const char *info);
+
+/* "LOG S ID TEXT", S one of E, W, I, D. Nothing when the text is empty. */
+void out_log(Out *out, char severity, gint64 id, const char *format, ...) G_GNUC_PRINTF(4, 5);
+
+#endif

@@ -1,0 +1,175 @@
+#include "run.h"
+
+#include "base/file.h"
+
+enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42 };
+
+struct run {
+	char *host, *path;
+	bool tells_unknown;
+	unsigned timeout_ms;
+	Child *child;
+	Remote *remote;
+	guint idle;		/* source id of a result that is due */
+	struct run_result due;
+	char *due_cause;
+	run_done *done;
+	void *data;
+};
+
+static void run_finish(Run *r, const struct run_result *result)
+{
+	r->done(r->data, result);
+	g_free(r->host);
+	g_free(r->path);
+	g_free(r->due_cause);
+	g_free(r);
+}
+
+static enum run_outcome judge(const Run *r, int status)
+{
+	if (status == 0)
+		return RUN_DONE;
+	return r->tells_unknown && status == STATUS_UNKNOWN ? RUN_UNKNOWN : RUN_FAILED;
+}
+
+static char *late_text(const Run *r)
+{
+	return g_strdup_printf("%s did not end within %u s", r->path, r->timeout_ms / 1000);
+}
+
+static void on_child(void *data, const struct child_result *c)
+{
+	Run *r = data;
+	g_autofree char *cause = NULL;
+	struct run_result result = {
+		.outcome = judge(r, c->exit_status), .status = c->exit_status,
+		.cancelled = c->cancelled, .out = c->out->str, .err = c->err->str,
+		.wall_us = c->wall_us,
+	};
+
+	if (c->timed_out || c->signal)
+		result.outcome = RUN_UNKNOWN;
+	if (c->timed_out)
+		cause = late_text(r);
+	else if (c->signal)
+		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
+	result.cause = cause;
+	run_finish(r, &result);
+}
+
+static char *remote_cause(const Run *r, const struct remote_result *x)
+{
+	if (x->timed_out)
+		return late_text(r);
+	if (x->not_started)
+		return g_strdup_printf("Error connecting to %s", r->host);
+	if (x->status < 0)
+		return g_strdup_printf("the connection to %s broke while %s was running", r->host,
+				       r->path);
+	if (x->status == STATUS_MISSING && !*x->err)
+		return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path,
+				       r->host);
+	return NULL;
+}
+
+static void on_remote(void *data, const struct remote_result *x)
+{
+	Run *r = data;
+	g_autofree char *cause = remote_cause(r, x);
+	struct run_result result = {
+		.outcome = x->status >= 0 ? judge(r, x->status) :
+			   x->not_started ? RUN_FAILED : RUN_UNKNOWN,
+		.status = x->status, .cancelled = x->cancelled,
+		.out = x->out, .err = x->err, .cause = cause, .wall_us = x->wall_us,
+	};
+
+	run_finish(r, &result);
+}
+
+static gboolean on_due(gpointer data)
+{
+	Run *r = data;
+
+	run_finish(r, &r->due);
+	return G_SOURCE_REMOVE;
+}
+
+/* A result that is known already, given from the loop. ERROR NULL is success. */
+static void finish_soon(Run *r, const GError *error)
+{
+	r->due_cause = error ? g_strdup(error->message) : NULL;
+	r->due = (struct run_result){
+		.outcome = error ? RUN_FAILED : RUN_DONE, .status = error ? -1 : 0,
+		.out = "", .err = "", .cause = r->due_cause,
+	};
+	r->idle = g_idle_add(on_due, r);
+}
+
+static bool write_here(const struct remote_spec *spec, GError **error)
+{
+	gsize size;
+	const void *text = g_bytes_get_data(spec->input, &size);
+
+	return file_write(spec->path, text, size, 0600, error);
+}
+
+static char **local_argv(const struct remote_spec *spec)
+{
+	GPtrArray *argv = g_ptr_array_new();
+
+	g_ptr_array_add(argv, g_strdup(spec->path));
+	for (const char *const *a = spec->args; a && *a; a++)
+		g_ptr_array_add(argv, g_strdup(*a));
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+static void run_here(Run *r, const struct remote_spec *spec)
+{
+	g_auto(GStrv) argv = local_argv(spec);
+	struct child_spec child = { .argv = (const char *const *)argv, .input = spec->input,
+				    .timeout_ms = spec->timeout_ms, .grace_ms = 500,
+				    .max_output = spec->max_output };
+	g_autoptr(GError) error = NULL;
+
+	switch (spec->kind) {
+	case REMOTE_MKDIR:
+		file_make_directory(spec->path, &error);
+		break;
+	case REMOTE_WRITE:
+		write_here(spec, &error);
+		break;
+	case REMOTE_SCRIPT:
+		r->child = child_start(&child, on_child, r, &error);
+		if (r->child)
+			return;
+		break;
+	}
+	finish_soon(r, error);
+}
+
+Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *data)
+{
+	Run *r = g_new0(Run, 1);
+
+	r->host = g_strdup(spec->command.host);
+	r->path = g_strdup(spec->command.path);
+	r->tells_unknown = spec->tells_unknown;
+	r->timeout_ms = spec->command.timeout_ms;
+	r->done = done;
+	r->data = data;
+	if (spec->here)
+		run_here(r, &spec->command);
+	else
+		r->remote = hosts_run(hosts, &spec->command, on_remote, r);
+	return r;
+}
+
+void run_cancel(Run *r)
+{
+	if (r->child)
+		child_cancel(r->child);
+	else if (r->remote)
+		remote_cancel(r->remote);
+}

@@ -1,0 +1,313 @@
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "job.h"
+#include "queue.h"
+#include "tmpl/request.h"
+#include "wire/line.h"
+
+/* oned waits ten seconds for us to go. */
+enum { FINISH_MS = 5000, GIVE_UP_MS = 8000 };
+/* Behind that many a request waits long enough to be worth deflating. */
+enum { PACKED_FROM = 128, READ_SIZE = 1 << 18 };
+
+struct server {
+	GMainLoop *loop;
+	struct job_env env;
+	Queue *queue;
+	GQueue running;		/* of Job, oldest first */
+	GString *in;		/* bytes read that have no newline yet */
+	size_t max_line;
+	guint max_queue;
+	guint input;		/* source id; 0 when no more is read */
+	guint64 next_lane;
+	bool skipping;		/* the rest of a line that was too long */
+	bool starting;		/* start_jobs() is at work */
+	bool stopping;
+	int status;
+};
+
+static void start_jobs(struct server *s);
+
+static void quit_when_idle(struct server *s)
+{
+	if (s->stopping && !s->running.length)
+		g_main_loop_quit(s->loop);
+}
+
+static void on_job_done(void *data, Job *job)
+{
+	struct server *s = data;
+
+	g_queue_remove(&s->running, job);
+	queue_done(s->queue, job_lane(job));
+	start_jobs(s);
+	quit_when_idle(s);
+}
+
+/* Not by recursion: a job may fail, and so end, before job_start() returns. */
+static void start_jobs(struct server *s)
+{
+	Job *job;
+
+	if (s->starting)
+		return;
+	s->starting = true;
+	while (s->running.length < s->env.settings->options.threads &&
+	       (job = queue_start(s->queue))) {
+		g_queue_push_tail(&s->running, job);
+		job_start(job, on_job_done, s);
+	}
+	s->starting = false;
+}
+
+/* One at a time for each host; with -p for each VM. What names no host waits for nobody. */
+static char *lane_of(struct server *s, const struct wire_line *line, GBytes *document)
+{
+	g_autofree char *host = NULL;
+
+	if (s->env.settings->options.parallel)
+		return g_strdup_printf("%" G_GINT64_FORMAT, line->id);
+	host = tmpl_request_peek_host(document);
+	if (host)
+		return g_steal_pointer(&host);
+	return g_strdup_printf(" %" G_GUINT64_FORMAT, s->next_lane++);
+}
+
+/* GLib skips what is not base64: then it makes less of the text than it should. */
+static GBytes *decode(const char *text)
+{
+	size_t len = strlen(text), padding = 0;
+	gsize size;
+	guchar *data;
+
+	while (padding < MIN(len, 2) && text[len - 1 - padding] == '=')
+		padding++;
+	data = g_base64_decode(text, &size);
+	if (len % 4 == 0 && size == len / 4 * 3 - padding)
+		return g_bytes_new_take(data, size);
+	g_free(data);
+	return NULL;
+}
+
+static void on_request(struct server *s, const struct plan *plan, struct wire_line *line)
+{
+	g_autoptr(GBytes) document = NULL;
+	g_autofree char *lane = NULL;
+	const char *why = NULL;
+
+	if (!line->payload)
+		why = "the line has no document";
+	else if (queue_length(s->queue) >= s->max_queue)
+		why = "too many actions wait already (limits.queue)";
+	else if (!(document = decode(line->payload)))
+		why = "the document is not in base64";
+	if (why) {
+		out_reply(s->env.out, line->action, false, line->id, why);
+		return;
+	}
+	lane = lane_of(s, line, document);
+	queue_push(s->queue, lane, job_new(&s->env, plan, line->id, lane, document,
+					   queue_length(s->queue) >= PACKED_FROM));
+	start_jobs(s);
+}
+
+static gint by_id(gconstpointer job, gconstpointer id)
+{
+	return job_id(job) != *(const gint64 *)id;
+}
+
+static void on_driver_cancel(struct server *s, gint64 id)
+{
+	GList *found = g_queue_find_custom(&s->running, &id, by_id);
+	Job *waiting = found ? NULL : queue_remove(s->queue, by_id, &id);
+
+	if (found)
+		job_cancel(found->data);
+	if (waiting)
+		job_free(waiting);
+	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
+}
+
+static gint any(gconstpointer job G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
+{
+	return 0;
+}
+
+static void free_waiting(struct server *s)
+{
+	Job *job;
+
+	while ((job = queue_remove(s->queue, any, NULL)))
+		job_free(job);
+}
+
+static gboolean on_finish_late(gpointer data)
+{
+	struct server *s = data;
+
+	for (GList *l = s->running.head; l; l = l->next)
+		job_cancel(l->data);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_give_up(gpointer data)
+{
+	g_main_loop_quit(((struct server *)data)->loop);
+	return G_SOURCE_REMOVE;
+}
+
+/* What waits is dropped; what runs may end, and is ended when it takes too long. */
+static void stop(struct server *s, int status)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->status = status;
+	free_waiting(s);
+	g_timeout_add(FINISH_MS, on_finish_late, s);
+	g_timeout_add(GIVE_UP_MS, on_give_up, s);
+	quit_when_idle(s);
+}
+
+static void on_line(struct server *s, char *text)
+{
+	struct wire_line line = { 0 };
+	g_autoptr(GError) error = NULL;
+	const struct plan *plan;
+
+	if (!wire_line_parse(text, &line, &error)) {
+		if (*text)
+			out_log(s->env.out, 'W', -1, "one_vmm_exec: malformed message: %s",
+				error->message);
+		return;
+	}
+	plan = plan_find(line.action);
+	if (g_str_equal(line.action, "INIT"))
+		out_init(s->env.out);
+	else if (g_str_equal(line.action, "FINALIZE"))
+		stop(s, 0);
+	else if (s->stopping)
+		g_debug("%s after FINALIZE", line.action);
+	else if (g_str_equal(line.action, "DRIVER_CANCEL"))
+		on_driver_cancel(s, line.id);
+	else if (plan)
+		on_request(s, plan, &line);
+	else
+		out_reply(s->env.out, line.action, false, line.id, "unknown action");
+	wire_line_clear(&line);
+}
+
+static void too_long(struct server *s)
+{
+	g_autofree char *head = g_strndup(s->in->str, 200);
+	struct wire_line line = { 0 };
+
+	if (!s->skipping && wire_line_parse(head, &line, NULL))
+		out_reply(s->env.out, line.action, false, line.id,
+			  "the line is too long (limits.line_bytes)");
+	wire_line_clear(&line);
+	s->skipping = true;
+	g_string_truncate(s->in, 0);
+}
+
+/* FROM: what was looked through for a newline before. */
+static void take_lines(struct server *s, size_t from)
+{
+	char *line = s->in->str, *end = line + s->in->len, *look = line + from, *nl;
+
+	while ((nl = memchr(look, '\n', (size_t)(end - look)))) {
+		*nl = '\0';
+		if (!s->skipping)
+			on_line(s, line);
+		s->skipping = false;
+		line = look = nl + 1;
+	}
+	g_string_erase(s->in, 0, line - s->in->str);
+	if (s->in->len > s->max_line || s->skipping)
+		too_long(s);
+}
+
+/* A NUL would end the line for us and not for oned. */
+static size_t drop_nuls(char *buf, size_t len)
+{
+	char *first = memchr(buf, '\0', len);
+	size_t kept = first ? (size_t)(first - buf) : len;
+
+	for (size_t i = kept; i < len; i++)
+		if (buf[i])
+			buf[kept++] = buf[i];
+	return kept;
+}
+
+static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
+{
+	struct server *s = data;
+	size_t from = s->in->len;
+	ssize_t n;
+
+	g_string_set_size(s->in, from + READ_SIZE);
+	n = read(fd, s->in->str + from, READ_SIZE);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		n = 0;
+	else if (n <= 0)
+		s->input = 0;
+	g_string_set_size(s->in, from + (n > 0 ? drop_nuls(s->in->str + from, (size_t)n) : 0));
+	if (n > 0)
+		take_lines(s, from);
+	if (s->input)
+		return G_SOURCE_CONTINUE;
+	stop(s, 255);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_signal(gpointer data)
+{
+	stop(data, 0);
+	return G_SOURCE_CONTINUE;
+}
+
+static void serve(struct server *s)
+{
+	guint term = g_unix_signal_add(SIGTERM, on_signal, s);
+	guint interrupt = g_unix_signal_add(SIGINT, on_signal, s);
+
+	s->input = g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input, s);
+	g_main_loop_run(s->loop);
+	g_source_remove(term);
+	g_source_remove(interrupt);
+	if (s->input)
+		g_source_remove(s->input);
+}
+
+bool server_run(const struct settings *settings, int *ret_status, GError **error)
+{
+	struct server s = { .env = { .settings = settings } };
+
+	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, error);
+	if (!s.env.hosts)
+		return false;
+	s.env.out = out_new(STDOUT_FILENO,
+			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"));
+	s.loop = g_main_loop_new(NULL, FALSE);
+	s.queue = queue_new();
+	s.in = g_string_new(NULL);
+	s.max_line = (size_t)conf_cfg_int(settings->cfg, "limits.line_bytes");
+	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
+	g_queue_init(&s.running);
+	serve(&s);
+	*ret_status = s.status;
+	free_waiting(&s);
+	g_queue_clear(&s.running);	/* given up: they go with the process */
+	queue_free(s.queue);
+	out_free(s.env.out);
+	hosts_free(s.env.hosts);
+	g_string_free(s.in, TRUE);
+	g_main_loop_unref(s.loop);
+	return true;
+}

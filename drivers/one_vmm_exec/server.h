@@ -1,0 +1,18 @@
+/*
+ * server.h - the loop: lines from oned in, jobs run, an orderly end.
+ *
+ * Source: protocol.md 3.3 to 3.5.
+ */
+#ifndef ONE_VMM_EXEC_SERVER_H
+#define ONE_VMM_EXEC_SERVER_H
+
+#include "settings.h"
+
+/*
+ * Serves standard input until FINALIZE, its end or SIGTERM, then lets what
+ * runs end within seconds. *RET_STATUS is our exit status: 0, or 255 when the input ended
+ * without FINALIZE. False with ERROR set: it could not start.
+ */
+bool server_run(const struct settings *settings, int *ret_status, GError **error);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * step.h - the commands that a step of a plan consists of.
+ *
+ * Source: protocol.md 5 and 6.
+ */
+#ifndef ONE_VMM_EXEC_STEP_H
+#define ONE_VMM_EXEC_STEP_H
+
+#include "plan.h"
+#include "run.h"
+#include "settings.h"
+#include "tmpl/request.h"
+
+/* What the steps of one action draw on; nothing is owned but what step_context_clear() frees. */
+struct step_context {
+	const struct settings *settings;
+	const TmplRequest *request;
+	const char *action;		/* "DEPLOY" */
+	gint64 id;			/* of the VM */
+	char *deploy_info;		/* what deploy printed, or NULL */
+	GBytes *deployment;		/* the local deployment file, once it was read */
+	char **networks;		/* network drivers; NULL until they are asked for */
+	GBytes *network_vm;		/* in base64; NULL until it is asked for */
+};
+
+void step_context_clear(struct step_context *context);
+
+struct command {
+	char *label;			/* the network driver; NULL for other steps */
+	struct run_spec spec;		/* its pointers are to what follows */
+	char *path;
+	char **args;
+	GBytes *input;
+};
+
+void command_free(struct command *command);
+
+/*
+ * The commands of STEP, perhaps none, to be run one after the other until one fails.
+ * NULL with ERROR set when the request does not hold what they need.
+ */
+GPtrArray *step_commands(struct step_context *context, const struct step *step, GError **error);
+
+/* STEP's name in LOG lines: "/bin/mkdir -p", "pre". The caller frees. */
+char *step_title(const struct step_context *context, const struct step *step);
+
+#endif

@@ -1,0 +1,168 @@
+#include "tmpl/request.h"
+
+#include <libxml/xmlreader.h>
+
+#include "tmpl/xml.h"
+
+TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
+{
+	g_autoptr(TmplRequest) r = g_new0(TmplRequest, 1);
+	const xmlNode *root;
+	gsize size;
+	const char *text = g_bytes_get_data(document, &size);
+
+	r->doc = tmpl_xml_parse(text, size, "request", error);
+	if (!r->doc)
+		return NULL;
+	root = xmlDocGetRootElement(r->doc);
+	if (!xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
+		vmm_fail(error, VMM_ERROR_INPUT, "request: its root is %s, not "
+			 "VMM_DRIVER_ACTION_DATA", (const char *)root->name);
+		return NULL;
+	}
+	r->document = g_bytes_ref(document);
+	r->host = tmpl_xml_child_text(root, "HOST");
+	r->migr_host = tmpl_xml_child_text(root, "MIGR_HOST");
+	r->deploy_id = tmpl_xml_child_text(root, "DEPLOY_ID");
+	r->local_file = tmpl_xml_child_text(root, "LOCAL_DEPLOYMENT_FILE");
+	r->remote_file = tmpl_xml_child_text(root, "REMOTE_DEPLOYMENT_FILE");
+	r->tm_command = tmpl_xml_child_text(root, "TM_COMMAND");
+	return g_steal_pointer(&r);
+}
+
+void tmpl_request_free(TmplRequest *r)
+{
+	if (!r)
+		return;
+	g_free(r->host);
+	g_free(r->migr_host);
+	g_free(r->deploy_id);
+	g_free(r->local_file);
+	g_free(r->remote_file);
+	g_free(r->tm_command);
+	g_clear_pointer(&r->document, g_bytes_unref);
+	g_clear_pointer(&r->doc, xmlFreeDoc);
+	g_free(r);
+}
+
+char *tmpl_request_peek_host(GBytes *document)
+{
+	gsize size;
+	const char *text = g_bytes_get_data(document, &size);
+	xmlTextReaderPtr reader = size > G_MAXINT ? NULL :
+		xmlReaderForMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET |
+				   XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	char *host = NULL;
+
+	while (reader && xmlTextReaderRead(reader) == 1) {
+		int depth = xmlTextReaderDepth(reader);
+
+		if (depth != 1 || xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
+			continue;
+		if (xmlStrEqual(xmlTextReaderConstName(reader), BAD_CAST "HOST")) {
+			g_autoptr(xmlChar) value = xmlTextReaderReadString(reader);
+
+			host = value && *value ? g_strdup((const char *)value) : NULL;
+			break;
+		}
+	}
+	xmlFreeTextReader(reader);
+	return host;
+}
+
+static const xmlNode *element(const TmplRequest *r, const char *name)
+{
+	return tmpl_xml_child(xmlDocGetRootElement(r->doc), name);
+}
+
+char *tmpl_request_element(const TmplRequest *r, const char *name)
+{
+	const xmlNode *node = element(r, name);
+
+	return node ? tmpl_xml_print(node) : g_strdup("");
+}
+
+/* What a network driver gets, in this order; each copy has a chain of parents of its own. */
+static const struct {
+	const char *path;
+	bool all;		/* not only the first */
+	bool with_driver;	/* only those that name a VN_MAD */
+} network_parts[] = {
+	{ "ID",                                 false, false },
+	{ "DEPLOY_ID",                          false, false },
+	{ "TEMPLATE/CONTEXT",                   false, false },
+	{ "USER_TEMPLATE",                      false, false },
+	{ "TEMPLATE/SECURITY_GROUP_RULE",       true,  false },
+	{ "HISTORY_RECORDS/HISTORY/HOSTNAME",   true,  false },
+	{ "HISTORY_RECORDS/HISTORY/HID",        true,  false },
+	{ "HISTORY_RECORDS/HISTORY/DS_ID",      true,  false },
+	{ "HISTORY_RECORDS/HISTORY/VM_MAD",     true,  false },
+	{ "TEMPLATE/NIC",                       true,  true  },
+	{ "TEMPLATE/NIC_ALIAS",                 true,  true  },
+	{ "TEMPLATE/PCI",                       true,  true  },
+};
+
+/* Copies NODE below ROOT under new parents, named by PART up to the last. */
+static void add_copy(xmlNode *root, char *const *part, const xmlNode *node)
+{
+	for (; part[1]; part++)
+		root = xmlNewChild(root, NULL, BAD_CAST *part, NULL);
+	xmlAddChild(root, xmlDocCopyNode((xmlNode *)node, root->doc, 1));
+}
+
+/* Calls itself for each element of PART below PARENT; leaves are copied to ROOT. */
+static void copy_part(xmlNode *root, char *const *part, size_t depth, const xmlNode *parent,
+		      bool all, bool with_driver)
+{
+	for (const xmlNode *n = parent->children; n; n = n->next) {
+		g_autofree char *driver = NULL;
+
+		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST part[depth]))
+			continue;
+		if (part[depth + 1]) {
+			copy_part(root, part, depth + 1, n, all, with_driver);
+			continue;
+		}
+		driver = tmpl_xml_child_text(n, "VN_MAD");
+		if (!with_driver || driver)
+			add_copy(root, part, n);
+		if (!all)
+			return;
+	}
+}
+
+char *tmpl_request_network_vm(const TmplRequest *r)
+{
+	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "VM", NULL);
+	const xmlNode *vm = element(r, "VM");
+
+	xmlDocSetRootElement(doc, root);
+	for (size_t i = 0; vm && i < G_N_ELEMENTS(network_parts); i++) {
+		g_auto(GStrv) part = g_strsplit(network_parts[i].path, "/", -1);
+
+		copy_part(root, part, 0, vm, network_parts[i].all, network_parts[i].with_driver);
+	}
+	return tmpl_xml_print(root);
+}
+
+char **tmpl_request_network_drivers(const TmplRequest *r)
+{
+	static const char *const kinds[] = { "NIC", "NIC_ALIAS", "PCI" };
+	const xmlNode *template = tmpl_xml_child(element(r, "VM"), "TEMPLATE");
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+	for (size_t i = 0; template && i < G_N_ELEMENTS(kinds); i++)
+		for (const xmlNode *n = template->children; n; n = n->next) {
+			g_autofree char *name = NULL;
+
+			if (!xmlStrEqual(n->name, BAD_CAST kinds[i]))
+				continue;
+			name = tmpl_xml_child_text(n, "VN_MAD");
+			if (name && !g_ptr_array_find_with_equal_func(names, name, g_str_equal,
+								      NULL))
+				g_ptr_array_add(names, g_steal_pointer(&name));
+		}
+	g_ptr_array_add(names, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}

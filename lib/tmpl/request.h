@@ -1,0 +1,41 @@
+/*
+ * request.h - the document that oned sends with an action.
+ *
+ * Source: protocol.md 4 and 5.2.
+ */
+#ifndef TMPL_REQUEST_H
+#define TMPL_REQUEST_H
+
+#include "base/error.h"
+
+typedef struct tmpl_request {
+	/* Each is NULL when the element is missing or empty. */
+	char *host, *migr_host, *deploy_id;
+	char *local_file, *remote_file;		/* deployment files */
+	char *tm_command;			/* lines of words */
+	GBytes *document;			/* as oned sent it */
+	struct _xmlDoc *doc;
+} TmplRequest;
+
+/* Parses DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
+TmplRequest *tmpl_request_parse(GBytes *document, GError **error);
+
+void tmpl_request_free(TmplRequest *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)
+
+/*
+ * The text of HOST in DOCUMENT without looking at the rest, for the queue;
+ * NULL when there is none, also because it is no XML. The caller frees.
+ */
+char *tmpl_request_peek_host(GBytes *document);
+
+/* Element NAME ("VM", "DATASTORE") as XML text; "" when it is not there. The caller frees. */
+char *tmpl_request_element(const TmplRequest *request, const char *name);
+
+/* The distinct VN_MADs of the VM's NICs, aliases and PCI NICs; may be empty. g_strfreev(). */
+char **tmpl_request_network_drivers(const TmplRequest *request);
+
+/* The part of the VM that network drivers are given, as XML text. The caller frees. */
+char *tmpl_request_network_vm(const TmplRequest *request);
+
+#endif

@@ -1,0 +1,154 @@
+#include "wire/ssh.h"
+
+bool wire_ssh_check_host(const char *host, GError **error)
+{
+	if (!host || !*host)
+		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no host");
+	for (const char *p = host; *p; p++)
+		if (!g_ascii_isalnum(*p) && !strchr(".-_:[]%@", *p) && !(*p & 0x80))
+			return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a host name", host);
+	if (*host == '-')
+		return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a host name", host);
+	return true;
+}
+
+static void add(GPtrArray *argv, const char *word)
+{
+	g_ptr_array_add(argv, g_strdup(word));
+}
+
+static void add_option(GPtrArray *argv, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void add_option(GPtrArray *argv, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	add(argv, "-o");
+	g_ptr_array_add(argv, g_strdup_vprintf(format, ap));
+	va_end(ap);
+}
+
+/* Everything up to the host. ControlMaster is always named: oned's own ssh wrapper adds it else. */
+static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const char *master,
+			   const char *control, bool forwarding)
+{
+	GPtrArray *argv = g_ptr_array_new();
+	g_auto(GStrv) words = NULL;
+
+	if (!g_shell_parse_argv(ssh->command, NULL, &words, NULL))
+		words = g_strsplit("ssh", " ", -1);
+	for (char **w = words; *w; w++)
+		add(argv, *w);
+	add(argv, "-T");
+	add(argv, "-x");
+	add_option(argv, "BatchMode=yes");
+	add_option(argv, "ConnectTimeout=%u", ssh->connect_timeout_s);
+	add_option(argv, "ServerAliveInterval=%u", ssh->alive_interval_s);
+	add_option(argv, "ForwardAgent=%s", forwarding ? "yes" : "no");
+	add_option(argv, "ControlMaster=%s", master);
+	add_option(argv, "ControlPath=%s", control ? control : "none");
+	add_option(argv, "ControlPersist=no");
+	add(argv, "--");
+	add(argv, host);
+	return argv;
+}
+
+static char **finish(GPtrArray *argv)
+{
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+/* BODY sets c, its status. Quoted for the shell that it is for, and for the login shell. */
+static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		      const char *control, const char *body)
+{
+	GPtrArray *argv = ssh_argv(ssh, host, "no", mode == WIRE_SSH_SHARED ? control : NULL,
+				   mode == WIRE_SSH_FORWARDING);
+	g_autofree char *text = g_strdup_printf("echo \"%s:start $$\" >&2; %s; "
+						"echo \"%s:end $c\" >&2; exit $c",
+						ssh->mark, body, ssh->mark);
+	g_autofree char *quoted = g_shell_quote(text);
+
+	g_ptr_array_add(argv, g_strdup_printf("%s -c %s", ssh->shell, quoted));
+	return finish(argv);
+}
+
+char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		    const char *control, const char *script, const char *const *args)
+{
+	g_autofree char *path = g_shell_quote(script);
+	g_autoptr(GString) body = g_string_new(NULL);
+
+	g_string_printf(body, "if [ -f %s ] && [ -x %s ]; then %s", path, path, path);
+	for (const char *const *a = args; *a; a++) {
+		g_autofree char *word = g_shell_quote(*a);
+
+		g_string_append_printf(body, " %s", word);
+	}
+	g_string_append(body, "; c=$?; else c=42; fi");
+	return session(ssh, host, mode, control, body->str);
+}
+
+char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		      const char *control, const char *dir)
+{
+	g_autofree char *path = g_shell_quote(dir);
+	g_autofree char *body = g_strdup_printf("/bin/mkdir -p -- %s; c=$?", path);
+
+	return session(ssh, host, mode, control, body);
+}
+
+char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		      const char *control, const char *file)
+{
+	g_autofree char *path = g_shell_quote(file);
+	g_autofree char *body = g_strdup_printf(
+		"f=%s; umask 077; /bin/cat >\"$f.$$\" && /bin/mv -f -- \"$f.$$\" \"$f\"; c=$?; "
+		"[ $c = 0 ] || /bin/rm -f -- \"$f.$$\"", path);
+
+	return session(ssh, host, mode, control, body);
+}
+
+char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		     const char *control, int pid)
+{
+	g_autofree char *body = g_strdup_printf(
+		"p=%d; kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
+		"for i in 1 2 3 4 5; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; done; "
+		"kill -KILL -- -$p 2>/dev/null; c=0", pid);
+
+	return session(ssh, host, mode, control, body);
+}
+
+char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char *control)
+{
+	GPtrArray *argv = ssh_argv(ssh, host, "yes", control, false);
+
+	g_ptr_array_add(argv, g_strdup_printf("echo %s:ready; exec cat >/dev/null", ssh->mark));
+	return finish(argv);
+}
+
+/* Takes the line "MARK:WHAT NUMBER" out of TEXT; returns NUMBER, or ABSENT. */
+static int take_mark(const char *mark, const char *what, GString *text, int absent)
+{
+	g_autofree char *begin = g_strdup_printf("%s:%s ", mark, what);
+	char *at = strstr(text->str, begin);
+	const char *end;
+	gint64 n;
+
+	if (!at)
+		return absent;
+	n = g_ascii_strtoll(at + strlen(begin), NULL, 10);
+	end = strchr(at, '\n');
+	g_string_erase(text, at - text->str, end ? end + 1 - at : -1);
+	return n >= 0 && n <= G_MAXINT ? (int)n : absent;
+}
+
+struct wire_ssh_marks wire_ssh_take_marks(const char *mark, GString *stderr_text)
+{
+	return (struct wire_ssh_marks){
+		.pid = take_mark(mark, "start", stderr_text, 0),
+		.status = take_mark(mark, "end", stderr_text, -1),
+	};
+}

@@ -1,0 +1,66 @@
+/*
+ * ssh.h - the command lines of ssh: one connection a host that others share,
+ * and commands for its far end, where alone a shell reads them.
+ *
+ * A remote command writes two marks on stderr, MARK:start PID when it begins
+ * and MARK:end STATUS when it has ended. Without the first it was certainly not
+ * run; with the first alone nobody knows how it ended.
+ * Source: protocol.md 6.2, 6.11; ssh(1), ssh_config(5).
+ */
+#ifndef WIRE_SSH_H
+#define WIRE_SSH_H
+
+#include "base/error.h"
+
+struct wire_ssh {
+	const char *command;		/* "ssh": words, as a shell would split them */
+	const char *shell;		/* of the far end: "bash" */
+	const char *mark;		/* a word that no output holds by chance */
+	unsigned connect_timeout_s;
+	unsigned alive_interval_s;
+};
+
+enum wire_ssh_mode {
+	WIRE_SSH_ALONE,		/* a connection of its own */
+	WIRE_SSH_SHARED,	/* a session of the connection at the control path */
+	WIRE_SSH_FORWARDING,	/* a connection of its own that lends our keys */
+};
+
+/* False with VMM_ERROR_INPUT when HOST could be taken for an option or two words. */
+bool wire_ssh_check_host(const char *host, GError **error);
+
+/*
+ * Runs SCRIPT (an absolute path on HOST) with ARGS there; status 42 when it
+ * is not there or not executable. CONTROL is the path of a shared
+ * connection's socket, for WIRE_SSH_SHARED. The caller frees with g_strfreev().
+ */
+char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		    const char *control, const char *script, const char *const *args);
+
+/* Makes directory DIR and its parents on HOST. */
+char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		      const char *control, const char *dir);
+
+/* Puts its stdin into FILE on HOST: private, and whole or not at all. */
+char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		      const char *control, const char *file);
+
+/* Ends the process group of PID on HOST: SIGTERM, half a second later SIGKILL. */
+char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
+		     const char *control, int pid);
+
+/*
+ * Opens the connection that sessions share, listening at CONTROL. It says
+ * "MARK:ready" on stdout and lasts until its stdin is closed.
+ */
+char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char *control);
+
+struct wire_ssh_marks {
+	int pid;		/* of the far end's process group; 0: it never started */
+	int status;		/* -1: not known how it ended */
+};
+
+/* Takes the marks out of what a remote command wrote on stderr. */
+struct wire_ssh_marks wire_ssh_take_marks(const char *mark, GString *stderr_text);
+
+#endif

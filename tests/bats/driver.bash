@@ -1,0 +1,116 @@
+# driver.bash - runs one_vmm_exec as oned does, in an installation of its own with stub scripts
+# and an ssh that stays on this machine.
+
+DRIVER=$BUILD/drivers/one_vmm_exec/one_vmm_exec
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	export ONE_LOCATION=$PWD PATH=$PWD/bin:$PATH CALLS=$PWD/calls
+	mkdir -p etc/vmm_exec var/remotes rem bin ds vms
+	printf 'ONE_MAD_DEBUG=\nPRIORITY=0\n' >etc/defaultrc
+	echo 'VNMAD_LOCAL_ACTIONS="elastic-post elastic-clean"' >etc/vmm_exec/vmm_execrc
+	echo "SCRIPTS_REMOTE_DIR=$PWD/rem" >var/config
+	: >calls
+	make_ssh
+	for script in deploy shutdown cancel reboot reset poll; do stub "rem/vmm/kvm/$script"; done
+	for action in pre post clean; do stub "rem/vnm/bridge/$action"; done
+	stub var/remotes/tm/qcow2/context
+	stub rem/vmm/kvm/deploy 'echo one-306'
+}
+
+teardown() {
+	[ -z "${driver_pid:-}" ] || kill -KILL "$driver_pid" 2>/dev/null || true
+	pkill -KILL -f "$BATS_TEST_TMPDIR/" 2>/dev/null || true
+}
+
+# Stands for ssh: the command of "ssh [options] host command" runs here, with $ON_HOST set.
+# $SSH_LOG gets its arguments; a file no-ssh-HOST makes that host unreachable.
+make_ssh() {
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	[ -z "${SSH_LOG:-}" ] || echo "$*" >>"$SSH_LOG"
+	while [[ $1 == -* ]]; do
+		case $1 in --) shift; break ;; -o) shift 2 ;; *) shift ;; esac
+	done
+	export ON_HOST=$1
+	[ ! -e "$ONE_LOCATION/no-ssh-$1" ] || { echo "ssh: connect to host $1 port 22: No route to host" >&2; exit 255; }
+	shift
+	exec bash -c "$*"
+	EOF
+	chmod +x bin/ssh
+}
+
+# stub PATH [BODY]: a script that logs how it is called ("HOST script arguments", stdin in a file
+# stdin.SCRIPT) and then runs BODY.
+stub() {
+	mkdir -p "$(dirname "$1")"
+	{
+		echo '#!/bin/bash'
+		echo 'cat >"$ONE_LOCATION/stdin.${0##*/}"'
+		echo 'echo "${ON_HOST:-here} ${0#"$ONE_LOCATION"/} $*" >>"$CALLS"'
+		echo "${2:-}"
+	} >"$1"
+	chmod +x "$1"
+}
+
+# request ACTION ID [HOST [ELEMENT=TEXT]...]: the line, from the recorded message of that action.
+request() {
+	local name=$1
+	case $1 in SHUTDOWN) name=SHUTDOWN-poweroff ;; CANCEL) name=CANCEL-poweroff-hard ;; POLL) name=REBOOT ;; esac
+	"$TOP/tests/tools/requests" "$DATA/messages/${MESSAGE:-$name}.msg" "$@"
+}
+
+deploy_request() {	# ID [ELEMENT=TEXT]...
+	local id=$1
+	shift
+	mkdir -p vms ds
+	[ -e "vms/deployment.0" ] || echo '<domain/>' >vms/deployment.0
+	request DEPLOY "$id" - "LOCAL_DEPLOYMENT_FILE=@DIR@/vms/deployment.0" \
+		"REMOTE_DEPLOYMENT_FILE=@DIR@/ds/113/$id/deployment.0" "$@"
+}
+
+start() {	# ARGUMENTS
+	rm -f in out
+	mkfifo in
+	: >out
+	"$DRIVER" "${1--t 15 -r 0 kvm -p}" <in >out 2>err 3>&- &
+	driver_pid=$!
+	exec 9>in
+	send INIT
+	expect '^INIT SUCCESS - -$'
+}
+
+send() { printf '%s\n' "$*" >&9; }
+
+# Waits (at most 15 s) for a line of output that matches.
+expect() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		grep -aqE -- "$1" out && return
+		sleep 0.05
+	done
+	echo "no line matches $1 in:"
+	cat out err
+	return 1
+}
+
+finish() {	# ends it as oned does; sets $status
+	send FINALIZE
+	exec 9>&-
+	status=0
+	wait "$driver_pid" || status=$?
+	driver_pid=
+}
+
+# The scripts that were called, in order: "context pre deploy post".
+called() { awk '{ n = split($2, p, "/"); printf "%s%s", (NR > 1 ? " " : ""), p[n] }' calls; }
+
+wait_for() {	# COMMAND...: until it succeeds, at most 10 s
+	local i
+	for ((i = 0; i < 200; i++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	echo "never true: $*"
+	return 1
+}

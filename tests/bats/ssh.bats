@@ -1,0 +1,109 @@
+# ssh.bats - the way to the hosts: one shared connection, renewed when it dies, nothing guessed.
+load helper
+load driver
+
+@test "one connection a host is opened, and all steps are its sessions" {
+	export SSH_LOG=$PWD/ssh.log
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS'
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS'
+	finish
+	[ "$(grep -c 'ControlMaster=yes' ssh.log)" -eq 1 ]
+	[ "$(grep -c 'ControlMaster=no' ssh.log)" -eq 7 ]
+	! grep -q 'ControlPath=none' ssh.log
+	! grep -q 'ForwardAgent=yes' ssh.log
+}
+
+@test "-d: delegated actions get a connection of their own that lends the keys" {
+	export SSH_LOG=$PWD/ssh.log
+	start '-d reset,migrate kvm'
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS'
+	finish
+	[ "$(grep -c . ssh.log)" -eq 1 ]
+	grep -q 'ForwardAgent=yes.*ControlMaster=no.*ControlPath=none' ssh.log
+}
+
+@test "a host that cannot be reached: the reply says so and what ssh said; others go on" {
+	touch no-ssh-host-a
+	start '-t 15 kvm'
+	send "$(request RESET 1 host-a)"
+	send "$(request RESET 2 host-b)"
+	expect '^RESET SUCCESS 2 -$'
+	expect '^RESET FAILURE 1 Error connecting to host-a: ssh: connect to host host-a port 22: No route to host$'
+	rm no-ssh-host-a
+	send "$(request RESET 3 host-a)"
+	expect '^RESET SUCCESS 3 -$'
+	finish
+}
+
+@test "a host that cannot be reached: a failed DEPLOY undoes nothing that was not done" {
+	touch no-ssh-host-a
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 bridge: Error connecting to host-a'
+	finish
+	[ "$(called)" = context ]
+}
+
+@test "a connection that dies while a script runs: its outcome is unknown, the next one works" {
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/began"; sleep 66.5'
+	start
+	send "$(request RESET 1)"
+	wait_for test -e began
+	pkill -KILL -f 'bin/ssh.*-- host-a .*vmm/kvm/reset' || pkill -KILL -f 'bash -c echo "vmmexec'
+	pkill -KILL -f 'exec cat >/dev/null' || true
+	expect '^RESET FAILURE 1 outcome unknown: '
+	stub rem/vmm/kvm/reset
+	send "$(request RESET 2)"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+	pkill -f 'sleep 66[.]5' || true
+}
+
+@test "a master that died while idle is replaced" {
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	pkill -KILL -x -P "$driver_pid" cat
+	send "$(request RESET 2)"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+}
+
+@test "the driver's end is the connections' end, and no socket stays" {
+	export TMPDIR=$PWD/tmp
+	mkdir tmp
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	[ -n "$(ls tmp)" ]
+	finish
+	[ -z "$(ls tmp)" ]
+	sleep 0.3
+	! pgrep -f "exec cat >/dev/null" -P 1
+}
+
+@test "an idle connection is closed after ssh.idle_s" {
+	echo 'ssh: { idle_s = 1; };' >etc/vmm_exec/vmm_exec.cfg
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	[ -n "$(pgrep -P "$driver_pid")" ]
+	wait_for eval '! pgrep -P "$driver_pid"'
+	send "$(request RESET 2)"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+}
+
+@test "ssh.multiplex = false: a connection for each step" {
+	export SSH_LOG=$PWD/ssh.log
+	echo 'ssh: { multiplex = false; };' >etc/vmm_exec/vmm_exec.cfg
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	finish
+	! grep -q 'ControlMaster=yes' ssh.log
+}

@@ -1,0 +1,27 @@
+#include "tmpl/request.h"
+#include "wire/line.h"
+#include "wire/output.h"
+
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
+
+/* The input is a line from oned, a request document and a script's stderr at once. */
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
+{
+	g_autofree char *text = g_strndup((const char *)data, size);
+	g_autoptr(GBytes) bytes = g_bytes_new(data, size);
+	g_autoptr(TmplRequest) request = tmpl_request_parse(bytes, NULL);
+	g_autofree char *host = tmpl_request_peek_host(bytes);
+	g_autofree char *why = wire_output_reason(text, 1, 200, NULL, NULL);
+	struct wire_line line = { 0 };
+
+	if (wire_line_parse(text, &line, NULL))
+		wire_line_clear(&line);
+	if (request) {
+		g_autofree char *vm = tmpl_request_network_vm(request);
+		g_autofree char *element = tmpl_request_element(request, "VM");
+		g_auto(GStrv) drivers = tmpl_request_network_drivers(request);
+
+		g_assert_true(g_str_has_prefix(vm, "<VM"));
+	}
+	return 0;
+}

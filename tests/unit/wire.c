@@ -1,0 +1,122 @@
+#include "wire/line.h"
+#include "wire/output.h"
+#include "wire/pack.h"
+#include "wire/ssh.h"
+
+static void a_line_is_action_id_and_payload(void)
+{
+	struct wire_line l = { 0 };
+	g_autoptr(GError) error = NULL;
+
+	g_assert_true(wire_line_parse("DEPLOY  12 QUJD", &l, &error));
+	g_assert_cmpstr(l.action, ==, "DEPLOY");
+	g_assert_cmpint(l.id, ==, 12);
+	g_assert_cmpstr(l.payload, ==, "QUJD");
+	wire_line_clear(&l);
+	g_assert_true(wire_line_parse("init", &l, &error));
+	g_assert_cmpstr(l.action, ==, "INIT");
+	g_assert_null(l.payload);
+	wire_line_clear(&l);
+	g_assert_false(wire_line_parse(" RESET 1", &l, &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+}
+
+static void text_for_oned_is_one_line_of_bounded_length(void)
+{
+	g_autofree char *plain = wire_text("  a\r\n\tb\x01" "c  ", 100);
+	g_autofree char *cut = wire_text("aaaaaaaaaa\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+					 "zzzzzzzzzz", 20);
+
+	g_assert_cmpstr(plain, ==, "a b c");
+	g_assert_cmpuint(strlen(cut), <=, 20);
+	g_assert_true(g_utf8_validate(cut, -1, NULL));
+	g_assert_true(g_str_has_prefix(cut, "aaaaaaa"));
+	g_assert_true(g_str_has_suffix(cut, "zzzzzzz"));
+}
+
+static void collect(void *data, char severity, const char *text)
+{
+	g_string_append_printf(data, "%c:%s|", severity, text);
+}
+
+static void stderr_is_sorted_into_log_and_reason(void)
+{
+	g_autoptr(GString) log = g_string_new(NULL);
+	g_autofree char *why = wire_output_reason("one\nERROR: 12 bad disk\nINFO:x\n two \n"
+						  "ERROR: 2 disks\n", 12, 100, collect, log);
+
+	g_assert_cmpstr(why, ==, "one two");
+	g_assert_cmpstr(log->str, ==, "I:one|E:bad disk|I:x|I:two|E:2 disks|");
+}
+
+static void marked_text_is_the_reason(void)
+{
+	g_autofree char *why = wire_output_reason("noise\nERROR MESSAGE --8<------\nno\nspace\n"
+						  "ERROR MESSAGE ------>8--\n", 1, 100, NULL, NULL);
+	g_autofree char *open = wire_output_reason("noise\nERROR MESSAGE --8<------\nno\n", 1, 100,
+						   NULL, NULL);
+
+	g_assert_cmpstr(why, ==, "no space");
+	g_assert_cmpstr(open, ==, "noise");
+}
+
+static void what_is_packed_comes_back(void)
+{
+	g_autofree char *text = g_strnfill(100000, 'x');
+	g_autoptr(GBytes) bytes = g_bytes_new(text, 100000);
+	g_autoptr(GBytes) packed = wire_pack(bytes);
+	g_autoptr(GBytes) back = wire_unpack(packed);
+	g_autoptr(GBytes) nothing = g_bytes_new("", 0);
+	g_autoptr(GBytes) packed_nothing = wire_pack(nothing);
+	g_autoptr(GBytes) nothing_back = wire_unpack(packed_nothing);
+
+	g_assert_true(g_bytes_equal(bytes, back));
+	g_assert_cmpuint(g_bytes_get_size(packed), <, 2000);
+	g_assert_true(g_bytes_equal(nothing, nothing_back));
+}
+
+static void hosts_are_names_and_no_options(void)
+{
+	static const char *const good[] = { "node1", "oneadmin@h.example.org", "10.0.0.1",
+					    "fe80::1%eth0" };
+	static const char *const bad[] = { "", "-oProxyCommand=x", "a b", "a;b", "$(x)", "a'b",
+					   "a/b" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(wire_ssh_check_host(good[i], NULL));
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_false(wire_ssh_check_host(bad[i], NULL));
+}
+
+static void marks_tell_whether_it_began_and_how_it_ended(void)
+{
+	g_autoptr(GString) all = g_string_new("motd\nM:start 77\nerr\nM:end 5\n");
+	g_autoptr(GString) begun = g_string_new("M:start 78\nhalf");
+	g_autoptr(GString) none = g_string_new("ssh: no route\n");
+	struct wire_ssh_marks m = wire_ssh_take_marks("M", all);
+
+	g_assert_cmpint(m.pid, ==, 77);
+	g_assert_cmpint(m.status, ==, 5);
+	g_assert_cmpstr(all->str, ==, "motd\nerr\n");
+	m = wire_ssh_take_marks("M", begun);
+	g_assert_cmpint(m.pid, ==, 78);
+	g_assert_cmpint(m.status, ==, -1);
+	m = wire_ssh_take_marks("M", none);
+	g_assert_cmpint(m.pid, ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/wire/a-line-is-action-id-and-payload", a_line_is_action_id_and_payload);
+	g_test_add_func("/wire/text-for-oned-is-one-line-of-bounded-length",
+			text_for_oned_is_one_line_of_bounded_length);
+	g_test_add_func("/wire/stderr-is-sorted-into-log-and-reason",
+			stderr_is_sorted_into_log_and_reason);
+	g_test_add_func("/wire/marked-text-is-the-reason", marked_text_is_the_reason);
+	g_test_add_func("/wire/what-is-packed-comes-back", what_is_packed_comes_back);
+	g_test_add_func("/wire/hosts-are-names-and-no-options", hosts_are_names_and_no_options);
+	g_test_add_func("/wire/marks-tell-whether-it-began-and-how-it-ended",
+			marks_tell_whether_it_began_and_how_it_ended);
+	return g_test_run();
+}
