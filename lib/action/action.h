@@ -59,6 +59,9 @@ virDomain *action_domain(const struct action_ctx *ctx, GError **error);
  */
 bool action_reconnect(struct action_ctx *ctx, GError **error);
 
+/* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
+virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
+
 /*
  * All of stdin, at most 64 MiB, base64 decoded when it does not begin with '<'. Empty when
  * stdin is closed, a terminal, or silent for WAIT_MS. The caller frees.

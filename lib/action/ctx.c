@@ -54,6 +54,15 @@ bool action_reconnect(struct action_ctx *ctx, GError **error)
 	return true;
 }
 
+virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+
+	if (virDomainGetUUIDString(old, uuid) < 0 || !action_reconnect(ctx, error))
+		return NULL;
+	return virt_domain(ctx->conn, uuid, NULL, error);
+}
+
 static bool is_silent(unsigned wait_ms)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };

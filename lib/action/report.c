@@ -42,6 +42,13 @@ char *report_error(const char *action, enum action_outcome outcome, const GError
 			       hint ? ")" : "");
 }
 
+/* An action that is certainly not done may be repeated when libvirt can be reached. */
+static bool is_retry_safe(const GError *error)
+{
+	return vmm_error_retry_safe(error) ||
+	       g_error_matches(error, VMM_ERROR, VMM_ERROR_CONNECTION);
+}
+
 static void add(json_object *object, const char *key, const char *text)
 {
 	json_object_object_add(object, key, json_object_new_string(text));
@@ -66,7 +73,7 @@ char *report_json(const char *action, enum action_outcome outcome, const char *o
 		add(e, "class", vmm_error_class(error));
 		json_object_object_add(e, "retry_safe",
 				       json_object_new_boolean(outcome == ACTION_FAILED &&
-							       vmm_error_retry_safe(error)));
+							       is_retry_safe(error)));
 		if (hint)
 			add(e, "hint", hint);
 		json_object_object_add(all, "error", e);

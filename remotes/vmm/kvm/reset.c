@@ -1,6 +1,8 @@
 /* reset - restarts a VM as its reset button would. */
 #include "action/action.h"
-#include "virt/error.h"
+#include "virt/request.h"
+
+enum { ANSWER_MS = 40000 };	/* libvirt itself waits 30 s for another job's end */
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
@@ -21,10 +23,16 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_DONE;
 	}
 	action_outcome(ACTION_UNKNOWN, "the reset of domain %s", name);
-	if (virDomainReset(dom, 0) == 0)
+	switch (virt_request(dom, VIRT_RESET, action_left_ms(ctx, ANSWER_MS), error)) {
+	case VIRT_LATE_OK:
 		return ACTION_DONE;
-	virt_fail(error, "cannot reset domain %s", name);
-	return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	case VIRT_LATE_FAILED:
+		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	default:
+		vmm_fail(error, VMM_ERROR_GUEST, "cannot reset domain %s: its QEMU does not answer",
+			 name);
+		return ACTION_UNKNOWN;
+	}
 }
 
 const struct action action = {
