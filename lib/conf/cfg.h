@@ -25,4 +25,7 @@ gint64 conf_cfg_int(const ConfCfg *cfg, const char *key);
 bool conf_cfg_bool(const ConfCfg *cfg, const char *key);
 const char *conf_cfg_string(const ConfCfg *cfg, const char *key); /* borrowed; "" if unset */
 
+/* The name of the I-th key of the table; NULL after the last. */
+const char *conf_cfg_key(size_t i);
+
 #endif

@@ -24,12 +24,17 @@ char *conf_path_log(const char *file)
 	return below("/var/log/one", "var", file);
 }
 
-char *conf_path_kvmrc(void)
+char *conf_path_remotes(const char *file)
 {
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 	g_autofree char *kvm = g_path_get_dirname(self ? self : ".");	/* …/vmm/kvm */
 	g_autofree char *vmm = g_path_get_dirname(kvm);
 	g_autofree char *remotes = g_path_get_dirname(vmm);
 
-	return g_build_filename(remotes, "etc", "vmm", "kvm", "kvmrc", NULL);
+	return g_build_filename(remotes, file, NULL);
+}
+
+char *conf_path_kvmrc(void)
+{
+	return conf_path_remotes("etc/vmm/kvm/kvmrc");
 }

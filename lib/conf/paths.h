@@ -19,6 +19,12 @@ char *conf_path_var(const char *file);
 char *conf_path_log(const char *file);
 
 /*
+ * FILE below the directory of remotes that the program running now belongs to:
+ * "../../FILE" of the directory it lies in. The caller frees.
+ */
+char *conf_path_remotes(const char *file);
+
+/*
  * The kvmrc that belongs to the program running now: "../../etc/vmm/kvm/kvmrc"
  * of the directory it lies in (kvmrc.md). The caller frees.
  */

@@ -1,0 +1,71 @@
+/*
+ * action.h - what every program under remotes/ has in common: main(), options,
+ * the connection, its deadline and how it tells its outcome.
+ *
+ * Source: actions.md 0; design.md, "Contracts".
+ */
+#ifndef ACTION_ACTION_H
+#define ACTION_ACTION_H
+
+#include "action/report.h"
+#include "conf/kvmrc.h"
+#include "virt/connect.h"
+#include "virt/domain.h"
+
+struct action_ctx {
+	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
+	const char *uri;
+	const char *const *arg;		/* the operands, NULL-terminated */
+	const ConfKvmrc *rc;
+	bool dry_run;			/* say it with action_print(), change nothing */
+	gint64 deadline_us;		/* monotonic time of the sudden end */
+	GString *out;			/* stdout, written when the action is done */
+};
+
+struct action {
+	const char *name;		/* as installed under remotes/ */
+	const char *usage;		/* operands */
+	const char *summary;		/* one sentence for --help */
+	int min_args;			/* more than that are allowed: callers append some */
+	unsigned deadline_s;		/* 0: extra_deadline_s + SHUTDOWN_TIMEOUT of kvmrc */
+	unsigned extra_deadline_s;
+	bool offline;			/* run() connects itself, if at all */
+	const GOptionEntry *options;	/* its own, or NULL */
+	/* ERROR is set unless the outcome is ACTION_DONE. */
+	enum action_outcome (*run)(struct action_ctx *ctx, GError **error);
+};
+
+/* Each action file defines this one object; lib/action supplies main(). */
+extern const struct action action;
+
+/* Adds to what goes to stdout. */
+void action_print(struct action_ctx *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Writes "LEVEL: action: text" to stderr. LEVEL: INFO, WARN, DEBUG… */
+void action_log(const char *level, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Milliseconds until the deadline, at most CAP_MS, at least 1. */
+unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
+
+/* What a sudden end means from now on; see sudden.h. */
+void action_outcome(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The domain that operand 0, or operand 2 as the VM's id, names. As virt_domain(). */
+virDomain *action_domain(const struct action_ctx *ctx, GError **error);
+
+/*
+ * Replaces a connection that was lost, waiting a while for the daemon to come
+ * back. Handles made with the old one stay valid to free, no more.
+ */
+bool action_reconnect(struct action_ctx *ctx, GError **error);
+
+/* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
+virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
+
+/*
+ * All of stdin, at most 64 MiB, base64 decoded when it does not begin with '<'. Empty when
+ * stdin is closed, a terminal, or silent for WAIT_MS. The caller frees.
+ */
+GString *action_stdin(unsigned wait_ms, GError **error);
+
+#endif

@@ -1,0 +1,90 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include "action/action.h"
+#include "action/sudden.h"
+#include "base/file.h"
+
+enum { MAX_STDIN = 64 << 20, RECONNECT_MS = 30000 };
+
+enum { DEPLOY_ID, HOST, VM_ID };
+
+void action_print(struct action_ctx *ctx, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_string_append_vprintf(ctx->out, format, ap);
+	va_end(ap);
+}
+
+unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms)
+{
+	gint64 left = (ctx->deadline_us - g_get_monotonic_time()) / 1000;
+
+	return (unsigned)CLAMP(left, 1, (gint64)cap_ms);
+}
+
+void action_outcome(enum action_outcome outcome, const char *format, ...)
+{
+	g_autofree char *what = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	sudden_outcome(outcome, what);
+}
+
+virDomain *action_domain(const struct action_ctx *ctx, GError **error)
+{
+	bool has_vm = ctx->arg[HOST] && ctx->arg[VM_ID];
+
+	return virt_domain(ctx->conn, ctx->arg[DEPLOY_ID], has_vm ? ctx->arg[VM_ID] : NULL, error);
+}
+
+bool action_reconnect(struct action_ctx *ctx, GError **error)
+{
+	virConnect *conn = virt_open_again(ctx->uri, action_left_ms(ctx, RECONNECT_MS), error);
+
+	if (!conn)
+		return false;
+	virConnectClose(ctx->conn);
+	ctx->conn = conn;
+	return true;
+}
+
+virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+
+	if (virDomainGetUUIDString(old, uuid) < 0 || !action_reconnect(ctx, error))
+		return NULL;
+	return virt_domain(ctx->conn, uuid, NULL, error);
+}
+
+static bool is_silent(unsigned wait_ms)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&p, 1, (int)wait_ms) == 0;
+}
+
+GString *action_stdin(unsigned wait_ms, GError **error)
+{
+	GString *text;
+	gsize len;
+
+	if (isatty(STDIN_FILENO) || is_silent(wait_ms))
+		return g_string_new(NULL);
+	text = file_read_fd(STDIN_FILENO, MAX_STDIN, "stdin", error);
+	if (!text)
+		return NULL;
+	if (*g_strchug(text->str) && *text->str != '<') {
+		text->len = strlen(text->str);
+		g_base64_decode_inplace(text->str, &len);
+		g_string_truncate(text, len);
+	}
+	text->len = strlen(text->str);
+	return text;
+}

@@ -1,0 +1,153 @@
+#include "action/host.h"
+
+#include <unistd.h>
+
+#include "base/child.h"
+#include "conf/paths.h"
+#include "tmpl/xml.h"
+
+enum { TOOL_MS = 60000, STDIN_MS = 2000 };
+
+static xmlDoc *load(const char *directory)
+{
+	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
+	g_autofree char *text = NULL;
+	gsize len;
+
+	if (!g_file_get_contents(path, &text, &len, NULL))
+		return NULL;
+	return tmpl_xml_parse(text, len, path, NULL);
+}
+
+bool host_needs_vgpu(const char *directory)
+{
+	g_autoptr(xmlDoc) doc = load(directory);
+	xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *template = tmpl_xml_child(vm, "TEMPLATE");
+
+	for (xmlNode *n = template ? template->children : NULL; n; n = n->next)
+		if (xmlStrEqual(n->name, BAD_CAST "PCI") && tmpl_xml_child(n, "UUID"))
+			return true;
+	return false;
+}
+
+/* "sudo -n WORDS…" with its result in RET. */
+static bool run_sudo(const struct action_ctx *ctx, const char *const *words,
+		     struct child_result *ret, GError **error)
+{
+	g_auto(GStrv) sudo = conf_kvmrc_command(ctx->rc, "SUDO", "sudo");
+	g_auto(GStrv) env = conf_kvmrc_environ(ctx->rc);
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	struct child_spec spec = { .env = (const char *const *)env,
+				   .timeout_ms = action_left_ms(ctx, TOOL_MS) };
+
+	for (char **s = sudo; *s; s++)
+		g_ptr_array_add(argv, *s);
+	g_ptr_array_add(argv, (char *)"-n");
+	for (; *words; words++)
+		g_ptr_array_add(argv, (char *)*words);
+	g_ptr_array_add(argv, NULL);
+	spec.argv = (const char *const *)argv->pdata;
+	return child_run(&spec, ret, error);
+}
+
+bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *directory,
+	       GError **error)
+{
+	g_autofree char *tool = conf_path_remotes("vgpu");
+	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
+	const char *words[] = { tool, verb, path, NULL };
+	struct child_result result = { 0 };
+	g_autofree char *what = g_strdup_printf("cannot %s the vGPU of %s: vgpu", verb, path);
+	bool ok = run_sudo(ctx, words, &result, error) && child_result_check(&result, what, error);
+
+	child_result_clear(&result);
+	return ok;
+}
+
+bool host_needs_vtpm(const xmlNode *domain)
+{
+	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		xmlNode *backend = tmpl_xml_child(n, "backend");
+		g_autoptr(xmlChar) type = NULL;
+
+		if (!xmlStrEqual(n->name, BAD_CAST "tpm") || !backend)
+			continue;
+		type = xmlGetProp(backend, BAD_CAST "type");
+		if (xmlStrEqual(type, BAD_CAST "emulator"))
+			return true;
+	}
+	return false;
+}
+
+bool host_vtpm(const struct action_ctx *ctx, const char *verb, const char *uuid,
+	       const char *directory, GError **error)
+{
+	g_autofree char *tool = conf_path_remotes("vtpm_setup");
+	const char *words[] = { tool, verb, uuid, directory, NULL };
+	struct child_result result = { 0 };
+	g_autoptr(GError) cause = NULL;
+	bool ok, absent;
+
+	ok = run_sudo(ctx, words, &result, &cause) &&
+	     child_result_check(&result, "vtpm_setup", &cause);
+	/* sudo's own complaint, not the tool's. */
+	absent = !ok && (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+			 (result.err && g_str_has_prefix(result.err->str, "sudo:")));
+	child_result_clear(&result);
+	if (ok)
+		return true;
+	if (absent) {
+		action_log("WARN", "no %s of the TPM's state: %s", verb, cause->message);
+		return true;
+	}
+	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "cannot %s the TPM's state of "
+				   "domain %s: ", verb, uuid);
+	return false;
+}
+
+void host_clean_memory(const struct action_ctx *ctx, const char *name, bool wait)
+{
+	static const char *const words[] = {
+		"/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
+	};
+	g_auto(GStrv) sudo = conf_kvmrc_command(ctx->rc, "SUDO", "sudo");
+	const char *argv[] = { sudo[0], "-n", words[0], words[1], words[2], NULL };
+	struct child_result result = { 0 };
+
+	if (!conf_kvmrc_bool(ctx->rc, name))
+		return;
+	if (wait && run_sudo(ctx, words, &result, NULL))
+		child_result_clear(&result);
+	else if (!wait)		/* detached: nobody waits for it */
+		g_spawn_async("/", (char **)argv, NULL,
+			      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
+			      G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL);
+}
+
+void host_after_stop(const struct action_ctx *ctx, const char *directory)
+{
+	g_autoptr(GError) cause = NULL;
+
+	action_outcome(ACTION_DONE, "%s", "");
+	if (directory && host_needs_vgpu(directory) &&
+	    !host_vgpu(ctx, "delete", directory, &cause))
+		action_log("WARN", "%s", cause->message);
+	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+}
+
+char *host_directory_of_request(void)
+{
+	GString *text = action_stdin(STDIN_MS, NULL);
+	g_autoptr(xmlDoc) doc = text && text->len ?
+				tmpl_xml_parse(text->str, text->len, "stdin", NULL) : NULL;
+	g_autofree char *file = NULL;
+
+	if (text)
+		g_string_free(text, TRUE);
+	if (doc)
+		file = tmpl_xml_child_text(xmlDocGetRootElement(doc), "REMOTE_DEPLOYMENT_FILE");
+	return file && g_path_is_absolute(file) ? g_path_get_dirname(file) : NULL;
+}

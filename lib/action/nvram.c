@@ -1,0 +1,109 @@
+#include "action/nvram.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/file.h"
+#include "tmpl/xml.h"
+
+enum { IMAGE_MS = 60000, MAX_BYTES = 64 << 20 };
+
+static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
+			 struct child_result *ret, GError **error)
+{
+	g_auto(GStrv) tool = conf_kvmrc_command(ctx->rc, "QEMU_IMG", "qemu-img");
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, IMAGE_MS) };
+
+	for (char **t = tool; *t; t++)
+		g_ptr_array_add(argv, *t);
+	for (; *words; words++)
+		g_ptr_array_add(argv, (char *)*words);
+	g_ptr_array_add(argv, NULL);
+	spec.argv = (const char *const *)argv->pdata;
+	return child_run(&spec, ret, error) && child_result_check(ret, "qemu-img", error);
+}
+
+/* The caller frees; NULL with ERROR set. */
+static char *format_of(const struct action_ctx *ctx, const char *path, GError **error)
+{
+	const char *words[] = { "info", "-U", "--output=json", path, NULL };
+	struct child_result result = { 0 };
+	json_object *info, *format = NULL;
+	char *text = NULL;
+
+	if (run_qemu_img(ctx, words, &result, error)) {
+		info = json_tokener_parse(result.out->str);
+		if (json_object_object_get_ex(info, "format", &format))
+			text = g_strdup(json_object_get_string(format));
+		else
+			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
+				 path);
+		json_object_put(info);
+	}
+	child_result_clear(&result);
+	return text;
+}
+
+static bool copy(const char *from, const char *to, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *bytes = NULL;
+	struct stat st;
+	gsize len;
+
+	if (stat(from, &st) < 0)
+		return vmm_fail_errno(error, errno, "cannot read %s", from);
+	if (st.st_size > MAX_BYTES)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is too large for UEFI variables", from);
+	if (!g_file_get_contents(from, &bytes, &len, &cause))
+		return vmm_fail(error, VMM_ERROR_INTERNAL, "%s", cause->message);
+	return file_write(to, bytes, len, 0600, error);
+}
+
+static bool convert(const struct action_ctx *ctx, const char *from, const char *format,
+		    const char *to, GError **error)
+{
+	g_autofree char *temp = g_strdup_printf("%s.%d.new", to, (int)getpid());
+	const char *words[] = { "convert", "-O", format, from, temp, NULL };
+	struct child_result result = { 0 };
+	bool ok = run_qemu_img(ctx, words, &result, error);
+
+	child_result_clear(&result);
+	if (ok && (chmod(temp, 0600) < 0 || rename(temp, to) < 0))
+		ok = vmm_fail_errno(error, errno, "cannot make %s", to);
+	if (!ok)
+		unlink(temp);
+	return ok;
+}
+
+bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
+{
+	xmlNode *nvram = tmpl_xml_child(tmpl_xml_child(domain, "os"), "nvram");
+	g_autofree char *path = g_strstrip(tmpl_xml_text(nvram) ?: g_strdup(""));
+	g_autoptr(xmlChar) own = nvram ? xmlGetProp(nvram, BAD_CAST "template") : NULL;
+	g_autoptr(xmlChar) wanted = nvram ? xmlGetProp(nvram, BAD_CAST "format") : NULL;
+	const char *format = wanted ? (const char *)wanted : "raw";
+	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
+	g_autofree char *directory = NULL, *found = NULL;
+	struct stat st;
+
+	if (!*path || own || lstat(path, &st) == 0)
+		return true;
+	if (!g_path_is_absolute(path))
+		return vmm_fail(error, VMM_ERROR_INPUT, "os/nvram: '%s' is not absolute", path);
+	directory = g_path_get_dirname(path);
+	if (!file_make_directory(directory, error))
+		return false;
+	found = format_of(ctx, template, error);
+	if (!found) {
+		g_prefix_error(error, "cannot make the UEFI variables %s: ", path);
+		vmm_error_set_hint(error, "see OVMF_NVRAM in kvmrc");
+		return false;
+	}
+	return g_str_equal(found, format) ? copy(template, path, error) :
+					    convert(ctx, template, format, path, error);
+}

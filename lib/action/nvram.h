@@ -1,0 +1,21 @@
+/*
+ * nvram.h - the file with a UEFI guest's variables, made once and never again:
+ * what the guest stored there must survive.
+ *
+ * Source: actions.md 1, step 4; pitfalls.md P-20.
+ */
+#ifndef ACTION_NVRAM_H
+#define ACTION_NVRAM_H
+
+#include <libxml/tree.h>
+
+#include "action/action.h"
+
+/*
+ * Makes the file that os/nvram of DOMAIN names, 0600, from OVMF_NVRAM of kvmrc,
+ * unless it is there, the element names a template of its own (libvirt makes
+ * it then) or there is no such element.
+ */
+bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError **error);
+
+#endif

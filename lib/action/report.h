@@ -1,0 +1,39 @@
+/*
+ * report.h - how an action tells its outcome: the lines that OpenNebula looks
+ * for at the end of stderr, or one JSON object on stdout.
+ *
+ * Source: actions.md 0.2; design.md, "Contracts".
+ */
+#ifndef ACTION_REPORT_H
+#define ACTION_REPORT_H
+
+#include "base/error.h"
+
+enum action_outcome {
+	ACTION_DONE,	/* it is so, or was so already */
+	ACTION_FAILED,	/* it is certainly not done */
+	ACTION_UNKNOWN,	/* it was asked for, and nobody knows */
+};
+
+/* 0 done, 1 failed, 2 misuse, 3 unknown. ERROR: NULL when done. */
+int report_exit_status(enum action_outcome outcome, const GError *error);
+
+/*
+ * The log line and the error block of ACTION: "ERROR: ACTION: message", then,
+ * on one line between two marks, "ACTION: message [CLASS] (hint: …)". The
+ * caller frees.
+ */
+char *report_error(const char *action, enum action_outcome outcome, const GError *error);
+
+/*
+ * {"action", "outcome", "output"} when done, else {"action", "outcome",
+ * "error": {"message", "class", "retry_safe", "hint"}}, and a line's end. The
+ * caller frees.
+ */
+char *report_json(const char *action, enum action_outcome outcome, const char *output,
+		  const GError *error);
+
+/* TEXT on one line: control characters and what is not UTF-8 replaced. The caller frees. */
+char *report_line(const char *text);
+
+#endif

@@ -1,0 +1,177 @@
+#include "action/restate.h"
+
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "tmpl/xml.h"
+#include "virt/error.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
+
+static bool is_numbered_disk(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	if (!name || !g_str_has_prefix(name, "/disk."))
+		return false;
+	name += strlen("/disk.");
+	return *name && strspn(name, "0123456789") == strlen(name);
+}
+
+/* One level of link, as its text says; NULL if there is nothing to replace. */
+static char *target_of(const char *path)
+{
+	g_autofree char *text = is_numbered_disk(path) ? g_file_read_link(path, NULL) : NULL;
+	g_autofree char *directory = g_path_get_dirname(path);
+	g_autofree char *target = NULL;
+	struct stat st;
+
+	if (!text)
+		return NULL;
+	target = g_path_is_absolute(text) ? g_strdup(text) : g_build_filename(directory, text, NULL);
+	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
+}
+
+static bool has(const xmlNode *node, const char *name, const char *value, bool if_absent)
+{
+	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
+
+	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
+}
+
+void restate_links(xmlNode *domain)
+{
+	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
+		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
+			continue;
+		for (xmlNode *n = devices->children; n; n = n->next) {
+			xmlNode *source = tmpl_xml_child(n, "source");
+			g_autoptr(xmlChar) file = NULL;
+			g_autofree char *target = NULL;
+
+			if (!xmlStrEqual(n->name, BAD_CAST "disk") || !source ||
+			    !has(n, "type", "file", false) || !has(n, "device", "disk", true))
+				continue;
+			file = xmlGetProp(source, BAD_CAST "file");
+			target = file ? target_of((const char *)file) : NULL;
+			if (target)
+				xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
+		}
+	}
+}
+
+struct snapshot {
+	char *path, *name, *parent;
+	xmlDoc *doc;
+};
+
+static void snapshot_free(void *data)
+{
+	struct snapshot *s = data;
+
+	xmlFreeDoc(s->doc);
+	g_free(s->path);
+	g_free(s->name);
+	g_free(s->parent);
+	g_free(s);
+}
+
+static struct snapshot *snapshot_load(const char *path, GError **error)
+{
+	g_autofree char *text = NULL;
+	struct snapshot *s;
+	xmlDoc *doc;
+	gsize len;
+
+	if (!g_file_get_contents(path, &text, &len, error))
+		return NULL;
+	doc = tmpl_xml_parse(text, len, path, error);
+	if (!doc)
+		return NULL;
+	s = g_new0(struct snapshot, 1);
+	s->path = g_strdup(path);
+	s->doc = doc;
+	s->name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
+	s->parent = tmpl_xml_child_text(tmpl_xml_child(xmlDocGetRootElement(doc), "parent"), "name");
+	return s;
+}
+
+static void set_uuid(xmlNode *root, const char *element, const char *uuid)
+{
+	xmlNode *n = tmpl_xml_child(tmpl_xml_child(root, element), "uuid");
+
+	if (n)
+		xmlNodeSetContent(n, BAD_CAST uuid);
+}
+
+static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError **error)
+{
+	xmlNode *root = xmlDocGetRootElement(s->doc);
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	g_autoptr(virDomainSnapshot) made = NULL;
+	g_autofree char *text = NULL;
+
+	if (virDomainGetUUIDString(dom, uuid) < 0)
+		return virt_fail(error, "cannot read a UUID");
+	set_uuid(root, "domain", uuid);
+	set_uuid(root, "inactiveDomain", uuid);
+	text = tmpl_xml_print(root);
+	if (!file_write(s->path, text, strlen(text), 0600, error))
+		return false;
+	made = virDomainSnapshotCreateXML(dom, text, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
+	return made || virt_fail(error, "cannot register snapshot %s", s->path);
+}
+
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_waiting(GPtrArray *list, const char *name)
+{
+	for (guint i = 0; name && i < list->len; i++)
+		if (!g_strcmp0(((struct snapshot *)list->pdata[i])->name, name))
+			return true;
+	return false;
+}
+
+void restate_snapshots(virDomain *dom, const char *directory,
+		       void (*log)(const char *level, const char *format, ...))
+{
+	g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(snapshot_free);
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	const char *name;
+	bool forced = false;
+
+	while (dir && (name = g_dir_read_name(dir)))
+		if (g_str_has_prefix(name, "snap-") && g_str_has_suffix(name, ".xml"))
+			g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
+	g_ptr_array_sort(paths, by_version);
+	for (guint i = 0; i < paths->len; i++) {
+		g_autoptr(GError) error = NULL;
+		struct snapshot *s = snapshot_load(paths->pdata[i], &error);
+
+		if (s)
+			g_ptr_array_add(waiting, s);
+		else
+			log("WARN", "%s", error->message);
+	}
+	while (waiting->len) {
+		guint before = waiting->len;
+
+		for (guint i = 0; i < waiting->len;) {
+			struct snapshot *s = waiting->pdata[i];
+			g_autoptr(GError) error = NULL;
+
+			if (!forced && is_waiting(waiting, s->parent)) {
+				i++;
+				continue;
+			}
+			if (!snapshot_register(dom, s, &error))
+				log("WARN", "%s", error->message);
+			g_ptr_array_remove_index(waiting, i);
+		}
+		forced = waiting->len == before;	/* parents in a circle: as they come */
+	}
+}

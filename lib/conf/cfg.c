@@ -1,0 +1,249 @@
+#include "conf/cfg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libconfig.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { MAX_FILE = 1 << 20, TEN_DAYS_S = 864000, WEEK_S = 604800 };
+
+enum type { INTEGER, SWITCH, STRING };
+
+static const char *const type_names[] = { "a whole number", "true or false", "a \"string\"" };
+
+static const struct key {
+	const char *name;
+	enum type type;
+	gint64 min, max, number;	/* NUMBER: the default; of a switch, 0 or 1 */
+	const char *string;
+} keys[] = {
+	/* name                   type     min   max         default */
+	{ "limits.line_bytes",    INTEGER, 4096, 1073741824, 67108864, NULL },
+	{ "limits.output_bytes",  INTEGER, 4096, 1073741824, 1048576,  NULL },
+	{ "limits.info_bytes",    INTEGER, 64,   1048576,    4096,     NULL },
+	{ "limits.queue",         INTEGER, 1,    10000000,   100000,   NULL },
+	{ "timeout_s.deploy",     INTEGER, 0,    WEEK_S,     600,      NULL },
+	{ "timeout_s.shutdown",   INTEGER, 0,    WEEK_S,     1800,     NULL },
+	{ "timeout_s.cancel",     INTEGER, 0,    WEEK_S,     300,      NULL },
+	{ "timeout_s.reboot",     INTEGER, 0,    WEEK_S,     120,      NULL },
+	{ "timeout_s.reset",      INTEGER, 0,    WEEK_S,     120,      NULL },
+	{ "timeout_s.poll",       INTEGER, 0,    WEEK_S,     120,      NULL },
+	{ "timeout_s.network",    INTEGER, 0,    WEEK_S,     300,      NULL },
+	{ "timeout_s.transfer",   INTEGER, 0,    WEEK_S,     7200,     NULL },
+	{ "timeout_s.directory",  INTEGER, 0,    WEEK_S,     60,       NULL },
+	{ "ssh.command",          STRING,  0,    0,          0,        "ssh" },
+	{ "ssh.multiplex",        SWITCH,  0,    0,          1,        NULL },
+	{ "ssh.control_dir",      STRING,  0,    0,          0,        "" },
+	{ "ssh.connect_timeout_s", INTEGER, 1,   3600,       30,       NULL },
+	{ "ssh.sessions",         INTEGER, 1,    1000,       8,        NULL },
+	{ "ssh.idle_s",           INTEGER, 0,    TEN_DAYS_S, 300,      NULL },
+	{ "ssh.alive_interval_s", INTEGER, 0,    3600,       10,       NULL },
+	{ "log.level",            STRING,  0,    0,          0,        "info" },
+	{ "log.file",             STRING,  0,    0,          0,        "" },
+};
+
+struct conf_cfg {
+	gint64 number[G_N_ELEMENTS(keys)];
+	char *string[G_N_ELEMENTS(keys)];
+};
+
+/* Levenshtein's distance; names are short, so the whole matrix does no harm. */
+static guint distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+	g_autofree guint *d = g_new(guint, (n + 1) * (m + 1));
+
+	for (size_t i = 0; i <= n; i++)
+		for (size_t j = 0; j <= m; j++) {
+			guint *at = &d[i * (m + 1) + j];
+
+			if (!i || !j) {
+				*at = (guint)(i + j);
+				continue;
+			}
+			*at = d[(i - 1) * (m + 1) + j - 1] + (a[i - 1] != b[j - 1]);
+			*at = MIN(*at, d[(i - 1) * (m + 1) + j] + 1);
+			*at = MIN(*at, d[i * (m + 1) + j - 1] + 1);
+		}
+	return d[n * (m + 1) + m];
+}
+
+static const char *nearest(const char *name)
+{
+	g_autofree char *bounded = g_strndup(name, 64);
+	const char *best = keys[0].name;
+	guint least = G_MAXUINT;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		guint d = distance(bounded, keys[i].name);
+
+		if (d < least) {
+			least = d;
+			best = keys[i].name;
+		}
+	}
+	return best;
+}
+
+static ssize_t find(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (g_str_equal(keys[i].name, name))
+			return (ssize_t)i;
+	return -1;
+}
+
+static bool is_group(const char *name)
+{
+	g_autofree char *prefix = g_strconcat(name, ".", NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (g_str_has_prefix(keys[i].name, prefix))
+			return true;
+	return false;
+}
+
+static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *path,
+		       GError **error)
+{
+	const struct key *k = &keys[i];
+	int line = (int)config_setting_source_line(s), type = config_setting_type(s);
+	gint64 n;
+
+	if (k->type == STRING && type == CONFIG_TYPE_STRING) {
+		g_free(cfg->string[i]);
+		cfg->string[i] = g_strdup(config_setting_get_string(s));
+		return true;
+	}
+	if (k->type == SWITCH && type == CONFIG_TYPE_BOOL) {
+		cfg->number[i] = config_setting_get_bool(s) != 0;
+		return true;
+	}
+	if (k->type != INTEGER || (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s must be %s", path, line,
+				k->name, type_names[k->type]);
+	n = config_setting_get_int64(s);
+	if (n < k->min || n > k->max)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is %" G_GINT64_FORMAT
+				", not from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, path, line,
+				k->name, n, k->min, k->max);
+	cfg->number[i] = n;
+	return true;
+}
+
+/* PREFIX: of the group, with its dot. */
+static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix,
+		       const char *path, GError **error)
+{
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
+		g_autofree char *name = g_strconcat(prefix, config_setting_name(s), NULL);
+		g_autofree char *dotted = g_strconcat(name, ".", NULL);
+		ssize_t key = find(name);
+
+		if (key >= 0) {
+			if (!take_value(cfg, (size_t)key, s, path, error))
+				return false;
+		} else if (config_setting_is_group(s) && is_group(name)) {
+			if (!take_group(cfg, s, dotted, path, error))
+				return false;
+		} else {
+			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: unknown key %s (nearest: "
+					"%s)", path, (int)config_setting_source_line(s), name,
+					nearest(name));
+		}
+	}
+	return true;
+}
+
+static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
+{
+	config_t c;
+	bool ok;
+
+	config_init(&c);
+	if (config_read_string(&c, text))
+		ok = take_group(cfg, config_root_setting(&c), "", path, error);
+	else
+		ok = vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s", path, config_error_line(&c),
+			      config_error_text(&c));
+	config_destroy(&c);
+	return ok;
+}
+
+static ConfCfg *cfg_new(void)
+{
+	ConfCfg *cfg = g_new0(ConfCfg, 1);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		cfg->number[i] = keys[i].number;
+		cfg->string[i] = g_strdup(keys[i].string);
+	}
+	return cfg;
+}
+
+ConfCfg *conf_cfg_load(const char *path, GError **error)
+{
+	g_autoptr(ConfCfg) cfg = cfg_new();
+	g_autoptr(GError) cause = NULL;
+	/* libconfig's own reader ends the process when the file is a directory. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	GString *text;
+	bool ok;
+
+	if (fd < 0 && errno == ENOENT)
+		return g_steal_pointer(&cfg);
+	if (fd < 0) {
+		vmm_fail(error, VMM_ERROR_CONFIG, "cannot read %s: %s", path, g_strerror(errno));
+		return NULL;
+	}
+	text = file_read_fd(fd, MAX_FILE, path, &cause);
+	close(fd);
+	if (!text) {
+		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
+		return NULL;
+	}
+	ok = parse(cfg, text->str, path, error);
+	g_string_free(text, TRUE);
+	return ok ? g_steal_pointer(&cfg) : NULL;
+}
+
+void conf_cfg_free(ConfCfg *cfg)
+{
+	if (!cfg)
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		g_free(cfg->string[i]);
+	g_free(cfg);
+}
+
+static size_t row(const char *key, enum type type)
+{
+	ssize_t i = find(key);
+
+	if (i < 0 || keys[i].type != type)
+		g_error("%s is no key of vmm_exec.cfg that is %s", key, type_names[type]);
+	return (size_t)i;
+}
+
+gint64 conf_cfg_int(const ConfCfg *cfg, const char *key)
+{
+	return cfg->number[row(key, INTEGER)];
+}
+
+bool conf_cfg_bool(const ConfCfg *cfg, const char *key)
+{
+	return cfg->number[row(key, SWITCH)] != 0;
+}
+
+const char *conf_cfg_string(const ConfCfg *cfg, const char *key)
+{
+	return cfg->string[row(key, STRING)];
+}
+
+const char *conf_cfg_key(size_t i)
+{
+	return i < G_N_ELEMENTS(keys) ? keys[i].name : NULL;
+}

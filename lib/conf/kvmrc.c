@@ -1,0 +1,195 @@
+#include "conf/kvmrc.h"
+
+#include <unistd.h>
+
+#include "base/number.h"
+#include "conf/rc.h"
+
+enum type {
+	TEXT,
+	SWITCH,
+	NUMBER,
+	QUEUES,		/* a number or "auto" */
+};
+
+struct parameter {
+	const char *name;
+	enum type type;
+	gint64 min, max;
+	const char *value;	/* the default; NULL: none */
+};
+
+#define COUNT 0, G_MAXINT64, NULL
+#define THROTTLE(name) \
+	{ "DEFAULT_ATTACH_" name, NUMBER, COUNT }, \
+	{ "DEFAULT_ATTACH_" name "_MAX", NUMBER, COUNT }, \
+	{ "DEFAULT_ATTACH_" name "_MAX_LENGTH", NUMBER, 0, 1000000, NULL }
+
+static const struct parameter parameters[] = {
+	/* name                          type    min max     default */
+	{ "LANG",                        TEXT,   0, 0,       NULL },
+	{ "LIBVIRT_URI",                 TEXT,   0, 0,       "qemu:///system" },
+	{ "QEMU_PROTOCOL",               TEXT,   0, 0,       "qemu+ssh" },
+	{ "LIBVIRT_MD_URI",              TEXT,   0, 0,
+	  "http://opennebula.org/xmlns/libvirt/1.0" },
+	{ "LIBVIRT_MD_KEY",              TEXT,   0, 0,       "one" },
+	{ "SHUTDOWN_TIMEOUT",            NUMBER, 1, 604800,  "120" },
+	{ "SYNC_TIME",                   SWITCH, 0, 0,       NULL },
+	{ "FORCE_DESTROY",               SWITCH, 0, 0,       NULL },
+	{ "CANCEL_NO_ACPI",              SWITCH, 0, 0,       NULL },
+	{ "VIRSH_RETRIES",               NUMBER, 1, 1000,    "3" },
+	{ "VIRSH_TRIES",                 NUMBER, 1, 1000,    NULL },
+	{ "VIRSH_TIMEOUT",               NUMBER, 1, 86400,   "60" },
+	{ "CLEANUP_MEMORY_ON_START",     SWITCH, 0, 0,       NULL },
+	{ "CLEANUP_MEMORY_ON_STOP",      SWITCH, 0, 0,       NULL },
+	{ "MIGRATE_OPTIONS",             TEXT,   0, 0,       NULL },
+	{ "DEFAULT_ATTACH_CACHE",        TEXT,   0, 0,       "default" },
+	{ "DEFAULT_ATTACH_DISCARD",      TEXT,   0, 0,       NULL },
+	{ "DEFAULT_ATTACH_IO",           TEXT,   0, 0,       NULL },
+	/* QEMU aborts above 1024, and the VM is lost. */
+	{ "DEFAULT_ATTACH_VIRTIO_BLK_QUEUES",   QUEUES, 1, 1024,    NULL },
+	{ "DEFAULT_ATTACH_VIRTIO_BLK_IOTHREAD", NUMBER, 0, 1000000, NULL },
+	THROTTLE("TOTAL_BYTES_SEC"), THROTTLE("READ_BYTES_SEC"), THROTTLE("WRITE_BYTES_SEC"),
+	THROTTLE("TOTAL_IOPS_SEC"), THROTTLE("READ_IOPS_SEC"), THROTTLE("WRITE_IOPS_SEC"),
+	{ "DEFAULT_ATTACH_SIZE_IOPS_SEC", NUMBER, COUNT },
+	{ "DEFAULT_ATTACH_NIC_MODEL",    TEXT,   0, 0,       NULL },
+	{ "DEFAULT_ATTACH_NIC_FILTER",   TEXT,   0, 0,       NULL },
+	{ "VIRTIOFSD_BINARY_PATH",       TEXT,   0, 0,
+	  "/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd" },
+	{ "OVMF_NVRAM",                  TEXT,   0, 0,       "/usr/share/OVMF/OVMF_VARS.fd" },
+	{ "RBD",                         TEXT,   0, 0,       NULL },
+	{ "QEMU_IMG",                    TEXT,   0, 0,       NULL },
+	{ "SSH",                         TEXT,   0, 0,       NULL },
+	{ "SUDO",                        TEXT,   0, 0,       NULL },
+};
+
+struct conf_kvmrc {
+	ConfRc *file;					/* NULL: it could not be read */
+	char *value[G_N_ELEMENTS(parameters)];		/* NULL: unset */
+	GPtrArray *warnings;				/* ends with NULL */
+};
+
+static bool check(const struct parameter *p, const char *text, GError **error)
+{
+	gint64 number;
+	bool on;
+
+	switch (p->type) {
+	case SWITCH:
+		return number_bool(text, &on, error);
+	case QUEUES:
+		if (!g_ascii_strcasecmp(text, "auto"))
+			return true;
+		return number_signed(text, p->min, p->max, &number, error);
+	case NUMBER:
+		return number_signed(text, p->min, p->max, &number, error);
+	default:
+		return true;
+	}
+}
+
+static void set(ConfKvmrc *rc, size_t i, const char *path)
+{
+	const struct parameter *p = &parameters[i];
+	const char *text = rc->file ? conf_rc_get(rc->file, p->name) : NULL;
+	const char *source = text ? path : "environment";
+	g_autoptr(GError) error = NULL;
+
+	if (!text)
+		text = g_getenv(p->name);
+	if (text && *text && !check(p, text, &error)) {
+		g_ptr_array_add(rc->warnings,
+				g_strdup_printf("%s: %s: %s; %s%s counts", source, p->name,
+						error->message, p->value ? "the default " : "",
+						p->value ? p->value : "its default"));
+		text = NULL;
+	}
+	rc->value[i] = g_strdup(text && *text ? text : p->value);
+}
+
+ConfKvmrc *conf_kvmrc_load(const char *path)
+{
+	ConfKvmrc *rc = g_new0(ConfKvmrc, 1);
+	g_autoptr(GError) error = NULL;
+
+	rc->warnings = g_ptr_array_new_with_free_func(g_free);
+	rc->file = conf_rc_load(path, CONF_RC_INSTRUCTIONS, &error);
+	if (!rc->file)
+		g_ptr_array_add(rc->warnings,
+				g_strdup_printf("%s, so defaults count", error->message));
+	for (const char *const *w = rc->file ? conf_rc_warnings(rc->file) : NULL; w && *w; w++)
+		g_ptr_array_add(rc->warnings, g_strdup(*w));
+	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
+		set(rc, i, path);
+	g_ptr_array_add(rc->warnings, NULL);
+	return rc;
+}
+
+void conf_kvmrc_free(ConfKvmrc *rc)
+{
+	if (!rc)
+		return;
+	conf_rc_free(rc->file);
+	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
+		g_free(rc->value[i]);
+	g_ptr_array_unref(rc->warnings);
+	g_free(rc);
+}
+
+const char *conf_kvmrc_string(const ConfKvmrc *rc, const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
+		if (g_str_equal(parameters[i].name, name))
+			return rc->value[i];
+	g_error("%s is no parameter of kvmrc", name);
+}
+
+bool conf_kvmrc_bool(const ConfKvmrc *rc, const char *name)
+{
+	const char *text = conf_kvmrc_string(rc, name);
+	bool on = false;
+
+	return text && number_bool(text, &on, NULL) && on;
+}
+
+gint64 conf_kvmrc_int(const ConfKvmrc *rc, const char *name)
+{
+	const char *text = conf_kvmrc_string(rc, name);
+
+	return text ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+gint64 conf_kvmrc_tries(const ConfKvmrc *rc)
+{
+	gint64 twin = conf_kvmrc_int(rc, "VIRSH_TRIES");
+
+	return twin ? twin : conf_kvmrc_int(rc, "VIRSH_RETRIES");
+}
+
+char **conf_kvmrc_command(const ConfKvmrc *rc, const char *name, const char *tool)
+{
+	const char *text = conf_kvmrc_string(rc, name);
+	const char *fallback[] = { tool, NULL };
+	char **words = NULL;
+
+	if (text && g_shell_parse_argv(text, NULL, &words, NULL))
+		return words;
+	return g_strdupv((char **)fallback);
+}
+
+const char *conf_kvmrc_name(size_t i)
+{
+	return i < G_N_ELEMENTS(parameters) ? parameters[i].name : NULL;
+}
+
+const char *const *conf_kvmrc_warnings(const ConfKvmrc *rc)
+{
+	return (const char *const *)rc->warnings->pdata;
+}
+
+char **conf_kvmrc_environ(const ConfKvmrc *rc)
+{
+	if (!rc->file)
+		return g_get_environ();
+	return conf_rc_environ(rc->file, (const char *const *)environ, false);
+}

@@ -1,0 +1,52 @@
+/*
+ * kvmrc.h - the parameters of kvmrc by name and type, with their defaults.
+ *
+ * A parameter comes from the file, else from the environment, else it has its
+ * default. Names that are not in the table stay in the environment of children.
+ * Source: kvmrc.md 1.
+ */
+#ifndef CONF_KVMRC_H
+#define CONF_KVMRC_H
+
+#include "base/error.h"
+
+typedef struct conf_kvmrc ConfKvmrc;
+
+/*
+ * Reads PATH, where a shell may evaluate instructions. Never fails: what is
+ * missing or wrong becomes a warning, and the default counts.
+ */
+ConfKvmrc *conf_kvmrc_load(const char *path);
+
+void conf_kvmrc_free(ConfKvmrc *rc);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfKvmrc, conf_kvmrc_free)
+
+/*
+ * The value of the parameter NAME, which must be in the table; NULL when it is
+ * unset and has no default. Of a number, its text once it is in its range.
+ * Borrowed.
+ */
+const char *conf_kvmrc_string(const ConfKvmrc *rc, const char *name);
+
+/* For a switch: yes, true, on or 1 in any case. */
+bool conf_kvmrc_bool(const ConfKvmrc *rc, const char *name);
+
+/* For a number; 0 when it is unset and has no default. */
+gint64 conf_kvmrc_int(const ConfKvmrc *rc, const char *name);
+
+/* How often to try in all: VIRSH_TRIES where that old twin is set, else VIRSH_RETRIES. */
+gint64 conf_kvmrc_tries(const ConfKvmrc *rc);
+
+/* The words that run TOOL: those of parameter NAME (such as QEMU_IMG), else TOOL itself. */
+char **conf_kvmrc_command(const ConfKvmrc *rc, const char *name, const char *tool);
+
+/* The name of the I-th parameter of the table; NULL after the last. */
+const char *conf_kvmrc_name(size_t i);
+
+/* What was wrong, for the log. NULL-terminated; borrowed. */
+const char *const *conf_kvmrc_warnings(const ConfKvmrc *rc);
+
+/* A copy of our environment with the exported variables of the file. Caller: g_strfreev(). */
+char **conf_kvmrc_environ(const ConfKvmrc *rc);
+
+#endif

@@ -1,0 +1,98 @@
+#include "virt/connect.h"
+
+#include "virt/error.h"
+#include "virt/late.h"
+
+enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250 };
+
+struct opening {
+	char *uri;
+	virConnect *conn;
+};
+
+static void quiet(void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
+{
+}
+
+static gpointer run_events(gpointer data G_GNUC_UNUSED)
+{
+	while (virEventRunDefaultImpl() == 0)
+		;
+	return NULL;
+}
+
+static gpointer start_events(gpointer data G_GNUC_UNUSED)
+{
+	virSetErrorFunc(NULL, quiet);	/* else libvirt prints on stderr too */
+	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
+		return NULL;
+	g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));
+	return NULL;
+}
+
+static void opening_free(void *data)
+{
+	struct opening *o = data;
+
+	if (o->conn)
+		virConnectClose(o->conn);
+	g_free(o->uri);
+	g_free(o);
+}
+
+static bool open_it(void *data, GError **error)
+{
+	struct opening *o = data;
+
+	o->conn = virConnectOpen(o->uri);
+	if (!o->conn)
+		return virt_fail(error, "cannot connect to %s", o->uri);
+	/* A driver within this process has no keepalive and says so. */
+	if (virConnectSetKeepAlive(o->conn, KEEPALIVE_S, KEEPALIVE_COUNT) < 0)
+		virResetLastError();
+	return true;
+}
+
+virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
+{
+	static GOnce events = G_ONCE_INIT;
+	struct opening *o = g_new0(struct opening, 1);
+	virConnect *conn;
+
+	g_once(&events, start_events, NULL);
+	o->uri = g_strdup(uri);
+	switch (virt_late_call(open_it, o, opening_free, limit_ms, error)) {
+	case VIRT_LATE_OK:
+		conn = g_steal_pointer(&o->conn);
+		opening_free(o);
+		return conn;
+	case VIRT_LATE_FAILED:
+		opening_free(o);
+		return NULL;
+	default:
+		vmm_fail(error, VMM_ERROR_CONNECTION, "cannot connect to %s: no answer in %u s", uri,
+			 limit_ms / 1000);
+		vmm_error_set_hint(error, "libvirtd on the host hangs; restart it");
+		return NULL;
+	}
+}
+
+virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + (gint64)limit_ms * 1000;
+
+	for (;;) {
+		g_autoptr(GError) cause = NULL;
+		gint64 left_ms = (until - g_get_monotonic_time()) / 1000;
+		virConnect *conn = virt_open(uri, (unsigned)MAX(left_ms, PAUSE_MS), &cause);
+
+		if (conn)
+			return conn;
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_CONNECTION) ||
+		    left_ms <= PAUSE_MS) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return NULL;
+		}
+		g_usleep(PAUSE_MS * 1000);
+	}
+}

@@ -1,0 +1,30 @@
+/*
+ * connect.h - a connection that cannot hang us: opening has a limit, and
+ * keepalive ends what waits for a daemon that is gone.
+ *
+ * Source: libvirt-facts.md A; actions.md 0.4.
+ */
+#ifndef VIRT_CONNECT_H
+#define VIRT_CONNECT_H
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virConnectClose)
+
+/*
+ * Opens URI read-write within LIMIT_MS, with keepalive, and with libvirt's
+ * events running on a thread of their own. libvirt prints nothing. The caller
+ * closes. Errors: VMM_ERROR_CONNECTION when it did not answer or is not there;
+ * others for a wrong URI or missing rights.
+ */
+virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
+
+/*
+ * As virt_open(), again and again until LIMIT_MS has passed, as long as the
+ * error is VMM_ERROR_CONNECTION: a daemon that ended is started again.
+ */
+virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error);
+
+#endif

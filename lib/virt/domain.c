@@ -1,0 +1,215 @@
+#include "virt/domain.h"
+
+#include "tmpl/xml.h"
+#include "virt/error.h"
+
+enum { ASK_US = 1000000 };
+
+static bool fail_lookup(const char *name, GError **error)
+{
+	return virt_fail(error, "cannot find domain %s", name);
+}
+
+static virDomain *lookup(virConnect *conn, const char *id)
+{
+	if (g_uuid_string_is_valid(id)) {
+		virDomain *dom = virDomainLookupByUUIDString(conn, id);
+
+		if (dom || !virt_last_is(VIR_ERR_NO_DOMAIN))
+			return dom;
+	}
+	return virDomainLookupByName(conn, id);
+}
+
+static bool is_number(const char *text)
+{
+	return text && *text && strspn(text, "0123456789") == strlen(text);
+}
+
+virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id, GError **error)
+{
+	virDomain *dom = lookup(conn, deploy_id);
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *name = NULL;
+
+	if (dom)
+		return dom;
+	fail_lookup(deploy_id, &cause);
+	if (virt_last_is(VIR_ERR_NO_DOMAIN) && is_number(vm_id)) {
+		name = g_strdup_printf("one-%s", vm_id);
+		dom = virDomainLookupByName(conn, name);
+		if (dom)
+			return dom;
+		if (!virt_last_is(VIR_ERR_NO_DOMAIN)) {
+			fail_lookup(name, error);
+			return NULL;
+		}
+	}
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return NULL;
+}
+
+bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
+{
+	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
+	int active;
+
+	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
+	    (active = virDomainIsActive(dom)) < 0) {
+		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
+		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
+			return virt_fail(error, "cannot read the state of domain %s",
+					 virDomainGetName(dom));
+		s.gone = true;
+	} else {
+		s.gone = !active;
+	}
+	*ret = s;
+	return true;
+}
+
+const char *virt_state_name(const struct virt_state *state)
+{
+	static const char *const names[] = {
+		[VIR_DOMAIN_NOSTATE]     = "in no state",
+		[VIR_DOMAIN_RUNNING]     = "running",
+		[VIR_DOMAIN_BLOCKED]     = "blocked",
+		[VIR_DOMAIN_PAUSED]      = "paused",
+		[VIR_DOMAIN_SHUTDOWN]    = "shutting down",
+		[VIR_DOMAIN_SHUTOFF]     = "shut off",
+		[VIR_DOMAIN_CRASHED]     = "crashed",
+		[VIR_DOMAIN_PMSUSPENDED] = "suspended by its guest",
+	};
+
+	if (state->state == VIR_DOMAIN_PAUSED && state->reason == VIR_DOMAIN_PAUSED_STARTING_UP)
+		return "starting";
+	if (state->state < 0 || state->state >= (int)G_N_ELEMENTS(names))
+		return "in an unknown state";
+	return names[state->state];
+}
+
+bool virt_state_is_up(const struct virt_state *s)
+{
+	return !s->gone && !(s->state == VIR_DOMAIN_PAUSED &&
+			     s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+}
+
+bool virt_state_is_deaf(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED || s->state == VIR_DOMAIN_PMSUSPENDED ||
+	       s->state == VIR_DOMAIN_CRASHED;
+}
+
+char *virt_vm_directory(virDomain *dom, const char *uri)
+{
+	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
+	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "metadata", NULL) : NULL;
+
+	free(text);
+	return doc ? tmpl_xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+}
+
+char *virt_xml(virDomain *dom, GError **error)
+{
+	char *text = virDomainGetXMLDesc(dom, 0), *copy;
+
+	if (!text) {
+		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
+		return NULL;
+	}
+	copy = g_strdup(text);
+	free(text);
+	return copy;
+}
+
+struct virt_watch {
+	GMutex mutex;
+	GCond cond;
+	bool stopped;		/* an event said so; it is asked for all the same */
+	virDomain *dom;
+	int id;			/* of the callback, or -1 */
+};
+
+static void on_event(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED, int event,
+		     int detail G_GNUC_UNUSED, void *data)
+{
+	struct virt_watch *w = data;
+
+	if (event != VIR_DOMAIN_EVENT_STOPPED)
+		return;
+	g_mutex_lock(&w->mutex);
+	w->stopped = true;
+	g_cond_signal(&w->cond);
+	g_mutex_unlock(&w->mutex);
+}
+
+static void watch_clear(void *data)
+{
+	struct virt_watch *w = data;
+
+	g_mutex_clear(&w->mutex);
+	g_cond_clear(&w->cond);
+}
+
+/* libvirt holds a reference of its own: a callback may run while we let go. */
+static void on_released(void *data)
+{
+	g_atomic_rc_box_release_full(data, watch_clear);
+}
+
+VirtWatch *virt_watch_new(virDomain *dom, GError **error)
+{
+	struct virt_watch *w = g_atomic_rc_box_new0(struct virt_watch);
+
+	g_mutex_init(&w->mutex);
+	g_cond_init(&w->cond);
+	w->dom = dom;
+	w->id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom,
+						 VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						 VIR_DOMAIN_EVENT_CALLBACK(on_event),
+						 g_atomic_rc_box_acquire(w), on_released);
+	if (w->id >= 0) {
+		virDomainRef(dom);
+		return w;
+	}
+	virt_fail(error, "cannot watch domain %s", virDomainGetName(dom));
+	on_released(w);
+	on_released(w);
+	return NULL;
+}
+
+void virt_watch_free(VirtWatch *w)
+{
+	if (!w)
+		return;
+	/* On a dead connection this fails, and what libvirt holds stays until the end. */
+	if (virConnectDomainEventDeregisterAny(virDomainGetConnect(w->dom), w->id) < 0)
+		virResetLastError();
+	virDomainFree(w->dom);
+	on_released(w);
+}
+
+static void wait_for_event(struct virt_watch *w, gint64 until_us)
+{
+	g_mutex_lock(&w->mutex);
+	while (!w->stopped && g_cond_wait_until(&w->cond, &w->mutex, until_us))
+		;
+	w->stopped = false;
+	g_mutex_unlock(&w->mutex);
+}
+
+bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **error)
+{
+	struct virt_state state;
+
+	for (;;) {
+		gint64 now = g_get_monotonic_time();
+
+		if (!virt_state(w->dom, &state, error))
+			return false;
+		*ret_gone = state.gone;
+		if (state.gone || now >= until_us)
+			return true;
+		wait_for_event(w, MIN(until_us, now + ASK_US));
+	}
+}

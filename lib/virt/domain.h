@@ -1,0 +1,66 @@
+/*
+ * domain.h - finding a domain, what state it is in, and waiting until it is gone.
+ *
+ * Source: actions.md 0.3 and 0.8; libvirt-facts.md B and D.
+ */
+#ifndef VIRT_DOMAIN_H
+#define VIRT_DOMAIN_H
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+
+/*
+ * Finds the domain that DEPLOY_ID names: a UUID, else a name; when that is not
+ * there, "one-VM_ID" if VM_ID is a number. Never libvirt's own id. The caller
+ * frees. VMM_ERROR_NOT_FOUND means that libvirt answered and it is not there;
+ * every other error, that nobody knows.
+ */
+virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,
+		       GError **error);
+
+struct virt_state {
+	int state, reason;	/* virDomainState and its reason */
+	bool gone;		/* libvirt answered that it is not there, or not active */
+};
+
+/* The state of DOM now. False: nobody knows. Not blocked by a QEMU that hangs. */
+bool virt_state(virDomain *dom, struct virt_state *ret, GError **error);
+
+/* "running", "paused"… Static. */
+const char *virt_state_name(const struct virt_state *state);
+
+/* Whether it runs, as far as libvirt is concerned: a domain still being started does not. */
+bool virt_state_is_up(const struct virt_state *state);
+
+/* What a guest in that state does with a request to restart or shut down: nothing. */
+bool virt_state_is_deaf(const struct virt_state *state);
+
+/*
+ * The VM's directory as its metadata (namespace URI) say; NULL when they do
+ * not. The caller frees.
+ */
+char *virt_vm_directory(virDomain *dom, const char *uri);
+
+/* The domain's XML with its secrets left out. The caller frees with g_free(). */
+char *virt_xml(virDomain *dom, GError **error);
+
+/* Sees a domain end without asking. */
+typedef struct virt_watch VirtWatch;
+
+/* Begins to listen; before the request that shall end DOM, so that nothing is missed. */
+VirtWatch *virt_watch_new(virDomain *dom, GError **error);
+
+/*
+ * Waits until the domain is gone, or until monotonic time UNTIL_US. RET_GONE
+ * says which. False: nobody knows, mostly VMM_ERROR_CONNECTION. Besides the
+ * events it asks once a second.
+ */
+bool virt_watch_gone(VirtWatch *watch, gint64 until_us, bool *ret_gone, GError **error);
+
+void virt_watch_free(VirtWatch *watch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtWatch, virt_watch_free)
+
+#endif

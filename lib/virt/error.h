@@ -1,0 +1,36 @@
+/*
+ * error.h - libvirt's errors as ours: the one place that knows what they mean.
+ *
+ * Source: libvirt-facts.md, whole; libvirt's virterror.h.
+ */
+#ifndef VIRT_ERROR_H
+#define VIRT_ERROR_H
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "base/error.h"
+
+/*
+ * The class of CAUSE, which may be NULL; RET_HINT (static, or NULL) is what a
+ * user may try. Domain and code decide; the text does where libvirt says one
+ * code for many causes.
+ */
+enum vmm_error virt_error_class(const virError *cause, const char **ret_hint);
+
+/*
+ * What CAUSE says, on one line: of an error inside QEMU only QEMU's own words.
+ * The caller frees.
+ */
+char *virt_error_text(const virError *cause);
+
+/*
+ * Sets ERROR from the last libvirt error of this thread: "FORMAT…: text", with
+ * class and hint. Returns false.
+ */
+bool virt_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Whether the last libvirt error of this thread has CODE. */
+bool virt_last_is(int code);
+
+#endif

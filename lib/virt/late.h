@@ -1,0 +1,32 @@
+/*
+ * late.h - calls that may never return: libvirt's wait without limit for a
+ * stopped daemon and for a QEMU that hangs, so each such call gets a thread
+ * that can be left behind.
+ *
+ * Source: libvirt-facts.md A, D and M.
+ */
+#ifndef VIRT_LATE_H
+#define VIRT_LATE_H
+
+#include "base/error.h"
+
+/* Runs in a thread of its own. */
+typedef bool virt_late_func(void *data, GError **error);
+
+enum virt_late {
+	VIRT_LATE_OK,		/* FUNC returned true */
+	VIRT_LATE_FAILED,	/* FUNC returned false; ERROR is its error */
+	VIRT_LATE_LATE,		/* it goes on without us; ERROR is not set */
+};
+
+/*
+ * Calls FUNC with DATA and waits at most LIMIT_MS for it. In the LATE case DATA
+ * belongs to the thread, which ends with FREE_DATA; else it stays the caller's.
+ */
+enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
+			      unsigned limit_ms, GError **error);
+
+/* Whether a thread was left behind that still runs: exit() is not safe then. */
+bool virt_late_any(void);
+
+#endif

@@ -1,0 +1,118 @@
+/* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
+#include "action/create.h"
+#include "action/host.h"
+#include "action/nvram.h"
+#include "action/restate.h"
+#include "action/tpm.h"
+#include "base/file.h"
+#include "tmpl/xml.h"
+
+enum { FILE_PATH };
+enum { STDIN_MS = 30000 };
+
+/* The domain's XML as it came; NULL with ERROR set. */
+static xmlDoc *load(GError **error)
+{
+	GString *text = action_stdin(STDIN_MS, error);
+	g_autoptr(xmlDoc) doc = NULL;
+
+	if (!text)
+		return NULL;
+	if (!text->len)
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no domain XML");
+	else
+		doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
+	g_string_free(text, TRUE);
+	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
+			 (const char *)xmlDocGetRootElement(doc)->name);
+		return NULL;
+	}
+	return g_steal_pointer(&doc);
+}
+
+/* RET_VGPU: whether one was made, to be undone. */
+static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
+		    const char *directory, bool *ret_vgpu, GError **error)
+{
+	const char *path = ctx->arg[FILE_PATH];
+	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	g_autofree char *tpm = g_build_filename(directory, "tpm", NULL);
+
+	if (!file_make_directory(directory, error) ||
+	    !file_write(path, xml, strlen(xml), 0600, error))
+		return false;
+	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(directory, error))
+		return false;
+	if (host_needs_vtpm(domain) && uuid && g_file_test(tpm, G_FILE_TEST_IS_DIR) &&
+	    !host_vtpm(ctx, "recover", uuid, directory, error))
+		return false;
+	if (!host_needs_vgpu(directory))
+		return true;
+	*ret_vgpu = true;	/* of several, some may be there when it fails */
+	return host_vgpu(ctx, "create", directory, error);
+}
+
+static enum action_outcome create(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
+				  const char *directory, virDomain **ret_dom, GError **error)
+{
+	enum action_outcome outcome = ACTION_FAILED;
+	g_autoptr(GError) cause = NULL;
+	bool vgpu = false;
+
+	if (prepare(ctx, domain, xml, directory, &vgpu, error))
+		outcome = create_domain(ctx, domain, xml, ret_dom, error);
+	if (outcome == ACTION_FAILED && vgpu && !host_vgpu(ctx, "delete", directory, &cause))
+		action_log("WARN", "%s", cause->message);
+	return outcome;
+}
+
+static void dry_run(struct action_ctx *ctx, xmlNode *domain)
+{
+	xmlNode *devices = tmpl_xml_child(domain, "devices");
+	g_autofree char *xml = NULL;
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
+		if (xmlHasProp(n, BAD_CAST "passwd"))
+			xmlSetProp(n, BAD_CAST "passwd", BAD_CAST "***");
+	xml = tmpl_xml_print(domain);
+	action_print(ctx, "would create this domain:\n%s\n", xml);
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(xmlDoc) doc = load(error);
+	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	g_autofree char *directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
+	enum action_outcome outcome = ACTION_DONE;
+	g_autoptr(virDomain) dom = NULL;
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	g_autofree char *xml = NULL;
+
+	if (!domain || !create_find(ctx, domain, &dom, error))
+		return ACTION_FAILED;
+	restate_links(domain);
+	if (ctx->dry_run) {
+		dry_run(ctx, domain);
+		return ACTION_DONE;
+	}
+	xml = tmpl_xml_print(domain);
+	if (dom)
+		action_log("INFO", "domain %s runs already", virDomainGetName(dom));
+	else
+		outcome = create(ctx, domain, xml, directory, &dom, error);
+	if (outcome != ACTION_DONE)
+		return outcome;
+	virDomainGetUUIDString(dom, uuid);
+	action_outcome(ACTION_DONE, "%s\n", uuid);
+	action_print(ctx, "%s\n", uuid);
+	restate_snapshots(dom, directory, action_log);
+	return ACTION_DONE;
+}
+
+const struct action action = {
+	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
+	.summary = "Creates a VM's domain from the XML on stdin, keeps that in FILE, prints its UUID.",
+	.min_args = 1, .deadline_s = 540, .run = run,
+};

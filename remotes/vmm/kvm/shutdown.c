@@ -1,0 +1,80 @@
+/* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
+#include "action/host.h"
+#include "action/stop.h"
+#include "tmpl/xml.h"
+
+enum { RESERVE_US = 2000000 };
+
+/* What the state and the XML of DOM say must be done before and how. */
+static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+		    const char *directory, struct stop_plan *plan, GError **error)
+{
+	gint64 now = g_get_monotonic_time();
+	gint64 wait_us = conf_kvmrc_int(ctx->rc, "SHUTDOWN_TIMEOUT") * G_USEC_PER_SEC;
+	g_autofree char *text = virt_xml(dom, error);
+	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	bool acpi = tmpl_xml_child(tmpl_xml_child(domain, "features"), "acpi") != NULL;
+	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
+
+	if (!doc)
+		return false;
+	plan->end_us = MIN(now + wait_us, ctx->deadline_us - RESERVE_US);
+	plan->half_us = now + (plan->end_us - now) / 2;
+	/* A short --deadline is no reason to pull the plug. */
+	plan->force = conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY") && plan->end_us == now + wait_us;
+	plan->at_once = (!acpi && conf_kvmrc_bool(ctx->rc, "CANCEL_NO_ACPI")) ||
+			(virt_state_is_deaf(state) && !wakes);
+	if (virt_state_is_deaf(state) && !wakes && !conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY")) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot shut down domain %s: it is %s",
+			 virDomainGetName(dom), virt_state_name(state));
+		vmm_error_set_hint(error, "resume it first, or set FORCE_DESTROY in kvmrc");
+		return false;
+	}
+	if (ctx->dry_run)
+		return true;
+	if (host_needs_vtpm(domain) && directory && uuid &&
+	    !host_vtpm(ctx, "backup", uuid, directory, error))
+		return false;
+	return !wakes || stop_ask(ctx, dom, VIRT_WAKE_UP, error);
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(virDomain) dom = action_domain(ctx, &cause);
+	g_autofree char *directory = NULL;
+	struct virt_state state = { .gone = !dom };
+	struct stop_plan plan = { 0 };
+	enum action_outcome outcome;
+
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	    (dom && virt_state(dom, &state, &cause) && state.gone)) {
+		if (!ctx->dry_run)
+			host_after_stop(ctx, NULL);
+		return ACTION_DONE;
+	}
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	if (!prepare(ctx, dom, &state, directory, &plan, error))
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would %s domain %s\n", plan.at_once ? "destroy" : "shut down",
+			     virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+	outcome = stop_domain(ctx, dom, &plan, error);
+	if (outcome == ACTION_DONE)
+		host_after_stop(ctx, directory);
+	return outcome;
+}
+
+const struct action action = {
+	.name = "shutdown", .usage = "DEPLOY_ID [HOST [VM_ID]]",
+	.summary = "Asks a VM's guest to power off and waits; one that is gone is done.",
+	.min_args = 1, .extra_deadline_s = 90, .run = run,
+};

@@ -1,0 +1,15 @@
+/* rc - the native parser of kvmrc must end, and stay inside its text, whatever that is. */
+#include "conf/rcparse.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	g_autofree char *copy = g_memdup2(data, size);	/* so that ASan sees its end */
+	struct rc_text text;
+
+	rc_text_init(&text);
+	rc_parse(&text, "rc", copy ? copy : "", size);
+	rc_text_clear(&text);
+	return 0;
+}
