@@ -81,10 +81,10 @@ lab_until() {
 }
 
 # lab_wait_console NODE NAME MARKER [SECONDS [TIMES]]: waits until the console has MARKER (TIMES
-# times: after a reboot LAB-READY comes a second time) and prints the line it was last in.
+# times: after a reboot LAB-READY comes a second time) and prints the line it was last in, from there on.
 lab_wait_console() {
 	# shellcheck disable=SC2016
-	lab_until "$1" "${4:-30}" bash -c 'lines=$(grep -a -e "$2" "$1") && [ $(wc -l <<<"$lines") -ge "$3" ] && tail -n 1 <<<"$lines"' \
+	lab_until "$1" "${4:-30}" bash -c 'lines=$(grep -a -o -e "$2.*" "$1") && [ $(wc -l <<<"$lines") -ge "$3" ] && tail -n 1 <<<"$lines"' \
 		- "$(lab_console "$2")" "$3" "${5:-1}"
 }
 
