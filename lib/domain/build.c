@@ -213,7 +213,7 @@ bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, uns
 		return false;
 	if (!g_ascii_strcasecmp(hit.text, "auto")) {
 		*ret = MIN(b->vcpus, DOMAIN_QUEUES_MAX);
-		return b->vcpus;
+		return b->vcpus > 0;
 	}
 	if (number_unsigned(hit.text, 0, DOMAIN_QUEUES_MAX, ret, NULL))
 		return true;

@@ -200,13 +200,14 @@ static void sata_controllers(DomainBuild *b, xmlNode *devices)
 static void scsi_controller(DomainBuild *b, xmlNode *devices)
 {
 	xmlNode *node = domain_element(devices, "controller"), *driver;
-	guint64 queues = 1;
+	guint64 queues;
 
 	domain_set(b, node, "type", "scsi");
 	domain_set(b, node, "index", "0");
 	domain_set(b, node, "model", "virtio-scsi");
 	driver = domain_element(node, "driver");
-	domain_queues(b, NULL, "FEATURES/VIRTIO_SCSI_QUEUES", TMPL_IN_ALL, &queues);
+	if (!domain_queues(b, NULL, "FEATURES/VIRTIO_SCSI_QUEUES", TMPL_IN_ALL, &queues))
+		queues = 1;
 	domain_set_number(driver, "queues", queues);
 	if (b->iothreads)
 		domain_set_number(driver, "iothread", b->next_iothread);

@@ -8,33 +8,26 @@
 
 static const char *const directions[] = { "TOTAL", "READ", "WRITE" };
 
-/* One of the twelve groups at LEVELS: X_SEC, X_SEC_MAX and X_SEC_MAX_LENGTH. */
-static void limit_group(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk, const char *group,
-			unsigned levels, guint64 max)
+static const char *const suffixes[] = { "", "_MAX", "_MAX_LENGTH" };
+
+/* One limit: "TOTAL_BYTES" with its base, its burst and how long that may last. */
+struct limit {
+	char *group;
+	guint64 value[G_N_ELEMENTS(suffixes)];
+	bool wanted[G_N_ELEMENTS(suffixes)];
+};
+
+static void read_limit(DomainBuild *b, const TmplAttr *disk, struct limit *l, guint64 max)
 {
-	g_autofree char *base_name = g_strdup_printf("DISK/%s_SEC", group);
-	g_autofree char *max_name = g_strdup_printf("DISK/%s_SEC_MAX", group);
-	g_autofree char *length_name = g_strdup_printf("DISK/%s_SEC_MAX_LENGTH", group);
-	g_autofree char *lower = g_ascii_strdown(group, -1);
-	guint64 values[3] = { 0 };
-	bool has_base = domain_number(b, disk, base_name, levels, 0, max, &values[0]);
-	bool has_max = domain_number(b, disk, max_name, levels, 0, max, &values[1]);
-	bool has_length = domain_number(b, disk, length_name, levels, 1, G_MAXUINT32, &values[2]);
-	static const char *const suffix[] = { "", "_max", "_max_length" };
-	bool wanted[3];
+	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autofree char *path = g_strdup_printf("DISK/%s_SEC%s", l->group, suffixes[i]);
 
-	wanted[0] = has_base;
-	wanted[1] = has_max && values[1] > values[0];
-	wanted[2] = wanted[1] && has_length;
-	if (wanted[1] && !values[0])
-		domain_problem(b, disk, "%s needs %s", max_name, base_name);
-	for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
-		g_autofree char *name = g_strconcat(lower, "_sec", suffix[i], NULL);
-		g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, values[i]);
-
-		if (wanted[i])
-			domain_text_element(b, iotune, name, text);
+		l->wanted[i] = domain_number(b, disk, path, TMPL_IN_ALL, 0, max, &l->value[i]);
 	}
+	l->wanted[1] = l->wanted[1] && l->value[1] > l->value[0];
+	l->wanted[2] = l->wanted[2] && l->wanted[1];
+	if (l->wanted[1] && !l->value[0])
+		domain_problem(b, disk, "%s_SEC_MAX needs %s_SEC", l->group, l->group);
 }
 
 static bool is_set(DomainBuild *b, const TmplAttr *disk, const char *direction, const char *unit,
@@ -50,38 +43,60 @@ static bool is_set(DomainBuild *b, const TmplAttr *disk, const char *direction, 
  * libvirt takes either total or read and write. What the disk itself says
  * comes before what lower levels say, and total before the others.
  */
-static void limits(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk, const char *unit,
-		   guint64 max)
+static guint limits(DomainBuild *b, const TmplAttr *disk, const char *unit, guint64 max,
+		    struct limit *ret)
 {
 	bool own = is_set(b, disk, "READ", unit, TMPL_IN_VM) || is_set(b, disk, "WRITE", unit, TMPL_IN_VM);
 	bool total = is_set(b, disk, "TOTAL", unit, own ? TMPL_IN_VM : TMPL_IN_ALL);
-	size_t from = total ? 0 : 1, to = total ? 1 : G_N_ELEMENTS(directions);
+	guint from = total ? 0 : 1, to = total ? 1 : G_N_ELEMENTS(directions);
 
-	for (size_t i = from; i < to; i++) {
-		g_autofree char *group = g_strdup_printf("%s_%s", directions[i], unit);
-
-		limit_group(b, iotune, disk, group, TMPL_IN_ALL, max);
+	for (guint i = from; i < to; i++) {
+		ret->group = g_strdup_printf("%s_%s", directions[i], unit);
+		read_limit(b, disk, ret++, max);
 	}
+	return to - from;
 }
 
-void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk)
+static void put_number(DomainBuild *b, xmlNode *iotune, const char *name, guint64 value)
 {
-	xmlNode *iotune = domain_element(node, "iotune");
+	g_autofree char *lower = g_ascii_strdown(name, -1);
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+
+	domain_text_element(b, iotune, lower, text);
+}
+
+static void size_iops(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk)
+{
 	guint64 size;
 	bool iops = false;
 
-	limits(b, iotune, disk, "BYTES", G_MAXINT64);
-	limits(b, iotune, disk, "IOPS", G_MAXUINT32);
 	for (size_t i = 0; i < G_N_ELEMENTS(directions); i++) {
 		g_autofree char *name = g_strdup_printf("DISK/%s_IOPS_SEC", directions[i]);
 
 		iops = iops || domain_text(b, disk, name, TMPL_IN_ALL);
 	}
-	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) && iops) {
-		g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, size);
+	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) && iops)
+		put_number(b, iotune, "SIZE_IOPS_SEC", size);
+}
 
-		domain_text_element(b, iotune, "size_iops_sec", text);
-	}
+/* All bases, all bursts, all lengths: libxml2 finds the schema's groups in no other order. */
+void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk)
+{
+	xmlNode *iotune = domain_element(node, "iotune");
+	struct limit limit[4] = { 0 };
+	guint n = limits(b, disk, "BYTES", G_MAXINT64, limit);
+
+	n += limits(b, disk, "IOPS", G_MAXUINT32, limit + n);
+	for (size_t s = 0; s < G_N_ELEMENTS(suffixes); s++)
+		for (guint i = 0; i < n; i++) {
+			g_autofree char *name = g_strconcat(limit[i].group, "_SEC", suffixes[s], NULL);
+
+			if (limit[i].wanted[s])
+				put_number(b, iotune, name, limit[i].value[s]);
+		}
+	size_iops(b, iotune, disk);
+	for (guint i = 0; i < n; i++)
+		g_free(limit[i].group);
 	if (!iotune->children) {
 		xmlUnlinkNode(iotune);
 		xmlFreeNode(iotune);

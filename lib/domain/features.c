@@ -2,6 +2,8 @@
 
 /* deployment.md 2.26, 2.27 */
 
+#define LIBVIRT_RAS DOMAIN_LIBVIRT(10, 4, 0)
+
 static const char *const enlightenments[] = {
 	"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset", "vendor_id",
 	"frequencies", "reenlightenment", "tlbflush", "ipi", "evmcs", "avic", "emsr_bitmap", "xmm_input",
@@ -16,9 +18,8 @@ static const struct domain_rule before[] = {
 	{ "FEATURES/APIC",   0,     "apic",       domain_if_yes, "",          NULL },
 };
 
-static const struct domain_rule after[] = {
+static const struct domain_rule gic[] = {
 	{ "FEATURES/GIC",    0,     "gic@version", domain_one_of, gic_versions, NULL },
-	{ "FEATURES/RAS",    0,     "ras@state",   domain_if_yes, "on",         NULL },
 };
 
 static bool has_uefi(DomainBuild *b)
@@ -26,6 +27,16 @@ static bool has_uefi(DomainBuild *b)
 	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
 
 	return firmware && g_ascii_strcasecmp(firmware, "BIOS");
+}
+
+static void ras(DomainBuild *b, xmlNode *node)
+{
+	if (!domain_bool(b, NULL, "FEATURES/RAS", TMPL_IN_ALL))
+		return;
+	if (b->options->libvirt >= LIBVIRT_RAS)
+		domain_put(b, node, "ras@state", "on");
+	else
+		domain_warn(b, "FEATURES/RAS is left out: it needs libvirt 10.4");
 }
 
 static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
@@ -42,7 +53,8 @@ static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
 				enlightenments);
 	if (domain_bool(b, NULL, "OS/FIRMWARE_SECURE", TMPL_IN_ALL) && has_uefi(b) && !arm)
 		domain_put(b, node, "smm@state", "on");
-	DOMAIN_EMIT(b, node, after, NULL);
+	DOMAIN_EMIT(b, node, gic, NULL);
+	ras(b, node);
 	if (!node->children) {
 		xmlUnlinkNode(node);
 		xmlFreeNode(node);

@@ -9,7 +9,6 @@
 #define VNC_PASSWORD_BYTES 8
 #define SPICE_PASSWORD_BYTES 59
 
-static const char *const graphics_types[] = { "vnc", "spice", NULL };
 static const char *const video_types[] = {
 	"none", "vga", "cirrus", "virtio", "qxl", "bochs", "ramfb", "vmvga", NULL
 };
@@ -64,15 +63,15 @@ static void set_password(DomainBuild *b, xmlNode *node, const TmplAttr *graphics
 static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 {
 	const char *given = domain_text(b, graphics, "GRAPHICS/TYPE", TMPL_IN_ALL);
-	const char *type = domain_word(b, graphics, "GRAPHICS/TYPE", TMPL_IN_ALL, graphics_types);
-	bool spice = !g_strcmp0(type, "spice");
+	g_autofree char *type = g_ascii_strdown(given ? given : "", -1);
+	bool spice = !strcmp(type, "spice");
 	struct tmpl_hit options;
 	xmlNode *node;
 
-	if (!given)
-		domain_warn(b, "GRAPHICS without TYPE: the VM gets no display");
-	if (!type)
+	if (!spice && strcmp(type, "vnc")) {
+		domain_warn(b, "GRAPHICS: TYPE '%s' is neither vnc nor spice: the VM gets no display", type);
 		return;
+	}
 	node = domain_element(devices, "graphics");
 	domain_set(b, node, "type", type);
 	DOMAIN_EMIT(b, node, graphics_rules, graphics);

@@ -148,8 +148,7 @@ static void iommu(DomainBuild *b, xmlNode *devices)
 		return;
 	node = domain_element(devices, "iommu");
 	domain_set(b, node, "model", model);
-	if (tmpl_attr_text(vector, "OPTIONS"))
-		iommu_options(b, domain_element(node, "driver"), vector);
+	iommu_options(b, domain_element(node, "driver"), vector);
 }
 
 void domain_hostdevs(DomainBuild *b, xmlNode *devices)

@@ -10,6 +10,7 @@ enum merge {
 	MERGE_AGAIN,	/* may be there several times */
 };
 
+/* Elements of <domain> that are not MERGE_NEW; and all others that libvirt knows. */
 static const struct {
 	const char *name;
 	enum merge merge;
@@ -19,6 +20,21 @@ static const struct {
 	{ "metadata", MERGE_CHILDREN },
 	{ "seclabel", MERGE_AGAIN },
 	{ "sysinfo",  MERGE_AGAIN },
+};
+
+static const char *const known_elements[] = {
+	"genid", "title", "description", "uuid", "name", "vcpu", "vcpus", "iothreads", "iothreadids",
+	"defaultiothread", "memory", "maxMemory", "currentMemory", "memoryBacking", "memtune", "blkiotune",
+	"cputune", "numatune", "resource", "os", "bootloader", "bootloader_args", "idmap", "cpu", "clock",
+	"on_poweroff", "on_reboot", "on_crash", "on_lockfailure", "pm", "perf", "launchSecurity", "keywrap",
+	"throttlegroups", "devices", "features", "metadata", "seclabel", "sysinfo", NULL
+};
+
+static const char *const known_devices[] = {
+	"audio", "channel", "console", "controller", "crypto", "disk", "emulator", "filesystem", "graphics",
+	"hostdev", "hub", "input", "interface", "iommu", "lease", "memballoon", "memory", "nvram", "panic",
+	"parallel", "pstore", "redirdev", "redirfilter", "rng", "serial", "shmem", "smartcard", "sound",
+	"tpm", "video", "vsock", "watchdog", NULL
 };
 
 static bool is_blank_node(const xmlNode *node)
@@ -64,6 +80,14 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 	}
 }
 
+/* Nobody has checked a RAW: the schema is asked for at creation only, if at all. */
+static bool is_known(const xmlNode *node, const char *const *names)
+{
+	if (node->ns)
+		return xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU);
+	return g_strv_contains(names, (const char *)node->name);
+}
+
 static enum merge merge_of(const xmlNode *node)
 {
 	if (node->ns)
@@ -78,10 +102,15 @@ static enum merge merge_of(const xmlNode *node)
 static void merge_children(DomainBuild *b, xmlNode *ours, xmlNode *node, bool override)
 {
 	bool single = xmlStrEqual(ours->name, BAD_CAST "features");
+	bool device = xmlStrEqual(ours->name, BAD_CAST "devices");
 
 	for (xmlNode *n = xmlFirstElementChild(node); n; n = xmlNextElementSibling(n)) {
 		xmlNode *same = single ? tmpl_xml_child(ours, (const char *)n->name) : NULL;
 
+		if (device && !is_known(n, known_devices)) {
+			domain_problem(b, NULL, "RAW: <%s> is no device", n->name);
+			continue;
+		}
 		if (same && !override) {
 			domain_problem(b, NULL, "RAW: <%s> is there already", n->name);
 			continue;
@@ -99,7 +128,9 @@ static void merge(DomainBuild *b, xmlNode *domain, xmlNode *node, bool override)
 	enum merge how = merge_of(node);
 	xmlNode *ours = how == MERGE_AGAIN ? NULL : tmpl_xml_child(domain, (const char *)node->name);
 
-	if (ours && how == MERGE_CHILDREN) {
+	if (!is_known(node, known_elements)) {
+		domain_problem(b, NULL, "RAW: <%s> is no element of a domain", node->name);
+	} else if (ours && how == MERGE_CHILDREN) {
 		merge_children(b, ours, node, override);
 	} else if (ours && !override) {
 		domain_problem(b, NULL, "RAW: <%s> is there already (RAW_OVERRIDE = yes in the defaults "
