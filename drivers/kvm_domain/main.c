@@ -19,12 +19,18 @@ struct arguments {
 	gboolean version;
 };
 
+static const char summary[] =
+	"Prints the libvirt domain XML of a VM document (OpenNebula's VM, or the data of a\n"
+	"driver action) read from a file or from standard input. SOURCE_DATE_EPOCH replaces\n"
+	"the clock.";
+
 static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
 {
 	const GOptionEntry entries[] = {
 		{ "conf", 'c', 0, G_OPTION_ARG_FILENAME, &a->conf, "The defaults file", "FILE" },
 		{ "host", 0, 0, G_OPTION_ARG_FILENAME, &a->host, "The host's document", "FILE" },
-		{ "cluster", 0, 0, G_OPTION_ARG_FILENAME, &a->cluster, "The cluster's document", "FILE" },
+		{ "cluster", 0, 0, G_OPTION_ARG_FILENAME, &a->cluster, "The cluster's document",
+		  "FILE" },
 		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &a->datastore,
 		  "The system datastore's document", "FILE" },
 		{ "type", 't', 0, G_OPTION_ARG_FILENAME, &a->type,
@@ -41,10 +47,7 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new("[VM.xml|-]");
 
-	g_option_context_set_summary(context,
-		"Prints the libvirt domain XML of a VM document (OpenNebula's VM, or the data of a\n"
-		"driver action) read from a file or from standard input. SOURCE_DATE_EPOCH replaces\n"
-		"the clock.");
+	g_option_context_set_summary(context, summary);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, argc, argv, error))
 		return false;
@@ -57,8 +60,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 
 static void free_arguments(struct arguments *a)
 {
-	char *texts[] = { a->conf, a->host, a->cluster, a->datastore, a->type, a->one_version, a->libvirt,
-			  a->check_conf };
+	char *texts[] = { a->conf, a->host,        a->cluster, a->datastore,
+			  a->type, a->one_version, a->libvirt, a->check_conf };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
@@ -145,7 +148,8 @@ static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError *
 	TmplSet *set;
 
 	if (!path && access(standard, F_OK) < 0 && errno == ENOENT) {
-		g_ptr_array_add(warnings, g_strdup_printf("no defaults file %s: no defaults", standard));
+		g_ptr_array_add(warnings,
+				g_strdup_printf("no defaults file %s: no defaults", standard));
 		return true;
 	}
 	set = tmpl_conf_read(path ? path : standard, error);
@@ -175,7 +179,8 @@ static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 		guint64 value;
 
 		if (n > G_N_ELEMENTS(part) || !number_unsigned(words[i], 0, 999, &value, NULL))
-			return vmm_fail(error, VMM_ERROR_USAGE, "--libvirt %s: not a version as 9.2.0", text);
+			return vmm_fail(error, VMM_ERROR_USAGE,
+					"--libvirt %s: not a version as 9.2.0", text);
 		part[i] = value;
 	}
 	*ret = DOMAIN_LIBVIRT(part[0], part[1], part[2]);
@@ -240,7 +245,8 @@ int main(int argc, char **argv)
 	else if (done)
 		done = convert(&a, warnings, &error);
 	for (guint i = 0; (done || a.check_conf) && i < warnings->len; i++)
-		fprintf(stderr, "kvm-domain: warning: %s\n", (char *)g_ptr_array_index(warnings, i));
+		fprintf(stderr, "kvm-domain: warning: %s\n",
+			(char *)g_ptr_array_index(warnings, i));
 	if (!done)
 		report(error);
 	free_arguments(&a);

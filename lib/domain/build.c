@@ -57,7 +57,9 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 	const char *text;
 	guint64 id;
 
-	*b = (DomainBuild){ .vm = vm, .options = options, .warnings = warnings, .next_iothread = 1 };
+	*b = (DomainBuild){
+		.vm = vm, .options = options, .warnings = warnings, .next_iothread = 1
+	};
 	b->problems = g_string_new(NULL);
 	b->id = tmpl_vm_header(vm, "ID");
 	if (!number_unsigned(b->id, 0, G_MAXINT32, &id, NULL))
@@ -248,7 +250,8 @@ bool domain_check_text(DomainBuild *b, const xmlNode *node, const char *text)
 {
 	if (is_xml_text(text))
 		return true;
-	domain_problem(b, NULL, "a value for <%s> holds a character that XML cannot hold", node->name);
+	domain_problem(b, NULL, "a value for <%s> holds a character that XML cannot hold",
+		       node->name);
 	return false;
 }
 

@@ -14,7 +14,12 @@
 #define DOMAIN_QUEUES_MAX 256
 
 /* What a machine type is good for. */
-enum domain_machine { DOMAIN_MACHINE_PC, DOMAIN_MACHINE_Q35, DOMAIN_MACHINE_VIRT, DOMAIN_MACHINE_OTHER };
+enum domain_machine {
+	DOMAIN_MACHINE_PC,
+	DOMAIN_MACHINE_Q35,
+	DOMAIN_MACHINE_VIRT,
+	DOMAIN_MACHINE_OTHER
+};
 
 typedef struct domain_build {
 	const TmplVm *vm;
@@ -48,7 +53,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DomainBuild, domain_build_clear)
 bool domain_build_check(const DomainBuild *b, GError **error);
 
 /* Notes a problem with DEVICE (NULL: the VM). */
-void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
 
 /* Notes a problem with the value HIT of PATH: "PATH = 'text' (place): REASON". */
 void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,

@@ -105,7 +105,9 @@ static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, gu
 		values[i] = i == own ? LOCAL_DISTANCE : REMOTE_DISTANCE;
 	for (char **item = items; *item; item++)
 		if (!set_distances(g_strstrip(*item), values, n))
-			domain_problem(b, node, "DISTANCE = '%s': not a list of ID:10-255 or ID-ID:10-255", list);
+			domain_problem(b, node,
+				       "DISTANCE = '%s': not a list of ID:10-255 or ID-ID:10-255",
+				       list);
 	distances = domain_element(cell, "distances");
 	for (guint i = 0; i < n; i++) {
 		xmlNode *sibling = domain_element(distances, "sibling");
@@ -143,8 +145,9 @@ static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
 		domain_set_number(cell, "memory", cell_kib(b, node));
 		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
 		if (cpus) {
-			g_autofree char *range = g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT,
-								 first, first + cpus - 1);
+			g_autofree char *range =
+				g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, first,
+						first + cpus - 1);
 
 			domain_set(b, cell, "cpus", range);
 			first += cpus;

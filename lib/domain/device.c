@@ -3,6 +3,7 @@
 /* deployment.md 2.24 (TPM), 2.28 (guest agent), 2.15 (virtiofs), 2.29 (memory encryption) */
 
 #define DEFAULT_TUNE_OFFSET_MIB 256
+#define VIRTIOFSD "/var/tmp/one/vmm/kvm/virtiofsd.sh"
 #define LIBVIRT_IDMAP DOMAIN_LIBVIRT(10, 0, 0)
 
 static const char *const tpm_models[] = { "tpm-tis", "tpm-crb", "tpm-spapr", NULL };
@@ -39,39 +40,46 @@ static bool is_absolute(const char *path)
 }
 
 static const struct domain_rule filesystem_rules[] = {
-	/* attribute         levels        path                      convert         argument absent */
-	{ NULL,              0,            "@type",                  NULL,           NULL, "mount" },
-	{ NULL,              0,            "@accessmode",            NULL,           NULL, "passthrough" },
-	{ NULL,              0,            "driver@type",            NULL,           NULL, "virtiofs" },
-	{ NULL,              0,            "driver@queue",           NULL,           NULL, "1024" },
-	{ NULL,              0,            "binary@path",            NULL,           NULL,
-	  "/var/tmp/one/vmm/kvm/virtiofsd.sh" },
-	{ NULL,              0,            "binary@xattr",           NULL,           NULL, "on" },
-	{ NULL,              0,            "binary/cache@mode",      NULL,           NULL, "always" },
-	{ NULL,              0,            "binary/sandbox@mode",    NULL,           NULL, "namespace" },
-	{ "DISK/SOURCE",     TMPL_IN_VM,   "source@dir",             NULL,           NULL, NULL },
-	{ "DISK/MOUNT_TAG",  TMPL_IN_VM,   "target@dir",             NULL,           NULL, NULL },
-	{ NULL,              0,            "idmap/uid@start",        NULL,           NULL, "0" },
-	{ "DISK/UID_MAP",    TMPL_IN_SITE, "idmap/uid@target",       domain_decimal, NULL, "100000" },
-	{ NULL,              0,            "idmap/uid@count",        NULL,           NULL, "65536" },
-	{ NULL,              0,            "idmap/gid@start",        NULL,           NULL, "0" },
-	{ "DISK/GID_MAP",    TMPL_IN_SITE, "idmap/gid@target",       domain_decimal, NULL, "100000" },
-	{ NULL,              0,            "idmap/gid@count",        NULL,           NULL, "65536" },
+	/* attribute        levels      path                   convert arg absent */
+	{ NULL,             0,          "@type",               NULL, NULL, "mount" },
+	{ NULL,             0,          "@accessmode",         NULL, NULL, "passthrough" },
+	{ NULL,             0,          "driver@type",         NULL, NULL, "virtiofs" },
+	{ NULL,             0,          "driver@queue",        NULL, NULL, "1024" },
+	{ NULL,             0,          "binary@path",         NULL, NULL, VIRTIOFSD },
+	{ NULL,             0,          "binary@xattr",        NULL, NULL, "on" },
+	{ NULL,             0,          "binary/cache@mode",   NULL, NULL, "always" },
+	{ NULL,             0,          "binary/sandbox@mode", NULL, NULL, "namespace" },
+	{ "DISK/SOURCE",    TMPL_IN_VM, "source@dir",          NULL, NULL, NULL },
+	{ "DISK/MOUNT_TAG", TMPL_IN_VM, "target@dir",          NULL, NULL, NULL },
+};
+
+static const struct domain_rule idmap_rules[] = {
+	/* attribute     levels        path                convert         arg   absent */
+	{ NULL,          0,            "idmap/uid@start",  NULL,           NULL, "0" },
+	{ "DISK/UID_MAP", TMPL_IN_SITE, "idmap/uid@target", domain_decimal, NULL, "100000" },
+	{ NULL,          0,            "idmap/uid@count",  NULL,           NULL, "65536" },
+	{ NULL,          0,            "idmap/gid@start",  NULL,           NULL, "0" },
+	{ "DISK/GID_MAP", TMPL_IN_SITE, "idmap/gid@target", domain_decimal, NULL, "100000" },
+	{ NULL,          0,            "idmap/gid@count",  NULL,           NULL, "65536" },
 };
 
 /* Without the map the guest's root would be the host's. */
 void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 {
-	const char *source = tmpl_attr_text(disk, "SOURCE"), *tag = tmpl_attr_text(disk, "MOUNT_TAG");
+	const char *source = tmpl_attr_text(disk, "SOURCE");
+	const char *tag = tmpl_attr_text(disk, "MOUNT_TAG");
 	xmlNode *node = domain_element(devices, "filesystem");
 
 	if (b->options->libvirt < LIBVIRT_IDMAP)
-		domain_problem(b, disk, "TYPE = 'FILESYSTEM' needs a host with libvirt 10.0.0 or later");
+		domain_problem(b, disk,
+			       "TYPE = 'FILESYSTEM' needs a host with libvirt 10.0.0 or later");
 	if (!source || !is_absolute(source))
-		domain_problem(b, disk, "SOURCE = '%s': not an absolute path", source ? source : "");
+		domain_problem(b, disk, "SOURCE = '%s': not an absolute path",
+			       source ? source : "");
 	if (!tag || strlen(tag) > 36)
 		domain_problem(b, disk, "MOUNT_TAG = '%s': not 1 to 36 bytes", tag ? tag : "");
 	DOMAIN_EMIT(b, node, filesystem_rules, disk);
+	DOMAIN_EMIT(b, node, idmap_rules, disk);
 	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
 		domain_element(node, "readonly");
 }
@@ -88,7 +96,8 @@ static void launch_security(DomainBuild *b, xmlNode *domain, const char *policy)
 	guint64 offset = DEFAULT_TUNE_OFFSET_MIB;
 	g_autofree char *limit = NULL;
 
-	domain_number(b, NULL, "MEMORY_TUNE_OFFSET", TMPL_IN_VM | TMPL_IN_CONF, 0, G_MAXUINT32, &offset);
+	domain_number(b, NULL, "MEMORY_TUNE_OFFSET", TMPL_IN_VM | TMPL_IN_CONF, 0, G_MAXUINT32,
+		      &offset);
 	limit = g_strdup_printf("%" G_GUINT64_FORMAT, b->memory_mib + offset);
 	domain_put(b, domain, "launchSecurity@type", "sev");
 	domain_put(b, domain, "launchSecurity/policy", policy);

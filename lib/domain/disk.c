@@ -10,8 +10,8 @@ static const char *const caches[] = {
 static const char *const ios[] = { "threads", "native", "io_uring", NULL };
 static const char *const discards[] = { "ignore", "unmap", NULL };
 static const char *const formats[] = {
-	"raw", "qcow2", "qed", "vmdk", "vdi", "vhd", "vpc", "qcow", "cow", "luks", "iso", "dir", "fat",
-	"bochs", "cloop", "dmg", "ploop", NULL
+	"raw", "qcow2", "qed", "vmdk", "vdi", "vhd", "vpc", "qcow", "cow", "luks", "iso", "dir",
+	"fat", "bochs", "cloop", "dmg", "ploop", NULL
 };
 static const struct domain_range orders = { 1, G_MAXINT32 };
 static const struct domain_pattern serial = { "_.+- ", 256, "a serial number", NULL };
@@ -111,7 +111,8 @@ static void check_io(DomainBuild *b, const TmplAttr *disk, const xmlNode *driver
 
 	if (io && xmlStrEqual(io, BAD_CAST "native") && cache &&
 	    !xmlStrEqual(cache, BAD_CAST "none") && !xmlStrEqual(cache, BAD_CAST "directsync"))
-		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s", cache);
+		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s",
+			       cache);
 }
 
 static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk, const char *kind)

@@ -46,7 +46,8 @@ static bool is_set(DomainBuild *b, const TmplAttr *disk, const char *direction, 
 static guint limits(DomainBuild *b, const TmplAttr *disk, const char *unit, guint64 max,
 		    struct limit *ret)
 {
-	bool own = is_set(b, disk, "READ", unit, TMPL_IN_VM) || is_set(b, disk, "WRITE", unit, TMPL_IN_VM);
+	bool own = is_set(b, disk, "READ", unit, TMPL_IN_VM) ||
+		   is_set(b, disk, "WRITE", unit, TMPL_IN_VM);
 	bool total = is_set(b, disk, "TOTAL", unit, own ? TMPL_IN_VM : TMPL_IN_ALL);
 	guint from = total ? 0 : 1, to = total ? 1 : G_N_ELEMENTS(directions);
 
@@ -75,7 +76,8 @@ static void size_iops(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk)
 
 		iops = iops || domain_text(b, disk, name, TMPL_IN_ALL);
 	}
-	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) && iops)
+	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) &&
+	    iops)
 		put_number(b, iotune, "SIZE_IOPS_SEC", size);
 }
 
@@ -89,7 +91,8 @@ void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk)
 	n += limits(b, disk, "IOPS", G_MAXUINT32, limit + n);
 	for (size_t s = 0; s < G_N_ELEMENTS(suffixes); s++)
 		for (guint i = 0; i < n; i++) {
-			g_autofree char *name = g_strconcat(limit[i].group, "_SEC", suffixes[s], NULL);
+			g_autofree char *name =
+				g_strconcat(limit[i].group, "_SEC", suffixes[s], NULL);
 
 			if (limit[i].wanted[s])
 				put_number(b, iotune, name, limit[i].value[s]);
@@ -124,7 +127,8 @@ void domain_disk_reserve(DomainBuild *b, const char *target)
 		b->ide_used |= 1u << n;
 }
 
-static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 target, guint64 unit)
+static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 target,
+			guint64 unit)
 {
 	xmlNode *address = domain_element(node, "address");
 
@@ -141,7 +145,8 @@ static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 
  */
 static void sata_address(DomainBuild *b, xmlNode *node)
 {
-	guint block = b->n_sata / (SATA_PORTS * SATA_PORTS), rest = b->n_sata % (SATA_PORTS * SATA_PORTS);
+	guint block = b->n_sata / (SATA_PORTS * SATA_PORTS),
+	      rest = b->n_sata % (SATA_PORTS * SATA_PORTS);
 	guint controller = (b->pcie ? 1 : 0) + block * SATA_PORTS + rest % SATA_PORTS;
 
 	set_address(node, controller, 0, 0, rest / SATA_PORTS);

@@ -5,9 +5,9 @@
 #define LIBVIRT_RAS DOMAIN_LIBVIRT(10, 4, 0)
 
 static const char *const enlightenments[] = {
-	"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset", "vendor_id",
-	"frequencies", "reenlightenment", "tlbflush", "ipi", "evmcs", "avic", "emsr_bitmap", "xmm_input",
-	NULL
+	"relaxed", "vapic", "spinlocks", "vpindex", "runtime", "synic", "stimer", "reset",
+	"vendor_id", "frequencies", "reenlightenment", "tlbflush", "ipi", "evmcs", "avic",
+	"emsr_bitmap", "xmm_input", NULL
 };
 static const char *const timers[] = { "timer", NULL };
 static const char *const gic_versions[] = { "2", "3", "host", NULL };

@@ -38,7 +38,8 @@ static const struct domain_rule input_rules[] = {
 
 static char *random_password(DomainBuild *b, size_t n)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned char bytes[SPICE_PASSWORD_BYTES];
 	GString *text = g_string_new(NULL);
 
@@ -51,11 +52,13 @@ static char *random_password(DomainBuild *b, size_t n)
 
 static void set_password(DomainBuild *b, xmlNode *node, const TmplAttr *graphics, bool spice)
 {
-	const char *given = domain_text(b, graphics, "GRAPHICS/PASSWD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
+	const char *given =
+		domain_text(b, graphics, "GRAPHICS/PASSWD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
 	g_autofree char *made = NULL;
 
 	if ((!given || !*given) && domain_bool(b, graphics, "GRAPHICS/RANDOM_PASSWD", TMPL_IN_ALL))
-		given = made = random_password(b, spice ? SPICE_PASSWORD_BYTES : VNC_PASSWORD_BYTES);
+		given = made =
+			random_password(b, spice ? SPICE_PASSWORD_BYTES : VNC_PASSWORD_BYTES);
 	if (given && *given)
 		domain_set(b, node, "passwd", given);
 }
@@ -69,7 +72,9 @@ static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 	xmlNode *node;
 
 	if (!spice && strcmp(type, "vnc")) {
-		domain_warn(b, "GRAPHICS: TYPE '%s' is neither vnc nor spice: the VM gets no display", type);
+		domain_warn(b,
+			    "GRAPHICS: TYPE '%s' is neither vnc nor spice: the VM gets no display",
+			    type);
 		return;
 	}
 	node = domain_element(devices, "graphics");

@@ -31,10 +31,12 @@ static char *pci_devices(const DomainBuild *b)
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
 		if (!domain_pci_complete(pci))
 			continue;
+		if (list->len)
+			g_string_append_c(list, ',');
 		for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 			const char *text = tmpl_attr_text(pci, keys[i]);
 
-			g_string_append_printf(list, "%s%s", i ? ":" : list->len ? "," : "", text ? text : "");
+			g_string_append_printf(list, "%s%s", i ? ":" : "", text ? text : "");
 		}
 	}
 	g_string_ascii_down(list);

@@ -38,8 +38,10 @@ static const struct {
 	const char *element, *average, *peak, *burst;
 	const char *burst_alias;	/* as the user guides misspell it */
 } bandwidths[] = {
-	{ "inbound",  "INBOUND_AVG_BW",  "INBOUND_PEAK_BW",  "INBOUND_PEAK_KB",  "INBOUND_PEAK_KW" },
-	{ "outbound", "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "OUTBOUND_PEAK_KW" },
+	{ "inbound",
+	  "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB", "INBOUND_PEAK_KW" },
+	{ "outbound",
+	  "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "OUTBOUND_PEAK_KW" },
 };
 
 static void set_rate(DomainBuild *b, xmlNode **node, xmlNode *parent, const TmplAttr *nic,
@@ -63,13 +65,15 @@ static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
 		const char *burst = alias ? bandwidths[i].burst_alias : bandwidths[i].burst;
 		xmlNode *node = NULL;
 
-		set_rate(b, &node, parent, nic, bandwidths[i].average, bandwidths[i].element, "average");
+		set_rate(b, &node, parent, nic, bandwidths[i].average, bandwidths[i].element,
+			 "average");
 		set_rate(b, &node, parent, nic, bandwidths[i].peak, bandwidths[i].element, "peak");
 		set_rate(b, &node, parent, nic, burst, bandwidths[i].element, "burst");
 		if (alias)
 			domain_warn(b, "NIC: %s is taken as %s", burst, bandwidths[i].burst);
 		if (node && !xmlHasProp(node, BAD_CAST "average"))
-			domain_problem(b, nic, "%s is missing: libvirt takes no other limit without it",
+			domain_problem(b, nic,
+				       "%s is missing: libvirt takes no other limit without it",
 				       bandwidths[i].average);
 	}
 }
@@ -126,7 +130,8 @@ static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 		return;
 	}
 	/* The last row is what any other type of bridge is like. */
-	while (row + 1 < G_N_ELEMENTS(bridge_types) && g_strcmp0(type, bridge_types[row].bridge_type))
+	while (row + 1 < G_N_ELEMENTS(bridge_types) &&
+	       g_strcmp0(type, bridge_types[row].bridge_type))
 		row++;
 	domain_set(b, node, "type", "bridge");
 	bridge_types[row].source(b, node, bridge);

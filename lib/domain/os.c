@@ -22,7 +22,8 @@ static void kernel(DomainBuild *b, xmlNode *os)
 {
 	const char *initrd = domain_text(b, NULL, "OS/INITRD", TMPL_IN_ALL);
 	const char *root = domain_text(b, NULL, "OS/ROOT", TMPL_IN_ALL);
-	const char *command = domain_text(b, NULL, "OS/KERNEL_CMD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
+	const char *command =
+		domain_text(b, NULL, "OS/KERNEL_CMD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
 	g_autofree char *line = NULL;
 
 	if (initrd)
@@ -37,7 +38,8 @@ static void kernel(DomainBuild *b, xmlNode *os)
 static void no_kernel(DomainBuild *b)
 {
 	if (domain_text(b, NULL, "OS/BOOTLOADER", TMPL_IN_ALL))
-		domain_problem(b, NULL, "OS/BOOTLOADER is not supported: KVM has no boot loader program");
+		domain_problem(b, NULL,
+			       "OS/BOOTLOADER is not supported: KVM has no boot loader program");
 	for (size_t i = 0; i < G_N_ELEMENTS(kernel_only); i++)
 		if (domain_text(b, NULL, kernel_only[i], TMPL_IN_VM))
 			domain_warn(b, "%s is ignored: there is no OS/KERNEL", kernel_only[i]);

@@ -32,8 +32,13 @@ bool domain_pci_complete(const TmplAttr *pci)
 
 static void host_address(DomainBuild *b, xmlNode *source, const TmplAttr *pci)
 {
-	static const struct { const char *key, *name; } parts[] = {
-		{ "DOMAIN", "domain" }, { "BUS", "bus" }, { "SLOT", "slot" }, { "FUNCTION", "function" },
+	static const struct {
+		const char *key, *name;
+	} parts[] = {
+		{ "DOMAIN", "domain" },
+		{ "BUS", "bus" },
+		{ "SLOT", "slot" },
+		{ "FUNCTION", "function" },
 	};
 	xmlNode *address = domain_element(source, "address");
 
@@ -68,10 +73,12 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 	domain_set(b, address, "type", "pci");
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		const char *key = index && !parts[i].fixed ? "VM_BUS_INDEX" : parts[i].key;
-		const char *value = index && parts[i].fixed ? parts[i].fixed : tmpl_attr_text(pci, key);
+		const char *value =
+			index && parts[i].fixed ? parts[i].fixed : tmpl_attr_text(pci, key);
 
 		if (!is_hex(unprefixed(value)))
-			domain_problem(b, pci, "%s = '%s': not a part of a PCI address", key, value);
+			domain_problem(b, pci, "%s = '%s': not a part of a PCI address", key,
+				       value);
 		domain_set(b, address, parts[i].name, value);
 	}
 }
@@ -90,7 +97,8 @@ static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 {
 	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
-	bool mediated = tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
+	bool mediated =
+		tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
 	xmlNode *node = domain_element(devices, "hostdev");
 
 	if (mediated) {
@@ -98,7 +106,8 @@ static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 	} else {
 		domain_set(b, node, "mode", "subsystem");
 		domain_set(b, node, "type", "pci");
-		domain_set(b, node, "managed", mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
+		domain_set(b, node, "managed",
+			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
 		host_address(b, domain_element(node, "source"), pci);
 	}
 	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM))
@@ -126,7 +135,8 @@ static void iommu_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu
 
 		if (!**w)
 			continue;
-		if (!equals || equals == *w || strspn(*w, "abcdefghijklmnopqrstuvwxyz_") != (size_t)(equals - *w)) {
+		if (!equals || equals == *w ||
+		    strspn(*w, "abcdefghijklmnopqrstuvwxyz_") != (size_t)(equals - *w)) {
 			domain_problem(b, iommu, "OPTIONS = '%s': not key=value …", options);
 			return;
 		}
@@ -184,7 +194,9 @@ static void flat(DomainBuild *b, xmlNode *devices)
 	ports = ports ? ports : DEFAULT_ROOT_PORTS;
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
 		const char *bus = tmpl_attr_text(pci, "VM_BUS");
-		guint64 n = bus && domain_pci_complete(pci) ? g_ascii_strtoull(unprefixed(bus), NULL, 16) : 0;
+		guint64 n = bus && domain_pci_complete(pci)
+				    ? g_ascii_strtoull(unprefixed(bus), NULL, 16)
+				    : 0;
 
 		ports = CLAMP(n, ports, ROOT_PORTS_MAX);
 	}
@@ -195,7 +207,8 @@ static void flat(DomainBuild *b, xmlNode *devices)
 
 static void expander(DomainBuild *b, xmlNode *devices, guint64 index, guint64 bus, const char *node)
 {
-	xmlNode *target = domain_element(controller(b, devices, index, "pcie-expander-bus"), "target");
+	xmlNode *target =
+		domain_element(controller(b, devices, index, "pcie-expander-bus"), "target");
 	g_autofree char *number = g_strdup_printf("0x%02" G_GINT64_MODIFIER "x", bus);
 
 	domain_set(b, target, "busNr", number);
@@ -223,7 +236,8 @@ static void node_ports(DomainBuild *b, xmlNode *devices, guint node)
 	for (guint i = 0; i < NODE_PORTS; i++) {
 		g_autofree char *function = g_strdup_printf("%u", i);
 
-		port_address(controller(b, devices, index + 1 + i, "pcie-root-port"), index, function, i == 0);
+		port_address(controller(b, devices, index + 1 + i, "pcie-root-port"), index,
+			     function, i == 0);
 	}
 }
 
@@ -243,10 +257,12 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", node ? node : "");
 		if (bus > LAST_BUS)
 			domain_problem(b, pci, "too many dedicated PCI ports");
-		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM) && mode && !g_ascii_strcasecmp(mode, "device"))
+		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM) && mode &&
+		    !g_ascii_strcasecmp(mode, "device"))
 			domain_problem(b, pci, "IOMMU of MODE device is not supported yet");
 		expander(b, devices, index, bus, node ? node : "0");
-		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0", false);
+		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0",
+			     false);
 		index += 2;
 		bus += DEDICATED_BUS_STEP;
 	}
@@ -276,7 +292,8 @@ static void by_node(DomainBuild *b, xmlNode *devices)
 		used++;
 	}
 	if (last != used)
-		domain_problem(b, NULL, "NUMA_NODE: one without CPUs or memory comes before others");
+		domain_problem(b, NULL,
+			       "NUMA_NODE: one without CPUs or memory comes before others");
 	dedicated_ports(b, devices, FIRST_NODE_INDEX + (guint64)used * (NODE_PORTS + 1));
 }
 

@@ -23,18 +23,19 @@ static const struct {
 };
 
 static const char *const known_elements[] = {
-	"genid", "title", "description", "uuid", "name", "vcpu", "vcpus", "iothreads", "iothreadids",
-	"defaultiothread", "memory", "maxMemory", "currentMemory", "memoryBacking", "memtune", "blkiotune",
-	"cputune", "numatune", "resource", "os", "bootloader", "bootloader_args", "idmap", "cpu", "clock",
-	"on_poweroff", "on_reboot", "on_crash", "on_lockfailure", "pm", "perf", "launchSecurity", "keywrap",
+	"genid", "title", "description", "uuid", "name", "vcpu", "vcpus", "iothreads",
+	"iothreadids", "defaultiothread", "memory", "maxMemory", "currentMemory",
+	"memoryBacking", "memtune", "blkiotune", "cputune", "numatune", "resource", "os",
+	"bootloader", "bootloader_args", "idmap", "cpu", "clock", "on_poweroff", "on_reboot",
+	"on_crash", "on_lockfailure", "pm", "perf", "launchSecurity", "keywrap",
 	"throttlegroups", "devices", "features", "metadata", "seclabel", "sysinfo", NULL
 };
 
 static const char *const known_devices[] = {
-	"audio", "channel", "console", "controller", "crypto", "disk", "emulator", "filesystem", "graphics",
-	"hostdev", "hub", "input", "interface", "iommu", "lease", "memballoon", "memory", "nvram", "panic",
-	"parallel", "pstore", "redirdev", "redirfilter", "rng", "serial", "shmem", "smartcard", "sound",
-	"tpm", "video", "vsock", "watchdog", NULL
+	"audio", "channel", "console", "controller", "crypto", "disk", "emulator", "filesystem",
+	"graphics", "hostdev", "hub", "input", "interface", "iommu", "lease", "memballoon",
+	"memory", "nvram", "panic", "parallel", "pstore", "redirdev", "redirfilter", "rng",
+	"serial", "shmem", "smartcard", "sound", "tpm", "video", "vsock", "watchdog", NULL
 };
 
 static bool is_blank_node(const xmlNode *node)
@@ -126,15 +127,15 @@ static void merge_children(DomainBuild *b, xmlNode *ours, xmlNode *node, bool ov
 static void merge(DomainBuild *b, xmlNode *domain, xmlNode *node, bool override)
 {
 	enum merge how = merge_of(node);
-	xmlNode *ours = how == MERGE_AGAIN ? NULL : tmpl_xml_child(domain, (const char *)node->name);
+	xmlNode *ours =
+		how == MERGE_AGAIN ? NULL : tmpl_xml_child(domain, (const char *)node->name);
 
 	if (!is_known(node, known_elements)) {
 		domain_problem(b, NULL, "RAW: <%s> is no element of a domain", node->name);
 	} else if (ours && how == MERGE_CHILDREN) {
 		merge_children(b, ours, node, override);
 	} else if (ours && !override) {
-		domain_problem(b, NULL, "RAW: <%s> is there already (RAW_OVERRIDE = yes in the defaults "
-			       "allows it)", node->name);
+		domain_problem(b, NULL, "RAW: <%s> is there already, see RAW_OVERRIDE", node->name);
 	} else {
 		append(domain, node);
 		if (ours) {
@@ -170,7 +171,8 @@ void domain_raw(DomainBuild *b, xmlNode *domain)
 
 	while ((raw = tmpl_set_next(b->vm->level[TMPL_VM], "RAW", raw))) {
 		const char *type = tmpl_attr_text(raw, "TYPE");
-		bool ours = type && (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu"));
+		bool ours = type &&
+			    (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu"));
 
 		if (ours)
 			add_raw(b, domain, tmpl_attr_text(raw, "DATA"), override);

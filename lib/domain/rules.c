@@ -73,7 +73,8 @@ char *domain_decimal(DomainBuild *b G_GNUC_UNUSED, const char *text, const void 
 
 	if (number_unsigned(text, range->min, range->max, &n, NULL))
 		return g_strdup_printf("%" G_GUINT64_FORMAT, n);
-	*reason = g_strdup_printf("not a whole number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+	*reason = g_strdup_printf("not a whole number from %" G_GUINT64_FORMAT
+				  " to %" G_GUINT64_FORMAT,
 				  range->min, range->max);
 	return NULL;
 }

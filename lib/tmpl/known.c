@@ -103,7 +103,8 @@ static void add_place(GString *to, const TmplSet *set, const TmplAttr *attr)
 	g_string_append_printf(to, "%s:%u:%u: ", set->source, attr->line, attr->column);
 }
 
-static void G_GNUC_PRINTF(3, 4) fault(struct check *c, const TmplAttr *attr, const char *format, ...)
+G_GNUC_PRINTF(3, 4)
+static void fault(struct check *c, const TmplAttr *attr, const char *format, ...)
 {
 	va_list ap;
 

@@ -3,7 +3,10 @@
 #include "tmpl/xml.h"
 
 static const char *const level_name[] = {
-	[TMPL_VM] = "VM", [TMPL_HOST] = "host", [TMPL_CLUSTER] = "cluster", [TMPL_CONF] = "defaults",
+	[TMPL_VM] = "VM",
+	[TMPL_HOST] = "host",
+	[TMPL_CLUSTER] = "cluster",
+	[TMPL_CONF] = "defaults",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(level_name) == TMPL_LEVELS);
 
@@ -11,8 +14,9 @@ static bool is_element(const xmlNode *node, const char *name, GError **error)
 {
 	if (node && xmlStrEqual(node->name, BAD_CAST name))
 		return true;
-	return vmm_fail(error, VMM_ERROR_INPUT, "a %s document was expected, the root element is '%s'",
-			name, node ? (const char *)node->name : "");
+	return vmm_fail(error, VMM_ERROR_INPUT,
+			"a %s document was expected, the root element is '%s'", name,
+			node ? (const char *)node->name : "");
 }
 
 static xmlNode *last_history(const xmlNode *vm)
@@ -33,8 +37,9 @@ static TmplSet *header_of(const xmlNode *vm)
 
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)vm); n; n = xmlNextElementSibling(n))
 		if (!xmlFirstElementChild(n))
-			g_ptr_array_add(header->attrs,
-					tmpl_attr_new(g_strdup((const char *)n->name), tmpl_xml_text(n)));
+			g_ptr_array_add(
+				header->attrs,
+				tmpl_attr_new(g_strdup((const char *)n->name), tmpl_xml_text(n)));
 	return header;
 }
 
@@ -50,7 +55,8 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 	vm->history = tmpl_set_from_xml(last_history(node), "history");
 	id = tmpl_vm_header(vm, "ID");
 	if (!*id || !tmpl_xml_child(node, "TEMPLATE")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s", *id ? "TEMPLATE" : "ID");
+		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s",
+			 *id ? "TEMPLATE" : "ID");
 		return NULL;
 	}
 	vm->level[TMPL_VM] = tmpl_set_from_xml(tmpl_xml_child(node, "TEMPLATE"), id);

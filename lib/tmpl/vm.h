@@ -51,7 +51,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplVm, tmpl_vm_free)
 /* Uses SET, which it takes, as LEVEL; an earlier one is freed. */
 void tmpl_vm_set_level(TmplVm *vm, enum tmpl_level level, TmplSet *set);
 
-/* Uses element HOST or CLUSTER of some document as LEVEL. Errors: VMM_ERROR_INPUT, wrong element. */
+/* Uses element HOST or CLUSTER of some document as LEVEL. VMM_ERROR_INPUT: another element. */
 bool tmpl_vm_set_object(TmplVm *vm, enum tmpl_level level, const xmlNode *object, GError **error);
 
 /* As tmpl_vm_set_object() for the system datastore. */
