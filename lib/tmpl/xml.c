@@ -12,7 +12,7 @@ static void quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
 {
 }
 
-static void fail_from_parser(const char *name, GError **error)
+static void fail_from_parser(const char *name, int lines_before, GError **error)
 {
 	const xmlError *cause = xmlGetLastError();
 	g_autofree char *reason = NULL;
@@ -22,10 +22,13 @@ static void fail_from_parser(const char *name, GError **error)
 		return;
 	}
 	reason = g_strdelimit(g_strchomp(g_strdup(cause->message)), "\r\n", ' ');
-	vmm_fail(error, VMM_ERROR_INPUT, "%s:%d:%d: %s", name, cause->line, cause->int2, reason);
+	vmm_fail(error, VMM_ERROR_INPUT, "%s:%d:%d: %s", name,
+		 cause->line - lines_before, cause->int2, reason);
 }
 
-xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error)
+/* TEXT begins with LINES_BEFORE lines of ours. */
+static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_before, int flags,
+		     GError **error)
 {
 	g_autoptr(xmlDoc) doc = NULL;
 
@@ -38,9 +41,9 @@ xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **
 	xmlResetLastError();
 	doc = xmlReadMemory(text, (int)len, NULL, NULL,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-			    XML_PARSE_COMPACT);
+			    XML_PARSE_COMPACT | flags);
 	if (!doc) {
-		fail_from_parser(name, error);
+		fail_from_parser(name, lines_before, error);
 		return NULL;
 	}
 	if (doc->intSubset) {
@@ -48,6 +51,19 @@ xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **
 		return NULL;
 	}
 	return g_steal_pointer(&doc);
+}
+
+xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error)
+{
+	return parse(text, len, name, 0, 0, error);
+}
+
+xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **error)
+{
+	g_autofree char *wrapped = g_strconcat("<fragment xmlns:qemu='" TMPL_XML_NS_QEMU "'>\n",
+					       text, "</fragment>", NULL);
+
+	return parse(wrapped, strlen(wrapped), name, 1, XML_PARSE_NOBLANKS, error);
 }
 
 xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)

@@ -16,6 +16,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlChar, xmlFree)
  */
 xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error);
 
+/*
+ * As tmpl_xml_parse() of XML that may be any number of elements, in which the
+ * prefix "qemu" is bound to TMPL_XML_NS_QEMU; the root of the result holds them,
+ * white space between elements is gone.
+ */
+xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **error);
+
+#define TMPL_XML_NS_QEMU "http://libvirt.org/schemas/domain/qemu/1.0"
+
 /* The first child element called NAME; NULL when PARENT is NULL or has none. */
 xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name);
 

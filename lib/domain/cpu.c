@@ -1,0 +1,195 @@
+#include "domain/families.h"
+
+/* deployment.md 2.8 */
+
+#define LOCAL_DISTANCE 10
+#define REMOTE_DISTANCE 20
+#define DISTANCE_MAX 255
+
+guint domain_n_nodes(const DomainBuild *b)
+{
+	const TmplAttr *node = NULL;
+	guint n = 0;
+
+	while ((node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)))
+		n++;
+	return n;
+}
+
+bool domain_has_topology(const DomainBuild *b)
+{
+	return tmpl_set_vector(b->vm->level[TMPL_VM], "TOPOLOGY");
+}
+
+/* Modes of their own; every other name is a model. */
+static void set_model(DomainBuild *b, xmlNode *cpu, const char *model)
+{
+	static const char *const modes[] = { "host-passthrough", "host-model", "maximum", NULL };
+
+	if (g_strv_contains(modes, model)) {
+		domain_set(b, cpu, "mode", model);
+		return;
+	}
+	domain_set(b, cpu, "mode", "custom");
+	domain_set(b, domain_text_element(b, cpu, "model", model), "fallback", "forbid");
+}
+
+/* "vmx,+ssbd,-hle": a name is required, with '-' it is disabled. */
+static void add_features(DomainBuild *b, xmlNode *cpu)
+{
+	const char *list = domain_text(b, NULL, "CPU_MODEL/FEATURES", TMPL_IN_ALL);
+	g_auto(GStrv) names = g_strsplit(list ? list : "", ",", -1);
+
+	for (char **n = names; *n; n++) {
+		const char *name = g_strstrip(*n);
+		bool sign = *name == '+' || *name == '-';
+		xmlNode *feature;
+
+		if (!*name)
+			continue;
+		feature = domain_element(cpu, "feature");
+		domain_set(b, feature, "policy", *name == '-' ? "disable" : "require");
+		domain_set(b, feature, "name", name + sign);
+	}
+}
+
+static void add_topology(DomainBuild *b, xmlNode *cpu)
+{
+	static const char *const keys[] = { "sockets", "cores", "threads" };
+	xmlNode *topology = domain_element(cpu, "topology");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		g_autofree char *upper = g_ascii_strup(keys[i], -1);
+		g_autofree char *path = g_strconcat("TOPOLOGY/", upper, NULL);
+		guint64 n = 1;
+
+		domain_number(b, NULL, path, TMPL_IN_VM, 1, G_MAXUINT16, &n);
+		domain_set_number(topology, keys[i], n);
+	}
+}
+
+/* One item "ID:VALUE" or "FROM-TO:VALUE" of DISTANCE. */
+static bool set_distances(const char *item, guint64 *values, guint n)
+{
+	char *end;
+	guint64 from, to, value;
+
+	if (!g_ascii_isdigit(*item))
+		return false;
+	from = to = g_ascii_strtoull(item, &end, 10);
+	if (*end == '-') {
+		if (!g_ascii_isdigit(end[1]))
+			return false;
+		to = g_ascii_strtoull(end + 1, &end, 10);
+	}
+	if (*end != ':' || !g_ascii_isdigit(end[1]))
+		return false;
+	value = g_ascii_strtoull(end + 1, &end, 10);
+	if (*end || value < LOCAL_DISTANCE || value > DISTANCE_MAX || from > to)
+		return false;
+	for (guint64 i = from; i <= to && i < n; i++)
+		values[i] = value;
+	return true;
+}
+
+static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, guint own, guint n)
+{
+	const char *list = tmpl_attr_text(node, "DISTANCE");
+	g_auto(GStrv) items = g_strsplit(list ? list : "", ",", -1);
+	g_autofree guint64 *values = g_new(guint64, n);
+	xmlNode *distances;
+
+	if (!list)
+		return;
+	for (guint i = 0; i < n; i++)
+		values[i] = i == own ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+	for (char **item = items; *item; item++)
+		if (!set_distances(g_strstrip(*item), values, n))
+			domain_problem(b, node,
+				       "DISTANCE = '%s': not a list of ID:10-255 or ID-ID:10-255",
+				       list);
+	distances = domain_element(cell, "distances");
+	for (guint i = 0; i < n; i++) {
+		xmlNode *sibling = domain_element(distances, "sibling");
+
+		domain_set_number(sibling, "id", i);
+		domain_set_number(sibling, "value", values[i]);
+	}
+}
+
+/* With ballooning the cells must hold the maximum, or libvirt lowers it to their sum. */
+static guint64 cell_kib(DomainBuild *b, const TmplAttr *node)
+{
+	guint64 kib = 0, max = 0;
+
+	if (!domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &kib))
+		domain_problem(b, node, "MEMORY is missing");
+	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &max);
+	if (max <= b->memory_mib || !b->memory_mib || domain_memory_hotplug(b))
+		return kib;
+	return (guint64)((double)kib / 1024 * (double)max / (double)b->memory_mib) * 1024;
+}
+
+static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
+{
+	static const char *const accesses[] = { "private", "shared", NULL };
+	const char *access = domain_word(b, NULL, "TOPOLOGY/MEMORY_ACCESS", TMPL_IN_VM, accesses);
+	const TmplAttr *node = NULL;
+	guint64 first = 0;
+
+	for (guint i = 0; (node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)); i++) {
+		xmlNode *cell = domain_element(numa, "cell");
+		guint64 cpus = 0;
+
+		domain_set_number(cell, "id", i);
+		domain_set_number(cell, "memory", cell_kib(b, node));
+		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
+		if (cpus) {
+			g_autofree char *range =
+				g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, first,
+						first + cpus - 1);
+
+			domain_set(b, cell, "cpus", range);
+			first += cpus;
+		}
+		if (access)
+			domain_set(b, cell, "memAccess", access);
+		add_siblings(b, cell, node, i, n);
+	}
+}
+
+/* libvirt hot-plugs memory into a cell only. */
+static void add_hotplug_cell(DomainBuild *b, xmlNode *numa)
+{
+	xmlNode *cell = domain_element(numa, "cell");
+	g_autofree char *cpus = g_strdup_printf("0-%" G_GUINT64_FORMAT, MAX(b->vcpus, 1) - 1);
+
+	domain_set(b, cell, "id", "0");
+	domain_set(b, cell, "cpus", cpus);
+	domain_set_number(cell, "memory", b->memory_mib * 1024);
+	domain_set(b, cell, "unit", "KiB");
+}
+
+void domain_cpu(DomainBuild *b, xmlNode *domain)
+{
+	const char *model = domain_text(b, NULL, "EVC_MODE", TMPL_IN_CLUSTER | TMPL_IN_CONF);
+	bool topology = domain_has_topology(b), hotplug = domain_memory_hotplug(b);
+	guint n = domain_n_nodes(b);
+	xmlNode *cpu;
+
+	if (!model)
+		model = domain_text(b, NULL, "CPU_MODEL/MODEL", TMPL_IN_ALL);
+	if (!model && !topology && !hotplug && !n)
+		return;
+	cpu = domain_element(domain, "cpu");
+	if (model)
+		set_model(b, cpu, model);
+	if (topology)
+		add_topology(b, cpu);
+	if (model)
+		add_features(b, cpu);
+	if (n)
+		add_cells(b, domain_element(cpu, "numa"), n);
+	else if (hotplug)
+		add_hotplug_cell(b, domain_element(cpu, "numa"));
+}

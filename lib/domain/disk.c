@@ -1,0 +1,240 @@
+#include "domain/families.h"
+
+#include "tmpl/xml.h"
+
+/* deployment.md 2.13, 2.14 */
+
+static const char *const caches[] = {
+	"default", "none", "writethrough", "writeback", "directsync", "unsafe", NULL
+};
+static const char *const ios[] = { "threads", "native", "io_uring", NULL };
+static const char *const discards[] = { "ignore", "unmap", NULL };
+static const char *const formats[] = {
+	"raw", "qcow2", "qed", "vmdk", "vdi", "vhd", "vpc", "qcow", "cow", "luks", "iso", "dir",
+	"fat", "bochs", "cloop", "dmg", "ploop", NULL
+};
+static const struct domain_range orders = { 1, G_MAXINT32 };
+static const struct domain_pattern serial = { "_.+- ", 256, "a serial number", NULL };
+static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
+static const struct domain_pattern target_name = { "", 32, "a device name", NULL };
+
+static char *shareable(DomainBuild *b G_GNUC_UNUSED, const char *text,
+		       const void *arg G_GNUC_UNUSED, char **reason G_GNUC_UNUSED)
+{
+	return strcmp(text, "YES") ? NULL : g_strdup("");
+}
+
+static const struct domain_rule disk_rules[] = {
+	/* attribute      levels       path               convert         argument      absent */
+	{ "DISK/TARGET",  TMPL_IN_VM,  "target@dev",      domain_pattern, &target_name, NULL },
+	{ "DISK/LUKS_SECRET", TMPL_IN_VM, "encryption/secret@uuid", domain_pattern, &uuid, NULL },
+	{ "DISK/ORDER",   TMPL_IN_VM,  "boot@order",      domain_decimal, &orders,      NULL },
+	{ "DISK/SHAREABLE", TMPL_IN_VM, "shareable",      shareable,      NULL,         NULL },
+	{ NULL,           0,           "driver@name",     NULL,           NULL,         "qemu" },
+	{ "DISK/CACHE",   0,           "driver@cache",    domain_one_of,  caches,       "default" },
+	{ "DISK/IO",      0,           "driver@io",       domain_one_of,  ios,          NULL },
+	{ "DISK/DISCARD", 0,           "driver@discard",  domain_one_of,  discards,     NULL },
+};
+
+static bool is_cdrom(const char *kind)
+{
+	return g_str_has_suffix(kind, "CDROM");
+}
+
+/* NULL: not said, libvirt takes scsi by the name. */
+static const char *bus_of(const DomainBuild *b, const char *kind, const char *target)
+{
+	const char *fixed = b->pcie ? "sata" : "ide";
+
+	if (is_cdrom(kind))
+		return fixed;
+	if (g_str_has_prefix(target, "fd"))
+		return "fdc";
+	switch (*target) {
+	case 's':
+		return b->sd_bus;
+	case 'v':
+		return "virtio";
+	default:
+		return fixed;
+	}
+}
+
+static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
+{
+	guint64 thread;
+
+	if (!b->iothreads)
+		return;
+	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, 1, b->iothreads, &thread)) {
+		thread = b->next_iothread;
+		b->next_iothread = thread % b->iothreads + 1;
+	}
+	domain_set_number(driver, "iothread", thread);
+}
+
+static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, const char *kind,
+		       const char *bus)
+{
+	const char *format = strcmp(kind, "CDROM")
+		? domain_word(b, disk, "DISK/DRIVER", TMPL_IN_ALL, formats) : "raw";
+	guint64 queues;
+
+	domain_set(b, driver, "type", format ? format : "raw");
+	if (g_strcmp0(bus, "virtio"))
+		return;
+	set_iothread(b, driver, disk);
+	if ((domain_queues(b, disk, "DISK/VIRTIO_BLK_QUEUES", TMPL_IN_VM, &queues) ||
+	     domain_queues(b, NULL, "FEATURES/VIRTIO_BLK_QUEUES", TMPL_IN_ALL, &queues)) && queues)
+		domain_set_number(driver, "queues", queues);
+}
+
+static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind,
+		       const char *bus)
+{
+	static const struct domain_rule rule[] = {
+		{ "DISK/SERIAL", TMPL_IN_VM, "serial", domain_pattern, &serial, NULL },
+	};
+	bool scsi_block = !strcmp(kind, "BLOCK") && (!bus || !strcmp(bus, "scsi"));
+
+	if (!scsi_block)
+		DOMAIN_EMIT(b, node, rule, disk);
+	else if (tmpl_attr_text(disk, "SERIAL"))
+		domain_warn(b, "DISK %s: SERIAL is left out: a SCSI block device has its own",
+			    tmpl_attr_text(disk, "DISK_ID"));
+}
+
+static void check_io(DomainBuild *b, const TmplAttr *disk, const xmlNode *driver)
+{
+	g_autoptr(xmlChar) io = xmlGetProp(driver, BAD_CAST "io");
+	g_autoptr(xmlChar) cache = xmlGetProp(driver, BAD_CAST "cache");
+
+	if (io && xmlStrEqual(io, BAD_CAST "native") && cache &&
+	    !xmlStrEqual(cache, BAD_CAST "none") && !xmlStrEqual(cache, BAD_CAST "directsync"))
+		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s",
+			       cache);
+}
+
+static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk, const char *kind)
+{
+	const char *target = tmpl_attr_text(disk, "TARGET");
+	xmlNode *node = domain_element(devices, "disk");
+	const char *bus;
+
+	if (!target)
+		domain_problem(b, disk, "TARGET is missing");
+	target = target ? target : "";
+	bus = bus_of(b, kind, target);
+	domain_set(b, node, "device", is_cdrom(kind) ? "cdrom" :
+		   !g_strcmp0(bus, "fdc") ? "floppy" : "disk");
+	domain_disk_source(b, node, disk, kind);
+	DOMAIN_EMIT(b, node, disk_rules, disk);
+	if (bus)
+		domain_put(b, node, "target@bus", bus);
+	if (tmpl_attr_text(disk, "LUKS_SECRET")) {
+		domain_put(b, node, "encryption@format", "luks");
+		domain_put(b, node, "encryption/secret@type", "passphrase");
+	}
+	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
+		domain_child(node, "readonly");
+	set_serial(b, node, disk, kind, bus);
+	set_driver(b, domain_child(node, "driver"), disk, kind, bus);
+	check_io(b, disk, domain_child(node, "driver"));
+	domain_disk_iotune(b, node, disk);
+	domain_disk_address(b, node, disk, bus, target);
+}
+
+void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
+{
+	const char *kind = domain_disk_kind(b, disk);
+	guint64 id;
+
+	if (!domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id))
+		domain_problem(b, disk, "DISK_ID is missing");
+	if (kind && !strcmp(kind, "FILESYSTEM"))
+		domain_filesystem(b, devices, disk);
+	else if (kind)
+		block_device(b, devices, disk, kind);
+}
+
+static const struct domain_rule context_rules[] = {
+	/* attribute        levels      path             convert         argument      absent */
+	{ NULL,             0,          "@device",       NULL,           NULL,         "cdrom" },
+	{ "CONTEXT/TARGET", TMPL_IN_VM, "target@dev",    domain_pattern, &target_name, NULL },
+	{ NULL,             0,          "readonly",      NULL,           NULL,         "" },
+	{ NULL,             0,          "driver@name",   NULL,           NULL,         "qemu" },
+	{ NULL,             0,          "driver@type",   NULL,           NULL,         "raw" },
+	{ NULL,             0,          "driver@cache",  NULL,           NULL,         "none" },
+};
+
+static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
+{
+	const TmplAttr *type = tmpl_set_single(b->vm->datastore, "CONTEXT_DISK_TYPE");
+	const char *kind = type && !g_ascii_strcasecmp(type->value, "BLOCK") ? "BLOCK" : "CDROM";
+	xmlNode *node;
+	guint64 id;
+
+	if (!tmpl_attr_text(vector, "TARGET")) {
+		domain_warn(b, "CONTEXT without TARGET: the VM gets no context device");
+		return;
+	}
+	if (!domain_number(b, vector, "CONTEXT/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id))
+		domain_problem(b, vector, "DISK_ID is missing");
+	node = domain_element(devices, "disk");
+	domain_disk_source(b, node, vector, kind);
+	DOMAIN_EMIT(b, node, context_rules, vector);
+	domain_put(b, node, "target@bus", bus_of(b, "CDROM", ""));
+}
+
+static void sata_controllers(DomainBuild *b, xmlNode *devices)
+{
+	guint n = domain_sata_controllers(b->n_sata);
+
+	for (guint i = 0; i < n; i++) {
+		xmlNode *node = domain_element(devices, "controller");
+
+		domain_set(b, node, "type", "sata");
+		domain_set_number(node, "index", i + (b->pcie ? 1 : 0));
+	}
+}
+
+static void scsi_controller(DomainBuild *b, xmlNode *devices)
+{
+	xmlNode *node = domain_element(devices, "controller"), *driver;
+	guint64 queues;
+
+	domain_set(b, node, "type", "scsi");
+	domain_set(b, node, "index", "0");
+	domain_set(b, node, "model", "virtio-scsi");
+	driver = domain_element(node, "driver");
+	if (!domain_queues(b, NULL, "FEATURES/VIRTIO_SCSI_QUEUES", TMPL_IN_ALL, &queues))
+		queues = 1;
+	domain_set_number(driver, "queues", queues);
+	if (b->iothreads)
+		domain_set_number(driver, "iothread", b->next_iothread);
+}
+
+/* All CD-ROMs are on the fixed bus, so are disks with other names than sd and vd. */
+static void reserve(DomainBuild *b, const TmplAttr *disk)
+{
+	const char *target = tmpl_attr_text(disk, "TARGET");
+
+	if (target && *target == 'h')
+		domain_disk_reserve(b, target);
+}
+
+void domain_disks(DomainBuild *b, xmlNode *devices)
+{
+	const TmplSet *vm = b->vm->level[TMPL_VM];
+	const TmplAttr *cd = tmpl_set_vector(vm, "CONTEXT"), *disk = NULL;
+
+	while ((disk = tmpl_set_next(vm, "DISK", disk)))
+		reserve(b, disk);
+	reserve(b, cd);
+	while ((disk = tmpl_set_next(vm, "DISK", disk)))
+		domain_disk(b, devices, disk);
+	sata_controllers(b, devices);
+	if (cd)
+		context(b, devices, cd);
+	scsi_controller(b, devices);
+}

@@ -1,0 +1,232 @@
+#include "domain/families.h"
+
+/* deployment.md 2.13.1: the kind of a disk says where its data is. */
+
+typedef void make_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk);
+
+static bool is_clone(const TmplAttr *disk)
+{
+	return !g_strcmp0(tmpl_attr_text(disk, "CLONE"), "YES");
+}
+
+static bool is_volatile(const TmplAttr *disk)
+{
+	const char *type = tmpl_attr_text(disk, "TYPE");
+
+	return type && (!g_ascii_strcasecmp(type, "swap") || !g_ascii_strcasecmp(type, "fs"));
+}
+
+/* Whoever wrote a volatile disk's SOURCE, no image driver did. */
+static const char *image_source(const TmplAttr *disk)
+{
+	const char *source = is_volatile(disk) ? NULL : tmpl_attr_text(disk, "SOURCE");
+
+	return source ? source : "";
+}
+
+static const char *disk_id(const TmplAttr *disk)
+{
+	const char *id = tmpl_attr_text(disk, "DISK_ID");
+
+	return id ? id : "";
+}
+
+static char *own_path(const DomainBuild *b, const TmplAttr *disk)
+{
+	return g_strdup_printf("%s/disk.%s", b->directory, disk_id(disk));
+}
+
+static void file_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	g_autofree char *path = own_path(b, disk);
+
+	domain_set(b, source, "file", path);
+}
+
+static void block_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	g_autofree char *path = own_path(b, disk);
+
+	domain_set(b, source, "dev", path);
+}
+
+/* HOST, HOST:PORT, [IPv6] or [IPv6]:PORT. */
+static void add_host(DomainBuild *b, xmlNode *source, const char *text, const char *port,
+		     const char *transport)
+{
+	const char *bracket = *text == '[' ? strchr(text, ']') : NULL;
+	const char *colon = strchr(bracket ? bracket : text, ':');
+	g_autofree char *name = NULL;
+	xmlNode *host = domain_element(source, "host");
+
+	if (bracket)
+		name = g_strndup(text + 1, (gsize)(bracket - text - 1));
+	else if (colon && strchr(colon + 1, ':'))
+		name = g_strdup(text);	/* an IPv6 address without brackets has no port */
+	else
+		name = colon ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
+	domain_set(b, host, "name", name);
+	if (colon && (bracket || !strchr(colon + 1, ':')))
+		port = colon + 1;
+	if (port)
+		domain_set(b, host, "port", port);
+	if (transport)
+		domain_set(b, host, "transport", transport);
+}
+
+static void add_hosts(DomainBuild *b, xmlNode *source, const TmplAttr *disk, const char *key,
+		      const char *port, const char *transport)
+{
+	const char *list = tmpl_attr_text(disk, key);
+	g_auto(GStrv) hosts = g_strsplit(list ? list : "", " ", -1);
+
+	for (char **h = hosts; *h; h++)
+		if (**h)
+			add_host(b, source, *h, port, transport);
+}
+
+static void add_auth(DomainBuild *b, xmlNode *source, const TmplAttr *disk, const char *prefix,
+		     const char *secret_key, const char *type, const char *attribute)
+{
+	g_autofree char *user_name = g_strconcat(prefix, "_USER", NULL);
+	const char *user = tmpl_attr_text(disk, user_name);
+	const char *secret = tmpl_attr_text(disk, secret_key);
+	xmlNode *auth, *node;
+
+	if (!user || !secret)
+		return;
+	auth = domain_element(source->parent, "auth");
+	domain_set(b, auth, "username", user);
+	node = domain_element(auth, "secret");
+	domain_set(b, node, "type", type);
+	domain_set(b, node, attribute, secret);
+}
+
+static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	const char *iqn = tmpl_attr_text(disk, "ISCSI_IQN");
+
+	domain_set(b, source, "protocol", "iscsi");
+	domain_set(b, source, "name", iqn ? iqn : image_source(disk));
+	add_hosts(b, source, disk, "ISCSI_HOST", "3260", NULL);
+	add_auth(b, source, disk, "ISCSI", "ISCSI_USAGE", "iscsi", "usage");
+}
+
+static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	const char *image = image_source(disk), *pool = tmpl_attr_text(disk, "POOL_NAME");
+	GString *name = g_string_new(image);
+
+	if (!*image)
+		g_string_append_printf(name, "%s/one-sys", pool ? pool : "one");
+	if (!*image || is_clone(disk))
+		g_string_append_printf(name, "-%s-%s", b->id, disk_id(disk));
+	domain_set(b, source, "protocol", "rbd");
+	domain_set(b, source, "name", name->str);
+	g_string_free(name, TRUE);
+	add_hosts(b, source, disk, "CEPH_HOST", "6789", NULL);
+	add_auth(b, source, disk, "CEPH", "CEPH_SECRET", "ceph", "uuid");
+}
+
+static void sheepdog_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	g_autofree char *name = is_clone(disk)
+		? g_strdup_printf("%s-%s-%s", image_source(disk), b->id, disk_id(disk))
+		: g_strdup(image_source(disk));
+
+	domain_set(b, source, "protocol", "sheepdog");
+	domain_set(b, source, "name", name);
+	add_hosts(b, source, disk, "SHEEPDOG_HOST", NULL, "tcp");
+}
+
+static void gluster_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
+{
+	const char *volume = tmpl_attr_text(disk, "GLUSTER_VOLUME"), *image = image_source(disk);
+	const char *slash = strrchr(image, '/');
+	g_autofree char *name = is_clone(disk)
+		? g_strdup_printf("%s/%s/disk.%s", volume ? volume : "", b->id, disk_id(disk))
+		: g_strdup_printf("%s/%s", volume ? volume : "", slash ? slash + 1 : image);
+
+	if (!is_clone(disk) && !*image)
+		domain_problem(b, disk, "SOURCE is missing");
+	domain_set(b, source, "protocol", "gluster");
+	domain_set(b, source, "name", name);
+	add_hosts(b, source, disk, "GLUSTER_HOST", "24007", "tcp");
+}
+
+static const struct {
+	const char *kind;
+	const char *type;	/* of the <disk> */
+	make_source *make;
+} kinds[] = {
+	{ "FILE",           "file",    file_source },
+	{ "BLOCK",          "block",   block_source },
+	{ "BLOCK_CDROM",    "block",   block_source },
+	{ "ISCSI",          "network", iscsi_source },
+	{ "RBD",            "network", rbd_source },
+	{ "RBD_CDROM",      "network", rbd_source },
+	{ "SHEEPDOG",       "network", sheepdog_source },
+	{ "SHEEPDOG_CDROM", "network", sheepdog_source },
+	{ "GLUSTER",        "network", gluster_source },
+	{ "GLUSTER_CDROM",  "network", gluster_source },
+	{ "CDROM",          "file",    file_source },
+	{ "FILESYSTEM",     NULL,      NULL },
+};
+
+static const struct {
+	const char *word, *kind;
+} synonyms[] = {
+	{ "", "FILE" }, { "NONE", "FILE" }, { "disk", "FILE" }, { "cdrom", "CDROM" },
+};
+
+static const char *find_kind(const char *word)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (!strcmp(kinds[i].kind, word))
+			return kinds[i].kind;
+	for (size_t i = 0; i < G_N_ELEMENTS(synonyms); i++)
+		if (!strcmp(synonyms[i].word, word))
+			return synonyms[i].kind;
+	return NULL;
+}
+
+static const char *volatile_kind(DomainBuild *b, const TmplAttr *disk, const char *second)
+{
+	static const char *const allowed[] = { "FILE", "BLOCK", "RBD", NULL };
+	const char *kind = find_kind(second);
+
+	if (kind && g_strv_contains(allowed, kind))
+		return kind;
+	domain_problem(b, disk, "DISK_TYPE = '%s': a volatile disk is FILE, BLOCK or RBD", second);
+	return NULL;
+}
+
+const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk)
+{
+	const char *type = tmpl_attr_text(disk, "TYPE");
+	const char *second = tmpl_attr_text(disk, "DISK_TYPE");
+	const char *kind;
+
+	if (is_volatile(disk))
+		return volatile_kind(b, disk, second ? second : "");
+	kind = find_kind(type ? type : "");
+	if (!kind)
+		domain_problem(b, disk, "TYPE = '%s': no kind of disk that is known", type);
+	else if (!g_strcmp0(second, "RBD") && (!strcmp(kind, "FILE") || !strcmp(kind, "CDROM")))
+		return !strcmp(kind, "CDROM") ? "RBD_CDROM" : "RBD";
+	return kind;
+}
+
+void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind)
+{
+	bool block_cd = !strcmp(kind, "CDROM") &&
+			!g_strcmp0(tmpl_attr_text(disk, "DISK_TYPE"), "BLOCK");
+
+	if (block_cd)
+		kind = "BLOCK_CDROM";
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (!strcmp(kinds[i].kind, kind)) {
+			domain_set(b, node, "type", kinds[i].type);
+			kinds[i].make(b, domain_element(node, "source"), disk);
+		}
+}

@@ -1,0 +1,106 @@
+#include "domain/families.h"
+
+#include <libxml/xmlsave.h>
+
+#include "tmpl/xml.h"
+
+#define DEFAULT_EMULATOR "/usr/bin/qemu-kvm-one"
+
+static const struct domain_rule emulator_rules[] = {
+	/* attribute  levels path        convert argument absent */
+	{ "EMULATOR", 0,     "emulator", NULL,   NULL,    DEFAULT_EMULATOR },
+};
+
+static const char *type_of(DomainBuild *b)
+{
+	const char *type = b->options->type ? b->options->type : tmpl_vm_history(b->vm, "VM_MAD");
+
+	return g_strcmp0(type, "qemu") ? "kvm" : "qemu";
+}
+
+static void devices(DomainBuild *b, xmlNode *parent)
+{
+	xmlNode *node = domain_element(parent, "devices");
+	const TmplAttr *nic = NULL;
+
+	DOMAIN_EMIT(b, node, emulator_rules, NULL);
+	domain_disks(b, node);
+	while ((nic = tmpl_set_next(b->vm->level[TMPL_VM], "NIC", nic)))
+		domain_nic(b, node, nic);
+	domain_graphics(b, node);
+	domain_hostdevs(b, node);
+	domain_controllers(b, node);
+	domain_tpm(b, node);
+	domain_channels(b, node);
+}
+
+static void domain(DomainBuild *b, xmlNode *root)
+{
+	xmlNewNs(root, BAD_CAST TMPL_XML_NS_QEMU, BAD_CAST "qemu");
+	domain_set(b, root, "type", type_of(b));
+	domain_identity(b, root);
+	domain_tuning(b, root);
+	domain_memory(b, root);
+	domain_backing(b, root);
+	domain_os(b, root);
+	domain_cpu(b, root);
+	domain_features(b, root);
+	devices(b, root);
+	domain_encryption(b, root);
+	domain_raw(b, root);
+	domain_metadata(b, root);
+}
+
+static char *print(const xmlNode *node)
+{
+	xmlBuffer *buffer = xmlBufferCreate();
+	xmlSaveCtxt *save = xmlSaveToBuffer(buffer, "UTF-8",
+					    XML_SAVE_FORMAT | XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
+	char *text;
+
+	xmlSaveTree(save, (xmlNode *)node);
+	xmlSaveClose(save);
+	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
+	xmlBufferFree(buffer);
+	return text;
+}
+
+char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
+		 GError **error)
+{
+	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+	g_auto(DomainBuild) b = { 0 };
+
+	xmlDocSetRootElement(doc, root);
+	domain_build_init(&b, vm, options, warnings);
+	domain(&b, root);
+	return domain_build_check(&b, error) ? print(root) : NULL;
+}
+
+typedef void build_device(DomainBuild *b, xmlNode *devices, const TmplAttr *device);
+
+static char *device_xml(const TmplVm *vm, const TmplAttr *device, build_device *build,
+			const struct domain_options *options, GPtrArray *warnings, GError **error)
+{
+	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL);
+	g_auto(DomainBuild) b = { 0 };
+
+	xmlDocSetRootElement(doc, root);
+	domain_build_init(&b, vm, options, warnings);
+	build(&b, root, device);
+	return domain_build_check(&b, error) ? print(xmlFirstElementChild(root)) : NULL;
+}
+
+char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_options *options,
+		      GPtrArray *warnings, GError **error)
+{
+	return device_xml(vm, disk, domain_disk, options, warnings, error);
+}
+
+char *domain_nic_xml(const TmplVm *vm, const TmplAttr *nic, const struct domain_options *options,
+		     GPtrArray *warnings, GError **error)
+{
+	return device_xml(vm, nic, domain_nic, options, warnings, error);
+}

@@ -1,0 +1,67 @@
+/*
+ * families.h - one builder per element family; each adds to the document what
+ * the VM asks for and notes problems in B.
+ *
+ * Source: deployment.md 2.2 to 2.31; a file names its sections.
+ */
+#ifndef DOMAIN_FAMILIES_H
+#define DOMAIN_FAMILIES_H
+
+#include "domain/rules.h"
+
+/* Elements of <domain>. */
+void domain_identity(DomainBuild *b, xmlNode *domain);	/* name, title, uuid, vcpu */
+void domain_memory(DomainBuild *b, xmlNode *domain);	/* memory, maxMemory, currentMemory */
+void domain_backing(DomainBuild *b, xmlNode *domain);	/* memoryBacking */
+void domain_os(DomainBuild *b, xmlNode *domain);	/* os, pm */
+void domain_cpu(DomainBuild *b, xmlNode *domain);	/* cpu */
+void domain_tuning(DomainBuild *b, xmlNode *domain);	/* cputune, numatune, iothreads */
+void domain_features(DomainBuild *b, xmlNode *domain);	/* features, clock */
+void domain_encryption(DomainBuild *b, xmlNode *domain);	/* launchSecurity, memtune */
+void domain_raw(DomainBuild *b, xmlNode *domain);	/* what RAW adds anywhere */
+void domain_metadata(DomainBuild *b, xmlNode *domain);	/* metadata */
+
+/* Elements of <devices>. */
+void domain_disks(DomainBuild *b, xmlNode *devices);	/* DISK and CONTEXT */
+void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
+void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
+void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
+void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
+void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
+void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
+void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
+void domain_tpm(DomainBuild *b, xmlNode *devices);
+
+/* Parts of a disk. */
+void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind);
+void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk);
+void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *bus,
+			 const char *target);
+
+/* The kind of DISK, upper case ("RBD_CDROM"); NULL, and a problem noted, for none that we know. */
+const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk);
+
+/* The IDE place that TARGET's letter means is not to be given away. */
+void domain_disk_reserve(DomainBuild *b, const char *target);
+
+/* How many SATA controllers N disks with an address need. */
+guint domain_sata_controllers(guint n);
+
+/* PCI vectors that have a host address. */
+bool domain_pci_complete(const TmplAttr *pci);
+
+/* NUMA_NODE vectors, facts of TOPOLOGY. */
+guint domain_n_nodes(const DomainBuild *b);
+bool domain_has_topology(const DomainBuild *b);
+bool domain_memory_hotplug(DomainBuild *b);
+guint64 domain_hugepage_mib(DomainBuild *b);
+bool domain_has_filesystem(DomainBuild *b);
+
+/*
+ * The children of the XML fragment that PATH holds, appended below PARENT. With
+ * ALLOWED (NULL-terminated names), other elements are problems.
+ */
+void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
+		     const char *const *allowed);
+
+#endif

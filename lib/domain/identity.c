@@ -1,0 +1,49 @@
+#include "domain/families.h"
+
+/* deployment.md 2.2, 2.3 */
+
+static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
+
+static const struct domain_rule rules[] = {
+	/* attribute  levels      path    convert         argument absent */
+	{ "OS/UUID",  TMPL_IN_VM, "uuid", domain_pattern, &uuid,   NULL },
+};
+
+/* libvirt takes no line end in a title. */
+static void title(DomainBuild *b, xmlNode *domain)
+{
+	g_autofree char *text = g_strdup(tmpl_vm_header(b->vm, "NAME"));
+
+	g_strdelimit(text, "\r\n", ' ');
+	if (*text)
+		domain_text_element(b, domain, "title", text);
+}
+
+static void vcpu(DomainBuild *b, xmlNode *domain)
+{
+	g_autofree char *text = NULL;
+	guint64 max = 0;
+	bool has_max = domain_number(b, NULL, "VCPU_MAX", TMPL_IN_ALL, 1, G_MAXUINT16, &max);
+	xmlNode *node;
+
+	if (!has_max && !b->vcpus)
+		return;
+	if (has_max && max < b->vcpus)
+		domain_problem(b, NULL, "VCPU = %" G_GUINT64_FORMAT " is more than VCPU_MAX = %"
+			       G_GUINT64_FORMAT, b->vcpus, max);
+	node = domain_element(domain, "vcpu");
+	if (has_max)
+		domain_set_number(node, "current", b->vcpus);
+	text = g_strdup_printf("%" G_GUINT64_FORMAT, has_max ? max : b->vcpus);
+	domain_set_text(b, node, text);
+}
+
+void domain_identity(DomainBuild *b, xmlNode *domain)
+{
+	g_autofree char *name = g_strconcat("one-", b->id, NULL);
+
+	domain_text_element(b, domain, "name", name);
+	title(b, domain);
+	DOMAIN_EMIT(b, domain, rules, NULL);
+	vcpu(b, domain);
+}

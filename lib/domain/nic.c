@@ -1,0 +1,185 @@
+#include "domain/families.h"
+
+/* deployment.md 2.17 */
+
+#define VHOST_SOCKETS "/var/run/one/vhost-socks/"
+
+static const struct domain_range orders = { 1, G_MAXINT32 };
+static const struct domain_range rates = { 1, G_MAXUINT32 };
+static const struct domain_pattern model_name = { "_-", 64, "a device model", NULL };
+
+static bool is_mac(const char *text)
+{
+	for (int i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit(text[i]))
+			return false;
+	return !text[17];
+}
+
+static bool is_interface_name(const char *text)
+{
+	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+static const struct domain_pattern mac = { ":", 17, "a MAC address", is_mac };
+static const struct domain_pattern target = {
+	"_.-\\:", 15, "an interface name of up to 15 characters", is_interface_name
+};
+
+static const struct domain_rule nic_rules[] = {
+	/* attribute    levels      path           convert         argument     absent */
+	{ "NIC/MAC",    TMPL_IN_VM, "mac@address", domain_pattern, &mac,        NULL },
+	{ "NIC/TARGET", TMPL_IN_VM, "target@dev",  domain_pattern, &target,     NULL },
+	{ "NIC/ORDER",  TMPL_IN_VM, "boot@order",  domain_decimal, &orders,     NULL },
+	{ "NIC/MODEL",  0,          "model@type",  domain_pattern, &model_name, NULL },
+};
+
+static const struct {
+	const char *element, *average, *peak, *burst;
+	const char *burst_alias;	/* as the user guides misspell it */
+} bandwidths[] = {
+	{ "inbound",
+	  "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB", "INBOUND_PEAK_KW" },
+	{ "outbound",
+	  "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "OUTBOUND_PEAK_KW" },
+};
+
+static void set_rate(DomainBuild *b, xmlNode **node, xmlNode *parent, const TmplAttr *nic,
+		     const char *key, const char *element, const char *attribute)
+{
+	g_autofree char *path = g_strconcat("NIC/", key, NULL);
+	guint64 value;
+
+	if (!domain_number(b, nic, path, TMPL_IN_VM, rates.min, rates.max, &value))
+		return;
+	if (!*node)
+		*node = domain_element(domain_child(parent, "bandwidth"), element);
+	domain_set_number(*node, attribute, value);
+}
+
+static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(bandwidths); i++) {
+		bool alias = !tmpl_attr_text(nic, bandwidths[i].burst) &&
+			     tmpl_attr_text(nic, bandwidths[i].burst_alias);
+		const char *burst = alias ? bandwidths[i].burst_alias : bandwidths[i].burst;
+		xmlNode *node = NULL;
+
+		set_rate(b, &node, parent, nic, bandwidths[i].average, bandwidths[i].element,
+			 "average");
+		set_rate(b, &node, parent, nic, bandwidths[i].peak, bandwidths[i].element, "peak");
+		set_rate(b, &node, parent, nic, burst, bandwidths[i].element, "burst");
+		if (alias)
+			domain_warn(b, "NIC: %s is taken as %s", burst, bandwidths[i].burst);
+		if (node && !xmlHasProp(node, BAD_CAST "average"))
+			domain_problem(b, nic,
+				       "%s is missing: libvirt takes no other limit without it",
+				       bandwidths[i].average);
+	}
+}
+
+static void bridge_source(DomainBuild *b, xmlNode *node, const char *bridge)
+{
+	domain_put(b, node, "source@bridge", bridge);
+}
+
+static void ovs_source(DomainBuild *b, xmlNode *node, const char *bridge)
+{
+	domain_put(b, node, "virtualport@type", "openvswitch");
+	domain_put(b, node, "source@bridge", bridge);
+}
+
+static const struct {
+	const char *bridge_type;
+	void (*source)(DomainBuild *b, xmlNode *node, const char *bridge);
+} bridge_types[] = {
+	{ "openvswitch", ovs_source },
+	{ "linux",       bridge_source },
+};
+
+/* A vhost-user port works on memory that its switch can map. */
+static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
+{
+	const char *port = tmpl_attr_text(nic, "TARGET");
+	g_autofree char *path = g_strconcat(VHOST_SOCKETS, port ? port : "", NULL);
+
+	if (!port)
+		domain_problem(b, nic, "TARGET is missing: the port needs it for its socket");
+	domain_set(b, node, "type", "vhostuser");
+	domain_put(b, node, "source@type", "unix");
+	domain_put(b, node, "source@mode", "server");
+	domain_put(b, node, "source@path", path);
+	if (g_strcmp0(domain_text(b, NULL, "TOPOLOGY/MEMORY_ACCESS", TMPL_IN_VM), "shared"))
+		domain_warn(b, "NIC %s: a DPDK port needs TOPOLOGY/MEMORY_ACCESS = shared",
+			    tmpl_attr_text(nic, "NIC_ID"));
+}
+
+static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
+{
+	const char *bridge = tmpl_attr_text(nic, "BRIDGE");
+	const char *type = tmpl_attr_text(nic, "BRIDGE_TYPE");
+	const char *mode = tmpl_attr_text(nic, "NETWORK_MODE");
+	size_t row = 0;
+
+	if (!bridge || (mode && !g_ascii_strcasecmp(mode, "dummy"))) {
+		domain_set(b, node, "type", "ethernet");
+		return;
+	}
+	if (!g_strcmp0(type, "openvswitch_dpdk")) {
+		dpdk_source(b, node, nic);
+		return;
+	}
+	/* The last row is what any other type of bridge is like. */
+	while (row + 1 < G_N_ELEMENTS(bridge_types) &&
+	       g_strcmp0(type, bridge_types[row].bridge_type))
+		row++;
+	domain_set(b, node, "type", "bridge");
+	bridge_types[row].source(b, node, bridge);
+}
+
+static void filter(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
+{
+	static const char *const addresses[] = { "IP", "VROUTER_IP" };
+	const char *name = domain_text(b, nic, "NIC/FILTER", TMPL_IN_ALL);
+	xmlNode *ref;
+
+	if (!name || !tmpl_attr_text(nic, "IP"))
+		return;
+	ref = domain_element(node, "filterref");
+	domain_set(b, ref, "filter", name);
+	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
+		const char *address = tmpl_attr_text(nic, addresses[i]);
+		xmlNode *parameter = address ? domain_element(ref, "parameter") : NULL;
+
+		if (!parameter)
+			continue;
+		domain_set(b, parameter, "name", "IP");
+		domain_set(b, parameter, "value", address);
+	}
+}
+
+static void queues(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
+{
+	const char *model = domain_text(b, nic, "NIC/MODEL", TMPL_IN_ALL);
+	guint64 n;
+
+	if (g_strcmp0(model, "virtio") ||
+	    !domain_queues(b, nic, "NIC/VIRTIO_QUEUES", TMPL_IN_ALL, &n) || !n)
+		return;
+	domain_put(b, node, "driver@name", "vhost");
+	domain_set_number(domain_child(node, "driver"), "queues", n);
+}
+
+void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
+{
+	xmlNode *node = domain_element(devices, "interface");
+	const char *script = tmpl_attr_text(nic, "SCRIPT");
+
+	set_type(b, node, nic);
+	DOMAIN_EMIT(b, node, nic_rules, nic);
+	if (script)
+		domain_put(b, node, "script@path", script);
+	queues(b, node, nic);
+	filter(b, node, nic);
+	bandwidth(b, node, nic);
+}

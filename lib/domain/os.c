@@ -1,0 +1,129 @@
+#include "domain/families.h"
+
+/* deployment.md 2.6, 2.7 */
+
+#define LIBVIRT_NVRAM_FORMAT DOMAIN_LIBVIRT(9, 2, 0)
+
+static const struct domain_pattern arch = { "_", 32, "an architecture", NULL };
+static const struct domain_pattern machine = { "_.-", 64, "a machine type", NULL };
+
+static const struct domain_rule rules[] = {
+	/* attribute     levels path            convert         argument  absent */
+	{ "OS/ARCH",     0,     "type@arch",    domain_pattern, &arch,    NULL },
+	{ "OS/MACHINE",  0,     "type@machine", domain_pattern, &machine, NULL },
+	{ NULL,          0,     "type",         NULL,           NULL,     "hvm" },
+	{ "OS/KERNEL",   0,     "kernel",       NULL,           NULL,     NULL },
+};
+
+/* Without a kernel these mean nothing. */
+static const char *const kernel_only[] = { "OS/INITRD", "OS/ROOT", "OS/KERNEL_CMD" };
+
+static void kernel(DomainBuild *b, xmlNode *os)
+{
+	const char *initrd = domain_text(b, NULL, "OS/INITRD", TMPL_IN_ALL);
+	const char *root = domain_text(b, NULL, "OS/ROOT", TMPL_IN_ALL);
+	const char *command =
+		domain_text(b, NULL, "OS/KERNEL_CMD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
+	g_autofree char *line = NULL;
+
+	if (initrd)
+		domain_text_element(b, os, "initrd", initrd);
+	command = command ? command : "";
+	line = root ? g_strdup_printf("root=/dev/%s%s%s", root, *command ? " " : "", command)
+		    : g_strdup(command);
+	if (*line)
+		domain_text_element(b, os, "cmdline", line);
+}
+
+static void no_kernel(DomainBuild *b)
+{
+	if (domain_text(b, NULL, "OS/BOOTLOADER", TMPL_IN_ALL))
+		domain_problem(b, NULL,
+			       "OS/BOOTLOADER is not supported: KVM has no boot loader program");
+	for (size_t i = 0; i < G_N_ELEMENTS(kernel_only); i++)
+		if (domain_text(b, NULL, kernel_only[i], TMPL_IN_VM))
+			domain_warn(b, "%s is ignored: there is no OS/KERNEL", kernel_only[i]);
+}
+
+static bool in_list(const char *list, const char *word)
+{
+	g_auto(GStrv) words = g_strsplit_set(list ? list : "", " \t\n", -1);
+
+	return g_strv_contains((const char *const *)words, word);
+}
+
+/* The variable store keeps the VM's name; one that is no file name gets the domain's. */
+static char *nvram_path(const DomainBuild *b)
+{
+	const char *name = tmpl_vm_header(b->vm, "NAME");
+
+	if (!*name || strchr(name, '/') || strchr(name, '\n'))
+		return g_strdup_printf("%s/one-%s_VARS.fd", b->directory, b->id);
+	return g_strdup_printf("%s/%s_VARS.fd", b->directory, name);
+}
+
+static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit *hit, bool secure)
+{
+	static const char *const formats[] = { "raw", "qcow2", NULL };
+	const char *format = domain_word(b, NULL, "OS/FIRMWARE_FORMAT", TMPL_IN_ALL, formats);
+	g_autofree char *path = nvram_path(b);
+	xmlNode *node;
+
+	if (!in_list(domain_text(b, NULL, "OVMF_UEFIS", TMPL_IN_SITE), hit->text))
+		domain_bad_value(b, NULL, "OS/FIRMWARE", hit,
+				 "not BIOS, UEFI or a path that OVMF_UEFIS lists");
+	node = domain_text_element(b, os, "loader", hit->text);
+	domain_set(b, node, "readonly", "yes");
+	domain_set(b, node, "type", "pflash");
+	domain_set(b, node, "secure", secure ? "yes" : "no");
+	node = domain_text_element(b, os, "nvram", path);
+	if (g_strcmp0(format, "qcow2"))
+		return;
+	if (b->options->libvirt >= LIBVIRT_NVRAM_FORMAT)
+		domain_set(b, node, "format", "qcow2");
+	else
+		domain_warn(b, "OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw");
+}
+
+static void automatic_firmware(DomainBuild *b, xmlNode *os, bool secure)
+{
+	xmlNode *feature = domain_element(domain_element(os, "firmware"), "feature");
+
+	domain_set(b, os, "firmware", "efi");
+	domain_set(b, feature, "name", "secure-boot");
+	domain_set(b, feature, "enabled", secure ? "yes" : "no");
+}
+
+static void no_suspend(DomainBuild *b, xmlNode *domain)
+{
+	domain_put(b, domain, "pm/suspend-to-disk@enabled", "no");
+	domain_put(b, domain, "pm/suspend-to-mem@enabled", "no");
+}
+
+void domain_os(DomainBuild *b, xmlNode *domain)
+{
+	bool secure = domain_bool(b, NULL, "OS/FIRMWARE_SECURE", TMPL_IN_ALL);
+	xmlNode *os = domain_element(domain, "os");
+	struct tmpl_hit firmware;
+
+	if (!*b->arch)
+		domain_problem(b, NULL, "OS/ARCH is missing in VM, host, cluster and defaults");
+	DOMAIN_EMIT(b, os, rules, NULL);
+	if (domain_text(b, NULL, "OS/KERNEL", TMPL_IN_ALL))
+		kernel(b, os);
+	else
+		no_kernel(b);
+	if (!tmpl_vm_find(b->vm, NULL, "OS/FIRMWARE", TMPL_IN_ALL, &firmware) ||
+	    !g_ascii_strcasecmp(firmware.text, "BIOS"))
+		return;
+	if (secure && b->machine == DOMAIN_MACHINE_PC)
+		domain_problem(b, NULL, "OS/FIRMWARE_SECURE needs a q35 machine, not '%s'",
+			       b->machine_name);
+	if (!g_ascii_strcasecmp(firmware.text, "UEFI")) {
+		automatic_firmware(b, os, secure);
+		return;
+	}
+	explicit_firmware(b, os, &firmware, secure);
+	if (strcmp(b->arch, "aarch64"))
+		no_suspend(b, domain);
+}

@@ -1,0 +1,319 @@
+#include "domain/families.h"
+
+/* deployment.md 2.21 (IOMMU), 2.22 (host devices), 2.23 (PCI controllers) */
+
+#define DEFAULT_ROOT_PORTS 16
+#define ROOT_PORTS_MAX 200
+#define NODE_PORTS 8
+#define NODES_MAX 8		/* the ninth node's bus number is that of a dedicated port */
+#define FIRST_NODE_INDEX 3
+#define FIRST_NODE_BUS 0x20
+#define NODE_BUS_STEP 0x10
+#define FIRST_DEDICATED_BUS 0xa0
+#define DEDICATED_BUS_STEP 8
+#define LAST_BUS 0xfe
+
+static bool is_hex(const char *text)
+{
+	size_t n = strspn(text, "0123456789abcdefABCDEF");
+
+	return n && n <= 4 && !text[n];
+}
+
+bool domain_pci_complete(const TmplAttr *pci)
+{
+	static const char *const keys[] = { "DOMAIN", "BUS", "SLOT", "FUNCTION" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (!tmpl_attr_text(pci, keys[i]))
+			return false;
+	return true;
+}
+
+static void host_address(DomainBuild *b, xmlNode *source, const TmplAttr *pci)
+{
+	static const struct {
+		const char *key, *name;
+	} parts[] = {
+		{ "DOMAIN", "domain" },
+		{ "BUS", "bus" },
+		{ "SLOT", "slot" },
+		{ "FUNCTION", "function" },
+	};
+	xmlNode *address = domain_element(source, "address");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		const char *text = tmpl_attr_text(pci, parts[i].key);
+		g_autofree char *value = g_strconcat("0x", text, NULL);
+
+		if (!is_hex(text))
+			domain_problem(b, pci, "%s = '%s': not hexadecimal", parts[i].key, text);
+		domain_set(b, address, parts[i].name, value);
+	}
+}
+
+static const char *unprefixed(const char *hex)
+{
+	return g_str_has_prefix(hex, "0x") ? hex + 2 : hex;
+}
+
+static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
+{
+	static const struct { const char *key, *name, *fixed; } parts[] = {
+		{ "VM_DOMAIN", "domain", "0x0000" }, { "VM_BUS", "bus", NULL },
+		{ "VM_SLOT", "slot", "0x00" }, { "VM_FUNCTION", "function", "0x0" },
+	};
+	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
+	xmlNode *address;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts) && !index; i++)
+		if (!tmpl_attr_text(pci, parts[i].key))
+			return;
+	address = domain_element(hostdev, "address");
+	domain_set(b, address, "type", "pci");
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		const char *key = index && !parts[i].fixed ? "VM_BUS_INDEX" : parts[i].key;
+		const char *value =
+			index && parts[i].fixed ? parts[i].fixed : tmpl_attr_text(pci, key);
+
+		if (!is_hex(unprefixed(value)))
+			domain_problem(b, pci, "%s = '%s': not a part of a PCI address", key,
+				       value);
+		domain_set(b, address, parts[i].name, value);
+	}
+}
+
+static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
+
+static const struct domain_rule mdev_rules[] = {
+	/* attribute  levels      path                   convert         argument absent */
+	{ NULL,       0,          "@mode",               NULL,           NULL,    "subsystem" },
+	{ NULL,       0,          "@type",               NULL,           NULL,    "mdev" },
+	{ NULL,       0,          "@model",              NULL,           NULL,    "vfio-pci" },
+	{ "PCI/UUID", TMPL_IN_VM, "source/address@uuid", domain_pattern, &uuid,   NULL },
+};
+
+static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
+{
+	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
+	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
+	bool mediated =
+		tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
+	xmlNode *node = domain_element(devices, "hostdev");
+
+	if (mediated) {
+		DOMAIN_EMIT(b, node, mdev_rules, pci);
+	} else {
+		domain_set(b, node, "mode", "subsystem");
+		domain_set(b, node, "type", "pci");
+		domain_set(b, node, "managed",
+			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
+		host_address(b, domain_element(node, "source"), pci);
+	}
+	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM))
+		domain_problem(b, pci, "IOMMUFD is not supported yet");
+	if (nodes)
+		domain_problem(b, pci, "ACPI_NODES is not supported yet");
+	guest_address(b, node, pci);
+}
+
+static bool is_dedicated(const TmplAttr *pci)
+{
+	const char *root = tmpl_attr_text(pci, "ROOT");
+
+	return root && !g_ascii_strcasecmp(root, "dedicated");
+}
+
+/* OPTIONS: blank-separated key=value. */
+static void iommu_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
+{
+	const char *options = tmpl_attr_text(iommu, "OPTIONS");
+	g_auto(GStrv) words = g_strsplit_set(options ? options : "", " \t", -1);
+
+	for (char **w = words; *w; w++) {
+		char *equals = strchr(*w, '=');
+
+		if (!**w)
+			continue;
+		if (!equals || equals == *w ||
+		    strspn(*w, "abcdefghijklmnopqrstuvwxyz_") != (size_t)(equals - *w)) {
+			domain_problem(b, iommu, "OPTIONS = '%s': not key=value …", options);
+			return;
+		}
+		*equals = '\0';
+		domain_set(b, driver, *w, equals + 1);
+	}
+}
+
+static void iommu(DomainBuild *b, xmlNode *devices)
+{
+	static const char *const models[] = { "intel", "virtio", "smmuv3", NULL };
+	static const char *const modes[] = { "single", "device", NULL };
+	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "IOMMU");
+	const char *model = domain_word(b, vector, "IOMMU/MODEL", TMPL_IN_VM, models);
+	const char *mode = domain_word(b, vector, "IOMMU/MODE", TMPL_IN_VM, modes);
+	xmlNode *node;
+
+	if (!vector || !model || g_strcmp0(mode, "single"))
+		return;
+	node = domain_element(devices, "iommu");
+	domain_set(b, node, "model", model);
+	iommu_options(b, domain_element(node, "driver"), vector);
+}
+
+void domain_hostdevs(DomainBuild *b, xmlNode *devices)
+{
+	const TmplAttr *pci = NULL;
+
+	iommu(b, devices);
+	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci)))
+		if (domain_pci_complete(pci))
+			hostdev(b, devices, pci);
+		else
+			domain_warn(b, "PCI %s: left out, it has no complete host address",
+				    tmpl_attr_text(pci, "PCI_ID"));
+}
+
+static xmlNode *controller(DomainBuild *b, xmlNode *devices, guint64 index, const char *model)
+{
+	xmlNode *node = domain_element(devices, "controller");
+
+	domain_set(b, node, "type", "pci");
+	domain_set_number(node, "index", index);
+	domain_set(b, node, "model", model);
+	return node;
+}
+
+/* As many root ports as Q35_ROOT_PORTS says, more when a device is behind a later one. */
+static void flat(DomainBuild *b, xmlNode *devices)
+{
+	guint64 ports = 0;
+	const TmplAttr *pci = NULL;
+
+	domain_number(b, NULL, "Q35_ROOT_PORTS", TMPL_IN_SITE, 0, ROOT_PORTS_MAX, &ports);
+	ports = ports ? ports : DEFAULT_ROOT_PORTS;
+	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
+		const char *bus = tmpl_attr_text(pci, "VM_BUS");
+		guint64 n = bus && domain_pci_complete(pci)
+				    ? g_ascii_strtoull(unprefixed(bus), NULL, 16)
+				    : 0;
+
+		ports = CLAMP(n, ports, ROOT_PORTS_MAX);
+	}
+	for (guint64 i = 1; i <= ports; i++)
+		controller(b, devices, i, "pcie-root-port");
+	controller(b, devices, ports + 1, "pcie-to-pci-bridge");
+}
+
+static void expander(DomainBuild *b, xmlNode *devices, guint64 index, guint64 bus, const char *node)
+{
+	xmlNode *target =
+		domain_element(controller(b, devices, index, "pcie-expander-bus"), "target");
+	g_autofree char *number = g_strdup_printf("0x%02" G_GINT64_MODIFIER "x", bus);
+
+	domain_set(b, target, "busNr", number);
+	domain_text_element(b, target, "node", node);
+}
+
+static void port_address(xmlNode *port, guint64 bus, const char *function, bool multifunction)
+{
+	xmlNode *address = domain_element(port, "address");
+
+	xmlSetProp(address, BAD_CAST "type", BAD_CAST "pci");
+	domain_set_number(address, "bus", bus);
+	xmlSetProp(address, BAD_CAST "slot", BAD_CAST "0");
+	xmlSetProp(address, BAD_CAST "function", BAD_CAST function);
+	if (multifunction)
+		xmlSetProp(address, BAD_CAST "multifunction", BAD_CAST "on");
+}
+
+static void node_ports(DomainBuild *b, xmlNode *devices, guint node)
+{
+	guint64 index = FIRST_NODE_INDEX + (guint64)node * (NODE_PORTS + 1);
+	g_autofree char *id = g_strdup_printf("%u", node);
+
+	expander(b, devices, index, FIRST_NODE_BUS + (guint64)node * NODE_BUS_STEP, id);
+	for (guint i = 0; i < NODE_PORTS; i++) {
+		g_autofree char *function = g_strdup_printf("%u", i);
+
+		port_address(controller(b, devices, index + 1 + i, "pcie-root-port"), index,
+			     function, i == 0);
+	}
+}
+
+/* An expander bus for each dedicated device, from INDEX on. */
+static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
+{
+	const TmplAttr *pci = NULL;
+	guint64 bus = FIRST_DEDICATED_BUS;
+
+	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
+		const char *node = tmpl_attr_text(pci, "NUMA_NODE");
+		const char *mode = domain_text(b, NULL, "IOMMU/MODE", TMPL_IN_VM);
+
+		if (!is_dedicated(pci))
+			continue;
+		if (!node || strspn(node, "0123456789") != strlen(node))
+			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", node ? node : "");
+		if (bus > LAST_BUS)
+			domain_problem(b, pci, "too many dedicated PCI ports");
+		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM) && mode &&
+		    !g_ascii_strcasecmp(mode, "device"))
+			domain_problem(b, pci, "IOMMU of MODE device is not supported yet");
+		expander(b, devices, index, bus, node ? node : "0");
+		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0",
+			     false);
+		index += 2;
+		bus += DEDICATED_BUS_STEP;
+	}
+}
+
+/* Indexes go by the node's number, as oned counts them when it gives out VM_BUS_INDEX. */
+static void by_node(DomainBuild *b, xmlNode *devices)
+{
+	const TmplAttr *node = NULL;
+	guint used = 0, last = 0;
+
+	controller(b, devices, 1, "pcie-root-port");
+	controller(b, devices, 2, "pcie-to-pci-bridge");
+	for (guint i = 0; (node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)); i++) {
+		guint64 cpus = 0, memory = 0;
+
+		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
+		domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64, &memory);
+		if (!cpus || !memory)
+			continue;
+		if (i >= NODES_MAX) {
+			domain_problem(b, node, "more than %d nodes have no PCI ports", NODES_MAX);
+			return;
+		}
+		node_ports(b, devices, i);
+		last = i + 1;
+		used++;
+	}
+	if (last != used)
+		domain_problem(b, NULL,
+			       "NUMA_NODE: one without CPUs or memory comes before others");
+	dedicated_ports(b, devices, FIRST_NODE_INDEX + (guint64)used * (NODE_PORTS + 1));
+}
+
+void domain_controllers(DomainBuild *b, xmlNode *devices)
+{
+	guint64 hole = 0;
+	xmlNode *root, *node;
+
+	if (!b->pcie && strcmp(b->arch, "aarch64"))
+		return;
+	root = controller(b, devices, 0, "pcie-root");
+	domain_number(b, NULL, "FEATURES/PCIHOLE64", TMPL_IN_ALL, 0, G_MAXINT64, &hole);
+	if (hole) {
+		g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, hole);
+
+		node = domain_text_element(b, root, "pcihole64", text);
+		domain_set(b, node, "unit", "KiB");
+	}
+	if (domain_n_nodes(b) && domain_bool(b, NULL, "Q35_NUMA_PCIE", TMPL_IN_SITE))
+		by_node(b, devices);
+	else
+		flat(b, devices);
+}
