@@ -58,7 +58,8 @@ static bool copy(const char *from, const char *to, GError **error)
 	if (stat(from, &st) < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", from);
 	if (st.st_size > MAX_BYTES)
-		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is too large for UEFI variables", from);
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is too large for UEFI variables",
+				from);
 	if (!g_file_get_contents(from, &bytes, &len, &cause))
 		return vmm_fail(error, VMM_ERROR_INTERNAL, "%s", cause->message);
 	return file_write(to, bytes, len, 0600, error);

@@ -28,7 +28,10 @@ static char *target_of(const char *path)
 
 	if (!text)
 		return NULL;
-	target = g_path_is_absolute(text) ? g_strdup(text) : g_build_filename(directory, text, NULL);
+	if (g_path_is_absolute(text))
+		target = g_strdup(text);
+	else
+		target = g_build_filename(directory, text, NULL);
 	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
 }
 
@@ -80,6 +83,7 @@ static struct snapshot *snapshot_load(const char *path, GError **error)
 {
 	g_autofree char *text = NULL;
 	struct snapshot *s;
+	xmlNode *root;
 	xmlDoc *doc;
 	gsize len;
 
@@ -88,11 +92,12 @@ static struct snapshot *snapshot_load(const char *path, GError **error)
 	doc = tmpl_xml_parse(text, len, path, error);
 	if (!doc)
 		return NULL;
+	root = xmlDocGetRootElement(doc);
 	s = g_new0(struct snapshot, 1);
 	s->path = g_strdup(path);
 	s->doc = doc;
-	s->name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
-	s->parent = tmpl_xml_child_text(tmpl_xml_child(xmlDocGetRootElement(doc), "parent"), "name");
+	s->name = tmpl_xml_child_text(root, "name");
+	s->parent = tmpl_xml_child_text(tmpl_xml_child(root, "parent"), "name");
 	return s;
 }
 

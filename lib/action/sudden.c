@@ -101,7 +101,7 @@ void sudden_start(const char *action, unsigned seconds, bool json)
 	sudden_outcome(ACTION_FAILED, "preparing");
 	handle(on_signal);
 	sigemptyset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);	/* whoever started us may have blocked some */
+	pthread_sigmask(SIG_SETMASK, &all, NULL);	/* our starter may have blocked some */
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 

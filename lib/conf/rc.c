@@ -108,7 +108,8 @@ static void judge_shell(ConfRc *rc, const char *path, const struct child_result 
 	else
 		warn(rc, "%s: its instructions ended the shell (%s %d), so only its plain lines "
 		     "count%s%.200s", path, result->signal ? "signal" : "status",
-		     result->signal ? result->signal : result->exit_status, *last ? ": " : "", last);
+		     result->signal ? result->signal : result->exit_status,
+		     *last ? ": " : "", last);
 	for (guint i = 0; i < rc->text.faults->len; i++)
 		warn(rc, "%s", (const char *)rc->text.faults->pdata[i]);
 }

@@ -45,6 +45,7 @@ static void note(struct parser *p, GPtrArray *list, const char *what, const char
 {
 	size_t line = 1, column = 1, len = 0;
 	g_autofree char *token = NULL;
+	bool cut;
 
 	for (const char *c = p->start; c < at; c++)
 		if (*c == '\n') {
@@ -56,8 +57,9 @@ static void note(struct parser *p, GPtrArray *list, const char *what, const char
 	while (at + len < p->end && at[len] != '\n' && len < SHOWN)
 		len++;
 	token = g_utf8_make_valid(at, (gssize)len);
+	cut = at + len < p->end && at[len] != '\n';
 	g_ptr_array_add(list, g_strdup_printf("%s:%zu:%zu: %s '%s%s'", p->name, line, column, what,
-					      token, at + len < p->end && at[len] != '\n' ? "…" : ""));
+					      token, cut ? "…" : ""));
 }
 
 static int peek(const struct parser *p, size_t ahead)
@@ -381,7 +383,9 @@ static enum reading statement(struct parser *p, bool apply)
 /* Words that begin and end what is skipped as a whole. */
 static int block_change(const struct parser *p)
 {
-	static const char *const openers[] = { "if", "case", "for", "while", "until", "select", "{" };
+	static const char *const openers[] = {
+		"if", "case", "for", "while", "until", "select", "{"
+	};
 	static const char *const closers[] = { "fi", "esac", "done", "}" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(openers); i++)

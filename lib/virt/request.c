@@ -121,10 +121,10 @@ enum virt_late virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us, G
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
 		gint64 now = g_get_monotonic_time();
-		bool gone;
 		int code = VIR_ERR_OK;
-		enum virt_late r = request(dom, &destroy_verb,
-					   (unsigned)MAX((until_us - now) / 1000, 1), &code, &cause);
+		bool gone;
+		unsigned left_ms = (unsigned)MAX((until_us - now) / 1000, 1);
+		enum virt_late r = request(dom, &destroy_verb, left_ms, &code, &cause);
 
 		if (r == VIRT_LATE_LATE)
 			return r;

@@ -38,7 +38,8 @@ static void the_shipped_cfg_holds_each_key_with_its_default(void)
 		g_assert_nonnull(s);
 		switch (config_setting_type(s)) {
 		case CONFIG_TYPE_STRING:
-			g_assert_cmpstr(conf_cfg_string(ours, key), ==, conf_cfg_string(theirs, key));
+			g_assert_cmpstr(conf_cfg_string(ours, key), ==,
+					conf_cfg_string(theirs, key));
 			break;
 		case CONFIG_TYPE_BOOL:
 			g_assert_true(conf_cfg_bool(ours, key) == conf_cfg_bool(theirs, key));

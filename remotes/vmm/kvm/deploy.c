@@ -113,6 +113,6 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
-	.summary = "Creates a VM's domain from the XML on stdin, keeps that in FILE, prints its UUID.",
+	.summary = "Creates a VM's domain from XML on stdin, keeps that in FILE, prints the UUID.",
 	.min_args = 1, .deadline_s = 540, .run = run,
 };

@@ -29,13 +29,14 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	case VIRT_LATE_FAILED:
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	default:
-		vmm_fail(error, VMM_ERROR_GUEST, "cannot reset domain %s: its QEMU does not answer",
-			 name);
+		vmm_fail(error, VMM_ERROR_GUEST, "cannot reset domain %s: its QEMU does not "
+			 "answer", name);
 		return ACTION_UNKNOWN;
 	}
 }
 
 const struct action action = {
-	.name = "reset", .usage = "DEPLOY_ID [HOST [VM_ID]]", .summary = "Restarts a VM as its reset button would.",
+	.name = "reset", .usage = "DEPLOY_ID [HOST [VM_ID]]",
+	.summary = "Restarts a VM as its reset button would.",
 	.min_args = 1, .deadline_s = 100, .run = run,
 };

@@ -1,0 +1,77 @@
+/* poll - prints states and usage of one VM or of all, for OpenNebula 5. */
+#include "action/action.h"
+#include "action/polltext.h"
+#include "virt/stats.h"
+
+enum { DEPLOY_ID, LIMIT_MS = 3000, SAMPLE_US = 1000000 };
+
+static gboolean as_template;
+
+static const GOptionEntry options[] = {
+	{ "template", 't', 0, G_OPTION_ARG_NONE, &as_template,
+	  "Print all VMs, also those that can be imported", NULL },
+	{ 0 }
+};
+
+static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GError **error)
+{
+	gint64 started_us = g_get_monotonic_time(), left_us;
+	g_autoptr(GPtrArray) list = virt_stats_list(ctx->conn, dom, error);
+	g_autoptr(GPtrArray) later = NULL;
+
+	if (!list)
+		return false;
+	virt_stats_detail(list, ctx->uri, action_left_ms(ctx, LIMIT_MS));
+	left_us = started_us + SAMPLE_US - g_get_monotonic_time();
+	if (left_us > 0 && list->len)
+		g_usleep((gulong)left_us);
+	later = virt_stats_list(ctx->conn, dom, error);
+	if (!later)
+		return false;
+	virt_stats_cpu(list, later);
+	for (guint i = 0; i < list->len; i++) {
+		const struct virt_stats *s = list->pdata[i];
+
+		if (s->fault)
+			action_log("WARN", "domain %s: %s", s->name, s->fault);
+	}
+	*ret = g_steal_pointer(&list);
+	return true;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	bool one = !as_template && ctx->arg[DEPLOY_ID];
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(virDomain) dom = one ? action_domain(ctx, &cause) : NULL;
+	g_autoptr(GPtrArray) list = NULL;
+	struct virt_state state = { 0 };
+
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	    (dom && virt_state(dom, &state, &cause) && state.gone)) {
+		action_print(ctx, "STATE=-\n");
+		return ACTION_DONE;
+	}
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	if (!gather(ctx, dom, &list, error))
+		return ACTION_FAILED;
+	if (as_template) {
+		polltext_template(list, ctx->out);
+	} else if (!one) {
+		polltext_packed(list, ctx->out);
+	} else if (list->len) {
+		polltext_line(list->pdata[0], ctx->out);
+	} else {
+		action_print(ctx, "STATE=-\n");
+	}
+	return ACTION_DONE;
+}
+
+const struct action action = {
+	.name = "poll", .usage = "[DEPLOY_ID [HOST [VM_ID]]]",
+	.summary = "Prints a VM's state and usage; without operand all VMs', packed.",
+	.deadline_s = 100, .options = options, .run = run,
+};
