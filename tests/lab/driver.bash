@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# driver.bash - the installed driver on fe of a lab, its actions on the nodes, as OpenNebula has
+# them: for suites that play oned against real libvirt. Needs lab.bash.
+
+DRIVER_VM_DIR=/var/lib/one/datastores/113
+
+# Installs the build on fe and brings the set to the nodes that are up.
+driver_install() {
+	local node
+	lab_exec fe make -s -C "$LAB_TOP" O="$BUILD" install &&
+		lab_exec fe cp -r "$LAB_TOP/tests/lab/remotes/." /var/lib/one/remotes/ || return
+	for node in "$@"; do
+		lab_exec fe scp -qrp /var/lib/one/remotes/. "$node:/var/tmp/one/" || return
+	done
+}
+
+# driver_request ACTION ID NODE [ELEMENT=TEXT]...: a line for a small Linux guest.
+driver_request() {
+	local action=$1 id=$2 node=$3 dir=$DRIVER_VM_DIR/$2
+	"$LAB_TOP/tests/tools/requests" "$LAB_TOP/tests/data/messages/DEPLOY-noctx-nonic.msg" "$action" "$id" "$node" \
+		"LOCAL_DEPLOYMENT_FILE=/var/lib/one/vms/$id/deployment.0" "REMOTE_DEPLOYMENT_FILE=$dir/deployment.0" \
+		"VM/ID=$id" "VM/HISTORY_RECORDS/HISTORY/DS_ID=113" "VM/TEMPLATE/OS/UUID=$(printf '11111111-2222-4333-8444-%012d' "$id")" \
+		VM/TEMPLATE/MEMORY=192 VM/TEMPLATE/OS/ARCH=x86_64 VM/TEMPLATE/OS/MACHINE=pc \
+		"VM/TEMPLATE/OS/KERNEL=$LAB_GUEST/vmlinuz" "VM/TEMPLATE/OS/INITRD=$LAB_GUEST/initrd.img" \
+		"VM/TEMPLATE/OS/KERNEL_CMD=console=ttyS0 quiet lab.name=one-$id ${DRIVER_CMDLINE:-}" \
+		VM/TEMPLATE/FEATURES/ACPI=YES VM/TEMPLATE/FEATURES/GUEST_AGENT=YES \
+		VM/TEMPLATE/RAW/TYPE=kvm "VM/TEMPLATE/RAW/DATA=<devices>$(lab_serial "one-$id")</devices>" "${@:4}"
+}
+
+# driver_prepare ID NODE [ELEMENT=TEXT]...: what oned does before DEPLOY: the deployment file.
+driver_prepare() {
+	driver_request DEPLOY "$@" | awk '{ print $3 }' | base64 -d |
+		lab_exec fe sh -c "mkdir -p /var/lib/one/vms/$1 && kvm-domain --type $LAB_VIRTTYPE - >/var/lib/one/vms/$1/deployment.0"
+}
+
+driver_start() {	# [ARGUMENTS]
+	rm -f to out
+	mkfifo to
+	: >out
+	"$LAB" exec fe /usr/lib/one/mads/one_vmm_exec "${1--t 15 -r 0 kvm -p}" <to >out 2>err 3>&- &
+	driver_pid=$!
+	exec 9>to
+	echo INIT >&9
+	driver_expect '^INIT SUCCESS - -$'
+}
+
+driver_send() { printf '%s\n' "$*" >&9; }
+
+# driver_expect PATTERN [SECONDS]
+driver_expect() {
+	local end=$((SECONDS + ${2:-60}))
+	until grep -aqE -- "$1" out; do
+		[ $SECONDS -lt $end ] || { echo "no line matches $1 in:"; cat out err; return 1; }
+		sleep 0.05
+	done
+}
+
+driver_stop() {
+	[ -n "${driver_pid:-}" ] || return 0
+	echo FINALIZE >&9 || true
+	exec 9>&-
+	wait "$driver_pid" || true
+	driver_pid=
+}

@@ -1,0 +1,135 @@
+# driver.bats - one_vmm_exec with real ssh to a real libvirt node and guests that boot.
+load ../bats/helper
+load lab
+load driver
+
+setup_file() {
+	load ../bats/helper
+	load lab
+	load driver
+	export BUILD
+	lab_up 1
+	driver_install node1
+}
+
+teardown_file() {
+	load lab
+	lab_down
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	LAB_VIRTTYPE=$("$LAB" virttype)
+}
+
+teardown() {
+	driver_stop
+	lab_clean
+}
+
+uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
+
+@test "a VM's life through ssh: deploy, poll, reboot, reset, shutdown; each answer is what libvirt says" {
+	driver_prepare 1 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 1 node1)"
+	driver_expect "^DEPLOY SUCCESS 1 $(uuid_of 1)\$"
+	lab_wait_console node1 one-1 LAB-READY
+	[ "$(lab_virsh node1 domstate one-1)" = running ]
+	driver_send "$(driver_request POLL 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^POLL SUCCESS 1 STATE=a '
+	driver_send "$(driver_request REBOOT 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^REBOOT SUCCESS 1 -'
+	lab_wait_console node1 one-1 LAB-READY 60 2
+	driver_send "$(driver_request RESET 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^RESET SUCCESS 1 -'
+	lab_wait_console node1 one-1 LAB-READY 60 3
+	driver_send "$(driver_request SHUTDOWN 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^SHUTDOWN SUCCESS 1 -'
+	[ -z "$(lab_virsh node1 list --all --name)" ]
+	driver_send "$(driver_request SHUTDOWN 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^SHUTDOWN SUCCESS 1 -'
+	driver_send "$(driver_request CANCEL 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
+	driver_expect '^CANCEL SUCCESS 1 -'
+}
+
+@test "a name with quotes, <, &, new lines, \$(touch x), EOT and emoji deploys, polls, shuts down; nothing runs" {
+	name=$'a\'b"c<d>&e\n$(touch /tmp/vmmexec-x)\n`touch /tmp/vmmexec-x`\nEOT\ntouch /tmp/vmmexec-x\n😀 ]]> ; touch /tmp/vmmexec-x'
+	rm -f /tmp/vmmexec-x
+	driver_prepare 2 node1 "VM/NAME=$name" "VM/USER_TEMPLATE/NOTE=$name"
+	driver_start
+	driver_send "$(driver_request DEPLOY 2 node1 "VM/NAME=$name" "VM/USER_TEMPLATE/NOTE=$name")"
+	driver_expect "^DEPLOY SUCCESS 2 $(uuid_of 2)\$"
+	lab_wait_console node1 one-2 LAB-READY
+	[ "$(lab_virsh node1 dumpxml one-2 | xmllint --xpath "string(//*[local-name()='vm']/*[local-name()='name'])" -)" = "$name" ]
+	lab_virsh node1 dumpxml one-2 | xmllint --xpath 'string(/domain/title)' - | grep -qF "😀 ]]> ; touch"
+	[ "$(lab_exec node1 xmllint --xpath 'string(/VM/NAME)' $DRIVER_VM_DIR/2/vm.xml)" = "$name" ]
+	driver_send "$(driver_request POLL 2 node1 "DEPLOY_ID=$(uuid_of 2)" "VM/NAME=$name")"
+	driver_expect '^POLL SUCCESS 2 STATE=a '
+	driver_send "$(driver_request SHUTDOWN 2 node1 "DEPLOY_ID=$(uuid_of 2)" "VM/NAME=$name")"
+	driver_expect '^SHUTDOWN SUCCESS 2 -'
+	[ ! -e /tmp/vmmexec-x ]
+	lab_exec node1 test ! -e /tmp/vmmexec-x
+}
+
+@test "libvirtd killed in the middle of a deploy: never a success, and the next deploy works" {
+	driver_prepare 3 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 3 node1)"
+	lab_until node1 20 pgrep -f 'guest=one-3'
+	"$LAB" svc node1 crash
+	driver_expect '^DEPLOY FAILURE 3 '
+	"$LAB" svc node1 start
+	driver_send "$(driver_request CANCEL 3 node1 "DEPLOY_ID=$(uuid_of 3)")"
+	driver_expect '^CANCEL SUCCESS 3 -'
+	: >out
+	driver_send "$(driver_request DEPLOY 3 node1)"
+	driver_expect "^DEPLOY SUCCESS 3 $(uuid_of 3)\$"
+	lab_wait_console node1 one-3 LAB-READY
+}
+
+@test "libvirtd killed in the middle of a shutdown: never a success while the guest runs" {
+	DRIVER_CMDLINE=lab.ignore-power
+	driver_prepare 4 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 4 node1)"
+	driver_expect '^DEPLOY SUCCESS 4 '
+	lab_wait_console node1 one-4 LAB-READY
+	driver_send "$(driver_request SHUTDOWN 4 node1 "DEPLOY_ID=$(uuid_of 4)")"
+	lab_until node1 20 pgrep -f 'vmm/kvm/shutdown'
+	sleep 1
+	"$LAB" svc node1 crash
+	driver_expect '^SHUTDOWN FAILURE 4 '
+	lab_exec node1 pgrep -f guest=one-4
+	"$LAB" svc node1 start
+	driver_send "$(driver_request CANCEL 4 node1 "DEPLOY_ID=$(uuid_of 4)")"
+	driver_expect '^CANCEL SUCCESS 4 -'
+	! lab_exec node1 pgrep -f guest=one-4
+}
+
+@test "DRIVER_CANCEL ends the action on the node, not only our ssh, and the VM is left as it is" {
+	DRIVER_CMDLINE=lab.ignore-power
+	driver_prepare 5 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 5 node1)"
+	driver_expect '^DEPLOY SUCCESS 5 '
+	lab_wait_console node1 one-5 LAB-READY
+	driver_send "$(driver_request SHUTDOWN 5 node1 "DEPLOY_ID=$(uuid_of 5)")"
+	lab_until node1 20 pgrep -f 'vmm/kvm/shutdown'
+	driver_send 'DRIVER_CANCEL  5 '
+	driver_expect '^LOG I 5 Driver command for 5 cancelled$'
+	lab_until node1 2 bash -c '! pgrep -f "vmm/kvm/[s]hutdown one-5"'
+	! grep -q '^SHUTDOWN' out
+	[ "$(lab_virsh node1 domstate one-5)" = running ]
+}
+
+@test "one connection serves all steps, and a cut one is replaced" {
+	driver_prepare 6 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 6 node1)"
+	driver_expect '^DEPLOY SUCCESS 6 '
+	[ "$(lab_exec node1 pgrep -fc 'sshd: root@notty')" -le 2 ]
+	lab_exec node1 pkill -KILL -f 'sshd: root@notty'
+	driver_send "$(driver_request POLL 6 node1 "DEPLOY_ID=$(uuid_of 6)")"
+	driver_expect '^POLL SUCCESS 6 STATE='
+}
