@@ -133,9 +133,20 @@ lab_disk() {
 	"$LAB" exec "$1" qemu-img create -q -f "${4:-qcow2}" "$file" "$3"
 }
 
+# lab_logs: the last errors of both libvirtds and the last words of every QEMU.
+lab_logs() {
+	local node
+	for node in node1 node2; do
+		echo "--- $node"
+		"$LAB" exec $node sh -c 'cd /var/log/libvirt && grep " error : " libvirtd.log | tail -n 5; tail -n 3 qemu/*.log'
+	done
+}
+
 # lab_clean: ends the guests of all nodes, for a teardown; brings a libvirtd back that a test ended.
+# After a failed test it prints the logs first.
 lab_clean() {
 	local node name
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
 	for node in node1 node2; do
 		"$LAB" svc $node start 2>/dev/null || continue
 		for name in $(lab_virsh $node list --name); do
