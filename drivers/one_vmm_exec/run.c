@@ -125,12 +125,12 @@ static char **local_argv(const struct remote_spec *spec)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
-static void run_here(Run *r, const struct remote_spec *spec)
+static void run_here(Run *r, const struct remote_spec *spec, int nice)
 {
 	g_auto(GStrv) argv = local_argv(spec);
 	struct child_spec child = { .argv = (const char *const *)argv, .input = spec->input,
 				    .timeout_ms = spec->timeout_ms, .grace_ms = 500,
-				    .max_output = spec->max_output };
+				    .nice = nice, .max_output = spec->max_output };
 	g_autoptr(GError) error = NULL;
 
 	switch (spec->kind) {
@@ -160,7 +160,7 @@ Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *
 	r->done = done;
 	r->data = data;
 	if (spec->here)
-		run_here(r, &spec->command);
+		run_here(r, &spec->command, spec->nice);
 	else
 		r->remote = hosts_run(hosts, &spec->command, on_remote, r);
 	return r;

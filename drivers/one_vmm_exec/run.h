@@ -7,6 +7,7 @@
 struct run_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
+	int nice;		/* of one that runs here */
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };
 

@@ -52,16 +52,14 @@ static void open_debug_log(const ConfRc *rc, const char *hypervisor)
 	g_setenv("G_MESSAGES_DEBUG", G_LOG_DOMAIN, FALSE);
 }
 
-static void be_nice(const ConfRc *rc)
+static int script_nice(const ConfRc *rc)
 {
 	const char *text = conf_rc_get(rc, "PRIORITY");
 	gint64 priority = 19;
 
 	if (text && !number_signed(text, -20, 19, &priority, NULL))
 		fprintf(stderr, "one_vmm_exec: defaultrc: PRIORITY '%s' is not -20 to 19\n", text);
-	errno = 0;
-	if (nice((int)priority) < 0 && errno)
-		fprintf(stderr, "one_vmm_exec: cannot be nice: %s\n", g_strerror(errno));
+	return (int)priority;
 }
 
 /* The vendored libraries of the Ruby scripts that we start. */
@@ -113,7 +111,7 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	if (!rc || !find_places(s, error))
 		return false;
 	open_debug_log(defaults, s->options.hypervisor);
-	be_nice(defaults);
+	s->script_nice = script_nice(defaults);
 	add_ruby_libraries();
 	if (s->options.proxy)
 		g_setenv("http_proxy", s->options.proxy, TRUE);

@@ -15,12 +15,13 @@ struct settings {
 	ConfCfg *cfg;
 	char *local_dir;	/* the scripts here: /var/lib/one/remotes */
 	char *remote_dir;	/* and on hosts: /var/tmp/one */
+	int script_nice;	/* PRIORITY: of the scripts here, not of ssh and ourselves */
 	char **local_networks;	/* VNMAD_LOCAL_ACTIONS: "elastic-post", … */
 };
 
 /*
  * Reads everything, and makes the process what oned's scripts expect: their
- * environment, directory and niceness. Call it once, before any thread or child.
+ * environment and directory. Call it once, before any thread or child.
  */
 bool settings_load(int argc, char **argv, struct settings *ret, GError **error);
 

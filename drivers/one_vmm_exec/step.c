@@ -165,6 +165,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 	m->args = args;
 	m->input = input;
 	m->spec.here = here;
+	m->spec.nice = c->settings->script_nice;
 	m->spec.tells_unknown = step->kind == STEP_VMM;
 	m->spec.command = (struct remote_spec){
 		.host = c->request->host,

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -398,6 +399,9 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 		vmm_fail_errno(error, rc, "cannot run %s", spec->argv[0]);
 		return NULL;
 	}
+	if (spec->nice)		/* posix_spawn() has nothing for it; what it forks inherits it */
+		setpriority(PRIO_PROCESS, (id_t)c->pid,
+			    getpriority(PRIO_PROCESS, 0) + spec->nice);
 	attach(c, spec->timeout_ms);
 	return c;
 }

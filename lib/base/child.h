@@ -24,6 +24,7 @@ struct child_spec {
 	child_progress *progress;	/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL of a late one; 0: 2000 */
+	int nice;			/* how much nicer than we are it shall be */
 	size_t max_output;		/* bytes kept of stdout and of stderr; 0: 1 MiB */
 };
 
