@@ -59,7 +59,8 @@ bool domain_has_filesystem(DomainBuild *b);
 
 /*
  * The children of the XML fragment that PATH holds, appended below PARENT. With
- * ALLOWED (NULL-terminated names), other elements are problems.
+ * ALLOWED (NULL-terminated names), other elements are problems, and so is what
+ * names a path or a source of the host.
  */
 void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
 		     const char *const *allowed);

@@ -72,7 +72,7 @@ vm() {
 	[ "$status" -eq 1 ]
 	[ -z "$output" ]
 	[[ $stderr == "kvm-domain: VM 7: VCPU = 'many' (VM 7): not a whole number from 1 to 65535; "*"DISK 0: \
-DISK/CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, directsync, unsafe [input]" ]]
+CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, directsync, unsafe [input]" ]]
 }
 
 @test "kvm-domain: the message says where a value comes from" {
@@ -229,4 +229,18 @@ c:5:1: SPICE_OPTIONS: '<a>' is not well-formed XML [config]" ]
 	run -0 readelf -d "$KVM_DOMAIN"
 	[[ $output == *libxml2* ]]
 	[[ $output != *libvirt* ]]
+}
+
+@test "kvm-domain: a VM's own SPICE_OPTIONS cannot reach the host" {
+	local graphics='<GRAPHICS><TYPE>spice</TYPE></GRAPHICS>' options
+	for options in "<disk type='file'/>" "<channel type='unix'><source mode='bind'/></channel>" \
+		"<audio id='1' type='file' path='/x'/>" "<sound model='ich6'/></devices><qemu:commandline/>"; do
+		vm "$graphics<SPICE_OPTIONS><![CDATA[$options]]></SPICE_OPTIONS>" >vm.xml
+		kvm_domain --conf "$CONF" vm.xml
+		[ "$status" -eq 1 ]
+		[[ $stderr == *"SPICE_OPTIONS:"* ]]
+	done
+	vm "$graphics<SPICE_OPTIONS><![CDATA[<sound model='ich9'/>]]></SPICE_OPTIONS>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[[ $output == *'<sound model="ich9"/>'* ]]
 }
