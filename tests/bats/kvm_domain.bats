@@ -153,6 +153,22 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $output == *'<rng model="virtio">'* ]]
 }
 
+@test "kvm-domain: the site's boot order is for VMs that have none" {
+	local disk='<DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET>'
+	local nic='<NIC><NIC_ID>0</NIC_ID></NIC>'
+	{ cat "$CONF"; echo 'OS = [ ARCH = x86_64, MACHINE = q35, BOOT = "nic0,DISK0" ]'; } >my.conf
+	vm "$disk</DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//disk/boot/@order, //interface/boot/@order)' /dev/stdin <<<"$output")" = 21 ]
+	vm "$disk<ORDER>1</ORDER></DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//disk/boot/@order, //interface/boot/@order)' /dev/stdin <<<"$output")" = 1 ]
+	sed -i 's/nic0,DISK0/hd,network/' my.conf
+	vm "$disk</DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//os/boot[1]/@dev, //os/boot[2]/@dev)' /dev/stdin <<<"$output")" = hdnetwork ]
+}
+
 @test "kvm-domain: a malformed RAW is refused with its place" {
 	vm "<RAW><TYPE>kvm</TYPE><DATA>&lt;devices&gt;&lt;/domain&gt;</DATA></RAW>" >vm.xml
 	kvm_domain --conf "$CONF" vm.xml
