@@ -114,11 +114,12 @@ char *domain_device_name(const TmplAttr *device)
 static void note(DomainBuild *b, const TmplAttr *device, const char *text)
 {
 	g_autofree char *name = device ? domain_device_name(device) : NULL;
+	g_autofree char *all = g_strconcat(name ? name : "", name ? ": " : "", text, NULL);
 
-	if (++b->n_problems > DOMAIN_PROBLEMS_MAX)
+	/* Several families may look at one attribute. */
+	if (strstr(b->problems->str, all) || ++b->n_problems > DOMAIN_PROBLEMS_MAX)
 		return;
-	g_string_append_printf(b->problems, "%s%s%s%s", b->problems->len ? "; " : "",
-			       name ? name : "", name ? ": " : "", text);
+	g_string_append_printf(b->problems, "%s%s", b->problems->len ? "; " : "", all);
 }
 
 void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)
@@ -138,12 +139,14 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 	g_autofree char *place = tmpl_hit_place(hit);
 	g_autofree char *value = g_utf8_make_valid(hit->text, -1);
 	g_autofree char *why = NULL, *text = NULL;
+	const char *slash = device ? strchr(path, '/') : NULL;	/* the device is named anyway */
 	va_list ap;
 
 	va_start(ap, reason);
 	why = g_strdup_vprintf(reason, ap);
 	va_end(ap);
-	text = g_strdup_printf("%s = '%.200s' (%s): %s", path, value, place, why);
+	text = g_strdup_printf("%s = '%.200s' (%s): %s", slash ? slash + 1 : path,
+			       value, place, why);
 	note(b, device, text);
 }
 
@@ -168,14 +171,15 @@ const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path
 bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
 		   guint64 min, guint64 max, guint64 *ret)
 {
-	g_autoptr(GError) error = NULL;
 	struct tmpl_hit hit;
 
 	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
 		return false;
-	if (!number_unsigned(hit.text, min, max, ret, &error))
-		domain_bad_value(b, device, path, &hit, "not a whole number from %" G_GUINT64_FORMAT
-				 " to %" G_GUINT64_FORMAT, min, max);
+	if (number_unsigned(hit.text, min, max, ret, NULL))
+		return true;
+	*ret = min;
+	domain_bad_value(b, device, path, &hit, "not a whole number from %" G_GUINT64_FORMAT
+			 " to %" G_GUINT64_FORMAT, min, max);
 	return true;
 }
 

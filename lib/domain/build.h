@@ -56,7 +56,7 @@ bool domain_build_check(const DomainBuild *b, GError **error);
 void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 
-/* Notes a problem with the value HIT of PATH: "PATH = 'text' (place): REASON". */
+/* Notes a problem with the value HIT of PATH: "DISK 0: KEY = 'text' (place): REASON". */
 void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 		      const struct tmpl_hit *hit, const char *reason, ...) G_GNUC_PRINTF(5, 6);
 
@@ -67,8 +67,8 @@ char *domain_device_name(const TmplAttr *device);
 
 /*
  * Looks into the VM (tmpl_vm_find()). Text: NULL when unset. Number: false when
- * unset; true, and a problem when it is no number from MIN to MAX. Bool: unset
- * and bad are false. Word: the entry of WORDS (NULL-terminated, lower case)
+ * unset; true, a problem and MIN when it is no number from MIN to MAX. Bool:
+ * unset and bad are false. Word: the entry of WORDS (NULL-terminated, lower case)
  * that equals the text in any case, NULL when unset or bad.
  */
 const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels);

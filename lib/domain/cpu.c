@@ -102,12 +102,13 @@ static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, gu
 	if (!list)
 		return;
 	for (guint i = 0; i < n; i++)
-		values[i] = i == own ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+		values[i] = REMOTE_DISTANCE;
 	for (char **item = items; *item; item++)
 		if (!set_distances(g_strstrip(*item), values, n))
 			domain_problem(b, node,
 				       "DISTANCE = '%s': not a list of ID:10-255 or ID-ID:10-255",
 				       list);
+	values[own] = LOCAL_DISTANCE;	/* "0-3:20" means the others */
 	distances = domain_element(cell, "distances");
 	for (guint i = 0; i < n; i++) {
 		xmlNode *sibling = domain_element(distances, "sibling");

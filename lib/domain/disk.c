@@ -129,6 +129,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 		   !g_strcmp0(bus, "fdc") ? "floppy" : "disk");
 	domain_disk_source(b, node, disk, kind);
 	DOMAIN_EMIT(b, node, disk_rules, disk);
+	domain_boot_order(b, node, disk);
 	if (bus)
 		domain_put(b, node, "target@bus", bus);
 	if (tmpl_attr_text(disk, "LUKS_SECRET")) {

@@ -32,6 +32,10 @@ void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);
 
+/* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
+void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
+void domain_boot_devices(DomainBuild *b, xmlNode *os);
+
 /* Parts of a disk. */
 void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind);
 void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk);
@@ -59,7 +63,8 @@ bool domain_has_filesystem(DomainBuild *b);
 
 /*
  * The children of the XML fragment that PATH holds, appended below PARENT. With
- * ALLOWED (NULL-terminated names), other elements are problems.
+ * ALLOWED (NULL-terminated names), other elements are problems, and so is what
+ * names a path or a source of the host.
  */
 void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
 		     const char *const *allowed);

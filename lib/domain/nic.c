@@ -177,6 +177,7 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 
 	set_type(b, node, nic);
 	DOMAIN_EMIT(b, node, nic_rules, nic);
+	domain_boot_order(b, node, nic);
 	if (script)
 		domain_put(b, node, "script@path", script);
 	queues(b, node, nic);

@@ -109,6 +109,7 @@ void domain_os(DomainBuild *b, xmlNode *domain)
 	if (!*b->arch)
 		domain_problem(b, NULL, "OS/ARCH is missing in VM, host, cluster and defaults");
 	DOMAIN_EMIT(b, os, rules, NULL);
+	domain_boot_devices(b, os);
 	if (domain_text(b, NULL, "OS/KERNEL", TMPL_IN_ALL))
 		kernel(b, os);
 	else

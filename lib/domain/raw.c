@@ -63,6 +63,23 @@ static xmlDoc *parse(DomainBuild *b, const char *text, const char *path)
 	return doc;
 }
 
+/* Whether NODE says anything of the host: a path, or where a character device is. */
+static bool names_host(const xmlNode *node)
+{
+	if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
+		return strchr((const char *)node->content, '/');
+	if (xmlStrEqual(node->name, BAD_CAST "source"))
+		return true;
+	for (const xmlAttr *a = node->properties; a; a = a->next)
+		for (const xmlNode *n = a->children; n; n = n->next)
+			if (names_host(n))
+				return true;
+	for (const xmlNode *n = node->children; n; n = n->next)
+		if (!is_blank_node(n) && names_host(n))
+			return true;
+	return false;
+}
+
 void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
 		     const char *const *allowed)
 {
@@ -76,6 +93,9 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 			domain_problem(b, NULL, "%s: text between elements", path);
 		else if (allowed && !g_strv_contains(allowed, (const char *)n->name))
 			domain_problem(b, NULL, "%s: <%s> may not stand there", path, n->name);
+		else if (allowed && names_host(n))
+			domain_problem(b, NULL, "%s: <%s> names something of the host", path,
+				       n->name);
 		else
 			append(parent, n);
 	}

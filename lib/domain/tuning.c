@@ -8,7 +8,7 @@ static const struct {
 	guint64 base, min, max;
 } scales[] = {
 	{ 1024, 2, 262144 },	/* cgroup v1 */
-	{ 100, 1, 10000 },	/* cgroup v2 */
+	{ 100, 2, 10000 },	/* cgroup v2, which would take 1, but libvirt does not */
 };
 
 /* Single precision, as always: 1.1 must not become 1127 where it was 1128. */

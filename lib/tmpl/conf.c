@@ -31,6 +31,7 @@ static void place(struct scanner *s, const char *at, unsigned *line, unsigned *c
 
 static char *token_at(const struct scanner *s, const char *at)
 {
+	static const char marks[] = "=,[]";
 	g_autofree char *raw = NULL, *text = NULL;
 	const char *p = at + 1;
 
@@ -38,7 +39,8 @@ static char *token_at(const struct scanner *s, const char *at)
 		return g_strdup("end of file");
 	if (*at == '\n' || *at == '\r')
 		return g_strdup("end of line");
-	while (p < s->end && p - at < TOKEN_MAX && !g_ascii_isspace(*p) && !strchr("=,[]", *p))
+	while (!strchr(marks, *at) && p < s->end && p - at < TOKEN_MAX && !g_ascii_isspace(*p) &&
+	       !strchr(marks, *p))
 		p++;
 	raw = g_strndup(at, (gsize)(p - at));
 	text = g_utf8_make_valid(raw, -1);

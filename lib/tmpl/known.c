@@ -44,6 +44,7 @@ static const struct known known[] = {
 	{ "RAW", "DATA", FRAGMENT },
 	{ "OS", "ARCH", TEXT },
 	{ "OS", "MACHINE", TEXT },
+	{ "OS", "BOOT", TEXT },
 	{ "OS", "KERNEL", TEXT },
 	{ "OS", "INITRD", TEXT },
 	{ "OS", "BOOTLOADER", TEXT },

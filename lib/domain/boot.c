@@ -1,0 +1,80 @@
+#include "domain/families.h"
+
+/*
+ * deployment.md 2.6, 4.1: a VM's OS/BOOT has become ORDER of its disks and NICs
+ * before we see it. A default of the site counts when none has an ORDER.
+ */
+
+static const struct {
+	const char *word, *device;	/* device: libvirt's <boot dev> */
+} classes[] = {
+	{ "hd", "hd" }, { "network", "network" }, { "cdrom", "cdrom" }, { "fd", "fd" },
+};
+
+static bool has_order(const DomainBuild *b)
+{
+	static const char *const vectors[] = { "DISK", "NIC" };
+	const TmplAttr *device = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++)
+		while ((device = tmpl_set_next(b->vm->level[TMPL_VM], vectors[i], device)))
+			if (tmpl_attr_text(device, "ORDER"))
+				return true;
+	return false;
+}
+
+/* The words of the site's default, NULL when it does not count. The caller frees. */
+static char **words(DomainBuild *b)
+{
+	const char *text = domain_text(b, NULL, "OS/BOOT", TMPL_IN_SITE);
+	char **list = text && !has_order(b) ? g_strsplit(text, ",", -1) : NULL;
+
+	for (char **w = list; w && *w; w++)
+		g_strstrip(*w);
+	return list;
+}
+
+static const char *class_of(const char *word)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(classes); i++)
+		if (!g_ascii_strcasecmp(word, classes[i].word))
+			return classes[i].device;
+	return NULL;
+}
+
+/* "disk3" of DISK 3, "nic0" of NIC 0. */
+static bool is_device(const char *word, const TmplAttr *device)
+{
+	bool nic = !strcmp(device->name, "NIC");
+	const char *id = tmpl_attr_text(device, nic ? "NIC_ID" : "DISK_ID");
+	g_autofree char *name = g_strconcat(nic ? "nic" : "disk", id ? id : "", NULL);
+
+	return !g_ascii_strcasecmp(word, name);
+}
+
+void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
+{
+	g_auto(GStrv) list = words(b);
+
+	for (guint i = 0; list && list[i]; i++)
+		if (is_device(list[i], device))
+			domain_set_number(domain_child(node, "boot"), "order", i + 1);
+}
+
+void domain_boot_devices(DomainBuild *b, xmlNode *os)
+{
+	g_auto(GStrv) list = words(b);
+	guint n = list ? g_strv_length(list) : 0, n_classes = 0, n_devices = 0;
+
+	for (guint i = 0; i < n; i++) {
+		n_classes += class_of(list[i]) != NULL;
+		n_devices += !g_ascii_strncasecmp(list[i], "disk", 4) ||
+			     !g_ascii_strncasecmp(list[i], "nic", 3);
+	}
+	/* libvirt takes no mixture. */
+	if (n_classes != n && n_devices != n)
+		domain_problem(b, NULL, "OS/BOOT: neither a list of diskN and nicN, nor one of hd, "
+			       "network, cdrom and fd");
+	for (guint i = 0; n_classes == n && i < n; i++)
+		domain_set(b, domain_element(os, "boot"), "dev", class_of(list[i]));
+}

@@ -1,0 +1,262 @@
+load helper
+
+SCHEMA=/usr/share/libvirt/schemas/domain.rng
+KVM_DOMAIN=$BUILD/drivers/kvm_domain/kvm-domain
+CASES=$DATA/domain/cases
+CASE=$CASES/002-minimal-disk
+CONF=$DATA/domain/conf/stock.conf
+export ONE_LOCATION=$BATS_TEST_TMPDIR
+
+kvm_domain() {
+	run --separate-stderr -- "$KVM_DOMAIN" "$@"
+}
+
+# $1: XPath, $2: file
+xpath() {
+	xmllint --xpath "string($1)" "$2"
+}
+
+# A VM whose TEMPLATE holds $1 beside what every VM needs; $2: text of its NAME.
+vm() {
+	printf '<VM><ID>7</ID><NAME>%s</NAME><TEMPLATE><MEMORY>512</MEMORY>%s</TEMPLATE></VM>' "${2-x}" "$1"
+}
+
+@test "kvm-domain: every recorded VM gives oned's domain, a listed deviation or a known error" {
+	mkdir text domain
+	for case in "$CASES"/*; do basename "$case"; done >all
+	xargs -P "$(nproc)" -I{} bash -c '"$0" "$1" "$2/{}" domain/{} >text/{}' \
+		"$TOP/tests/tools/domain-case" "$KVM_DOMAIN" "$CASES" <all
+	while read -r name; do
+		known=/dev/null
+		[ -e "$CASES/$name/deviation" ] && known=$CASES/$name/deviation
+		[ -e "$CASES/$name/error" ] && known=$CASES/$name/error
+		diff "$known" "text/$name" || echo "$name: not what was known" >>bad
+		[ "$known" = /dev/null ] || grep -q " $name " "$DATA/domain/DEVIATIONS.md" ||
+			echo "$name: not in DEVIATIONS.md" >>bad
+		[ -s "domain/$name" ] || [ -e "$CASES/$name/error" ] || echo "$name: no domain" >>bad
+	done <all
+	find domain -size 0 -delete
+	xmllint --noout --relaxng "$SCHEMA" domain/* 2>&1 | grep -v ' validates$' >>bad || true
+	[ ! -s bad ] || { cat bad; false; }
+}
+
+@test "kvm-domain: strings of any kind stand at their place" {
+	local hostile="a'b\"c<d>&]]>\$(touch x);\`touch y\`|é 🐧"
+	local escaped="a'b\"c&lt;d&gt;&amp;]]&gt;\$(touch x);\`touch y\`|é 🐧"
+	vm "<OS><KERNEL>$escaped</KERNEL></OS><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><TYPE>RBD</TYPE>
+		<SOURCE>$escaped</SOURCE></DISK>
+		<NIC><BRIDGE>$escaped</BRIDGE><SCRIPT>$escaped</SCRIPT></NIC>" "$escaped" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 0 ]
+	printf '%s' "$output" >out
+	[ "$(xpath /domain/title out)" = "$hostile" ]
+	[ "$(xpath /domain/os/kernel out)" = "$hostile" ]
+	[ "$(xpath "//*[local-name()='name'][1]" out)" = one-7 ]
+	[ "$(xpath "//metadata//*[local-name()='name']" out)" = "$hostile" ]
+	[ "$(xpath /domain/devices/disk/source/@name out)" = "$hostile" ]
+	[ "$(xpath /domain/devices/interface/source/@bridge out)" = "$hostile" ]
+	[ "$(xpath /domain/devices/interface/script/@path out)" = "$hostile" ]
+	[ ! -e x ] && [ ! -e y ]
+}
+
+@test "kvm-domain: a title has no line ends" {
+	vm '' $'two\nlines' >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 0 ]
+	[ "$(xpath /domain/title /dev/stdin <<<"$output")" = "two lines" ]
+}
+
+@test "kvm-domain: one run names all problems, and prints nothing" {
+	vm '<VCPU>many</VCPU><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><CACHE>fast</CACHE></DISK>' >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	[[ $stderr == "kvm-domain: VM 7: VCPU = 'many' (VM 7): not a whole number from 1 to 65535; "*"DISK 0: \
+CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, directsync, unsafe [input]" ]]
+}
+
+@test "kvm-domain: the message says where a value comes from" {
+	vm '' >vm.xml
+	printf 'OS = [ ARCH = "x86_64",\n MACHINE = "a b" ]\n' >my.conf
+	kvm_domain --conf my.conf vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"OS/MACHINE = 'a b' (defaults my.conf:2): not a machine type [input]" ]]
+}
+
+@test "kvm-domain: a driver action's data is a VM document too" {
+	mkdir with
+	{
+		echo '<VMM_DRIVER_ACTION_DATA><HOST>h</HOST>'
+		cat "$CASE/vm.xml" "$CASE/datastore.xml"
+		echo '</VMM_DRIVER_ACTION_DATA>'
+	} >data.xml
+	export SOURCE_DATE_EPOCH=1000000000
+	"$KVM_DOMAIN" --conf "$CONF" data.xml >one
+	"$KVM_DOMAIN" --conf "$CONF" --datastore "$CASE/datastore.xml" - <"$CASE/vm.xml" >two
+	cmp one two
+	grep -q '<one:deployment_time>1000000000<' one
+}
+
+@test "kvm-domain: the path of the datastore is a CDATA section" {
+	kvm_domain --conf "$CONF" --datastore "$CASE/datastore.xml" "$CASE/vm.xml"
+	[[ $output == *'<one:system_datastore><![CDATA['/*/datastores/*']]></one:system_datastore>'* ]]
+}
+
+@test "kvm-domain: --type and the history choose kvm or qemu" {
+	vm '' >vm.xml
+	kvm_domain --conf "$CONF" --type qemu vm.xml
+	[ "$(xpath /domain/@type /dev/stdin <<<"$output")" = qemu ]
+	sed 's|</VM>|<HISTORY_RECORDS><HISTORY><VM_MAD>kvm</VM_MAD></HISTORY><HISTORY><VM_MAD>qemu</VM_MAD></HISTORY></HISTORY_RECORDS></VM>|' \
+		vm.xml >last.xml
+	kvm_domain --conf "$CONF" last.xml
+	[ "$(xpath /domain/@type /dev/stdin <<<"$output")" = qemu ]
+}
+
+@test "kvm-domain: newer XML only for a libvirt that knows it" {
+	local case=$CASES/046-os-fw-ovmf-qcow2-upper
+	kvm_domain --conf "$CONF" --libvirt 9.2.0 "$case/vm.xml"
+	[[ $output == *'<nvram format="qcow2">'* ]]
+	kvm_domain --conf "$CONF" "$case/vm.xml"
+	[[ $output != *'format="qcow2"'* ]]
+	[[ $stderr == *'warning: OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw'* ]]
+}
+
+@test "kvm-domain: virtiofs maps ids, or is refused" {
+	local case=$CASES/158-disk-virtiofs
+	kvm_domain --conf "$CONF" --libvirt 10.0.0 "$case/vm.xml"
+	[ "$status" -eq 0 ]
+	[[ $output == *'<uid start="0" target="100000" count="65536"/>'* ]]
+	[[ $output == *'<access mode="shared"/>'* ]]
+}
+
+@test "kvm-domain: what a volatile disk says of its source does not count" {
+	local disk='<DISK><DISK_ID>3</DISK_ID><TARGET>vda</TARGET><TYPE>fs</TYPE><SOURCE>other/image</SOURCE>'
+	vm "$disk<DISK_TYPE>RBD</DISK_TYPE></DISK>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$(xpath //disk/source/@name /dev/stdin <<<"$output")" = one/one-sys-7-3 ]
+	vm "$disk<DISK_TYPE>FILESYSTEM</DISK_TYPE></DISK>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 1 ]
+}
+
+@test "kvm-domain: RAW joins the domain, and overrides only where the site allows it" {
+	local raw="<devices><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices>"
+	vm "<RAW><TYPE>kvm</TYPE><DATA><![CDATA[$raw<memory>1</memory>]]></DATA></RAW>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"RAW: <memory> is there already, see RAW_OVERRIDE"* ]]
+	{ cat "$CONF"; echo 'RAW_OVERRIDE = yes'; } >my.conf
+	kvm_domain --conf my.conf vm.xml
+	[ "$status" -eq 0 ]
+	[ "$(xpath 'count(//devices)' /dev/stdin <<<"$output")" = 1 ]
+	[ "$(xpath /domain/memory /dev/stdin <<<"$output")" = 1 ]
+	[[ $output == *'<rng model="virtio">'* ]]
+}
+
+@test "kvm-domain: the site's boot order is for VMs that have none" {
+	local disk='<DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET>'
+	local nic='<NIC><NIC_ID>0</NIC_ID></NIC>'
+	{ cat "$CONF"; echo 'OS = [ ARCH = x86_64, MACHINE = q35, BOOT = "nic0,DISK0" ]'; } >my.conf
+	vm "$disk</DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//disk/boot/@order, //interface/boot/@order)' /dev/stdin <<<"$output")" = 21 ]
+	vm "$disk<ORDER>1</ORDER></DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//disk/boot/@order, //interface/boot/@order)' /dev/stdin <<<"$output")" = 1 ]
+	sed -i 's/nic0,DISK0/hd,network/' my.conf
+	vm "$disk</DISK>$nic" >vm.xml
+	kvm_domain --conf my.conf vm.xml
+	[ "$(xpath 'concat(//os/boot[1]/@dev, //os/boot[2]/@dev)' /dev/stdin <<<"$output")" = hdnetwork ]
+}
+
+@test "kvm-domain: a malformed RAW is refused with its place" {
+	vm "<RAW><TYPE>kvm</TYPE><DATA>&lt;devices&gt;&lt;/domain&gt;</DATA></RAW>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"RAW:1:"* ]]
+}
+
+@test "kvm-domain: no defaults file is a warning, one that was named is an error" {
+	vm '<OS><ARCH>x86_64</ARCH></OS>' >vm.xml
+	kvm_domain vm.xml
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "kvm-domain: warning: no defaults file $ONE_LOCATION/etc/vmm_exec/vmm_exec_kvm.conf: no defaults" ]
+	kvm_domain --conf none.conf vm.xml
+	[ "$status" -eq 1 ]
+	[ "$stderr" = "kvm-domain: cannot read defaults file none.conf: No such file or directory [config]" ]
+}
+
+@test "kvm-domain: the shipped defaults are those of the original, and pass their own check" {
+	kvm_domain --check-conf "$TOP/etc/vmm_exec/vmm_exec_kvm.conf"
+	[ "$status" -eq 0 ]
+	[ -z "$output$stderr" ]
+	export SOURCE_DATE_EPOCH=1
+	for name in 002-minimal-disk 287-kitchen-sink; do
+		"$KVM_DOMAIN" --conf "$CONF" "$CASES/$name/vm.xml" >one
+		"$KVM_DOMAIN" --conf "$TOP/etc/vmm_exec/vmm_exec_kvm.conf" "$CASES/$name/vm.xml" >two
+		cmp one two
+	done
+}
+
+@test "kvm-domain: --check-conf tells all faults with their place, and unknown names" {
+	printf 'FEATURES = [ IOTHREADS = abc,\n HEPRV = yes ]\nOS = x\nVCPU = [ A = 1 ]\nSPICE_OPTIONS = "<a>"\n' >c
+	kvm_domain --check-conf c
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	[ "${stderr_lines[0]}" = "kvm-domain: warning: c:2:2: unknown attribute FEATURES/HEPRV is ignored; did you mean HYPERV?" ]
+	[ "${stderr_lines[1]}" = "kvm-domain: c:1:14: FEATURES/IOTHREADS: 'abc' is not a whole number; \
+c:3:1: OS expects a vector: OS = [ KEY = \"…\" ]; c:4:1: VCPU expects a single value: VCPU = \"…\"; \
+c:5:1: SPICE_OPTIONS: '<a>' is not well-formed XML [config]" ]
+}
+
+@test "kvm-domain: a syntax error has line, column and token" {
+	printf '# comment\nA = [ B = "x",\n  C = [ D = 1 ] ]\n' >c
+	kvm_domain --check-conf c
+	[ "$status" -eq 1 ]
+	[ "$stderr" = "kvm-domain: c:3:7: a vector cannot stand in a vector, at '[' [config]" ]
+}
+
+@test "kvm-domain: misuse is exit status 2, --help and --version are not" {
+	kvm_domain --nonsense
+	[ "$status" -eq 2 ]
+	kvm_domain a b
+	[ "$status" -eq 2 ]
+	[ "$stderr" = "kvm-domain: more than one VM document [usage] (hint: see --help)" ]
+	kvm_domain --type xen
+	[ "$status" -eq 2 ]
+	kvm_domain --libvirt nine
+	[ "$status" -eq 2 ]
+	kvm_domain --help
+	[ "$status" -eq 0 ]
+	kvm_domain --version
+	[[ $output == "kvm-domain "[0-9]* ]]
+}
+
+@test "kvm-domain: a document of another kind, broken or with entities is refused" {
+	for text in '<HOST><ID>1</ID></HOST>' '<VM>' '' '<!DOCTYPE VM [<!ENTITY a "b">]><VM/>' '<VM><ID>1</ID></VM>'; do
+		kvm_domain --conf "$CONF" <<<"$text"
+		[ "$status" -eq 1 ]
+		[ -z "$output" ]
+		[[ $stderr == "kvm-domain: standard input:"*"[input]" ]]
+	done
+}
+
+@test "kvm-domain: links no libvirt" {
+	run -0 readelf -d "$KVM_DOMAIN"
+	[[ $output == *libxml2* ]]
+	[[ $output != *libvirt* ]]
+}
+
+@test "kvm-domain: a VM's own SPICE_OPTIONS cannot reach the host" {
+	local graphics='<GRAPHICS><TYPE>spice</TYPE></GRAPHICS>' options
+	for options in "<disk type='file'/>" "<channel type='unix'><source mode='bind'/></channel>" \
+		"<audio id='1' type='file' path='/x'/>" "<sound model='ich6'/></devices><qemu:commandline/>"; do
+		vm "$graphics<SPICE_OPTIONS><![CDATA[$options]]></SPICE_OPTIONS>" >vm.xml
+		kvm_domain --conf "$CONF" vm.xml
+		[ "$status" -eq 1 ]
+		[[ $stderr == *"SPICE_OPTIONS:"* ]]
+	done
+	vm "$graphics<SPICE_OPTIONS><![CDATA[<sound model='ich9'/>]]></SPICE_OPTIONS>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[[ $output == *'<sound model="ich9"/>'* ]]
+}

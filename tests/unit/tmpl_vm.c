@@ -1,0 +1,121 @@
+#include "tmpl/vm.h"
+
+#include "tmpl/xml.h"
+
+static xmlDoc *parse(const char *text)
+{
+	xmlDoc *doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+
+	g_assert_nonnull(doc);
+	return doc;
+}
+
+/* A VM with three disks' worth of attributes, and all the levels below it. */
+static TmplVm *example(void)
+{
+	g_autoptr(xmlDoc) vm = parse(
+		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE><VCPU>2</VCPU><EMULATOR></EMULATOR>"
+		"<OS><ARCH>vm</ARCH><MACHINE></MACHINE></OS><DISK><CACHE>own</CACHE><IO/></DISK>"
+		"<DISK><CACHE/><IO>x</IO></DISK></TEMPLATE><HISTORY_RECORDS><HISTORY><SEQ>0</SEQ>"
+		"</HISTORY><HISTORY><SEQ>1</SEQ></HISTORY></HISTORY_RECORDS></VM>");
+	g_autoptr(xmlDoc) host =
+		parse("<HOST><TEMPLATE><VCPU>3</VCPU><OS><MACHINE>host</MACHINE></OS>"
+		      "<DISK><CACHE>host</CACHE></DISK></TEMPLATE></HOST>");
+	g_autoptr(xmlDoc) cluster =
+		parse("<CLUSTER><TEMPLATE><OS><MACHINE>cl</MACHINE><ROOT>cl</ROOT></OS>"
+		      "<EMULATOR>cl</EMULATOR></TEMPLATE></CLUSTER>");
+	TmplSet *conf = tmpl_set_new("f.conf");
+	TmplAttr *last = tmpl_attr_new(g_strdup("LAST"), g_strdup("conf"));
+	TmplVm *t = tmpl_vm_new(xmlDocGetRootElement(vm), NULL);
+
+	last->line = 4;
+	g_ptr_array_add(conf->attrs, last);
+	g_assert_true(tmpl_vm_set_object(t, TMPL_HOST, xmlDocGetRootElement(host), NULL));
+	g_assert_true(tmpl_vm_set_object(t, TMPL_CLUSTER, xmlDocGetRootElement(cluster), NULL));
+	tmpl_vm_set_level(t, TMPL_CONF, conf);
+	return t;
+}
+
+static const struct {
+	const char *path;
+	unsigned levels;
+	const char *text;	/* NULL: a miss */
+	const char *place;
+} lookups[] = {
+	{ "VCPU", TMPL_IN_ALL, "2", "VM 7" },
+	{ "VCPU", TMPL_IN_SITE, "3", "host" },
+	{ "VCPU", TMPL_IN_CLUSTER | TMPL_IN_CONF, NULL, NULL },
+	{ "OS/ARCH", TMPL_IN_ALL, "vm", "VM 7" },
+	{ "OS/MACHINE", TMPL_IN_ALL, "host", "host" },	/* by key; empty says nothing */
+	{ "OS/MACHINE", TMPL_IN_ALL | TMPL_EMPTY_COUNTS, "", "VM 7" },
+	{ "OS/ROOT", TMPL_IN_ALL, "cl", "cluster" },
+	{ "EMULATOR", TMPL_IN_ALL, "cl", "cluster" },
+	{ "LAST", TMPL_IN_ALL, "conf", "defaults f.conf:4" },
+	{ "LAST", TMPL_IN_VM, NULL, NULL },
+	{ "OS", TMPL_IN_ALL, NULL, NULL },
+	{ "VCPU/OS", TMPL_IN_ALL, NULL, NULL },
+};
+
+static void the_first_level_that_says_something_wins(void)
+{
+	g_autoptr(TmplVm) vm = example();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lookups); i++) {
+		struct tmpl_hit hit;
+		bool found = tmpl_vm_find(vm, NULL, lookups[i].path, lookups[i].levels, &hit);
+		g_autofree char *place = found ? tmpl_hit_place(&hit) : NULL;
+
+		g_assert_cmpstr(hit.text, ==, lookups[i].text);
+		g_assert_cmpstr(place, ==, lookups[i].place);
+	}
+}
+
+static void a_device_stands_for_its_vm(void)
+{
+	g_autoptr(TmplVm) vm = example();
+	const TmplAttr *first = tmpl_set_next(vm->level[TMPL_VM], "DISK", NULL);
+	const TmplAttr *second = tmpl_set_next(vm->level[TMPL_VM], "DISK", first);
+	struct tmpl_hit hit;
+
+	g_assert_true(tmpl_vm_find(vm, first, "DISK/CACHE", TMPL_IN_ALL, &hit));
+	g_assert_cmpstr(hit.text, ==, "own");
+	g_assert_true(tmpl_vm_find(vm, second, "DISK/CACHE", TMPL_IN_ALL, &hit));
+	g_assert_cmpstr(hit.text, ==, "host");
+	g_assert_false(tmpl_vm_find(vm, first, "DISK/IO", TMPL_IN_ALL, &hit));
+	g_assert_null(tmpl_set_next(vm->level[TMPL_VM], "DISK", second));
+}
+
+static void history_is_the_last_record(void)
+{
+	g_autoptr(TmplVm) vm = example();
+
+	g_assert_cmpstr(tmpl_vm_history(vm, "SEQ"), ==, "1");
+	g_assert_cmpstr(tmpl_vm_history(vm, "HID"), ==, "");
+	g_assert_cmpstr(tmpl_vm_header(vm, "NAME"), ==, "n");
+}
+
+static void another_element_is_refused(void)
+{
+	g_autoptr(xmlDoc) doc = parse("<HOST><ID>1</ID></HOST>");
+	g_autoptr(xmlDoc) bare = parse("<VM><ID>1</ID></VM>");
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(tmpl_vm_new(xmlDocGetRootElement(doc), &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+	g_clear_error(&error);
+	g_assert_null(tmpl_vm_new(NULL, &error));
+	g_clear_error(&error);
+	g_assert_null(tmpl_vm_new(xmlDocGetRootElement(bare), &error));
+	g_assert_cmpstr(error->message, ==, "the VM document has no TEMPLATE");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/tmpl/vm/the-first-level-that-says-something-wins",
+			the_first_level_that_says_something_wins);
+	g_test_add_func("/tmpl/vm/a-device-stands-for-its-vm", a_device_stands_for_its_vm);
+	g_test_add_func("/tmpl/vm/history-is-the-last-record", history_is_the_last_record);
+	g_test_add_func("/tmpl/vm/another-element-is-refused", another_element_is_refused);
+	return g_test_run();
+}
