@@ -59,7 +59,11 @@ static char **finish(GPtrArray *argv)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
-/* BODY sets c, its status. Quoted for the shell that it is for, and for the login shell. */
+/*
+ * BODY sets c, its status. Quoted for the shell that it is for, and for the login
+ * shell, which read its start-up files already: bash does so again for each
+ * shell that ssh seems to have started, unless SHLVL says that it is an inner one.
+ */
 static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
 		      const char *control, const char *body)
 {
@@ -70,7 +74,7 @@ static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ss
 						ssh->mark, body, ssh->mark);
 	g_autofree char *quoted = g_shell_quote(text);
 
-	g_ptr_array_add(argv, g_strdup_printf("%s -c %s", ssh->shell, quoted));
+	g_ptr_array_add(argv, g_strdup_printf("env SHLVL=2 %s -c %s", ssh->shell, quoted));
 	return finish(argv);
 }
 
