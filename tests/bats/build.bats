@@ -1,0 +1,25 @@
+# build.bats - the tree itself.
+load helper
+
+@test "clang builds everything without a warning" {
+	run make -C "$TOP" CC=clang O=build/clang WERROR=1 all units benches
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "make install: system-wide below DESTDIR, all below ONE_LOCATION, and users' files are kept" {
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install
+	[ -x pkg/usr/lib/one/mads/one_vmm_exec ]
+	[ -x pkg/usr/bin/kvm-domain ]
+	[ -x pkg/var/lib/one/remotes/vmm/kvm/deploy ]
+	[ -e pkg/etc/one/vmm_exec/vmm_exec.cfg ]
+	[ -e pkg/var/lib/one/remotes/etc/vmm/kvm/kvmrc ]
+	make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
+	[ -x one/lib/mads/one_vmm_exec ]
+	[ -x one/bin/kvm-domain ]
+	[ -x one/var/remotes/vmm/kvm/deploy ]
+	echo '# mine' >one/etc/vmm_exec/vmm_execrc
+	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
+	[[ $output == *'kept '*'vmm_execrc; the new one is '*'vmm_execrc.new'* ]]
+	[ "$(cat one/etc/vmm_exec/vmm_execrc)" = '# mine' ]
+}
