@@ -120,25 +120,12 @@ static bool add_datastore(TmplVm *vm, const char *path, GError **error)
 	return false;
 }
 
-/* The VM of the document, and the datastore of driver action data. */
 static TmplVm *read_vm(const char *path, GError **error)
 {
 	g_autoptr(xmlDoc) doc = read_document(path, error);
-	g_autoptr(TmplVm) vm = NULL;
-	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL, *datastore = NULL;
 
-	if (!doc)
-		return NULL;
-	if (xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
-		datastore = tmpl_xml_child(root, "DATASTORE");
-		root = tmpl_xml_child(root, "VM");
-	}
-	vm = tmpl_vm_new(root, error);
-	if (!vm || (datastore && !tmpl_vm_set_datastore(vm, datastore, error))) {
-		g_prefix_error(error, "%s: ", strcmp(path, "-") ? path : "standard input");
-		return NULL;
-	}
-	return g_steal_pointer(&vm);
+	return doc ? tmpl_vm_of_document(doc, strcmp(path, "-") ? path : "standard input", error) :
+		     NULL;
 }
 
 /* The default file may be missing on a host that has no front-end. */

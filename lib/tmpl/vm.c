@@ -63,6 +63,23 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 	return g_steal_pointer(&vm);
 }
 
+TmplVm *tmpl_vm_of_document(xmlDoc *doc, const char *name, GError **error)
+{
+	xmlNode *root = xmlDocGetRootElement(doc), *datastore = NULL;
+	g_autoptr(TmplVm) vm = NULL;
+
+	if (xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
+		datastore = tmpl_xml_child(root, "DATASTORE");
+		root = tmpl_xml_child(root, "VM");
+	}
+	vm = tmpl_vm_new(root, error);
+	if (!vm || (datastore && !tmpl_vm_set_datastore(vm, datastore, error))) {
+		g_prefix_error(error, "%s: ", name);
+		return NULL;
+	}
+	return g_steal_pointer(&vm);
+}
+
 void tmpl_vm_free(TmplVm *vm)
 {
 	if (!vm)

@@ -45,6 +45,12 @@ struct tmpl_hit {
  * or lacks ID or TEMPLATE.
  */
 TmplVm *tmpl_vm_new(const xmlNode *vm, GError **error);
+/*
+ * As tmpl_vm_new() for a whole document: a VM, or the data of a driver's action
+ * with its DATASTORE. NAME is for messages.
+ */
+TmplVm *tmpl_vm_of_document(xmlDoc *doc, const char *name, GError **error);
+
 void tmpl_vm_free(TmplVm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplVm, tmpl_vm_free)
 
