@@ -34,6 +34,17 @@ static int small(const virDomainStatsRecord *r, const char *field)
 	return virTypedParamsGetInt(r->params, r->nparams, field, &n) == 1 ? n : 0;
 }
 
+/* Asks neither QEMU nor for a job. */
+static bool cpu_time(virDomain *dom, guint64 *ret_ns)
+{
+	virDomainInfo info;
+
+	if (virDomainGetInfo(dom, &info) < 0)
+		return false;
+	*ret_ns = info.cpuTime;
+	return true;
+}
+
 static struct virt_stats *stats_new(const virDomainStatsRecord *r)
 {
 	struct virt_stats *s = g_new0(struct virt_stats, 1);
@@ -44,24 +55,26 @@ static struct virt_stats *stats_new(const virDomainStatsRecord *r)
 	virDomainGetUUIDString(r->dom, s->uuid);
 	s->state.state = small(r, "state.state");
 	s->state.reason = small(r, "state.reason");
-	s->cpu_ns = number(r, "cpu.time");
 	s->cpu_percent = -1;
+	s->knows_cpu = cpu_time(s->dom, &s->cpu_ns);
 	s->asked_us = g_get_monotonic_time();
 	return s;
 }
 
 GPtrArray *virt_stats_list(virConnect *conn, virDomain *dom, GError **error)
 {
-	const unsigned groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL;
+	/* CPU_TOTAL would ask QEMU, and without NOWAIT the domain's job would be waited for. */
+	const unsigned groups = VIR_DOMAIN_STATS_STATE;
+	const unsigned nowait = VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
 	GPtrArray *list = g_ptr_array_new_with_free_func(stats_free);
 	virDomain *doms[] = { dom, NULL };
 	virDomainStatsRecord **records = NULL;
 	int n;
 
 	if (dom)
-		n = virDomainListGetStats(doms, groups, &records, 0);
+		n = virDomainListGetStats(doms, groups, &records, nowait);
 	else
-		n = virConnectGetAllDomainStats(conn, groups, &records,
+		n = virConnectGetAllDomainStats(conn, groups, &records, nowait |
 						VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE);
 	if (n < 0) {
 		virt_fail(error, "cannot read the states of domains");
@@ -222,19 +235,18 @@ void virt_stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 	g_mutex_clear(&a.mutex);
 }
 
-void virt_stats_cpu(GPtrArray *list, const GPtrArray *later)
+void virt_stats_cpu(GPtrArray *list)
 {
 	for (guint i = 0; i < list->len; i++) {
 		struct virt_stats *s = list->pdata[i];
+		guint64 ns;
+		gint64 us;
 
-		for (guint j = 0; j < later->len; j++) {
-			const struct virt_stats *l = later->pdata[j];
-			gint64 us = l->asked_us - s->asked_us;
-
-			if (us > 0 && !strcmp(s->uuid, l->uuid) && l->cpu_ns >= s->cpu_ns)
-				s->cpu_percent = (double)(l->cpu_ns - s->cpu_ns) / 10 /
-						 (double)us;
-		}
+		if (!s->knows_cpu || !cpu_time(s->dom, &ns) || ns < s->cpu_ns)
+			continue;
+		us = g_get_monotonic_time() - s->asked_us;
+		if (us > 0)
+			s->cpu_percent = (double)(ns - s->cpu_ns) / 10 / (double)us;
 	}
 }
 

@@ -1,8 +1,8 @@
 /*
  * stats.h - what domains use, asked so that one whose QEMU hangs delays no other.
  *
- * State and CPU time of all come with one call that needs no QEMU. The rest is
- * asked for domain by domain, each with a limit.
+ * The states of all come with one call that needs no QEMU, nor does CPU time.
+ * The rest is asked for domain by domain, each with a limit.
  * Source: libvirt-facts.md M; monitoring.md 3.1, 4 and 7.
  */
 #ifndef VIRT_STATS_H
@@ -22,6 +22,7 @@ struct virt_stats {
 	char *name;
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	struct virt_state state;
+	bool knows_cpu;			/* CPU_NS is valid */
 	gint64 asked_us;		/* monotonic time of CPU_NS */
 	guint64 cpu_ns;			/* CPU time used so far */
 	double cpu_percent;		/* 100: one CPU, whole; < 0 unknown */
@@ -41,8 +42,8 @@ GPtrArray *virt_stats_list(virConnect *conn, virDomain *dom, GError **error);
  */
 void virt_stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
 
-/* Sets CPU_PERCENT from a later LIST of the same domains. */
-void virt_stats_cpu(GPtrArray *list, const GPtrArray *later);
+/* Sets CPU_PERCENT, of the time since LIST was made: that should be a second or more. */
+void virt_stats_cpu(GPtrArray *list);
 
 /*
  * What OpenNebula 5 calls the state: 'a' active, 'e' error, '-' unknown. Of a

@@ -17,7 +17,6 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 {
 	gint64 started_us = g_get_monotonic_time(), left_us;
 	g_autoptr(GPtrArray) list = virt_stats_list(ctx->conn, dom, error);
-	g_autoptr(GPtrArray) later = NULL;
 
 	if (!list)
 		return false;
@@ -25,10 +24,7 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 	left_us = started_us + SAMPLE_US - g_get_monotonic_time();
 	if (left_us > 0 && list->len)
 		g_usleep((gulong)left_us);
-	later = virt_stats_list(ctx->conn, dom, error);
-	if (!later)
-		return false;
-	virt_stats_cpu(list, later);
+	virt_stats_cpu(list);
 	for (guint i = 0; i < list->len; i++) {
 		const struct virt_stats *s = list->pdata[i];
 

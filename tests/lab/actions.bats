@@ -1,0 +1,438 @@
+#!/usr/bin/env bats
+# deploy, shutdown, cancel, reboot, reset and poll on a real libvirtd: what they answer must be true
+# whatever hangs or dies.
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load lab
+
+ACTIONS=/var/tmp/one/vmm/kvm
+KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+
+setup_file() {
+	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release} action
+	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
+	for action in deploy shutdown cancel reboot reset poll; do
+		cp "$build/remotes/vmm/kvm/$action" "$stage/remotes/vmm/kvm/"
+	done
+	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
+	lab_up 1
+	"$LAB" install "$stage" node1
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings SHUTDOWN_TIMEOUT=4 FORCE_DESTROY=no
+}
+
+teardown() {
+	on pkill -CONT libvirtd
+	on pkill -CONT qemu-system
+	lab_clean
+}
+
+on() {
+	lab_exec node1 "$@"
+}
+
+# The kvmrc of the node, with these lines instead of those of the shipped one.
+settings() {
+	printf '%s\n' "$@" | on tee "$KVMRC" >/dev/null
+}
+
+# act NAME ARGUMENT...: runs an action in the node.
+act() {
+	run --separate-stderr on "$ACTIONS/$@"
+}
+
+# ended PID: waits for a job of ours; its exit status is in $status.
+ended() {
+	status=0
+	wait "$1" || status=$?
+}
+
+error_message() {
+	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
+}
+
+uuid() {	# NUMBER
+	printf '00000000-0000-4000-8000-%012d' "$1"
+}
+
+directory() {	# NUMBER
+	echo "$LAB_SHARED/0/$1"
+}
+
+# stamp NUMBER: adds to the XML on stdin what OpenNebula's own has.
+stamp() {
+	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[$(directory "$1")]]></one:system_datastore></one:vm></metadata>&|"
+}
+
+# A machine without an operating system: it starts at once and hears nothing.
+deaf_xml() {	# NUMBER [DEVICES]
+	stamp "$1" <<-END
+		<domain type='$LAB_VIRTTYPE'><name>one-$1</name><title>it's "5" &lt;b&gt; &amp; ✓ \$(id)</title>
+		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
+		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
+		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${2:-}</devices></domain>
+	END
+}
+
+# deploy_xml NUMBER [OPTION...]: runs deploy with the XML on stdin.
+deploy_xml() {
+	on "$ACTIONS/deploy" "${@:2}" "$(directory "$1")/deployment.0" node1 "$1" node1
+}
+
+deploy_deaf() {
+	deaf_xml "$1" "${2:-}" | deploy_xml "$1"
+}
+
+state() {	# NUMBER
+	lab_virsh node1 domstate "one-$1" 2>/dev/null
+}
+
+qemu_pid() {	# NUMBER
+	on cat "/run/libvirt/qemu/one-$1.pid"
+}
+
+@test "deploy: prints the UUID, and a second time as well" {
+	run --separate-stderr deploy_deaf 1
+	assert_success
+	assert_output "$(uuid 1)"
+	run --separate-stderr deploy_deaf 1
+	assert_success
+	assert_output "$(uuid 1)"
+	assert_regex "$stderr" 'domain one-1 runs already'
+	run on stat -c %a "$(directory 1)/deployment.0"
+	assert_output 600
+	run state 1
+	assert_output running
+}
+
+@test "deploy: links are replaced, but only by what is there" {
+	on mkdir -p "$(directory 2)"
+	lab_disk node1 0/2/real 1M raw
+	on ln -sf real "$(directory 2)/disk.0"
+	run --separate-stderr deploy_deaf 2 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$(directory 2)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	assert_success
+	run on grep -c "file=\"$(directory 2)/real\"" "$(directory 2)/deployment.0"
+	assert_output 1
+	run lab_virsh node1 domblklist one-2
+	assert_output --partial "$(directory 2)/real"
+}
+
+@test "deploy: another VM of that name is left alone" {
+	deploy_deaf 3
+	run --separate-stderr bash -c "$(declare -f deaf_xml stamp uuid directory); LAB_VIRTTYPE=$LAB_VIRTTYPE LAB_SHARED=$LAB_SHARED; deaf_xml 3 | sed 's/<uuid>0/<uuid>1/' | '$LAB' exec node1 $ACTIONS/deploy $(directory 3)/deployment.1"
+	assert_failure 1
+	assert_regex "$(error_message)" '^deploy: cannot create domain one-3: another one of that name is running \[exists\]'
+	run state 3
+	assert_output running
+}
+
+@test "deploy: what QEMU says is told, and nothing is left" {
+	run --separate-stderr deploy_deaf 4 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	assert_failure 1
+	assert_regex "$(error_message)" '^deploy: cannot create domain one-4: .*No such file or directory.*\[not-found\]'
+	run state 4
+	assert_failure
+}
+
+@test "deploy: libvirtd is killed in the middle: the answer is true, and the next deploy repairs" {
+	local after
+	for after in 0.05 0.15 0.3; do
+		deaf_xml 5 >"$BATS_TEST_TMPDIR/xml"
+		deploy_xml 5 <"$BATS_TEST_TMPDIR/xml" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+		sleep $after
+		"$LAB" svc node1 crash
+		"$LAB" svc node1 start
+		ended $!
+		echo "after $after: status $status: $(cat "$BATS_TEST_TMPDIR/err")"
+		if [ "$status" -eq 0 ]; then
+			[ "$(state 5)" = running ]
+		else
+			[[ "$status" =~ ^[13]$ ]]
+			grep -q '^deploy: .*\[connection\]' "$BATS_TEST_TMPDIR/err"
+		fi
+		run --separate-stderr deploy_deaf 5
+		assert_success
+		[ "$(state 5)" = running ]
+		act cancel one-5
+		assert_success
+	done
+}
+
+@test "shutdown: a guest that obeys is gone in less than two seconds" {
+	lab_guest_xml one-10 | stamp 10 | deploy_xml 10
+	lab_wait_console node1 one-10 LAB-READY
+	act shutdown "$(uuid 10)" node1 10 node1
+	assert_success
+	assert_output ''
+	run state 10
+	assert_failure
+	act shutdown "$(uuid 10)" node1 10 node1
+	assert_success
+}
+
+@test "shutdown: a guest that does not hear stays, or goes with FORCE_DESTROY" {
+	deploy_deaf 11
+	act shutdown one-11
+	assert_failure 1
+	assert_regex "$(error_message)" '^shutdown: cannot shut down domain one-11: its guest did not power off in time \[timeout\] \(hint: .*FORCE_DESTROY'
+	[ "$(state 11)" = running ]
+	settings SHUTDOWN_TIMEOUT=2 FORCE_DESTROY=yes
+	act shutdown one-11
+	assert_success
+	run state 11
+	assert_failure
+}
+
+@test "shutdown: a short --deadline is no reason to destroy" {
+	deploy_deaf 12
+	settings SHUTDOWN_TIMEOUT=60 FORCE_DESTROY=yes
+	act shutdown --deadline 4 one-12
+	assert_failure 1
+	[ "$(state 12)" = running ]
+}
+
+@test "shutdown: a paused VM is refused, or destroyed with FORCE_DESTROY" {
+	deploy_deaf 13
+	lab_virsh node1 suspend one-13
+	act shutdown one-13
+	assert_failure 1
+	assert_regex "$(error_message)" '^shutdown: cannot shut down domain one-13: it is paused \[refused\] \(hint: resume it first'
+	[ "$(state 13)" = paused ]
+	settings SHUTDOWN_TIMEOUT=60 FORCE_DESTROY=yes
+	act shutdown one-13
+	assert_success
+	run state 13
+	assert_failure
+}
+
+@test "shutdown: a QEMU that hangs is destroyed in the end" {
+	deploy_deaf 14
+	on kill -STOP "$(qemu_pid 14)"
+	settings SHUTDOWN_TIMEOUT=2 FORCE_DESTROY=yes
+	act shutdown one-14
+	assert_success
+	run state 14
+	assert_failure
+}
+
+@test "shutdown: libvirtd comes back in the middle, and the work goes on" {
+	deploy_deaf 15
+	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
+	on "$ACTIONS/shutdown" one-15 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 1
+	"$LAB" svc node1 crash
+	sleep 0.5
+	[ -n "$(qemu_pid 15)" ]
+	"$LAB" svc node1 start
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 0 ]
+	run state 15
+	assert_failure
+}
+
+@test "shutdown: libvirtd stays away: nobody knows, and a later one repairs" {
+	deploy_deaf 16
+	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
+	on "$ACTIONS/shutdown" --deadline 5 one-16 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 1
+	"$LAB" svc node1 crash
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 3 ]
+	grep -q 'the outcome is unknown' "$BATS_TEST_TMPDIR/err"
+	"$LAB" svc node1 start
+	[ "$(state 16)" = running ]
+	settings SHUTDOWN_TIMEOUT=2 FORCE_DESTROY=yes
+	act shutdown one-16
+	assert_success
+}
+
+@test "shutdown: SIGTERM ends it at once, and says that nobody knows" {
+	deploy_deaf 17
+	settings SHUTDOWN_TIMEOUT=60
+	on bash -c "$ACTIONS/shutdown one-17 & sleep 1; kill \$!; wait \$!" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 3 ]
+	grep -q '^shutdown: shutting down domain one-17 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	[ "$(state 17)" = running ]
+}
+
+@test "cancel: ends a VM, a persistent one too, and one that is gone" {
+	deploy_deaf 20
+	act cancel "$(uuid 20)" node1 20 node1
+	assert_success
+	assert_output ''
+	act cancel "$(uuid 20)" node1 20 node1
+	assert_success
+	deaf_xml 21 | on virsh -q define /dev/stdin
+	lab_virsh node1 start one-21
+	act cancel one-21
+	assert_success
+	run state 21
+	assert_output 'shut off'
+	act cancel one-21
+	assert_success
+}
+
+@test "cancel: finds a VM of an older OpenNebula by its id, never by libvirt's" {
+	deploy_deaf 22
+	act cancel 00000000-aaaa-4000-8000-000000000022 node1 22 node1
+	assert_success
+	run state 22
+	assert_failure
+	deploy_deaf 22
+	run lab_virsh node1 domid one-22
+	act cancel "$output"
+	assert_success
+	[ "$(state 22)" = running ]
+}
+
+@test "cancel: a QEMU that hangs" {
+	deploy_deaf 23
+	on kill -STOP "$(qemu_pid 23)"
+	act cancel one-23
+	assert_success
+	run state 23
+	assert_failure
+}
+
+@test "cancel: libvirtd is killed in the middle: unknown, and a later one repairs" {
+	local pid
+	deploy_deaf 24
+	pid=$(qemu_pid 24)
+	on kill -STOP "$pid"
+	on "$ACTIONS/cancel" --deadline 5 one-24 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 1
+	"$LAB" svc node1 crash
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 3 ]
+	on kill -CONT "$pid" || true
+	"$LAB" svc node1 start
+	act cancel one-24
+	assert_success
+	run state 24
+	assert_failure
+}
+
+@test "cancel: libvirtd comes back in the middle" {
+	deploy_deaf 25
+	on kill -STOP "$(qemu_pid 25)"
+	on "$ACTIONS/cancel" one-25 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 1
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 0 ]
+	run state 25
+	assert_failure
+}
+
+@test "reboot and reset: a guest starts anew" {
+	lab_guest_xml one-30 | stamp 30 | deploy_xml 30
+	lab_wait_console node1 one-30 LAB-READY
+	act reset one-30
+	assert_success
+	lab_wait_console node1 one-30 LAB-READY 40 2
+	act reboot one-30
+	assert_success
+	lab_wait_console node1 one-30 LAB-READY 40 3
+}
+
+@test "reboot and reset: a paused VM is refused" {
+	deploy_deaf 31
+	lab_virsh node1 suspend one-31
+	act reboot one-31
+	assert_failure 1
+	assert_regex "$(error_message)" '^reboot: cannot reboot domain one-31: it is paused \[refused\]'
+	act reset one-31
+	assert_failure 1
+	assert_regex "$(error_message)" '^reset: cannot reset domain one-31: it is paused \[refused\]'
+	[ "$(state 31)" = paused ]
+}
+
+@test "reset: a QEMU that hangs: nobody knows" {
+	deploy_deaf 32
+	on kill -STOP "$(qemu_pid 32)"
+	act reset --deadline 4 one-32
+	assert_failure 3
+}
+
+@test "poll: the VMs beside one that hangs are told about, and that one apart" {
+	local n
+	for n in 40 41 42 43; do
+		deploy_deaf $n "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(disk $n)'/><target dev='vda' bus='virtio'/></disk>"
+	done
+	on kill -STOP "$(qemu_pid 41)"
+	act poll -t
+	assert_success
+	for n in 40 42 43; do
+		assert_regex "$output" "ID=$n,"$'\n'"  DEPLOY_ID=one-$n,"$'\n''  POLL="STATE=a CPU=[0-9.]+ MEMORY=[1-9][0-9]+ NETRX=0'
+	done
+	assert_regex "$output" $'DEPLOY_ID=one-41,\n  POLL="STATE=a CPU=[0-9.]+ MEMORY=[1-9][0-9]+" \]'
+	assert_regex "$stderr" 'domain one-41: its QEMU does not answer'
+	act poll one-41
+	assert_success
+	assert_regex "$output" '^STATE=a CPU='
+	act poll one-40
+	assert_regex "$output" '^STATE=a CPU=[0-9.]+ MEMORY=[0-9]+ NETRX=0 NETTX=0 DISKRDBYTES=[0-9]+ '
+	act poll one-99
+	assert_success
+	assert_output 'STATE=-'
+}
+
+# Makes a disk, prints its path.
+disk() {
+	on mkdir -p "$(directory "$1")"
+	lab_disk node1 "0/$1/disk.0" 1M
+	echo "$(directory "$1")/disk.0"
+}
+
+@test "poll: many that hang do not stop it" {
+	local n
+	for n in 50 51 52 53 54 55; do
+		deploy_deaf $n "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(disk $n)'/><target dev='vda' bus='virtio'/></disk>"
+		[ $n = 55 ] || on kill -STOP "$(qemu_pid $n)"
+	done
+	act poll -t
+	assert_success
+	[ "$(grep -c 'its QEMU does not answer' <<<"$stderr")" -eq 5 ]
+	assert_regex "$output" $'DEPLOY_ID=one-55,\n  POLL="STATE=a CPU=[0-9.]+ MEMORY=[0-9]+ NETRX=0'
+}
+
+@test "every action: a libvirtd that hangs is given up at the deadline" {
+	local action
+	deploy_deaf 60
+	on pkill -STOP libvirtd
+	for action in shutdown cancel reboot reset poll; do
+		act $action --deadline 2 one-60
+		assert_failure 1
+		assert_regex "$(error_message)" "^$action: .*connect.*\\[(connection|timeout)\\]"
+	done
+	run --separate-stderr bash -c "$(declare -f deaf_xml stamp uuid directory); LAB_VIRTTYPE=$LAB_VIRTTYPE LAB_SHARED=$LAB_SHARED; deaf_xml 61 | '$LAB' exec node1 $ACTIONS/deploy -d 2 $(directory 61)/deployment.0"
+	assert_failure 1
+	on pkill -CONT libvirtd
+	[ "$(state 60)" = running ]
+}
+
+@test "every action: without libvirtd nothing is gone" {
+	local action
+	deploy_deaf 62
+	"$LAB" svc node1 stop
+	for action in shutdown cancel reboot reset poll; do
+		act $action one-62
+		assert_failure 1
+		assert_regex "$(error_message)" "^$action: cannot connect to qemu:///system: .*\\[connection\\] \\(hint: check that libvirtd runs"
+	done
+	"$LAB" svc node1 start
+	[ "$(state 62)" = running ]
+}
