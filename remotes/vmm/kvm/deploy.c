@@ -4,14 +4,25 @@
 #include "action/nvram.h"
 #include "action/restate.h"
 #include "action/tpm.h"
+#include "action/vmxml.h"
 #include "base/file.h"
-#include "tmpl/xml.h"
 
 enum { FILE_PATH };
 enum { STDIN_MS = 30000 };
 
-/* The domain's XML as it came; NULL with ERROR set. */
-static xmlDoc *load(GError **error)
+static gboolean from_vm;
+static char *defaults;
+
+static const GOptionEntry options[] = {
+	{ "vm", 0, 0, G_OPTION_ARG_NONE, &from_vm,
+	  "stdin is a VM document: make the domain from it", NULL },
+	{ "conf", 0, 0, G_OPTION_ARG_FILENAME, &defaults,
+	  "With --vm: a defaults file (vmm_exec_kvm.conf)", "FILE" },
+	{ 0 }
+};
+
+/* The domain's XML, as it came or made; NULL with ERROR set. */
+static xmlDoc *load(struct action_ctx *ctx, GError **error)
 {
 	GString *text = action_stdin(STDIN_MS, error);
 	g_autoptr(xmlDoc) doc = NULL;
@@ -19,7 +30,9 @@ static xmlDoc *load(GError **error)
 	if (!text)
 		return NULL;
 	if (!text->len)
-		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no domain XML");
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
+	else if (from_vm)
+		doc = vmxml_domain(ctx, text, defaults, error);
 	else
 		doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
 	g_string_free(text, TRUE);
@@ -82,7 +95,7 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(xmlDoc) doc = load(error);
+	g_autoptr(xmlDoc) doc = load(ctx, error);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
 	g_autofree char *directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
 	enum action_outcome outcome = ACTION_DONE;
@@ -114,5 +127,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
 	.summary = "Creates a VM's domain from XML on stdin, keeps that in FILE, prints the UUID.",
-	.min_args = 1, .deadline_s = 540, .run = run,
+	.min_args = 1, .deadline_s = 540, .options = options, .run = run,
 };

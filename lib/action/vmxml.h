@@ -1,0 +1,21 @@
+/*
+ * vmxml.h - a domain made here from a VM document, for an administrator who
+ * has no front-end that made it.
+ *
+ * Source: design.md, "A DEPLOY", 3.
+ */
+#ifndef ACTION_VMXML_H
+#define ACTION_VMXML_H
+
+#include "action/action.h"
+#include "tmpl/xml.h"
+
+/*
+ * The domain for the VM document (or action data) in TEXT, with the defaults of file
+ * CONF unless it is NULL, as our libvirt understands it. What is odd is logged.
+ * The caller frees. Errors: VMM_ERROR_INPUT, VMM_ERROR_CONFIG.
+ */
+xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const char *conf,
+		     GError **error);
+
+#endif
