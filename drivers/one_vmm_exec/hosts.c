@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include "wire/ssh.h"
+#include "connection.h"
 
-enum { KILL_LIMIT_MS = 8000, CONNECT_SLACK_S = 15 };
+enum { KILL_LIMIT_MS = 8000, STATUS_SSH = 255 };
 
 struct hosts {
 	struct wire_ssh ssh;
@@ -17,27 +16,13 @@ struct hosts {
 	unsigned sessions;		/* at once on one connection */
 	unsigned idle_s;
 	unsigned next_control;
-	GHashTable *connections;	/* host to struct connection */
-};
-
-enum state { DOWN, CONNECTING, UP };
-
-struct connection {
-	Hosts *hosts;
-	char *host;
-	char *control;
-	enum state state;
-	Child *master;			/* NULL when DOWN */
-	GQueue waiting;			/* of Remote, for it to be UP */
-	unsigned sessions;
-	guint timer;			/* source id: connecting, or idle */
-	char *why;			/* what ssh said when it ended */
+	GHashTable *connections;	/* host to Connection */
 };
 
 struct remote {
 	Hosts *hosts;
-	struct connection *connection;	/* NULL: one of its own */
-	bool counted;			/* as one of the connection's sessions */
+	Connection *connection;		/* NULL: it has one of its own */
+	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
 	enum remote_kind kind;
 	char *host, *path;
@@ -46,18 +31,14 @@ struct remote {
 	unsigned timeout_ms;
 	size_t max_output;
 	bool forwarding;
-	Child *child;
-	guint idle;			/* source id of a result that is due */
-	struct wire_ssh_marks marks;
+	Child *child;			/* NULL before it starts and after it has ended */
+	guint due;			/* source id of a result that is known already */
+	int pid;			/* of the far end; 0: it has not said that it began */
 	struct remote_result result;
 	GString *out, *err;
 	remote_done *done;
 	void *data;
 };
-
-static void connection_open(struct connection *c);
-
-/* --- one remote command --- */
 
 static void remote_free(Remote *r)
 {
@@ -70,28 +51,10 @@ static void remote_free(Remote *r)
 	g_free(r);
 }
 
-static gboolean on_idle_connection(gpointer data)
+static void finish(Remote *r)
 {
-	struct connection *c = data;
-
-	c->timer = 0;
-	if (c->master)
-		child_cancel(c->master);
-	return G_SOURCE_REMOVE;
-}
-
-static void leave_connection(struct connection *c, bool counted)
-{
-	if (counted)
-		c->sessions--;
-	if (!c->sessions && c->state == UP && c->hosts->idle_s && !c->timer)
-		c->timer = g_timeout_add_seconds(c->hosts->idle_s, on_idle_connection, c);
-}
-
-static void remote_finish(Remote *r)
-{
-	if (r->connection)
-		leave_connection(r->connection, r->counted);
+	if (r->shares)
+		connection_leave(r->connection);
 	r->result.cancelled = r->result.cancelled || r->cancelled;
 	r->result.out = r->out->str;
 	r->result.err = r->err->str;
@@ -99,14 +62,29 @@ static void remote_finish(Remote *r)
 	remote_free(r);
 }
 
+static gboolean on_due(gpointer data)
+{
+	finish(data);
+	return G_SOURCE_REMOVE;
+}
+
+/* It never started; WHY goes where ssh's own words would. DONE is called from the loop. */
+static void not_started(Remote *r, const char *why)
+{
+	g_string_append(r->err, why);
+	r->result.status = -1;
+	r->result.not_started = true;
+	r->due = g_idle_add(on_due, r);
+}
+
 static void on_killed(void *data, const struct child_result *result G_GNUC_UNUSED)
 {
-	remote_finish(data);
+	finish(data);
 }
 
 static const char *control_of(const Remote *r)
 {
-	return r->connection && r->connection->state == UP ? r->connection->control : NULL;
+	return r->connection ? connection_control(r->connection) : NULL;
 }
 
 /* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
@@ -115,7 +93,7 @@ static bool kill_far_end(Remote *r)
 	const char *control = control_of(r);
 	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
 					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
-					   r->marks.pid);
+					   r->pid);
 	struct child_spec spec = { .argv = (const char *const *)argv, .timeout_ms = KILL_LIMIT_MS };
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
@@ -124,23 +102,25 @@ static bool kill_far_end(Remote *r)
 static void on_session_end(void *data, const struct child_result *result)
 {
 	Remote *r = data;
+	struct wire_ssh_marks marks;
 
 	r->child = NULL;
 	g_string_append_len(r->out, result->out->str, (gssize)result->out->len);
 	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
-	r->marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
+	marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
+	r->pid = marks.pid;
 	r->result = (struct remote_result){
-		.status = r->marks.status,
+		.status = marks.status,
 		.timed_out = result->timed_out,
 		.cancelled = result->cancelled,
 		.wall_us = result->wall_us,
 		/* On a shared connection the request may have gone out before it broke. */
-		.not_started = !r->marks.pid && !r->counted && result->exit_status == 255,
+		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
-	if ((result->timed_out || result->cancelled) && r->marks.pid && r->marks.status < 0 &&
+	if ((result->timed_out || result->cancelled) && marks.pid && marks.status < 0 &&
 	    kill_far_end(r))
 		return;
-	remote_finish(r);
+	finish(r);
 }
 
 static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char *control)
@@ -158,40 +138,29 @@ static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char 
 	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args);
 }
 
-static gboolean on_result_due(gpointer data)
+/* As a session of the shared connection, while it has any left. */
+static void start(Remote *r)
 {
-	((Remote *)data)->idle = 0;
-	remote_finish(data);
-	return G_SOURCE_REMOVE;
-}
-
-/* It never started; WHY goes where ssh's own words would. DONE is called from the loop. */
-static void remote_not_started(Remote *r, const char *why)
-{
-	g_string_append(r->err, why);
-	r->result.status = -1;
-	r->result.not_started = true;
-	r->idle = g_idle_add(on_result_due, r);
-}
-
-static void remote_start(Remote *r)
-{
-	const char *control = control_of(r);
-	bool shared = control && r->connection->sessions < r->hosts->sessions;
+	bool shares = r->connection && connection_enter(r->connection);
 	enum wire_ssh_mode mode = r->forwarding ? WIRE_SSH_FORWARDING :
-				  shared ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
-	g_auto(GStrv) argv = session_argv(r, mode, control);
+				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
+	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
 	struct child_spec spec = { .argv = (const char *const *)argv, .input = r->input,
 				   .timeout_ms = r->timeout_ms, .max_output = r->max_output };
 	g_autoptr(GError) error = NULL;
 
+	r->shares = shares;
 	r->child = child_start(&spec, on_session_end, r, &error);
-	if (!r->child) {
-		remote_not_started(r, error->message);
-	} else if (mode == WIRE_SSH_SHARED) {
-		r->counted = true;
-		r->connection->sessions++;
-	}
+	if (!r->child)
+		not_started(r, error->message);
+}
+
+static void on_connection(void *data, const char *why)
+{
+	if (why)
+		not_started(data, why);
+	else
+		start(data);
 }
 
 void remote_cancel(Remote *r)
@@ -201,132 +170,26 @@ void remote_cancel(Remote *r)
 	r->cancelled = true;
 	if (r->child)
 		child_cancel(r->child);
-	else if (r->connection && g_queue_remove(&r->connection->waiting, r))
-		remote_not_started(r, "cancelled");
+	else if (r->connection && connection_forget(r->connection, r))
+		not_started(r, "cancelled");
 }
 
-/* --- the connection that they share --- */
-
-static void connection_stop_timer(struct connection *c)
+static Connection *connection_of(Hosts *h, const char *host)
 {
-	if (c->timer)
-		g_source_remove(c->timer);
-	c->timer = 0;
-}
-
-static gboolean on_late_connection(gpointer data)
-{
-	struct connection *c = data;
-
-	c->timer = 0;
-	g_free(c->why);
-	c->why = g_strdup("no answer in time");
-	child_cancel(c->master);
-	return G_SOURCE_REMOVE;
-}
-
-static void serve_waiting(struct connection *c)
-{
-	Remote *r;
-
-	while ((r = g_queue_pop_head(&c->waiting)))
-		remote_start(r);
-}
-
-static void fail_waiting(struct connection *c)
-{
-	Remote *r;
-
-	while ((r = g_queue_pop_head(&c->waiting)))
-		remote_not_started(r, c->why);
-}
-
-static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString *out)
-{
-	struct connection *c = data;
-	g_autofree char *ready = g_strdup_printf("%s:ready", c->hosts->mark);
-
-	if (c->state != CONNECTING || !strstr(out->str, ready))
-		return;
-	connection_stop_timer(c);
-	c->state = UP;
-	serve_waiting(c);
-}
-
-static void on_master_end(void *data, const struct child_result *result)
-{
-	struct connection *c = data;
-	bool was_up = c->state == UP;
-
-	connection_stop_timer(c);
-	c->master = NULL;
-	c->state = DOWN;
-	unlink(c->control);
-	if (!c->why)
-		c->why = g_strdup(*result->err->str ? result->err->str : "ssh ended");
-	/* One that was up and has died says nothing about whether a new one would work. */
-	if (was_up && c->waiting.length)
-		connection_open(c);
-	else
-		fail_waiting(c);
-}
-
-static void connection_open(struct connection *c)
-{
-	g_auto(GStrv) argv = wire_ssh_master(&c->hosts->ssh, c->host, c->control);
-	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
-	struct child_spec spec = {
-		.argv = (const char *const *)argv, .input = nothing, .hold_input = true,
-		.progress = on_master_says, .grace_ms = 500, .max_output = 16384,
-	};
-	g_autoptr(GError) error = NULL;
-
-	g_clear_pointer(&c->why, g_free);
-	c->master = child_start(&spec, on_master_end, c, &error);
-	if (!c->master) {
-		c->why = g_strdup(error->message);
-		fail_waiting(c);
-		return;
-	}
-	c->state = CONNECTING;
-	c->timer = g_timeout_add_seconds(c->hosts->ssh.connect_timeout_s + CONNECT_SLACK_S,
-					 on_late_connection, c);
-}
-
-static void connection_free(void *data)
-{
-	struct connection *c = data;
-
-	connection_stop_timer(c);
-	if (c->master) {
-		child_abandon(c->master, SIGTERM);
-		unlink(c->control);
-	}
-	g_free(c->host);
-	g_free(c->control);
-	g_free(c->why);
-	g_free(c);
-}
-
-static struct connection *connection_get(Hosts *h, const char *host)
-{
-	struct connection *c = g_hash_table_lookup(h->connections, host);
+	Connection *c = g_hash_table_lookup(h->connections, host);
+	g_autofree char *control = NULL;
 
 	if (c)
 		return c;
-	c = g_new0(struct connection, 1);
-	c->hosts = h;
-	c->host = g_strdup(host);
-	c->control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
-	g_queue_init(&c->waiting);
-	g_hash_table_insert(h->connections, c->host, c);
+	control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
+	c = connection_new(&h->ssh, host, control, h->sessions, h->idle_s);
+	g_hash_table_insert(h->connections, g_strdup(host), c);
 	return c;
 }
 
 Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
 	Remote *r = g_new0(Remote, 1);
-	struct connection *c;
 
 	r->hosts = h;
 	r->kind = spec->kind;
@@ -341,29 +204,28 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->err = g_string_new(NULL);
 	r->done = done;
 	r->data = data;
-	if (!h->multiplex || spec->forwarding) {
-		remote_start(r);
-		return r;
-	}
-	c = r->connection = connection_get(h, spec->host);
-	if (c->state == UP) {
-		connection_stop_timer(c);
-		remote_start(r);
-		return r;
-	}
-	g_queue_push_tail(&c->waiting, r);
-	if (c->state == DOWN)
-		connection_open(c);
+	if (h->multiplex && !r->forwarding)
+		r->connection = connection_of(h, r->host);
+	if (r->connection && !connection_control(r->connection))
+		connection_wait(r->connection, on_connection, r);
+	else
+		start(r);
 	return r;
 }
 
-/* --- all of them --- */
+/* Not in /tmp if it can be helped: there old files are cleaned away. */
+static const char *control_parent(const ConfCfg *cfg)
+{
+	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");
+
+	if (*dir)
+		return dir;
+	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
+}
 
 Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
 {
-	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");
-	g_autofree char *template = g_build_filename(*dir ? dir : g_get_tmp_dir(),
-						     "vmmexec.XXXXXX", NULL);
+	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
 	Hosts *h;
 
 	if (!g_mkdtemp_full(template, 0700)) {
@@ -385,7 +247,8 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
 		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
 		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
 	};
-	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, connection_free);
+	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					       (GDestroyNotify)connection_free);
 	return h;
 }
 
