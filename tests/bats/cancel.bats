@@ -27,7 +27,7 @@ load node
 @test "cancel: the vGPU of one that is gone is released, found by the request" {
 	mkdir -p vm fake remotes/vmm/kvm remotes/etc/vmm/kvm
 	cp "$REMOTES/cancel" remotes/vmm/kvm/
-	printf '#!/bin/sh\nprintf "%%%%s\\n" "$*" >>"%s/log"\n' "$PWD" >fake/sudo
+	printf '#!/bin/sh\ncat >>"%s/log" <<END\n$*\nEND\n' "$PWD" >fake/sudo
 	chmod +x fake/sudo
 	echo '<VM><TEMPLATE><PCI><UUID>u</UUID></PCI></TEMPLATE></VM>' >vm/vm.xml
 	echo "SUDO=$PWD/fake/sudo" >remotes/etc/vmm/kvm/kvmrc

@@ -117,7 +117,7 @@ file=\"$PWD/vm/other\""
 @test "deploy: a vGPU is made only when needed, and released when the domain cannot be" {
 	mkdir -p vm fake remotes/vmm/kvm remotes/etc/vmm/kvm
 	cp "$REMOTES/deploy" remotes/vmm/kvm/
-	printf '#!/bin/sh\nprintf "%%%%s\\n" "$*" >>"%s/log"\n' "$PWD" >fake/sudo
+	printf '#!/bin/sh\ncat >>"%s/log" <<END\n$*\nEND\n' "$PWD" >fake/sudo
 	chmod +x fake/sudo
 	echo "SUDO=$PWD/fake/sudo" >remotes/etc/vmm/kvm/kvmrc
 	REMOTES=$PWD/remotes/vmm/kvm

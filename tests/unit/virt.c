@@ -16,8 +16,8 @@ static const struct vector {
 	  VMM_ERROR_CONNECTION },
 	{ VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, 0, "connection closed due to keepalive timeout",
 	  VMM_ERROR_CONNECTION },
-	{ VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, EACCES, "Failed to connect socket to '/s': Permission "
-	  "denied", VMM_ERROR_PERMISSION },
+	{ VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, EACCES, "Failed to connect socket to '/s': "
+	  "Permission denied", VMM_ERROR_PERMISSION },
 	{ VIR_FROM_NONE, VIR_ERR_NO_CONNECT, 0, "no connection driver available for foo:///",
 	  VMM_ERROR_CONFIG },
 	{ VIR_FROM_QEMU, VIR_ERR_NO_DOMAIN, 0, "Domain not found", VMM_ERROR_NOT_FOUND },
@@ -75,8 +75,8 @@ static void of_qemu_its_own_words_are_kept(void)
 		const char *text, *kept;
 	} texts[] = {
 		{ "internal error: process exited while connecting to monitor: "
-		  "2026-01-01T00:00:00.0Z qemu-system-x86_64: -blockdev {}: Failed to get \"write\" "
-		  "lock\nIs another process using the image [/i]?\n",
+		  "2026-01-01T00:00:00.0Z qemu-system-x86_64: -blockdev {}: Failed to get "
+		  "\"write\" lock\nIs another process using the image [/i]?\n",
 		  "-blockdev {}: Failed to get \"write\" lock Is another process using the image "
 		  "[/i]?" },
 		{ "Emulator '/usr/bin/qemu-system-x86_64' does not support virt type 'kvm'",
