@@ -1,0 +1,100 @@
+load helper
+load node
+
+@test "action: help and version need no libvirt" {
+	local a
+	for a in deploy shutdown cancel reboot reset poll; do
+		LIBVIRT_URI=$NOWHERE action $a --help
+		assert_success
+		assert_output --partial "--deadline=SECONDS"
+		[ -z "$stderr" ]
+		action $a --version
+		assert_success
+		assert_output --regexp '^vmmexec [0-9.]+$'
+	done
+}
+
+@test "action: misuse is status 2, with the error block at the end" {
+	action cancel
+	assert_failure 2
+	[[ $(error_message) == "cancel: too few operands; usage: cancel [OPTION…] DEPLOY_ID"*"[usage] (hint: see --help)" ]]
+	[[ ${stderr_lines[-1]} == 'ERROR MESSAGE ------>8--' ]]
+	action cancel --no-such one-5
+	assert_failure 2
+	action cancel --deadline 0 one-5
+	assert_failure 2
+	action cancel --deadline 1x one-5
+	assert_failure 2
+	[[ $(error_message) == "cancel: --deadline: '1x' is not a number from 1 to 604800 [usage]"* ]]
+}
+
+@test "action: misuse is told in JSON when that was asked for" {
+	action cancel --json
+	assert_failure 2
+	run jq -r '.outcome, .error.class, .error.retry_safe' <<<"$output"
+	assert_output $'failed\nusage\nfalse'
+}
+
+@test "action: operands that the dispatcher adds are ignored" {
+	action reboot one-5 host 5 host more
+	assert_success
+	[ -z "$output" ]
+}
+
+@test "action: an unreachable libvirt is no missing domain" {
+	local a
+	for a in shutdown cancel reboot reset poll; do
+		action $a --connect "$NOWHERE" one-5
+		assert_failure 1
+		[[ $(error_message) == "$a: cannot connect to $NOWHERE: "*"[connection] (hint: check that libvirtd runs on the host)" ]]
+		action $a --json -c "$NOWHERE" one-5
+		assert_failure 1
+		run jq -r '.action, .outcome, .error.class, .error.retry_safe' <<<"$output"
+		assert_output "$a"$'\nfailed\nconnection\ntrue'
+	done
+}
+
+@test "action: a wrong URI is a matter of the configuration" {
+	action reboot -c qemu+foo://host/system one-5
+	assert_failure 1
+	[[ $(error_message) == *"[config] (hint: check LIBVIRT_URI in kvmrc)" ]]
+}
+
+@test "action: --json tells what was done" {
+	action reset --json one-5
+	assert_success
+	assert_output '{"action":"reset","outcome":"done","output":""}'
+}
+
+@test "action: closed descriptors do no harm" {
+	run bash -c "'$REMOTES/poll' one-5 2>&- 0<&-"
+	assert_success
+	assert_output --regexp '^STATE=a'
+	run bash -c "'$REMOTES/cancel' one-5 0<&- 1>&- 2>&-"
+	assert_success
+	run bash -c "'$REMOTES/cancel' nope -x 0<&- 1>&- 2>&- 3>&-"
+	assert_success
+}
+
+@test "action: kvmrc beside the action counts; faults in it and its lack are warned of" {
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
+	cp "$REMOTES/reboot" remotes/vmm/kvm/
+	run --separate-stderr remotes/vmm/kvm/reboot one-5
+	assert_success
+	[[ $stderr == "WARN: reboot: cannot read $PWD/remotes/etc/vmm/kvm/kvmrc: No such file or directory, so defaults count" ]]
+	printf 'LIBVIRT_URI="%s"\nSHUTDOWN_TIMEOUT=x\n' "$NOWHERE" >remotes/etc/vmm/kvm/kvmrc
+	run --separate-stderr remotes/vmm/kvm/reboot one-5
+	assert_failure 1
+	[[ ${stderr_lines[0]} == "WARN: reboot: $PWD/remotes/etc/vmm/kvm/kvmrc: SHUTDOWN_TIMEOUT: 'x' is not a number from 1 to 604800; the default 120 counts" ]]
+	[[ $(error_message) == *"cannot connect to $NOWHERE"* ]]
+	printf 'A=1\nLIBVIRT_URI="x\n' >remotes/etc/vmm/kvm/kvmrc
+	run --separate-stderr remotes/vmm/kvm/reboot one-5
+	assert_success
+	[[ ${stderr_lines[0]} == *"kvmrc:2:13: unterminated quote '\"x'" ]]
+}
+
+@test "action: an odd name is told on one line" {
+	action reboot $'no\nsuch\tVM ✓'
+	assert_failure 1
+	[ "$(error_message)" = 'reboot: cannot find domain no such VM ✓: Domain not found [not-found]' ]
+}

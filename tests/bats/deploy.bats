@@ -1,0 +1,163 @@
+load helper
+load node
+
+domain() {	# NAME NUMBER [DEVICES]
+	cat <<-END
+		<domain type='test'><name>$1</name><uuid>$(uuid "$2")</uuid>
+		<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>
+		<one:system_datastore><![CDATA[/ds/0/$2]]></one:system_datastore></one:vm></metadata>
+		<memory>65536</memory><os><type>hvm</type>${OS:+<loader type='pflash' readonly='yes'>/dev/null</loader>$OS}</os><devices>${3:-}</devices></domain>
+	END
+}
+
+# deploy XML [OPTION...]
+deploy() {
+	run --separate-stderr -- "$REMOTES/deploy" "${@:2}" "$PWD/vm/deployment.0" host 9 host <<<"$1"
+}
+
+@test "deploy: prints the UUID and keeps the XML, for its owner only" {
+	deploy "$(domain one-9 9)"
+	assert_success
+	assert_output "$(uuid 9)"
+	[ "$(stat -c %a vm/deployment.0)" = 600 ]
+	grep -q '<name>one-9</name>' vm/deployment.0
+}
+
+@test "deploy: base64 is XML too" {
+	deploy "$(domain one-9 9 | base64)"
+	assert_success
+	assert_output "$(uuid 9)"
+}
+
+@test "deploy: one that runs already is done, and nothing is written" {
+	deploy "$(domain one-5 5)"
+	assert_success
+	assert_output "$(uuid 5)"
+	[[ $stderr == *'INFO: deploy: domain one-5 runs already'* ]]
+	[ ! -e vm ]
+}
+
+@test "deploy: another one of that name is an error" {
+	deploy "$(domain one-5 9)"
+	assert_failure 1
+	[[ $(error_message) == 'deploy: cannot create domain one-5: another one of that name is running [exists] (hint: '* ]]
+}
+
+@test "deploy: what is no domain is refused" {
+	deploy ''
+	assert_failure 1
+	[ "$(error_message)" = 'deploy: stdin: no domain XML [input]' ]
+	deploy '<vm/>'
+	assert_failure 1
+	[ "$(error_message)" = 'deploy: stdin: not the XML of a domain but <vm> [input]' ]
+	deploy '<domain><name>x</domain>'
+	assert_failure 1
+	[[ $(error_message) == 'deploy: stdin:2:1: '*'[input]' ]]
+	run --separate-stderr bash -c "'$REMOTES/deploy' '$PWD/vm/deployment.0' 0<&-"
+	assert_failure 1
+}
+
+@test "deploy: a link is replaced by what it says, once, if that is there" {
+	mkdir vm
+	touch vm/real
+	ln -s real vm/disk.0
+	ln -s nothing vm/disk.1
+	ln -s real vm/other
+	deploy "$(domain one-9 9 "
+		<disk type='file'><source file='$PWD/vm/disk.0'/><target dev='vda'/></disk>
+		<disk type='file' device='disk'><source file='$PWD/vm/disk.1'/><target dev='vdb'/></disk>
+		<disk type='file' device='cdrom'><source file='$PWD/vm/disk.0'/><target dev='hdc'/></disk>
+		<disk type='file' device='disk'><source file='$PWD/vm/other'/><target dev='vdd'/></disk>")"
+	assert_success
+	run grep -o 'file="[^"]*"' vm/deployment.0
+	assert_output "file=\"$PWD/vm/real\"
+file=\"$PWD/vm/disk.1\"
+file=\"$PWD/vm/disk.0\"
+file=\"$PWD/vm/other\""
+}
+
+@test "deploy: UEFI variables are made once, from the template, for their owner only" {
+	command -v qemu-img >/dev/null || skip 'no qemu-img'
+	head -c 65536 /dev/urandom >template
+	OVMF_NVRAM=$PWD/template deploy "$(OS="<nvram>$PWD/nv/vars</nvram>" domain one-9 9)"
+	assert_success
+	cmp template nv/vars
+	[ "$(stat -c %a nv/vars)" = 600 ]
+	echo mine >nv/vars
+	OVMF_NVRAM=$PWD/template deploy "$(OS="<nvram>$PWD/nv/vars</nvram>" domain one-9 9)"
+	assert_success
+	[ "$(cat nv/vars)" = mine ]
+	OVMF_NVRAM=$PWD/template deploy "$(OS="<nvram format='qcow2'>$PWD/nv/qcow2</nvram>" domain one-9 9)"
+	assert_success
+	[ "$(qemu-img info --output=json nv/qcow2 | jq -r .format)" = qcow2 ]
+	[ "$(stat -c %a nv/qcow2)" = 600 ]
+	[ "$(ls nv | wc -l)" -eq 2 ]
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/other</nvram>" domain one-9 9)"
+	assert_failure 1
+	[[ $(error_message) == "deploy: cannot make the UEFI variables $PWD/nv/other: "*'(hint: see OVMF_NVRAM in kvmrc)' ]]
+}
+
+@test "deploy: of TPM_STATE only the one file is taken" {
+	mkdir -p vm tpm
+	echo state >tpm/tpm2-00.permall
+	echo "<VM><USER_TEMPLATE><TPM_STATE>$(tar cz tpm | base64 -w 0)</TPM_STATE></USER_TEMPLATE></VM>" >vm/vm.xml
+	deploy "$(domain one-9 9)"
+	assert_success
+	[ "$(cat vm/tpm/tpm2-00.permall)" = state ]
+	[ "$(stat -c %a vm/tpm/tpm2-00.permall)" = 600 ]
+	rm -r vm/tpm
+	ln -s /etc/passwd tpm/link
+	echo "<VM><USER_TEMPLATE><TPM_STATE>$(tar cz tpm | base64 -w 0)</TPM_STATE></USER_TEMPLATE></VM>" >vm/vm.xml
+	deploy "$(domain one-9 9)"
+	assert_failure 1
+	[ "$(error_message)" = 'deploy: TPM_STATE: may hold tpm/tpm2-00.permall only [input]' ]
+	[ ! -e vm/tpm ]
+}
+
+@test "deploy: a vGPU is made only when needed, and released when the domain cannot be" {
+	mkdir -p vm fake remotes/vmm/kvm remotes/etc/vmm/kvm
+	cp "$REMOTES/deploy" remotes/vmm/kvm/
+	printf '#!/bin/sh\ncat >>"%s/log" <<END\n$*\nEND\n' "$PWD" >fake/sudo
+	chmod +x fake/sudo
+	echo "SUDO=$PWD/fake/sudo" >remotes/etc/vmm/kvm/kvmrc
+	REMOTES=$PWD/remotes/vmm/kvm
+	deploy "$(domain one-9 9)"
+	assert_success
+	[ ! -e log ]
+	echo '<VM><TEMPLATE><PCI><UUID>u</UUID></PCI></TEMPLATE></VM>' >vm/vm.xml
+	deploy "$(domain one-9 9 '<disk/>')"
+	assert_failure 1
+	[ "$(cat log)" = "-n $PWD/remotes/vgpu create $PWD/vm/vm.xml
+-n $PWD/remotes/vgpu delete $PWD/vm/vm.xml" ]
+}
+
+@test "deploy: snapshots are registered, parents first, and what fails is told" {
+	mkdir vm
+	snapshot() {	# NAME PARENT
+		echo "<domainsnapshot><name>$1</name><state>running</state>${2:+<parent><name>$2</name></parent>}<creationTime>1</creationTime><memory snapshot='no'/>$(domain one-9 1 )</domainsnapshot>"
+	}
+	snapshot a b >vm/snap-1.xml
+	snapshot b >vm/snap-2.xml
+	echo 'no XML' >vm/snap-3.xml
+	deploy "$(domain one-9 9)"
+	assert_success
+	grep -q "<uuid>$(uuid 9)</uuid>" vm/snap-1.xml
+	grep -q "<uuid>$(uuid 9)</uuid>" vm/snap-2.xml
+	[[ $stderr == *"WARN: deploy: $PWD/vm/snap-3.xml:1:"* ]]
+	[[ $stderr != *snap-1.xml* && $stderr != *snap-2.xml* ]]
+}
+
+@test "deploy: --dry-run changes nothing and shows no password" {
+	deploy "$(domain one-9 9 "<graphics type='vnc' passwd='secret'/>")" --dry-run
+	assert_success
+	[[ $output == 'would create this domain:'*'<name>one-9</name>'* ]]
+	[[ $output != *secret* ]]
+	[ ! -e vm ]
+}
+
+@test "deploy: an unreachable libvirt" {
+	deploy "$(domain one-9 9)" --connect "$NOWHERE"
+	assert_failure 1
+	[[ $(error_message) == *'[connection]'* ]]
+	[ ! -e vm ]
+}

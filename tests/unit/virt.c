@@ -1,0 +1,145 @@
+#include "virt/error.h"
+#include "virt/late.h"
+
+#include <errno.h>
+
+static const struct vector {
+	int domain, code, errnum;
+	const char *text;
+	enum vmm_error class;
+} vectors[] = {
+	{ VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, ENOENT, "Failed to connect socket to '/s': No such "
+	  "file or directory", VMM_ERROR_CONNECTION },
+	{ VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, EIO, "End of file while reading data: Input/output "
+	  "error", VMM_ERROR_CONNECTION },
+	{ VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, 0, "client socket is closed",
+	  VMM_ERROR_CONNECTION },
+	{ VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, 0, "connection closed due to keepalive timeout",
+	  VMM_ERROR_CONNECTION },
+	{ VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, EACCES, "Failed to connect socket to '/s': "
+	  "Permission denied", VMM_ERROR_PERMISSION },
+	{ VIR_FROM_NONE, VIR_ERR_NO_CONNECT, 0, "no connection driver available for foo:///",
+	  VMM_ERROR_CONFIG },
+	{ VIR_FROM_QEMU, VIR_ERR_NO_DOMAIN, 0, "Domain not found", VMM_ERROR_NOT_FOUND },
+	{ VIR_FROM_NONE, VIR_ERR_NO_DOMAIN, 0, "Domain not found", VMM_ERROR_NOT_FOUND },
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_INVALID, 0, "domain is not running",
+	  VMM_ERROR_REFUSED },
+	{ VIR_FROM_DOMAIN, VIR_ERR_OPERATION_INVALID, 0, "domain 'x' is already active",
+	  VMM_ERROR_EXISTS },
+	{ VIR_FROM_DOMAIN, VIR_ERR_OPERATION_FAILED, 0, "domain 'x' already exists with uuid U",
+	  VMM_ERROR_EXISTS },
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_INVALID, 0, "domain has active block job",
+	  VMM_ERROR_BUSY },
+	{ VIR_FROM_NONE, VIR_ERR_OPERATION_TIMEOUT, 0, "cannot acquire state change lock (held by "
+	  "monitor=f)", VMM_ERROR_BUSY },
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_TIMEOUT, 0, "vcpu unplug request timed out",
+	  VMM_ERROR_GUEST },
+	{ VIR_FROM_STORAGE, VIR_ERR_SYSTEM_ERROR, ENOENT, "Cannot access storage file 'F'",
+	  VMM_ERROR_NOT_FOUND },
+	{ VIR_FROM_STORAGE, VIR_ERR_SYSTEM_ERROR, EACCES, "Cannot access 'F': Permission denied",
+	  VMM_ERROR_PERMISSION },
+	{ VIR_FROM_NONE, VIR_ERR_SYSTEM_ERROR, ENODEV, "Cannot get interface MTU on 'b'",
+	  VMM_ERROR_INTERNAL },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "m: Failed to get \"write\" lock",
+	  VMM_ERROR_BUSY },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "Cannot allocate memory",
+	  VMM_ERROR_NO_RESOURCE },
+	{ VIR_FROM_NONE, VIR_ERR_OPERATION_FAILED, 0, "iohelper: No space left on device",
+	  VMM_ERROR_NO_SPACE },
+	{ VIR_FROM_QEMU, VIR_ERR_CONFIG_UNSUPPORTED, 0, "Emulator 'e' does not support virt type "
+	  "'kvm'", VMM_ERROR_INCOMPATIBLE },
+	{ VIR_FROM_DOMAIN, VIR_ERR_XML_DETAIL, 0, "(domain_definition):1: x", VMM_ERROR_INPUT },
+	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not connected", VMM_ERROR_GUEST },
+	{ VIR_FROM_QEMU, VIR_ERR_ARGUMENT_UNSUPPORTED, 0, "QEMU guest agent is not configured",
+	  VMM_ERROR_INCOMPATIBLE },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, NULL, VMM_ERROR_INTERNAL },
+};
+
+static void errors_have_classes(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++) {
+		const struct vector *v = &vectors[i];
+		g_autofree char *text = g_strdup(v->text);
+		virError e = { .domain = v->domain, .code = v->code, .int1 = v->errnum,
+			       .message = text };
+		const char *hint;
+
+		g_test_message("%s", v->text ? v->text : "(none)");
+		g_assert_cmpint(virt_error_class(&e, &hint), ==, v->class);
+	}
+}
+
+static void of_qemu_its_own_words_are_kept(void)
+{
+	static const struct {
+		const char *text, *kept;
+	} texts[] = {
+		{ "internal error: process exited while connecting to monitor: "
+		  "2026-01-01T00:00:00.0Z qemu-system-x86_64: -blockdev {}: Failed to get "
+		  "\"write\" lock\nIs another process using the image [/i]?\n",
+		  "-blockdev {}: Failed to get \"write\" lock Is another process using the image "
+		  "[/i]?" },
+		{ "Emulator '/usr/bin/qemu-system-x86_64' does not support virt type 'kvm'",
+		  "Emulator '/usr/bin/qemu-system-x86_64' does not support virt type 'kvm'" },
+		{ "plain", "plain" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *message = g_strdup(texts[i].text);
+		virError e = { .message = message };
+		g_autofree char *text = virt_error_text(&e);
+
+		g_assert_cmpstr(text, ==, texts[i].kept);
+	}
+}
+
+struct slow {
+	unsigned us;
+	gint *freed;
+};
+
+static bool slow(void *data, GError **error)
+{
+	struct slow *s = data;
+
+	g_usleep(s->us);
+	return s->us || vmm_fail(error, VMM_ERROR_BUSY, "no");
+}
+
+static void slow_free(void *data)
+{
+	struct slow *s = data;
+
+	g_atomic_int_inc(s->freed);
+	g_free(s);
+}
+
+static void a_late_call_is_left_behind(void)
+{
+	static gint freed;
+	struct slow *s = g_new(struct slow, 1);
+	g_autoptr(GError) error = NULL;
+
+	*s = (struct slow){ 1, &freed };
+	g_assert_cmpint(virt_late_call(slow, s, slow_free, 5000, &error), ==, VIRT_LATE_OK);
+	s->us = 0;
+	g_assert_cmpint(virt_late_call(slow, s, slow_free, 5000, &error), ==, VIRT_LATE_FAILED);
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_BUSY);
+	g_assert_false(virt_late_any());
+	s->us = 300000;
+	g_assert_cmpint(virt_late_call(slow, s, slow_free, 10, NULL), ==, VIRT_LATE_LATE);
+	g_assert_true(virt_late_any());
+	for (int i = 0; i < 500 && virt_late_any(); i++)
+		g_usleep(10000);
+	g_assert_false(virt_late_any());
+	g_assert_cmpint(g_atomic_int_get(&freed), ==, 1);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
+	g_test_add_func("/virt/of-qemu-its-own-words-are-kept", of_qemu_its_own_words_are_kept);
+	g_test_add_func("/virt/a-late-call-is-left-behind", a_late_call_is_left_behind);
+	return g_test_run();
+}
