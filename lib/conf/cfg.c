@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "conf/cfgfault.h"
 
 enum { MAX_FILE = 1 << 20, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
@@ -158,6 +159,16 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 	return true;
 }
 
+static bool fail_syntax(const config_t *c, const char *text, const char *path, GError **error)
+{
+	int column;
+	g_autofree char *token = conf_cfg_fault(text, config_error_line(c), &column);
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s%s%s", path,
+			config_error_line(c), column, config_error_text(c), *token ? "'" : "",
+			*token ? token : "the end of the line", *token ? "'" : "");
+}
+
 static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
 {
 	config_t c;
@@ -167,8 +178,7 @@ static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **err
 	if (config_read_string(&c, text))
 		ok = take_group(cfg, config_root_setting(&c), "", path, error);
 	else
-		ok = vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s", path, config_error_line(&c),
-			      config_error_text(&c));
+		ok = fail_syntax(&c, text, path, error);
 	config_destroy(&c);
 	return ok;
 }

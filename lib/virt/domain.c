@@ -3,7 +3,7 @@
 #include "tmpl/xml.h"
 #include "virt/error.h"
 
-enum { ASK_US = 1000000 };
+enum { ASK_US = 1000000, EVENT_US = 300000 };
 
 static bool fail_lookup(const char *name, GError **error)
 {
@@ -126,19 +126,22 @@ struct virt_watch {
 	GMutex mutex;
 	GCond cond;
 	bool stopped;		/* an event said so; it is asked for all the same */
+	bool seen;		/* such an event has come, and DETAIL is its */
+	int detail;
 	virDomain *dom;
 	int id;			/* of the callback, or -1 */
 };
 
 static void on_event(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED, int event,
-		     int detail G_GNUC_UNUSED, void *data)
+		     int detail, void *data)
 {
 	struct virt_watch *w = data;
 
 	if (event != VIR_DOMAIN_EVENT_STOPPED)
 		return;
 	g_mutex_lock(&w->mutex);
-	w->stopped = true;
+	w->stopped = w->seen = true;
+	w->detail = detail;
 	g_cond_signal(&w->cond);
 	g_mutex_unlock(&w->mutex);
 }
@@ -198,6 +201,25 @@ static void wait_for_event(struct virt_watch *w, gint64 until_us)
 	g_mutex_unlock(&w->mutex);
 }
 
+/* Gone from here is not stopped: it may live on elsewhere, or in a file. */
+static bool check_left(struct virt_watch *w, GError **error)
+{
+	int detail;
+
+	if (!w->seen)		/* the state may be ahead of the event */
+		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
+	g_mutex_lock(&w->mutex);
+	detail = w->seen ? w->detail : -1;
+	g_mutex_unlock(&w->mutex);
+	if (detail != VIR_DOMAIN_EVENT_STOPPED_MIGRATED && detail != VIR_DOMAIN_EVENT_STOPPED_SAVED)
+		return true;
+	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",
+		 virDomainGetName(w->dom),
+		 detail == VIR_DOMAIN_EVENT_STOPPED_SAVED ? "saved" : "migrated to another host");
+	vmm_error_set_hint(error, "look where it is now");
+	return false;
+}
+
 bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **error)
 {
 	struct virt_state state;
@@ -208,7 +230,9 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 		if (!virt_state(w->dom, &state, error))
 			return false;
 		*ret_gone = state.gone;
-		if (state.gone || now >= until_us)
+		if (state.gone)
+			return check_left(w, error);
+		if (now >= until_us)
 			return true;
 		wait_for_event(w, MIN(until_us, now + ASK_US));
 	}

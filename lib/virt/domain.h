@@ -55,8 +55,9 @@ VirtWatch *virt_watch_new(virDomain *dom, GError **error);
 
 /*
  * Waits until the domain is gone, or until monotonic time UNTIL_US. RET_GONE
- * says which. False: nobody knows, mostly VMM_ERROR_CONNECTION. Besides the
- * events it asks once a second.
+ * says which. False: nobody knows, mostly VMM_ERROR_CONNECTION; or it is gone but was
+ * saved or migrated, not stopped: VMM_ERROR_REFUSED. Besides the events it asks
+ * once a second.
  */
 bool virt_watch_gone(VirtWatch *watch, gint64 until_us, bool *ret_gone, GError **error);
 

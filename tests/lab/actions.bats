@@ -265,6 +265,17 @@ qemu_pid() {	# NUMBER
 	[ "$(state 17)" = running ]
 }
 
+@test "shutdown: a VM that is saved meanwhile was not shut down" {
+	deploy_deaf 18
+	settings SHUTDOWN_TIMEOUT=60
+	on bash -c "$ACTIONS/shutdown one-18 & pid=\$!; sleep 1; virsh -q save one-18 /var/lib/one/local/saved >&2; wait \$pid" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 1 ]
+	grep -q '^shutdown: domain one-18 was saved meanwhile: it was not stopped \[refused\]' "$BATS_TEST_TMPDIR/err"
+	lab_virsh node1 restore /var/lib/one/local/saved
+	[ "$(state 18)" = running ]
+}
+
 @test "cancel: ends a VM, a persistent one too, and one that is gone" {
 	deploy_deaf 20
 	act cancel "$(uuid 20)" node1 20 node1

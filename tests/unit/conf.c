@@ -64,7 +64,10 @@ static void cfg_faults_are_shown_with_their_place(void)
 		{ "ssh: { multiplex = 1; };", "conf:1: ssh.multiplex must be true or false" },
 		{ "log: { level = 1; };", "conf:1: log.level must be a \"string\"" },
 		{ "\n\nssh: { sessions = 0; };", "conf:3: ssh.sessions is 0, not from 1 to 1000" },
-		{ "ssh: { sessions = };", "conf:1: syntax error" },
+		{ "ssh: { sessions = };", "conf:1:19: syntax error at '}'" },
+		{ "\n# x\nssh: { sessions = 3; = };", "conf:3:22: syntax error at '='" },
+		{ "log: { level = \"a b\" \"c\" 3 };", "conf:1:26: syntax error at '3'" },
+		{ "log: {\n level = \"info\" // x", "conf:2:17: syntax error at the end" },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
