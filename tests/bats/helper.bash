@@ -10,6 +10,14 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
+# never COMMAND...: fails when it succeeds; a bare "!" in the middle of a test fails nothing.
+never() {
+	if "$@"; then
+		echo "was not to be: $*"
+		return 1
+	fi
+}
+
 # Runs an action of the KVM set; stderr is kept apart from stdout.
 action() {
 	run --separate-stderr -- "$REMOTES/$@"

@@ -18,7 +18,7 @@ load driver
 	send INIT
 	expect '^INIT SUCCESS'
 	[ "$(readlink "/proc/$driver_pid/fd/2")" = /dev/null ]
-	! ls -l "/proc/$driver_pid/fd" | grep -q "$PWD/calls"
+	never grep -q "$PWD/calls" <<<"$(ls -l "/proc/$driver_pid/fd")"
 	finish
 }
 
@@ -124,15 +124,16 @@ load driver
 }
 
 @test "FINALIZE: what runs may end and is answered; what waits is dropped" {
-	stub rem/vmm/kvm/reset 'sleep 0.7'
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"
 	send "$(request REBOOT 2)"
 	wait_for grep -q reset calls
+	(sleep 0.5; touch var/go) &
 	finish
 	[ "$status" -eq 0 ]
 	grep -q '^RESET SUCCESS 1 -$' out
-	! grep -q REBOOT out
+	never grep -q REBOOT out
 	[ "$(called)" = reset ]
 }
 
@@ -145,7 +146,7 @@ load driver
 	status=0
 	wait "$driver_pid" || status=$?
 	[ "$status" -eq 255 ]
-	! pgrep -f 'sleep 61[.]5'
+	never pgrep -f 'sleep 61[.]5'
 }
 
 @test "SIGTERM: ends it as FINALIZE does" {
@@ -163,12 +164,11 @@ load driver
 	wait_for pgrep -f 'sleep 62[.]5'
 	send 'DRIVER_CANCEL  306 '
 	expect '^LOG I 306 Driver command for 306 cancelled$'
-	sleep 1
-	! pgrep -f 'sleep 62[.]5'
+	wait_for never pgrep -f 'sleep 62[.]5'
 	send "$(request RESET 777)"
 	expect '^RESET SUCCESS 777 -$'
 	finish
-	! grep -q '^SHUTDOWN' out
+	never grep -q '^SHUTDOWN' out
 	[ "$(called)" = 'shutdown reset' ]
 }
 
@@ -178,8 +178,7 @@ load driver
 	send "$(request SHUTDOWN 306)"
 	wait_for pgrep -f 'sleep 63[.]5'
 	send 'DRIVER_CANCEL  306 '
-	sleep 1
-	! pgrep -f 'sleep 63[.]5'
+	wait_for never pgrep -f 'sleep 63[.]5'
 	finish
 }
 
@@ -189,15 +188,14 @@ load driver
 	send "$(deploy_request 306)"
 	wait_for pgrep -f 'sleep 64[.]5'
 	send 'DRIVER_CANCEL  306 '
-	sleep 0.8
-	! pgrep -f 'sleep 64[.]5'
+	wait_for never pgrep -f 'sleep 64[.]5'
 	finish
-	! grep -q '^DEPLOY' out
+	never grep -q '^DEPLOY' out
 	[ "$(called)" = context ]
 }
 
 @test "DRIVER_CANCEL: what waits is taken out, others are not touched, an unknown id is no fault" {
-	stub rem/vmm/kvm/reset 'sleep 0.5'
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 	start '-t 15 kvm'
 	send "$(request RESET 1)"
 	send "$(request REBOOT 2)"
@@ -205,10 +203,11 @@ load driver
 	send 'DRIVER_CANCEL  2 '
 	send 'DRIVER_CANCEL  99 '
 	expect '^LOG I 99 Driver command for 99 cancelled$'
+	touch var/go
 	expect '^REBOOT SUCCESS 3 -$'
 	expect '^RESET SUCCESS 1 -$'
 	finish
-	! grep -q '^REBOOT .* 2 ' out
+	never grep -q '^REBOOT .* 2 ' out
 	[ "$(awk '{ print $5 }' calls | tr '\n' ' ')" = '1 3 ' ]
 }
 
@@ -225,15 +224,17 @@ load driver
 }
 
 @test "order: with -p one host runs many at once, but one VM one at a time" {
-	stub rem/vmm/kvm/reset 'echo "start $3" >>log; sleep 0.4; echo "end $3" >>log'
+	stub rem/vmm/kvm/reset 'echo "start $3" >>log; until [ -e go ]; do sleep 0.02; done; echo "end $3" >>log'
 	start '-t 15 kvm -p'
 	send "$(request RESET 1)"
 	send "$(request RESET 1)"
 	send "$(request RESET 2)"
-	expect '^RESET SUCCESS 2 -'
+	wait_for grep -q 'start 2' var/log
+	wait_for grep -q 'start 1' var/log
+	touch var/go
 	wait_for eval '[ "$(grep -c "^RESET SUCCESS 1 -" out)" -eq 2 ]'
+	expect '^RESET SUCCESS 2 -'
 	finish
-	[ "$(head -2 var/log | sort | tr '\n' ' ')" = 'start 1 start 2 ' ]
 	[ "$(grep ' 1' var/log | tr '\n' ' ')" = 'start 1 end 1 start 1 end 1 ' ]
 }
 
@@ -251,7 +252,7 @@ load driver
 	start '-w 1 kvm'
 	send "$(request RESET 1)"
 	expect '^RESET FAILURE 1 outcome unknown: .*/vmm/kvm/reset did not end within 1 s'
-	! pgrep -f 'sleep 65[.]5'
+	never pgrep -f 'sleep 65[.]5'
 	finish
 }
 

@@ -12,8 +12,8 @@ load driver
 	finish
 	[ "$(grep -c 'ControlMaster=yes' ssh.log)" -eq 1 ]
 	[ "$(grep -c 'ControlMaster=no' ssh.log)" -eq 7 ]
-	! grep -q 'ControlPath=none' ssh.log
-	! grep -q 'ForwardAgent=yes' ssh.log
+	never grep -q 'ControlPath=none' ssh.log
+	never grep -q 'ForwardAgent=yes' ssh.log
 }
 
 @test "-d: delegated actions get a connection of their own that lends the keys" {
@@ -82,8 +82,7 @@ load driver
 	[ -n "$(ls tmp)" ]
 	finish
 	[ -z "$(ls tmp)" ]
-	sleep 0.3
-	! pgrep -f "exec cat >/dev/null" -P 1
+	wait_for never pgrep -f "exec cat >/dev/null" -P 1
 }
 
 @test "an idle connection is closed after ssh.idle_s" {
@@ -105,5 +104,5 @@ load driver
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'
 	finish
-	! grep -q 'ControlMaster=yes' ssh.log
+	never grep -q 'ControlMaster=yes' ssh.log
 }

@@ -212,7 +212,7 @@ load driver
 	expect '^POLL SUCCESS 306 STATE=a CPU=1$'
 	finish
 	[ "$(called)" = 'reboot reset poll' ]
-	! grep -q '^LOG .*poll' out
+	never grep -q '^LOG .*poll' out
 }
 
 @test "errors: the text between OpenNebula's marks is the reason, the rest is log" {

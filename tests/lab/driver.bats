@@ -104,7 +104,7 @@ uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
 	"$LAB" svc node1 start
 	driver_send "$(driver_request CANCEL 4 node1 "DEPLOY_ID=$(uuid_of 4)")"
 	driver_expect '^CANCEL SUCCESS 4 -'
-	! lab_exec node1 pgrep -f guest=one-4
+	never lab_exec node1 pgrep -f guest=one-4
 }
 
 @test "DRIVER_CANCEL ends the action on the node, not only our ssh, and the VM is left as it is" {
@@ -119,7 +119,7 @@ uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
 	driver_send 'DRIVER_CANCEL  5 '
 	driver_expect '^LOG I 5 Driver command for 5 cancelled$'
 	lab_until node1 2 bash -c '! pgrep -f "vmm/kvm/[s]hutdown one-5"'
-	! grep -q '^SHUTDOWN' out
+	never grep -q '^SHUTDOWN' out
 	[ "$(lab_virsh node1 domstate one-5)" = running ]
 }
 
