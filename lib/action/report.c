@@ -16,7 +16,8 @@ char *report_line(const char *text)
 	for (char *c = line; *c; c++)
 		if (g_ascii_iscntrl(*c))
 			*c = ' ';
-	return g_strchomp(line);
+	g_strchomp(line);
+	return line;
 }
 
 static char *hint_of(enum action_outcome outcome, const GError *error)

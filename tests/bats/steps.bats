@@ -289,7 +289,7 @@ load driver
 	send "$(deploy_request 306)"
 	expect '^DEPLOY SUCCESS'
 	finish
-	[ "$(cat var/seen)" = "5 1 a b $PWD/var" ]
+	[ "$(cat var/seen)" = "$(nice -n 5 nice) 1 a b $PWD/var" ]
 }
 
 @test "configuration: a fault in vmm_exec.cfg is named with its line, and the driver does not start" {

@@ -128,8 +128,8 @@ uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
 	driver_start
 	driver_send "$(driver_request DEPLOY 6 node1)"
 	driver_expect '^DEPLOY SUCCESS 6 '
-	[ "$(lab_exec node1 pgrep -fc 'sshd: root@notty')" -le 2 ]
-	lab_exec node1 pkill -KILL -f 'sshd: root@notty'
+	[ "$(lab_exec node1 pgrep -fc 'sshd(-session)?: root@notty')" -le 2 ]
+	lab_exec node1 pkill -KILL -f 'sshd(-session)?: root@notty'
 	driver_send "$(driver_request POLL 6 node1 "DEPLOY_ID=$(uuid_of 6)")"
 	driver_expect '^POLL SUCCESS 6 STATE='
 }
