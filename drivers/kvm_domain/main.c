@@ -1,7 +1,4 @@
 /* kvm_domain - prints the libvirt domain XML of a VM document. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/number.h"
@@ -72,17 +69,10 @@ static xmlDoc *read_document(const char *path, GError **error)
 {
 	bool input = !strcmp(path, "-");
 	const char *name = input ? "standard input" : path;
-	int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	GString *text;
+	GString *text = input ? file_read_fd(STDIN_FILENO, DOCUMENT_MAX_BYTES, name, error) :
+				file_read(path, DOCUMENT_MAX_BYTES, error);
 	xmlDoc *doc;
 
-	if (fd < 0) {
-		vmm_fail_errno(error, errno, "cannot read %s", name);
-		return NULL;
-	}
-	text = file_read_fd(fd, DOCUMENT_MAX_BYTES, name, error);
-	if (!input)
-		close(fd);
 	if (!text)
 		return NULL;
 	doc = tmpl_xml_parse(text->str, text->len, name, error);
@@ -90,31 +80,28 @@ static xmlDoc *read_document(const char *path, GError **error)
 	return doc;
 }
 
-static bool add_object(TmplVm *vm, enum tmpl_level level, const char *path, GError **error)
-{
-	g_autoptr(xmlDoc) doc = NULL;
+typedef bool set_func(TmplVm *vm, const xmlNode *object, GError **error);
 
-	if (!path)
-		return true;
-	doc = read_document(path, error);
-	if (!doc)
-		return false;
-	if (tmpl_vm_set_object(vm, level, xmlDocGetRootElement(doc), error))
-		return true;
-	g_prefix_error(error, "%s: ", path);
-	return false;
+static bool set_host(TmplVm *vm, const xmlNode *object, GError **error)
+{
+	return tmpl_vm_set_object(vm, TMPL_HOST, object, error);
 }
 
-static bool add_datastore(TmplVm *vm, const char *path, GError **error)
+static bool set_cluster(TmplVm *vm, const xmlNode *object, GError **error)
 {
-	g_autoptr(xmlDoc) doc = NULL;
+	return tmpl_vm_set_object(vm, TMPL_CLUSTER, object, error);
+}
+
+/* PATH may be NULL: then there is nothing to add. */
+static bool add_object(TmplVm *vm, set_func *set, const char *path, GError **error)
+{
+	g_autoptr(xmlDoc) doc = path ? read_document(path, error) : NULL;
 
 	if (!path)
 		return true;
-	doc = read_document(path, error);
 	if (!doc)
 		return false;
-	if (tmpl_vm_set_datastore(vm, xmlDocGetRootElement(doc), error))
+	if (set(vm, xmlDocGetRootElement(doc), error))
 		return true;
 	g_prefix_error(error, "%s: ", path);
 	return false;
@@ -190,9 +177,10 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	if (!read_clock(&options.now, error) || !read_libvirt(a->libvirt, &options.libvirt, error))
 		return false;
 	vm = read_vm(a->files ? a->files[0] : "-", error);
-	if (!vm || !add_object(vm, TMPL_HOST, a->host, error) ||
-	    !add_object(vm, TMPL_CLUSTER, a->cluster, error) ||
-	    !add_datastore(vm, a->datastore, error) || !add_conf(vm, a->conf, warnings, error))
+	if (!vm || !add_object(vm, set_host, a->host, error) ||
+	    !add_object(vm, set_cluster, a->cluster, error) ||
+	    !add_object(vm, tmpl_vm_set_datastore, a->datastore, error) ||
+	    !add_conf(vm, a->conf, warnings, error))
 		return false;
 	xml = domain_xml(vm, &options, warnings, error);
 	return xml && print_all(xml, error);

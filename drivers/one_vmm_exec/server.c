@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -266,21 +267,36 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean on_signal(gpointer data)
+static gboolean on_signal(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
-	stop(data, 0);
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		stop(data, 0);
 	return G_SOURCE_CONTINUE;
+}
+
+/* Not g_unix_signal_add(): GLib would start a thread. Children get an empty mask. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void serve(struct server *s)
 {
-	guint term = g_unix_signal_add(SIGTERM, on_signal, s);
-	guint interrupt = g_unix_signal_add(SIGINT, on_signal, s);
+	int signals = open_signals();
+	guint watch = g_unix_fd_add(signals, G_IO_IN, on_signal, s);
 
 	s->input = g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input, s);
 	g_main_loop_run(s->loop);
-	g_source_remove(term);
-	g_source_remove(interrupt);
+	g_source_remove(watch);
+	close(signals);
 	if (s->input)
 		g_source_remove(s->input);
 }

@@ -88,3 +88,17 @@ GString *file_read_fd(int fd, size_t max, const char *name, GError **error)
 	g_string_free(all, TRUE);
 	return NULL;
 }
+
+GString *file_read(const char *path, size_t max, GError **error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	GString *text;
+
+	if (fd < 0) {
+		vmm_fail_errno(error, errno, "cannot read %s", path);
+		return NULL;
+	}
+	text = file_read_fd(fd, max, path, error);
+	close(fd);
+	return text;
+}

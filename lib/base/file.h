@@ -20,4 +20,10 @@ bool file_make_directory(const char *path, GError **error);
 /* Reads all of descriptor FD, at most MAX bytes (more: VMM_ERROR_INPUT). Caller frees. */
 GString *file_read_fd(int fd, size_t max, const char *name, GError **error);
 
+/*
+ * Reads file PATH, at most MAX bytes; does not wait for a FIFO's writer. Caller
+ * frees. Errors: as errno says, "cannot read PATH: …", or VMM_ERROR_INPUT when it is longer.
+ */
+GString *file_read(const char *path, size_t max, GError **error);
+
 #endif

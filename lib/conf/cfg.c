@@ -1,9 +1,6 @@
 #include "conf/cfg.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libconfig.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "conf/cfgfault.h"
@@ -199,18 +196,11 @@ ConfCfg *conf_cfg_load(const char *path, GError **error)
 	g_autoptr(ConfCfg) cfg = cfg_new();
 	g_autoptr(GError) cause = NULL;
 	/* libconfig's own reader ends the process when the file is a directory. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	GString *text;
+	GString *text = file_read(path, MAX_FILE, &cause);
 	bool ok;
 
-	if (fd < 0 && errno == ENOENT)
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 		return g_steal_pointer(&cfg);
-	if (fd < 0) {
-		vmm_fail(error, VMM_ERROR_CONFIG, "cannot read %s: %s", path, g_strerror(errno));
-		return NULL;
-	}
-	text = file_read_fd(fd, MAX_FILE, path, &cause);
-	close(fd);
 	if (!text) {
 		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
 		return NULL;

@@ -1,8 +1,5 @@
 #include "conf/rc.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/child.h"
 #include "base/file.h"
@@ -146,19 +143,13 @@ ConfRc *conf_rc_load(const char *path, enum conf_rc_flags flags, GError **error)
 {
 	g_autoptr(ConfRc) rc = rc_new();
 	g_autoptr(GError) cause = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	GString *text;
+	GString *text = file_read(path, MAX_FILE, &cause);
 
-	if (fd < 0 && errno == ENOENT && flags & CONF_RC_OPTIONAL) {
+	if (flags & CONF_RC_OPTIONAL &&
+	    g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
 		g_ptr_array_add(rc->warnings, NULL);
 		return g_steal_pointer(&rc);
 	}
-	if (fd < 0) {
-		vmm_fail(error, VMM_ERROR_CONFIG, "cannot read %s: %s", path, g_strerror(errno));
-		return NULL;
-	}
-	text = file_read_fd(fd, MAX_FILE, path, &cause);
-	close(fd);
 	if (!text) {
 		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
 		return NULL;

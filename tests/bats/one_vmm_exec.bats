@@ -293,6 +293,14 @@ load driver
 	[[ $BUILD == *asan* ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\).*/\1/p' <<<"$output")" -lt 32768 ]
 }
 
+@test "it has no threads" {
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	[ "$(ls "/proc/$driver_pid/task" | wc -l)" -eq 1 ]
+	finish
+}
+
 @test "it links no libvirt" {
 	run readelf -d "$DRIVER"
 	[[ $output != *libvirt* ]]
