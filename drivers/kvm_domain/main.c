@@ -1,4 +1,7 @@
 /* kvm_domain - prints the libvirt domain XML of a VM document. */
+#include <errno.h>
+#include <unistd.h>
+
 
 #include "base/file.h"
 #include "base/number.h"
