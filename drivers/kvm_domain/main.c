@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-
 #include "base/file.h"
 #include "base/number.h"
 #include "conf/paths.h"
