@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "base/program.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
 #include "tmpl/conf.h"
@@ -15,7 +16,7 @@
 struct arguments {
 	char *conf, *host, *cluster, *datastore, *type, *one_version, *libvirt, *check_conf;
 	char **files;
-	gboolean version;
+	gboolean help, version;
 };
 
 static const char summary[] =
@@ -47,9 +48,12 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 	g_autoptr(GOptionContext) context = g_option_context_new("[VM.xml|-]");
 
 	g_option_context_set_summary(context, summary);
+	program_add_help(context, &a->help);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, argc, argv, error))
 		return false;
+	if (a->help)
+		program_print_help(context);
 	if (a->files && g_strv_length(a->files) > 1)
 		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
 	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
@@ -195,17 +199,6 @@ static bool check_conf(const char *path, GPtrArray *warnings, GError **error)
 	return set && tmpl_conf_check(set, warnings, error);
 }
 
-static void report(const GError *error)
-{
-	g_autofree char *line = g_strdelimit(g_strdup(error->message), "\r\n", ' ');
-	const char *hint = vmm_error_hint(error);
-
-	fprintf(stderr, "kvm-domain: %s [%s]", line, vmm_error_class(error));
-	if (hint)
-		fprintf(stderr, " (hint: %s)", hint);
-	fputc('\n', stderr);
-}
-
 int main(int argc, char **argv)
 {
 	struct arguments a = { 0 };
@@ -213,9 +206,12 @@ int main(int argc, char **argv)
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	bool done;
 
+	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	done = parse_arguments(&argc, &argv, &a, &error);
-	if (done && a.version)
+	if (done && a.help)
+		;	/* that was all */
+	else if (done && a.version)
 		done = print_all("kvm-domain " VMM_VERSION "\n", &error);
 	else if (done && a.check_conf)
 		done = check_conf(a.check_conf, warnings, &error);
@@ -224,8 +220,6 @@ int main(int argc, char **argv)
 	for (guint i = 0; (done || a.check_conf) && i < warnings->len; i++)
 		fprintf(stderr, "kvm-domain: warning: %s\n",
 			(char *)g_ptr_array_index(warnings, i));
-	if (!done)
-		report(error);
 	free_arguments(&a);
-	return done ? 0 : vmm_error_exit_status(error);
+	return done ? 0 : program_fail("kvm-domain", error);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <unistd.h>
 
 #include "connection.h"
 

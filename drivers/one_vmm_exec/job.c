@@ -1,14 +1,13 @@
 #include "job.h"
 
-#include <errno.h>
-
+#include "base/file.h"
+#include "base/text.h"
 #include "step.h"
-#include "wire/line.h"
 #include "wire/output.h"
 #include "wire/pack.h"
 #include "wire/ssh.h"
 
-enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };
+enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000, MAX_DEPLOYMENT = 64 << 20 };
 
 struct job {
 	const struct job_env *env;
@@ -192,7 +191,7 @@ static bool take_deploy_info(Job *j)
 	const char *end_of_line = strchr(j->info, '\n');
 	g_autofree char *line = end_of_line ? g_strndup(j->info, (gsize)(end_of_line - j->info)) :
 				g_strdup(j->info);
-	g_autofree char *id = wire_text(line, G_MAXSIZE);
+	g_autofree char *id = text_line(line, G_MAXSIZE);
 
 	if (!*id || strlen(id) > MAX_DEPLOY_ID)
 		return false;
@@ -337,29 +336,33 @@ static void advance(Job *j)
 	end(j);
 }
 
+static bool read_deployment(Job *j, GError **error)
+{
+	const char *path = j->request->local_file ? j->request->local_file : "";
+	g_autoptr(GError) cause = NULL;
+	GString *text = file_read(path, MAX_DEPLOYMENT, &cause);
+
+	if (text && text->len) {
+		j->context.deployment = g_string_free_to_bytes(text);
+		return true;
+	}
+	if (text)
+		g_string_free(text, TRUE);
+	return vmm_fail(error, VMM_ERROR_INPUT, "Cannot open deployment file %s: %s", path,
+			cause ? cause->message : "it is empty");
+}
+
 /* Everything that can be known to be wrong before anything is run. */
 static bool prepare(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
 	g_autoptr(GBytes) document = j->packed ? wire_unpack(kept) : g_bytes_ref(kept);
-	char *text;
-	gsize len;
 
 	j->request = tmpl_request_parse(document, error);
 	if (!j->request || !wire_ssh_check_host(j->request->host, error))
 		return false;
 	j->context.request = j->request;
-	if (!g_str_equal(j->context.action, "DEPLOY"))
-		return true;
-	if (!j->request->local_file ||
-	    !g_file_get_contents(j->request->local_file, &text, &len, NULL))
-		return vmm_fail(error, VMM_ERROR_INPUT, "Cannot open deployment file %s",
-				j->request->local_file ? j->request->local_file : "");
-	j->context.deployment = g_bytes_new_take(text, len);
-	if (!len)
-		return vmm_fail(error, VMM_ERROR_INPUT, "Cannot open deployment file %s: "
-				"it is empty", j->request->local_file);
-	return true;
+	return !g_str_equal(j->context.action, "DEPLOY") || read_deployment(j, error);
 }
 
 void job_start(Job *j, job_done *done, void *data)

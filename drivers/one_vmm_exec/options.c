@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "base/program.h"
+
 /* As oned's users know it: leading digits count, anything else is 0. */
 static unsigned lenient(const char *text, unsigned absent)
 {
@@ -98,7 +100,7 @@ static char **split_words(int argc, char **argv)
 }
 
 struct switches {
-	gboolean parallel, version;
+	gboolean parallel, help, version;
 };
 
 static bool parse(char ***words, struct options *o, struct switches *on, GError **error)
@@ -132,13 +134,18 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 				     "to its standard input; started by oned (VM_MAD).");
 	g_option_group_add_entries(group, entries);
 	g_option_context_set_main_group(context, group);
-	return g_option_context_parse_strv(context, words, error);
+	program_add_help(context, &on->help);
+	if (!g_option_context_parse_strv(context, words, error))
+		return false;
+	if (on->help)
+		program_print_help(context);
+	return true;
 }
 
 bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 {
 	g_auto(GStrv) words = split_words(argc, argv);
-	struct switches on = { FALSE, FALSE };
+	struct switches on = { 0 };
 
 	*ret = (struct options){ .threads = 15 };
 	ret->local = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -147,10 +154,11 @@ bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 	if (!parse(&words, ret, &on, error))
 		return false;
 	ret->parallel = on.parallel;
-	if (on.version) {
+	if (on.version)
 		puts("one_vmm_exec " VMM_VERSION);
-		exit(0);
-	}
+	ret->told = on.help || on.version;
+	if (ret->told)
+		return true;
 	if (!ret->shell)
 		ret->shell = g_strdup("bash");
 	if (!words[1])

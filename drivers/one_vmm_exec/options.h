@@ -16,6 +16,7 @@ struct options {
 	char *shell;		/* of the far end */
 	char *hypervisor;	/* the folder below vmm/ */
 	char *proxy;		/* for http_proxy, or NULL */
+	bool told;		/* --help or --version was asked for, and that is all */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */
 };

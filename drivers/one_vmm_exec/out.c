@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "wire/line.h"
+#include "base/text.h"
+
 
 struct out {
 	int fd;
@@ -89,7 +90,7 @@ void out_init(Out *o)
 
 void out_reply(Out *o, const char *action, bool success, gint64 id, const char *info)
 {
-	g_autofree char *text = wire_text(info ? info : "", o->max_text);
+	g_autofree char *text = text_line(info ? info : "", o->max_text);
 
 	g_string_append_printf(o->pending, "%s %s %" G_GINT64_FORMAT " %s\n", action,
 			       success ? "SUCCESS" : "FAILURE", id, *text ? text : "-");
@@ -105,7 +106,7 @@ void out_log(Out *o, char severity, gint64 id, const char *format, ...)
 	va_start(ap, format);
 	raw = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	text = wire_text(raw, o->max_text);
+	text = text_line(raw, o->max_text);
 	if (!*text)
 		return;
 	g_string_append_printf(o->pending, "LOG %c %" G_GINT64_FORMAT " %s\n", severity, id, text);

@@ -1,7 +1,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/signalfd.h>

@@ -106,6 +106,8 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	memset(s, 0, sizeof(*s));
 	if (!options_parse(argc, argv, &s->options, error))
 		return false;
+	if (s->options.told)
+		return true;
 	defaults = source(defaultrc, error);
 	rc = defaults ? source(vmm_execrc, error) : NULL;
 	if (!rc || !find_places(s, error))

@@ -21,7 +21,7 @@ struct settings {
 
 /*
  * Reads everything, and makes the process what oned's scripts expect: their
- * environment and directory. Call it once, before any thread or child.
+ * environment and directory; nothing when options.told. Call it once, before any thread or child.
  */
 bool settings_load(int argc, char **argv, struct settings *ret, GError **error);
 

@@ -1,9 +1,5 @@
 #include "step.h"
 
-#include <errno.h>
-
-#include "wire/ssh.h"
-
 void step_context_clear(struct step_context *c)
 {
 	g_clear_pointer(&c->deploy_info, g_free);

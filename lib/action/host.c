@@ -1,14 +1,12 @@
 #include "action/host.h"
 
-#include <unistd.h>
-
-#include "base/child.h"
+#include "action/tool.h"
 #include "conf/paths.h"
 #include "tmpl/xml.h"
 
-enum { TOOL_MS = 60000, STDIN_MS = 2000 };
+enum { STDIN_MS = 2000 };
 
-static xmlDoc *load(const char *directory)
+xmlDoc *host_vm_document(const char *directory)
 {
 	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
 	g_autofree char *text = NULL;
@@ -19,10 +17,8 @@ static xmlDoc *load(const char *directory)
 	return tmpl_xml_parse(text, len, path, NULL);
 }
 
-bool host_needs_vgpu(const char *directory)
+bool host_needs_vgpu(const xmlNode *vm)
 {
-	g_autoptr(xmlDoc) doc = load(directory);
-	xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
 	xmlNode *template = tmpl_xml_child(vm, "TEMPLATE");
 
 	for (xmlNode *n = template ? template->children : NULL; n; n = n->next)
@@ -31,35 +27,16 @@ bool host_needs_vgpu(const char *directory)
 	return false;
 }
 
-/* "sudo -n WORDS…" with its result in RET. */
-static bool run_sudo(const struct action_ctx *ctx, const char *const *words,
-		     struct child_result *ret, GError **error)
-{
-	g_auto(GStrv) sudo = conf_kvmrc_command(ctx->rc, "SUDO", "sudo");
-	g_auto(GStrv) env = conf_kvmrc_environ(ctx->rc);
-	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	struct child_spec spec = { .env = (const char *const *)env,
-				   .timeout_ms = action_left_ms(ctx, TOOL_MS) };
-
-	for (char **s = sudo; *s; s++)
-		g_ptr_array_add(argv, *s);
-	g_ptr_array_add(argv, (char *)"-n");
-	for (; *words; words++)
-		g_ptr_array_add(argv, (char *)*words);
-	g_ptr_array_add(argv, NULL);
-	spec.argv = (const char *const *)argv->pdata;
-	return child_run(&spec, ret, error);
-}
-
 bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *directory,
 	       GError **error)
 {
 	g_autofree char *tool = conf_path_remotes("vgpu");
 	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
-	const char *words[] = { tool, verb, path, NULL };
+	const char *words[] = { "-n", tool, verb, path, NULL };
 	struct child_result result = { 0 };
 	g_autofree char *what = g_strdup_printf("cannot %s the vGPU of %s: vgpu", verb, path);
-	bool ok = run_sudo(ctx, words, &result, error) && child_result_check(&result, what, error);
+	bool ok = tool_run(ctx, "SUDO", "sudo", words, &result, error) &&
+		  child_result_check(&result, what, error);
 
 	child_result_clear(&result);
 	return ok;
@@ -86,12 +63,12 @@ bool host_vtpm(const struct action_ctx *ctx, const char *verb, const char *uuid,
 	       const char *directory, GError **error)
 {
 	g_autofree char *tool = conf_path_remotes("vtpm_setup");
-	const char *words[] = { tool, verb, uuid, directory, NULL };
+	const char *words[] = { "-n", tool, verb, uuid, directory, NULL };
 	struct child_result result = { 0 };
 	g_autoptr(GError) cause = NULL;
 	bool ok, absent;
 
-	ok = run_sudo(ctx, words, &result, &cause) &&
+	ok = tool_run(ctx, "SUDO", "sudo", words, &result, &cause) &&
 	     child_result_check(&result, "vtpm_setup", &cause);
 	/* sudo's own complaint, not the tool's. */
 	absent = !ok && (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
@@ -111,20 +88,26 @@ bool host_vtpm(const struct action_ctx *ctx, const char *verb, const char *uuid,
 void host_clean_memory(const struct action_ctx *ctx, const char *name, bool wait)
 {
 	static const char *const words[] = {
-		"/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
+		"-n", "/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
 	};
-	g_auto(GStrv) sudo = conf_kvmrc_command(ctx->rc, "SUDO", "sudo");
-	const char *argv[] = { sudo[0], "-n", words[0], words[1], words[2], NULL };
+	g_auto(GStrv) argv = tool_argv(ctx, "SUDO", "sudo", words);
 	struct child_result result = { 0 };
 
 	if (!conf_kvmrc_bool(ctx->rc, name))
 		return;
-	if (wait && run_sudo(ctx, words, &result, NULL))
+	if (wait && tool_run(ctx, "SUDO", "sudo", words, &result, NULL))
 		child_result_clear(&result);
 	else if (!wait)		/* detached: nobody waits for it */
-		g_spawn_async("/", (char **)argv, NULL,
+		g_spawn_async("/", argv, NULL,
 			      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
 			      G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL);
+}
+
+static bool had_vgpu(const char *directory)
+{
+	g_autoptr(xmlDoc) doc = directory ? host_vm_document(directory) : NULL;
+
+	return doc && host_needs_vgpu(xmlDocGetRootElement(doc));
 }
 
 void host_after_stop(const struct action_ctx *ctx, const char *directory)
@@ -132,8 +115,7 @@ void host_after_stop(const struct action_ctx *ctx, const char *directory)
 	g_autoptr(GError) cause = NULL;
 
 	action_outcome(ACTION_DONE, "%s", "");
-	if (directory && host_needs_vgpu(directory) &&
-	    !host_vgpu(ctx, "delete", directory, &cause))
+	if (had_vgpu(directory) && !host_vgpu(ctx, "delete", directory, &cause))
 		action_log("WARN", "%s", cause->message);
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }

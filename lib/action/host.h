@@ -11,8 +11,11 @@
 
 #include "action/action.h"
 
-/* Whether the document DIRECTORY/vm.xml has a PCI device with a UUID: a vGPU. */
-bool host_needs_vgpu(const char *directory);
+/* The document DIRECTORY/vm.xml; NULL when it is not there or no XML. xmlFreeDoc(). */
+xmlDoc *host_vm_document(const char *directory);
+
+/* Whether VM, the root of that document or NULL, has a PCI device with a UUID: a vGPU. */
+bool host_needs_vgpu(const xmlNode *vm);
 
 /* Runs the vgpu program: VERB is "create" or "delete". Needs a DIRECTORY/vm.xml. */
 bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *directory,

@@ -1,11 +1,11 @@
 #include "action/action.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "action/sudden.h"
 #include "base/number.h"
+#include "base/program.h"
 #include "conf/paths.h"
 #include "virt/late.h"
 
@@ -15,18 +15,6 @@ struct options {
 	gboolean help, version, dry_run, json;
 	char *uri, *deadline;
 };
-
-/* Later opens would take their numbers: libvirt's socket would become our stdout. */
-static void open_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
 
 static void write_out(FILE *file, const char *text)
 {
@@ -67,7 +55,6 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 static GOptionContext *option_context(struct options *o)
 {
 	const GOptionEntry entries[] = {
-		{ "help", 'h', 0, G_OPTION_ARG_NONE, &o->help, "Print this help", NULL },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
 		{ "connect", 'c', 0, G_OPTION_ARG_FILENAME, &o->uri,
 		  "Use this libvirt instead of LIBVIRT_URI in kvmrc", "URI" },
@@ -81,7 +68,7 @@ static GOptionContext *option_context(struct options *o)
 	};
 	GOptionContext *context = g_option_context_new(action.usage);
 
-	g_option_context_set_help_enabled(context, FALSE);
+	program_add_help(context, &o->help);
 	g_option_context_set_strict_posix(context, TRUE);
 	g_option_context_set_summary(context, action.summary);
 	g_option_context_set_description(context,
@@ -106,9 +93,7 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 		(*argc)--;
 	}
 	if (o->help) {
-		g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
-
-		write_out(stdout, text);
+		program_print_help(context);
 		return true;
 	}
 	if (o->version) {
@@ -186,7 +171,7 @@ int main(int argc, char **argv)
 	unsigned deadline_s = 0;
 	int status = 0;
 
-	open_standard_descriptors();
+	program_open_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	g_log_writer_default_set_use_stderr(TRUE);	/* debug lines would go to stdout */
 	if (!parse(&o, &argc, &argv, &deadline_s, &error))

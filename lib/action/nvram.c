@@ -5,26 +5,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/child.h"
+#include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
 
-enum { IMAGE_MS = 60000, MAX_BYTES = 64 << 20 };
+enum { MAX_BYTES = 64 << 20 };
 
 static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
 			 struct child_result *ret, GError **error)
 {
-	g_auto(GStrv) tool = conf_kvmrc_command(ctx->rc, "QEMU_IMG", "qemu-img");
-	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, IMAGE_MS) };
-
-	for (char **t = tool; *t; t++)
-		g_ptr_array_add(argv, *t);
-	for (; *words; words++)
-		g_ptr_array_add(argv, (char *)*words);
-	g_ptr_array_add(argv, NULL);
-	spec.argv = (const char *const *)argv->pdata;
-	return child_run(&spec, ret, error) && child_result_check(ret, "qemu-img", error);
+	return tool_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
+	       child_result_check(ret, "qemu-img", error);
 }
 
 /* The caller frees; NULL with ERROR set. */
@@ -50,19 +41,12 @@ static char *format_of(const struct action_ctx *ctx, const char *path, GError **
 
 static bool copy(const char *from, const char *to, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
-	g_autofree char *bytes = NULL;
-	struct stat st;
-	gsize len;
+	GString *bytes = file_read(from, MAX_BYTES, error);
+	bool ok = bytes && file_write(to, bytes->str, bytes->len, 0600, error);
 
-	if (stat(from, &st) < 0)
-		return vmm_fail_errno(error, errno, "cannot read %s", from);
-	if (st.st_size > MAX_BYTES)
-		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is too large for UEFI variables",
-				from);
-	if (!g_file_get_contents(from, &bytes, &len, &cause))
-		return vmm_fail(error, VMM_ERROR_INTERNAL, "%s", cause->message);
-	return file_write(to, bytes, len, 0600, error);
+	if (bytes)
+		g_string_free(bytes, TRUE);
+	return ok;
 }
 
 static bool convert(const struct action_ctx *ctx, const char *from, const char *format,

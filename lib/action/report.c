@@ -2,6 +2,8 @@
 
 #include <json-c/json.h>
 
+#include "base/text.h"
+
 int report_exit_status(enum action_outcome outcome, const GError *error)
 {
 	if (outcome == ACTION_UNKNOWN)
@@ -11,43 +13,35 @@ int report_exit_status(enum action_outcome outcome, const GError *error)
 
 char *report_line(const char *text)
 {
-	char *line = g_utf8_make_valid(text, -1);
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
 
-	for (char *c = line; *c; c++)
-		if (g_ascii_iscntrl(*c))
-			*c = ' ';
-	g_strchomp(line);
-	return line;
+	return text_line(valid, G_MAXSIZE);
 }
 
-static char *hint_of(enum action_outcome outcome, const GError *error)
+/* ERROR, with what to do first when nobody knows the outcome. */
+static GError *advise(enum action_outcome outcome, const GError *error)
 {
+	static const char look[] = "the outcome is unknown: look at the VM before trying again";
+	GError *told = g_error_copy(error);
 	const char *hint = vmm_error_hint(error);
 
-	if (outcome != ACTION_UNKNOWN)
-		return g_strdup(hint);
-	return g_strconcat("the outcome is unknown: look at the VM before trying again",
-			   hint ? "; " : "", hint ? hint : "", NULL);
+	if (outcome == ACTION_UNKNOWN && hint)
+		vmm_error_set_hint(&told, "%s; %s", look, hint);
+	else if (outcome == ACTION_UNKNOWN)
+		vmm_error_set_hint(&told, "%s", look);
+	return told;
 }
 
 char *report_error(const char *action, enum action_outcome outcome, const GError *error)
 {
-	g_autofree char *line = report_line(error->message);
-	g_autofree char *hint = hint_of(outcome, error);
+	g_autoptr(GError) told = advise(outcome, error);
+	g_autofree char *message = report_line(error->message);
+	g_autofree char *line = vmm_error_line(told);
 
 	return g_strdup_printf("ERROR: %s: %s\n"
 			       "ERROR MESSAGE --8<------\n"
-			       "%s: %s [%s]%s%s%s\n"
-			       "ERROR MESSAGE ------>8--\n", action, line, action, line,
-			       vmm_error_class(error), hint ? " (hint: " : "", hint ? hint : "",
-			       hint ? ")" : "");
-}
-
-/* An action that is certainly not done may be repeated when libvirt can be reached. */
-static bool is_retry_safe(const GError *error)
-{
-	return vmm_error_retry_safe(error) ||
-	       g_error_matches(error, VMM_ERROR, VMM_ERROR_CONNECTION);
+			       "%s: %s\n"
+			       "ERROR MESSAGE ------>8--\n", action, message, action, line);
 }
 
 static void add(json_object *object, const char *key, const char *text)
@@ -67,14 +61,15 @@ char *report_json(const char *action, enum action_outcome outcome, const char *o
 	add(all, "outcome", outcomes[outcome]);
 	if (error) {
 		g_autofree char *line = report_line(error->message);
-		g_autofree char *hint = hint_of(outcome, error);
+		g_autoptr(GError) told = advise(outcome, error);
+		const char *hint = vmm_error_hint(told);
 
 		e = json_object_new_object();
 		add(e, "message", line);
 		add(e, "class", vmm_error_class(error));
 		json_object_object_add(e, "retry_safe",
 				       json_object_new_boolean(outcome == ACTION_FAILED &&
-							       is_retry_safe(error)));
+							       vmm_error_retry_safe(error)));
 		if (hint)
 			add(e, "hint", hint);
 		json_object_object_add(all, "error", e);

@@ -107,34 +107,18 @@ GBytes *tpm_unpack(const void *archive, size_t len, GError **error)
 	return bytes;
 }
 
-/* The caller frees; NULL when there is none. */
-static char *state_of(const char *directory)
-{
-	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
-	g_autofree char *text = NULL;
-	g_autoptr(xmlDoc) doc = NULL;
-	gsize len;
-
-	if (!g_file_get_contents(path, &text, &len, NULL))
-		return NULL;
-	doc = tmpl_xml_parse(text, len, path, NULL);
-	if (!doc)
-		return NULL;
-	return tmpl_xml_child_text(tmpl_xml_child(xmlDocGetRootElement(doc), "USER_TEMPLATE"),
-				   "TPM_STATE");
-}
-
-bool tpm_prepare(const char *directory, GError **error)
+bool tpm_prepare(const xmlNode *vm, const char *directory, GError **error)
 {
 	g_autofree char *own = g_build_filename(directory, "tpm", NULL);
 	g_autofree char *path = g_build_filename(directory, member, NULL);
-	g_autofree char *text = NULL;
+	g_autofree char *text = tmpl_xml_child_text(tmpl_xml_child(vm, "USER_TEMPLATE"),
+						    "TPM_STATE");
 	g_autofree guchar *archive = NULL;
 	g_autoptr(GBytes) bytes = NULL;
 	struct stat st;
 	gsize len;
 
-	if (lstat(own, &st) == 0 || !(text = state_of(directory)))
+	if (!text || lstat(own, &st) == 0)
 		return true;
 	archive = g_base64_decode(text, &len);
 	bytes = tpm_unpack(archive, len, error);

@@ -7,6 +7,8 @@
 #ifndef ACTION_TPM_H
 #define ACTION_TPM_H
 
+#include <libxml/tree.h>
+
 #include "base/error.h"
 
 /*
@@ -17,9 +19,9 @@
 GBytes *tpm_unpack(const void *archive, size_t len, GError **error);
 
 /*
- * Makes DIRECTORY/tpm/tpm2-00.permall from USER_TEMPLATE/TPM_STATE of
- * DIRECTORY/vm.xml, unless DIRECTORY/tpm is there or there is no such state.
+ * Makes DIRECTORY/tpm/tpm2-00.permall from USER_TEMPLATE/TPM_STATE of VM, the root
+ * of a VM document or NULL, unless DIRECTORY/tpm is there or there is no such state.
  */
-bool tpm_prepare(const char *directory, GError **error);
+bool tpm_prepare(const xmlNode *vm, const char *directory, GError **error);
 
 #endif

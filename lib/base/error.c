@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/text.h"
+
 typedef struct {
 	char *hint;
 } VmmErrorPrivate;
@@ -41,7 +43,7 @@ static const struct {
 	[VMM_ERROR_PERMISSION]   = { "permission",   false, NULL },
 	[VMM_ERROR_TIMEOUT]      = { "timeout",      false, NULL },
 	[VMM_ERROR_CANCELLED]    = { "cancelled",    false, NULL },
-	[VMM_ERROR_CONNECTION]   = { "connection",   false, NULL },
+	[VMM_ERROR_CONNECTION]   = { "connection",   true,  NULL },
 	[VMM_ERROR_GUEST]        = { "guest",        false, NULL },
 	[VMM_ERROR_INTERNAL]     = { "internal",     false, NULL },
 };
@@ -74,6 +76,16 @@ const char *vmm_error_hint(const GError *error)
 	const VmmErrorPrivate *p = error->domain == VMM_ERROR ? vmm_error_get_private(error) : NULL;
 
 	return p && p->hint ? p->hint : classes[class_of(error)].hint;
+}
+
+char *vmm_error_line(const GError *error)
+{
+	g_autofree char *valid = g_utf8_make_valid(error->message, -1);
+	g_autofree char *line = text_line(valid, G_MAXSIZE);
+	const char *hint = vmm_error_hint(error);
+
+	return g_strdup_printf("%s [%s]%s%s%s", line, vmm_error_class(error),
+			       hint ? " (hint: " : "", hint ? hint : "", hint ? ")" : "");
 }
 
 void vmm_error_set_hint(GError **error, const char *format, ...)

@@ -37,8 +37,8 @@ GQuark vmm_error_quark(void);
 const char *vmm_error_class(const GError *error);
 
 /*
- * Whether the same call may be made again without looking first: the request
- * certainly had no effect and a later try may go better.
+ * Of what was certainly not done: whether the same call may be made again
+ * without looking first, as a later try may go better.
  */
 bool vmm_error_retry_safe(const GError *error);
 
@@ -47,6 +47,9 @@ int vmm_error_exit_status(const GError *error);
 
 /* What the user may try; borrowed. The class's own hint when none was set, or NULL. */
 const char *vmm_error_hint(const GError *error);
+
+/* "message [CLASS] (hint: …)" on one line, as all programs of the set tell it. Caller frees. */
+char *vmm_error_line(const GError *error);
 
 /* Replaces the hint of *ERROR, of domain VMM_ERROR. Nothing when ERROR or *ERROR is NULL. */
 void vmm_error_set_hint(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

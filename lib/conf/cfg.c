@@ -3,9 +3,10 @@
 #include <libconfig.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "conf/cfgfault.h"
 
-enum { MAX_FILE = 1 << 20, TEN_DAYS_S = 864000, WEEK_S = 604800 };
+enum { MAX_FILE = 1 << 20, MAX_NAME = 64, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
 enum type { INTEGER, SWITCH, STRING };
 
@@ -47,35 +48,13 @@ struct conf_cfg {
 	char *string[G_N_ELEMENTS(keys)];
 };
 
-/* Levenshtein's distance; names are short, so the whole matrix does no harm. */
-static guint distance(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-	g_autofree guint *d = g_new(guint, (n + 1) * (m + 1));
-
-	for (size_t i = 0; i <= n; i++)
-		for (size_t j = 0; j <= m; j++) {
-			guint *at = &d[i * (m + 1) + j];
-
-			if (!i || !j) {
-				*at = (guint)(i + j);
-				continue;
-			}
-			*at = d[(i - 1) * (m + 1) + j - 1] + (a[i - 1] != b[j - 1]);
-			*at = MIN(*at, d[(i - 1) * (m + 1) + j] + 1);
-			*at = MIN(*at, d[i * (m + 1) + j - 1] + 1);
-		}
-	return d[n * (m + 1) + m];
-}
-
 static const char *nearest(const char *name)
 {
-	g_autofree char *bounded = g_strndup(name, 64);
 	const char *best = keys[0].name;
-	guint least = G_MAXUINT;
+	guint least = MAX_NAME;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-		guint d = distance(bounded, keys[i].name);
+		guint d = text_distance(name, keys[i].name, least);
 
 		if (d < least) {
 			least = d;

@@ -1,6 +1,5 @@
 #include "conf/rc.h"
 
-
 #include "base/child.h"
 #include "base/file.h"
 #include "conf/rcparse.h"

@@ -194,20 +194,31 @@ bool domain_bool(DomainBuild *b, const TmplAttr *device, const char *path, unsig
 	return value;
 }
 
+const char *domain_pick(const char *const *words, const char *text, char **reason)
+{
+	g_autofree char *all = NULL;
+
+	for (const char *const *w = words; *w; w++)
+		if (!g_ascii_strcasecmp(*w, text))
+			return *w;
+	all = g_strjoinv(", ", (char **)words);
+	*reason = g_strdup_printf("not one of %s", all);
+	return NULL;
+}
+
 const char *domain_word(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
 			const char *const *words)
 {
-	g_autofree char *all = NULL;
+	g_autofree char *reason = NULL;
+	const char *word;
 	struct tmpl_hit hit;
 
 	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
 		return NULL;
-	for (const char *const *w = words; *w; w++)
-		if (!g_ascii_strcasecmp(*w, hit.text))
-			return *w;
-	all = g_strjoinv(", ", (char **)words);
-	domain_bad_value(b, device, path, &hit, "not one of %s", all);
-	return NULL;
+	word = domain_pick(words, hit.text, &reason);
+	if (!word)
+		domain_bad_value(b, device, path, &hit, "%s", reason);
+	return word;
 }
 
 bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,

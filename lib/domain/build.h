@@ -65,6 +65,9 @@ void domain_warn(DomainBuild *b, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* "DISK 0", "NIC 1", "GRAPHICS"; the caller frees. */
 char *domain_device_name(const TmplAttr *device);
 
+/* The entry of WORDS that equals TEXT in any case; NULL with *REASON (caller frees) set. */
+const char *domain_pick(const char *const *words, const char *text, char **reason);
+
 /*
  * Looks into the VM (tmpl_vm_find()). Text: NULL when unset. Number: false when
  * unset; true, a problem and MIN when it is no number from MIN to MAX. Bool:

@@ -48,15 +48,7 @@ void domain_emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *rule
 
 char *domain_one_of(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
 {
-	const char *const *words = arg;
-	g_autofree char *all = NULL;
-
-	for (const char *const *w = words; *w; w++)
-		if (!g_ascii_strcasecmp(*w, text))
-			return g_strdup(*w);
-	all = g_strjoinv(", ", (char **)words);
-	*reason = g_strdup_printf("not one of %s", all);
-	return NULL;
+	return g_strdup(domain_pick(arg, text, reason));
 }
 
 char *domain_lower(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,

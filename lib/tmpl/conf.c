@@ -1,9 +1,5 @@
 #include "tmpl/conf.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/file.h"
 
 #define TOKEN_MAX 40
@@ -311,19 +307,15 @@ TmplSet *tmpl_conf_parse(const char *text, size_t len, const char *name, GError 
 
 TmplSet *tmpl_conf_read(const char *path, GError **error)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	GString *text;
+	g_autoptr(GError) cause = NULL;
+	GString *text = file_read(path, TMPL_CONF_MAX_BYTES, &cause);
 	TmplSet *set;
 
-	if (fd < 0) {
-		vmm_fail(error, VMM_ERROR_CONFIG, "cannot read defaults file %s: %s", path,
-			 g_strerror(errno));
+	if (!text) {
+		vmm_fail(error, VMM_ERROR_CONFIG, "defaults file: %s", cause->message);
 		return NULL;
 	}
-	text = file_read_fd(fd, TMPL_CONF_MAX_BYTES, path, error);
-	close(fd);
-	set = text ? tmpl_conf_parse(text->str, text->len, path, error) : NULL;
-	if (text)
-		g_string_free(text, TRUE);
+	set = tmpl_conf_parse(text->str, text->len, path, error);
+	g_string_free(text, TRUE);
 	return set;
 }

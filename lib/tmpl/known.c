@@ -1,6 +1,7 @@
 #include "tmpl/conf.h"
 
 #include "base/number.h"
+#include "base/text.h"
 #include "tmpl/xml.h"
 
 #define SUGGEST_DISTANCE 3
@@ -117,31 +118,6 @@ static void fault(struct check *c, const TmplAttr *attr, const char *format, ...
 	va_end(ap);
 }
 
-/* Edits (insert, remove, replace) that make B of A, counted up to LIMIT + 1. */
-static guint distance(const char *a, const char *b, guint limit)
-{
-	size_t n = strlen(a), m = strlen(b);
-	g_autofree guint *row = NULL;
-
-	if (n > m + limit || m > n + limit)
-		return limit + 1;
-	row = g_new(guint, m + 1);
-	for (size_t j = 0; j <= m; j++)
-		row[j] = (guint)j;
-	for (size_t i = 1; i <= n; i++) {
-		guint corner = row[0];
-
-		row[0] = (guint)i;
-		for (size_t j = 1; j <= m; j++) {
-			guint change = corner + (a[i - 1] != b[j - 1]);
-
-			corner = row[j];
-			row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[m];
-}
-
 static bool in_vector(const struct known *k, const char *vector)
 {
 	return !g_strcmp0(k->vector, vector);
@@ -156,7 +132,8 @@ static const char *suggestion(const char *vector, const char *name)
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
 		bool top = !vector && known[i].vector;
 		const char *word = top ? known[i].vector : known[i].name;
-		guint d = top || in_vector(&known[i], vector) ? distance(name, word, best) : best;
+		guint d = top || in_vector(&known[i], vector) ?
+				  text_distance(name, word, best) : best;
 
 		if (d < best) {
 			best = d;

@@ -21,7 +21,7 @@ static bool is_name(const char *word, size_t len)
 	return true;
 }
 
-/* oned reads it with atoi(): leading digits count, anything else is 0. */
+/* As oned itself reads it: leading digits count, anything else is 0, too much is the most. */
 static gint64 leading_number(const char *text)
 {
 	gint64 n = g_ascii_strtoll(text, NULL, 10);
@@ -54,37 +54,4 @@ void wire_line_clear(struct wire_line *line)
 {
 	g_clear_pointer(&line->action, g_free);
 	g_clear_pointer(&line->payload, g_free);
-}
-
-/* Cut where no character is split. */
-static void leave_out_middle(GString *s, size_t max)
-{
-	static const char gap[] = " ... ";
-	size_t from = (max - MIN(max, sizeof(gap))) / 2, to = s->len - from;
-
-	while (from && (s->str[from] & 0xc0) == 0x80)
-		from--;
-	while (to < s->len && (s->str[to] & 0xc0) == 0x80)
-		to++;
-	g_string_erase(s, (gssize)from, (gssize)(to - from));
-	g_string_insert(s, (gssize)from, gap);
-}
-
-char *wire_text(const char *text, size_t max)
-{
-	GString *s = g_string_new(NULL);
-
-	for (const char *p = text; *p; p++) {
-		bool blank = (guchar)*p <= ' ' || *p == 0x7f;
-
-		if (!blank)
-			g_string_append_c(s, *p);
-		else if (s->len && s->str[s->len - 1] != ' ')
-			g_string_append_c(s, ' ');
-	}
-	if (s->len && s->str[s->len - 1] == ' ')
-		g_string_truncate(s, s->len - 1);
-	if (s->len > max)
-		leave_out_middle(s, max);
-	return g_string_free(s, FALSE);
 }

@@ -23,11 +23,4 @@ bool wire_line_parse(const char *line, struct wire_line *ret, GError **error);
 
 void wire_line_clear(struct wire_line *line);
 
-/*
- * TEXT as one line that cannot break oned's framing: control characters
- * become blanks, runs of blanks one, both ends are trimmed; of more than MAX
- * bytes the middle is left out. The caller frees.
- */
-char *wire_text(const char *text, size_t max);
-
 #endif

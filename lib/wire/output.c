@@ -1,6 +1,7 @@
 #include "wire/output.h"
 
-#include "wire/line.h"
+#include "base/text.h"
+
 
 static const struct {
 	const char *prefix;
@@ -67,7 +68,7 @@ static char severity_of(const char **text)
 
 static void take_line(struct reason *r, const char *line, gint64 id, wire_log *log, void *data)
 {
-	g_autofree char *clean = wire_text(line, MAX_LOG_LINE);
+	g_autofree char *clean = text_line(line, MAX_LOG_LINE);
 	const char *text = clean;
 	char severity;
 
@@ -101,7 +102,7 @@ char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_lo
 			log(data, 'W', "(lines left out)");
 		take_line(&r, lines[i], id, quiet ? NULL : log, data);
 	}
-	text = wire_text(r.closed ? r.marked->str : r.plain->str, max);
+	text = text_line(r.closed ? r.marked->str : r.plain->str, max);
 	g_string_free(r.plain, TRUE);
 	g_string_free(r.marked, TRUE);
 	return text;

@@ -46,7 +46,7 @@ deploy() {
 @test "deploy: what is no domain is refused" {
 	deploy ''
 	assert_failure 1
-	[ "$(error_message)" = 'deploy: stdin: no domain XML [input]' ]
+	[ "$(error_message)" = "deploy: stdin: no domain XML [input] (hint: give the domain's XML, or with --vm a VM document)" ]
 	deploy '<vm/>'
 	assert_failure 1
 	[ "$(error_message)" = 'deploy: stdin: not the XML of a domain but <vm> [input]' ]

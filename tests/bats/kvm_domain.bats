@@ -183,7 +183,7 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[ "$stderr" = "kvm-domain: warning: no defaults file $ONE_LOCATION/etc/vmm_exec/vmm_exec_kvm.conf: no defaults" ]
 	kvm_domain --conf none.conf vm.xml
 	[ "$status" -eq 1 ]
-	[ "$stderr" = "kvm-domain: cannot read defaults file none.conf: No such file or directory [config]" ]
+	[ "$stderr" = "kvm-domain: defaults file: cannot read none.conf: No such file or directory [config]" ]
 }
 
 @test "kvm-domain: the shipped defaults are those of the original, and pass their own check" {

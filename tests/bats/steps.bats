@@ -112,7 +112,7 @@ load driver
 @test "DEPLOY: without a deployment file nothing is run" {
 	start
 	send "$(request DEPLOY 306)"
-	expect '^DEPLOY FAILURE 306 Cannot open deployment file /var/lib/one/vms/306/deployment.0$'
+	expect '^DEPLOY FAILURE 306 Cannot open deployment file /var/lib/one/vms/306/deployment.0: cannot read .*: No such file'
 	: >empty
 	send "$(request DEPLOY 307 - LOCAL_DEPLOYMENT_FILE=@DIR@/empty)"
 	expect '^DEPLOY FAILURE 307 Cannot open deployment file .*/empty: it is empty$'

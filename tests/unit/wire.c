@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "wire/line.h"
 #include "wire/output.h"
 #include "wire/pack.h"
@@ -23,8 +24,8 @@ static void a_line_is_action_id_and_payload(void)
 
 static void text_for_oned_is_one_line_of_bounded_length(void)
 {
-	g_autofree char *plain = wire_text("  a\r\n\tb\x01" "c  ", 100);
-	g_autofree char *cut = wire_text("aaaaaaaaaa\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+	g_autofree char *plain = text_line("  a\r\n\tb\x01" "c  ", 100);
+	g_autofree char *cut = text_line("aaaaaaaaaa\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 					 "zzzzzzzzzz", 20);
 
 	g_assert_cmpstr(plain, ==, "a b c");

@@ -29,12 +29,14 @@ static xmlDoc *load(struct action_ctx *ctx, GError **error)
 
 	if (!text)
 		return NULL;
-	if (!text->len)
+	if (!text->len) {
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
-	else if (from_vm)
+		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
+	} else if (from_vm) {
 		doc = vmxml_domain(ctx, text, defaults, error);
-	else
+	} else {
 		doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
+	}
 	g_string_free(text, TRUE);
 	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
@@ -51,17 +53,19 @@ static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *x
 	const char *path = ctx->arg[FILE_PATH];
 	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
 	g_autofree char *tpm = g_build_filename(directory, "tpm", NULL);
+	g_autoptr(xmlDoc) doc = host_vm_document(directory);
+	const xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
 
 	if (!file_make_directory(directory, error) ||
 	    !file_write(path, xml, strlen(xml), 0600, error))
 		return false;
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(directory, error))
+	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(vm, directory, error))
 		return false;
 	if (host_needs_vtpm(domain) && uuid && g_file_test(tpm, G_FILE_TEST_IS_DIR) &&
 	    !host_vtpm(ctx, "recover", uuid, directory, error))
 		return false;
-	if (!host_needs_vgpu(directory))
+	if (!host_needs_vgpu(vm))
 		return true;
 	*ret_vgpu = true;	/* of several, some may be there when it fails */
 	return host_vgpu(ctx, "create", directory, error);

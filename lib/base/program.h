@@ -1,0 +1,25 @@
+/* program.h - what each main() of the set does in the same way. */
+#ifndef BASE_PROGRAM_H
+#define BASE_PROGRAM_H
+
+#include "base/error.h"
+
+/*
+ * Opens /dev/null for those of stdin, stdout and stderr that our starter has closed: else the
+ * next file, pipe or socket would get their numbers, and every warning would become its data.
+ */
+void program_open_descriptors(void);
+
+/*
+ * Adds --help, setting *WANTED, instead of GLib's own: in the C locale that
+ * prints '?' for all that is not ASCII.
+ */
+void program_add_help(GOptionContext *context, gboolean *wanted);
+
+/* Prints the help of CONTEXT on stdout. */
+void program_print_help(GOptionContext *context);
+
+/* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
+int program_fail(const char *name, const GError *error);
+
+#endif

@@ -1,0 +1,60 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+
+/* Cut where no character is split. */
+static void leave_out_middle(GString *s, size_t max)
+{
+	static const char gap[] = " ... ";
+	size_t from = (max - MIN(max, sizeof(gap))) / 2, to = s->len - from;
+
+	while (from && (s->str[from] & 0xc0) == 0x80)
+		from--;
+	while (to < s->len && (s->str[to] & 0xc0) == 0x80)
+		to++;
+	g_string_erase(s, (gssize)from, (gssize)(to - from));
+	g_string_insert(s, (gssize)from, gap);
+}
+
+char *text_line(const char *text, size_t max)
+{
+	GString *s = g_string_new(NULL);
+
+	for (const char *p = text; *p; p++) {
+		bool blank = (guchar)*p <= ' ' || *p == 0x7f;
+
+		if (!blank)
+			g_string_append_c(s, *p);
+		else if (s->len && s->str[s->len - 1] != ' ')
+			g_string_append_c(s, ' ');
+	}
+	if (s->len && s->str[s->len - 1] == ' ')
+		g_string_truncate(s, s->len - 1);
+	if (s->len > max)
+		leave_out_middle(s, max);
+	return g_string_free(s, FALSE);
+}
+
+guint text_distance(const char *a, const char *b, guint limit)
+{
+	size_t n = strlen(a), m = strlen(b);
+	g_autofree guint *row = NULL;
+
+	if (n > m + limit || m > n + limit)
+		return limit + 1;
+	row = g_new(guint, m + 1);
+	for (size_t j = 0; j <= m; j++)
+		row[j] = (guint)j;
+	for (size_t i = 1; i <= n; i++) {
+		guint corner = row[0];
+
+		row[0] = (guint)i;
+		for (size_t j = 1; j <= m; j++) {
+			guint change = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[m];
+}

@@ -1,0 +1,16 @@
+/* text.h - texts for people and for protocols that are read by the line. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <glib.h>
+
+/*
+ * TEXT as one line: control characters become blanks, runs of blanks one, both
+ * ends are trimmed; of more than MAX bytes the middle is left out. The caller frees.
+ */
+char *text_line(const char *text, size_t max);
+
+/* Edits (insert, remove, replace) that make B of A, counted up to LIMIT + 1. */
+guint text_distance(const char *a, const char *b, guint limit);
+
+#endif
