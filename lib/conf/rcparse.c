@@ -192,9 +192,12 @@ static enum reading word(struct parser *p, GString *out, const char *ends, bool 
 /* After "${NAME": the operator, its word, the brace. */
 static enum reading braced(struct parser *p, GString *out, const char *name, bool quoted)
 {
-	const char *value = value_of(p, name);
+	/* A copy: the word may assign to NAME. */
+	g_autofree char *value = g_strdup(value_of(p, name));
 	g_autoptr(GString) other = g_string_new(NULL);
-	bool has, colon = peek(p, 0) == ':';
+	bool colon = peek(p, 0) == ':';
+	bool has = value && (*value || !colon);
+	bool apply = p->apply;
 	int op = peek(p, colon);
 	enum reading r;
 
@@ -206,11 +209,13 @@ static enum reading braced(struct parser *p, GString *out, const char *name, boo
 	if (!op || !strchr("-=+", op))
 		return INSTRUCTION;
 	p->p += 1 + colon;
+	/* What is not used does nothing. */
+	p->apply = apply && has == (op == '+');
 	r = word(p, other, "}", quoted);
+	p->apply = apply;
 	if (r != PLAIN || p->p == p->end)
 		return r == PLAIN ? UNTERMINATED : r;
 	p->p++;
-	has = value && (*value || !colon);
 	if (op == '+')
 		g_string_append(out, has ? other->str : "");
 	else

@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 	g_autofree char *why = wire_output_reason(text, 1, 200, NULL, NULL);
 	struct wire_line line = { 0 };
 
+	g_assert_true(strlen(why) <= 200 && !strpbrk(why, "\n\r"));
+	g_assert_true(!host || (*host && strlen(host) <= size));
 	if (wire_line_parse(text, &line, NULL))
 		wire_line_clear(&line);
 	if (request) {
@@ -22,6 +24,9 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 		g_auto(GStrv) drivers = tmpl_request_network_drivers(request);
 
 		g_assert_true(g_str_has_prefix(vm, "<VM"));
+		g_assert_true(!*element || g_str_has_prefix(element, "<VM"));
+		for (guint i = 0; drivers[i]; i++)
+			g_assert_true(!g_strv_contains((const char *const *)drivers + i + 1, drivers[i]));
 	}
 	return 0;
 }
