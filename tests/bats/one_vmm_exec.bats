@@ -2,6 +2,11 @@
 load helper
 load driver
 
+@test "INIT: the answer is one write" {
+	[ "$(printf 'INIT\n' | "$DRIVER" kvm 2>&- | { dd bs=4096 count=1 2>/dev/null; cat >rest; })" = 'INIT SUCCESS - -' ]
+	[ ! -s rest ]
+}
+
 @test "INIT: is answered alone, with stderr closed and all arguments in one word" {
 	printf 'INIT\nINIT with words\n' >lines
 	run bash -c '"$1" "-t 15 -r 0 kvm -p" <lines 2>&-' - "$DRIVER"

@@ -276,6 +276,37 @@ qemu_pid() {	# NUMBER
 	[ "$(state 18)" = running ]
 }
 
+@test "shutdown: a suspended guest is woken first" {
+	lab_guest_xml one-26 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | stamp 26 | deploy_xml 26
+	lab_wait_console node1 one-26 LAB-READY
+	lab_wait_agent node1 one-26
+	lab_virsh node1 dompmsuspend one-26 mem
+	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-26 | grep pmsuspended'
+	settings SHUTDOWN_TIMEOUT=30
+	act shutdown one-26
+	assert_success
+	run state 26
+	assert_failure
+	run on grep -a -c LAB-POWERBUTTON "$(lab_console one-26)"
+	assert_output 1
+}
+
+@test "shutdown: an agent that hangs delays nothing" {
+	lab_guest_xml one-27 '' lab.ignore-power | stamp 27 | deploy_xml 27
+	lab_wait_console node1 one-27 LAB-READY
+	lab_wait_agent node1 one-27
+	lab_agent node1 one-27 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 1; kill -STOP $(pidof qemu-ga)"]}'
+	sleep 3
+	run on timeout 1 virsh -q -c qemu:///system qemu-agent-command one-27 '{"execute":"guest-ping"}'
+	assert_failure 124
+	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
+	act shutdown --deadline 20 one-27
+	assert_success
+	assert_regex "$stderr" 'did not shut down in time: destroying it'
+	run state 27
+	assert_failure
+}
+
 @test "cancel: ends a VM, a persistent one too, and one that is gone" {
 	deploy_deaf 20
 	act cancel "$(uuid 20)" node1 20 node1
