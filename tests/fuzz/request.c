@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 
 		g_assert_true(g_str_has_prefix(vm, "<VM"));
 		g_assert_true(!*element || g_str_has_prefix(element, "<VM"));
-		for (guint i = 0; drivers[i]; i++)
-			g_assert_true(!g_strv_contains((const char *const *)drivers + i + 1, drivers[i]));
+		for (char **d = drivers; *d; d++)
+			g_assert_true(!g_strv_contains((const char *const *)d + 1, *d));
 	}
 	return 0;
 }
