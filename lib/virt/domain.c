@@ -58,8 +58,7 @@ bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 	    (active = virDomainIsActive(dom)) < 0) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
 		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
-			return virt_fail(error, "cannot read the state of domain %s",
-					 virDomainGetName(dom));
+			return virt_fail_domain(error, dom, "cannot read the state of");
 		s.gone = true;
 	} else {
 		s.gone = !active;
@@ -114,7 +113,7 @@ char *virt_xml(virDomain *dom, GError **error)
 	char *text = virDomainGetXMLDesc(dom, 0), *copy;
 
 	if (!text) {
-		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
+		virt_fail_domain(error, dom, "cannot read the XML of");
 		return NULL;
 	}
 	copy = g_strdup(text);
@@ -175,7 +174,7 @@ VirtWatch *virt_watch_new(virDomain *dom, GError **error)
 		virDomainRef(dom);
 		return w;
 	}
-	virt_fail(error, "cannot watch domain %s", virDomainGetName(dom));
+	virt_fail_domain(error, dom, "cannot watch");
 	on_released(w);
 	on_released(w);
 	return NULL;

@@ -9,6 +9,9 @@ static const char hint_kvm[] = "load the kvm module; virtualization must be on i
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
+static const char hint_bridge[] = "the bridge must be there on the destination too";
+static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
+				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
 
 /* The first row that fits counts. */
@@ -78,7 +81,7 @@ static const struct rule {
 
 	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
 	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
-	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, NULL },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },
 	{ ANY,                VIR_ERR_SNAPSHOT_REVERT_RISKY, NULL, VMM_ERROR_REFUSED, NULL },
 
 	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, "guest agent",
@@ -102,6 +105,8 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
 	  VMM_ERROR_REFUSED, NULL },
 
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "Cannot get interface MTU",
+	  VMM_ERROR_NOT_FOUND, hint_bridge },
 	{ ANY,                VIR_ERR_NO_MEMORY,          NULL, VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                ANY,                        "No space left on device",
 	  VMM_ERROR_NO_SPACE, NULL },
@@ -168,21 +173,41 @@ char *virt_error_text(const virError *cause)
 	return g_strchomp(g_strdelimit(line, "\r\n\t", ' '));
 }
 
-bool virt_fail(GError **error, const char *format, ...)
+static bool fail(GError **error, const virError *cause, const char *what, const char *of)
 {
-	const virError *cause = virGetLastError();
 	const char *hint;
 	enum vmm_error class = virt_error_class(cause, &hint);
 	g_autofree char *text = virt_error_text(cause);
+
+	vmm_fail(error, class, "%s%s: %s", what, of, text);
+	if (hint)
+		vmm_error_set_hint(error, "%s", hint);
+	return false;
+}
+
+bool virt_fail(GError **error, const char *format, ...)
+{
 	g_autofree char *what = NULL;
 	va_list ap;
 
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	vmm_fail(error, class, "%s: %s", what, text);
-	if (hint)
-		vmm_error_set_hint(error, "%s", hint);
+	return fail(error, virGetLastError(), what, "");
+}
+
+bool virt_fail_domain(GError **error, virDomain *dom, const char *format, ...)
+{
+	virError *cause = virSaveLastError();
+	g_autofree char *what = NULL, *of = NULL;
+	va_list ap;
+
+	of = g_strdup_printf(" domain %s", virDomainGetName(dom));
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	fail(error, cause, what, of);
+	virFreeError(cause);
 	return false;
 }
 

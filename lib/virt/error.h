@@ -30,6 +30,13 @@ char *virt_error_text(const virError *cause);
  */
 bool virt_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/*
+ * As virt_fail(), "FORMAT… domain NAME: text": virDomainGetName() as an argument would make
+ * libvirt forget the error, which after this it has.
+ */
+bool virt_fail_domain(GError **error, virDomain *dom, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+
 /* Whether the last libvirt error of this thread has CODE. */
 bool virt_last_is(int code);
 
