@@ -57,12 +57,11 @@ static void pool_clear(struct pool *p)
 }
 
 /* rbd [--id USER] [--conf FILE] WORDS… */
-static bool rbd(const struct action_ctx *ctx, const struct pool *p, GError **error, ...)
+static bool run(const struct action_ctx *ctx, const struct pool *p, GError **error,
+		const char *const *more)
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	struct child_result result = { 0 };
-	const char *word;
-	va_list ap;
 	bool ok;
 
 	if (p->user) {
@@ -73,10 +72,8 @@ static bool rbd(const struct action_ctx *ctx, const struct pool *p, GError **err
 		g_ptr_array_add(words, (char *)"--conf");
 		g_ptr_array_add(words, p->conf);
 	}
-	va_start(ap, error);
-	while ((word = va_arg(ap, const char *)))
-		g_ptr_array_add(words, (char *)word);
-	va_end(ap);
+	for (; *more; more++)
+		g_ptr_array_add(words, (char *)*more);
 	g_ptr_array_add(words, NULL);
 	ok = tool_run_long(ctx, "RBD", "rbd", (const char *const *)words->pdata, &result, error) &&
 	     child_result_check(&result, "rbd", error);
@@ -84,18 +81,20 @@ static bool rbd(const struct action_ctx *ctx, const struct pool *p, GError **err
 	return ok;
 }
 
+#define rbd(ctx, p, error, ...) run(ctx, p, error, (const char *const[]){ __VA_ARGS__, NULL })
+
 static bool store(const struct action_ctx *ctx, const struct pool *p, const char *file,
 		  GError **error)
 {
-	rbd(ctx, p, NULL, "rm", "--no-progress", p->part, NULL);	/* mostly not there */
+	rbd(ctx, p, NULL, "rm", "--no-progress", p->part);	/* mostly not there */
 	if (!rbd(ctx, p, error, "import", "--no-progress", "--image-format", p->format, file,
-		 p->part, NULL)) {
+		 p->part)) {
 		g_prefix_error(error, "cannot import checkpoint %s into %s: ", file, p->image);
-		rbd(ctx, p, NULL, "rm", "--no-progress", p->part, NULL);
+		rbd(ctx, p, NULL, "rm", "--no-progress", p->part);
 		return false;
 	}
-	rbd(ctx, p, NULL, "rm", "--no-progress", p->image, NULL);
-	if (!rbd(ctx, p, error, "rename", p->part, p->image, NULL)) {
+	rbd(ctx, p, NULL, "rm", "--no-progress", p->image);
+	if (!rbd(ctx, p, error, "rename", p->part, p->image)) {
 		g_prefix_error(error, "cannot name checkpoint %s: ", p->image);
 		return false;
 	}
@@ -126,7 +125,7 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 		return false;
 	unlink(part);
 	old = umask(077);	/* it is a guest's memory, and rbd makes the file */
-	ok = rbd(ctx, p, error, "export", "--no-progress", p->image, part, NULL);
+	ok = rbd(ctx, p, error, "export", "--no-progress", p->image, part);
 	umask(old);
 	if (!ok) {
 		g_prefix_error(error, "cannot export checkpoint %s: ", p->image);
@@ -156,7 +155,7 @@ void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm
 	if (g_strcmp0(kind, "ceph") != 0)
 		return;
 	if (!pool_init(&p, d, vm_id, &cause) ||
-	    !rbd(ctx, &p, &cause, "rm", "--no-progress", p.image, NULL))
+	    !rbd(ctx, &p, &cause, "rm", "--no-progress", p.image))
 		action_log("WARN", "a checkpoint stays in the pool: %s", cause->message);
 	pool_clear(&p);
 }

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "action/progress.h"
-#include "action/sudden.h"
 #include "base/file.h"
+#include "virt/block.h"
 #include "virt/error.h"
 
 enum {
@@ -123,18 +123,20 @@ static bool save(void *data, GError **error)
 }
 
 static enum virt_late save_once(struct action_ctx *ctx, virDomain *dom, const char *part,
-				unsigned flags, GError **error)
+				unsigned flags, bool *ret_aborted, GError **error)
 {
 	struct virt_job job = progress_job(ctx, dom);
 	struct saving *s = g_new0(struct saving, 1);
 	enum virt_late r;
-	bool aborted;
 
 	virDomainRef(dom);
 	s->dom = dom;
 	s->path = g_strdup(part);
 	s->flags = flags;
-	r = virt_job_call(&job, save, s, saving_free, &aborted, error);
+	job.func = save;
+	job.data = s;
+	job.free_data = saving_free;
+	r = virt_job_run(&job, ret_aborted, error);
 	if (r != VIRT_LATE_LATE)
 		saving_free(s);
 	return r;
@@ -154,14 +156,13 @@ static bool wait_settled(virDomain *dom, struct virt_state *state, GError **erro
 	struct virt_progress progress;
 
 	for (;;) {
+		bool goes_on = virt_job_progress(dom, false, &progress);
+
 		if (!virt_state(dom, state, error))
 			return false;
-		if (state->gone || (!stands_still(state) &&
-				    !virt_job_progress(dom, PAUSE_US / 1000, &progress)))
+		if (state->gone || (!goes_on && !stands_still(state)))
 			return true;
-		if (sudden_asked())
-			virt_job_abort(dom, PAUSE_US / 1000, NULL);
-		if (virt_job_progress(dom, PAUSE_US / 1000, &progress))
+		if (goes_on)
 			until_us = g_get_monotonic_time() + SETTLE_US;
 		else if (g_get_monotonic_time() >= until_us && virDomainResume(dom) < 0)
 			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
@@ -207,12 +208,12 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, const char *file,
 				    GError **error)
 {
-	const char *name = virDomainGetName(dom);
+	g_autofree char *name = g_strdup(virDomainGetName(dom)), *part = part_of(file);
 	enum virt_late r = VIRT_LATE_FAILED;
 	enum action_outcome outcome;
-	g_autofree char *part = part_of(file);
 	g_autoptr(GError) cause = NULL;
 	struct virt_state state;
+	bool aborted = false;
 	unsigned flags;
 
 	if (!virt_state(dom, &state, error) || !prepare(file, part, error))
@@ -220,18 +221,18 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
 	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
 	action_outcome(ACTION_UNKNOWN, "saving domain %s", name);
-	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED && !sudden_asked(); i++) {
+	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED && !aborted; i++) {
 		g_clear_error(&cause);
-		r = save_once(ctx, dom, part, flags, &cause);
+		r = save_once(ctx, dom, part, flags, &aborted, &cause);
 		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_job_wait_blocks(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
 			break;
 	}
 	if (r == VIRT_LATE_OK)
 		return file_rename(part, file, error) ? ACTION_DONE : ACTION_UNKNOWN;
-	if (sudden_asked()) {
+	if (aborted) {
 		g_clear_error(&cause);
-		sudden_fail(&cause, "saving domain %s", name);
+		progress_fail(&cause, "saving domain %s", name);
 	}
 	if (r == VIRT_LATE_LATE) {
 		g_propagate_error(error, g_steal_pointer(&cause));

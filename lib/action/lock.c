@@ -22,6 +22,9 @@ static socklen_t address(const char *name, struct sockaddr_un *ret)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
+/* The lock's socket, open until we end; -1: not ours yet. */
+static int held = -1;
+
 /* 1: taken. 0: another one has it. -1: an error, in errno. */
 static int take(const struct sockaddr_un *addr, socklen_t len)
 {
@@ -29,8 +32,10 @@ static int take(const struct sockaddr_un *addr, socklen_t len)
 
 	if (fd < 0)
 		return -1;
-	if (bind(fd, (const struct sockaddr *)addr, len) == 0 && listen(fd, QUEUE) == 0)
-		return 1;	/* never closed: it is ours until we end */
+	if (bind(fd, (const struct sockaddr *)addr, len) == 0 && listen(fd, QUEUE) == 0) {
+		held = fd;
+		return 1;
+	}
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -67,24 +72,20 @@ static char *program_of(pid_t pid)
 
 bool lock_take(const char *name, unsigned wait_ms, GError **error)
 {
-	static char *mine;
 	gint64 until_us = g_get_monotonic_time() + (gint64)wait_ms * 1000;
 	g_autofree char *program = NULL;
 	struct sockaddr_un addr;
 	socklen_t len = address(name, &addr);
 	pid_t pid = 0;
 
-	if (!g_strcmp0(mine, name))
+	if (held >= 0)		/* a VM of two names: the first is enough */
 		return true;
 	for (;;) {
 		int taken = take(&addr, len);
 		gint64 left_ms = (until_us - g_get_monotonic_time()) / 1000;
 
-		if (taken > 0) {
-			g_free(mine);
-			mine = g_strdup(name);
+		if (taken > 0)
 			return true;
-		}
 		if (taken < 0)
 			return vmm_fail_errno(error, errno, "cannot lock domain %s", name);
 		if (left_ms <= 0)

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 /*
- * Takes the lock of VM NAME until we end; once taken, again at once. False after
+ * Takes the lock of VM NAME until we end; one is enough, further calls do nothing. False after
  * WAIT_MS: VMM_ERROR_BUSY, naming the program that has it.
  */
 bool lock_take(const char *name, unsigned wait_ms, GError **error);

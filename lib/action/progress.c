@@ -4,45 +4,42 @@
 
 #include "action/sudden.h"
 
-enum { TELL_MS = 10000, TELL_TERMINAL_MS = 500, GRACE_S = 20 };
+enum { TELL_US = 10000000, GRACE_S = 20 };
 
-char *progress_text(const struct virt_progress *p)
+/* Each second on a terminal, on one line. */
+static void tell(void *data G_GNUC_UNUSED, const struct virt_progress *progress)
 {
-	GString *out = g_string_new(NULL);
-	g_autofree char *done = g_format_size(p->done), *total = g_format_size(p->total);
-	g_autofree char *rate = g_format_size(p->rate);
+	static gint64 told_us;
+	g_autofree char *text = virt_progress_text(progress);
+	gint64 now = g_get_monotonic_time();
 
-	if (p->total)
-		g_string_append_printf(out, "%u %%, %s of %s, ",
-				       (unsigned)(100.0 * (double)MIN(p->done, p->total) /
-						  (double)p->total), done, total);
-	if (p->rate)
-		g_string_append_printf(out, "%s/s, ", rate);
-	if (p->downtime_ms)
-		g_string_append_printf(out, "downtime %" G_GUINT64_FORMAT " ms, ", p->downtime_ms);
-	g_string_append_printf(out, "%" G_GUINT64_FORMAT " s", p->elapsed_ms / 1000);
-	return g_string_free(out, FALSE);
-}
-
-static void tell(const struct virt_progress *progress)
-{
-	g_autofree char *text = progress_text(progress);
-
-	if (isatty(STDERR_FILENO))
+	if (isatty(STDERR_FILENO)) {
 		fprintf(stderr, "\r%s: %s\033[K", action.name, text);
-	else
+	} else if (now - told_us >= TELL_US) {
+		told_us = now;
 		action_log("INFO", "%s", text);
+	}
 }
 
 struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom)
 {
-	const struct virt_job job = {
-		.dom = dom, .asked = sudden_asked, .tell = tell,
-		.tell_ms = isatty(STDERR_FILENO) ? TELL_TERMINAL_MS : TELL_MS,
-		/* The signal of the deadline itself shall find us waiting. */
-		.limit_ms = action_left_ms(ctx, G_MAXINT) + GRACE_S * 1000,
-	};
+	gint64 now = g_get_monotonic_time(), left_us = ctx->deadline_us - now;
+	gint64 reserve_us = MIN((gint64)GRACE_S * G_USEC_PER_SEC, left_us / 2);
 
-	sudden_soften(GRACE_S);
-	return job;
+	sudden_defer(GRACE_S);
+	return (struct virt_job){ .dom = dom, .until_us = ctx->deadline_us - reserve_us,
+				  .stop = sudden_asked, .progress = tell };
+}
+
+bool progress_fail(GError **error, const char *format, ...)
+{
+	g_autofree char *what = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	return sudden_asked() ?
+	       vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what) :
+	       vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);
 }

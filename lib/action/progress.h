@@ -6,12 +6,12 @@
 #include "virt/job.h"
 
 /*
- * A job of DOM with this action's deadline, its signals and its progress; FUNC may take
- * all the time that is left. The deadline and signals abort it from now on.
+ * A job of DOM that tells its progress, and that this action's deadline and the first signal
+ * abort; the call it makes is for the caller to add.
  */
 struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom);
 
-/* "42 %, 1.2 of 2.9 GB, 110.5 MB/s, 12 s"; what is unknown is left out. The caller frees. */
-char *progress_text(const struct virt_progress *progress);
+/* Sets ERROR after such an abort: "FORMAT… was stopped by a signal", or was late. False. */
+bool progress_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 #endif

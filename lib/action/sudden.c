@@ -20,8 +20,8 @@ static struct {
 	struct end *ends;	/* all that were made */
 	/* Read by the handler. */
 	struct end *late, *stopped;
-	unsigned grace_s;
-	int asked;		/* the first signal, when it was a soft one */
+	unsigned grace_s;	/* 0: a signal ends us at once */
+	int asked;		/* a signal came and was deferred */
 } sudden;
 
 static void put(int fd, const char *text, size_t len)
@@ -40,17 +40,18 @@ static void put(int fd, const char *text, size_t len)
 
 static void on_signal(int sig)
 {
-	unsigned grace_s = __atomic_load_n(&sudden.grace_s, __ATOMIC_ACQUIRE);
-	int asked = __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
-	const struct end *e;
+	bool late = sig == SIGALRM && !sudden.asked;
+	const struct end *e = __atomic_load_n(late ? &sudden.late : &sudden.stopped,
+					      __ATOMIC_ACQUIRE);
+	unsigned left;
 
-	if (grace_s && !asked) {
-		__atomic_store_n(&sudden.asked, sig, __ATOMIC_RELEASE);
-		alarm(grace_s);
+	if (sig != SIGALRM && sudden.grace_s && !sudden.asked) {
+		__atomic_store_n(&sudden.asked, 1, __ATOMIC_RELEASE);
+		left = alarm(sudden.grace_s);
+		if (left && left < sudden.grace_s)
+			alarm(left);
 		return;
 	}
-	sig = asked ? asked : sig;
-	e = __atomic_load_n(sig == SIGALRM ? &sudden.late : &sudden.stopped, __ATOMIC_ACQUIRE);
 	put(STDOUT_FILENO, e->out, e->out_len);
 	put(STDERR_FILENO, e->err, e->err_len);
 	_exit(e->status);
@@ -80,39 +81,11 @@ static struct end *prepare(enum action_outcome outcome, enum vmm_error class, co
 	return e;
 }
 
-static const char *why(int sig)
-{
-	return sig == SIGALRM ? "did not end in time" : "was stopped by a signal";
-}
-
-void sudden_soften(unsigned grace_s)
-{
-	__atomic_store_n(&sudden.grace_s, grace_s, __ATOMIC_RELEASE);
-}
-
-bool sudden_asked(void)
-{
-	return __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE) != 0;
-}
-
-bool sudden_fail(GError **error, const char *format, ...)
-{
-	int sig = __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
-	g_autofree char *what = NULL;
-	va_list ap;
-
-	va_start(ap, format);
-	what = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	return vmm_fail(error, sig == SIGALRM ? VMM_ERROR_TIMEOUT : VMM_ERROR_CANCELLED, "%s %s",
-			what, why(sig));
-}
-
 void sudden_outcome(enum action_outcome outcome, const char *what)
 {
 	g_autofree char *late = g_strdup_printf("did not end within %u s", sudden.seconds);
 	struct end *e = prepare(outcome, VMM_ERROR_TIMEOUT, late, what);
-	struct end *s = prepare(outcome, VMM_ERROR_CANCELLED, why(SIGTERM), what);
+	struct end *s = prepare(outcome, VMM_ERROR_CANCELLED, "was stopped by a signal", what);
 
 	__atomic_store_n(&sudden.late, e, __ATOMIC_RELEASE);
 	__atomic_store_n(&sudden.stopped, s, __ATOMIC_RELEASE);
@@ -141,6 +114,16 @@ void sudden_start(const char *action, unsigned seconds, bool json)
 	sigemptyset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);	/* our starter may have blocked some */
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void sudden_defer(unsigned grace_s)
+{
+	__atomic_store_n(&sudden.grace_s, grace_s, __ATOMIC_RELEASE);
+}
+
+bool sudden_asked(void)
+{
+	return __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
 }
 
 void sudden_stop(void)

@@ -23,16 +23,12 @@ void sudden_start(const char *action, unsigned seconds, bool json);
 void sudden_outcome(enum action_outcome outcome, const char *what);
 
 /*
- * From now on the first deadline or signal does not end the action but makes
- * sudden_asked() true, and leaves it GRACE_S seconds to undo what it does. 0: as before.
+ * From now on the first SIGTERM, SIGINT or SIGHUP only makes sudden_asked() true,
+ * for an action that can undo what it did; the end comes GRACE_S seconds later,
+ * or with a second signal. The deadline stays as it is. 0: as before.
  */
-void sudden_soften(unsigned grace_s);
-
-/* Whether that has happened. */
+void sudden_defer(unsigned grace_s);
 bool sudden_asked(void);
-
-/* Sets ERROR to what was asked by then: "FORMAT… did not end in time", or was stopped. False. */
-bool sudden_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* No sudden end any more: the action is about to say how it ended. */
 void sudden_stop(void);

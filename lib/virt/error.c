@@ -168,9 +168,17 @@ char *virt_error_text(const virError *cause)
 	return g_strchomp(g_strdelimit(line, "\r\n\t", ' '));
 }
 
-bool virt_fail(GError **error, const char *format, ...)
+static __thread virError *kept;
+
+void virt_keep(void)
 {
-	const virError *cause = virGetLastError();
+	virFreeError(kept);
+	kept = virSaveLastError();
+}
+
+bool virt_fail_kept(GError **error, const char *format, ...)
+{
+	virError *cause = g_steal_pointer(&kept);
 	const char *hint;
 	enum vmm_error class = virt_error_class(cause, &hint);
 	g_autofree char *text = virt_error_text(cause);
@@ -183,6 +191,7 @@ bool virt_fail(GError **error, const char *format, ...)
 	vmm_fail(error, class, "%s: %s", what, text);
 	if (hint)
 		vmm_error_set_hint(error, "%s", hint);
+	virFreeError(cause);
 	return false;
 }
 

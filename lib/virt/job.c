@@ -1,170 +1,148 @@
 #include "virt/job.h"
 
-#include "tmpl/xml.h"
 #include "virt/error.h"
 
-enum { TICK_MS = 100, ANSWER_MS = 2000, ABORT_US = 12000000, PAUSE_US = 250000 };
+enum { TICK_MS = 100, PROGRESS_US = 1000000, ANSWER_MS = 5000, SETTLE_US = 15000000 };
 
-struct asking {
+struct run {
+	const struct virt_job *job;
+	gint64 told_us;		/* when progress was last told */
+	gint64 aborted_us;	/* when it was asked to end; 0: not yet */
+};
+
+/* One short question about a domain, which may wait for a QEMU that hangs. */
+struct question {
 	virDomain *dom;
+	bool completed;
 	struct virt_progress progress;
 };
 
-static struct asking *asking_new(virDomain *dom)
+static void question_free(void *data)
 {
-	struct asking *a = g_new0(struct asking, 1);
+	struct question *q = data;
 
-	virDomainRef(dom);
-	a->dom = dom;
-	return a;
+	virDomainFree(q->dom);
+	g_free(q);
 }
 
-static void asking_free(void *data)
+static struct question *question_new(virDomain *dom)
 {
-	struct asking *a = data;
+	struct question *q = g_new0(struct question, 1);
 
-	virDomainFree(a->dom);
-	g_free(a);
+	virDomainRef(dom);
+	q->dom = dom;
+	return q;
+}
+
+static guint64 bytes(virTypedParameter *params, int n, const char *name)
+{
+	unsigned long long value = 0;
+
+	return virTypedParamsGetULLong(params, n, name, &value) == 1 ? value : 0;
 }
 
 static bool ask_progress(void *data, GError **error)
 {
-	static const struct {
-		const char *field;
-		size_t offset;
-	} fields[] = {
-		{ VIR_DOMAIN_JOB_TIME_ELAPSED, offsetof(struct virt_progress, elapsed_ms) },
-		{ VIR_DOMAIN_JOB_DATA_TOTAL, offsetof(struct virt_progress, total) },
-		{ VIR_DOMAIN_JOB_DATA_PROCESSED, offsetof(struct virt_progress, done) },
-		{ VIR_DOMAIN_JOB_MEMORY_BPS, offsetof(struct virt_progress, rate) },
-		{ VIR_DOMAIN_JOB_DOWNTIME, offsetof(struct virt_progress, downtime_ms) },
-	};
-	struct asking *a = data;
-	virTypedParameterPtr params = NULL;
-	int type = VIR_DOMAIN_JOB_NONE, n = 0;
+	struct question *q = data;
+	struct virt_progress *p = &q->progress;
+	unsigned flags = q->completed ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0;
+	virTypedParameter *params = NULL;
+	int type = 0, n = 0;
 
-	if (virDomainGetJobStats(a->dom, &type, &params, &n, 0) < 0)
-		return virt_fail(error, "cannot read the progress");
-	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
-		unsigned long long value = 0;
-
-		if (virTypedParamsGetULLong(params, n, fields[i].field, &value) > 0)
-			G_STRUCT_MEMBER(guint64, &a->progress, fields[i].offset) = value;
-	}
+	if (virDomainGetJobStats(q->dom, &type, &params, &n, flags) < 0)
+		return virt_fail(error, "no statistics");
+	p->elapsed_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_TIME_ELAPSED);
+	p->total_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_TOTAL);
+	p->done_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_PROCESSED);
+	p->remaining_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_REMAINING);
+	p->rate_bytes = bytes(params, n, VIR_DOMAIN_JOB_MEMORY_BPS) +
+			bytes(params, n, VIR_DOMAIN_JOB_DISK_BPS);
+	p->iteration = bytes(params, n, VIR_DOMAIN_JOB_MEMORY_ITERATION);
+	p->downtime_ms = -1;
+	if (virTypedParamsGet(params, n, VIR_DOMAIN_JOB_DOWNTIME))
+		p->downtime_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_DOWNTIME);
 	virTypedParamsFree(params, n);
-	return type != VIR_DOMAIN_JOB_NONE || vmm_fail(error, VMM_ERROR_NOT_FOUND, "no job");
+	return type != VIR_DOMAIN_JOB_NONE;
 }
 
-bool virt_job_progress(virDomain *dom, unsigned limit_ms, struct virt_progress *ret)
+bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret)
 {
-	struct asking *a = asking_new(dom);
-	enum virt_late r = virt_late_call(ask_progress, a, asking_free, limit_ms, NULL);
+	struct question *q = question_new(dom);
+	enum virt_late r;
 
-	if (r == VIRT_LATE_OK)
-		*ret = a->progress;
-	if (r != VIRT_LATE_LATE)
-		asking_free(a);
+	q->completed = completed;
+	r = virt_late_call(ask_progress, q, question_free, ANSWER_MS, NULL);
+	if (r == VIRT_LATE_LATE)
+		return false;
+	*ret = q->progress;
+	question_free(q);
 	return r == VIRT_LATE_OK;
 }
 
 static bool ask_abort(void *data, GError **error)
 {
-	struct asking *a = data;
+	struct question *q = data;
 
-	return virDomainAbortJob(a->dom) == 0 ||
-	       virt_fail(error, "cannot abort the job of domain %s", virDomainGetName(a->dom));
+	return virDomainAbortJob(q->dom) == 0 || virt_fail(error, "cannot abort");
 }
 
-bool virt_job_abort(virDomain *dom, unsigned limit_ms, GError **error)
+static void abort_job(virDomain *dom)
 {
-	struct asking *a = asking_new(dom);
-	enum virt_late r = virt_late_call(ask_abort, a, asking_free, limit_ms, error);
+	struct question *q = question_new(dom);
 
-	if (r == VIRT_LATE_LATE)
-		return vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot abort the job of domain %s: "
-				"libvirt does not answer", virDomainGetName(dom));
-	asking_free(a);
-	return r == VIRT_LATE_OK;
+	if (virt_late_call(ask_abort, q, question_free, ANSWER_MS, NULL) != VIRT_LATE_LATE)
+		question_free(q);
 }
 
-struct watching {
-	const struct virt_job *job;
-	gint64 told_us, asked_us;
-	bool aborted, deaf;
-};
-
+/* Before the job has begun there is nothing to abort yet, so it is asked again. */
 static bool tick(void *data)
 {
-	struct watching *w = data;
+	struct run *run = data;
+	const struct virt_job *job = run->job;
 	gint64 now = g_get_monotonic_time();
 	struct virt_progress progress;
 
-	if (!w->asked_us && w->job->asked && w->job->asked())
-		w->asked_us = now;
-	if (w->asked_us) {
-		/* It may not have begun yet: asked again until it has. */
-		w->aborted = w->aborted || virt_job_abort(w->job->dom, ANSWER_MS, NULL);
-		return now - w->asked_us < ABORT_US;
+	if (!run->aborted_us && ((job->until_us && now >= job->until_us) ||
+				 (job->stop && job->stop())))
+		run->aborted_us = now;
+	if (run->aborted_us) {
+		abort_job(job->dom);
+		return now - run->aborted_us < SETTLE_US;
 	}
-	if (!w->job->tell || w->deaf || now - w->told_us < (gint64)w->job->tell_ms * 1000)
-		return true;
-	w->told_us = now;
-	if (virt_job_progress(w->job->dom, ANSWER_MS, &progress))
-		w->job->tell(&progress);
-	else		/* of one that answers late, nothing more is asked */
-		w->deaf = g_get_monotonic_time() - now >= ANSWER_MS * 1000;
+	if (job->progress && now - run->told_us >= PROGRESS_US) {
+		run->told_us = now;
+		if (virt_job_progress(job->dom, false, &progress))
+			job->progress(job->progress_data, &progress);
+	}
 	return true;
 }
 
-enum virt_late virt_job_call(const struct virt_job *job, virt_late_func *func, void *data,
-			     GDestroyNotify free_data, bool *ret_aborted, GError **error)
+enum virt_late virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
 {
-	struct watching w = { .job = job, .told_us = g_get_monotonic_time() };
-	enum virt_late r = virt_late_watch(func, data, free_data, job->limit_ms, TICK_MS, tick, &w,
-					   error);
+	struct run run = { .job = job, .told_us = g_get_monotonic_time() };
+	enum virt_late r = virt_late_watch(job->func, job->data, job->free_data, TICK_MS, tick,
+					   &run, error);
 
-	*ret_aborted = w.aborted;
+	*ret_aborted = run.aborted_us != 0;
 	return r;
 }
 
-/* The first disk with a block job; NULL with ERROR clear when none has one. Caller frees. */
-static char *busy_disk(virDomain *dom, GError **error)
+char *virt_progress_text(const struct virt_progress *p)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	double mib = 1 << 20;
+	g_autoptr(GString) text = g_string_new(NULL);
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *target = tmpl_xml_child(n, "target");
-		virDomainBlockJobInfo info;
-		g_autoptr(xmlChar) dev = NULL;
-
-		if (!xmlStrEqual(n->name, BAD_CAST "disk") || !target)
-			continue;
-		dev = xmlGetProp(target, BAD_CAST "dev");
-		if (dev && virDomainGetBlockJobInfo(dom, (const char *)dev, &info, 0) > 0)
-			return g_strdup((const char *)dev);
-	}
-	return NULL;
-}
-
-bool virt_job_wait_blocks(virDomain *dom, unsigned limit_ms, GError **error)
-{
-	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000;
-
-	for (;;) {
-		g_autoptr(GError) cause = NULL;
-		g_autofree char *disk = busy_disk(dom, &cause);
-
-		if (cause) {
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
-		}
-		if (!disk)
-			return true;
-		if (g_get_monotonic_time() >= until_us)
-			return vmm_fail(error, VMM_ERROR_BUSY, "domain %s: a block job works on "
-					"its disk %s", virDomainGetName(dom), disk);
-		g_usleep(PAUSE_US);
-	}
+	if (p->total_bytes)
+		g_string_printf(text, "%.0f %% (%.0f of %.0f MiB left), ",
+				100.0 * (double)(p->total_bytes - MIN(p->remaining_bytes,
+				p->total_bytes)) / (double)p->total_bytes,
+				(double)p->remaining_bytes / mib, (double)p->total_bytes / mib);
+	g_string_append_printf(text, "%.1f s", (double)p->elapsed_ms / 1000);
+	if (p->rate_bytes)
+		g_string_append_printf(text, ", %.0f MiB/s", (double)p->rate_bytes / mib);
+	if (p->iteration > 1)
+		g_string_append_printf(text, ", round %" G_GUINT64_FORMAT, p->iteration);
+	if (p->downtime_ms >= 0)
+		g_string_append_printf(text, ", downtime %" G_GINT64_FORMAT " ms", p->downtime_ms);
+	return g_string_free(g_steal_pointer(&text), FALSE);
 }

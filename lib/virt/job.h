@@ -1,8 +1,8 @@
 /*
- * job.h - calls that take long because they move a guest's memory (save,
- * restore, migration): watched, told about, and aborted when asked to.
+ * job.h - calls of libvirt that last: a domain is saved, migrated, copied. They
+ * tell how far they are, and end when they shall.
  *
- * Source: libvirt-facts.md E and J; libvirt virDomainGetJobStats, virDomainAbortJob.
+ * Source: libvirt-facts.md E, I and J.
  */
 #ifndef VIRT_JOB_H
 #define VIRT_JOB_H
@@ -11,38 +11,40 @@
 #include "virt/late.h"
 
 struct virt_progress {
-	guint64 elapsed_ms;
-	guint64 total, done;	/* bytes; TOTAL may grow; 0: unknown yet */
-	guint64 rate;		/* bytes a second; 0: unknown */
-	guint64 downtime_ms;	/* expected; 0: unknown */
+	gint64 elapsed_ms;
+	guint64 done_bytes, total_bytes;	/* memory and disks; total 0: not known yet */
+	guint64 remaining_bytes;
+	guint64 rate_bytes;			/* in a second */
+	guint64 iteration;			/* how often the memory was gone through */
+	gint64 downtime_ms;			/* expected or, at the end, real; -1 unknown */
 };
 
 struct virt_job {
-	virDomain *dom;		/* the domain that has the job */
-	bool (*asked)(void);	/* whether to abort it */
-	void (*tell)(const struct virt_progress *progress);	/* NULL: nobody */
-	unsigned tell_ms;	/* how often at most */
-	unsigned limit_ms;	/* in all */
+	virDomain *dom;
+	virt_late_func *func;	/* the call, made on a thread of its own with DATA */
+	void *data;
+	GDestroyNotify free_data;	/* of DATA, when the call does not end */
+	gint64 until_us;	/* monotonic: when to abort it; 0: never */
+	bool (*stop)(void);	/* or NULL: whether to abort it now; asked often */
+	/* Called about every second while it lasts; or NULL. */
+	void (*progress)(void *progress_data, const struct virt_progress *progress);
+	void *progress_data;
 };
 
 /*
- * Runs FUNC, as virt_late_call(). When JOB is asked to it is aborted, and FUNC has
- * some seconds to return. RET_ABORTED: libvirt took the abort; FUNC may have been
- * faster all the same.
+ * Makes JOB's call and waits for it. RET_ABORTED says whether it was asked to
+ * end early; it may have been done nevertheless. VIRT_LATE_LATE: asked to end, and
+ * it did not; DATA is then the call's, else the caller's.
  */
-enum virt_late virt_job_call(const struct virt_job *job, virt_late_func *func, void *data,
-			     GDestroyNotify free_data, bool *ret_aborted, GError **error);
-
-/* What the job of DOM has done. False: it has none, or nobody knows within LIMIT_MS. */
-bool virt_job_progress(virDomain *dom, unsigned limit_ms, struct virt_progress *ret);
-
-/* Aborts the job of DOM; false with ERROR when there is none, or no answer in LIMIT_MS. */
-bool virt_job_abort(virDomain *dom, unsigned limit_ms, GError **error);
+enum virt_late virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
 
 /*
- * Waits until no disk of DOM has a block job, at most LIMIT_MS. False: one still has,
- * VMM_ERROR_BUSY names the disk; or nobody knows.
+ * How far the job of DOM is; of one that is COMPLETED, what it was. False when
+ * there is none, or it does not say.
  */
-bool virt_job_wait_blocks(virDomain *dom, unsigned limit_ms, GError **error);
+bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret);
+
+/* "42 % (81 of 192 MiB left), 3.1 s, 35 MiB/s". The caller frees. */
+char *virt_progress_text(const struct virt_progress *progress);
 
 #endif

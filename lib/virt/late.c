@@ -41,36 +41,24 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-/* With C's mutex held, which TICK runs without. */
-static void wait_for(struct call *c, gint64 until_us, gint64 tick_us, virt_late_tick *tick,
-		     void *tick_data)
+/* Waits until C has ended or MS have passed. */
+static bool wait_for(struct call *c, unsigned ms)
 {
-	bool go_on = true;
+	gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+	bool done;
 
-	while (!c->done && go_on && g_get_monotonic_time() < until_us) {
-		gint64 next_us = tick ? MIN(until_us, g_get_monotonic_time() + tick_us) : until_us;
-
-		while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, next_us))
-			;
-		if (c->done || !tick)
-			continue;
-		g_mutex_unlock(&c->mutex);
-		go_on = tick(tick_data);
-		g_mutex_lock(&c->mutex);
-	}
-}
-
-enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
-			      unsigned limit_ms, GError **error)
-{
-	return virt_late_watch(func, data, free_data, limit_ms, 0, NULL, NULL, error);
+	g_mutex_lock(&c->mutex);
+	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until))
+		;
+	done = c->done;
+	g_mutex_unlock(&c->mutex);
+	return done;
 }
 
 enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
-			       unsigned limit_ms, unsigned tick_ms, virt_late_tick *tick,
-			       void *tick_data, GError **error)
+			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
+			       GError **error)
 {
-	gint64 until = g_get_monotonic_time() + (gint64)limit_ms * 1000;
 	struct call *c = g_new0(struct call, 1);
 	enum virt_late result;
 	GThread *thread;
@@ -82,8 +70,9 @@ enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify 
 	c->data = data;
 	c->free_data = free_data;
 	thread = g_thread_new("late", run, c);
+	while (!wait_for(c, every_ms) && tick(tick_data))
+		;
 	g_mutex_lock(&c->mutex);
-	wait_for(c, until, (gint64)tick_ms * 1000, tick, tick_data);
 	left = c->left = !c->done;
 	if (left)
 		g_atomic_int_inc(&left_behind);
@@ -98,6 +87,17 @@ enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify 
 		g_propagate_error(error, g_steal_pointer(&c->error));
 	call_free(c);
 	return result;
+}
+
+static bool once(void *data G_GNUC_UNUSED)
+{
+	return false;
+}
+
+enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
+			      unsigned limit_ms, GError **error)
+{
+	return virt_late_watch(func, data, free_data, limit_ms, once, NULL, error);
 }
 
 bool virt_late_any(void)

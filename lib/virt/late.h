@@ -26,16 +26,13 @@ enum virt_late {
 enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
 			      unsigned limit_ms, GError **error);
 
-/* Called again and again while a call is waited for; false: wait no longer. */
-typedef bool virt_late_tick(void *data);
+/* Called while a call lasts. False: wait no longer. */
+typedef bool virt_late_tick(void *tick_data);
 
-/*
- * As virt_late_call(), and calls TICK with TICK_DATA about every TICK_MS. That it
- * returned false is the LATE case too.
- */
+/* As virt_late_call(); after each EVERY_MS it asks TICK whether to wait on. */
 enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
-			       unsigned limit_ms, unsigned tick_ms, virt_late_tick *tick,
-			       void *tick_data, GError **error);
+			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
+			       GError **error);
 
 /* Whether a thread was left behind that still runs: exit() is not safe then. */
 bool virt_late_any(void);

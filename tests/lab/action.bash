@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2145,SC2154
 # action.bash - for suites that run actions in node1 of a lab; loaded after lab.bash.
 bats_load_library bats-support
 bats_load_library bats-assert
@@ -23,6 +24,14 @@ action_teardown() {
 	on pkill -CONT libvirtd
 	on pkill -CONT qemu-system
 	lab_clean
+}
+
+# never COMMAND...: fails when it succeeds; a bare "!" in the middle of a test fails nothing.
+never() {
+	if "$@"; then
+		echo "was not to be: $*"
+		return 1
+	fi
 }
 
 on() {
