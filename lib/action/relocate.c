@@ -2,17 +2,17 @@
 
 #include <libvirt/virterror.h>
 
+#include "action/clock.h"
 #include "action/host.h"
 #include "action/progress.h"
 #include "action/restate.h"
-#include "action/sudden.h"
 #include "base/file.h"
+#include "virt/block.h"
 #include "virt/connect.h"
 #include "wire/ssh.h"
 
 enum {
-	OPEN_MS = 30000, SETTLE_US = 15000000, RESERVE_US = 40000000, GRACE_S = 40,
-	BUSY_TRIES = 3, BUSY_PAUSE_US = 5000000,
+	OPEN_MS = 30000, SETTLE_US = 10000000, BUSY_TRIES = 3, BUSY_MS = 15000,
 };
 
 static enum action_outcome where_is_it(struct relocation *r, GError *cause, GError **error)
@@ -20,8 +20,7 @@ static enum action_outcome where_is_it(struct relocation *r, GError *cause, GErr
 	g_autoptr(virDomain) moved = NULL;
 	struct virt_state state;
 
-	moved = virt_domain(r->dest, r->ctx->arg[0], r->ctx->arg[1] && r->ctx->arg[2] ?
-			    r->ctx->arg[3] : NULL, NULL);
+	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), NULL);
 	if (moved && virt_state(moved, &state, NULL) && !state.gone) {
 		g_error_free(cause);
 		return ACTION_DONE;
@@ -55,8 +54,7 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 	r->dest = virt_open(r->dest_uri, action_left_ms(ctx, OPEN_MS), error);
 	if (!r->dest)
 		return ACTION_FAILED;
-	r->dom = virt_domain(ctx->conn, ctx->arg[0], ctx->arg[1] && ctx->arg[2] ? ctx->arg[3] :
-			     NULL, &cause);
+	r->dom = action_domain_alone(ctx, &cause);
 	if (r->dom && virt_state(r->dom, &state, &cause) && state.gone) {
 		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
 		g_clear_pointer(&r->dom, virDomainFree);
@@ -94,40 +92,28 @@ static bool save_snapshots(const struct relocation *r, GError **error)
 /* Phase 4, again as long as a block job that ends soon is in the way. */
 static bool move(struct relocation *r, GError **error)
 {
-	g_autofree char *what = g_strdup_printf("migrating %s", virDomainGetName(r->dom));
-	struct progress progress = { .what = what };
-	gint64 left_us = r->ctx->deadline_us - g_get_monotonic_time();
 	struct virt_move m = {
 		.dom = r->dom, .dest = r->dest, .dest_uri = r->dest_uri, .how = r->how,
-		.until_us = r->ctx->deadline_us - MIN(RESERVE_US, left_us / 2),
-		.stop = sudden_asked, .progress = progress_tell, .progress_data = &progress,
+		.job = progress_job(r->ctx, r->dom),
 	};
+	const char *name = virDomainGetName(r->dom);
 
 	for (int i = 1;; i++) {
 		g_autoptr(GError) cause = NULL;
 		bool aborted = false;
 		enum virt_late late = virt_migrate(&m, &aborted, &cause);
 
-		progress_end(&progress);
 		if (late == VIRT_LATE_OK)
 			return true;
-		if (late == VIRT_LATE_LATE)
-			vmm_fail(&cause, VMM_ERROR_TIMEOUT, "cannot migrate domain %s: libvirt "
-				 "does not answer", virDomainGetName(r->dom));
-		if (i < BUSY_TRIES && g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) &&
-		    g_get_monotonic_time() + BUSY_PAUSE_US < m.until_us && !sudden_asked()) {
-			action_log("WARN", "%s; trying again", cause->message);
-			g_usleep(BUSY_PAUSE_US);
-			continue;
+		if (aborted)
+			return progress_fail(error, "migration of domain %s", name);
+		if (i == BUSY_TRIES || !g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
 		}
-		if (aborted && late == VIRT_LATE_FAILED) {
-			g_clear_error(&cause);
-			vmm_fail(&cause, sudden_asked() ? VMM_ERROR_CANCELLED : VMM_ERROR_TIMEOUT,
-				 "migration of domain %s was aborted %s", virDomainGetName(r->dom),
-				 sudden_asked() ? "by a signal" : "at its deadline");
-		}
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
+		action_log("WARN", "%s; trying again", cause->message);
+		if (!virt_block_wait(r->dom, action_left_ms(r->ctx, BUSY_MS), error))
+			return false;
 	}
 }
 
@@ -242,7 +228,6 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 	if (!r->snapshots || !save_snapshots(r, error))
 		return ACTION_FAILED;
 	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	sudden_defer(GRACE_S);
 	if (!virt_snapset_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	move(r, &cause);
@@ -254,6 +239,7 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 
 void relocate_after(struct relocation *r)
 {
+	clock_start(r->ctx, r->dest_uri, r->sides.dest);
 	host_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }
 

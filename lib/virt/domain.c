@@ -58,7 +58,8 @@ bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 	    (active = virDomainIsActive(dom)) < 0) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
 		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
-			return virt_fail_domain(error, dom, "cannot read the state of");
+			return virt_fail(error, "cannot read the state of domain %s",
+					 virDomainGetName(dom));
 		s.gone = true;
 	} else {
 		s.gone = !active;
@@ -113,7 +114,7 @@ char *virt_xml(virDomain *dom, GError **error)
 	char *text = virDomainGetXMLDesc(dom, 0), *copy;
 
 	if (!text) {
-		virt_fail_domain(error, dom, "cannot read the XML of");
+		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
 		return NULL;
 	}
 	copy = g_strdup(text);
@@ -174,7 +175,7 @@ VirtWatch *virt_watch_new(virDomain *dom, GError **error)
 		virDomainRef(dom);
 		return w;
 	}
-	virt_fail_domain(error, dom, "cannot watch");
+	virt_fail(error, "cannot watch domain %s", virDomainGetName(dom));
 	on_released(w);
 	on_released(w);
 	return NULL;

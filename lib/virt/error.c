@@ -173,40 +173,29 @@ char *virt_error_text(const virError *cause)
 	return g_strchomp(g_strdelimit(line, "\r\n\t", ' '));
 }
 
-static bool fail(GError **error, const virError *cause, const char *what, const char *of)
+static __thread virError *kept;
+
+void virt_keep(void)
 {
+	virFreeError(kept);
+	kept = virSaveLastError();
+}
+
+bool virt_fail_kept(GError **error, const char *format, ...)
+{
+	virError *cause = g_steal_pointer(&kept);
 	const char *hint;
 	enum vmm_error class = virt_error_class(cause, &hint);
 	g_autofree char *text = virt_error_text(cause);
-
-	vmm_fail(error, class, "%s%s: %s", what, of, text);
-	if (hint)
-		vmm_error_set_hint(error, "%s", hint);
-	return false;
-}
-
-bool virt_fail(GError **error, const char *format, ...)
-{
 	g_autofree char *what = NULL;
 	va_list ap;
 
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	return fail(error, virGetLastError(), what, "");
-}
-
-bool virt_fail_domain(GError **error, virDomain *dom, const char *format, ...)
-{
-	virError *cause = virSaveLastError();
-	g_autofree char *what = NULL, *of = NULL;
-	va_list ap;
-
-	of = g_strdup_printf(" domain %s", virDomainGetName(dom));
-	va_start(ap, format);
-	what = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	fail(error, cause, what, of);
+	vmm_fail(error, class, "%s: %s", what, text);
+	if (hint)
+		vmm_error_set_hint(error, "%s", hint);
 	virFreeError(cause);
 	return false;
 }

@@ -37,7 +37,7 @@ static bool migrate(void *data, GError **error)
 					  how->flags);
 		ok = moved != NULL;
 	}
-	return ok || virt_fail_domain(error, c->dom, "cannot migrate");
+	return ok || virt_fail(error, "cannot migrate domain %s", virDomainGetName(c->dom));
 }
 
 struct watch {
@@ -55,8 +55,8 @@ static void on_progress(void *data, const struct virt_progress *progress)
 	bool postcopy = (late && how->overtime == VIRT_OVERTIME_POSTCOPY) ||
 			(how->postcopy_soon && progress->iteration > 1);
 
-	if (w->move->progress)
-		w->move->progress(w->move->progress_data, progress);
+	if (w->move->job.progress)
+		w->move->job.progress(w->move->job.progress_data, progress);
 	if (w->acted || (!late && !postcopy))
 		return;
 	/* Refused while the destination is not ready: then the next second. */
@@ -68,13 +68,15 @@ enum virt_late virt_migrate(const struct virt_move *move, bool *ret_aborted, GEr
 {
 	struct watch watch = { .move = move, .begun_us = g_get_monotonic_time() };
 	struct call *c = g_new0(struct call, 1);
-	struct virt_job job = {
-		.dom = move->dom, .func = migrate, .data = c, .free_data = call_free,
-		.until_us = move->until_us, .stop = move->stop,
-		.progress = on_progress, .progress_data = &watch,
-	};
+	struct virt_job job = move->job;
 	enum virt_late r;
 
+	job.dom = move->dom;
+	job.func = migrate;
+	job.data = c;
+	job.free_data = call_free;
+	job.progress = on_progress;
+	job.progress_data = &watch;
 	virDomainRef(move->dom);
 	virConnectRef(move->dest);
 	c->dom = move->dom;

@@ -24,10 +24,7 @@ struct virt_move {
 	virConnect *dest;
 	const char *dest_uri;
 	const VirtMigration *how;
-	gint64 until_us;	/* monotonic: when to give up, and to stay; 0: never */
-	bool (*stop)(void);	/* as in struct virt_job */
-	void (*progress)(void *progress_data, const struct virt_progress *progress);
-	void *progress_data;
+	struct virt_job job;	/* when to abort it and whom to tell; the call is ours */
 };
 
 /*

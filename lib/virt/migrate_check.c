@@ -24,7 +24,7 @@ static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 	xmlNode *type;
 
 	if (!text)
-		return virt_fail_domain(error, dom, "cannot read");
+		return virt_fail(error, "cannot read domain %s", virDomainGetName(dom));
 	f->doc = tmpl_xml_parse(text, strlen(text), "domain", error);
 	free(text);
 	if (!f->doc)

@@ -81,7 +81,7 @@ static bool ask(void *data, GError **error)
 	if (a->verb->ask(a->dom) == 0)
 		return true;
 	a->code = virGetLastErrorCode();
-	return virt_fail_domain(error, a->dom, "cannot %s", a->verb->text);
+	return virt_fail(error, "cannot %s domain %s", a->verb->text, virDomainGetName(a->dom));
 }
 
 static enum virt_late request(virDomain *dom, const struct verb *verb, unsigned limit_ms,

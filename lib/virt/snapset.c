@@ -37,7 +37,7 @@ VirtSnapset *virt_snapset_read(virDomain *dom, GError **error)
 	set->list = g_array_new(FALSE, TRUE, sizeof(struct snapshot));
 	g_array_set_clear_func(set->list, snapshot_clear);
 	if (!ok)
-		virt_fail_domain(error, dom, "cannot list the snapshots of");
+		virt_fail(error, "cannot list the snapshots of domain %s", virDomainGetName(dom));
 	for (int i = 0; i < n; i++) {
 		g_autoptr(virDomainSnapshot) snap = list[i];
 		char *xml = virDomainSnapshotGetXMLDesc(snap, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
@@ -45,7 +45,8 @@ VirtSnapset *virt_snapset_read(virDomain *dom, GError **error)
 
 		if (!xml) {
 			if (ok)
-				virt_fail_domain(error, dom, "cannot read a snapshot of");
+				virt_fail(error, "cannot read a snapshot of domain %s",
+					  virDomainGetName(dom));
 			ok = false;
 			continue;
 		}
@@ -83,7 +84,8 @@ bool virt_snapset_forget(const VirtSnapset *set, virDomain *dom, GError **error)
 		if (snap && virDomainSnapshotDelete(snap,
 						    VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) == 0)
 			continue;
-		virt_fail_domain(error, dom, "cannot take snapshot %s from", name);
+		virt_fail(error, "cannot take snapshot %s from domain %s", name,
+			  virDomainGetName(dom));
 		virt_snapset_register(set, dom, NULL);
 		return false;
 	}
@@ -101,8 +103,8 @@ bool virt_snapset_register(const VirtSnapset *set, virDomain *dom, GError **erro
 		g_autoptr(virDomainSnapshot) snap = virDomainSnapshotCreateXML(dom, s->xml, flags);
 
 		if (!snap && ok)
-			ok = virt_fail_domain(error, dom, "cannot register snapshot %s of",
-					      s->name);
+			ok = virt_fail(error, "cannot register snapshot %s of domain %s",
+					      s->name, virDomainGetName(dom));
 	}
 	return ok;
 }

@@ -184,7 +184,7 @@ $boot"
 	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"'
 	migrate node1 node2 one-8 --deadline 10
 	assert_failure 1
-	assert_regex "$(error_message)" 'aborted at its deadline \[timeout\]'
+	assert_regex "$(error_message)" 'migration of domain one-8 did not end in time \[timeout\]'
 	lives 8 node1
 	run lab_virsh node1 snapshot-list one-8 --name
 	assert_output $'snap-0\nsnap-1'
@@ -222,7 +222,7 @@ ended() {
 	lab_exec node1 pkill -TERM -f "$ACTIONS/migrate one-9"
 	ended
 	[ "$status" -eq 1 ]
-	grep -q 'was aborted by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	grep -q 'was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
 	lives 9 node1
 }
 
@@ -268,7 +268,7 @@ ended() {
 	lab_exec node1 sh -c "sleep 6; pkill -TERM -f '$ACTIONS/migrate one-11'" &
 	ended
 	[ "$status" -eq 3 ]
-	grep -q 'where it is cannot be told' "$BATS_TEST_TMPDIR/err"
+	grep -q 'the outcome is unknown' "$BATS_TEST_TMPDIR/err"
 	"$LAB" svc node2 start
 	lives 11 node1
 }

@@ -1,47 +1,46 @@
 /* migrate - moves a running VM to another host, or its files to another datastore. */
+#include "action/document.h"
 #include "action/relocate.h"
-#include "tmpl/xml.h"
 
-enum { STDIN_MS = 1000, DAY_S = 86400 };
+enum { DAY_S = 86400 };
 
-enum { DEPLOY_ID, DEST_HOST, SOURCE_HOST };
+enum { DEPLOY_ID, DEST_HOST, SOURCE_HOST, VM_ID };
 
-/* What the front-end's document says of it; all may be NULL. */
+/* What the front-end's document says of it. */
 struct request {
-	xmlDoc *doc;
+	Document *doc;
 	bool shared;
-	char *base;		/* directory of the datastore where it is */
-	char *target;		/* the VM's directory at the destination */
+	char *base;		/* directory of the datastore where it is; or NULL */
+	char *target;		/* the VM's directory at the destination; or NULL */
 };
 
 static bool request_load(struct request *q, GError **error)
 {
-	GString *text = action_stdin(STDIN_MS, error);
-	xmlNode *datastore;
 	g_autofree char *shared = NULL;
 
-	q->shared = true;
-	if (!text)
-		return false;
-	if (text->len)
-		q->doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
-	g_string_free(text, TRUE);
+	q->doc = document_read(error);
 	if (!q->doc)
-		return !error || !*error;
-	datastore = tmpl_xml_child(xmlDocGetRootElement(q->doc), "DATASTORE");
-	shared = tmpl_xml_child_text(tmpl_xml_child(datastore, "TEMPLATE"), "SHARED");
-	q->shared = !datastore || (shared && !g_ascii_strcasecmp(shared, "yes"));
-	q->base = tmpl_xml_child_text(datastore, "BASE_PATH");
-	q->target = tmpl_xml_child_text(xmlDocGetRootElement(q->doc), "DISK_TARGET_PATH");
+		return false;
+	shared = tmpl_xml_child_text(tmpl_xml_child(q->doc->datastore, "TEMPLATE"), "SHARED");
+	q->shared = !q->doc->datastore || (shared && !g_ascii_strcasecmp(shared, "yes"));
+	q->base = tmpl_xml_child_text(q->doc->datastore, "BASE_PATH");
+	if (q->doc->doc)
+		q->target = tmpl_xml_child_text(xmlDocGetRootElement(q->doc->doc),
+						"DISK_TARGET_PATH");
 	return true;
+}
+
+static void request_clear(struct request *q)
+{
+	g_clear_pointer(&q->doc, document_free);
+	g_free(q->base);
+	g_free(q->target);
 }
 
 /* FEATURES of the VM: "MIGRATE_AUTO_CONVERGE" = "20,10", "MIGRATE_COMPRESSED" = "YES". */
 static bool add_features(struct relocation *r, const struct request *q, GError **error)
 {
-	xmlNode *root = q->doc ? xmlDocGetRootElement(q->doc) : NULL;
-	xmlNode *features = tmpl_xml_child(tmpl_xml_child(tmpl_xml_child(root, "VM"), "TEMPLATE"),
-					   "FEATURES");
+	xmlNode *features = tmpl_xml_child(tmpl_xml_child(q->doc->vm, "TEMPLATE"), "FEATURES");
 	g_autofree char *converge = tmpl_xml_child_text(features, "MIGRATE_AUTO_CONVERGE");
 	g_autofree char *compressed = tmpl_xml_child_text(features, "MIGRATE_COMPRESSED");
 
@@ -81,14 +80,12 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			relocate_after(&r);
 		relocate_clear(&r);
 	}
-	xmlFreeDoc(q.doc);
-	g_free(q.base);
-	g_free(q.target);
+	request_clear(&q);
 	return outcome;
 }
 
 const struct action action = {
 	.name = "migrate", .usage = "DEPLOY_ID DESTINATION [HOST [VM_ID]]",
 	.summary = "Moves a running VM to another host; one that is there already is done.",
-	.min_args = 2, .deadline_s = DAY_S, .run = run,
+	.min_args = 2, .vm_id = VM_ID, .deadline_s = DAY_S, .run = run,
 };
