@@ -43,7 +43,8 @@ static int take(const struct sockaddr_un *addr, socklen_t len)
 }
 
 /* Waits until the one that has it ends; says who that is. False: it has ended already. */
-static bool wait_for_end(const struct sockaddr_un *addr, socklen_t len, int wait_ms, pid_t *ret_pid)
+static bool wait_for_end(const struct sockaddr_un *addr, socklen_t len, int wait_ms,
+			 pid_t *ret_pid)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd p = { .fd = fd, .events = POLLIN };

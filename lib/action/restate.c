@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "tmpl/xml.h"
+#include "virt/domain.h"
 #include "virt/error.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 static bool is_numbered_disk(const char *path)
 {
@@ -211,6 +211,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 		return virt_fail(error, "cannot read a UUID");
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
+	restate_paths(root, s->path, NULL);
 	text = tmpl_xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;
