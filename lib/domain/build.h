@@ -24,6 +24,7 @@ enum domain_machine {
 typedef struct domain_build {
 	const TmplVm *vm;
 	const struct domain_options *options;
+	const struct domain_attach *attach;	/* NULL: a deployment */
 	GPtrArray *warnings;		/* borrowed */
 	GString *problems;
 	guint n_problems;
@@ -45,7 +46,7 @@ typedef struct domain_build {
 
 /* Fills the facts above from VM. The caller clears it, whatever was noted. */
 void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_options *options,
-		       GPtrArray *warnings);
+		       const struct domain_attach *attach, GPtrArray *warnings);
 void domain_build_clear(DomainBuild *b);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DomainBuild, domain_build_clear)
 
@@ -102,5 +103,8 @@ void domain_set(DomainBuild *b, xmlNode *node, const char *name, const char *val
 void domain_set_number(xmlNode *node, const char *name, guint64 value);
 void domain_set_text(DomainBuild *b, xmlNode *node, const char *text);
 xmlNode *domain_text_element(DomainBuild *b, xmlNode *parent, const char *name, const char *text);
+
+/* NODE as indented text without an XML declaration. The caller frees. */
+char *domain_print(const xmlNode *node);
 
 #endif

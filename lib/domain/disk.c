@@ -60,6 +60,18 @@ static const char *bus_of(const DomainBuild *b, const char *kind, const char *ta
 	}
 }
 
+/* The site's number is for all VMs, so it may be more than this one has; 0 is no wish. */
+static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
+{
+	guint64 thread = 0, id = 0;
+
+	if (domain_number(b, NULL, "DISK/IOTHREAD", TMPL_IN_SITE, 0, G_MAXINT32, &thread) &&
+	    thread)
+		return MIN(thread, b->iothreads);
+	domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id);
+	return id % b->iothreads + 1;
+}
+
 static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 {
 	guint64 thread;
@@ -67,7 +79,7 @@ static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 	if (!b->iothreads)
 		return;
 	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, 1, b->iothreads, &thread)) {
-		thread = b->next_iothread;
+		thread = b->attach ? attached_iothread(b, disk) : b->next_iothread;
 		b->next_iothread = thread % b->iothreads + 1;
 	}
 	domain_set_number(driver, "iothread", thread);

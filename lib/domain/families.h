@@ -28,6 +28,7 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci);
 void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);

@@ -1,4 +1,6 @@
+#include "domain/attach.h"
 #include "domain/families.h"
+#include "tmpl/xml.h"
 
 /* deployment.md 2.21 (IOMMU), 2.22 (host devices), 2.23 (PCI controllers) */
 
@@ -57,6 +59,55 @@ static const char *unprefixed(const char *hex)
 	return g_str_has_prefix(hex, "0x") ? hex + 2 : hex;
 }
 
+/* A part of a PCI address, as decimal or hexadecimal with 0x; G_MAXUINT64: none. */
+static guint64 part_of(const char *text, int base)
+{
+	return text ? g_ascii_strtoull(unprefixed(text), NULL, base) : G_MAXUINT64;
+}
+
+static guint64 live_part(xmlNode *node, const char *name)
+{
+	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
+	const char *t = (const char *)text;
+
+	return part_of(t, t && g_str_has_prefix(t, "0x") ? 16 : 10);
+}
+
+static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, guint64 function)
+{
+	xmlNode *address = tmpl_xml_child(device, "address");
+
+	return address && live_part(address, "bus") == bus && live_part(address, "slot") == slot &&
+	       live_part(address, "function") == function &&
+	       live_part(address, "domain") == domain;
+}
+
+/* Whether a running domain has the bus for PCI's guest address, and nothing else there. */
+static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
+{
+	const xmlNode *devices =
+		b->attach ? tmpl_xml_child(b->attach->live, "devices") : NULL;
+	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
+	guint64 bus = index ? part_of(index, 10) : part_of(tmpl_attr_text(pci, "VM_BUS"), 16);
+	guint64 domain = index ? 0 : part_of(tmpl_attr_text(pci, "VM_DOMAIN"), 16);
+	guint64 slot = index ? 0 : part_of(tmpl_attr_text(pci, "VM_SLOT"), 16);
+	guint64 function = index ? 0 : part_of(tmpl_attr_text(pci, "VM_FUNCTION"), 16);
+	bool has_bus = false;
+
+	if (!b->attach || !b->attach->live)
+		return true;
+	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
+		g_autoptr(xmlChar) type = xmlGetProp(d, BAD_CAST "type");
+		bool pci_bus = xmlStrEqual(d->name, BAD_CAST "controller") &&
+			       xmlStrEqual(type, BAD_CAST "pci");
+
+		has_bus = has_bus || (pci_bus && live_part(d, "index") == bus);
+		if (takes(d, domain, bus, slot, function))
+			return false;
+	}
+	return has_bus;
+}
+
 static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 {
 	static const struct { const char *key, *name, *fixed; } parts[] = {
@@ -69,6 +120,8 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 	for (size_t i = 0; i < G_N_ELEMENTS(parts) && !index; i++)
 		if (!tmpl_attr_text(pci, parts[i].key))
 			return;
+	if (!place_is_free(b, pci))
+		return;
 	address = domain_element(hostdev, "address");
 	domain_set(b, address, "type", "pci");
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
@@ -93,7 +146,7 @@ static const struct domain_rule mdev_rules[] = {
 	{ "PCI/UUID", TMPL_IN_VM, "source/address@uuid", domain_pattern, &uuid,   NULL },
 };
 
-static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 {
 	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
@@ -101,6 +154,10 @@ static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 		tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
 	xmlNode *node = domain_element(devices, "hostdev");
 
+	if (!domain_pci_complete(pci)) {
+		domain_problem(b, pci, "has no complete host address");
+		return;
+	}
 	if (mediated) {
 		DOMAIN_EMIT(b, node, mdev_rules, pci);
 	} else {
@@ -168,7 +225,7 @@ void domain_hostdevs(DomainBuild *b, xmlNode *devices)
 	iommu(b, devices);
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci)))
 		if (domain_pci_complete(pci))
-			hostdev(b, devices, pci);
+			domain_hostdev(b, devices, pci);
 		else
 			domain_warn(b, "PCI %s: left out, it has no complete host address",
 				    tmpl_attr_text(pci, "PCI_ID"));

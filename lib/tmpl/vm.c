@@ -165,6 +165,19 @@ bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, un
 	return false;
 }
 
+const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name)
+{
+	const TmplAttr *vector = NULL;
+
+	while ((vector = tmpl_set_next(vm->level[TMPL_VM], name, vector))) {
+		const char *attach = tmpl_attr_text(vector, "ATTACH");
+
+		if (attach && !g_ascii_strcasecmp(attach, "YES"))
+			return vector;
+	}
+	return NULL;
+}
+
 char *tmpl_hit_place(const struct tmpl_hit *hit)
 {
 	if (hit->attr && hit->attr->line)

@@ -128,24 +128,6 @@ static void faults_are_named(void)
 	}
 }
 
-/* Hot-plug is to give what deploy gave. */
-static void a_device_alone_is_the_same(void)
-{
-	g_autoptr(TmplVm) vm = vm_of(DISK("<CACHE>none</CACHE><SERIAL>S 1</SERIAL>")
-				     "<NIC><BRIDGE>b</BRIDGE><TARGET>t</TARGET></NIC>");
-	const TmplSet *set = vm->level[TMPL_VM];
-	g_autofree char *disk =
-		domain_disk_xml(vm, tmpl_set_next(set, "DISK", NULL), &options, NULL, NULL);
-	g_autofree char *nic =
-		domain_nic_xml(vm, tmpl_set_next(set, "NIC", NULL), &options, NULL, NULL);
-	g_autofree char *whole = domain_xml(vm, &options, NULL, NULL);
-	g_auto(GStrv) lines = g_strsplit(disk, "\n", -1);
-
-	for (char **l = lines; *l; l++)
-		g_assert_nonnull(strstr(whole, *l));
-	g_assert_nonnull(strstr(nic, "<source bridge=\"b\"/>"));
-}
-
 static char *random_string(GRand *rand)
 {
 	static const char *const pieces[] = { "'",
@@ -251,7 +233,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/domain/values-become-xml", values_become_xml);
 	g_test_add_func("/domain/faults-are-named", faults_are_named);
-	g_test_add_func("/domain/a-device-alone-is-the-same", a_device_alone_is_the_same);
 	g_test_add_func("/domain/any-string-is-safe", any_string_is_safe);
 	return g_test_run();
 }
