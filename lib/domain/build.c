@@ -51,7 +51,9 @@ static void init_sd_bus(DomainBuild *b)
 {
 	static const char *const buses[] = { "scsi", "sata", NULL };
 
-	b->sd_bus = g_strdup(domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses));
+	const char *bus = domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses);
+
+	b->sd_bus = bus ? bus : "scsi";
 }
 
 static void set_machine(DomainBuild *b, const char *name)
@@ -111,7 +113,6 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 void domain_build_clear(DomainBuild *b)
 {
 	g_clear_pointer(&b->directory, g_free);
-	g_clear_pointer(&b->sd_bus, g_free);
 	if (b->problems)
 		g_string_free(b->problems, TRUE);
 	b->problems = NULL;
@@ -179,6 +180,15 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 	text = g_strdup_printf("%s = '%.200s' (%s): %s", slash ? slash + 1 : path,
 			       value, place, why);
 	note(b, device, text);
+}
+
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since)
+{
+	if (b->options->libvirt >= since)
+		return true;
+	domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
+		       since / 1000000, since / 1000 % 1000, since % 1000);
+	return false;
 }
 
 void domain_warn(DomainBuild *b, const char *format, ...)

@@ -2,7 +2,7 @@
 #include "domain/families.h"
 #include "tmpl/xml.h"
 
-/* deployment.md 2.21 (IOMMU), 2.22 (host devices), 2.23 (PCI controllers) */
+/* deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
 
 #define DEFAULT_ROOT_PORTS 16
 #define ROOT_PORTS_MAX 200
@@ -14,6 +14,8 @@
 #define FIRST_DEDICATED_BUS 0xa0
 #define DEDICATED_BUS_STEP 8
 #define LAST_BUS 0xfe
+#define LIBVIRT_IOMMUFD DOMAIN_LIBVIRT(12, 1, 0)
+#define LIBVIRT_ACPI_NODES DOMAIN_LIBVIRT(11, 8, 0)
 
 static bool is_hex(const char *text)
 {
@@ -167,10 +169,13 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
 		host_address(b, domain_element(node, "source"), pci);
 	}
-	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM))
-		domain_problem(b, pci, "IOMMUFD is not supported yet");
-	if (nodes)
-		domain_problem(b, pci, "ACPI_NODES is not supported yet");
+	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM) &&
+	    domain_needs(b, pci, "IOMMUFD", LIBVIRT_IOMMUFD))
+		domain_put(b, node, "driver@iommufd", "yes");
+	if (nodes && !domain_is_cpuset(nodes))
+		domain_problem(b, pci, "ACPI_NODES = '%s': not a set of nodes", nodes);
+	else if (nodes && domain_needs(b, pci, "ACPI_NODES", LIBVIRT_ACPI_NODES))
+		domain_put(b, node, "acpi@nodeset", nodes);
 	guest_address(b, node, pci);
 }
 
@@ -181,48 +186,11 @@ static bool is_dedicated(const TmplAttr *pci)
 	return root && !g_ascii_strcasecmp(root, "dedicated");
 }
 
-/* OPTIONS: blank-separated key=value. */
-static void iommu_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
-{
-	const char *options = tmpl_attr_text(iommu, "OPTIONS");
-	g_auto(GStrv) words = g_strsplit_set(options ? options : "", " \t", -1);
-
-	for (char **w = words; *w; w++) {
-		char *equals = strchr(*w, '=');
-
-		if (!**w)
-			continue;
-		if (!equals || equals == *w ||
-		    strspn(*w, "abcdefghijklmnopqrstuvwxyz_") != (size_t)(equals - *w)) {
-			domain_problem(b, iommu, "OPTIONS = '%s': not key=value …", options);
-			return;
-		}
-		*equals = '\0';
-		domain_set(b, driver, *w, equals + 1);
-	}
-}
-
-static void iommu(DomainBuild *b, xmlNode *devices)
-{
-	static const char *const models[] = { "intel", "virtio", "smmuv3", NULL };
-	static const char *const modes[] = { "single", "device", NULL };
-	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "IOMMU");
-	const char *model = domain_word(b, vector, "IOMMU/MODEL", TMPL_IN_VM, models);
-	const char *mode = domain_word(b, vector, "IOMMU/MODE", TMPL_IN_VM, modes);
-	xmlNode *node;
-
-	if (!vector || !model || g_strcmp0(mode, "single"))
-		return;
-	node = domain_element(devices, "iommu");
-	domain_set(b, node, "model", model);
-	iommu_options(b, domain_element(node, "driver"), vector);
-}
-
 void domain_hostdevs(DomainBuild *b, xmlNode *devices)
 {
 	const TmplAttr *pci = NULL;
 
-	iommu(b, devices);
+	domain_iommu(b, devices);
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci)))
 		if (domain_pci_complete(pci))
 			domain_hostdev(b, devices, pci);
@@ -306,7 +274,6 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
 		const char *node = tmpl_attr_text(pci, "NUMA_NODE");
-		const char *mode = domain_text(b, NULL, "IOMMU/MODE", TMPL_IN_VM);
 
 		if (!is_dedicated(pci))
 			continue;
@@ -314,12 +281,11 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", node ? node : "");
 		if (bus > LAST_BUS)
 			domain_problem(b, pci, "too many dedicated PCI ports");
-		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM) && mode &&
-		    !g_ascii_strcasecmp(mode, "device"))
-			domain_problem(b, pci, "IOMMU of MODE device is not supported yet");
 		expander(b, devices, index, bus, node ? node : "0");
 		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0",
 			     false);
+		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM))
+			domain_iommu_behind(b, devices, index);
 		index += 2;
 		bus += DEDICATED_BUS_STEP;
 	}
