@@ -97,6 +97,19 @@ file=\"$PWD/vm/other\""
 	[[ $(error_message) == "deploy: cannot make the UEFI variables $PWD/nv/other: "*'(hint: see OVMF_NVRAM in kvmrc)' ]]
 }
 
+@test "deploy: UEFI variables are kept when the VM has another name" {
+	mkdir nv
+	echo mine >"nv/old name_VARS.fd"
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	assert_success
+	[ "$(cat nv/one-9_VARS.fd)" = mine ]
+	[ "$(ls nv | wc -l)" -eq 1 ]
+	mv nv/one-9_VARS.fd nv/a_VARS.fd
+	cp nv/a_VARS.fd nv/b_VARS.fd
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	assert_failure 1
+}
+
 @test "deploy: of TPM_STATE only the one file is taken" {
 	mkdir -p vm tpm
 	echo state >tpm/tpm2-00.permall
