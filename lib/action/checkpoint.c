@@ -244,8 +244,8 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 	while (g_get_monotonic_time() < until_us) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, name, NULL, NULL);
 
-		if (dom && virt_state(dom, &state, NULL) && !state.gone && !virt_stands_still(&state) &&
-		    virt_state_is_up(&state)) {
+		if (dom && virt_state(dom, &state, NULL) && virt_state_is_up(&state) &&
+		    !virt_stands_still(&state)) {
 			*ret_dom = g_steal_pointer(&dom);
 			g_error_free(cause);
 			return ACTION_DONE;

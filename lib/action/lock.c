@@ -92,7 +92,7 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 		if (left_ms <= 0)
 			break;
 		if (!wait_for_end(&addr, len, (int)left_ms, &pid))
-			g_usleep(PAUSE_US);	/* it has not begun to listen, or its queue is full */
+			g_usleep(PAUSE_US);	/* it does not listen yet, or to too many */
 	}
 	program = program_of(pid);
 	return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s (process %d)",

@@ -42,24 +42,28 @@ static bool has(const xmlNode *node, const char *name, const char *value, bool i
 	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
 }
 
+void restate_link(xmlNode *disk)
+{
+	xmlNode *source = tmpl_xml_child(disk, "source");
+	g_autoptr(xmlChar) file = NULL;
+	g_autofree char *target = NULL;
+
+	if (!xmlStrEqual(disk->name, BAD_CAST "disk") || !source ||
+	    !has(disk, "type", "file", false) || !has(disk, "device", "disk", true))
+		return;
+	file = xmlGetProp(source, BAD_CAST "file");
+	target = file ? target_of((const char *)file) : NULL;
+	if (target)
+		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
+}
+
 void restate_links(xmlNode *domain)
 {
 	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
 		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
 			continue;
-		for (xmlNode *n = devices->children; n; n = n->next) {
-			xmlNode *source = tmpl_xml_child(n, "source");
-			g_autoptr(xmlChar) file = NULL;
-			g_autofree char *target = NULL;
-
-			if (!xmlStrEqual(n->name, BAD_CAST "disk") || !source ||
-			    !has(n, "type", "file", false) || !has(n, "device", "disk", true))
-				continue;
-			file = xmlGetProp(source, BAD_CAST "file");
-			target = file ? target_of((const char *)file) : NULL;
-			if (target)
-				xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
-		}
+		for (xmlNode *n = devices->children; n; n = n->next)
+			restate_link(n);
 	}
 }
 

@@ -188,7 +188,7 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	vmm_fail(error, class, "%s: %s", what, text);
+	vmm_fail(error, class, "%s%s%s", what, *what ? ": " : "", text);
 	if (hint)
 		vmm_error_set_hint(error, "%s", hint);
 	virFreeError(cause);
