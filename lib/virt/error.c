@@ -99,6 +99,8 @@ static const struct rule {
 	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
 	  VMM_ERROR_GUEST, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",
+	  VMM_ERROR_GUEST, "the guest's operating system must support it" },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
 	  VMM_ERROR_REFUSED, NULL },
 

@@ -129,7 +129,7 @@ cpus_in_guest() {
 	assert_success
 	resize 2 '<VCPU>1</VCPU>'
 	assert_failure 1
-	assert_regex "$(error_message)" '^resize: cannot give domain one-2 1 CPUs: .*vcpu unplug request timed out.*\[guest\]'
+	assert_regex "$(error_message)" '^resize: cannot give domain one-2 1 CPUs: .*device unplug request for not supported.*\[guest\]'
 	on kill -STOP "$(qemu_pid 2)"
 	resize 2 '<MEMORY>48</MEMORY>' --deadline 3
 	assert_failure 3
