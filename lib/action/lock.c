@@ -43,8 +43,7 @@ static int take(const struct sockaddr_un *addr, socklen_t len)
 }
 
 /* Waits until the one that has it ends; says who that is. False: it has ended already. */
-static bool wait_for_end(const struct sockaddr_un *addr, socklen_t len, int wait_ms,
-			 pid_t *ret_pid)
+static bool wait_for_end(const struct sockaddr_un *addr, socklen_t len, int wait_ms, pid_t *ret_pid)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -92,7 +91,7 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 		if (left_ms <= 0)
 			break;
 		if (!wait_for_end(&addr, len, (int)left_ms, &pid))
-			g_usleep(PAUSE_US);	/* it does not listen yet, or to too many */
+			g_usleep(PAUSE_US);	/* it does not listen yet, or its queue is full */
 	}
 	program = program_of(pid);
 	return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s (process %d)",

@@ -9,6 +9,9 @@ static const char hint_kvm[] = "load the kvm module; virtualization must be on i
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
+static const char hint_bridge[] = "the bridge must be there on the destination too";
+static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
+				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
 
 /* The first row that fits counts. */
@@ -78,7 +81,7 @@ static const struct rule {
 
 	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
 	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
-	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, NULL },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },
 	{ ANY,                VIR_ERR_SNAPSHOT_REVERT_RISKY, NULL, VMM_ERROR_REFUSED, NULL },
 
 	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, "guest agent",
@@ -104,6 +107,8 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
 	  VMM_ERROR_REFUSED, NULL },
 
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "Cannot get interface MTU",
+	  VMM_ERROR_NOT_FOUND, hint_bridge },
 	{ ANY,                VIR_ERR_NO_MEMORY,          NULL, VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                ANY,                        "No space left on device",
 	  VMM_ERROR_NO_SPACE, NULL },
