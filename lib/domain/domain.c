@@ -1,7 +1,5 @@
 #include "domain/families.h"
 
-#include <libxml/xmlsave.h>
-
 #include "tmpl/xml.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-kvm-one"
@@ -32,6 +30,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_controllers(b, node);
 	domain_tpm(b, node);
 	domain_channels(b, node);
+	domain_options(b, node);
 }
 
 static void domain(DomainBuild *b, xmlNode *root)
@@ -51,20 +50,6 @@ static void domain(DomainBuild *b, xmlNode *root)
 	domain_metadata(b, root);
 }
 
-static char *print(const xmlNode *node)
-{
-	xmlBuffer *buffer = xmlBufferCreate();
-	xmlSaveCtxt *save = xmlSaveToBuffer(buffer, "UTF-8",
-					    XML_SAVE_FORMAT | XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
-	char *text;
-
-	xmlSaveTree(save, (xmlNode *)node);
-	xmlSaveClose(save);
-	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
-	xmlBufferFree(buffer);
-	return text;
-}
-
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error)
 {
@@ -73,34 +58,7 @@ char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArr
 	g_auto(DomainBuild) b = { 0 };
 
 	xmlDocSetRootElement(doc, root);
-	domain_build_init(&b, vm, options, warnings);
+	domain_build_init(&b, vm, options, NULL, warnings);
 	domain(&b, root);
-	return domain_build_check(&b, error) ? print(root) : NULL;
-}
-
-typedef void build_device(DomainBuild *b, xmlNode *devices, const TmplAttr *device);
-
-static char *device_xml(const TmplVm *vm, const TmplAttr *device, build_device *build,
-			const struct domain_options *options, GPtrArray *warnings, GError **error)
-{
-	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
-	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL);
-	g_auto(DomainBuild) b = { 0 };
-
-	xmlDocSetRootElement(doc, root);
-	domain_build_init(&b, vm, options, warnings);
-	build(&b, root, device);
-	return domain_build_check(&b, error) ? print(xmlFirstElementChild(root)) : NULL;
-}
-
-char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_options *options,
-		      GPtrArray *warnings, GError **error)
-{
-	return device_xml(vm, disk, domain_disk, options, warnings, error);
-}
-
-char *domain_nic_xml(const TmplVm *vm, const TmplAttr *nic, const struct domain_options *options,
-		     GPtrArray *warnings, GError **error)
-{
-	return device_xml(vm, nic, domain_nic, options, warnings, error);
+	return domain_build_check(&b, error) ? domain_print(root) : NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * domain.h - a VM document as the XML that libvirt takes: the whole domain, or
- * one device of it. Both come from the same builders.
+ * domain.h - a VM document as the XML that libvirt takes. One device of it, to
+ * attach it to a running domain, is in attach.h.
  *
  * Source: deployment.md 2, with its "ours" notes.
  */
@@ -27,11 +27,5 @@ struct domain_options {
  */
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error);
-
-/* As domain_xml() for one DISK or NIC vector of VM alone. */
-char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_options *options,
-		      GPtrArray *warnings, GError **error);
-char *domain_nic_xml(const TmplVm *vm, const TmplAttr *nic, const struct domain_options *options,
-		     GPtrArray *warnings, GError **error);
 
 #endif

@@ -28,9 +28,13 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
+void domain_iommu(DomainBuild *b, xmlNode *devices);	/* of MODE single */
+void domain_iommu_behind(DomainBuild *b, xmlNode *devices, guint64 bus);	/* of MODE device */
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci);
 void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);
+void domain_options(DomainBuild *b, xmlNode *devices);	/* RNG, WATCHDOG, MEMBALLOON */
 
 /* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
@@ -45,11 +49,8 @@ void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, co
 /* The kind of DISK, upper case ("RBD_CDROM"); NULL, and a problem noted, for none that we know. */
 const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk);
 
-/* The IDE place that TARGET's letter means is not to be given away. */
+/* The place on IDE or SATA that TARGET's letter means is not to be given away. */
 void domain_disk_reserve(DomainBuild *b, const char *target);
-
-/* How many SATA controllers N disks with an address need. */
-guint domain_sata_controllers(guint n);
 
 /* PCI vectors that have a host address. */
 bool domain_pci_complete(const TmplAttr *pci);

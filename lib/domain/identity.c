@@ -9,6 +9,20 @@ static const struct domain_rule rules[] = {
 	{ "OS/UUID",  TMPL_IN_VM, "uuid", domain_pattern, &uuid,   NULL },
 };
 
+/* The same at each deployment, or the state of the TPM were lost: made of what never changes. */
+static void own_uuid(DomainBuild *b, xmlNode *domain)
+{
+	g_autofree char *text = g_strdup_printf("one-%s %s", b->id, tmpl_vm_header(b->vm, "STIME"));
+	g_autofree char *hex = g_compute_checksum_for_string(G_CHECKSUM_SHA1, text, -1);
+	g_autofree char *uuid_text = NULL;
+
+	if (domain_text(b, NULL, "OS/UUID", TMPL_IN_VM))
+		return;
+	uuid_text = g_strdup_printf("%.8s-%.4s-5%.3s-a%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17,
+				    hex + 20);
+	domain_text_element(b, domain, "uuid", uuid_text);
+}
+
 /* libvirt takes no line end in a title. */
 static void title(DomainBuild *b, xmlNode *domain)
 {
@@ -45,5 +59,6 @@ void domain_identity(DomainBuild *b, xmlNode *domain)
 	domain_text_element(b, domain, "name", name);
 	title(b, domain);
 	DOMAIN_EMIT(b, domain, rules, NULL);
+	own_uuid(b, domain);
 	vcpu(b, domain);
 }

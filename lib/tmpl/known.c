@@ -92,6 +92,18 @@ static const struct known known[] = {
 	{ "VIDEO", "VRAM", NUMBER },
 	{ "VIDEO", "RESOLUTION", TEXT },
 	{ "TPM", "MODEL", TEXT },
+	{ "TPM", "VERSION", TEXT },
+	{ "TPM", "SECRET", TEXT },
+	{ "RNG", "MODEL", TEXT },
+	{ "RNG", "BACKEND", TEXT },
+	{ "RNG", "RATE_BYTES", NUMBER },
+	{ "RNG", "RATE_PERIOD", NUMBER },
+	{ "WATCHDOG", "MODEL", TEXT },
+	{ "WATCHDOG", "ACTION", TEXT },
+	{ "MEMBALLOON", "MODEL", TEXT },
+	{ "MEMBALLOON", "AUTODEFLATE", BOOL },
+	{ "MEMBALLOON", "FREE_PAGE_REPORTING", BOOL },
+	{ "MEMBALLOON", "STATS_PERIOD", NUMBER },
 };
 
 struct check {

@@ -43,6 +43,27 @@ static TmplSet *header_of(const xmlNode *vm)
 	return header;
 }
 
+/*
+ * What oned's core leaves in USER_TEMPLATE, as it does not know it, though it is
+ * for the generator.
+ */
+static const char *const users[] = {
+	"HYPERV_TIMERS", "MEMORY_TUNE_OFFSET", "RNG", "WATCHDOG", "MEMBALLOON", NULL
+};
+
+static void add_users(TmplSet *set, const xmlNode *user_template)
+{
+	g_autoptr(TmplSet) user = tmpl_set_from_xml(user_template, "");
+
+	for (guint i = 0; i < user->attrs->len; i++) {
+		const TmplAttr *attr = g_ptr_array_index(user->attrs, i);
+
+		if (g_strv_contains(users, attr->name) && !tmpl_set_single(set, attr->name) &&
+		    !tmpl_set_vector(set, attr->name))
+			g_ptr_array_add(set->attrs, g_steal_pointer(&user->attrs->pdata[i]));
+	}
+}
+
 TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 {
 	g_autoptr(TmplVm) vm = NULL;
@@ -60,6 +81,7 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 		return NULL;
 	}
 	vm->level[TMPL_VM] = tmpl_set_from_xml(tmpl_xml_child(node, "TEMPLATE"), id);
+	add_users(vm->level[TMPL_VM], tmpl_xml_child(node, "USER_TEMPLATE"));
 	return g_steal_pointer(&vm);
 }
 
@@ -163,6 +185,19 @@ bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, un
 		return true;
 	}
 	return false;
+}
+
+const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name)
+{
+	const TmplAttr *vector = NULL;
+
+	while ((vector = tmpl_set_next(vm->level[TMPL_VM], name, vector))) {
+		const char *attach = tmpl_attr_text(vector, "ATTACH");
+
+		if (attach && !g_ascii_strcasecmp(attach, "YES"))
+			return vector;
+	}
+	return NULL;
 }
 
 char *tmpl_hit_place(const struct tmpl_hit *hit)

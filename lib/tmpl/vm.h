@@ -76,6 +76,9 @@ const char *tmpl_vm_history(const TmplVm *vm, const char *name);
 bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, unsigned levels,
 		  struct tmpl_hit *ret);
 
+/* The vector NAME of the VM with ATTACH = YES, which an action is about; NULL: none. Borrowed. */
+const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name);
+
 /* "VM 7", "defaults FILE:12", …: where HIT was found. The caller frees. */
 char *tmpl_hit_place(const struct tmpl_hit *hit);
 

@@ -121,6 +121,16 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $stderr == *'warning: OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw'* ]]
 }
 
+@test "kvm-domain: what oned asks of a new libvirt is there for one" {
+	printf '#!/bin/sh\nexec %s --libvirt 12.1.0 "$@"\n' "$KVM_DOMAIN" >new
+	chmod +x new
+	for name in 158-disk-virtiofs 160-disk-virtiofs-hp 200-pci-iommufd 202-pci-numa-dedicated-iommu; do
+		"$TOP/tests/tools/domain-case" ./new "$CASES/$name" out >>differs
+		[ -s out ]
+	done
+	never grep -v 'target/@bus' differs
+}
+
 @test "kvm-domain: virtiofs maps ids, or is refused" {
 	local case=$CASES/158-disk-virtiofs
 	kvm_domain --conf "$CONF" --libvirt 10.0.0 "$case/vm.xml"
