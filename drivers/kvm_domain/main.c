@@ -5,16 +5,19 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/program.h"
+#include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
 #include "tmpl/conf.h"
 #include "tmpl/xml.h"
 
 #define DEFAULT_CONF "vmm_exec/vmm_exec_kvm.conf"
+#define DEFAULT_CONFIG "vmm_exec/vmm_exec.cfg"
 #define DOCUMENT_MAX_BYTES (16 << 20)
 
 struct arguments {
-	char *conf, *host, *cluster, *datastore, *type, *one_version, *libvirt, *check_conf;
+	char *conf, *config, *host, *cluster, *datastore, *type, *one_version, *libvirt;
+	char *check_conf;
 	char **files;
 	gboolean help, version;
 };
@@ -28,6 +31,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 {
 	const GOptionEntry entries[] = {
 		{ "conf", 'c', 0, G_OPTION_ARG_FILENAME, &a->conf, "The defaults file", "FILE" },
+		{ "config", 0, 0, G_OPTION_ARG_FILENAME, &a->config,
+		  "vmm_exec.cfg: what VMs may ask of their hosts", "FILE" },
 		{ "host", 0, 0, G_OPTION_ARG_FILENAME, &a->host, "The host's document", "FILE" },
 		{ "cluster", 0, 0, G_OPTION_ARG_FILENAME, &a->cluster, "The cluster's document",
 		  "FILE" },
@@ -63,7 +68,7 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 
 static void free_arguments(struct arguments *a)
 {
-	char *texts[] = { a->conf, a->host,        a->cluster, a->datastore,
+	char *texts[] = { a->conf, a->config,      a->host,    a->cluster,   a->datastore,
 			  a->type, a->one_version, a->libvirt, a->check_conf };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -174,14 +179,30 @@ static bool print_all(const char *text, GError **error)
 	return vmm_fail_errno(error, errno, "cannot write standard output");
 }
 
+static ConfCfg *read_config(const char *path, GError **error)
+{
+	g_autofree char *standard = conf_path_etc(DEFAULT_CONFIG);
+
+	if (path && access(path, R_OK) < 0) {
+		vmm_fail_errno(error, errno, "%s", path);
+		return NULL;
+	}
+	return conf_cfg_load(path ? path : standard, error);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
 	struct domain_options options = { .type = a->type, .one_version = a->one_version };
+	g_autoptr(ConfCfg) config = read_config(a->config, error);
+	struct domain_policy policy;
 	g_autoptr(TmplVm) vm = NULL;
 	g_autofree char *xml = NULL;
 
-	if (!read_clock(&options.now, error) || !read_libvirt(a->libvirt, &options.libvirt, error))
+	if (!config || !read_clock(&options.now, error) ||
+	    !read_libvirt(a->libvirt, &options.libvirt, error))
 		return false;
+	policy = domain_policy_of(config);
+	options.policy = &policy;
 	vm = read_vm(a->files ? a->files[0] : "-", error);
 	if (!vm || !add_object(vm, set_host, a->host, error) ||
 	    !add_object(vm, set_cluster, a->cluster, error) ||

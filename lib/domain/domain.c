@@ -48,6 +48,7 @@ static void domain(DomainBuild *b, xmlNode *root)
 	domain_encryption(b, root);
 	domain_raw(b, root);
 	domain_metadata(b, root);
+	domain_validate(b, root);
 }
 
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,

@@ -40,6 +40,23 @@ void domain_options(DomainBuild *b, xmlNode *devices);	/* RNG, WATCHDOG, MEMBALL
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
 void domain_boot_devices(DomainBuild *b, xmlNode *os);
 
+/* What a VM's own template wants with a path of the host. */
+enum domain_path { DOMAIN_PATH_KERNEL, DOMAIN_PATH_SCRIPT, DOMAIN_PATH_DATA };
+
+/*
+ * Whether PATH, the value of WHAT, is where the administrator allows that USE; a
+ * problem with DEVICE when not.
+ */
+bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, const char *path,
+		    enum domain_path use);
+void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
+
+/* Never NULL: nothing is allowed where nobody said what is. */
+const struct domain_policy *domain_policy(const DomainBuild *b);
+
+/* Checks DOMAIN, the finished document, against libvirt's schema, when RAW or options ask. */
+void domain_validate(DomainBuild *b, xmlNode *domain);
+
 /* Parts of a disk. */
 void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind);
 void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk);
