@@ -19,7 +19,7 @@ struct arguments {
 	char *conf, *config, *host, *cluster, *datastore, *type, *one_version, *libvirt;
 	char *check_conf;
 	char **files;
-	gboolean help, version;
+	gboolean check, explain, help, version;
 };
 
 static const char summary[] =
@@ -46,6 +46,11 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		  "The host's libvirt, as 9.2.0: newer XML may be used", "V" },
 		{ "check-conf", 0, 0, G_OPTION_ARG_FILENAME, &a->check_conf,
 		  "Only check a defaults file", "FILE" },
+		{ "check", 0, 0, G_OPTION_ARG_NONE, &a->check,
+		  "List all that is wrong with the VM, a line each, and make nothing", NULL },
+		{ "explain", 0, 0, G_OPTION_ARG_NONE, &a->explain,
+		  "Print a table instead: each place of the domain, its value, and the attribute "
+		  "and level it comes from", NULL },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &a->version, "Print the version", NULL },
 		{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->files, NULL, NULL },
 		{ 0 }
@@ -190,6 +195,17 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
+static bool check(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
+		  GError **error)
+{
+	g_autoptr(GPtrArray) problems = domain_check(vm, options, warnings);
+
+	for (guint i = 0; i < problems->len; i++)
+		fprintf(stderr, "kvm-domain: error: %s\n", (const char *)problems->pdata[i]);
+	return !problems->len || vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors",
+					  tmpl_vm_header(vm, "ID"), problems->len);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
 	struct domain_options options = { .type = a->type, .one_version = a->one_version };
@@ -209,11 +225,15 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	    !add_object(vm, tmpl_vm_set_datastore, a->datastore, error) ||
 	    !add_conf(vm, a->conf, warnings, error))
 		return false;
-	xml = domain_xml(vm, &options, warnings, error);
+	tmpl_vm_check(vm, warnings);
+	if (a->check)
+		return check(vm, &options, warnings, error);
+	xml = a->explain ? domain_explain(vm, &options, error) :
+			   domain_xml(vm, &options, warnings, error);
 	return xml && print_all(xml, error);
 }
 
-static bool check_conf(const char *path, GPtrArray *warnings, GError **error)
+static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
 {
 	g_autoptr(TmplSet) set = tmpl_conf_read(path, error);
 
@@ -235,10 +255,10 @@ int main(int argc, char **argv)
 	else if (done && a.version)
 		done = print_all("kvm-domain " VMM_VERSION "\n", &error);
 	else if (done && a.check_conf)
-		done = check_conf(a.check_conf, warnings, &error);
+		done = check_defaults(a.check_conf, warnings, &error);
 	else if (done)
 		done = convert(&a, warnings, &error);
-	for (guint i = 0; (done || a.check_conf) && i < warnings->len; i++)
+	for (guint i = 0; (done || a.check || a.check_conf) && i < warnings->len; i++)
 		fprintf(stderr, "kvm-domain: warning: %s\n",
 			(char *)g_ptr_array_index(warnings, i));
 	free_arguments(&a);

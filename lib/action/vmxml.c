@@ -37,6 +37,7 @@ xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const ch
 		virConnectGetLibVersion(ctx->conn, &options.libvirt);
 	if (!vm || !add_defaults(vm, conf, warnings, error))
 		return NULL;
+	tmpl_vm_check(vm, warnings);
 	xml = domain_xml(vm, &options, warnings, error);
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);

@@ -49,4 +49,19 @@ struct domain_options {
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error);
 
+/*
+ * All that is wrong with VM, one text (char *) each, also what libvirt's schema
+ * says of the result; empty when nothing is. The caller unrefs.
+ */
+GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
+			GPtrArray *warnings);
+
+/*
+ * A table: of each attribute and text of VM's domain its place, its value, and
+ * the attribute of a template that it comes from, with the level where that
+ * stands. Passwords are not shown. VM is changed for a while. The caller frees.
+ * NULL with VMM_ERROR_INPUT as domain_xml().
+ */
+char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error);
+
 #endif

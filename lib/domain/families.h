@@ -9,6 +9,9 @@
 
 #include "domain/rules.h"
 
+/* The whole domain; what is wrong with it is noted. The caller frees. */
+xmlDoc *domain_document(DomainBuild *b);
+
 /* Elements of <domain>. */
 void domain_identity(DomainBuild *b, xmlNode *domain);	/* name, title, uuid, vcpu */
 void domain_memory(DomainBuild *b, xmlNode *domain);	/* memory, maxMemory, currentMemory */

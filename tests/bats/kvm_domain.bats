@@ -344,3 +344,51 @@ c:5:1: SPICE_OPTIONS: '<a>' is not well-formed XML [config]" ]
 	kvm_domain --conf "$CONF" vm.xml
 	[[ $output == *'<sound model="ich9"/>'* ]]
 }
+
+@test "kvm-domain: --check lists all problems and warnings, a line each, and makes nothing" {
+	vm '<VCPU>many</VCPU><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><CACHE>fast</CACHE><CASHE>none</CASHE></DISK>' |
+		sed 's|</VM>|<USER_TEMPLATE><HYPERV_TIMER>x</HYPERV_TIMER><LOGO>x</LOGO></USER_TEMPLATE></VM>|' >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	[ "$stderr" = "kvm-domain: error: VCPU = 'many' (VM 7): not a whole number from 1 to 65535
+kvm-domain: error: DISK 0: CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, directsync, unsafe
+kvm-domain: warning: unknown attribute DISK/CASHE is ignored; did you mean CACHE?
+kvm-domain: warning: unknown attribute HYPERV_TIMER is ignored; did you mean HYPERV_TIMERS?
+kvm-domain: VM 7: 2 errors [input]" ]
+	vm '' >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$status" -eq 0 ]
+	[ -z "$output$stderr" ]
+}
+
+@test "kvm-domain: --check lists more than an error message holds" {
+	vm "$(for i in {1..40}; do echo "<NIC><NIC_ID>$i</NIC_ID><MAC>x$i</MAC></NIC>"; done)" >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$(grep -c ': error: ' <<<"$stderr")" -eq 40 ]
+	kvm_domain --conf "$CONF" vm.xml
+	[[ $stderr == *'; and 20 more [input]' ]]
+}
+
+@test "kvm-domain: no recorded VM has an attribute that is not known" {
+	for case in "$CASES"/*; do
+		"$KVM_DOMAIN" --conf "$CONF" --check "$case/vm.xml" 2>&1 | grep unknown >>unknown || true
+	done
+	[ ! -s unknown ] || { cat unknown; false; }
+}
+
+@test "kvm-domain: --explain says of each place which attribute of which level it comes from" {
+	local case=$CASES/287-kitchen-sink tab=$'\t'
+	kvm_domain --conf "$CONF" --host "$case/host.xml" --datastore "$case/datastore.xml" --explain "$case/vm.xml"
+	[ "$status" -eq 0 ]
+	[[ $output == *"/domain/name${tab}one-268${tab}VM: ID"* ]]
+	[[ $output == *"/domain/memory${tab}2097152${tab}VM 268: MEMORY"* ]]
+	[[ $output == *"/domain/os/type/@arch${tab}x86_64${tab}VM 268: OS/ARCH"* ]]
+	[[ $output == *"/domain/devices/disk[vda]/driver/@cache${tab}writeback${tab}VM 268: DISK 0/CACHE"* ]]
+	[[ $output == *"/domain/devices/disk[vda]/driver/@discard${tab}unmap${tab}defaults $CONF:5: DISK/DISCARD"* ]]
+	[[ $output == *"/domain/devices/graphics[1]/@passwd${tab}***${tab}VM 268: GRAPHICS/PASSWD"* ]]
+	[[ $output == *"/domain/os/type${tab}hvm${tab}always"* ]]
+	kvm_domain --conf "$CONF" --explain <<<'<VM><ID>1</ID><TEMPLATE/></VM>'
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'MEMORY is missing'* ]]
+}
