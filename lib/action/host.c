@@ -98,9 +98,7 @@ void host_clean_memory(const struct action_ctx *ctx, const char *name, bool wait
 	if (wait && tool_run(ctx, "SUDO", "sudo", words, &result, NULL))
 		child_result_clear(&result);
 	else if (!wait)		/* detached: nobody waits for it */
-		g_spawn_async("/", argv, NULL,
-			      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
-			      G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL);
+		child_detach((const char *const *)argv, NULL, NULL);
 }
 
 static bool had_vgpu(const char *directory)

@@ -20,6 +20,8 @@ static struct {
 	struct end *ends;	/* all that were made */
 	/* Read by the handler. */
 	struct end *late, *stopped;
+	unsigned grace_s;	/* 0: a signal ends us at once */
+	int asked;		/* a signal came and was deferred */
 } sudden;
 
 static void put(int fd, const char *text, size_t len)
@@ -38,9 +40,18 @@ static void put(int fd, const char *text, size_t len)
 
 static void on_signal(int sig)
 {
-	const struct end *e = __atomic_load_n(sig == SIGALRM ? &sudden.late : &sudden.stopped,
+	bool late = sig == SIGALRM && !sudden.asked;
+	const struct end *e = __atomic_load_n(late ? &sudden.late : &sudden.stopped,
 					      __ATOMIC_ACQUIRE);
+	unsigned left;
 
+	if (sig != SIGALRM && sudden.grace_s && !sudden.asked) {
+		__atomic_store_n(&sudden.asked, 1, __ATOMIC_RELEASE);
+		left = alarm(sudden.grace_s);
+		if (left && left < sudden.grace_s)
+			alarm(left);
+		return;
+	}
 	put(STDOUT_FILENO, e->out, e->out_len);
 	put(STDERR_FILENO, e->err, e->err_len);
 	_exit(e->status);
@@ -103,6 +114,16 @@ void sudden_start(const char *action, unsigned seconds, bool json)
 	sigemptyset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);	/* our starter may have blocked some */
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void sudden_defer(unsigned grace_s)
+{
+	__atomic_store_n(&sudden.grace_s, grace_s, __ATOMIC_RELEASE);
+}
+
+bool sudden_asked(void)
+{
+	return __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
 }
 
 void sudden_stop(void)

@@ -22,6 +22,14 @@ void sudden_start(const char *action, unsigned seconds, bool json);
  */
 void sudden_outcome(enum action_outcome outcome, const char *what);
 
+/*
+ * From now on the first SIGTERM, SIGINT or SIGHUP only makes sudden_asked() true,
+ * for an action that can undo what it did; the end comes GRACE_S seconds later,
+ * or with a second signal. The deadline stays as it is. 0: as before.
+ */
+void sudden_defer(unsigned grace_s);
+bool sudden_asked(void);
+
 /* No sudden end any more: the action is about to say how it ended. */
 void sudden_stop(void);
 

@@ -41,10 +41,24 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
-			      unsigned limit_ms, GError **error)
+/* Waits until C has ended or MS have passed. */
+static bool wait_for(struct call *c, unsigned ms)
 {
-	gint64 until = g_get_monotonic_time() + (gint64)limit_ms * 1000;
+	gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+	bool done;
+
+	g_mutex_lock(&c->mutex);
+	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until))
+		;
+	done = c->done;
+	g_mutex_unlock(&c->mutex);
+	return done;
+}
+
+enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
+			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
+			       GError **error)
+{
 	struct call *c = g_new0(struct call, 1);
 	enum virt_late result;
 	GThread *thread;
@@ -56,9 +70,9 @@ enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify f
 	c->data = data;
 	c->free_data = free_data;
 	thread = g_thread_new("late", run, c);
-	g_mutex_lock(&c->mutex);
-	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until))
+	while (!wait_for(c, every_ms) && tick(tick_data))
 		;
+	g_mutex_lock(&c->mutex);
 	left = c->left = !c->done;
 	if (left)
 		g_atomic_int_inc(&left_behind);
@@ -73,6 +87,17 @@ enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify f
 		g_propagate_error(error, g_steal_pointer(&c->error));
 	call_free(c);
 	return result;
+}
+
+static bool once(void *data G_GNUC_UNUSED)
+{
+	return false;
+}
+
+enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
+			      unsigned limit_ms, GError **error)
+{
+	return virt_late_watch(func, data, free_data, limit_ms, once, NULL, error);
 }
 
 bool virt_late_any(void)

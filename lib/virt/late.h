@@ -26,6 +26,14 @@ enum virt_late {
 enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
 			      unsigned limit_ms, GError **error);
 
+/* Called while a call lasts. False: wait no longer. */
+typedef bool virt_late_tick(void *tick_data);
+
+/* As virt_late_call(); after each EVERY_MS it asks TICK whether to wait on. */
+enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
+			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
+			       GError **error);
+
 /* Whether a thread was left behind that still runs: exit() is not safe then. */
 bool virt_late_any(void);
 

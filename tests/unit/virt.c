@@ -39,7 +39,7 @@ static const struct vector {
 	{ VIR_FROM_STORAGE, VIR_ERR_SYSTEM_ERROR, EACCES, "Cannot access 'F': Permission denied",
 	  VMM_ERROR_PERMISSION },
 	{ VIR_FROM_NONE, VIR_ERR_SYSTEM_ERROR, ENODEV, "Cannot get interface MTU on 'b'",
-	  VMM_ERROR_INTERNAL },
+	  VMM_ERROR_NOT_FOUND },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "m: Failed to get \"write\" lock",
 	  VMM_ERROR_BUSY },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "Cannot allocate memory",

@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# migrate and migrate_local between two real hosts: one copy of the VM lives, whatever happens, and
+# the answer says where.
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load lab
+
+ACTIONS=/var/tmp/one/vmm/kvm
+KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+
+setup_file() {
+	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release}
+	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
+	cp "$build"/remotes/vmm/kvm/{deploy,cancel,migrate} "$stage/remotes/vmm/kvm/"
+	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
+	lab_up 2
+	"$LAB" install "$stage" node1
+	"$LAB" install "$stage" node2
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+}
+
+teardown() {
+	lab_clean
+}
+
+# The kvmrc of both nodes.
+settings() {
+	local node
+	for node in node1 node2; do
+		printf '%s\n' "$@" | lab_exec $node tee "$KVMRC" >/dev/null
+	done
+}
+
+# migrate FROM TO NAME [OPTION...]: as the dispatcher calls it, for shared storage.
+migrate() {
+	run --separate-stderr lab_exec "$1" "$ACTIONS/migrate" "${@:4}" "$3" "$2" "$1" "${3#one-}" "$1" </dev/null
+}
+
+error_message() {
+	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
+}
+
+uuid() {	# NUMBER
+	printf '00000000-0000-4000-8000-%012d' "$1"
+}
+
+# start NODE NUMBER [DEVICES [CMDLINE]]: a guest with agent, as OpenNebula describes it.
+start() {
+	lab_guest_xml "one-$2" "${@:3}" | stamp "$2" | lab_create "$1"
+	lab_wait_console "$1" "one-$2" LAB-READY
+	lab_wait_agent "$1" "one-$2"
+}
+
+stamp() {	# NUMBER: adds to the XML on stdin what OpenNebula's own has.
+	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[$LAB_SHARED/0/$1]]></one:system_datastore></one:vm></metadata>&|"
+}
+
+# A machine without an operating system: it starts at once and hears nothing.
+start_deaf() {	# NODE NUMBER [DEVICES]
+	stamp "$2" <<-END | lab_create "$1"
+		<domain type='$LAB_VIRTTYPE'><name>one-$2</name>
+		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
+		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
+		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${3:-}</devices></domain>
+	END
+}
+
+state() {	# NODE NUMBER
+	lab_virsh "$1" domstate "one-$2" 2>/dev/null
+}
+
+# lives NUMBER NODE: it runs there, and there is nothing of it on the other one.
+lives() {
+	local other=node1
+	[ "$2" = node2 ] || other=node2
+	run state "$2" "$1"
+	assert_output running
+	run state "$other" "$1"
+	assert_failure
+}
+
+@test "migrate: a guest goes on where it was, by ssh, tcp and peer to peer, and back" {
+	local boot options
+	start node1 1
+	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
+	migrate node1 node2 one-1
+	assert_success
+	assert_output ''
+	lives 1 node2
+	migrate node1 node2 one-1
+	assert_success
+	assert_regex "$stderr" 'domain one-1 is at node2 already'
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+ssh
+	migrate node2 node1 "$(uuid 1)"
+	assert_success
+	lives 1 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-1
+	assert_success
+	lives 1 node2
+	lab_wait_agent node2 one-1
+	run lab_in_guest node2 one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
+	assert_output "marker
+$boot"
+}
+
+@test "migrate: --dry-run changes nothing" {
+	start_deaf node1 2
+	migrate node1 node2 one-2 --dry-run
+	assert_success
+	assert_output 'would migrate domain one-2 to qemu+tcp://node2/system'
+	lives 2 node1
+}
+
+@test "migrate: what the other host cannot take is refused before anything moves" {
+	start_deaf node1 3
+	start_deaf node2 3
+	migrate node1 node2 one-3
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: cannot migrate domain one-3: the destination has a domain one-3 .*\[exists\]'
+	lab_virsh node2 destroy one-3
+	migrate node1 node1 one-3
+	assert_failure 1
+	assert_regex "$(error_message)" 'the destination is the host where it runs \[refused\]'
+	migrate node1 nohost one-3
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: cannot connect to qemu\+tcp://nohost/system: .*\[connection\]'
+	migrate node1 -oProxyCommand=x one-3
+	assert_failure 1
+	lives 3 node1
+}
+
+@test "migrate: a bridge or a disk that is missing there is named, and the VM stays" {
+	lab_exec node1 ip link add brx type bridge
+	start_deaf node1 4 "<interface type='bridge'><source bridge='brx'/></interface>"
+	migrate node1 node2 one-4
+	assert_failure 1
+	assert_regex "$(error_message)" 'brx'
+	lives 4 node1
+	lab_disk node1 /var/lib/one/local/only-here.qcow2 1M
+	start_deaf node1 5 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='/var/lib/one/local/only-here.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	migrate node1 node2 one-5
+	assert_failure 1
+	assert_regex "$(error_message)" 'only-here.qcow2.*\[not-found\]'
+	lives 5 node1
+}
+
+@test "migrate: an option that is none is named" {
+	start_deaf node1 6
+	settings 'MIGRATE_OPTIONS=--unsave'
+	migrate node1 node2 one-6
+	assert_failure 1
+	assert_regex "$(error_message)" "^migrate: MIGRATE_OPTIONS: '--unsave' is not an option of a migration \\[config\\] \\(hint: did you mean --unsafe"
+	lives 6 node1
+}
+
+@test "migrate: without --unsafe a local disk is not risked" {
+	lab_disk node1 m7.qcow2 1M
+	start_deaf node1 7 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/m7.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	settings ''
+	migrate node1 node2 one-7
+	assert_failure 1
+	assert_regex "$(error_message)" 'nsafe.*\[refused\] \(hint: .*--unsafe'
+	lives 7 node1
+}
+
+@test "migrate: snapshots come along, and stay when the VM stays" {
+	local snap
+	lab_disk node1 m8.qcow2 8M
+	lab_exec node1 mkdir -p "$LAB_SHARED/0/8"
+	start node1 8 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/m8.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	for snap in snap-0 snap-1; do
+		lab_virsh node1 snapshot-create-as one-8 $snap
+	done
+	lab_exec node1 sh -c 'echo >/dev/null'
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"'
+	migrate node1 node2 one-8 --deadline 10
+	assert_failure 1
+	assert_regex "$(error_message)" 'migration of domain one-8 did not end in time \[timeout\]'
+	lives 8 node1
+	run lab_virsh node1 snapshot-list one-8 --name
+	assert_output $'snap-0\nsnap-1'
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-8
+	assert_success
+	lives 8 node2
+	run lab_virsh node2 snapshot-list one-8 --name
+	assert_output $'snap-0\nsnap-1'
+	run lab_virsh node2 snapshot-current one-8 --name
+	assert_output snap-1
+	run lab_exec node1 stat -c '%a %n' "$LAB_SHARED/0/8/snap-0.xml"
+	assert_output "600 $LAB_SHARED/0/8/snap-0.xml"
+}
+
+# slowly NUMBER: a migration that lasts; $job is its process.
+slowly() {
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 4"' QEMU_PROTOCOL=qemu+tcp
+	lab_exec node1 "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+	job=$!
+	lab_until node1 10 sh -c "virsh -q -c qemu:///system domjobinfo one-$1 | grep -qi remaining"
+	sleep 1
+}
+
+# ended: its exit status is in $status.
+ended() {
+	status=0
+	wait "$job" || status=$?
+	cat "$BATS_TEST_TMPDIR/err"
+}
+
+@test "migrate: SIGTERM aborts it and the VM stays" {
+	start node1 9
+	slowly 9
+	lab_exec node1 pkill -TERM -f "$ACTIONS/migrate one-9"
+	ended
+	[ "$status" -eq 1 ]
+	grep -q 'was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	lives 9 node1
+}
+
+@test "migrate: kill -9 of it, of either libvirtd and of the other QEMU: the VM stays, and goes the next time" {
+	start node1 10
+	slowly 10
+	lab_exec node1 pkill -KILL -f "$ACTIONS/migrate one-10"
+	ended
+	lab_until node1 10 sh -c '! virsh -q -c qemu+tcp://node2/system domstate one-10 2>/dev/null'
+	lives 10 node1
+
+	slowly 10
+	lab_exec node2 pkill -KILL -f 'guest=one-10,'
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	slowly 10
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	slowly 10
+	"$LAB" svc node2 crash
+	sleep 1
+	"$LAB" svc node2 start
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-10
+	assert_success
+	lives 10 node2
+}
+
+@test "migrate: a libvirtd that stays away: nobody knows, and the next call tells" {
+	start node1 11
+	slowly 11
+	"$LAB" svc node2 crash
+	lab_exec node1 sh -c "sleep 6; pkill -TERM -f '$ACTIONS/migrate one-11'" &
+	ended
+	[ "$status" -eq 3 ]
+	grep -q 'the outcome is unknown' "$BATS_TEST_TMPDIR/err"
+	"$LAB" svc node2 start
+	lives 11 node1
+}
+
+@test "migrate: the source's QEMU is killed: the answer says that it ended" {
+	start node1 12
+	slowly 12
+	lab_exec node1 pkill -KILL -f 'guest=one-12,'
+	ended
+	[ "$status" -eq 1 ]
+	grep -q 'it is on neither host' "$BATS_TEST_TMPDIR/err"
+}
