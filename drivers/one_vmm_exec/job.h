@@ -12,6 +12,9 @@ struct job_env {
 	const struct settings *settings;
 	Hosts *hosts;
 	Out *out;
+	/* PLAN for VM ID of DOCUMENT could not be run and shall be, later. */
+	void (*later)(void *data, const char *plan, gint64 id, GBytes *document);
+	void *data;			/* of later() */
 };
 
 typedef struct job Job;
@@ -25,6 +28,9 @@ typedef void job_done(void *data, Job *job);
  */
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *lane,
 	     GBytes *document, bool pack);
+
+/* It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. */
+void job_set_silent(Job *job);
 
 /* Only before job_start(). */
 void job_free(Job *job);

@@ -44,7 +44,7 @@ static void on_child(void *data, const struct child_result *c)
 	g_autofree char *cause = NULL;
 	struct run_result result = {
 		.outcome = judge(r, c->exit_status), .status = c->exit_status,
-		.cancelled = c->cancelled, .out = c->out->str, .err = c->err->str,
+		.cancelled = c->cancelled, .timed_out = c->timed_out, .out = c->out->str, .err = c->err->str,
 		.wall_us = c->wall_us,
 	};
 
@@ -80,7 +80,8 @@ static void on_remote(void *data, const struct remote_result *x)
 	struct run_result result = {
 		.outcome = x->status >= 0 ? judge(r, x->status) :
 			   x->not_started ? RUN_FAILED : RUN_UNKNOWN,
-		.status = x->status, .cancelled = x->cancelled,
+		.status = x->status, .cancelled = x->cancelled, .timed_out = x->timed_out,
+		.not_started = x->not_started,
 		.out = x->out, .err = x->err, .cause = cause, .wall_us = x->wall_us,
 	};
 
@@ -101,6 +102,7 @@ static void finish_soon(Run *r, const GError *error)
 	r->due_cause = error ? g_strdup(error->message) : NULL;
 	r->due = (struct run_result){
 		.outcome = error ? RUN_FAILED : RUN_DONE, .status = error ? -1 : 0,
+		.not_started = error != NULL,
 		.out = "", .err = "", .cause = r->due_cause,
 	};
 	r->idle = g_idle_add(on_due, r);

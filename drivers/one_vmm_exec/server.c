@@ -196,7 +196,7 @@ static void on_line(struct server *s, char *text)
 		g_debug("%s after FINALIZE", line.action);
 	else if (g_str_equal(line.action, "DRIVER_CANCEL"))
 		on_driver_cancel(s, line.id);
-	else if (plan)
+	else if (plan && plan->key)
 		on_request(s, plan, &line);
 	else
 		out_reply(s->env.out, line.action, false, line.id, "unknown action");
@@ -300,9 +300,15 @@ static void serve(struct server *s)
 		g_source_remove(s->input);
 }
 
+/* Until clean-ups are kept for later. */
+static void on_later(void *data G_GNUC_UNUSED, const char *plan G_GNUC_UNUSED,
+		     gint64 id G_GNUC_UNUSED, GBytes *document G_GNUC_UNUSED)
+{
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
-	struct server s = { .env = { .settings = settings } };
+	struct server s = { .env = { .settings = settings, .later = on_later } };
 
 	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, error);
 	if (!s.env.hosts)
