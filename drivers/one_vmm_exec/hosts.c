@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 
+#include "base/text.h"
 #include "connection.h"
 
-enum { KILL_LIMIT_MS = 8000, STATUS_SSH = 255 };
+enum { KILL_LIMIT_MS = 8000, STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
 	struct wire_ssh ssh;
@@ -16,6 +17,7 @@ struct hosts {
 	unsigned idle_s;
 	unsigned next_control;
 	GHashTable *connections;	/* host to Connection */
+	Health *health;
 };
 
 struct remote {
@@ -23,6 +25,7 @@ struct remote {
 	Connection *connection;		/* NULL: it has one of its own */
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
+	bool counted;			/* health_end() is due */
 	enum remote_kind kind;
 	char *host, *path;
 	char **args;
@@ -50,6 +53,15 @@ static void remote_free(Remote *r)
 	g_free(r);
 }
 
+/* What the result says about its host: NULL when it answered. */
+static const char *host_fault(const Remote *r)
+{
+	if (r->result.cancelled || r->result.status >= 0)
+		return NULL;
+	return r->result.timed_out ? "a step did not end in time" :
+	       *r->result.err ? r->result.err : "the connection broke";
+}
+
 static void finish(Remote *r)
 {
 	if (r->shares)
@@ -57,6 +69,11 @@ static void finish(Remote *r)
 	r->result.cancelled = r->result.cancelled || r->cancelled;
 	r->result.out = r->out->str;
 	r->result.err = r->err->str;
+	if (r->counted) {
+		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
+
+		health_end(r->hosts->health, r->host, why);
+	}
 	r->done(r->data, &r->result);
 	remote_free(r);
 }
@@ -188,6 +205,7 @@ static Connection *connection_of(Hosts *h, const char *host)
 
 Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
+	g_autofree char *down = NULL;
 	Remote *r = g_new0(Remote, 1);
 
 	r->hosts = h;
@@ -203,6 +221,12 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->err = g_string_new(NULL);
 	r->done = done;
 	r->data = data;
+	down = health_begin(h->health, r->host);
+	r->counted = !down;
+	if (down) {
+		not_started(r, down);
+		return r;
+	}
 	if (h->multiplex && !r->forwarding)
 		r->connection = connection_of(h, r->host);
 	if (r->connection && !connection_control(r->connection))
@@ -210,6 +234,11 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	else
 		start(r);
 	return r;
+}
+
+Health *hosts_health(Hosts *h)
+{
+	return h->health;
 }
 
 /* Not in /tmp if it can be helped: there old files are cleaned away. */
@@ -235,6 +264,7 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
 	}
 	h = g_new0(Hosts, 1);
 	h->control_dir = g_steal_pointer(&template);
+	h->health = health_new(cfg);
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
 	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
 	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");
@@ -256,6 +286,7 @@ void hosts_free(Hosts *h)
 	if (!h)
 		return;
 	g_hash_table_unref(h->connections);
+	health_free(h->health);
 	g_rmdir(h->control_dir);
 	g_free(h->control_dir);
 	g_free(h->mark);

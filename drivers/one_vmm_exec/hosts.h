@@ -9,6 +9,7 @@
 
 #include "base/child.h"
 #include "conf/cfg.h"
+#include "health.h"
 
 typedef struct hosts Hosts;
 
@@ -17,6 +18,9 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error);
 
 /* Ends all connections and removes their sockets. Nothing may be running. */
 void hosts_free(Hosts *hosts);
+
+/* Which of them answer. Borrowed. */
+Health *hosts_health(Hosts *hosts);
 
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 

@@ -13,7 +13,7 @@ enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000, MAX_DEPLOYMENT = 64 << 20 };
 struct job {
 	const struct job_env *env;
 	gint64 id;
-	char *lane;
+	char *host;
 	GBytes *document;		/* until it starts */
 	bool packed;			/* and deflated */
 	job_done *done;
@@ -29,6 +29,7 @@ struct job {
 	Run *run;			/* the command that runs */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
+	unsigned tries;			/* left, of one that is silent */
 	bool undoing, cancelled, silent;
 	bool partly;			/* a command of this step failed, and the step goes on */
 	bool repeated;			/* it is run again, as nobody knew whether it was done */
@@ -40,7 +41,7 @@ struct job {
 
 static void advance(Job *j);
 
-Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *lane,
+Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool pack)
 {
 	Job *j = g_new0(Job, 1);
@@ -48,7 +49,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	j->env = env;
 	j->plan = plan;
 	j->id = id;
-	j->lane = g_strdup(lane);
+	j->host = g_strdup(host);
 	j->document = pack ? wire_pack(document) : g_bytes_ref(document);
 	j->packed = pack;
 	j->retries = env->settings->options.retries;
@@ -66,16 +67,17 @@ void job_free(Job *j)
 	g_clear_pointer(&j->request, tmpl_request_free);
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
 	g_clear_pointer(&j->document, g_bytes_unref);
-	g_free(j->lane);
+	g_free(j->host);
 	g_free(j->why);
 	g_free(j->info);
 	g_free(j->prefix);
 	g_free(j);
 }
 
-void job_set_silent(Job *j)
+void job_set_silent(Job *j, unsigned tries)
 {
 	j->silent = true;
+	j->tries = tries;
 }
 
 gint64 job_id(const Job *j)
@@ -83,9 +85,14 @@ gint64 job_id(const Job *j)
 	return j->id;
 }
 
-const char *job_lane(const Job *j)
+const char *job_host(const Job *j)
 {
-	return j->lane;
+	return j->host;
+}
+
+const char *job_action(const Job *j)
+{
+	return j->context.plan->action;
 }
 
 static void reply(const Job *j)
@@ -97,7 +104,13 @@ static void reply(const Job *j)
 	if (!j->silent)
 		out_reply(j->env->out, j->context.plan->action, !j->why, j->id, text);
 	else if (j->why)
-		out_log(j->env->out, 'E', j->id, "%s: %s", j->context.plan->action, j->why);
+		out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
+			j->context.plan->action, j->why, j->tries);
+	else
+		out_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
+	if (j->silent && j->why && j->request)
+		later_add(j->env->later, j->context.plan->action, j->id, j->request->document,
+			  j->tries);
 }
 
 static void end(Job *j)
@@ -188,7 +201,7 @@ static void go_on(Job *j, const char *why)
 	out_log(j->env->out, 'E', j->id, all ? "%s: %s (the %s goes on)" :
 		"%s: %s (the %s itself was done)", s->name, why, action);
 	if (s->later && !j->partly)
-		j->env->later(j->env->data, s->later, j->id, j->request->document);
+		later_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
 	j->partly = true;
 	j->command++;
 }
