@@ -58,18 +58,26 @@ static void on_child(void *data, const struct child_result *c)
 	run_finish(r, &result);
 }
 
+static char *missing_text(const Run *r)
+{
+	return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path, r->host);
+}
+
 static char *remote_cause(const Run *r, const struct remote_result *x)
 {
 	if (x->timed_out)
 		return late_text(r);
+	if (x->not_started && x->answered)
+		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
 	if (x->not_started)
 		return g_strdup_printf("Error connecting to %s", r->host);
+	if (x->signalled)
+		return g_strdup_printf("%s was killed by a signal", r->path);
 	if (x->status < 0)
 		return g_strdup_printf("the connection to %s broke while %s was running", r->host,
 				       r->path);
 	if (x->status == STATUS_MISSING && !*x->err)
-		return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path,
-				       r->host);
+		return missing_text(r);
 	return NULL;
 }
 

@@ -363,6 +363,13 @@ static void serve(struct server *s)
 		g_source_remove(s->input);
 }
 
+static void on_notice(void *data, const char *host, const char *text)
+{
+	const struct server *s = data;
+
+	out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
+}
+
 static void on_later(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries)
 {
 	struct server *s = data;
@@ -377,7 +384,8 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 {
 	struct server s = { .env = { .settings = settings } };
 
-	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, error);
+	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
+				error);
 	if (!s.env.hosts)
 		return false;
 	s.env.out = out_new(STDOUT_FILENO,
@@ -392,6 +400,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
 	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
 	g_queue_init(&s.running);
+	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
 	serve(&s);
 	*ret_status = s.status;
