@@ -88,7 +88,7 @@ lives() {
 	assert_failure
 }
 
-@test "migrate: a guest goes on where it was, by ssh, tcp and peer to peer, and back" {
+@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, and back" {
 	local boot options
 	start node1 1
 	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
@@ -103,6 +103,12 @@ lives() {
 	migrate node2 node1 "$(uuid 1)"
 	assert_success
 	lives 1 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --tls"' QEMU_PROTOCOL=qemu+tls
+	migrate node1 node2 one-1
+	assert_success
+	lives 1 node2
+	migrate node2 node1 one-1
+	assert_success
 	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
 	migrate node1 node2 one-1
 	assert_success
@@ -493,4 +499,23 @@ move() {
 	move 42 /etc
 	assert_failure 1
 	assert_regex "$(error_message)" "'/etc' is not the directory of a VM"
+}
+
+@test "migrate: a guest that is faster than the link ends by the set rule" {
+	start node1 50
+	lab_in_guest node1 one-50 'mount -o remount,size=100m /run; (while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=40; done) >/dev/null 2>&1 &'
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8"'  QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 16
+	assert_failure 1
+	assert_regex "$(error_message)" 'did not end in time \[timeout\]'
+	lives 50 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-postcopy"' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 120
+	assert_success
+	lives 50 node2
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-suspend"' QEMU_PROTOCOL=qemu+tcp
+	migrate node2 node1 one-50 --deadline 120
+	assert_success
+	lives 50 node1
+	lab_wait_agent node1 one-50
 }
