@@ -11,6 +11,7 @@
 #include "conf/kvmrc.h"
 #include "virt/connect.h"
 #include "virt/domain.h"
+#include "virt/late.h"
 
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
@@ -71,6 +72,13 @@ bool action_reconnect(struct action_ctx *ctx, GError **error);
 
 /* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
 virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
+
+/*
+ * What the answer R of a call means, its ERROR being CAUSE (taken; NULL unless FAILED): DONE, or
+ * ERROR "FORMAT…: cause" and whether nobody knows.
+ */
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
+				 GError **error, const char *format, ...) G_GNUC_PRINTF(5, 6);
 
 /*
  * All of stdin, at most 64 MiB, base64 decoded when it does not begin with '<'. Empty when

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "virt/block.h"
 #include "virt/error.h"
+#include "virt/settle.h"
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
@@ -142,34 +143,6 @@ static enum virt_late save_once(struct action_ctx *ctx, virDomain *dom, const ch
 	return r;
 }
 
-/* A guest that stands still because of a save that nobody does any more. */
-static bool stands_still(const struct virt_state *s)
-{
-	return s->state == VIR_DOMAIN_PAUSED &&
-	       (s->reason == VIR_DOMAIN_PAUSED_SAVE || s->reason == VIR_DOMAIN_PAUSED_MIGRATION);
-}
-
-/* Until DOM runs as before, or is gone; a save whose daemon lives may still go on. */
-static bool wait_settled(virDomain *dom, struct virt_state *state, GError **error)
-{
-	gint64 until_us = g_get_monotonic_time() + SETTLE_US;
-	struct virt_progress progress;
-
-	for (;;) {
-		bool goes_on = virt_job_progress(dom, false, &progress);
-
-		if (!virt_state(dom, state, error))
-			return false;
-		if (state->gone || (!goes_on && !stands_still(state)))
-			return true;
-		if (goes_on)
-			until_us = g_get_monotonic_time() + SETTLE_US;
-		else if (g_get_monotonic_time() >= until_us && virDomainResume(dom) < 0)
-			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
-		g_usleep(PAUSE_US);
-	}
-}
-
 /* What became of a save that failed, was aborted, or whose end was not heard; CAUSE says which. */
 static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, const char *part,
 				  GError *cause, GError **error)
@@ -186,7 +159,7 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 		dom = action_domain_again(ctx, first, &lost);
 	}
 	if ((!dom && !g_error_matches(lost, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !wait_settled(dom, &state, &lost))) {
+	    (dom && !virt_settle(dom, &state, &lost))) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -216,7 +189,9 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	bool aborted = false;
 	unsigned flags;
 
-	if (!virt_state(dom, &state, error) || !prepare(file, part, error))
+	if (!virt_state(dom, &state, error) ||
+	    (virt_stands_still(&state) && !virt_settle(dom, &state, error)) ||
+	    !prepare(file, part, error))
 		return ACTION_FAILED;
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
 	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
@@ -269,8 +244,8 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 	while (g_get_monotonic_time() < until_us) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, name, NULL, NULL);
 
-		if (dom && virt_state(dom, &state, NULL) && !state.gone && !stands_still(&state) &&
-		    virt_state_is_up(&state)) {
+		if (dom && virt_state(dom, &state, NULL) && virt_state_is_up(&state) &&
+		    !virt_stands_still(&state)) {
 			*ret_dom = g_steal_pointer(&dom);
 			g_error_free(cause);
 			return ACTION_DONE;

@@ -82,6 +82,24 @@ virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **
 	return virt_domain(ctx->conn, uuid, NULL, error);
 }
 
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
+				 GError **error, const char *format, ...)
+{
+	g_autofree char *what = NULL;
+	va_list ap;
+
+	if (r == VIRT_LATE_OK)
+		return ACTION_DONE;
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	if (r == VIRT_LATE_LATE)
+		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
+	g_propagate_prefixed_error(error, cause, "%s: ", what);
+	return r == VIRT_LATE_LATE || virConnectIsAlive(ctx->conn) != 1 ? ACTION_UNKNOWN :
+									  ACTION_FAILED;
+}
+
 static bool is_silent(unsigned wait_ms)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };

@@ -7,34 +7,48 @@
 
 enum { STDIN_MS = 2000 };
 
-Document *document_read(GError **error)
+static bool parse(Document *d, GError **error)
 {
-	g_autoptr(Document) d = g_new0(Document, 1);
 	xmlNode *root;
 
-	d->text = action_stdin(STDIN_MS, error);
-	if (!d->text)
-		return NULL;
-	if (!d->text->len)
-		return g_steal_pointer(&d);
 	d->doc = tmpl_xml_parse(d->text->str, d->text->len, "stdin", error);
 	if (!d->doc)
-		return NULL;
+		return false;
 	root = xmlDocGetRootElement(d->doc);
 	d->vm = xmlStrEqual(root->name, BAD_CAST "VM") ? root : tmpl_xml_child(root, "VM");
 	d->datastore = tmpl_xml_child(root, "DATASTORE");
+	return true;
+}
+
+Document *document_read(GError **error)
+{
+	g_autoptr(Document) d = g_new0(Document, 1);
+
+	d->text = action_stdin(STDIN_MS, error);
+	if (!d->text || (d->text->len && !parse(d, error)))
+		return NULL;
 	return g_steal_pointer(&d);
 }
 
-Document *document_need(GError **error)
+bool document_parse(Document *d, const char *text, GError **error)
 {
-	g_autoptr(Document) d = document_read(error);
+	gsize len = 0;
 
-	if (!d || d->vm)
-		return g_steal_pointer(&d);
+	g_string_assign(d->text, text);
+	if (*text != '<') {
+		g_base64_decode_inplace(d->text->str, &len);
+		g_string_truncate(d->text, len);
+	}
+	return parse(d, error);
+}
+
+bool document_check(const Document *d, GError **error)
+{
+	if (d->vm)
+		return true;
 	vmm_fail(error, VMM_ERROR_INPUT, "stdin: no VM document");
 	vmm_error_set_hint(error, "give the request's document, or a VM element");
-	return NULL;
+	return false;
 }
 
 void document_free(Document *d)

@@ -19,8 +19,11 @@ typedef struct document {
 /* Reads stdin; an empty one is no error. The caller frees. VMM_ERROR_INPUT: it is no XML. */
 Document *document_read(GError **error);
 
-/* As document_read(), but an empty one, or one without VM, is VMM_ERROR_INPUT. */
-Document *document_need(GError **error);
+/* Makes TEXT, XML or base64 of it, what D holds; D was empty. */
+bool document_parse(Document *d, const char *text, GError **error);
+
+/* VMM_ERROR_INPUT when it is empty, or has no VM. */
+bool document_check(const Document *d, GError **error);
 
 void document_free(Document *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Document, document_free)

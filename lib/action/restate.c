@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "tmpl/xml.h"
+#include "virt/domain.h"
 #include "virt/error.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 static bool is_numbered_disk(const char *path)
 {
@@ -42,24 +42,28 @@ static bool has(const xmlNode *node, const char *name, const char *value, bool i
 	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
 }
 
+void restate_link(xmlNode *disk)
+{
+	xmlNode *source = tmpl_xml_child(disk, "source");
+	g_autoptr(xmlChar) file = NULL;
+	g_autofree char *target = NULL;
+
+	if (!xmlStrEqual(disk->name, BAD_CAST "disk") || !source ||
+	    !has(disk, "type", "file", false) || !has(disk, "device", "disk", true))
+		return;
+	file = xmlGetProp(source, BAD_CAST "file");
+	target = file ? target_of((const char *)file) : NULL;
+	if (target)
+		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
+}
+
 void restate_links(xmlNode *domain)
 {
 	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
 		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
 			continue;
-		for (xmlNode *n = devices->children; n; n = n->next) {
-			xmlNode *source = tmpl_xml_child(n, "source");
-			g_autoptr(xmlChar) file = NULL;
-			g_autofree char *target = NULL;
-
-			if (!xmlStrEqual(n->name, BAD_CAST "disk") || !source ||
-			    !has(n, "type", "file", false) || !has(n, "device", "disk", true))
-				continue;
-			file = xmlGetProp(source, BAD_CAST "file");
-			target = file ? target_of((const char *)file) : NULL;
-			if (target)
-				xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
-		}
+		for (xmlNode *n = devices->children; n; n = n->next)
+			restate_link(n);
 	}
 }
 
@@ -211,6 +215,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 		return virt_fail(error, "cannot read a UUID");
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
+	restate_paths(root, s->path, NULL);
 	text = tmpl_xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;

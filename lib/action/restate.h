@@ -19,6 +19,9 @@
  */
 void restate_links(xmlNode *domain);
 
+/* The same for one <disk>. */
+void restate_link(xmlNode *disk);
+
 /*
  * Makes what lies in the VM's directory, in all of DOMAIN, lie where file CHECKPOINT does: a VM
  * that was saved may have moved to another datastore. VM_ID NULL: as CHECKPOINT's directory

@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 /*
  * Finds the domain that DEPLOY_ID names: a UUID, else a name; when that is not

@@ -102,6 +102,8 @@ static const struct rule {
 	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
 	  VMM_ERROR_GUEST, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",
+	  VMM_ERROR_GUEST, "the guest's operating system must support it" },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
 	  VMM_ERROR_REFUSED, NULL },
 
@@ -193,7 +195,7 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	vmm_fail(error, class, "%s: %s", what, text);
+	vmm_fail(error, class, "%s%s%s", what, *what ? ": " : "", text);
 	if (hint)
 		vmm_error_set_hint(error, "%s", hint);
 	virFreeError(cause);

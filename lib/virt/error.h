@@ -26,8 +26,8 @@ char *virt_error_text(const virError *cause);
 
 /*
  * virt_fail(ERROR, FORMAT, …) sets ERROR from the last libvirt error of this thread:
- * "FORMAT…: text", with class and hint, and returns false. That error is kept before
- * anything else is evaluated: virDomainGetName(), say, forgets it.
+ * "FORMAT…: text" (or the text alone), with class and hint, and returns false. That error
+ * is kept before anything else is evaluated: virDomainGetName(), say, forgets it.
  */
 #define virt_fail(...) (virt_keep(), virt_fail_kept(__VA_ARGS__))
 void virt_keep(void);

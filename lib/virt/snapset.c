@@ -3,8 +3,6 @@
 #include "virt/domain.h"
 #include "virt/error.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
-
 struct snapshot {
 	char *name, *xml;
 	bool current;

@@ -5,7 +5,7 @@ domain() {	# NAME NUMBER [DEVICES]
 	cat <<-END
 		<domain type='test'><name>$1</name><uuid>$(uuid "$2")</uuid>
 		<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>
-		<one:system_datastore><![CDATA[/ds/0/$2]]></one:system_datastore></one:vm></metadata>
+		<one:system_datastore><![CDATA[$BATS_FILE_TMPDIR/file/0/$2]]></one:system_datastore></one:vm></metadata>
 		<memory>65536</memory><os><type>hvm</type>${OS:+<loader type='pflash' readonly='yes'>/dev/null</loader>$OS}</os><devices>${3:-}</devices></domain>
 	END
 }
