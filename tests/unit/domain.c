@@ -262,7 +262,8 @@ static const struct {
 	{ DISK("<LUKS_SECRET>x</LUKS_SECRET>"), "DISK 0: LUKS_SECRET = 'x' (VM 7): not a UUID" },
 	{ "<OS><FIRMWARE>UEFI</FIRMWARE><FIRMWARE_SECURE>YES</FIRMWARE_SECURE><MACHINE>pc</MACHINE>"
 	  "<ARCH>x86_64</ARCH></OS>", "OS/FIRMWARE_SECURE needs a q35 machine, not 'pc'" },
-	{ "<MEMORY>0</MEMORY>", "MEMORY = '0' (VM 7): not a whole number from 1 to 9007199254740991" },
+	{ "<MEMORY>0</MEMORY>",
+	  "MEMORY = '0' (VM 7): not a whole number from 1 to 9007199254740991" },
 	{ "<CPU>0</CPU>", "CPU = '0' (VM 7): not a number above 0" },
 	{ "<RNG><RATE_PERIOD>1</RATE_PERIOD></RNG>", "RNG/RATE_PERIOD needs RATE_BYTES" },
 	{ "<WATCHDOG><ACTION>bark</ACTION></WATCHDOG>",
