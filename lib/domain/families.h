@@ -76,6 +76,7 @@ void domain_disk_reserve(DomainBuild *b, const char *target);
 bool domain_pci_complete(const TmplAttr *pci);
 
 /* NUMA_NODE vectors, facts of TOPOLOGY. */
+bool domain_vcpu_max(DomainBuild *b, guint64 *ret);	/* false: not given */
 guint domain_n_nodes(const DomainBuild *b);
 bool domain_has_topology(const DomainBuild *b);
 bool domain_memory_hotplug(DomainBuild *b);

@@ -258,11 +258,18 @@ static const char *site_raw(DomainBuild *b)
 /* NULL: a RAW for another hypervisor. */
 static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
 {
+	static const char *const hypervisors[] = {
+		"lxc", "LXC", "vcenter", "firecracker", "dummy", "xen", NULL
+	};
 	const char *type = tmpl_attr_text(raw, "TYPE");
 
 	if (type && (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu")))
 		return tmpl_attr_text(raw, "DATA");
-	domain_warn(b, "RAW of TYPE '%s' is left out: it is not for kvm", type ? type : "");
+	if (type && g_strv_contains(hypervisors, type))
+		domain_warn(b, "RAW of TYPE '%s' is left out: it is not for kvm", type);
+	else
+		domain_problem(b, raw, "TYPE = '%s': no hypervisor that is known",
+			       type ? type : "");
 	return NULL;
 }
 

@@ -392,3 +392,15 @@ kvm-domain: VM 7: 2 errors [input]" ]
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'MEMORY is missing'* ]]
 }
+
+@test "kvm-domain: the man page names each option, and has no fault" {
+	"$KVM_DOMAIN" --help | grep -oE -- '--[a-z-]+' | sort -u >options
+	[ "$(wc -l <options)" -gt 10 ]
+	while read -r option; do
+		grep -qF -- "${option//-/\\-}" "$TOP/man/kvm-domain.1" || { echo "$option"; false; }
+	done <options
+	local page
+	for page in "$TOP"/man/*; do
+		[ -z "$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null)" ]
+	done
+}

@@ -1,4 +1,4 @@
-/* domain COUNT VM.xml DEFAULTS - makes the domain of a VM document COUNT times; prints the seconds. */
+/* domain COUNT VM.xml DEFAULTS - makes the domain of a VM COUNT times; prints the seconds. */
 #include "base/file.h"
 #include "base/number.h"
 #include "domain/domain.h"

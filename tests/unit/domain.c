@@ -10,9 +10,11 @@ static const struct domain_options newest = { .libvirt = DOMAIN_LIBVIRT(99, 0, 0
 /* A VM with TEMPLATE's rest given as XML, on a q35 machine. */
 static TmplVm *vm_of(const char *rest)
 {
+	bool own = strstr(rest, "<OS>");
 	g_autofree char *text = g_strconcat(
-		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE>", rest, "<MEMORY>512</MEMORY><OS>"
-		"<ARCH>x86_64</ARCH><MACHINE>q35</MACHINE></OS></TEMPLATE></VM>", NULL);
+		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE>", rest, strstr(rest, "<MEMORY>0") ? "" :
+		"<MEMORY>512</MEMORY>", own ? "" : "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE>"
+		"</OS>", "</TEMPLATE></VM>", NULL);
 	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
 
 	g_assert_nonnull(doc);
@@ -53,6 +55,11 @@ static void expect(const char *rest, const struct domain_options *with, const ch
 
 #define PCI(more) "<PCI><PCI_ID>0</PCI_ID><DOMAIN>0000</DOMAIN><BUS>3b</BUS><SLOT>00</SLOT>" \
 	"<FUNCTION>0</FUNCTION>" more "</PCI>"
+#define PC "<OS><ARCH>x86_64</ARCH><MACHINE>pc</MACHINE></OS>"
+#define CD(letter) "<DISK><DISK_ID>0</DISK_ID><TYPE>CDROM</TYPE><TARGET>sd" letter \
+	"</TARGET></DISK>"
+#define NODE(more) "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>1</TOTAL_CPUS>" \
+	"<MEMORY>1024</MEMORY>" more "</NUMA_NODE>"
 #define IOMMU(more) "<IOMMU><MODE>single</MODE>" more "</IOMMU>"
 #define ENCRYPTED(type, more) "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
 	"<MACHINE>q35</MACHINE>" more "</OS><MEMORY_ENCRYPTION><TYPE>" type \
@@ -114,6 +121,24 @@ static const struct {
 	  "ignore" },
 	{ "<NIC><BRIDGE>b</BRIDGE><FILTER>f</FILTER><IP6_ULA>fd00::1</IP6_ULA></NIC>",
 	  "concat(//filterref/@filter,//parameter/@name,//parameter/@value)", "fIPV6fd00::1" },
+	{ "<VCPU>2</VCPU><VCPU_MAX>4</VCPU_MAX><TOPOLOGY><CORES>4</CORES></TOPOLOGY>",
+	  "concat(//topology/@cores,/domain/vcpu,/domain/vcpu/@current)", "442" },
+	{ PCI("<MDEV_MODE>nvidia</MDEV_MODE>"), "string(//hostdev/@managed)", "no" },
+	{ PC CD("a") CD("c") "<CONTEXT><DISK_ID>9</DISK_ID><TARGET>hda</TARGET></CONTEXT>",
+	  "concat(//disk[1]/address/@bus,//disk[1]/address/@unit,' ',//disk[2]/address/@bus,"
+	  "//disk[2]/address/@unit,' ',count(//disk[3]/address))", "01 10 0" },
+	{ CD("a") CD("g") "<CONTEXT><DISK_ID>9</DISK_ID><TARGET>hda</TARGET></CONTEXT>",
+	  "concat(//disk[1]/address/@controller,//disk[1]/address/@unit,' ',"
+	  "//disk[2]/address/@controller,//disk[2]/address/@unit,' ',"
+	  "//controller[@type='sata']/@index)", "01 10 1" },
+	{ "<GRAPHICS><TYPE>vnc</TYPE><RANDOM_PASSWD>yes</RANDOM_PASSWD></GRAPHICS>",
+	  "string(string-length(//graphics/@passwd))", "8" },
+	{ "<GRAPHICS><TYPE>SPICE</TYPE><RANDOM_PASSWD>yes</RANDOM_PASSWD></GRAPHICS>",
+	  "concat(//graphics/@type,string-length(//graphics/@passwd))", "spice59" },
+	{ "<VIDEO><TYPE>virtio</TYPE><RESOLUTION>800x600</RESOLUTION></VIDEO>",
+	  "concat(//resolution/@x,//resolution/@y)", "800600" },
+	{ "<FEATURES><ACPI>yes</ACPI><PAE>yes</PAE><GIC>HOST</GIC></FEATURES>",
+	  "concat(count(//pae),//gic/@version)", "1host" },
 	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap=on aw_bits=48</OPTIONS>"),
 	  "concat(//iommu/driver/@intremap,//iommu/driver/@aw_bits)", "on48" },
 };
@@ -184,6 +209,62 @@ static const struct {
 	  "IOMMU: OPTIONS: 'speed' is no option of an IOMMU" },
 	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap</OPTIONS>"),
 	  "IOMMU: OPTIONS = 'intremap': not key=value …" },
+	{ "<OS><BOOT>disk9</BOOT><ARCH>x86_64</ARCH></OS>" DISK(""),
+	  "OS/BOOT = 'disk9' (VM 7): no list of diskN and nicN that the VM has" },
+	{ "<OS><BOOT>hd,network</BOOT><ARCH>x86_64</ARCH></OS>" DISK(""),
+	  "OS/BOOT = 'hd,network' (VM 7): no list of diskN and nicN that the VM has" },
+	{ "<OS><ARCH>x86_64</ARCH></OS><OS><ARCH>i686</ARCH></OS>", "OS stands there twice" },
+	{ "<VCPU>5</VCPU><TOPOLOGY><SOCKETS>2</SOCKETS><CORES>2</CORES></TOPOLOGY>",
+	  "TOPOLOGY: SOCKETS x CORES x THREADS = 4 is not the number of vCPUs, 5" },
+	{ "<VCPU>2</VCPU><NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>2</TOTAL_CPUS>"
+	  "<MEMORY>524288</MEMORY><DISTANCE>x</DISTANCE></NUMA_NODE>",
+	  "NUMA_NODE 0: DISTANCE = 'x': not a list of ID:10-255 or ID-ID:10-255" },
+	{ "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>2</TOTAL_CPUS></NUMA_NODE>",
+	  "NUMA_NODE 0: MEMORY is missing" },
+	{ "<TOPOLOGY><PIN_POLICY>CORE</PIN_POLICY></TOPOLOGY>" NODE("<CPUS>1,a</CPUS>"),
+	  "NUMA_NODE 0: CPUS = '1,a': not a set of CPUs" },
+	{ "<TOPOLOGY><PIN_POLICY>CORE</PIN_POLICY></TOPOLOGY>"
+	  "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>2</TOTAL_CPUS><MEMORY>1024</MEMORY>"
+	  "<CPUS>1</CPUS></NUMA_NODE>",
+	  "NUMA_NODE 0: CPUS = '1': fewer CPUs than TOTAL_CPUS" },
+	{ NODE("<MEMORY_NODE_ID>x</MEMORY_NODE_ID>"),
+	  "NUMA_NODE 0: MEMORY_NODE_ID = 'x': not a node" },
+	{ PCI("<VENDOR>zz</VENDOR>"), "PCI 0: VENDOR = 'zz': not hexadecimal" },
+	{ PCI("<VM_BUS_INDEX>x</VM_BUS_INDEX>"),
+	  "PCI 0: VM_BUS_INDEX = 'x': not a part of a PCI address" },
+	{ "<GRAPHICS><TYPE>vnc</TYPE><PORT>70000</PORT></GRAPHICS>",
+	  "GRAPHICS: PORT = '70000' (VM 7): not a whole number from 0 to 65535" },
+	{ "<VIDEO><TYPE>qxl</TYPE></VIDEO>",
+	  "VIDEO: TYPE = 'qxl' (VM 7): not one of none, vga, cirrus, virtio" },
+	{ "<VIDEO><VRAM>2048</VRAM></VIDEO>", "VIDEO: TYPE is missing" },
+	{ "<VIDEO><TYPE>vga</TYPE><IOMMU>YES</IOMMU></VIDEO>",
+	  "VIDEO: TYPE = 'vga': IOMMU and ATS need virtio" },
+	{ "<VIDEO><TYPE>vga</TYPE><RESOLUTION>800</RESOLUTION></VIDEO>",
+	  "VIDEO: RESOLUTION = '800': not WIDTHxHEIGHT" },
+	{ "<RAW><TYPE>vmware</TYPE><DATA>&lt;x/></DATA></RAW>",
+	  "RAW: TYPE = 'vmware': no hypervisor that is known" },
+	{ "<RAW><TYPE>kvm</TYPE><DATA>&lt;features>&lt;acpi/>&lt;/features>&lt;features>"
+	  "&lt;acpi/>&lt;/features></DATA></RAW>", "RAW: <acpi> is there already" },
+	{ IOMMU("<MODEL>foo</MODEL>"),
+	  "IOMMU: MODEL = 'foo' (VM 7): not one of intel, virtio, smmuv3, amd" },
+	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap=on,eim=off</OPTIONS>"),
+	  "IOMMU: OPTIONS: intremap = 'on,eim=off': not on or off" },
+	{ PC IOMMU("<MODEL>intel</MODEL>"), "IOMMU: needs a q35 or virt machine, not 'pc'" },
+	{ PC "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory needs a q35 machine, not 'pc'" },
+	{ "<OS><ARCH>s390x</ARCH><MACHINE>other</MACHINE></OS>"
+	  "<DISK><DISK_ID>0</DISK_ID><TARGET>hda</TARGET></DISK>"
+	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no IDE disk" },
+	{ PC CD("a") CD("b") CD("c") CD("d") CD("e"), "DISK 0: more than 4 devices on IDE" },
+	{ "<DISK><DISK_ID>0</DISK_ID><TARGET>sd1</TARGET></DISK>",
+	  "DISK 0: TARGET = 'sd1': not sd and lower-case letters" },
+	{ DISK("<LUKS_SECRET>x</LUKS_SECRET>"), "DISK 0: LUKS_SECRET = 'x' (VM 7): not a UUID" },
+	{ "<OS><FIRMWARE>UEFI</FIRMWARE><FIRMWARE_SECURE>YES</FIRMWARE_SECURE><MACHINE>pc</MACHINE>"
+	  "<ARCH>x86_64</ARCH></OS>", "OS/FIRMWARE_SECURE needs a q35 machine, not 'pc'" },
+	{ "<MEMORY>0</MEMORY>",
+	  "MEMORY = '0' (VM 7): not a whole number from 1 to 9007199254740991" },
+	{ "<CPU>0</CPU>", "CPU = '0' (VM 7): not a number above 0" },
 	{ "<RNG><RATE_PERIOD>1</RATE_PERIOD></RNG>", "RNG/RATE_PERIOD needs RATE_BYTES" },
 	{ "<WATCHDOG><ACTION>bark</ACTION></WATCHDOG>",
 	  "WATCHDOG/ACTION = 'bark' (VM 7): not one of reset, shutdown, poweroff, pause, none, "
