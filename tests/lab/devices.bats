@@ -200,7 +200,7 @@ deaf_vm() {	# NUMBER
 	assert_success
 	# The lab's kernel cannot shape traffic; what would be set is told.
 	act_on "$(request 1 "$(nic $mac)")" attach_nic one-1 $mac
-	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID><INBOUND_AVG_BW>100</INBOUND_AVG_BW><OUTBOUND_PEAK_BW>300</OUTBOUND_PEAK_BW>')")" update_nic --dry-run one-1 4
+	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID><INBOUND_AVG_BW>100</INBOUND_AVG_BW><OUTBOUND_AVG_BW>300</OUTBOUND_AVG_BW>')")" update_nic --dry-run one-1 4
 	assert_success
 	assert_output --partial "would set inbound.average of NIC $mac to 100"
 	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID>')")" update_nic one-1 5
