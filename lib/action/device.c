@@ -38,8 +38,6 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	if (!v->document || !document_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
-	if (v->vm)
-		domain_attach_defaults(v->vm, ctx->rc);
 	return v->vm != NULL;
 }
 
