@@ -3,26 +3,38 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 
+#include "base/text.h"
 #include "connection.h"
+#include "link.h"
 
-enum { KILL_LIMIT_MS = 8000, STATUS_SSH = 255 };
+enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
 	struct wire_ssh ssh;
 	char *mark;
 	char *control_dir;
-	bool multiplex;
+	bool multiplex, relay;
+	char *relay_path;
+	hosts_notice *notice;
+	void *notice_data;
 	unsigned sessions;		/* at once on one connection */
 	unsigned idle_s;
 	unsigned next_control;
 	GHashTable *connections;	/* host to Connection */
+	GHashTable *links;		/* host to Link */
+	Health *health;
 };
 
 struct remote {
 	Hosts *hosts;
 	Connection *connection;		/* NULL: it has one of its own */
+	Link *link;			/* or NULL */
+	LinkCall *call;			/* or NULL; it runs on LINK */
+	guint guard;			/* source id: the relay says nothing */
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
+	bool counted;			/* health_end() is due */
+	bool again;			/* it was never sent, and goes over a new connection */
 	enum remote_kind kind;
 	char *host, *path;
 	char **args;
@@ -50,6 +62,15 @@ static void remote_free(Remote *r)
 	g_free(r);
 }
 
+/* What the result says about its host: NULL when it answered. */
+static const char *host_fault(const Remote *r)
+{
+	if (r->result.cancelled || r->result.status >= 0 || r->result.answered)
+		return NULL;
+	return r->result.timed_out ? "a step did not end in time" :
+	       *r->result.err ? r->result.err : "the connection broke";
+}
+
 static void finish(Remote *r)
 {
 	if (r->shares)
@@ -57,6 +78,11 @@ static void finish(Remote *r)
 	r->result.cancelled = r->result.cancelled || r->cancelled;
 	r->result.out = r->out->str;
 	r->result.err = r->err->str;
+	if (r->counted) {
+		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
+
+		health_end(r->hosts->health, r->host, why);
+	}
 	r->done(r->data, &r->result);
 	remote_free(r);
 }
@@ -162,17 +188,6 @@ static void on_connection(void *data, const char *why)
 		start(data);
 }
 
-void remote_cancel(Remote *r)
-{
-	if (r->cancelled)
-		return;
-	r->cancelled = true;
-	if (r->child)
-		child_cancel(r->child);
-	else if (r->connection && connection_forget(r->connection, r))
-		not_started(r, "cancelled");
-}
-
 static Connection *connection_of(Hosts *h, const char *host)
 {
 	Connection *c = g_hash_table_lookup(h->connections, host);
@@ -186,8 +201,161 @@ static Connection *connection_of(Hosts *h, const char *host)
 	return c;
 }
 
+static void on_notice(void *data, const char *host, const char *text)
+{
+	Hosts *h = data;
+
+	if (h->notice)
+		h->notice(h->notice_data, host, text);
+}
+
+static Link *link_of(Hosts *h, const char *host)
+{
+	Link *l = g_hash_table_lookup(h->links, host);
+
+	if (l)
+		return l;
+	l = link_new(&h->ssh, host, h->relay_path, h->idle_s, on_notice, h);
+	g_hash_table_insert(h->links, g_strdup(host), l);
+	return l;
+}
+
+/* As a session of ssh. */
+static void start_session(Remote *r)
+{
+	if (r->hosts->multiplex && !r->forwarding)
+		r->connection = connection_of(r->hosts, r->host);
+	if (r->connection && !connection_control(r->connection))
+		connection_wait(r->connection, on_connection, r);
+	else
+		start(r);
+}
+
+static void stop_guard(Remote *r)
+{
+	if (r->guard)
+		g_source_remove(r->guard);
+	r->guard = 0;
+}
+
+static void on_link(void *data, enum link_outcome outcome, const char *why);
+
+static void on_call_done(void *data, const struct wire_done *done, bool not_sent, const char *why)
+{
+	Remote *r = data;
+
+	stop_guard(r);
+	r->call = NULL;
+	if (!done && not_sent && !r->again && !r->cancelled) {
+		r->again = true;
+		link_wait(r->link, on_link, r);
+		return;
+	}
+	if (!done) {
+		g_string_append(r->err, why);
+		r->result = (struct remote_result){ .status = -1, .not_started = not_sent };
+		finish(r);
+		return;
+	}
+	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
+	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
+	r->result = (struct remote_result){
+		.status = done->flags & (WIRE_TIMED_OUT | WIRE_CANCELLED) ? -1 : done->status,
+		.signalled = !done->flags && done->status < 0,
+		.timed_out = done->flags & WIRE_TIMED_OUT,
+		.cancelled = done->flags & WIRE_CANCELLED,
+		.not_started = done->flags & WIRE_NOT_STARTED,
+		.answered = !(done->flags & WIRE_TIMED_OUT),
+		.wall_us = (gint64)done->wall_us,
+	};
+	finish(r);
+}
+
+/* The relay had to end it by now, and does not even say so. */
+static gboolean on_guard(gpointer data)
+{
+	Remote *r = data;
+
+	r->guard = 0;
+	link_drop(r->call);
+	r->call = NULL;
+	g_string_append(r->err, "the host does not answer");
+	r->result = (struct remote_result){ .status = -1, .timed_out = !r->cancelled };
+	finish(r);
+	return G_SOURCE_REMOVE;
+}
+
+static char **relay_argv(const Remote *r)
+{
+	GPtrArray *argv = g_ptr_array_new();
+
+	if (r->kind != REMOTE_SCRIPT) {
+		g_ptr_array_add(argv, g_strdup(r->hosts->relay_path));
+		g_ptr_array_add(argv, g_strdup(r->kind == REMOTE_MKDIR ? "--mkdir" : "--write"));
+	}
+	g_ptr_array_add(argv, g_strdup(r->path));
+	for (char **a = r->args; a && *a; a++)
+		g_ptr_array_add(argv, g_strdup(*a));
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+static void run_on_link(Remote *r)
+{
+	g_auto(GStrv) argv = relay_argv(r);
+	char nowhere[] = "";
+	const struct wire_run run = {
+		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
+		.cwd = nowhere, .argv = argv, .input = r->input,
+	};
+
+	r->call = link_run(r->link, &run, on_call_done, r);
+	if (r->timeout_ms)
+		r->guard = g_timeout_add(r->timeout_ms + KILL_LIMIT_MS, on_guard, r);
+}
+
+static void on_link(void *data, enum link_outcome outcome, const char *why)
+{
+	Remote *r = data;
+
+	switch (outcome) {
+	case LINK_UP:
+		run_on_link(r);
+		break;
+	case LINK_ABSENT:
+		start_session(r);
+		break;
+	case LINK_FAILED:
+		not_started(r, why);
+		break;
+	}
+}
+
+static void cancel_call(Remote *r)
+{
+	link_cancel(r->call);
+	stop_guard(r);
+	r->guard = g_timeout_add(CANCEL_LIMIT_MS, on_guard, r);
+}
+
+void remote_cancel(Remote *r)
+{
+	if (r->cancelled)
+		return;
+	r->cancelled = true;
+	if (r->child)
+		child_cancel(r->child);
+	else if (r->call)
+		cancel_call(r);
+	else if (r->link && link_forget(r->link, r))
+		not_started(r, "cancelled");
+	else if (r->connection && connection_forget(r->connection, r))
+		not_started(r, "cancelled");
+}
+
 Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
+	g_autofree char *down = NULL;
 	Remote *r = g_new0(Remote, 1);
 
 	r->hosts = h;
@@ -203,13 +371,24 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->err = g_string_new(NULL);
 	r->done = done;
 	r->data = data;
-	if (h->multiplex && !r->forwarding)
-		r->connection = connection_of(h, r->host);
-	if (r->connection && !connection_control(r->connection))
-		connection_wait(r->connection, on_connection, r);
-	else
-		start(r);
+	down = health_begin(h->health, r->host);
+	r->counted = !down;
+	if (down) {
+		not_started(r, down);
+		return r;
+	}
+	if (h->relay && !r->forwarding) {
+		r->link = link_of(h, r->host);
+		link_wait(r->link, on_link, r);
+	} else {
+		start_session(r);
+	}
 	return r;
+}
+
+Health *hosts_health(Hosts *h)
+{
+	return h->health;
 }
 
 /* Not in /tmp if it can be helped: there old files are cleaned away. */
@@ -222,7 +401,13 @@ static const char *control_parent(const ConfCfg *cfg)
 	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
 }
 
-Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
+void hosts_listen(Hosts *h, hosts_notice *notice, void *data)
+{
+	h->notice = notice;
+	h->notice_data = data;
+}
+
+Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error)
 {
 	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
 	Hosts *h;
@@ -235,7 +420,10 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
 	}
 	h = g_new0(Hosts, 1);
 	h->control_dir = g_steal_pointer(&template);
+	h->health = health_new(cfg);
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
+	h->relay = g_str_equal(conf_cfg_string(cfg, "transport"), "relay");
+	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
 	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
 	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");
 	h->idle_s = (unsigned)conf_cfg_int(cfg, "ssh.idle_s");
@@ -248,6 +436,8 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error)
 	};
 	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       (GDestroyNotify)connection_free);
+	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					 (GDestroyNotify)link_free);
 	return h;
 }
 
@@ -256,6 +446,9 @@ void hosts_free(Hosts *h)
 	if (!h)
 		return;
 	g_hash_table_unref(h->connections);
+	g_hash_table_unref(h->links);
+	g_free(h->relay_path);
+	health_free(h->health);
 	g_rmdir(h->control_dir);
 	g_free(h->control_dir);
 	g_free(h->mark);

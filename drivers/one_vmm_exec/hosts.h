@@ -9,14 +9,27 @@
 
 #include "base/child.h"
 #include "conf/cfg.h"
+#include "health.h"
 
 typedef struct hosts Hosts;
 
-/* CFG is borrowed. SHELL: of the far end. NULL with ERROR set: no directory for sockets. */
-Hosts *hosts_new(const ConfCfg *cfg, const char *shell, GError **error);
+/*
+ * CFG is borrowed. SHELL: of the far end, where scripts are below REMOTE_DIR. NULL with ERROR
+ * set: no directory for sockets.
+ */
+Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error);
+
+/* Something about HOST that an administrator should know. */
+typedef void hosts_notice(void *data, const char *host, const char *text);
+
+/* At most one listener. */
+void hosts_listen(Hosts *hosts, hosts_notice *notice, void *data);
 
 /* Ends all connections and removes their sockets. Nothing may be running. */
 void hosts_free(Hosts *hosts);
+
+/* Which of them answer. Borrowed. */
+Health *hosts_health(Hosts *hosts);
 
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 
@@ -35,6 +48,8 @@ struct remote_result {
 	int status;		/* of the far end's command; -1: not known */
 	bool not_started;	/* certainly: the host cannot be reached, or ssh cannot be run */
 	bool timed_out, cancelled;
+	bool answered;		/* the host told what became of it, though there is no status */
+	bool signalled;		/* a signal, not ours, ended it */
 	const char *out;	/* what it wrote, without our marks */
 	const char *err;
 	gint64 wall_us;

@@ -6,13 +6,14 @@
 #include "wire/output.h"
 #include "wire/pack.h"
 #include "wire/ssh.h"
+#include "words.h"
 
 enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000, MAX_DEPLOYMENT = 64 << 20 };
 
 struct job {
 	const struct job_env *env;
 	gint64 id;
-	char *lane;
+	char *host;
 	GBytes *document;		/* until it starts */
 	bool packed;			/* and deflated */
 	job_done *done;
@@ -28,16 +29,19 @@ struct job {
 	Run *run;			/* the command that runs */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
-	bool undoing, cancelled;
+	unsigned tries;			/* left, of one that is silent */
+	bool undoing, cancelled, silent;
 	bool partly;			/* a command of this step failed, and the step goes on */
+	bool repeated;			/* it is run again, as nobody knew whether it was done */
 	bool unknown;			/* nobody knows whether it was done */
 	char *why;			/* the first failure; NULL: success so far */
 	char *info;			/* of the reply to a success */
+	char *prefix;			/* of any reply, or NULL */
 };
 
 static void advance(Job *j);
 
-Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *lane,
+Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool pack)
 {
 	Job *j = g_new0(Job, 1);
@@ -45,12 +49,12 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	j->env = env;
 	j->plan = plan;
 	j->id = id;
-	j->lane = g_strdup(lane);
+	j->host = g_strdup(host);
 	j->document = pack ? wire_pack(document) : g_bytes_ref(document);
 	j->packed = pack;
 	j->retries = env->settings->options.retries;
 	j->context = (struct step_context){
-		.settings = env->settings, .action = plan->action, .id = id,
+		.settings = env->settings, .plan = plan, .id = id,
 	};
 	return j;
 }
@@ -63,10 +67,17 @@ void job_free(Job *j)
 	g_clear_pointer(&j->request, tmpl_request_free);
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
 	g_clear_pointer(&j->document, g_bytes_unref);
-	g_free(j->lane);
+	g_free(j->host);
 	g_free(j->why);
 	g_free(j->info);
+	g_free(j->prefix);
 	g_free(j);
+}
+
+void job_set_silent(Job *j, unsigned tries)
+{
+	j->silent = true;
+	j->tries = tries;
 }
 
 gint64 job_id(const Job *j)
@@ -74,16 +85,38 @@ gint64 job_id(const Job *j)
 	return j->id;
 }
 
-const char *job_lane(const Job *j)
+const char *job_host(const Job *j)
 {
-	return j->lane;
+	return j->host;
+}
+
+const char *job_action(const Job *j)
+{
+	return j->context.plan->action;
+}
+
+static void reply(const Job *j)
+{
+	const char *info = j->why ? j->why : j->info;
+	g_autofree char *text = j->prefix ? g_strdup_printf("%s %s", j->prefix, info ? info : "") :
+				g_strdup(info);
+
+	if (!j->silent)
+		out_reply(j->env->out, j->context.plan->action, !j->why, j->id, text);
+	else if (j->why)
+		out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
+			j->context.plan->action, j->why, j->tries);
+	else
+		out_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
+	if (j->silent && j->why && j->request)
+		later_add(j->env->later, j->context.plan->action, j->id, j->request->document,
+			  j->tries);
 }
 
 static void end(Job *j)
 {
 	if (!j->cancelled)
-		out_reply(j->env->out, j->context.action, !j->why, j->id,
-			  j->why ? j->why : j->info);
+		reply(j);
 	j->done(j->data, j);
 	job_free(j);
 }
@@ -131,7 +164,7 @@ static void log_step(const Job *j, const char *how)
 	g_autofree char *title = step_title(&j->context, s);
 	double seconds = (double)(g_get_monotonic_time() - j->step_us) / G_USEC_PER_SEC;
 
-	if (s->flags & STEP_IS_QUIET)
+	if (s->flags & STEP_IS_DIRECT)
 		return;
 	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s)", how,
 		plan_kind_name(s->kind), title, seconds);
@@ -144,13 +177,13 @@ static void next_step(Job *j)
 }
 
 /* Goes over to what undoes the current step, if anything does. False: nothing is left to do. */
-static bool unwind(Job *j)
+static bool unwind(Job *j, bool untouched)
 {
 	const struct step *s = current(j);
 	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
 
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
-	if (!undo)
+	if (!undo || !*undo || (untouched && s->flags & STEP_OPENS))
 		return false;
 	j->plan = plan_find(undo);
 	j->step = 0;
@@ -158,43 +191,55 @@ static bool unwind(Job *j)
 	return true;
 }
 
+/* A step that may fail has failed: what was done before it stays done. */
+static void go_on(Job *j, const char *why)
+{
+	const struct step *s = current(j);
+	g_autofree char *action = g_ascii_strdown(j->context.plan->action, -1);
+	bool all = j->plan->steps[0].flags & STEP_GOES_ON;
+
+	out_log(j->env->out, 'E', j->id, all ? "%s: %s (the %s goes on)" :
+		"%s: %s (the %s itself was done)", s->name, why, action);
+	if (s->later && !j->partly)
+		later_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
+	j->partly = true;
+	j->command++;
+}
+
 /* The current step has failed because of WHY. False: the job has ended. */
-static bool step_failed(Job *j, const char *why, bool unknown)
+static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 {
 	const struct step *s = current(j);
 
 	if (s->flags & STEP_GOES_ON) {
-		out_log(j->env->out, 'E', j->id, "%s: %s (the %s itself was done)", s->name, why,
-			j->plan->steps[0].name);
-		j->partly = true;
-		j->command++;
+		go_on(j, why);
 		return true;
 	}
 	log_step(j, "Failed to");
 	if (j->undoing) {
 		add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
-			add_to_why(j, "the VM may be running on %s", j->request->host);
+			add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
 		return false;
 	}
 	j->unknown = unknown;
 	fail_once(j, "%s%s", unknown ? "outcome unknown: " : "", why);
-	return unwind(j);
+	return unwind(j, untouched);
 }
 
 /*
- * What deploy printed is the name under which the VM is known from now on.
- * Without a usable one nobody could reach it: the deploy is taken back.
+ * What deploy printed is the name under which the VM is known from now on, what
+ * snapshot_create printed that of the snapshot. Without a usable one nobody could reach it.
  */
-static bool take_deploy_info(Job *j)
+static bool take_told(Job *j)
 {
-	const char *end_of_line = strchr(j->info, '\n');
-	g_autofree char *line = end_of_line ? g_strndup(j->info, (gsize)(end_of_line - j->info)) :
-				g_strdup(j->info);
+	const char *info = j->info ? j->info : "";
+	g_autofree char *line = g_strndup(info, strcspn(info, "\n"));
 	g_autofree char *id = text_line(line, G_MAXSIZE);
 
 	if (!*id || strlen(id) > MAX_DEPLOY_ID)
 		return false;
+	g_free(j->context.deploy_info);
 	j->context.deploy_info = g_steal_pointer(&id);
 	return true;
 }
@@ -203,9 +248,12 @@ static bool take_deploy_info(Job *j)
 static bool step_succeeded(Job *j)
 {
 	const struct step *s = current(j);
+	g_autofree char *why = g_strdup_printf("%s printed no usable id", s->name);
 
-	if (s->kind == STEP_VMM && g_str_equal(s->name, "deploy") && !take_deploy_info(j))
-		return step_failed(j, "deploy printed no usable id", true);
+	if (s->flags & STEP_MUST_TELL && !take_told(j))
+		return step_failed(j, why, true, false);
+	if (s->flags & STEP_TELLS && !j->info)
+		j->info = g_strdup("");
 	log_step(j, j->partly ? "Failed to" : "Successfully");
 	next_step(j);
 	return true;
@@ -251,22 +299,48 @@ static void log_command(const Job *j, const struct command *m, const struct run_
 
 static bool retries(Job *j, const struct run_result *r)
 {
-	if (!(current(j)->flags & STEP_IS_QUIET) || r->outcome != RUN_FAILED || !j->retries)
+	if (!(current(j)->flags & STEP_IS_DIRECT) || r->outcome != RUN_FAILED || !j->retries)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, on_retry, j);
 	return true;
 }
 
-/* The reply's info is the output of the step that is called as the action. */
-static void keep_output(Job *j, const char *out)
+/* What tells the reply: a script's output, of network drivers each with its name. */
+static void keep_output(Job *j, const struct command *m, const char *out)
 {
-	const struct step *s = current(j);
+	g_autofree char *old = j->info;
+	g_autofree char *text = g_strstrip(g_strdup(out));
 
-	if (s->kind != STEP_VMM || j->undoing || g_ascii_strcasecmp(s->name, j->context.action))
-		return;
-	g_free(j->info);
-	j->info = g_strstrip(g_strdup(out));
+	if (!(current(j)->flags & STEP_TELLS) || j->undoing)
+		old = NULL;
+	else if (m->label)
+		j->info = g_strdup_printf("%s%s%s: %s", old ? old : "", old ? " " : "", m->label,
+					  *text ? text : "-");
+	else
+		j->info = g_steal_pointer(&text);
+}
+
+/* Whether it shall be run again to make sure of it: not when it was late, or says so itself. */
+static bool repeats(Job *j, const struct run_result *r)
+{
+	if (r->outcome != RUN_UNKNOWN || r->timed_out || r->status >= 0 || j->repeated ||
+	    !(current(j)->flags & STEP_REPEATS))
+		return false;
+	j->repeated = true;
+	out_log(j->env->out, 'W', j->id, "%s: nobody knows whether it was done: it is run again",
+		current(j)->name);
+	return true;
+}
+
+static void command_failed(Job *j, const struct run_result *r, const char *why)
+{
+	bool untouched = r->not_started && !j->command && !j->repeated;
+
+	if (step_failed(j, why, r->outcome == RUN_UNKNOWN, untouched))
+		advance(j);
+	else
+		end(j);
 }
 
 static void on_run(void *data, const struct run_result *r)
@@ -280,19 +354,19 @@ static void on_run(void *data, const struct run_result *r)
 		end(j);
 		return;
 	}
-	if (r->outcome != RUN_DONE) {
-		log_command(j, m, r);
-		if (retries(j, r))
-			return;
-		if (!step_failed(j, why, r->outcome == RUN_UNKNOWN))
-			end(j);
-		else
-			advance(j);
+	if (r->outcome == RUN_DONE) {
+		keep_output(j, m, r->out);
+		j->command++;
+		advance(j);
 		return;
 	}
-	keep_output(j, r->out);
-	j->command++;
-	advance(j);
+	log_command(j, m, r);
+	if (retries(j, r))
+		return;
+	if (repeats(j, r))
+		advance(j);
+	else
+		command_failed(j, r, why);
 }
 
 /* False: the job has ended. */
@@ -303,14 +377,16 @@ static bool begin_step(Job *j)
 
 	j->step_us = g_get_monotonic_time();
 	j->command = 0;
-	j->partly = false;
+	j->partly = j->repeated = false;
+	if (!step_applies(&j->context, s)) {
+		next_step(j);
+		return true;
+	}
 	j->commands = step_commands(&j->context, s, &error);
 	if (!j->commands) {
 		j->commands = g_ptr_array_new();
-		return step_failed(j, error->message, false);
+		return step_failed(j, error->message, false, true);
 	}
-	if (!j->commands->len && s->kind == STEP_TM)
-		next_step(j);
 	return true;
 }
 
@@ -332,7 +408,9 @@ static void advance(Job *j)
 		}
 	}
 	if (alive && j->undoing && j->unknown)
-		add_to_why(j, "it was undone: the VM does not run on %s", j->request->host);
+		add_to_why(j, "it was undone%s%s", j->context.plan->checks & CHECK_DEPLOYMENT ?
+			   ": the VM does not run on " : "",
+			   j->context.plan->checks & CHECK_DEPLOYMENT ? j->request->host : "");
 	end(j);
 }
 
@@ -352,17 +430,68 @@ static bool read_deployment(Job *j, GError **error)
 			cause ? cause->message : "it is empty");
 }
 
+static bool check_needs(const Job *j, GError **error)
+{
+	const struct plan *p = j->context.plan;
+	g_auto(GStrv) needs = g_strsplit(p->needs ? p->needs : "", " ", -1);
+
+	for (char **n = needs; *n; n++) {
+		g_autofree char *text = **n ? tmpl_request_text(j->request, *n) : NULL;
+
+		if (**n && !text)
+			return vmm_fail(error, VMM_ERROR_INPUT, "Cannot perform %s, expecting %s",
+					p->action, *n);
+	}
+	return true;
+}
+
+/* A live snapshot of a disk is for those pairs of drivers that LIVE_DISK_SNAPSHOTS names. */
+static bool check_live_snapshot(const Job *j, GError **error)
+{
+	g_autofree char *tm = tmpl_request_text(j->request, "VM/TEMPLATE/DISK"
+						"[DISK_SNAPSHOT_ACTIVE='YES']/TM_MAD");
+	g_autofree char *thin = tmpl_request_text(j->request, "VM/TEMPLATE/DISK"
+						  "[DISK_SNAPSHOT_ACTIVE='YES']/LVM_THIN_ENABLE");
+	g_autofree char *vmm = tmpl_request_text(j->request, "VM/HISTORY_RECORDS/HISTORY/VM_MAD");
+	bool is_thin = g_str_equal(tm, "fs_lvm_ssh") && thin && !g_ascii_strcasecmp(thin, "yes");
+	g_autofree char *pair = g_strdup_printf("%s-%s", vmm ? vmm : "", is_thin ? "lvm_thin" : tm);
+
+	if (g_strv_contains((const char *const *)j->env->settings->live_snapshots, pair))
+		return true;
+	return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
+			"Cannot perform a live DISKSNAPSHOTCREATE operation");
+}
+
+static bool check_nic(const Job *j, GError **error)
+{
+	const char *nic = words_nic(j->request);
+	g_autofree char *xpath = g_strconcat(nic ? nic : "", "/MAC", NULL);
+	g_autofree char *mac = nic ? tmpl_request_text(j->request, xpath) : NULL;
+
+	if (mac)
+		return true;
+	if (g_str_equal(j->context.plan->action, "DETACHNIC"))
+		return vmm_fail(error, VMM_ERROR_INPUT, "Error in DETACHNIC, MAC needed in NIC");
+	return vmm_fail(error, VMM_ERROR_INPUT, "Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC");
+}
+
 /* Everything that can be known to be wrong before anything is run. */
 static bool prepare(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
 	g_autoptr(GBytes) document = j->packed ? wire_unpack(kept) : g_bytes_ref(kept);
+	const struct plan *p = j->context.plan;
 
 	j->request = tmpl_request_parse(document, error);
-	if (!j->request || !wire_ssh_check_host(j->request->host, error))
+	if (!j->request)
 		return false;
 	j->context.request = j->request;
-	return !g_str_equal(j->context.action, "DEPLOY") || read_deployment(j, error);
+	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
+	return wire_ssh_check_host(j->request->host, error) && check_needs(j, error) &&
+	       (!j->request->migr_host || wire_ssh_check_host(j->request->migr_host, error)) &&
+	       (!(p->checks & CHECK_NIC) || check_nic(j, error)) &&
+	       (!(p->checks & CHECK_LIVE_SNAPSHOT) || check_live_snapshot(j, error)) &&
+	       (!(p->checks & CHECK_DEPLOYMENT) || read_deployment(j, error));
 }
 
 void job_start(Job *j, job_done *done, void *data)

@@ -3,6 +3,7 @@
 #define ONE_VMM_EXEC_JOB_H
 
 #include "hosts.h"
+#include "later.h"
 #include "out.h"
 #include "plan.h"
 #include "settings.h"
@@ -12,6 +13,7 @@ struct job_env {
 	const struct settings *settings;
 	Hosts *hosts;
 	Out *out;
+	Later *later;
 };
 
 typedef struct job Job;
@@ -21,10 +23,16 @@ typedef void job_done(void *data, Job *job);
 
 /*
  * DOCUMENT (a reference is kept): the request; with PACK it is deflated until
- * the job starts. LANE (copied): what it waits in.
+ * the job starts. HOST (copied): where its VM is, or NULL.
  */
-Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *lane,
+Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool pack);
+
+/*
+ * It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. When it
+ * fails TRIES are left.
+ */
+void job_set_silent(Job *job, unsigned tries);
 
 /* Only before job_start(). */
 void job_free(Job *job);
@@ -36,6 +44,7 @@ void job_start(Job *job, job_done *done, void *data);
 void job_cancel(Job *job);
 
 gint64 job_id(const Job *job);
-const char *job_lane(const Job *job);
+const char *job_host(const Job *job);
+const char *job_action(const Job *job);
 
 #endif

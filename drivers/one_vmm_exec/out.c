@@ -93,7 +93,8 @@ void out_reply(Out *o, const char *action, bool success, gint64 id, const char *
 	g_autofree char *text = text_line(info ? info : "", o->max_text);
 
 	g_string_append_printf(o->pending, "%s %s %" G_GINT64_FORMAT " %s\n", action,
-			       success ? "SUCCESS" : "FAILURE", id, *text ? text : "-");
+			       success ? "SUCCESS" : "FAILURE", id,
+			       *text || !info ? text : "-");
 	send_pending(o);
 }
 

@@ -19,7 +19,7 @@ void out_free(Out *out);
 /* "INIT SUCCESS - -", alone: oned reads it with one read(). */
 void out_init(Out *out);
 
-/* "ACTION SUCCESS|FAILURE ID INFO"; an empty INFO becomes "-". */
+/* "ACTION SUCCESS|FAILURE ID INFO"; an INFO of blanks becomes "-", NULL stays empty. */
 void out_reply(Out *out, const char *action, bool success, gint64 id, const char *info);
 
 /* "LOG S ID TEXT", S one of E, W, I, D. Nothing when the text is empty. */

@@ -1,62 +1,327 @@
 #include "plan.h"
 
-#define PLAN(name, table) { name, table, G_N_ELEMENTS(table) }
+#define VMM STEP_VMM
+#define VNM STEP_VNM
+#define TM STEP_TM
 
 /* clang-format off */
 static const struct step deploy[] = {
-	/* kind       name          script  args     input              undo         if unknown */
-	{ STEP_TM,    "tm_context", NULL,   "",      INPUT_NONE,        NULL,        NULL, 0 },
-	{ STEP_VNM,   "pre",        NULL,   "",      INPUT_NETWORK_VM,  NULL,        NULL, 0 },
-	{ STEP_MKDIR, "mkdir",      NULL,   "",      INPUT_NONE,        "net-clean", NULL, 0 },
-	{ STEP_WRITE, "vm.xml",     NULL,   "",      INPUT_VM,          "net-clean", NULL, 0 },
-	{ STEP_WRITE, "ds.xml",     NULL,   "",      INPUT_DATASTORE,   "net-clean", NULL, 0 },
-	{ STEP_VMM,   "deploy",     NULL,   "%f %h", INPUT_DEPLOYMENT,  "net-clean",
-	  "cancel+net-clean", 0 },
-	{ STEP_VNM,   "post",       NULL,   "%i %h", INPUT_NETWORK_VM,  "cancel+net-clean",
-	  NULL, 0 },
+	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
+	  .flags = STEP_OPENS | STEP_REPEATS },
+	{ STEP_MKDIR, "mkdir", .undo = "net-clean", .flags = STEP_REPEATS },
+	{ STEP_WRITE, "vm.xml", .input = INPUT_VM, .undo = "net-clean", .flags = STEP_REPEATS },
+	{ STEP_WRITE, "ds.xml", .input = INPUT_DATASTORE, .undo = "net-clean",
+	  .flags = STEP_REPEATS },
+	{ VMM, "deploy", .args = "file host", .input = INPUT_DEPLOYMENT, .undo = "net-clean",
+	  .undo_unknown = "cancel+net-clean", .flags = STEP_TELLS | STEP_MUST_TELL },
+	{ VNM, "post", .args = "deployed_id host", .input = INPUT_NETWORK_VM,
+	  .undo = "cancel+net-clean", .flags = STEP_REPEATS },
 };
 
 /* The VM is gone after the first step, whatever becomes of its network. */
 static const struct step shutdown[] = {
-	{ STEP_VMM,   "shutdown",   NULL,   "%d %h", INPUT_REQUEST,     NULL, NULL, 0 },
-	{ STEP_VNM,   "clean",      NULL,   "%h",    INPUT_NETWORK_VM,  NULL, NULL, STEP_GOES_ON },
+	{ VMM, "shutdown", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_TELLS | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
 static const struct step cancel[] = {
-	{ STEP_VMM,   "cancel",     NULL,   "%d %h", INPUT_REQUEST,     NULL, NULL, 0 },
-	{ STEP_VNM,   "clean",      NULL,   "%h",    INPUT_NETWORK_VM,  NULL, NULL, STEP_GOES_ON },
+	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_TELLS | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
+};
+
+static const struct step save[] = {
+	{ VMM, "save", .args = "deploy_id checkpoint host", .input = INPUT_REQUEST,
+	  .flags = STEP_TELLS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
+};
+
+/* Of a restore that may have worked the guest runs, and its disks go on: it is left alone. */
+static const struct step restore[] = {
+	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
+	  .flags = STEP_OPENS | STEP_REPEATS },
+	{ VMM, "restore", .args = "checkpoint host deploy_id", .input = INPUT_REQUEST,
+	  .undo = "net-clean", .undo_unknown = "", .flags = STEP_TELLS },
+	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
+	  .undo = "cancel+net-clean", .flags = STEP_REPEATS },
+};
+
+/* Once MIGRATE itself is done the VM lives on the target: nothing after it can fail. */
+static const struct step migrate[] = {
+	{ TM,  "tm_premigrate", .script = "PRE*", .input = INPUT_VM_BASE64,
+	  .undo = "failmigrate", .flags = STEP_IF_TM },
+	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "target-clean+failmigrate",
+	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_REPEATS },
+	{ VMM, "migrate", .args = "deploy_id target source", .input = INPUT_REQUEST,
+	  .undo = "target-clean+failmigrate", .undo_unknown = "", .flags = STEP_TELLS },
+	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_IF_MOVES | STEP_REPEATS },
+	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_GOES_ON | STEP_ON_TARGET | STEP_IF_MOVES | STEP_REPEATS },
+	{ TM,  "tm_postmigrate", .script = "POST*", .input = INPUT_VM_BASE64,
+	  .flags = STEP_GOES_ON | STEP_IF_TM },
+};
+
+static const struct step attach_disk[] = {
+	{ TM,  .name = "tm_attach" },
+	{ VMM, "attach_disk", .args = "deploy_id disk_path disk_target disk_index document",
+	  .input = INPUT_REQUEST, .undo = "tm-rollback",
+	  .undo_unknown = "detach-disk+tm-rollback", .flags = STEP_TELLS },
+};
+
+static const struct step detach_disk[] = {
+	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
+	  .input = INPUT_REQUEST, .flags = STEP_TELLS | STEP_REPEATS },
+	{ TM,  .name = "tm_detach" },
+};
+
+static const struct step attach_nic[] = {
+	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
+	  .flags = STEP_OPENS | STEP_REPEATS },
+	{ VMM, "attach_nic", .args = "deploy_id mac bridge model vn_mad nic_target",
+	  .input = INPUT_REQUEST, .undo = "net-clean", .undo_unknown = "detach-nic+net-clean",
+	  .flags = STEP_TELLS | STEP_IF_NIC },
+	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
+	  .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
+	  .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+	{ TM,  "tm_context", .undo = "reconfigure+detach-nic+net-clean",
+	  .flags = STEP_IF_TM | STEP_REPEATS },
+	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
+	  .input = INPUT_REQUEST, .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+};
+
+static const struct step detach_nic[] = {
+	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
+	  .flags = STEP_TELLS | STEP_IF_NIC | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
+	  .flags = STEP_REPEATS },
+	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+};
+
+static const struct step update_conf[] = {
+	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
+	  .flags = STEP_REPEATS },
+	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+};
+
+static const struct step cleanup[] = {
+	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_GOES_ON | STEP_IF_DEPLOYED | STEP_REPEATS },
+	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
+	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "target-clean",
+	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
+	{ TM,  "tm_delete", .flags = STEP_GOES_ON | STEP_IF_TM | STEP_REPEATS },
 };
 
 static const struct step reboot[] = {
-	{ STEP_VMM,   "reboot",     NULL,   "%d %h", INPUT_REQUEST,     NULL, NULL, 0 },
+	{ VMM, "reboot", .args = "deploy_id host", .input = INPUT_REQUEST, .flags = STEP_TELLS },
 };
 
 static const struct step reset[] = {
-	{ STEP_VMM,   "reset",      NULL,   "%d %h", INPUT_REQUEST,     NULL, NULL, 0 },
+	{ VMM, "reset", .args = "deploy_id host", .input = INPUT_REQUEST, .flags = STEP_TELLS },
+};
+
+static const struct step resize_disk[] = {
+	{ TM,  .name = "tm_resize" },
+	{ VMM, "resize_disk", .args = "deploy_id resized_disk size document host",
+	  .input = INPUT_REQUEST, .flags = STEP_TELLS | STEP_REPEATS },
+};
+
+/* elastic needs nothing after it: its address stays where it is. */
+static const struct step snapshot_revert[] = {
+	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_NO_ELASTIC | STEP_REPEATS },
+};
+
+static const struct step disk_snapshot_create[] = {
+	{ TM,  "tm_snap_create_live", .script = "*_LIVE" },
+};
+
+static const struct step update_sg[] = {
+	{ VNM, "update_sg", .args = "deploy_id", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_TELLS | STEP_REPEATS },
+};
+
+static const struct step update_nic[] = {
+	{ VNM, "update_nic", .args = "deploy_id network_id", .input = INPUT_VM_BASE64,
+	  .flags = STEP_TELLS | STEP_REPEATS },
+};
+
+static const struct step backup[] = {
+	{ TM,  "prebackup", .script = "PRE*_LIVE?", .input = INPUT_VM, .undo = "fail-backup" },
+	{ STEP_DS, "backup", .input = INPUT_DATASTORE_DATA, .undo = "fail-backup",
+	  .flags = STEP_TELLS | STEP_MUST_TELL },
+	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM },
+};
+
+static const struct step backup_cancel[] = {
+	{ STEP_DS, "backup_cancel", .input = INPUT_VM, .flags = STEP_TELLS | STEP_REPEATS },
 };
 
 static const struct step poll[] = {
-	{ STEP_VMM,   "poll",       NULL,   "%d %h", INPUT_REQUEST,     NULL, NULL, STEP_IS_QUIET },
+	{ VMM, "poll", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
+static const struct step snapshot_create[] = {
+	{ VMM, "SNAPSHOTCREATE", .script = "snapshot_create", .args = "deploy_id snapshot_id",
+	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
+};
+
+static const struct step snapshot_delete[] = {
+	{ VMM, "SNAPSHOTDELETE", .script = "snapshot_delete", .args = "deploy_id hypervisor_id",
+	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+};
+
+static const struct step resize[] = {
+	{ VMM, "resize", .args = "deploy_id", .input = INPUT_REQUEST,
+	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+};
+
+static const struct step exec[] = {
+	{ VMM, "exec", .args = "| command input?", .input = INPUT_REQUEST,
+	  .flags = STEP_IS_DIRECT | STEP_TELLS },
+};
+
+static const struct step exec_cancel[] = {
+	{ VMM, "exec_cancel", .input = INPUT_REQUEST,
+	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+};
+
+/* What undoes. */
 static const struct step net_clean[] = {
-	{ STEP_VNM,   "clean",      NULL,   "%h",    INPUT_NETWORK_VM,  NULL, NULL, 0 },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
 };
 
 static const struct step cancel_net_clean[] = {
-	{ STEP_VMM,   "cancel",     NULL,   "%i %h", INPUT_REQUEST,     NULL, NULL, 0 },
-	{ STEP_VNM,   "clean",      NULL,   "%h",    INPUT_NETWORK_VM,  NULL, NULL, 0 },
+	{ VMM, "cancel", .args = "deployed_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
 };
 
+static const struct step fail_migrate[] = {
+	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	  .flags = STEP_IF_TM },
+};
+
+static const struct step target_clean[] = {
+	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_ON_TARGET | STEP_REPEATS },
+};
+
+static const struct step target_clean_fail_migrate[] = {
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM,
+	  .later = "target-clean",
+	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_GOES_ON | STEP_REPEATS },
+	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	  .flags = STEP_IF_TM },
+};
+
+static const struct step tm_rollback[] = {
+	{ TM,  "tm_detach", .args = "rollback" },
+};
+
+static const struct step detach_disk_tm_rollback[] = {
+	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	{ TM,  "tm_detach", .args = "rollback" },
+};
+
+static const struct step detach_nic_net_clean[] = {
+	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
+	  .flags = STEP_IF_NIC | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+};
+
+static const struct step reconfigure_detach_nic_net_clean[] = {
+	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
+	  .input = INPUT_REQUEST, .flags = STEP_GOES_ON | STEP_REPEATS },
+	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
+	  .flags = STEP_IF_NIC | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+};
+
+static const struct step reconfigure[] = {
+	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+};
+
+static const struct step fail_backup[] = {
+	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM_FAILED },
+};
+
+#define STEPS(table) .steps = table, .count = G_N_ELEMENTS(table)
+#define SNAPSHOT "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/"
+#define ATTACHED "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET"
+#define RESIZED "VM/TEMPLATE/DISK[RESIZE='YES']/"
+
 static const struct plan plans[] = {
-	PLAN("DEPLOY", deploy),
-	PLAN("SHUTDOWN", shutdown),
-	PLAN("CANCEL", cancel),
-	PLAN("REBOOT", reboot),
-	PLAN("RESET", reset),
-	PLAN("POLL", poll),
-	PLAN("net-clean", net_clean),
-	PLAN("cancel+net-clean", cancel_net_clean),
+	{ "DEPLOY", "DEPLOY", STEPS(deploy), .checks = CHECK_DEPLOYMENT },
+	{ "SHUTDOWN", "SHUTDOWN", STEPS(shutdown) },
+	{ "CANCEL", "CANCEL", STEPS(cancel) },
+	{ "SAVE", "SAVE", STEPS(save), .needs = "CHECKPOINT_FILE" },
+	{ "RESTORE", "RESTORE", STEPS(restore), .needs = "CHECKPOINT_FILE" },
+	{ "MIGRATE", "MIGRATE", STEPS(migrate), .needs = "MIGR_HOST" },
+	{ "ATTACHDISK", "ATTACH_DISK", STEPS(attach_disk), .needs = "TM_COMMAND " ATTACHED },
+	{ "DETACHDISK", "DETACH_DISK", STEPS(detach_disk), .needs = "TM_COMMAND " ATTACHED },
+	{ "ATTACHNIC", "ATTACH_NIC", STEPS(attach_nic), .checks = CHECK_NIC },
+	{ "DETACHNIC", "DETACH_NIC", STEPS(detach_nic), .checks = CHECK_NIC },
+	{ "UPDATECONF", "UPDATE_CONF", STEPS(update_conf) },
+	{ "CLEANUP", "CLEANUP", STEPS(cleanup) },
+	{ "REBOOT", "REBOOT", STEPS(reboot) },
+	{ "RESET", "RESET", STEPS(reset) },
+	{ "RESIZEDISK", "RESIZE_DISK", STEPS(resize_disk),
+	  .needs = "TM_COMMAND " RESIZED "SIZE " RESIZED "DISK_ID" },
+	{ "SNAPSHOTREVERT", "SNAPSHOT_REVERT", STEPS(snapshot_revert),
+	  .needs = SNAPSHOT "HYPERVISOR_ID" },
+	{ "DISKSNAPSHOTCREATE", "DISK_SNAPSHOT_CREATE", STEPS(disk_snapshot_create),
+	  .needs = "TM_COMMAND VM/TEMPLATE/DISK[DISK_SNAPSHOT_ACTIVE='YES']/TM_MAD",
+	  .checks = CHECK_LIVE_SNAPSHOT },
+	{ "UPDATESG", "UPDATE_SG", STEPS(update_sg), .needs = "SECURITY_GROUP_ID",
+	  .prefix = "SECURITY_GROUP_ID" },
+	{ "UPDATENIC", "UPDATE_NIC", STEPS(update_nic), .needs = "VIRTUAL_NETWORK_ID",
+	  .prefix = "VIRTUAL_NETWORK_ID" },
+	{ "BACKUP", "BACKUP", STEPS(backup),
+	  .needs = "TM_COMMAND DATASTORE/DS_MAD VM/LCM_STATE" },
+	{ "BACKUPCANCEL", "BACKUP_CANCEL", STEPS(backup_cancel),
+	  .needs = "TM_COMMAND DATASTORE/DS_MAD" },
+	{ "POLL", "POLL", STEPS(poll) },
+	{ "SNAPSHOTCREATE", "SNAPSHOT_CREATE", STEPS(snapshot_create),
+	  .needs = SNAPSHOT "SNAPSHOT_ID" },
+	{ "SNAPSHOTDELETE", "SNAPSHOT_DELETE", STEPS(snapshot_delete),
+	  .needs = SNAPSHOT "HYPERVISOR_ID" },
+	{ "RESIZE", "RESIZE", STEPS(resize) },
+	{ "EXEC", "EXEC", STEPS(exec), .needs = "VM/TEMPLATE/QEMU_GA_EXEC/COMMAND" },
+	{ "EXEC_CANCEL", "EXEC_CANCEL", STEPS(exec_cancel) },
+	{ "net-clean", NULL, STEPS(net_clean) },
+	{ "cancel+net-clean", NULL, STEPS(cancel_net_clean) },
+	{ "failmigrate", NULL, STEPS(fail_migrate) },
+	{ "target-clean", NULL, STEPS(target_clean) },
+	{ "target-clean+failmigrate", NULL, STEPS(target_clean_fail_migrate) },
+	{ "tm-rollback", NULL, STEPS(tm_rollback) },
+	{ "detach-disk+tm-rollback", NULL, STEPS(detach_disk_tm_rollback) },
+	{ "detach-nic+net-clean", NULL, STEPS(detach_nic_net_clean) },
+	{ "reconfigure+detach-nic+net-clean", NULL, STEPS(reconfigure_detach_nic_net_clean) },
+	{ "reconfigure", NULL, STEPS(reconfigure) },
+	{ "fail-backup", NULL, STEPS(fail_backup) },
 };
 /* clang-format on */
 
@@ -68,27 +333,35 @@ const struct plan *plan_find(const char *action)
 	return NULL;
 }
 
-char *plan_timeout_key(const char *action, const struct step *step)
+char *plan_script(const struct step *step)
 {
-	g_autofree char *lower = NULL;
+	return step->script ? g_strdup(step->script) : g_ascii_strdown(step->name, -1);
+}
+
+char *plan_timeout_key(const struct step *step)
+{
+	g_autofree char *script = NULL;
 
 	switch (step->kind) {
 	case STEP_VNM:
 		return g_strdup("timeout_s.network");
 	case STEP_TM:
 		return g_strdup("timeout_s.transfer");
+	case STEP_DS:
+		return g_strdup("timeout_s.datastore");
 	case STEP_MKDIR:
 	case STEP_WRITE:
 		return g_strdup("timeout_s.directory");
 	case STEP_VMM:
 		break;
 	}
-	lower = g_ascii_strdown(g_str_equal(step->name, "cancel") ? step->name : action, -1);
-	return g_strconcat("timeout_s.", lower, NULL);
+	script = plan_script(step);
+	return g_strconcat("timeout_s.", script, NULL);
 }
 
 const char *plan_kind_name(enum step_kind kind)
 {
 	return kind == STEP_VNM ? "network driver" :
-	       kind == STEP_TM ? "transfer manager driver" : "virtualization driver";
+	       kind == STEP_TM ? "transfer manager driver" :
+	       kind == STEP_DS ? "datastore driver" : "virtualization driver";
 }

@@ -14,6 +14,7 @@ enum step_kind {
 	STEP_VMM,		/* a script of the hypervisor */
 	STEP_VNM,		/* one script for each network driver */
 	STEP_TM,		/* the lines of TM_COMMAND, on the front-end */
+	STEP_DS,		/* a script of the datastore's driver, on the front-end */
 	STEP_MKDIR,		/* the VM's directory on the host */
 	STEP_WRITE,		/* a file in it */
 };
@@ -24,38 +25,76 @@ enum step_input {
 	INPUT_DEPLOYMENT,	/* the local deployment file */
 	INPUT_NETWORK_VM,	/* the VM as network drivers get it, in base64 */
 	INPUT_VM,		/* element VM */
+	INPUT_VM_BASE64,
+	INPUT_VM_FAILED,	/* element VM with BACKUP_RESULT */
 	INPUT_DATASTORE,	/* element DATASTORE */
+	INPUT_DATASTORE_DATA,	/* the document of datastore drivers */
 };
 
 enum step_flags {
 	STEP_GOES_ON = 1 << 0,	/* its failure is logged and changes nothing */
-	STEP_IS_QUIET = 1 << 1,	/* no LOG lines, and retried with -r: a direct action */
+	STEP_IS_DIRECT = 1 << 1, /* no LOG lines, keys never lent, retried with -r */
+	STEP_TELLS = 1 << 2,	/* its output is the reply's info */
+	STEP_MUST_TELL = 1 << 3, /* and without any it has failed */
+	STEP_OPENS = 1 << 4,	/* when it was certainly not started there is nothing to undo */
+	STEP_REPEATS = 1 << 5,	/* run twice it does what it does once: an unknown outcome is
+				 * made sure of by running it again */
+	STEP_ON_TARGET = 1 << 6, /* on MIGR_HOST, not on HOST */
+	STEP_NO_ELASTIC = 1 << 7, /* not for network driver elastic */
+	/* Only if … */
+	STEP_IF_TM = 1 << 8,	/* … there is a TM_COMMAND */
+	STEP_IF_NIC = 1 << 9,	/* … the network interface is no alias */
+	STEP_IF_MOVES = 1 << 10, /* … MIGR_HOST is another host */
+	STEP_IF_DEPLOYED = 1 << 11, /* … there is a DEPLOY_ID */
+	STEP_IF_TARGET = 1 << 12, /* … there is a MIGR_HOST */
 };
 
 struct step {
 	enum step_kind kind;
 	const char *name;	/* in LOG lines; in upper case the key of -l */
-	const char *script;	/* file name; NULL: NAME in lower case */
-	const char *args;	/* words: %d deploy id, %i what deploy printed, %f file, %h host */
+	/*
+	 * File name; NULL: NAME in lower case. Of STEP_TM what becomes of the line's first word,
+	 * '*': "PRE*", "*_LIVE"; "…_LIVE?" when it is a live backup; NULL: as it is.
+	 */
+	const char *script;
+	/*
+	 * Names of words.c; the hypervisor's scripts get the VM's id and the host behind them, or
+	 * where '|' stands. Of STEP_TM "rollback": TM_COMMAND_ROLLBACK.
+	 */
+	const char *args;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
-	const char *undo_unknown; /* and when nobody knows whether it did; NULL: as UNDO */
+	const char *undo_unknown; /* and when nobody knows whether it did; "": none, NULL: as UNDO */
+	const char *later;	/* plan run later when it failed and its action goes on, or NULL */
 	unsigned flags;
 };
 
+enum plan_check {
+	CHECK_DEPLOYMENT = 1 << 0,	/* the local deployment file can be read */
+	CHECK_NIC = 1 << 1,		/* there is a NIC to be attached, with its MAC */
+	CHECK_LIVE_SNAPSHOT = 1 << 2,	/* the disk's drivers can do it: LIVE_DISK_SNAPSHOTS */
+};
+
 struct plan {
-	const char *action;	/* "DEPLOY", or an undo plan in lower case */
+	const char *action;	/* "ATTACHDISK", or an undo plan in lower case */
+	const char *key;	/* of -d: "ATTACH_DISK"; NULL for one that undoes */
 	const struct step *steps;
 	size_t count;
+	const char *needs;	/* XPaths that must find something, by blanks; or NULL */
+	const char *prefix;	/* XPath of what stands before any reply's info, or NULL */
+	unsigned checks;	/* a sum of enum plan_check */
 };
 
 /* NULL when no plan has that name. */
 const struct plan *plan_find(const char *action);
 
-/* The key of vmm_exec.cfg that limits STEP of ACTION: "timeout_s.deploy". The caller frees. */
-char *plan_timeout_key(const char *action, const struct step *step);
+/* The key of vmm_exec.cfg that limits STEP: "timeout_s.deploy". The caller frees. */
+char *plan_timeout_key(const struct step *step);
 
 /* "virtualization driver", as in LOG lines. */
 const char *plan_kind_name(enum step_kind kind);
+
+/* The file that STEP of a hypervisor or a datastore runs, unless -l names another. Caller frees. */
+char *plan_script(const struct step *step);
 
 #endif

@@ -44,7 +44,7 @@ static void on_child(void *data, const struct child_result *c)
 	g_autofree char *cause = NULL;
 	struct run_result result = {
 		.outcome = judge(r, c->exit_status), .status = c->exit_status,
-		.cancelled = c->cancelled, .out = c->out->str, .err = c->err->str,
+		.cancelled = c->cancelled, .timed_out = c->timed_out, .out = c->out->str, .err = c->err->str,
 		.wall_us = c->wall_us,
 	};
 
@@ -58,18 +58,26 @@ static void on_child(void *data, const struct child_result *c)
 	run_finish(r, &result);
 }
 
+static char *missing_text(const Run *r)
+{
+	return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path, r->host);
+}
+
 static char *remote_cause(const Run *r, const struct remote_result *x)
 {
 	if (x->timed_out)
 		return late_text(r);
+	if (x->not_started && x->answered)
+		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
 	if (x->not_started)
 		return g_strdup_printf("Error connecting to %s", r->host);
+	if (x->signalled)
+		return g_strdup_printf("%s was killed by a signal", r->path);
 	if (x->status < 0)
 		return g_strdup_printf("the connection to %s broke while %s was running", r->host,
 				       r->path);
 	if (x->status == STATUS_MISSING && !*x->err)
-		return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path,
-				       r->host);
+		return missing_text(r);
 	return NULL;
 }
 
@@ -80,7 +88,8 @@ static void on_remote(void *data, const struct remote_result *x)
 	struct run_result result = {
 		.outcome = x->status >= 0 ? judge(r, x->status) :
 			   x->not_started ? RUN_FAILED : RUN_UNKNOWN,
-		.status = x->status, .cancelled = x->cancelled,
+		.status = x->status, .cancelled = x->cancelled, .timed_out = x->timed_out,
+		.not_started = x->not_started,
 		.out = x->out, .err = x->err, .cause = cause, .wall_us = x->wall_us,
 	};
 
@@ -101,6 +110,7 @@ static void finish_soon(Run *r, const GError *error)
 	r->due_cause = error ? g_strdup(error->message) : NULL;
 	r->due = (struct run_result){
 		.outcome = error ? RUN_FAILED : RUN_DONE, .status = error ? -1 : 0,
+		.not_started = error != NULL,
 		.out = "", .err = "", .cause = r->due_cause,
 	};
 	r->idle = g_idle_add(on_due, r);

@@ -20,7 +20,8 @@ enum run_outcome {
 struct run_result {
 	enum run_outcome outcome;
 	int status;		/* exit status, or -1 */
-	bool cancelled;
+	bool cancelled, timed_out;
+	bool not_started;	/* certainly: nothing was done at all */
 	const char *out, *err;
 	const char *cause;	/* what we know besides ERR, or NULL */
 	gint64 wall_us;

@@ -21,11 +21,11 @@ struct server {
 	struct job_env env;
 	Queue *queue;
 	GQueue running;		/* of Job, oldest first */
+	unsigned max_running, host_jobs;
 	GString *in;		/* bytes read that have no newline yet */
 	size_t max_line;
 	guint max_queue;
 	guint input;		/* source id; 0 when no more is read */
-	guint64 next_lane;
 	bool skipping;		/* the rest of a line that was too long */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
@@ -45,9 +45,23 @@ static void on_job_done(void *data, Job *job)
 	struct server *s = data;
 
 	g_queue_remove(&s->running, job);
-	queue_done(s->queue, job_lane(job));
+	queue_done(s->queue, job);
 	start_jobs(s);
 	quit_when_idle(s);
+}
+
+/* Jobs on a host that is silent wait, and do nothing: their places are others'. */
+static unsigned busy_jobs(const struct server *s)
+{
+	const Health *health = hosts_health(s->env.hosts);
+	unsigned n = 0;
+
+	for (GList *l = s->running.head; l; l = l->next) {
+		const char *host = job_host(l->data);
+
+		n += !host || health_of(health, host) != HEALTH_SILENT;
+	}
+	return n;
 }
 
 /* Not by recursion: a job may fail, and so end, before job_start() returns. */
@@ -58,7 +72,8 @@ static void start_jobs(struct server *s)
 	if (s->starting)
 		return;
 	s->starting = true;
-	while (s->running.length < s->env.settings->options.threads &&
+	while (s->running.length < s->max_running &&
+	       busy_jobs(s) < s->env.settings->options.threads &&
 	       (job = queue_start(s->queue))) {
 		g_queue_push_tail(&s->running, job);
 		job_start(job, on_job_done, s);
@@ -66,17 +81,65 @@ static void start_jobs(struct server *s)
 	s->starting = false;
 }
 
-/* One at a time for each host; with -p for each VM. What names no host waits for nobody. */
-static char *lane_of(struct server *s, const struct wire_line *line, GBytes *document)
+/*
+ * How many jobs HOST may run: until it has answered not all of -t, so that it cannot keep
+ * everybody waiting; once it is silent one more than those that wait for it.
+ */
+static guint host_capacity(const struct server *s, enum health_state state, unsigned inflight)
 {
-	g_autofree char *host = NULL;
+	const struct options *o = &s->env.settings->options;
 
-	if (s->env.settings->options.parallel)
-		return g_strdup_printf("%" G_GINT64_FORMAT, line->id);
-	host = tmpl_request_peek_host(document);
-	if (host)
-		return g_steal_pointer(&host);
-	return g_strdup_printf(" %" G_GUINT64_FORMAT, s->next_lane++);
+	if (!o->parallel)
+		return 1;
+	switch (state) {
+	case HEALTH_GOOD:
+		return s->host_jobs;
+	case HEALTH_SILENT:
+		return MIN(inflight + 1, s->host_jobs);
+	case HEALTH_UNKNOWN:
+	case HEALTH_DOWN:
+		break;
+	}
+	return MIN(MAX(o->threads / 2, 1), s->host_jobs);
+}
+
+static char *host_lane(const char *host)
+{
+	return host ? g_strconcat("host ", host, NULL) : NULL;
+}
+
+static void on_health(void *data, const char *host, enum health_state state, unsigned inflight)
+{
+	static const char *const names[] = { "not sure", "answers", "silent", "down" };
+	struct server *s = data;
+	g_autofree char *lane = host_lane(host);
+
+	if (state >= HEALTH_SILENT)
+		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host, names[state]);
+	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
+	start_jobs(s);
+}
+
+/* CANCEL need not wait for a SHUTDOWN that has not begun. */
+static gint is_held_up(gconstpointer waiting, gconstpointer job)
+{
+	return !(g_str_equal(job_action(job), "CANCEL") &&
+		 g_str_equal(job_action(waiting), "SHUTDOWN") && job_id(job) == job_id(waiting));
+}
+
+/* One at a time for each VM, and without -p for each host. */
+static void enqueue(struct server *s, Job *job)
+{
+	g_autofree char *vm = g_strdup_printf("vm %" G_GINT64_FORMAT, job_id(job));
+	g_autofree char *host = host_lane(job_host(job));
+	enum health_state state = job_host(job) ?
+		health_of(hosts_health(s->env.hosts), job_host(job)) : HEALTH_UNKNOWN;
+	const struct queue_lane lanes[2] = {
+		{ vm, 1 }, { host, host_capacity(s, state, 0) },
+	};
+
+	queue_push(s->queue, lanes, job, is_held_up);
+	start_jobs(s);
 }
 
 /* GLib skips what is not base64: then it makes less of the text than it should. */
@@ -98,7 +161,7 @@ static GBytes *decode(const char *text)
 static void on_request(struct server *s, const struct plan *plan, struct wire_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
-	g_autofree char *lane = NULL;
+	g_autofree char *host = NULL;
 	const char *why = NULL;
 
 	if (!line->payload)
@@ -111,10 +174,10 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 		out_reply(s->env.out, line->action, false, line->id, why);
 		return;
 	}
-	lane = lane_of(s, line, document);
-	queue_push(s->queue, lane, job_new(&s->env, plan, line->id, lane, document,
-					   queue_length(s->queue) >= PACKED_FROM));
-	start_jobs(s);
+	host = tmpl_request_peek_host(document);
+	later_forget(s->env.later, line->id);
+	enqueue(s, job_new(&s->env, plan, line->id, host, document,
+			   queue_length(s->queue) >= PACKED_FROM));
 }
 
 static gint by_id(gconstpointer job, gconstpointer id)
@@ -196,7 +259,7 @@ static void on_line(struct server *s, char *text)
 		g_debug("%s after FINALIZE", line.action);
 	else if (g_str_equal(line.action, "DRIVER_CANCEL"))
 		on_driver_cancel(s, line.id);
-	else if (plan)
+	else if (plan && plan->key)
 		on_request(s, plan, &line);
 	else
 		out_reply(s->env.out, line.action, false, line.id, "unknown action");
@@ -300,26 +363,51 @@ static void serve(struct server *s)
 		g_source_remove(s->input);
 }
 
+static void on_notice(void *data, const char *host, const char *text)
+{
+	const struct server *s = data;
+
+	out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
+}
+
+static void on_later(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries)
+{
+	struct server *s = data;
+	g_autofree char *host = tmpl_request_peek_host(document);
+	Job *job = job_new(&s->env, plan_find(plan), id, host, document, false);
+
+	job_set_silent(job, tries);
+	enqueue(s, job);
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
 
-	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, error);
+	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
+				error);
 	if (!s.env.hosts)
 		return false;
 	s.env.out = out_new(STDOUT_FILENO,
 			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"));
+	s.env.later = later_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
+				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = queue_new();
 	s.in = g_string_new(NULL);
 	s.max_line = (size_t)conf_cfg_int(settings->cfg, "limits.line_bytes");
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
+	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
+	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
 	g_queue_init(&s.running);
+	hosts_listen(s.env.hosts, on_notice, &s);
+	health_listen(hosts_health(s.env.hosts), on_health, &s);
 	serve(&s);
 	*ret_status = s.status;
 	free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	queue_free(s.queue);
+	later_free(s.env.later);
 	out_free(s.env.out);
 	hosts_free(s.env.hosts);
 	g_string_free(s.in, TRUE);

@@ -94,6 +94,13 @@ static bool find_places(struct settings *s, GError **error)
 	return s->cfg != NULL;
 }
 
+static char **words(const ConfRc *rc, const char *name)
+{
+	const char *text = conf_rc_get(rc, name);
+
+	return g_strsplit_set(text ? text : "", " \t\n", -1);
+}
+
 bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 {
 	g_autofree char *defaultrc = conf_path_etc("defaultrc");
@@ -101,7 +108,6 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	g_autofree char *home = conf_path_var("");
 	g_autoptr(ConfRc) defaults = NULL;
 	g_autoptr(ConfRc) rc = NULL;
-	const char *local;
 
 	memset(s, 0, sizeof(*s));
 	if (!options_parse(argc, argv, &s->options, error))
@@ -117,8 +123,8 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	add_ruby_libraries();
 	if (s->options.proxy)
 		g_setenv("http_proxy", s->options.proxy, TRUE);
-	local = conf_rc_get(rc, "VNMAD_LOCAL_ACTIONS");
-	s->local_networks = g_strsplit(local ? local : "", " ", -1);
+	s->local_networks = words(rc, "VNMAD_LOCAL_ACTIONS");
+	s->live_snapshots = words(rc, "LIVE_DISK_SNAPSHOTS");
 	if (chdir(home) < 0)
 		fprintf(stderr, "one_vmm_exec: cannot go to %s: %s\n", home, g_strerror(errno));
 	return true;
@@ -131,4 +137,5 @@ void settings_clear(struct settings *s)
 	g_clear_pointer(&s->local_dir, g_free);
 	g_clear_pointer(&s->remote_dir, g_free);
 	g_clear_pointer(&s->local_networks, g_strfreev);
+	g_clear_pointer(&s->live_snapshots, g_strfreev);
 }

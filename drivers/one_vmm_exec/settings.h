@@ -17,6 +17,7 @@ struct settings {
 	char *remote_dir;	/* and on hosts: /var/tmp/one */
 	int script_nice;	/* PRIORITY: of the scripts here, not of ssh and ourselves */
 	char **local_networks;	/* VNMAD_LOCAL_ACTIONS: "elastic-post", … */
+	char **live_snapshots;	/* LIVE_DISK_SNAPSHOTS: "kvm-qcow2", … */
 };
 
 /*

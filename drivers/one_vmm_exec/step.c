@@ -1,11 +1,14 @@
 #include "step.h"
 
+#include "words.h"
+
 void step_context_clear(struct step_context *c)
 {
 	g_clear_pointer(&c->deploy_info, g_free);
 	g_clear_pointer(&c->deployment, g_bytes_unref);
 	g_clear_pointer(&c->networks, g_strfreev);
 	g_clear_pointer(&c->network_vm, g_bytes_unref);
+	g_clear_pointer(&c->vm_base64, g_bytes_unref);
 }
 
 void command_free(struct command *command)
@@ -27,21 +30,27 @@ static const char *local_script(const struct step_context *c, const char *key)
 
 static bool deploys_here(const struct step_context *c)
 {
-	return g_str_equal(c->action, "DEPLOY") && local_script(c, "deploy");
+	return g_str_equal(c->plan->action, "DEPLOY") && local_script(c, "deploy");
 }
 
-/* The deployment file where deploy runs. */
-static const char *deployment_file(const struct step_context *c)
+char *step_deployment_file(const struct step_context *c)
 {
-	return deploys_here(c) ? c->request->local_file : c->request->remote_file;
+	return g_strdup(deploys_here(c) ? c->request->local_file : c->request->remote_file);
 }
 
 /* The directory of the VM where deploy runs. The caller frees. */
 static char *vm_directory(const struct step_context *c)
 {
-	const char *file = deployment_file(c);
+	g_autofree char *file = step_deployment_file(c);
 
 	return file ? g_path_get_dirname(file) : NULL;
+}
+
+static bool is_live_backup(const struct step_context *c)
+{
+	g_autofree char *state = tmpl_request_text(c->request, "VM/LCM_STATE");
+
+	return state && g_str_equal(state, "69");
 }
 
 char *step_title(const struct step_context *c, const struct step *step)
@@ -52,7 +61,32 @@ char *step_title(const struct step_context *c, const struct step *step)
 		return g_strdup("/bin/mkdir -p");
 	if (step->kind == STEP_WRITE)
 		return g_strdup_printf("/bin/cat - >%s/%s", dir ? dir : "", step->name);
+	if (step->script && g_str_has_suffix(step->script, "?") && is_live_backup(c))
+		return g_strconcat(step->name, "_live", NULL);
 	return g_strdup(step->name);
+}
+
+const char *step_host(const struct step_context *c, const struct step *step)
+{
+	const char *host = step->flags & STEP_ON_TARGET ? c->request->migr_host : c->request->host;
+
+	return host ? host : "";
+}
+
+static bool is_blank(const char *text)
+{
+	return !text || !text[strspn(text, " \t\r\n")];
+}
+
+bool step_applies(const struct step_context *c, const struct step *step)
+{
+	const TmplRequest *r = c->request;
+
+	return !((step->flags & STEP_IF_TM && is_blank(r->tm_command)) ||
+		 (step->flags & STEP_IF_NIC && words_nic_is_alias(r)) ||
+		 (step->flags & STEP_IF_MOVES && !g_strcmp0(r->host, r->migr_host)) ||
+		 (step->flags & STEP_IF_DEPLOYED && !r->deploy_id) ||
+		 (step->flags & STEP_IF_TARGET && !r->migr_host));
 }
 
 /* A name from the request or the arguments that becomes part of a path. */
@@ -67,40 +101,25 @@ static bool check_name(const char *name, const char *what, GError **error)
 	return true;
 }
 
-/* A VM deployed by us is one-ID when oned has not (yet) told another name. */
-static char *deploy_id(const struct step_context *c)
-{
-	if (c->request->deploy_id)
-		return g_strdup(c->request->deploy_id);
-	return g_strdup_printf("one-%" G_GINT64_FORMAT, c->id);
-}
-
-/* One word of a step's ARGS. The caller frees. */
-static char *expand(const struct step_context *c, const char *word)
-{
-	if (g_str_equal(word, "%d"))
-		return deploy_id(c);
-	if (g_str_equal(word, "%i"))
-		return c->deploy_info ? g_strdup(c->deploy_info) : deploy_id(c);
-	if (g_str_equal(word, "%f"))
-		return g_strdup(deployment_file(c));
-	if (g_str_equal(word, "%h"))
-		return g_strdup(c->request->host);
-	return g_strdup(word);
-}
-
-/* The words of STEP, and behind those of the hypervisor's scripts the VM's id and the host. */
+/* The words of STEP, and of the hypervisor's scripts the VM's id and the host. */
 static char **expand_args(const struct step_context *c, const struct step *step)
 {
-	g_auto(GStrv) words = g_strsplit(step->args, " ", -1);
+	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
 	GPtrArray *args = g_ptr_array_new();
+	bool named = step->kind != STEP_VMM;
 
-	for (char **w = words; *w; w++)
-		if (**w)
-			g_ptr_array_add(args, expand(c, *w));
-	if (step->kind == STEP_VMM) {
-		g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
-		g_ptr_array_add(args, g_strdup(c->request->host));
+	for (char **w = words; *w || !named; w++) {
+		char *text;
+
+		if (!*w || g_str_equal(*w, "|")) {
+			g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
+			g_ptr_array_add(args, g_strdup(step_host(c, step)));
+			named = true;
+			if (!*w)
+				break;
+		} else if ((text = words_expand(c, step, *w))) {
+			g_ptr_array_add(args, text);
+		}
 	}
 	g_ptr_array_add(args, NULL);
 	return (char **)g_ptr_array_free(args, FALSE);
@@ -111,29 +130,40 @@ static GBytes *bytes_of(char *text)
 	return g_bytes_new_take(text, strlen(text));
 }
 
-static GBytes *network_vm(struct step_context *c)
+/* Takes XML. */
+static GBytes *base64_of(char *xml)
 {
-	if (!c->network_vm) {
-		g_autofree char *xml = tmpl_request_network_vm(c->request);
+	GBytes *bytes = bytes_of(g_base64_encode((const guchar *)xml, strlen(xml)));
 
-		c->network_vm = bytes_of(g_base64_encode((const guchar *)xml, strlen(xml)));
-	}
-	return g_bytes_ref(c->network_vm);
+	g_free(xml);
+	return bytes;
 }
 
 static GBytes *input_of(struct step_context *c, enum step_input input)
 {
+	const TmplRequest *r = c->request;
+
 	switch (input) {
 	case INPUT_REQUEST:
-		return g_bytes_ref(c->request->document);
+		return g_bytes_ref(r->document);
 	case INPUT_DEPLOYMENT:
 		return g_bytes_ref(c->deployment);
 	case INPUT_NETWORK_VM:
-		return network_vm(c);
+		if (!c->network_vm)
+			c->network_vm = base64_of(tmpl_request_network_vm(r));
+		return g_bytes_ref(c->network_vm);
+	case INPUT_VM_BASE64:
+		if (!c->vm_base64)
+			c->vm_base64 = base64_of(tmpl_request_element(r, "VM"));
+		return g_bytes_ref(c->vm_base64);
 	case INPUT_VM:
-		return bytes_of(tmpl_request_element(c->request, "VM"));
+		return bytes_of(tmpl_request_element(r, "VM"));
+	case INPUT_VM_FAILED:
+		return bytes_of(tmpl_request_vm_with(r, "BACKUP_RESULT", "FAILURE"));
 	case INPUT_DATASTORE:
-		return bytes_of(tmpl_request_element(c->request, "DATASTORE"));
+		return bytes_of(tmpl_request_element(r, "DATASTORE"));
+	case INPUT_DATASTORE_DATA:
+		return bytes_of(tmpl_request_datastore_data(r));
 	case INPUT_NONE:
 		break;
 	}
@@ -142,7 +172,7 @@ static GBytes *input_of(struct step_context *c, enum step_input input)
 
 static unsigned timeout_ms(const struct step_context *c, const struct step *step)
 {
-	g_autofree char *key = plan_timeout_key(c->action, step);
+	g_autofree char *key = plan_timeout_key(step);
 	gint64 s = conf_cfg_int(c->settings->cfg, key);
 	unsigned option = c->settings->options.timeout_s;
 
@@ -164,7 +194,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 	m->spec.nice = c->settings->script_nice;
 	m->spec.tells_unknown = step->kind == STEP_VMM;
 	m->spec.command = (struct remote_spec){
-		.host = c->request->host,
+		.host = step_host(c, step),
 		.kind = step->kind == STEP_MKDIR ? REMOTE_MKDIR :
 			step->kind == STEP_WRITE ? REMOTE_WRITE : REMOTE_SCRIPT,
 		.path = m->path,
@@ -172,8 +202,10 @@ static struct command *command_new(const struct step_context *c, const struct st
 		.input = m->input,
 		.timeout_ms = timeout_ms(c, step),
 		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
-		.forwarding = !(step->flags & STEP_IS_QUIET) &&
-			      g_hash_table_contains(c->settings->options.delegate, c->action),
+		/* Those of the network have no use for our keys. */
+		.forwarding = step->kind == STEP_VMM && !(step->flags & STEP_IS_DIRECT) &&
+			      c->plan->key &&
+			      g_hash_table_contains(c->settings->options.delegate, c->plan->key),
 	};
 	return m;
 }
@@ -183,7 +215,8 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 {
 	const struct settings *s = c->settings;
 	const char *local = local_script(c, step->name);
-	const char *script = local && *local ? local : step->script ? step->script : step->name;
+	g_autofree char *own = plan_script(step);
+	const char *script = local && *local ? local : own;
 
 	if (!check_name(s->options.hypervisor, "hypervisor", error) ||
 	    !check_name(script, "script", error))
@@ -214,6 +247,8 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 		bool here = runs_here(c, *n, step->name);
 		struct command *m;
 
+		if (step->flags & STEP_NO_ELASTIC && g_str_equal(*n, "elastic"))
+			continue;
 		if (!check_name(*n, "network driver", error))
 			return false;
 		m = command_new(c, step, here,
@@ -227,7 +262,7 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 }
 
 /* CONTEXT.sys of driver qcow2 is tm/qcow2/context.sys, else tm/qcow2/context. */
-static char *find_transfer_script(const char *dir, const char *word, GError **error)
+static char *find_driver_script(const char *dir, const char *word, GError **error)
 {
 	g_autofree char *name = g_ascii_strdown(word, -1);
 	g_autofree char *path = g_build_filename(dir, name, NULL);
@@ -247,9 +282,10 @@ static char *find_transfer_script(const char *dir, const char *word, GError **er
 	return NULL;
 }
 
+/* The words of LINE, in which '#'s and quotes are letters as others. */
 static char **words_of(const char *line)
 {
-	g_auto(GStrv) raw = g_strsplit_set(line, " \t\r", -1);
+	g_auto(GStrv) raw = g_strsplit_set(line, " \t\r\n", -1);
 	GPtrArray *words = g_ptr_array_new();
 
 	for (char **w = raw; *w; w++)
@@ -259,41 +295,80 @@ static char **words_of(const char *line)
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
+/* Of "PRE*_LIVE?" and SNAP.ssh: PRESNAP_LIVE.ssh. The caller frees. */
+static char *modified(const struct step_context *c, const char *pattern, const char *word)
+{
+	g_auto(GStrv) around = g_strsplit(pattern ? pattern : "*", "*", 2);
+	g_autofree char *behind = g_strdup(around[1]);
+	size_t len = strlen(behind), stem = strcspn(word, ".");
+
+	if (len && behind[len - 1] == '?')
+		behind[is_live_backup(c) ? len - 1 : 0] = '\0';
+	return g_strdup_printf("%s%.*s%s%s", around[0], (int)stem, word, behind, word + stem);
+}
+
+/* A command of driver MAD, which is KIND ("tm"), for the front-end: its script NAME with ARGS. */
+static bool add_driver(struct step_context *c, const struct step *step, const char *kind,
+		       const char *mad, const char *name, char **args, GPtrArray *to,
+		       GError **error)
+{
+	const char *label = step->kind == STEP_DS ? "Datastore" : "Transfer";
+	g_autofree char *dir = NULL;
+	char *path;
+
+	if (!check_name(name, "driver command", error) ||
+	    !check_name(mad, step->kind == STEP_DS ? "datastore driver" : "transfer driver", error))
+		return false;
+	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
+	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s Driver '%s' not available", label,
+				mad);
+	path = find_driver_script(dir, name, error);
+	if (!path)
+		return false;
+	g_ptr_array_add(to, command_new(c, step, true, path, g_strdupv(args),
+					input_of(c, step->input)));
+	return true;
+}
+
 /* A line of TM_COMMAND: ACTION[.SYSTEM] DRIVER ARGUMENT… */
 static bool add_transfer(struct step_context *c, const struct step *step, const char *line,
 			 GPtrArray *to, GError **error)
 {
 	g_auto(GStrv) words = words_of(line);
-	g_autofree char *dir = NULL;
-	char *path;
+	g_autofree char *name = NULL;
 
 	if (!words[0])
 		return true;
-	if (!check_name(words[0], "transfer command", error) ||
-	    !check_name(words[1] ? words[1] : "", "transfer driver", error))
-		return false;
-	dir = g_build_filename(c->settings->local_dir, "tm", words[1], NULL);
-	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
-		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "Transfer Driver '%s' not available",
-				words[1]);
-	path = find_transfer_script(dir, words[0], error);
-	if (!path)
-		return false;
-	g_ptr_array_add(to, command_new(c, step, true, path, g_strdupv(words + 2),
-					input_of(c, step->input)));
-	return true;
+	name = modified(c, step->script, words[0]);
+	return add_driver(c, step, "tm", words[1] ? words[1] : "", name,
+			  words[1] ? words + 2 : words + 1, to, error);
 }
 
 static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *to,
 		   GError **error)
 {
-	const char *text = c->request->tm_command;
+	g_autofree char *rollback = tmpl_request_text(c->request, "TM_COMMAND_ROLLBACK");
+	const char *text = g_strcmp0(step->args, "rollback") ? c->request->tm_command : rollback;
 	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
 
 	for (char **l = lines; *l; l++)
 		if (!add_transfer(c, step, *l, to, error))
 			return false;
 	return true;
+}
+
+/* With what stands in TM_COMMAND behind its action and driver. */
+static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *to,
+		   GError **error)
+{
+	g_autofree char *mad = tmpl_request_text(c->request, "DATASTORE/DS_MAD");
+	g_auto(GStrv) words = words_of(c->request->tm_command ? c->request->tm_command : "");
+	char **args = words;
+
+	for (int i = 0; i < 2 && *args; i++)
+		args++;
+	return add_driver(c, step, "datastore", mad ? mad : "", step->name, args, to, error);
 }
 
 static bool add_file(struct step_context *c, const struct step *step, GPtrArray *to,
@@ -325,6 +400,9 @@ GPtrArray *step_commands(struct step_context *c, const struct step *step, GError
 		break;
 	case STEP_TM:
 		ok = add_tm(c, step, commands, error);
+		break;
+	case STEP_DS:
+		ok = add_ds(c, step, commands, error);
 		break;
 	case STEP_MKDIR:
 	case STEP_WRITE:

@@ -15,12 +15,13 @@
 struct step_context {
 	const struct settings *settings;
 	const TmplRequest *request;
-	const char *action;		/* "DEPLOY" */
+	const struct plan *plan;	/* of the action, also while it is undone */
 	gint64 id;			/* of the VM */
 	char *deploy_info;		/* what deploy printed, or NULL */
 	GBytes *deployment;		/* the local deployment file, once it was read */
 	char **networks;		/* network drivers; NULL until they are asked for */
 	GBytes *network_vm;		/* in base64; NULL until it is asked for */
+	GBytes *vm_base64;		/* likewise */
 };
 
 void step_context_clear(struct step_context *context);
@@ -40,6 +41,15 @@ void command_free(struct command *command);
  * NULL with ERROR set when the request does not hold what they need.
  */
 GPtrArray *step_commands(struct step_context *context, const struct step *step, GError **error);
+
+/* Whether the request asks for STEP at all (STEP_IF_…). */
+bool step_applies(const struct step_context *context, const struct step *step);
+
+/* The host that STEP is about, "" when the request does not tell. Borrowed. */
+const char *step_host(const struct step_context *context, const struct step *step);
+
+/* The deployment file where deploy runs, or NULL. The caller frees. */
+char *step_deployment_file(const struct step_context *context);
 
 /* STEP's name in LOG lines: "/bin/mkdir -p", "pre". The caller frees. */
 char *step_title(const struct step_context *context, const struct step *step);

@@ -1,10 +1,10 @@
 #include "action/nvram.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/image.h"
 #include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
@@ -18,27 +18,6 @@ static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
 {
 	return tool_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
 	       child_result_check(ret, "qemu-img", error);
-}
-
-/* The caller frees; NULL with ERROR set. */
-static char *format_of(const struct action_ctx *ctx, const char *path, GError **error)
-{
-	const char *words[] = { "info", "-U", "--output=json", path, NULL };
-	struct child_result result = { 0 };
-	json_object *info, *format = NULL;
-	char *text = NULL;
-
-	if (run_qemu_img(ctx, words, &result, error)) {
-		info = json_tokener_parse(result.out->str);
-		if (json_object_object_get_ex(info, "format", &format))
-			text = g_strdup(json_object_get_string(format));
-		else
-			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
-				 path);
-		json_object_put(info);
-	}
-	child_result_clear(&result);
-	return text;
 }
 
 static bool copy(const char *from, const char *to, GError **error)
@@ -116,8 +95,9 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	g_autoptr(xmlChar) wanted = nvram ? xmlGetProp(nvram, BAD_CAST "format") : NULL;
 	const char *format = wanted ? (const char *)wanted : "raw";
 	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
-	g_autofree char *directory = NULL, *found = NULL;
-	bool done = false;
+	g_autofree char *directory = NULL;
+	bool done = false, ok;
+	struct image image;
 	struct stat st;
 
 	if (!*path || own || lstat(path, &st) == 0)
@@ -129,12 +109,13 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 		return false;
 	if (done)
 		return true;
-	found = format_of(ctx, template, error);
-	if (!found) {
+	if (!image_read(ctx, template, &image, error)) {
 		g_prefix_error(error, "cannot make the UEFI variables %s: ", path);
 		vmm_error_set_hint(error, "see OVMF_NVRAM in kvmrc");
 		return false;
 	}
-	return g_str_equal(found, format) ? copy(template, path, error) :
-					    convert(ctx, template, format, path, error);
+	ok = g_str_equal(image.format, format) ? copy(template, path, error) :
+						 convert(ctx, template, format, path, error);
+	image_clear(&image);
+	return ok;
 }

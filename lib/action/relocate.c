@@ -3,7 +3,7 @@
 #include <libvirt/virterror.h>
 
 #include "action/clock.h"
-#include "action/host.h"
+#include "action/peer.h"
 #include "action/progress.h"
 #include "action/restate.h"
 #include "base/file.h"
@@ -38,6 +38,25 @@ static void repair_snapshots(struct relocation *r)
 		restate_snapshots(r->dom, r->directory, action_log);
 }
 
+/* Whoever comes after us if we are killed finds them in files. */
+static bool save_snapshots(const struct relocation *r, GError **error)
+{
+	if (r->ctx->dry_run || !r->directory || !g_file_test(r->directory, G_FILE_TEST_IS_DIR))
+		return true;
+	for (guint i = 0; i < virt_snapset_size(r->snapshots); i++) {
+		const char *name = virt_snapset_name(r->snapshots, i);
+		const char *xml = virt_snapset_xml(r->snapshots, i);
+		g_autofree char *file = g_strconcat(name, ".xml", NULL);
+		g_autofree char *path = g_build_filename(r->directory, file, NULL);
+
+		if (g_str_has_prefix(name, "snap-") && !strchr(name, '/') &&
+		    !g_file_test(path, G_FILE_TEST_EXISTS) &&
+		    !file_write(path, xml, strlen(xml), 0600, error))
+			return false;
+	}
+	return true;
+}
+
 enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 				  const char *dest_host, GError **error)
 {
@@ -49,8 +68,7 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 	if (!wire_ssh_check_host(dest_host, error) ||
 	    !virt_migration_parse(r->how, conf_kvmrc_string(ctx->rc, "MIGRATE_OPTIONS"), error))
 		return ACTION_FAILED;
-	r->dest_uri = g_strdup_printf("%s://%s/system", conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL"),
-				      dest_host);
+	r->dest_uri = relocate_uri(ctx, dest_host);
 	r->dest = virt_open(r->dest_uri, action_left_ms(ctx, OPEN_MS), error);
 	if (!r->dest)
 		return ACTION_FAILED;
@@ -69,24 +87,9 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 	virDomainGetUUIDString(r->dom, r->uuid);
 	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	repair_snapshots(r);
-	return virt_migrate_check(r->dom, r->dest, error) ? ACTION_DONE : ACTION_FAILED;
-}
-
-/* Whoever comes after us if we are killed finds them in files. */
-static bool save_snapshots(const struct relocation *r, GError **error)
-{
-	for (guint i = 0; r->directory && i < virt_snapset_size(r->snapshots); i++) {
-		const char *name = virt_snapset_name(r->snapshots, i);
-		const char *xml = virt_snapset_xml(r->snapshots, i);
-		g_autofree char *file = g_strconcat(name, ".xml", NULL);
-		g_autofree char *path = g_build_filename(r->directory, file, NULL);
-
-		if (g_str_has_prefix(name, "snap-") && !strchr(name, '/') &&
-		    !g_file_test(path, G_FILE_TEST_EXISTS) &&
-		    !file_write(path, xml, strlen(xml), 0600, error))
-			return false;
-	}
-	return true;
+	r->snapshots = virt_snapset_read(r->dom, error);
+	return r->snapshots && save_snapshots(r, error) &&
+	       virt_migrate_check(r->dom, r->dest, error) ? ACTION_DONE : ACTION_FAILED;
 }
 
 /* Phase 4, again as long as a block job that ends soon is in the way. */
@@ -224,9 +227,6 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
 
-	r->snapshots = virt_snapset_read(r->dom, error);
-	if (!r->snapshots || !save_snapshots(r, error))
-		return ACTION_FAILED;
 	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
 	if (!virt_snapset_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
@@ -240,7 +240,23 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 void relocate_after(struct relocation *r)
 {
 	clock_start(r->ctx, r->dest_uri, r->sides.dest);
-	host_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
+}
+
+char *relocate_uri(const struct action_ctx *ctx, const char *host)
+{
+	return g_strdup_printf("%s://%s/system", conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL"), host);
+}
+
+void relocate_clean_memory(const struct action_ctx *ctx, const char *name, const char *host)
+{
+	static const char *const words[] = {
+		"-n", "/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
+	};
+	g_autoptr(GError) error = NULL;
+
+	if (conf_kvmrc_bool(ctx->rc, name) && !ctx->dry_run &&
+	    !peer_run(ctx, host, "/usr/bin/sudo", words, &error))
+		action_log("WARN", "%s on %s: %s", name, host, error->message);
 }
 
 void relocate_clear(struct relocation *r)

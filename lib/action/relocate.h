@@ -49,8 +49,14 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
  */
 enum action_outcome relocate_move(struct relocation *r, GError **error);
 
-/* What is done after a VM has left, faults being logged: its caches, its clock. */
+/* Sets its clock there, when kvmrc says so; nobody waits for that. */
 void relocate_after(struct relocation *r);
+
+/* libvirt of HOST, by QEMU_PROTOCOL of kvmrc. The caller frees. */
+char *relocate_uri(const struct action_ctx *ctx, const char *host);
+
+/* host_clean_memory() on another HOST, by ssh; what goes wrong is logged. */
+void relocate_clean_memory(const struct action_ctx *ctx, const char *name, const char *host);
 
 void relocate_clear(struct relocation *r);
 

@@ -1,11 +1,10 @@
 #include "action/snapshot.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <unistd.h>
 
+#include "action/image.h"
 #include "action/restate.h"
-#include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
 #include "virt/error.h"
@@ -119,24 +118,13 @@ static char *path_of(const xmlNode *disk)
 static bool image_has(const struct action_ctx *ctx, const char *path, const char *name,
 		      bool *ret_has, GError **error)
 {
-	const char *words[] = { "info", "-U", "--output=json", path, NULL };
-	struct child_result result = { 0 };
-	json_object *info = NULL, *list = NULL, *other = NULL;
-	bool ok = tool_run(ctx, "QEMU_IMG", "qemu-img", words, &result, error) &&
-		  child_result_check(&result, "qemu-img", error);
+	struct image image;
 
-	*ret_has = false;
-	if (ok)
-		info = json_tokener_parse(result.out->str);
-	if (json_object_object_get_ex(info, "snapshots", &list))
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			if (json_object_object_get_ex(json_object_array_get_idx(list, i), "name",
-						      &other) &&
-			    g_str_equal(json_object_get_string(other), name))
-				*ret_has = true;
-	json_object_put(info);
-	child_result_clear(&result);
-	return ok;
+	if (!image_read(ctx, path, &image, error))
+		return false;
+	*ret_has = g_ptr_array_find_with_equal_func(image.snapshots, name, g_str_equal, NULL);
+	image_clear(&image);
+	return true;
 }
 
 static bool refuse(GError **error, const char *name, const char *target, const char *why)

@@ -32,7 +32,9 @@ struct child {
 	struct stream in, out, err;
 	GBytes *input;
 	size_t written;
+	GQueue more;		/* of GBytes, after INPUT */
 	bool hold_input;
+	child_reader *reader;
 	child_progress *progress;
 	GSource *watch, *timer, *drain;
 	child_done *done;
@@ -104,6 +106,7 @@ static void child_free(Child *c)
 	stream_free(&c->out);
 	stream_free(&c->err);
 	g_clear_pointer(&c->input, g_bytes_unref);
+	g_queue_clear_full(&c->more, (GDestroyNotify)g_bytes_unref);
 	g_free(c);
 }
 
@@ -145,7 +148,9 @@ static enum readiness stream_read(Child *c, struct stream *s)
 	char buf[READ_SIZE];
 	ssize_t n = read(s->fd, buf, sizeof(buf));
 
-	if (n > 0)
+	if (n > 0 && s == &c->out && c->reader)
+		c->reader(c->data, c, buf, (size_t)n);
+	else if (n > 0)
 		stream_keep(s, buf, (size_t)n, c->max_output);
 	if (n > 0 || (n < 0 && errno == EINTR))
 		return READ_SOME;
@@ -187,6 +192,18 @@ static gboolean on_err(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, g
 	return on_output(&((Child *)data)->err, data);
 }
 
+static bool next_input(Child *c)
+{
+	GBytes *next = g_queue_pop_head(&c->more);
+
+	if (!next)
+		return false;
+	g_bytes_unref(c->input);
+	c->input = next;
+	c->written = 0;
+	return true;
+}
+
 /* A program need not read its stdin: EPIPE only ends the writing. True while more is left. */
 static bool write_input(Child *c)
 {
@@ -196,7 +213,7 @@ static bool write_input(Child *c)
 
 	if (n > 0)
 		c->written += (size_t)n;
-	if (n < 0 ? errno == EAGAIN || errno == EINTR : c->written < size)
+	if (n < 0 ? errno == EAGAIN || errno == EINTR : c->written < size || next_input(c))
 		return true;
 	if (c->hold_input && n >= 0)
 		source_clear(&c->in.source);
@@ -278,6 +295,15 @@ void child_abandon(Child *c, int sig)
 {
 	child_kill(c, sig);
 	child_free(c);
+}
+
+size_t child_unwritten(const Child *c)
+{
+	size_t n = c->input ? g_bytes_get_size(c->input) - c->written : 0;
+
+	for (const GList *l = c->more.head; l; l = l->next)
+		n += g_bytes_get_size(l->data);
+	return n;
 }
 
 int child_pid(const Child *c)
@@ -373,6 +399,13 @@ static void attach(Child *c, unsigned timeout_ms)
 		add_source(c, &c->timer, g_timeout_source_new(timeout_ms), on_late);
 }
 
+void child_write(Child *c, GBytes *bytes)
+{
+	g_queue_push_tail(&c->more, g_bytes_ref(bytes));
+	if (c->in.fd >= 0 && !c->in.source && next_input(c) && write_input(c))
+		add_source(c, &c->in.source, fd_source(c->in.fd, G_IO_OUT), G_SOURCE_FUNC(on_in));
+}
+
 Child *child_start(const struct child_spec *spec, child_done *done, void *data, GError **error)
 {
 	Child *c = g_new0(Child, 1);
@@ -385,6 +418,8 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	c->input = spec->input ? g_bytes_ref(spec->input) : NULL;
 	c->hold_input = spec->hold_input;
 	c->progress = spec->progress;
+	c->reader = spec->reader;
+	g_queue_init(&c->more);
 	c->out.text = g_string_new(NULL);
 	c->err.text = g_string_new(NULL);
 	c->started_us = g_get_monotonic_time();

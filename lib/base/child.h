@@ -15,6 +15,9 @@ typedef struct child Child;
 /* Called from the loop whenever CHILD has written something to stdout. */
 typedef void child_progress(void *data, Child *child, const GString *out);
 
+/* Called from the loop with what CHILD has written to stdout, of which then nothing is kept. */
+typedef void child_reader(void *data, Child *child, const char *bytes, size_t len);
+
 struct child_spec {
 	const char *const *argv;	/* NULL-terminated; argv[0] is searched in PATH */
 	const char *cwd;		/* NULL: ours */
@@ -22,6 +25,7 @@ struct child_spec {
 	GBytes *input;			/* for its stdin; NULL: /dev/null */
 	bool hold_input;		/* keep its stdin open after INPUT until it has ended */
 	child_progress *progress;	/* or NULL */
+	child_reader *reader;		/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL of a late one; 0: 2000 */
 	int nice;			/* how much nicer than we are it shall be */
@@ -56,6 +60,12 @@ void child_abandon(Child *child, int sig);
 
 /* Sends SIG to the process group. */
 void child_kill(Child *child, int sig);
+
+/* Queues BYTES (a reference is kept) for the stdin of one that was started with hold_input. */
+void child_write(Child *child, GBytes *bytes);
+
+/* Of what was queued, bytes that its stdin has not taken yet. */
+size_t child_unwritten(const Child *child);
 
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);

@@ -93,7 +93,8 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 		.vm = vm, .options = options, .attach = attach, .warnings = warnings,
 		.next_iothread = 1
 	};
-	b->problems = g_string_new(NULL);
+	b->problems = g_ptr_array_new_with_free_func(g_free);
+	b->raw = g_ptr_array_new();
 	b->id = tmpl_vm_header(vm, "ID");
 	if (!number_unsigned(b->id, 0, G_MAXINT32, &id, NULL))
 		domain_problem(b, NULL, "ID = '%s': not a number", b->id);
@@ -113,21 +114,26 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 void domain_build_clear(DomainBuild *b)
 {
 	g_clear_pointer(&b->directory, g_free);
-	if (b->problems)
-		g_string_free(b->problems, TRUE);
-	b->problems = NULL;
+	g_clear_pointer(&b->problems, g_ptr_array_unref);
+	g_clear_pointer(&b->raw, g_ptr_array_unref);
 }
 
 bool domain_build_check(const DomainBuild *b, GError **error)
 {
-	g_autofree char *more = NULL;
+	guint n = MIN(b->problems->len, DOMAIN_PROBLEMS_MAX);
+	GString *text;
 
-	if (!b->n_problems)
+	if (!n)
 		return true;
-	if (b->n_problems > DOMAIN_PROBLEMS_MAX)
-		more = g_strdup_printf("; and %u more", b->n_problems - DOMAIN_PROBLEMS_MAX);
-	return vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s%s", b->id, b->problems->str,
-			more ? more : "");
+	text = g_string_new(NULL);
+	for (guint i = 0; i < n; i++)
+		g_string_append_printf(text, "%s%s", i ? "; " : "",
+				       (const char *)b->problems->pdata[i]);
+	if (b->problems->len > n)
+		g_string_append_printf(text, "; and %u more", b->problems->len - n);
+	vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s", b->id, text->str);
+	g_string_free(text, TRUE);
+	return false;
 }
 
 char *domain_device_name(const TmplAttr *device)
@@ -149,9 +155,8 @@ static void note(DomainBuild *b, const TmplAttr *device, const char *text)
 	g_autofree char *all = g_strconcat(name ? name : "", name ? ": " : "", text, NULL);
 
 	/* Several families may look at one attribute. */
-	if (strstr(b->problems->str, all) || ++b->n_problems > DOMAIN_PROBLEMS_MAX)
-		return;
-	g_string_append_printf(b->problems, "%s%s", b->problems->len ? "; " : "", all);
+	if (!g_ptr_array_find_with_equal_func(b->problems, all, g_str_equal, NULL))
+		g_ptr_array_add(b->problems, g_steal_pointer(&all));
 }
 
 void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)

@@ -27,8 +27,8 @@ typedef struct domain_build {
 	const struct domain_options *options;
 	const struct domain_attach *attach;	/* NULL: a deployment */
 	GPtrArray *warnings;		/* borrowed */
-	GString *problems;
-	guint n_problems;
+	GPtrArray *problems;		/* of char * */
+	GPtrArray *raw;			/* borrowed nodes that RAW has put into the document */
 
 	const char *id;			/* digits */
 	const char *arch;		/* "" when unknown */
@@ -41,6 +41,7 @@ typedef struct domain_build {
 	guint64 next_iothread;		/* 1 to iothreads */
 	guint64 memory_mib;
 	bool pcie;			/* q35 or virt */
+	bool validate;			/* RAW wants the document checked against the schema */
 	guint n_sata;			/* SATA controllers that addresses name so far */
 	guint64 places[DOMAIN_SATA_PLACES / 64];	/* bit N: place N of SATA or IDE is taken */
 } DomainBuild;

@@ -129,11 +129,6 @@ void domain_options(DomainBuild *b, xmlNode *devices)
 		check_rng(b, tmpl_xml_child(devices, "rng"));
 }
 
-static bool is_absolute(const char *path)
-{
-	return *path == '/' && !strstr(path, "/../") && !g_str_has_suffix(path, "/..");
-}
-
 static const struct domain_rule filesystem_rules[] = {
 	/* attribute        levels      path                   convert arg absent */
 	{ NULL,             0,          "@type",               NULL, NULL, "mount" },
@@ -166,9 +161,7 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 	xmlNode *node = domain_element(devices, "filesystem");
 
 	domain_needs(b, disk, "TYPE = 'FILESYSTEM'", LIBVIRT_IDMAP);
-	if (!source || !is_absolute(source))
-		domain_problem(b, disk, "SOURCE = '%s': not an absolute path",
-			       source ? source : "");
+	domain_may_use(b, disk, "SOURCE", source ? source : "", DOMAIN_PATH_DATA);
 	if (!tag || strlen(tag) > 36)
 		domain_problem(b, disk, "MOUNT_TAG = '%s': not 1 to 36 bytes", tag ? tag : "");
 	DOMAIN_EMIT(b, node, filesystem_rules, disk);

@@ -97,11 +97,13 @@ static void set_discard(DomainBuild *b, xmlNode *node, const TmplAttr *disk, con
 static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, const char *kind,
 		       const char *bus)
 {
-	const char *format = strcmp(kind, "CDROM")
-		? domain_word(b, disk, "DISK/DRIVER", TMPL_IN_ALL, formats) : "raw";
+	const struct domain_rule format[] = {
+		{ strcmp(kind, "CDROM") ? "DISK/DRIVER" : NULL, TMPL_IN_ALL, "@type", domain_one_of,
+		  formats, "raw" },
+	};
 	guint64 queues;
 
-	domain_set(b, driver, "type", format ? format : "raw");
+	DOMAIN_EMIT(b, driver, format, disk);
 	if (strcmp(bus, "virtio"))
 		return;
 	set_iothread(b, driver, disk);

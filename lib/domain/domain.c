@@ -50,15 +50,38 @@ static void domain(DomainBuild *b, xmlNode *root)
 	domain_metadata(b, root);
 }
 
+xmlDoc *domain_document(DomainBuild *b)
+{
+	xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+
+	xmlDocSetRootElement(doc, root);
+	domain(b, root);
+	return doc;
+}
+
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error)
 {
-	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
-	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+	g_autoptr(xmlDoc) doc = NULL;
 	g_auto(DomainBuild) b = { 0 };
 
-	xmlDocSetRootElement(doc, root);
 	domain_build_init(&b, vm, options, NULL, warnings);
-	domain(&b, root);
-	return domain_build_check(&b, error) ? domain_print(root) : NULL;
+	doc = domain_document(&b);
+	domain_validate(&b, xmlDocGetRootElement(doc));
+	return domain_build_check(&b, error) ? domain_print(xmlDocGetRootElement(doc)) : NULL;
+}
+
+GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
+			GPtrArray *warnings)
+{
+	struct domain_options with = *options;
+	g_autoptr(xmlDoc) doc = NULL;
+	g_auto(DomainBuild) b = { 0 };
+
+	with.validate = true;
+	domain_build_init(&b, vm, &with, NULL, warnings);
+	doc = domain_document(&b);
+	domain_validate(&b, xmlDocGetRootElement(doc));
+	return g_steal_pointer(&b.problems);
 }

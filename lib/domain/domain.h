@@ -7,16 +7,37 @@
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include "conf/cfg.h"
 #include "tmpl/vm.h"
 
 /* A libvirt version as libvirt counts: 9.2.0 is DOMAIN_LIBVIRT(9, 2, 0). */
 #define DOMAIN_LIBVIRT(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro))
+
+/*
+ * What a VM's own template may ask of the host; what stands in the templates of
+ * host and cluster and in the defaults file is the administrator's own word.
+ * Lists are directories divided by ':'.
+ */
+struct domain_policy {
+	const char *kernel_paths;	/* for OS/KERNEL and OS/INITRD */
+	const char *script_paths;	/* for NIC/SCRIPT, which runs as root */
+	const char *host_paths;		/* for FILESYSTEM disks and RAW, beside the datastores */
+	bool qemu_commandline;		/* qemu:* in RAW */
+	bool seclabel;			/* <seclabel> in RAW */
+	bool host_devices;		/* devices of the host in RAW */
+	const char *schema;		/* libvirt's domain.rng */
+};
+
+/* What vmm_exec.cfg says; CFG must outlive the result. */
+struct domain_policy domain_policy_of(const ConfCfg *cfg);
 
 struct domain_options {
 	const char *type;		/* "kvm" or "qemu"; NULL: as the history's VM_MAD says */
 	const char *one_version;	/* for the metadata; NULL: left out */
 	gint64 now;			/* seconds since 1970, for the metadata */
 	unsigned long libvirt;		/* the host's version; 0: unknown, the oldest we support */
+	const struct domain_policy *policy;	/* NULL: nothing of the host, no schema */
+	bool validate;			/* against the schema, also without RAW */
 };
 
 /*
@@ -27,5 +48,20 @@ struct domain_options {
  */
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error);
+
+/*
+ * All that is wrong with VM, one text (char *) each, also what libvirt's schema
+ * says of the result; empty when nothing is. The caller unrefs.
+ */
+GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
+			GPtrArray *warnings);
+
+/*
+ * A table: of each attribute and text of VM's domain its place, its value, and
+ * the attribute of a template that it comes from, with the level where that
+ * stands. Passwords are not shown. VM is changed for a while. The caller frees.
+ * NULL with VMM_ERROR_INPUT as domain_xml().
+ */
+char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error);
 
 #endif

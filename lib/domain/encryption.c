@@ -115,14 +115,11 @@ static void security(DomainBuild *b, xmlNode *domain, const TmplAttr *vector,
 
 void domain_encryption(DomainBuild *b, xmlNode *domain)
 {
-	const TmplSet *vm = b->vm->level[TMPL_VM];
-	const TmplAttr *vector = tmpl_set_vector(vm, "MEMORY_ENCRYPTION");
+	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "MEMORY_ENCRYPTION");
 	const struct encryption *e;
 
 	if (!vector)
 		return;
-	if (tmpl_set_next(vm, "MEMORY_ENCRYPTION", vector))
-		domain_problem(b, NULL, "MEMORY_ENCRYPTION stands there twice");
 	e = find(b, vector);
 	if (!e || !domain_needs(b, vector, e->type, e->since))
 		return;

@@ -9,6 +9,9 @@
 
 #include "domain/rules.h"
 
+/* The whole domain; what is wrong with it is noted. The caller frees. */
+xmlDoc *domain_document(DomainBuild *b);
+
 /* Elements of <domain>. */
 void domain_identity(DomainBuild *b, xmlNode *domain);	/* name, title, uuid, vcpu */
 void domain_memory(DomainBuild *b, xmlNode *domain);	/* memory, maxMemory, currentMemory */
@@ -40,6 +43,23 @@ void domain_options(DomainBuild *b, xmlNode *devices);	/* RNG, WATCHDOG, MEMBALL
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
 void domain_boot_devices(DomainBuild *b, xmlNode *os);
 
+/* What a VM's own template wants with a path of the host. */
+enum domain_path { DOMAIN_PATH_KERNEL, DOMAIN_PATH_SCRIPT, DOMAIN_PATH_DATA };
+
+/*
+ * Whether PATH, the value of WHAT, is where the administrator allows that USE; a
+ * problem with DEVICE when not.
+ */
+bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, const char *path,
+		    enum domain_path use);
+void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
+
+/* Never NULL: nothing is allowed where nobody said what is. */
+const struct domain_policy *domain_policy(const DomainBuild *b);
+
+/* Checks DOMAIN, the finished document, against libvirt's schema, when RAW or options ask. */
+void domain_validate(DomainBuild *b, xmlNode *domain);
+
 /* Parts of a disk. */
 void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind);
 void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk);
@@ -56,6 +76,7 @@ void domain_disk_reserve(DomainBuild *b, const char *target);
 bool domain_pci_complete(const TmplAttr *pci);
 
 /* NUMA_NODE vectors, facts of TOPOLOGY. */
+bool domain_vcpu_max(DomainBuild *b, guint64 *ret);	/* false: not given */
 guint domain_n_nodes(const DomainBuild *b);
 bool domain_has_topology(const DomainBuild *b);
 bool domain_memory_hotplug(DomainBuild *b);

@@ -33,11 +33,19 @@ static void title(DomainBuild *b, xmlNode *domain)
 		domain_text_element(b, domain, "title", text);
 }
 
+/* A topology is of a fixed size: what the site says of all VMs is not for one that has it. */
+bool domain_vcpu_max(DomainBuild *b, guint64 *ret)
+{
+	unsigned levels = domain_has_topology(b) ? TMPL_IN_VM : TMPL_IN_ALL;
+
+	return domain_number(b, NULL, "VCPU_MAX", levels, 1, G_MAXUINT16, ret);
+}
+
 static void vcpu(DomainBuild *b, xmlNode *domain)
 {
 	g_autofree char *text = NULL;
 	guint64 max = 0;
-	bool has_max = domain_number(b, NULL, "VCPU_MAX", TMPL_IN_ALL, 1, G_MAXUINT16, &max);
+	bool has_max = domain_vcpu_max(b, &max);
 	xmlNode *node;
 
 	if (!has_max && !b->vcpus)
@@ -52,10 +60,35 @@ static void vcpu(DomainBuild *b, xmlNode *domain)
 	domain_set_text(b, node, text);
 }
 
+/* Of these only the first is read. */
+static void check_twice(DomainBuild *b)
+{
+	static const struct { const char *name; bool bad; } vectors[] = {
+		{ "OS", true },      { "FEATURES", true },          { "CPU_MODEL", true },
+		{ "TOPOLOGY", true }, { "MEMORY_ENCRYPTION", true }, { "IOMMU", true },
+		{ "TPM", true },     { "GRAPHICS", false },         { "VIDEO", false },
+		{ "INPUT", false },  { "CONTEXT", false },
+	};
+	const TmplSet *vm = b->vm->level[TMPL_VM];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++) {
+		const TmplAttr *first = tmpl_set_vector(vm, vectors[i].name);
+
+		if (!first || !tmpl_set_next(vm, vectors[i].name, first))
+			continue;
+		if (vectors[i].bad)
+			domain_problem(b, NULL, "%s stands there twice", vectors[i].name);
+		else
+			domain_warn(b, "%s stands there twice: only the first counts",
+				    vectors[i].name);
+	}
+}
+
 void domain_identity(DomainBuild *b, xmlNode *domain)
 {
 	g_autofree char *name = g_strconcat("one-", b->id, NULL);
 
+	check_twice(b);
 	domain_text_element(b, domain, "name", name);
 	title(b, domain);
 	DOMAIN_EMIT(b, domain, rules, NULL);

@@ -194,7 +194,7 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 	set_type(b, node, nic);
 	DOMAIN_EMIT(b, node, nic_rules, nic);
 	domain_boot_order(b, node, nic);
-	if (script)
+	if (script && domain_may_use(b, nic, "SCRIPT", script, DOMAIN_PATH_SCRIPT))
 		domain_put(b, node, "script@path", script);
 	queues(b, node, nic);
 	filter(b, node, nic);

@@ -18,6 +18,14 @@ static const struct domain_rule rules[] = {
 /* Without a kernel these mean nothing. */
 static const char *const kernel_only[] = { "OS/INITRD", "OS/ROOT", "OS/KERNEL_CMD" };
 
+static void check_path(DomainBuild *b, const char *path)
+{
+	struct tmpl_hit hit;
+
+	if (tmpl_vm_find(b->vm, NULL, path, TMPL_IN_ALL, &hit) && hit.level == TMPL_VM)
+		domain_may_use(b, NULL, path, hit.text, DOMAIN_PATH_KERNEL);
+}
+
 static void kernel(DomainBuild *b, xmlNode *os)
 {
 	const char *initrd = domain_text(b, NULL, "OS/INITRD", TMPL_IN_ALL);
@@ -26,6 +34,8 @@ static void kernel(DomainBuild *b, xmlNode *os)
 		domain_text(b, NULL, "OS/KERNEL_CMD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
 	g_autofree char *line = NULL;
 
+	check_path(b, "OS/KERNEL");
+	check_path(b, "OS/INITRD");
 	if (initrd)
 		domain_text_element(b, os, "initrd", initrd);
 	command = command ? command : "";

@@ -150,6 +150,7 @@ static const struct domain_rule mdev_rules[] = {
 
 void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 {
+	static const char *const ids[] = { "VENDOR", "DEVICE", "CLASS" };
 	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
 	bool mediated =
@@ -159,6 +160,12 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 	if (!domain_pci_complete(pci)) {
 		domain_problem(b, pci, "has no complete host address");
 		return;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+		const char *id = tmpl_attr_text(pci, ids[i]);
+
+		if (id && !is_hex(id))
+			domain_problem(b, pci, "%s = '%s': not hexadecimal", ids[i], id);
 	}
 	if (mediated) {
 		DOMAIN_EMIT(b, node, mdev_rules, pci);

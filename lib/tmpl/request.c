@@ -1,6 +1,7 @@
 #include "tmpl/request.h"
 
 #include <libxml/xmlreader.h>
+#include <libxml/xpath.h>
 
 #include "tmpl/xml.h"
 
@@ -80,6 +81,53 @@ char *tmpl_request_element(const TmplRequest *r, const char *name)
 	const xmlNode *node = element(r, name);
 
 	return node ? tmpl_xml_print(node) : g_strdup("");
+}
+
+char *tmpl_request_text(const TmplRequest *r, const char *xpath)
+{
+	xmlXPathContextPtr context = xmlXPathNewContext(r->doc);
+	g_autofree char *text = NULL;
+	xmlXPathObjectPtr found;
+
+	xmlXPathSetContextNode(xmlDocGetRootElement(r->doc), context);
+	found = xmlXPathEvalExpression(BAD_CAST xpath, context);
+	g_assert(found);
+	if (found->nodesetval && found->nodesetval->nodeNr)
+		text = tmpl_xml_text(found->nodesetval->nodeTab[0]);
+	xmlXPathFreeObject(found);
+	xmlXPathFreeContext(context);
+	return text && *text ? g_steal_pointer(&text) : NULL;
+}
+
+char *tmpl_request_vm_with(const TmplRequest *r, const char *name, const char *text)
+{
+	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
+	const xmlNode *vm = element(r, "VM");
+	xmlNode *root = vm ? xmlDocCopyNode((xmlNode *)vm, doc, 1) :
+			xmlNewDocNode(doc, NULL, BAD_CAST "VM", NULL);
+
+	xmlDocSetRootElement(doc, root);
+	xmlNewTextChild(root, NULL, BAD_CAST name, BAD_CAST text);
+	return tmpl_xml_print(root);
+}
+
+char *tmpl_request_datastore_data(const TmplRequest *r)
+{
+	static const char *const parts[] = { "DATASTORE", "VM" };
+	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "DS_DRIVER_ACTION_DATA", NULL);
+
+	xmlDocSetRootElement(doc, root);
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		const xmlNode *part = element(r, parts[i]);
+
+		if (!part)
+			continue;
+		xmlAddChild(root, xmlNewDocText(doc, BAD_CAST "\n  "));
+		xmlAddChild(root, xmlDocCopyNode((xmlNode *)part, doc, 1));
+	}
+	xmlAddChild(root, xmlNewDocText(doc, BAD_CAST "\n"));
+	return tmpl_xml_print(root);
 }
 
 /* What a network driver gets, in this order; each copy has a chain of parents of its own. */

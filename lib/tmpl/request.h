@@ -32,6 +32,18 @@ char *tmpl_request_peek_host(GBytes *document);
 /* Element NAME ("VM", "DATASTORE") as XML text; "" when it is not there. The caller frees. */
 char *tmpl_request_element(const TmplRequest *request, const char *name);
 
+/*
+ * The text of the first element that XPATH finds below the root; NULL when there is none or
+ * it is empty. XPATH is one of ours, never a user's. The caller frees.
+ */
+char *tmpl_request_text(const TmplRequest *request, const char *xpath);
+
+/* Element VM with the child NAME=TEXT added, as XML text. The caller frees. */
+char *tmpl_request_vm_with(const TmplRequest *request, const char *name, const char *text);
+
+/* What datastore drivers get: the request's DATASTORE and VM. The caller frees. */
+char *tmpl_request_datastore_data(const TmplRequest *request);
+
 /* The distinct VN_MADs of the VM's NICs, aliases and PCI NICs; may be empty. g_strfreev(). */
 char **tmpl_request_network_drivers(const TmplRequest *request);
 

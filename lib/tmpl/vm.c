@@ -51,16 +51,15 @@ static const char *const users[] = {
 	"HYPERV_TIMERS", "MEMORY_TUNE_OFFSET", "RNG", "WATCHDOG", "MEMBALLOON", NULL
 };
 
-static void add_users(TmplSet *set, const xmlNode *user_template)
+/* Moves them from USER to SET, unless that has them. */
+static void take_users(TmplSet *set, TmplSet *user)
 {
-	g_autoptr(TmplSet) user = tmpl_set_from_xml(user_template, "");
-
-	for (guint i = 0; i < user->attrs->len; i++) {
+	for (guint i = user->attrs->len; i-- > 0;) {
 		const TmplAttr *attr = g_ptr_array_index(user->attrs, i);
 
 		if (g_strv_contains(users, attr->name) && !tmpl_set_single(set, attr->name) &&
 		    !tmpl_set_vector(set, attr->name))
-			g_ptr_array_add(set->attrs, g_steal_pointer(&user->attrs->pdata[i]));
+			g_ptr_array_add(set->attrs, g_ptr_array_steal_index(user->attrs, i));
 	}
 }
 
@@ -81,7 +80,8 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 		return NULL;
 	}
 	vm->level[TMPL_VM] = tmpl_set_from_xml(tmpl_xml_child(node, "TEMPLATE"), id);
-	add_users(vm->level[TMPL_VM], tmpl_xml_child(node, "USER_TEMPLATE"));
+	vm->user = tmpl_set_from_xml(tmpl_xml_child(node, "USER_TEMPLATE"), id);
+	take_users(vm->level[TMPL_VM], vm->user);
 	return g_steal_pointer(&vm);
 }
 
@@ -108,6 +108,7 @@ void tmpl_vm_free(TmplVm *vm)
 		return;
 	g_clear_pointer(&vm->header, tmpl_set_free);
 	g_clear_pointer(&vm->history, tmpl_set_free);
+	g_clear_pointer(&vm->user, tmpl_set_free);
 	g_clear_pointer(&vm->datastore, tmpl_set_free);
 	for (int i = 0; i < TMPL_LEVELS; i++)
 		g_clear_pointer(&vm->level[i], tmpl_set_free);

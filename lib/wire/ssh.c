@@ -133,6 +133,15 @@ char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char 
 	return finish(argv);
 }
 
+char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path)
+{
+	GPtrArray *argv = ssh_argv(ssh, host, "no", NULL, false);
+	g_autofree char *quoted = g_shell_quote(path);
+
+	g_ptr_array_add(argv, g_strdup_printf("exec %s", quoted));
+	return finish(argv);
+}
+
 /* Takes the line "MARK:WHAT NUMBER" out of TEXT; returns NUMBER, or ABSENT. */
 static int take_mark(const char *mark, const char *what, GString *text, int absent)
 {

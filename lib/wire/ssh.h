@@ -55,6 +55,9 @@ char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh
  */
 char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char *control);
 
+/* Runs the relay PATH on a connection of its own; status 127 when it is not there. */
+char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path);
+
 struct wire_ssh_marks {
 	int pid;		/* of the far end's process group; 0: it never started */
 	int status;		/* -1: not known how it ended */

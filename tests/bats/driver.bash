@@ -3,13 +3,16 @@
 
 DRIVER=$BUILD/drivers/one_vmm_exec/one_vmm_exec
 
-setup() {
+setup() { driver_setup; }
+
+driver_setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	export ONE_LOCATION=$PWD PATH=$PWD/bin:$PATH CALLS=$PWD/calls
 	mkdir -p etc/vmm_exec var/remotes rem bin ds vms
 	printf 'ONE_MAD_DEBUG=\nPRIORITY=0\n' >etc/defaultrc
 	echo 'VNMAD_LOCAL_ACTIONS="elastic-post elastic-clean"' >etc/vmm_exec/vmm_execrc
 	echo "SCRIPTS_REMOTE_DIR=$PWD/rem" >var/config
+	configure
 	: >calls
 	make_ssh
 	for script in deploy shutdown cancel reboot reset poll; do stub "rem/vmm/kvm/$script"; done
@@ -21,6 +24,11 @@ setup() {
 teardown() {
 	[ -z "${driver_pid:-}" ] || kill -KILL "$driver_pid" 2>/dev/null || true
 	pkill -KILL -f "$BATS_TEST_TMPDIR/" 2>/dev/null || true
+}
+
+configure() {	# [TEXT]: what vmm_exec.cfg says; the way is ssh unless TEXT names another
+	echo "${1:-}" >etc/vmm_exec/vmm_exec.cfg
+	[[ ${1:-} == *transport* ]] || echo 'transport = "ssh";' >>etc/vmm_exec/vmm_exec.cfg
 }
 
 # Stands for ssh: the command of "ssh [options] host command" runs here, with $ON_HOST set.

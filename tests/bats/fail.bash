@@ -20,12 +20,12 @@ fail_each() {
 		before
 		rm -f fail.log
 		begin=${EPOCHREALTIME/./}
-		run --separate-stderr env ASAN_OPTIONS=detect_leaks=$leaks LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW="$how" \
+		run --separate-stderr ${FAIL_ON:-} env LIBVIRT_URI="${LIBVIRT_URI:-}" ASAN_OPTIONS=detect_leaks=$leaks LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW="$how" \
 			"$program" --deadline "${DEADLINE:-20}" "${@:3}" <<<"${REQUEST:-}"
 		echo "$how at $n ($(sed -n "${n}p" fail.log)): status $status in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $stderr"
-		[[ $status =~ ^[013]$ ]]
+		[[ $status =~ ^[013]$ ]] || return
 		never grep -q 'Sanitizer\|libvirt gave no reason\|CRITICAL' <<<"$stderr"
-		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[[a-z-]+\] ]]
+		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[[a-z-]+\] ]] || return
 		after
 		[ "$(wc -l <fail.log)" -ge $n ] || break
 	done

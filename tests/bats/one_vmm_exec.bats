@@ -108,7 +108,7 @@ load driver
 }
 
 @test "lines: one over the limit is answered and skipped, whatever its length" {
-	echo 'limits: { line_bytes = 65536; };' >etc/vmm_exec/vmm_exec.cfg
+	configure 'limits: { line_bytes = 65536; };'
 	start
 	send "RESET  1 $(head -c 300000 /dev/zero | tr '\0' A)"
 	expect '^RESET FAILURE 1 the line is too long'

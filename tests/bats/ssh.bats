@@ -86,7 +86,7 @@ load driver
 }
 
 @test "an idle connection is closed after ssh.idle_s" {
-	echo 'ssh: { idle_s = 1; };' >etc/vmm_exec/vmm_exec.cfg
+	configure 'ssh: { idle_s = 1; };'
 	start
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'
@@ -99,7 +99,7 @@ load driver
 
 @test "ssh.multiplex = false: a connection for each step" {
 	export SSH_LOG=$PWD/ssh.log
-	echo 'ssh: { multiplex = false; };' >etc/vmm_exec/vmm_exec.cfg
+	configure 'ssh: { multiplex = false; };'
 	start
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'

@@ -4,6 +4,8 @@
 
 #include "tmpl/xml.h"
 
+#define ROUNDS 2000
+
 static TmplVm *vm_of(const char *rest)
 {
 	g_autofree char *text = g_strconcat(
@@ -201,6 +203,200 @@ static void only_the_vector_with_attach_is_meant(void)
 	g_assert_null(tmpl_vm_attached(vm, "NIC"));
 }
 
+/* Values for each attribute of a disk and of a NIC; "" leaves it out. */
+struct choice {
+	const char *key, *values;	/* divided by '|' */
+};
+
+static const struct choice disk_choices[] = {
+	{ "TARGET", "vdb|sdc|vdaa|sdz|hdc|xvda" },
+	{ "TYPE", "FILE|BLOCK|RBD|ISCSI|GLUSTER|SHEEPDOG|CDROM|RBD_CDROM|BLOCK_CDROM|GLUSTER_CDROM|"
+		  "SHEEPDOG_CDROM|FILESYSTEM|fs|swap|disk|cdrom|" },
+	{ "DISK_TYPE", "FILE|BLOCK|RBD|" },
+	{ "SOURCE", "/var/lib/one/datastores/1/a|one/one-5|" },
+	{ "MOUNT_TAG", "tag|" },
+	{ "CLONE", "YES|NO|" }, { "READONLY", "YES|no|" }, { "SHAREABLE", "YES|" },
+	{ "DRIVER", "raw|qcow2|" }, { "CACHE", "none|writeback|bad|" },
+	{ "IO", "native|threads|io_uring|" }, { "DISCARD", "unmap|ignore|" },
+	{ "ORDER", "1|7|" }, { "SERIAL", "S-1|" }, { "IOTHREAD", "1|2|3|" },
+	{ "LUKS_SECRET", "c0ffee00-1111-2222-3333-444455556666|" },
+	{ "VIRTIO_BLK_QUEUES", "4|auto|" }, { "POOL_NAME", "pool|" },
+	{ "CEPH_HOST", "h1 h2:1|[::1]:2|" }, { "CEPH_USER", "u|" }, { "CEPH_SECRET", "s|" },
+	{ "ISCSI_HOST", "h|" }, { "ISCSI_USER", "u|" }, { "ISCSI_USAGE", "x|" },
+	{ "ISCSI_IQN", "iqn|" }, { "GLUSTER_HOST", "g|" }, { "GLUSTER_VOLUME", "v|" },
+	{ "SHEEPDOG_HOST", "s:7000|" }, { "SIZE_IOPS_SEC", "4096|" },
+#define LIMIT(name) { name "_SEC", "100|" }, { name "_SEC_MAX", "200|" }, \
+	{ name "_SEC_MAX_LENGTH", "5|" }
+	LIMIT("TOTAL_BYTES"), LIMIT("READ_BYTES"), LIMIT("WRITE_BYTES"),
+	LIMIT("TOTAL_IOPS"), LIMIT("READ_IOPS"), LIMIT("WRITE_IOPS"),
+};
+
+static const struct choice nic_choices[] = {
+	{ "BRIDGE", "br0|" }, { "BRIDGE_TYPE", "linux|openvswitch|openvswitch_dpdk|" },
+	{ "NETWORK_MODE", "dummy|" }, { "MAC", "02:00:00:00:00:01|" }, { "TARGET", "one-7-1|" },
+	{ "SCRIPT", "/etc/ifup|" }, { "ORDER", "3|" }, { "MODEL", "virtio|e1000|" },
+	{ "VIRTIO_QUEUES", "auto|2|" }, { "FILTER", "clean|" }, { "IP", "10.0.0.1|" },
+	{ "VROUTER_IP", "10.0.0.2|" }, { "IP6_ULA", "fd00::1|" }, { "IP6_GLOBAL", "2001::1|" },
+	{ "INBOUND_AVG_BW", "10|" }, { "INBOUND_PEAK_BW", "20|" }, { "INBOUND_PEAK_KB", "30|" },
+	{ "INBOUND_PEAK_KW", "31|" }, { "OUTBOUND_AVG_BW", "10|" }, { "OUTBOUND_PEAK_BW", "20|" },
+	{ "OUTBOUND_PEAK_KB", "30|" },
+};
+
+/* The text that the site says of it, as its defaults file and as kvmrc. */
+static const struct {
+	const char *vector, *key, *kvmrc, *value;
+} site[] = {
+	{ "DISK", "CACHE",   "CACHE",   "writethrough" },
+	{ "DISK", "DISCARD", "DISCARD", "unmap" },
+	{ "DISK", "IO",      "IO",      "threads" },
+	{ "DISK", "TOTAL_IOPS_SEC", "TOTAL_IOPS_SEC", "900" },
+	{ "DISK", "READ_BYTES_SEC", "READ_BYTES_SEC", "800" },
+	{ "FEATURES", "VIRTIO_BLK_QUEUES", "VIRTIO_BLK_QUEUES", "auto" },
+	{ "NIC", "MODEL",    "NIC_MODEL",  "virtio" },
+	{ "NIC", "FILTER",   "NIC_FILTER", "arp" },
+};
+
+static const char *pick(GRand *rand, const struct choice *c, char **ret_copy)
+{
+	g_auto(GStrv) values = g_strsplit(c->values, "|", -1);
+
+	*ret_copy = g_strdup(values[g_rand_int_range(rand, 0, (gint32)g_strv_length(values))]);
+	return *ret_copy;
+}
+
+/* A vector NAME with some of CHOICES, always with those before FIRST_OPTIONAL. */
+static char *random_device(GRand *rand, const char *name, const struct choice *choices, size_t n,
+			   size_t first_optional)
+{
+	GString *text = g_string_new(NULL);
+
+	g_string_append_printf(text, "<%s><ATTACH>YES</ATTACH><%s_ID>0</%s_ID>", name, name, name);
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *copy = NULL;
+		const char *value = pick(rand, &choices[i], &copy);
+
+		if (*value && (i < first_optional || g_rand_int_range(rand, 0, 3) == 0))
+			g_string_append_printf(text, "<%s>%s</%s>", choices[i].key, value,
+					       choices[i].key);
+	}
+	g_string_append_printf(text, "</%s>", name);
+	return g_string_free(text, FALSE);
+}
+
+static void add_site(GRand *rand, TmplVm *deployed, TmplVm *plugged)
+{
+	GString *rc = g_string_new(NULL);
+
+	tmpl_vm_set_level(deployed, TMPL_CONF, tmpl_set_new("site"));
+	for (size_t i = 0; i < G_N_ELEMENTS(site); i++) {
+		TmplSet *set = deployed->level[TMPL_CONF];
+		TmplAttr *vector = (TmplAttr *)tmpl_set_vector(set, site[i].vector);
+
+		if (g_rand_boolean(rand))
+			continue;
+		if (!vector) {
+			vector = tmpl_attr_new(g_strdup(site[i].vector), NULL);
+			g_ptr_array_add(set->attrs, vector);
+		}
+		g_ptr_array_add(vector->keys, tmpl_attr_new(g_strdup(site[i].key),
+							    g_strdup(site[i].value)));
+		g_string_append_printf(rc, "DEFAULT_ATTACH_%s=%s\n", site[i].kvmrc, site[i].value);
+	}
+	add_kvmrc(plugged, rc->str);
+	g_string_free(rc, TRUE);
+}
+
+/* The first element of the DEVICES of XML called as that of DEVICE; both without indentation. */
+static void same_device(const char *xml, const char *device)
+{
+	g_autoptr(xmlDoc) whole = live_of(xml), alone = live_of(device);
+	xmlNode *root = xmlDocGetRootElement(alone);
+	xmlNode *found = tmpl_xml_child(tmpl_xml_child(xmlDocGetRootElement(whole), "devices"),
+					(const char *)root->name);
+	g_autofree char *one = NULL, *two = tmpl_xml_print(root);
+	g_auto(GStrv) a = NULL, b = NULL;
+
+	g_assert_nonnull(found);
+	one = tmpl_xml_print(found);
+	a = g_strsplit(one, "\n", -1);
+	b = g_strsplit(two, "\n", -1);
+	g_assert_cmpuint(g_strv_length(a), ==, g_strv_length(b));
+	for (guint i = 0; a[i]; i++)
+		g_assert_cmpstr(g_strstrip(a[i]), ==, g_strstrip(b[i]));
+}
+
+static bool compare(GRand *rand, device_xml *make, const char *name, const char *device)
+{
+	static const struct domain_policy policy = { "/", "/", "/", true, true, true, "" };
+	const struct domain_options options = { .libvirt = DOMAIN_LIBVIRT(11, 0, 0),
+						.policy = &policy };
+	g_autofree char *rest =
+		g_strconcat("<FEATURES><IOTHREADS>2</IOTHREADS></FEATURES>", device, NULL);
+	g_autoptr(TmplVm) deployed = vm_of(rest), plugged = vm_of(rest);
+	g_autoptr(xmlDoc) live = live_of("<domain><iothreads>2</iothreads></domain>");
+	const struct domain_attach attach = { options, xmlDocGetRootElement(live), NULL };
+	g_autoptr(GError) error = NULL, problem = NULL;
+	g_autofree char *xml = NULL, *alone = NULL;
+
+	add_site(rand, deployed, plugged);
+	xml = domain_xml(deployed, &options, NULL, &error);
+	alone = make(plugged, tmpl_vm_attached(plugged, name), &attach, NULL, &problem);
+	if (error || problem) {
+		g_assert_nonnull(error);
+		g_assert_nonnull(problem);
+		return false;
+	}
+	same_device(xml, alone);
+	return true;
+}
+
+static void attached_is_as_deployed(void)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+	guint disks = 0, nics = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		g_autofree char *disk = random_device(rand, "DISK", disk_choices,
+						      G_N_ELEMENTS(disk_choices), 2);
+		g_autofree char *nic = random_device(rand, "NIC", nic_choices,
+						     G_N_ELEMENTS(nic_choices), 1);
+
+		disks += compare(rand, domain_disk_xml, "DISK", disk);
+		nics += compare(rand, domain_nic_xml, "NIC", nic);
+	}
+	g_assert_cmpuint(disks, >, ROUNDS / 10);
+	g_assert_cmpuint(nics, >, ROUNDS / 10);
+}
+
+/* Each attribute alone too, with each of its values. */
+static void each_attribute(const char *name, device_xml *make, const struct choice *choices,
+			   size_t n, const char *base)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+
+	for (size_t i = 0; i < n; i++) {
+		g_auto(GStrv) values = g_strsplit(choices[i].values, "|", -1);
+
+		for (char **v = values; *v; v++) {
+			g_autofree char *device = g_strdup_printf(
+				"<%s><ATTACH>YES</ATTACH><%s_ID>0</%s_ID><%s>%s</%s>%s</%s>", name,
+				name, name, choices[i].key, *v, choices[i].key, base, name);
+
+			compare(rand, make, name, device);
+		}
+	}
+}
+
+static void each_attribute_attached_is_as_deployed(void)
+{
+	each_attribute("DISK", domain_disk_xml, disk_choices, G_N_ELEMENTS(disk_choices),
+		       "<TARGET>vdb</TARGET><CEPH_USER>u</CEPH_USER><CEPH_SECRET>s</CEPH_SECRET>"
+		       "<TOTAL_BYTES_SEC>1</TOTAL_BYTES_SEC><TOTAL_IOPS_SEC>1</TOTAL_IOPS_SEC>");
+	each_attribute("NIC", domain_nic_xml, nic_choices, G_N_ELEMENTS(nic_choices),
+		       "<BRIDGE>b</BRIDGE><TARGET>t</TARGET><INBOUND_AVG_BW>1</INBOUND_AVG_BW>"
+		       "<OUTBOUND_AVG_BW>1</OUTBOUND_AVG_BW>");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -217,5 +413,8 @@ int main(int argc, char **argv)
 			a_memory_module_fits_or_is_refused);
 	g_test_add_func("/attach/only-the-vector-with-attach-is-meant",
 			only_the_vector_with_attach_is_meant);
+	g_test_add_func("/attach/attached-is-as-deployed", attached_is_as_deployed);
+	g_test_add_func("/attach/each-attribute-attached-is-as-deployed",
+			each_attribute_attached_is_as_deployed);
 	return g_test_run();
 }

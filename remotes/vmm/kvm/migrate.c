@@ -1,6 +1,8 @@
 /* migrate - moves a running VM to another host, or its files to another datastore. */
 #include "action/document.h"
-#include "action/relocate.h"
+#include "action/host.h"
+#include "action/relocate_datastore.h"
+#include "action/relocate_files.h"
 
 enum { DAY_S = 86400 };
 
@@ -10,20 +12,22 @@ enum { DEPLOY_ID, DEST_HOST, SOURCE_HOST, VM_ID };
 struct request {
 	Document *doc;
 	bool shared;
-	char *base;		/* directory of the datastore where it is; or NULL */
-	char *target;		/* the VM's directory at the destination; or NULL */
+	char *from, *target;	/* the VM's directory now and then; or NULL */
 };
 
 static bool request_load(struct request *q, GError **error)
 {
-	g_autofree char *shared = NULL;
+	g_autofree char *shared = NULL, *base = NULL, *id = NULL;
 
 	q->doc = document_read(error);
 	if (!q->doc)
 		return false;
 	shared = tmpl_xml_child_text(tmpl_xml_child(q->doc->datastore, "TEMPLATE"), "SHARED");
 	q->shared = !q->doc->datastore || (shared && !g_ascii_strcasecmp(shared, "yes"));
-	q->base = tmpl_xml_child_text(q->doc->datastore, "BASE_PATH");
+	base = tmpl_xml_child_text(q->doc->datastore, "BASE_PATH");
+	id = tmpl_xml_child_text(q->doc->vm, "ID");
+	if (base && id)
+		q->from = g_build_filename(base, id, NULL);
 	if (q->doc->doc)
 		q->target = tmpl_xml_child_text(xmlDocGetRootElement(q->doc->doc),
 						"DISK_TARGET_PATH");
@@ -33,7 +37,7 @@ static bool request_load(struct request *q, GError **error)
 static void request_clear(struct request *q)
 {
 	g_clear_pointer(&q->doc, document_free);
-	g_free(q->base);
+	g_free(q->from);
 	g_free(q->target);
 }
 
@@ -47,6 +51,24 @@ static bool add_features(struct relocation *r, const struct request *q, GError *
 	if (compressed && !g_ascii_strcasecmp(compressed, "yes"))
 		r->how->flags |= VIR_MIGRATE_COMPRESSED;
 	return !converge || virt_migration_converge(r->how, converge, error);
+}
+
+/* With storage of its own each: the files go first, and the last of them after it. */
+static enum action_outcome with_files(struct relocation *r, const char *from, const char *to,
+				      GError **error)
+{
+	struct relocate_files f;
+	enum action_outcome outcome = ACTION_FAILED;
+
+	if (relocate_files_prepare(&f, r, from, to, error)) {
+		outcome = relocate_move(r, error);
+		if (outcome == ACTION_DONE && !relocate_files_finish(&f, error))
+			outcome = ACTION_UNKNOWN;
+		else if (outcome == ACTION_FAILED)
+			relocate_files_undo(&f);
+	}
+	relocate_files_clear(&f);
+	return outcome;
 }
 
 static enum action_outcome to_host(struct relocation *r, const struct request *q, GError **error)
@@ -63,7 +85,23 @@ static enum action_outcome to_host(struct relocation *r, const struct request *q
 		action_print(r->ctx, "would migrate domain %s to %s\n", name, r->dest_uri);
 		return ACTION_DONE;
 	}
-	return relocate_move(r, error);
+	return q->shared ? relocate_move(r, error) : with_files(r, q->from, q->target, error);
+}
+
+/* To another datastore of the same host. */
+static enum action_outcome stay(struct action_ctx *ctx, const struct request *q, GError **error)
+{
+	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+
+	if (!dom)
+		return ACTION_FAILED;
+	return relocate_datastore(ctx, dom, q->from, q->target, error);
+}
+
+static void after(struct relocation *r)
+{
+	relocate_after(r);
+	host_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
@@ -72,12 +110,16 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	struct relocation r;
 	enum action_outcome outcome = ACTION_FAILED;
 
-	if (request_load(&q, error)) {
+	if (!request_load(&q, error)) {
+		outcome = ACTION_FAILED;
+	} else if (!g_strcmp0(ctx->arg[DEST_HOST], ctx->arg[SOURCE_HOST]) && q.from && q.target) {
+		outcome = stay(ctx, &q, error);
+	} else {
 		outcome = relocate_look(&r, ctx, ctx->arg[DEST_HOST], error);
 		if (outcome == ACTION_DONE)
 			outcome = to_host(&r, &q, error);
 		if (outcome == ACTION_DONE && r.dom && !ctx->dry_run)
-			relocate_after(&r);
+			after(&r);
 		relocate_clear(&r);
 	}
 	request_clear(&q);

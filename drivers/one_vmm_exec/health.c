@@ -1,0 +1,139 @@
+#include "health.h"
+
+struct host {
+	Health *health;
+	char *name;
+	enum health_state state;
+	unsigned inflight, failures;
+	gint64 sign_us;			/* of life, or when it was first asked for one */
+	gint64 probe_us;		/* when it may be tried again */
+	char *why;			/* it failed last time */
+	guint timer;			/* source id: it may be silent by then */
+};
+
+struct health {
+	GHashTable *hosts;
+	unsigned silent_ms, max_failures, retry_s;
+	health_changed *changed;
+	void *data;
+};
+
+static void host_free(void *data)
+{
+	struct host *h = data;
+
+	if (h->timer)
+		g_source_remove(h->timer);
+	g_free(h->name);
+	g_free(h->why);
+	g_free(h);
+}
+
+Health *health_new(const ConfCfg *cfg)
+{
+	Health *health = g_new0(Health, 1);
+
+	health->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, host_free);
+	health->silent_ms = (unsigned)conf_cfg_int(cfg, "hosts.silent_s") * 1000;
+	health->max_failures = (unsigned)conf_cfg_int(cfg, "hosts.failures");
+	health->retry_s = (unsigned)conf_cfg_int(cfg, "hosts.retry_s");
+	return health;
+}
+
+void health_free(Health *health)
+{
+	if (!health)
+		return;
+	g_hash_table_unref(health->hosts);
+	g_free(health);
+}
+
+void health_listen(Health *health, health_changed *changed, void *data)
+{
+	health->changed = changed;
+	health->data = data;
+}
+
+enum health_state health_of(const Health *health, const char *host)
+{
+	const struct host *h = g_hash_table_lookup(health->hosts, host);
+
+	return h ? h->state : HEALTH_UNKNOWN;
+}
+
+static void set_state(struct host *h, enum health_state state)
+{
+	if (h->state == state)
+		return;
+	h->state = state;
+	if (h->health->changed)
+		h->health->changed(h->health->data, h->name, state, h->inflight);
+}
+
+static void watch(struct host *h);
+
+static gboolean on_timer(gpointer data)
+{
+	struct host *h = data;
+
+	h->timer = 0;
+	if (h->inflight && h->state != HEALTH_DOWN &&
+	    g_get_monotonic_time() >= h->sign_us + h->health->silent_ms * (gint64)1000)
+		set_state(h, HEALTH_SILENT);
+	else
+		watch(h);
+	return G_SOURCE_REMOVE;
+}
+
+/* One timer a host, not one a step: it looks when the last sign of life is old enough. */
+static void watch(struct host *h)
+{
+	gint64 left = h->sign_us + h->health->silent_ms * (gint64)1000 - g_get_monotonic_time();
+
+	if (!h->timer && h->inflight && h->state != HEALTH_SILENT && h->state != HEALTH_DOWN)
+		h->timer = g_timeout_add((guint)(MAX(left, 0) / 1000 + 1), on_timer, h);
+}
+
+char *health_begin(Health *health, const char *name)
+{
+	struct host *h = g_hash_table_lookup(health->hosts, name);
+	gint64 now = g_get_monotonic_time();
+
+	if (!h) {
+		h = g_new0(struct host, 1);
+		h->health = health;
+		h->name = g_strdup(name);
+		g_hash_table_insert(health->hosts, h->name, h);
+	}
+	if (h->state == HEALTH_DOWN && (h->inflight || now < h->probe_us))
+		return g_strdup_printf("%s did not answer %u times in a row, it is tried again %s "
+				       "(last: %s)", name, h->failures, h->inflight ? "now" :
+				       "soon", h->why);
+	if (!h->inflight++)
+		h->sign_us = now;
+	watch(h);
+	return NULL;
+}
+
+void health_end(Health *health, const char *name, const char *why)
+{
+	struct host *h = g_hash_table_lookup(health->hosts, name);
+
+	h->inflight--;
+	if (!why) {
+		h->sign_us = g_get_monotonic_time();
+		h->failures = 0;
+		set_state(h, HEALTH_GOOD);
+		watch(h);
+		return;
+	}
+	g_free(h->why);
+	h->why = g_strdup(why);
+	h->failures++;
+	if (h->failures >= health->max_failures) {
+		h->probe_us = g_get_monotonic_time() + h->health->retry_s * G_USEC_PER_SEC;
+		set_state(h, HEALTH_DOWN);
+	} else if (h->state == HEALTH_GOOD) {
+		set_state(h, HEALTH_UNKNOWN);
+	}
+}

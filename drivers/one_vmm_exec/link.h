@@ -1,0 +1,51 @@
+/*
+ * link.h - the relay of a host: one ssh connection on which it runs and takes steps, opened
+ * when somebody first waits for it, again when it has died, closed when idle.
+ */
+#ifndef ONE_VMM_EXEC_LINK_H
+#define ONE_VMM_EXEC_LINK_H
+
+#include "wire/frame.h"
+#include "wire/ssh.h"
+
+typedef struct link Link;
+typedef struct link_call LinkCall;
+
+enum link_outcome {
+	LINK_UP,
+	LINK_ABSENT,		/* the host answers, but has no relay of our protocol */
+	LINK_FAILED,		/* no connection */
+};
+
+/* Called once, from the loop. WHY is borrowed; NULL when it is up. */
+typedef void link_ready(void *data, enum link_outcome outcome, const char *why);
+
+/* Called once, from the loop: DONE is NULL when the connection broke before the relay told. */
+typedef void link_done(void *data, const struct wire_done *done, bool not_sent, const char *why);
+
+/* Told when a relay is found that is not ours, or none; once for each change. */
+typedef void link_notice(void *data, const char *host, const char *text);
+
+/* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
+Link *link_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
+	       link_notice *notice, void *data);
+
+/* Ends it, with what runs there. Nobody may wait for it. */
+void link_free(Link *link);
+
+/* READY(DATA) follows, perhaps at once. */
+void link_wait(Link *link, link_ready *ready, void *data);
+
+/* Nobody waits with DATA any more. False: nobody did. */
+bool link_forget(Link *link, const void *data);
+
+/* Runs RUN on one that is up; DONE(DATA) follows. */
+LinkCall *link_run(Link *link, const struct wire_run *run, link_done *done, void *data);
+
+/* The relay shall end it; DONE follows. */
+void link_cancel(LinkCall *call);
+
+/* DONE is not called any more. */
+void link_drop(LinkCall *call);
+
+#endif

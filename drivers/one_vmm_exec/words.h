@@ -1,0 +1,23 @@
+/*
+ * words.h - what the words of a plan ("deploy_id", "disk_target") mean for a request.
+ *
+ * Source: protocol.md 4 and 5.
+ */
+#ifndef ONE_VMM_EXEC_WORDS_H
+#define ONE_VMM_EXEC_WORDS_H
+
+#include "step.h"
+
+/*
+ * The word that NAME means for STEP; "" when the request does not tell it, but NULL when NAME
+ * ends in '?'. The caller frees.
+ */
+char *words_expand(const struct step_context *context, const struct step *step, const char *name);
+
+/* The interface that is attached or detached, as XPath; NULL: none. Static. */
+const char *words_nic(const TmplRequest *request);
+
+/* True when that interface is an alias of another. */
+bool words_nic_is_alias(const TmplRequest *request);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * relay - the driver's end on a host: runs the steps that come in frames over one
+ * connection. It also makes the directory and the files of a VM.
+ */
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/program.h"
+#include "wire/serve.h"
+
+enum { MAX_FILE = 256 << 20 };
+
+static bool write_file(const char *path, GError **error)
+{
+	GString *text = file_read_fd(STDIN_FILENO, MAX_FILE, "standard input", error);
+	bool ok = text && file_write(path, text->str, text->len, 0600, error);
+
+	if (text)
+		g_string_free(text, TRUE);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *directory = NULL;
+	g_autofree char *file = NULL;
+	gboolean help = FALSE, version = FALSE;
+	const GOptionEntry entries[] = {
+		{ "mkdir", 0, 0, G_OPTION_ARG_FILENAME, &directory,
+		  "Make this directory, with its parents, and end", "PATH" },
+		{ "write", 0, 0, G_OPTION_ARG_FILENAME, &file,
+		  "Put standard input into this file, whole or not at all, and end", "PATH" },
+		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
+		{ 0 }
+	};
+
+	program_open_descriptors();
+	g_log_writer_default_set_use_stderr(TRUE);
+	g_option_context_set_summary(context, "Runs what one_vmm_exec asks for, over one "
+				     "connection; started by it through ssh.");
+	g_option_context_add_main_entries(context, entries, NULL);
+	program_add_help(context, &help);
+	if (!g_option_context_parse(context, &argc, &argv, &error))
+		return program_fail("relay", error);
+	if (help)
+		program_print_help(context);
+	else if (version)
+		puts("relay " VMM_VERSION);
+	else if (directory)
+		file_make_directory(directory, &error);
+	else if (file)
+		write_file(file, &error);
+	else
+		wire_serve(STDIN_FILENO, STDOUT_FILENO, &error);
+	return error ? program_fail("relay", error) : 0;
+}

@@ -1,0 +1,240 @@
+# content.bats - odd contents of requests and odd outputs of scripts: each has an answer that says
+# what was wrong, or is plain data. Each row is what the original driver was recorded with.
+load helper
+load driver
+
+setup() {
+	driver_setup
+	for script in save restore migrate attach_disk detach_disk attach_nic detach_nic resize resize_disk \
+		snapshot_create snapshot_revert snapshot_delete prereconfigure reconfigure exec exec_cancel; do
+		stub "rem/vmm/kvm/$script"
+	done
+	stub rem/vmm/kvm/snapshot_create 'echo snap-0'
+	for n in bridge 802.1Q; do
+		for a in pre post clean update_sg update_nic; do stub "rem/vnm/$n/$a"; done
+	done
+	for s in context clone delete delete.qcow2 resize snap_create_live premigrate postmigrate failmigrate \
+		prebackup_live postbackup_live; do
+		stub "var/remotes/tm/qcow2/$s"
+	done
+	stub var/remotes/datastore/rsync/backup 'echo "backup-id 1024 raw"'
+	echo 'LIVE_DISK_SNAPSHOTS="kvm-qcow2 kvm-lvm_thin"' >>etc/vmm_exec/vmm_execrc
+}
+
+# rows: "ACTION; ELEMENT=TEXT…; reply without action and id; scripts that run", one after the other.
+rows() {
+	start
+	local action change reply scripts n=100 args
+	while IFS=';' read -r action change reply scripts; do
+		[ -n "$action" ] || continue
+		: >calls
+		args=()
+		while IFS= read -r -d '&' c; do args+=("$c"); done <<<"$change&"
+		[ -n "$change" ] || args=()
+		n=$((n + 1))
+		send "$(request "$action" $n - "${args[@]}")"
+		expect "^$action [A-Z]* $n( |\$)" || { echo "$action: no reply"; return 1; }
+		grep -aqE "^$action $(sed "s/ / $n /" <<<"$reply")\$" out || {
+			echo "$action with $change: not $reply but $(grep -a "^$action [A-Z]* $n" out)"
+			return 1
+		}
+		[ "$(called)" = "$scripts" ] || { echo "$action with $change ran $(called), not $scripts"; return 1; }
+	done
+	finish
+}
+
+@test "what is missing in a request is named, and nothing is run" {
+	rows <<-'EOF'
+	ATTACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/MAC=;FAILURE Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC;
+	DETACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/MAC=;FAILURE Error in DETACHNIC, MAC needed in NIC;
+	ATTACHDISK;TM_COMMAND=;FAILURE Cannot perform ATTACHDISK, expecting TM_COMMAND;
+	DETACHDISK;VM/TEMPLATE/DISK[ATTACH='YES']/ATTACH=NO;FAILURE Cannot perform DETACHDISK, expecting VM/TEMPLATE/DISK\[ATTACH='YES'\]/TARGET;
+	BACKUP;DATASTORE/DS_MAD=;FAILURE Cannot perform BACKUP, expecting DATASTORE/DS_MAD;
+	BACKUP;VM/LCM_STATE=;FAILURE Cannot perform BACKUP, expecting VM/LCM_STATE;
+	BACKUP;TM_COMMAND=;FAILURE Cannot perform BACKUP, expecting TM_COMMAND;
+	BACKUPCANCEL;TM_COMMAND=;FAILURE Cannot perform BACKUPCANCEL, expecting TM_COMMAND;
+	DISKSNAPSHOTCREATE;VM/TEMPLATE/DISK[DISK_SNAPSHOT_ACTIVE='YES']/TM_MAD=nosuch;FAILURE Cannot perform a live DISKSNAPSHOTCREATE operation;
+	EXEC;VM/TEMPLATE/QEMU_GA_EXEC/COMMAND=;FAILURE Cannot perform EXEC, expecting VM/TEMPLATE/QEMU_GA_EXEC/COMMAND;
+	MIGRATE;MIGR_HOST=;FAILURE Cannot perform MIGRATE, expecting MIGR_HOST;
+	MIGRATE;MIGR_HOST=-oProxyCommand=x;FAILURE '-oProxyCommand=x' is not a host name;
+	RESIZEDISK;VM/TEMPLATE/DISK[RESIZE='YES']/SIZE=;FAILURE Cannot perform RESIZEDISK, expecting VM/TEMPLATE/DISK\[RESIZE='YES'\]/SIZE;
+	SNAPSHOTCREATE;VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/SNAPSHOT_ID=;FAILURE Cannot perform SNAPSHOTCREATE, expecting VM/TEMPLATE/SNAPSHOT\[ACTIVE='YES'\]/SNAPSHOT_ID;
+	SNAPSHOTREVERT;VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/HYPERVISOR_ID=;FAILURE Cannot perform SNAPSHOTREVERT, expecting VM/TEMPLATE/SNAPSHOT\[ACTIVE='YES'\]/HYPERVISOR_ID;
+	UPDATESG;SECURITY_GROUP_ID=;FAILURE Cannot perform UPDATESG, expecting SECURITY_GROUP_ID;
+	SAVE;CHECKPOINT_FILE=;FAILURE Cannot perform SAVE, expecting CHECKPOINT_FILE;
+	EOF
+}
+
+@test "what may be missing is done without" {
+	rows <<-'EOF'
+	ATTACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/BRIDGE=;SUCCESS -;pre attach_nic post prereconfigure context reconfigure
+	CLEANUP;TM_COMMAND=;SUCCESS ;cancel clean clean
+	RESTORE;TM_COMMAND=;SUCCESS -;pre pre restore post post
+	UPDATESG;;SUCCESS 100 bridge: - 802.1Q: -;update_sg update_sg
+	DISKSNAPSHOTCREATE;TM_COMMAND=SNAP_CREATE.ssh qcow2 a b c;SUCCESS ;snap_create_live
+	BACKUP;;SUCCESS backup-id 1024 raw;prebackup_live backup postbackup_live
+	BACKUP;DATASTORE/DS_MAD=nods;FAILURE Datastore Driver 'nods' not available;prebackup_live postbackup_live
+	EOF
+	grep -q 'here var/remotes/tm/qcow2/postbackup_live' calls
+	grep -q '<BACKUP_RESULT>FAILURE</BACKUP_RESULT>' stdin.postbackup_live
+}
+
+@test "quotes, dollars and blanks in what a user may write are data, in every action" {
+	export evil="x'\"; touch x; \$(touch x)\`touch x\` -o y"
+	start
+	send "$(request ATTACHDISK 1 - "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET=$evil" "DISK_TARGET_PATH=$evil")"
+	send "$(request ATTACHNIC 2 - "VM/TEMPLATE/NIC[ATTACH='YES']/MODEL=$evil" "VM/TEMPLATE/CONTEXT/TARGET=$evil")"
+	send "$(request RESIZE 3 - "DEPLOY_ID=$evil")"
+	send "$(request SHUTDOWN 4 - "DEPLOY_ID=$evil")"
+	send "$(request SNAPSHOTREVERT 5 - "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/HYPERVISOR_ID=$evil")"
+	send "$(request EXEC 6 - "VM/TEMPLATE/QEMU_GA_EXEC/COMMAND=$evil" "VM/TEMPLATE/QEMU_GA_EXEC/STDIN=$evil")"
+	send "$(request SAVE 7 - "CHECKPOINT_FILE=$evil")"
+	for id in 1 2 3 4 5 6 7; do expect "^[A-Z]* SUCCESS $id( |\$)"; done
+	finish
+	[ -z "$(find . -name x)" ]
+	grep -qF "rem/vmm/kvm/resize $evil 3 host-a" calls
+	grep -qF "rem/vmm/kvm/exec 6 host-a $evil $evil" calls
+	grep -qF "rem/vmm/kvm/snapshot_revert one-306 $evil 5 host-a" calls
+	[[ $(grep 'kvm/attach_disk' calls) == *" $evil $evil 24 "*' 1 host-a' ]]
+}
+
+@test "an attached disk's index is its target's last letter, in any case" {
+	start
+	send "$(request ATTACHDISK 1 - "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET=sdAB")"
+	expect '^ATTACHDISK SUCCESS 1 -$'
+	finish
+	[[ $(grep 'kvm/attach_disk' calls) == *' sdAB 1 '* ]]
+}
+
+@test "a request that no command line can hold still reaches the script on its input" {
+	start
+	send "$(request ATTACHDISK 1 - "VM/USER_TEMPLATE/BIG=$(head -c 120000 /dev/zero | tr '\0' x)")"
+	expect '^ATTACHDISK SUCCESS 1 -$'
+	finish
+	[ "$(wc -c <stdin.attach_disk)" -gt 120000 ]
+}
+
+@test "a snapshot without a usable id is a failure, of several words the line is told" {
+	stub rem/vmm/kvm/snapshot_create
+	start
+	send "$(request SNAPSHOTCREATE 1)"
+	expect '^SNAPSHOTCREATE FAILURE 1 outcome unknown: SNAPSHOTCREATE printed no usable id$'
+	stub rem/vmm/kvm/snapshot_create 'printf "a b\nc\n"'
+	send "$(request SNAPSHOTCREATE 2)"
+	expect '^SNAPSHOTCREATE SUCCESS 2 a b c$'
+	finish
+}
+
+@test "a backup without an id is a failure, and its transfer driver is told so" {
+	stub var/remotes/datastore/rsync/backup
+	start
+	send "$(request BACKUP 1)"
+	expect '^BACKUP FAILURE 1 .*backup printed no usable id'
+	finish
+	[ "$(called)" = 'prebackup_live backup postbackup_live' ]
+}
+
+@test "a script's words that looked like the original's marks are its output" {
+	stub rem/vmm/kvm/deploy 'echo one-306; echo EOF_OUT; echo "ExitCode: 7 EOF_ERR" >&2'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS 306 one-306 EOF_OUT$'
+	expect '^LOG I 306 ExitCode: 7 EOF_ERR$'
+	finish
+}
+
+@test "other alphabets in an error arrive whole" {
+	stub rem/vmm/kvm/reset 'echo "é漢" >&2; exit 1'
+	start
+	send "$(request RESET 1)"
+	expect '^RESET FAILURE 1 é漢$'
+	finish
+}
+
+@test "a script that may not be executed is named as one that is not there" {
+	chmod -x rem/vmm/kvm/resize
+	start '-r 2 kvm'
+	send "$(request RESIZE 1)"
+	expect '^RESIZE FAILURE 1 .*/vmm/kvm/resize is not on host-a \(hint: '
+	finish
+}
+
+@test "UPDATESG and UPDATENIC tell their object also when they fail" {
+	stub rem/vnm/bridge/update_sg 'echo no >&2; exit 1'
+	stub rem/vnm/bridge/update_nic 'echo no >&2; exit 1'
+	start
+	send "$(request UPDATESG 1)"
+	expect '^UPDATESG FAILURE 1 100 bridge: no$'
+	send "$(request UPDATENIC 2)"
+	expect '^UPDATENIC FAILURE 2 0 bridge: no$'
+	touch no-ssh-host-a
+	send "$(request UPDATESG 3)"
+	expect '^UPDATESG FAILURE 3 100 .*bridge: '
+	finish
+}
+
+@test "a host that cannot be reached: an attached disk's image is taken back, a clean-up goes on" {
+	touch no-ssh-host-a
+	start
+	send "$(request ATTACHDISK 1)"
+	expect '^ATTACHDISK FAILURE 1 Error connecting to host-a'
+	[ "$(called)" = 'clone delete.qcow2' ]
+	: >calls
+	send "$(request CLEANUP 2)"
+	expect '^CLEANUP SUCCESS 2 $'
+	expect '^LOG E 2 cancel: Error connecting to host-a.*the cleanup goes on'
+	[ "$(called)" = 'delete delete.qcow2 delete' ]
+	finish
+}
+
+@test "CANCEL of an unknown number of VMs: a local network and hypervisor run here, with plain XML" {
+	stub var/remotes/vmm/kvm/cancel
+	for n in bridge 802.1Q; do stub "var/remotes/vnm/$n/clean"; done
+	start '-l clean,cancel kvm -p'
+	send "$(request CANCEL 1)"
+	expect '^CANCEL SUCCESS 1 -$'
+	finish
+	[ "$(cut -d' ' -f1 calls | sort -u)" = here ]
+	[[ $(cat stdin.cancel) == '<VMM_DRIVER_ACTION_DATA>'* ]]
+}
+
+@test "-l: its keys are the steps' names, not the wire's" {
+	stub var/remotes/vmm/kvm/snapshot_create 'echo snap-1'
+	start '-l attachdisk,snapshotcreate kvm -p'
+	send "$(request ATTACHDISK 1)"
+	expect '^ATTACHDISK SUCCESS 1 -$'
+	grep -q '^host-a rem/vmm/kvm/attach_disk ' calls
+	send "$(request SNAPSHOTCREATE 2)"
+	expect '^SNAPSHOTCREATE SUCCESS 2 snap-1$'
+	grep -q '^here var/remotes/vmm/kvm/snapshot_create ' calls
+	finish
+}
+
+@test "another hypervisor's name is another directory of scripts" {
+	stub rem/vmm/other/reset
+	start '-t 3 other'
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	grep -q 'rem/vmm/other/reset' calls
+	finish
+}
+
+@test "without oned's own configuration scripts are looked for where oned has them by default" {
+	rm var/config
+	start
+	send "$(request RESET 1)"
+	expect '^RESET FAILURE 1 /var/tmp/one/vmm/kvm/reset is not on host-a'
+	finish
+}
+
+@test "MIGRATE: scripts of both hosts, in order, the keys lent for the migration alone" {
+	export SSH_LOG=$PWD/ssh.log
+	start
+	send "$(request MIGRATE 1)"
+	expect '^MIGRATE SUCCESS 1 -$'
+	finish
+	[ "$(awk '{ n = split($2, p, "/"); printf "%s:%s ", $1, p[n] }' calls)" = \
+		'here:premigrate host-a:pre host-a:pre host-b:migrate host-b:clean host-b:clean host-a:post host-a:post here:postmigrate ' ]
+	[ "$(grep -c 'ForwardAgent=yes' ssh.log)" -eq 1 ]
+	grep -q 'ForwardAgent=yes.*kvm/migrate' ssh.log
+}

@@ -1,0 +1,128 @@
+# schedule.bats - who runs when: order, overtaking, hosts that do not answer, what is tried again.
+load helper
+load driver
+
+setup() {
+	driver_setup
+	for a in pre post clean; do stub "rem/vnm/802.1Q/$a"; done
+}
+
+# A host whose ssh hangs as long as the file hang-HOST is there.
+freezable() {
+	sed -i 's|^shift$|shift; echo "$ON_HOST" >>"$ONE_LOCATION/connected"; [ ! -e "$ONE_LOCATION/hang-$ON_HOST" ] \|\| exec sleep 71.5|' bin/ssh
+}
+
+@test "CANCEL overtakes a waiting SHUTDOWN of the same VM, but no other's" {
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
+	start '-t 15 kvm'
+	send "$(request RESET 7)"
+	wait_for grep -q reset calls
+	send "$(request SHUTDOWN 306)"
+	send "$(request SHUTDOWN 307)"
+	send "$(request CANCEL 307)"
+	touch var/go
+	expect '^SHUTDOWN SUCCESS 307 -$'
+	finish
+	[ "$(awk '/kvm\/(shutdown|cancel)/ { print $2, $5 }' calls | sed 's|rem/vmm/kvm/||' | tr '\n' ' ')" = \
+		'shutdown 306 cancel 307 shutdown 307 ' ]
+}
+
+@test "a VM's actions keep their order also without -p and on two hosts" {
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
+	start '-t 15 kvm'
+	send "$(request RESET 306 host-a)"
+	send "$(request REBOOT 306 host-b)"
+	send "$(request REBOOT 9 host-b)"
+	expect '^REBOOT SUCCESS 9 -$'
+	never grep -q '^REBOOT SUCCESS 306' out
+	touch var/go
+	expect '^REBOOT SUCCESS 306 -$'
+	finish
+}
+
+@test "limits.host: no more than that many at once on one host, others are not held up" {
+	configure 'limits: { host = 2; };'
+	stub rem/vmm/kvm/reset '[ "$ON_HOST" = host-b ] || until [ -e go ]; do sleep 0.02; done'
+	start
+	for id in 1 2 3; do send "$(request RESET $id host-a)"; done
+	send "$(request RESET 4 host-b)"
+	expect '^RESET SUCCESS 4 -$'
+	wait_for eval '[ "$(grep -c host-a calls)" -eq 2 ]'
+	touch var/go
+	expect '^RESET SUCCESS 3 -$'
+	finish
+}
+
+@test "a frozen host: the others' actions do not wait, its own end by their deadline" {
+	freezable
+	touch hang-host-a
+	configure 'timeout_s: { reset = 3; }; hosts: { silent_s = 1; }; ssh: { multiplex = false; };'
+	start '-t 4 kvm -p'
+	for id in {1..40}; do
+		request RESET $id host-a
+		request RESET $((100 + id)) host-b
+	done >lines
+	cat lines >&9
+	for id in {101..140}; do expect "^RESET SUCCESS $id -\$"; done
+	never grep -q '^RESET FAILURE' out
+	for id in {1..40}; do expect "^RESET FAILURE $id "; done
+	expect '^LOG W -1 one_vmm_exec: host host-a is silent$'
+	expect '^LOG W -1 one_vmm_exec: host host-a is down$'
+	expect '^RESET FAILURE 40 Error connecting to host-a: host-a did not answer .* times in a row, .*last: a step did not end in time'
+	rm hang-host-a
+	finish
+}
+
+@test "a host that is down is probed by one action, the others fail at once; then it is up again" {
+	freezable
+	configure 'hosts: { retry_s = 1; failures = 2; };'
+	touch no-ssh-host-a
+	start
+	send "$(request RESET 1)"
+	expect '^RESET FAILURE 1 Error connecting to host-a: ssh: connect to host'
+	send "$(request RESET 2)"
+	expect '^RESET FAILURE 2 Error connecting to host-a: ssh: connect to host'
+	send "$(request RESET 3)"
+	expect '^RESET FAILURE 3 Error connecting to host-a: host-a did not answer 2 times in a row, it is tried again soon \(last: ssh: connect to host host-a port 22: No route to host\)$'
+	rm no-ssh-host-a
+	wait_for eval 'n=$((${n:-10} + 1)); send "$(request RESET $n)"; grep -q "^RESET SUCCESS" out'
+	finish
+}
+
+@test "a network clean-up that failed is tried again, and that it is done is logged" {
+	configure 'clean: { pause_s = 1; };'
+	stub rem/vnm/bridge/clean '[ -e up ] || { echo "ovs is down" >&2; exit 1; }'
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306 -$'
+	expect '^LOG E 306 net-clean, tried again: .*ovs is down \(2 tries are left\)$'
+	touch var/up
+	expect '^LOG I 306 net-clean, tried again: done$'
+	finish
+}
+
+@test "a clean-up is not tried again when something else was asked for its VM" {
+	configure 'clean: { pause_s = 1; };'
+	stub rem/vnm/bridge/clean 'exit 1'
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306 -$'
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS 306 '
+	send "$(request SHUTDOWN 307)"
+	expect '^LOG E 307 net-clean, tried again'
+	never grep -q 'E 306 net-clean, tried' out
+	finish
+}
+
+@test "DRIVER_CANCEL of two of one VM: the one that runs, then the one that waits" {
+	stub rem/vmm/kvm/reset 'exec sleep 72.5'
+	start
+	send "$(request RESET 1)"
+	send "$(request REBOOT 1)"
+	wait_for pgrep -f 'sleep 72[.]5'
+	send 'DRIVER_CANCEL  1 '
+	expect '^REBOOT SUCCESS 1 -$'
+	finish
+	never grep -q '^RESET' out
+}

@@ -1,0 +1,16 @@
+# traces.bats - the recorded runs of the original driver: the same scripts, words, input, order and
+# reply, or exactly the deviation that tests/data/traces/deviations has.
+load helper
+
+@test "every recorded action runs as it was recorded, or deviates as it is written down" {
+	run "$TOP/tests/tools/replay" "$BUILD/drivers/one_vmm_exec/one_vmm_exec"
+	grep '^not ok' <<<"$output" || true
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^ok' <<<"$output")" -eq 371 ]
+}
+
+@test "a deviation names one of the faults that DEVIATIONS.md explains" {
+	while read -r fault; do
+		grep -q "| $fault |" "$DATA/traces/DEVIATIONS.md"
+	done < <(grep -v '^#' "$DATA/traces/deviations" | cut -d' ' -f2 | sort -u)
+}

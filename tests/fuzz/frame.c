@@ -1,0 +1,61 @@
+/* frame - what the relay and the driver read from each other: it ends, stays inside, and a step
+ * that was understood is written as it was read. */
+#include "wire/frame.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void try_run(const struct wire_frame *frame)
+{
+	struct wire_run run, again;
+	struct wire_frame copy;
+	size_t used;
+
+	if (!wire_run_parse(frame->data, frame->size, &run, NULL))
+		return;
+	{
+		g_autoptr(GBytes) bytes = wire_run_frame(frame->id, &run);
+		gsize len;
+		const guint8 *text = g_bytes_get_data(bytes, &len);
+
+		g_assert(wire_frame_take(text, len, &copy, &used) == WIRE_TAKEN && used == len);
+		g_assert(wire_run_parse(copy.data, copy.size, &again, NULL));
+		g_assert(g_strv_equal((const char *const *)run.argv,
+				      (const char *const *)again.argv));
+		g_assert(g_bytes_equal(run.input, again.input) && run.timeout_ms == again.timeout_ms);
+		wire_run_clear(&again);
+	}
+	wire_run_clear(&run);
+}
+
+static void try_done(const struct wire_frame *frame)
+{
+	struct wire_done done;
+
+	if (!wire_done_parse(frame->data, frame->size, &done, NULL))
+		return;
+	{
+		g_autoptr(GBytes) bytes = wire_done_frame(frame->id, &done);
+
+		g_assert(g_bytes_get_size(bytes) == frame->size + 9);
+	}
+	wire_done_clear(&done);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	g_autofree guint8 *copy = g_memdup2(data, size);	/* so that ASan sees its end */
+	g_autofree char *version = NULL;
+	struct wire_frame frame;
+	size_t at = 0, used;
+
+	if (wire_hello_take(copy ? (const char *)copy : "", size, &version, &used) == WIRE_TAKEN)
+		at = used;
+	g_assert(at <= size);
+	while (at < size && wire_frame_take(copy + at, size - at, &frame, &used) == WIRE_TAKEN) {
+		try_run(&frame);
+		try_done(&frame);
+		at += used;
+		g_assert(at <= size);
+	}
+	return 0;
+}
