@@ -10,7 +10,8 @@ fail_preload() {	# PROGRAM
 
 # fail_each HOW NAME ARGUMENT...: runs the action again and again, its first, second, … call failing,
 # until it makes fewer calls than that. Before each run "before", after it "after" is called; what
-# must hold is checked here and there. stdin is $REQUEST.
+# must hold is checked here and there. stdin is $REQUEST. (To lose the connection before a call is to
+# lose it after the one before.)
 fail_each() {
 	local how=$1 program=$REMOTES/$2 n=0 preload begin leaks=1
 	# What libvirt gave, and nobody was told of, nobody can free.
