@@ -10,7 +10,7 @@ after() { :; }
 
 every_way() {	# NAME ARGUMENT...
 	local how
-	for how in refuse lost after; do
+	for how in refuse after; do
 		fail_each $how "$@"
 	done
 }
@@ -23,7 +23,7 @@ every_way() {	# NAME ARGUMENT...
 	every_way shutdown one-5
 	# It takes a second each.
 	fail_each refuse poll -t
-	fail_each lost poll one-5
+	fail_each after poll one-5
 }
 
 @test "fail: deploy" {
