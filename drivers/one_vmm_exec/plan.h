@@ -64,7 +64,7 @@ struct step {
 	const char *args;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
-	const char *undo_unknown; /* and when nobody knows whether it did; "": none, NULL: as UNDO */
+	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */
 	const char *later;	/* plan run later when it failed and its action goes on, or NULL */
 	unsigned flags;
 };

@@ -17,6 +17,9 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, GEr
 /* Makes directory PATH and its parents (0755 & ~umask); true if it is there. */
 bool file_make_directory(const char *path, GError **error);
 
+/* Swaps A and B, files or directories of one file system, in one step. Errors: as errno says. */
+bool file_exchange(const char *a, const char *b, GError **error);
+
 /* Reads all of descriptor FD, at most MAX bytes (more: VMM_ERROR_INPUT). Caller frees. */
 GString *file_read_fd(int fd, size_t max, const char *name, GError **error);
 

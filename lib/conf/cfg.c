@@ -64,6 +64,9 @@ static const struct key {
 	{ "ssh.sessions",         INTEGER, 1,    1000,       8,        NULL },
 	{ "ssh.idle_s",           INTEGER, 0,    TEN_DAYS_S, 300,      NULL },
 	{ "ssh.alive_interval_s", INTEGER, 0,    3600,       10,       NULL },
+	{ "journal.on",           SWITCH,  0,    0,          1,        NULL },
+	{ "journal.dir",          STRING,  0,    0,          0,        "" },
+	{ "journal.bytes",        INTEGER, 65536, 1073741824, 8388608,  NULL },
 	{ "log.level",            STRING,  0,    0,          0,        "info" },
 	{ "log.file",             STRING,  0,    0,          0,        "" },
 };
