@@ -13,7 +13,8 @@ struct hosts {
 	struct wire_ssh ssh;
 	char *mark;
 	char *control_dir;
-	bool multiplex, relay;
+	const ConfCfg *cfg;
+	bool multiplex;
 	char *relay_path;
 	hosts_notice *notice;
 	void *notice_data;
@@ -353,6 +354,12 @@ void remote_cancel(Remote *r)
 		not_started(r, "cancelled");
 }
 
+/* What "direct" cannot do goes over the relay too. */
+static bool uses_relay(const Hosts *h, const char *host)
+{
+	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
+}
+
 Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
 	g_autofree char *down = NULL;
@@ -377,7 +384,7 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 		not_started(r, down);
 		return r;
 	}
-	if (h->relay && !r->forwarding) {
+	if (uses_relay(h, r->host) && !r->forwarding) {
 		r->link = link_of(h, r->host);
 		link_wait(r->link, on_link, r);
 	} else {
@@ -470,7 +477,7 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, 
 	h->control_dir = g_steal_pointer(&template);
 	h->health = health_new(cfg);
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
-	h->relay = g_str_equal(conf_cfg_string(cfg, "transport"), "relay");
+	h->cfg = cfg;
 	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
 	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
 	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");

@@ -251,12 +251,26 @@ static void on_recovered(void *data, Job *job)
 	enqueue(data, job);
 }
 
+/* Said once: whoever reads it can still choose better. */
+static void warn_of_tcp(const struct server *s)
+{
+	const ConfCfg *cfg = s->env.settings->cfg;
+	const char *host;
+
+	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
+		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
+			out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s: qemu+tcp is not "
+				"encrypted, and without authentication whoever reaches it is root "
+				"there (safer: qemu+tls or qemu+ssh)", host);
+}
+
 static gboolean on_recovery(gpointer data)
 {
 	struct server *s = data;
 
 	s->recovery = 0;
-	if (!s->stopping)
+	warn_of_tcp(s);
+	if (!s->stopping && journal_left(s->env.journal))
 		recover_start(&s->env, on_recovered, s);
 	return G_SOURCE_REMOVE;
 }
@@ -265,7 +279,7 @@ static gboolean on_recovery(gpointer data)
 static void on_init(struct server *s)
 {
 	out_init(s->env.out);
-	if (!s->recovered && journal_left(s->env.journal) && journal_left(s->env.journal)->len)
+	if (!s->recovered)
 		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
 	s->recovered = true;
 }
