@@ -25,6 +25,7 @@ struct job {
 	size_t step;			/* of the plan */
 	GPtrArray *commands;		/* of the step; NULL between steps */
 	guint command;			/* of the commands */
+	gint64 asked_us;		/* when it came */
 	gint64 step_us;			/* when the step began */
 	Run *run;			/* the command that runs */
 	guint retry;			/* source id of one that will run again */
@@ -49,6 +50,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	Job *j = g_new0(Job, 1);
 
 	j->env = env;
+	j->asked_us = g_get_monotonic_time();
 	j->plan = plan;
 	j->id = id;
 	j->host = g_strdup(host);
@@ -124,6 +126,9 @@ static void reply(const Job *j)
 				g_strdup(info);
 
 	if (!j->silent)
+		metrics_action(j->env->metrics, j->context.plan->action, !j->why, j->why,
+			       (double)(g_get_monotonic_time() - j->asked_us) / G_USEC_PER_SEC);
+	if (!j->silent)
 		out_reply(j->env->out, j->context.plan->action, !j->why, j->id, text);
 	else if (j->why)
 		out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
@@ -186,12 +191,14 @@ static void log_step(const Job *j, const char *how)
 {
 	const struct step *s = current(j);
 	g_autofree char *title = step_title(&j->context, s);
+	bool here = s->kind == STEP_TM || s->kind == STEP_DS;
 	double seconds = (double)(g_get_monotonic_time() - j->step_us) / G_USEC_PER_SEC;
 
 	if (s->flags & STEP_IS_DIRECT)
 		return;
-	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s)", how,
-		plan_kind_name(s->kind), title, seconds);
+	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
+		plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
+		here ? "" : step_host(&j->context, s));
 }
 
 static void next_step(Job *j)

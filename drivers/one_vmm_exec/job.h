@@ -5,6 +5,7 @@
 #include "hosts.h"
 #include "journal.h"
 #include "later.h"
+#include "metrics.h"
 #include "out.h"
 #include "plan.h"
 #include "settings.h"
@@ -16,6 +17,7 @@ struct job_env {
 	Out *out;
 	Later *later;
 	Journal *journal;		/* or NULL */
+	Metrics *metrics;
 };
 
 typedef struct job Job;

@@ -34,6 +34,7 @@ struct server {
 	bool stopping;
 	bool recovered;
 	guint recovery;		/* source id: it begins soon */
+	Log *log;
 	int status;
 };
 
@@ -456,6 +457,22 @@ static void open_journal(struct server *s)
 		program_fail("one_vmm_exec: no journal", error);
 }
 
+static void write_metrics(const struct server *s)
+{
+	const char *file = conf_cfg_string(s->env.settings->cfg, "metrics.file");
+	g_autoptr(GError) error = NULL;
+
+	if (*file && !metrics_write(s->env.metrics, file, queue_length(s->queue),
+				    s->running.length, hosts_health(s->env.hosts), &error))
+		g_debug("%s", error->message);
+}
+
+static gboolean on_metrics(gpointer data)
+{
+	write_metrics(data);
+	return G_SOURCE_CONTINUE;
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
@@ -464,8 +481,10 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 				error);
 	if (!s.env.hosts)
 		return false;
+	s.log = log_new(settings->cfg);
 	s.env.out = out_new(STDOUT_FILENO,
-			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"));
+			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
+	s.env.metrics = metrics_new();
 	open_journal(&s);
 	s.env.later = later_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
 				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
@@ -479,14 +498,20 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	g_queue_init(&s.running);
 	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
+	if (*conf_cfg_string(settings->cfg, "metrics.file"))
+		g_timeout_add_seconds((guint)conf_cfg_int(settings->cfg, "metrics.interval_s"),
+				      on_metrics, &s);
 	serve(&s);
 	*ret_status = s.status;
+	write_metrics(&s);
 	free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	queue_free(s.queue);
 	later_free(s.env.later);
 	journal_close(s.env.journal);
+	metrics_free(s.env.metrics);
 	out_free(s.env.out);
+	log_free(s.log);
 	hosts_free(s.env.hosts);
 	g_string_free(s.in, TRUE);
 	g_main_loop_unref(s.loop);

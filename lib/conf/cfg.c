@@ -67,8 +67,11 @@ static const struct key {
 	{ "journal.on",           SWITCH,  0,    0,          1,        NULL },
 	{ "journal.dir",          STRING,  0,    0,          0,        "" },
 	{ "journal.bytes",        INTEGER, 65536, 1073741824, 8388608,  NULL },
-	{ "log.level",            STRING,  0,    0,          0,        "info" },
+	{ "log.level",            STRING,  0,    0,          0,        "debug" },
 	{ "log.file",             STRING,  0,    0,          0,        "" },
+	{ "log.json",             SWITCH,  0,    0,          0,        NULL },
+	{ "metrics.file",         STRING,  0,    0,          0,        "" },
+	{ "metrics.interval_s",   INTEGER, 1,    86400,      15,       NULL },
 };
 
 /* Of a row of list "host": strings. NAME is the first. */
