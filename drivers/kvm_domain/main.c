@@ -5,18 +5,21 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/program.h"
+#include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
 #include "tmpl/conf.h"
 #include "tmpl/xml.h"
 
 #define DEFAULT_CONF "vmm_exec/vmm_exec_kvm.conf"
+#define DEFAULT_CONFIG "vmm_exec/vmm_exec.cfg"
 #define DOCUMENT_MAX_BYTES (16 << 20)
 
 struct arguments {
-	char *conf, *host, *cluster, *datastore, *type, *one_version, *libvirt, *check_conf;
+	char *conf, *config, *host, *cluster, *datastore, *type, *one_version, *libvirt;
+	char *check_conf;
 	char **files;
-	gboolean help, version;
+	gboolean check, explain, help, version;
 };
 
 static const char summary[] =
@@ -28,6 +31,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 {
 	const GOptionEntry entries[] = {
 		{ "conf", 'c', 0, G_OPTION_ARG_FILENAME, &a->conf, "The defaults file", "FILE" },
+		{ "config", 0, 0, G_OPTION_ARG_FILENAME, &a->config,
+		  "vmm_exec.cfg: what VMs may ask of their hosts", "FILE" },
 		{ "host", 0, 0, G_OPTION_ARG_FILENAME, &a->host, "The host's document", "FILE" },
 		{ "cluster", 0, 0, G_OPTION_ARG_FILENAME, &a->cluster, "The cluster's document",
 		  "FILE" },
@@ -41,6 +46,11 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		  "The host's libvirt, as 9.2.0: newer XML may be used", "V" },
 		{ "check-conf", 0, 0, G_OPTION_ARG_FILENAME, &a->check_conf,
 		  "Only check a defaults file", "FILE" },
+		{ "check", 0, 0, G_OPTION_ARG_NONE, &a->check,
+		  "List all that is wrong with the VM, a line each, and make nothing", NULL },
+		{ "explain", 0, 0, G_OPTION_ARG_NONE, &a->explain,
+		  "Print a table instead: each place of the domain, its value, and the attribute "
+		  "and level it comes from", NULL },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &a->version, "Print the version", NULL },
 		{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->files, NULL, NULL },
 		{ 0 }
@@ -63,7 +73,7 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 
 static void free_arguments(struct arguments *a)
 {
-	char *texts[] = { a->conf, a->host,        a->cluster, a->datastore,
+	char *texts[] = { a->conf, a->config,      a->host,    a->cluster,   a->datastore,
 			  a->type, a->one_version, a->libvirt, a->check_conf };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -174,25 +184,56 @@ static bool print_all(const char *text, GError **error)
 	return vmm_fail_errno(error, errno, "cannot write standard output");
 }
 
+static ConfCfg *read_config(const char *path, GError **error)
+{
+	g_autofree char *standard = conf_path_etc(DEFAULT_CONFIG);
+
+	if (path && access(path, R_OK) < 0) {
+		vmm_fail_errno(error, errno, "%s", path);
+		return NULL;
+	}
+	return conf_cfg_load(path ? path : standard, error);
+}
+
+static bool check(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
+		  GError **error)
+{
+	g_autoptr(GPtrArray) problems = domain_check(vm, options, warnings);
+
+	for (guint i = 0; i < problems->len; i++)
+		fprintf(stderr, "kvm-domain: error: %s\n", (const char *)problems->pdata[i]);
+	return !problems->len || vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors",
+					  tmpl_vm_header(vm, "ID"), problems->len);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
 	struct domain_options options = { .type = a->type, .one_version = a->one_version };
+	g_autoptr(ConfCfg) config = read_config(a->config, error);
+	struct domain_policy policy;
 	g_autoptr(TmplVm) vm = NULL;
 	g_autofree char *xml = NULL;
 
-	if (!read_clock(&options.now, error) || !read_libvirt(a->libvirt, &options.libvirt, error))
+	if (!config || !read_clock(&options.now, error) ||
+	    !read_libvirt(a->libvirt, &options.libvirt, error))
 		return false;
+	policy = domain_policy_of(config);
+	options.policy = &policy;
 	vm = read_vm(a->files ? a->files[0] : "-", error);
 	if (!vm || !add_object(vm, set_host, a->host, error) ||
 	    !add_object(vm, set_cluster, a->cluster, error) ||
 	    !add_object(vm, tmpl_vm_set_datastore, a->datastore, error) ||
 	    !add_conf(vm, a->conf, warnings, error))
 		return false;
-	xml = domain_xml(vm, &options, warnings, error);
+	tmpl_vm_check(vm, warnings);
+	if (a->check)
+		return check(vm, &options, warnings, error);
+	xml = a->explain ? domain_explain(vm, &options, error) :
+			   domain_xml(vm, &options, warnings, error);
 	return xml && print_all(xml, error);
 }
 
-static bool check_conf(const char *path, GPtrArray *warnings, GError **error)
+static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
 {
 	g_autoptr(TmplSet) set = tmpl_conf_read(path, error);
 
@@ -214,10 +255,10 @@ int main(int argc, char **argv)
 	else if (done && a.version)
 		done = print_all("kvm-domain " VMM_VERSION "\n", &error);
 	else if (done && a.check_conf)
-		done = check_conf(a.check_conf, warnings, &error);
+		done = check_defaults(a.check_conf, warnings, &error);
 	else if (done)
 		done = convert(&a, warnings, &error);
-	for (guint i = 0; (done || a.check_conf) && i < warnings->len; i++)
+	for (guint i = 0; (done || a.check || a.check_conf) && i < warnings->len; i++)
 		fprintf(stderr, "kvm-domain: warning: %s\n",
 			(char *)g_ptr_array_index(warnings, i));
 	free_arguments(&a);

@@ -11,6 +11,7 @@
 #include "conf/kvmrc.h"
 #include "virt/connect.h"
 #include "virt/domain.h"
+#include "virt/late.h"
 
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
@@ -27,6 +28,7 @@ struct action {
 	const char *usage;		/* operands */
 	const char *summary;		/* one sentence for --help */
 	int min_args;			/* more than that are allowed: callers append some */
+	int vm_id;			/* the operand with the VM's id; 0: the third */
 	unsigned deadline_s;		/* 0: extra_deadline_s + SHUTDOWN_TIMEOUT of kvmrc */
 	unsigned extra_deadline_s;
 	bool offline;			/* run() connects itself, if at all */
@@ -50,8 +52,17 @@ unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
 /* What a sudden end means from now on; see sudden.h. */
 void action_outcome(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* The domain that operand 0, or operand 2 as the VM's id, names. As virt_domain(). */
+/* Operand I, counted from 0; NULL when there are fewer. */
+const char *action_arg(const struct action_ctx *ctx, int i);
+
+/* The domain that operand 0, or the one with the VM's id, names. As virt_domain(). */
 virDomain *action_domain(const struct action_ctx *ctx, GError **error);
+
+/*
+ * As action_domain(), and no other action works on that VM until we end. VMM_ERROR_BUSY:
+ * one still does after a while.
+ */
+virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error);
 
 /*
  * Replaces a connection that was lost, waiting a while for the daemon to come
@@ -61,6 +72,13 @@ bool action_reconnect(struct action_ctx *ctx, GError **error);
 
 /* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
 virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
+
+/*
+ * What the answer R of a call means, its ERROR being CAUSE (taken; NULL unless FAILED): DONE, or
+ * ERROR "FORMAT…: cause" and whether nobody knows.
+ */
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
+				 GError **error, const char *format, ...) G_GNUC_PRINTF(5, 6);
 
 /*
  * All of stdin, at most 64 MiB, base64 decoded when it does not begin with '<'. Empty when

@@ -2,12 +2,13 @@
 #include <unistd.h>
 
 #include "action/action.h"
+#include "action/lock.h"
 #include "action/sudden.h"
 #include "base/file.h"
 
 enum { MAX_STDIN = 64 << 20, RECONNECT_MS = 30000 };
 
-enum { DEPLOY_ID, HOST, VM_ID };
+enum { DEPLOY_ID, VM_ID = 2, LOCK_MS = 60000 };
 
 void action_print(struct action_ctx *ctx, const char *format, ...)
 {
@@ -36,11 +37,29 @@ void action_outcome(enum action_outcome outcome, const char *format, ...)
 	sudden_outcome(outcome, what);
 }
 
+const char *action_arg(const struct action_ctx *ctx, int i)
+{
+	for (int n = 0; ctx->arg[n]; n++)
+		if (n == i)
+			return ctx->arg[n];
+	return NULL;
+}
+
 virDomain *action_domain(const struct action_ctx *ctx, GError **error)
 {
-	bool has_vm = ctx->arg[HOST] && ctx->arg[VM_ID];
+	return virt_domain(ctx->conn, ctx->arg[DEPLOY_ID],
+			   action_arg(ctx, action.vm_id ? action.vm_id : VM_ID), error);
+}
 
-	return virt_domain(ctx->conn, ctx->arg[DEPLOY_ID], has_vm ? ctx->arg[VM_ID] : NULL, error);
+virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(virDomain) dom = action_domain(ctx, error);
+
+	if (!dom || ctx->dry_run)
+		return g_steal_pointer(&dom);
+	if (!lock_take(virDomainGetName(dom), action_left_ms(ctx, LOCK_MS), error))
+		return NULL;
+	return g_steal_pointer(&dom);
 }
 
 bool action_reconnect(struct action_ctx *ctx, GError **error)
@@ -61,6 +80,24 @@ virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **
 	if (virDomainGetUUIDString(old, uuid) < 0 || !action_reconnect(ctx, error))
 		return NULL;
 	return virt_domain(ctx->conn, uuid, NULL, error);
+}
+
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
+				 GError **error, const char *format, ...)
+{
+	g_autofree char *what = NULL;
+	va_list ap;
+
+	if (r == VIRT_LATE_OK)
+		return ACTION_DONE;
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	if (r == VIRT_LATE_LATE)
+		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
+	g_propagate_prefixed_error(error, cause, "%s: ", what);
+	return r == VIRT_LATE_LATE || virConnectIsAlive(ctx->conn) != 1 ? ACTION_UNKNOWN :
+									  ACTION_FAILED;
 }
 
 static bool is_silent(unsigned wait_ms)

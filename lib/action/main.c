@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "action/clock.h"
 #include "action/sudden.h"
 #include "base/number.h"
 #include "base/program.h"
@@ -13,7 +14,7 @@ enum { OPEN_MS = 30000, MAX_DEADLINE_S = 604800 };
 
 struct options {
 	gboolean help, version, dry_run, json;
-	char *uri, *deadline;
+	char *uri, *deadline, *sync_time;
 };
 
 static void write_out(FILE *file, const char *text)
@@ -64,6 +65,8 @@ static GOptionContext *option_context(struct options *o)
 		  "Print the result or the error as one JSON object", NULL },
 		{ "deadline", 'd', 0, G_OPTION_ARG_FILENAME, &o->deadline,
 		  "End after this time at the latest", "SECONDS" },
+		{ "sync-time", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->sync_time,
+		  "Only set the clock of this guest", "UUID" },
 		{ 0 }
 	};
 	GOptionContext *context = g_option_context_new(action.usage);
@@ -100,7 +103,7 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 		write_out(stdout, "vmmexec " VMM_VERSION "\n");
 		return true;
 	}
-	if (*argc - 1 < action.min_args)
+	if (*argc - 1 < action.min_args && !o->sync_time)
 		return vmm_fail(error, VMM_ERROR_USAGE, "too few operands; usage: %s [OPTION…] %s",
 				action.name, action.usage);
 	if (o->deadline && !number_unsigned(o->deadline, 1, MAX_DEADLINE_S, &n, NULL))
@@ -176,10 +179,13 @@ int main(int argc, char **argv)
 	g_log_writer_default_set_use_stderr(TRUE);	/* debug lines would go to stdout */
 	if (!parse(&o, &argc, &argv, &deadline_s, &error))
 		status = finish(ACTION_FAILED, json, "", error);
+	else if (o.sync_time)
+		status = clock_set(o.uri, o.sync_time);
 	else if (!o.help && !o.version)
 		status = run(&o, (const char *const *)argv + 1, deadline_s);
 	g_free(o.uri);
 	g_free(o.deadline);
+	g_free(o.sync_time);
 	if (virt_late_any())	/* what such a thread uses must not be torn down under it */
 		_exit(status);
 	return status;

@@ -1,13 +1,15 @@
 #include "action/nvram.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/image.h"
 #include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
+
+#define STORE_SUFFIX "_VARS.fd"
 
 enum { MAX_BYTES = 64 << 20 };
 
@@ -16,27 +18,6 @@ static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
 {
 	return tool_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
 	       child_result_check(ret, "qemu-img", error);
-}
-
-/* The caller frees; NULL with ERROR set. */
-static char *format_of(const struct action_ctx *ctx, const char *path, GError **error)
-{
-	const char *words[] = { "info", "-U", "--output=json", path, NULL };
-	struct child_result result = { 0 };
-	json_object *info, *format = NULL;
-	char *text = NULL;
-
-	if (run_qemu_img(ctx, words, &result, error)) {
-		info = json_tokener_parse(result.out->str);
-		if (json_object_object_get_ex(info, "format", &format))
-			text = g_strdup(json_object_get_string(format));
-		else
-			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
-				 path);
-		json_object_put(info);
-	}
-	child_result_clear(&result);
-	return text;
 }
 
 static bool copy(const char *from, const char *to, GError **error)
@@ -65,6 +46,47 @@ static bool convert(const struct action_ctx *ctx, const char *from, const char *
 	return ok;
 }
 
+/*
+ * The one file of DIRECTORY that can be the same store under the name that the
+ * VM had before; NULL when there is none, or more than one. The caller frees.
+ */
+static char *older_store(const char *directory)
+{
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	char *found = NULL;
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		struct stat st;
+		g_autofree char *path = g_build_filename(directory, name, NULL);
+
+		if (!g_str_has_suffix(name, STORE_SUFFIX) || lstat(path, &st) < 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		if (found) {
+			g_free(found);
+			return NULL;
+		}
+		found = g_steal_pointer(&path);
+	}
+	return found;
+}
+
+/* *RET_DONE: the store was there under another name. */
+static bool adopt(const char *directory, const char *path, bool *ret_done, GError **error)
+{
+	g_autofree char *older =
+		g_str_has_suffix(path, STORE_SUFFIX) ? older_store(directory) : NULL;
+
+	*ret_done = older;
+	if (!older)
+		return true;
+	if (rename(older, path) < 0)
+		return vmm_fail_errno(error, errno, "cannot rename %s to %s", older, path);
+	action_log("INFO", "the UEFI variables %s are now %s", older, path);
+	return true;
+}
+
 bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
 {
 	xmlNode *nvram = tmpl_xml_child(tmpl_xml_child(domain, "os"), "nvram");
@@ -73,7 +95,9 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	g_autoptr(xmlChar) wanted = nvram ? xmlGetProp(nvram, BAD_CAST "format") : NULL;
 	const char *format = wanted ? (const char *)wanted : "raw";
 	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
-	g_autofree char *directory = NULL, *found = NULL;
+	g_autofree char *directory = NULL;
+	bool done = false, ok;
+	struct image image;
 	struct stat st;
 
 	if (!*path || own || lstat(path, &st) == 0)
@@ -81,14 +105,17 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	if (!g_path_is_absolute(path))
 		return vmm_fail(error, VMM_ERROR_INPUT, "os/nvram: '%s' is not absolute", path);
 	directory = g_path_get_dirname(path);
-	if (!file_make_directory(directory, error))
+	if (!file_make_directory(directory, error) || !adopt(directory, path, &done, error))
 		return false;
-	found = format_of(ctx, template, error);
-	if (!found) {
+	if (done)
+		return true;
+	if (!image_read(ctx, template, &image, error)) {
 		g_prefix_error(error, "cannot make the UEFI variables %s: ", path);
 		vmm_error_set_hint(error, "see OVMF_NVRAM in kvmrc");
 		return false;
 	}
-	return g_str_equal(found, format) ? copy(template, path, error) :
-					    convert(ctx, template, format, path, error);
+	ok = g_str_equal(image.format, format) ? copy(template, path, error) :
+						 convert(ctx, template, format, path, error);
+	image_clear(&image);
+	return ok;
 }

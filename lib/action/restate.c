@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "tmpl/xml.h"
+#include "virt/domain.h"
 #include "virt/error.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 static bool is_numbered_disk(const char *path)
 {
@@ -42,25 +42,120 @@ static bool has(const xmlNode *node, const char *name, const char *value, bool i
 	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
 }
 
+void restate_link(xmlNode *disk)
+{
+	xmlNode *source = tmpl_xml_child(disk, "source");
+	g_autoptr(xmlChar) file = NULL;
+	g_autofree char *target = NULL;
+
+	if (!xmlStrEqual(disk->name, BAD_CAST "disk") || !source ||
+	    !has(disk, "type", "file", false) || !has(disk, "device", "disk", true))
+		return;
+	file = xmlGetProp(source, BAD_CAST "file");
+	target = file ? target_of((const char *)file) : NULL;
+	if (target)
+		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
+}
+
 void restate_links(xmlNode *domain)
 {
 	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
 		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
 			continue;
-		for (xmlNode *n = devices->children; n; n = n->next) {
-			xmlNode *source = tmpl_xml_child(n, "source");
-			g_autoptr(xmlChar) file = NULL;
-			g_autofree char *target = NULL;
-
-			if (!xmlStrEqual(n->name, BAD_CAST "disk") || !source ||
-			    !has(n, "type", "file", false) || !has(n, "device", "disk", true))
-				continue;
-			file = xmlGetProp(source, BAD_CAST "file");
-			target = file ? target_of((const char *)file) : NULL;
-			if (target)
-				xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
-		}
+		for (xmlNode *n = devices->children; n; n = n->next)
+			restate_link(n);
 	}
+}
+
+/* TEXT with each "PLACE/<digits>/VM" that ends there or at a '/' as "PLACE/DATASTORE/VM". */
+static char *with_datastore(const char *text, const char *place, const char *datastore,
+			    const char *vm)
+{
+	GString *out = g_string_new(NULL);
+	size_t len = strlen(place), vm_len = strlen(vm);
+
+	while (*text) {
+		const char *p = text + len, *q;
+
+		if (strncmp(text, place, len) == 0 && *p == '/') {
+			q = p + 1 + strspn(p + 1, "0123456789");
+			if (q > p + 1 && *q == '/' && strncmp(q + 1, vm, vm_len) == 0 &&
+			    strchr("/", q[1 + vm_len])) {
+				g_string_append_printf(out, "%s/%s/%s", place, datastore, vm);
+				text = q + 1 + vm_len;
+				continue;
+			}
+		}
+		g_string_append_c(out, *text++);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static char *without_doubled_slashes(const char *path)
+{
+	GString *out = g_string_new(NULL);
+
+	for (; *path; path++)
+		if (*path != '/' || path[1] != '/')
+			g_string_append_c(out, *path);
+	return g_string_free(out, FALSE);
+}
+
+struct move {
+	char *place, *plain_place, *datastore;
+	const char *vm;
+};
+
+static bool move_text(xmlNode *node, const struct move *m)
+{
+	g_autoptr(xmlChar) text = xmlNodeGetContent(node);
+	g_autofree char *once = NULL, *twice = NULL;
+
+	if (!text || !strchr((const char *)text, '/'))
+		return false;
+	once = with_datastore((const char *)text, m->place, m->datastore, m->vm);
+	twice = with_datastore(once, m->plain_place, m->datastore, m->vm);
+	if (g_str_equal(twice, (const char *)text))
+		return false;
+	if (node->type == XML_ATTRIBUTE_NODE)
+		xmlSetNsProp(node->parent, node->ns, node->name, BAD_CAST twice);
+	else
+		xmlNodeSetContent(node, BAD_CAST twice);
+	return true;
+}
+
+static bool move_all(xmlNode *node, const struct move *m)
+{
+	bool changed = false;
+
+	for (xmlAttr *a = node->properties; a; a = a->next)
+		changed |= move_text((xmlNode *)a, m);
+	for (xmlNode *n = node->children; n; n = n->next) {
+		if (n->type == XML_ELEMENT_NODE)
+			changed |= move_all(n, m);
+		else if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE)
+			changed |= move_text(n, m);
+	}
+	return changed;
+}
+
+bool restate_paths(xmlNode *domain, const char *checkpoint, const char *vm_id)
+{
+	g_autofree char *directory = g_path_get_dirname(checkpoint);
+	g_autofree char *above = g_path_get_dirname(directory);
+	g_autofree char *own = g_path_get_basename(directory);
+	struct move m = { .place = g_path_get_dirname(above),
+			  .datastore = g_path_get_basename(above), .vm = vm_id ? vm_id : own };
+	bool changed = false;
+
+	m.plain_place = without_doubled_slashes(m.place);
+	if (g_path_is_absolute(checkpoint) && *m.datastore &&
+	    strspn(m.datastore, "0123456789") == strlen(m.datastore))
+		changed = move_all(domain, &m);
+	g_free(m.place);
+	g_free(m.plain_place);
+	g_free(m.datastore);
+	return changed;
 }
 
 struct snapshot {
@@ -120,6 +215,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 		return virt_fail(error, "cannot read a UUID");
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
+	restate_paths(root, s->path, NULL);
 	text = tmpl_xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;

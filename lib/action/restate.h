@@ -19,6 +19,16 @@
  */
 void restate_links(xmlNode *domain);
 
+/* The same for one <disk>. */
+void restate_link(xmlNode *disk);
+
+/*
+ * Makes what lies in the VM's directory, in all of DOMAIN, lie where file CHECKPOINT does: a VM
+ * that was saved may have moved to another datastore. VM_ID NULL: as CHECKPOINT's directory
+ * is called. Returns whether anything was changed.
+ */
+bool restate_paths(xmlNode *domain, const char *checkpoint, const char *vm_id);
+
 /*
  * Registers the snapshots kept in DIRECTORY/snap-*.xml for DOM, parents first,
  * and rewrites the files with DOM's UUID. What fails is told to LOG.

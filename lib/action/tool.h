@@ -14,6 +14,10 @@
 char **tool_argv(const struct action_ctx *ctx, const char *name, const char *tool,
 		 const char *const *words);
 
+/* As tool_run(), as long as the action may take. */
+bool tool_run_long(const struct action_ctx *ctx, const char *name, const char *tool,
+		   const char *const *words, struct child_result *ret, GError **error);
+
 /*
  * Runs tool_argv() with the variables that kvmrc exports, for a minute at most. False:
  * it could not be started. RET is for child_result_check() and child_result_clear().

@@ -1,5 +1,6 @@
 #include "action/vmxml.h"
 
+#include "conf/paths.h"
 #include "domain/domain.h"
 #include "tmpl/conf.h"
 
@@ -23,12 +24,20 @@ xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const ch
 	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "stdin", error) : NULL;
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *path = conf_path_etc("vmm_exec/vmm_exec.cfg");
+	g_autoptr(ConfCfg) config = conf_cfg_load(path, error);
+	struct domain_policy policy;
 	g_autofree char *xml = NULL;
 
+	if (!config)
+		return NULL;
+	policy = domain_policy_of(config);
+	options.policy = &policy;
 	if (ctx->conn)
 		virConnectGetLibVersion(ctx->conn, &options.libvirt);
 	if (!vm || !add_defaults(vm, conf, warnings, error))
 		return NULL;
+	tmpl_vm_check(vm, warnings);
 	xml = domain_xml(vm, &options, warnings, error);
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);

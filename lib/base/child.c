@@ -316,8 +316,8 @@ const GString *child_err(const Child *c)
 	return c->err.text;
 }
 
-/* FDS: the child's ends of stdin (-1: /dev/null), stdout and stderr. */
-static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3])
+/* FDS: the child's ends of stdin, stdout and stderr; -1: /dev/null. SESSION: its own. */
+static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bool session)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
@@ -331,20 +331,21 @@ static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3])
 	sigaddset(&dfl, SIGTERM);
 	sigaddset(&dfl, SIGHUP);
 	posix_spawn_file_actions_init(&fa);
-	if (fds[0] < 0)
-		posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	else
-		posix_spawn_file_actions_adddup2(&fa, fds[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&fa, fds[1], STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&fa, fds[2], STDERR_FILENO);
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+		if (fds[i] < 0)
+			posix_spawn_file_actions_addopen(&fa, i, "/dev/null", O_RDWR, 0);
+		else
+			posix_spawn_file_actions_adddup2(&fa, fds[i], i);
+	}
 	if (spec->cwd)
 		posix_spawn_file_actions_addchdir_np(&fa, spec->cwd);
 	posix_spawnattr_init(&at);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &dfl);
 	posix_spawnattr_setpgroup(&at, 0);
-	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-				 POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(&at, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+					      (session ? POSIX_SPAWN_SETSID :
+							 POSIX_SPAWN_SETPGROUP)));
 	rc = posix_spawnp(pid, spec->argv[0], &fa, &at, (char *const *)spec->argv,
 			  spec->env ? (char *const *)spec->env : environ);
 	posix_spawnattr_destroy(&at);
@@ -426,7 +427,7 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	c->data = data;
 	rc = open_pipes(c, theirs);
 	if (!rc)
-		rc = spawn(&c->pid, spec, theirs);
+		rc = spawn(&c->pid, spec, theirs, false);
 	for (int i = 0; i < 3; i++)
 		close_fd(theirs[i]);
 	if (rc) {
@@ -439,6 +440,16 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 			    getpriority(PRIO_PROCESS, 0) + spec->nice);
 	attach(c, spec->timeout_ms);
 	return c;
+}
+
+bool child_detach(const char *const *argv, const char *const *env, GError **error)
+{
+	const struct child_spec spec = { .argv = argv, .env = env };
+	const int nothing[] = { -1, -1, -1 };
+	pid_t pid;
+	int rc = spawn(&pid, &spec, nothing, true);
+
+	return !rc || vmm_fail_errno(error, rc, "cannot run %s", argv[0]);
 }
 
 struct waiter {

@@ -76,6 +76,12 @@ const GString *child_err(const Child *child);
 /* Runs SPEC to its end on a loop of its own. False: it could not be started. */
 bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
 
+/*
+ * Starts ARGV in a session of its own, with /dev/null as its stdin, stdout and stderr: it
+ * outlives us, and nobody waits for it. ENV NULL: ours.
+ */
+bool child_detach(const char *const *argv, const char *const *env, GError **error);
+
 /* Frees the strings of a child_run() result. */
 void child_result_clear(struct child_result *result);
 

@@ -60,6 +60,7 @@ static const struct parameter parameters[] = {
 	{ "RBD",                         TEXT,   0, 0,       NULL },
 	{ "QEMU_IMG",                    TEXT,   0, 0,       NULL },
 	{ "SSH",                         TEXT,   0, 0,       NULL },
+	{ "RSYNC",                       TEXT,   0, 0,       NULL },
 	{ "SUDO",                        TEXT,   0, 0,       NULL },
 };
 

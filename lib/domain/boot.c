@@ -52,6 +52,33 @@ static bool is_device(const char *word, const TmplAttr *device)
 	return !g_ascii_strcasecmp(word, name);
 }
 
+static bool has_device(const DomainBuild *b, const char *word)
+{
+	static const char *const vectors[] = { "DISK", "NIC" };
+	const TmplAttr *device = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++)
+		while ((device = tmpl_set_next(b->vm->level[TMPL_VM], vectors[i], device)))
+			if (is_device(word, device))
+				return true;
+	return false;
+}
+
+/* The VM's own has become ORDER, or nobody ever looked at it. */
+static void check_own(DomainBuild *b)
+{
+	struct tmpl_hit hit;
+	g_auto(GStrv) list = NULL;
+
+	if (has_order(b) || !tmpl_vm_find(b->vm, NULL, "OS/BOOT", TMPL_IN_VM, &hit))
+		return;
+	list = g_strsplit(hit.text, ",", -1);
+	for (char **w = list; *w; w++)
+		if (!has_device(b, g_strstrip(*w)))
+			domain_bad_value(b, NULL, "OS/BOOT", &hit, "no list of diskN and nicN that "
+					 "the VM has");
+}
+
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 {
 	g_auto(GStrv) list = words(b);
@@ -66,6 +93,7 @@ void domain_boot_devices(DomainBuild *b, xmlNode *os)
 	g_auto(GStrv) list = words(b);
 	guint n = list ? g_strv_length(list) : 0, n_classes = 0, n_devices = 0;
 
+	check_own(b);
 	for (guint i = 0; i < n; i++) {
 		n_classes += class_of(list[i]) != NULL;
 		n_devices += !g_ascii_strncasecmp(list[i], "disk", 4) ||

@@ -1,9 +1,12 @@
 #include "domain/build.h"
 
 #include <libxml/parserInternals.h>
+#include <libxml/xmlsave.h>
 
 #include "base/number.h"
 #include "conf/paths.h"
+#include "domain/attach.h"
+#include "tmpl/xml.h"
 
 static enum domain_machine machine_of(const char *name)
 {
@@ -48,19 +51,50 @@ static void init_sd_bus(DomainBuild *b)
 {
 	static const char *const buses[] = { "scsi", "sata", NULL };
 
-	b->sd_bus = g_strdup(domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses));
+	const char *bus = domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses);
+
+	b->sd_bus = bus ? bus : "scsi";
+}
+
+static void set_machine(DomainBuild *b, const char *name)
+{
+	b->machine = machine_of(name);
+	b->pcie = b->machine == DOMAIN_MACHINE_Q35 || b->machine == DOMAIN_MACHINE_VIRT;
+}
+
+/* What a running domain has counts more than what its template says now. */
+static void init_live(DomainBuild *b)
+{
+	const xmlNode *live = b->attach ? b->attach->live : NULL;
+	g_autofree char *threads = tmpl_xml_child_text(live, "iothreads");
+	g_autofree char *vcpus = tmpl_xml_child_text(live, "vcpu");
+	xmlNode *type = tmpl_xml_child(tmpl_xml_child(live, "os"), "type");
+	g_autoptr(xmlChar) machine = NULL;
+
+	if (!live)
+		return;
+	b->iothreads = 0;
+	if (threads)
+		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
+	if (vcpus && !b->vcpus)
+		number_unsigned(vcpus, 1, G_MAXUINT16, &b->vcpus, NULL);
+	machine = type ? xmlGetProp(type, BAD_CAST "machine") : NULL;
+	if (machine)
+		set_machine(b, (const char *)machine);
 }
 
 void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_options *options,
-		       GPtrArray *warnings)
+		       const struct domain_attach *attach, GPtrArray *warnings)
 {
 	const char *text;
 	guint64 id;
 
 	*b = (DomainBuild){
-		.vm = vm, .options = options, .warnings = warnings, .next_iothread = 1
+		.vm = vm, .options = options, .attach = attach, .warnings = warnings,
+		.next_iothread = 1
 	};
-	b->problems = g_string_new(NULL);
+	b->problems = g_ptr_array_new_with_free_func(g_free);
+	b->raw = g_ptr_array_new();
 	b->id = tmpl_vm_header(vm, "ID");
 	if (!number_unsigned(b->id, 0, G_MAXINT32, &id, NULL))
 		domain_problem(b, NULL, "ID = '%s': not a number", b->id);
@@ -68,34 +102,38 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 	b->arch = text ? text : "";
 	text = domain_text(b, NULL, "OS/MACHINE", TMPL_IN_ALL);
 	b->machine_name = text ? text : "";
-	b->machine = machine_of(b->machine_name);
-	b->pcie = b->machine == DOMAIN_MACHINE_Q35 || b->machine == DOMAIN_MACHINE_VIRT;
+	set_machine(b, b->machine_name);
 	b->directory = directory_of(vm, b->id);
 	init_vcpus(b);
 	init_sd_bus(b);
 	domain_number(b, NULL, "FEATURES/IOTHREADS", TMPL_IN_ALL, 0, G_MAXUINT16, &b->iothreads);
 	domain_number(b, NULL, "MEMORY", TMPL_IN_VM, 1, G_MAXINT64 / 1024, &b->memory_mib);
+	init_live(b);
 }
 
 void domain_build_clear(DomainBuild *b)
 {
 	g_clear_pointer(&b->directory, g_free);
-	g_clear_pointer(&b->sd_bus, g_free);
-	if (b->problems)
-		g_string_free(b->problems, TRUE);
-	b->problems = NULL;
+	g_clear_pointer(&b->problems, g_ptr_array_unref);
+	g_clear_pointer(&b->raw, g_ptr_array_unref);
 }
 
 bool domain_build_check(const DomainBuild *b, GError **error)
 {
-	g_autofree char *more = NULL;
+	guint n = MIN(b->problems->len, DOMAIN_PROBLEMS_MAX);
+	GString *text;
 
-	if (!b->n_problems)
+	if (!n)
 		return true;
-	if (b->n_problems > DOMAIN_PROBLEMS_MAX)
-		more = g_strdup_printf("; and %u more", b->n_problems - DOMAIN_PROBLEMS_MAX);
-	return vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s%s", b->id, b->problems->str,
-			more ? more : "");
+	text = g_string_new(NULL);
+	for (guint i = 0; i < n; i++)
+		g_string_append_printf(text, "%s%s", i ? "; " : "",
+				       (const char *)b->problems->pdata[i]);
+	if (b->problems->len > n)
+		g_string_append_printf(text, "; and %u more", b->problems->len - n);
+	vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s", b->id, text->str);
+	g_string_free(text, TRUE);
+	return false;
 }
 
 char *domain_device_name(const TmplAttr *device)
@@ -117,9 +155,8 @@ static void note(DomainBuild *b, const TmplAttr *device, const char *text)
 	g_autofree char *all = g_strconcat(name ? name : "", name ? ": " : "", text, NULL);
 
 	/* Several families may look at one attribute. */
-	if (strstr(b->problems->str, all) || ++b->n_problems > DOMAIN_PROBLEMS_MAX)
-		return;
-	g_string_append_printf(b->problems, "%s%s", b->problems->len ? "; " : "", all);
+	if (!g_ptr_array_find_with_equal_func(b->problems, all, g_str_equal, NULL))
+		g_ptr_array_add(b->problems, g_steal_pointer(&all));
 }
 
 void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)
@@ -148,6 +185,15 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 	text = g_strdup_printf("%s = '%.200s' (%s): %s", slash ? slash + 1 : path,
 			       value, place, why);
 	note(b, device, text);
+}
+
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since)
+{
+	if (b->options->libvirt >= since)
+		return true;
+	domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
+		       since / 1000000, since / 1000 % 1000, since % 1000);
+	return false;
 }
 
 void domain_warn(DomainBuild *b, const char *format, ...)
@@ -296,4 +342,18 @@ xmlNode *domain_text_element(DomainBuild *b, xmlNode *parent, const char *name, 
 
 	domain_set_text(b, node, text);
 	return node;
+}
+
+char *domain_print(const xmlNode *node)
+{
+	xmlBuffer *buffer = xmlBufferCreate();
+	xmlSaveCtxt *save = xmlSaveToBuffer(buffer, "UTF-8",
+					    XML_SAVE_FORMAT | XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
+	char *text;
+
+	xmlSaveTree(save, (xmlNode *)node);
+	xmlSaveClose(save);
+	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
+	xmlBufferFree(buffer);
+	return text;
 }

@@ -12,6 +12,7 @@
 
 #define DOMAIN_PROBLEMS_MAX 20
 #define DOMAIN_QUEUES_MAX 256
+#define DOMAIN_SATA_PLACES 192	/* 32 controllers of 6 ports */
 
 /* What a machine type is good for. */
 enum domain_machine {
@@ -24,28 +25,30 @@ enum domain_machine {
 typedef struct domain_build {
 	const TmplVm *vm;
 	const struct domain_options *options;
+	const struct domain_attach *attach;	/* NULL: a deployment */
 	GPtrArray *warnings;		/* borrowed */
-	GString *problems;
-	guint n_problems;
+	GPtrArray *problems;		/* of char * */
+	GPtrArray *raw;			/* borrowed nodes that RAW has put into the document */
 
 	const char *id;			/* digits */
 	const char *arch;		/* "" when unknown */
 	const char *machine_name;	/* "" when unknown */
 	enum domain_machine machine;
 	char *directory;		/* of the VM on the host */
-	char *sd_bus;			/* bus of sd* disks; NULL: libvirt's own choice, scsi */
+	const char *sd_bus;		/* bus of sd* disks */
 	guint64 vcpus;			/* current ones; 0 when not given */
 	guint64 iothreads;
 	guint64 next_iothread;		/* 1 to iothreads */
 	guint64 memory_mib;
 	bool pcie;			/* q35 or virt */
-	guint n_sata;			/* disks on SATA with an address so far */
-	guint ide_used;			/* bit N: the Nth of the four IDE places */
+	bool validate;			/* RAW wants the document checked against the schema */
+	guint n_sata;			/* SATA controllers that addresses name so far */
+	guint64 places[DOMAIN_SATA_PLACES / 64];	/* bit N: place N of SATA or IDE is taken */
 } DomainBuild;
 
 /* Fills the facts above from VM. The caller clears it, whatever was noted. */
 void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_options *options,
-		       GPtrArray *warnings);
+		       const struct domain_attach *attach, GPtrArray *warnings);
 void domain_build_clear(DomainBuild *b);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DomainBuild, domain_build_clear)
 
@@ -61,6 +64,12 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 		      const struct tmpl_hit *hit, const char *reason, ...) G_GNUC_PRINTF(5, 6);
 
 void domain_warn(DomainBuild *b, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/*
+ * Whether the host's libvirt is SINCE or later; a problem with DEVICE when not:
+ * "WHAT needs a host with libvirt 10.0.0 or later".
+ */
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since);
 
 /* "DISK 0", "NIC 1", "GRAPHICS"; the caller frees. */
 char *domain_device_name(const TmplAttr *device);
@@ -102,5 +111,8 @@ void domain_set(DomainBuild *b, xmlNode *node, const char *name, const char *val
 void domain_set_number(xmlNode *node, const char *name, guint64 value);
 void domain_set_text(DomainBuild *b, xmlNode *node, const char *text);
 xmlNode *domain_text_element(DomainBuild *b, xmlNode *parent, const char *name, const char *text);
+
+/* NODE as indented text without an XML declaration. The caller frees. */
+char *domain_print(const xmlNode *node);
 
 #endif

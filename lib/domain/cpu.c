@@ -57,6 +57,7 @@ static void add_topology(DomainBuild *b, xmlNode *cpu)
 {
 	static const char *const keys[] = { "sockets", "cores", "threads" };
 	xmlNode *topology = domain_element(cpu, "topology");
+	guint64 product = 1, vcpus = b->vcpus;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 		g_autofree char *upper = g_ascii_strup(keys[i], -1);
@@ -65,7 +66,13 @@ static void add_topology(DomainBuild *b, xmlNode *cpu)
 
 		domain_number(b, NULL, path, TMPL_IN_VM, 1, G_MAXUINT16, &n);
 		domain_set_number(topology, keys[i], n);
+		product *= n;
 	}
+	domain_vcpu_max(b, &vcpus);
+	if (product != MAX(vcpus, 1))
+		domain_problem(b, NULL, "TOPOLOGY: SOCKETS x CORES x THREADS = %" G_GUINT64_FORMAT
+			       " is not the number of vCPUs, %" G_GUINT64_FORMAT, product,
+			       MAX(vcpus, 1));
 }
 
 /* One item "ID:VALUE" or "FROM-TO:VALUE" of DISTANCE. */

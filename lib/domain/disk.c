@@ -33,7 +33,6 @@ static const struct domain_rule disk_rules[] = {
 	{ NULL,           0,           "driver@name",     NULL,           NULL,         "qemu" },
 	{ "DISK/CACHE",   0,           "driver@cache",    domain_one_of,  caches,       "default" },
 	{ "DISK/IO",      0,           "driver@io",       domain_one_of,  ios,          NULL },
-	{ "DISK/DISCARD", 0,           "driver@discard",  domain_one_of,  discards,     NULL },
 };
 
 static bool is_cdrom(const char *kind)
@@ -41,7 +40,6 @@ static bool is_cdrom(const char *kind)
 	return g_str_has_suffix(kind, "CDROM");
 }
 
-/* NULL: not said, libvirt takes scsi by the name. */
 static const char *bus_of(const DomainBuild *b, const char *kind, const char *target)
 {
 	const char *fixed = b->pcie ? "sata" : "ide";
@@ -60,6 +58,18 @@ static const char *bus_of(const DomainBuild *b, const char *kind, const char *ta
 	}
 }
 
+/* The site's number is for all VMs, so it may be more than this one has; 0 is no wish. */
+static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
+{
+	guint64 thread = 0, id = 0;
+
+	if (domain_number(b, NULL, "DISK/IOTHREAD", TMPL_IN_SITE, 0, G_MAXINT32, &thread) &&
+	    thread)
+		return MIN(thread, b->iothreads);
+	domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id);
+	return id % b->iothreads + 1;
+}
+
 static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 {
 	guint64 thread;
@@ -67,21 +77,34 @@ static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 	if (!b->iothreads)
 		return;
 	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, 1, b->iothreads, &thread)) {
-		thread = b->next_iothread;
+		thread = b->attach ? attached_iothread(b, disk) : b->next_iothread;
 		b->next_iothread = thread % b->iothreads + 1;
 	}
 	domain_set_number(driver, "iothread", thread);
 }
 
+/* The site's default is for disks: a CD-ROM has nothing to discard. */
+static void set_discard(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind)
+{
+	const struct domain_rule rule[] = {
+		{ "DISK/DISCARD", is_cdrom(kind) ? TMPL_IN_VM : TMPL_IN_ALL, "driver@discard",
+		  domain_one_of, discards, NULL },
+	};
+
+	DOMAIN_EMIT(b, node, rule, disk);
+}
+
 static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, const char *kind,
 		       const char *bus)
 {
-	const char *format = strcmp(kind, "CDROM")
-		? domain_word(b, disk, "DISK/DRIVER", TMPL_IN_ALL, formats) : "raw";
+	const struct domain_rule format[] = {
+		{ strcmp(kind, "CDROM") ? "DISK/DRIVER" : NULL, TMPL_IN_ALL, "@type", domain_one_of,
+		  formats, "raw" },
+	};
 	guint64 queues;
 
-	domain_set(b, driver, "type", format ? format : "raw");
-	if (g_strcmp0(bus, "virtio"))
+	DOMAIN_EMIT(b, driver, format, disk);
+	if (strcmp(bus, "virtio"))
 		return;
 	set_iothread(b, driver, disk);
 	if ((domain_queues(b, disk, "DISK/VIRTIO_BLK_QUEUES", TMPL_IN_VM, &queues) ||
@@ -95,7 +118,7 @@ static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, cons
 	static const struct domain_rule rule[] = {
 		{ "DISK/SERIAL", TMPL_IN_VM, "serial", domain_pattern, &serial, NULL },
 	};
-	bool scsi_block = !strcmp(kind, "BLOCK") && (!bus || !strcmp(bus, "scsi"));
+	bool scsi_block = !strcmp(kind, "BLOCK") && !strcmp(bus, "scsi");
 
 	if (!scsi_block)
 		DOMAIN_EMIT(b, node, rule, disk);
@@ -126,12 +149,11 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	target = target ? target : "";
 	bus = bus_of(b, kind, target);
 	domain_set(b, node, "device", is_cdrom(kind) ? "cdrom" :
-		   !g_strcmp0(bus, "fdc") ? "floppy" : "disk");
+		   !strcmp(bus, "fdc") ? "floppy" : "disk");
 	domain_disk_source(b, node, disk, kind);
 	DOMAIN_EMIT(b, node, disk_rules, disk);
 	domain_boot_order(b, node, disk);
-	if (bus)
-		domain_put(b, node, "target@bus", bus);
+	domain_put(b, node, "target@bus", bus);
 	if (tmpl_attr_text(disk, "LUKS_SECRET")) {
 		domain_put(b, node, "encryption@format", "luks");
 		domain_put(b, node, "encryption/secret@type", "passphrase");
@@ -139,6 +161,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
 		domain_child(node, "readonly");
 	set_serial(b, node, disk, kind, bus);
+	set_discard(b, node, disk, kind);
 	set_driver(b, domain_child(node, "driver"), disk, kind, bus);
 	check_io(b, disk, domain_child(node, "driver"));
 	domain_disk_iotune(b, node, disk);
@@ -189,13 +212,13 @@ static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 
 static void sata_controllers(DomainBuild *b, xmlNode *devices)
 {
-	guint n = domain_sata_controllers(b->n_sata);
+	guint first = b->machine == DOMAIN_MACHINE_Q35 ? 1 : 0;	/* a q35 has one itself */
 
-	for (guint i = 0; i < n; i++) {
+	for (guint i = first; i < b->n_sata; i++) {
 		xmlNode *node = domain_element(devices, "controller");
 
 		domain_set(b, node, "type", "sata");
-		domain_set_number(node, "index", i + (b->pcie ? 1 : 0));
+		domain_set_number(node, "index", i);
 	}
 }
 
@@ -215,13 +238,21 @@ static void scsi_controller(DomainBuild *b, xmlNode *devices)
 		domain_set_number(driver, "iothread", b->next_iothread);
 }
 
-/* All CD-ROMs are on the fixed bus, so are disks with other names than sd and vd. */
-static void reserve(DomainBuild *b, const TmplAttr *disk)
+/* Devices without an address of ours have the place that libvirt makes of their letter. */
+static void reserve(DomainBuild *b)
 {
-	const char *target = tmpl_attr_text(disk, "TARGET");
+	const TmplSet *vm = b->vm->level[TMPL_VM];
+	const char *context = tmpl_attr_text(tmpl_set_vector(vm, "CONTEXT"), "TARGET");
+	const TmplAttr *disk = NULL;
 
-	if (target && *target == 'h')
-		domain_disk_reserve(b, target);
+	if (context)
+		domain_disk_reserve(b, context);
+	while ((disk = tmpl_set_next(vm, "DISK", disk))) {
+		const char *target = tmpl_attr_text(disk, "TARGET");
+
+		if (target && *target == 'h')
+			domain_disk_reserve(b, target);
+	}
 }
 
 void domain_disks(DomainBuild *b, xmlNode *devices)
@@ -229,9 +260,7 @@ void domain_disks(DomainBuild *b, xmlNode *devices)
 	const TmplSet *vm = b->vm->level[TMPL_VM];
 	const TmplAttr *cd = tmpl_set_vector(vm, "CONTEXT"), *disk = NULL;
 
-	while ((disk = tmpl_set_next(vm, "DISK", disk)))
-		reserve(b, disk);
-	reserve(b, cd);
+	reserve(b);
 	while ((disk = tmpl_set_next(vm, "DISK", disk)))
 		domain_disk(b, devices, disk);
 	sata_controllers(b, devices);

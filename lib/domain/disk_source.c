@@ -1,3 +1,4 @@
+#include "domain/attach.h"
 #include "domain/families.h"
 
 /* deployment.md 2.13.1: the kind of a disk says where its data is. */
@@ -33,6 +34,8 @@ static const char *disk_id(const TmplAttr *disk)
 
 static char *own_path(const DomainBuild *b, const TmplAttr *disk)
 {
+	if (b->attach && b->attach->path)
+		return g_strdup(b->attach->path);
 	return g_strdup_printf("%s/disk.%s", b->directory, disk_id(disk));
 }
 

@@ -119,12 +119,37 @@ static int letter_index(const char *suffix)
 	return n - 1;
 }
 
+static bool is_taken(const DomainBuild *b, int n)
+{
+	return b->places[n / 64] & (G_GUINT64_CONSTANT(1) << n % 64);
+}
+
+static void take(DomainBuild *b, int n)
+{
+	b->places[n / 64] |= G_GUINT64_CONSTANT(1) << n % 64;
+}
+
 void domain_disk_reserve(DomainBuild *b, const char *target)
 {
 	int n = strlen(target) > 2 ? letter_index(target + 2) : -1;
 
-	if (n >= 0 && n < IDE_PLACES)
-		b->ide_used |= 1u << n;
+	if (n >= 0 && n < DOMAIN_SATA_PLACES)
+		take(b, n);
+}
+
+/* The place that N, a letter, means, else the next that is free; -1, a problem noted: none. */
+static int place(DomainBuild *b, const TmplAttr *disk, int n, const char *bus, int max)
+{
+	for (int i = 0; i < max; i++) {
+		int found = (n + i) % max;
+
+		if (!is_taken(b, found)) {
+			take(b, found);
+			return found;
+		}
+	}
+	domain_problem(b, disk, "more than %d devices on %s", max, bus);
+	return -1;
 }
 
 static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 target,
@@ -139,37 +164,21 @@ static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 
 	domain_set_number(address, "unit", unit);
 }
 
-/*
- * The first six disks have a controller each, as they always had, so that no
- * guest finds its disk elsewhere; from the seventh on they share them.
- */
-static void sata_address(DomainBuild *b, xmlNode *node)
+/* As libvirt counts the devices that it gives an address itself. */
+static void sata_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, int n)
 {
-	guint block = b->n_sata / (SATA_PORTS * SATA_PORTS),
-	      rest = b->n_sata % (SATA_PORTS * SATA_PORTS);
-	guint controller = (b->pcie ? 1 : 0) + block * SATA_PORTS + rest % SATA_PORTS;
-
-	set_address(node, controller, 0, 0, rest / SATA_PORTS);
-	b->n_sata++;
-}
-
-guint domain_sata_controllers(guint n)
-{
-	guint full = SATA_PORTS * SATA_PORTS;
-
-	return n / full * SATA_PORTS + MIN(n % full, SATA_PORTS);
+	n = place(b, disk, n, "SATA", DOMAIN_SATA_PLACES);
+	if (n < 0)
+		return;
+	set_address(node, (guint64)n / SATA_PORTS, 0, 0, (guint64)n % SATA_PORTS);
+	b->n_sata = MAX(b->n_sata, (guint)n / SATA_PORTS + 1);
 }
 
 static void ide_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, int n)
 {
-	for (int i = 0; i < IDE_PLACES && b->ide_used & (1u << n); i++)
-		n = (n + 1) % IDE_PLACES;
-	if (b->ide_used & (1u << n)) {
-		domain_problem(b, disk, "more than %d devices on IDE", IDE_PLACES);
-		return;
-	}
-	b->ide_used |= 1u << n;
-	set_address(node, 0, (guint64)n / 2, 0, (guint64)n % 2);
+	n = place(b, disk, n, "IDE", IDE_PLACES);
+	if (n >= 0)
+		set_address(node, 0, (guint64)n / 2, 0, (guint64)n % 2);
 }
 
 void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *bus,
@@ -182,10 +191,10 @@ void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, co
 	n = letter_index(target + 2);
 	if (n < 0)
 		domain_problem(b, disk, "TARGET = '%s': not sd and lower-case letters", target);
-	else if (!g_strcmp0(bus, "sata"))
-		sata_address(b, node);
-	else if (!g_strcmp0(bus, "ide"))
-		ide_address(b, node, disk, n % IDE_PLACES);
+	else if (!strcmp(bus, "sata"))
+		sata_address(b, node, disk, n);
+	else if (!strcmp(bus, "ide"))
+		ide_address(b, node, disk, n);
 	else if (n < SCSI_TARGETS)
 		set_address(node, 0, 0, (guint64)n, 0);
 }

@@ -1,7 +1,5 @@
 #include "domain/families.h"
 
-#include <libxml/xmlsave.h>
-
 #include "tmpl/xml.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-kvm-one"
@@ -32,6 +30,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_controllers(b, node);
 	domain_tpm(b, node);
 	domain_channels(b, node);
+	domain_options(b, node);
 }
 
 static void domain(DomainBuild *b, xmlNode *root)
@@ -51,56 +50,38 @@ static void domain(DomainBuild *b, xmlNode *root)
 	domain_metadata(b, root);
 }
 
-static char *print(const xmlNode *node)
+xmlDoc *domain_document(DomainBuild *b)
 {
-	xmlBuffer *buffer = xmlBufferCreate();
-	xmlSaveCtxt *save = xmlSaveToBuffer(buffer, "UTF-8",
-					    XML_SAVE_FORMAT | XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
-	char *text;
+	xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
 
-	xmlSaveTree(save, (xmlNode *)node);
-	xmlSaveClose(save);
-	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
-	xmlBufferFree(buffer);
-	return text;
+	xmlDocSetRootElement(doc, root);
+	domain(b, root);
+	return doc;
 }
 
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error)
 {
-	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
-	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+	g_autoptr(xmlDoc) doc = NULL;
 	g_auto(DomainBuild) b = { 0 };
 
-	xmlDocSetRootElement(doc, root);
-	domain_build_init(&b, vm, options, warnings);
-	domain(&b, root);
-	return domain_build_check(&b, error) ? print(root) : NULL;
+	domain_build_init(&b, vm, options, NULL, warnings);
+	doc = domain_document(&b);
+	domain_validate(&b, xmlDocGetRootElement(doc));
+	return domain_build_check(&b, error) ? domain_print(xmlDocGetRootElement(doc)) : NULL;
 }
 
-typedef void build_device(DomainBuild *b, xmlNode *devices, const TmplAttr *device);
-
-static char *device_xml(const TmplVm *vm, const TmplAttr *device, build_device *build,
-			const struct domain_options *options, GPtrArray *warnings, GError **error)
+GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
+			GPtrArray *warnings)
 {
-	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
-	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL);
+	struct domain_options with = *options;
+	g_autoptr(xmlDoc) doc = NULL;
 	g_auto(DomainBuild) b = { 0 };
 
-	xmlDocSetRootElement(doc, root);
-	domain_build_init(&b, vm, options, warnings);
-	build(&b, root, device);
-	return domain_build_check(&b, error) ? print(xmlFirstElementChild(root)) : NULL;
-}
-
-char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_options *options,
-		      GPtrArray *warnings, GError **error)
-{
-	return device_xml(vm, disk, domain_disk, options, warnings, error);
-}
-
-char *domain_nic_xml(const TmplVm *vm, const TmplAttr *nic, const struct domain_options *options,
-		     GPtrArray *warnings, GError **error)
-{
-	return device_xml(vm, nic, domain_nic, options, warnings, error);
+	with.validate = true;
+	domain_build_init(&b, vm, &with, NULL, warnings);
+	doc = domain_document(&b);
+	domain_validate(&b, xmlDocGetRootElement(doc));
+	return g_steal_pointer(&b.problems);
 }

@@ -1,22 +1,43 @@
 /*
- * domain.h - a VM document as the XML that libvirt takes: the whole domain, or
- * one device of it. Both come from the same builders.
+ * domain.h - a VM document as the XML that libvirt takes. One device of it, to
+ * attach it to a running domain, is in attach.h.
  *
  * Source: deployment.md 2, with its "ours" notes.
  */
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include "conf/cfg.h"
 #include "tmpl/vm.h"
 
 /* A libvirt version as libvirt counts: 9.2.0 is DOMAIN_LIBVIRT(9, 2, 0). */
 #define DOMAIN_LIBVIRT(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro))
+
+/*
+ * What a VM's own template may ask of the host; what stands in the templates of
+ * host and cluster and in the defaults file is the administrator's own word.
+ * Lists are directories divided by ':'.
+ */
+struct domain_policy {
+	const char *kernel_paths;	/* for OS/KERNEL and OS/INITRD */
+	const char *script_paths;	/* for NIC/SCRIPT, which runs as root */
+	const char *host_paths;		/* for FILESYSTEM disks and RAW, beside the datastores */
+	bool qemu_commandline;		/* qemu:* in RAW */
+	bool seclabel;			/* <seclabel> in RAW */
+	bool host_devices;		/* devices of the host in RAW */
+	const char *schema;		/* libvirt's domain.rng */
+};
+
+/* What vmm_exec.cfg says; CFG must outlive the result. */
+struct domain_policy domain_policy_of(const ConfCfg *cfg);
 
 struct domain_options {
 	const char *type;		/* "kvm" or "qemu"; NULL: as the history's VM_MAD says */
 	const char *one_version;	/* for the metadata; NULL: left out */
 	gint64 now;			/* seconds since 1970, for the metadata */
 	unsigned long libvirt;		/* the host's version; 0: unknown, the oldest we support */
+	const struct domain_policy *policy;	/* NULL: nothing of the host, no schema */
+	bool validate;			/* against the schema, also without RAW */
 };
 
 /*
@@ -28,10 +49,19 @@ struct domain_options {
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error);
 
-/* As domain_xml() for one DISK or NIC vector of VM alone. */
-char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_options *options,
-		      GPtrArray *warnings, GError **error);
-char *domain_nic_xml(const TmplVm *vm, const TmplAttr *nic, const struct domain_options *options,
-		     GPtrArray *warnings, GError **error);
+/*
+ * All that is wrong with VM, one text (char *) each, also what libvirt's schema
+ * says of the result; empty when nothing is. The caller unrefs.
+ */
+GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
+			GPtrArray *warnings);
+
+/*
+ * A table: of each attribute and text of VM's domain its place, its value, and
+ * the attribute of a template that it comes from, with the level where that
+ * stands. Passwords are not shown. VM is changed for a while. The caller frees.
+ * NULL with VMM_ERROR_INPUT as domain_xml().
+ */
+char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error);
 
 #endif

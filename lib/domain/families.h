@@ -9,6 +9,9 @@
 
 #include "domain/rules.h"
 
+/* The whole domain; what is wrong with it is noted. The caller frees. */
+xmlDoc *domain_document(DomainBuild *b);
+
 /* Elements of <domain>. */
 void domain_identity(DomainBuild *b, xmlNode *domain);	/* name, title, uuid, vcpu */
 void domain_memory(DomainBuild *b, xmlNode *domain);	/* memory, maxMemory, currentMemory */
@@ -28,13 +31,34 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
+void domain_iommu(DomainBuild *b, xmlNode *devices);	/* of MODE single */
+void domain_iommu_behind(DomainBuild *b, xmlNode *devices, guint64 bus);	/* of MODE device */
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci);
 void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);
+void domain_options(DomainBuild *b, xmlNode *devices);	/* RNG, WATCHDOG, MEMBALLOON */
 
 /* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
 void domain_boot_devices(DomainBuild *b, xmlNode *os);
+
+/* What a VM's own template wants with a path of the host. */
+enum domain_path { DOMAIN_PATH_KERNEL, DOMAIN_PATH_SCRIPT, DOMAIN_PATH_DATA };
+
+/*
+ * Whether PATH, the value of WHAT, is where the administrator allows that USE; a
+ * problem with DEVICE when not.
+ */
+bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, const char *path,
+		    enum domain_path use);
+void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
+
+/* Never NULL: nothing is allowed where nobody said what is. */
+const struct domain_policy *domain_policy(const DomainBuild *b);
+
+/* Checks DOMAIN, the finished document, against libvirt's schema, when RAW or options ask. */
+void domain_validate(DomainBuild *b, xmlNode *domain);
 
 /* Parts of a disk. */
 void domain_disk_source(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind);
@@ -45,16 +69,14 @@ void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, co
 /* The kind of DISK, upper case ("RBD_CDROM"); NULL, and a problem noted, for none that we know. */
 const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk);
 
-/* The IDE place that TARGET's letter means is not to be given away. */
+/* The place on IDE or SATA that TARGET's letter means is not to be given away. */
 void domain_disk_reserve(DomainBuild *b, const char *target);
-
-/* How many SATA controllers N disks with an address need. */
-guint domain_sata_controllers(guint n);
 
 /* PCI vectors that have a host address. */
 bool domain_pci_complete(const TmplAttr *pci);
 
 /* NUMA_NODE vectors, facts of TOPOLOGY. */
+bool domain_vcpu_max(DomainBuild *b, guint64 *ret);	/* false: not given */
 guint domain_n_nodes(const DomainBuild *b);
 bool domain_has_topology(const DomainBuild *b);
 bool domain_memory_hotplug(DomainBuild *b);

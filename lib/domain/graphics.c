@@ -10,7 +10,7 @@
 #define SPICE_PASSWORD_BYTES 59
 
 static const char *const video_types[] = {
-	"none", "vga", "cirrus", "virtio", "qxl", "bochs", "ramfb", "vmvga", NULL
+	"none", "vga", "cirrus", "virtio", NULL
 };
 static const char *const input_types[] = { "tablet", "mouse", "keyboard", NULL };
 static const char *const input_buses[] = { "usb", "ps2", "virtio", "xen", NULL };
@@ -123,6 +123,9 @@ static void video(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 			domain_problem(b, vector, "TYPE is missing");
 		return;
 	}
+	if (strcmp(type, "virtio") != 0 && (domain_bool(b, vector, "VIDEO/IOMMU", TMPL_IN_VM) ||
+					    domain_bool(b, vector, "VIDEO/ATS", TMPL_IN_VM)))
+		domain_problem(b, vector, "TYPE = '%s': IOMMU and ATS need virtio", type);
 	node = domain_element(devices, "video");
 	if (!strcmp(type, "virtio") && iommu)
 		domain_put(b, node, "driver@iommu", "on");

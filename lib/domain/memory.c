@@ -13,6 +13,14 @@ static guint64 max_mib(DomainBuild *b)
 	return max > b->memory_mib ? max : 0;
 }
 
+static void warn_of_max(DomainBuild *b)
+{
+	const char *max = domain_text(b, NULL, "MEMORY_MAX", TMPL_IN_VM);
+
+	if (max && !max_mib(b))
+		domain_warn(b, "MEMORY_MAX = '%s' is ignored: it is not above MEMORY", max);
+}
+
 static bool mode_is_hotplug(DomainBuild *b)
 {
 	static const char *const modes[] = { "HOTPLUG", "BALLOONING", NULL };
@@ -38,6 +46,7 @@ void domain_memory(DomainBuild *b, xmlNode *domain)
 
 	if (!domain_text(b, NULL, "MEMORY", TMPL_IN_VM))
 		domain_problem(b, NULL, "MEMORY is missing");
+	warn_of_max(b);
 	if (!domain_memory_hotplug(b)) {
 		kib_element(b, domain, "memory", max ? max : b->memory_mib);
 		if (max)

@@ -16,7 +16,10 @@ static void add_directory(DomainBuild *b, xmlNode *vm)
 {
 	xmlNode *node = xmlNewChild(vm, vm->ns, BAD_CAST "system_datastore", NULL);
 
-	if (domain_check_text(b, node, b->directory))
+	/* In a section a CR would be read as a line end. */
+	if (strchr(b->directory, '\r'))
+		domain_set_text(b, node, b->directory);
+	else if (domain_check_text(b, node, b->directory))
 		xmlAddChild(node, xmlNewCDataBlock(node->doc, BAD_CAST b->directory,
 						   (int)strlen(b->directory)));
 }

@@ -137,23 +137,39 @@ static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	bridge_types[row].source(b, node, bridge);
 }
 
+/* What a filter is told of the NIC; each address is one more value of its variable. */
+static const struct {
+	const char *key, *variable;
+} filter_parameters[] = {
+	{ "IP", "IP" },         { "VROUTER_IP", "IP" },   { "IP6", "IPV6" },
+	{ "IP6_LINK", "IPV6" }, { "IP6_ULA", "IPV6" },    { "IP6_GLOBAL", "IPV6" },
+	{ "VROUTER_IP6", "IPV6" },
+};
+
+static bool has_address(const TmplAttr *nic)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(filter_parameters); i++)
+		if (tmpl_attr_text(nic, filter_parameters[i].key))
+			return true;
+	return false;
+}
+
 static void filter(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
-	static const char *const addresses[] = { "IP", "VROUTER_IP" };
 	const char *name = domain_text(b, nic, "NIC/FILTER", TMPL_IN_ALL);
 	xmlNode *ref;
 
-	if (!name || !tmpl_attr_text(nic, "IP"))
+	if (!name || !has_address(nic))
 		return;
 	ref = domain_element(node, "filterref");
 	domain_set(b, ref, "filter", name);
-	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
-		const char *address = tmpl_attr_text(nic, addresses[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(filter_parameters); i++) {
+		const char *address = tmpl_attr_text(nic, filter_parameters[i].key);
 		xmlNode *parameter = address ? domain_element(ref, "parameter") : NULL;
 
 		if (!parameter)
 			continue;
-		domain_set(b, parameter, "name", "IP");
+		domain_set(b, parameter, "name", filter_parameters[i].variable);
 		domain_set(b, parameter, "value", address);
 	}
 }
@@ -178,7 +194,7 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 	set_type(b, node, nic);
 	DOMAIN_EMIT(b, node, nic_rules, nic);
 	domain_boot_order(b, node, nic);
-	if (script)
+	if (script && domain_may_use(b, nic, "SCRIPT", script, DOMAIN_PATH_SCRIPT))
 		domain_put(b, node, "script@path", script);
 	queues(b, node, nic);
 	filter(b, node, nic);

@@ -18,6 +18,14 @@ static const struct domain_rule rules[] = {
 /* Without a kernel these mean nothing. */
 static const char *const kernel_only[] = { "OS/INITRD", "OS/ROOT", "OS/KERNEL_CMD" };
 
+static void check_path(DomainBuild *b, const char *path)
+{
+	struct tmpl_hit hit;
+
+	if (tmpl_vm_find(b->vm, NULL, path, TMPL_IN_ALL, &hit) && hit.level == TMPL_VM)
+		domain_may_use(b, NULL, path, hit.text, DOMAIN_PATH_KERNEL);
+}
+
 static void kernel(DomainBuild *b, xmlNode *os)
 {
 	const char *initrd = domain_text(b, NULL, "OS/INITRD", TMPL_IN_ALL);
@@ -26,6 +34,8 @@ static void kernel(DomainBuild *b, xmlNode *os)
 		domain_text(b, NULL, "OS/KERNEL_CMD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
 	g_autofree char *line = NULL;
 
+	check_path(b, "OS/KERNEL");
+	check_path(b, "OS/INITRD");
 	if (initrd)
 		domain_text_element(b, os, "initrd", initrd);
 	command = command ? command : "";
@@ -52,21 +62,12 @@ static bool in_list(const char *list, const char *word)
 	return g_strv_contains((const char *const *)words, word);
 }
 
-/* The variable store keeps the VM's name; one that is no file name gets the domain's. */
-static char *nvram_path(const DomainBuild *b)
-{
-	const char *name = tmpl_vm_header(b->vm, "NAME");
-
-	if (!*name || strchr(name, '/') || strchr(name, '\n'))
-		return g_strdup_printf("%s/one-%s_VARS.fd", b->directory, b->id);
-	return g_strdup_printf("%s/%s_VARS.fd", b->directory, name);
-}
-
 static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit *hit, bool secure)
 {
 	static const char *const formats[] = { "raw", "qcow2", NULL };
 	const char *format = domain_word(b, NULL, "OS/FIRMWARE_FORMAT", TMPL_IN_ALL, formats);
-	g_autofree char *path = nvram_path(b);
+	/* Not by the VM's name, which may change: then its variables were gone. */
+	g_autofree char *path = g_strdup_printf("%s/one-%s_VARS.fd", b->directory, b->id);
 	xmlNode *node;
 
 	if (!in_list(domain_text(b, NULL, "OVMF_UEFIS", TMPL_IN_SITE), hit->text))
@@ -76,6 +77,9 @@ static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit
 	domain_set(b, node, "readonly", "yes");
 	domain_set(b, node, "type", "pflash");
 	domain_set(b, node, "secure", secure ? "yes" : "no");
+	if (g_str_has_suffix(hit->text, ".qcow2") &&
+	    domain_needs(b, NULL, "OS/FIRMWARE in a qcow2 file", LIBVIRT_NVRAM_FORMAT))
+		domain_set(b, node, "format", "qcow2");
 	node = domain_text_element(b, os, "nvram", path);
 	if (g_strcmp0(format, "qcow2"))
 		return;
@@ -85,13 +89,23 @@ static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit
 		domain_warn(b, "OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw");
 }
 
+static void add_feature(DomainBuild *b, xmlNode *firmware, const char *name, bool enabled)
+{
+	xmlNode *feature = domain_element(firmware, "feature");
+
+	domain_set(b, feature, "name", name);
+	domain_set(b, feature, "enabled", enabled ? "yes" : "no");
+}
+
+/* Without keys in its variables a firmware that could check signatures checks none. */
 static void automatic_firmware(DomainBuild *b, xmlNode *os, bool secure)
 {
-	xmlNode *feature = domain_element(domain_element(os, "firmware"), "feature");
+	xmlNode *firmware = domain_element(os, "firmware");
 
 	domain_set(b, os, "firmware", "efi");
-	domain_set(b, feature, "name", "secure-boot");
-	domain_set(b, feature, "enabled", secure ? "yes" : "no");
+	add_feature(b, firmware, "secure-boot", secure);
+	if (secure)
+		add_feature(b, firmware, "enrolled-keys", true);
 }
 
 static void no_suspend(DomainBuild *b, xmlNode *domain)
@@ -120,11 +134,10 @@ void domain_os(DomainBuild *b, xmlNode *domain)
 	if (secure && b->machine == DOMAIN_MACHINE_PC)
 		domain_problem(b, NULL, "OS/FIRMWARE_SECURE needs a q35 machine, not '%s'",
 			       b->machine_name);
-	if (!g_ascii_strcasecmp(firmware.text, "UEFI")) {
+	if (!g_ascii_strcasecmp(firmware.text, "UEFI"))
 		automatic_firmware(b, os, secure);
-		return;
-	}
-	explicit_firmware(b, os, &firmware, secure);
+	else
+		explicit_firmware(b, os, &firmware, secure);
 	if (strcmp(b->arch, "aarch64"))
 		no_suspend(b, domain);
 }

@@ -1,6 +1,8 @@
+#include "domain/attach.h"
 #include "domain/families.h"
+#include "tmpl/xml.h"
 
-/* deployment.md 2.21 (IOMMU), 2.22 (host devices), 2.23 (PCI controllers) */
+/* deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
 
 #define DEFAULT_ROOT_PORTS 16
 #define ROOT_PORTS_MAX 200
@@ -12,6 +14,8 @@
 #define FIRST_DEDICATED_BUS 0xa0
 #define DEDICATED_BUS_STEP 8
 #define LAST_BUS 0xfe
+#define LIBVIRT_IOMMUFD DOMAIN_LIBVIRT(12, 1, 0)
+#define LIBVIRT_ACPI_NODES DOMAIN_LIBVIRT(11, 8, 0)
 
 static bool is_hex(const char *text)
 {
@@ -57,6 +61,55 @@ static const char *unprefixed(const char *hex)
 	return g_str_has_prefix(hex, "0x") ? hex + 2 : hex;
 }
 
+/* A part of a PCI address, as decimal or hexadecimal with 0x; G_MAXUINT64: none. */
+static guint64 part_of(const char *text, int base)
+{
+	return text ? g_ascii_strtoull(unprefixed(text), NULL, base) : G_MAXUINT64;
+}
+
+static guint64 live_part(xmlNode *node, const char *name)
+{
+	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
+	const char *t = (const char *)text;
+
+	return part_of(t, t && g_str_has_prefix(t, "0x") ? 16 : 10);
+}
+
+static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, guint64 function)
+{
+	xmlNode *address = tmpl_xml_child(device, "address");
+
+	return address && live_part(address, "bus") == bus && live_part(address, "slot") == slot &&
+	       live_part(address, "function") == function &&
+	       live_part(address, "domain") == domain;
+}
+
+/* Whether a running domain has the bus for PCI's guest address, and nothing else there. */
+static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
+{
+	const xmlNode *devices =
+		b->attach ? tmpl_xml_child(b->attach->live, "devices") : NULL;
+	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
+	guint64 bus = index ? part_of(index, 10) : part_of(tmpl_attr_text(pci, "VM_BUS"), 16);
+	guint64 domain = index ? 0 : part_of(tmpl_attr_text(pci, "VM_DOMAIN"), 16);
+	guint64 slot = index ? 0 : part_of(tmpl_attr_text(pci, "VM_SLOT"), 16);
+	guint64 function = index ? 0 : part_of(tmpl_attr_text(pci, "VM_FUNCTION"), 16);
+	bool has_bus = false;
+
+	if (!b->attach || !b->attach->live)
+		return true;
+	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
+		g_autoptr(xmlChar) type = xmlGetProp(d, BAD_CAST "type");
+		bool pci_bus = xmlStrEqual(d->name, BAD_CAST "controller") &&
+			       xmlStrEqual(type, BAD_CAST "pci");
+
+		has_bus = has_bus || (pci_bus && live_part(d, "index") == bus);
+		if (takes(d, domain, bus, slot, function))
+			return false;
+	}
+	return has_bus;
+}
+
 static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 {
 	static const struct { const char *key, *name, *fixed; } parts[] = {
@@ -69,6 +122,8 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 	for (size_t i = 0; i < G_N_ELEMENTS(parts) && !index; i++)
 		if (!tmpl_attr_text(pci, parts[i].key))
 			return;
+	if (!place_is_free(b, pci))
+		return;
 	address = domain_element(hostdev, "address");
 	domain_set(b, address, "type", "pci");
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
@@ -93,14 +148,25 @@ static const struct domain_rule mdev_rules[] = {
 	{ "PCI/UUID", TMPL_IN_VM, "source/address@uuid", domain_pattern, &uuid,   NULL },
 };
 
-static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 {
+	static const char *const ids[] = { "VENDOR", "DEVICE", "CLASS" };
 	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
 	bool mediated =
 		tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
 	xmlNode *node = domain_element(devices, "hostdev");
 
+	if (!domain_pci_complete(pci)) {
+		domain_problem(b, pci, "has no complete host address");
+		return;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+		const char *id = tmpl_attr_text(pci, ids[i]);
+
+		if (id && !is_hex(id))
+			domain_problem(b, pci, "%s = '%s': not hexadecimal", ids[i], id);
+	}
 	if (mediated) {
 		DOMAIN_EMIT(b, node, mdev_rules, pci);
 	} else {
@@ -110,10 +176,13 @@ static void hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
 		host_address(b, domain_element(node, "source"), pci);
 	}
-	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM))
-		domain_problem(b, pci, "IOMMUFD is not supported yet");
-	if (nodes)
-		domain_problem(b, pci, "ACPI_NODES is not supported yet");
+	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM) &&
+	    domain_needs(b, pci, "IOMMUFD", LIBVIRT_IOMMUFD))
+		domain_put(b, node, "driver@iommufd", "yes");
+	if (nodes && !domain_is_cpuset(nodes))
+		domain_problem(b, pci, "ACPI_NODES = '%s': not a set of nodes", nodes);
+	else if (nodes && domain_needs(b, pci, "ACPI_NODES", LIBVIRT_ACPI_NODES))
+		domain_put(b, node, "acpi@nodeset", nodes);
 	guest_address(b, node, pci);
 }
 
@@ -124,51 +193,14 @@ static bool is_dedicated(const TmplAttr *pci)
 	return root && !g_ascii_strcasecmp(root, "dedicated");
 }
 
-/* OPTIONS: blank-separated key=value. */
-static void iommu_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
-{
-	const char *options = tmpl_attr_text(iommu, "OPTIONS");
-	g_auto(GStrv) words = g_strsplit_set(options ? options : "", " \t", -1);
-
-	for (char **w = words; *w; w++) {
-		char *equals = strchr(*w, '=');
-
-		if (!**w)
-			continue;
-		if (!equals || equals == *w ||
-		    strspn(*w, "abcdefghijklmnopqrstuvwxyz_") != (size_t)(equals - *w)) {
-			domain_problem(b, iommu, "OPTIONS = '%s': not key=value …", options);
-			return;
-		}
-		*equals = '\0';
-		domain_set(b, driver, *w, equals + 1);
-	}
-}
-
-static void iommu(DomainBuild *b, xmlNode *devices)
-{
-	static const char *const models[] = { "intel", "virtio", "smmuv3", NULL };
-	static const char *const modes[] = { "single", "device", NULL };
-	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "IOMMU");
-	const char *model = domain_word(b, vector, "IOMMU/MODEL", TMPL_IN_VM, models);
-	const char *mode = domain_word(b, vector, "IOMMU/MODE", TMPL_IN_VM, modes);
-	xmlNode *node;
-
-	if (!vector || !model || g_strcmp0(mode, "single"))
-		return;
-	node = domain_element(devices, "iommu");
-	domain_set(b, node, "model", model);
-	iommu_options(b, domain_element(node, "driver"), vector);
-}
-
 void domain_hostdevs(DomainBuild *b, xmlNode *devices)
 {
 	const TmplAttr *pci = NULL;
 
-	iommu(b, devices);
+	domain_iommu(b, devices);
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci)))
 		if (domain_pci_complete(pci))
-			hostdev(b, devices, pci);
+			domain_hostdev(b, devices, pci);
 		else
 			domain_warn(b, "PCI %s: left out, it has no complete host address",
 				    tmpl_attr_text(pci, "PCI_ID"));
@@ -249,7 +281,6 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
 		const char *node = tmpl_attr_text(pci, "NUMA_NODE");
-		const char *mode = domain_text(b, NULL, "IOMMU/MODE", TMPL_IN_VM);
 
 		if (!is_dedicated(pci))
 			continue;
@@ -257,12 +288,11 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", node ? node : "");
 		if (bus > LAST_BUS)
 			domain_problem(b, pci, "too many dedicated PCI ports");
-		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM) && mode &&
-		    !g_ascii_strcasecmp(mode, "device"))
-			domain_problem(b, pci, "IOMMU of MODE device is not supported yet");
 		expander(b, devices, index, bus, node ? node : "0");
 		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0",
 			     false);
+		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM))
+			domain_iommu_behind(b, devices, index);
 		index += 2;
 		bus += DEDICATED_BUS_STEP;
 	}

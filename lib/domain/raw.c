@@ -43,6 +43,14 @@ static bool is_blank_node(const xmlNode *node)
 	return node->type == XML_COMMENT_NODE || node->type == XML_PI_NODE || xmlIsBlankNode(node);
 }
 
+/* Takes NODE out of the document for good; it may be one of an earlier RAW. */
+static void drop(DomainBuild *b, xmlNode *node)
+{
+	g_ptr_array_remove(b->raw, node);
+	xmlUnlinkNode(node);
+	xmlFreeNode(node);
+}
+
 static xmlNode *append(xmlNode *parent, xmlNode *node)
 {
 	xmlNode *copy = NULL;
@@ -119,6 +127,12 @@ static enum merge merge_of(const xmlNode *node)
 	return MERGE_NEW;
 }
 
+/* Puts NODE of a RAW below PARENT, and notes that it came from there. */
+static void add_node(DomainBuild *b, xmlNode *parent, xmlNode *node)
+{
+	g_ptr_array_add(b->raw, append(parent, node));
+}
+
 /* Joins the children of NODE, an element of a RAW, to those of OURS. */
 static void merge_children(DomainBuild *b, xmlNode *ours, xmlNode *node, bool override)
 {
@@ -136,11 +150,9 @@ static void merge_children(DomainBuild *b, xmlNode *ours, xmlNode *node, bool ov
 			domain_problem(b, NULL, "RAW: <%s> is there already", n->name);
 			continue;
 		}
-		if (same) {
-			xmlUnlinkNode(same);
-			xmlFreeNode(same);
-		}
-		append(ours, n);
+		if (same)
+			drop(b, same);
+		add_node(b, ours, n);
 	}
 }
 
@@ -157,23 +169,82 @@ static void merge(DomainBuild *b, xmlNode *domain, xmlNode *node, bool override)
 	} else if (ours && !override) {
 		domain_problem(b, NULL, "RAW: <%s> is there already, see RAW_OVERRIDE", node->name);
 	} else {
-		append(domain, node);
-		if (ours) {
-			xmlUnlinkNode(ours);
-			xmlFreeNode(ours);
-		}
+		add_node(b, domain, node);
+		if (ours)
+			drop(b, ours);
 	}
 }
 
-static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool override)
+static bool has_value(const xmlNode *node, const char *name, const char *const *values)
+{
+	g_autoptr(xmlChar) text = xmlGetProp((xmlNode *)node, BAD_CAST name);
+
+	return text && g_strv_contains(values, (const char *)text);
+}
+
+/* A device that is the host's own, whatever path it has. */
+static bool is_host_device(const xmlNode *node)
+{
+	static const char *const interfaces[] = { "direct", "hostdev", "vdpa", NULL };
+	static const char *const disks[] = { "volume", "nvme", "vhostvdpa", NULL };
+
+	if (xmlStrEqual(node->name, BAD_CAST "hostdev"))
+		return true;
+	if (xmlStrEqual(node->name, BAD_CAST "interface"))
+		return has_value(node, "type", interfaces);
+	return xmlStrEqual(node->name, BAD_CAST "disk") && has_value(node, "type", disks);
+}
+
+static void check_value(DomainBuild *b, const xmlNode *node, const char *value)
+{
+	static const char *const harmless[] = { "/dev/urandom", "/dev/random", NULL };
+	g_autofree char *text = g_strstrip(g_strdup(value ? value : ""));
+
+	if (*text == '/' && !g_strv_contains(harmless, text)) {
+		g_autofree char *what = g_strdup_printf("RAW: <%s>", node->name);
+
+		domain_may_use(b, NULL, what, text, DOMAIN_PATH_DATA);
+	}
+}
+
+/* What NODE of a VM's own RAW would give the guest of its host. */
+static void check_host(DomainBuild *b, const xmlNode *node)
+{
+	const struct domain_policy *policy = domain_policy(b);
+
+	if (node->ns && xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU)) {
+		if (!policy->qemu_commandline)
+			domain_not_allowed(b, "RAW: <qemu:…>", "domain.qemu_commandline");
+		return;
+	}
+	if (xmlStrEqual(node->name, BAD_CAST "seclabel") && !policy->seclabel)
+		domain_not_allowed(b, "RAW: <seclabel>", "domain.seclabel");
+	if (is_host_device(node) && !policy->host_devices)
+		domain_not_allowed(b, "RAW: a device of the host", "domain.host_devices");
+	for (xmlAttr *a = node->properties; a; a = a->next) {
+		g_autoptr(xmlChar) value = xmlNodeListGetString(node->doc, a->children, 1);
+
+		check_value(b, node, (const char *)value);
+	}
+	for (xmlNode *n = node->children; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE)
+			check_host(b, n);
+		else if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE)
+			check_value(b, node, (const char *)n->content);
+}
+
+static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool override, bool own)
 {
 	g_autoptr(xmlDoc) doc = text ? parse(b, text, "RAW") : NULL;
 
 	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next)
-		if (n->type == XML_ELEMENT_NODE)
+		if (n->type == XML_ELEMENT_NODE) {
+			if (own)
+				check_host(b, n);
 			merge(b, domain, n, override);
-		else if (!is_blank_node(n))
+		} else if (!is_blank_node(n)) {
 			domain_problem(b, NULL, "RAW: text between elements");
+		}
 }
 
 /* RAW of the site is a single or, as in a VM, a vector with DATA. */
@@ -184,18 +255,41 @@ static const char *site_raw(DomainBuild *b)
 	return text ? text : domain_text(b, NULL, "RAW/DATA", TMPL_IN_SITE);
 }
 
+/* NULL: a RAW for another hypervisor. */
+static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
+{
+	static const char *const hypervisors[] = {
+		"lxc", "LXC", "vcenter", "firecracker", "dummy", "xen", NULL
+	};
+	const char *type = tmpl_attr_text(raw, "TYPE");
+
+	if (type && (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu")))
+		return tmpl_attr_text(raw, "DATA");
+	if (type && g_strv_contains(hypervisors, type))
+		domain_warn(b, "RAW of TYPE '%s' is left out: it is not for kvm", type);
+	else
+		domain_problem(b, raw, "TYPE = '%s': no hypervisor that is known",
+			       type ? type : "");
+	return NULL;
+}
+
 void domain_raw(DomainBuild *b, xmlNode *domain)
 {
 	bool override = domain_bool(b, NULL, "RAW_OVERRIDE", TMPL_IN_SITE);
+	const char *site = site_raw(b);
 	const TmplAttr *raw = NULL;
 
 	while ((raw = tmpl_set_next(b->vm->level[TMPL_VM], "RAW", raw))) {
-		const char *type = tmpl_attr_text(raw, "TYPE");
-		bool ours = type &&
-			    (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu"));
+		const char *text = own_raw(b, raw);
+		bool validate = true;
 
-		if (ours)
-			add_raw(b, domain, tmpl_attr_text(raw, "DATA"), override);
+		if (!text)
+			continue;
+		if (tmpl_attr_text(raw, "VALIDATE"))
+			validate = domain_bool(b, raw, "RAW/VALIDATE", TMPL_IN_VM);
+		b->validate = b->validate || validate;
+		add_raw(b, domain, text, override, true);
 	}
-	add_raw(b, domain, site_raw(b), override);
+	b->validate = b->validate || site;
+	add_raw(b, domain, site, override, false);
 }

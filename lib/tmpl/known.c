@@ -1,7 +1,8 @@
-#include "tmpl/conf.h"
+#include "tmpl/known.h"
 
 #include "base/number.h"
 #include "base/text.h"
+#include "tmpl/conf.h"
 #include "tmpl/xml.h"
 
 #define SUGGEST_DISTANCE 3
@@ -92,7 +93,27 @@ static const struct known known[] = {
 	{ "VIDEO", "VRAM", NUMBER },
 	{ "VIDEO", "RESOLUTION", TEXT },
 	{ "TPM", "MODEL", TEXT },
+	{ "TPM", "VERSION", TEXT },
+	{ "TPM", "SECRET", TEXT },
+	{ "RNG", "MODEL", TEXT },
+	{ "RNG", "BACKEND", TEXT },
+	{ "RNG", "RATE_BYTES", NUMBER },
+	{ "RNG", "RATE_PERIOD", NUMBER },
+	{ "WATCHDOG", "MODEL", TEXT },
+	{ "WATCHDOG", "ACTION", TEXT },
+	{ "MEMBALLOON", "MODEL", TEXT },
+	{ "MEMBALLOON", "AUTODEFLATE", BOOL },
+	{ "MEMBALLOON", "FREE_PAGE_REPORTING", BOOL },
+	{ "MEMBALLOON", "STATS_PERIOD", NUMBER },
 };
+
+const char *tmpl_known_row(size_t i, const char **ret_vector)
+{
+	if (i >= G_N_ELEMENTS(known))
+		return NULL;
+	*ret_vector = known[i].vector;
+	return known[i].name;
+}
 
 struct check {
 	const TmplSet *set;

@@ -43,6 +43,26 @@ static TmplSet *header_of(const xmlNode *vm)
 	return header;
 }
 
+/*
+ * What oned's core leaves in USER_TEMPLATE, as it does not know it, though it is
+ * for the generator.
+ */
+static const char *const users[] = {
+	"HYPERV_TIMERS", "MEMORY_TUNE_OFFSET", "RNG", "WATCHDOG", "MEMBALLOON", NULL
+};
+
+/* Moves them from USER to SET, unless that has them. */
+static void take_users(TmplSet *set, TmplSet *user)
+{
+	for (guint i = user->attrs->len; i-- > 0;) {
+		const TmplAttr *attr = g_ptr_array_index(user->attrs, i);
+
+		if (g_strv_contains(users, attr->name) && !tmpl_set_single(set, attr->name) &&
+		    !tmpl_set_vector(set, attr->name))
+			g_ptr_array_add(set->attrs, g_ptr_array_steal_index(user->attrs, i));
+	}
+}
+
 TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 {
 	g_autoptr(TmplVm) vm = NULL;
@@ -60,6 +80,8 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 		return NULL;
 	}
 	vm->level[TMPL_VM] = tmpl_set_from_xml(tmpl_xml_child(node, "TEMPLATE"), id);
+	vm->user = tmpl_set_from_xml(tmpl_xml_child(node, "USER_TEMPLATE"), id);
+	take_users(vm->level[TMPL_VM], vm->user);
 	return g_steal_pointer(&vm);
 }
 
@@ -86,6 +108,7 @@ void tmpl_vm_free(TmplVm *vm)
 		return;
 	g_clear_pointer(&vm->header, tmpl_set_free);
 	g_clear_pointer(&vm->history, tmpl_set_free);
+	g_clear_pointer(&vm->user, tmpl_set_free);
 	g_clear_pointer(&vm->datastore, tmpl_set_free);
 	for (int i = 0; i < TMPL_LEVELS; i++)
 		g_clear_pointer(&vm->level[i], tmpl_set_free);
@@ -163,6 +186,19 @@ bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, un
 		return true;
 	}
 	return false;
+}
+
+const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name)
+{
+	const TmplAttr *vector = NULL;
+
+	while ((vector = tmpl_set_next(vm->level[TMPL_VM], name, vector))) {
+		const char *attach = tmpl_attr_text(vector, "ATTACH");
+
+		if (attach && !g_ascii_strcasecmp(attach, "YES"))
+			return vector;
+	}
+	return NULL;
 }
 
 char *tmpl_hit_place(const struct tmpl_hit *hit)

@@ -28,6 +28,7 @@ typedef struct tmpl_vm {
 	TmplSet *header;		/* ID, NAME, …: what stands beside TEMPLATE */
 	TmplSet *history;		/* the last HISTORY record; empty when there is none */
 	TmplSet *level[TMPL_LEVELS];	/* NULL: that template is not known */
+	TmplSet *user;			/* what is left of USER_TEMPLATE */
 	TmplSet *datastore;		/* the system datastore: TEMPLATE and BASE_PATH; or NULL */
 } TmplVm;
 
@@ -75,6 +76,16 @@ const char *tmpl_vm_history(const TmplVm *vm, const char *name);
  */
 bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, unsigned levels,
 		  struct tmpl_hit *ret);
+
+/*
+ * Adds to WARNINGS (of char *, freed by the array) a text for each attribute of
+ * the VM that nobody reads, with the nearest known name; of USER_TEMPLATE only
+ * for names that are nearly known.
+ */
+void tmpl_vm_check(const TmplVm *vm, GPtrArray *warnings);
+
+/* The vector NAME of the VM with ATTACH = YES, which an action is about; NULL: none. Borrowed. */
+const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name);
 
 /* "VM 7", "defaults FILE:12", …: where HIT was found. The caller frees. */
 char *tmpl_hit_place(const struct tmpl_hit *hit);

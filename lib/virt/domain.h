@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 /*
  * Finds the domain that DEPLOY_ID names: a UUID, else a name; when that is not
@@ -43,6 +44,9 @@ bool virt_state_is_deaf(const struct virt_state *state);
  * not. The caller frees.
  */
 char *virt_vm_directory(virDomain *dom, const char *uri);
+
+/* As virt_vm_directory(), in RET; false with ERROR when nobody knows what its metadata say. */
+bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error);
 
 /* The domain's XML with its secrets left out. The caller frees with g_free(). */
 char *virt_xml(virDomain *dom, GError **error);

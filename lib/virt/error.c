@@ -9,6 +9,9 @@ static const char hint_kvm[] = "load the kvm module; virtualization must be on i
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
+static const char hint_bridge[] = "the bridge must be there on the destination too";
+static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
+				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
 
 /* The first row that fits counts. */
@@ -78,7 +81,7 @@ static const struct rule {
 
 	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
 	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
-	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, NULL },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },
 	{ ANY,                VIR_ERR_SNAPSHOT_REVERT_RISKY, NULL, VMM_ERROR_REFUSED, NULL },
 
 	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, "guest agent",
@@ -99,9 +102,13 @@ static const struct rule {
 	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
 	  VMM_ERROR_GUEST, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",
+	  VMM_ERROR_GUEST, "the guest's operating system must support it" },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
 	  VMM_ERROR_REFUSED, NULL },
 
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "Cannot get interface MTU",
+	  VMM_ERROR_NOT_FOUND, hint_bridge },
 	{ ANY,                VIR_ERR_NO_MEMORY,          NULL, VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                ANY,                        "No space left on device",
 	  VMM_ERROR_NO_SPACE, NULL },
@@ -168,9 +175,17 @@ char *virt_error_text(const virError *cause)
 	return g_strchomp(g_strdelimit(line, "\r\n\t", ' '));
 }
 
-bool virt_fail(GError **error, const char *format, ...)
+static __thread virError *kept;
+
+void virt_keep(void)
 {
-	const virError *cause = virGetLastError();
+	virFreeError(kept);
+	kept = virSaveLastError();
+}
+
+bool virt_fail_kept(GError **error, const char *format, ...)
+{
+	virError *cause = g_steal_pointer(&kept);
 	const char *hint;
 	enum vmm_error class = virt_error_class(cause, &hint);
 	g_autofree char *text = virt_error_text(cause);
@@ -180,9 +195,10 @@ bool virt_fail(GError **error, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	vmm_fail(error, class, "%s: %s", what, text);
+	vmm_fail(error, class, "%s%s%s", what, *what ? ": " : "", text);
 	if (hint)
 		vmm_error_set_hint(error, "%s", hint);
+	virFreeError(cause);
 	return false;
 }
 

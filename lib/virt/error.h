@@ -25,10 +25,13 @@ enum vmm_error virt_error_class(const virError *cause, const char **ret_hint);
 char *virt_error_text(const virError *cause);
 
 /*
- * Sets ERROR from the last libvirt error of this thread: "FORMAT…: text", with
- * class and hint. Returns false.
+ * virt_fail(ERROR, FORMAT, …) sets ERROR from the last libvirt error of this thread:
+ * "FORMAT…: text" (or the text alone), with class and hint, and returns false. That error
+ * is kept before anything else is evaluated: virDomainGetName(), say, forgets it.
  */
-bool virt_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+#define virt_fail(...) (virt_keep(), virt_fail_kept(__VA_ARGS__))
+void virt_keep(void);
+bool virt_fail_kept(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Whether the last libvirt error of this thread has CODE. */
 bool virt_last_is(int code);

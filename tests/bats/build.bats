@@ -14,9 +14,12 @@ load helper
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/deploy ]
 	[ -e pkg/etc/one/vmm_exec/vmm_exec.cfg ]
 	[ -e pkg/var/lib/one/remotes/etc/vmm/kvm/kvmrc ]
+	[ -e pkg/usr/share/man/man1/kvm-domain.1 ]
+	[ -e pkg/usr/share/man/man5/vmm_exec_kvm.conf.5 ]
 	make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
 	[ -x one/lib/mads/one_vmm_exec ]
 	[ -x one/bin/kvm-domain ]
+	[ -e one/share/man/man1/kvm-domain.1 ]
 	[ -x one/var/remotes/vmm/kvm/deploy ]
 	echo '# mine' >one/etc/vmm_exec/vmm_execrc
 	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install

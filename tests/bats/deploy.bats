@@ -5,7 +5,7 @@ domain() {	# NAME NUMBER [DEVICES]
 	cat <<-END
 		<domain type='test'><name>$1</name><uuid>$(uuid "$2")</uuid>
 		<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>
-		<one:system_datastore><![CDATA[/ds/0/$2]]></one:system_datastore></one:vm></metadata>
+		<one:system_datastore><![CDATA[$BATS_FILE_TMPDIR/file/0/$2]]></one:system_datastore></one:vm></metadata>
 		<memory>65536</memory><os><type>hvm</type>${OS:+<loader type='pflash' readonly='yes'>/dev/null</loader>$OS}</os><devices>${3:-}</devices></domain>
 	END
 }
@@ -95,6 +95,19 @@ file=\"$PWD/vm/other\""
 	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/other</nvram>" domain one-9 9)"
 	assert_failure 1
 	[[ $(error_message) == "deploy: cannot make the UEFI variables $PWD/nv/other: "*'(hint: see OVMF_NVRAM in kvmrc)' ]]
+}
+
+@test "deploy: UEFI variables are kept when the VM has another name" {
+	mkdir nv
+	echo mine >"nv/old name_VARS.fd"
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	assert_success
+	[ "$(cat nv/one-9_VARS.fd)" = mine ]
+	[ "$(ls nv | wc -l)" -eq 1 ]
+	mv nv/one-9_VARS.fd nv/a_VARS.fd
+	cp nv/a_VARS.fd nv/b_VARS.fd
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	assert_failure 1
 }
 
 @test "deploy: of TPM_STATE only the one file is taken" {

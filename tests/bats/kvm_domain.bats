@@ -5,6 +5,7 @@ KVM_DOMAIN=$BUILD/drivers/kvm_domain/kvm-domain
 CASES=$DATA/domain/cases
 CASE=$CASES/002-minimal-disk
 CONF=$DATA/domain/conf/stock.conf
+ALLOW=$DATA/domain/conf/allow.cfg
 export ONE_LOCATION=$BATS_TEST_TMPDIR
 
 kvm_domain() {
@@ -43,19 +44,19 @@ vm() {
 @test "kvm-domain: strings of any kind stand at their place" {
 	local hostile="a'b\"c<d>&]]>\$(touch x);\`touch y\`|é 🐧"
 	local escaped="a'b\"c&lt;d&gt;&amp;]]&gt;\$(touch x);\`touch y\`|é 🐧"
-	vm "<OS><KERNEL>$escaped</KERNEL></OS><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><TYPE>RBD</TYPE>
+	vm "<OS><KERNEL>/$escaped</KERNEL></OS><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><TYPE>RBD</TYPE>
 		<SOURCE>$escaped</SOURCE></DISK>
-		<NIC><BRIDGE>$escaped</BRIDGE><SCRIPT>$escaped</SCRIPT></NIC>" "$escaped" >vm.xml
-	kvm_domain --conf "$CONF" vm.xml
+		<NIC><BRIDGE>$escaped</BRIDGE><SCRIPT>/$escaped</SCRIPT></NIC>" "$escaped" >vm.xml
+	kvm_domain --conf "$CONF" --config "$ALLOW" vm.xml
 	[ "$status" -eq 0 ]
 	printf '%s' "$output" >out
 	[ "$(xpath /domain/title out)" = "$hostile" ]
-	[ "$(xpath /domain/os/kernel out)" = "$hostile" ]
+	[ "$(xpath /domain/os/kernel out)" = "/$hostile" ]
 	[ "$(xpath "//*[local-name()='name'][1]" out)" = one-7 ]
 	[ "$(xpath "//metadata//*[local-name()='name']" out)" = "$hostile" ]
 	[ "$(xpath /domain/devices/disk/source/@name out)" = "$hostile" ]
 	[ "$(xpath /domain/devices/interface/source/@bridge out)" = "$hostile" ]
-	[ "$(xpath /domain/devices/interface/script/@path out)" = "$hostile" ]
+	[ "$(xpath /domain/devices/interface/script/@path out)" = "/$hostile" ]
 	[ ! -e x ] && [ ! -e y ]
 }
 
@@ -121,9 +122,19 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $stderr == *'warning: OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw'* ]]
 }
 
+@test "kvm-domain: what oned asks of a new libvirt is there for one" {
+	printf '#!/bin/sh\nexec %s --libvirt 12.1.0 "$@"\n' "$KVM_DOMAIN" >new
+	chmod +x new
+	for name in 158-disk-virtiofs 160-disk-virtiofs-hp 200-pci-iommufd 202-pci-numa-dedicated-iommu; do
+		"$TOP/tests/tools/domain-case" ./new "$CASES/$name" out >>differs
+		[ -s out ]
+	done
+	never grep -v 'target/@bus' differs
+}
+
 @test "kvm-domain: virtiofs maps ids, or is refused" {
 	local case=$CASES/158-disk-virtiofs
-	kvm_domain --conf "$CONF" --libvirt 10.0.0 "$case/vm.xml"
+	kvm_domain --conf "$CONF" --config "$ALLOW" --libvirt 10.0.0 "$case/vm.xml"
 	[ "$status" -eq 0 ]
 	[[ $output == *'<uid start="0" target="100000" count="65536"/>'* ]]
 	[[ $output == *'<access mode="shared"/>'* ]]
@@ -151,6 +162,79 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[ "$(xpath 'count(//devices)' /dev/stdin <<<"$output")" = 1 ]
 	[ "$(xpath /domain/memory /dev/stdin <<<"$output")" = 1 ]
 	[[ $output == *'<rng model="virtio">'* ]]
+}
+
+# A VM with $1 as its RAW, and $2 beside its DATA.
+raw() {
+	vm "<RAW><TYPE>kvm</TYPE><DATA><![CDATA[$1]]></DATA>${2:-}</RAW>"
+}
+
+@test "kvm-domain: with RAW the result is checked against libvirt's schema, and the element named" {
+	local bad="<devices><serial type='pty'><bark/></serial></devices>"
+	raw "$bad" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"RAW: libvirt's schema does not allow /domain/devices/serial/bark ("*'[input]' ]]
+	raw "$bad" '<VALIDATE>no</VALIDATE>' >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 0 ]
+	[[ $output == *'<bark/>'* ]]
+	raw "<devices><serial type='pty'/></devices>" >vm.xml
+	kvm_domain --conf "$CONF" vm.xml
+	[ "$status" -eq 0 ]
+}
+
+@test "kvm-domain: the schema's place can be set, and a missing one is an error where it is needed" {
+	raw "<devices><serial type='pty'/></devices>" >vm.xml
+	echo 'domain: { schema = "/no/such.rng"; };' >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cannot read libvirt's schema '/no/such.rng': see domain.schema in vmm_exec.cfg, or set "* ]]
+	vm '' >vm.xml
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 0 ]
+	echo 'domain: { scheme = ""; };' >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'unknown key domain.scheme (nearest: domain.schema)'* ]]
+}
+
+# $1: what a VM wants; $2: the key that allows it; $3: its value.
+opt_in() {
+	vm "$1" >vm.xml
+	kvm_domain --conf "$CONF" --libvirt 11.0.0 vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$2 in vmm_exec.cfg"*allow* ]]
+	echo "domain: { ${2#domain.} = $3; };" >my.cfg
+	kvm_domain --conf "$CONF" --libvirt 11.0.0 --config my.cfg vm.xml
+	[ "$status" -eq 0 ]
+}
+
+@test "kvm-domain: what gives a guest its host needs the administrator's word" {
+	local raw='<RAW><TYPE>kvm</TYPE><DATA><![CDATA['
+	opt_in "$raw<qemu:commandline><qemu:arg value='-s'/></qemu:commandline>]]></DATA></RAW>" \
+		domain.qemu_commandline true
+	opt_in "$raw<seclabel type='none'/>]]></DATA></RAW>" domain.seclabel true
+	opt_in "$raw<devices><disk type='file' device='disk'><source file='/etc/shadow'/><target dev='vdz'/></disk></devices>]]></DATA></RAW>" \
+		domain.host_paths '"/srv:/etc"'
+	opt_in "$raw<devices><hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x1'/></source></hostdev></devices>]]></DATA></RAW>" \
+		domain.host_devices true
+	opt_in '<OS><KERNEL>/etc/shadow</KERNEL></OS>' domain.kernel_paths '"/etc"'
+	opt_in '<OS><KERNEL>/boot/../etc/shadow</KERNEL></OS>' domain.kernel_paths '"/etc"'
+	opt_in '<NIC><SCRIPT>/etc/ifup</SCRIPT></NIC>' domain.script_paths '"/etc/ifup"'
+	opt_in '<DISK><DISK_ID>1</DISK_ID><TYPE>FILESYSTEM</TYPE><SOURCE>/etc</SOURCE><MOUNT_TAG>t</MOUNT_TAG></DISK>' \
+		domain.host_paths '"/"'
+}
+
+@test "kvm-domain: a VM's own files and the datastores need nobody's word, nor does the site's RAW" {
+	vm "<OS><KERNEL>$ONE_LOCATION/var/datastores/7/kernel</KERNEL><INITRD>/boot/i</INITRD></OS>
+		<DISK><DISK_ID>1</DISK_ID><TYPE>FILESYSTEM</TYPE><SOURCE>$ONE_LOCATION/var/datastores/1/x</SOURCE><MOUNT_TAG>t</MOUNT_TAG></DISK>" |
+		sed 's|</VM>|<HISTORY_RECORDS><HISTORY><DS_ID>0</DS_ID></HISTORY></HISTORY_RECORDS></VM>|; s|datastores/7|datastores/0/7|' >vm.xml
+	{ cat "$CONF"; echo "RAW = \"<seclabel type='none'/>\""; } >my.conf
+	kvm_domain --conf my.conf --libvirt 11.0.0 vm.xml
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"warning: RAW is not checked: libvirt's schema here does not know all that"* ]]
+	[[ $output == *'<seclabel type="none"/>'* ]]
 }
 
 @test "kvm-domain: the site's boot order is for VMs that have none" {
@@ -259,4 +343,64 @@ c:5:1: SPICE_OPTIONS: '<a>' is not well-formed XML [config]" ]
 	vm "$graphics<SPICE_OPTIONS><![CDATA[<sound model='ich9'/>]]></SPICE_OPTIONS>" >vm.xml
 	kvm_domain --conf "$CONF" vm.xml
 	[[ $output == *'<sound model="ich9"/>'* ]]
+}
+
+@test "kvm-domain: --check lists all problems and warnings, a line each, and makes nothing" {
+	vm '<VCPU>many</VCPU><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET><CACHE>fast</CACHE><CASHE>none</CASHE></DISK>' |
+		sed 's|</VM>|<USER_TEMPLATE><HYPERV_TIMER>x</HYPERV_TIMER><LOGO>x</LOGO></USER_TEMPLATE></VM>|' >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	[ "$stderr" = "kvm-domain: error: VCPU = 'many' (VM 7): not a whole number from 1 to 65535
+kvm-domain: error: DISK 0: CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, directsync, unsafe
+kvm-domain: warning: unknown attribute DISK/CASHE is ignored; did you mean CACHE?
+kvm-domain: warning: unknown attribute HYPERV_TIMER is ignored; did you mean HYPERV_TIMERS?
+kvm-domain: VM 7: 2 errors [input]" ]
+	vm '' >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$status" -eq 0 ]
+	[ -z "$output$stderr" ]
+}
+
+@test "kvm-domain: --check lists more than an error message holds" {
+	vm "$(for i in {1..40}; do echo "<NIC><NIC_ID>$i</NIC_ID><MAC>x$i</MAC></NIC>"; done)" >vm.xml
+	kvm_domain --conf "$CONF" --check vm.xml
+	[ "$(grep -c ': error: ' <<<"$stderr")" -eq 40 ]
+	kvm_domain --conf "$CONF" vm.xml
+	[[ $stderr == *'; and 20 more [input]' ]]
+}
+
+@test "kvm-domain: no recorded VM has an attribute that is not known" {
+	for case in "$CASES"/*; do
+		"$KVM_DOMAIN" --conf "$CONF" --check "$case/vm.xml" 2>&1 | grep unknown >>unknown || true
+	done
+	[ ! -s unknown ] || { cat unknown; false; }
+}
+
+@test "kvm-domain: --explain says of each place which attribute of which level it comes from" {
+	local case=$CASES/287-kitchen-sink tab=$'\t'
+	kvm_domain --conf "$CONF" --host "$case/host.xml" --datastore "$case/datastore.xml" --explain "$case/vm.xml"
+	[ "$status" -eq 0 ]
+	[[ $output == *"/domain/name${tab}one-268${tab}VM: ID"* ]]
+	[[ $output == *"/domain/memory${tab}2097152${tab}VM 268: MEMORY"* ]]
+	[[ $output == *"/domain/os/type/@arch${tab}x86_64${tab}VM 268: OS/ARCH"* ]]
+	[[ $output == *"/domain/devices/disk[vda]/driver/@cache${tab}writeback${tab}VM 268: DISK 0/CACHE"* ]]
+	[[ $output == *"/domain/devices/disk[vda]/driver/@discard${tab}unmap${tab}defaults $CONF:5: DISK/DISCARD"* ]]
+	[[ $output == *"/domain/devices/graphics[1]/@passwd${tab}***${tab}VM 268: GRAPHICS/PASSWD"* ]]
+	[[ $output == *"/domain/os/type${tab}hvm${tab}always"* ]]
+	kvm_domain --conf "$CONF" --explain <<<'<VM><ID>1</ID><TEMPLATE/></VM>'
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'MEMORY is missing'* ]]
+}
+
+@test "kvm-domain: the man page names each option, and has no fault" {
+	"$KVM_DOMAIN" --help | grep -oE -- '--[a-z-]+' | sort -u >options
+	[ "$(wc -l <options)" -gt 10 ]
+	while read -r option; do
+		grep -qF -- "${option//-/\\-}" "$TOP/man/kvm-domain.1" || { echo "$option"; false; }
+	done <options
+	local page
+	for page in "$TOP"/man/*; do
+		[ -z "$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null)" ]
+	done
 }

@@ -10,7 +10,7 @@ setup_file() {
 			<test:runstate>$3</test:runstate><name>$1</name>
 			<uuid>00000000-0000-4000-8000-00000000000$2</uuid><title>it's "$1" &lt;b&gt; ✓</title>
 			<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>
-			<one:system_datastore><![CDATA[/ds/0/$2]]></one:system_datastore></one:vm></metadata>
+			<one:system_datastore><![CDATA[$BATS_FILE_TMPDIR/file/0/$2]]></one:system_datastore></one:vm></metadata>
 			<memory unit='KiB'>65536</memory><vcpu>1</vcpu>
 			<os><type arch='x86_64'>hvm</type></os><features><acpi/></features>
 			<devices><graphics type='vnc' port='5905' passwd='secret'/></devices></domain>

@@ -5,19 +5,10 @@ bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
 load lab
-
-ACTIONS=/var/tmp/one/vmm/kvm
-KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+load action
 
 setup_file() {
-	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release} action
-	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
-	for action in deploy shutdown cancel reboot reset poll; do
-		cp "$build/remotes/vmm/kvm/$action" "$stage/remotes/vmm/kvm/"
-	done
-	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
-	lab_up 1
-	"$LAB" install "$stage" node1
+	action_setup_file
 }
 
 teardown_file() {
@@ -29,73 +20,7 @@ setup() {
 }
 
 teardown() {
-	on pkill -CONT libvirtd
-	on pkill -CONT qemu-system
-	lab_clean
-}
-
-on() {
-	lab_exec node1 "$@"
-}
-
-# The kvmrc of the node, with these lines instead of those of the shipped one.
-settings() {
-	printf '%s\n' "$@" | on tee "$KVMRC" >/dev/null
-}
-
-# act NAME ARGUMENT...: runs an action in the node.
-act() {
-	run --separate-stderr on "$ACTIONS/$@"
-}
-
-# ended PID: waits for a job of ours; its exit status is in $status.
-ended() {
-	status=0
-	wait "$1" || status=$?
-}
-
-error_message() {
-	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
-}
-
-uuid() {	# NUMBER
-	printf '00000000-0000-4000-8000-%012d' "$1"
-}
-
-directory() {	# NUMBER
-	echo "$LAB_SHARED/0/$1"
-}
-
-# stamp NUMBER: adds to the XML on stdin what OpenNebula's own has.
-stamp() {
-	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[$(directory "$1")]]></one:system_datastore></one:vm></metadata>&|"
-}
-
-# A machine without an operating system: it starts at once and hears nothing.
-deaf_xml() {	# NUMBER [DEVICES]
-	stamp "$1" <<-END
-		<domain type='$LAB_VIRTTYPE'><name>one-$1</name><title>it's "5" &lt;b&gt; &amp; ✓ \$(id)</title>
-		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
-		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
-		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${2:-}</devices></domain>
-	END
-}
-
-# deploy_xml NUMBER [OPTION...]: runs deploy with the XML on stdin.
-deploy_xml() {
-	on "$ACTIONS/deploy" "${@:2}" "$(directory "$1")/deployment.0" node1 "$1" node1
-}
-
-deploy_deaf() {
-	deaf_xml "$1" "${2:-}" | deploy_xml "$1"
-}
-
-state() {	# NUMBER
-	lab_virsh node1 domstate "one-$1" 2>/dev/null
-}
-
-qemu_pid() {	# NUMBER
-	on cat "/run/libvirt/qemu/one-$1.pid"
+	action_teardown
 }
 
 @test "deploy: prints the UUID, and a second time as well" {

@@ -1,4 +1,5 @@
 #include "tmpl/conf.h"
+#include "tmpl/known.h"
 
 /* Each row of the grammar (deployment.md 1.2) is one row here. */
 
@@ -180,6 +181,27 @@ static void values_are_checked(void)
 			"c:7:1: unknown attribute QWERTY is ignored");
 }
 
+/* A limit stands there without its _MAX and _MAX_LENGTH. */
+static void the_man_page_names_each_attribute(void)
+{
+	g_autofree char *path = g_build_filename(g_getenv("TOP") ? g_getenv("TOP") : ".", "man",
+						 "vmm_exec_kvm.conf.5", NULL);
+	g_autofree char *page = NULL;
+	const char *vector, *name;
+
+	g_assert_true(g_file_get_contents(path, &page, NULL, NULL));
+	for (size_t i = 0; (name = tmpl_known_row(i, &vector)); i++) {
+		const char *max = strstr(name, "_SEC_MAX");
+		g_autofree char *base =
+			max ? g_strndup(name, (gsize)(max - name) + strlen("_SEC"))
+			    : g_strdup(name);
+
+		g_test_message("%s/%s", vector, name);
+		g_assert_nonnull(strstr(page, base));
+		g_assert_nonnull(strstr(page, vector ? vector : name));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -189,5 +211,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/tmpl/conf/places-are-kept", places_are_kept);
 	g_test_add_func("/tmpl/conf/a-huge-file-is-read", a_huge_file_is_read);
 	g_test_add_func("/tmpl/conf/values-are-checked", values_are_checked);
+	g_test_add_func("/tmpl/conf/the-man-page-names-each-attribute",
+			the_man_page_names_each_attribute);
 	return g_test_run();
 }

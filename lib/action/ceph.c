@@ -1,0 +1,161 @@
+#include "action/ceph.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "action/tool.h"
+#include "base/file.h"
+#include "conf/paths.h"
+#include "conf/rc.h"
+
+/* As the datastore's document says, else the site's ceph.conf, else FALLBACK. Caller frees. */
+static char *setting(const Document *d, const ConfRc *rc, const char *name, const char *fallback)
+{
+	char *own = tmpl_xml_child_text(tmpl_xml_child(d->datastore, "TEMPLATE"), name);
+	const char *site = rc ? conf_rc_get(rc, name) : NULL;
+
+	return own ? own : g_strdup(site ? site : fallback);
+}
+
+struct pool {
+	char *user, *conf, *format, *image, *part;
+};
+
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if (!g_ascii_isalnum(*text) && !strchr("-_.", *text))
+			return false;
+	return true;
+}
+
+static bool pool_init(struct pool *p, const Document *d, const char *vm_id, GError **error)
+{
+	g_autofree char *path = conf_path_remotes("etc/datastore/ceph/ceph.conf");
+	g_autoptr(ConfRc) rc = conf_rc_load(path, CONF_RC_OPTIONAL, NULL);
+	g_autofree char *name = setting(d, rc, "POOL_NAME", "one");
+
+	if (!vm_id || !*vm_id || strspn(vm_id, "0123456789") != strlen(vm_id))
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no VM's id", vm_id ? vm_id : "");
+	if (!is_plain(name))
+		return vmm_fail(error, VMM_ERROR_INPUT, "POOL_NAME: '%s' is no pool's name", name);
+	p->user = setting(d, rc, "CEPH_USER", NULL);
+	p->conf = setting(d, rc, "CEPH_CONF", NULL);
+	p->format = setting(d, rc, "RBD_FORMAT", "2");
+	p->image = g_strdup_printf("%s/one-sys-%s-checkpoint", name, vm_id);
+	p->part = g_strconcat(p->image, ".part", NULL);
+	return true;
+}
+
+static void pool_clear(struct pool *p)
+{
+	g_free(p->user);
+	g_free(p->conf);
+	g_free(p->format);
+	g_free(p->image);
+	g_free(p->part);
+}
+
+/* rbd [--id USER] [--conf FILE] WORDS… */
+static bool run(const struct action_ctx *ctx, const struct pool *p, GError **error,
+		const char *const *more)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	struct child_result result = { 0 };
+	bool ok;
+
+	if (p->user) {
+		g_ptr_array_add(words, (char *)"--id");
+		g_ptr_array_add(words, p->user);
+	}
+	if (p->conf) {
+		g_ptr_array_add(words, (char *)"--conf");
+		g_ptr_array_add(words, p->conf);
+	}
+	for (; *more; more++)
+		g_ptr_array_add(words, (char *)*more);
+	g_ptr_array_add(words, NULL);
+	ok = tool_run_long(ctx, "RBD", "rbd", (const char *const *)words->pdata, &result, error) &&
+	     child_result_check(&result, "rbd", error);
+	child_result_clear(&result);
+	return ok;
+}
+
+#define rbd(ctx, p, error, ...) run(ctx, p, error, (const char *const[]){ __VA_ARGS__, NULL })
+
+static bool store(const struct action_ctx *ctx, const struct pool *p, const char *file,
+		  GError **error)
+{
+	rbd(ctx, p, NULL, "rm", "--no-progress", p->part);	/* mostly not there */
+	if (!rbd(ctx, p, error, "import", "--no-progress", "--image-format", p->format, file,
+		 p->part)) {
+		g_prefix_error(error, "cannot import checkpoint %s into %s: ", file, p->image);
+		rbd(ctx, p, NULL, "rm", "--no-progress", p->part);
+		return false;
+	}
+	rbd(ctx, p, NULL, "rm", "--no-progress", p->image);
+	if (!rbd(ctx, p, error, "rename", p->part, p->image)) {
+		g_prefix_error(error, "cannot name checkpoint %s: ", p->image);
+		return false;
+	}
+	if (unlink(file) < 0)
+		action_log("WARN", "cannot remove the checkpoint %s", file);
+	return true;
+}
+
+bool ceph_store(const struct action_ctx *ctx, const Document *d, const char *vm_id,
+		const char *file, GError **error)
+{
+	struct pool p = { 0 };
+	bool ok = pool_init(&p, d, vm_id, error) && store(ctx, &p, file, error);
+
+	pool_clear(&p);
+	return ok;
+}
+
+static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char *file,
+		  GError **error)
+{
+	g_autofree char *directory = g_path_get_dirname(file);
+	g_autofree char *part = g_strconcat(file, ".fetched", NULL);
+	mode_t old;
+	bool ok;
+
+	if (!file_make_directory(directory, error))
+		return false;
+	unlink(part);
+	old = umask(077);	/* it is a guest's memory, and rbd makes the file */
+	ok = rbd(ctx, p, error, "export", "--no-progress", p->image, part);
+	umask(old);
+	if (!ok) {
+		g_prefix_error(error, "cannot export checkpoint %s: ", p->image);
+		unlink(part);
+		return false;
+	}
+	return file_rename(part, file, error);
+}
+
+bool ceph_fetch(const struct action_ctx *ctx, const Document *d, const char *vm_id,
+		const char *file, GError **error)
+{
+	struct pool p = { 0 };
+	bool ok = access(file, F_OK) == 0 ||
+		  (pool_init(&p, d, vm_id, error) && fetch(ctx, &p, file, error));
+
+	pool_clear(&p);
+	return ok;
+}
+
+void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+{
+	g_autofree char *kind = tmpl_xml_child_text(d->datastore, "TM_MAD");
+	g_autoptr(GError) cause = NULL;
+	struct pool p = { 0 };
+
+	if (g_strcmp0(kind, "ceph") != 0)
+		return;
+	if (!pool_init(&p, d, vm_id, &cause) ||
+	    !rbd(ctx, &p, &cause, "rm", "--no-progress", p.image))
+		action_log("WARN", "a checkpoint stays in the pool: %s", cause->message);
+	pool_clear(&p);
+}

@@ -1,0 +1,57 @@
+#include "action/image.h"
+
+#include <json-c/json.h>
+
+#include "action/tool.h"
+
+static json_object *member(json_object *of, const char *name)
+{
+	json_object *value = NULL;
+
+	json_object_object_get_ex(of, name, &value);
+	return value;
+}
+
+static char *text(json_object *of, const char *name)
+{
+	return g_strdup(json_object_get_string(member(of, name)));
+}
+
+bool image_read(const struct action_ctx *ctx, const char *path, struct image *ret, GError **error)
+{
+	const char *words[] = { "info", "-U", "--output=json", path, NULL };
+	struct child_result result = { 0 };
+	json_object *info = NULL, *list;
+
+	*ret = (struct image){ 0 };
+	if (tool_run(ctx, "QEMU_IMG", "qemu-img", words, &result, error) &&
+	    child_result_check(&result, "qemu-img", error)) {
+		info = json_tokener_parse(result.out->str);
+		if (!info)
+			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
+				 path);
+	}
+	child_result_clear(&result);
+	if (!info)
+		return false;
+	ret->format = text(info, "format");
+	ret->backing = text(info, "full-backing-filename");
+	ret->backing_format = text(info, "backing-filename-format");
+	ret->size = (guint64)json_object_get_int64(member(info, "virtual-size"));
+	ret->allocated = (guint64)json_object_get_int64(member(info, "actual-size"));
+	ret->snapshots = g_ptr_array_new_with_free_func(g_free);
+	list = member(info, "snapshots");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		g_ptr_array_add(ret->snapshots, text(json_object_array_get_idx(list, i), "name"));
+	json_object_put(info);
+	return true;
+}
+
+void image_clear(struct image *image)
+{
+	g_free(image->format);
+	g_free(image->backing);
+	g_free(image->backing_format);
+	if (image->snapshots)
+		g_ptr_array_unref(image->snapshots);
+}

@@ -1,0 +1,235 @@
+#include "action/relocate_files.h"
+
+#include <unistd.h>
+
+#include "action/peer.h"
+#include "action/restate.h"
+#include "base/file.h"
+#include "tmpl/xml.h"
+#include "virt/error.h"
+
+enum { MIB = 1 << 20, POST_TRIES = 3 };
+
+static const char env[] = "/usr/bin/env";
+
+/* Runs a program at the destination; WORDS end with NULL. */
+static bool there(const struct relocate_files *f, const char *const *words, GError **error)
+{
+	return peer_run(f->r->ctx, f->r->dest_host, env, words, error);
+}
+
+static bool has_room(const struct relocate_files *f, GError **error)
+{
+	const char *words[] = { "stat", "-f", "--format=%a %S", f->stored->to, NULL };
+	g_autofree char *answer = peer_ask(f->r->ctx, f->r->dest_host, env, words, error);
+	guint64 wanted = stored_bytes(f->stored), blocks, size;
+	char *end;
+
+	if (!answer)
+		return false;
+	blocks = g_ascii_strtoull(answer, &end, 10);
+	size = g_ascii_strtoull(end, NULL, 10);
+	if (size && wanted / size <= blocks)
+		return true;
+	return vmm_fail(error, VMM_ERROR_NO_SPACE, "cannot migrate to %s: the disks need %"
+			G_GUINT64_FORMAT " MiB in %s, where %" G_GUINT64_FORMAT " MiB are free",
+			f->r->dest_host, wanted / MIB + 1, f->stored->to, blocks * size / MIB);
+}
+
+static void remember(struct relocate_files *f, const char *path)
+{
+	g_ptr_array_add(f->made, g_strdup(path));
+}
+
+/* Whether the directory is new says what an undo may remove. */
+static bool make_directory(struct relocate_files *f, GError **error)
+{
+	const char *const test[] = { "test", "-d", f->stored->to, NULL };
+	const char *const make[] = { "mkdir", "-p", "--", f->stored->to, NULL };
+
+	if (there(f, test, NULL))
+		return true;
+	if (!there(f, make, error))
+		return false;
+	remember(f, f->stored->to);
+	return true;
+}
+
+static bool make_image(struct relocate_files *f, const struct stored_disk *d, GError **error)
+{
+	g_autofree char *dir = g_path_get_dirname(d->there);
+	g_auto(GStrv) words = stored_create_words(f->stored, d);
+	const char *const make[] = { "mkdir", "-p", "--", dir, NULL };
+
+	if (!there(f, make, error))
+		return false;
+	remember(f, d->there);
+	return there(f, (const char *const *)words, error);
+}
+
+static bool bring(struct relocate_files *f, GError **error)
+{
+	for (guint i = 0; i + 1 < f->stored->others->len; i++) {
+		g_autofree char *moved = stored_moved(f->stored, f->stored->others->pdata[i]);
+
+		remember(f, moved);
+	}
+	return f->stored->others->len < 2 ||
+	       peer_bring(f->r->ctx, f->r->dest_host,
+			  (const char *const *)f->stored->others->pdata, f->stored->to, false,
+			  (const char *const *)f->stored->left_out->pdata, error);
+}
+
+/* In a directory of another name, the domain is told where its files are. */
+static bool tell_directory(struct relocate_files *f, GError **error)
+{
+	g_autofree char *inside = g_build_filename(f->stored->to, "checkpoint", NULL);
+	g_autoptr(xmlDoc) doc = NULL;
+	g_autofree char *xml = NULL;
+	char *text;
+
+	if (g_str_equal(f->stored->from, f->stored->to))
+		return true;
+	text = virDomainGetXMLDesc(f->r->dom, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE);
+	if (!text)
+		return virt_fail(error, "cannot read domain %s", virDomainGetName(f->r->dom));
+	doc = tmpl_xml_parse(text, strlen(text), "domain", error);
+	free(text);
+	if (!doc)
+		return false;
+	restate_paths(xmlDocGetRootElement(doc), inside, NULL);
+	xml = tmpl_xml_print(xmlDocGetRootElement(doc));
+	virt_migration_add_text(f->r->how, VIR_MIGRATE_PARAM_DEST_XML, xml);
+	return true;
+}
+
+/* Whether the other host sees the very files that we do, whatever the datastore is said to be. */
+static bool is_shared(struct relocate_files *f, bool *ret_shared, GError **error)
+{
+	g_autofree char *uuid = g_uuid_string_random();
+	g_autofree char *name = g_strconcat(".vmmexec-", uuid, NULL);
+	g_autofree char *here = g_build_filename(f->stored->from, name, NULL);
+	const char *const words[] = { "find", f->stored->to, "-maxdepth", "1", "-name", name,
+				      NULL };
+	g_autofree char *answer = NULL;
+
+	if (!file_write(here, "", 0, 0600, error))
+		return false;
+	answer = peer_ask(f->r->ctx, f->r->dest_host, env, words, error);
+	unlink(here);
+	*ret_shared = answer && strstr(answer, name);
+	return answer != NULL;
+}
+
+static bool prepare(struct relocate_files *f, GError **error)
+{
+	bool copies = false, shared;
+
+	if (!make_directory(f, error) || !is_shared(f, &shared, error))
+		return false;
+	if (shared) {
+		action_log("WARN", "%s is shared with %s although its datastore says that it is "
+			   "not: nothing is copied", f->stored->to, f->r->dest_host);
+		g_ptr_array_set_size(f->stored->disks, 0);
+		return true;
+	}
+	if (!has_room(f, error) || !bring(f, error))
+		return false;
+	for (guint i = 0; i < f->stored->disks->len; i++) {
+		const struct stored_disk *d = f->stored->disks->pdata[i];
+
+		if (d->way == STORED_COPIED && !make_image(f, d, error))
+			return false;
+		if (d->way == STORED_COPIED || d->way == STORED_ELSEWHERE) {
+			virt_migration_add_text(f->r->how, VIR_MIGRATE_PARAM_MIGRATE_DISKS,
+						d->target);
+			copies = true;
+		}
+	}
+	/* What libvirt calls unsafe is that it does not copy what we bring. */
+	f->r->how->flags |= VIR_MIGRATE_UNSAFE | (copies ? VIR_MIGRATE_NON_SHARED_DISK : 0) |
+			    (f->r->was_running ? VIR_MIGRATE_PAUSED : 0);
+	return tell_directory(f, error);
+}
+
+bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, const char *from,
+			    const char *to, GError **error)
+{
+	g_autofree char *live = virt_xml(r->dom, error);
+	g_autoptr(xmlDoc) doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+
+	*f = (struct relocate_files){ .r = r };
+	f->made = g_ptr_array_new_with_free_func(g_free);
+	if (r->how->flags & VIR_MIGRATE_TUNNELLED)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: '--tunnelled' cannot "
+				"copy disks that are not shared");
+	f->stored = doc ? stored_plan(r->ctx, xmlDocGetRootElement(doc), from, to, error) : NULL;
+	if (!f->stored)
+		return false;
+	if (prepare(f, error))
+		return true;
+	relocate_files_undo(f);
+	return false;
+}
+
+/* The guest stands still now, and nobody writes to its files here. */
+static bool bring_again(struct relocate_files *f, GError **error)
+{
+	for (guint i = 0; i < f->stored->disks->len; i++) {
+		const struct stored_disk *d = f->stored->disks->pdata[i];
+		const char *paths[] = { d->path, NULL };
+		g_autofree char *dir = g_path_get_dirname(d->there);
+		int tries = 0;
+
+		while (d->way == STORED_BROUGHT_TWICE) {
+			g_autoptr(GError) cause = NULL;
+
+			if (peer_bring(f->r->ctx, f->r->dest_host, paths, dir, true, NULL, &cause))
+				break;
+			if (++tries == POST_TRIES) {
+				g_propagate_error(error, g_steal_pointer(&cause));
+				return false;
+			}
+			action_log("WARN", "%s; trying again", cause->message);
+		}
+	}
+	return true;
+}
+
+bool relocate_files_finish(struct relocate_files *f, GError **error)
+{
+	virDomain *dom = f->r->sides.dest;
+	const char *name = virDomainGetName(dom);
+
+	if (!bring_again(f, error)) {
+		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
+			       "could be brought: ", name, f->r->dest_host);
+		vmm_error_set_hint(error, "bring its disks from %s with rsync --inplace, then "
+				   "resume it", f->stored->from);
+		return false;
+	}
+	if (f->r->was_running && f->r->sides.dest_state.state == VIR_DOMAIN_PAUSED &&
+	    virDomainResume(dom) < 0)
+		return virt_fail(error, "domain %s is at %s and paused: cannot resume it",
+				 virDomainGetName(dom), f->r->dest_host);
+	return true;
+}
+
+void relocate_files_undo(struct relocate_files *f)
+{
+	for (guint i = f->made->len; i-- > 0;) {
+		const char *const words[] = { "rm", "-rf", "--", f->made->pdata[i], NULL };
+		g_autoptr(GError) error = NULL;
+
+		if (!there(f, words, &error))
+			action_log("WARN", "%s stays on %s: %s", (char *)f->made->pdata[i],
+				   f->r->dest_host, error->message);
+	}
+	g_ptr_array_set_size(f->made, 0);
+}
+
+void relocate_files_clear(struct relocate_files *f)
+{
+	g_clear_pointer(&f->stored, stored_free);
+	g_clear_pointer(&f->made, g_ptr_array_unref);
+}

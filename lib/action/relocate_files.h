@@ -1,0 +1,35 @@
+/*
+ * relocate_files.h - the files of a VM that moves to a host which does not see those
+ * of this one: phases 2 and 6 of relocate.h.
+ *
+ * Source: actions.md 7, case B; pitfalls.md P-16, P-24, P-30, P-31.
+ */
+#ifndef ACTION_RELOCATE_FILES_H
+#define ACTION_RELOCATE_FILES_H
+
+#include "action/relocate.h"
+#include "action/stored.h"
+
+struct relocate_files {
+	struct relocation *r;
+	Stored *stored;
+	GPtrArray *made;	/* paths at the destination to remove when the VM stays */
+};
+
+/*
+ * Looks at the disks, sees to the room, brings what does not change and makes images to
+ * copy into, in directory TO of R's destination; tells R->how what to copy, and
+ * to leave the guest paused there. On failure everything is removed again.
+ */
+bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, const char *from,
+			    const char *to, GError **error);
+
+/* After the move: brings what changed, and lets the guest go on. False: it stays paused there. */
+bool relocate_files_finish(struct relocate_files *f, GError **error);
+
+/* Removes what was made at the destination; faults are logged. */
+void relocate_files_undo(struct relocate_files *f);
+
+void relocate_files_clear(struct relocate_files *f);
+
+#endif

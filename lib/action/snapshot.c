@@ -1,0 +1,212 @@
+#include "action/snapshot.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "action/image.h"
+#include "action/restate.h"
+#include "base/file.h"
+#include "tmpl/xml.h"
+#include "virt/error.h"
+
+char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	char *directory;
+
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return NULL;
+	if (!directory)
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot read 'system_datastore' from domain "
+			 "%s", virDomainGetName(dom));
+	return directory;
+}
+
+static char *file_of(const char *directory, const char *name)
+{
+	g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+	return g_build_filename(directory, file, NULL);
+}
+
+virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
+				 GError **error)
+{
+	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
+	g_autofree char *file = NULL;
+
+	if (s || !virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
+		if (!s)
+			virt_fail(error, "cannot look for snapshot %s", name);
+		return s;
+	}
+	file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
+	if (file && access(file, R_OK) == 0) {
+		restate_snapshots(dom, directory, action_log);
+		s = virDomainSnapshotLookupByName(dom, name, 0);
+	}
+	if (!s)
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
+			 virDomainGetName(dom), name);
+	return s;
+}
+
+bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
+{
+	g_autofree char *file = file_of(directory, virDomainSnapshotGetName(s));
+	char *xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+	bool ok;
+
+	if (!xml)
+		return virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
+	ok = file_make_directory(directory, error) &&
+	     file_write(file, xml, strlen(xml), 0600, error);
+	free(xml);
+	return ok;
+}
+
+bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error)
+{
+	g_autofree char *own = file_of(directory, name);
+	virDomainSnapshotPtr *list = NULL;
+	int n = virDomainListAllSnapshots(dom, &list, 0);
+	bool ok = n >= 0 || virt_fail(error, "cannot list the snapshots of domain %s",
+				      virDomainGetName(dom));
+
+	if (ok && unlink(own) < 0 && errno != ENOENT)
+		ok = vmm_fail_errno(error, errno, "cannot remove %s", own);
+	for (int i = 0; i < n; i++) {
+		g_autofree char *file = file_of(directory, virDomainSnapshotGetName(list[i]));
+
+		ok = ok && (access(file, F_OK) < 0 || snapshot_keep(list[i], directory, error));
+		virDomainSnapshotFree(list[i]);
+	}
+	free(list);
+	return ok;
+}
+
+static char *attribute(const xmlNode *parent, const char *child, const char *name)
+{
+	const xmlNode *node = child ? tmpl_xml_child(parent, child) : parent;
+	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+
+	return g_strdup((const char *)text);
+}
+
+/* The disk of DOMAIN (its XML) with that target; NULL. */
+static const xmlNode *disk_of(const xmlNode *domain, const char *target)
+{
+	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		g_autofree char *dev = attribute(n, "target", "dev");
+
+		if (xmlStrEqual(n->name, BAD_CAST "disk") && !g_strcmp0(dev, target))
+			return n;
+	}
+	return NULL;
+}
+
+/* The path of a disk that is a file or a block device of this host; else NULL. */
+static char *path_of(const xmlNode *disk)
+{
+	char *file = disk ? attribute(disk, "source", "file") : NULL;
+
+	return file || !disk ? file : attribute(disk, "source", "dev");
+}
+
+static bool image_has(const struct action_ctx *ctx, const char *path, const char *name,
+		      bool *ret_has, GError **error)
+{
+	struct image image;
+
+	if (!image_read(ctx, path, &image, error))
+		return false;
+	*ret_has = g_ptr_array_find_with_equal_func(image.snapshots, name, g_str_equal, NULL);
+	image_clear(&image);
+	return true;
+}
+
+static bool refuse(GError **error, const char *name, const char *target, const char *why)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: disk %s %s", name,
+		 target, why);
+	vmm_error_set_hint(error, "the VM would be lost; it was left as it is");
+	return false;
+}
+
+/* DISK is one of the snapshot's own list; QEMU starts with the images that it had THEN. */
+static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xmlNode *now,
+		    const xmlNode *then, const char *name, GError **error)
+{
+	g_autofree char *target = attribute(disk, NULL, "name");
+	g_autofree char *how = attribute(disk, NULL, "snapshot");
+	g_autofree char *path = NULL, *planned = path_of(disk_of(then, target));
+	bool has;
+
+	if (planned && access(planned, F_OK) < 0)
+		return refuse(error, name, target, "is not where it was then");
+	if (g_strcmp0(how, "internal") != 0)
+		return true;
+	path = planned ? g_strdup(planned) : path_of(disk_of(now, target));
+	if (!path)
+		return true;	/* a network's: nobody but QEMU can look into it */
+	if (!image_has(ctx, path, name, &has, error))
+		return false;
+	return has || refuse(error, name, target, "does not hold it");
+}
+
+bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+		       GError **error)
+{
+	const char *name = virDomainSnapshotGetName(s);
+	g_autofree char *live = virt_xml(dom, error);
+	char *text = virDomainSnapshotGetXMLDesc(s, 0);
+	g_autoptr(xmlDoc) now = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = NULL;
+	const xmlNode *root, *disks;
+	bool ok = true;
+
+	if (!text && live)
+		virt_fail(error, "cannot read snapshot %s", name);
+	else if (text)
+		doc = tmpl_xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
+	free(text);
+	if (!doc || !now)
+		return false;
+	root = xmlDocGetRootElement(doc);
+	disks = tmpl_xml_child(root, "disks");
+	for (xmlNode *n = disks ? disks->children : NULL; n && ok; n = n->next)
+		if (n->type == XML_ELEMENT_NODE)
+			ok = is_held(ctx, n, xmlDocGetRootElement(now),
+				     tmpl_xml_child(root, "domain"), name, error);
+	return ok;
+}
+
+void snapshot_drop_orphan(virDomain *dom, const char *name)
+{
+	g_autofree char *now = g_strdup_printf("%" G_GINT64_FORMAT,
+					       g_get_real_time() / G_USEC_PER_SEC);
+	g_autofree char *domain = virt_xml(dom, NULL), *xml = NULL;
+	g_autoptr(virDomainSnapshot) s = NULL;
+	g_autoptr(xmlDoc) live = NULL;
+	xmlNode *root;
+
+	if (!domain)
+		return;
+	live = tmpl_xml_parse(domain, strlen(domain), "domain", NULL);
+	if (!live)
+		return;
+	root = xmlNewNode(NULL, BAD_CAST "domainsnapshot");
+	xmlNewTextChild(root, NULL, BAD_CAST "name", BAD_CAST name);
+	xmlNewTextChild(root, NULL, BAD_CAST "state", BAD_CAST "running");
+	xmlNewTextChild(root, NULL, BAD_CAST "creationTime", BAD_CAST now);
+	xmlNewProp(xmlNewChild(root, NULL, BAD_CAST "memory", NULL), BAD_CAST "snapshot",
+		   BAD_CAST "internal");
+	xmlAddChild(root, xmlCopyNode(xmlDocGetRootElement(live), 1));
+	xml = tmpl_xml_print(root);
+	xmlFreeNode(root);
+	s = virDomainSnapshotCreateXML(dom, xml, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
+	if (!s || virDomainSnapshotDelete(s, 0) < 0)
+		virResetLastError();
+}

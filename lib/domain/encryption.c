@@ -1,0 +1,128 @@
+#include "domain/families.h"
+
+#include "tmpl/xml.h"
+
+/* deployment.md 2.29; nova.md 7 */
+
+#define DEFAULT_TUNE_OFFSET_MIB 256
+
+/* What one TYPE of MEMORY_ENCRYPTION is to libvirt. */
+struct encryption {
+	const char *type;
+	const char *security;	/* launchSecurity/@type */
+	const char *policy;	/* NULL: none */
+	unsigned long since;	/* of libvirt */
+	bool pinned;		/* all memory is pinned on the host, which a limit is to allow */
+	bool stateless;		/* only firmware that libvirt chooses itself, and no NVRAM */
+};
+
+static const struct encryption encryptions[] = {
+	/* no debugging, no key sharing; encrypted state; SMT is allowed, bit 17 is always 1 */
+	{ "SEV",     "sev",     "0x00000003", 0,                         true,  false },
+	{ "SEV-ES",  "sev",     "0x00000007", 0,                         true,  false },
+	{ "SEV-SNP", "sev-snp", "0x00030000", DOMAIN_LIBVIRT(10, 5, 0),  false, true },
+	{ "TDX",     "tdx",     NULL,         DOMAIN_LIBVIRT(11, 6, 0),  false, true },
+};
+
+static const struct encryption *find(DomainBuild *b, const TmplAttr *vector)
+{
+	const char *type = tmpl_attr_text(vector, "TYPE");
+
+	for (size_t i = 0; type && i < G_N_ELEMENTS(encryptions); i++)
+		if (!g_ascii_strcasecmp(type, encryptions[i].type))
+			return &encryptions[i];
+	domain_problem(b, vector, "TYPE = '%s': not one of SEV, SEV-ES, SEV-SNP, TDX",
+		       type ? type : "");
+	return NULL;
+}
+
+static bool has_bus(const xmlNode *devices, const char *bus)
+{
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		xmlNode *target = xmlStrEqual(n->name, BAD_CAST "disk")
+					  ? tmpl_xml_child(n, "target") : NULL;
+		g_autoptr(xmlChar) given = target ? xmlGetProp(target, BAD_CAST "bus") : NULL;
+
+		if (given && xmlStrEqual(given, BAD_CAST bus))
+			return true;
+	}
+	return false;
+}
+
+/* What would start, but not as an encrypted guest, or not at all. */
+static void check(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
+		  const xmlNode *domain)
+{
+	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
+	bool uefi = firmware && !g_ascii_strcasecmp(firmware, "UEFI");
+
+	if (tmpl_xml_child(devices, "hostdev"))
+		domain_problem(b, vector, "a VM with encrypted memory can have no PCI device of "
+			       "the host");
+	if (has_bus(devices, "ide"))
+		domain_problem(b, vector, "a VM with encrypted memory can have no IDE disk");
+	if (e->stateless && !uefi)
+		domain_problem(b, vector, "TYPE = '%s' needs OS/FIRMWARE = UEFI, not '%s'", e->type,
+			       firmware ? firmware : "");
+	else if (!firmware || !g_ascii_strcasecmp(firmware, "BIOS"))
+		domain_warn(b, "MEMORY_ENCRYPTION needs UEFI in OS/FIRMWARE: such a guest does not "
+			    "boot from a BIOS");
+	if (b->machine == DOMAIN_MACHINE_PC)
+		domain_problem(b, vector, "a VM with encrypted memory needs a q35 machine, not "
+			       "'%s'", b->machine_name);
+}
+
+static void limit(DomainBuild *b, xmlNode *domain)
+{
+	guint64 offset = DEFAULT_TUNE_OFFSET_MIB;
+	g_autofree char *text = NULL;
+
+	domain_number(b, NULL, "MEMORY_TUNE_OFFSET", TMPL_IN_VM | TMPL_IN_CONF, 0, G_MAXUINT32,
+		      &offset);
+	text = g_strdup_printf("%" G_GUINT64_FORMAT, b->memory_mib + offset);
+	domain_put(b, domain, "memtune/hard_limit", text);
+	domain_put(b, domain, "memtune/hard_limit@unit", "MiB");
+}
+
+static char *policy(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,
+		    char **reason)
+{
+	const char *digits = text + 2;
+
+	if (g_str_has_prefix(text, "0x") && *digits && strlen(digits) <= 16 &&
+	    strspn(digits, "0123456789abcdefABCDEF") == strlen(digits))
+		return g_strdup(text);
+	*reason = g_strdup("not a hexadecimal number as 0x00000003");
+	return NULL;
+}
+
+static void security(DomainBuild *b, xmlNode *domain, const TmplAttr *vector,
+		     const struct encryption *e)
+{
+	const struct domain_rule rules[] = {
+		{ NULL, 0, "launchSecurity@type", NULL, NULL, e->security },
+		{ e->policy ? "MEMORY_ENCRYPTION/POLICY" : NULL, TMPL_IN_VM,
+		  "launchSecurity/policy", policy, NULL, e->policy },
+	};
+
+	DOMAIN_EMIT(b, domain, rules, vector);
+	if (e->pinned)
+		limit(b, domain);
+	if (e->stateless)
+		domain_put(b, domain, "os/loader@stateless", "yes");
+}
+
+void domain_encryption(DomainBuild *b, xmlNode *domain)
+{
+	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "MEMORY_ENCRYPTION");
+	const struct encryption *e;
+
+	if (!vector)
+		return;
+	e = find(b, vector);
+	if (!e || !domain_needs(b, vector, e->type, e->since))
+		return;
+	check(b, vector, e, domain);
+	security(b, domain, vector, e);
+}

@@ -1,0 +1,259 @@
+#include "domain/families.h"
+
+#include "tmpl/xml.h"
+
+/*
+ * Which attribute made what is found by trying: the domain is made again without
+ * it and with another value of it (a lower level may say the same), and what is
+ * then missing or different came from it. Of several that count for one place,
+ * the one that counts for the fewest places is told.
+ */
+
+#define VALUE_MAX 60
+
+/* One attribute or text of the domain. */
+struct line {
+	char *path, *value;
+	char *origin;		/* NULL: nothing that was tried made a difference */
+	guint spread;		/* of ORIGIN: how many lines it made */
+};
+
+struct explain {
+	TmplVm *vm;
+	const struct domain_options *options;
+	GPtrArray *lines;	/* in the order of the document */
+};
+
+static void line_free(struct line *l)
+{
+	g_free(l->path);
+	g_free(l->value);
+	g_free(l->origin);
+	g_free(l);
+}
+
+static char *property(const xmlNode *node, const char *name)
+{
+	g_autoptr(xmlChar) text = node ? xmlGetProp((xmlNode *)node, BAD_CAST name) : NULL;
+
+	return text ? g_strdup((const char *)text) : NULL;
+}
+
+/* What tells NODE from its brothers of that name whatever their number. The caller frees. */
+static char *identity(const xmlNode *node)
+{
+	static const struct { const char *child, *name; } keys[] = {
+		{ "target", "dev" }, { "target", "name" }, { "mac", "address" }, { NULL, "vcpu" },
+		{ NULL, "cellid" },  { NULL, "id" },       { NULL, "name" },
+	};
+	g_autofree char *type = property(node, "type"), *index = property(node, "index");
+	guint place = 1;
+
+	if (index)
+		return g_strdup_printf("%s %s", type ? type : "", index);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		char *text = property(keys[i].child ? tmpl_xml_child(node, keys[i].child) : node,
+				      keys[i].name);
+
+		if (text)
+			return text;
+	}
+	for (const xmlNode *n = node->prev; n; n = n->prev)
+		place += n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name);
+	return g_strdup_printf("%u", place);
+}
+
+static bool has_brother(const xmlNode *node)
+{
+	for (const xmlNode *n = node->parent->children; n; n = n->next)
+		if (n != node && n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name))
+			return true;
+	return false;
+}
+
+static void add_line(GPtrArray *lines, char *path, const char *value)
+{
+	struct line *l = g_new0(struct line, 1);
+
+	l->path = path;
+	l->value = g_strstrip(g_strdup(value));
+	g_ptr_array_add(lines, l);
+}
+
+/* Lines for NODE, which is at PATH, and all below it. */
+static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
+{
+	bool leaf = !node->properties && !xmlFirstElementChild((xmlNode *)node);
+	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : tmpl_xml_text(node);
+
+	for (const xmlAttr *a = node->properties; a; a = a->next) {
+		bool secret = xmlStrEqual(a->name, BAD_CAST "passwd");
+		g_autofree char *value = property(node, (const char *)a->name);
+
+		add_line(lines, g_strdup_printf("%s/@%s", path, a->name),
+			 secret ? "***" : value);
+	}
+	if (leaf || (text && *text))
+		add_line(lines, g_strdup(path), text ? text : "");
+	for (const xmlNode *n = node->children; n; n = n->next) {
+		g_autofree char *below = NULL, *key = NULL;
+
+		if (n->type != XML_ELEMENT_NODE)
+			continue;
+		/* A device is always named by its key: brothers come and go. */
+		if (has_brother(n) || xmlStrEqual(node->name, BAD_CAST "devices")) {
+			key = identity(n);
+			below = g_strdup_printf("%s/%s[%s]", path, n->name, key);
+		} else {
+			below = g_strdup_printf("%s/%s", path, n->name);
+		}
+		flatten(lines, n, below);
+	}
+}
+
+static GPtrArray *build(const struct explain *e, GError **error)
+{
+	GPtrArray *lines = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
+	g_autoptr(xmlDoc) doc = NULL;
+	g_auto(DomainBuild) b = { 0 };
+
+	domain_build_init(&b, e->vm, e->options, NULL, NULL);
+	doc = domain_document(&b);
+	flatten(lines, xmlDocGetRootElement(doc), "/domain");
+	if (error)
+		domain_build_check(&b, error);
+	return lines;
+}
+
+/* Adds to MADE the lines that are not among those that the domain has now. */
+static void compare(struct explain *e, GHashTable *made)
+{
+	g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) now = build(e, NULL);
+
+	for (guint i = 0; i < now->len; i++) {
+		const struct line *l = now->pdata[i];
+
+		g_hash_table_insert(values, l->path, l->value);
+	}
+	for (guint i = 0; i < e->lines->len; i++) {
+		struct line *l = e->lines->pdata[i];
+
+		if (g_strcmp0(g_hash_table_lookup(values, l->path), l->value) != 0)
+			g_hash_table_add(made, l);
+	}
+}
+
+static void credit(GHashTable *made, const char *origin)
+{
+	guint n = g_hash_table_size(made);
+	GHashTableIter iter;
+	gpointer key;
+
+	g_hash_table_iter_init(&iter, made);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		struct line *l = key;
+
+		if (l->origin && l->spread <= n)
+			continue;
+		g_free(l->origin);
+		l->origin = g_strdup(origin);
+		l->spread = n;
+	}
+}
+
+/* Makes the domain without ATTR and with another value of it. */
+static void try_attr(struct explain *e, TmplAttr *attr, const char *origin)
+{
+	g_autoptr(GHashTable) made = g_hash_table_new(NULL, NULL);
+	char *name = attr->name, *value = attr->value, none[] = "";
+
+	attr->name = none;
+	compare(e, made);
+	attr->name = name;
+	if (value) {
+		attr->value = g_strconcat(value, "~", NULL);
+		compare(e, made);
+		g_free(attr->value);
+		attr->value = value;
+	}
+	credit(made, origin);
+}
+
+/* "VM 7: DISK 0/CACHE"; PLACE: NULL when SET is one of the levels. The caller frees. */
+static char *origin_of(const TmplSet *set, enum tmpl_level level, const char *place,
+		       const TmplAttr *attr, const char *name)
+{
+	const struct tmpl_hit hit = { "", attr, set, level };
+	g_autofree char *found = place ? g_strdup(place) : tmpl_hit_place(&hit);
+
+	return g_strdup_printf("%s: %s", found, name);
+}
+
+static void try_vector(struct explain *e, const TmplSet *set, enum tmpl_level level,
+		       TmplAttr *vector)
+{
+	g_autofree char *device = domain_device_name(vector);
+	g_autofree char *whole = origin_of(set, level, NULL, vector, device);
+
+	for (guint i = 0; i < vector->keys->len; i++) {
+		TmplAttr *key = vector->keys->pdata[i];
+		g_autofree char *name = g_strconcat(device, "/", key->name, NULL);
+		g_autofree char *origin = origin_of(set, level, NULL, key, name);
+
+		try_attr(e, key, origin);
+	}
+	try_attr(e, vector, whole);
+}
+
+static void try_set(struct explain *e, const TmplSet *set, enum tmpl_level level,
+		    const char *place)
+{
+	for (guint i = 0; set && i < set->attrs->len; i++) {
+		TmplAttr *attr = set->attrs->pdata[i];
+		g_autofree char *origin =
+			attr->value ? origin_of(set, level, place, attr, attr->name) : NULL;
+
+		if (origin)
+			try_attr(e, attr, origin);
+		else
+			try_vector(e, set, level, attr);
+	}
+}
+
+static char *table(const GPtrArray *lines)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < lines->len; i++) {
+		const struct line *l = lines->pdata[i];
+		g_autofree char *value = g_utf8_substring(l->value, 0,
+				MIN(g_utf8_strlen(l->value, -1), VALUE_MAX));
+
+		g_strdelimit(value, "\r\n\t", ' ');
+		g_string_append_printf(text, "%s\t%s\t%s\n", l->path, value,
+				       l->origin ? l->origin : "always");
+	}
+	return g_string_free(text, FALSE);
+}
+
+char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error)
+{
+	struct explain e = { vm, options, NULL };
+	g_autoptr(GError) cause = NULL;
+	char *text = NULL;
+
+	e.lines = build(&e, &cause);
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+	} else {
+		try_set(&e, vm->header, TMPL_VM, "VM");
+		try_set(&e, vm->history, TMPL_VM, "history");
+		try_set(&e, vm->datastore, TMPL_VM, "datastore");
+		for (int i = TMPL_VM; i < TMPL_LEVELS; i++)
+			try_set(&e, vm->level[i], (enum tmpl_level)i, NULL);
+		text = table(e.lines);
+	}
+	g_ptr_array_unref(e.lines);
+	return text;
+}

@@ -1,0 +1,18 @@
+/*
+ * agent.h - the guest's agent: one command and its answer, within a limit.
+ *
+ * Source: libvirt-facts.md K.
+ */
+#ifndef VIRT_AGENT_H
+#define VIRT_AGENT_H
+
+#include "virt/domain.h"
+
+/*
+ * Sends COMMAND, JSON, to the agent of DOM and returns its answer, which the caller frees. NULL:
+ * VMM_ERROR_GUEST, it said no or did not answer within LIMIT_S; VMM_ERROR_INCOMPATIBLE, the VM
+ * has no agent's channel; VMM_ERROR_REFUSED, it does not run.
+ */
+char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error);
+
+#endif

@@ -1,0 +1,33 @@
+#include "virt/settle.h"
+
+#include "virt/error.h"
+#include "virt/job.h"
+
+enum { SETTLE_US = 3000000, PAUSE_US = 200000 };
+
+bool virt_stands_still(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED &&
+	       (s->reason == VIR_DOMAIN_PAUSED_SAVE || s->reason == VIR_DOMAIN_PAUSED_SNAPSHOT ||
+		s->reason == VIR_DOMAIN_PAUSED_MIGRATION);
+}
+
+bool virt_settle(virDomain *dom, struct virt_state *ret, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + SETTLE_US;
+	struct virt_progress progress;
+
+	for (;;) {
+		bool goes_on = virt_job_progress(dom, false, &progress);
+
+		if (!virt_state(dom, ret, error))
+			return false;
+		if (ret->gone || (!goes_on && !virt_stands_still(ret)))
+			return true;
+		if (goes_on)
+			until_us = g_get_monotonic_time() + SETTLE_US;
+		else if (g_get_monotonic_time() >= until_us && virDomainResume(dom) < 0)
+			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
+		g_usleep(PAUSE_US);
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * settle.h - a guest that libvirt stopped for a while, and whose stop may have outlived
+ * what it was for: a save or a snapshot in which the daemon was killed.
+ *
+ * Source: libvirt-facts.md A, "what is left".
+ */
+#ifndef VIRT_SETTLE_H
+#define VIRT_SETTLE_H
+
+#include "virt/domain.h"
+
+/* Whether it is paused for a save, a snapshot or a migration. */
+bool virt_stands_still(const struct virt_state *state);
+
+/*
+ * Waits until DOM has no such job any more; a guest that stands still for one that nobody
+ * does is resumed after some seconds. RET is the state then. False: nobody knows it, or it
+ * cannot be resumed.
+ */
+bool virt_settle(virDomain *dom, struct virt_state *ret, GError **error);
+
+#endif

@@ -1,0 +1,108 @@
+/* attach_disk - gives a running VM one more disk. */
+#include "action/device.h"
+#include "action/restate.h"
+
+enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
+
+/* The disk's XML, its link replaced by what it leads to. The caller frees. */
+static xmlDoc *build(struct action_ctx *ctx, const DeviceVm *v, const TmplAttr *disk,
+		     GError **error)
+{
+	const struct domain_attach attach = device_attach_of(ctx, v, ctx->arg[SOURCE]);
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *xml = domain_disk_xml(v->vm, disk, &attach, warnings, error);
+	xmlDoc *doc = xml ? tmpl_xml_parse(xml, strlen(xml), "disk", error) : NULL;
+
+	for (guint i = 0; i < warnings->len; i++)
+		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
+	if (doc)
+		restate_link(xmlDocGetRootElement(doc));
+	return doc;
+}
+
+static bool is_same_source(const xmlNode *a, const xmlNode *b)
+{
+	static const char *const names[] = { "file", "dev", "name", "dir" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *one = device_attribute(a, "source", names[i]);
+		g_autofree char *other = device_attribute(b, "source", names[i]);
+
+		if (g_strcmp0(one, other) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Else libvirt would add one that newer guests have no driver for. */
+static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, GError **error)
+{
+	static const char xml[] = "<controller type='scsi' model='virtio-scsi'/>";
+	static const struct device_key none;
+	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
+	g_autofree char *bus = device_attribute(disk, "target", "bus");
+	g_autofree char *dev = device_attribute(disk, "target", "dev");
+
+	if (bus ? !g_str_equal(bus, "scsi") : !dev || !g_str_has_prefix(dev, "sd"))
+		return true;
+	for (const xmlNode *n = devices->children; n; n = n->next) {
+		g_autofree char *type = device_attribute(n, NULL, "type");
+
+		if (xmlStrEqual(n->name, BAD_CAST "controller") && !g_strcmp0(type, "scsi"))
+			return true;
+	}
+	action_log("INFO", "domain %s gets a SCSI controller first", virDomainGetName(v->dom));
+	return device_attach(ctx, v, "a SCSI controller", &none, xml, error) == ACTION_DONE;
+}
+
+static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const TmplAttr *disk,
+				  GError **error)
+{
+	const char *target = tmpl_attr_text(disk, "TARGET");
+	const struct device_key key = { .target = target ? target : ctx->arg[TARGET] };
+	g_autoptr(xmlDoc) doc = build(ctx, v, disk, error);
+	const xmlNode *there = device_find(v, &key);
+	g_autofree char *what = g_strdup_printf("disk %s (%s)", key.target, ctx->arg[SOURCE]);
+	g_autofree char *xml = doc ? tmpl_xml_print(xmlDocGetRootElement(doc)) : NULL;
+
+	if (!xml)
+		return ACTION_FAILED;
+	if (there && is_same_source(there, xmlDocGetRootElement(doc))) {
+		action_log("INFO", "domain %s has %s already", virDomainGetName(v->dom), what);
+		return ACTION_DONE;
+	}
+	if (there) {
+		vmm_fail(error, VMM_ERROR_EXISTS, "cannot attach %s to domain %s: it has another "
+			 "disk %s", what, virDomainGetName(v->dom), key.target);
+		return ACTION_FAILED;
+	}
+	if (ctx->dry_run) {
+		action_print(ctx, "would attach to domain %s:\n%s\n", virDomainGetName(v->dom),
+			     xml);
+		return ACTION_DONE;
+	}
+	if (!add_scsi(ctx, v, xmlDocGetRootElement(doc), error))
+		return ACTION_FAILED;
+	return device_attach(ctx, v, what, &key, xml, error);
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, REQUEST, error);
+	const TmplAttr *disk = v ? tmpl_vm_attached(v->vm, "DISK") : NULL;
+
+	if (!v)
+		return ACTION_FAILED;
+	if (!disk) {
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no DISK has ATTACH = YES");
+		return ACTION_FAILED;
+	}
+	domain_attach_defaults(v->vm, ctx->rc);
+	return attach(ctx, v, disk, error);
+}
+
+const struct action action = {
+	.name = "attach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [REQUEST [VM_ID [HOST]]]]",
+	.summary = "Gives a running VM the DISK of the request on stdin that has ATTACH = YES.",
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+};

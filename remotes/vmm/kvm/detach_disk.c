@@ -1,0 +1,19 @@
+/* detach_disk - takes a disk from a running VM, and says what its guest did about it. */
+#include "action/device.h"
+
+enum { DEPLOY_ID, SOURCE, TARGET, INDEX, VM_ID };
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(DeviceVm) v = device_vm_new(ctx, false, 0, error);
+	const struct device_key key = { .target = ctx->arg[TARGET] };
+	g_autofree char *what = g_strdup_printf("disk %s", ctx->arg[TARGET]);
+
+	return v ? device_detach(ctx, v, what, &key, error) : ACTION_FAILED;
+}
+
+const struct action action = {
+	.name = "detach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [VM_ID [HOST]]]",
+	.summary = "Takes a disk from a running VM; one that it does not have is done.",
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+};

@@ -1,0 +1,26 @@
+/* detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did. */
+#include "action/device.h"
+
+enum { DEPLOY_ID, MAC, VM_ID };
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(Document) d = document_read(error);
+	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
+	g_autoptr(DeviceVm) v = NULL;
+	struct device_key key = { .mac = ctx->arg[MAC] };
+	g_autofree char *what = g_strdup_printf("NIC %s", ctx->arg[MAC]);
+
+	if (!d || (d->vm && !vm))
+		return ACTION_FAILED;
+	if (vm && !tmpl_vm_attached(vm, "NIC"))
+		key.pci = tmpl_vm_attached(vm, "PCI");
+	v = device_vm_new(ctx, false, 0, error);
+	return v ? device_detach(ctx, v, what, &key, error) : ACTION_FAILED;
+}
+
+const struct action action = {
+	.name = "detach_nic", .usage = "DEPLOY_ID MAC [VM_ID [HOST]]",
+	.summary = "Takes a NIC from a running VM; one that it does not have is done.",
+	.min_args = 2, .deadline_s = 100, .run = run,
+};

@@ -1,0 +1,144 @@
+/* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
+#include "action/guest.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/number.h"
+
+enum { VM, HOST, COMMAND, INPUT, PAUSE_US = 100000, MAX_WAIT_S = 86400, RESERVE_US = 3000000 };
+
+static char *wait_s;
+
+static const GOptionEntry options[] = {
+	{ "wait", 'w', 0, G_OPTION_ARG_FILENAME, &wait_s,
+	  "Wait that long for its end, print its output; end it when it is late", "SECONDS" },
+	{ 0 }
+};
+
+/* VMM_ERROR_BUSY while an earlier one runs; its result, if nobody fetched it, is given up. */
+static bool check_free(virDomain *dom, const char *file, GError **error)
+{
+	g_autofree char *text = NULL;
+	struct guest_status status = { 0 };
+	gint64 pid;
+	bool runs;
+
+	if (!g_file_get_contents(file, &text, NULL, NULL) ||
+	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL) ||
+	    !guest_ask(dom, pid, &status, NULL))
+		return true;
+	runs = !status.exited;
+	guest_status_clear(&status);
+	return !runs || vmm_fail(error, VMM_ERROR_BUSY, "process %s of an earlier exec still runs "
+				 "in domain %s", text, virDomainGetName(dom));
+}
+
+/* The bytes of operand INPUT; NULL with ERROR clear when there is none. */
+static GBytes *input_of(const struct action_ctx *ctx, GError **error)
+{
+	const char *text = action_arg(ctx, INPUT);
+	g_autofree guchar *bytes = NULL;
+	g_autofree char *again = NULL;
+	gsize len;
+
+	if (!text || !*text)
+		return NULL;
+	bytes = g_base64_decode(text, &len);
+	again = g_base64_encode(bytes, len);
+	if (!g_str_equal(again, text)) {
+		vmm_fail(error, VMM_ERROR_INPUT, "the program's stdin is not base64");
+		return NULL;
+	}
+	return g_bytes_new_take(g_steal_pointer(&bytes), len);
+}
+
+static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
+				    guint64 seconds, GError **error)
+{
+	gint64 until_us = MIN(g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC,
+			      ctx->deadline_us - RESERVE_US);
+	struct guest_status status = { 0 };
+
+	for (;;) {
+		if (!guest_ask(dom, pid, &status, error))
+			return ACTION_UNKNOWN;
+		if (status.exited || g_get_monotonic_time() >= until_us)
+			break;
+		guest_status_clear(&status);
+		g_usleep(PAUSE_US);
+	}
+	if (!status.exited) {
+		if (guest_kill(dom, pid, NULL))
+			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
+		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
+			 virDomainGetName(dom));
+	} else if (status.code) {
+		vmm_fail(error, VMM_ERROR_GUEST, "the program in domain %s ended with status %d",
+			 virDomainGetName(dom), status.code);
+	}
+	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
+	if (status.err->len)
+		action_log("INFO", "%s", status.err->str);
+	guest_status_clear(&status);
+	return error && *error ? ACTION_FAILED : ACTION_DONE;
+}
+
+static enum action_outcome start(struct action_ctx *ctx, virDomain *dom, const char *const *argv,
+				 GBytes *input, guint64 seconds, GError **error)
+{
+	g_autofree char *file = guest_file(dom), *text = NULL;
+	enum action_outcome outcome;
+	gint64 pid;
+
+	if (!guest_lock(ctx, error) || !check_free(dom, file, error))
+		return ACTION_FAILED;
+	action_outcome(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
+	if (!guest_start(dom, argv, input, &pid, error))
+		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
+	if (!file_write(file, text, strlen(text), 0600, error)) {
+		guest_kill(dom, pid, NULL);
+		return ACTION_FAILED;
+	}
+	if (!seconds)
+		return ACTION_DONE;
+	outcome = wait_for(ctx, dom, pid, seconds, error);
+	unlink(file);
+	return outcome;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_auto(GStrv) argv = NULL;
+	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(GBytes) input = NULL;
+	guint64 seconds = 0;
+
+	if (wait_s && !number_unsigned(wait_s, 1, MAX_WAIT_S, &seconds, error))
+		return ACTION_FAILED;
+	if (!g_shell_parse_argv(ctx->arg[COMMAND], NULL, &argv, &cause)) {
+		vmm_fail(error, VMM_ERROR_INPUT, "the command: %s", cause->message);
+		return ACTION_FAILED;
+	}
+	input = input_of(ctx, &cause);
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	dom = guest_domain(ctx, error);
+	if (!dom)
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would run %s in domain %s\n", argv[0], virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+	return start(ctx, dom, (const char *const *)argv, input, seconds, error);
+}
+
+const struct action action = {
+	.name = "exec", .usage = "VM_ID HOST COMMAND [STDIN_IN_BASE64]",
+	.summary = "Starts COMMAND (words as in a shell, no shell) in a VM's guest, by its agent.",
+	.min_args = 3, .deadline_s = 90000, .options = options, .run = run,
+};

@@ -1,0 +1,55 @@
+/* exec_cancel - ends the program that exec started in a VM's guest, and only that. */
+#include "action/guest.h"
+
+#include <unistd.h>
+
+#include "base/number.h"
+
+static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const char *file,
+				  gint64 pid, GError **error)
+{
+	struct guest_status status = { 0 };
+	g_autoptr(GError) cause = NULL;
+
+	/* One that has ended must not be: its number may be another program's by now. */
+	if (guest_ask(dom, pid, &status, &cause) && !status.exited &&
+	    !guest_kill(dom, pid, error))
+		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	guest_status_clear(&status);
+	if (cause && !strstr(cause->message, "guest-exec-status")) {	/* it was not the agent */
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	unlink(file);
+	return ACTION_DONE;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(virDomain) dom = guest_domain(ctx, error);
+	g_autofree char *file = dom ? guest_file(dom) : NULL;
+	g_autofree char *text = NULL;
+	gint64 pid;
+
+	if (!dom)
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would end the program in domain %s\n", virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+	if (!guest_lock(ctx, error))
+		return ACTION_FAILED;
+	if (!g_file_get_contents(file, &text, NULL, NULL) ||
+	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL)) {
+		action_log("INFO", "no program runs in domain %s already", virDomainGetName(dom));
+		unlink(file);
+		return ACTION_DONE;
+	}
+	return cancel(ctx, dom, file, pid, error);
+}
+
+const struct action action = {
+	.name = "exec_cancel", .usage = "VM_ID [HOST]",
+	.summary = "Ends the program that exec started in a VM's guest; none is done.",
+	.min_args = 1, .deadline_s = 100, .run = run,
+};

@@ -1,0 +1,33 @@
+/* prereconfigure - takes the context's medium out of a running VM's drive. */
+#include "action/device.h"
+
+enum { DEPLOY_ID, TARGET };
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	const char *target = action_arg(ctx, TARGET);
+	const struct device_key key = { .target = target };
+	g_autoptr(DeviceVm) v = NULL;
+	g_autofree char *medium = NULL;
+	const xmlNode *drive;
+
+	if (!*ctx->arg[DEPLOY_ID] || !target || !*target)
+		return ACTION_DONE;	/* a VM without context */
+	v = device_vm_new(ctx, false, 0, error);
+	if (!v)
+		return ACTION_FAILED;
+	drive = device_find(v, &key);
+	medium = drive ? device_medium_in(drive) : NULL;
+	if (drive && !medium) {
+		action_log("INFO", "%s of domain %s is empty already", target,
+			   virDomainGetName(v->dom));
+		return ACTION_DONE;
+	}
+	return device_medium(ctx, v, target, NULL, error);
+}
+
+const struct action action = {
+	.name = "prereconfigure", .usage = "DEPLOY_ID TARGET [VM_ID [HOST]]",
+	.summary = "Takes the medium out of a VM's CD-ROM drive; an empty drive is done.",
+	.min_args = 1, .deadline_s = 100, .run = run,
+};

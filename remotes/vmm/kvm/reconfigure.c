@@ -1,0 +1,37 @@
+/* reconfigure - puts a new context's medium into a running VM's drive. */
+#include "action/device.h"
+
+enum { DEPLOY_ID, TARGET, MEDIUM, VM_ID };
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	const char *target = action_arg(ctx, TARGET), *medium = action_arg(ctx, MEDIUM);
+	const struct device_key key = { .target = target };
+	enum action_outcome outcome = ACTION_DONE;
+	g_autofree char *present = NULL;
+	g_autoptr(DeviceVm) v = NULL;
+	const xmlNode *drive;
+
+	if (!*ctx->arg[DEPLOY_ID] || !target || !*target || !medium || !*medium)
+		return ACTION_DONE;	/* a VM without context */
+	v = device_vm_new(ctx, false, 0, error);
+	if (!v)
+		return ACTION_FAILED;
+	drive = device_find(v, &key);
+	present = drive ? device_medium_in(drive) : NULL;
+	if (!g_strcmp0(present, medium)) {
+		action_log("INFO", "%s is in %s of domain %s already", medium, target,
+			   virDomainGetName(v->dom));
+		return ACTION_DONE;
+	}
+	/* A guest that never saw the drive empty may take the new medium for the old one. */
+	if (present && !ctx->dry_run)
+		outcome = device_medium(ctx, v, target, NULL, error);
+	return outcome == ACTION_DONE ? device_medium(ctx, v, target, medium, error) : outcome;
+}
+
+const struct action action = {
+	.name = "reconfigure", .usage = "DEPLOY_ID TARGET FILE [VM_ID [HOST]]",
+	.summary = "Puts FILE, an image or a block device, into a VM's CD-ROM drive.",
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+};

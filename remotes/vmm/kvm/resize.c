@@ -1,0 +1,112 @@
+/* resize - changes how much memory and how many CPUs a running VM has. */
+#include "action/host.h"
+#include "action/memory.h"
+#include "base/number.h"
+#include "virt/resize.h"
+
+enum { DEPLOY_ID, VM_ID, ANSWER_MS = 60000 };
+
+struct wanted {
+	guint64 mib, vcpus;	/* 0: as it is */
+	bool by_modules;
+};
+
+static bool read_number(const xmlNode *template, const char *name, guint64 max, guint64 *ret,
+			GError **error)
+{
+	g_autofree char *text = tmpl_xml_child_text(template, name);
+
+	*ret = 0;
+	if (!text || number_unsigned(text, 1, max, ret, error))
+		return true;
+	g_prefix_error(error, "stdin: %s: ", name);
+	return false;
+}
+
+static bool read_wanted(const DeviceVm *v, struct wanted *w, GError **error)
+{
+	const xmlNode *template = tmpl_xml_child(v->document->vm, "TEMPLATE");
+	g_autofree char *mode = tmpl_xml_child_text(template, "MEMORY_RESIZE_MODE");
+
+	w->by_modules = mode && !g_ascii_strcasecmp(mode, "HOTPLUG");
+	return read_number(template, "MEMORY", G_MAXINT64 >> 20, &w->mib, error) &&
+	       read_number(template, "VCPU", G_MAXINT16, &w->vcpus, error);
+}
+
+static enum action_outcome set_memory(struct action_ctx *ctx, DeviceVm *v, bool by_modules,
+				      guint64 mib, guint64 *ret_before, GError **error)
+{
+	return by_modules ? memory_modules(ctx, v, mib, ret_before, error) :
+			    memory_balloon(ctx, v, mib, ret_before, error);
+}
+
+static enum action_outcome set_vcpus(struct action_ctx *ctx, DeviceVm *v, guint64 n,
+				     GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	struct virt_sizes now;
+	enum virt_late r;
+
+	if (!virt_sizes(v->dom, &now, error))
+		return ACTION_FAILED;
+	if (n == now.vcpus)
+		return ACTION_DONE;
+	if (n > now.vcpus_max) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot give domain %s %" G_GUINT64_FORMAT
+			 " CPUs: it can have %u", virDomainGetName(v->dom), n, now.vcpus_max);
+		vmm_error_set_hint(error, "its VCPU_MAX counts from its next start");
+		return ACTION_FAILED;
+	}
+	action_outcome(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
+	r = virt_set_vcpus(v->dom, (unsigned)n, action_left_ms(ctx, ANSWER_MS), &cause);
+	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot give domain %s %"
+			    G_GUINT64_FORMAT " CPUs", virDomainGetName(v->dom), n);
+}
+
+/* Memory first; when the CPUs fail then, it goes back. */
+static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const struct wanted *w,
+				  GError **error)
+{
+	enum action_outcome outcome = ACTION_DONE;
+	g_autoptr(GError) cause = NULL;
+	guint64 before = 0, ignored;
+
+	if (w->mib) {
+		host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+		outcome = set_memory(ctx, v, w->by_modules, w->mib, &before, error);
+		host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+	}
+	if (outcome != ACTION_DONE || !w->vcpus)
+		return outcome;
+	outcome = set_vcpus(ctx, v, w->vcpus, error);
+	if (outcome != ACTION_FAILED || !w->mib || before == w->mib)
+		return outcome;
+	if (device_vm_refresh(v, &cause) &&
+	    set_memory(ctx, v, w->by_modules, before, &ignored, &cause) == ACTION_DONE)
+		vmm_error_set_hint(error, "its memory is what it was");
+	else
+		vmm_error_set_hint(error, "its memory has changed, and cannot go back: %s",
+				   cause->message);
+	return outcome;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
+	struct wanted w;
+
+	if (!v || !read_wanted(v, &w, error))
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would give domain %s %" G_GUINT64_FORMAT " MiB and %"
+			     G_GUINT64_FORMAT " CPUs\n", virDomainGetName(v->dom), w.mib, w.vcpus);
+		return ACTION_DONE;
+	}
+	return resize(ctx, v, &w, error);
+}
+
+const struct action action = {
+	.name = "resize", .usage = "DEPLOY_ID [VM_ID [HOST]]",
+	.summary = "Gives a running VM the MEMORY and VCPU of the request on stdin.",
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run,
+};

@@ -1,0 +1,85 @@
+/* resize_disk - makes a disk of a running VM larger, never smaller. */
+#include "action/device.h"
+#include "base/number.h"
+#include "virt/block.h"
+#include "virt/resize.h"
+
+enum { DEPLOY_ID, DISK_ID, SIZE, REQUEST, VM_ID = 5 };
+enum { TRIES = 3, ANSWER_MS = 40000, BLOCKS_MS = 15000 };
+
+/* What libvirt calls the disk; NULL when the request has none with that id. */
+static const char *target_of(const TmplVm *vm, const char *id)
+{
+	const TmplAttr *disk = NULL;
+
+	while ((disk = tmpl_set_next(vm->level[TMPL_VM], "DISK", disk)))
+		if (!g_strcmp0(tmpl_attr_text(disk, "DISK_ID"), id))
+			return tmpl_attr_text(disk, "TARGET");
+	return NULL;
+}
+
+static enum action_outcome grow(struct action_ctx *ctx, virDomain *dom, const char *target,
+				guint64 bytes, GError **error)
+{
+	enum virt_late r = VIRT_LATE_FAILED;
+	g_autoptr(GError) cause = NULL;
+
+	action_outcome(ACTION_UNKNOWN, "resizing disk %s of domain %s", target,
+		       virDomainGetName(dom));
+	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED; i++) {
+		g_clear_error(&cause);
+		r = virt_set_disk(dom, target, bytes, action_left_ms(ctx, ANSWER_MS), &cause);
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
+		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+			break;
+	}
+	return action_judge(ctx, r, g_steal_pointer(&cause), error,
+			    "cannot resize disk %s of domain %s", target, virDomainGetName(dom));
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	bool by_id = strspn(ctx->arg[DISK_ID], "0123456789") == strlen(ctx->arg[DISK_ID]);
+	g_autoptr(DeviceVm) v = NULL;
+	const char *target = ctx->arg[DISK_ID];
+	guint64 mib, wanted, size;
+
+	if (!number_unsigned(ctx->arg[SIZE], 1, G_MAXINT64 >> 20, &mib, error))
+		return ACTION_FAILED;
+	wanted = mib << 20;
+	v = device_vm_new(ctx, by_id, REQUEST, error);
+	if (!v)
+		return ACTION_FAILED;
+	if (by_id)
+		target = target_of(v->vm, ctx->arg[DISK_ID]);
+	if (!target) {
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no DISK %s with a TARGET",
+			 ctx->arg[DISK_ID]);
+		return ACTION_FAILED;
+	}
+	if (!virt_disk_size(v->dom, target, &size, error))
+		return ACTION_FAILED;
+	if (size > wanted) {	/* libvirt would do it, and what is beyond would be lost */
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot make disk %s of domain %s smaller: it "
+			 "has %" G_GUINT64_FORMAT " bytes", target, virDomainGetName(v->dom), size);
+		return ACTION_FAILED;
+	}
+	if (size == wanted) {
+		action_log("INFO", "disk %s of domain %s is that large already", target,
+			   virDomainGetName(v->dom));
+		return ACTION_DONE;
+	}
+	if (ctx->dry_run) {
+		action_print(ctx, "would resize disk %s of domain %s from %" G_GUINT64_FORMAT
+			     " to %" G_GUINT64_FORMAT " bytes\n", target,
+			     virDomainGetName(v->dom), size, wanted);
+		return ACTION_DONE;
+	}
+	return grow(ctx, v->dom, target, wanted, error);
+}
+
+const struct action action = {
+	.name = "resize_disk", .usage = "DEPLOY_ID DISK_ID|TARGET MIB [REQUEST [HOST [VM_ID]]]",
+	.summary = "Makes a disk of a running VM MIB large; never smaller.",
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+};

@@ -1,0 +1,81 @@
+/* save - puts a VM's memory into a file and ends it. */
+#include "action/checkpoint.h"
+
+#include <unistd.h>
+
+#include "action/document.h"
+#include "action/host.h"
+
+enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
+
+/* What could not be brought to where it belongs goes on as if nothing had been asked for. */
+static enum action_outcome undo(struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	const char *file = ctx->arg[CHECKPOINT];
+	g_autoptr(virDomain) again = NULL;
+	g_autoptr(GError) cause = NULL;
+
+	if (checkpoint_restore(ctx, file, NULL, virDomainGetName(dom), &again, &cause) ==
+	    ACTION_DONE) {
+		unlink(file);
+		return ACTION_FAILED;
+	}
+	action_log("ERROR", "%s", cause->message);
+	vmm_error_set_hint(error, "the VM does not run; its checkpoint is %s", file);
+	return ACTION_UNKNOWN;
+}
+
+static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Document *d,
+				GError **error)
+{
+	g_autofree char *hook = document_hook(d);
+	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
+
+	if (outcome != ACTION_DONE)
+		return outcome;
+	if (hook && !document_run_hook(ctx, d, hook, error))
+		return undo(ctx, dom, error);
+	action_outcome(ACTION_DONE, "%s", "");
+	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+	return ACTION_DONE;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	const char *file = ctx->arg[CHECKPOINT];
+	g_autoptr(Document) d = document_read(error);
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(virDomain) dom = d ? action_domain_alone(ctx, &cause) : NULL;
+	struct virt_state state = { .gone = true };
+
+	if (!d)
+		return ACTION_FAILED;
+	if (!g_path_is_absolute(file)) {
+		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not an absolute path", file);
+		return ACTION_FAILED;
+	}
+	if (dom && !virt_state(dom, &state, error))
+		return ACTION_FAILED;
+	if (!state.gone && ctx->dry_run) {
+		action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom), file);
+		return ACTION_DONE;
+	}
+	if (!state.gone)
+		return save(ctx, dom, d, error);
+	if ((dom || g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) &&
+	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID))) {
+		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
+		return ACTION_DONE;
+	}
+	if (!cause)
+		vmm_fail(&cause, VMM_ERROR_REFUSED, "cannot save domain %s: it is not running",
+			 virDomainGetName(dom));
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return ACTION_FAILED;
+}
+
+const struct action action = {
+	.name = "save", .usage = "DEPLOY_ID FILE [HOST [VM_ID]]",
+	.summary = "Puts a VM's memory into FILE and ends it; one that is there already is done.",
+	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
+};

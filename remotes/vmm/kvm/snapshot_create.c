@@ -1,0 +1,119 @@
+/* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
+#include "action/snapshot.h"
+
+#include "base/number.h"
+#include "virt/block.h"
+#include "virt/error.h"
+#include "virt/settle.h"
+
+enum { DEPLOY_ID, SNAPSHOT_ID, TRIES = 3, BLOCKS_MS = 15000 };
+
+/* The connection was lost while snapshot NAME was being made. */
+static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, const char *name,
+				     enum action_outcome *outcome)
+{
+	virDomain *again = action_domain_again(ctx, *dom, NULL);
+	virDomainSnapshot *s = NULL;
+	struct virt_state state;
+
+	*outcome = ACTION_UNKNOWN;
+	if (!again)
+		return NULL;
+	virDomainFree(*dom);
+	*dom = again;
+	if (!virt_settle(again, &state, NULL))
+		return NULL;
+	s = virDomainSnapshotLookupByName(again, name, 0);
+	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
+		snapshot_drop_orphan(again, name);
+		*outcome = ACTION_FAILED;
+	}
+	return s;
+}
+
+static virDomainSnapshot *create(struct action_ctx *ctx, virDomain **dom, const char *name,
+				 enum action_outcome *outcome, GError **error)
+{
+	g_autofree char *xml = g_strdup_printf("<domainsnapshot><name>%s</name></domainsnapshot>",
+					       name);
+	g_autoptr(GError) cause = NULL;
+	virDomainSnapshot *s = NULL;
+
+	action_outcome(ACTION_UNKNOWN, "making snapshot %s of domain %s", name,
+		       virDomainGetName(*dom));
+	for (int i = 0; i < TRIES && !s; i++) {
+		g_clear_error(&cause);
+		s = virDomainSnapshotCreateXML(*dom, xml, 0);
+		if (!s)
+			virt_fail(&cause, "cannot make snapshot %s of domain %s", name,
+				  virDomainGetName(*dom));
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
+		    !virt_block_wait(*dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+			break;
+	}
+	*outcome = ACTION_FAILED;
+	if (!s && virConnectIsAlive(ctx->conn) != 1)
+		s = look_again(ctx, dom, name, outcome);
+	if (!s)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return s;
+}
+
+/* Without its file the snapshot would be lost with the VM's next stop. */
+static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
+				const char *directory, GError **error)
+{
+	if (directory && !snapshot_keep(s, directory, error)) {
+		if (virDomainSnapshotDelete(s, 0) < 0)
+			action_log("WARN", "snapshot %s stays", virDomainSnapshotGetName(s));
+		return ACTION_FAILED;
+	}
+	action_print(ctx, "%s\n", virDomainSnapshotGetName(s));
+	return ACTION_DONE;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autofree char *name = g_strdup_printf("snap-%s", ctx->arg[SNAPSHOT_ID]);
+	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(virDomainSnapshot) s = NULL;
+	g_autofree char *directory = NULL;
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome;
+	struct virt_state state;
+	guint64 id;
+
+	if (!number_unsigned(ctx->arg[SNAPSHOT_ID], 0, G_MAXINT32, &id, error))
+		return ACTION_FAILED;
+	dom = action_domain_alone(ctx, error);
+	if (!dom || !virt_state(dom, &state, error))
+		return ACTION_FAILED;
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would make snapshot %s of domain %s\n", name,
+			     virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+	if (virt_stands_still(&state) && !virt_settle(dom, &state, error))
+		return ACTION_FAILED;
+	s = snapshot_find(dom, directory, name, &cause);
+	if (s) {
+		action_log("INFO", "domain %s has snapshot %s already", virDomainGetName(dom),
+			   name);
+		return keep(ctx, s, directory, error);
+	}
+	if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	s = create(ctx, &dom, name, &outcome, error);
+	return s ? keep(ctx, s, directory, error) : outcome;
+}
+
+const struct action action = {
+	.name = "snapshot_create", .usage = "DEPLOY_ID SNAPSHOT_ID [VM_ID [HOST]]",
+	.summary = "Makes a snapshot of a VM, its memory included, and prints its name.",
+	.min_args = 2, .deadline_s = 3500, .run = run,
+};

@@ -1,0 +1,63 @@
+/* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
+#include "action/snapshot.h"
+
+#include "virt/block.h"
+#include "virt/error.h"
+
+enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
+
+static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	for (int i = 0; i < TRIES; i++) {
+		g_clear_error(&cause);
+		if (virDomainSnapshotDelete(s, 0) == 0 || virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+			return true;
+		virt_fail(&cause, "cannot delete snapshot %s of domain %s",
+			  virDomainSnapshotGetName(s), virDomainGetName(dom));
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
+		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+			break;
+	}
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	const char *name = ctx->arg[NAME];
+	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+	g_autofree char *directory = dom ? snapshot_directory(ctx, dom, error) : NULL;
+	g_autoptr(virDomainSnapshot) s = NULL;
+	g_autoptr(GError) cause = NULL;
+
+	if (!directory)
+		return ACTION_FAILED;
+	if (strchr(name, '/')) {
+		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no snapshot's name", name);
+		return ACTION_FAILED;
+	}
+	if (ctx->dry_run) {
+		action_print(ctx, "would delete snapshot %s of domain %s\n", name,
+			     virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+	s = snapshot_find(dom, directory, name, &cause);
+	if (!s && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	if (!s)
+		action_log("INFO", "%s already", cause->message);
+	action_outcome(ACTION_UNKNOWN, "deleting snapshot %s", name);
+	if (s && !delete_it(ctx, dom, s, error))
+		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	return snapshot_forget(dom, directory, name, error) ? ACTION_DONE : ACTION_FAILED;
+}
+
+const struct action action = {
+	.name = "snapshot_delete", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
+	.summary = "Deletes a snapshot of a VM; one that is not there is done.",
+	.min_args = 2, .deadline_s = 3500, .run = run,
+};

@@ -1,0 +1,95 @@
+/* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
+#include "action/snapshot.h"
+
+#include "virt/block.h"
+#include "virt/error.h"
+#include "virt/settle.h"
+
+enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
+
+static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error)
+{
+	int rc = virDomainRevertToSnapshot(s, 0);
+
+	if (rc < 0 && virt_last_is(VIR_ERR_SNAPSHOT_REVERT_RISKY))
+		rc = virDomainRevertToSnapshot(s, VIR_DOMAIN_SNAPSHOT_REVERT_FORCE);
+	return rc == 0 || virt_fail(error, "cannot bring domain %s back to snapshot %s", domain,
+				    virDomainSnapshotGetName(s));
+}
+
+/*
+ * After a failure: a new QEMU, which has another id, is the sign that it was done all the
+ * same; without any the VM is lost, which is said too.
+ */
+static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, unsigned id,
+				      GError *cause, GError **error)
+{
+	bool lost = virConnectIsAlive(ctx->conn) != 1;
+	g_autoptr(GError) why = NULL;
+	g_autoptr(virDomain) dom = action_domain_again(ctx, first, &why);
+	struct virt_state state = { .gone = true };
+
+	g_propagate_error(error, cause);
+	if ((!dom && !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
+	    (dom && !virt_settle(dom, &state, NULL)))
+		return ACTION_UNKNOWN;
+	if (state.gone) {
+		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
+		return ACTION_FAILED;
+	}
+	if (!lost || virDomainGetID(dom) == id)
+		return ACTION_FAILED;
+	g_clear_error(error);
+	return ACTION_DONE;
+}
+
+static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+				  GError **error)
+{
+	g_autofree char *name = g_strdup(virDomainGetName(dom));
+	g_autoptr(GError) cause = NULL;
+	unsigned id = virDomainGetID(dom);
+
+	action_outcome(ACTION_UNKNOWN, "bringing domain %s back to a snapshot", name);
+	for (int i = 0; i < TRIES; i++) {
+		g_clear_error(&cause);
+		if (revert_once(s, name, &cause))
+			return ACTION_DONE;
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
+		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+			break;
+	}
+	return look_again(ctx, dom, id, g_steal_pointer(&cause), error);
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	const char *name = ctx->arg[NAME];
+	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+	g_autoptr(virDomainSnapshot) s = NULL;
+	g_autofree char *directory = NULL;
+	struct virt_state state;
+
+	if (!dom || !virt_state(dom, &state, error))
+		return ACTION_FAILED;
+	if (!ctx->dry_run && virt_stands_still(&state) && !virt_settle(dom, &state, error))
+		return ACTION_FAILED;
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return ACTION_FAILED;
+	s = snapshot_find(dom, ctx->dry_run ? NULL : directory, name, error);
+	if (!s || !snapshot_is_whole(ctx, dom, s, error))
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, "would bring domain %s back to snapshot %s\n",
+			     virDomainGetName(dom), name);
+		return ACTION_DONE;
+	}
+	return revert(ctx, dom, s, error);
+}
+
+const struct action action = {
+	.name = "snapshot_revert", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
+	.summary = "Brings a VM back to a snapshot, if all its disks hold that.",
+	.min_args = 2, .deadline_s = 3500, .run = run,
+};

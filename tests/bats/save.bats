@@ -1,0 +1,163 @@
+load helper
+load node
+
+FILE() {
+	echo "$PWD/0/5/checkpoint"
+}
+
+# A program that writes its arguments, a line each call, to the file "calls", and then runs a line of shell.
+fake() {	# NAME SHELL
+	mkdir -p bin
+	printf '#!/bin/bash\necho "%s $*" >>%q\n%s\n' "$1" "$PWD/calls" "$2" >"bin/$1"
+	chmod 755 "bin/$1"
+	PATH=$PWD/bin:$PATH
+}
+
+request() {	# TM_MAD [TEMPLATE]
+	echo "<VMM_DRIVER_ACTION_DATA><VM><ID>5</ID><TEMPLATE/></VM><DATASTORE><TM_MAD>$1</TM_MAD><TEMPLATE>${2:-}</TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>"
+}
+
+@test "save: a running VM's memory is in the file, which only we may read" {
+	action save one-5 "$(FILE)" host 5 host
+	assert_success
+	[ -z "$output" ]
+	[ "$(stat -c %a 0/5/checkpoint)" = 600 ]
+	[ "$(ls 0/5)" = checkpoint ]
+}
+
+@test "save: one that is off, and one that is unknown" {
+	action save one-7 "$(FILE)"
+	assert_failure 1
+	[ "$(error_message)" = 'save: cannot save domain one-7: it is not running [refused]' ]
+	action save nope "$(FILE)"
+	assert_failure 1
+	[ "$(error_message)" = 'save: cannot find domain nope: Domain not found [not-found]' ]
+	never test -e 0
+}
+
+@test "save: what is no regular file is not touched; a relative one is misuse" {
+	mkdir -p "$(FILE)"
+	action save one-5 "$(FILE)"
+	assert_failure 1
+	[[ $(error_message) == "save: checkpoint $(FILE): something that is no regular file"*"[input]" ]]
+	[ "$(ls 0/5)" = checkpoint ]
+	action save one-5 checkpoint
+	assert_failure 2
+}
+
+@test "save: --dry-run" {
+	action save --dry-run one-5 "$(FILE)"
+	assert_success
+	assert_output "would save domain one-5 to $(FILE)"
+	never test -e 0
+}
+
+@test "save: what is no request is told before anything is done" {
+	run --separate-stderr "$REMOTES/save" one-5 "$(FILE)" host 5 host <<<'<a><b>'
+	assert_failure 1
+	[[ $(error_message) == 'save: stdin:'*'[input]' ]]
+	never test -e 0
+}
+
+@test "save: the caches are dropped afterwards if kvmrc says so" {
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
+	fake sudo :
+	cp "$REMOTES/save" remotes/vmm/kvm/
+	echo CLEANUP_MEMORY_ON_STOP=yes >remotes/etc/vmm/kvm/kvmrc
+	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)"
+	assert_success
+	for _ in {1..50}; do [ ! -e calls ] || break; sleep 0.1; done
+	[ "$(cat calls)" = 'sudo -n /usr/sbin/sysctl vm.drop_caches=3 vm.compact_memory=1' ]
+}
+
+@test "save: a checkpoint of a VM on Ceph goes into its pool, an older one there is replaced" {
+	local rbd='--id libvirt --conf /etc/ceph/x.conf' image=ssd/one-sys-5-checkpoint
+	# shellcheck disable=SC2016
+	fake rbd '[[ $* == *" import "* ]] && { f=("$@"); cat "${f[-2]}" >rbd.stored; }; exit 0'
+	request ceph '<CEPH_USER>libvirt</CEPH_USER><CEPH_CONF>/etc/ceph/x.conf</CEPH_CONF><POOL_NAME>ssd</POOL_NAME>' >request
+	run --separate-stderr "$REMOTES/save" one-5 "$(FILE)" host 5 host <request
+	assert_success
+	never test -e "$(FILE)"
+	[ -s rbd.stored ]
+	diff calls - <<-END
+		rbd $rbd rm --no-progress $image.part
+		rbd $rbd import --no-progress --image-format 2 $(FILE) $image.part
+		rbd $rbd rm --no-progress $image
+		rbd $rbd rename $image.part $image
+	END
+}
+
+@test "save.ceph: a pool that does not take it: the checkpoint stays, and why is told" {
+	fake rbd 'echo "rbd: error opening pool" >&2; exit 2'
+	mkdir -p 0/5
+	echo memory >"$(FILE)"
+	run --separate-stderr "$REMOTES/save.ceph" one-5 "$(FILE)" host 5 host < <(request ceph)
+	assert_failure 1
+	[[ $(error_message) == "save.ceph: cannot import checkpoint $(FILE) into one/one-sys-5-checkpoint: rbd failed with status 2: rbd: error opening pool [internal]"* ]]
+	[ "$(cat "$(FILE)")" = memory ]
+}
+
+@test "restore.ceph: the checkpoint comes from the pool, only we may read it; one that is there counts" {
+	# shellcheck disable=SC2016
+	fake rbd 'f=("$@"); echo memory >"${f[-1]}"'
+	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a</POOL_NAME>')
+	assert_success
+	[ "$(stat -c '%a %s' "$(FILE)")" = '600 7' ]
+	[ "$(cat calls)" = "rbd export --no-progress a/one-sys-5-checkpoint $(FILE).fetched" ]
+	rm calls
+	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph)
+	assert_success
+	never test -e calls
+}
+
+@test "restore.ceph: pool and id are checked; rbd's words and the site's pool are those of the settings" {
+	fake rbd 'exit 1'
+	fake other 'exit 1'
+	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a/../b</POOL_NAME>')
+	assert_failure 1
+	[[ $(error_message) == "restore.ceph: POOL_NAME: 'a/../b' is no pool's name [input]"* ]]
+	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 '../5' host < <(request ceph)
+	assert_failure 2
+	never test -e calls
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm remotes/etc/datastore/ceph
+	cp "$REMOTES/restore.ceph" remotes/vmm/kvm/
+	echo 'RBD="other --x"' >remotes/etc/vmm/kvm/kvmrc
+	echo 'POOL_NAME=site' >remotes/etc/datastore/ceph/ceph.conf
+	run --separate-stderr remotes/vmm/kvm/restore.ceph "$(FILE)" host one-5 5 host < <(request ceph)
+	assert_failure 1
+	[ "$(cat calls)" = "other --x export --no-progress site/one-sys-5-checkpoint $(FILE).fetched" ]
+	never test -e "$(FILE)"
+}
+
+@test "restore: a saved VM runs, and its checkpoint is gone; one that runs is not touched" {
+	action save one-5 "$(FILE)" host 5 host
+	# The test driver has forgotten what the save did to one-5.
+	action restore "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == "restore: cannot restore domain one-5 from $(FILE): it is running [exists]"* ]]
+	[ -e "$(FILE)" ]
+	echo '<node/>' >node.xml
+	action restore -c "test://$PWD/node.xml" --dry-run "$(FILE)" host one-5 5 host
+	assert_output "would restore domain one-5 from $(FILE)"
+	[ -e "$(FILE)" ]
+	action restore -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host
+	assert_success
+	[ -z "$output" ]
+	never test -e "$(FILE)"
+}
+
+@test "restore: one whose checkpoint is gone and that runs is done" {
+	action restore "$(FILE)" host one-5 5 host
+	assert_success
+	[[ $stderr == *'domain one-5 runs already'* ]]
+}
+
+@test "restore: no file, and none that could be one" {
+	action restore "$(FILE)" host one-9 9 host
+	assert_failure 1
+	[[ $(error_message) == "restore: there is no checkpoint $(FILE) [not-found]"* ]]
+	mkdir -p "$(FILE)"
+	action restore "$(FILE)" host one-9 9 host
+	assert_failure 1
+	[[ $(error_message) == "restore: checkpoint $(FILE) is no regular file [input]"* ]]
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# Programs in a real guest, through its agent: started, told about, ended, and nothing else ended.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+
+setup_file() {
+	action_setup_file
+	lab_guest_xml one-1 | stamp 1 | lab_create node1
+	lab_wait_console node1 one-1 LAB-READY
+	lab_wait_agent node1 one-1
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings VIRSH_RETRIES=1
+}
+
+teardown() {
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+}
+
+pid() {
+	on cat /run/one/one-1
+}
+
+@test "exec: output, exit status and stdin; words as in a shell, but no shell" {
+	act exec --wait 10 1 node1 "/bin/echo 'a  b' \"c\\\"d\" \$HOME; e"
+	assert_success
+	assert_output 'a  b c"d $HOME; e'
+	act exec --wait 10 1 node1 "/bin/cat" "$(printf 'from "stdin"\n' | base64)"
+	assert_success
+	assert_output 'from "stdin"'
+	act exec --wait 10 1 node1 "/bin/sh -c 'echo out; echo err >&2; exit 7'"
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: the program in domain one-1 ended with status 7 \[guest\]'
+	assert_regex "$stderr" 'INFO: exec: err'
+	never on test -e /run/one/one-1
+	act exec --wait 10 1 node1 /no/such/program
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: the agent of domain one-1: .*guest-exec.*\[guest\]'
+	act exec 1 node1 "/bin/echo 'x"
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: the command: .*\[input\]'
+	act exec 1 node1 /bin/cat 'no base64!'
+	assert_failure 1
+	assert_regex "$(error_message)" "^exec: the program's stdin is not base64 \\[input\\]"
+}
+
+@test "exec: does not wait; its process is noted for the monitoring; a second one waits its turn" {
+	act exec 1 node1 '/bin/sleep 300'
+	assert_success
+	assert_output ''
+	lab_in_guest node1 one-1 "kill -0 $(pid)"
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: process [0-9]+ of an earlier exec still runs in domain one-1 \[busy\]'
+	local pid other
+	pid=$(pid)
+	other=$(lab_agent node1 one-1 guest-exec '{"path": "/bin/sleep", "arg": ["301"]}' | jq .pid)
+	act exec_cancel 1 node1
+	assert_success
+	never lab_in_guest node1 one-1 "kill -0 $pid"
+	lab_in_guest node1 one-1 "kill -0 $other && kill $other"
+	never on test -e /run/one/one-1
+	act exec_cancel 1 node1
+	assert_success
+	assert_regex "$stderr" 'no program runs in domain one-1 already'
+	act exec 1 node1 /bin/true
+	assert_success
+	act exec 1 node1 /bin/true
+	assert_success
+}
+
+@test "exec: one that is late is ended" {
+	act exec --wait 1 1 node1 '/bin/sleep 302'
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: the program in domain one-1 did not end in time \[timeout\]'
+	assert_regex "$stderr" 'ended process [0-9]+'
+	never lab_in_guest node1 one-1 'pgrep -f "sleep 302$"'
+}
+
+@test "exec_cancel: a number that is another program's by now is left alone" {
+	local other
+	other=$(lab_agent node1 one-1 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 303 & echo $! >/run/other"]}' | jq .pid)
+	other=$(lab_in_guest node1 one-1 'cat /run/other')
+	on sh -c "echo $other >/run/one/one-1"
+	act exec_cancel 1 node1
+	assert_success
+	lab_in_guest node1 one-1 "kill -0 $other && kill $other"
+}
+
+@test "exec: a VM without agent, one that is paused" {
+	deploy_deaf 2
+	act exec 2 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: the agent of domain one-2: .*QEMU guest agent is not configured \[incompatible\]'
+	lab_virsh node1 suspend one-1
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '\[refused\]'
+	lab_virsh node1 resume one-1
+	act exec 9 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: cannot find domain one-9: '
+}

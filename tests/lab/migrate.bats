@@ -1,0 +1,521 @@
+#!/usr/bin/env bats
+# migrate and migrate_local between two real hosts: one copy of the VM lives, whatever happens, and
+# the answer says where.
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load lab
+
+ACTIONS=/var/tmp/one/vmm/kvm
+KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+
+setup_file() {
+	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release}
+	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
+	cp "$build"/remotes/vmm/kvm/{deploy,cancel,migrate,migrate_local} "$stage/remotes/vmm/kvm/"
+	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
+	lab_up 2
+	"$LAB" install "$stage" node1
+	"$LAB" install "$stage" node2
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+}
+
+teardown() {
+	lab_clean
+}
+
+# The kvmrc of both nodes.
+settings() {
+	local node
+	for node in node1 node2; do
+		printf '%s\n' "$@" | lab_exec $node tee "$KVMRC" >/dev/null
+	done
+}
+
+# migrate FROM TO NAME [OPTION...]: as the dispatcher calls it, for shared storage.
+migrate() {
+	run --separate-stderr lab_exec "$1" "$ACTIONS/migrate" "${@:4}" "$3" "$2" "$1" "${3#one-}" "$1" </dev/null
+	echo "$stderr"
+}
+
+error_message() {
+	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
+}
+
+uuid() {	# NUMBER
+	printf '00000000-0000-4000-8000-%012d' "$1"
+}
+
+# start NODE NUMBER [DEVICES [CMDLINE]]: a guest with agent, as OpenNebula describes it.
+start() {
+	lab_guest_xml "one-$2" "${@:3}" | stamp "$2" | lab_create "$1"
+	lab_wait_console "$1" "one-$2" LAB-READY
+	lab_wait_agent "$1" "one-$2"
+}
+
+stamp() {	# NUMBER: adds to the XML on stdin what OpenNebula's own has.
+	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[${DIRECTORY:-$LAB_SHARED}/0/$1]]></one:system_datastore></one:vm></metadata>&|"
+}
+
+# A machine without an operating system: it starts at once and hears nothing.
+start_deaf() {	# NODE NUMBER [DEVICES]
+	stamp "$2" <<-END | lab_create "$1"
+		<domain type='$LAB_VIRTTYPE'><name>one-$2</name>
+		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
+		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
+		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${3:-}</devices></domain>
+	END
+}
+
+state() {	# NODE NUMBER
+	lab_virsh "$1" domstate "one-$2" 2>/dev/null
+}
+
+# lives NUMBER NODE: it runs there, and there is nothing of it on the other one.
+lives() {
+	local other=node1
+	[ "$2" = node2 ] || other=node2
+	run state "$2" "$1"
+	assert_output running
+	run state "$other" "$1"
+	assert_failure
+}
+
+@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, and back" {
+	local boot options
+	start node1 1
+	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
+	migrate node1 node2 one-1
+	assert_success
+	assert_output ''
+	lives 1 node2
+	migrate node1 node2 one-1
+	assert_success
+	assert_regex "$stderr" 'domain one-1 is at node2 already'
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+ssh
+	migrate node2 node1 "$(uuid 1)"
+	assert_success
+	lives 1 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --tls"' QEMU_PROTOCOL=qemu+tls
+	migrate node1 node2 one-1
+	assert_success
+	lives 1 node2
+	migrate node2 node1 one-1
+	assert_success
+	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-1
+	assert_success
+	lives 1 node2
+	lab_wait_agent node2 one-1
+	run lab_in_guest node2 one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
+	assert_output "marker
+$boot"
+}
+
+@test "migrate: --dry-run changes nothing" {
+	start_deaf node1 2
+	migrate node1 node2 one-2 --dry-run
+	assert_success
+	assert_output 'would migrate domain one-2 to qemu+tcp://node2/system'
+	lives 2 node1
+}
+
+@test "migrate: what the other host cannot take is refused before anything moves" {
+	start_deaf node1 3
+	start_deaf node2 3
+	migrate node1 node2 one-3
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: cannot migrate domain one-3: the destination has a domain one-3 .*\[exists\]'
+	lab_virsh node2 destroy one-3
+	migrate node1 node1 one-3
+	assert_failure 1
+	assert_regex "$(error_message)" 'the destination is the host where it runs \[refused\]'
+	migrate node1 nohost one-3
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: cannot connect to qemu\+tcp://nohost/system: .*\[connection\]'
+	migrate node1 -oProxyCommand=x one-3
+	assert_failure 1
+	lives 3 node1
+}
+
+@test "migrate: a bridge or a disk that is missing there is named, and the VM stays" {
+	lab_exec node1 ip link add brx type bridge
+	start_deaf node1 4 "<interface type='bridge'><source bridge='brx'/></interface>"
+	migrate node1 node2 one-4
+	assert_failure 1
+	assert_regex "$(error_message)" 'brx'
+	lives 4 node1
+	lab_disk node1 /var/lib/one/local/only-here.qcow2 1M
+	start_deaf node1 5 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='/var/lib/one/local/only-here.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	migrate node1 node2 one-5
+	assert_failure 1
+	assert_regex "$(error_message)" 'only-here.qcow2.*\[not-found\]'
+	lives 5 node1
+}
+
+@test "migrate: an option that is none is named" {
+	start_deaf node1 6
+	settings 'MIGRATE_OPTIONS=--unsave'
+	migrate node1 node2 one-6
+	assert_failure 1
+	assert_regex "$(error_message)" "^migrate: MIGRATE_OPTIONS: '--unsave' is not an option of a migration \\[config\\] \\(hint: did you mean --unsafe"
+	lives 6 node1
+}
+
+@test "migrate: without --unsafe a local disk is not risked" {
+	lab_disk node1 m7.qcow2 1M
+	start_deaf node1 7 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/m7.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	settings ''
+	migrate node1 node2 one-7
+	assert_failure 1
+	assert_regex "$(error_message)" 'nsafe.*\[refused\] \(hint: .*--unsafe'
+	lives 7 node1
+}
+
+@test "migrate: snapshots come along, and stay when the VM stays" {
+	local snap
+	lab_disk node1 m8.qcow2 8M
+	lab_exec node1 mkdir -p "$LAB_SHARED/0/8"
+	start node1 8 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/m8.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+	for snap in snap-0 snap-1; do
+		lab_virsh node1 snapshot-create-as one-8 $snap
+	done
+	lab_exec node1 sh -c 'echo >/dev/null'
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"'
+	migrate node1 node2 one-8 --deadline 10
+	assert_failure 1
+	assert_regex "$(error_message)" 'migration of domain one-8 did not end in time \[timeout\]'
+	lives 8 node1
+	run lab_virsh node1 snapshot-list one-8 --name
+	assert_output $'snap-0\nsnap-1'
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-8
+	assert_success
+	lives 8 node2
+	run lab_virsh node2 snapshot-list one-8 --name
+	assert_output $'snap-0\nsnap-1'
+	run lab_virsh node2 snapshot-current one-8 --name
+	assert_output snap-1
+	run lab_exec node1 stat -c '%a %n' "$LAB_SHARED/0/8/snap-0.xml"
+	assert_output "600 $LAB_SHARED/0/8/snap-0.xml"
+}
+
+# slowly NUMBER: a migration that lasts; $job is its process.
+slowly() {
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 4"' QEMU_PROTOCOL=qemu+tcp
+	lab_exec node1 "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+	job=$!
+	lab_until node1 10 sh -c "virsh -q -c qemu:///system domjobinfo one-$1 | grep -qi remaining"
+	sleep 1
+}
+
+# ended: its exit status is in $status.
+ended() {
+	status=0
+	wait "$job" || status=$?
+	cat "$BATS_TEST_TMPDIR/err"
+}
+
+@test "migrate: SIGTERM aborts it and the VM stays" {
+	start node1 9
+	slowly 9
+	lab_exec node1 pkill -TERM -f "$ACTIONS/migrate one-9"
+	ended
+	[ "$status" -eq 1 ]
+	grep -q 'was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	lives 9 node1
+}
+
+@test "migrate: kill -9 of it, of either libvirtd and of the other QEMU: the VM stays, and goes the next time" {
+	start node1 10
+	slowly 10
+	lab_exec node1 pkill -KILL -f "$ACTIONS/migrate one-10"
+	ended
+	lab_until node1 10 sh -c '! virsh -q -c qemu+tcp://node2/system domstate one-10 2>/dev/null'
+	lives 10 node1
+
+	slowly 10
+	lab_exec node2 pkill -KILL -f 'guest=one-10,'
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	slowly 10
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	slowly 10
+	"$LAB" svc node2 crash
+	sleep 1
+	"$LAB" svc node2 start
+	ended
+	[ "$status" -eq 1 ]
+	lives 10 node1
+
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-10
+	assert_success
+	lives 10 node2
+}
+
+@test "migrate: a libvirtd that stays away: nobody knows, and the next call tells" {
+	start node1 11
+	slowly 11
+	"$LAB" svc node2 crash
+	lab_exec node1 sh -c "sleep 6; pkill -TERM -f '$ACTIONS/migrate one-11'" &
+	ended
+	[ "$status" -eq 3 ]
+	grep -q 'the outcome is unknown' "$BATS_TEST_TMPDIR/err"
+	"$LAB" svc node2 start
+	lives 11 node1
+}
+
+@test "migrate: the source's QEMU is killed: the answer says that it ended" {
+	start node1 12
+	slowly 12
+	lab_exec node1 pkill -KILL -f 'guest=one-12,'
+	ended
+	[ "$status" -eq 1 ]
+	grep -q 'it is on neither host' "$BATS_TEST_TMPDIR/err"
+}
+
+LOCAL=/var/lib/one/local/0
+
+# document NUMBER SHARED [TARGET]: what the front-end says of a VM in the datastore of each node's own.
+document() {
+	cat <<-END
+		<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>${3:-$LOCAL/$1}</DISK_TARGET_PATH>
+		<VM><ID>$1</ID><TEMPLATE/></VM>
+		<DATASTORE><BASE_PATH>/var/lib/one/local//0</BASE_PATH><TEMPLATE><SHARED>$2</SHARED></TEMPLATE></DATASTORE>
+		</VMM_DRIVER_ACTION_DATA>
+	END
+}
+
+# migrate_files FROM TO NUMBER: with files that only FROM sees.
+migrate_files() {
+	run --separate-stderr lab_exec "$1" "$ACTIONS/migrate" "one-$3" "$2" "$1" "$3" "$1" < <(document "$3" "${4:-NO}" "${5:-}")
+	echo "$stderr"
+}
+
+disk_xml() {	# FILE TARGET [MORE]
+	echo "<disk type='file' device='${4:-disk}'><driver name='qemu' type='$(case $1 in *.raw) echo raw ;; *) echo qcow2 ;; esac)'/><source file='$1'/><target dev='$2' bus='${5:-virtio}'/>${3:-}</disk>"
+}
+
+@test "migrate: files that only one host sees come along, there and back" {
+	local i from=node1 to=node2 sum
+	lab_exec node1 mkdir -p $LOCAL/20/disk.0.snap
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/20/disk.0.snap/base 16M
+	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/20/disk.0.snap/base -F qcow2 $LOCAL/20/disk.0.snap/0
+	lab_exec node1 ln -s disk.0.snap/0 $LOCAL/20/disk.0
+	lab_exec node1 sh -c "echo context >$LOCAL/20/disk.1; truncate -s 1M $LOCAL/20/disk.1; echo '<VM/>' >$LOCAL/20/vm.xml"
+	start node1 20 "$(disk_xml "/var/lib/one/local//0/20/disk.0.snap/0" vda)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/20/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
+	sum=$(lab_in_guest node1 one-20 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; sync; md5sum </dev/vda')
+	for i in $(seq 1 "${ROUNDS:-4}"); do
+		migrate_files $from $to 20
+		assert_success
+		lives 20 $to
+		lab_wait_agent $to one-20
+		run lab_in_guest $to one-20 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda'
+		assert_output "$sum"
+		read -r from to <<<"$to $from"
+	done
+	run lab_exec node2 cat $LOCAL/20/vm.xml
+	assert_output '<VM/>'
+	run lab_exec node2 readlink $LOCAL/20/disk.0
+	assert_output disk.0.snap/0
+}
+
+@test "migrate: a disk with snapshots inside comes along with them" {
+	lab_exec node1 mkdir -p $LOCAL/21
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/21/disk.0 16M
+	DIRECTORY=/var/lib/one/local start node1 21 "$(disk_xml $LOCAL/21/disk.0 vda)"
+	lab_in_guest node1 one-21 'echo first | dd of=/dev/vda bs=512 conv=sync 2>/dev/null; sync'
+	lab_virsh node1 snapshot-create-as one-21 snap-0
+	lab_wait_agent node1 one-21
+	lab_in_guest node1 one-21 'dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 2>/dev/null; echo second | dd of=/dev/vda bs=512 conv=sync 2>/dev/null; sync; md5sum </dev/vda >/run/sum'
+	migrate_files node1 node2 21
+	assert_success
+	lives 21 node2
+	run lab_exec node2 ls $LOCAL/21
+	assert_output $'disk.0\nsnap-0.xml'
+	run lab_virsh node2 snapshot-list one-21 --name
+	assert_output snap-0
+	lab_wait_agent node2 one-21
+	run lab_in_guest node2 one-21 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda | cmp - /run/sum && echo same'
+	assert_output same
+	lab_in_guest node2 one-21 'dd if=/dev/urandom of=/dev/vda bs=1M seek=9 count=4 2>/dev/null; sync'
+	lab_virsh node2 snapshot-revert one-21 snap-0
+	lab_wait_agent node2 one-21
+	run lab_in_guest node2 one-21 'echo 3 >/proc/sys/vm/drop_caches; head -n 1 /dev/vda'
+	assert_output first
+	lab_virsh node2 destroy one-21
+	run lab_exec node2 qemu-img check $LOCAL/21/disk.0
+	assert_success
+}
+
+@test "migrate: what was made for a VM that stays is removed, and what was there stays" {
+	lab_exec node1 mkdir -p $LOCAL/22
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/22/disk.0 16M
+	lab_exec node1 ip link add bry type bridge
+	start_deaf node1 22 "$(disk_xml $LOCAL/22/disk.0 vda)<interface type='bridge'><source bridge='bry'/></interface>"
+	migrate_files node1 node2 22
+	assert_failure 1
+	assert_regex "$(error_message)" 'bry'
+	lives 22 node1
+	run lab_exec node2 ls -d $LOCAL/22
+	assert_failure
+	lab_exec node2 mkdir -p $LOCAL/22
+	lab_exec node2 touch $LOCAL/22/other
+	migrate_files node1 node2 22
+	assert_failure 1
+	run lab_exec node2 ls $LOCAL/22
+	assert_output other
+}
+
+@test "migrate: no room there is told before anything moves" {
+	lab_exec node1 mkdir -p $LOCAL/23
+	lab_exec node1 qemu-img create -q -f raw $LOCAL/23/disk.0.raw 8M
+	lab_exec node1 dd if=/dev/urandom of=$LOCAL/23/disk.0.raw bs=1M count=8 conv=notrunc status=none
+	lab_exec node2 mkdir -p $LOCAL/23
+	lab_exec node2 mount -t tmpfs -o size=4m none $LOCAL/23
+	start_deaf node1 23 "$(disk_xml $LOCAL/23/disk.0.raw vda)"
+	migrate_files node1 node2 23
+	assert_failure 1
+	assert_regex "$(error_message)" "the disks need [0-9]+ MiB in $LOCAL/23, where 4 MiB are free \\[no-space\\]"
+	lives 23 node1
+	lab_exec node2 umount $LOCAL/23
+}
+
+@test "migrate: a directory that is shared although it is said not to be is not copied onto itself" {
+	lab_exec node1 mkdir -p "$LAB_SHARED/0/24"
+	lab_exec node1 qemu-img create -q -f raw "$LAB_SHARED/0/24/disk.0.raw" 4M
+	start node1 24 "$(disk_xml "$LAB_SHARED/0/24/disk.0.raw" vda)"
+	lab_in_guest node1 one-24 'echo mine | dd of=/dev/vda bs=512 conv=sync 2>/dev/null; sync'
+	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" one-24 node2 node1 24 node1 < <(document 24 NO "$LAB_SHARED/0/24" | sed "s|/var/lib/one/local//0|$LAB_SHARED/0|")
+	assert_success
+	assert_regex "$stderr" 'is shared with node2 although its datastore says'
+	lives 24 node2
+	run lab_exec node1 head -c 4 "$LAB_SHARED/0/24/disk.0.raw"
+	assert_output mine
+}
+
+@test "migrate: files may come to another datastore's directory on the other host" {
+	lab_exec node1 mkdir -p $LOCAL/25
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/25/disk.0 4M
+	start_deaf node1 25 "$(disk_xml $LOCAL/25/disk.0 vda)"
+	migrate_files node1 node2 25 NO /var/lib/one/local/107/25
+	assert_success
+	lives 25 node2
+	run lab_virsh node2 domblklist one-25
+	assert_output --partial /var/lib/one/local/107/25/disk.0
+}
+
+@test "migrate_local: from the front-end, between two others" {
+	start_deaf node1 30
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate_local" one-30 node2 node1 30 node1 </dev/null
+	assert_success
+	lives 30 node2
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate_local" one-30 node1 node2 30 node2 </dev/null
+	assert_success
+	lives 30 node1
+}
+
+# move NUMBER TO [OPTION...]: to another datastore of the same host.
+move() {
+	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "${@:3}" "one-$1" node1 node1 "$1" node1 < <(document "$1" NO "$2")
+	echo "$stderr"
+}
+
+@test "migrate: to another datastore of the same host while the guest writes" {
+	local to=/var/lib/one/local/108/40 sum
+	lab_exec node1 mkdir -p $LOCAL/40/disk.0.snap
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/40/disk.0.snap/base 16M
+	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/40/disk.0.snap/base -F qcow2 $LOCAL/40/disk.0.snap/0
+	lab_exec node1 ln -s disk.0.snap/0 $LOCAL/40/disk.0
+	lab_exec node1 qemu-img create -q -f raw $LOCAL/40/disk.2.raw 8M
+	lab_exec node1 sh -c "truncate -s 1M $LOCAL/40/disk.1"
+	DIRECTORY=/var/lib/one/local start node1 40 "$(disk_xml $LOCAL/40/disk.0.snap/0 vda)$(disk_xml $LOCAL/40/disk.2.raw vdb)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/40/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
+	sum=$(lab_in_guest node1 one-40 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; dd if=/dev/vda of=/dev/vdb bs=1M count=8 2>/dev/null; sync; cat /dev/vda /dev/vdb | md5sum')
+	move 40 $to --dry-run
+	assert_output "would move the files of domain one-40 to $to"
+	move 40 $to
+	assert_success
+	[ "$(state node1 40)" = running ]
+	run lab_virsh node1 domblklist one-40
+	refute_output --partial $LOCAL/40
+	assert_output --partial $to/disk.0.snap/0
+	assert_output --partial $to/disk.1
+	run lab_virsh node1 metadata one-40 --uri http://opennebula.org/xmlns/libvirt/1.0
+	assert_output --partial "$to"
+	lab_exec node1 rm -rf $LOCAL/40
+	run lab_in_guest node1 one-40 'echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda /dev/vdb | md5sum'
+	assert_output "$sum"
+	run lab_exec node1 readlink $to/disk.0
+	assert_output disk.0.snap/0
+}
+
+@test "migrate: a move to another datastore that fails leaves all as it was" {
+	local to=/var/lib/one/local/109/41
+	lab_exec node1 mkdir -p $LOCAL/41 $to
+	lab_exec node1 qemu-img create -q -f raw $LOCAL/41/disk.0.raw 8M
+	start node1 41 "$(disk_xml $LOCAL/41/disk.0.raw vda)"
+	lab_in_guest node1 one-41 'dd if=/dev/urandom of=/dev/vda bs=1M count=8 2>/dev/null; sync'
+	lab_exec node1 mount -t tmpfs -o size=3m none $to
+	move 41 $to
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: '
+	[ "$(state node1 41)" = running ]
+	run lab_virsh node1 domblklist one-41
+	assert_output --partial $LOCAL/41/disk.0.raw
+	run lab_exec node1 ls $to
+	assert_output ''
+	lab_exec node1 umount $to
+	move 41 $LOCAL/41
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is on that host and in .*\[refused\]'
+	move 41 $to
+	assert_success
+}
+
+@test "migrate: a disk with snapshots is not moved while it runs" {
+	lab_exec node1 mkdir -p $LOCAL/42
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/42/disk.0 8M
+	start_deaf node1 42 "$(disk_xml $LOCAL/42/disk.0 vda)"
+	lab_virsh node1 snapshot-create-as one-42 snap-0
+	move 42 /var/lib/one/local/110/42
+	assert_failure 1
+	assert_regex "$(error_message)" 'disk vda holds snapshots.*\[refused\]'
+	move 42 /etc
+	assert_failure 1
+	assert_regex "$(error_message)" "'/etc' is not the directory of a VM"
+}
+
+@test "migrate: a guest that is faster than the link ends by the set rule" {
+	start node1 50
+	lab_in_guest node1 one-50 'mount -o remount,size=100m /run; (while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=40; done) >/dev/null 2>&1 &'
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8"'  QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 16
+	assert_failure 1
+	assert_regex "$(error_message)" 'did not end in time \[timeout\]'
+	lives 50 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-postcopy"' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 120
+	assert_success
+	lives 50 node2
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-suspend"' QEMU_PROTOCOL=qemu+tcp
+	migrate node2 node1 one-50 --deadline 120
+	assert_success
+	lives 50 node1
+	lab_wait_agent node1 one-50
+}

@@ -1,0 +1,268 @@
+#!/usr/bin/env bats
+# save and restore on a real libvirtd with a real guest: its memory is nowhere lost, whatever dies.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+
+SLOW=/var/lib/one/slow
+
+setup_file() {
+	action_setup_file
+	# A disk that takes some seconds for a guest's memory.
+	lab_exec node1 mkdir -p $SLOW /var/lib/one/local/slow
+	lab_exec node1 bindfs --write-rate=25M /var/lib/one/local/slow $SLOW
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings VIRSH_RETRIES=2
+}
+
+teardown() {
+	action_teardown
+}
+
+file() {	# NUMBER
+	echo "$(directory "$1")/checkpoint"
+}
+
+# guest NUMBER [DEVICES]: one that runs, with a marker in its memory.
+guest() {
+	lab_guest_xml "one-$1" "${2:-}" | stamp "$1" | lab_create node1
+	lab_wait_console node1 "one-$1" LAB-READY
+	lab_wait_agent node1 "one-$1"
+	lab_in_guest node1 "one-$1" "echo mark-$1 >/run/mark"
+}
+
+# The guest answers, and has its memory.
+is_whole() {	# NUMBER
+	[ "$(state "$1")" = running ] && lab_wait_agent node1 "one-$1" &&
+		[ "$(lab_in_guest node1 "one-$1" 'cat /run/mark')" = "mark-$1" ]
+}
+
+# A save that takes some seconds, in the background; it is under way when this returns.
+slow_save() {	# NUMBER [OPTION...]
+	on rm -rf "$SLOW/$1"
+	on "$ACTIONS/save" "${@:2}" "one-$1" "$SLOW/$1/checkpoint" node1 "$1" node1 2>"$BATS_TEST_TMPDIR/err" &
+	slow_pid=$!
+	lab_until node1 10 test -s "$SLOW/$1/checkpoint.part"
+}
+
+end_slow_save() {
+	ended "$slow_pid"
+	cat "$BATS_TEST_TMPDIR/err"
+}
+
+@test "save and restore: memory and passwords survive; each twice is once" {
+	guest 1 "<graphics type='vnc' port='-1' passwd='pass-1'/>"
+	act save "$(uuid 1)" "$(file 1)" node1 1 node1
+	assert_success
+	assert_output ''
+	run state 1
+	assert_failure
+	run on sh -c "stat -c %a $(file 1); ls $(directory 1)"
+	assert_output $'600\ncheckpoint'
+	act save "$(uuid 1)" "$(file 1)" node1 1 node1
+	assert_success
+	assert_regex "$stderr" 'is in .*/checkpoint already'
+	act restore "$(file 1)" node1 "$(uuid 1)" 1 node1
+	assert_success
+	assert_output ''
+	is_whole 1
+	run on ls "$(directory 1)"
+	assert_output ''
+	run lab_virsh node1 dumpxml --security-info one-1
+	assert_output --partial "passwd='pass-1'"
+	act restore "$(file 1)" node1 "$(uuid 1)" 1 node1
+	assert_success
+	assert_regex "$stderr" 'domain one-1 runs already'
+	# Its disk is full.
+	on mkdir -p /var/lib/one/local/full
+	on mount -t tmpfs -o size=20m tmpfs /var/lib/one/local/full
+	act save one-1 /var/lib/one/local/full/1/checkpoint node1 1 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^save: cannot save domain one-1 to .*\[no-space\]'
+	is_whole 1
+	run on ls /var/lib/one/local/full/1
+	assert_output ''
+	# Something else is in the file's place, which would stop libvirtd.
+	on mkfifo /var/lib/one/local/full/fifo
+	act save one-1 /var/lib/one/local/full/fifo node1 1 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'no regular file .*\[input\]'
+	is_whole 1
+	on umount /var/lib/one/local/full
+}
+
+@test "save: SIGTERM and the deadline abort it, and the guest goes on" {
+	guest 2
+	slow_save 2
+	on pkill -TERM -x save
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^save: saving domain one-2 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	is_whole 2
+	slow_save 2 --deadline 2
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^save: saving domain one-2 did not end in time \[timeout\]' "$BATS_TEST_TMPDIR/err"
+	is_whole 2
+	run on ls $SLOW/2
+	assert_output ''
+	# Two at once: the second waits and finds it done.
+	slow_save 2
+	act save one-2 $SLOW/2/checkpoint node1 2 node1
+	assert_success
+	assert_regex "$stderr" 'already'
+	end_slow_save
+	[ "$status" -eq 0 ]
+	act restore $SLOW/2/checkpoint node1 "$(uuid 2)" 2 node1
+	assert_success
+	is_whole 2
+}
+
+@test "save: libvirtd is killed in the middle: the guest goes on, and the next save works" {
+	guest 3
+	slow_save 3
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^save: .*\[connection\]' "$BATS_TEST_TMPDIR/err"
+	is_whole 3
+	run on ls $SLOW/3
+	assert_output ''
+	act save one-3 "$(file 3)" node1 3 node1
+	assert_success
+	# And in the middle of the restore.
+	on "$ACTIONS/restore" "$(file 3)" node1 "$(uuid 3)" 3 node1 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 0.3
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	if [ "$status" -ne 0 ]; then
+		[ "$status" -eq 1 ]
+		on test -f "$(file 3)"
+		act restore "$(file 3)" node1 "$(uuid 3)" 3 node1
+		assert_success
+	fi
+	is_whole 3
+	never on test -e "$(file 3)"
+}
+
+@test "save: we are killed in the middle: libvirt finishes it, and the next call finds it" {
+	guest 4
+	slow_save 4
+	on pkill -KILL -x save
+	end_slow_save
+	[ "$status" -ne 0 ]
+	lab_wait_gone node1 one-4
+	act save one-4 $SLOW/4/checkpoint node1 4 node1
+	assert_success
+	act restore $SLOW/4/checkpoint node1 "$(uuid 4)" 4 node1
+	assert_success
+	is_whole 4
+	# The restore as well, after the guest ran and before its file was removed.
+	act save one-4 "$(file 4)" node1 4 node1
+	on cp "$(file 4)" "$(file 4).copy"
+	act restore "$(file 4)" node1 "$(uuid 4)" 4 node1
+	on mv "$(file 4).copy" "$(file 4)"
+	act restore "$(file 4)" node1 "$(uuid 4)" 4 node1
+	assert_success
+	never on test -e "$(file 4)"
+	is_whole 4
+}
+
+@test "save: QEMU is killed in the middle: failed, and nothing says that there is a checkpoint" {
+	guest 5
+	slow_save 5
+	on kill -KILL "$(qemu_pid 5)"
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^save: cannot save domain one-5' "$BATS_TEST_TMPDIR/err"
+	act restore $SLOW/5/checkpoint node1 "$(uuid 5)" 5 node1
+	assert_failure 1
+	run state 5
+	assert_failure
+}
+
+@test "restore: a running VM with a checkpoint of another time is not touched" {
+	deploy_deaf 6
+	act save one-6 "$(file 6)" node1 6 node1
+	assert_success
+	deploy_deaf 6
+	act restore "$(file 6)" node1 "$(uuid 6)" 6 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^restore: cannot restore domain one-6 from .*: it is running \[exists\]'
+	on test -f "$(file 6)"
+	act cancel one-6
+	act restore "$(file 6)" node1 "$(uuid 6)" 6 node1
+	assert_success
+	# An older checkpoint is kept beside.
+	on sh -c "echo old >$(file 6)"
+	act save one-6 "$(file 6)" node1 6 node1
+	assert_success
+	assert_regex "$stderr" 'an older checkpoint is now .*/checkpoint\.[0-9]+'
+}
+
+@test "restore: the VM moved to another datastore" {
+	lab_disk node1 local.img 1M
+	on mkdir -p "$LAB_SHARED/0/7" "$LAB_SHARED/1"
+	on mv "$LAB_SHARED/local.img" "$LAB_SHARED/0/7/disk.0"
+	deploy_deaf 7 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/0/7/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	act save one-7 "$(file 7)" node1 7 node1
+	assert_success
+	on mv "$LAB_SHARED/0/7" "$LAB_SHARED/1/7"
+	act restore "$LAB_SHARED/1/7/checkpoint" node1 "$(uuid 7)" 7 node1
+	assert_success
+	run lab_virsh node1 domblklist one-7
+	assert_output --partial "$LAB_SHARED/1/7/disk.0"
+	run lab_virsh node1 metadata one-7 http://opennebula.org/xmlns/libvirt/1.0
+	assert_output --partial "[$LAB_SHARED/1/7]"
+}
+
+@test "restore: what is no checkpoint is told as libvirt says it, and kept" {
+	on mkdir -p "$(directory 8)"
+	on sh -c "head -c 100000 /dev/zero >$(file 8)"
+	act restore "$(file 8)" node1 one-8 8 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^restore: cannot read checkpoint .*: image magic is incorrect'
+	on test -f "$(file 8)"
+	on rm "$(file 8)"
+	act restore "$(file 8)" node1 one-8 8 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "^restore: there is no checkpoint $(file 8) \\[not-found\\]"
+}
+
+@test "save: a guest that suspended itself runs when it is restored; one that is suspended is woken" {
+	lab_guest_xml one-9 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | stamp 9 | lab_create node1
+	lab_wait_console node1 one-9 LAB-READY
+	lab_wait_agent node1 one-9
+	lab_in_guest node1 one-9 'echo mark-9 >/run/mark'
+	lab_virsh node1 dompmsuspend one-9 mem
+	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-9 | grep pmsuspended'
+	act restore "$(file 9)" node1 "$(uuid 9)" 9 node1
+	assert_success
+	is_whole 9
+	lab_virsh node1 dompmsuspend one-9 mem
+	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-9 | grep pmsuspended'
+	act save one-9 "$(file 9)" node1 9 node1
+	assert_success
+	act restore "$(file 9)" node1 "$(uuid 9)" 9 node1
+	assert_success
+	is_whole 9
+}
+
+@test "save: a datastore's own step that fails lets the guest go on" {
+	guest 10
+	on sh -c "printf '#!/bin/sh\ncat >/dev/null\necho pool is full >&2\nexit 1\n' >$ACTIONS/save.test; chmod 755 $ACTIONS/save.test"
+	run --separate-stderr on sh -c "echo '<VMM_DRIVER_ACTION_DATA><DATASTORE><TM_MAD>test</TM_MAD></DATASTORE></VMM_DRIVER_ACTION_DATA>' | $ACTIONS/save one-10 $(file 10) node1 10 node1"
+	assert_failure 1
+	assert_regex "$(error_message)" '^save: save\.test failed with status 1: pool is full'
+	is_whole 10
+	never on test -e "$(file 10)"
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# Snapshots on a real libvirtd with a real guest: memory and disks go back together, and no VM is lost.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+
+setup_file() {
+	action_setup_file
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	settings VIRSH_RETRIES=2
+}
+
+teardown() {
+	action_teardown
+}
+
+# disk NUMBER [NAME [FORMAT]]: XML of a new disk in the VM's directory.
+disk() {
+	local name=${2:-disk.0} format=${3:-qcow2} letter=a
+	[ "$name" = disk.0 ] || letter=b
+	on mkdir -p "$(directory "$1")"
+	lab_disk node1 "0/$1/$name" 64M "$format"
+	echo "<disk type='file' device='disk'><driver name='qemu' type='$format'/><source file='$(directory "$1")/$name'/><target dev='vd$letter' bus='virtio'/></disk>"
+}
+
+deaf() {	# NUMBER
+	deploy_deaf "$1" "$(disk "$1")"
+}
+
+listed() {	# NUMBER
+	lab_virsh node1 snapshot-list "one-$1" --name | xargs
+}
+
+in_image() {	# NUMBER
+	on qemu-img snapshot -U -l "$(directory "$1")/disk.0" | awk 'NR > 2 { print $2 }' | xargs
+}
+
+@test "snapshots: memory goes back, also to one that libvirt has forgotten; each is made and deleted once" {
+	lab_guest_xml one-1 "$(disk 1)<graphics type='vnc' port='-1' passwd='pass-1'/>" | stamp 1 | lab_create node1
+	lab_wait_console node1 one-1 LAB-READY
+	lab_wait_agent node1 one-1
+	lab_in_guest node1 one-1 'echo first >/run/mark'
+	act snapshot_create "$(uuid 1)" 0 1 node1
+	assert_success
+	assert_output snap-0
+	run on stat -c %a "$(directory 1)/snap-0.xml"
+	assert_output 600
+	on grep -q "passwd=['\"]pass-1" "$(directory 1)/snap-0.xml"
+	act snapshot_create "$(uuid 1)" 0 1 node1
+	assert_success
+	assert_output snap-0
+	assert_regex "$stderr" 'has snapshot snap-0 already'
+	lab_in_guest node1 one-1 'echo second >/run/mark'
+	act snapshot_create "$(uuid 1)" 1 1 node1
+	assert_success
+	[ "$(listed 1)" = 'snap-0 snap-1' ]
+	# As after a start: libvirt knows them from the files only.
+	lab_virsh node1 snapshot-delete one-1 snap-1 --metadata
+	lab_virsh node1 snapshot-delete one-1 snap-0 --metadata
+	act snapshot_revert "$(uuid 1)" snap-0 1 node1
+	assert_success
+	assert_output ''
+	lab_wait_agent node1 one-1
+	run lab_in_guest node1 one-1 'cat /run/mark'
+	assert_output first
+	[ "$(listed 1)" = 'snap-0 snap-1' ]
+	# The parent is deleted: what the child's file says is true afterwards.
+	on grep -q '<parent>' "$(directory 1)/snap-1.xml"
+	act snapshot_delete "$(uuid 1)" snap-0 1 node1
+	assert_success
+	never on grep -q '<parent>' "$(directory 1)/snap-1.xml"
+	never on test -e "$(directory 1)/snap-0.xml"
+	[ "$(listed 1) $(in_image 1)" = 'snap-1 snap-1' ]
+	act snapshot_delete "$(uuid 1)" snap-0 1 node1
+	assert_success
+	assert_regex "$stderr" 'has no snapshot snap-0 already'
+	act snapshot_revert "$(uuid 1)" snap-1 1 node1
+	assert_success
+	lab_wait_agent node1 one-1
+	run lab_in_guest node1 one-1 'cat /run/mark'
+	assert_output second
+}
+
+@test "snapshot_revert: a snapshot that is not there, or not in an image, leaves the VM alone" {
+	deaf 2
+	act snapshot_create one-2 0 2 node1
+	assert_success
+	act snapshot_revert one-2 snap-9
+	assert_failure 1
+	assert_regex "$(error_message)" '^snapshot_revert: domain one-2 has no snapshot snap-9 \[not-found\]'
+	# The image has lost it, and libvirt does not know.
+	lab_virsh node1 qemu-monitor-command one-2 --hmp 'delvm snap-0'
+	[ "$(in_image 2)" = '' ]
+	act snapshot_revert one-2 snap-0
+	assert_failure 1
+	assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: disk vda does not hold it \[refused\] \(hint: the VM would be lost'
+	[ "$(state 2)" = running ]
+	act snapshot_delete one-2 snap-0
+	assert_success
+	# A disk of then is not there any more.
+	act snapshot_create one-2 1 2 node1
+	assert_success
+	on sed -i 's/disk\.0/disk.7/' "$(directory 2)/snap-1.xml"
+	lab_virsh node1 snapshot-delete one-2 snap-1 --metadata
+	act snapshot_revert one-2 snap-1
+	assert_failure 1
+	assert_regex "$(error_message)" 'disk vda is not where it was then \[refused\]'
+	[ "$(state 2)" = running ]
+}
+
+@test "snapshot_create: a raw disk is refused in libvirt's words" {
+	deploy_deaf 3 "$(disk 3)$(disk 3 disk.1 raw)"
+	act snapshot_create one-3 0 3 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^snapshot_create: cannot make snapshot snap-0 of domain one-3: .*unsupported for storage type raw.*\[incompatible\]'
+	[ "$(state 3)" = running ]
+}
+
+@test "snapshot_create: a snapshot whose file cannot be written is not kept" {
+	deaf 4
+	on mkdir "$(directory 4)/snap-0.xml"
+	act snapshot_create one-4 0 4 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'snap-0.xml: Is a directory'
+	[ "$(listed 4)$(in_image 4)" = '' ]
+}
+
+@test "snapshot_create: libvirtd is killed in the middle: the guest goes on, no snapshot is left over, and the next call works" {
+	local after
+	deaf 5
+	for after in 0.1 0.2 0.3; do
+		on "$ACTIONS/snapshot_create" one-5 5 5 node1 >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+		sleep $after
+		"$LAB" svc node1 crash
+		"$LAB" svc node1 start
+		ended $!
+		echo "after $after: status $status: $(cat "$BATS_TEST_TMPDIR/err")"
+		[ "$(state 5)" = running ]
+		if [ "$status" -ne 0 ]; then
+			[ "$status" -eq 1 ]
+			[ "$(listed 5)$(in_image 5)" = '' ]
+			act snapshot_create one-5 5 5 node1
+			assert_success
+		fi
+		[ "$(listed 5) $(in_image 5)" = 'snap-5 snap-5' ]
+		act snapshot_delete one-5 snap-5 5 node1
+		assert_success
+		[ "$(listed 5)$(in_image 5)" = '' ]
+	done
+}
+
+@test "snapshot_create: a guest that an older, killed one left paused goes on" {
+	deaf 6
+	on bash -c "$ACTIONS/snapshot_create one-6 0 & pid=\$!; sleep 0.1; kill -KILL \$pid \$(pidof libvirtd)" || true
+	"$LAB" svc node1 start
+	act snapshot_create one-6 1 6 node1
+	assert_success
+	[ "$(state 6)" = running ]
+}
+
+@test "snapshot_create: QEMU is killed in the middle; we are killed in the middle" {
+	deaf 7
+	on "$ACTIONS/snapshot_create" one-7 0 7 node1 2>"$BATS_TEST_TMPDIR/err" &
+	on kill -STOP "$(qemu_pid 7)"
+	sleep 0.5
+	on kill -KILL "$(qemu_pid 7)"
+	ended $!
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 1 ]
+	deaf 8
+	on kill -STOP "$(qemu_pid 8)"
+	on "$ACTIONS/snapshot_create" one-8 0 8 node1 2>"$BATS_TEST_TMPDIR/err" &
+	sleep 0.5
+	on pkill -KILL -x snapshot_create
+	on kill -CONT "$(qemu_pid 8)"
+	act snapshot_create one-8 0 8 node1
+	assert_success
+	assert_output snap-0
+	[ "$(listed 8) $(in_image 8)" = 'snap-0 snap-0' ]
+}
+
+@test "snapshot_create: a full disk: told, and the guest goes on" {
+	on mkdir -p "$(directory 9)"
+	on mount -t tmpfs -o size=2m tmpfs "$(directory 9)"
+	lab_guest_xml one-9 "$(disk 9)" | stamp 9 | lab_create node1
+	lab_wait_console node1 one-9 LAB-READY
+	act snapshot_create one-9 0 9 node1
+	assert_failure 1
+	echo "$(error_message)"
+	[ "$(state 9)" = running ]
+	[ "$(listed 9)" = '' ]
+	lab_virsh node1 destroy one-9
+	on umount "$(directory 9)"
+}
