@@ -139,12 +139,13 @@ guint set_count(const Set *s)
 static bool put_name(char *header, const char *path)
 {
 	size_t len = strlen(path);
-	const char *cut = len > NAME_SIZE ? strchr(path + len - NAME_SIZE - 1, '/') : NULL;
+	const char *cut;
 
 	if (len <= NAME_SIZE) {
 		memcpy(header, path, len);
 		return true;
 	}
+	cut = strchr(&path[len - NAME_SIZE - 1], '/');
 	if (!cut || cut - path > PREFIX_SIZE)
 		return false;
 	memcpy(header, cut + 1, strlen(cut + 1));

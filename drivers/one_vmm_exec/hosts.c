@@ -7,7 +7,8 @@
 #include "connection.h"
 #include "link.h"
 
-enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, REAP_LIMIT_MS = 60000, STATUS_SSH = 255, MAX_WHY = 300 };
+enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, REAP_LIMIT_MS = 60000 };
+enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
 	struct wire_ssh ssh;

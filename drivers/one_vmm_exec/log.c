@@ -27,7 +27,8 @@ Log *log_new(const ConfCfg *cfg)
 			log->level = i;
 	if (!*file)
 		return log;
-	log->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	log->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		       0640);
 	if (log->fd < 0)
 		fprintf(stderr, "one_vmm_exec: cannot open %s: %s\n", file, g_strerror(errno));
 	return log;
@@ -82,8 +83,8 @@ void log_line(Log *log, char severity, gint64 id, const char *kind, const char *
 		g_autofree char *quoted = json_string(text);
 
 		line = g_strdup_printf("{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"kind\":\"%s\","
-				       "\"vm\":%" G_GINT64_FORMAT ",\"text\":%s}\n", when, ms, level,
-				       kind, id, quoted);
+				       "\"vm\":%" G_GINT64_FORMAT ",\"text\":%s}\n", when, ms,
+				       level, kind, id, quoted);
 	} else {
 		line = g_strdup_printf("%s.%03dZ %-7s %s vm=%" G_GINT64_FORMAT " %s\n", when, ms,
 				       level, kind, id, text);

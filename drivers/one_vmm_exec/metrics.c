@@ -75,8 +75,8 @@ static void print_times(GString *to, const char *action, const struct times *t)
 	char number[G_ASCII_DTOSTR_BUF_SIZE];
 
 	for (size_t i = 0; i < BUCKETS; i++)
-		g_string_append_printf(to, "vmm_exec_action_seconds_bucket{action=\"%s\",le=\"%s\"} %"
-				       G_GUINT64_FORMAT "\n", action,
+		g_string_append_printf(to, "vmm_exec_action_seconds_bucket{action=\"%s\","
+				       "le=\"%s\"} %" G_GUINT64_FORMAT "\n", action,
 				       g_ascii_formatd(number, sizeof(number), "%g", bounds[i]),
 				       t->bucket[i]);
 	g_string_append_printf(to, "vmm_exec_action_seconds_bucket{action=\"%s\",le=\"+Inf\"} %"

@@ -210,7 +210,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 	return m;
 }
 
-/* The libvirt of STEP's host, when it is asked from here; NULL: a script there does. Caller frees. */
+/* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
 static char *direct_uri(const struct step_context *c, const struct step *step)
 {
 	const char *host = step_host(c, step);
