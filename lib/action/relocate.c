@@ -17,14 +17,18 @@ enum {
 
 static enum action_outcome where_is_it(struct relocation *r, GError *cause, GError **error)
 {
-	g_autoptr(virDomain) moved = NULL;
+	virDomain *moved = NULL;
 	struct virt_state state;
 
 	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), NULL);
 	if (moved && virt_state(moved, &state, NULL) && !state.gone) {
+		r->sides.dest = moved;
+		r->sides.dest_state = state;
 		g_error_free(cause);
 		return ACTION_DONE;
 	}
+	if (moved)
+		virDomainFree(moved);
 	g_propagate_error(error, cause);
 	return ACTION_FAILED;
 }

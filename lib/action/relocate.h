@@ -37,8 +37,8 @@ struct relocation {
 
 /*
  * Phase 1: finds the domain of operand 0 and connects to DEST_HOST. ACTION_DONE:
- * go on, or, with R->dom NULL, it is at the destination already. What
- * MIGRATE_OPTIONS says is in R->how.
+ * go on, or, with R->dom NULL, it is at the destination already, R->sides.dest.
+ * What MIGRATE_OPTIONS says is in R->how.
  */
 enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 				  const char *dest_host, GError **error);

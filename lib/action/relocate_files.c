@@ -12,6 +12,8 @@ enum { MIB = 1 << 20, POST_TRIES = 3 };
 
 static const char env[] = "/usr/bin/env";
 
+#define NOTE ".vmmexec-migrating"
+
 /* Runs a program at the destination; WORDS end with NULL. */
 static bool there(const struct relocate_files *f, const char *const *words, GError **error)
 {
@@ -121,6 +123,25 @@ static bool is_shared(struct relocate_files *f, bool *ret_shared, GError **error
 	return answer != NULL;
 }
 
+/* It comes along with the small files. */
+static bool write_note(struct relocate_files *f, GError **error)
+{
+	g_autoptr(GString) text = g_string_new(f->resume ? "running" : "paused");
+
+	for (guint i = 0; i < f->stored->disks->len; i++) {
+		const struct stored_disk *d = f->stored->disks->pdata[i];
+		g_autofree char *plain = g_canonicalize_filename(d->path, "/");
+
+		if (d->way != STORED_BROUGHT_TWICE)
+			continue;
+		g_string_append_printf(text, "\n%s", plain);
+		g_ptr_array_add(f->late, g_steal_pointer(&plain));
+	}
+	f->note = g_build_filename(f->stored->from, NOTE, NULL);
+	g_ptr_array_insert(f->stored->others, 0, g_strdup(f->note));
+	return file_write(f->note, text->str, text->len, 0600, error);
+}
+
 static bool prepare(struct relocate_files *f, GError **error)
 {
 	bool copies = false, shared;
@@ -130,10 +151,9 @@ static bool prepare(struct relocate_files *f, GError **error)
 	if (shared) {
 		action_log("WARN", "%s is shared with %s although its datastore says that it is "
 			   "not: nothing is copied", f->stored->to, f->r->dest_host);
-		g_ptr_array_set_size(f->stored->disks, 0);
 		return true;
 	}
-	if (!has_room(f, error) || !bring(f, error))
+	if (!write_note(f, error) || !has_room(f, error) || !bring(f, error))
 		return false;
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct stored_disk *d = f->stored->disks->pdata[i];
@@ -160,12 +180,15 @@ bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, cons
 
 	*f = (struct relocate_files){ .r = r };
 	f->made = g_ptr_array_new_with_free_func(g_free);
+	f->late = g_ptr_array_new_with_free_func(g_free);
+	f->resume = r->was_running;
 	if (r->how->flags & VIR_MIGRATE_TUNNELLED)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: '--tunnelled' cannot "
 				"copy disks that are not shared");
 	f->stored = doc ? stored_plan(r->ctx, xmlDocGetRootElement(doc), from, to, error) : NULL;
 	if (!f->stored)
 		return false;
+	f->to = g_strdup(f->stored->to);
 	if (prepare(f, error))
 		return true;
 	relocate_files_undo(f);
@@ -173,20 +196,20 @@ bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, cons
 }
 
 /* The guest stands still now, and nobody writes to its files here. */
-static bool bring_again(struct relocate_files *f, GError **error)
+static bool bring_again(struct relocate_files *f, const char *from, GError **error)
 {
-	for (guint i = 0; i < f->stored->disks->len; i++) {
-		const struct stored_disk *d = f->stored->disks->pdata[i];
-		const char *paths[] = { d->path, NULL };
-		g_autofree char *dir = g_path_get_dirname(d->there);
-		int tries = 0;
+	for (guint i = 0; i < f->late->len; i++) {
+		const char *path = f->late->pdata[i];
+		const char *paths[] = { path, NULL };
+		g_autofree char *there = g_build_filename(f->to, path + strlen(from), NULL);
+		g_autofree char *dir = g_path_get_dirname(there);
 
-		while (d->way == STORED_BROUGHT_TWICE) {
+		for (int tries = 1;; tries++) {
 			g_autoptr(GError) cause = NULL;
 
 			if (peer_bring(f->r->ctx, f->r->dest_host, paths, dir, true, NULL, &cause))
 				break;
-			if (++tries == POST_TRIES) {
+			if (tries == POST_TRIES) {
 				g_propagate_error(error, g_steal_pointer(&cause));
 				return false;
 			}
@@ -196,23 +219,73 @@ static bool bring_again(struct relocate_files *f, GError **error)
 	return true;
 }
 
-bool relocate_files_finish(struct relocate_files *f, GError **error)
+static bool finish(struct relocate_files *f, const char *from, GError **error)
 {
 	virDomain *dom = f->r->sides.dest;
 	const char *name = virDomainGetName(dom);
+	g_autofree char *note = g_build_filename(f->to, NOTE, NULL);
+	const char *const forget[] = { "rm", "-f", "--", note, NULL };
 
-	if (!bring_again(f, error)) {
+	/* The note goes first: what a guest that runs has written is never brought again. */
+	if (!bring_again(f, from, error) || !there(f, forget, error)) {
 		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
 			       "could be brought: ", name, f->r->dest_host);
-		vmm_error_set_hint(error, "bring its disks from %s with rsync --inplace, then "
-				   "resume it", f->stored->from);
+		vmm_error_set_hint(error, "migrate it again: that goes on here");
 		return false;
 	}
-	if (f->r->was_running && f->r->sides.dest_state.state == VIR_DOMAIN_PAUSED &&
+	if (f->resume && f->r->sides.dest_state.state == VIR_DOMAIN_PAUSED &&
 	    virDomainResume(dom) < 0)
 		return virt_fail(error, "domain %s is at %s and paused: cannot resume it",
 				 virDomainGetName(dom), f->r->dest_host);
 	return true;
+}
+
+bool relocate_files_finish(struct relocate_files *f, GError **error)
+{
+	bool ok = finish(f, f->stored->from, error);
+
+	if (ok && f->note)
+		unlink(f->note);
+	return ok;
+}
+
+/* The note's text: "running" or "paused", then the paths. NULL: there is none, or ERROR is set. */
+static char *read_note(const struct relocate_files *f, const char *to, GError **error)
+{
+	g_autofree char *note = g_build_filename(to, NOTE, NULL);
+	const char *const find[] = { "find", to, "-maxdepth", "1", "-name", NOTE, NULL };
+	const char *const words[] = { "cat", "--", note, NULL };
+	g_autofree char *found = peer_ask(f->r->ctx, f->r->dest_host, env, find, error);
+
+	return found && *found ? peer_ask(f->r->ctx, f->r->dest_host, env, words, error) : NULL;
+}
+
+bool relocate_files_repair(struct relocation *r, const char *from, const char *to, GError **error)
+{
+	struct relocate_files f = { .r = r, .to = g_canonicalize_filename(to, "/") };
+	g_autofree char *plain = g_canonicalize_filename(from, "/");
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *text = read_note(&f, f.to, &cause);
+	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
+	bool ok = true;
+
+	f.late = g_ptr_array_new_with_free_func(g_free);
+	f.resume = lines && !g_strcmp0(lines[0], "running");
+	for (guint i = 1; lines && lines[0] && lines[i]; i++)
+		if (g_str_has_prefix(lines[i], plain) && lines[i][strlen(plain)] == '/')
+			g_ptr_array_add(f.late, g_strdup(lines[i]));
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		ok = false;
+	} else if (text && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
+		action_log("WARN", "a migration that was killed had not finished: going on");
+		f.note = g_build_filename(plain, NOTE, NULL);
+		ok = finish(&f, plain, error);
+		if (ok)
+			unlink(f.note);
+	}
+	relocate_files_clear(&f);
+	return ok;
 }
 
 void relocate_files_undo(struct relocate_files *f)
@@ -226,10 +299,15 @@ void relocate_files_undo(struct relocate_files *f)
 				   f->r->dest_host, error->message);
 	}
 	g_ptr_array_set_size(f->made, 0);
+	if (f->note)
+		unlink(f->note);
 }
 
 void relocate_files_clear(struct relocate_files *f)
 {
 	g_clear_pointer(&f->stored, stored_free);
 	g_clear_pointer(&f->made, g_ptr_array_unref);
+	g_clear_pointer(&f->late, g_ptr_array_unref);
+	g_clear_pointer(&f->to, g_free);
+	g_clear_pointer(&f->note, g_free);
 }

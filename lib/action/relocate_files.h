@@ -13,6 +13,10 @@
 struct relocate_files {
 	struct relocation *r;
 	Stored *stored;
+	char *to;		/* the VM's directory there */
+	char *note;		/* here: what is left to do, until it is done; brought along */
+	GPtrArray *late;	/* paths here of disks to bring once the guest stands still */
+	bool resume;		/* it ran */
 	GPtrArray *made;	/* paths at the destination to remove when the VM stays */
 };
 
@@ -26,6 +30,13 @@ bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, cons
 
 /* After the move: brings what changed, and lets the guest go on. False: it stays paused there. */
 bool relocate_files_finish(struct relocate_files *f, GError **error);
+
+/*
+ * R's domain is at the destination already: does what a migration that was killed before its
+ * end had left to do, as its note in directory TO there says, if there is one.
+ */
+bool relocate_files_repair(struct relocation *r, const char *from, const char *to,
+			   GError **error);
 
 /* Removes what was made at the destination; faults are logged. */
 void relocate_files_undo(struct relocate_files *f);

@@ -363,6 +363,35 @@ disk_xml() {	# FILE TARGET [MORE]
 	assert_success
 }
 
+@test "migrate: killed between the move and the last bytes: the next call brings them" {
+	lab_exec node1 mkdir -p $LOCAL/26
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/26/disk.0 16M
+	DIRECTORY=/var/lib/one/local start node1 26 "$(disk_xml $LOCAL/26/disk.0 vda)"
+	lab_virsh node1 snapshot-create-as one-26 snap-0
+	lab_wait_agent node1 one-26
+	# Its second rsync kills the action that waits for it.
+	lab_exec node1 sh -c 'printf "%s\n" "#!/bin/sh" "case \$* in *--inplace*) kill -KILL \$PPID; exit 1 ;; esac" "exec rsync \"\$@\"" >/run/rsync; chmod +x /run/rsync'
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp RSYNC=/run/rsync
+	lab_in_guest node1 one-26 'dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 2>/dev/null; sync; md5sum </dev/vda >/run/sum'
+	migrate_files node1 node2 26
+	assert_failure
+	[ "$(state node2 26)" = paused ]
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	migrate_files node1 node2 26
+	assert_success
+	assert_regex "$stderr" 'had not finished: going on'
+	lives 26 node2
+	lab_wait_agent node2 one-26
+	run lab_in_guest node2 one-26 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda | cmp - /run/sum && echo same'
+	assert_output same
+	run lab_exec node2 ls -A $LOCAL/26
+	refute_output --partial .vmmexec
+	lab_virsh node2 suspend one-26
+	migrate_files node1 node2 26
+	assert_success
+	[ "$(state node2 26)" = paused ]
+}
+
 @test "migrate: what was made for a VM that stays is removed, and what was there stays" {
 	lab_exec node1 mkdir -p $LOCAL/22
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/22/disk.0 16M

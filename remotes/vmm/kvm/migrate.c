@@ -77,7 +77,9 @@ static enum action_outcome to_host(struct relocation *r, const struct request *q
 
 	if (!r->dom) {
 		action_log("INFO", "domain %s is at %s already", name, r->dest_host);
-		return ACTION_DONE;
+		return q->shared || r->ctx->dry_run || !q->from || !q->target ||
+		       relocate_files_repair(r, q->from, q->target, error) ? ACTION_DONE :
+									     ACTION_UNKNOWN;
 	}
 	if (!add_features(r, q, error))
 		return ACTION_FAILED;
