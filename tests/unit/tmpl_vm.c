@@ -154,7 +154,8 @@ static void what_nobody_reads_is_told(void)
 		"<VM><ID>7</ID><TEMPLATE><MEMROY>1</MEMROY><MEMORY><A>1</A></MEMORY><NIC>x</NIC>"
 		"<DISK><SERIALNO>1</SERIALNO></DISK><PCI><COLOUR>red</COLOUR></PCI>"
 		"<CONTEXT><ANY>1</ANY></CONTEXT></TEMPLATE><USER_TEMPLATE><LOGO>x</LOGO>"
-		"<GRAPHIC><TYPE>vnc</TYPE></GRAPHIC><DESCRIPTION>x</DESCRIPTION></USER_TEMPLATE></VM>");
+		"<GRAPHIC><TYPE>vnc</TYPE></GRAPHIC><DESCRIPTION>x</DESCRIPTION></USER_TEMPLATE>"
+		"</VM>");
 	g_autoptr(TmplVm) vm = tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 
