@@ -38,8 +38,6 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	if (!v->document || !document_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
-	if (v->vm)
-		domain_attach_defaults(v->vm, ctx->rc);
 	return v->vm != NULL;
 }
 
@@ -280,17 +278,27 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		return ACTION_FAILED;
 	action_outcome(ACTION_UNKNOWN, "detaching %s from domain %s", what,
 		       virDomainGetName(v->dom));
-	r = virt_detach(v->dom, alias ? alias : "",
-			(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"), until_us, &cause);
-	outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
-			       "cannot detach %s from domain %s", what, virDomainGetName(v->dom));
-	if (outcome == ACTION_DONE || r == VIRT_LATE_LATE)
-		return outcome;
-	if (!look_again(ctx, v, &cause))
-		return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
-										ACTION_UNKNOWN;
-	if (device_find(v, key))
-		return ACTION_FAILED;
+	for (;;) {
+		bool lost;
+
+		r = virt_detach(v->dom, alias ? alias : "",
+				(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"), until_us,
+				&cause);
+		lost = r == VIRT_LATE_FAILED && virConnectIsAlive(ctx->conn) != 1;
+		g_clear_error(error);
+		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
+				       "cannot detach %s from domain %s", what,
+				       virDomainGetName(v->dom));
+		if (outcome == ACTION_DONE || r == VIRT_LATE_LATE)
+			return outcome;
+		if (!look_again(ctx, v, &cause))
+			return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ?
+			       ACTION_FAILED : ACTION_UNKNOWN;
+		if (!device_find(v, key))
+			break;
+		if (!lost)	/* else it may be on its way: asked again, and waited for */
+			return ACTION_FAILED;
+	}
 	g_clear_error(error);
 	return ACTION_DONE;
 }

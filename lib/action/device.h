@@ -29,7 +29,7 @@ typedef struct device_vm {
 
 /*
  * Finds the VM of the operands, for us alone, and reads its XML; with NEED, the document on stdin
- * (or, when stdin has none, in operand FALLBACK as base64; 0: none) with the defaults of kvmrc too.
+ * (or, when stdin has none, in operand FALLBACK as base64; 0: none) too.
  * VMM_ERROR_REFUSED when it does not run. The caller frees.
  */
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error);

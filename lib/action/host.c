@@ -1,10 +1,26 @@
 #include "action/host.h"
 
+#include <unistd.h>
+
 #include "action/tool.h"
 #include "conf/paths.h"
 #include "tmpl/xml.h"
 
 enum { STDIN_MS = 2000 };
+
+/*
+ * A program that runs as root: root's own copy, where the host has one, as nobody else
+ * can change that; else the one of the set. The caller frees.
+ */
+static char *root_tool(const char *name)
+{
+	char *own = g_build_filename("/usr/libexec/vmmexec", name, NULL);
+
+	if (access(own, X_OK) == 0)
+		return own;
+	g_free(own);
+	return conf_path_remotes(name);
+}
 
 xmlDoc *host_vm_document(const char *directory)
 {
@@ -30,7 +46,7 @@ bool host_needs_vgpu(const xmlNode *vm)
 bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *directory,
 	       GError **error)
 {
-	g_autofree char *tool = conf_path_remotes("vgpu");
+	g_autofree char *tool = root_tool("vgpu");
 	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
 	const char *words[] = { "-n", tool, verb, path, NULL };
 	struct child_result result = { 0 };
@@ -62,7 +78,7 @@ bool host_needs_vtpm(const xmlNode *domain)
 bool host_vtpm(const struct action_ctx *ctx, const char *verb, const char *uuid,
 	       const char *directory, GError **error)
 {
-	g_autofree char *tool = conf_path_remotes("vtpm_setup");
+	g_autofree char *tool = root_tool("vtpm_setup");
 	const char *words[] = { "-n", tool, verb, uuid, directory, NULL };
 	struct child_result result = { 0 };
 	g_autoptr(GError) cause = NULL;

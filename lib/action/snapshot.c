@@ -11,8 +11,11 @@
 
 char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
-	char *directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	char *directory;
 
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return NULL;
 	if (!directory)
 		vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot read 'system_datastore' from domain "
 			 "%s", virDomainGetName(dom));

@@ -27,11 +27,11 @@ char *conf_path_log(const char *file)
 char *conf_path_remotes(const char *file)
 {
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *kvm = g_path_get_dirname(self ? self : ".");	/* …/vmm/kvm */
-	g_autofree char *vmm = g_path_get_dirname(kvm);
-	g_autofree char *remotes = g_path_get_dirname(vmm);
+	g_autofree char *own = g_path_get_dirname(self ? self : ".");
+	g_autofree char *above = g_path_get_dirname(own);
+	g_autofree char *remotes = g_path_get_dirname(above);
 
-	return g_build_filename(remotes, file, NULL);
+	return g_build_filename(g_str_has_suffix(above, "/vmm") ? remotes : own, file, NULL);
 }
 
 char *conf_path_kvmrc(void)

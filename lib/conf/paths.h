@@ -20,13 +20,13 @@ char *conf_path_log(const char *file);
 
 /*
  * FILE below the directory of remotes that the program running now belongs to:
- * "../../FILE" of the directory it lies in. The caller frees.
+ * "../../FILE" of "…/vmm/kvm" where an action lies, else the directory it lies in. Caller frees.
  */
 char *conf_path_remotes(const char *file);
 
 /*
- * The kvmrc that belongs to the program running now: "../../etc/vmm/kvm/kvmrc"
- * of the directory it lies in (kvmrc.md). The caller frees.
+ * The kvmrc that belongs to the program running now: "etc/vmm/kvm/kvmrc" there (kvmrc.md).
+ * The caller frees.
  */
 char *conf_path_kvmrc(void);
 

@@ -162,18 +162,24 @@ static enum virt_late detach_once(virDomain *dom, struct ears *e, gint64 until_u
 	struct call *c = call_new(dom, e->alias);
 	g_autoptr(GError) cause = NULL;
 	enum virt_late r = virt_late_call(ask, c, call_free, ANSWER_MS, &cause);
-	bool there = true;
+	bool there = true, known;
 
 	if (r == VIRT_LATE_LATE)
 		return r;
 	call_free(c);
-	if (!has(dom, e->alias, &there, error))
-		return VIRT_LATE_FAILED;
-	while (r == VIRT_LATE_OK && there && !e->refused && g_get_monotonic_time() < until_us) {
-		wait_for_event(e, until_us);
-		if (!has(dom, e->alias, &there, error))
+	for (;;) {
+		/* What was asked for goes on, also when one look at it failed. */
+		g_clear_error(error);
+		known = has(dom, e->alias, &there, error);
+		if (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			return VIRT_LATE_FAILED;
+		if ((known && (!there || r == VIRT_LATE_FAILED)) || e->refused ||
+		    g_get_monotonic_time() >= until_us)
+			break;
+		wait_for_event(e, until_us);
 	}
+	if (!known)
+		return VIRT_LATE_FAILED;
 	*ret_gone = !there;
 	if (r == VIRT_LATE_FAILED && there) {
 		g_propagate_error(error, g_steal_pointer(&cause));

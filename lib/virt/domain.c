@@ -100,13 +100,24 @@ bool virt_state_is_deaf(const struct virt_state *s)
 	       s->state == VIR_DOMAIN_CRASHED;
 }
 
-char *virt_vm_directory(virDomain *dom, const char *uri)
+bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "metadata", NULL) : NULL;
 
+	*ret = doc ? tmpl_xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
+		return virt_fail(error, "cannot read the metadata of domain %s",
+				 virDomainGetName(dom));
 	free(text);
-	return doc ? tmpl_xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	return true;
+}
+
+char *virt_vm_directory(virDomain *dom, const char *uri)
+{
+	char *directory;
+
+	return virt_vm_directory_read(dom, uri, &directory, NULL) ? directory : NULL;
 }
 
 char *virt_xml(virDomain *dom, GError **error)

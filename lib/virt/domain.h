@@ -45,6 +45,9 @@ bool virt_state_is_deaf(const struct virt_state *state);
  */
 char *virt_vm_directory(virDomain *dom, const char *uri);
 
+/* As virt_vm_directory(), in RET; false with ERROR when nobody knows what its metadata say. */
+bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error);
+
 /* The domain's XML with its secrets left out. The caller frees with g_free(). */
 char *virt_xml(virDomain *dom, GError **error);
 

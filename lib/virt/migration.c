@@ -79,6 +79,7 @@ VirtMigration *virt_migration_new(void)
 {
 	VirtMigration *m = g_new0(VirtMigration, 1);
 
+	virInitialize();	/* else the typed parameters' functions crash */
 	m->flags = VIR_MIGRATE_LIVE;
 	return m;
 }

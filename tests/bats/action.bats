@@ -1,11 +1,11 @@
 load helper
 load node
 
-# All of the set.
+# All that libvirt does not start.
 actions() {
 	local file
 	for file in "$REMOTES"/*; do
-		[[ $file == *.[od] ]] || echo "${file##*/}"
+		[[ $file == *.[od] || $file == *.sh ]] || echo "${file##*/}"
 	done
 }
 

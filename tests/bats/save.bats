@@ -87,6 +87,23 @@ request() {	# TM_MAD [TEMPLATE]
 	END
 }
 
+@test "save: the datastore's own program gets our operands, our stdin and what kvmrc exports" {
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
+	cp "$REMOTES/save" remotes/vmm/kvm/
+	printf '%s\n' 'export LANG=C.UTF-8 MINE="a b"' 'NOT_MINE=1' >remotes/etc/vmm/kvm/kvmrc
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\necho "$* | $LANG | $MINE | ${NOT_MINE:-}" >%q; cat >>%q\n' "$PWD/seen" "$PWD/seen" >remotes/vmm/kvm/save.test
+	chmod 755 remotes/vmm/kvm/save.test
+	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request test)
+	assert_success
+	{ echo "one-5 $(FILE) host 5 host | C.UTF-8 | a b | "; request test; } | diff seen -
+	# A name that is none is no program's.
+	rm seen
+	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request ../kvm/save.test)
+	assert_success
+	never test -e seen
+}
+
 @test "save.ceph: a pool that does not take it: the checkpoint stays, and why is told" {
 	fake rbd 'echo "rbd: error opening pool" >&2; exit 2'
 	mkdir -p 0/5

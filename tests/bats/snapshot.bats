@@ -64,3 +64,12 @@ load node
 		[ "$(error_message)" = "$a: cannot find domain nope: Domain not found [not-found]" ]
 	done
 }
+
+@test "snapshot_delete: the VM's directory is where the metadata of LIBVIRT_MD_URI say" {
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
+	cp "$REMOTES/snapshot_delete" remotes/vmm/kvm/
+	echo 'LIBVIRT_MD_URI=http://example.org/other' >remotes/etc/vmm/kvm/kvmrc
+	run --separate-stderr remotes/vmm/kvm/snapshot_delete one-5 snap-1
+	assert_failure 1
+	[[ $(error_message) == "snapshot_delete: cannot read 'system_datastore' from domain one-5 [not-found]"* ]]
+}

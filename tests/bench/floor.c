@@ -60,6 +60,66 @@ static int ask_shutdown(virDomainPtr dom)
 	return virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
 }
 
+/* stdin as text; static. */
+static char *input(void)
+{
+	static char xml[1 << 16];
+	size_t len = fread(xml, 1, sizeof(xml) - 1, stdin);
+
+	xml[len] = '\0';
+	return xml;
+}
+
+static int look(virDomainPtr dom)
+{
+	char *xml = virDomainGetXMLDesc(dom, 0);
+
+	free(xml);
+	return xml ? 0 : -1;
+}
+
+static void on_removed(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED,
+		       const char *alias G_GNUC_UNUSED, void *data G_GNUC_UNUSED)
+{
+	gone = true;
+}
+
+static int detach(virConnectPtr conn, virDomainPtr dom)
+{
+	int timer = virEventAddTimeout(1000, on_timer, NULL, NULL);
+	int id = virConnectDomainEventRegisterAny(conn, dom, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+						  VIR_DOMAIN_EVENT_CALLBACK(on_removed), NULL,
+						  NULL);
+
+	if (timer < 0 || id < 0 || look(dom) < 0 ||
+	    virDomainDetachDeviceAlias(dom, "virtio-disk1", VIR_DOMAIN_AFFECT_LIVE) < 0)
+		return 1;
+	while (!gone)
+		virEventRunDefaultImpl();
+	return look(dom) < 0;
+}
+
+static int snapshot(virDomainPtr dom)
+{
+	virDomainSnapshotPtr s;
+	char *xml = NULL;
+
+	s = virDomainSnapshotCreateXML(dom, "<domainsnapshot><name>snap-1</name></domainsnapshot>",
+				       0);
+	if (s)
+		xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+	free(xml);
+	return !xml;
+}
+
+static int resize_disk(virDomainPtr dom)
+{
+	virDomainBlockInfo info;
+
+	return virDomainGetBlockInfo(dom, "vda", &info, 0) < 0 ||
+	       virDomainBlockResize(dom, "vda", 24 << 20, VIR_DOMAIN_BLOCK_RESIZE_BYTES) < 0;
+}
+
 static int poll_stats(virConnectPtr conn, virDomainPtr dom)
 {
 	virDomainPtr doms[] = { dom, NULL };
@@ -97,6 +157,15 @@ static int run(const char *action, virConnectPtr conn, virDomainPtr dom)
 		return virDomainReboot(dom, 0) < 0;
 	if (g_str_equal(action, "reset"))
 		return virDomainReset(dom, 0) < 0;
+	if (g_str_equal(action, "attach_disk"))
+		return look(dom) < 0 ||
+		       virDomainAttachDeviceFlags(dom, input(), VIR_DOMAIN_AFFECT_LIVE) < 0;
+	if (g_str_equal(action, "detach_disk"))
+		return detach(conn, dom);
+	if (g_str_equal(action, "snapshot_create"))
+		return snapshot(dom);
+	if (g_str_equal(action, "resize_disk"))
+		return resize_disk(dom);
 	return g_str_equal(action, "poll") ? poll_stats(conn, dom) : 2;
 }
 

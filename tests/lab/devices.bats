@@ -176,6 +176,39 @@ deaf_vm() {	# NUMBER
 	refute_output --partial $mac
 }
 
+@test "update_disk: limits change while the guest runs, and go; update_nic says why it cannot here" {
+	local path limits='<TOTAL_IOPS_SEC>700</TOTAL_IOPS_SEC><READ_BYTES_SEC>1000000</READ_BYTES_SEC><READ_BYTES_SEC_MAX>2000000</READ_BYTES_SEC_MAX>'
+	local mac=02:00:00:00:00:13
+	path=$(image g)
+	act_on "$(request 1 "$(disk vdg)")" attach_disk one-1 "$path" vdg 6 x 1 node1
+	assert_success
+	act_on "$(request 1 "$(disk vdg "$limits")")" update_disk one-1 3 1 node1
+	assert_success
+	run lab_virsh node1 blkdeviotune one-1 vdg
+	assert_output --regexp 'read_bytes_sec *: 1000000'
+	assert_output --regexp 'total_iops_sec *: 700'
+	assert_output --regexp 'read_bytes_sec_max *: 2000000'
+	act_on "$(request 1 "$(disk vdg)")" update_disk one-1 3 1 node1
+	assert_success
+	run lab_virsh node1 blkdeviotune one-1 vdg
+	assert_output --regexp 'read_bytes_sec *: 0'
+	assert_output --regexp 'total_iops_sec *: 0'
+	act_on "$(request 1 "$(disk vdq "$limits")")" update_disk one-1 3 1 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^update_disk: domain one-1 has no disk 3 \[not-found\]'
+	act detach_disk one-1 "$path" vdg
+	assert_success
+	# The lab's kernel cannot shape traffic; what would be set is told.
+	act_on "$(request 1 "$(nic $mac)")" attach_nic one-1 $mac
+	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID><INBOUND_AVG_BW>100</INBOUND_AVG_BW><OUTBOUND_AVG_BW>300</OUTBOUND_AVG_BW>')")" update_nic --dry-run one-1 4
+	assert_success
+	assert_output --partial "would set inbound.average of NIC $mac to 100"
+	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID>')")" update_nic one-1 5
+	assert_success
+	act detach_nic one-1 $mac
+	assert_success
+}
+
 @test "detach: a guest that does not answer, one that is paused, one whose QEMU hangs" {
 	local path
 	path=$(image d)

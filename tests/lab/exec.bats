@@ -97,7 +97,7 @@ pid() {
 	deploy_deaf 2
 	act exec 2 node1 /bin/true
 	assert_failure 1
-	assert_regex "$(error_message)" '^exec: the agent of domain one-2: QEMU guest agent is not configured \[incompatible\]'
+	assert_regex "$(error_message)" '^exec: the agent of domain one-2: .*QEMU guest agent is not configured \[incompatible\]'
 	lab_virsh node1 suspend one-1
 	act exec 1 node1 /bin/true
 	assert_failure 1

@@ -88,7 +88,7 @@ lives() {
 	assert_failure
 }
 
-@test "migrate: a guest goes on where it was, by ssh, tcp and peer to peer, and back" {
+@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, and back" {
 	local boot options
 	start node1 1
 	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
@@ -103,6 +103,12 @@ lives() {
 	migrate node2 node1 "$(uuid 1)"
 	assert_success
 	lives 1 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --tls"' QEMU_PROTOCOL=qemu+tls
+	migrate node1 node2 one-1
+	assert_success
+	lives 1 node2
+	migrate node2 node1 one-1
+	assert_success
 	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
 	migrate node1 node2 one-1
 	assert_success
@@ -423,4 +429,93 @@ disk_xml() {	# FILE TARGET [MORE]
 	run --separate-stderr lab_exec node2 "$ACTIONS/migrate_local" one-30 node1 node2 30 node2 </dev/null
 	assert_success
 	lives 30 node1
+}
+
+# move NUMBER TO [OPTION...]: to another datastore of the same host.
+move() {
+	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "${@:3}" "one-$1" node1 node1 "$1" node1 < <(document "$1" NO "$2")
+	echo "$stderr"
+}
+
+@test "migrate: to another datastore of the same host while the guest writes" {
+	local to=/var/lib/one/local/108/40 sum
+	lab_exec node1 mkdir -p $LOCAL/40/disk.0.snap
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/40/disk.0.snap/base 16M
+	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/40/disk.0.snap/base -F qcow2 $LOCAL/40/disk.0.snap/0
+	lab_exec node1 ln -s disk.0.snap/0 $LOCAL/40/disk.0
+	lab_exec node1 qemu-img create -q -f raw $LOCAL/40/disk.2.raw 8M
+	lab_exec node1 sh -c "truncate -s 1M $LOCAL/40/disk.1"
+	DIRECTORY=/var/lib/one/local start node1 40 "$(disk_xml $LOCAL/40/disk.0.snap/0 vda)$(disk_xml $LOCAL/40/disk.2.raw vdb)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/40/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
+	sum=$(lab_in_guest node1 one-40 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; dd if=/dev/vda of=/dev/vdb bs=1M count=8 2>/dev/null; sync; cat /dev/vda /dev/vdb | md5sum')
+	move 40 $to --dry-run
+	assert_output "would move the files of domain one-40 to $to"
+	move 40 $to
+	assert_success
+	[ "$(state node1 40)" = running ]
+	run lab_virsh node1 domblklist one-40
+	refute_output --partial $LOCAL/40
+	assert_output --partial $to/disk.0.snap/0
+	assert_output --partial $to/disk.1
+	run lab_virsh node1 metadata one-40 --uri http://opennebula.org/xmlns/libvirt/1.0
+	assert_output --partial "$to"
+	lab_exec node1 rm -rf $LOCAL/40
+	run lab_in_guest node1 one-40 'echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda /dev/vdb | md5sum'
+	assert_output "$sum"
+	run lab_exec node1 readlink $to/disk.0
+	assert_output disk.0.snap/0
+}
+
+@test "migrate: a move to another datastore that fails leaves all as it was" {
+	local to=/var/lib/one/local/109/41
+	lab_exec node1 mkdir -p $LOCAL/41 $to
+	lab_exec node1 qemu-img create -q -f raw $LOCAL/41/disk.0.raw 8M
+	start node1 41 "$(disk_xml $LOCAL/41/disk.0.raw vda)"
+	lab_in_guest node1 one-41 'dd if=/dev/urandom of=/dev/vda bs=1M count=8 2>/dev/null; sync'
+	lab_exec node1 mount -t tmpfs -o size=3m none $to
+	move 41 $to
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: '
+	[ "$(state node1 41)" = running ]
+	run lab_virsh node1 domblklist one-41
+	assert_output --partial $LOCAL/41/disk.0.raw
+	run lab_exec node1 ls $to
+	assert_output ''
+	lab_exec node1 umount $to
+	move 41 $LOCAL/41
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is on that host and in .*\[refused\]'
+	move 41 $to
+	assert_success
+}
+
+@test "migrate: a disk with snapshots is not moved while it runs" {
+	lab_exec node1 mkdir -p $LOCAL/42
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/42/disk.0 8M
+	start_deaf node1 42 "$(disk_xml $LOCAL/42/disk.0 vda)"
+	lab_virsh node1 snapshot-create-as one-42 snap-0
+	move 42 /var/lib/one/local/110/42
+	assert_failure 1
+	assert_regex "$(error_message)" 'disk vda holds snapshots.*\[refused\]'
+	move 42 /etc
+	assert_failure 1
+	assert_regex "$(error_message)" "'/etc' is not the directory of a VM"
+}
+
+@test "migrate: a guest that is faster than the link ends by the set rule" {
+	start node1 50
+	lab_in_guest node1 one-50 'mount -o remount,size=100m /run; (while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=40; done) >/dev/null 2>&1 &'
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8"'  QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 16
+	assert_failure 1
+	assert_regex "$(error_message)" 'did not end in time \[timeout\]'
+	lives 50 node1
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-postcopy"' QEMU_PROTOCOL=qemu+tcp
+	migrate node1 node2 one-50 --deadline 120
+	assert_success
+	lives 50 node2
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-suspend"' QEMU_PROTOCOL=qemu+tcp
+	migrate node2 node1 one-50 --deadline 120
+	assert_success
+	lives 50 node1
+	lab_wait_agent node1 one-50
 }

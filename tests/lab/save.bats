@@ -58,6 +58,8 @@ end_slow_save() {
 
 @test "save and restore: memory and passwords survive; each twice is once" {
 	guest 1 "<graphics type='vnc' port='-1' passwd='pass-1'/>"
+	settings SYNC_TIME=yes
+	lab_in_guest node1 one-1 'date -s 2001-02-03'
 	act save "$(uuid 1)" "$(file 1)" node1 1 node1
 	assert_success
 	assert_output ''
@@ -72,6 +74,8 @@ end_slow_save() {
 	assert_success
 	assert_output ''
 	is_whole 1
+	# Its clock is set when restore has answered.
+	lab_in_guest node1 one-1 'for i in 1 2 3 4 5 6 7 8; do [ "$(date +%Y)" -lt 2020 ] || exit 0; sleep 1; done; exit 1'
 	run on ls "$(directory 1)"
 	assert_output ''
 	run lab_virsh node1 dumpxml --security-info one-1
@@ -207,6 +211,23 @@ end_slow_save() {
 	act save one-6 "$(file 6)" node1 6 node1
 	assert_success
 	assert_regex "$stderr" 'an older checkpoint is now .*/checkpoint\.[0-9]+'
+}
+
+@test "restore: what may go better later is tried again, VIRSH_RETRIES times in all" {
+	local disk="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/both.img'/><target dev='vda' bus='virtio'/></disk>"
+	lab_disk node1 both.img 1M
+	deploy_deaf 11 "$disk"
+	act save one-11 "$(file 11)" node1 11 node1
+	assert_success
+	deploy_deaf 12 "$disk"
+	act restore "$(file 11)" node1 "$(uuid 11)" 11 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^restore: cannot restore domain one-11 .*\[busy\]'
+	[ "$(grep -c '^WARN: restore: cannot restore' <<<"$stderr")" -eq 2 ]
+	on test -f "$(file 11)"
+	act cancel one-12
+	act restore "$(file 11)" node1 "$(uuid 11)" 11 node1
+	assert_success
 }
 
 @test "restore: the VM moved to another datastore" {

@@ -1,5 +1,6 @@
 #include "virt/error.h"
 #include "virt/late.h"
+#include "virt/migration.h"
 
 #include <errno.h>
 
@@ -135,9 +136,96 @@ static void a_late_call_is_left_behind(void)
 	g_assert_cmpint(g_atomic_int_get(&freed), ==, 1);
 }
 
+static void migration_options_are_those_of_virsh(void)
+{
+	static const struct {
+		const char *options;
+		unsigned flags;
+		const char *param, *value;
+		unsigned overtime_s;
+	} good[] = {
+		{ "", 0, NULL, NULL, 0 },
+		{ "  ", 0, NULL, NULL, 0 },
+		{ "--unsafe", VIR_MIGRATE_UNSAFE, NULL, NULL, 0 },
+		{ "--p2p --tunnelled", VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TUNNELLED, NULL, NULL,
+		  0 },
+		{ "--bandwidth 100 --live", 0, "bandwidth", "100", 0 },
+		{ "--bandwidth=7", 0, "bandwidth", "7", 0 },
+		{ "--migrateuri 'tcp://a b'", 0, "migrate_uri", "tcp://a b", 0 },
+		{ "--comp-methods xbzrle,mt --compressed", VIR_MIGRATE_COMPRESSED, "compression",
+		  "xbzrle", 0 },
+		{ "--auto-converge --auto-converge-initial 30", VIR_MIGRATE_AUTO_CONVERGE,
+		  "auto_converge.initial", "30", 0 },
+		{ "--timeout 9 --timeout-postcopy", VIR_MIGRATE_POSTCOPY, NULL, NULL, 9 },
+		{ "--timeout 9 --timeout-suspend --verbose", 0, NULL, NULL, 9 },
+	};
+	static const struct {
+		const char *options, *part;
+	} bad[] = {
+		{ "--unsave", "'--unsave' is not an option" },
+		{ "unsafe", "'unsafe' is not an option" },
+		{ "--bandwidth", "'--bandwidth' wants a value" },
+		{ "--bandwidth many", "'--bandwidth' wants a number" },
+		{ "--live=yes", "'--live' takes no value" },
+		{ "--offline", "'--offline' is nothing for a running KVM guest" },
+		{ "--timeout-postcopy", "wants --timeout" },
+		{ "--dname 'open", "MIGRATE_OPTIONS: " },
+		{ "--xml /nowhere/x", "/nowhere/x" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autoptr(VirtMigration) m = virt_migration_new();
+		g_autoptr(GError) error = NULL;
+		virTypedParameter *p;
+
+		g_test_message("%s", good[i].options);
+		virt_migration_parse(m, good[i].options, &error);
+		g_assert_no_error(error);
+		g_assert_cmpuint(m->flags, ==, VIR_MIGRATE_LIVE | good[i].flags);
+		g_assert_cmpuint(m->overtime_s, ==, good[i].overtime_s);
+		p = good[i].param ? virTypedParamsGet(m->params, m->n_params, good[i].param) : NULL;
+		g_assert_true(!good[i].param == !p);
+		if (p) {
+			g_autofree char *text = p->type == VIR_TYPED_PARAM_STRING ?
+				g_strdup(p->value.s) : p->type == VIR_TYPED_PARAM_INT ?
+				g_strdup_printf("%d", p->value.i) :
+				g_strdup_printf("%llu", p->value.ul);
+
+			g_assert_cmpstr(text, ==, good[i].value);
+		}
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(VirtMigration) m = virt_migration_new();
+		g_autoptr(GError) error = NULL;
+
+		g_test_message("%s", bad[i].options);
+		g_assert_false(virt_migration_parse(m, bad[i].options, &error));
+		g_assert_nonnull(strstr(error->message, bad[i].part));
+	}
+}
+
+static void a_vm_may_ask_to_converge(void)
+{
+	g_autoptr(VirtMigration) m = virt_migration_new();
+	g_autoptr(GError) error = NULL;
+	int n = 0;
+
+	g_assert_true(virt_migration_converge(m, "20,10", &error));
+	g_assert_true(m->flags & VIR_MIGRATE_AUTO_CONVERGE);
+	g_assert_cmpint(virTypedParamsGetInt(m->params, m->n_params, "auto_converge.increment", &n),
+			==, 1);
+	g_assert_cmpint(n, ==, 10);
+	g_assert_false(virt_migration_converge(m, "20,10,5", NULL));
+	g_assert_false(virt_migration_converge(m, "a lot", &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/virt/migration-options-are-those-of-virsh",
+			migration_options_are_those_of_virsh);
+	g_test_add_func("/virt/a-vm-may-ask-to-converge", a_vm_may_ask_to_converge);
 	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
 	g_test_add_func("/virt/of-qemu-its-own-words-are-kept", of_qemu_its_own_words_are_kept);
 	g_test_add_func("/virt/a-late-call-is-left-behind", a_late_call_is_left_behind);

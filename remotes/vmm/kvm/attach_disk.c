@@ -97,6 +97,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no DISK has ATTACH = YES");
 		return ACTION_FAILED;
 	}
+	domain_attach_defaults(v->vm, ctx->rc);
 	return attach(ctx, v, disk, error);
 }
 

@@ -1,6 +1,7 @@
 /* migrate - moves a running VM to another host, or its files to another datastore. */
 #include "action/document.h"
 #include "action/host.h"
+#include "action/relocate_datastore.h"
 #include "action/relocate_files.h"
 
 enum { DAY_S = 86400 };
@@ -87,6 +88,16 @@ static enum action_outcome to_host(struct relocation *r, const struct request *q
 	return q->shared ? relocate_move(r, error) : with_files(r, q->from, q->target, error);
 }
 
+/* To another datastore of the same host. */
+static enum action_outcome stay(struct action_ctx *ctx, const struct request *q, GError **error)
+{
+	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+
+	if (!dom)
+		return ACTION_FAILED;
+	return relocate_datastore(ctx, dom, q->from, q->target, error);
+}
+
 static void after(struct relocation *r)
 {
 	relocate_after(r);
@@ -99,7 +110,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	struct relocation r;
 	enum action_outcome outcome = ACTION_FAILED;
 
-	if (request_load(&q, error)) {
+	if (!request_load(&q, error)) {
+		outcome = ACTION_FAILED;
+	} else if (!g_strcmp0(ctx->arg[DEST_HOST], ctx->arg[SOURCE_HOST]) && q.from && q.target) {
+		outcome = stay(ctx, &q, error);
+	} else {
 		outcome = relocate_look(&r, ctx, ctx->arg[DEST_HOST], error);
 		if (outcome == ACTION_DONE)
 			outcome = to_host(&r, &q, error);

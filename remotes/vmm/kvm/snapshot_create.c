@@ -88,7 +88,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	dom = action_domain_alone(ctx, error);
 	if (!dom || !virt_state(dom, &state, error))
 		return ACTION_FAILED;
-	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would make snapshot %s of domain %s\n", name,
 			     virDomainGetName(dom));

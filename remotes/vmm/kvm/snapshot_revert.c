@@ -74,7 +74,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	if (!ctx->dry_run && virt_stands_still(&state) && !virt_settle(dom, &state, error))
 		return ACTION_FAILED;
-	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return ACTION_FAILED;
 	s = snapshot_find(dom, ctx->dry_run ? NULL : directory, name, error);
 	if (!s || !snapshot_is_whole(ctx, dom, s, error))
 		return ACTION_FAILED;

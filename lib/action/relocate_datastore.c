@@ -1,0 +1,242 @@
+#include "action/relocate_datastore.h"
+
+#include <unistd.h>
+
+#include "action/peer.h"
+#include "action/progress.h"
+#include "action/stored.h"
+#include "action/tool.h"
+#include "base/file.h"
+#include "tmpl/xml.h"
+#include "virt/device.h"
+#include "virt/error.h"
+#include "virt/mirror.h"
+
+enum { ANSWER_MS = 30000 };
+
+struct moving {
+	struct action_ctx *ctx;
+	virDomain *dom;
+	xmlDoc *doc;		/* its live XML */
+	Stored *stored;
+	GArray *mirrors;	/* of struct virt_mirror: disks that are copied */
+	bool new_directory;
+};
+
+static struct virt_mirror *mirror(const struct moving *m, guint i)
+{
+	return &g_array_index(m->mirrors, struct virt_mirror, i);
+}
+
+static bool plan(struct moving *m, const char *from, const char *to, GError **error)
+{
+	g_autofree char *live = virt_xml(m->dom, error);
+
+	m->doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	m->stored = m->doc ? stored_plan(m->ctx, xmlDocGetRootElement(m->doc), from, to, error) :
+		    NULL;
+	m->mirrors = g_array_new(FALSE, TRUE, sizeof(struct virt_mirror));
+	for (guint i = 0; m->stored && i < m->stored->disks->len; i++) {
+		const struct stored_disk *d = m->stored->disks->pdata[i];
+		struct virt_mirror copy = {
+			.target = d->target, .path = d->there, .format = d->image.format,
+			.is_block = d->is_block, .shallow = d->image.backing != NULL,
+		};
+
+		if (d->way == STORED_BROUGHT_TWICE) {
+			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: disk %s holds "
+				 "snapshots, which a copy of the running disk would lose",
+				 virDomainGetName(m->dom), d->target);
+			vmm_error_set_hint(error, "delete them, or move the VM powered off");
+			return false;
+		}
+		if (d->way == STORED_COPIED)
+			g_array_append_val(m->mirrors, copy);
+	}
+	return m->stored != NULL;
+}
+
+static bool make_image(struct moving *m, const struct stored_disk *d, GError **error)
+{
+	g_auto(GStrv) words = stored_create_words(m->stored, d);
+	g_autofree char *dir = g_path_get_dirname(d->there);
+	struct child_result result = { 0 };
+	bool ok;
+
+	if (g_file_test(d->there, G_FILE_TEST_EXISTS))
+		action_log("WARN", "%s is there already and is replaced", d->there);
+	ok = file_make_directory(dir, error) &&
+	     tool_run(m->ctx, "QEMU_IMG", "qemu-img", (const char *const *)words + 1, &result,
+		      error) && child_result_check(&result, "qemu-img", error);
+	child_result_clear(&result);
+	return ok;
+}
+
+/* Phase 1. */
+static bool prepare(struct moving *m, GError **error)
+{
+	m->new_directory = !g_file_test(m->stored->to, G_FILE_TEST_EXISTS);
+	if (!file_make_directory(m->stored->to, error))
+		return false;
+	if (m->stored->others->len > 1 &&
+	    !peer_bring(m->ctx, NULL, (const char *const *)m->stored->others->pdata, m->stored->to,
+			false, (const char *const *)m->stored->left_out->pdata, error))
+		return false;
+	for (guint i = 0; i < m->stored->disks->len; i++) {
+		const struct stored_disk *d = m->stored->disks->pdata[i];
+
+		if (d->way == STORED_COPIED && !make_image(m, d, error))
+			return false;
+	}
+	return true;
+}
+
+/* Phase 2. */
+static bool copy(struct moving *m, GError **error)
+{
+	struct virt_job hooks = progress_job(m->ctx, m->dom);
+	bool aborted;
+
+	for (guint i = 0; i < m->mirrors->len; i++)
+		if (!virt_mirror_start(m->dom, mirror(m, i), error))
+			return false;
+	if (virt_mirror_wait(m->dom, (struct virt_mirror *)m->mirrors->data, m->mirrors->len,
+			     &hooks, &aborted, error))
+		return true;
+	return aborted && progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
+}
+
+/* Back to before phase 1: first nobody may write to the copies any more. */
+static void undo(struct moving *m)
+{
+	g_autoptr(GError) error = NULL;
+	const char *const argv[] = { "rm", "-rf", "--", m->stored->to, NULL };
+	struct child_spec spec = { .argv = argv };
+	struct child_result result = { 0 };
+
+	for (guint i = 0; i < m->mirrors->len; i++)
+		if (!virt_mirror_abort(m->dom, mirror(m, i), &error)) {
+			action_log("WARN", "%s: nothing is removed", error->message);
+			return;
+		}
+	for (guint i = 0; i < m->mirrors->len; i++)
+		unlink(mirror(m, i)->path);
+	if (!m->new_directory)
+		return;
+	child_run(&spec, &result, NULL);
+	child_result_clear(&result);
+}
+
+/* Phase 3. When not even the first disk did it, everything is as before. */
+static bool pivot(struct moving *m, GError **error)
+{
+	for (guint i = 0; i < m->mirrors->len; i++) {
+		if (virt_mirror_pivot(m->dom, mirror(m, i), error))
+			continue;
+		for (guint k = i; k < m->mirrors->len; k++)
+			virt_mirror_abort(m->dom, mirror(m, k), NULL);
+		if (i == 0) {
+			undo(m);
+			return false;
+		}
+		g_prefix_error(error, "%u of %u disks of domain %s are in %s, the others in %s: ",
+			       i, m->mirrors->len, virDomainGetName(m->dom), m->stored->to,
+			       m->stored->from);
+		vmm_error_set_hint(error, "keep both directories and migrate it again");
+		return false;
+	}
+	return true;
+}
+
+/* Phase 4, of one CD-ROM or read-only disk. */
+static void update_medium(struct moving *m, const struct stored_disk *d)
+{
+	xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(m->doc), "devices");
+	g_autoptr(GError) error = NULL;
+
+	for (xmlNode *n = devices->children; n; n = n->next) {
+		xmlNode *target = tmpl_xml_child(n, "target");
+		xmlNode *source = tmpl_xml_child(n, "source");
+		g_autoptr(xmlChar) dev = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
+		g_autofree char *xml = NULL;
+
+		if (!source || !xmlStrEqual(n->name, BAD_CAST "disk") ||
+		    !xmlStrEqual(dev, BAD_CAST d->target))
+			continue;
+		xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
+		xml = tmpl_xml_print(n);
+		if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml,
+				action_left_ms(m->ctx, ANSWER_MS), &error) != VIRT_LATE_OK)
+			action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
+				   virDomainGetName(m->dom), d->path, error ? ": " : "",
+				   error ? error->message : "");
+	}
+}
+
+static bool tell_metadata(struct moving *m, GError **error)
+{
+	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
+	const char *key = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_KEY");
+	char *text = virDomainGetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
+	g_autoptr(xmlDoc) doc = NULL;
+	g_autofree char *xml = NULL;
+	xmlNode *node;
+
+	if (!text)	/* not one of OpenNebula's */
+		return true;
+	doc = tmpl_xml_parse(text, strlen(text), "metadata", error);
+	free(text);
+	node = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	if (!node)
+		return doc != NULL;
+	xmlNodeSetContent(node, NULL);
+	xmlNodeAddContent(node, BAD_CAST m->stored->to);
+	xml = tmpl_xml_print(xmlDocGetRootElement(doc));
+	return virDomainSetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
+				    VIR_DOMAIN_AFFECT_LIVE) == 0 ||
+	       virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
+}
+
+static enum action_outcome move(struct moving *m, GError **error)
+{
+	const char *name = virDomainGetName(m->dom);
+
+	action_outcome(ACTION_UNKNOWN, "moving domain %s to %s", name, m->stored->to);
+	if (!prepare(m, error) || !copy(m, error)) {
+		undo(m);
+		return ACTION_FAILED;
+	}
+	if (!pivot(m, error))
+		return ACTION_FAILED;
+	for (guint i = 0; i < m->stored->disks->len; i++) {
+		const struct stored_disk *d = m->stored->disks->pdata[i];
+
+		if (d->way == STORED_BROUGHT)
+			update_medium(m, d);
+	}
+	return tell_metadata(m, error) ? ACTION_DONE : ACTION_FAILED;
+}
+
+enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
+				       const char *to, GError **error)
+{
+	struct moving m = { .ctx = ctx, .dom = dom };
+	enum action_outcome outcome = ACTION_FAILED;
+
+	if (plan(&m, from, to, error)) {
+		if (g_str_equal(m.stored->from, m.stored->to)) {
+			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: it is on that "
+				 "host and in %s", virDomainGetName(dom), to);
+		} else if (ctx->dry_run) {
+			action_print(ctx, "would move the files of domain %s to %s\n",
+				     virDomainGetName(dom), m.stored->to);
+			outcome = ACTION_DONE;
+		} else {
+			outcome = move(&m, error);
+		}
+	}
+	xmlFreeDoc(m.doc);
+	g_clear_pointer(&m.stored, stored_free);
+	g_clear_pointer(&m.mirrors, g_array_unref);
+	return outcome;
+}

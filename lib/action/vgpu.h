@@ -1,0 +1,22 @@
+/*
+ * vgpu.h - virtual GPUs of a host, by the kernel's files of mediated devices and of
+ * NVIDIA's driver.
+ *
+ * Source: actions.md 21.
+ */
+#ifndef ACTION_VGPU_H
+#define ACTION_VGPU_H
+
+#include "base/error.h"
+
+/*
+ * Makes the vGPUs that the VM in file PATH (vm.xml) has; those that are there are done. On
+ * failure those that were made now are removed. VMM_ERROR_INPUT: an address, UUID or
+ * profile that is none.
+ */
+bool vgpu_create(const char *path, GError **error);
+
+/* Removes them; what fails is told on stderr. False: PATH is no such file. */
+bool vgpu_delete(const char *path, GError **error);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * vgpu - makes and removes the virtual GPUs of a VM; root's, by sudo, so it trusts nothing.
+ *
+ * Source: actions.md 21; pitfalls.md P-9.
+ */
+#include "action/vgpu.h"
+#include "base/program.h"
+#include "conf/paths.h"
+#include "conf/rc.h"
+#include "tmpl/xml.h"
+#include "virt/connect.h"
+#include "virt/domain.h"
+
+enum { MAX_BYTES = 16 << 20, OPEN_MS = 30000 };
+
+/* Prints where VM DEPLOY_ID lives, as its domain says. */
+static bool print_directory(const char *deploy_id, GError **error)
+{
+	g_autofree char *path = conf_path_kvmrc();
+	g_autoptr(ConfRc) rc = conf_rc_load(path, CONF_RC_PLAIN | CONF_RC_OPTIONAL, NULL);
+	const char *uri = rc ? conf_rc_get(rc, "LIBVIRT_URI") : NULL;
+	const char *space = rc ? conf_rc_get(rc, "LIBVIRT_MD_URI") : NULL;
+	g_autoptr(virConnect) conn = virt_open(uri ? uri : "qemu:///system", OPEN_MS, error);
+	g_autoptr(virDomain) dom = conn ? virt_domain(conn, deploy_id, NULL, error) : NULL;
+	g_autofree char *directory = NULL;
+
+	if (!dom)
+		return false;
+	directory = virt_vm_directory(dom, space ? space :
+				      "http://opennebula.org/xmlns/libvirt/1.0");
+	if (!directory)
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "Datastore path not found");
+	printf("%s\n", directory);
+	return true;
+}
+
+static bool run(const char *verb, const char *argument, GError **error)
+{
+	if (!g_ascii_strcasecmp(verb, "datastore"))
+		return print_directory(argument, error);
+	if (!g_ascii_strcasecmp(verb, "create"))
+		return vgpu_create(argument, error);
+	if (!g_ascii_strcasecmp(verb, "delete"))
+		return vgpu_delete(argument, error);
+	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not create, delete or datastore", verb);
+}
+
+int main(int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+
+	program_open_descriptors();
+	if (argc != 3)
+		vmm_fail(&error, VMM_ERROR_USAGE, "usage: vgpu create|delete VM.xml | datastore "
+			 "DEPLOY_ID");
+	else if (run(argv[1], argv[2], &error))
+		return 0;
+	return program_fail("vgpu", error);
+}

@@ -1,0 +1,88 @@
+/*
+ * virtiofsd.sh - what libvirt, as root, starts as virtiofsd: the first one that is there, as the
+ * user oneadmin. (The name is what domains' XML has always held; it is no shell script.)
+ *
+ * Source: actions.md 20; pitfalls.md P-9, P-15.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/program.h"
+#include "conf/paths.h"
+#include "conf/rc.h"
+
+static const char name[] = "virtiofsd.sh";
+static const char user[] = "oneadmin";
+static const char usual[] =
+	"/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd";
+
+/* The settings; as root never a shell's work, and only of a file that nobody else can write. */
+static char *candidates(void)
+{
+	g_autofree char *path = conf_path_kvmrc();
+	g_autoptr(ConfRc) rc = NULL;
+	const char *value;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_mode & 022)
+		return g_strdup(usual);
+	rc = conf_rc_load(path, CONF_RC_PLAIN, NULL);
+	value = rc ? conf_rc_get(rc, "VIRTIOFSD_BINARY_PATH") : NULL;
+	return g_strdup(value ? value : usual);
+}
+
+/* The first that is there. The caller frees. */
+static char *choose(const char *list, GError **error)
+{
+	g_auto(GStrv) paths = g_strsplit_set(list, " \t\n", -1);
+
+	for (char **p = paths; *p; p++)
+		if (g_path_is_absolute(*p) && access(*p, X_OK) == 0)
+			return g_strdup(*p);
+	vmm_fail(error, VMM_ERROR_NOT_FOUND, "no virtiofsd; looked for: %s", list);
+	vmm_error_set_hint(error, "see VIRTIOFSD_BINARY_PATH in kvmrc");
+	return NULL;
+}
+
+/* The one that QEMU came with drops its rights by itself; so it must be one of the system's. */
+static bool check_system(const char *path, GError **error)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return vmm_fail_errno(error, errno, "cannot look at %s", path);
+	return (st.st_uid == 0 && !(st.st_mode & 022)) ||
+	       vmm_fail(error, VMM_ERROR_PERMISSION, "%s is not run as root: it must be root's, "
+			"and nobody else may write it", path);
+}
+
+static bool become_user(GError **error)
+{
+	/* cppcheck-suppress getpwnamCalled ; there is one thread */
+	const struct passwd *pw = getpwnam(user);
+
+	if (!pw)
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no user %s", user);
+	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
+		return vmm_fail_errno(error, errno, "cannot become %s", user);
+	return true;
+}
+
+int main(int argc G_GNUC_UNUSED, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *list = candidates();
+	g_autofree char *path = choose(list, &error);
+	bool ok = path && (geteuid() != 0 || (strstr(path, "qemu") ? check_system(path, &error) :
+								     become_user(&error)));
+
+	if (ok) {
+		argv[0] = path;
+		execv(path, argv);
+		vmm_fail_errno(&error, errno, "cannot run %s", path);
+	}
+	return program_fail(name, error);
+}

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# fail.bash - each call of libvirt that an action makes fails once: see tests/fake/fail.c.
+
+# What must be loaded before our programs: with a sanitizer, that first.
+fail_preload() {	# PROGRAM
+	local asan
+	asan=$(ldd "$1" | awk '/libasan/ { print $3 }')
+	echo "${asan:+$asan }$BUILD/tests/fake/fail.so"
+}
+
+# fail_each HOW NAME ARGUMENT...: runs the action again and again, its first, second, … call failing,
+# until it makes fewer calls than that. Before each run "before", after it "after" is called; what
+# must hold is checked here and there. stdin is $REQUEST. (To lose the connection before a call is to
+# lose it after the one before.)
+fail_each() {
+	local how=$1 program=$REMOTES/$2 n=0 preload begin leaks=1
+	# What libvirt gave, and nobody was told of, nobody can free.
+	[ "$how" != after ] || leaks=0
+	preload=$(fail_preload "$program")
+	while [ $((n += 1)) -lt 100 ]; do
+		before
+		rm -f fail.log
+		begin=${EPOCHREALTIME/./}
+		run --separate-stderr ${FAIL_ON:-} env LIBVIRT_URI="${LIBVIRT_URI:-}" ASAN_OPTIONS=detect_leaks=$leaks LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW="$how" \
+			"$program" --deadline "${DEADLINE:-20}" "${@:3}" <<<"${REQUEST:-}"
+		echo "$how at $n ($(sed -n "${n}p" fail.log)): status $status in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $stderr"
+		[[ $status =~ ^[013]$ ]] || return
+		never grep -q 'Sanitizer\|libvirt gave no reason\|CRITICAL' <<<"$stderr"
+		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[[a-z-]+\] ]] || return
+		after
+		[ "$(wc -l <fail.log)" -ge $n ] || break
+	done
+	[ "$n" -gt 3 ] && [ "$n" -lt 100 ]
+}

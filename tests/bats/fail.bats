@@ -1,0 +1,72 @@
+load helper
+load node
+load fail
+
+# Each call of libvirt fails once, in each action that libvirt's own test driver can do: no crash, no
+# leak (with a sanitizer), a message, and a status that is true.
+
+before() { rm -rf "$BATS_FILE_TMPDIR/file" vm 0; }
+after() { :; }
+
+every_way() {	# NAME ARGUMENT...
+	local how
+	for how in refuse after; do
+		fail_each $how "$@"
+	done
+}
+
+@test "fail: reboot, reset, cancel, shutdown, poll" {
+	every_way reboot one-5
+	every_way reset one-5
+	every_way cancel one-5 host 5
+	every_way cancel "$(uuid 5)"
+	every_way shutdown one-5
+	# It takes a second each.
+	fail_each refuse poll -t
+	fail_each after poll one-5
+}
+
+@test "fail: deploy" {
+	REQUEST="<domain type='test'><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type>hvm</type></os></domain>"
+	every_way deploy "$PWD/vm/deployment.0" host 9
+}
+
+# The file is there when it was done, and only then; what is no whole one has no such name.
+after_save() {
+	if [ "$status" -eq 0 ]; then
+		[ -s 0/5/checkpoint ]
+	elif [ "$status" -eq 1 ]; then
+		never test -e 0/5/checkpoint
+	fi
+}
+
+@test "fail: save" {
+	after() { after_save; }
+	every_way save one-5 "$PWD/0/5/checkpoint" host 5 host
+}
+
+@test "fail: restore" {
+	before() { mkdir -p 0/5 && cp checkpoint 0/5/; }
+	# Whatever happens: the VM has been proved to run, or its memory is still there.
+	after() { [ "$status" -eq 0 ] || [ -s 0/5/checkpoint ]; }
+	action save one-5 "$PWD/checkpoint" host 5 host
+	assert_success
+	echo '<node/>' >node.xml
+	LIBVIRT_URI=test://$PWD/node.xml every_way restore "$PWD/0/5/checkpoint" host one-5 5 host
+}
+
+@test "fail: snapshot_create" {
+	after() { [ "$status" -ne 0 ] || [ -s "$BATS_FILE_TMPDIR/file/0/5/snap-1.xml" ]; }
+	every_way snapshot_create one-5 1 5 host
+}
+
+@test "fail: snapshot_revert, snapshot_delete" {
+	action snapshot_create one-5 1 5 host
+	cp "$BATS_FILE_TMPDIR/file/0/5/snap-1.xml" .
+	before() { mkdir -p "$BATS_FILE_TMPDIR/file/0/5" && cp snap-1.xml "$BATS_FILE_TMPDIR/file/0/5/"; }
+	after() { [ -s "$BATS_FILE_TMPDIR/file/0/5/snap-1.xml" ]; }
+	every_way snapshot_revert one-5 snap-1
+	# Its file goes only when it has gone itself.
+	after() { [ "$status" -ne 0 ] || never test -e "$BATS_FILE_TMPDIR/file/0/5/snap-1.xml"; }
+	every_way snapshot_delete one-5 snap-1
+}
