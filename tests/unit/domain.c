@@ -353,6 +353,7 @@ static void oddities_are_told(void)
 		g_autofree char *xml = domain_xml(vm, &options, warnings, &error);
 
 		g_assert_no_error(error);
+		g_assert_nonnull(xml);
 		g_assert_cmpuint(warnings->len, ==, 1);
 		g_assert_cmpstr(warnings->pdata[0], ==, oddities[i].warning);
 	}
