@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "action/vmxml.h"
 #include "virt/error.h"
 
 enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
@@ -78,6 +79,7 @@ struct domain_attach device_attach_of(const struct action_ctx *ctx, const Device
 	struct domain_attach attach = { .live = xmlDocGetRootElement(v->live), .path = path };
 
 	attach.options.now = g_get_real_time() / G_USEC_PER_SEC;
+	attach.options.policy = vmxml_policy(NULL);	/* a bad file allows nothing */
 	virConnectGetLibVersion(ctx->conn, &attach.options.libvirt);
 	return attach;
 }

@@ -205,6 +205,8 @@ static void check(const TmplAttr *attr, const struct names *singles, GPtrArray *
 		warn_unknown(warnings, NULL, attr->name);
 	else if (attr->value && !single && *attr->value)
 		warn(warnings, "%s is ignored: it is no vector", attr->name);
+	else if (!attr->value && !vector)
+		warn(warnings, "%s is ignored: it is a vector", attr->name);
 	for (guint i = 0; vector && attr->keys && i < attr->keys->len; i++) {
 		const TmplAttr *key = attr->keys->pdata[i];
 

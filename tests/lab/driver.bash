@@ -27,10 +27,14 @@ driver_request() {
 		VM/TEMPLATE/RAW/TYPE=kvm "VM/TEMPLATE/RAW/DATA=<devices>$(lab_serial "one-$id")</devices>" "${@:4}"
 }
 
-# driver_prepare ID NODE [ELEMENT=TEXT]...: what oned does before DEPLOY: the deployment file.
+# driver_prepare ID NODE [ELEMENT=TEXT]...: what oned does before DEPLOY: the deployment file. The lab's
+# administrator lets VMs have the lab's kernel and its folder for consoles.
 driver_prepare() {
+	lab_exec fe tee /var/lib/one/lab.cfg >/dev/null <<-END
+		domain: { kernel_paths = "$LAB_GUEST"; host_paths = "/var/lib/one/shared"; };
+	END
 	driver_request DEPLOY "$@" | awk '{ print $3 }' | base64 -d |
-		lab_exec fe sh -c "mkdir -p /var/lib/one/vms/$1 && kvm-domain --type $LAB_VIRTTYPE - >/var/lib/one/vms/$1/deployment.0"
+		lab_exec fe sh -c "mkdir -p /var/lib/one/vms/$1 && kvm-domain --config /var/lib/one/lab.cfg --type $LAB_VIRTTYPE - >/var/lib/one/vms/$1/deployment.0"
 }
 
 driver_start() {	# [ARGUMENTS]

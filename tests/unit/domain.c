@@ -16,9 +16,14 @@ static TmplVm *vm_of(const char *rest)
 		"<MEMORY>512</MEMORY>", own ? "" : "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE>"
 		"</OS>", "</TEMPLATE></VM>", NULL);
 	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+	TmplSet *site = tmpl_set_new("site");
+	TmplVm *vm;
 
 	g_assert_nonnull(doc);
-	return tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
+	vm = tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
+	g_ptr_array_add(site->attrs, tmpl_attr_new(g_strdup("Q35_NUMA_PCIE"), g_strdup("yes")));
+	tmpl_vm_set_level(vm, TMPL_CONF, site);
+	return vm;
 }
 
 static char *xpath(const char *xml, const char *path)
@@ -271,6 +276,16 @@ static const struct {
 	{ "<MEMORY>0</MEMORY>",
 	  "MEMORY = '0' (VM 7): not a whole number from 1 to 9007199254740991" },
 	{ "<CPU>0</CPU>", "CPU = '0' (VM 7): not a number above 0" },
+	{ "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>0</TOTAL_CPUS><MEMORY>1024"
+	  "</MEMORY></NUMA_NODE>" NODE(""),
+	  "NUMA_NODE: one without CPUs or memory comes before others" },
+	{ NODE("") PCI("<ROOT>dedicated</ROOT><NUMA_NODE>x</NUMA_NODE>"),
+	  "PCI 0: NUMA_NODE = 'x': not a node" },
+	{ NODE("") NODE("") NODE("") NODE("") NODE("") NODE("") NODE("") NODE("") NODE(""),
+	  "NUMA_NODE 0: more than 8 nodes have no PCI ports" },
+	{ "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>/f.qcow2</FIRMWARE></OS>",
+	  "OS/FIRMWARE = '/f.qcow2' (VM 7): not BIOS, UEFI or a path that OVMF_UEFIS lists; "
+	  "OS/FIRMWARE in a qcow2 file needs a host with libvirt 9.2.0 or later" },
 	{ "<RNG><RATE_PERIOD>1</RATE_PERIOD></RNG>", "RNG/RATE_PERIOD needs RATE_BYTES" },
 	{ "<WATCHDOG><ACTION>bark</ACTION></WATCHDOG>",
 	  "WATCHDOG/ACTION = 'bark' (VM 7): not one of reset, shutdown, poweroff, pause, none, "
@@ -338,6 +353,7 @@ static void oddities_are_told(void)
 		g_autofree char *xml = domain_xml(vm, &options, warnings, &error);
 
 		g_assert_no_error(error);
+		g_assert_nonnull(xml);
 		g_assert_cmpuint(warnings->len, ==, 1);
 		g_assert_cmpstr(warnings->pdata[0], ==, oddities[i].warning);
 	}

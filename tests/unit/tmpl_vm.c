@@ -109,6 +109,62 @@ static void another_element_is_refused(void)
 	g_assert_cmpstr(error->message, ==, "the VM document has no TEMPLATE");
 }
 
+static void another_object_is_refused(void)
+{
+	g_autoptr(TmplVm) vm = example();
+	g_autoptr(xmlDoc) doc = parse("<VNET><ID>1</ID></VNET>");
+	g_autoptr(GError) error = NULL;
+
+	g_assert_false(tmpl_vm_set_object(vm, TMPL_HOST, xmlDocGetRootElement(doc), &error));
+	g_assert_cmpstr(error->message, ==,
+			"a HOST document was expected, the root element is 'VNET'");
+	g_clear_error(&error);
+	g_assert_false(tmpl_vm_set_datastore(vm, xmlDocGetRootElement(doc), &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+}
+
+/* What oned's core does not know it leaves in USER_TEMPLATE. */
+static void the_user_template_says_what_oned_does_not_know(void)
+{
+	g_autoptr(xmlDoc) doc = parse(
+		"<VM><ID>7</ID><TEMPLATE><RNG><MODEL>own</MODEL></RNG></TEMPLATE><USER_TEMPLATE>"
+		"<RNG><MODEL>user</MODEL></RNG><WATCHDOG><ACTION>pause</ACTION></WATCHDOG>"
+		"<EMULATOR>/bin/sh</EMULATOR></USER_TEMPLATE></VM>");
+	g_autoptr(TmplVm) vm = tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
+	struct tmpl_hit hit;
+
+	g_assert_true(tmpl_vm_find(vm, NULL, "RNG/MODEL", TMPL_IN_VM, &hit));
+	g_assert_cmpstr(hit.text, ==, "own");
+	g_assert_true(tmpl_vm_find(vm, NULL, "WATCHDOG/ACTION", TMPL_IN_VM, &hit));
+	g_assert_cmpstr(hit.text, ==, "pause");
+	g_assert_false(tmpl_vm_find(vm, NULL, "EMULATOR", TMPL_IN_VM, &hit));
+}
+
+static void what_nobody_reads_is_told(void)
+{
+	static const char *const texts[] = {
+		"unknown attribute MEMROY is ignored; did you mean MEMORY?",
+		"MEMORY is ignored: it is a vector",
+		"NIC is ignored: it is no vector",
+		"unknown attribute DISK/SERIALNO is ignored; did you mean SERIAL?",
+		"unknown attribute PCI/COLOUR is ignored",
+		"unknown attribute GRAPHIC is ignored; did you mean GRAPHICS?",
+	};
+	g_autoptr(xmlDoc) doc = parse(
+		"<VM><ID>7</ID><TEMPLATE><MEMROY>1</MEMROY><MEMORY><A>1</A></MEMORY><NIC>x</NIC>"
+		"<DISK><SERIALNO>1</SERIALNO></DISK><PCI><COLOUR>red</COLOUR></PCI>"
+		"<CONTEXT><ANY>1</ANY></CONTEXT></TEMPLATE><USER_TEMPLATE><LOGO>x</LOGO>"
+		"<GRAPHIC><TYPE>vnc</TYPE></GRAPHIC><DESCRIPTION>x</DESCRIPTION></USER_TEMPLATE>"
+		"</VM>");
+	g_autoptr(TmplVm) vm = tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+
+	tmpl_vm_check(vm, warnings);
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_assert_cmpstr(i < warnings->len ? warnings->pdata[i] : NULL, ==, texts[i]);
+	g_assert_cmpuint(warnings->len, ==, G_N_ELEMENTS(texts));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -117,5 +173,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/tmpl/vm/a-device-stands-for-its-vm", a_device_stands_for_its_vm);
 	g_test_add_func("/tmpl/vm/history-is-the-last-record", history_is_the_last_record);
 	g_test_add_func("/tmpl/vm/another-element-is-refused", another_element_is_refused);
+	g_test_add_func("/tmpl/vm/another-object-is-refused", another_object_is_refused);
+	g_test_add_func("/tmpl/vm/the-user-template-says-what-oned-does-not-know",
+			the_user_template_says_what_oned_does_not_know);
+	g_test_add_func("/tmpl/vm/what-nobody-reads-is-told", what_nobody_reads_is_told);
 	return g_test_run();
 }
