@@ -61,6 +61,16 @@ enum health_state health_of(const Health *health, const char *host)
 	return h ? h->state : HEALTH_UNKNOWN;
 }
 
+void health_each(const Health *health, health_changed *each, void *data)
+{
+	GHashTableIter iter;
+	struct host *h;
+
+	g_hash_table_iter_init(&iter, health->hosts);
+	while (g_hash_table_iter_next(&iter, NULL, (void **)&h))
+		each(data, h->name, h->state, h->inflight);
+}
+
 static void set_state(struct host *h, enum health_state state)
 {
 	if (h->state == state)

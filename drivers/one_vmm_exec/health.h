@@ -26,6 +26,9 @@ void health_free(Health *health);
 /* At most one listener; CHANGED(DATA) is not called for what was before. */
 void health_listen(Health *health, health_changed *changed, void *data);
 
+/* Calls EACH(DATA) for each host that was asked for. */
+void health_each(const Health *health, health_changed *each, void *data);
+
 enum health_state health_of(const Health *health, const char *host);
 
 /*

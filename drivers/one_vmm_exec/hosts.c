@@ -7,13 +7,15 @@
 #include "connection.h"
 #include "link.h"
 
-enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, STATUS_SSH = 255, MAX_WHY = 300 };
+enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, REAP_LIMIT_MS = 60000 };
+enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
 	struct wire_ssh ssh;
 	char *mark;
 	char *control_dir;
-	bool multiplex, relay;
+	const ConfCfg *cfg;
+	bool multiplex;
 	char *relay_path;
 	hosts_notice *notice;
 	void *notice_data;
@@ -353,6 +355,12 @@ void remote_cancel(Remote *r)
 		not_started(r, "cancelled");
 }
 
+/* What "direct" cannot do goes over the relay too. */
+static bool uses_relay(const Hosts *h, const char *host)
+{
+	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
+}
+
 Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
 	g_autofree char *down = NULL;
@@ -377,13 +385,61 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 		not_started(r, down);
 		return r;
 	}
-	if (h->relay && !r->forwarding) {
+	if (uses_relay(h, r->host) && !r->forwarding) {
 		r->link = link_of(h, r->host);
 		link_wait(r->link, on_link, r);
 	} else {
 		start_session(r);
 	}
 	return r;
+}
+
+int remote_pid(const Remote *r)
+{
+	return r->child ? child_pid(r->child) : 0;
+}
+
+const char *hosts_mark(const Hosts *h)
+{
+	return h->mark;
+}
+
+struct reap {
+	child_done *done;
+	void *data;
+};
+
+static gboolean on_no_reap(gpointer data)
+{
+	struct reap *r = data;
+	const struct child_result nothing = { .exit_status = -1 };
+
+	r->done(r->data, &nothing);
+	g_free(r);
+	return G_SOURCE_REMOVE;
+}
+
+void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
+{
+	/* The brackets keep the pattern from matching itself. */
+	static const char script[] =
+		"for m; do for p in $(pgrep -f \"[v]${m#v}:start\"); do "
+		"kill -KILL -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; done; exit 0";
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_auto(GStrv) argv = NULL;
+	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS };
+
+	for (guint i = 0; i < marks->len; i++)
+		g_ptr_array_add(words, g_ptr_array_index(marks, i));
+	g_ptr_array_add(words, NULL);
+	argv = wire_ssh_shell(&h->ssh, host, script, (const char *const *)words->pdata);
+	spec.argv = (const char *const *)argv;
+	if (!child_start(&spec, done, data, NULL)) {
+		struct reap *r = g_new(struct reap, 1);
+
+		*r = (struct reap){ done, data };
+		g_idle_add(on_no_reap, r);
+	}
 }
 
 Health *hosts_health(Hosts *h)
@@ -422,7 +478,7 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, 
 	h->control_dir = g_steal_pointer(&template);
 	h->health = health_new(cfg);
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
-	h->relay = g_str_equal(conf_cfg_string(cfg, "transport"), "relay");
+	h->cfg = cfg;
 	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
 	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
 	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");

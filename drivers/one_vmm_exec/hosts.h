@@ -66,6 +66,18 @@ typedef void remote_done(void *data, const struct remote_result *result);
  */
 Remote *hosts_run(Hosts *hosts, const struct remote_spec *spec, remote_done *done, void *data);
 
+/* The ssh that is its session, or 0. */
+int remote_pid(const Remote *remote);
+
+/* The word that marks our sessions, in the command line of their shell. Borrowed. */
+const char *hosts_mark(const Hosts *hosts);
+
+/*
+ * Ends on HOST all sessions that an earlier driver marked with one of MARKS, none of which is
+ * ours; DONE(DATA) follows.
+ */
+void hosts_reap(Hosts *hosts, const char *host, GPtrArray *marks, child_done *done, void *data);
+
 /* Ends it; DONE follows. */
 void remote_cancel(Remote *remote);
 

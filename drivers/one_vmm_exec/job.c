@@ -25,12 +25,15 @@ struct job {
 	size_t step;			/* of the plan */
 	GPtrArray *commands;		/* of the step; NULL between steps */
 	guint command;			/* of the commands */
+	gint64 asked_us;		/* when it came */
 	gint64 step_us;			/* when the step began */
 	Run *run;			/* the command that runs */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
 	unsigned tries;			/* left, of one that is silent */
+	guint64 seq;			/* in the journal */
 	bool undoing, cancelled, silent;
+	bool resumed;
 	bool partly;			/* a command of this step failed, and the step goes on */
 	bool repeated;			/* it is run again, as nobody knew whether it was done */
 	bool unknown;			/* nobody knows whether it was done */
@@ -47,6 +50,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	Job *j = g_new0(Job, 1);
 
 	j->env = env;
+	j->asked_us = g_get_monotonic_time();
 	j->plan = plan;
 	j->id = id;
 	j->host = g_strdup(host);
@@ -57,6 +61,20 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 		.settings = env->settings, .plan = plan, .id = id,
 	};
 	return j;
+}
+
+void job_set_seq(Job *j, guint64 seq)
+{
+	j->seq = seq;
+}
+
+void job_set_resumed(Job *j, const struct plan *at, guint step, const char *told)
+{
+	j->resumed = true;
+	j->undoing = at != j->plan;
+	j->plan = at;
+	j->step = step;
+	j->info = g_strdup(told);
 }
 
 void job_free(Job *j)
@@ -72,6 +90,12 @@ void job_free(Job *j)
 	g_free(j->info);
 	g_free(j->prefix);
 	g_free(j);
+}
+
+void job_drop(Job *j)
+{
+	journal_end(j->env->journal, j->seq, "dropped");
+	job_free(j);
 }
 
 void job_set_silent(Job *j, unsigned tries)
@@ -102,6 +126,9 @@ static void reply(const Job *j)
 				g_strdup(info);
 
 	if (!j->silent)
+		metrics_action(j->env->metrics, j->context.plan->action, !j->why, j->why,
+			       (double)(g_get_monotonic_time() - j->asked_us) / G_USEC_PER_SEC);
+	if (!j->silent)
 		out_reply(j->env->out, j->context.plan->action, !j->why, j->id, text);
 	else if (j->why)
 		out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
@@ -117,6 +144,8 @@ static void end(Job *j)
 {
 	if (!j->cancelled)
 		reply(j);
+	journal_end(j->env->journal, j->seq, j->cancelled ? "cancelled" : j->why ? "failed" :
+		    "done");
 	j->done(j->data, j);
 	job_free(j);
 }
@@ -162,12 +191,14 @@ static void log_step(const Job *j, const char *how)
 {
 	const struct step *s = current(j);
 	g_autofree char *title = step_title(&j->context, s);
+	bool here = s->kind == STEP_TM || s->kind == STEP_DS;
 	double seconds = (double)(g_get_monotonic_time() - j->step_us) / G_USEC_PER_SEC;
 
 	if (s->flags & STEP_IS_DIRECT)
 		return;
-	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s)", how,
-		plan_kind_name(s->kind), title, seconds);
+	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
+		plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
+		here ? "" : step_host(&j->context, s));
 }
 
 static void next_step(Job *j)
@@ -254,6 +285,8 @@ static bool step_succeeded(Job *j)
 		return step_failed(j, why, true, false);
 	if (s->flags & STEP_TELLS && !j->info)
 		j->info = g_strdup("");
+	if (s->flags & STEP_TELLS && !j->undoing)
+		journal_told(j->env->journal, j->seq, j->info);
 	log_step(j, j->partly ? "Failed to" : "Successfully");
 	next_step(j);
 	return true;
@@ -377,6 +410,7 @@ static bool begin_step(Job *j)
 
 	j->step_us = g_get_monotonic_time();
 	j->command = 0;
+	journal_step(j->env->journal, j->seq, j->plan->action, (guint)j->step);
 	j->partly = j->repeated = false;
 	if (!step_applies(&j->context, s)) {
 		next_step(j);
@@ -402,6 +436,8 @@ static void advance(Job *j)
 			const struct command *m = g_ptr_array_index(j->commands, j->command);
 
 			j->run = run_start(j->env->hosts, &m->spec, on_run, j);
+			if (run_pid(j->run))
+				journal_pid(j->env->journal, j->seq, run_pid(j->run));
 			return;
 		} else {
 			alive = step_succeeded(j);
@@ -494,6 +530,33 @@ static bool prepare(Job *j, GError **error)
 	       (!(p->checks & CHECK_DEPLOYMENT) || read_deployment(j, error));
 }
 
+/*
+ * A step that does the same when it is run twice is run again; of another nobody knows
+ * what has become, and it is taken back. False: the job has ended.
+ */
+static bool resume(Job *j)
+{
+	const struct step *s;
+
+	if (j->step >= j->plan->count)
+		return true;
+	s = current(j);
+	if (j->info)
+		take_told(j);
+	if (j->undoing) {
+		fail_once(j, "the driver ended while %s was taken back",
+			  j->context.plan->action);
+		return true;
+	}
+	out_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
+		j->context.plan->action, s->name);
+	if (s->flags & (STEP_REPEATS | STEP_GOES_ON))
+		return true;
+	j->unknown = true;
+	fail_once(j, "outcome unknown: the driver ended while %s was at work", s->name);
+	return unwind(j, false);
+}
+
 void job_start(Job *j, job_done *done, void *data)
 {
 	g_autoptr(GError) error = NULL;
@@ -501,7 +564,10 @@ void job_start(Job *j, job_done *done, void *data)
 	j->done = done;
 	j->data = data;
 	if (prepare(j, &error)) {
-		advance(j);
+		if (!j->resumed || resume(j))
+			advance(j);
+		else
+			end(j);
 		return;
 	}
 	fail_once(j, "%s", error->message);

@@ -3,7 +3,9 @@
 #define ONE_VMM_EXEC_JOB_H
 
 #include "hosts.h"
+#include "journal.h"
 #include "later.h"
+#include "metrics.h"
 #include "out.h"
 #include "plan.h"
 #include "settings.h"
@@ -14,6 +16,8 @@ struct job_env {
 	Hosts *hosts;
 	Out *out;
 	Later *later;
+	Journal *journal;		/* or NULL */
+	Metrics *metrics;
 };
 
 typedef struct job Job;
@@ -34,8 +38,20 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
  */
 void job_set_silent(Job *job, unsigned tries);
 
+/* It is request SEQ of the journal. */
+void job_set_seq(Job *job, guint64 seq);
+
+/*
+ * It was at step STEP of plan AT when an earlier driver ended: job_start() runs that step again if
+ * it may, else it takes back what may be half done. TOLD: what its reply would have told, or NULL.
+ */
+void job_set_resumed(Job *job, const struct plan *at, guint step, const char *told);
+
 /* Only before job_start(). */
 void job_free(Job *job);
+
+/* As job_free() of one that shall not be run, and has an end in the journal. */
+void job_drop(Job *job);
 
 /* Runs the plan. DONE may be called before this returns. */
 void job_start(Job *job, job_done *done, void *data);

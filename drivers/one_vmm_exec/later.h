@@ -1,4 +1,4 @@
-/* later.h - clean-ups that failed and are tried again, until something else is asked for their VM. */
+/* later.h - clean-ups that failed: tried again, until something else is asked for their VM. */
 #ifndef ONE_VMM_EXEC_LATER_H
 #define ONE_VMM_EXEC_LATER_H
 

@@ -34,6 +34,8 @@ int main(int argc, char **argv)
 	if (settings_load(argc, argv, &settings, &error)) {
 		if (settings.options.told)
 			status = 0;
+		else if (settings.options.journal)
+			status = server_print_journal(&settings, &error) ? 0 : 1;
 		else
 			server_run(&settings, &status, &error);
 	}

@@ -100,7 +100,7 @@ static char **split_words(int argc, char **argv)
 }
 
 struct switches {
-	gboolean parallel, help, version;
+	gboolean parallel, help, version, journal;
 };
 
 static bool parse(char ***words, struct options *o, struct switches *on, GError **error)
@@ -123,6 +123,8 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 		  "Time limit of each script of the hypervisor, in seconds (none)", "SECONDS" },
 		{ "proxy",     0,  0, G_OPTION_ARG_FILENAME, &o->proxy,
 		  "http_proxy of the scripts that run here", "URL" },
+		{ "journal",   0,  0, G_OPTION_ARG_NONE, &on->journal,
+		  "Print what the journals hold that has not ended", NULL },
 		{ "version",  'V', 0, G_OPTION_ARG_NONE, &on->version, "Print the version", NULL },
 		{ 0 }
 	};
@@ -157,13 +159,14 @@ bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 	if (on.version)
 		puts("one_vmm_exec " VMM_VERSION);
 	ret->told = on.help || on.version;
+	ret->journal = on.journal;
 	if (ret->told)
 		return true;
 	if (!ret->shell)
 		ret->shell = g_strdup("bash");
-	if (!words[1])
+	if (!words[1] && !ret->journal)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
-	ret->hypervisor = g_strdup(words[1]);
+	ret->hypervisor = g_strdup(words[1] ? words[1] : "kvm");
 	return true;
 }
 

@@ -17,6 +17,7 @@ struct options {
 	char *hypervisor;	/* the folder below vmm/ */
 	char *proxy;		/* for http_proxy, or NULL */
 	bool told;		/* --help or --version was asked for, and that is all */
+	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */
 };

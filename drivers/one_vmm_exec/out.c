@@ -13,18 +13,20 @@
 struct out {
 	int fd;
 	size_t max_text;
+	Log *log;
 	GString *pending;
 	guint watch;		/* source id; 0 when nothing waits */
 	bool broken;		/* nobody reads it any more */
 };
 
-Out *out_new(int fd, size_t max_text)
+Out *out_new(int fd, size_t max_text, Log *log)
 {
 	Out *o = g_new0(Out, 1);
 	struct stat st;
 
 	o->fd = fd;
 	o->max_text = max_text;
+	o->log = log;
 	o->pending = g_string_new(NULL);
 	/* Not a terminal or a file: those are shared with others. */
 	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
@@ -91,7 +93,10 @@ void out_init(Out *o)
 void out_reply(Out *o, const char *action, bool success, gint64 id, const char *info)
 {
 	g_autofree char *text = text_line(info ? info : "", o->max_text);
+	g_autofree char *line = g_strdup_printf("%s %s %s", action, success ? "SUCCESS" :
+						"FAILURE", text);
 
+	log_line(o->log, success ? 'I' : 'E', id, "reply", line);
 	g_string_append_printf(o->pending, "%s %s %" G_GINT64_FORMAT " %s\n", action,
 			       success ? "SUCCESS" : "FAILURE", id,
 			       *text || !info ? text : "-");
@@ -104,12 +109,15 @@ void out_log(Out *o, char severity, gint64 id, const char *format, ...)
 	g_autofree char *text = NULL;
 	va_list ap;
 
+	if (!log_wants(o->log, severity))
+		return;
 	va_start(ap, format);
 	raw = g_strdup_vprintf(format, ap);
 	va_end(ap);
 	text = text_line(raw, o->max_text);
 	if (!*text)
 		return;
+	log_line(o->log, severity, id, "log", text);
 	g_string_append_printf(o->pending, "LOG %c %" G_GINT64_FORMAT " %s\n", severity, id, text);
 	send_pending(o);
 }

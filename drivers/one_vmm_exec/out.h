@@ -6,12 +6,12 @@
 #ifndef ONE_VMM_EXEC_OUT_H
 #define ONE_VMM_EXEC_OUT_H
 
-#include "base/error.h"
+#include "log.h"
 
 typedef struct out Out;
 
-/* Writes to descriptor FD; texts are cut to MAX_TEXT bytes. */
-Out *out_new(int fd, size_t max_text);
+/* Writes to descriptor FD; texts are cut to MAX_TEXT bytes. LOG (borrowed) gets them too. */
+Out *out_new(int fd, size_t max_text, Log *log);
 
 /* Writes what it can of what is left, waiting at most a second. */
 void out_free(Out *out);

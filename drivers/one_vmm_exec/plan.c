@@ -22,14 +22,14 @@ static const struct step deploy[] = {
 /* The VM is gone after the first step, whatever becomes of its network. */
 static const struct step shutdown[] = {
 	{ VMM, "shutdown", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
 	  .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
 static const struct step cancel[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
 	  .flags = STEP_GOES_ON | STEP_REPEATS },
 };
@@ -77,7 +77,7 @@ static const struct step attach_disk[] = {
 
 static const struct step detach_disk[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .flags = STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
 	{ TM,  .name = "tm_detach" },
 };
 
@@ -86,55 +86,58 @@ static const struct step attach_nic[] = {
 	  .flags = STEP_OPENS | STEP_REPEATS },
 	{ VMM, "attach_nic", .args = "deploy_id mac bridge model vn_mad nic_target",
 	  .input = INPUT_REQUEST, .undo = "net-clean", .undo_unknown = "detach-nic+net-clean",
-	  .flags = STEP_TELLS | STEP_IF_NIC },
+	  .flags = STEP_FAR | STEP_TELLS | STEP_IF_NIC },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
 	  .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+	  .undo = "detach-nic+net-clean", .flags = STEP_FAR | STEP_REPEATS },
 	{ TM,  "tm_context", .undo = "reconfigure+detach-nic+net-clean",
 	  .flags = STEP_IF_TM | STEP_REPEATS },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .undo = "detach-nic+net-clean",
+	  .flags = STEP_FAR | STEP_REPEATS },
 };
 
 static const struct step detach_nic[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_TELLS | STEP_IF_NIC | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_TELLS | STEP_IF_NIC | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
 	  .flags = STEP_GOES_ON | STEP_REPEATS },
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_REPEATS },
 	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
 };
 
 static const struct step update_conf[] = {
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_REPEATS },
 	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
 };
 
 static const struct step cleanup[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_GOES_ON | STEP_IF_DEPLOYED | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_DEPLOYED | STEP_REPEATS },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
 	  .flags = STEP_GOES_ON | STEP_REPEATS },
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "target-clean",
 	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
 	{ TM,  "tm_delete", .flags = STEP_GOES_ON | STEP_IF_TM | STEP_REPEATS },
 };
 
 static const struct step reboot[] = {
-	{ VMM, "reboot", .args = "deploy_id host", .input = INPUT_REQUEST, .flags = STEP_TELLS },
+	{ VMM, "reboot", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_FAR | STEP_TELLS },
 };
 
 static const struct step reset[] = {
-	{ VMM, "reset", .args = "deploy_id host", .input = INPUT_REQUEST, .flags = STEP_TELLS },
+	{ VMM, "reset", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .flags = STEP_FAR | STEP_TELLS },
 };
 
 static const struct step resize_disk[] = {
@@ -146,7 +149,7 @@ static const struct step resize_disk[] = {
 /* elastic needs nothing after it: its address stays where it is. */
 static const struct step snapshot_revert[] = {
 	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
 	  .flags = STEP_NO_ELASTIC | STEP_REPEATS },
 };
@@ -178,32 +181,33 @@ static const struct step backup_cancel[] = {
 
 static const struct step poll[] = {
 	{ VMM, "poll", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
 static const struct step snapshot_create[] = {
 	{ VMM, "SNAPSHOTCREATE", .script = "snapshot_create", .args = "deploy_id snapshot_id",
-	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
+	  .input = INPUT_REQUEST,
+	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
 };
 
 static const struct step snapshot_delete[] = {
 	{ VMM, "SNAPSHOTDELETE", .script = "snapshot_delete", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
 static const struct step resize[] = {
 	{ VMM, "resize", .args = "deploy_id", .input = INPUT_REQUEST,
-	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
 static const struct step exec[] = {
 	{ VMM, "exec", .args = "| command input?", .input = INPUT_REQUEST,
-	  .flags = STEP_IS_DIRECT | STEP_TELLS },
+	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS },
 };
 
 static const struct step exec_cancel[] = {
 	{ VMM, "exec_cancel", .input = INPUT_REQUEST,
-	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
 /* What undoes. */
@@ -213,7 +217,7 @@ static const struct step net_clean[] = {
 
 static const struct step cancel_net_clean[] = {
 	{ VMM, "cancel", .args = "deployed_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
 };
 
@@ -241,27 +245,27 @@ static const struct step tm_rollback[] = {
 
 static const struct step detach_disk_tm_rollback[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
 	{ TM,  "tm_detach", .args = "rollback" },
 };
 
 static const struct step detach_nic_net_clean[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_IF_NIC | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
 };
 
 static const struct step reconfigure_detach_nic_net_clean[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_GOES_ON | STEP_REPEATS },
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_IF_NIC | STEP_REPEATS },
+	  .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
 };
 
 static const struct step reconfigure[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
 };
 
 static const struct step fail_backup[] = {

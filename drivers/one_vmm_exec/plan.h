@@ -40,6 +40,7 @@ enum step_flags {
 	STEP_REPEATS = 1 << 5,	/* run twice it does what it does once: an unknown outcome is
 				 * made sure of by running it again */
 	STEP_ON_TARGET = 1 << 6, /* on MIGR_HOST, not on HOST */
+	STEP_FAR = 1 << 13,	/* needs no files of its host: transport "direct" runs it here */
 	STEP_NO_ELASTIC = 1 << 7, /* not for network driver elastic */
 	/* Only if … */
 	STEP_IF_TM = 1 << 8,	/* … there is a TM_COMMAND */
@@ -64,7 +65,7 @@ struct step {
 	const char *args;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
-	const char *undo_unknown; /* and when nobody knows whether it did; "": none, NULL: as UNDO */
+	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */
 	const char *later;	/* plan run later when it failed and its action goes on, or NULL */
 	unsigned flags;
 };

@@ -44,7 +44,8 @@ static void on_child(void *data, const struct child_result *c)
 	g_autofree char *cause = NULL;
 	struct run_result result = {
 		.outcome = judge(r, c->exit_status), .status = c->exit_status,
-		.cancelled = c->cancelled, .timed_out = c->timed_out, .out = c->out->str, .err = c->err->str,
+		.cancelled = c->cancelled, .timed_out = c->timed_out,
+		.out = c->out->str, .err = c->err->str,
 		.wall_us = c->wall_us,
 	};
 
@@ -174,6 +175,11 @@ Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *
 	else
 		r->remote = hosts_run(hosts, &spec->command, on_remote, r);
 	return r;
+}
+
+int run_pid(const Run *r)
+{
+	return r->child ? child_pid(r->child) : r->remote ? remote_pid(r->remote) : 0;
 }
 
 void run_cancel(Run *r)

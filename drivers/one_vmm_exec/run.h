@@ -35,6 +35,9 @@ typedef void run_done(void *data, const struct run_result *result);
 /* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
 Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *data);
 
+/* The process here that it is, or is reached through; 0: there is none of its own. */
+int run_pid(const Run *run);
+
 /* Ends it, here and on the host; DONE follows. */
 void run_cancel(Run *run);
 

@@ -6,13 +6,16 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/program.h"
+#include "conf/paths.h"
 #include "job.h"
 #include "queue.h"
+#include "recover.h"
 #include "tmpl/request.h"
 #include "wire/line.h"
 
 /* oned waits ten seconds for us to go. */
-enum { FINISH_MS = 5000, GIVE_UP_MS = 8000 };
+enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
 enum { PACKED_FROM = 128, READ_SIZE = 1 << 18 };
 
@@ -29,6 +32,9 @@ struct server {
 	bool skipping;		/* the rest of a line that was too long */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
+	bool recovered;
+	guint recovery;		/* source id: it begins soon */
+	Log *log;
 	int status;
 };
 
@@ -110,12 +116,12 @@ static char *host_lane(const char *host)
 
 static void on_health(void *data, const char *host, enum health_state state, unsigned inflight)
 {
-	static const char *const names[] = { "not sure", "answers", "silent", "down" };
 	struct server *s = data;
 	g_autofree char *lane = host_lane(host);
 
 	if (state >= HEALTH_SILENT)
-		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host, names[state]);
+		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host,
+			state == HEALTH_SILENT ? "silent" : "down");
 	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
 	start_jobs(s);
 }
@@ -163,6 +169,7 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	g_autoptr(GBytes) document = NULL;
 	g_autofree char *host = NULL;
 	const char *why = NULL;
+	Job *job;
 
 	if (!line->payload)
 		why = "the line has no document";
@@ -176,8 +183,10 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	}
 	host = tmpl_request_peek_host(document);
 	later_forget(s->env.later, line->id);
-	enqueue(s, job_new(&s->env, plan, line->id, host, document,
-			   queue_length(s->queue) >= PACKED_FROM));
+	job = job_new(&s->env, plan, line->id, host, document,
+		      queue_length(s->queue) >= PACKED_FROM);
+	job_set_seq(job, journal_accept(s->env.journal, plan->action, line->id, line->payload));
+	enqueue(s, job);
 }
 
 static gint by_id(gconstpointer job, gconstpointer id)
@@ -193,7 +202,7 @@ static void on_driver_cancel(struct server *s, gint64 id)
 	if (found)
 		job_cancel(found->data);
 	if (waiting)
-		job_free(waiting);
+		job_drop(waiting);
 	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
@@ -207,7 +216,7 @@ static void free_waiting(struct server *s)
 	Job *job;
 
 	while ((job = queue_remove(s->queue, any, NULL)))
-		job_free(job);
+		job_drop(job);
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -238,6 +247,44 @@ static void stop(struct server *s, int status)
 	quit_when_idle(s);
 }
 
+static void on_recovered(void *data, Job *job)
+{
+	enqueue(data, job);
+}
+
+/* Said once: whoever reads it can still choose better. */
+static void warn_of_tcp(const struct server *s)
+{
+	const ConfCfg *cfg = s->env.settings->cfg;
+	const char *host;
+
+	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
+		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
+			out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s: qemu+tcp is not "
+				"encrypted, and without authentication whoever reaches it is root "
+				"there (safer: qemu+tls or qemu+ssh)", host);
+}
+
+static gboolean on_recovery(gpointer data)
+{
+	struct server *s = data;
+
+	s->recovery = 0;
+	warn_of_tcp(s);
+	if (!s->stopping && journal_left(s->env.journal))
+		recover_start(&s->env, on_recovered, s);
+	return G_SOURCE_REMOVE;
+}
+
+/* oned reads the answer with one read(): nothing may follow it at once. */
+static void on_init(struct server *s)
+{
+	out_init(s->env.out);
+	if (!s->recovered)
+		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
+	s->recovered = true;
+}
+
 static void on_line(struct server *s, char *text)
 {
 	struct wire_line line = { 0 };
@@ -252,7 +299,7 @@ static void on_line(struct server *s, char *text)
 	}
 	plan = plan_find(line.action);
 	if (g_str_equal(line.action, "INIT"))
-		out_init(s->env.out);
+		on_init(s);
 	else if (g_str_equal(line.action, "FINALIZE"))
 		stop(s, 0);
 	else if (s->stopping)
@@ -380,6 +427,52 @@ static void on_later(void *data, const char *plan, gint64 id, GBytes *document, 
 	enqueue(s, job);
 }
 
+static char *journal_dir(const struct settings *settings)
+{
+	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
+
+	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
+}
+
+bool server_print_journal(const struct settings *settings, GError **error)
+{
+	g_autofree char *dir = journal_dir(settings);
+
+	return journal_print(dir, error);
+}
+
+/* Without one the driver works all the same. */
+static void open_journal(struct server *s)
+{
+	const ConfCfg *cfg = s->env.settings->cfg;
+	g_autofree char *dir = journal_dir(s->env.settings);
+	g_autoptr(GError) error = NULL;
+
+	if (!conf_cfg_bool(cfg, "journal.on"))
+		return;
+	s->env.journal = journal_open(dir, (gsize)conf_cfg_int(cfg, "journal.bytes"), &error);
+	if (s->env.journal)
+		journal_mark(s->env.journal, hosts_mark(s->env.hosts));
+	else
+		program_fail("one_vmm_exec: no journal", error);
+}
+
+static void write_metrics(const struct server *s)
+{
+	const char *file = conf_cfg_string(s->env.settings->cfg, "metrics.file");
+	g_autoptr(GError) error = NULL;
+
+	if (*file && !metrics_write(s->env.metrics, file, queue_length(s->queue),
+				    s->running.length, hosts_health(s->env.hosts), &error))
+		g_debug("%s", error->message);
+}
+
+static gboolean on_metrics(gpointer data)
+{
+	write_metrics(data);
+	return G_SOURCE_CONTINUE;
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
@@ -388,8 +481,11 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 				error);
 	if (!s.env.hosts)
 		return false;
+	s.log = log_new(settings->cfg);
 	s.env.out = out_new(STDOUT_FILENO,
-			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"));
+			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
+	s.env.metrics = metrics_new();
+	open_journal(&s);
 	s.env.later = later_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
 				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
@@ -402,13 +498,20 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	g_queue_init(&s.running);
 	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
+	if (*conf_cfg_string(settings->cfg, "metrics.file"))
+		g_timeout_add_seconds((guint)conf_cfg_int(settings->cfg, "metrics.interval_s"),
+				      on_metrics, &s);
 	serve(&s);
 	*ret_status = s.status;
+	write_metrics(&s);
 	free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	queue_free(s.queue);
 	later_free(s.env.later);
+	journal_close(s.env.journal);
+	metrics_free(s.env.metrics);
 	out_free(s.env.out);
+	log_free(s.log);
 	hosts_free(s.env.hosts);
 	g_string_free(s.in, TRUE);
 	g_main_loop_unref(s.loop);

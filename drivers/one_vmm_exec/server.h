@@ -8,6 +8,9 @@
 
 #include "settings.h"
 
+/* Prints what the journals hold that has not ended. */
+bool server_print_journal(const struct settings *settings, GError **error);
+
 /*
  * Serves standard input until FINALIZE, its end or SIGTERM, then lets what
  * runs end within seconds. *RET_STATUS is our exit status: 0, or 255 when the input ended

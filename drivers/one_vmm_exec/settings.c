@@ -79,6 +79,31 @@ static void add_ruby_libraries(void)
 		g_setenv("RUBYLIB", all->str, TRUE);
 }
 
+static bool check_way(const ConfCfg *cfg, const char *host, GError **error)
+{
+	static const char *const ways[] = { "relay", "ssh", "direct", NULL };
+	const char *way = conf_cfg_host(cfg, host, "transport");
+	const char *uri = conf_cfg_host(cfg, host, "uri");
+
+	if (!g_strv_contains(ways, way))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: transport '%s' is not "
+				"relay, ssh or direct", way);
+	if (g_str_equal(way, "direct") && !*uri)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: host '%s' has transport "
+				"direct and no uri", host);
+	return true;
+}
+
+static bool check_ways(const ConfCfg *cfg, GError **error)
+{
+	const char *host;
+
+	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
+		if (!check_way(cfg, host, error))
+			return false;
+	return check_way(cfg, "", error);
+}
+
 static bool find_places(struct settings *s, GError **error)
 {
 	g_autofree char *path = conf_path_var("config");
@@ -91,7 +116,7 @@ static bool find_places(struct settings *s, GError **error)
 	s->remote_dir = g_strdup(dir ? dir : "/var/tmp/one");
 	s->local_dir = conf_path_var("remotes");
 	s->cfg = conf_cfg_load(cfg, error);
-	return s->cfg != NULL;
+	return s->cfg && check_ways(s->cfg, error);
 }
 
 static char **words(const ConfRc *rc, const char *name)

@@ -210,21 +210,54 @@ static struct command *command_new(const struct step_context *c, const struct st
 	return m;
 }
 
+/* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
+static char *direct_uri(const struct step_context *c, const struct step *step)
+{
+	const char *host = step_host(c, step);
+	g_auto(GStrv) around = NULL;
+
+	if (!g_str_equal(conf_cfg_host(c->settings->cfg, host, "transport"), "direct") ||
+	    !(step->flags & STEP_FAR))
+		return NULL;
+	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
+	return g_strjoinv(host, around);
+}
+
+/* ARGS behind "--connect URI", but for NULL. Takes ARGS. */
+static char **connected(char **args, const char *uri)
+{
+	GPtrArray *words = g_ptr_array_new();
+
+	if (uri) {
+		g_ptr_array_add(words, g_strdup("--connect"));
+		g_ptr_array_add(words, g_strdup(uri));
+		g_ptr_array_add(words, g_strdup("--"));
+	}
+	for (char **a = args; *a; a++)
+		g_ptr_array_add(words, *a);
+	g_ptr_array_add(words, NULL);
+	g_free(args);
+	return (char **)g_ptr_array_free(words, FALSE);
+}
+
 static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
 	const struct settings *s = c->settings;
 	const char *local = local_script(c, step->name);
 	g_autofree char *own = plan_script(step);
+	g_autofree char *uri = NULL;
 	const char *script = local && *local ? local : own;
 
 	if (!check_name(s->options.hypervisor, "hypervisor", error) ||
 	    !check_name(script, "script", error))
 		return false;
-	g_ptr_array_add(to, command_new(c, step, local, g_build_filename(
-				local ? s->local_dir : s->remote_dir, "vmm",
+	if (!local)
+		uri = direct_uri(c, step);
+	g_ptr_array_add(to, command_new(c, step, local || uri, g_build_filename(
+				local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, script, NULL),
-			expand_args(c, step), input_of(c, step->input)));
+			connected(expand_args(c, step), uri), input_of(c, step->input)));
 	return true;
 }
 

@@ -282,7 +282,8 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		bool lost;
 
 		r = virt_detach(v->dom, alias ? alias : "",
-				(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"), until_us, &cause);
+				(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"), until_us,
+				&cause);
 		lost = r == VIRT_LATE_FAILED && virConnectIsAlive(ctx->conn) != 1;
 		g_clear_error(error);
 		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
@@ -295,7 +296,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 			       ACTION_FAILED : ACTION_UNKNOWN;
 		if (!device_find(v, key))
 			break;
-		if (!lost)	/* else the request may be on its way: asked again, and waited for */
+		if (!lost)	/* else it may be on its way: asked again, and waited for */
 			return ACTION_FAILED;
 	}
 	g_clear_error(error);

@@ -17,6 +17,21 @@ static bool add_defaults(TmplVm *vm, const char *conf, GPtrArray *warnings, GErr
 	return tmpl_conf_check(set, warnings, error);
 }
 
+const struct domain_policy *vmxml_policy(GError **error)
+{
+	static ConfCfg *config;		/* as long as the process */
+	static struct domain_policy policy;
+	g_autofree char *path = conf_path_etc("vmm_exec/vmm_exec.cfg");
+
+	if (config)
+		return &policy;
+	config = conf_cfg_load(path, error);
+	if (!config)
+		return NULL;
+	policy = domain_policy_of(config);
+	return &policy;
+}
+
 xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const char *conf,
 		     GError **error)
 {
@@ -24,15 +39,11 @@ xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const ch
 	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "stdin", error) : NULL;
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *path = conf_path_etc("vmm_exec/vmm_exec.cfg");
-	g_autoptr(ConfCfg) config = conf_cfg_load(path, error);
-	struct domain_policy policy;
 	g_autofree char *xml = NULL;
 
-	if (!config)
+	options.policy = vmxml_policy(error);
+	if (!options.policy)
 		return NULL;
-	policy = domain_policy_of(config);
-	options.policy = &policy;
 	if (ctx->conn)
 		virConnectGetLibVersion(ctx->conn, &options.libvirt);
 	if (!vm || !add_defaults(vm, conf, warnings, error))

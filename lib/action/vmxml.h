@@ -8,6 +8,7 @@
 #define ACTION_VMXML_H
 
 #include "action/action.h"
+#include "domain/domain.h"
 #include "tmpl/xml.h"
 
 /*
@@ -17,5 +18,11 @@
  */
 xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const char *conf,
 		     GError **error);
+
+/*
+ * What vmm_exec.cfg on this machine allows VMs to ask of their host, for
+ * struct domain_options; read once. NULL with VMM_ERROR_CONFIG. Static.
+ */
+const struct domain_policy *vmxml_policy(GError **error);
 
 #endif

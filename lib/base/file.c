@@ -111,3 +111,10 @@ GString *file_read(const char *path, size_t max, GError **error)
 	close(fd);
 	return text;
 }
+
+bool file_exchange(const char *a, const char *b, GError **error)
+{
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0)
+		return true;
+	return vmm_fail_errno(error, errno, "cannot exchange %s with %s", a, b);
+}

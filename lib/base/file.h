@@ -20,6 +20,9 @@ bool file_rename(const char *from, const char *to, GError **error);
 /* Makes directory PATH and its parents (0755 & ~umask); true if it is there. */
 bool file_make_directory(const char *path, GError **error);
 
+/* Swaps A and B, files or directories of one file system, in one step. Errors: as errno says. */
+bool file_exchange(const char *a, const char *b, GError **error);
+
 /* Reads all of descriptor FD, at most MAX bytes (more: VMM_ERROR_INPUT). Caller frees. */
 GString *file_read_fd(int fd, size_t max, const char *name, GError **error);
 

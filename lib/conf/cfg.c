@@ -72,13 +72,27 @@ static const struct key {
 	{ "domain.host_devices",  SWITCH,  0,    0,          0,        NULL },
 	{ "domain.schema",        STRING,  0,    0,          0,
 	  "/usr/share/libvirt/schemas/domain.rng" },
-	{ "log.level",            STRING,  0,    0,          0,        "info" },
+	{ "journal.on",           SWITCH,  0,    0,          1,        NULL },
+	{ "journal.dir",          STRING,  0,    0,          0,        "" },
+	{ "journal.bytes",        INTEGER, 65536, 1073741824, 8388608,  NULL },
+	{ "log.level",            STRING,  0,    0,          0,        "debug" },
 	{ "log.file",             STRING,  0,    0,          0,        "" },
+	{ "log.json",             SWITCH,  0,    0,          0,        NULL },
+	{ "metrics.file",         STRING,  0,    0,          0,        "" },
+	{ "metrics.interval_s",   INTEGER, 1,    86400,      15,       NULL },
+};
+
+/* Of a row of list "host": strings. NAME is the first. */
+static const char *const host_keys[] = { "name", "transport", "uri" };
+
+struct host {
+	char *value[G_N_ELEMENTS(host_keys)];
 };
 
 struct conf_cfg {
 	gint64 number[G_N_ELEMENTS(keys)];
 	char *string[G_N_ELEMENTS(keys)];
+	GArray *hosts;		/* of struct host */
 };
 
 static const char *nearest(const char *name)
@@ -143,6 +157,52 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 	return true;
 }
 
+static int host_key(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(host_keys); i++)
+		if (g_str_equal(host_keys[i], name))
+			return (int)i;
+	return -1;
+}
+
+static bool take_host_value(struct host *row, config_setting_t *s, const char *path,
+			    GError **error)
+{
+	const char *name = config_setting_name(s);
+	int key = host_key(name), line = (int)config_setting_source_line(s);
+
+	if (key < 0)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: unknown key host.%s (there are "
+				"name, transport and uri)", path, line, name);
+	if (config_setting_type(s) != CONFIG_TYPE_STRING)
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
+				name, type_names[STRING]);
+	g_free(row->value[key]);
+	row->value[key] = g_strdup(config_setting_get_string(s));
+	return true;
+}
+
+/* host: ( { name = "kvm-*"; transport = "ssh"; }, … ); */
+static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, GError **error)
+{
+	for (int i = 0; i < config_setting_length(list); i++) {
+		config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+		struct host *row;
+
+		g_array_set_size(cfg->hosts, cfg->hosts->len + 1);
+		row = &g_array_index(cfg->hosts, struct host, cfg->hosts->len - 1);
+		for (int k = 0; config_setting_is_group(group) && k < config_setting_length(group);
+		     k++)
+			if (!take_host_value(row, config_setting_get_elem(group, (unsigned)k),
+					     path, error))
+				return false;
+		if (!row->value[0])
+			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: a row of host has no name",
+					path, (int)config_setting_source_line(group));
+	}
+	return true;
+}
+
 /* PREFIX: of the group, with its dot. */
 static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix,
 		       const char *path, GError **error)
@@ -155,6 +215,9 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 
 		if (key >= 0) {
 			if (!take_value(cfg, (size_t)key, s, path, error))
+				return false;
+		} else if (g_str_equal(name, "host") && config_setting_is_list(s)) {
+			if (!take_hosts(cfg, s, path, error))
 				return false;
 		} else if (config_setting_is_group(s) && is_group(name)) {
 			if (!take_group(cfg, s, dotted, path, error))
@@ -196,6 +259,7 @@ static ConfCfg *cfg_new(void)
 {
 	ConfCfg *cfg = g_new0(ConfCfg, 1);
 
+	cfg->hosts = g_array_new(FALSE, TRUE, sizeof(struct host));
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 		cfg->number[i] = keys[i].number;
 		cfg->string[i] = g_strdup(keys[i].string);
@@ -228,6 +292,10 @@ void conf_cfg_free(ConfCfg *cfg)
 		return;
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		g_free(cfg->string[i]);
+	for (guint i = 0; i < cfg->hosts->len; i++)
+		for (size_t k = 0; k < G_N_ELEMENTS(host_keys); k++)
+			g_free(g_array_index(cfg->hosts, struct host, i).value[k]);
+	g_array_unref(cfg->hosts);
 	g_free(cfg);
 }
 
@@ -253,6 +321,26 @@ bool conf_cfg_bool(const ConfCfg *cfg, const char *key)
 const char *conf_cfg_string(const ConfCfg *cfg, const char *key)
 {
 	return cfg->string[row(key, STRING)];
+}
+
+const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
+{
+	int k = host_key(key);
+	ssize_t i = find(key);
+
+	g_assert(k >= 0);
+	for (guint r = 0; r < cfg->hosts->len; r++) {
+		const struct host *row = &g_array_index(cfg->hosts, struct host, r);
+
+		if (row->value[k] && g_pattern_match_simple(row->value[0], host))
+			return row->value[k];
+	}
+	return i >= 0 ? cfg->string[i] : "";
+}
+
+const char *conf_cfg_host_name(const ConfCfg *cfg, size_t i)
+{
+	return i < cfg->hosts->len ? g_array_index(cfg->hosts, struct host, i).value[0] : NULL;
 }
 
 const char *conf_cfg_key(size_t i)

@@ -25,6 +25,15 @@ gint64 conf_cfg_int(const ConfCfg *cfg, const char *key);
 bool conf_cfg_bool(const ConfCfg *cfg, const char *key);
 const char *conf_cfg_string(const ConfCfg *cfg, const char *key); /* borrowed; "" if unset */
 
+/*
+ * KEY ("transport", "uri") for HOST: of the first row of list "host" whose name, which may hold
+ * '*' and '?', is HOST's and that has it; else the key of that name, else "". Borrowed.
+ */
+const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key);
+
+/* The name of the I-th row of list "host"; NULL after the last. Borrowed. */
+const char *conf_cfg_host_name(const ConfCfg *cfg, size_t i);
+
 /* The name of the I-th key of the table; NULL after the last. */
 const char *conf_cfg_key(size_t i);
 

@@ -47,6 +47,7 @@ static void domain(DomainBuild *b, xmlNode *root)
 	devices(b, root);
 	domain_encryption(b, root);
 	domain_raw(b, root);
+	domain_check_sharing(b, root);
 	domain_metadata(b, root);
 }
 

@@ -1,7 +1,10 @@
 #include "domain/families.h"
 
+#include "tmpl/xml.h"
+
 /* deployment.md 2.17 */
 
+#define LIBVIRT_CHECKS_SHARING DOMAIN_LIBVIRT(11, 2, 0)	/* it refuses such a domain */
 #define VHOST_SOCKETS "/var/run/one/vhost-socks/"
 
 static const struct domain_range orders = { 1, G_MAXINT32 };
@@ -97,7 +100,6 @@ static const struct {
 	{ "linux",       bridge_source },
 };
 
-/* A vhost-user port works on memory that its switch can map. */
 static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *port = tmpl_attr_text(nic, "TARGET");
@@ -109,9 +111,6 @@ static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	domain_put(b, node, "source@type", "unix");
 	domain_put(b, node, "source@mode", "server");
 	domain_put(b, node, "source@path", path);
-	if (g_strcmp0(domain_text(b, NULL, "TOPOLOGY/MEMORY_ACCESS", TMPL_IN_VM), "shared"))
-		domain_warn(b, "NIC %s: a DPDK port needs TOPOLOGY/MEMORY_ACCESS = shared",
-			    tmpl_attr_text(nic, "NIC_ID"));
 }
 
 static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
@@ -199,4 +198,39 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 	queues(b, node, nic);
 	filter(b, node, nic);
 	bandwidth(b, node, nic);
+}
+
+static bool has_value(const xmlNode *node, const char *name, const char *value)
+{
+	g_autoptr(xmlChar) text = node ? xmlGetProp((xmlNode *)node, BAD_CAST name) : NULL;
+
+	return xmlStrEqual(text, BAD_CAST value);
+}
+
+static bool shares_memory(const xmlNode *domain)
+{
+	const xmlNode *numa = tmpl_xml_child(tmpl_xml_child(domain, "cpu"), "numa");
+	const xmlNode *backing = tmpl_xml_child(domain, "memoryBacking");
+
+	return has_value(tmpl_xml_child(backing, "access"), "mode", "shared") ||
+	       has_value(tmpl_xml_child(numa, "cell"), "memAccess", "shared");
+}
+
+/* A vhost-user port works on memory that its switch can map, else nothing gets through. */
+void domain_check_sharing(DomainBuild *b, const xmlNode *domain)
+{
+	static const char text[] = "a DPDK port needs memory that is shared: NUMA_NODEs and "
+				   "TOPOLOGY/MEMORY_ACCESS = shared";
+	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (const xmlNode *n = devices->children; n; n = n->next) {
+		if (!xmlStrEqual(n->name, BAD_CAST "interface") ||
+		    !has_value(n, "type", "vhostuser") || shares_memory(domain))
+			continue;
+		if (b->options->libvirt >= LIBVIRT_CHECKS_SHARING)
+			domain_problem(b, NULL, "%s", text);
+		else
+			domain_warn(b, "%s", text);
+		return;
+	}
 }

@@ -126,33 +126,54 @@ static char *nearest(const char *vector, const char *wanted)
 	return text;
 }
 
-static bool is_vector(const char *name)
+/* The names that one vector, or what is no vector, may hold. */
+struct names {
+	size_t first, n;	/* rows of tmpl_known_row(), which stand together */
+	const char *more;	/* of vm_names; NULL: none */
+};
+
+static struct names names_of(const char *vector)
 {
+	struct names found = { 0, 0, NULL };
 	const char *of;
 
 	for (size_t i = 0; tmpl_known_row(i, &of); i++)
-		if (!g_strcmp0(of, name))
-			return true;
-	for (size_t i = 0; i < G_N_ELEMENTS(vm_names); i++)
-		if (!g_strcmp0(vm_names[i].vector, name))
+		if (!g_strcmp0(of, vector)) {
+			found.first = found.n ? found.first : i;
+			found.n = i + 1 - found.first;
+		} else if (found.n) {
+			break;
+		}
+	for (size_t i = 0; i < G_N_ELEMENTS(vm_names) && !found.more; i++)
+		if (!g_strcmp0(vm_names[i].vector, vector))
+			found.more = vm_names[i].names;
+	return found;
+}
+
+static bool is_vector(const struct names *names)
+{
+	return names->n || names->more;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; n && (p = strstr(p, word)); p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
 			return true;
 	return false;
 }
 
-static bool is_known(const char *vector, const char *name)
+static bool is_known(const struct names *names, const char *name)
 {
-	const char *of, *row;
+	const char *of;
 
-	for (size_t i = 0; (row = tmpl_known_row(i, &of)); i++)
-		if (!g_strcmp0(of, vector) && !strcmp(row, name))
+	if (names->more && (*names->more == '*' || has_word(names->more, name)))
+		return true;
+	for (size_t i = 0; i < names->n; i++)
+		if (!strcmp(tmpl_known_row(names->first + i, &of), name))
 			return true;
-	for (size_t i = 0; i < G_N_ELEMENTS(vm_names); i++) {
-		g_auto(GStrv) words = g_strcmp0(vm_names[i].vector, vector) ? NULL : split(i);
-
-		if (words && (g_strv_contains((const char *const *)words, "*") ||
-			      g_strv_contains((const char *const *)words, name)))
-			return true;
-	}
 	return false;
 }
 
@@ -175,9 +196,10 @@ static void warn_unknown(GPtrArray *warnings, const char *vector, const char *na
 	     near ? "?" : "");
 }
 
-static void check(const TmplAttr *attr, GPtrArray *warnings)
+static void check(const TmplAttr *attr, const struct names *singles, GPtrArray *warnings)
 {
-	bool single = is_known(NULL, attr->name), vector = is_vector(attr->name);
+	const struct names names = names_of(attr->name);
+	bool single = is_known(singles, attr->name), vector = is_vector(&names);
 
 	if (!single && !vector)
 		warn_unknown(warnings, NULL, attr->name);
@@ -186,25 +208,31 @@ static void check(const TmplAttr *attr, GPtrArray *warnings)
 	for (guint i = 0; vector && attr->keys && i < attr->keys->len; i++) {
 		const TmplAttr *key = attr->keys->pdata[i];
 
-		if (!is_known(attr->name, key->name))
+		if (!is_known(&names, key->name))
 			warn_unknown(warnings, attr->name, key->name);
 	}
 }
 
+/* Users keep what they like here: only what is nearly one of ours is a slip. */
+static void check_user(const TmplAttr *attr, const struct names *singles, GPtrArray *warnings)
+{
+	const struct names names = names_of(attr->name);
+	g_autofree char *near = NULL;
+
+	if (strlen(attr->name) < LENGTH_MIN || is_known(singles, attr->name) || is_vector(&names))
+		return;
+	near = nearest(NULL, attr->name);
+	if (near)
+		warn_unknown(warnings, NULL, attr->name);
+}
+
 void tmpl_vm_check(const TmplVm *vm, GPtrArray *warnings)
 {
+	const struct names singles = names_of(NULL);
 	const TmplSet *set = vm->level[TMPL_VM];
 
 	for (guint i = 0; i < set->attrs->len; i++)
-		check(set->attrs->pdata[i], warnings);
-	/* Users keep what they like here: only what is nearly one of ours is a slip. */
-	for (guint i = 0; vm->user && i < vm->user->attrs->len; i++) {
-		const TmplAttr *attr = vm->user->attrs->pdata[i];
-		g_autofree char *near = strlen(attr->name) >= LENGTH_MIN &&
-					!is_known(NULL, attr->name) && !is_vector(attr->name)
-						? nearest(NULL, attr->name) : NULL;
-
-		if (near)
-			warn_unknown(warnings, NULL, attr->name);
-	}
+		check(set->attrs->pdata[i], &singles, warnings);
+	for (guint i = 0; i < vm->user->attrs->len; i++)
+		check_user(vm->user->attrs->pdata[i], &singles, warnings);
 }

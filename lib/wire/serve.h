@@ -5,8 +5,9 @@
 #include "base/error.h"
 
 /*
- * Serves frames from descriptor IN, answering on OUT, until IN ends or SIGTERM, SIGHUP or SIGINT
- * comes: then every step is ended with all it started. False with ERROR set: what came was no frame.
+ * Serves frames from descriptor IN, answering on OUT, until IN ends or SIGTERM, SIGHUP or
+ * SIGINT comes: then every step is ended with all it started. False with ERROR set: what came
+ * was no frame.
  */
 bool wire_serve(int in, int out, GError **error);
 

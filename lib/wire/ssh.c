@@ -142,6 +142,23 @@ char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *
 	return finish(argv);
 }
 
+char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *script,
+		      const char *const *args)
+{
+	GPtrArray *argv = ssh_argv(ssh, host, "no", NULL, false);
+	g_autofree char *quoted = g_shell_quote(script);
+	g_autoptr(GString) command = g_string_new(NULL);
+
+	g_string_printf(command, "exec %s -c %s %s", ssh->shell, quoted, ssh->mark);
+	for (const char *const *a = args; *a; a++) {
+		g_autofree char *word = g_shell_quote(*a);
+
+		g_string_append_printf(command, " %s", word);
+	}
+	add(argv, command->str);
+	return finish(argv);
+}
+
 /* Takes the line "MARK:WHAT NUMBER" out of TEXT; returns NUMBER, or ABSENT. */
 static int take_mark(const char *mark, const char *what, GString *text, int absent)
 {

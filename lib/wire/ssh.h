@@ -55,6 +55,10 @@ char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh
  */
 char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char *control);
 
+/* Runs SCRIPT, text of ours for a POSIX shell, on a connection of its own; ARGS are its $1…. */
+char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *script,
+		      const char *const *args);
+
 /* Runs the relay PATH on a connection of its own; status 127 when it is not there. */
 char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path);
 

@@ -26,12 +26,17 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *directory = NULL;
 	g_autofree char *file = NULL;
+	g_autofree char *one = NULL;
+	g_autofree char *other = NULL;
 	gboolean help = FALSE, version = FALSE;
 	const GOptionEntry entries[] = {
 		{ "mkdir", 0, 0, G_OPTION_ARG_FILENAME, &directory,
 		  "Make this directory, with its parents, and end", "PATH" },
 		{ "write", 0, 0, G_OPTION_ARG_FILENAME, &file,
 		  "Put standard input into this file, whole or not at all, and end", "PATH" },
+		{ "exchange", 0, 0, G_OPTION_ARG_FILENAME, &one,
+		  "Swap this directory in one step, and end", "PATH" },
+		{ "with", 0, 0, G_OPTION_ARG_FILENAME, &other, "… with this one", "PATH" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
 		{ 0 }
 	};
@@ -50,6 +55,8 @@ int main(int argc, char **argv)
 		puts("relay " VMM_VERSION);
 	else if (directory)
 		file_make_directory(directory, &error);
+	else if (one && other)
+		file_exchange(one, other, &error);
 	else if (file)
 		write_file(file, &error);
 	else

@@ -26,3 +26,9 @@ load helper
 	[[ $output == *'kept '*'vmm_execrc; the new one is '*'vmm_execrc.new'* ]]
 	[ "$(cat one/etc/vmm_exec/vmm_execrc)" = '# mine' ]
 }
+
+@test "every key of vmm_exec.cfg is in its manual page" {
+	while read -r key; do
+		grep -qF "fB${key//_/_}\\fR = " <(sed 's/\\-/-/g' "$TOP/man/vmm_exec.cfg.5") || { echo "not in vmm_exec.cfg(5): $key"; return 1; }
+	done < <(sed -n 's/^	{ "\([a-z_.]*\)", .*/\1/p' "$TOP/lib/conf/cfg.c")
+}

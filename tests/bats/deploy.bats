@@ -43,6 +43,23 @@ deploy() {
 	[[ $(error_message) == 'deploy: cannot create domain one-5: another one of that name is running [exists] (hint: '* ]]
 }
 
+@test "deploy: --vm makes the domain itself, and asks vmm_exec.cfg what a VM may have of its host" {
+	local vm='<VM><ID>9</ID><NAME>x</NAME><TEMPLATE><MEMORY>64</MEMORY><OS><ARCH>x86_64</ARCH><KERNEL>/srv/k</KERNEL></OS></TEMPLATE></VM>'
+	export ONE_LOCATION=$PWD
+	deploy "$vm" --vm --dry-run
+	assert_failure 1
+	[[ $(error_message) == "deploy: VM 9: OS/KERNEL = '/srv/k': a path of the host that domain.kernel_paths in vmm_exec.cfg does not allow [input]" ]]
+	mkdir -p etc/vmm_exec
+	echo 'domain: { kernel_paths = "/srv"; };' >etc/vmm_exec/vmm_exec.cfg
+	deploy "$vm" --vm --dry-run
+	assert_success
+	[[ $output == *'<kernel>/srv/k</kernel>'* ]]
+	echo 'domain: { kernel_paths = 1; };' >etc/vmm_exec/vmm_exec.cfg
+	deploy "$vm" --vm --dry-run
+	assert_failure 1
+	[[ $(error_message) == *'domain.kernel_paths must be a "string"'* ]]
+}
+
 @test "deploy: what is no domain is refused" {
 	deploy ''
 	assert_failure 1

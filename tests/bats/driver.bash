@@ -28,7 +28,7 @@ teardown() {
 
 configure() {	# [TEXT]: what vmm_exec.cfg says; the way is ssh unless TEXT names another
 	echo "${1:-}" >etc/vmm_exec/vmm_exec.cfg
-	[[ ${1:-} == *transport* ]] || echo 'transport = "ssh";' >>etc/vmm_exec/vmm_exec.cfg
+	[[ ${1:-} == transport* || ${1:-} == host:* ]] || echo 'transport = "ssh";' >>etc/vmm_exec/vmm_exec.cfg
 }
 
 # Stands for ssh: the command of "ssh [options] host command" runs here, with $ON_HOST set.

@@ -115,6 +115,24 @@ freezable() {
 	finish
 }
 
+@test "two thousand for 200 hosts, some fail, wait or are killed: each is answered once, in order" {
+	configure 'transport = "relay"; journal: { on = false; };'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	cat >rem/vmm/kvm/reboot <<-EOF
+	#!/bin/sh
+	echo "start \$ON_HOST \$3" >>$PWD/order
+	case \$3 in *1) sleep 0.0\${3%1} ;; *2) fail=1 ;; esac
+	echo "end \$ON_HOST \$3" >>$PWD/order
+	case \$3 in *3) kill -KILL \$\$ ;; esac
+	exit \${fail:-0}
+	EOF
+	run "$TOP/tests/tools/flood" "$DRIVER" '-t 15 kvm' "$DATA/messages/REBOOT.msg" 2000 200 order
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *'replies 2000 failures 400 '*'order ok'* ]]
+	[ "$(sed -n 's/.*descriptors //p' <<<"$output")" -lt 850 ]
+}
+
 @test "DRIVER_CANCEL of two of one VM: the one that runs, then the one that waits" {
 	stub rem/vmm/kvm/reset 'exec sleep 72.5'
 	start

@@ -23,7 +23,7 @@ load driver
 	send "$(deploy_request 306)"
 	expect '^DEPLOY SUCCESS'
 	finish
-	[ "$(sed -n 's/^LOG I 306 \(Success.*\.\) (\([0-9.]*\) s)$/\1/p' out)" = "$(cat <<-EOF
+	[ "$(sed -n 's/^LOG I 306 \(Success.*\.\) (\([0-9.]*\) s\(, host-a\)\?)$/\1/p' out)" = "$(cat <<-EOF
 	Successfully execute transfer manager driver operation: tm_context.
 	Successfully execute network driver operation: pre.
 	Successfully execute virtualization driver operation: /bin/mkdir -p.

@@ -1,4 +1,6 @@
-/* domain COUNT VM.xml DEFAULTS - makes the domain of a VM COUNT times; prints the seconds. */
+/* domain COUNT VM.xml DEFAULTS - makes the domain of a VM COUNT times; prints its CPU seconds. */
+#include <time.h>
+
 #include "base/file.h"
 #include "base/number.h"
 #include "domain/domain.h"
@@ -27,19 +29,17 @@ int main(int argc, char **argv)
 	GString *text = argc == 4 ? file_read(argv[2], 1 << 20, &error) : NULL;
 	GString *conf = text ? file_read(argv[3], 1 << 20, &error) : NULL;
 	guint64 count = 0;
-	gint64 start;
 
 	if (!conf || !number_unsigned(argv[1], 1, 1000000, &count, &error)) {
 		fprintf(stderr, "domain: %s\n", error ? error->message : "COUNT VM.xml DEFAULTS");
 		return 2;
 	}
-	start = g_get_monotonic_time();
 	for (guint64 i = 0; i < count; i++)
 		if (!make_one(text, conf->str, &error)) {
 			fprintf(stderr, "domain: %s\n", error->message);
 			return 1;
 		}
-	printf("%.6f\n", (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC);
+	printf("%.6f\n", (double)clock() / CLOCKS_PER_SEC);
 	g_string_free(text, TRUE);
 	g_string_free(conf, TRUE);
 	return 0;

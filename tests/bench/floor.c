@@ -88,7 +88,8 @@ static int detach(virConnectPtr conn, virDomainPtr dom)
 {
 	int timer = virEventAddTimeout(1000, on_timer, NULL, NULL);
 	int id = virConnectDomainEventRegisterAny(conn, dom, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
-						  VIR_DOMAIN_EVENT_CALLBACK(on_removed), NULL, NULL);
+						  VIR_DOMAIN_EVENT_CALLBACK(on_removed), NULL,
+						  NULL);
 
 	if (timer < 0 || id < 0 || look(dom) < 0 ||
 	    virDomainDetachDeviceAlias(dom, "virtio-disk1", VIR_DOMAIN_AFFECT_LIVE) < 0)

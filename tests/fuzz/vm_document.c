@@ -25,6 +25,7 @@ static void check_xml(char *xml, const GError *error)
 
 	g_assert_true(xml || error);
 	g_assert_no_error(cause);
+	g_assert_true(!xml || made);
 	g_free(xml);
 }
 

@@ -4,7 +4,11 @@
 
 #include "tmpl/xml.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define ROUNDS 200
+#else
 #define ROUNDS 2000
+#endif
 
 static TmplVm *vm_of(const char *rest)
 {

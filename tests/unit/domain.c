@@ -55,6 +55,8 @@ static void expect(const char *rest, const struct domain_options *with, const ch
 
 #define PCI(more) "<PCI><PCI_ID>0</PCI_ID><DOMAIN>0000</DOMAIN><BUS>3b</BUS><SLOT>00</SLOT>" \
 	"<FUNCTION>0</FUNCTION>" more "</PCI>"
+#define DPDK "<NIC><NIC_ID>0</NIC_ID><BRIDGE>b</BRIDGE><BRIDGE_TYPE>openvswitch_dpdk" \
+	"</BRIDGE_TYPE><TARGET>t</TARGET></NIC>"
 #define PC "<OS><ARCH>x86_64</ARCH><MACHINE>pc</MACHINE></OS>"
 #define CD(letter) "<DISK><DISK_ID>0</DISK_ID><TYPE>CDROM</TYPE><TARGET>sd" letter \
 	"</TARGET></DISK>"
@@ -154,6 +156,10 @@ static const struct {
 	{ ENCRYPTED("sev-snp", ""),
 	  "concat(//launchSecurity/@type,//policy,//loader/@stateless,count(//hard_limit))",
 	  "sev-snp0x00030000yes0" },
+	{ "<VCPU>1</VCPU><TOPOLOGY><MEMORY_ACCESS>shared</MEMORY_ACCESS></TOPOLOGY>"
+	  "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>1</TOTAL_CPUS><MEMORY>1024</MEMORY>"
+	  "</NUMA_NODE>" DPDK, "string(//interface/source/@path)",
+	  "/var/run/one/vhost-socks/t" },
 	{ ENCRYPTED("TDX", ""),
 	  "concat(//launchSecurity/@type,count(//policy),//os/@firmware)", "tdx0efi" },
 };
@@ -276,16 +282,64 @@ static const struct {
 	  "RAW: <evil> is no device" },
 };
 
+static void expect_fault(const char *rest, const struct domain_options *with, const char *text)
+{
+	g_autoptr(TmplVm) vm = vm_of(rest);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *message = g_strconcat("VM 7: ", text, NULL);
+
+	g_assert_null(domain_xml(vm, with, NULL, &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+	g_assert_cmpstr(error->message, ==, message);
+}
+
 static void faults_are_named(void)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
-		g_autoptr(TmplVm) vm = vm_of(faults[i].rest);
-		g_autoptr(GError) error = NULL;
-		g_autofree char *message = g_strconcat("VM 7: ", faults[i].message, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++)
+		expect_fault(faults[i].rest, &options, faults[i].message);
+	expect_fault(DPDK, &newest, "a DPDK port needs memory that is shared: NUMA_NODEs and "
+		     "TOPOLOGY/MEMORY_ACCESS = shared");
+	expect_fault("<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE></MEMORY_ENCRYPTION>", &newest,
+		     "MEMORY_ENCRYPTION: TYPE = 'SEV-SNP' needs OS/FIRMWARE = UEFI, not ''");
+}
 
-		g_assert_null(domain_xml(vm, &options, NULL, &error));
-		g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
-		g_assert_cmpstr(error->message, ==, message);
+static const struct {
+	const char *rest, *warning;
+} oddities[] = {
+	{ DPDK, "a DPDK port needs memory that is shared: NUMA_NODEs and TOPOLOGY/MEMORY_ACCESS = "
+		"shared" },
+	{ "<MEMORY_MAX>512</MEMORY_MAX>",
+	  "MEMORY_MAX = '512' is ignored: it is not above MEMORY" },
+	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
+	  "MEMORY_ENCRYPTION needs UEFI in OS/FIRMWARE: such a guest does not boot from a BIOS" },
+	{ "<RAW><TYPE>lxc</TYPE><DATA>x</DATA></RAW>",
+	  "RAW of TYPE 'lxc' is left out: it is not for kvm" },
+	{ "<INPUT><TYPE>mouse</TYPE></INPUT><INPUT><TYPE>tablet</TYPE></INPUT>",
+	  "INPUT stands there twice: only the first counts" },
+	{ "<OS><ARCH>x86_64</ARCH><INITRD>/i</INITRD></OS>",
+	  "OS/INITRD is ignored: there is no OS/KERNEL" },
+	{ "<CONTEXT><A>b</A></CONTEXT>",
+	  "CONTEXT without TARGET: the VM gets no context device" },
+	{ "<FEATURES><RAS>yes</RAS></FEATURES>",
+	  "FEATURES/RAS is left out: it needs libvirt 10.4" },
+	{ "<PCI><PCI_ID>1</PCI_ID></PCI>", "PCI 1: left out, it has no complete host address" },
+	{ "<GRAPHICS><TYPE>sdl</TYPE></GRAPHICS>",
+	  "GRAPHICS: TYPE 'sdl' is neither vnc nor spice: the VM gets no display" },
+	{ "<DISK><DISK_ID>0</DISK_ID><TARGET>sda</TARGET><TYPE>BLOCK</TYPE><SERIAL>x</SERIAL>"
+	  "</DISK>", "DISK 0: SERIAL is left out: a SCSI block device has its own" },
+};
+
+static void oddities_are_told(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(oddities); i++) {
+		g_autoptr(TmplVm) vm = vm_of(oddities[i].rest);
+		g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+		g_autoptr(GError) error = NULL;
+		g_autofree char *xml = domain_xml(vm, &options, warnings, &error);
+
+		g_assert_no_error(error);
+		g_assert_cmpuint(warnings->len, ==, 1);
+		g_assert_cmpstr(warnings->pdata[0], ==, oddities[i].warning);
 	}
 }
 
@@ -294,5 +348,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/domain/values-become-xml", values_become_xml);
 	g_test_add_func("/domain/faults-are-named", faults_are_named);
+	g_test_add_func("/domain/oddities-are-told", oddities_are_told);
 	return g_test_run();
 }

@@ -1,0 +1,23 @@
+/*
+ * metrics.h - counters for a monitoring system, in the text format of Prometheus, in a file
+ * that is whole at any moment (for node_exporter's textfile collector).
+ */
+#ifndef ONE_VMM_EXEC_METRICS_H
+#define ONE_VMM_EXEC_METRICS_H
+
+#include "health.h"
+
+typedef struct metrics Metrics;
+
+Metrics *metrics_new(void);
+void metrics_free(Metrics *metrics);
+
+/* ACTION has ended after SECONDS. INFO: of its reply; what stands in "[class]" is counted. */
+void metrics_action(Metrics *metrics, const char *action, bool success, const char *info,
+		    double seconds);
+
+/* Writes FILE. HEALTH: of the hosts. */
+bool metrics_write(const Metrics *metrics, const char *file, guint waiting, guint running,
+		   const Health *health, GError **error);
+
+#endif

@@ -1,0 +1,174 @@
+# journal.bats - a driver that is killed is followed by one that knows what was at work: what still
+# runs is ended, what is half done is finished or undone, and each request is answered once.
+load helper
+load driver
+
+setup() {
+	driver_setup
+	for a in pre post clean; do stub "rem/vnm/802.1Q/$a"; done
+}
+
+crash() {
+	kill -KILL "$driver_pid"
+	wait "$driver_pid" 2>/dev/null || true
+	exec 9>&-
+	driver_pid=
+}
+
+@test "a step that may be repeated is, by ssh and by relay: what the old driver ran is ended first" {
+	for way in ssh relay; do
+		configure "transport = \"$way\";"
+		cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+		rm -f var/second
+		: >calls
+		stub rem/vmm/kvm/shutdown '[ -e second ] || { touch second; sleep 81.5; touch alive; }'
+		start
+		send "$(request SHUTDOWN 306)"
+		wait_for pgrep -f 'sleep 81[.]5'
+		crash
+		start
+		expect '^SHUTDOWN SUCCESS 306 -$'
+		expect '^LOG W 306 SHUTDOWN: the driver ended while shutdown was at work$'
+		never pgrep -f 'sleep 81[.]5'
+		[ "$(called)" = 'shutdown shutdown clean clean' ]
+		finish
+	done
+}
+
+@test "a deploy that was at work is undone, and oned is told" {
+	stub rem/vmm/kvm/deploy 'sleep 82.5; echo one-306'
+	start
+	send "$(deploy_request 306)"
+	wait_for pgrep -f 'sleep 82[.]5'
+	crash
+	start
+	expect '^DEPLOY FAILURE 306 outcome unknown: the driver ended while deploy was at work; it was undone: the VM does not run on host-a$'
+	never pgrep -f 'sleep 82[.]5'
+	[ "$(called)" = 'context pre deploy cancel clean' ]
+	finish
+}
+
+@test "a deploy whose network was being set up after it goes on with the id that deploy printed" {
+	stub rem/vmm/kvm/deploy 'echo some-uuid'
+	stub rem/vnm/bridge/post '[ -e second ] || { touch second; sleep 83.5; }'
+	start
+	send "$(deploy_request 306)"
+	wait_for pgrep -f 'sleep 83[.]5'
+	crash
+	start
+	expect '^DEPLOY SUCCESS 306 some-uuid$'
+	[ "$(tail -1 calls)" = 'host-a rem/vnm/bridge/post some-uuid host-a' ]
+	[ "$(grep -c kvm/deploy calls)" -eq 1 ]
+	finish
+}
+
+@test "a transfer that was at work here is ended, not left alone beside the next" {
+	stub var/remotes/tm/qcow2/context '[ -e second ] || { touch second; sleep 84.5; }'
+	start
+	send "$(deploy_request 306)"
+	wait_for pgrep -f 'sleep 84[.]5'
+	crash
+	pgrep -f 'sleep 84[.]5'
+	start
+	expect '^DEPLOY SUCCESS 306 one-306$'
+	never pgrep -f 'sleep 84[.]5'
+	finish
+}
+
+@test "what had not begun is answered, and not run" {
+	stub rem/vmm/kvm/reset 'sleep 85.5'
+	start '-t 1 kvm'
+	send "$(request RESET 1)"
+	send "$(request REBOOT 2)"
+	wait_for pgrep -f 'sleep 85[.]5'
+	wait_for grep -q ' REBOOT 2 ' var/vmm_exec/journal.0
+	crash
+	stub rem/vmm/kvm/reset
+	start
+	expect '^REBOOT FAILURE 2 the driver ended before its turn came: nothing was done$'
+	expect '^RESET FAILURE 1 outcome unknown: the driver ended while reset was at work$'
+	never grep -q 'kvm/reboot' calls
+	finish
+	[ "$(grep -c '^RE' out)" -eq 2 ]
+	start
+	send "$(request RESET 3)"
+	expect '^RESET SUCCESS 3 -$'
+	finish
+	[ "$(grep -c '^RE' out)" -eq 1 ]
+}
+
+@test "nothing follows the answer to INIT at once" {
+	stub rem/vmm/kvm/reset 'sleep 86.5'
+	start
+	send "$(request RESET 1)"
+	wait_for pgrep -f 'sleep 86[.]5'
+	crash
+	[ "$({ printf 'INIT\n'; sleep 0.5; } | "$DRIVER" kvm 2>&- | dd bs=4096 count=1 2>/dev/null)" = 'INIT SUCCESS - -' ]
+}
+
+@test "--journal: what waits and what is at work, for people" {
+	run "$DRIVER" --journal
+	[ "$status" -eq 0 ]
+	[ "$output" = 'no journal' ]
+	stub rem/vmm/kvm/reset 'sleep 87.5'
+	start '-t 1 kvm'
+	send "$(request RESET 1)"
+	send "$(request REBOOT 2)"
+	wait_for pgrep -f 'sleep 87[.]5'
+	run "$DRIVER" --journal
+	[ "$status" -eq 0 ]
+	[[ $output == *'journal.0: 2 not ended'* ]]
+	[[ $output == *' VM 1 RESET: step 1 of RESET'* ]]
+	[[ $output == *' VM 2 REBOOT: waits'* ]]
+	[ "$(stat -c %a var/vmm_exec/journal.0)" = 600 ]
+	send 'DRIVER_CANCEL  1 '
+	expect '^REBOOT SUCCESS 2'
+	run "$DRIVER" --journal
+	[[ $output == *'0 not ended'* ]]
+	finish
+}
+
+@test "it is bounded: what has ended is dropped, what has not stays" {
+	configure 'journal: { bytes = 65536; };'
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
+	start
+	send "$(request RESET 1)"
+	wait_for grep -q reset calls
+	for id in {2..20}; do
+		send "$(request REBOOT $id)"
+		expect "^REBOOT SUCCESS $id "
+	done
+	[ "$(stat -c %s var/vmm_exec/journal.0)" -lt 100000 ]
+	run "$DRIVER" --journal
+	[[ $output == *'1 not ended'*'VM 1 RESET'* ]]
+	touch var/go
+	finish
+}
+
+@test "a journal of rubbish, or none at all, stops nobody" {
+	mkdir -p var/vmm_exec
+	head -c 100000 /dev/urandom >var/vmm_exec/journal.0
+	printf '\nA 1 2 DEPLOY 3 !!!!\nB 1 99 DEPLOY\nA 5 6 RESET 7 PHg+\nB 5 0 RESET\nZ\nB 5\nA 8 9 NOSUCH 1 x\nB 8 0 net-clean\nA 9' >>var/vmm_exec/journal.0
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	expect '^DEPLOY FAILURE 3 '
+	expect '^RESET FAILURE 7 '
+	finish
+	rm -rf var/vmm_exec
+	: >var/vmm_exec
+	start
+	send "$(request RESET 2)"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+	grep -q 'no journal' err
+}
+
+@test "two drivers at once have a journal each" {
+	start
+	"$DRIVER" kvm < <(echo INIT; sleep 1) >out.2 2>err.2 &
+	wait_for test -e var/vmm_exec/journal.1
+	wait $! || true
+	never grep -q 'no journal' err.2
+	finish
+}

@@ -1,0 +1,178 @@
+# sync.bats - kvm-sync-hosts: hosts have the old set or the new one, whole, at any moment.
+load helper
+
+SYNC=$BUILD/drivers/kvm_sync_hosts/kvm-sync-hosts
+
+# Hosts are directories here: @HOST@ in the remote directory becomes the host's name.
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	export ONE_LOCATION=$PWD PATH=$PWD/bin:$PATH
+	mkdir -p var/remotes/vmm/kvm var/remotes/tm/qcow2 bin
+	echo "SCRIPTS_REMOTE_DIR=$PWD/@HOST@/one" >var/config
+	cp "$BUILD/remotes/vmm/relay" var/remotes/vmm/relay
+	printf '#!/bin/sh\necho 1\n' >var/remotes/vmm/kvm/deploy
+	chmod +x var/remotes/vmm/kvm/deploy
+	ln -s deploy var/remotes/vmm/kvm/link
+	echo '7.0.0' >var/remotes/VERSION
+	head -c 300000 /dev/urandom >"var/remotes/tm/qcow2/a name with blanks and 'quotes'"
+	mkdir -p "var/remotes/$(printf 'deep%.0s' {1..30})"
+	echo deep >"var/remotes/$(printf 'deep%.0s' {1..30})/file"
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	echo "$*" >>"$ONE_LOCATION/ssh.log"
+	while [[ $1 == -* ]]; do case $1 in --) shift; break ;; -o) shift 2 ;; *) shift ;; esac; done
+	host=$1
+	shift
+	[ ! -e "$ONE_LOCATION/no-ssh-$host" ] || { echo "ssh: connect to host $host port 22: No route to host" >&2; exit 255; }
+	text=$*
+	exec bash -c "${text//@HOST@/$host}" < <(tee >(wc -c >"$ONE_LOCATION/sent-$host"))
+	EOF
+	chmod +x bin/ssh
+}
+
+same() {	# HOST: has exactly the set
+	diff -r --exclude=.vmmexec-manifest var/remotes "$1/one"
+	[ -x "$1/one/vmm/kvm/deploy" ]
+	[ ! -e "$1/one.staged" ]
+}
+
+@test "a new host gets the whole set; the second time next to nothing is sent" {
+	run "$SYNC" h1 h2 h3
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for h in h1 h2 h3; do
+		same $h
+		grep -qE "^\[[123]/3\] $h: updated, 6 files, [0-9.]+ MB" <<<"$output"
+	done
+	[ ! -L h1/one/vmm/kvm/link ]
+	: >ssh.log
+	run "$SYNC" h1 h2 h3
+	[ "$status" -eq 0 ]
+	[ "$(grep -c ': has it' <<<"$output")" -eq 3 ]
+	[ "$(grep -c . ssh.log)" -eq 3 ]
+	wait_sent=$(cat sent-h1)
+	[ "$wait_sent" -eq 0 ]
+}
+
+@test "only what has changed is sent, what is gone goes, modes and all stay right" {
+	"$SYNC" h1
+	echo 'echo 2' >>var/remotes/vmm/kvm/deploy
+	chmod +x var/remotes/VERSION
+	rm var/remotes/vmm/kvm/link
+	run "$SYNC" h1
+	[[ $output == *'h1: updated, 2 files'* ]]
+	same h1
+	[ -x h1/one/VERSION ]
+	[ ! -e h1/one/vmm/kvm/link ]
+	[ "$(cat sent-h1)" -lt 10000 ]
+}
+
+@test "a script that runs on a host keeps its file" {
+	printf '#!/bin/sh\nuntil [ -e "$1" ]; do sleep 0.02; done\necho old\n' >var/remotes/vmm/kvm/deploy
+	"$SYNC" h1
+	h1/one/vmm/kvm/deploy "$PWD/go" >answer &
+	printf '#!/bin/sh\necho new\n' >var/remotes/vmm/kvm/deploy
+	"$SYNC" h1
+	touch go
+	wait
+	[ "$(cat answer)" = old ]
+	[ "$(h1/one/vmm/kvm/deploy)" = new ]
+}
+
+@test "killed at any moment: the host has one whole set, and the next sync goes on" {
+	"$SYNC" -q h1
+	cp -r var/remotes old
+	echo '7.1.0' >var/remotes/VERSION
+	head -c 3000000 /dev/urandom >var/remotes/tm/qcow2/big
+	for i in {1..15}; do
+		setsid "$SYNC" -q h1 &
+		pid=$!
+		sleep "0.0$((i % 10))$((RANDOM % 10))"
+		kill -KILL -- "-$pid" 2>/dev/null || true
+		pkill -KILL -f "kvm-sync-hosts $PWD/h1" || true
+		wait "$pid" 2>/dev/null || true
+		diff -r --exclude=.vmmexec-manifest old h1/one >/dev/null || diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+		rm -rf back
+		[ ! -e h1/one/tm/qcow2/big ] || { rm -rf h1/one h1/one.staged; cp -r old h1/one; }
+	done
+	"$SYNC" h1
+	same h1
+}
+
+@test "what somebody changed on a host is mended: the whole set is sent" {
+	"$SYNC" h1
+	echo broken >"h1/one/tm/qcow2/a name with blanks and 'quotes'"
+	echo new >var/remotes/VERSION
+	run "$SYNC" h1
+	[ "$status" -eq 0 ]
+	same h1
+	echo broken >h1/one/VERSION
+	"$SYNC" --force h1
+	same h1
+}
+
+@test "a host that cannot be reached is named with the reason, the others get the set" {
+	touch no-ssh-h2
+	run --separate-stderr "$SYNC" h1 h2 h3
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'h2: looking at the host failed with status 255: ssh: connect to host h2 port 22: No route to host ['* ]]
+	same h1
+	same h3
+}
+
+@test "two at once: one says that the other is at work, and the set is whole" {
+	mkdir h1
+	exec 8>h1/one.lock
+	flock 8
+	run "$SYNC" h1
+	[ "$status" -eq 1 ]
+	[[ $output == *'another sync is at work'* ]]
+	exec 8>&-
+	"$SYNC" h1
+	same h1
+}
+
+@test "a host of another platform gets its own build, a missing one is named" {
+	own=$(. /etc/os-release; echo "$ID-$VERSION_ID-$(uname -m)")
+	echo other-1-sparc >var/remotes/vmm/platform
+	run "$SYNC" h1
+	[ "$status" -eq 1 ]
+	[[ $output == *"it is $own, and there is no build for that in $PWD/var/remotes-builds (here is one for other-1-sparc)"* ]]
+	[ ! -e h1/one ]
+	mkdir -p "var/remotes-builds/$own/vmm/kvm"
+	printf '#!/bin/sh\necho theirs\n' >"var/remotes-builds/$own/vmm/kvm/deploy"
+	chmod +x "var/remotes-builds/$own/vmm/kvm/deploy"
+	"$SYNC" h1
+	[ "$(h1/one/vmm/kvm/deploy)" = theirs ]
+	[ "$(cat h1/one/VERSION)" = 7.0.0 ]
+}
+
+@test "--all and --cluster: the hosts that OpenNebula lists, without those that are offline" {
+	cat >bin/onehost <<-'EOF'
+	#!/bin/sh
+	cat <<-END
+	<HOST_POOL><HOST><ID>0</ID><NAME>h1</NAME><STATE>2</STATE><CLUSTER>default</CLUSTER></HOST>
+	<HOST><ID>1</ID><NAME>h2</NAME><STATE>2</STATE><CLUSTER>prod</CLUSTER></HOST>
+	<HOST><ID>2</ID><NAME>h3</NAME><STATE>8</STATE><CLUSTER>prod</CLUSTER></HOST></HOST_POOL>
+	END
+	EOF
+	chmod +x bin/onehost
+	run "$SYNC" --cluster prod
+	[ "$status" -eq 0 ]
+	same h2
+	[ ! -e h1 ]
+	run "$SYNC" --all
+	[[ $output == *'/2] h1: updated'* ]]
+	[ ! -e h3 ]
+}
+
+@test "misuse: no host, or what could be an option for ssh" {
+	run "$SYNC"
+	[ "$status" -eq 2 ]
+	run "$SYNC" -- -oProxyCommand=x
+	[ "$status" -ne 0 ]
+	[[ $output == *"'-oProxyCommand=x' is not a host name"* ]]
+	run "$SYNC" --remote-dir relative h1
+	[ "$status" -eq 2 ]
+	[ ! -e ssh.log ]
+}
