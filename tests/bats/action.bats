@@ -5,7 +5,7 @@ load node
 actions() {
 	local file
 	for file in "$REMOTES"/*; do
-		[[ $file == *.[od] || $file == *.sh ]] || echo "${file##*/}"
+		[[ ! -x $file || $file == *.sh ]] || echo "${file##*/}"
 	done
 }
 

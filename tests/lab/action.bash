@@ -12,7 +12,7 @@ action_setup_file() {
 	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release} file
 	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
 	for file in "$build"/remotes/vmm/kvm/*; do
-		[[ $file == *.[od] ]] || cp "$file" "$stage/remotes/vmm/kvm/"
+		[ ! -x "$file" ] || cp "$file" "$stage/remotes/vmm/kvm/"
 	done
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
 	lab_up "${1:-1}"

@@ -10,7 +10,7 @@ setup_file() {
 	action_setup_file
 	# A disk that takes some seconds for a guest's memory.
 	lab_exec node1 mkdir -p $SLOW /var/lib/one/local/slow
-	lab_exec node1 bindfs --write-rate=25M /var/lib/one/local/slow $SLOW
+	lab_exec node1 bindfs --write-rate=40M --read-rate=40M /var/lib/one/local/slow $SLOW
 }
 
 teardown_file() {
@@ -192,6 +192,49 @@ end_slow_save() {
 	assert_failure 1
 	run state 5
 	assert_failure
+}
+
+# A restore that takes some seconds, in the background; its QEMU is there when this returns.
+slow_restore() {	# NUMBER
+	on "$ACTIONS/restore" "$SLOW/$1/checkpoint" node1 "$(uuid "$1")" "$1" node1 2>"$BATS_TEST_TMPDIR/err" &
+	slow_pid=$!
+	lab_until node1 10 test -s "/run/libvirt/qemu/one-$1.pid"
+}
+
+@test "restore: QEMU, libvirtd or we are killed in the middle: the memory is still there, or the guest goes on" {
+	guest 13
+	slow_save 13
+	end_slow_save
+	[ "$status" -eq 0 ]
+	# QEMU.
+	slow_restore 13
+	on kill -KILL "$(qemu_pid 13)"
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^restore: cannot restore domain one-13' "$BATS_TEST_TMPDIR/err"
+	on test -s $SLOW/13/checkpoint
+	# libvirtd.
+	slow_restore 13
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	end_slow_save
+	[ "$status" -eq 1 ]
+	grep -q '^restore: cannot restore domain one-13 .*\[connection\]' "$BATS_TEST_TMPDIR/err"
+	on test -s $SLOW/13/checkpoint
+	run state 13
+	assert_failure
+	# Somebody ends us: nobody knows, libvirt goes on, and the next call finds it done.
+	slow_restore 13
+	on pkill -TERM -x restore
+	end_slow_save
+	[ "$status" -eq 3 ]
+	grep -q '^restore: restoring domain one-13 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	lab_until node1 20 bash -c 'virsh -q -c qemu:///system domstate one-13 | grep running'
+	act restore $SLOW/13/checkpoint node1 "$(uuid 13)" 13 node1
+	assert_success
+	assert_regex "$stderr" 'runs already'
+	never on test -e $SLOW/13/checkpoint
+	is_whole 13
 }
 
 @test "restore: a running VM with a checkpoint of another time is not touched" {
