@@ -87,20 +87,33 @@ static void take_line(struct reason *r, const char *line, gint64 id, wire_log *l
 		log(data, severity ? severity : 'I', text);
 }
 
+static guint count_lines(const char *text)
+{
+	guint n = 1;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* Line by line, without taking all apart first: a megabyte may be ninety thousand lines. */
 char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data)
 {
-	g_auto(GStrv) lines = g_strsplit(stderr_text, "\n", -1);
-	guint count = g_strv_length(lines);
+	const char *end = stderr_text + strlen(stderr_text), *next;
+	guint count = count_lines(stderr_text), i = 0;
 	struct reason r = { .plain = g_string_new(NULL), .marked = g_string_new(NULL) };
 	char *text;
 
-	for (guint i = 0; i < count; i++) {
+	for (const char *at = stderr_text; at <= end; at = next + 1, i++) {
 		bool quiet = count > MAX_LOG_LINES && i >= MAX_LOG_LINES / 2 &&
 			     i < count - MAX_LOG_LINES / 2;
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+		g_autofree char *line = g_strndup(at, (gsize)((nl ? nl : end) - at));
 
+		next = nl ? nl : end;
 		if (log && quiet && i == MAX_LOG_LINES / 2)
 			log(data, 'W', "(lines left out)");
-		take_line(&r, lines[i], id, quiet ? NULL : log, data);
+		take_line(&r, line, id, quiet ? NULL : log, data);
 	}
 	text = text_line(r.closed ? r.marked->str : r.plain->str, max);
 	g_string_free(r.plain, TRUE);

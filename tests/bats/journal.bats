@@ -164,6 +164,13 @@ crash() {
 	grep -q 'no journal' err
 }
 
+@test "killed at random moments of a busy run: hosts, journal and answers agree, no VM is made twice" {
+	run "$TOP/tests/tools/crash" "$DRIVER" "$BUILD/remotes/vmm/relay" "$DATA/messages" 5
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *' 5 kills, '*' faults: none' ]]
+}
+
 @test "two drivers at once have a journal each" {
 	start
 	"$DRIVER" kvm < <(echo INIT; sleep 1) >out.2 2>err.2 &

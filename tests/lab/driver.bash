@@ -8,6 +8,9 @@ DRIVER_VM_DIR=/var/lib/one/datastores/113
 driver_install() {
 	local node
 	lab_exec fe make -s -C "$LAB_TOP" O="$BUILD" install &&
+		# The guests boot a kernel, and write a console, below this.
+		lab_exec fe sed -i 's|kernel_paths = .*|kernel_paths = "/var/lib/one";|; s|host_paths = .*|host_paths = "/var/lib/one";|' \
+			/etc/one/vmm_exec/vmm_exec.cfg &&
 		lab_exec fe cp -r "$LAB_TOP/tests/lab/remotes/." /var/lib/one/remotes/ || return
 	for node in "$@"; do
 		lab_exec fe scp -qrp /var/lib/one/remotes/. "$node:/var/tmp/one/" || return

@@ -133,3 +133,35 @@ uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
 	driver_send "$(driver_request POLL 6 node1 "DEPLOY_ID=$(uuid_of 6)")"
 	driver_expect '^POLL SUCCESS 6 STATE='
 }
+
+# driver_way HOST-ROWS: the rows of list "host" in vmm_exec.cfg.
+driver_way() {
+	lab_exec fe sed -i '/^host: /d' /etc/one/vmm_exec/vmm_exec.cfg
+	lab_exec fe sh -c "echo 'host: ( $1 );' >>/etc/one/vmm_exec/vmm_exec.cfg"
+}
+
+@test "by plain ssh, without the relay, it is the same" {
+	driver_way '{ name = "*"; transport = "ssh"; }'
+	driver_prepare 7 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 7 node1)"
+	driver_expect "^DEPLOY SUCCESS 7 $(uuid_of 7)\$"
+	never lab_exec node1 pgrep -f /var/tmp/one/vmm/relay
+	driver_send "$(driver_request CANCEL 7 node1 "DEPLOY_ID=$(uuid_of 7)")"
+	driver_expect '^CANCEL SUCCESS 7 -'
+}
+
+@test "transport direct: the front-end asks the node's libvirt itself; deploy, which needs files, goes by relay" {
+	driver_way '{ name = "*"; transport = "direct"; uri = "qemu+ssh://%h/system"; }'
+	driver_prepare 8 node1
+	driver_start
+	driver_send "$(driver_request DEPLOY 8 node1)"
+	driver_expect "^DEPLOY SUCCESS 8 $(uuid_of 8)\$"
+	lab_exec node1 mv /var/tmp/one/vmm/kvm/poll /var/tmp/one/vmm/kvm/cancel /tmp
+	driver_send "$(driver_request POLL 8 node1 "DEPLOY_ID=$(uuid_of 8)")"
+	driver_expect '^POLL SUCCESS 8 STATE=a '
+	driver_send "$(driver_request CANCEL 8 node1 "DEPLOY_ID=$(uuid_of 8)")"
+	driver_expect '^CANCEL SUCCESS 8 -'
+	lab_exec node1 mv /tmp/poll /tmp/cancel /var/tmp/one/vmm/kvm/
+	[ -z "$(lab_virsh node1 list --all --name)" ]
+}
