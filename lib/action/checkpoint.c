@@ -13,7 +13,7 @@
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
-	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3
+	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000
 };
 
 static char *part_of(const char *file)
@@ -226,6 +226,34 @@ static bool is_worth_a_retry(const GError *cause, bool of_system)
 	       g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_RESOURCE) ||
 	       (of_system && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) &&
 		!g_error_matches(cause, VMM_ERROR, VMM_ERROR_PERMISSION));
+}
+
+static bool is_half(const struct virt_state *s)
+{
+	return !s->gone && s->state == VIR_DOMAIN_PAUSED &&
+	       (s->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
+		s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+}
+
+bool checkpoint_end_half(virDomain *dom, bool *ret_ended, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + HALF_US;
+	struct virt_state state;
+
+	*ret_ended = false;
+	for (;;) {
+		if (!virt_state(dom, &state, error))
+			return false;
+		if (!is_half(&state))
+			return true;
+		if (g_get_monotonic_time() >= until_us)
+			break;
+		g_usleep(PAUSE_US);
+	}
+	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
+		   "again", virDomainGetName(dom));
+	*ret_ended = virDomainDestroyFlags(dom, 0) == 0;
+	return *ret_ended || virt_fail(error, "cannot end domain %s", virDomainGetName(dom));
 }
 
 /* After a lost connection: a daemon that ends takes a guest half started with it. */

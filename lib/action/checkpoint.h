@@ -36,6 +36,13 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 				    GError **error);
 
 /*
+ * Ends DOM when it is what a restore leaves whose libvirtd died: a guest that came in from its
+ * checkpoint and never ran. Waits a while for one that is still coming. RET_ENDED: it is
+ * gone, and may be restored again.
+ */
+bool checkpoint_end_half(virDomain *dom, bool *ret_ended, GError **error);
+
+/*
  * Starts the domain of FILE, with XML unless that is NULL. RET_DOM (the caller frees) is set when
  * DONE: it is there. FILE stays.
  */

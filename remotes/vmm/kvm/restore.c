@@ -109,11 +109,15 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(GError) cause = NULL;
 	struct virt_state state;
+	bool ended = false;
 
 	if (!d || (own && !ctx->dry_run && !lock_take(own, action_left_ms(ctx, LOCK_MS), error)))
 		return ACTION_FAILED;
 	dom = find(ctx, &cause);
-	if (dom && virt_state(dom, &state, &cause) && !state.gone)
+	if (dom && !ctx->dry_run && access(ctx->arg[CHECKPOINT], F_OK) == 0 &&
+	    !checkpoint_end_half(dom, &ended, error))
+		return ACTION_UNKNOWN;
+	if (dom && !ended && virt_state(dom, &state, &cause) && !state.gone)
 		return already(ctx, d, dom, &state, error);
 	if (cause && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
 		g_propagate_error(error, g_steal_pointer(&cause));
