@@ -11,7 +11,13 @@ load helper
 	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install
 	[ -x pkg/usr/lib/one/mads/one_vmm_exec ]
 	[ -x pkg/usr/bin/kvm-domain ]
+	[ -x pkg/usr/bin/kvm-sync-hosts ]
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/deploy ]
+	[ -x pkg/var/lib/one/remotes/vmm/relay ]
+	grep -q -- "-$(uname -m)\$" pkg/var/lib/one/remotes/vmm/platform
+	[ -e pkg/usr/share/bash-completion/completions/kvm-sync-hosts ]
+	[ -e pkg/usr/share/man/man8/one_vmm_exec.8 ]
+	[ -e pkg/usr/share/man/man5/vmm_exec.cfg.5 ]
 	[ -e pkg/etc/one/vmm_exec/vmm_exec.cfg ]
 	[ -e pkg/var/lib/one/remotes/etc/vmm/kvm/kvmrc ]
 	[ -e pkg/usr/share/man/man1/kvm-domain.1 ]
