@@ -74,10 +74,26 @@ xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
 	return NULL;
 }
 
+/* Nearly all have one text or none. */
+static bool is_plain(const xmlNode *node)
+{
+	const xmlNode *only = node->children;
+
+	return node->type == XML_ELEMENT_NODE &&
+	       (!only || (!only->next && (only->type == XML_TEXT_NODE ||
+					  only->type == XML_CDATA_SECTION_NODE)));
+}
+
 char *tmpl_xml_text(const xmlNode *node)
 {
-	g_autoptr(xmlChar) text = node ? xmlNodeGetContent(node) : NULL;
+	g_autoptr(xmlChar) text = NULL;
 
+	if (node && is_plain(node)) {
+		const xmlNode *only = node->children;
+
+		return g_strdup(only && only->content ? (const char *)only->content : "");
+	}
+	text = node ? xmlNodeGetContent(node) : NULL;
 	return node ? g_strdup(text ? (const char *)text : "") : NULL;
 }
 
