@@ -53,7 +53,9 @@ static void init_sd_bus(DomainBuild *b)
 
 	const char *bus = domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses);
 
+	/* libvirt takes the same by the disk's name. */
 	b->sd_bus = bus ? bus : "scsi";
+	b->names_sd_bus = bus != NULL;
 }
 
 static void set_machine(DomainBuild *b, const char *name)

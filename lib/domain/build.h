@@ -36,6 +36,7 @@ typedef struct domain_build {
 	enum domain_machine machine;
 	char *directory;		/* of the VM on the host */
 	const char *sd_bus;		/* bus of sd* disks */
+	bool names_sd_bus;		/* it was asked for: it is written */
 	guint64 vcpus;			/* current ones; 0 when not given */
 	guint64 iothreads;
 	guint64 next_iothread;		/* 1 to iothreads */

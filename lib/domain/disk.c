@@ -153,7 +153,8 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	domain_disk_source(b, node, disk, kind);
 	DOMAIN_EMIT(b, node, disk_rules, disk);
 	domain_boot_order(b, node, disk);
-	domain_put(b, node, "target@bus", bus);
+	if (bus != b->sd_bus || b->names_sd_bus)
+		domain_put(b, node, "target@bus", bus);
 	if (tmpl_attr_text(disk, "LUKS_SECRET")) {
 		domain_put(b, node, "encryption@format", "luks");
 		domain_put(b, node, "encryption/secret@type", "passphrase");
