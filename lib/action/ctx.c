@@ -70,6 +70,7 @@ bool action_reconnect(struct action_ctx *ctx, GError **error)
 		return false;
 	virConnectClose(ctx->conn);
 	ctx->conn = conn;
+	ctx->reconnected = true;
 	return true;
 }
 

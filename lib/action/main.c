@@ -161,8 +161,14 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	if (ctx.conn || action.offline)
 		outcome = action.run(&ctx, &error);
 	status = finish(outcome, o->json, out->str, error);
-	if (!virt_late_any() && ctx.conn)
-		virConnectClose(ctx.conn);
+	/* libvirt's own thread may be at work on what the lost connection left to it. */
+	if (ctx.reconnected)
+		_exit(status);
+	if (virt_late_any() || !ctx.conn)
+		return status;
+	if (virConnectIsAlive(ctx.conn) != 1)
+		_exit(status);
+	virConnectClose(ctx.conn);
 	return status;
 }
 

@@ -136,6 +136,7 @@ static void reconnect(struct relocation *r)
 		if (dest) {
 			virConnectClose(r->dest);
 			r->dest = dest;
+			r->ctx->reconnected = true;
 		}
 	}
 }
