@@ -14,6 +14,7 @@ struct run {
 struct question {
 	virDomain *dom;
 	bool completed;
+	bool has_job;
 	struct virt_progress progress;
 };
 
@@ -62,21 +63,24 @@ static bool ask_progress(void *data, GError **error)
 	if (virTypedParamsGet(params, n, VIR_DOMAIN_JOB_DOWNTIME))
 		p->downtime_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_DOWNTIME);
 	virTypedParamsFree(params, n);
-	return type != VIR_DOMAIN_JOB_NONE;
+	q->has_job = type != VIR_DOMAIN_JOB_NONE;
+	return true;
 }
 
 bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret)
 {
 	struct question *q = question_new(dom);
 	enum virt_late r;
+	bool known;
 
 	q->completed = completed;
 	r = virt_late_call(ask_progress, q, question_free, ANSWER_MS, NULL);
 	if (r == VIRT_LATE_LATE)
 		return false;
 	*ret = q->progress;
+	known = r == VIRT_LATE_OK && q->has_job;
 	question_free(q);
-	return r == VIRT_LATE_OK;
+	return known;
 }
 
 static bool ask_abort(void *data, GError **error)
