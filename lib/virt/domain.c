@@ -2,8 +2,10 @@
 
 #include "tmpl/xml.h"
 #include "virt/error.h"
+#include "virt/late.h"
 
-enum { ASK_US = 1000000, EVENT_US = 300000 };
+/* PARSE_US: from there until a call has its domain in the list. */
+enum { ASK_US = 1000000, EVENT_US = 300000, PARSE_US = 100000 };
 
 static bool fail_lookup(const char *name, GError **error)
 {
@@ -47,6 +49,32 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 	}
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return NULL;
+}
+
+/* What it answers is of no matter, nor whether it can. */
+static bool ask_what_qemu_can(void *conn, GError **error)
+{
+	(void)error;
+	free(virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0));
+	return true;
+}
+
+static void unref(void *conn)
+{
+	virConnectClose(conn);
+}
+
+bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error)
+{
+	enum virt_late r;
+
+	virConnectRef(conn);
+	r = virt_late_call(ask_what_qemu_can, conn, unref, limit_ms, error);
+	if (r == VIRT_LATE_LATE)
+		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
+	virConnectClose(conn);
+	g_usleep(PARSE_US);
+	return r == VIRT_LATE_OK;
 }
 
 bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)

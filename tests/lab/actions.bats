@@ -49,6 +49,31 @@ teardown() {
 	assert_output --partial "$(directory 2)/real"
 }
 
+@test "deploy: who is killed before libvirt has begun: cancel waits for what comes, and ends it" {
+	local qemu=$LAB_SHARED/slow-qemu
+	on tee "$qemu" >/dev/null <<-END
+		#!/bin/sh
+		# Tells late what it can, as a QEMU does that was just upgraded.
+		case "\$*" in *"-machine none"*) touch $qemu.asked; sleep 3; touch $qemu.told ;; esac
+		exec /usr/bin/qemu-kvm-one "\$@"
+	END
+	on chmod 755 "$qemu"
+	deaf_xml 41 | sed "s|/usr/bin/qemu-kvm-one|$qemu|" >"$BATS_TEST_TMPDIR/xml"
+	deploy_xml 41 <"$BATS_TEST_TMPDIR/xml" &
+	lab_until node1 20 test -e "$qemu.asked"
+	on pkill -KILL -x deploy
+	ended $!
+	never state 41
+	act cancel one-41 node1 41 node1
+	assert_success
+	lab_until node1 20 test -e "$qemu.told"
+	on sleep 2
+	never state 41
+	# It was not refused: the same is made when nobody is killed.
+	run --separate-stderr deploy_xml 41 <"$BATS_TEST_TMPDIR/xml"
+	assert_success
+}
+
 @test "deploy: another VM of that name is left alone" {
 	deploy_deaf 3
 	run --separate-stderr bash -c "$(declare -f deaf_xml stamp uuid directory); LAB_VIRTTYPE=$LAB_VIRTTYPE LAB_SHARED=$LAB_SHARED; deaf_xml 3 | sed 's/<uuid>0/<uuid>1/' | '$LAB' exec node1 $ACTIONS/deploy $(directory 3)/deployment.1"
