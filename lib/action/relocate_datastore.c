@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "tmpl/xml.h"
 #include "virt/device.h"
+#include "virt/disk.h"
 #include "virt/error.h"
 #include "virt/mirror.h"
 
@@ -151,26 +152,20 @@ static bool pivot(struct moving *m, GError **error)
 /* Phase 4, of one CD-ROM or read-only disk. */
 static void update_medium(struct moving *m, const struct stored_disk *d)
 {
-	xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(m->doc), "devices");
+	xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), d->target);
+	xmlNode *source = tmpl_xml_child(disk, "source");
 	g_autoptr(GError) error = NULL;
+	g_autofree char *xml = NULL;
 
-	for (xmlNode *n = devices->children; n; n = n->next) {
-		xmlNode *target = tmpl_xml_child(n, "target");
-		xmlNode *source = tmpl_xml_child(n, "source");
-		g_autoptr(xmlChar) dev = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
-		g_autofree char *xml = NULL;
-
-		if (!source || !xmlStrEqual(n->name, BAD_CAST "disk") ||
-		    !xmlStrEqual(dev, BAD_CAST d->target))
-			continue;
-		xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
-		xml = tmpl_xml_print(n);
-		if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml,
-				action_left_ms(m->ctx, ANSWER_MS), &error) != VIRT_LATE_OK)
-			action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
-				   virDomainGetName(m->dom), d->path, error ? ": " : "",
-				   error ? error->message : "");
-	}
+	if (!source)
+		return;
+	xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
+	xml = tmpl_xml_print(disk);
+	if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(m->ctx, ANSWER_MS),
+			&error) != VIRT_LATE_OK)
+		action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
+			   virDomainGetName(m->dom), d->path, error ? ": " : "",
+			   error ? error->message : "");
 }
 
 static bool tell_metadata(struct moving *m, GError **error)

@@ -85,6 +85,7 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 	default:
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: libvirt does not "
 			 "answer", name);
+		virt_hint_lost(dom, error);
 		return ACTION_UNKNOWN;
 	}
 }

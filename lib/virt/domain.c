@@ -96,6 +96,11 @@ bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 	return true;
 }
 
+static bool is_starting(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+}
+
 const char *virt_state_name(const struct virt_state *state)
 {
 	static const char *const names[] = {
@@ -109,7 +114,7 @@ const char *virt_state_name(const struct virt_state *state)
 		[VIR_DOMAIN_PMSUSPENDED] = "suspended by its guest",
 	};
 
-	if (state->state == VIR_DOMAIN_PAUSED && state->reason == VIR_DOMAIN_PAUSED_STARTING_UP)
+	if (is_starting(state))
 		return "starting";
 	if (state->state < 0 || state->state >= (int)G_N_ELEMENTS(names))
 		return "in an unknown state";
@@ -118,8 +123,17 @@ const char *virt_state_name(const struct virt_state *state)
 
 bool virt_state_is_up(const struct virt_state *s)
 {
-	return !s->gone && !(s->state == VIR_DOMAIN_PAUSED &&
-			     s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+	return !s->gone && !is_starting(s);
+}
+
+void virt_hint_lost(virDomain *dom, GError **error)
+{
+	struct virt_state state;
+
+	if (virt_state(dom, &state, NULL) && !state.gone && is_starting(&state))
+		vmm_error_set_hint(error, "if it has no QEMU, libvirt's daemon has lost it: stop "
+				   "the daemon, remove /run/libvirt/qemu/%s.xml, start it",
+				   virDomainGetName(dom));
 }
 
 bool virt_state_is_deaf(const struct virt_state *s)

@@ -44,6 +44,12 @@ const char *virt_state_name(const struct virt_state *state);
 /* Whether it runs, as far as libvirt is concerned: a domain still being started does not. */
 bool virt_state_is_up(const struct virt_state *state);
 
+/*
+ * Adds to ERROR what helps when DOM is being started for ever: libvirt never lets go of a domain
+ * when its daemon died before it had heard of that domain's QEMU. No call ends it.
+ */
+void virt_hint_lost(virDomain *dom, GError **error);
+
 /* What a guest in that state does with a request to restart or shut down: nothing. */
 bool virt_state_is_deaf(const struct virt_state *state);
 

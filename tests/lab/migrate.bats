@@ -2,41 +2,15 @@
 # migrate and migrate_local between two real hosts: one copy of the VM lives, whatever happens, and
 # the answer says where.
 bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load lab
-
-ACTIONS=/var/tmp/one/vmm/kvm
-KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+load action
 
 setup_file() {
-	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release}
-	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
-	cp "$build"/remotes/vmm/kvm/{deploy,cancel,migrate,migrate_local} "$stage/remotes/vmm/kvm/"
-	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
-	lab_up 2
-	"$LAB" install "$stage" node1
-	"$LAB" install "$stage" node2
-}
-
-teardown_file() {
-	lab_down
+	action_setup_file 2
 }
 
 setup() {
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
-}
-
-teardown() {
-	lab_clean
-}
-
-# The kvmrc of both nodes.
-settings() {
-	local node
-	for node in node1 node2; do
-		printf '%s\n' "$@" | lab_exec $node tee "$KVMRC" >/dev/null
-	done
 }
 
 # migrate FROM TO NAME [OPTION...]: as the dispatcher calls it, for shared storage.
@@ -45,36 +19,11 @@ migrate() {
 	echo "$stderr"
 }
 
-error_message() {
-	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
-}
-
-uuid() {	# NUMBER
-	printf '00000000-0000-4000-8000-%012d' "$1"
-}
-
-# start NODE NUMBER [DEVICES [CMDLINE]]: a guest with agent, as OpenNebula describes it.
-start() {
-	lab_guest_xml "one-$2" "${@:3}" | stamp "$2" | lab_create "$1"
-	lab_wait_console "$1" "one-$2" LAB-READY
-	lab_wait_agent "$1" "one-$2"
-}
-
-stamp() {	# NUMBER: adds to the XML on stdin what OpenNebula's own has.
-	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[${DIRECTORY:-$LAB_SHARED}/0/$1]]></one:system_datastore></one:vm></metadata>&|"
-}
-
-# A machine without an operating system: it starts at once and hears nothing.
 start_deaf() {	# NODE NUMBER [DEVICES]
-	stamp "$2" <<-END | lab_create "$1"
-		<domain type='$LAB_VIRTTYPE'><name>one-$2</name>
-		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
-		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
-		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${3:-}</devices></domain>
-	END
+	deaf_xml "${@:2}" | lab_create "$1"
 }
 
-state() {	# NODE NUMBER
+state_at() {	# NODE NUMBER
 	lab_virsh "$1" domstate "one-$2" 2>/dev/null
 }
 
@@ -82,9 +31,9 @@ state() {	# NODE NUMBER
 lives() {
 	local other=node1
 	[ "$2" = node2 ] || other=node2
-	run state "$2" "$1"
+	run state_at "$2" "$1"
 	assert_output running
-	run state "$other" "$1"
+	run state_at "$other" "$1"
 	assert_failure
 }
 
@@ -375,7 +324,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_in_guest node1 one-26 'dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 2>/dev/null; sync; md5sum </dev/vda >/run/sum'
 	migrate_files node1 node2 26
 	assert_failure
-	[ "$(state node2 26)" = paused ]
+	[ "$(state_at node2 26)" = paused ]
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
 	migrate_files node1 node2 26
 	assert_success
@@ -389,7 +338,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_virsh node2 suspend one-26
 	migrate_files node1 node2 26
 	assert_success
-	[ "$(state node2 26)" = paused ]
+	[ "$(state_at node2 26)" = paused ]
 }
 
 @test "migrate: what was made for a VM that stays is removed, and what was there stays" {
@@ -480,7 +429,7 @@ move() {
 	assert_output "would move the files of domain one-40 to $to"
 	move 40 $to
 	assert_success
-	[ "$(state node1 40)" = running ]
+	[ "$(state_at node1 40)" = running ]
 	run lab_virsh node1 domblklist one-40
 	refute_output --partial $LOCAL/40
 	assert_output --partial $to/disk.0.snap/0
@@ -504,7 +453,7 @@ move() {
 	move 41 $to
 	assert_failure 1
 	assert_regex "$(error_message)" '^migrate: '
-	[ "$(state node1 41)" = running ]
+	[ "$(state_at node1 41)" = running ]
 	run lab_virsh node1 domblklist one-41
 	assert_output --partial $LOCAL/41/disk.0.raw
 	run lab_exec node1 ls $to
