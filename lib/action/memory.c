@@ -13,12 +13,17 @@ enum {
 static void watch_balloon(virDomain *dom, guint64 kib)
 {
 	gint64 until_us = g_get_monotonic_time() + FOLLOW_US;
-	struct virt_sizes now = { 0 };
+	struct virt_sizes now = { .memory_kib = kib };
+	bool known;
 
-	while (virt_sizes(dom, &now, NULL) && now.memory_kib != kib &&
-	       g_get_monotonic_time() < until_us)
+	for (;;) {
+		known = virt_sizes(dom, &now, NULL);
+		if ((known && now.memory_kib == kib) || g_get_monotonic_time() >= until_us ||
+		    (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1))
+			break;
 		g_usleep(PAUSE_US);
-	if (now.memory_kib != kib)
+	}
+	if (known && now.memory_kib != kib)
 		action_log("WARN", "domain %s: its guest has %" G_GUINT64_FORMAT " MiB so far",
 			   virDomainGetName(dom), now.memory_kib >> 10);
 }

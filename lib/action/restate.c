@@ -227,12 +227,24 @@ static bool is_waiting(GPtrArray *list, const char *name)
 	return false;
 }
 
-void restate_snapshots(virDomain *dom, const char *directory,
-		       void (*log)(const char *level, const char *format, ...))
+/* Tells FAULT to LOG; the first one stays in FIRST. */
+static void note_fault(void (*log)(const char *level, const char *format, ...), GError *fault,
+		       GError **first)
+{
+	log("WARN", "%s", fault->message);
+	if (*first)
+		g_error_free(fault);
+	else
+		*first = fault;
+}
+
+bool restate_snapshots(virDomain *dom, const char *directory,
+		       void (*log)(const char *level, const char *format, ...), GError **error)
 {
 	g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(snapshot_free);
 	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	g_autoptr(GError) first = NULL;
 	const char *name;
 	bool forced = false;
 
@@ -241,29 +253,33 @@ void restate_snapshots(virDomain *dom, const char *directory,
 			g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
 	g_ptr_array_sort(paths, by_version);
 	for (guint i = 0; i < paths->len; i++) {
-		g_autoptr(GError) error = NULL;
-		struct snapshot *s = snapshot_load(paths->pdata[i], &error);
+		GError *fault = NULL;
+		struct snapshot *s = snapshot_load(paths->pdata[i], &fault);
 
 		if (s)
 			g_ptr_array_add(waiting, s);
 		else
-			log("WARN", "%s", error->message);
+			note_fault(log, fault, &first);
 	}
 	while (waiting->len) {
 		guint before = waiting->len;
 
 		for (guint i = 0; i < waiting->len;) {
 			struct snapshot *s = waiting->pdata[i];
-			g_autoptr(GError) error = NULL;
+			GError *fault = NULL;
 
 			if (!forced && is_waiting(waiting, s->parent)) {
 				i++;
 				continue;
 			}
-			if (!snapshot_register(dom, s, &error))
-				log("WARN", "%s", error->message);
+			if (!snapshot_register(dom, s, &fault))
+				note_fault(log, fault, &first);
 			g_ptr_array_remove_index(waiting, i);
 		}
 		forced = waiting->len == before;	/* parents in a circle: as they come */
 	}
+	if (!first)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&first));
+	return false;
 }

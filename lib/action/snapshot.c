@@ -30,25 +30,34 @@ static char *file_of(const char *directory, const char *name)
 	return g_build_filename(directory, file, NULL);
 }
 
+static virDomainSnapshot *look_up(virDomain *dom, const char *name, GError **error)
+{
+	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
+
+	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
+			 virDomainGetName(dom), name);
+	else if (!s)
+		virt_fail(error, "cannot look for snapshot %s", name);
+	return s;
+}
+
 virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
 				 GError **error)
 {
-	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
-	g_autofree char *file = NULL;
+	g_autoptr(GError) cause = NULL;
+	virDomainSnapshot *s = look_up(dom, name, &cause);
+	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
 
-	if (s || !virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
-		if (!s)
-			virt_fail(error, "cannot look for snapshot %s", name);
-		return s;
-	}
-	file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
-	if (file && access(file, R_OK) == 0) {
-		restate_snapshots(dom, directory, action_log);
-		s = virDomainSnapshotLookupByName(dom, name, 0);
+	if (!s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) && file &&
+	    access(file, R_OK) == 0) {
+		g_clear_error(&cause);
+		/* That its file is there says that it is not gone. */
+		restate_snapshots(dom, directory, action_log, &cause);
+		s = look_up(dom, name, cause ? NULL : &cause);
 	}
 	if (!s)
-		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
-			 virDomainGetName(dom), name);
+		g_propagate_error(error, g_steal_pointer(&cause));
 	return s;
 }
 
