@@ -13,6 +13,7 @@
 #include "recover.h"
 #include "tmpl/request.h"
 #include "wire/line.h"
+#include "wire/reader.h"
 
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
@@ -25,11 +26,9 @@ struct server {
 	Queue *queue;
 	GQueue running;		/* of Job, oldest first */
 	unsigned max_running, host_jobs;
-	GString *in;		/* bytes read that have no newline yet */
-	size_t max_line;
+	WireReader *reader;
 	guint max_queue;
 	guint input;		/* source id; 0 when no more is read */
-	bool skipping;		/* the rest of a line that was too long */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
 	bool recovered;
@@ -285,8 +284,9 @@ static void on_init(struct server *s)
 	s->recovered = true;
 }
 
-static void on_line(struct server *s, char *text)
+static void on_line(void *data, char *text)
 {
+	struct server *s = data;
 	struct wire_line line = { 0 };
 	g_autoptr(GError) error = NULL;
 	const struct plan *plan;
@@ -313,65 +313,30 @@ static void on_line(struct server *s, char *text)
 	wire_line_clear(&line);
 }
 
-static void too_long(struct server *s)
+static void on_too_long(void *data, const char *head)
 {
-	g_autofree char *head = g_strndup(s->in->str, 200);
+	struct server *s = data;
 	struct wire_line line = { 0 };
 
-	if (!s->skipping && wire_line_parse(head, &line, NULL))
+	if (wire_line_parse(head, &line, NULL))
 		out_reply(s->env.out, line.action, false, line.id,
 			  "the line is too long (limits.line_bytes)");
 	wire_line_clear(&line);
-	s->skipping = true;
-	g_string_truncate(s->in, 0);
 }
 
-/* FROM: what was looked through for a newline before. */
-static void take_lines(struct server *s, size_t from)
-{
-	char *line = s->in->str, *end = line + s->in->len, *look = line + from, *nl;
-
-	while ((nl = memchr(look, '\n', (size_t)(end - look)))) {
-		*nl = '\0';
-		if (!s->skipping)
-			on_line(s, line);
-		s->skipping = false;
-		line = look = nl + 1;
-	}
-	g_string_erase(s->in, 0, line - s->in->str);
-	if (s->in->len > s->max_line || s->skipping)
-		too_long(s);
-}
-
-/* A NUL would end the line for us and not for oned. */
-static size_t drop_nuls(char *buf, size_t len)
-{
-	char *first = memchr(buf, '\0', len);
-	size_t kept = first ? (size_t)(first - buf) : len;
-
-	for (size_t i = kept; i < len; i++)
-		if (buf[i])
-			buf[kept++] = buf[i];
-	return kept;
-}
+static const struct wire_reader_events reader_events = { on_line, on_too_long };
 
 static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
 	struct server *s = data;
-	size_t from = s->in->len;
-	ssize_t n;
+	char bytes[READ_SIZE];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
 
-	g_string_set_size(s->in, from + READ_SIZE);
-	n = read(fd, s->in->str + from, READ_SIZE);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		n = 0;
-	else if (n <= 0)
-		s->input = 0;
-	g_string_set_size(s->in, from + (n > 0 ? drop_nuls(s->in->str + from, (size_t)n) : 0));
 	if (n > 0)
-		take_lines(s, from);
-	if (s->input)
+		wire_reader_feed(s->reader, bytes, (size_t)n);
+	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return G_SOURCE_CONTINUE;
+	s->input = 0;
 	stop(s, 255);
 	return G_SOURCE_REMOVE;
 }
@@ -490,8 +455,8 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = queue_new();
-	s.in = g_string_new(NULL);
-	s.max_line = (size_t)conf_cfg_int(settings->cfg, "limits.line_bytes");
+	s.reader = wire_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
+				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
 	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
@@ -513,7 +478,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	out_free(s.env.out);
 	log_free(s.log);
 	hosts_free(s.env.hosts);
-	g_string_free(s.in, TRUE);
+	wire_reader_free(s.reader);
 	g_main_loop_unref(s.loop);
 	return true;
 }

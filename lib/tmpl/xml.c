@@ -131,15 +131,20 @@ char *tmpl_xml_child_text(const xmlNode *parent, const char *name)
 	return text && *text ? g_steal_pointer(&text) : NULL;
 }
 
+static int append(void *text, const char *bytes, int len)
+{
+	g_string_append_len(text, bytes, len);
+	return len;
+}
+
+/* Not to an xmlBuffer: that grows by what is added, each time all of it is copied. */
 char *tmpl_xml_print(const xmlNode *node)
 {
-	xmlBufferPtr buf = xmlBufferCreate();
-	xmlSaveCtxtPtr save = xmlSaveToBuffer(buf, "UTF-8", XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
-	char *text;
+	GString *text = g_string_new(NULL);
+	xmlSaveCtxtPtr save = xmlSaveToIO(append, NULL, text, "UTF-8",
+					  XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
 
 	xmlSaveTree(save, (xmlNode *)node);
 	xmlSaveClose(save);
-	text = g_strdup((const char *)xmlBufferContent(buf));
-	xmlBufferFree(buf);
-	return text;
+	return g_string_free(text, FALSE);
 }
