@@ -37,33 +37,40 @@ lives() {
 	assert_failure
 }
 
-@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, and back" {
-	local boot options
+# Starts a counter in the guest.
+count_in_guest() {	# NODE NAME
+	lab_in_guest "$1" "$2" '(n=0; while echo $((n += 1)) >/run/count; do sleep 0.1; done) >/dev/null 2>&1 </dev/null &'
+}
+
+# It counts on, from what it had.
+counts_on() {	# NODE NAME
+	# shellcheck disable=SC2016
+	lab_in_guest "$1" "$2" '[ -e /run/last ] || echo 0 >/run/last; n=$(cat /run/count); sleep 0.5
+		[ "$n" -gt "$(cat /run/last)" ] && [ "$(cat /run/count)" -gt "$n" ] && echo "$n" >/run/last'
+}
+
+@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, there and back" {
+	local boot i from=node1 to=node2
+	local ways=("QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe" "QEMU_PROTOCOL=qemu+ssh MIGRATE_OPTIONS=--unsafe"
+		"QEMU_PROTOCOL=qemu+tls MIGRATE_OPTIONS='--unsafe --tls'"
+		"QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS='--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30'")
 	start node1 1
 	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
-	migrate node1 node2 one-1
+	count_in_guest node1 one-1
+	for i in $(seq 0 $((${ROUNDS:-4} - 1))); do
+		settings "${ways[i % 4]}"
+		migrate $from $to "$([ $((i % 2)) = 0 ] && echo one-1 || uuid 1)"
+		assert_success
+		assert_output ''
+		lives 1 $to
+		lab_wait_agent $to one-1
+		counts_on $to one-1
+		read -r from to <<<"$to $from"
+	done
+	migrate $to $from one-1
 	assert_success
-	assert_output ''
-	lives 1 node2
-	migrate node1 node2 one-1
-	assert_success
-	assert_regex "$stderr" 'domain one-1 is at node2 already'
-	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+ssh
-	migrate node2 node1 "$(uuid 1)"
-	assert_success
-	lives 1 node1
-	settings 'MIGRATE_OPTIONS="--unsafe --tls"' QEMU_PROTOCOL=qemu+tls
-	migrate node1 node2 one-1
-	assert_success
-	lives 1 node2
-	migrate node2 node1 one-1
-	assert_success
-	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
-	migrate node1 node2 one-1
-	assert_success
-	lives 1 node2
-	lab_wait_agent node2 one-1
-	run lab_in_guest node2 one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
+	assert_regex "$stderr" "domain one-1 is at $from already"
+	run lab_in_guest $from one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
 	assert_output "marker
 $boot"
 }
@@ -262,6 +269,9 @@ disk_xml() {	# FILE TARGET [MORE]
 
 @test "migrate: files that only one host sees come along, there and back" {
 	local i from=node1 to=node2 sum
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp "SSH='$LAB_SHARED/own-ssh'"
+	printf '#!/bin/sh\necho "$@" >>%s.log\nexec ssh "$@"\n' "$LAB_SHARED/own-ssh" | lab_exec node1 tee "$LAB_SHARED/own-ssh" >/dev/null
+	lab_exec node1 chmod 755 "$LAB_SHARED/own-ssh"
 	lab_exec node1 mkdir -p $LOCAL/20/disk.0.snap
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/20/disk.0.snap/base 16M
 	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/20/disk.0.snap/base -F qcow2 $LOCAL/20/disk.0.snap/0
@@ -269,6 +279,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_exec node1 sh -c "echo context >$LOCAL/20/disk.1; truncate -s 1M $LOCAL/20/disk.1; echo '<VM/>' >$LOCAL/20/vm.xml"
 	start node1 20 "$(disk_xml "/var/lib/one/local//0/20/disk.0.snap/0" vda)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/20/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
 	sum=$(lab_in_guest node1 one-20 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; sync; md5sum </dev/vda')
+	count_in_guest node1 one-20
 	for i in $(seq 1 "${ROUNDS:-4}"); do
 		migrate_files $from $to 20
 		assert_success
@@ -276,8 +287,10 @@ disk_xml() {	# FILE TARGET [MORE]
 		lab_wait_agent $to one-20
 		run lab_in_guest $to one-20 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda'
 		assert_output "$sum"
+		counts_on $to one-20
 		read -r from to <<<"$to $from"
 	done
+	lab_exec node1 grep -q node2 "$LAB_SHARED/own-ssh.log"
 	run lab_exec node2 cat $LOCAL/20/vm.xml
 	assert_output '<VM/>'
 	run lab_exec node2 readlink $LOCAL/20/disk.0
@@ -417,6 +430,7 @@ move() {
 
 @test "migrate: to another datastore of the same host while the guest writes" {
 	local to=/var/lib/one/local/108/40 sum
+	settings LIBVIRT_MD_KEY=own
 	lab_exec node1 mkdir -p $LOCAL/40/disk.0.snap
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/40/disk.0.snap/base 16M
 	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/40/disk.0.snap/base -F qcow2 $LOCAL/40/disk.0.snap/0
@@ -436,6 +450,8 @@ move() {
 	assert_output --partial $to/disk.1
 	run lab_virsh node1 metadata one-40 --uri http://opennebula.org/xmlns/libvirt/1.0
 	assert_output --partial "$to"
+	run lab_virsh node1 dumpxml one-40
+	assert_output --partial '<own:vm '
 	lab_exec node1 rm -rf $LOCAL/40
 	run lab_in_guest node1 one-40 'echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda /dev/vdb | md5sum'
 	assert_output "$sum"
