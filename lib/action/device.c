@@ -37,14 +37,13 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
 {
 	g_autoptr(DeviceVm) v = g_new0(DeviceVm, 1);
-	struct virt_state state;
 
 	if (need && !read_document(ctx, v, fallback, error))
 		return NULL;
 	v->dom = action_domain_alone(ctx, error);
-	if (!v->dom || !virt_state(v->dom, &state, error))
+	if (!v->dom || !virt_state(v->dom, &v->state, error))
 		return NULL;
-	if (state.gone || !virt_state_is_up(&state)) {
+	if (!virt_state_is_up(&v->state)) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is not running",
 			 virDomainGetName(v->dom));
 		return NULL;
@@ -230,14 +229,10 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 
 static bool check_hears(DeviceVm *v, const char *what, GError **error)
 {
-	struct virt_state state;
-
-	if (!virt_state(v->dom, &state, error))
-		return false;
-	if (!virt_state_is_deaf(&state))
+	if (!virt_state_is_deaf(&v->state))
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
-		 virDomainGetName(v->dom), virt_state_name(&state));
+		 virDomainGetName(v->dom), virt_state_name(&v->state));
 	vmm_error_set_hint(error, "a guest must run to let go of a device; resume it first");
 	return false;
 }

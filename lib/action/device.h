@@ -22,6 +22,7 @@ struct device_key {
 /* The running domain, and what is needed to build devices for it. */
 typedef struct device_vm {
 	virDomain *dom;
+	struct virt_state state;	/* when it was found */
 	xmlDoc *live;		/* its XML */
 	TmplVm *vm;		/* NULL without document */
 	Document *document;

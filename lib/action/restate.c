@@ -7,6 +7,8 @@
 #include "virt/domain.h"
 #include "virt/error.h"
 
+enum { MAX_FILE = 16 << 20 };
+
 
 static bool is_numbered_disk(const char *path)
 {
@@ -167,15 +169,11 @@ static void snapshot_free(void *data)
 
 static struct snapshot *snapshot_load(const char *path, GError **error)
 {
-	g_autofree char *text = NULL;
+	g_autoptr(GString) text = file_read(path, MAX_FILE, error);
+	xmlDoc *doc = text ? tmpl_xml_parse(text->str, text->len, path, error) : NULL;
 	struct snapshot *s;
 	xmlNode *root;
-	xmlDoc *doc;
-	gsize len;
 
-	if (!g_file_get_contents(path, &text, &len, error))
-		return NULL;
-	doc = tmpl_xml_parse(text, len, path, error);
 	if (!doc)
 		return NULL;
 	root = xmlDocGetRootElement(doc);

@@ -163,6 +163,8 @@ static enum virt_late detach_once(virDomain *dom, struct ears *e, gint64 until_u
 	if (r == VIRT_LATE_LATE)
 		return r;
 	call_free(c);
+	if (r == VIRT_LATE_OK)
+		wait_for_event(e, until_us);
 	for (;;) {
 		/* What was asked for goes on, also when one look at it failed. */
 		g_clear_error(error);

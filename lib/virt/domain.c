@@ -77,13 +77,20 @@ bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error)
 	return r == VIRT_LATE_OK;
 }
 
+static bool may_be_off(int state)
+{
+	return state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED ||
+	       state == VIR_DOMAIN_NOSTATE;
+}
+
 bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 {
 	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
-	int active;
+	int active = 1;
 
+	/* Whatever runs, stands or is being stopped has a QEMU: one question less. */
 	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
-	    (active = virDomainIsActive(dom)) < 0) {
+	    (may_be_off(s.state) && (active = virDomainIsActive(dom)) < 0)) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
 		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			return virt_fail(error, "cannot read the state of domain %s",
