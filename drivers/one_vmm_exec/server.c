@@ -55,7 +55,7 @@ static void on_job_done(void *data, Job *job)
 	quit_when_idle(s);
 }
 
-/* Jobs on a host that is silent wait, and do nothing: their places are others'. */
+/* Jobs on a host that ends none of them wait, and do nothing: their places are others'. */
 static unsigned busy_jobs(const struct server *s)
 {
 	const Health *health = hosts_health(s->env.hosts);
@@ -64,7 +64,7 @@ static unsigned busy_jobs(const struct server *s)
 	for (GList *l = s->running.head; l; l = l->next) {
 		const char *host = job_host(l->data);
 
-		n += !host || health_of(health, host) != HEALTH_SILENT;
+		n += !host || health_of(health, host) < HEALTH_QUIET;
 	}
 	return n;
 }
@@ -88,7 +88,8 @@ static void start_jobs(struct server *s)
 
 /*
  * How many jobs HOST may run: until it has answered not all of -t, so that it cannot keep
- * everybody waiting; once it is silent one more than those that wait for it.
+ * everybody waiting; once it is silent one more than those that wait for it, and when one of
+ * those was given up, no more than they.
  */
 static guint host_capacity(const struct server *s, enum health_state state, unsigned inflight)
 {
@@ -99,8 +100,12 @@ static guint host_capacity(const struct server *s, enum health_state state, unsi
 	switch (state) {
 	case HEALTH_GOOD:
 		return s->host_jobs;
+	case HEALTH_QUIET:
+		return MIN(o->threads, s->host_jobs);
 	case HEALTH_SILENT:
 		return MIN(inflight + 1, s->host_jobs);
+	case HEALTH_FAILING:
+		return MIN(MAX(inflight, 1), s->host_jobs);
 	case HEALTH_UNKNOWN:
 	case HEALTH_DOWN:
 		break;
@@ -118,7 +123,7 @@ static void on_health(void *data, const char *host, enum health_state state, uns
 	struct server *s = data;
 	g_autofree char *lane = host_lane(host);
 
-	if (state >= HEALTH_SILENT)
+	if (state == HEALTH_SILENT || state == HEALTH_DOWN)
 		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host,
 			state == HEALTH_SILENT ? "silent" : "down");
 	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
