@@ -19,8 +19,8 @@ enum health_state {
 typedef struct health Health;
 
 /*
- * Called from the loop when HOST goes over to STATE, with INFLIGHT steps running there, and for each
- * further one that is given up.
+ * Called from the loop when HOST goes over to STATE, with INFLIGHT steps running there, and for
+ * each further one that is given up.
  */
 typedef void health_changed(void *data, const char *host, enum health_state state,
 			    unsigned inflight);
