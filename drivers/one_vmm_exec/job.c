@@ -102,6 +102,11 @@ void job_set_silent(Job *j, unsigned tries)
 	j->tries = tries;
 }
 
+gsize job_size(const Job *j)
+{
+	return g_bytes_get_size(j->document);
+}
+
 gint64 job_id(const Job *j)
 {
 	return j->id;
