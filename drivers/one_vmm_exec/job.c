@@ -424,6 +424,9 @@ static bool begin_step(Job *j)
 		j->commands = g_ptr_array_new();
 		return step_failed(j, error->message, false, true);
 	}
+	if (step_needs_files(&j->context, s))
+		out_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
+			s->name, step_host(&j->context, s));
 	if (words_omitted(&j->context, s))
 		out_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
 			"script has it on its input alone", s->name);

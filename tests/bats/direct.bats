@@ -21,6 +21,8 @@ setup() {
 	send "$(request RESET 3 host-b)"
 	expect '^RESET SUCCESS 3 -$'
 	finish
+	[ "$(grep -c '^LOG I [0-9]* [a-z]* needs files of host-a: it goes by relay or ssh$' out)" -eq 1 ]
+	grep -q '^LOG I 306 deploy needs files of host-a: ' out
 	[ "$(sed -n 1p calls)" = 'here var/remotes/vmm/kvm/reset --connect qemu+tls://host-a/system -- one-306 host-a 1 host-a' ]
 	grep -q '^here var/remotes/vmm/kvm/shutdown --connect' calls
 	grep -q '^host-a rem/vnm/bridge/clean host-a' calls
