@@ -30,6 +30,18 @@ setup() {
 	grep -q '^host-b rem/vmm/kvm/reset one-306 host-b 3 host-b' calls
 }
 
+@test "a VM with a TPM or a vGPU is shut down on its host: there is its state" {
+	start
+	send "$(request SHUTDOWN 1 host-a VM/TEMPLATE/TPM/MODEL=tpm-crb)"
+	expect '^SHUTDOWN SUCCESS 1 -$'
+	send "$(request CANCEL 2 host-a VM/TEMPLATE/PCI/UUID=e4042b96-e63d-56cf-bcc8-4e6eecccc12e)"
+	expect '^CANCEL SUCCESS 2 -$'
+	finish
+	grep -q '^host-a rem/vmm/kvm/shutdown one-306' calls
+	grep -q '^host-a rem/vmm/kvm/cancel one-306' calls
+	[ "$(grep -c 'needs files of host-a' out)" -eq 2 ]
+}
+
 @test "an action really asks that libvirt" {
 	cp "$BUILD/remotes/vmm/kvm/reset" var/remotes/vmm/kvm/reset
 	configure 'host: ( { name = "*"; transport = "direct"; uri = "test:///default"; } );'

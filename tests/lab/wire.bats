@@ -120,12 +120,12 @@ live() {	# ID NODE OTHER-NODE
 @test "the same with transport direct: only what needs files goes to the nodes, and says so" {
 	lab_exec fe sh -c 'echo "host: ( { name = \"*\"; transport = \"direct\"; uri = \"qemu+tcp://%h/system\"; } );" >>/etc/one/vmm_exec/vmm_exec.cfg'
 	for node in node1 node2; do
-		lab_exec $node sh -c 'cd /var/tmp/one/vmm/kvm && mkdir -p /tmp/kept && mv shutdown detach_disk attach_nic detach_nic snapshot_* resize exec poll /tmp/kept'
+		lab_exec $node sh -c 'cd /var/tmp/one/vmm/kvm && mkdir -p /tmp/kept && mv shutdown detach_disk attach_nic detach_nic resize exec poll /tmp/kept'
 	done
 	live 2 node2 node1
-	for step in deploy attach_disk resize_disk migrate save restore; do
+	for step in deploy attach_disk resize_disk SNAPSHOT{CREATE,REVERT,DELETE} migrate save restore; do
 		grep -q "^LOG I 2 $step needs files of node[12]: it goes by relay or ssh\$" out
 	done
-	[ "$(grep -c 'needs files of' out)" -eq 6 ]
+	[ "$(grep -c 'needs files of' out)" -eq 9 ]
 	driver_stop
 }
