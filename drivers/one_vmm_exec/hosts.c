@@ -459,6 +459,19 @@ void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, 
 	}
 }
 
+void hosts_rest(Hosts *h)
+{
+	GHashTableIter iter;
+	void *one;
+
+	g_hash_table_iter_init(&iter, h->links);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		link_rest(one);
+	g_hash_table_iter_init(&iter, h->connections);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		connection_rest(one);
+}
+
 Health *hosts_health(Hosts *h)
 {
 	return h->health;

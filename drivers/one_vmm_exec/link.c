@@ -320,6 +320,14 @@ void link_wait(Link *l, link_ready *ready, void *data)
 		open_link(l);
 }
 
+void link_rest(Link *l)
+{
+	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
+		return;
+	stop_timer(l);
+	child_cancel(l->child);
+}
+
 bool link_forget(Link *l, const void *data)
 {
 	for (GList *at = l->waiting.head; at; at = at->next) {

@@ -44,6 +44,9 @@ void link_free(Link *link);
 /* READY(DATA) follows, perhaps at once. */
 void link_wait(Link *link, link_ready *ready, void *data);
 
+/* Closes one that nobody uses. */
+void link_rest(Link *link);
+
 /* Nobody waits with DATA any more. False: nobody did. */
 bool link_forget(Link *link, const void *data);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
-enum { PACKED_FROM = 128, READ_SIZE = 1 << 18 };
+enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, ROOM_MS = 100 };
 
 struct server {
 	GMainLoop *loop;
@@ -27,7 +28,9 @@ struct server {
 	GQueue running;		/* of Job, oldest first */
 	unsigned max_running, host_jobs;
 	WireReader *reader;
-	guint max_queue;
+	guint max_queue, max_children;
+	gsize waiting, max_waiting;	/* bytes of documents */
+	guint room;		/* source id: too many processes run, that is looked at again */
 	guint input;		/* source id; 0 when no more is read */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
@@ -55,7 +58,7 @@ static void on_job_done(void *data, Job *job)
 	quit_when_idle(s);
 }
 
-/* Jobs on a host that is silent wait, and do nothing: their places are others'. */
+/* Jobs on a host that ends none of them wait, and do nothing: their places are others'. */
 static unsigned busy_jobs(const struct server *s)
 {
 	const Health *health = hosts_health(s->env.hosts);
@@ -64,9 +67,28 @@ static unsigned busy_jobs(const struct server *s)
 	for (GList *l = s->running.head; l; l = l->next) {
 		const char *host = job_host(l->data);
 
-		n += !host || health_of(health, host) != HEALTH_SILENT;
+		n += !host || health_of(health, host) < HEALTH_QUIET;
 	}
 	return n;
+}
+
+static gboolean on_room(gpointer data)
+{
+	struct server *s = data;
+
+	s->room = 0;
+	start_jobs(s);
+	return G_SOURCE_REMOVE;
+}
+
+static bool has_room(struct server *s)
+{
+	if (child_count() < s->max_children || !queue_length(s->queue))
+		return true;
+	hosts_rest(s->env.hosts);
+	if (!s->room)
+		s->room = g_timeout_add(ROOM_MS, on_room, s);
+	return false;
 }
 
 /* Not by recursion: a job may fail, and so end, before job_start() returns. */
@@ -78,8 +100,9 @@ static void start_jobs(struct server *s)
 		return;
 	s->starting = true;
 	while (s->running.length < s->max_running &&
-	       busy_jobs(s) < s->env.settings->options.threads &&
+	       busy_jobs(s) < s->env.settings->options.threads && has_room(s) &&
 	       (job = queue_start(s->queue))) {
+		s->waiting -= job_size(job);
 		g_queue_push_tail(&s->running, job);
 		job_start(job, on_job_done, s);
 	}
@@ -88,7 +111,8 @@ static void start_jobs(struct server *s)
 
 /*
  * How many jobs HOST may run: until it has answered not all of -t, so that it cannot keep
- * everybody waiting; once it is silent one more than those that wait for it.
+ * everybody waiting; once it is silent one more than those that wait for it, and when one of
+ * those was given up, no more than they.
  */
 static guint host_capacity(const struct server *s, enum health_state state, unsigned inflight)
 {
@@ -99,8 +123,12 @@ static guint host_capacity(const struct server *s, enum health_state state, unsi
 	switch (state) {
 	case HEALTH_GOOD:
 		return s->host_jobs;
+	case HEALTH_QUIET:
+		return MIN(o->threads, s->host_jobs);
 	case HEALTH_SILENT:
 		return MIN(inflight + 1, s->host_jobs);
+	case HEALTH_FAILING:
+		return MIN(MAX(inflight, 1), s->host_jobs);
 	case HEALTH_UNKNOWN:
 	case HEALTH_DOWN:
 		break;
@@ -118,7 +146,7 @@ static void on_health(void *data, const char *host, enum health_state state, uns
 	struct server *s = data;
 	g_autofree char *lane = host_lane(host);
 
-	if (state >= HEALTH_SILENT)
+	if (state == HEALTH_SILENT || state == HEALTH_DOWN)
 		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host,
 			state == HEALTH_SILENT ? "silent" : "down");
 	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
@@ -143,6 +171,7 @@ static void enqueue(struct server *s, Job *job)
 		{ vm, 1 }, { host, host_capacity(s, state, 0) },
 	};
 
+	s->waiting += job_size(job);
 	queue_push(s->queue, lanes, job, is_held_up);
 	start_jobs(s);
 }
@@ -174,6 +203,8 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 		why = "the line has no document";
 	else if (queue_length(s->queue) >= s->max_queue)
 		why = "too many actions wait already (limits.queue)";
+	else if (s->waiting >= s->max_waiting)
+		why = "too large actions wait already (limits.waiting_bytes)";
 	else if (!(document = decode(line->payload)))
 		why = "the document is not in base64";
 	if (why) {
@@ -183,7 +214,8 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	host = tmpl_request_peek_host(document);
 	later_forget(s->env.later, line->id);
 	job = job_new(&s->env, plan, line->id, host, document,
-		      queue_length(s->queue) >= PACKED_FROM);
+		      queue_length(s->queue) >= PACKED_FROM ||
+		      (queue_length(s->queue) && g_bytes_get_size(document) >= PACKED_SIZE));
 	job_set_seq(job, journal_accept(s->env.journal, plan->action, line->id, line->payload));
 	enqueue(s, job);
 }
@@ -193,15 +225,26 @@ static gint by_id(gconstpointer job, gconstpointer id)
 	return job_id(job) != *(const gint64 *)id;
 }
 
+/* False: none matches. */
+static bool drop_waiting(struct server *s, GCompareFunc match, const void *data)
+{
+	Job *job = queue_remove(s->queue, match, data);
+
+	if (!job)
+		return false;
+	s->waiting -= job_size(job);
+	job_drop(job);
+	return true;
+}
+
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
-	Job *waiting = found ? NULL : queue_remove(s->queue, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
-	if (waiting)
-		job_drop(waiting);
+	else
+		drop_waiting(s, by_id, &id);
 	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
@@ -212,10 +255,8 @@ static gint any(gconstpointer job G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
 
 static void free_waiting(struct server *s)
 {
-	Job *job;
-
-	while ((job = queue_remove(s->queue, any, NULL)))
-		job_drop(job);
+	while (drop_waiting(s, any, NULL))
+		;
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -438,10 +479,21 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static void allow_descriptors(rlim_t most)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = MIN(limit.rlim_max, most);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
 
+	allow_descriptors((rlim_t)conf_cfg_int(settings->cfg, "limits.descriptors"));
 	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
 				error);
 	if (!s.env.hosts)
@@ -458,6 +510,8 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	s.reader = wire_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
+	s.max_children = (guint)conf_cfg_int(settings->cfg, "limits.children");
+	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
 	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
 	g_queue_init(&s.running);

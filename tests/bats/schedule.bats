@@ -91,6 +91,23 @@ freezable() {
 	finish
 }
 
+@test "a host that freezes after it has answered does not keep others waiting until it is called silent" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; timeout_s: { reset = 3; }; hosts: { silent_s = 60; };'
+	start '-t 2 kvm -p'
+	send "$(request REBOOT 99 host-a)"
+	expect '^REBOOT SUCCESS 99'
+	pkill -STOP -f "$PWD/rem/vmm/relay"
+	many RESET 1 4 host-a >lines
+	many REBOOT 101 104 host-b >>lines
+	cat lines >&9
+	for id in {101..104}; do expect "^REBOOT SUCCESS $id "; done
+	never grep -q '^RESET' out
+	for id in {1..4}; do expect "^RESET FAILURE $id "; done
+	pkill -CONT -f "$PWD/rem/vmm/relay"
+	finish
+}
+
 @test "a relay that is at work, but slow to end a step, is waited for: nothing is run beside it" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; timeout_s: { reset = 1; };'
