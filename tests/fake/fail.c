@@ -6,6 +6,7 @@
  * VMM_FAIL_HOW=      refuse: fails with code VMM_FAIL_CODE of libvirt, nothing was done
  *                    lost:   the connection is lost before it
  *                    after:  it is done, and the connection is lost before its answer
+ *                    kill:   it is done, and this process is killed before its answer
  * A lost connection stays so for all handles until another one is opened. What a call gave that
  * was done is freed here, as nobody is told of it. A process that ends by _exit() is looked at for
  * leaks as well.
@@ -65,7 +66,7 @@ static enum plan plan(const char *name)
 	}
 	if (!at || !how || g_ascii_strtoll(at, NULL, 10) != n)
 		return REAL;
-	if (g_str_equal(how, "after"))
+	if (g_str_equal(how, "after") || g_str_equal(how, "kill"))
 		return REAL_THEN_FAIL;
 	if (g_str_equal(how, "lost")) {
 		g_atomic_int_set(&dead, 1);
@@ -82,6 +83,8 @@ static enum plan plan(const char *name)
 
 static void lose(void)
 {
+	if (!g_strcmp0(g_getenv("VMM_FAIL_HOW"), "kill"))
+		kill(getpid(), SIGKILL);
 	g_atomic_int_set(&dead, 1);
 	report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR,
 	       "End of file while reading data: Input/output error");
