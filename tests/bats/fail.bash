@@ -30,8 +30,8 @@ fail_each() {
 		echo "$how at $n ($(sed -n "${n}p" fail.log)): status $status in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $stderr"
 		[[ $status =~ ^[013]$ ]] || return
 		never grep -q 'Sanitizer\|libvirt gave no reason\|CRITICAL' <<<"$stderr"
-		# Where libvirt's own words would not say what is wrong, a test knows better.
-		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[(${CLASS:-$class})\] ]] || return
+		# ALSO: where libvirt's words would not say what is wrong, we know better.
+		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[($class${ALSO:+|$ALSO})\] ]] || return
 		after
 		[ "$(wc -l <fail.log)" -ge $n ] || break
 	done
