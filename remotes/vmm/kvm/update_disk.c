@@ -34,8 +34,10 @@ static enum action_outcome update(struct action_ctx *ctx, DeviceVm *v, const cha
 	if (ctx->dry_run)
 		return ACTION_DONE;
 	action_outcome(ACTION_UNKNOWN, "changing limits of disk %s", target);
-	r = virt_tune(v->dom, VIRT_TUNE_DISK, target, limits, G_N_ELEMENTS(limits),
-		      action_left_ms(ctx, ANSWER_MS), &cause);
+	do
+		r = virt_tune(v->dom, VIRT_TUNE_DISK, target, limits, G_N_ELEMENTS(limits),
+			      action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_again(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, cause, error, "cannot change the limits of disk %s of domain "
 			    "%s", target, virDomainGetName(v->dom));
 }
