@@ -167,6 +167,14 @@ void connection_wait(Connection *c, connection_ready *ready, void *data)
 		open_master(c);
 }
 
+void connection_rest(Connection *c)
+{
+	if (c->state != UP || c->waiting.length || c->sessions)
+		return;
+	stop_timer(c);
+	child_cancel(c->master);
+}
+
 bool connection_forget(Connection *c, const void *data)
 {
 	for (GList *l = c->waiting.head; l; l = l->next) {

@@ -29,6 +29,9 @@ const char *connection_control(const Connection *connection);
 /* Opens it unless that is under way; READY(DATA) follows. */
 void connection_wait(Connection *connection, connection_ready *ready, void *data);
 
+/* Closes one that nobody uses. */
+void connection_rest(Connection *connection);
+
 /* Nobody waits with DATA any more. False: nobody did. */
 bool connection_forget(Connection *connection, const void *data);
 

@@ -1,11 +1,15 @@
 #include "health.h"
 
+/* Quiet is who takes several times as long as usual to end any of his steps. */
+enum { QUIET_MIN_US = 100000, QUIET_TIMES = 4, FORGET = 8 };
+
 struct host {
 	Health *health;
 	char *name;
 	enum health_state state;
 	unsigned inflight, failures;
 	gint64 sign_us;			/* of life, or when it was first asked for one */
+	gint64 gap_us;			/* the longest between two lately */
 	gint64 probe_us;		/* when it may be tried again */
 	char *why;			/* it failed last time */
 	guint timer;			/* source id: it may be silent by then */
@@ -73,7 +77,7 @@ void health_each(const Health *health, health_changed *each, void *data)
 
 static void set_state(struct host *h, enum health_state state)
 {
-	if (h->state == state)
+	if (h->state == state && state != HEALTH_FAILING)
 		return;
 	h->state = state;
 	if (h->health->changed)
@@ -82,26 +86,49 @@ static void set_state(struct host *h, enum health_state state)
 
 static void watch(struct host *h);
 
+/* How long the host may be without a sign until it is SILENT, or before that, QUIET. */
+static gint64 patience_us(const struct host *h, enum health_state until)
+{
+	gint64 silent = h->health->silent_ms * (gint64)1000;
+
+	return until == HEALTH_SILENT ? silent :
+	       MIN(MAX(QUIET_TIMES * h->gap_us, QUIET_MIN_US), silent);
+}
+
 static gboolean on_timer(gpointer data)
 {
 	struct host *h = data;
+	gint64 since = g_get_monotonic_time() - h->sign_us;
 
 	h->timer = 0;
-	if (h->inflight && h->state != HEALTH_DOWN &&
-	    g_get_monotonic_time() >= h->sign_us + h->health->silent_ms * (gint64)1000)
-		set_state(h, HEALTH_SILENT);
-	else
-		watch(h);
+	if (h->inflight && h->state < HEALTH_SILENT) {
+		if (since >= patience_us(h, HEALTH_SILENT))
+			set_state(h, HEALTH_SILENT);
+		else if (since >= patience_us(h, HEALTH_QUIET))
+			set_state(h, HEALTH_QUIET);
+	}
+	watch(h);
 	return G_SOURCE_REMOVE;
 }
 
 /* One timer a host, not one a step: it looks when the last sign of life is old enough. */
 static void watch(struct host *h)
 {
-	gint64 left = h->sign_us + h->health->silent_ms * (gint64)1000 - g_get_monotonic_time();
+	enum health_state next = h->state == HEALTH_QUIET ? HEALTH_SILENT : HEALTH_QUIET;
+	gint64 left = h->sign_us + patience_us(h, next) - g_get_monotonic_time();
 
-	if (!h->timer && h->inflight && h->state != HEALTH_SILENT && h->state != HEALTH_DOWN)
+	if (!h->timer && h->inflight && h->state < HEALTH_SILENT)
 		h->timer = g_timeout_add((guint)(MAX(left, 0) / 1000 + 1), on_timer, h);
+}
+
+/* The first one took a connection too. */
+static void sign_of_life(struct host *h)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (h->state == HEALTH_GOOD || h->state == HEALTH_QUIET)
+		h->gap_us = MAX(now - h->sign_us, h->gap_us - h->gap_us / FORGET);
+	h->sign_us = now;
 }
 
 char *health_begin(Health *health, const char *name)
@@ -131,7 +158,7 @@ void health_end(Health *health, const char *name, const char *why)
 
 	h->inflight--;
 	if (!why) {
-		h->sign_us = g_get_monotonic_time();
+		sign_of_life(h);
 		h->failures = 0;
 		set_state(h, HEALTH_GOOD);
 		watch(h);
@@ -143,7 +170,9 @@ void health_end(Health *health, const char *name, const char *why)
 	if (h->failures >= health->max_failures) {
 		h->probe_us = g_get_monotonic_time() + h->health->retry_s * G_USEC_PER_SEC;
 		set_state(h, HEALTH_DOWN);
-	} else if (h->state == HEALTH_GOOD) {
+	} else if (h->state >= HEALTH_SILENT) {
+		set_state(h, HEALTH_FAILING);
+	} else {
 		set_state(h, HEALTH_UNKNOWN);
 	}
 }

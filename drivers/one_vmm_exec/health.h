@@ -10,13 +10,18 @@
 enum health_state {
 	HEALTH_UNKNOWN,		/* it has not answered lately */
 	HEALTH_GOOD,		/* it has */
+	HEALTH_QUIET,		/* it has, but no step has ended for longer than was usual */
 	HEALTH_SILENT,		/* steps run there, and none has ended for a while */
+	HEALTH_FAILING,		/* and now the first of them were given up */
 	HEALTH_DOWN,		/* it did not answer several times in a row */
 };
 
 typedef struct health Health;
 
-/* Called from the loop when HOST goes over to STATE, with INFLIGHT steps running there. */
+/*
+ * Called from the loop when HOST goes over to STATE, with INFLIGHT steps running there, and for
+ * each further one that is given up.
+ */
 typedef void health_changed(void *data, const char *host, enum health_state state,
 			    unsigned inflight);
 

@@ -7,7 +7,8 @@
 #include "connection.h"
 #include "link.h"
 
-enum { KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800, REAP_LIMIT_MS = 60000 };
+/* A host that was silent is not waited for as long. */
+enum { KILL_LIMIT_MS = 8000, KILL_SILENT_MS = 2000, REAP_LIMIT_MS = 60000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
@@ -32,7 +33,7 @@ struct remote {
 	Connection *connection;		/* NULL: it has one of its own */
 	Link *link;			/* or NULL */
 	LinkCall *call;			/* or NULL; it runs on LINK */
-	guint guard;			/* source id: the relay says nothing */
+	guint wait;			/* source id: its time is over before it is connected */
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
 	bool counted;			/* health_end() is due */
@@ -53,8 +54,16 @@ struct remote {
 	void *data;
 };
 
+static void stop_waiting(Remote *r)
+{
+	if (r->wait)
+		g_source_remove(r->wait);
+	r->wait = 0;
+}
+
 static void remote_free(Remote *r)
 {
+	stop_waiting(r);
 	g_free(r->host);
 	g_free(r->path);
 	g_strfreev(r->args);
@@ -121,7 +130,9 @@ static bool kill_far_end(Remote *r)
 	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
 					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
 					   r->pid);
-	struct child_spec spec = { .argv = (const char *const *)argv, .timeout_ms = KILL_LIMIT_MS };
+	bool silent = health_of(r->hosts->health, r->host) >= HEALTH_SILENT;
+	struct child_spec spec = { .argv = (const char *const *)argv,
+				   .timeout_ms = silent ? KILL_SILENT_MS : KILL_LIMIT_MS };
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
 }
@@ -182,8 +193,34 @@ static void start(Remote *r)
 		not_started(r, error->message);
 }
 
+/* Nobody waits with R for a connection any more. False: nobody did. */
+static bool forget(Remote *r)
+{
+	stop_waiting(r);
+	return (r->link && link_forget(r->link, r)) ||
+	       (r->connection && connection_forget(r->connection, r));
+}
+
+static gboolean on_waited(gpointer data)
+{
+	Remote *r = data;
+
+	r->wait = 0;
+	if (forget(r))
+		not_started(r, "no connection in time");
+	return G_SOURCE_REMOVE;
+}
+
+/* The time for a step counts from here. */
+static void begin_waiting(Remote *r)
+{
+	if (r->timeout_ms && !r->wait)
+		r->wait = g_timeout_add(r->timeout_ms, on_waited, r);
+}
+
 static void on_connection(void *data, const char *why)
 {
+	stop_waiting(data);
 	if (why)
 		not_started(data, why);
 	else
@@ -227,35 +264,33 @@ static void start_session(Remote *r)
 {
 	if (r->hosts->multiplex && !r->forwarding)
 		r->connection = connection_of(r->hosts, r->host);
-	if (r->connection && !connection_control(r->connection))
+	if (r->connection && !connection_control(r->connection)) {
+		begin_waiting(r);
 		connection_wait(r->connection, on_connection, r);
-	else
+	} else {
 		start(r);
+	}
 }
 
-static void stop_guard(Remote *r)
-{
-	if (r->guard)
-		g_source_remove(r->guard);
-	r->guard = 0;
-}
+static void wait_for_link(Remote *r);
 
-static void on_link(void *data, enum link_outcome outcome, const char *why);
-
-static void on_call_done(void *data, const struct wire_done *done, bool not_sent, const char *why)
+static void on_call_done(void *data, const struct wire_done *done, enum link_loss loss,
+			 const char *why)
 {
 	Remote *r = data;
 
-	stop_guard(r);
 	r->call = NULL;
-	if (!done && not_sent && !r->again && !r->cancelled) {
+	if (!done && loss == LINK_NOT_SENT && !r->again && !r->cancelled) {
 		r->again = true;
-		link_wait(r->link, on_link, r);
+		wait_for_link(r);
 		return;
 	}
 	if (!done) {
 		g_string_append(r->err, why);
-		r->result = (struct remote_result){ .status = -1, .not_started = not_sent };
+		r->result = (struct remote_result){
+			.status = -1, .not_started = loss == LINK_NOT_SENT,
+			.timed_out = loss == LINK_LATE && !r->cancelled,
+		};
 		finish(r);
 		return;
 	}
@@ -271,20 +306,6 @@ static void on_call_done(void *data, const struct wire_done *done, bool not_sent
 		.wall_us = (gint64)done->wall_us,
 	};
 	finish(r);
-}
-
-/* The relay had to end it by now, and does not even say so. */
-static gboolean on_guard(gpointer data)
-{
-	Remote *r = data;
-
-	r->guard = 0;
-	link_drop(r->call);
-	r->call = NULL;
-	g_string_append(r->err, "the host does not answer");
-	r->result = (struct remote_result){ .status = -1, .timed_out = !r->cancelled };
-	finish(r);
-	return G_SOURCE_REMOVE;
 }
 
 static char **relay_argv(const Remote *r)
@@ -312,14 +333,13 @@ static void run_on_link(Remote *r)
 	};
 
 	r->call = link_run(r->link, &run, on_call_done, r);
-	if (r->timeout_ms)
-		r->guard = g_timeout_add(r->timeout_ms + KILL_LIMIT_MS, on_guard, r);
 }
 
 static void on_link(void *data, enum link_outcome outcome, const char *why)
 {
 	Remote *r = data;
 
+	stop_waiting(r);
 	switch (outcome) {
 	case LINK_UP:
 		run_on_link(r);
@@ -333,11 +353,10 @@ static void on_link(void *data, enum link_outcome outcome, const char *why)
 	}
 }
 
-static void cancel_call(Remote *r)
+static void wait_for_link(Remote *r)
 {
-	link_cancel(r->call);
-	stop_guard(r);
-	r->guard = g_timeout_add(CANCEL_LIMIT_MS, on_guard, r);
+	begin_waiting(r);
+	link_wait(r->link, on_link, r);
 }
 
 void remote_cancel(Remote *r)
@@ -348,10 +367,8 @@ void remote_cancel(Remote *r)
 	if (r->child)
 		child_cancel(r->child);
 	else if (r->call)
-		cancel_call(r);
-	else if (r->link && link_forget(r->link, r))
-		not_started(r, "cancelled");
-	else if (r->connection && connection_forget(r->connection, r))
+		link_cancel(r->call);
+	else if (forget(r))
 		not_started(r, "cancelled");
 }
 
@@ -387,7 +404,7 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	}
 	if (uses_relay(h, r->host) && !r->forwarding) {
 		r->link = link_of(h, r->host);
-		link_wait(r->link, on_link, r);
+		wait_for_link(r);
 	} else {
 		start_session(r);
 	}
@@ -440,6 +457,19 @@ void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, 
 		*r = (struct reap){ done, data };
 		g_idle_add(on_no_reap, r);
 	}
+}
+
+void hosts_rest(Hosts *h)
+{
+	GHashTableIter iter;
+	void *one;
+
+	g_hash_table_iter_init(&iter, h->links);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		link_rest(one);
+	g_hash_table_iter_init(&iter, h->connections);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		connection_rest(one);
 }
 
 Health *hosts_health(Hosts *h)

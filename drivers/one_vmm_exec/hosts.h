@@ -28,6 +28,9 @@ void hosts_listen(Hosts *hosts, hosts_notice *notice, void *data);
 /* Ends all connections and removes their sockets. Nothing may be running. */
 void hosts_free(Hosts *hosts);
 
+/* Closes the connections that nobody uses. */
+void hosts_rest(Hosts *hosts);
+
 /* Which of them answer. Borrowed. */
 Health *hosts_health(Hosts *hosts);
 

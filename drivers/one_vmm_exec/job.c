@@ -1,14 +1,12 @@
 #include "job.h"
 
-#include "base/file.h"
 #include "base/text.h"
-#include "step.h"
+#include "check.h"
 #include "wire/output.h"
 #include "wire/pack.h"
-#include "wire/ssh.h"
 #include "words.h"
 
-enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000, MAX_DEPLOYMENT = 64 << 20 };
+enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };
 
 struct job {
 	const struct job_env *env;
@@ -102,6 +100,11 @@ void job_set_silent(Job *j, unsigned tries)
 {
 	j->silent = true;
 	j->tries = tries;
+}
+
+gsize job_size(const Job *j)
+{
+	return g_bytes_get_size(j->document);
 }
 
 gint64 job_id(const Job *j)
@@ -421,6 +424,12 @@ static bool begin_step(Job *j)
 		j->commands = g_ptr_array_new();
 		return step_failed(j, error->message, false, true);
 	}
+	if (step_needs_files(&j->context, s))
+		out_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
+			s->name, step_host(&j->context, s));
+	if (words_omitted(&j->context, s))
+		out_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
+			"script has it on its input alone", s->name);
 	return true;
 }
 
@@ -450,68 +459,6 @@ static void advance(Job *j)
 	end(j);
 }
 
-static bool read_deployment(Job *j, GError **error)
-{
-	const char *path = j->request->local_file ? j->request->local_file : "";
-	g_autoptr(GError) cause = NULL;
-	GString *text = file_read(path, MAX_DEPLOYMENT, &cause);
-
-	if (text && text->len) {
-		j->context.deployment = g_string_free_to_bytes(text);
-		return true;
-	}
-	if (text)
-		g_string_free(text, TRUE);
-	return vmm_fail(error, VMM_ERROR_INPUT, "Cannot open deployment file %s: %s", path,
-			cause ? cause->message : "it is empty");
-}
-
-static bool check_needs(const Job *j, GError **error)
-{
-	const struct plan *p = j->context.plan;
-	g_auto(GStrv) needs = g_strsplit(p->needs ? p->needs : "", " ", -1);
-
-	for (char **n = needs; *n; n++) {
-		g_autofree char *text = **n ? tmpl_request_text(j->request, *n) : NULL;
-
-		if (**n && !text)
-			return vmm_fail(error, VMM_ERROR_INPUT, "Cannot perform %s, expecting %s",
-					p->action, *n);
-	}
-	return true;
-}
-
-/* A live snapshot of a disk is for those pairs of drivers that LIVE_DISK_SNAPSHOTS names. */
-static bool check_live_snapshot(const Job *j, GError **error)
-{
-	g_autofree char *tm = tmpl_request_text(j->request, "VM/TEMPLATE/DISK"
-						"[DISK_SNAPSHOT_ACTIVE='YES']/TM_MAD");
-	g_autofree char *thin = tmpl_request_text(j->request, "VM/TEMPLATE/DISK"
-						  "[DISK_SNAPSHOT_ACTIVE='YES']/LVM_THIN_ENABLE");
-	g_autofree char *vmm = tmpl_request_text(j->request, "VM/HISTORY_RECORDS/HISTORY/VM_MAD");
-	bool is_thin = g_str_equal(tm, "fs_lvm_ssh") && thin && !g_ascii_strcasecmp(thin, "yes");
-	g_autofree char *pair = g_strdup_printf("%s-%s", vmm ? vmm : "", is_thin ? "lvm_thin" : tm);
-
-	if (g_strv_contains((const char *const *)j->env->settings->live_snapshots, pair))
-		return true;
-	return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
-			"Cannot perform a live DISKSNAPSHOTCREATE operation");
-}
-
-static bool check_nic(const Job *j, GError **error)
-{
-	const char *nic = words_nic(j->request);
-	g_autofree char *xpath = g_strconcat(nic ? nic : "", "/MAC", NULL);
-	g_autofree char *mac = nic ? tmpl_request_text(j->request, xpath) : NULL;
-
-	if (mac)
-		return true;
-	if (g_str_equal(j->context.plan->action, "DETACHNIC"))
-		return vmm_fail(error, VMM_ERROR_INPUT, "Error in DETACHNIC, MAC needed in NIC");
-	return vmm_fail(error, VMM_ERROR_INPUT, "Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC");
-}
-
-/* Everything that can be known to be wrong before anything is run. */
 static bool prepare(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
@@ -523,11 +470,7 @@ static bool prepare(Job *j, GError **error)
 		return false;
 	j->context.request = j->request;
 	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
-	return wire_ssh_check_host(j->request->host, error) && check_needs(j, error) &&
-	       (!j->request->migr_host || wire_ssh_check_host(j->request->migr_host, error)) &&
-	       (!(p->checks & CHECK_NIC) || check_nic(j, error)) &&
-	       (!(p->checks & CHECK_LIVE_SNAPSHOT) || check_live_snapshot(j, error)) &&
-	       (!(p->checks & CHECK_DEPLOYMENT) || read_deployment(j, error));
+	return check_request(&j->context, error);
 }
 
 /*

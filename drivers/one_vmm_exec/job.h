@@ -59,6 +59,9 @@ void job_start(Job *job, job_done *done, void *data);
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);
 
+/* Bytes of its document, as it keeps it until it starts. */
+gsize job_size(const Job *job);
+
 gint64 job_id(const Job *job);
 const char *job_host(const Job *job);
 const char *job_action(const Job *job);

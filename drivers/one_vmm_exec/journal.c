@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/number.h"
 
-enum { MAX_JOURNALS = 16, SYNC_MS = 500, MAX_READ = 1 << 30, MAX_TOLD = 65536 };
+enum { MAX_JOURNALS = 16, SYNC_MS = 500, MAX_READ = 1 << 30 };
 
 struct journal {
 	char *path;
@@ -21,24 +20,6 @@ struct journal {
 	GPtrArray *left, *marks;
 	guint timer;		/* source id: fdatasync() is due */
 };
-
-/* What a file says: seq to struct journal_left, and marks. */
-struct reading {
-	GHashTable *left;
-	GPtrArray *marks;
-};
-
-static void left_free(void *data)
-{
-	struct journal_left *l = data;
-
-	g_free(l->action);
-	g_free(l->document);
-	g_free(l->plan);
-	g_free(l->told);
-	g_array_unref(l->pids);
-	g_free(l);
-}
 
 static gboolean on_sync(gpointer data)
 {
@@ -78,114 +59,15 @@ static guint64 start_of(int pid)
 	return start;
 }
 
-void journal_kill(const struct journal_left *l)
+void journal_kill(const struct wire_left *l)
 {
-	for (guint i = 0; i < l->pids->len; i++) {
-		const struct journal_pid *p = &g_array_index(l->pids, struct journal_pid, i);
+	for (guint i = 0; i < l->processes->len; i++) {
+		const struct wire_process *p = &g_array_index(l->processes, struct wire_process,
+							      i);
 
 		if (p->pid > 1 && p->start && start_of(p->pid) == p->start)
 			kill(-p->pid, SIGKILL);
 	}
-}
-
-static void take_accepted(struct reading *r, guint64 seq, char **w)
-{
-	struct journal_left *l;
-
-	if (g_strv_length(w) != 6 || g_hash_table_contains(r->left, &seq))
-		return;
-	l = g_new0(struct journal_left, 1);
-	l->seq = seq;
-	l->accepted_s = g_ascii_strtoll(w[2], NULL, 10);
-	l->action = g_strdup(w[3]);
-	l->id = g_ascii_strtoll(w[4], NULL, 10);
-	l->document = g_strdup(w[5]);
-	l->pids = g_array_new(FALSE, FALSE, sizeof(struct journal_pid));
-	g_hash_table_insert(r->left, &l->seq, l);
-}
-
-static void take_told(struct journal_left *l, const char *text)
-{
-	gsize size;
-	guchar *told = g_base64_decode(text, &size);
-
-	g_free(l->told);
-	l->told = g_strndup((const char *)told, MIN(size, MAX_TOLD));
-	g_free(told);
-}
-
-/* A record about a request that is known. What makes no sense is passed over: a crash cut it. */
-static void take_record(struct reading *r, struct journal_left *l, char **w)
-{
-	guint n = g_strv_length(w);
-
-	if (w[0][0] == 'B' && n == 4) {
-		g_free(l->plan);
-		l->plan = g_strdup(w[3]);
-		l->step = (guint)g_ascii_strtoull(w[2], NULL, 10);
-		g_array_set_size(l->pids, 0);
-	} else if (w[0][0] == 'P' && n == 4) {
-		const struct journal_pid p = { (int)g_ascii_strtoll(w[2], NULL, 10),
-					       g_ascii_strtoull(w[3], NULL, 10) };
-
-		g_array_append_val(l->pids, p);
-	} else if (w[0][0] == 'T' && n == 3) {
-		take_told(l, w[2]);
-	} else if (w[0][0] == 'Z') {
-		g_hash_table_remove(r->left, &l->seq);
-		left_free(l);
-	}
-}
-
-static void take_line(struct reading *r, const char *line)
-{
-	g_auto(GStrv) w = g_strsplit(line, " ", 7);
-	struct journal_left *l;
-	guint64 seq;
-
-	if (!w[0] || !w[0][0] || w[0][1] || !w[1])
-		return;
-	if (w[0][0] == 'M') {
-		g_ptr_array_add(r->marks, g_strdup(w[1]));
-		return;
-	}
-	if (!number_unsigned(w[1], 1, G_MAXUINT64, &seq, NULL))
-		return;
-	l = g_hash_table_lookup(r->left, &seq);
-	if (w[0][0] == 'A')
-		take_accepted(r, seq, w);
-	else if (l)
-		take_record(r, l, w);
-}
-
-static gint by_seq(gconstpointer a, gconstpointer b)
-{
-	const struct journal_left *const *x = a, *const *y = b;
-
-	return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
-}
-
-void journal_parse(char *text, GPtrArray **ret_left, GPtrArray **ret_marks)
-{
-	struct reading r = {
-		.left = g_hash_table_new(g_int64_hash, g_int64_equal),
-		.marks = g_ptr_array_new_with_free_func(g_free),
-	};
-	GHashTableIter iter;
-	void *left;
-	char *end;
-
-	*ret_left = g_ptr_array_new_with_free_func(left_free);
-	for (; (end = strchr(text, '\n')); text = end + 1) {	/* only whole lines count */
-		*end = '\0';
-		take_line(&r, text);
-	}
-	g_hash_table_iter_init(&iter, r.left);
-	while (g_hash_table_iter_next(&iter, NULL, &left))
-		g_ptr_array_add(*ret_left, left);
-	g_ptr_array_sort(*ret_left, by_seq);
-	g_hash_table_unref(r.left);
-	*ret_marks = r.marks;
 }
 
 static bool read_journal(const char *path, GPtrArray **ret_left, GPtrArray **ret_marks,
@@ -195,10 +77,7 @@ static bool read_journal(const char *path, GPtrArray **ret_left, GPtrArray **ret
 
 	if (!text)
 		return false;
-	for (gsize i = 0; i < text->len; i++)	/* a crash of the host may leave NULs */
-		if (!text->str[i])
-			text->str[i] = '\n';
-	journal_parse(text->str, ret_left, ret_marks);
+	wire_journal_parse(text->str, text->len, ret_left, ret_marks);
 	g_string_free(text, TRUE);
 	return true;
 }
@@ -267,44 +146,6 @@ GPtrArray *journal_marks(Journal *j)
 	return j ? j->marks : NULL;
 }
 
-/* The number of the request that LINE is about; 0: of none. */
-static guint64 seq_of(const char *line)
-{
-	return line[0] && line[1] == ' ' ? g_ascii_strtoull(line + 2, NULL, 10) : 0;
-}
-
-static void note_live(GHashTable *live, const char *line)
-{
-	guint64 seq = seq_of(line);
-
-	if (line[0] == 'A' && seq)
-		g_hash_table_add(live, g_memdup2(&seq, sizeof(seq)));
-	else if (line[0] == 'Z')
-		g_hash_table_remove(live, &seq);
-}
-
-/* Line by line: documents need not be in memory for it. False: TO could not be written. */
-static bool copy_live(FILE *from, FILE *to)
-{
-	g_autoptr(GHashTable) live = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
-							   NULL);
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-
-	while (getline(&line, &size, from) > 0)
-		note_live(live, line);
-	rewind(from);
-	while ((len = getline(&line, &size, from)) > 0) {
-		guint64 seq = seq_of(line);
-
-		if (line[0] == 'M' || g_hash_table_contains(live, &seq))
-			fwrite(line, 1, (size_t)len, to);
-	}
-	free(line);
-	return !ferror(to) && fflush(to) == 0;
-}
-
 /* Drops what has ended. The new file is ours before it has the name. */
 static void compact(Journal *j)
 {
@@ -313,7 +154,7 @@ static void compact(Journal *j)
 	FILE *from = fopen(j->path, "re"), *to = fd >= 0 ? fdopen(dup(fd), "a") : NULL;
 	struct stat st;
 
-	if (from && to && flock(fd, LOCK_EX | LOCK_NB) == 0 && copy_live(from, to) &&
+	if (from && to && flock(fd, LOCK_EX | LOCK_NB) == 0 && wire_journal_copy_left(from, to) &&
 	    fstat(fd, &st) == 0 && fdatasync(fd) == 0 && rename(path, j->path) == 0) {
 		close(j->fd);
 		j->fd = fd;
@@ -329,16 +170,11 @@ static void compact(Journal *j)
 	j->full = MAX(j->max_bytes, 2 * j->size);
 }
 
-static void put_line(Journal *j, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void put_line(Journal *j, const char *format, ...)
+/* Takes LINE. */
+static void put_line(Journal *j, char *line)
 {
-	g_autofree char *line = NULL;
-	va_list ap;
-
-	va_start(ap, format);
-	line = g_strdup_vprintf(format, ap);
-	va_end(ap);
 	put(j, line, strlen(line));
+	g_free(line);
 	if (j->size > j->full)
 		compact(j);
 }
@@ -346,7 +182,12 @@ static void put_line(Journal *j, const char *format, ...)
 void journal_mark(Journal *j, const char *mark)
 {
 	if (j)
-		put_line(j, "M %s\n", mark);
+		put_line(j, wire_journal_mark(mark));
+}
+
+static gint64 now_s(void)
+{
+	return g_get_real_time() / G_USEC_PER_SEC;
 }
 
 guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *document)
@@ -354,38 +195,34 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *do
 	if (!j)
 		return 0;
 	j->next_seq++;
-	put_line(j, "A %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %" G_GINT64_FORMAT " %s\n",
-		 j->next_seq, g_get_real_time() / G_USEC_PER_SEC, action, id, document);
+	put_line(j, wire_journal_accepted(j->next_seq, now_s(), action, id, document));
 	return j->next_seq;
 }
 
 void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 {
 	if (j && seq)
-		put_line(j, "B %" G_GUINT64_FORMAT " %u %s\n", seq, step, plan);
+		put_line(j, wire_journal_step(seq, step, plan));
 }
 
 void journal_pid(Journal *j, guint64 seq, int pid)
 {
+	const struct wire_process process = { pid, j && seq ? start_of(pid) : 0 };
+
 	if (j && seq)
-		put_line(j, "P %" G_GUINT64_FORMAT " %d %" G_GUINT64_FORMAT "\n", seq, pid,
-			 start_of(pid));
+		put_line(j, wire_journal_process(seq, &process));
 }
 
 void journal_told(Journal *j, guint64 seq, const char *told)
 {
-	g_autofree char *text = g_base64_encode((const guchar *)told,
-						MIN(strlen(told), MAX_TOLD));
-
 	if (j && seq)
-		put_line(j, "T %" G_GUINT64_FORMAT " %s\n", seq, text);
+		put_line(j, wire_journal_told(seq, told));
 }
 
 void journal_end(Journal *j, guint64 seq, const char *how)
 {
 	if (j && seq)
-		put_line(j, "Z %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s\n", seq,
-			 g_get_real_time() / G_USEC_PER_SEC, how);
+		put_line(j, wire_journal_ended(seq, now_s(), how));
 }
 
 static bool print_file(const char *path, GError **error)
@@ -397,7 +234,7 @@ static bool print_file(const char *path, GError **error)
 		return false;
 	printf("%s: %u not ended\n", path, left->len);
 	for (guint i = 0; i < left->len; i++) {
-		const struct journal_left *l = g_ptr_array_index(left, i);
+		const struct wire_left *l = g_ptr_array_index(left, i);
 		g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(l->accepted_s);
 		g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("?");
 

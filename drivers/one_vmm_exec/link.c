@@ -5,6 +5,8 @@
 #include "base/child.h"
 
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300, STATUS_SSH = 255 };
+/* A relay is asked for a sign of life this long before a step's time is over. */
+enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800 };
 
 enum state { DOWN, CONNECTING, UP };
 
@@ -17,8 +19,12 @@ struct link_call {
 	Link *link;
 	guint32 id;
 	guint64 end;		/* in the stream of what is sent: behind its frame */
-	link_done *done;	/* NULL: dropped */
+	link_done *done;	/* NULL: nobody asks any more */
 	void *data;
+	unsigned timeout_ms;
+	guint guard;		/* source id: its time is over soon, or over */
+	LinkCall *sign;		/* asked for a sign of life for it, or NULL */
+	bool alive;		/* and got one */
 };
 
 struct link {
@@ -131,8 +137,26 @@ static void on_hello(Link *l)
 	rest(l);
 }
 
+static void stop_guard(LinkCall *call)
+{
+	if (call->guard)
+		g_source_remove(call->guard);
+	call->guard = 0;
+}
+
+/* Its answer, should one come, is for nobody. */
+static void drop(LinkCall *call)
+{
+	stop_guard(call);
+	call->done = NULL;
+	if (call->sign)
+		drop(call->sign);
+	call->sign = NULL;
+}
+
 static void call_free(LinkCall *call)
 {
+	drop(call);
 	g_hash_table_remove(call->link->calls, GUINT_TO_POINTER(call->id));
 	g_free(call);
 }
@@ -147,7 +171,7 @@ static void on_done(Link *l, const struct wire_frame *frame)
 		return;
 	}
 	if (call->done)
-		call->done(call->data, &done, false, NULL);
+		call->done(call->data, &done, LINK_BROKE, NULL);
 	wire_done_clear(&done);
 	call_free(call);
 	rest(l);
@@ -182,7 +206,8 @@ static void break_calls(Link *l, guint64 arrived, const char *why)
 		LinkCall *call = at->data;
 
 		if (call->done)
-			call->done(call->data, NULL, call->end > arrived, why);
+			call->done(call->data, NULL, call->end > arrived ? LINK_NOT_SENT :
+				   LINK_BROKE, why);
 		call_free(call);
 	}
 }
@@ -258,6 +283,11 @@ Link *link_new(const struct wire_ssh *ssh, const char *host, const char *path, u
 
 void link_free(Link *l)
 {
+	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
+
+	for (GList *at = calls; at; at = at->next)
+		drop(at->data);
+	g_list_foreach(calls, (GFunc)g_free, NULL);
 	stop_timer(l);
 	if (l->child)
 		child_abandon(l->child, SIGTERM);
@@ -290,6 +320,14 @@ void link_wait(Link *l, link_ready *ready, void *data)
 		open_link(l);
 }
 
+void link_rest(Link *l)
+{
+	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
+		return;
+	stop_timer(l);
+	child_cancel(l->child);
+}
+
 bool link_forget(Link *l, const void *data)
 {
 	for (GList *at = l->waiting.head; at; at = at->next) {
@@ -310,7 +348,7 @@ static void send_frame(Link *l, GBytes *frame)
 	child_write(l->child, frame);
 }
 
-LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *data)
+static LinkCall *call_new(Link *l, const struct wire_run *run, link_done *done, void *data)
 {
 	LinkCall *call = g_new0(LinkCall, 1);
 	g_autoptr(GBytes) frame = NULL;
@@ -327,14 +365,69 @@ LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *d
 	return call;
 }
 
+static gboolean on_given_up(gpointer data)
+{
+	LinkCall *call = data;
+	link_done *done = call->done;
+
+	call->guard = 0;
+	drop(call);
+	done(call->data, NULL, LINK_LATE, "the host does not answer");
+	return G_SOURCE_REMOVE;
+}
+
+/* The relay ends it now, and says so; unless it is not at work itself. */
+static gboolean on_over(gpointer data)
+{
+	LinkCall *call = data;
+
+	if (!call->alive)
+		return on_given_up(call);
+	call->guard = g_timeout_add(KILL_LIMIT_MS, on_given_up, call);
+	return G_SOURCE_REMOVE;
+}
+
+static void on_sign(void *data, const struct wire_done *done, enum link_loss loss G_GNUC_UNUSED,
+		    const char *why G_GNUC_UNUSED)
+{
+	LinkCall *call = data;
+
+	call->sign = NULL;
+	call->alive = done != NULL;
+}
+
+static unsigned sign_ms(const LinkCall *call)
+{
+	return MIN(call->timeout_ms / 2, SIGN_MS);
+}
+
+/* What certainly cannot be run is answered at once. */
+static gboolean on_nearly_over(gpointer data)
+{
+	LinkCall *call = data;
+	char nothing[] = "/", nowhere[] = "", *argv[] = { nothing, NULL };
+	const struct wire_run run = { .argv = argv, .cwd = nowhere };
+
+	call->guard = g_timeout_add(sign_ms(call), on_over, call);
+	call->sign = call_new(call->link, &run, on_sign, call);
+	return G_SOURCE_REMOVE;
+}
+
+LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *data)
+{
+	LinkCall *call = call_new(l, run, done, data);
+
+	call->timeout_ms = run->timeout_ms;
+	if (run->timeout_ms)
+		call->guard = g_timeout_add(run->timeout_ms - sign_ms(call), on_nearly_over, call);
+	return call;
+}
+
 void link_cancel(LinkCall *call)
 {
 	g_autoptr(GBytes) frame = wire_cancel_frame(call->id);
 
 	send_frame(call->link, frame);
-}
-
-void link_drop(LinkCall *call)
-{
-	call->done = NULL;
+	stop_guard(call);
+	call->guard = g_timeout_add(CANCEL_LIMIT_MS, on_given_up, call);
 }

@@ -20,8 +20,16 @@ enum link_outcome {
 /* Called once, from the loop. WHY is borrowed; NULL when it is up. */
 typedef void link_ready(void *data, enum link_outcome outcome, const char *why);
 
-/* Called once, from the loop: DONE is NULL when the connection broke before the relay told. */
-typedef void link_done(void *data, const struct wire_done *done, bool not_sent, const char *why);
+/* Why nobody knows what became of a step. */
+enum link_loss {
+	LINK_BROKE,		/* the connection did */
+	LINK_NOT_SENT,		/* likewise, but certainly before the relay knew of the step */
+	LINK_LATE,		/* its time is over, and the relay does not say so */
+};
+
+/* Called once, from the loop: DONE is NULL when the relay did not tell, because of LOSS and WHY. */
+typedef void link_done(void *data, const struct wire_done *done, enum link_loss loss,
+		       const char *why);
 
 /* Told when a relay is found that is not ours, or none; once for each change. */
 typedef void link_notice(void *data, const char *host, const char *text);
@@ -36,16 +44,19 @@ void link_free(Link *link);
 /* READY(DATA) follows, perhaps at once. */
 void link_wait(Link *link, link_ready *ready, void *data);
 
+/* Closes one that nobody uses. */
+void link_rest(Link *link);
+
 /* Nobody waits with DATA any more. False: nobody did. */
 bool link_forget(Link *link, const void *data);
 
-/* Runs RUN on one that is up; DONE(DATA) follows. */
+/*
+ * Runs RUN on one that is up; DONE(DATA) follows: a relay that does not answer is waited for until
+ * RUN's time is over, one that does for some seconds more, as it has to end the step.
+ */
 LinkCall *link_run(Link *link, const struct wire_run *run, link_done *done, void *data);
 
-/* The relay shall end it; DONE follows. */
+/* The relay shall end it; DONE follows, within a second. */
 void link_cancel(LinkCall *call);
-
-/* DONE is not called any more. */
-void link_drop(LinkCall *call);
 
 #endif

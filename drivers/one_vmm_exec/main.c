@@ -2,22 +2,18 @@
  * one_vmm_exec - the KVM driver that OpenNebula's oned starts: one line in for
  * an action on a VM, one line out for its result.
  */
+#include <malloc.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/program.h"
 #include "server.h"
 
-/* A connection takes a few descriptors, and there may be a thousand hosts. */
-static void allow_many_descriptors(void)
+/* What a big document took goes back to the system when it is freed, whatever lies behind it. */
+static void give_memory_back(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = MIN(limit.rlim_max, 65536);
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 int main(int argc, char **argv)
@@ -28,7 +24,7 @@ int main(int argc, char **argv)
 
 	program_open_descriptors();			/* oned closes our stderr, */
 	close_range(STDERR_FILENO + 1, ~0U, 0);		/* and its own files leak to us */
-	allow_many_descriptors();
+	give_memory_back();
 	g_log_writer_default_set_use_stderr(TRUE);	/* stdout is the protocol */
 	signal(SIGPIPE, SIG_IGN);
 	if (settings_load(argc, argv, &settings, &error)) {

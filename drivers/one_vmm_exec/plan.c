@@ -149,7 +149,7 @@ static const struct step resize_disk[] = {
 /* elastic needs nothing after it: its address stays where it is. */
 static const struct step snapshot_revert[] = {
 	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
 	  .flags = STEP_NO_ELASTIC | STEP_REPEATS },
 };
@@ -187,12 +187,12 @@ static const struct step poll[] = {
 static const struct step snapshot_create[] = {
 	{ VMM, "SNAPSHOTCREATE", .script = "snapshot_create", .args = "deploy_id snapshot_id",
 	  .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
+	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
 };
 
 static const struct step snapshot_delete[] = {
 	{ VMM, "SNAPSHOTDELETE", .script = "snapshot_delete", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
 };
 
 static const struct step resize[] = {

@@ -10,7 +10,7 @@ struct host_jobs {
 	GQueue jobs;
 };
 
-static void not_begun(const struct job_env *env, const struct journal_left *l)
+static void not_begun(const struct job_env *env, const struct wire_left *l)
 {
 	out_reply(env->out, l->action, false, l->id,
 		  "the driver ended before its turn came: nothing was done");
@@ -18,7 +18,7 @@ static void not_begun(const struct job_env *env, const struct journal_left *l)
 }
 
 /* NULL: it is answered already. */
-static Job *job_of(const struct job_env *env, const struct journal_left *l, char **ret_host)
+static Job *job_of(const struct job_env *env, const struct wire_left *l, char **ret_host)
 {
 	const struct plan *plan = plan_find(l->action);
 	const struct plan *at = l->plan ? plan_find(l->plan) : NULL;

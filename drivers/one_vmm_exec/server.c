@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -13,11 +14,12 @@
 #include "recover.h"
 #include "tmpl/request.h"
 #include "wire/line.h"
+#include "wire/reader.h"
 
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
-enum { PACKED_FROM = 128, READ_SIZE = 1 << 18 };
+enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, ROOM_MS = 100 };
 
 struct server {
 	GMainLoop *loop;
@@ -25,11 +27,11 @@ struct server {
 	Queue *queue;
 	GQueue running;		/* of Job, oldest first */
 	unsigned max_running, host_jobs;
-	GString *in;		/* bytes read that have no newline yet */
-	size_t max_line;
-	guint max_queue;
+	WireReader *reader;
+	guint max_queue, max_children;
+	gsize waiting, max_waiting;	/* bytes of documents */
+	guint room;		/* source id: too many processes run, that is looked at again */
 	guint input;		/* source id; 0 when no more is read */
-	bool skipping;		/* the rest of a line that was too long */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
 	bool recovered;
@@ -56,7 +58,7 @@ static void on_job_done(void *data, Job *job)
 	quit_when_idle(s);
 }
 
-/* Jobs on a host that is silent wait, and do nothing: their places are others'. */
+/* Jobs on a host that ends none of them wait, and do nothing: their places are others'. */
 static unsigned busy_jobs(const struct server *s)
 {
 	const Health *health = hosts_health(s->env.hosts);
@@ -65,9 +67,28 @@ static unsigned busy_jobs(const struct server *s)
 	for (GList *l = s->running.head; l; l = l->next) {
 		const char *host = job_host(l->data);
 
-		n += !host || health_of(health, host) != HEALTH_SILENT;
+		n += !host || health_of(health, host) < HEALTH_QUIET;
 	}
 	return n;
+}
+
+static gboolean on_room(gpointer data)
+{
+	struct server *s = data;
+
+	s->room = 0;
+	start_jobs(s);
+	return G_SOURCE_REMOVE;
+}
+
+static bool has_room(struct server *s)
+{
+	if (child_count() < s->max_children || !queue_length(s->queue))
+		return true;
+	hosts_rest(s->env.hosts);
+	if (!s->room)
+		s->room = g_timeout_add(ROOM_MS, on_room, s);
+	return false;
 }
 
 /* Not by recursion: a job may fail, and so end, before job_start() returns. */
@@ -79,8 +100,9 @@ static void start_jobs(struct server *s)
 		return;
 	s->starting = true;
 	while (s->running.length < s->max_running &&
-	       busy_jobs(s) < s->env.settings->options.threads &&
+	       busy_jobs(s) < s->env.settings->options.threads && has_room(s) &&
 	       (job = queue_start(s->queue))) {
+		s->waiting -= job_size(job);
 		g_queue_push_tail(&s->running, job);
 		job_start(job, on_job_done, s);
 	}
@@ -89,7 +111,8 @@ static void start_jobs(struct server *s)
 
 /*
  * How many jobs HOST may run: until it has answered not all of -t, so that it cannot keep
- * everybody waiting; once it is silent one more than those that wait for it.
+ * everybody waiting; once it is silent one more than those that wait for it, and when one of
+ * those was given up, no more than they.
  */
 static guint host_capacity(const struct server *s, enum health_state state, unsigned inflight)
 {
@@ -100,8 +123,12 @@ static guint host_capacity(const struct server *s, enum health_state state, unsi
 	switch (state) {
 	case HEALTH_GOOD:
 		return s->host_jobs;
+	case HEALTH_QUIET:
+		return MIN(o->threads, s->host_jobs);
 	case HEALTH_SILENT:
 		return MIN(inflight + 1, s->host_jobs);
+	case HEALTH_FAILING:
+		return MIN(MAX(inflight, 1), s->host_jobs);
 	case HEALTH_UNKNOWN:
 	case HEALTH_DOWN:
 		break;
@@ -119,7 +146,7 @@ static void on_health(void *data, const char *host, enum health_state state, uns
 	struct server *s = data;
 	g_autofree char *lane = host_lane(host);
 
-	if (state >= HEALTH_SILENT)
+	if (state == HEALTH_SILENT || state == HEALTH_DOWN)
 		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host,
 			state == HEALTH_SILENT ? "silent" : "down");
 	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
@@ -144,6 +171,7 @@ static void enqueue(struct server *s, Job *job)
 		{ vm, 1 }, { host, host_capacity(s, state, 0) },
 	};
 
+	s->waiting += job_size(job);
 	queue_push(s->queue, lanes, job, is_held_up);
 	start_jobs(s);
 }
@@ -175,6 +203,8 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 		why = "the line has no document";
 	else if (queue_length(s->queue) >= s->max_queue)
 		why = "too many actions wait already (limits.queue)";
+	else if (s->waiting >= s->max_waiting)
+		why = "too large actions wait already (limits.waiting_bytes)";
 	else if (!(document = decode(line->payload)))
 		why = "the document is not in base64";
 	if (why) {
@@ -184,7 +214,8 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	host = tmpl_request_peek_host(document);
 	later_forget(s->env.later, line->id);
 	job = job_new(&s->env, plan, line->id, host, document,
-		      queue_length(s->queue) >= PACKED_FROM);
+		      queue_length(s->queue) >= PACKED_FROM ||
+		      (queue_length(s->queue) && g_bytes_get_size(document) >= PACKED_SIZE));
 	job_set_seq(job, journal_accept(s->env.journal, plan->action, line->id, line->payload));
 	enqueue(s, job);
 }
@@ -194,15 +225,26 @@ static gint by_id(gconstpointer job, gconstpointer id)
 	return job_id(job) != *(const gint64 *)id;
 }
 
+/* False: none matches. */
+static bool drop_waiting(struct server *s, GCompareFunc match, const void *data)
+{
+	Job *job = queue_remove(s->queue, match, data);
+
+	if (!job)
+		return false;
+	s->waiting -= job_size(job);
+	job_drop(job);
+	return true;
+}
+
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
-	Job *waiting = found ? NULL : queue_remove(s->queue, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
-	if (waiting)
-		job_drop(waiting);
+	else
+		drop_waiting(s, by_id, &id);
 	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
@@ -213,10 +255,8 @@ static gint any(gconstpointer job G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
 
 static void free_waiting(struct server *s)
 {
-	Job *job;
-
-	while ((job = queue_remove(s->queue, any, NULL)))
-		job_drop(job);
+	while (drop_waiting(s, any, NULL))
+		;
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -285,8 +325,9 @@ static void on_init(struct server *s)
 	s->recovered = true;
 }
 
-static void on_line(struct server *s, char *text)
+static void on_line(void *data, char *text)
 {
+	struct server *s = data;
 	struct wire_line line = { 0 };
 	g_autoptr(GError) error = NULL;
 	const struct plan *plan;
@@ -313,65 +354,30 @@ static void on_line(struct server *s, char *text)
 	wire_line_clear(&line);
 }
 
-static void too_long(struct server *s)
+static void on_too_long(void *data, const char *head)
 {
-	g_autofree char *head = g_strndup(s->in->str, 200);
+	struct server *s = data;
 	struct wire_line line = { 0 };
 
-	if (!s->skipping && wire_line_parse(head, &line, NULL))
+	if (wire_line_parse(head, &line, NULL))
 		out_reply(s->env.out, line.action, false, line.id,
 			  "the line is too long (limits.line_bytes)");
 	wire_line_clear(&line);
-	s->skipping = true;
-	g_string_truncate(s->in, 0);
 }
 
-/* FROM: what was looked through for a newline before. */
-static void take_lines(struct server *s, size_t from)
-{
-	char *line = s->in->str, *end = line + s->in->len, *look = line + from, *nl;
-
-	while ((nl = memchr(look, '\n', (size_t)(end - look)))) {
-		*nl = '\0';
-		if (!s->skipping)
-			on_line(s, line);
-		s->skipping = false;
-		line = look = nl + 1;
-	}
-	g_string_erase(s->in, 0, line - s->in->str);
-	if (s->in->len > s->max_line || s->skipping)
-		too_long(s);
-}
-
-/* A NUL would end the line for us and not for oned. */
-static size_t drop_nuls(char *buf, size_t len)
-{
-	char *first = memchr(buf, '\0', len);
-	size_t kept = first ? (size_t)(first - buf) : len;
-
-	for (size_t i = kept; i < len; i++)
-		if (buf[i])
-			buf[kept++] = buf[i];
-	return kept;
-}
+static const struct wire_reader_events reader_events = { on_line, on_too_long };
 
 static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
 	struct server *s = data;
-	size_t from = s->in->len;
-	ssize_t n;
+	char bytes[READ_SIZE];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
 
-	g_string_set_size(s->in, from + READ_SIZE);
-	n = read(fd, s->in->str + from, READ_SIZE);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		n = 0;
-	else if (n <= 0)
-		s->input = 0;
-	g_string_set_size(s->in, from + (n > 0 ? drop_nuls(s->in->str + from, (size_t)n) : 0));
 	if (n > 0)
-		take_lines(s, from);
-	if (s->input)
+		wire_reader_feed(s->reader, bytes, (size_t)n);
+	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return G_SOURCE_CONTINUE;
+	s->input = 0;
 	stop(s, 255);
 	return G_SOURCE_REMOVE;
 }
@@ -473,10 +479,21 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static void allow_descriptors(rlim_t most)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = MIN(limit.rlim_max, most);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
 
+	allow_descriptors((rlim_t)conf_cfg_int(settings->cfg, "limits.descriptors"));
 	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
 				error);
 	if (!s.env.hosts)
@@ -490,9 +507,11 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = queue_new();
-	s.in = g_string_new(NULL);
-	s.max_line = (size_t)conf_cfg_int(settings->cfg, "limits.line_bytes");
+	s.reader = wire_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
+				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
+	s.max_children = (guint)conf_cfg_int(settings->cfg, "limits.children");
+	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
 	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
 	g_queue_init(&s.running);
@@ -513,7 +532,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	out_free(s.env.out);
 	log_free(s.log);
 	hosts_free(s.env.hosts);
-	g_string_free(s.in, TRUE);
+	wire_reader_free(s.reader);
 	g_main_loop_unref(s.loop);
 	return true;
 }

@@ -210,14 +210,34 @@ static struct command *command_new(const struct step_context *c, const struct st
 	return m;
 }
 
+static bool is_direct(const struct step_context *c, const struct step *step)
+{
+	return g_str_equal(conf_cfg_host(c->settings->cfg, step_host(c, step), "transport"),
+			   "direct");
+}
+
+/* A TPM's state and a vGPU are things of the host, whatever is done with their VM. */
+static bool is_far(const struct step_context *c, const struct step *step)
+{
+	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");
+	g_autofree char *vgpu = tmpl_request_text(c->request, "VM/TEMPLATE/PCI/UUID");
+
+	return step->flags & STEP_FAR && !tpm && !vgpu;
+}
+
+bool step_needs_files(const struct step_context *c, const struct step *step)
+{
+	return step->kind == STEP_VMM && is_direct(c, step) && !is_far(c, step) &&
+	       !local_script(c, step->name);
+}
+
 /* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
 static char *direct_uri(const struct step_context *c, const struct step *step)
 {
 	const char *host = step_host(c, step);
 	g_auto(GStrv) around = NULL;
 
-	if (!g_str_equal(conf_cfg_host(c->settings->cfg, host, "transport"), "direct") ||
-	    !(step->flags & STEP_FAR))
+	if (!is_direct(c, step) || !is_far(c, step))
 		return NULL;
 	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
 	return g_strjoinv(host, around);

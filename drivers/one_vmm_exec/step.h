@@ -45,6 +45,9 @@ GPtrArray *step_commands(struct step_context *context, const struct step *step, 
 /* Whether the request asks for STEP at all (STEP_IF_…). */
 bool step_applies(const struct step_context *context, const struct step *step);
 
+/* Whether STEP goes to its host although that is asked from here: it needs files there. */
+bool step_needs_files(const struct step_context *context, const struct step *step);
+
 /* The host that STEP is about, "" when the request does not tell. Borrowed. */
 const char *step_host(const struct step_context *context, const struct step *step);
 

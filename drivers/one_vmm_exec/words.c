@@ -1,7 +1,7 @@
 #include "words.h"
 
-/* Linux takes no longer word (MAX_ARG_STRLEN). */
-enum { MAX_WORD = 131072 };
+/* Linux takes no longer word (MAX_ARG_STRLEN), and for ssh all words of a command are one. */
+enum { MAX_WORD = 131072, OTHER_WORDS = 16384 };
 
 static const struct {
 	const char *name, *xpath;
@@ -77,16 +77,25 @@ static char *disk_index(const struct step_context *c)
 	return g_strdup_printf("%d", len ? g_ascii_tolower(target[len - 1]) - 'a' : 0);
 }
 
-/*
- * The whole request: other makers' scripts read it here, ours on their input. One that no
- * command line can hold is left out.
- */
+static bool is_long(const struct step_context *c)
+{
+	return g_bytes_get_size(c->request->document) / 3 * 4 + OTHER_WORDS > MAX_WORD;
+}
+
+/* The whole request: other makers' scripts read it here, ours on their input. */
 static char *document(const struct step_context *c)
 {
 	gsize size;
 	const guchar *text = g_bytes_get_data(c->request->document, &size);
 
-	return size / 3 * 4 + 8 < MAX_WORD ? g_base64_encode(text, size) : g_strdup("");
+	return is_long(c) ? g_strdup("") : g_base64_encode(text, size);
+}
+
+bool words_omitted(const struct step_context *c, const struct step *step)
+{
+	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
+
+	return g_strv_contains((const char *const *)words, "document") && is_long(c);
 }
 
 static char *nic_text(const struct step_context *c, const char *name)

@@ -14,6 +14,9 @@
  */
 char *words_expand(const struct step_context *context, const struct step *step, const char *name);
 
+/* True when a word of STEP is "", as it is longer than any word of a command may be. */
+bool words_omitted(const struct step_context *context, const struct step *step);
+
 /* The interface that is attached or detached, as XPath; NULL: none. Static. */
 const char *words_nic(const TmplRequest *request);
 

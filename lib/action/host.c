@@ -58,16 +58,9 @@ bool host_needs_vtpm(const xmlNode *domain)
 {
 	const xmlNode *devices = tmpl_xml_child(domain, "devices");
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *backend = tmpl_xml_child(n, "backend");
-		g_autoptr(xmlChar) type = NULL;
-
-		if (!xmlStrEqual(n->name, BAD_CAST "tpm") || !backend)
-			continue;
-		type = xmlGetProp(backend, BAD_CAST "type");
-		if (xmlStrEqual(type, BAD_CAST "emulator"))
+	for (xmlNode *n = tmpl_xml_child(devices, "tpm"); n; n = tmpl_xml_next(n))
+		if (tmpl_xml_has(tmpl_xml_child(n, "backend"), "type", "emulator"))
 			return true;
-	}
 	return false;
 }
 

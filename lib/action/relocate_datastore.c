@@ -2,13 +2,14 @@
 
 #include <unistd.h>
 
-#include "action/device.h"
 #include "action/peer.h"
 #include "action/progress.h"
 #include "action/stored.h"
 #include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
+#include "virt/device.h"
+#include "virt/disk.h"
 #include "virt/error.h"
 #include "virt/mirror.h"
 
@@ -58,20 +59,9 @@ static bool read_xml(struct moving *m, GError **error)
 /* The path of the disk TARGET, or of the copy that is made of it; NULL. The caller frees. */
 static char *path_of(const struct moving *m, const char *target, bool of_copy)
 {
-	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(m->doc), "devices");
+	const xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), target);
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		const xmlNode *holder = of_copy ? tmpl_xml_child(n, "mirror") : n;
-		const xmlNode *source = holder ? tmpl_xml_child(holder, "source") : NULL;
-		g_autofree char *dev = device_attribute(n, "target", "dev");
-		char *file;
-
-		if (!source || !xmlStrEqual(n->name, BAD_CAST "disk") || g_strcmp0(dev, target))
-			continue;
-		file = device_attribute(source, NULL, "file");
-		return file ? file : device_attribute(source, NULL, "dev");
-	}
-	return NULL;
+	return virt_disk_path(of_copy ? tmpl_xml_child(disk, "mirror") : disk);
 }
 
 static bool is_used(const struct moving *m, const struct virt_mirror *copy)
@@ -289,26 +279,20 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 /* Phase 5, of one CD-ROM or read-only disk. */
 static void update_medium(struct moving *m, const struct stored_disk *d)
 {
-	xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(m->doc), "devices");
+	xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), d->target);
+	xmlNode *source = tmpl_xml_child(disk, "source");
 	g_autoptr(GError) error = NULL;
+	g_autofree char *xml = NULL;
 
-	for (xmlNode *n = devices->children; n; n = n->next) {
-		xmlNode *target = tmpl_xml_child(n, "target");
-		xmlNode *source = tmpl_xml_child(n, "source");
-		g_autoptr(xmlChar) dev = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
-		g_autofree char *xml = NULL;
-
-		if (!source || !xmlStrEqual(n->name, BAD_CAST "disk") ||
-		    !xmlStrEqual(dev, BAD_CAST d->target))
-			continue;
-		xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
-		xml = tmpl_xml_print(n);
-		if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml,
-				action_left_ms(m->ctx, ANSWER_MS), &error) != VIRT_LATE_OK)
-			action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
-				   virDomainGetName(m->dom), d->path, error ? ": " : "",
-				   error ? error->message : "");
-	}
+	if (!source)
+		return;
+	xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
+	xml = tmpl_xml_print(disk);
+	if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(m->ctx, ANSWER_MS),
+			&error) != VIRT_LATE_OK)
+		action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
+			   virDomainGetName(m->dom), d->path, error ? ": " : "",
+			   error ? error->message : "");
 }
 
 static enum action_outcome move(struct moving *m, GError **error)

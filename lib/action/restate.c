@@ -37,36 +37,27 @@ static char *target_of(const char *path)
 	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
 }
 
-static bool has(const xmlNode *node, const char *name, const char *value, bool if_absent)
-{
-	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
-
-	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
-}
-
 void restate_link(xmlNode *disk)
 {
 	xmlNode *source = tmpl_xml_child(disk, "source");
-	g_autoptr(xmlChar) file = NULL;
+	g_autofree char *device = tmpl_xml_attribute(disk, "device");
+	g_autofree char *file = tmpl_xml_attribute(source, "file");
 	g_autofree char *target = NULL;
 
-	if (!xmlStrEqual(disk->name, BAD_CAST "disk") || !source ||
-	    !has(disk, "type", "file", false) || !has(disk, "device", "disk", true))
+	if (!file || !xmlStrEqual(disk->name, BAD_CAST "disk") ||
+	    !tmpl_xml_has(disk, "type", "file") || (device && !g_str_equal(device, "disk")))
 		return;
-	file = xmlGetProp(source, BAD_CAST "file");
-	target = file ? target_of((const char *)file) : NULL;
+	target = target_of(file);
 	if (target)
 		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
 }
 
 void restate_links(xmlNode *domain)
 {
-	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
-		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
-			continue;
-		for (xmlNode *n = devices->children; n; n = n->next)
-			restate_link(n);
-	}
+	xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
+		restate_link(n);
 }
 
 /* TEXT with each "PLACE/<digits>/VM" that ends there or at a '/' as "PLACE/DATASTORE/VM". */

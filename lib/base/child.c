@@ -97,8 +97,16 @@ static void stream_join(struct stream *s, size_t max)
 	g_string_append_len(s->text, s->tail->str, (gssize)s->tail->len);
 }
 
+static int live;
+
+unsigned child_count(void)
+{
+	return (unsigned)g_atomic_int_get(&live);
+}
+
 static void child_free(Child *c)
 {
+	g_atomic_int_add(&live, -1);
 	source_clear(&c->watch);
 	source_clear(&c->timer);
 	source_clear(&c->drain);
@@ -430,6 +438,7 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 		rc = spawn(&c->pid, spec, theirs, false);
 	for (int i = 0; i < 3; i++)
 		close_fd(theirs[i]);
+	g_atomic_int_inc(&live);
 	if (rc) {
 		child_free(c);
 		vmm_fail_errno(error, rc, "cannot run %s", spec->argv[0]);

@@ -67,6 +67,9 @@ void child_write(Child *child, GBytes *bytes);
 /* Of what was queued, bytes that its stdin has not taken yet. */
 size_t child_unwritten(const Child *child);
 
+/* How many of ours have not ended. */
+unsigned child_count(void);
+
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);
 

@@ -74,6 +74,33 @@ xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
 	return NULL;
 }
 
+xmlNode *tmpl_xml_next(const xmlNode *node)
+{
+	for (xmlNode *n = node->next; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name))
+			return n;
+	return NULL;
+}
+
+char *tmpl_xml_attribute(const xmlNode *node, const char *name)
+{
+	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+
+	return g_strdup((const char *)text);
+}
+
+char *tmpl_xml_child_attribute(const xmlNode *parent, const char *child, const char *name)
+{
+	return tmpl_xml_attribute(tmpl_xml_child(parent, child), name);
+}
+
+bool tmpl_xml_has(const xmlNode *node, const char *name, const char *value)
+{
+	g_autofree char *text = tmpl_xml_attribute(node, name);
+
+	return text && g_str_equal(text, value);
+}
+
 /* Nearly all have one text or none. */
 static bool is_plain(const xmlNode *node)
 {
@@ -104,15 +131,20 @@ char *tmpl_xml_child_text(const xmlNode *parent, const char *name)
 	return text && *text ? g_steal_pointer(&text) : NULL;
 }
 
+static int append(void *text, const char *bytes, int len)
+{
+	g_string_append_len(text, bytes, len);
+	return len;
+}
+
+/* Not to an xmlBuffer: that grows by what is added, each time all of it is copied. */
 char *tmpl_xml_print(const xmlNode *node)
 {
-	xmlBufferPtr buf = xmlBufferCreate();
-	xmlSaveCtxtPtr save = xmlSaveToBuffer(buf, "UTF-8", XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
-	char *text;
+	GString *text = g_string_new(NULL);
+	xmlSaveCtxtPtr save = xmlSaveToIO(append, NULL, text, "UTF-8",
+					  XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
 
 	xmlSaveTree(save, (xmlNode *)node);
 	xmlSaveClose(save);
-	text = g_strdup((const char *)xmlBufferContent(buf));
-	xmlBufferFree(buf);
-	return text;
+	return g_string_free(text, FALSE);
 }

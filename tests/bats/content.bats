@@ -238,3 +238,50 @@ rows() {
 	[ "$(grep -c 'ForwardAgent=yes' ssh.log)" -eq 1 ]
 	grep -q 'ForwardAgent=yes.*kvm/migrate' ssh.log
 }
+
+# A request whose document has that many bytes.
+sized() {	# BYTES ACTION ID
+	local empty
+	empty=$(request "$2" "$3" - VM/USER_TEMPLATE/BIG=x | awk '{ print $3 }' | base64 -d | wc -c)
+	request "$2" "$3" - "VM/USER_TEMPLATE/BIG=$(head -c $(($1 - empty + 1)) /dev/zero | tr '\0' x)"
+}
+
+@test "a document that no command line holds is on the script's input alone, and that is said; by ssh and relay" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	stub rem/vmm/kvm/attach_disk 'echo "${#5}"'
+	for way in ssh relay; do
+		configure "transport = \"$way\";"
+		start
+		for bytes in 80001 98292 98400 120000; do
+			sized $bytes ATTACHDISK $bytes >line
+			cat line >&9
+			expect "^ATTACHDISK [SF][A-Z]* $bytes "
+			cmp stdin.attach_disk <(awk '{ print $3 }' line | base64 -d)
+		done
+		expect '^ATTACHDISK SUCCESS 80001 106668$'
+		[ "$(grep -c '^LOG W [0-9]* attach_disk: no command line can hold the document: ' out)" -eq 3 ]
+		[ "$(grep -c '^ATTACHDISK SUCCESS [0-9]* 0$' out)" -eq 3 ]
+		finish
+	done
+}
+
+@test "a word of the VM's owner that no command line holds is a failure that says so; by ssh, relay and here" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	mkdir -p var/remotes/vmm/kvm
+	stub var/remotes/vmm/kvm/exec
+	for way in ssh relay here; do
+		configure "transport = \"${way/here/relay}\";"
+		if [ "$way" = here ]; then start '-l exec kvm'; else start; fi
+		python3 - "$DATA/messages/EXEC.msg" >line <<-'EOF'
+		import base64, re, sys
+		document = base64.b64decode(open(sys.argv[1], "rb").read().split()[-1])
+		document = re.sub(rb"<COMMAND>.*?</COMMAND>", b"<COMMAND>%s</COMMAND>" % (b"x" * 200000), document)
+		print("EXEC  7", base64.b64encode(document).decode())
+		EOF
+		cat line >&9
+		expect '^EXEC FAILURE 7 .*Argument list too long'
+		send "$(request RESET 8)"
+		expect '^RESET SUCCESS 8'
+		finish
+	done
+}

@@ -21,11 +21,25 @@ setup() {
 	send "$(request RESET 3 host-b)"
 	expect '^RESET SUCCESS 3 -$'
 	finish
+	[ "$(grep -c '^LOG I [0-9]* [a-z]* needs files of host-a: it goes by relay or ssh$' out)" -eq 1 ]
+	grep -q '^LOG I 306 deploy needs files of host-a: ' out
 	[ "$(sed -n 1p calls)" = 'here var/remotes/vmm/kvm/reset --connect qemu+tls://host-a/system -- one-306 host-a 1 host-a' ]
 	grep -q '^here var/remotes/vmm/kvm/shutdown --connect' calls
 	grep -q '^host-a rem/vnm/bridge/clean host-a' calls
 	grep -q '^host-a rem/vmm/kvm/deploy ' calls
 	grep -q '^host-b rem/vmm/kvm/reset one-306 host-b 3 host-b' calls
+}
+
+@test "a VM with a TPM or a vGPU is shut down on its host: there is its state" {
+	start
+	send "$(request SHUTDOWN 1 host-a VM/TEMPLATE/TPM/MODEL=tpm-crb)"
+	expect '^SHUTDOWN SUCCESS 1 -$'
+	send "$(request CANCEL 2 host-a VM/TEMPLATE/PCI/UUID=e4042b96-e63d-56cf-bcc8-4e6eecccc12e)"
+	expect '^CANCEL SUCCESS 2 -$'
+	finish
+	grep -q '^host-a rem/vmm/kvm/shutdown one-306' calls
+	grep -q '^host-a rem/vmm/kvm/cancel one-306' calls
+	[ "$(grep -c 'needs files of host-a' out)" -eq 2 ]
 }
 
 @test "an action really asks that libvirt" {

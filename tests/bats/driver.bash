@@ -68,6 +68,16 @@ request() {
 	"$TOP/tests/tools/requests" "$DATA/messages/${MESSAGE:-$name}.msg" "$@"
 }
 
+# many ACTION FIRST LAST [HOST [ELEMENT=TEXT]...]: the same request for each of those VMs.
+many() {
+	local action=$1 first=$2 last=$3 line id
+	shift 3
+	line=$(request "$action" 0 "$@")
+	for ((id = first; id <= last; id++)); do
+		printf '%s  %s %s\n' "$action" "$id" "${line##* }"
+	done
+}
+
 deploy_request() {	# ID [ELEMENT=TEXT]...
 	local id=$1
 	shift

@@ -74,7 +74,7 @@ setup() {
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 '
 	send "$(request REBOOT 2)"
-	for id in {3..40}; do request RESET $id; done >lines
+	many RESET 3 40 >lines
 	cat lines >&9
 	for id in {3..40}; do expect "^RESET SUCCESS $id -\$"; done
 	never grep -q '^REBOOT' out

@@ -58,10 +58,7 @@ freezable() {
 	touch hang-host-a
 	configure 'timeout_s: { reset = 3; }; hosts: { silent_s = 1; }; ssh: { multiplex = false; };'
 	start '-t 4 kvm -p'
-	for id in {1..40}; do
-		request RESET $id host-a
-		request RESET $((100 + id)) host-b
-	done >lines
+	paste -d '\n' <(many RESET 1 40 host-a) <(many RESET 101 140 host-b) >lines
 	cat lines >&9
 	for id in {101..140}; do expect "^RESET SUCCESS $id -\$"; done
 	never grep -q '^RESET FAILURE' out
@@ -70,6 +67,57 @@ freezable() {
 	expect '^LOG W -1 one_vmm_exec: host host-a is down$'
 	expect '^RESET FAILURE 40 Error connecting to host-a: host-a did not answer .* times in a row, .*last: a step did not end in time'
 	rm hang-host-a
+	finish
+}
+
+@test "a host whose relay is frozen, or never comes: its actions end by their deadline, not later" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	freezable
+	configure 'transport = "relay"; timeout_s: { reset = 3; }; hosts: { silent_s = 1; };'
+	start '-t 4 kvm -p'
+	send "$(request REBOOT 99 host-a)"
+	expect '^REBOOT SUCCESS 99'
+	pkill -STOP -f "$PWD/rem/vmm/relay"
+	touch hang-host-c
+	paste -d '\n' <(many RESET 1 20 host-a) <(many RESET 101 120 host-c) >lines
+	begin=$SECONDS
+	cat lines >&9
+	for id in {1..20} {101..120}; do expect "^RESET FAILURE $id "; done
+	[ $((SECONDS - begin)) -lt 8 ]
+	grep -q '^RESET FAILURE 1 outcome unknown: .*/kvm/reset did not end within 3 s' out
+	grep -q '^RESET FAILURE 101 Error connecting to host-c: no connection in time' out
+	pkill -CONT -f "$PWD/rem/vmm/relay"
+	rm hang-host-c
+	finish
+}
+
+@test "a host that freezes after it has answered does not keep others waiting until it is called silent" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; timeout_s: { reset = 3; }; hosts: { silent_s = 60; };'
+	start '-t 2 kvm -p'
+	send "$(request REBOOT 99 host-a)"
+	expect '^REBOOT SUCCESS 99'
+	pkill -STOP -f "$PWD/rem/vmm/relay"
+	many RESET 1 4 host-a >lines
+	many REBOOT 101 104 host-b >>lines
+	cat lines >&9
+	for id in {101..104}; do expect "^REBOOT SUCCESS $id "; done
+	never grep -q '^RESET' out
+	for id in {1..4}; do expect "^RESET FAILURE $id "; done
+	pkill -CONT -f "$PWD/rem/vmm/relay"
+	finish
+}
+
+@test "a relay that is at work, but slow to end a step, is waited for: nothing is run beside it" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; timeout_s: { reset = 1; };'
+	stub rem/vmm/kvm/reset 'trap "" TERM; sleep 0.7; touch still; sleep 61.5'
+	stub rem/vmm/kvm/reboot 'pgrep -f "sleep 61[.]5" && exit 1; exit 0'
+	start
+	send "$(request RESET 1)"
+	send "$(request REBOOT 1)"
+	expect '^RESET FAILURE 1 outcome unknown: .*/kvm/reset did not end within 1 s$'
+	expect '^REBOOT SUCCESS 1 '
 	finish
 }
 
@@ -131,6 +179,23 @@ freezable() {
 	[ "$status" -eq 0 ]
 	[[ $output == *'replies 2000 failures 400 '*'order ok'* ]]
 	[ "$(sed -n 's/.*descriptors //p' <<<"$output")" -lt 850 ]
+}
+
+@test "many VMs on 200 hosts, connections that fail or are killed: each answer once, each VM in order, nothing left" {
+	configure 'transport = "relay"; hosts: { failures = 1000; }; ssh: { idle_s = 1; };'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	# Not by exec: one that is killed leaves the far end alone, as a lost connection does.
+	sed -i 's|^exec bash -c|[ $((RANDOM % 20)) -gt 0 ] \|\| exit 255; bash -c|' bin/ssh
+	cat >rem/vmm/kvm/reboot <<-EOF
+	#!/bin/sh
+	echo "start \$1 \$3" >>$PWD/order
+	case \$1 in *1) sleep 0.0\$((\$1 / 10 % 10)) ;; *2) exit 1 ;; *3) kill -KILL \$\$ ;; esac
+	EOF
+	run "$TOP/tests/tools/flood" "$DRIVER" '-t 15 -p kvm' "$DATA/messages/REBOOT.msg" "${FLOOD:-1000}" 200 order 400
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *' descriptors 0'*'order ok of '* ]]
+	[[ $BUILD == */asan ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\) .*/\1/p' <<<"$output")" -lt 32768 ]
 }
 
 @test "DRIVER_CANCEL of two of one VM: the one that runs, then the one that waits" {

@@ -17,10 +17,10 @@ driver_install() {
 	done
 }
 
-# driver_request ACTION ID NODE [ELEMENT=TEXT]...: a line for a small Linux guest.
+# driver_request ACTION ID NODE [ELEMENT=TEXT]...: a line for a small Linux guest, from DRIVER_MESSAGE.
 driver_request() {
 	local action=$1 id=$2 node=$3 dir=$DRIVER_VM_DIR/$2
-	"$LAB_TOP/tests/tools/requests" "$LAB_TOP/tests/data/messages/DEPLOY-noctx-nonic.msg" "$action" "$id" "$node" \
+	"$LAB_TOP/tests/tools/requests" "$LAB_TOP/tests/data/messages/${DRIVER_MESSAGE:-DEPLOY-noctx-nonic}.msg" "$action" "$id" "$node" \
 		"LOCAL_DEPLOYMENT_FILE=/var/lib/one/vms/$id/deployment.0" "REMOTE_DEPLOYMENT_FILE=$dir/deployment.0" \
 		"VM/ID=$id" "VM/HISTORY_RECORDS/HISTORY/DS_ID=113" "VM/TEMPLATE/OS/UUID=$(printf '11111111-2222-4333-8444-%012d' "$id")" \
 		VM/TEMPLATE/MEMORY=192 VM/TEMPLATE/OS/ARCH=x86_64 VM/TEMPLATE/OS/MACHINE=pc \

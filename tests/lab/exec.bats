@@ -6,13 +6,7 @@ load action
 
 setup_file() {
 	action_setup_file
-	lab_guest_xml one-1 | stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
-}
-
-teardown_file() {
-	lab_down
+	start node1 1
 }
 
 setup() {
@@ -20,7 +14,7 @@ setup() {
 }
 
 teardown() {
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+	keep_guests
 }
 
 pid() {

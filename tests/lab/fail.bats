@@ -24,13 +24,7 @@ setup_file() {
 	on sh -c "truncate -s 1M $(directory 1)/iso $(directory 1)/other"
 	lab_guest_xml one-1 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 1)/disk.0'/><target dev='vda' bus='virtio'/></disk>
 		<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$(directory 1)/iso'/><target dev='hda' bus='ide'/><readonly/></disk>" |
-		stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
-}
-
-teardown_file() {
-	lab_down
+		start_xml node1 1
 }
 
 setup() {
@@ -40,7 +34,7 @@ setup() {
 }
 
 teardown() {
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+	keep_guests
 }
 
 has_disk() {
