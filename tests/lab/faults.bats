@@ -14,24 +14,9 @@ setup_file() {
 	action_setup_file 2
 }
 
-teardown_file() {
-	lab_down
-}
-
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	set_all MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp VIRSH_RETRIES=1
-}
-
-teardown() {
-	action_teardown
-}
-
-set_all() {
-	local node
-	for node in node1 node2; do
-		printf '%s\n' "$@" | lab_exec $node tee "$KVMRC" >/dev/null
-	done
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp VIRSH_RETRIES=1
 }
 
 file() {	# NUMBER
@@ -215,7 +200,7 @@ where() {
 
 @test "migrate: the connection to the other host is cut in the middle: the VM stays, and goes the next time" {
 	deaf_xml 10 | sed 's|<memory unit=.MiB.>64|<memory unit="MiB">256|' | lab_create node1
-	set_all 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"' QEMU_PROTOCOL=qemu+ssh
+	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"' QEMU_PROTOCOL=qemu+ssh
 	do_it migrate 10 >migrate.out 2>&1 &
 	lab_until node1 20 sh -c 'virsh -q -c qemu:///system domjobinfo one-10 | grep -qi remaining' >/dev/null
 	on pkill -KILL -f '^ssh .* node2 '
@@ -224,7 +209,7 @@ where() {
 	grep -q '^migrate: 1:' migrate.out
 	grep -q '^migrate: cannot migrate domain one-10: .*\[connection\]' migrate.out
 	[ "$(where 10)" = node1 ]
-	set_all MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
 	do_it migrate 10
 	assert_success
 	[ "$(where 10)" = node2 ]
@@ -244,13 +229,13 @@ where() {
 	# What brings the small files fills it, after the room was looked at.
 	printf '%s\n' '#!/bin/sh' "ssh node2 dd if=/dev/zero of=$local/11/fill bs=1M count=5 >&2" 'exec rsync "$@"' | on sh -c 'cat >/run/rsync; chmod +x /run/rsync'
 	on touch $local/11/context
-	set_all MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp RSYNC=/run/rsync
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp RSYNC=/run/rsync
 	run --separate-stderr on "$ACTIONS/migrate" one-11 node2 node1 11 node1 <document
 	echo "$stderr"
 	assert_failure 1
 	[ "$(where 11)" = node1 ]
 	lab_exec node2 rm -f $local/11/fill
-	set_all MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
 	run --separate-stderr on "$ACTIONS/migrate" one-11 node2 node1 11 node1 <document
 	echo "$stderr"
 	assert_success
