@@ -75,6 +75,12 @@ bool action_reconnect(struct action_ctx *ctx, GError **error);
 virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
 
 /*
+ * For a call that may be made twice, after its answer R: true, with DOM on a new connection and
+ * CAUSE cleared, when the connection was lost with it: it is to be made again. Once at most.
+ */
+bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause);
+
+/*
  * What the answer R of a call means, its ERROR being CAUSE (taken; NULL unless FAILED): DONE, or
  * ERROR "FORMAT…: cause" and whether nobody knows.
  */

@@ -83,6 +83,21 @@ virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **
 	return virt_domain(ctx->conn, uuid, NULL, error);
 }
 
+bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause)
+{
+	virDomain *again;
+
+	if (r != VIRT_LATE_FAILED || ctx->reconnected || virConnectIsAlive(ctx->conn) == 1)
+		return false;
+	again = action_domain_again(ctx, *dom, NULL);
+	if (!again)
+		return false;
+	virDomainFree(*dom);
+	*dom = again;
+	g_clear_error(cause);
+	return true;
+}
+
 enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
 				 GError **error, const char *format, ...)
 {

@@ -176,7 +176,9 @@ enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt
 	enum virt_late r;
 
 	action_outcome(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
-	r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+	do
+		r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_again(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot change %s of domain %s",
 			    what, virDomainGetName(v->dom));
 }

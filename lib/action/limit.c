@@ -11,7 +11,7 @@ static guint64 value_at(const struct limit_place *place, const xmlNode *xml)
 	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
 }
 
-enum action_outcome limit_set(struct action_ctx *ctx, const DeviceVm *v, enum virt_tune kind,
+enum action_outcome limit_set(struct action_ctx *ctx, DeviceVm *v, enum virt_tune kind,
 			      const char *device, const struct limit_place *places, size_t n,
 			      const xmlNode *xml, GError **error)
 {
@@ -30,7 +30,10 @@ enum action_outcome limit_set(struct action_ctx *ctx, const DeviceVm *v, enum vi
 	if (ctx->dry_run)
 		return ACTION_DONE;
 	action_outcome(ACTION_UNKNOWN, "changing %s %s", what, device);
-	r = virt_tune(v->dom, kind, device, limits, n, action_left_ms(ctx, ANSWER_MS), &cause);
+	do
+		r = virt_tune(v->dom, kind, device, limits, n, action_left_ms(ctx, ANSWER_MS),
+			      &cause);
+	while (action_call_again(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, cause, error, "cannot change %s %s of domain %s", what, device,
 			    virDomainGetName(v->dom));
 }

@@ -49,7 +49,9 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 	}
 	action_outcome(ACTION_UNKNOWN, "resizing the memory of domain %s",
 		       virDomainGetName(v->dom));
-	r = virt_set_memory(v->dom, mib << 10, action_left_ms(ctx, ANSWER_MS), &cause);
+	do
+		r = virt_set_memory(v->dom, mib << 10, action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_again(ctx, &v->dom, r, &cause));
 	if (r == VIRT_LATE_OK)
 		watch_balloon(v->dom, mib << 10);
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,

@@ -10,6 +10,7 @@ static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
 				    "the guest";
+static const char hint_way[] = "the way to the other host was cut";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
 static const char hint_bridge[] = "the bridge must be there on the destination too";
 static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
@@ -81,6 +82,10 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Address already in use",
 	  VMM_ERROR_BUSY, NULL },
 
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "write to socket",
+	  VMM_ERROR_CONNECTION, hint_way },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "read from socket",
+	  VMM_ERROR_CONNECTION, hint_way },
 	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
 	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
 	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },

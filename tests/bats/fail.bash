@@ -30,10 +30,42 @@ fail_each() {
 		echo "$how at $n ($(sed -n "${n}p" fail.log)): status $status in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $stderr"
 		[[ $status =~ ^[013]$ ]] || return
 		never grep -q 'Sanitizer\|libvirt gave no reason\|CRITICAL' <<<"$stderr"
-		# Where libvirt's own words would not say what is wrong, a test knows better.
-		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[(${CLASS:-$class})\] ]] || return
+		# ALSO: where libvirt's words would not say what is wrong, we know better.
+		[ "$status" -eq 0 ] || [[ $(error_message) =~ ^$2:\ .*\ \[($class${ALSO:+|$ALSO})\] ]] || return
 		after
 		[ "$(wc -l <fail.log)" -ge $n ] || break
 	done
 	[ "$n" -gt 3 ] && [ "$n" -lt 100 ]
+}
+
+# kill_each CALL NAME ARGUMENT...: runs the action again and again, killed when it is about to make that CALL of
+# libvirt, when that is done, the next one is, … to its end; and after each of these once more, whole:
+# that must do what is left to do. "before" and "after" as for fail_each.
+kill_each() {
+	local call=$1 program=$REMOTES/$2 n preload killed
+	shift
+	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/$1")
+	before
+	rm -f fail.log
+	${FAIL_ON:-} env LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" "$program" "${@:2}" <<<"${REQUEST:-}"
+	n=$(($(grep -nx "$call" fail.log | head -n 1 | cut -d: -f1) - 2))
+	[ "$n" -ge 0 ]
+	while [ $((n += 1)) -lt 100 ]; do
+		before
+		rm -f fail.log
+		run --separate-stderr ${FAIL_ON:-} env LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW=kill \
+			"$program" --deadline "${DEADLINE:-20}" "${@:2}" <<<"${REQUEST:-}"
+		killed=$status
+		echo "killed after $n ($(sed -n "${n}p" fail.log)): status $status"
+		if [ "$(wc -l <fail.log)" -lt $n ]; then
+			[ "$killed" -eq 0 ]
+			break
+		fi
+		[ "$killed" -eq 137 ]
+		run --separate-stderr ${FAIL_ON:-} "$program" --deadline "${DEADLINE:-20}" "${@:2}" <<<"${REQUEST:-}"
+		echo "then: status $status: $stderr"
+		[ "$status" -eq 0 ]
+		after
+	done
+	[ "$n" -lt 100 ]
 }

@@ -71,6 +71,28 @@ after_save() {
 	every_way snapshot_delete one-5 snap-1
 }
 
+# What a libvirtd that was killed in a save or a snapshot leaves: paused for that, and nobody does it any more.
+@test "a guest that stands still for a job that nobody does is resumed before it is saved or given a snapshot" {
+	local reason
+	mkdir -p "$BATS_FILE_TMPDIR/file/0/6"
+	for reason in 3 9; do
+		rm -f fail.log
+		run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_REASON=$reason "$REMOTES/snapshot_create" one-6 1 6 host
+		assert_success
+		assert_output snap-1
+		[ "$(grep -nx 'virDomainResume' fail.log | cut -d: -f1)" -lt "$(grep -nx 'virDomainSnapshotCreateXML' fail.log | cut -d: -f1)" ]
+	done
+	# One that its user paused stays so.
+	run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_LOG="$PWD/user.log" VMM_FAIL_REASON=1 "$REMOTES/snapshot_create" one-6 2 6 host
+	assert_success
+	never grep -x virDomainResume user.log
+	# And nobody says that it was done when it cannot be resumed.
+	rm -f "$BATS_FILE_TMPDIR/file/0/6"/*
+	run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_REASON=9 VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 VMM_FAIL_AT=virDomainResume "$REMOTES/snapshot_create" one-6 1 6 host
+	assert_failure 1
+	[[ $(error_message) == *'cannot resume domain one-6: injected [permission]'* ]]
+}
+
 @test "fail: resize, update_nic" {
 	sed "s|<name>one-5|<currentMemory unit='KiB'>65536</currentMemory>&|
 		s|<devices>|&<interface type='bridge'><source bridge='b'/><mac address='02:00:00:00:00:01'/></interface>|" "$BATS_FILE_TMPDIR/node.xml" >node.xml

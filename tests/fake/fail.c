@@ -2,10 +2,13 @@
  * fail.so - libvirt as it is, except for one call: for LD_PRELOAD.
  *
  * VMM_FAIL_LOG=FILE  each call's name is added to FILE
- * VMM_FAIL_AT=N      the Nth call (of the whole process, from 1)
+ * VMM_FAIL_AT=N      the Nth call (of the whole process, from 1), or each of that name
  * VMM_FAIL_HOW=      refuse: fails with code VMM_FAIL_CODE of libvirt, nothing was done
  *                    lost:   the connection is lost before it
  *                    after:  it is done, and the connection is lost before its answer
+ *                    kill:   it is done, and this process is killed before its answer
+ * VMM_FAIL_REASON=R  a paused domain is paused for reason R (virDomainPausedReason)
+ *
  * A lost connection stays so for all handles until another one is opened. What a call gave that
  * was done is freed here, as nobody is told of it. A process that ends by _exit() is looked at for
  * leaks as well.
@@ -63,9 +66,9 @@ static enum plan plan(const char *name)
 		report(VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, "client socket is closed");
 		return FAIL;
 	}
-	if (!at || !how || g_ascii_strtoll(at, NULL, 10) != n)
+	if (!at || !how || (g_ascii_strtoll(at, NULL, 10) != n && !g_str_equal(at, name)))
 		return REAL;
-	if (g_str_equal(how, "after"))
+	if (g_str_equal(how, "after") || g_str_equal(how, "kill"))
 		return REAL_THEN_FAIL;
 	if (g_str_equal(how, "lost")) {
 		g_atomic_int_set(&dead, 1);
@@ -82,6 +85,8 @@ static enum plan plan(const char *name)
 
 static void lose(void)
 {
+	if (!g_strcmp0(g_getenv("VMM_FAIL_HOW"), "kill"))
+		kill(getpid(), SIGKILL);
 	g_atomic_int_set(&dead, 1);
 	report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR,
 	       "End of file while reading data: Input/output error");
@@ -194,7 +199,19 @@ GIVES(int, -1, virDomainListGetStats,
 GIVES_DOMAIN(virDomainLookupByName, (virConnectPtr c, const char *n), (c, n))
 GIVES_DOMAIN(virDomainLookupByUUIDString, (virConnectPtr c, const char *u), (c, u))
 GIVES_DOMAIN(virDomainCreateXML, (virConnectPtr c, const char *x, unsigned f), (c, x, f))
-WRAP(int, -1, virDomainGetState, (virDomainPtr d, int *s, int *r, unsigned f), (d, s, r, f))
+int virDomainGetState(virDomainPtr d, int *state, int *reason, unsigned flags)
+{
+	int (*func)(virDomainPtr, int *, int *, unsigned) = real(__func__);
+	const char *wanted = g_getenv("VMM_FAIL_REASON");
+	enum plan p = plan(__func__);
+	int rc = p == FAIL ? -1 : func(d, state, reason, flags);
+
+	if (p == REAL && rc == 0 && wanted && reason && *state == VIR_DOMAIN_PAUSED)
+		*reason = (int)g_ascii_strtoll(wanted, NULL, 10);
+	if (p == REAL_THEN_FAIL)
+		lose();
+	return p == REAL ? rc : -1;
+}
 WRAP(int, -1, virDomainGetInfo, (virDomainPtr d, virDomainInfoPtr i), (d, i))
 WRAP(int, -1, virDomainGetVcpusFlags, (virDomainPtr d, unsigned f), (d, f))
 GIVES_TEXT(virDomainGetXMLDesc, (virDomainPtr d, unsigned f), (d, f))

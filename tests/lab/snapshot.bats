@@ -105,16 +105,16 @@ in_image() {	# NUMBER
 }
 
 @test "snapshot_create: one that was deleted in another way, of which only the file is left, is made anew" {
-	deaf 7
-	act snapshot_create one-7 0 7 node1
+	deaf 17
+	act snapshot_create one-17 0 17 node1
 	assert_success
-	lab_virsh node1 snapshot-delete one-7 snap-0
-	on test -e "$(directory 7)/snap-0.xml"
-	act snapshot_create one-7 0 7 node1
+	lab_virsh node1 snapshot-delete one-17 snap-0
+	on test -e "$(directory 17)/snap-0.xml"
+	act snapshot_create one-17 0 17 node1
 	assert_success
 	assert_output snap-0
 	assert_regex "$stderr" 'disk vda does not hold it; making it anew'
-	[ "$(listed 7) $(in_image 7)" = 'snap-0 snap-0' ]
+	[ "$(listed 17) $(in_image 17)" = 'snap-0 snap-0' ]
 }
 
 @test "snapshot_create: a raw disk is refused in libvirt's words" {

@@ -51,6 +51,8 @@ static const struct vector {
 	  "'kvm'", VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_DOMAIN, VIR_ERR_XML_DETAIL, 0, "(domain_definition):1: x", VMM_ERROR_INPUT },
 	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not connected", VMM_ERROR_GUEST },
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_FAILED, 0, "job 'migration out' failed: Unable to write "
+	  "to socket: Bad file descriptor", VMM_ERROR_CONNECTION },
 	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not available due to an error",
 	  VMM_ERROR_GUEST },
 	{ VIR_FROM_QEMU, VIR_ERR_SYSTEM_ERROR, 0, "No complete agent response found in 10485760 "

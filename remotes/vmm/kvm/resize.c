@@ -58,7 +58,9 @@ static enum action_outcome set_vcpus(struct action_ctx *ctx, DeviceVm *v, guint6
 		return ACTION_FAILED;
 	}
 	action_outcome(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
-	r = virt_set_vcpus(v->dom, (unsigned)n, action_left_ms(ctx, ANSWER_MS), &cause);
+	do
+		r = virt_set_vcpus(v->dom, (unsigned)n, action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_again(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot give domain %s %"
 			    G_GUINT64_FORMAT " CPUs", virDomainGetName(v->dom), n);
 }

@@ -18,23 +18,26 @@ static const char *target_of(const TmplVm *vm, const char *id)
 	return NULL;
 }
 
-static enum action_outcome grow(struct action_ctx *ctx, virDomain *dom, const char *target,
+static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				guint64 bytes, GError **error)
 {
 	enum virt_late r = VIRT_LATE_FAILED;
 	g_autoptr(GError) cause = NULL;
 
 	action_outcome(ACTION_UNKNOWN, "resizing disk %s of domain %s", target,
-		       virDomainGetName(dom));
+		       virDomainGetName(v->dom));
 	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED; i++) {
 		g_clear_error(&cause);
-		r = virt_set_disk(dom, target, bytes, action_left_ms(ctx, ANSWER_MS), &cause);
+		r = virt_set_disk(v->dom, target, bytes, action_left_ms(ctx, ANSWER_MS), &cause);
+		if (action_call_again(ctx, &v->dom, r, &cause))
+			continue;
 		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		    !virt_block_wait(v->dom, action_left_ms(ctx, BLOCKS_MS), NULL))
 			break;
 	}
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,
-			    "cannot resize disk %s of domain %s", target, virDomainGetName(dom));
+			    "cannot resize disk %s of domain %s", target,
+			    virDomainGetName(v->dom));
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
@@ -75,7 +78,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			     virDomainGetName(v->dom), size, wanted);
 		return ACTION_DONE;
 	}
-	return grow(ctx, v->dom, target, wanted, error);
+	return grow(ctx, v, target, wanted, error);
 }
 
 const struct action action = {
