@@ -50,6 +50,8 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 
 	program_open_descriptors();
+	if (argc == 3 && g_ascii_strcasecmp(argv[1], "datastore"))
+		program_become_root_copy("vgpu", argv);
 	if (argc != 3)
 		vmm_fail(&error, VMM_ERROR_USAGE, "usage: vgpu create|delete VM.xml | datastore "
 			 "DEPLOY_ID");

@@ -147,6 +147,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 
 	program_open_descriptors();
+	program_become_root_copy("vtpm_setup", argv);
 	if (argc != 4)
 		vmm_fail(&error, VMM_ERROR_USAGE, "usage: vtpm_setup backup|recover UUID "
 			 "DIRECTORY");

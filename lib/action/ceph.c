@@ -103,16 +103,6 @@ static bool store(const struct action_ctx *ctx, const struct pool *p, const char
 	return true;
 }
 
-bool ceph_store(const struct action_ctx *ctx, const Document *d, const char *vm_id,
-		const char *file, GError **error)
-{
-	struct pool p = { 0 };
-	bool ok = pool_init(&p, d, vm_id, error) && store(ctx, &p, file, error);
-
-	pool_clear(&p);
-	return ok;
-}
-
 static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char *file,
 		  GError **error)
 {
@@ -135,15 +125,26 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 	return file_rename(part, file, error);
 }
 
-bool ceph_fetch(const struct action_ctx *ctx, const Document *d, const char *vm_id,
-		const char *file, GError **error)
+enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
+			      const char *file, GError **error)
 {
+	g_autoptr(Document) d = document_read(error);
 	struct pool p = { 0 };
-	bool ok = access(file, F_OK) == 0 ||
-		  (pool_init(&p, d, vm_id, error) && fetch(ctx, &p, file, error));
+	bool ok;
 
+	if (!d)
+		return ACTION_FAILED;
+	if (ctx->dry_run) {
+		action_print(ctx, way == CEPH_STORE ? "would move %s to the VM's pool\n" :
+			     "would copy %s from the VM's pool\n", file);
+		return ACTION_DONE;
+	}
+	if (way == CEPH_FETCH && access(file, F_OK) == 0)
+		return ACTION_DONE;
+	ok = pool_init(&p, d, vm_id, error) &&
+	     (way == CEPH_STORE ? store(ctx, &p, file, error) : fetch(ctx, &p, file, error));
 	pool_clear(&p);
-	return ok;
+	return ok ? ACTION_DONE : ACTION_FAILED;
 }
 
 void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id)

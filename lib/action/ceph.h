@@ -9,13 +9,14 @@
 
 #include "action/document.h"
 
-/* Puts FILE into the pool, replaces an older one there, and removes FILE. */
-bool ceph_store(const struct action_ctx *ctx, const Document *d, const char *vm_id,
-		const char *file, GError **error);
+enum ceph_way {
+	CEPH_STORE,	/* into the pool, where it replaces an older one; the file is removed */
+	CEPH_FETCH,	/* out of it, as a file (0600), unless that is there; the pool keeps it */
+};
 
-/* Makes FILE (0600) from what the pool holds, unless FILE is there. The pool keeps it. */
-bool ceph_fetch(const struct action_ctx *ctx, const Document *d, const char *vm_id,
-		const char *file, GError **error);
+/* All of an action that moves checkpoint FILE between the host and the pool that stdin names. */
+enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
+			      const char *file, GError **error);
 
 /* Removes it from the pool, if the VM's datastore is one at all. A failure is logged. */
 void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id);

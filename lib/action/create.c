@@ -37,10 +37,12 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 		if (*ret_up || state.gone)
 			return true;
 		if (action_left_ms(ctx, 2000) < 2000)
-			return vmm_fail(error, VMM_ERROR_TIMEOUT, "domain %s is still starting",
-					virDomainGetName(dom));
+			break;
 		g_usleep(PAUSE_US);
 	}
+	vmm_fail(error, VMM_ERROR_TIMEOUT, "domain %s is still starting", virDomainGetName(dom));
+	virt_hint_lost(dom, error);
+	return false;
 }
 
 bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_dom,

@@ -7,14 +7,6 @@
 
 enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
 
-char *device_attribute(const xmlNode *node, const char *child, const char *name)
-{
-	const xmlNode *holder = child ? tmpl_xml_child(node, child) : node;
-	g_autoptr(xmlChar) text = holder ? xmlGetProp(holder, BAD_CAST name) : NULL;
-
-	return g_strdup((const char *)text);
-}
-
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
 	g_autofree char *text = virt_xml(v->dom, error);
@@ -45,14 +37,13 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
 {
 	g_autoptr(DeviceVm) v = g_new0(DeviceVm, 1);
-	struct virt_state state;
 
 	if (need && !read_document(ctx, v, fallback, error))
 		return NULL;
 	v->dom = action_domain_alone(ctx, error);
-	if (!v->dom || !virt_state(v->dom, &state, error))
+	if (!v->dom || !virt_state(v->dom, &v->state, error))
 		return NULL;
-	if (state.gone || !virt_state_is_up(&state)) {
+	if (!virt_state_is_up(&v->state)) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is not running",
 			 virDomainGetName(v->dom));
 		return NULL;
@@ -101,7 +92,8 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 	const xmlNode *source = tmpl_xml_child(device, "source");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		g_autofree char *found = device_attribute(source, "address", parts[i].attribute);
+		g_autofree char *found = tmpl_xml_child_attribute(source, "address",
+								  parts[i].attribute);
 		const char *wanted = tmpl_attr_text(pci, parts[i].key);
 
 		if (!found || !wanted || g_ascii_strtoull(found, NULL, 16) !=
@@ -113,8 +105,8 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 
 static bool is_it(const xmlNode *n, const struct device_key *key)
 {
-	g_autofree char *target = device_attribute(n, "target", "dev");
-	g_autofree char *mac = device_attribute(n, "mac", "address");
+	g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
+	g_autofree char *mac = tmpl_xml_child_attribute(n, "mac", "address");
 	g_autofree char *uuid = NULL;
 
 	if (xmlStrEqual(n->name, BAD_CAST "disk") && equal(target, key->target))
@@ -124,7 +116,7 @@ static bool is_it(const xmlNode *n, const struct device_key *key)
 	if (!key->pci || (!xmlStrEqual(n->name, BAD_CAST "hostdev") &&
 			  !xmlStrEqual(n->name, BAD_CAST "interface")))
 		return false;
-	uuid = device_attribute(tmpl_xml_child(n, "source"), "address", "uuid");
+	uuid = tmpl_xml_child_attribute(tmpl_xml_child(n, "source"), "address", "uuid");
 	return is_address(n, key->pci) || equal(uuid, tmpl_attr_text(key->pci, "UUID"));
 }
 
@@ -189,14 +181,6 @@ enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt
 			    what, virDomainGetName(v->dom));
 }
 
-/* An empty drive may have a source too, with nothing in it but an index. */
-char *device_medium_in(const xmlNode *drive)
-{
-	char *file = device_attribute(drive, "source", "file");
-
-	return file ? file : device_attribute(drive, "source", "dev");
-}
-
 /* The drive with PATH in it, as XML. The caller frees. */
 static char *drive_with(xmlNode *drive, const char *path)
 {
@@ -224,7 +208,7 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 {
 	const struct device_key key = { .target = target };
 	xmlNode *drive = device_find(v, &key);
-	g_autofree char *kind = drive ? device_attribute(drive, NULL, "device") : NULL;
+	g_autofree char *kind = tmpl_xml_attribute(drive, "device");
 	g_autofree char *what = g_strdup_printf("the medium in %s", target);
 	g_autofree char *xml = drive ? drive_with(drive, path) : NULL;
 
@@ -245,14 +229,10 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 
 static bool check_hears(DeviceVm *v, const char *what, GError **error)
 {
-	struct virt_state state;
-
-	if (!virt_state(v->dom, &state, error))
-		return false;
-	if (!virt_state_is_deaf(&state))
+	if (!virt_state_is_deaf(&v->state))
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
-		 virDomainGetName(v->dom), virt_state_name(&state));
+		 virDomainGetName(v->dom), virt_state_name(&v->state));
 	vmm_error_set_hint(error, "a guest must run to let go of a device; resume it first");
 	return false;
 }
@@ -262,7 +242,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 {
 	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US, ctx->deadline_us - RESERVE_US);
 	const xmlNode *device = device_find(v, key);
-	g_autofree char *alias = device ? device_attribute(device, "alias", "name") : NULL;
+	g_autofree char *alias = tmpl_xml_child_attribute(device, "alias", "name");
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
 	enum virt_late r;

@@ -22,6 +22,7 @@ struct device_key {
 /* The running domain, and what is needed to build devices for it. */
 typedef struct device_vm {
 	virDomain *dom;
+	struct virt_state state;	/* when it was found */
 	xmlDoc *live;		/* its XML */
 	TmplVm *vm;		/* NULL without document */
 	Document *document;
@@ -46,9 +47,6 @@ struct domain_attach device_attach_of(const struct action_ctx *ctx, const Device
 /* The device of V with that key in its XML; NULL. */
 xmlNode *device_find(const DeviceVm *v, const struct device_key *key);
 
-/* An attribute of NODE or of its child (NULL: itself); NULL. The caller frees. */
-char *device_attribute(const xmlNode *node, const char *child, const char *name);
-
 /* Attaches XML, which is WHAT ("disk vdb") with that key. DONE: V has it. */
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, const char *xml, GError **error);
@@ -56,9 +54,6 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 /* Changes the device WHAT to XML. */
 enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt_device_verb verb,
 				  const char *what, const char *xml, GError **error);
-
-/* What is in DRIVE: a file or block device; NULL: it is empty. The caller frees. */
-char *device_medium_in(const xmlNode *drive);
 
 /* Puts PATH, a file or block device, into the CD-ROM drive TARGET of V; NULL empties it. */
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,

@@ -113,15 +113,30 @@ static GString *data(json_object *answer, const char *name)
 	return text;
 }
 
+/* More than 4 MiB are not passed on, and more than 10 MiB end libvirt's talk with the agent. */
+static bool was_too_much(const GError *cause)
+{
+	return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_RESOURCE);
+}
+
 bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **error)
 {
 	json_object *arguments = json_object_new_object(), *answer, *value;
+	g_autoptr(GError) cause = NULL;
 
 	json_object_object_add(arguments, "pid", json_object_new_int64(pid));
-	answer = command(dom, "guest-exec-status", arguments, error);
-	if (!answer)
+	answer = command(dom, "guest-exec-status", arguments, &cause);
+	*ret = (struct guest_status){ .code = -1, .lost = !answer && was_too_much(cause) };
+	if (ret->lost) {	/* the agent has told it, and will not again */
+		ret->exited = true;
+		ret->out = g_string_new(NULL);
+		ret->err = g_string_new(NULL);
+		return true;
+	}
+	if (!answer) {
+		g_propagate_error(error, g_steal_pointer(&cause));
 		return false;
-	*ret = (struct guest_status){ .code = -1 };
+	}
 	ret->exited = json_object_object_get_ex(answer, "exited", &value) &&
 		      json_object_get_boolean(value);
 	if (json_object_object_get_ex(answer, "exitcode", &value))
@@ -130,6 +145,24 @@ bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **er
 	ret->err = data(answer, "err-data");
 	json_object_put(answer);
 	return true;
+}
+
+enum action_outcome guest_judge(virDomain *dom, const struct guest_status *status, GError **error)
+{
+	const char *name = virDomainGetName(dom);
+
+	if (!status->lost && status->code == 0)
+		return ACTION_DONE;
+	if (status->lost) {
+		vmm_fail(error, VMM_ERROR_NO_RESOURCE, "the program in domain %s ended, and wrote "
+			 "more than libvirt passes on (4 MiB as base64): output and status are "
+			 "lost", name);
+		vmm_error_set_hint(error, "let it write into a file of the guest");
+		return ACTION_UNKNOWN;
+	}
+	vmm_fail(error, VMM_ERROR_GUEST, "the program in domain %s ended with status %d", name,
+		 status->code);
+	return ACTION_FAILED;
 }
 
 void guest_status_clear(struct guest_status *status)

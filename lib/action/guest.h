@@ -14,6 +14,7 @@
 
 struct guest_status {
 	bool exited;
+	bool lost;		/* it has, and wrote more than libvirt takes: no more is known */
 	int code;		/* its exit status; -1: ended by a signal */
 	GString *out, *err;	/* what it wrote; of one that has exited */
 };
@@ -33,6 +34,10 @@ bool guest_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 
 
 /* What became of PID; a result is told once. VMM_ERROR_GUEST: the agent knows no such process. */
 bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **error);
+
+/* What that result of one that has exited means: DONE is exit status 0. */
+enum action_outcome guest_judge(virDomain *dom, const struct guest_status *status, GError **error);
+
 void guest_status_clear(struct guest_status *status);
 
 /* Ends PID, and nothing else. */

@@ -1,8 +1,7 @@
 #include "action/host.h"
 
-#include <unistd.h>
-
 #include "action/tool.h"
+#include "base/program.h"
 #include "conf/paths.h"
 #include "tmpl/xml.h"
 
@@ -14,12 +13,9 @@ enum { STDIN_MS = 2000 };
  */
 static char *root_tool(const char *name)
 {
-	char *own = g_build_filename("/usr/libexec/vmmexec", name, NULL);
+	char *own = program_root_copy(name);
 
-	if (access(own, X_OK) == 0)
-		return own;
-	g_free(own);
-	return conf_path_remotes(name);
+	return own ? own : conf_path_remotes(name);
 }
 
 xmlDoc *host_vm_document(const char *directory)
@@ -62,16 +58,9 @@ bool host_needs_vtpm(const xmlNode *domain)
 {
 	const xmlNode *devices = tmpl_xml_child(domain, "devices");
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *backend = tmpl_xml_child(n, "backend");
-		g_autoptr(xmlChar) type = NULL;
-
-		if (!xmlStrEqual(n->name, BAD_CAST "tpm") || !backend)
-			continue;
-		type = xmlGetProp(backend, BAD_CAST "type");
-		if (xmlStrEqual(type, BAD_CAST "emulator"))
+	for (xmlNode *n = tmpl_xml_child(devices, "tpm"); n; n = tmpl_xml_next(n))
+		if (tmpl_xml_has(tmpl_xml_child(n, "backend"), "type", "emulator"))
 			return true;
-	}
 	return false;
 }
 

@@ -132,6 +132,19 @@ static ConfKvmrc *load_kvmrc(void)
 	return rc;
 }
 
+#ifdef VMM_COUNTS_LINES
+void __gcov_dump(void);
+#endif
+
+/* Without the tear-down that other threads would not survive. */
+static void G_GNUC_NORETURN end_at_once(int status)
+{
+#ifdef VMM_COUNTS_LINES
+	__gcov_dump();
+#endif
+	_exit(status);
+}
+
 static int run(const struct options *o, const char *const *arg, unsigned deadline_s)
 {
 	struct action_ctx ctx = { .arg = arg, .dry_run = o->dry_run };
@@ -163,11 +176,11 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	status = finish(outcome, o->json, out->str, error);
 	/* libvirt's own thread may be at work on what the lost connection left to it. */
 	if (ctx.reconnected)
-		_exit(status);
+		end_at_once(status);
 	if (virt_late_any() || !ctx.conn)
 		return status;
 	if (virConnectIsAlive(ctx.conn) != 1)
-		_exit(status);
+		end_at_once(status);
 	virConnectClose(ctx.conn);
 	return status;
 }
@@ -193,6 +206,6 @@ int main(int argc, char **argv)
 	g_free(o.deadline);
 	g_free(o.sync_time);
 	if (virt_late_any())	/* what such a thread uses must not be torn down under it */
-		_exit(status);
+		end_at_once(status);
 	return status;
 }

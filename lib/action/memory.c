@@ -13,12 +13,17 @@ enum {
 static void watch_balloon(virDomain *dom, guint64 kib)
 {
 	gint64 until_us = g_get_monotonic_time() + FOLLOW_US;
-	struct virt_sizes now = { 0 };
+	struct virt_sizes now = { .memory_kib = kib };
+	bool known;
 
-	while (virt_sizes(dom, &now, NULL) && now.memory_kib != kib &&
-	       g_get_monotonic_time() < until_us)
+	for (;;) {
+		known = virt_sizes(dom, &now, NULL);
+		if ((known && now.memory_kib == kib) || g_get_monotonic_time() >= until_us ||
+		    (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1))
+			break;
 		g_usleep(PAUSE_US);
-	if (now.memory_kib != kib)
+	}
+	if (known && now.memory_kib != kib)
 		action_log("WARN", "domain %s: its guest has %" G_GUINT64_FORMAT " MiB so far",
 			   virDomainGetName(dom), now.memory_kib >> 10);
 }
@@ -61,13 +66,13 @@ static guint modules_of(const DeviceVm *v, struct module *ret)
 	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
 	guint n = 0;
 
-	for (xmlNode *d = devices ? devices->children : NULL; d && n < MAX_MODULES; d = d->next) {
-		g_autofree char *model = device_attribute(d, NULL, "model");
+	for (xmlNode *d = tmpl_xml_child(devices, "memory"); d && n < MAX_MODULES;
+	     d = tmpl_xml_next(d)) {
 		g_autofree char *size = tmpl_xml_child_text(tmpl_xml_child(d, "target"), "size");
 
-		if (!xmlStrEqual(d->name, BAD_CAST "memory") || g_strcmp0(model, "dimm") || !size)
+		if (!size || !tmpl_xml_has(d, "model", "dimm"))
 			continue;
-		ret[n].alias = device_attribute(d, "alias", "name");
+		ret[n].alias = tmpl_xml_child_attribute(d, "alias", "name");
 		ret[n++].mib = g_ascii_strtoull(size, NULL, 10) >> 10;
 	}
 	return n;

@@ -91,9 +91,9 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 {
 	xmlNode *nvram = tmpl_xml_child(tmpl_xml_child(domain, "os"), "nvram");
 	g_autofree char *path = g_strstrip(tmpl_xml_text(nvram) ?: g_strdup(""));
-	g_autoptr(xmlChar) own = nvram ? xmlGetProp(nvram, BAD_CAST "template") : NULL;
-	g_autoptr(xmlChar) wanted = nvram ? xmlGetProp(nvram, BAD_CAST "format") : NULL;
-	const char *format = wanted ? (const char *)wanted : "raw";
+	g_autofree char *own = tmpl_xml_attribute(nvram, "template");
+	g_autofree char *wanted = tmpl_xml_attribute(nvram, "format");
+	const char *format = wanted ? wanted : "raw";
 	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
 	g_autofree char *directory = NULL;
 	bool done = false, ok;

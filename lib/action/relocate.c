@@ -12,7 +12,7 @@
 #include "wire/ssh.h"
 
 enum {
-	OPEN_MS = 30000, SETTLE_US = 10000000, BUSY_TRIES = 3, BUSY_MS = 15000,
+	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2, BUSY_TRIES = 3, BUSY_MS = 15000,
 };
 
 static enum action_outcome where_is_it(struct relocation *r, GError *cause, GError **error)
@@ -39,7 +39,7 @@ static void repair_snapshots(struct relocation *r)
 	g_autoptr(VirtSnapset) known = virt_snapset_read(r->dom, NULL);
 
 	if (known && !virt_snapset_size(known) && r->directory && !r->ctx->dry_run)
-		restate_snapshots(r->dom, r->directory, action_log);
+		restate_snapshots(r->dom, r->directory, action_log, NULL);
 }
 
 /* Whoever comes after us if we are killed finds them in files. */
@@ -185,14 +185,29 @@ static bool settle_at_destination(struct relocation *r, GError **error)
 	return true;
 }
 
+/* Asks both hosts; a connection that is lost meanwhile is replaced once more. */
+static enum virt_whereabouts look(struct relocation *r, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + SETTLE_US;
+	enum virt_whereabouts where;
+
+	for (int tries = 1;; tries++) {
+		reconnect(r);
+		where = virt_migrate_look(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
+		if (where != VIRT_WHO_KNOWS || tries == LOOKS ||
+		    (virConnectIsAlive(r->ctx->conn) == 1 && virConnectIsAlive(r->dest) == 1))
+			return where;
+		g_clear_error(error);
+		virt_sides_clear(&r->sides);
+	}
+}
+
 static enum action_outcome judge(struct relocation *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) why = cause, unsure = NULL;
 	const char *name = virDomainGetName(r->dom);
-	gint64 until = g_get_monotonic_time() + SETTLE_US;
 
-	reconnect(r);
-	switch (virt_migrate_look(r->ctx->conn, r->dest, r->uuid, until, &r->sides, &unsure)) {
+	switch (look(r, &unsure)) {
 	case VIRT_AT_SOURCE:
 		if (!settle_at_source(r, &unsure))
 			break;

@@ -9,14 +9,15 @@
 #include "base/file.h"
 #include "tmpl/xml.h"
 #include "virt/device.h"
+#include "virt/disk.h"
 #include "virt/error.h"
 #include "virt/mirror.h"
 
-enum { ANSWER_MS = 30000 };
+enum { ANSWER_MS = 30000, PIVOTS = 3 };
 
 struct moving {
 	struct action_ctx *ctx;
-	virDomain *dom;
+	virDomain *dom;		/* found anew after a lost connection */
 	xmlDoc *doc;		/* its live XML */
 	Stored *stored;
 	GArray *mirrors;	/* of struct virt_mirror: disks that are copied */
@@ -28,13 +29,52 @@ static struct virt_mirror *mirror(const struct moving *m, guint i)
 	return &g_array_index(m->mirrors, struct virt_mirror, i);
 }
 
-static bool plan(struct moving *m, const char *from, const char *to, GError **error)
+/* True with a connection that lives: the old one, or one that replaces it. */
+static bool revive(struct moving *m, GError **error)
+{
+	virDomain *again;
+
+	if (virConnectIsAlive(m->ctx->conn) == 1)
+		return true;
+	again = action_domain_again(m->ctx, m->dom, error);
+	if (!again)
+		return false;
+	virDomainFree(m->dom);
+	m->dom = again;
+	return true;
+}
+
+static bool read_xml(struct moving *m, GError **error)
 {
 	g_autofree char *live = virt_xml(m->dom, error);
+	xmlDoc *doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
 
-	m->doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
-	m->stored = m->doc ? stored_plan(m->ctx, xmlDocGetRootElement(m->doc), from, to, error) :
-		    NULL;
+	if (!doc)
+		return false;
+	xmlFreeDoc(m->doc);
+	m->doc = doc;
+	return true;
+}
+
+/* The path of the disk TARGET, or of the copy that is made of it; NULL. The caller frees. */
+static char *path_of(const struct moving *m, const char *target, bool of_copy)
+{
+	const xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), target);
+
+	return virt_disk_path(of_copy ? tmpl_xml_child(disk, "mirror") : disk);
+}
+
+static bool is_used(const struct moving *m, const struct virt_mirror *copy)
+{
+	g_autofree char *path = path_of(m, copy->target, false);
+
+	return !g_strcmp0(path, copy->path);
+}
+
+static bool plan(struct moving *m, const char *from, const char *to, GError **error)
+{
+	if (read_xml(m, error))
+		m->stored = stored_plan(m->ctx, xmlDocGetRootElement(m->doc), from, to, error);
 	m->mirrors = g_array_new(FALSE, TRUE, sizeof(struct virt_mirror));
 	for (guint i = 0; m->stored && i < m->stored->disks->len; i++) {
 		const struct stored_disk *d = m->stored->disks->pdata[i];
@@ -72,9 +112,24 @@ static bool make_image(struct moving *m, const struct stored_disk *d, GError **e
 	return ok;
 }
 
+/* Ends the copying to our images: ours, or that of one which was killed. No other job. */
+static bool end_copies(struct moving *m, GError **error)
+{
+	for (guint i = 0; i < m->mirrors->len; i++) {
+		g_autofree char *path = path_of(m, mirror(m, i)->target, true);
+
+		if (!g_strcmp0(path, mirror(m, i)->path) &&
+		    !virt_mirror_abort(m->dom, mirror(m, i), error))
+			return false;
+	}
+	return true;
+}
+
 /* Phase 1. */
 static bool prepare(struct moving *m, GError **error)
 {
+	if (!end_copies(m, error))
+		return false;
 	m->new_directory = !g_file_test(m->stored->to, G_FILE_TEST_EXISTS);
 	if (!file_make_directory(m->stored->to, error))
 		return false;
@@ -114,11 +169,10 @@ static void undo(struct moving *m)
 	struct child_spec spec = { .argv = argv };
 	struct child_result result = { 0 };
 
-	for (guint i = 0; i < m->mirrors->len; i++)
-		if (!virt_mirror_abort(m->dom, mirror(m, i), &error)) {
-			action_log("WARN", "%s: nothing is removed", error->message);
-			return;
-		}
+	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error)) {
+		action_log("WARN", "%s: nothing is removed", error->message);
+		return;
+	}
 	for (guint i = 0; i < m->mirrors->len; i++)
 		unlink(mirror(m, i)->path);
 	if (!m->new_directory)
@@ -127,53 +181,8 @@ static void undo(struct moving *m)
 	child_result_clear(&result);
 }
 
-/* Phase 3. When not even the first disk did it, everything is as before. */
-static bool pivot(struct moving *m, GError **error)
-{
-	for (guint i = 0; i < m->mirrors->len; i++) {
-		if (virt_mirror_pivot(m->dom, mirror(m, i), error))
-			continue;
-		for (guint k = i; k < m->mirrors->len; k++)
-			virt_mirror_abort(m->dom, mirror(m, k), NULL);
-		if (i == 0) {
-			undo(m);
-			return false;
-		}
-		g_prefix_error(error, "%u of %u disks of domain %s are in %s, the others in %s: ",
-			       i, m->mirrors->len, virDomainGetName(m->dom), m->stored->to,
-			       m->stored->from);
-		vmm_error_set_hint(error, "keep both directories and migrate it again");
-		return false;
-	}
-	return true;
-}
-
-/* Phase 4, of one CD-ROM or read-only disk. */
-static void update_medium(struct moving *m, const struct stored_disk *d)
-{
-	xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(m->doc), "devices");
-	g_autoptr(GError) error = NULL;
-
-	for (xmlNode *n = devices->children; n; n = n->next) {
-		xmlNode *target = tmpl_xml_child(n, "target");
-		xmlNode *source = tmpl_xml_child(n, "source");
-		g_autoptr(xmlChar) dev = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
-		g_autofree char *xml = NULL;
-
-		if (!source || !xmlStrEqual(n->name, BAD_CAST "disk") ||
-		    !xmlStrEqual(dev, BAD_CAST d->target))
-			continue;
-		xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
-		xml = tmpl_xml_print(n);
-		if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml,
-				action_left_ms(m->ctx, ANSWER_MS), &error) != VIRT_LATE_OK)
-			action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
-				   virDomainGetName(m->dom), d->path, error ? ": " : "",
-				   error ? error->message : "");
-	}
-}
-
-static bool tell_metadata(struct moving *m, GError **error)
+/* The XML names the VM's directory; what asks for it is not to read the old one. */
+static bool write_metadata(struct moving *m, const char *directory, GError **error)
 {
 	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
 	const char *key = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_KEY");
@@ -182,39 +191,130 @@ static bool tell_metadata(struct moving *m, GError **error)
 	g_autofree char *xml = NULL;
 	xmlNode *node;
 
-	if (!text)	/* not one of OpenNebula's */
-		return true;
+	if (!text)	/* one that is not OpenNebula's has none */
+		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
+		       virt_fail(error, "cannot read the metadata of domain %s",
+				 virDomainGetName(m->dom));
 	doc = tmpl_xml_parse(text, strlen(text), "metadata", error);
 	free(text);
 	node = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "system_datastore") : NULL;
 	if (!node)
 		return doc != NULL;
 	xmlNodeSetContent(node, NULL);
-	xmlNodeAddContent(node, BAD_CAST m->stored->to);
+	xmlNodeAddContent(node, BAD_CAST directory);
 	xml = tmpl_xml_print(xmlDocGetRootElement(doc));
 	return virDomainSetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
 				    VIR_DOMAIN_AFFECT_LIVE) == 0 ||
 	       virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
 }
 
-static enum action_outcome move(struct moving *m, GError **error)
+/* Phase 3, before the disks: it can be taken back. */
+static bool tell_metadata(struct moving *m, const char *directory, GError **error)
 {
-	const char *name = virDomainGetName(m->dom);
+	if (write_metadata(m, directory, error))
+		return true;
+	if (virConnectIsAlive(m->ctx->conn) == 1 || !revive(m, NULL))
+		return false;
+	g_clear_error(error);
+	return write_metadata(m, directory, error);
+}
 
-	action_outcome(ACTION_UNKNOWN, "moving domain %s to %s", name, m->stored->to);
-	if (!prepare(m, error) || !copy(m, error)) {
+static bool pivot_rest(struct moving *m, GError **error)
+{
+	for (guint i = 0; i < m->mirrors->len; i++)
+		if (!is_used(m, mirror(m, i)) && !virt_mirror_pivot(m->dom, mirror(m, i), error))
+			return false;
+	return true;
+}
+
+/* It is not the whole VM that moved. */
+static enum action_outcome stay(struct moving *m, guint moved, GError **error)
+{
+	g_autoptr(GError) fault = NULL;
+
+	if (moved == 0) {
+		if (!tell_metadata(m, m->stored->from, &fault))
+			action_log("WARN", "%s", fault->message);
 		undo(m);
 		return ACTION_FAILED;
 	}
-	if (!pivot(m, error))
+	if (!end_copies(m, &fault))
+		action_log("WARN", "%s", fault->message);
+	g_prefix_error(error, "%u of %u disks of domain %s are in %s, the others in %s: ", moved,
+		       m->mirrors->len, virDomainGetName(m->dom), m->stored->to, m->stored->from);
+	vmm_error_set_hint(error, "keep both directories and migrate it again");
+	return ACTION_FAILED;
+}
+
+/* Phase 4. What it has come to is seen in the domain's XML. */
+static enum action_outcome pivot(struct moving *m, GError **error)
+{
+	g_autoptr(GError) unsure = NULL;
+	guint moved = 0;
+
+	for (int tries = 1;; tries++) {
+		bool lost;
+
+		g_clear_error(error);
+		if (pivot_rest(m, error))
+			return ACTION_DONE;
+		lost = virConnectIsAlive(m->ctx->conn) != 1;
+		if (!revive(m, &unsure) || !read_xml(m, &unsure)) {
+			g_prefix_error(error, "where the disks are cannot be told (%s): ",
+				       unsure->message);
+			return ACTION_UNKNOWN;
+		}
+		moved = 0;
+		for (guint i = 0; i < m->mirrors->len; i++)
+			moved += is_used(m, mirror(m, i));
+		if (!lost || tries == PIVOTS)
+			break;
+	}
+	if (moved < m->mirrors->len)
+		return stay(m, moved, error);
+	g_clear_error(error);
+	return ACTION_DONE;
+}
+
+/* Phase 5, of one CD-ROM or read-only disk. */
+static void update_medium(struct moving *m, const struct stored_disk *d)
+{
+	xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), d->target);
+	xmlNode *source = tmpl_xml_child(disk, "source");
+	g_autoptr(GError) error = NULL;
+	g_autofree char *xml = NULL;
+
+	if (!source)
+		return;
+	xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
+	xml = tmpl_xml_print(disk);
+	if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(m->ctx, ANSWER_MS),
+			&error) != VIRT_LATE_OK)
+		action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
+			   virDomainGetName(m->dom), d->path, error ? ": " : "",
+			   error ? error->message : "");
+}
+
+static enum action_outcome move(struct moving *m, GError **error)
+{
+	enum action_outcome outcome;
+
+	action_outcome(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
+		       m->stored->to);
+	if (!prepare(m, error) || !copy(m, error) || !tell_metadata(m, m->stored->to, error)) {
+		undo(m);
 		return ACTION_FAILED;
+	}
+	outcome = pivot(m, error);
+	if (outcome != ACTION_DONE)
+		return outcome;
 	for (guint i = 0; i < m->stored->disks->len; i++) {
 		const struct stored_disk *d = m->stored->disks->pdata[i];
 
 		if (d->way == STORED_BROUGHT)
 			update_medium(m, d);
 	}
-	return tell_metadata(m, error) ? ACTION_DONE : ACTION_FAILED;
+	return ACTION_DONE;
 }
 
 enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
@@ -223,6 +323,7 @@ enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, c
 	struct moving m = { .ctx = ctx, .dom = dom };
 	enum action_outcome outcome = ACTION_FAILED;
 
+	virDomainRef(dom);
 	if (plan(&m, from, to, error)) {
 		if (g_str_equal(m.stored->from, m.stored->to)) {
 			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: it is on that "
@@ -235,6 +336,7 @@ enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, c
 			outcome = move(&m, error);
 		}
 	}
+	virDomainFree(m.dom);
 	xmlFreeDoc(m.doc);
 	g_clear_pointer(&m.stored, stored_free);
 	g_clear_pointer(&m.mirrors, g_array_unref);

@@ -7,6 +7,8 @@
 #include "virt/domain.h"
 #include "virt/error.h"
 
+enum { MAX_FILE = 16 << 20 };
+
 
 static bool is_numbered_disk(const char *path)
 {
@@ -35,36 +37,27 @@ static char *target_of(const char *path)
 	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
 }
 
-static bool has(const xmlNode *node, const char *name, const char *value, bool if_absent)
-{
-	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
-
-	return text ? xmlStrEqual(text, BAD_CAST value) : if_absent;
-}
-
 void restate_link(xmlNode *disk)
 {
 	xmlNode *source = tmpl_xml_child(disk, "source");
-	g_autoptr(xmlChar) file = NULL;
+	g_autofree char *device = tmpl_xml_attribute(disk, "device");
+	g_autofree char *file = tmpl_xml_attribute(source, "file");
 	g_autofree char *target = NULL;
 
-	if (!xmlStrEqual(disk->name, BAD_CAST "disk") || !source ||
-	    !has(disk, "type", "file", false) || !has(disk, "device", "disk", true))
+	if (!file || !xmlStrEqual(disk->name, BAD_CAST "disk") ||
+	    !tmpl_xml_has(disk, "type", "file") || (device && !g_str_equal(device, "disk")))
 		return;
-	file = xmlGetProp(source, BAD_CAST "file");
-	target = file ? target_of((const char *)file) : NULL;
+	target = target_of(file);
 	if (target)
 		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
 }
 
 void restate_links(xmlNode *domain)
 {
-	for (xmlNode *devices = domain->children; devices; devices = devices->next) {
-		if (!xmlStrEqual(devices->name, BAD_CAST "devices"))
-			continue;
-		for (xmlNode *n = devices->children; n; n = n->next)
-			restate_link(n);
-	}
+	xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
+		restate_link(n);
 }
 
 /* TEXT with each "PLACE/<digits>/VM" that ends there or at a '/' as "PLACE/DATASTORE/VM". */
@@ -176,15 +169,11 @@ static void snapshot_free(void *data)
 
 static struct snapshot *snapshot_load(const char *path, GError **error)
 {
-	g_autofree char *text = NULL;
+	g_autoptr(GString) text = file_read(path, MAX_FILE, error);
+	xmlDoc *doc = text ? tmpl_xml_parse(text->str, text->len, path, error) : NULL;
 	struct snapshot *s;
 	xmlNode *root;
-	xmlDoc *doc;
-	gsize len;
 
-	if (!g_file_get_contents(path, &text, &len, error))
-		return NULL;
-	doc = tmpl_xml_parse(text, len, path, error);
 	if (!doc)
 		return NULL;
 	root = xmlDocGetRootElement(doc);
@@ -236,12 +225,24 @@ static bool is_waiting(GPtrArray *list, const char *name)
 	return false;
 }
 
-void restate_snapshots(virDomain *dom, const char *directory,
-		       void (*log)(const char *level, const char *format, ...))
+/* Tells FAULT to LOG; the first one stays in FIRST. */
+static void note_fault(void (*log)(const char *level, const char *format, ...), GError *fault,
+		       GError **first)
+{
+	log("WARN", "%s", fault->message);
+	if (*first)
+		g_error_free(fault);
+	else
+		*first = fault;
+}
+
+bool restate_snapshots(virDomain *dom, const char *directory,
+		       void (*log)(const char *level, const char *format, ...), GError **error)
 {
 	g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(snapshot_free);
 	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	g_autoptr(GError) first = NULL;
 	const char *name;
 	bool forced = false;
 
@@ -250,29 +251,33 @@ void restate_snapshots(virDomain *dom, const char *directory,
 			g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
 	g_ptr_array_sort(paths, by_version);
 	for (guint i = 0; i < paths->len; i++) {
-		g_autoptr(GError) error = NULL;
-		struct snapshot *s = snapshot_load(paths->pdata[i], &error);
+		GError *fault = NULL;
+		struct snapshot *s = snapshot_load(paths->pdata[i], &fault);
 
 		if (s)
 			g_ptr_array_add(waiting, s);
 		else
-			log("WARN", "%s", error->message);
+			note_fault(log, fault, &first);
 	}
 	while (waiting->len) {
 		guint before = waiting->len;
 
 		for (guint i = 0; i < waiting->len;) {
 			struct snapshot *s = waiting->pdata[i];
-			g_autoptr(GError) error = NULL;
+			GError *fault = NULL;
 
 			if (!forced && is_waiting(waiting, s->parent)) {
 				i++;
 				continue;
 			}
-			if (!snapshot_register(dom, s, &error))
-				log("WARN", "%s", error->message);
+			if (!snapshot_register(dom, s, &fault))
+				note_fault(log, fault, &first);
 			g_ptr_array_remove_index(waiting, i);
 		}
 		forced = waiting->len == before;	/* parents in a circle: as they come */
 	}
+	if (!first)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&first));
+	return false;
 }

@@ -31,9 +31,9 @@ bool restate_paths(xmlNode *domain, const char *checkpoint, const char *vm_id);
 
 /*
  * Registers the snapshots kept in DIRECTORY/snap-*.xml for DOM, parents first,
- * and rewrites the files with DOM's UUID. What fails is told to LOG.
+ * and rewrites the files with DOM's UUID. What fails is told to LOG; the first of that is ERROR.
  */
-void restate_snapshots(virDomain *dom, const char *directory,
-		       void (*log)(const char *level, const char *format, ...));
+bool restate_snapshots(virDomain *dom, const char *directory,
+		       void (*log)(const char *level, const char *format, ...), GError **error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "action/restate.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
+#include "virt/disk.h"
 #include "virt/error.h"
 
 char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **error)
@@ -29,25 +30,34 @@ static char *file_of(const char *directory, const char *name)
 	return g_build_filename(directory, file, NULL);
 }
 
+static virDomainSnapshot *look_up(virDomain *dom, const char *name, GError **error)
+{
+	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
+
+	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
+			 virDomainGetName(dom), name);
+	else if (!s)
+		virt_fail(error, "cannot look for snapshot %s", name);
+	return s;
+}
+
 virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
 				 GError **error)
 {
-	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
-	g_autofree char *file = NULL;
+	g_autoptr(GError) cause = NULL;
+	virDomainSnapshot *s = look_up(dom, name, &cause);
+	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
 
-	if (s || !virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
-		if (!s)
-			virt_fail(error, "cannot look for snapshot %s", name);
-		return s;
-	}
-	file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
-	if (file && access(file, R_OK) == 0) {
-		restate_snapshots(dom, directory, action_log);
-		s = virDomainSnapshotLookupByName(dom, name, 0);
+	if (!s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) && file &&
+	    access(file, R_OK) == 0) {
+		g_clear_error(&cause);
+		/* That its file is there says that it is not gone. */
+		restate_snapshots(dom, directory, action_log, &cause);
+		s = look_up(dom, name, cause ? NULL : &cause);
 	}
 	if (!s)
-		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
-			 virDomainGetName(dom), name);
+		g_propagate_error(error, g_steal_pointer(&cause));
 	return s;
 }
 
@@ -85,36 +95,6 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 	return ok;
 }
 
-static char *attribute(const xmlNode *parent, const char *child, const char *name)
-{
-	const xmlNode *node = child ? tmpl_xml_child(parent, child) : parent;
-	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
-
-	return g_strdup((const char *)text);
-}
-
-/* The disk of DOMAIN (its XML) with that target; NULL. */
-static const xmlNode *disk_of(const xmlNode *domain, const char *target)
-{
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
-
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		g_autofree char *dev = attribute(n, "target", "dev");
-
-		if (xmlStrEqual(n->name, BAD_CAST "disk") && !g_strcmp0(dev, target))
-			return n;
-	}
-	return NULL;
-}
-
-/* The path of a disk that is a file or a block device of this host; else NULL. */
-static char *path_of(const xmlNode *disk)
-{
-	char *file = disk ? attribute(disk, "source", "file") : NULL;
-
-	return file || !disk ? file : attribute(disk, "source", "dev");
-}
-
 static bool image_has(const struct action_ctx *ctx, const char *path, const char *name,
 		      bool *ret_has, GError **error)
 {
@@ -139,16 +119,16 @@ static bool refuse(GError **error, const char *name, const char *target, const c
 static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xmlNode *now,
 		    const xmlNode *then, const char *name, GError **error)
 {
-	g_autofree char *target = attribute(disk, NULL, "name");
-	g_autofree char *how = attribute(disk, NULL, "snapshot");
-	g_autofree char *path = NULL, *planned = path_of(disk_of(then, target));
+	g_autofree char *target = tmpl_xml_attribute(disk, "name");
+	g_autofree char *how = tmpl_xml_attribute(disk, "snapshot");
+	g_autofree char *path = NULL, *planned = virt_disk_path(virt_disk(then, target));
 	bool has;
 
 	if (planned && access(planned, F_OK) < 0)
 		return refuse(error, name, target, "is not where it was then");
 	if (g_strcmp0(how, "internal") != 0)
 		return true;
-	path = planned ? g_strdup(planned) : path_of(disk_of(now, target));
+	path = planned ? g_strdup(planned) : virt_disk_path(virt_disk(now, target));
 	if (!path)
 		return true;	/* a network's: nobody but QEMU can look into it */
 	if (!image_has(ctx, path, name, &has, error))

@@ -2,6 +2,24 @@
 
 enum { ANSWER_MS = 10000, SETTLE_US = 1000000 };
 
+virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
+{
+	virDomain *(*find)(const struct action_ctx *, GError **) = alone ? action_domain_alone :
+									   action_domain;
+	g_autoptr(GError) cause = NULL;
+	virDomain *dom = find(ctx, &cause);
+
+	if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		if (cause)
+			g_propagate_error(error, g_steal_pointer(&cause));
+		return dom;
+	}
+	if (virt_catch_up(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
+		return find(ctx, error);
+	g_prefix_error(error, "cannot tell whether domain %s is gone: ", ctx->arg[0]);
+	return NULL;
+}
+
 bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_request what, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
@@ -67,6 +85,7 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 	default:
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: libvirt does not "
 			 "answer", name);
+		virt_hint_lost(dom, error);
 		return ACTION_UNKNOWN;
 	}
 }

@@ -17,6 +17,12 @@ struct stop_plan {
 };
 
 /*
+ * The domain to stop, as action_domain(), with ALONE as action_domain_alone(). VMM_ERROR_NOT_FOUND
+ * means as well that no program which died half-way through starting it can have it appear.
+ */
+virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error);
+
+/*
  * Makes one request. True also when the domain is gone, or when nobody knows
  * what becomes of the request: the domain's state will tell. False: it was
  * refused, or the connection is lost.

@@ -4,13 +4,7 @@
 #include <unistd.h>
 
 #include "tmpl/xml.h"
-
-static char *attribute(const xmlNode *node, const char *name)
-{
-	g_autoptr(xmlChar) value = node ? xmlGetProp(node, BAD_CAST name) : NULL;
-
-	return value ? g_strdup((const char *)value) : NULL;
-}
+#include "virt/disk.h"
 
 /* A directory of one VM ends in "/NUMBER/NUMBER": what we may write and remove below it. */
 static bool check_directory(const char *dir, GError **error)
@@ -86,14 +80,12 @@ static void disk_free(void *data)
 
 static bool add_disk(const struct action_ctx *ctx, Stored *s, const xmlNode *node, GError **error)
 {
-	xmlNode *source = tmpl_xml_child(node, "source");
-	char *file = attribute(source, "file");
 	struct stored_disk *d = g_new0(struct stored_disk, 1);
 	g_autofree char *rest = NULL;
 
-	d->is_block = !file;
-	d->path = file ? file : attribute(source, "dev");
-	d->target = attribute(tmpl_xml_child(node, "target"), "dev");
+	d->path = virt_disk_path(node);
+	d->is_block = tmpl_xml_has(node, "type", "block");
+	d->target = tmpl_xml_child_attribute(node, "target", "dev");
 	rest = d->path ? below(d->path, s->from) : NULL;
 	if (d->path && g_str_has_prefix(d->path, "/dev/vg-one-")) {
 		d->way = STORED_ELSEWHERE;
@@ -150,8 +142,8 @@ Stored *stored_plan(const struct action_ctx *ctx, const xmlNode *domain, const c
 	s->disks = g_ptr_array_new_with_free_func(disk_free);
 	s->others = g_ptr_array_new_with_free_func(g_free);
 	s->left_out = g_ptr_array_new_with_free_func(g_free);
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
-		if (xmlStrEqual(n->name, BAD_CAST "disk") && !add_disk(ctx, s, n, error))
+	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
+		if (!add_disk(ctx, s, n, error))
 			return NULL;
 	add_small_files(s, domain);
 	g_ptr_array_add(s->others, NULL);

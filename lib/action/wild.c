@@ -55,18 +55,12 @@ static void add_features(GString *out, const xmlNode *features)
 
 static void add_graphics(GString *out, const xmlNode *devices, const char *wanted)
 {
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		g_autoptr(xmlChar) type = NULL;
-		g_autoptr(xmlChar) port = NULL;
-		g_autofree char *quoted = NULL;
+	for (xmlNode *n = tmpl_xml_child(devices, "graphics"); n; n = tmpl_xml_next(n)) {
+		g_autofree char *port = tmpl_xml_attribute(n, "port");
+		g_autofree char *quoted = wild_quote(port ? port : "");
 
-		if (!xmlStrEqual(n->name, BAD_CAST "graphics"))
+		if (!tmpl_xml_has(n, "type", wanted))
 			continue;
-		type = xmlGetProp(n, BAD_CAST "type");
-		if (!xmlStrEqual(type, BAD_CAST wanted))
-			continue;
-		port = xmlGetProp(n, BAD_CAST "port");
-		quoted = wild_quote(port ? (const char *)port : "");
 		g_string_append_printf(out, "GRAPHICS = [ TYPE=\"%s\", PORT=%s ]\n", wanted,
 				       quoted);
 		return;
@@ -81,9 +75,9 @@ char *wild_template(const char *xml, const char *key)
 	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
 	g_autofree char *vcpu = tmpl_xml_child_text(domain, "vcpu");
 	g_autofree char *memory = tmpl_xml_child_text(domain, "memory");
-	xmlNode *type = tmpl_xml_child(tmpl_xml_child(domain, "os"), "type");
-	g_autoptr(xmlChar) arch = type ? xmlGetProp(type, BAD_CAST "arch") : NULL;
-	g_autofree char *quoted = wild_quote(arch ? (const char *)arch : "");
+	xmlNode *os = tmpl_xml_child(domain, "os");
+	g_autofree char *arch = tmpl_xml_child_attribute(os, "type", "arch");
+	g_autofree char *quoted = wild_quote(arch ? arch : "");
 	GString *out;
 
 	if (!domain)

@@ -1,7 +1,10 @@
 #include "base/program.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static const char root_directory[] = "/usr/libexec/vmmexec";
 
 void program_open_descriptors(void)
 {
@@ -31,6 +34,42 @@ void program_print_help(GOptionContext *context)
 
 	fputs(text, stdout);
 	fflush(stdout);
+}
+
+static bool is_roots_alone(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+}
+
+char *program_root_copy(const char *name)
+{
+	char *path = g_build_filename(root_directory, name, NULL);
+
+	if (is_roots_alone(root_directory) && is_roots_alone(path) && access(path, X_OK) == 0)
+		return path;
+	g_free(path);
+	return NULL;
+}
+
+void program_become_root_copy(const char *name, char **argv)
+{
+	g_autofree char *copy = program_root_copy(name);
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+
+	if (!copy || !g_strcmp0(copy, self))
+		return;
+	if (geteuid() != 0) {
+		g_ptr_array_add(words, (char *)"sudo");
+		g_ptr_array_add(words, (char *)"-n");
+	}
+	g_ptr_array_add(words, copy);
+	for (char **a = argv + 1; *a; a++)
+		g_ptr_array_add(words, *a);
+	g_ptr_array_add(words, NULL);
+	execvp(words->pdata[0], (char **)words->pdata);
 }
 
 int program_fail(const char *name, const GError *error)

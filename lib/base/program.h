@@ -19,6 +19,18 @@ void program_add_help(GOptionContext *context, gboolean *wanted);
 /* Prints the help of CONTEXT on stdout. */
 void program_print_help(GOptionContext *context);
 
+/*
+ * The copy of program NAME that root may run, /usr/libexec/vmmexec/NAME: it and its directory are
+ * root's, and nobody else may write them. NULL: this host has none. The caller frees.
+ */
+char *program_root_copy(const char *name);
+
+/*
+ * Goes on as that copy, with ARGV, by sudo unless we are root. Returns when there is none, when it
+ * is what runs here, and when there is no sudo.
+ */
+void program_become_root_copy(const char *name, char **argv);
+
 /* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
 int program_fail(const char *name, const GError *error);
 

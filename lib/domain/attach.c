@@ -98,18 +98,18 @@ static guint64 number_at(const xmlNode *node, const char *child)
 
 static guint64 property(const xmlNode *node, const char *name)
 {
-	g_autoptr(xmlChar) text = node ? xmlGetProp((xmlNode *)node, BAD_CAST name) : NULL;
+	g_autofree char *text = tmpl_xml_attribute(node, name);
 	guint64 n = 0;
 
-	return text && number_unsigned((const char *)text, 0, G_MAXINT64, &n, NULL) ? n : 0;
+	return text && number_unsigned(text, 0, G_MAXINT64, &n, NULL) ? n : 0;
 }
 
 static guint n_modules(const xmlNode *devices)
 {
 	guint n = 0;
 
-	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next)
-		n += xmlStrEqual(d->name, BAD_CAST "memory");
+	for (xmlNode *d = tmpl_xml_child(devices, "memory"); d; d = tmpl_xml_next(d))
+		n++;
 	return n;
 }
 

@@ -71,7 +71,7 @@ static void init_live(DomainBuild *b)
 	g_autofree char *threads = tmpl_xml_child_text(live, "iothreads");
 	g_autofree char *vcpus = tmpl_xml_child_text(live, "vcpu");
 	xmlNode *type = tmpl_xml_child(tmpl_xml_child(live, "os"), "type");
-	g_autoptr(xmlChar) machine = NULL;
+	g_autofree char *machine = NULL;
 
 	if (!live)
 		return;
@@ -80,9 +80,9 @@ static void init_live(DomainBuild *b)
 		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
 	if (vcpus && !b->vcpus)
 		number_unsigned(vcpus, 1, G_MAXUINT16, &b->vcpus, NULL);
-	machine = type ? xmlGetProp(type, BAD_CAST "machine") : NULL;
+	machine = tmpl_xml_attribute(type, "machine");
 	if (machine)
-		set_machine(b, (const char *)machine);
+		set_machine(b, machine);
 }
 
 void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_options *options,

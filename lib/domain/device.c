@@ -112,12 +112,11 @@ static void option(DomainBuild *b, xmlNode *devices, const struct option *o)
 static void check_rng(DomainBuild *b, xmlNode *rng)
 {
 	xmlNode *rate = tmpl_xml_child(rng, "rate"), *backend = tmpl_xml_child(rng, "backend");
-	g_autoptr(xmlChar) model = backend ? xmlGetProp(backend, BAD_CAST "model") : NULL;
 
 	if (rate && !xmlHasProp(rate, BAD_CAST "bytes"))
 		domain_problem(b, NULL, "RNG/RATE_PERIOD needs RATE_BYTES");
 	/* The one source that never blocks; others are none of a user's business. */
-	if (xmlStrEqual(model, BAD_CAST "random"))
+	if (tmpl_xml_has(backend, "model", "random"))
 		domain_set_text(b, backend, "/dev/urandom");
 }
 

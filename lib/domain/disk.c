@@ -129,11 +129,10 @@ static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, cons
 
 static void check_io(DomainBuild *b, const TmplAttr *disk, const xmlNode *driver)
 {
-	g_autoptr(xmlChar) io = xmlGetProp(driver, BAD_CAST "io");
-	g_autoptr(xmlChar) cache = xmlGetProp(driver, BAD_CAST "cache");
+	g_autofree char *cache = tmpl_xml_attribute(driver, "cache");
 
-	if (io && xmlStrEqual(io, BAD_CAST "native") && cache &&
-	    !xmlStrEqual(cache, BAD_CAST "none") && !xmlStrEqual(cache, BAD_CAST "directsync"))
+	if (tmpl_xml_has(driver, "io", "native") && cache && !g_str_equal(cache, "none") &&
+	    !g_str_equal(cache, "directsync"))
 		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s",
 			       cache);
 }

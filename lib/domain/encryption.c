@@ -38,14 +38,9 @@ static const struct encryption *find(DomainBuild *b, const TmplAttr *vector)
 
 static bool has_bus(const xmlNode *devices, const char *bus)
 {
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *target = xmlStrEqual(n->name, BAD_CAST "disk")
-					  ? tmpl_xml_child(n, "target") : NULL;
-		g_autoptr(xmlChar) given = target ? xmlGetProp(target, BAD_CAST "bus") : NULL;
-
-		if (given && xmlStrEqual(given, BAD_CAST bus))
+	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
+		if (tmpl_xml_has(tmpl_xml_child(n, "target"), "bus", bus))
 			return true;
-	}
 	return false;
 }
 

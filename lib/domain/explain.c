@@ -32,13 +32,6 @@ static void line_free(struct line *l)
 	g_free(l);
 }
 
-static char *property(const xmlNode *node, const char *name)
-{
-	g_autoptr(xmlChar) text = node ? xmlGetProp((xmlNode *)node, BAD_CAST name) : NULL;
-
-	return text ? g_strdup((const char *)text) : NULL;
-}
-
 /* What tells NODE from its brothers of that name whatever their number. The caller frees. */
 static char *identity(const xmlNode *node)
 {
@@ -46,14 +39,16 @@ static char *identity(const xmlNode *node)
 		{ "target", "dev" }, { "target", "name" }, { "mac", "address" }, { NULL, "vcpu" },
 		{ NULL, "cellid" },  { NULL, "id" },       { NULL, "name" },
 	};
-	g_autofree char *type = property(node, "type"), *index = property(node, "index");
+	g_autofree char *type = tmpl_xml_attribute(node, "type");
+	g_autofree char *index = tmpl_xml_attribute(node, "index");
 	guint place = 1;
 
 	if (index)
 		return g_strdup_printf("%s %s", type ? type : "", index);
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-		char *text = property(keys[i].child ? tmpl_xml_child(node, keys[i].child) : node,
-				      keys[i].name);
+		const char *child = keys[i].child;
+		char *text = tmpl_xml_attribute(child ? tmpl_xml_child(node, child) : node,
+						keys[i].name);
 
 		if (text)
 			return text;
@@ -88,7 +83,7 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
 		bool secret = xmlStrEqual(a->name, BAD_CAST "passwd");
-		g_autofree char *value = property(node, (const char *)a->name);
+		g_autofree char *value = tmpl_xml_attribute(node, (const char *)a->name);
 
 		add_line(lines, g_strdup_printf("%s/@%s", path, a->name),
 			 secret ? "***" : value);

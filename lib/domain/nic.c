@@ -200,20 +200,13 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 	bandwidth(b, node, nic);
 }
 
-static bool has_value(const xmlNode *node, const char *name, const char *value)
-{
-	g_autoptr(xmlChar) text = node ? xmlGetProp((xmlNode *)node, BAD_CAST name) : NULL;
-
-	return xmlStrEqual(text, BAD_CAST value);
-}
-
 static bool shares_memory(const xmlNode *domain)
 {
 	const xmlNode *numa = tmpl_xml_child(tmpl_xml_child(domain, "cpu"), "numa");
 	const xmlNode *backing = tmpl_xml_child(domain, "memoryBacking");
 
-	return has_value(tmpl_xml_child(backing, "access"), "mode", "shared") ||
-	       has_value(tmpl_xml_child(numa, "cell"), "memAccess", "shared");
+	return tmpl_xml_has(tmpl_xml_child(backing, "access"), "mode", "shared") ||
+	       tmpl_xml_has(tmpl_xml_child(numa, "cell"), "memAccess", "shared");
 }
 
 /* A vhost-user port works on memory that its switch can map, else nothing gets through. */
@@ -223,9 +216,8 @@ void domain_check_sharing(DomainBuild *b, const xmlNode *domain)
 				   "TOPOLOGY/MEMORY_ACCESS = shared";
 	const xmlNode *devices = tmpl_xml_child(domain, "devices");
 
-	for (const xmlNode *n = devices->children; n; n = n->next) {
-		if (!xmlStrEqual(n->name, BAD_CAST "interface") ||
-		    !has_value(n, "type", "vhostuser") || shares_memory(domain))
+	for (const xmlNode *n = tmpl_xml_child(devices, "interface"); n; n = tmpl_xml_next(n)) {
+		if (!tmpl_xml_has(n, "type", "vhostuser") || shares_memory(domain))
 			continue;
 		if (b->options->libvirt >= LIBVIRT_CHECKS_SHARING)
 			domain_problem(b, NULL, "%s", text);

@@ -69,10 +69,9 @@ static guint64 part_of(const char *text, int base)
 
 static guint64 live_part(xmlNode *node, const char *name)
 {
-	g_autoptr(xmlChar) text = xmlGetProp(node, BAD_CAST name);
-	const char *t = (const char *)text;
+	g_autofree char *text = tmpl_xml_attribute(node, name);
 
-	return part_of(t, t && g_str_has_prefix(t, "0x") ? 16 : 10);
+	return part_of(text, text && g_str_has_prefix(text, "0x") ? 16 : 10);
 }
 
 static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, guint64 function)
@@ -99,9 +98,8 @@ static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 	if (!b->attach || !b->attach->live)
 		return true;
 	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
-		g_autoptr(xmlChar) type = xmlGetProp(d, BAD_CAST "type");
 		bool pci_bus = xmlStrEqual(d->name, BAD_CAST "controller") &&
-			       xmlStrEqual(type, BAD_CAST "pci");
+			       tmpl_xml_has(d, "type", "pci");
 
 		has_bus = has_bus || (pci_bus && live_part(d, "index") == bus);
 		if (takes(d, domain, bus, slot, function))

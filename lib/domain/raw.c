@@ -177,9 +177,9 @@ static void merge(DomainBuild *b, xmlNode *domain, xmlNode *node, bool override)
 
 static bool has_value(const xmlNode *node, const char *name, const char *const *values)
 {
-	g_autoptr(xmlChar) text = xmlGetProp((xmlNode *)node, BAD_CAST name);
+	g_autofree char *text = tmpl_xml_attribute(node, name);
 
-	return text && g_strv_contains(values, (const char *)text);
+	return text && g_strv_contains(values, text);
 }
 
 /* A device that is the host's own, whatever path it has. */

@@ -74,6 +74,33 @@ xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
 	return NULL;
 }
 
+xmlNode *tmpl_xml_next(const xmlNode *node)
+{
+	for (xmlNode *n = node->next; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name))
+			return n;
+	return NULL;
+}
+
+char *tmpl_xml_attribute(const xmlNode *node, const char *name)
+{
+	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+
+	return g_strdup((const char *)text);
+}
+
+char *tmpl_xml_child_attribute(const xmlNode *parent, const char *child, const char *name)
+{
+	return tmpl_xml_attribute(tmpl_xml_child(parent, child), name);
+}
+
+bool tmpl_xml_has(const xmlNode *node, const char *name, const char *value)
+{
+	g_autofree char *text = tmpl_xml_attribute(node, name);
+
+	return text && g_str_equal(text, value);
+}
+
 /* Nearly all have one text or none. */
 static bool is_plain(const xmlNode *node)
 {

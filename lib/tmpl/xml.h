@@ -28,6 +28,18 @@ xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **err
 /* The first child element called NAME; NULL when PARENT is NULL or has none. */
 xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name);
 
+/* The next sibling of that name: with tmpl_xml_child(), all children called so. */
+xmlNode *tmpl_xml_next(const xmlNode *node);
+
+/* Attribute NAME of NODE; NULL when it or NODE is not there. The caller frees with g_free(). */
+char *tmpl_xml_attribute(const xmlNode *node, const char *name);
+
+/* As tmpl_xml_attribute() of the first child element called CHILD. */
+char *tmpl_xml_child_attribute(const xmlNode *parent, const char *child, const char *name);
+
+/* Whether NODE has attribute NAME and that is VALUE. */
+bool tmpl_xml_has(const xmlNode *node, const char *name, const char *value);
+
 /* The text of NODE with all below it, entities and CDATA decoded; NULL for NULL. Caller frees. */
 char *tmpl_xml_text(const xmlNode *node);
 

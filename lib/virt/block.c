@@ -12,16 +12,12 @@ static char *busy_disk(virDomain *dom, GError **error)
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
 	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *target = tmpl_xml_child(n, "target");
+	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n)) {
+		g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
 		virDomainBlockJobInfo info;
-		g_autoptr(xmlChar) dev = NULL;
 
-		if (!xmlStrEqual(n->name, BAD_CAST "disk") || !target)
-			continue;
-		dev = xmlGetProp(target, BAD_CAST "dev");
-		if (dev && virDomainGetBlockJobInfo(dom, (const char *)dev, &info, 0) > 0)
-			return g_strdup((const char *)dev);
+		if (target && virDomainGetBlockJobInfo(dom, target, &info, 0) > 0)
+			return g_steal_pointer(&target);
 	}
 	return NULL;
 }

@@ -127,12 +127,8 @@ static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
 
 	*ret = false;
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *own = tmpl_xml_child(n, "alias");
-		g_autoptr(xmlChar) name = own ? xmlGetProp(own, BAD_CAST "name") : NULL;
-
-		*ret = *ret || xmlStrEqual(name, BAD_CAST alias);
-	}
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
+		*ret = *ret || tmpl_xml_has(tmpl_xml_child(n, "alias"), "name", alias);
 	return doc != NULL;
 }
 
@@ -167,6 +163,8 @@ static enum virt_late detach_once(virDomain *dom, struct ears *e, gint64 until_u
 	if (r == VIRT_LATE_LATE)
 		return r;
 	call_free(c);
+	if (r == VIRT_LATE_OK)
+		wait_for_event(e, until_us);
 	for (;;) {
 		/* What was asked for goes on, also when one look at it failed. */
 		g_clear_error(error);

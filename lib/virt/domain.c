@@ -2,8 +2,10 @@
 
 #include "tmpl/xml.h"
 #include "virt/error.h"
+#include "virt/late.h"
 
-enum { ASK_US = 1000000, EVENT_US = 300000 };
+/* PARSE_US: from there until a call has its domain in the list. */
+enum { ASK_US = 1000000, EVENT_US = 300000, PARSE_US = 100000 };
 
 static bool fail_lookup(const char *name, GError **error)
 {
@@ -49,13 +51,46 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 	return NULL;
 }
 
+/* What it answers is of no matter, nor whether it can. */
+static bool ask_what_qemu_can(void *conn, GError **error)
+{
+	(void)error;
+	free(virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0));
+	return true;
+}
+
+static void unref(void *conn)
+{
+	virConnectClose(conn);
+}
+
+bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error)
+{
+	enum virt_late r;
+
+	virConnectRef(conn);
+	r = virt_late_call(ask_what_qemu_can, conn, unref, limit_ms, error);
+	if (r == VIRT_LATE_LATE)
+		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
+	virConnectClose(conn);
+	g_usleep(PARSE_US);
+	return r == VIRT_LATE_OK;
+}
+
+static bool may_be_off(int state)
+{
+	return state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED ||
+	       state == VIR_DOMAIN_NOSTATE;
+}
+
 bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 {
 	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
-	int active;
+	int active = 1;
 
+	/* Whatever runs, stands or is being stopped has a QEMU: one question less. */
 	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
-	    (active = virDomainIsActive(dom)) < 0) {
+	    (may_be_off(s.state) && (active = virDomainIsActive(dom)) < 0)) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
 		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			return virt_fail(error, "cannot read the state of domain %s",
@@ -66,6 +101,11 @@ bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
 	}
 	*ret = s;
 	return true;
+}
+
+static bool is_starting(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
 }
 
 const char *virt_state_name(const struct virt_state *state)
@@ -81,7 +121,7 @@ const char *virt_state_name(const struct virt_state *state)
 		[VIR_DOMAIN_PMSUSPENDED] = "suspended by its guest",
 	};
 
-	if (state->state == VIR_DOMAIN_PAUSED && state->reason == VIR_DOMAIN_PAUSED_STARTING_UP)
+	if (is_starting(state))
 		return "starting";
 	if (state->state < 0 || state->state >= (int)G_N_ELEMENTS(names))
 		return "in an unknown state";
@@ -90,8 +130,17 @@ const char *virt_state_name(const struct virt_state *state)
 
 bool virt_state_is_up(const struct virt_state *s)
 {
-	return !s->gone && !(s->state == VIR_DOMAIN_PAUSED &&
-			     s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+	return !s->gone && !is_starting(s);
+}
+
+void virt_hint_lost(virDomain *dom, GError **error)
+{
+	struct virt_state state;
+
+	if (virt_state(dom, &state, NULL) && !state.gone && is_starting(&state))
+		vmm_error_set_hint(error, "if it has no QEMU, libvirt's daemon has lost it: stop "
+				   "the daemon, remove /run/libvirt/qemu/%s.xml, start it",
+				   virDomainGetName(dom));
 }
 
 bool virt_state_is_deaf(const struct virt_state *s)

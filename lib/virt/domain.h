@@ -22,6 +22,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,
 		       GError **error);
 
+/*
+ * Returns when libvirt has looked at every call that reached it before this one, also at those of
+ * programs that have died: a domain that such a call makes is found afterwards. VMM_ERROR_TIMEOUT
+ * after LIMIT_MS. Source: lookups overtake the calls that make a domain, which first may
+ * wait until a new QEMU has told what it can; to ask what it can waits for the same.
+ */
+bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error);
+
 struct virt_state {
 	int state, reason;	/* virDomainState and its reason */
 	bool gone;		/* libvirt answered that it is not there, or not active */
@@ -35,6 +43,12 @@ const char *virt_state_name(const struct virt_state *state);
 
 /* Whether it runs, as far as libvirt is concerned: a domain still being started does not. */
 bool virt_state_is_up(const struct virt_state *state);
+
+/*
+ * Adds to ERROR what helps when DOM is being started for ever: libvirt never lets go of a domain
+ * when its daemon died before it had heard of that domain's QEMU. No call ends it.
+ */
+void virt_hint_lost(virDomain *dom, GError **error);
 
 /* What a guest in that state does with a request to restart or shut down: nothing. */
 bool virt_state_is_deaf(const struct virt_state *state);

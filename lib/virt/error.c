@@ -8,6 +8,8 @@ static const char hint_image[] = "another program uses that image";
 static const char hint_kvm[] = "load the kvm module; virtualization must be on in the firmware";
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
+static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
+				    "the guest";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
 static const char hint_bridge[] = "the bridge must be there on the destination too";
 static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
@@ -98,8 +100,14 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Unknown CPU model",
 	  VMM_ERROR_INCOMPATIBLE, NULL },
 
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "No complete agent response",
+	  VMM_ERROR_NO_RESOURCE, hint_given_up },
+	{ ANY,                VIR_ERR_AGENT_UNRESPONSIVE, "not available due to an error",
+	  VMM_ERROR_GUEST, hint_given_up },
 	{ ANY,                VIR_ERR_AGENT_UNRESPONSIVE, NULL, VMM_ERROR_GUEST, hint_agent },
 	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "the agent is in frozen state",
+	  VMM_ERROR_REFUSED, "its file systems are frozen: virsh domfsthaw" },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
 	  VMM_ERROR_GUEST, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",

@@ -11,13 +11,6 @@ struct facts {
 	char *name, *emulator, *arch, *machine, *type;
 };
 
-static char *attribute(const xmlNode *node, const char *name)
-{
-	g_autoptr(xmlChar) value = node ? xmlGetProp(node, BAD_CAST name) : NULL;
-
-	return value ? g_strdup((const char *)value) : NULL;
-}
-
 static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 {
 	char *text = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_MIGRATABLE);
@@ -33,9 +26,9 @@ static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 	type = tmpl_xml_child(tmpl_xml_child(f->domain, "os"), "type");
 	f->name = tmpl_xml_child_text(f->domain, "name");
 	f->emulator = tmpl_xml_child_text(tmpl_xml_child(f->domain, "devices"), "emulator");
-	f->arch = attribute(type, "arch");
-	f->machine = attribute(type, "machine");
-	f->type = attribute(f->domain, "type");
+	f->arch = tmpl_xml_attribute(type, "arch");
+	f->machine = tmpl_xml_attribute(type, "machine");
+	f->type = tmpl_xml_attribute(f->domain, "type");
 	return true;
 }
 
@@ -111,7 +104,10 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 		virt_fail(error, "cannot migrate domain %s: the destination cannot run it "
 			  "(machine %s, type %s, emulator %s)", f->name, f->machine, f->type,
 			  f->emulator);
-		if (error && *error)
+		/* It has many words for that; but who may not ask, or is not heard, is told so. */
+		if (error && *error && ((*error)->code == VMM_ERROR_INTERNAL ||
+					(*error)->code == VMM_ERROR_INPUT ||
+					(*error)->code == VMM_ERROR_NOT_FOUND))
 			(*error)->code = VMM_ERROR_INCOMPATIBLE;
 		return false;
 	}
@@ -122,7 +118,7 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
 {
 	xmlNode *cpu = tmpl_xml_child(f->domain, "cpu");
-	g_autofree char *mode = attribute(cpu, "mode");
+	g_autofree char *mode = tmpl_xml_attribute(cpu, "mode");
 	g_autofree char *model = tmpl_xml_child_text(cpu, "model");
 	g_autofree char *text = NULL;
 	int r;

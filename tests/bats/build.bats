@@ -23,6 +23,8 @@ load helper
 	[ -e pkg/usr/share/man/man1/kvm-domain.1 ]
 	[ -e pkg/usr/share/man/man5/vmm_exec_kvm.conf.5 ]
 	[ -e pkg/usr/share/bash-completion/completions/one_vmm_exec ]
+	[ "$(stat -c '%U %a' pkg/usr/libexec/vmmexec/vgpu pkg/usr/libexec/vmmexec/vtpm_setup pkg/usr/libexec/vmmexec)" = $'root 755\nroot 755\nroot 755' ]
+	[ -e pkg/usr/share/doc/vmmexec/sudoers.example ]
 	make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
 	[ -x one/lib/mads/one_vmm_exec ]
 	[ -x one/bin/kvm-domain ]

@@ -70,3 +70,11 @@ after_save() {
 	after() { [ "$status" -ne 0 ] || never test -e "$BATS_FILE_TMPDIR/file/0/5/snap-1.xml"; }
 	every_way snapshot_delete one-5 snap-1
 }
+
+@test "fail: resize, update_nic" {
+	sed "s|<name>one-5|<currentMemory unit='KiB'>65536</currentMemory>&|
+		s|<devices>|&<interface type='bridge'><source bridge='b'/><mac address='02:00:00:00:00:01'/></interface>|" "$BATS_FILE_TMPDIR/node.xml" >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	REQUEST='<VM><ID>5</ID><TEMPLATE><MEMORY>48</MEMORY></TEMPLATE></VM>' every_way resize one-5 5 host
+	REQUEST='<VM><ID>5</ID><TEMPLATE><NIC><NETWORK_ID>4</NETWORK_ID><BRIDGE>b</BRIDGE><MAC>02:00:00:00:00:01</MAC><INBOUND_AVG_BW>100</INBOUND_AVG_BW></NIC></TEMPLATE></VM>' every_way update_nic one-5 4 5 host
+}

@@ -155,6 +155,37 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	[[ $stderr == *'[not-found]'* ]]
 }
 
+# Root's own copies, which tell how they are called.
+OWN='mount -t tmpfs -o mode=755 tmpfs /usr/libexec; mkdir /usr/libexec/vmmexec
+for name in vgpu vtpm_setup; do
+	printf "#!/bin/sh\necho own \"\$0\" \"\$@\" by \$(id -un)\n" >/usr/libexec/vmmexec/$name
+	chmod 755 /usr/libexec/vmmexec/$name
+done;'
+
+@test "vgpu, vtpm_setup: the old names go on as root's own copies, by sudo if need be; copies that others may write are none" {
+	alone "$OWN remotes/vgpu CREATE 'vm 1.xml'; remotes/vtpm_setup backup $A /x"
+	assert_success
+	assert_output "own /usr/libexec/vmmexec/vgpu CREATE vm 1.xml by root
+own /usr/libexec/vmmexec/vtpm_setup backup $A /x by root"
+	mkdir bin
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\necho "sudo by $(id -un):" "$@"\n' >bin/sudo
+	chmod 755 bin/sudo
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" 2>/dev/null || true
+	alone "$OWN setpriv --reuid nobody --regid nogroup --clear-groups remotes/vtpm_setup backup $A /x"
+	assert_success
+	assert_output "sudo by nobody: -n /usr/libexec/vmmexec/vtpm_setup backup $A /x"
+	alone "$OWN chmod 775 /usr/libexec/vmmexec; remotes/vgpu create no.xml"
+	assert_failure 1
+	assert_output ''
+	alone "$OWN chmod 757 /usr/libexec/vmmexec/vgpu; remotes/vgpu create no.xml"
+	assert_failure 1
+	assert_output ''
+	# Each copy is the program itself, and does the work.
+	alone "$OWN cp remotes/vtpm_setup /usr/libexec/vmmexec/; remotes/vtpm_setup backup ../x /x"
+	assert_failure 2
+}
+
 # users: oneadmin is there, with the ids of nobody.
 USERS='sed "s/^nobody:/oneadmin:/" /etc/passwd >passwd; mount --bind passwd /etc/passwd;'
 

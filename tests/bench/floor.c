@@ -1,6 +1,6 @@
 /*
  * floor ACTION URI [DOMAIN] - the libvirt calls of an action and nothing else: what it cannot be
- * faster than. deploy reads the domain's XML from stdin.
+ * faster than. deploy and attach_ read XML from stdin.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -84,19 +84,86 @@ static void on_removed(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC
 	gone = true;
 }
 
-static int detach(virConnectPtr conn, virDomainPtr dom)
+static int detach(virConnectPtr conn, virDomainPtr dom, const char *alias)
 {
-	int timer = virEventAddTimeout(1000, on_timer, NULL, NULL);
-	int id = virConnectDomainEventRegisterAny(conn, dom, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
-						  VIR_DOMAIN_EVENT_CALLBACK(on_removed), NULL,
-						  NULL);
+	static const int events[] = { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+				      VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED };
+	int timer = virEventAddTimeout(1000, on_timer, NULL, NULL), id[2];
 
-	if (timer < 0 || id < 0 || look(dom) < 0 ||
-	    virDomainDetachDeviceAlias(dom, "virtio-disk1", VIR_DOMAIN_AFFECT_LIVE) < 0)
+	for (int i = 0; i < 2; i++)	/* what tells "gone" from "refused" */
+		id[i] = virConnectDomainEventRegisterAny(conn, dom, events[i],
+							 VIR_DOMAIN_EVENT_CALLBACK(on_removed),
+							 NULL, NULL);
+	if (timer < 0 || id[0] < 0 || id[1] < 0 || look(dom) < 0 ||
+	    virDomainDetachDeviceAlias(dom, alias, VIR_DOMAIN_AFFECT_LIVE) < 0)
 		return 1;
 	while (!gone)
 		virEventRunDefaultImpl();
-	return look(dom) < 0;
+	return look(dom) < 0 || virConnectDomainEventDeregisterAny(conn, id[0]) < 0 ||
+	       virConnectDomainEventDeregisterAny(conn, id[1]) < 0;
+}
+
+static int sizes(virDomainPtr dom, virDomainInfo *ret)
+{
+	return look(dom) < 0 || virDomainGetVcpusFlags(dom, VIR_DOMAIN_AFFECT_LIVE) < 0 ||
+	       virDomainGetVcpusFlags(dom, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_VCPU_MAXIMUM) < 0 ||
+	       virDomainGetInfo(dom, ret) < 0;
+}
+
+static int resize_cpus(virDomainPtr dom)
+{
+	virDomainInfo info;
+
+	return sizes(dom, &info) || virDomainSetVcpusFlags(dom, info.nrVirtCpu + 1U,
+							   VIR_DOMAIN_AFFECT_LIVE |
+							   VIR_DOMAIN_VCPU_HOTPLUGGABLE) < 0;
+}
+
+/* Until its guest has done it. */
+static int resize_memory(virDomainPtr dom)
+{
+	unsigned long wanted = 100 << 10;
+	virDomainInfo info;
+
+	if (sizes(dom, &info) || virDomainSetMemoryFlags(dom, wanted, VIR_DOMAIN_AFFECT_LIVE) < 0)
+		return 1;
+	while (virDomainGetInfo(dom, &info) == 0 && info.memory != wanted)
+		g_usleep(100000);
+	return info.memory != wanted;
+}
+
+static int snapshot_revert(virDomainPtr dom)
+{
+	virDomainSnapshotPtr s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
+	char *xml = s ? virDomainSnapshotGetXMLDesc(s, 0) : NULL;
+
+	free(xml);
+	return !xml || virDomainRevertToSnapshot(s, 0) < 0;
+}
+
+static int snapshot_delete(virDomainPtr dom)
+{
+	virDomainSnapshotPtr s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
+
+	return !s || virDomainSnapshotDelete(s, 0) < 0;
+}
+
+/* One call for all that a poll of all tells, and the sample of the CPUs' use. */
+static int poll_all(virConnectPtr conn)
+{
+	const unsigned cpu = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL;
+	virDomainStatsRecordPtr *records;
+
+	for (int i = 0; i < 2; i++) {
+		if (virConnectGetAllDomainStats(conn, i ? cpu : cpu | VIR_DOMAIN_STATS_INTERFACE |
+						VIR_DOMAIN_STATS_BLOCK, &records,
+						VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE) < 0)
+			return 1;
+		virDomainStatsRecordListFree(records);
+		if (!i)
+			g_usleep(G_USEC_PER_SEC);
+	}
+	return 0;
 }
 
 static int snapshot(virDomainPtr dom)
@@ -143,10 +210,13 @@ static int poll_stats(virConnectPtr conn, virDomainPtr dom)
 
 static int run(const char *action, virConnectPtr conn, virDomainPtr dom)
 {
+	unsigned long version;
 	int state;
 
 	if (g_str_equal(action, "deploy"))
 		return deploy(conn);
+	if (g_str_equal(action, "poll_all"))
+		return poll_all(conn);
 	if (!dom || virDomainGetState(dom, &state, NULL, 0) < 0)
 		return 1;
 	if (g_str_equal(action, "shutdown"))
@@ -157,11 +227,21 @@ static int run(const char *action, virConnectPtr conn, virDomainPtr dom)
 		return virDomainReboot(dom, 0) < 0;
 	if (g_str_equal(action, "reset"))
 		return virDomainReset(dom, 0) < 0;
-	if (g_str_equal(action, "attach_disk"))
-		return look(dom) < 0 ||
+	if (g_str_has_prefix(action, "attach_"))
+		return look(dom) < 0 || virConnectGetLibVersion(conn, &version) < 0 ||
 		       virDomainAttachDeviceFlags(dom, input(), VIR_DOMAIN_AFFECT_LIVE) < 0;
 	if (g_str_equal(action, "detach_disk"))
-		return detach(conn, dom);
+		return detach(conn, dom, "virtio-disk1");
+	if (g_str_equal(action, "detach_nic"))
+		return detach(conn, dom, "net0");
+	if (g_str_equal(action, "resize_cpus"))
+		return resize_cpus(dom);
+	if (g_str_equal(action, "resize_memory"))
+		return resize_memory(dom);
+	if (g_str_equal(action, "snapshot_revert"))
+		return snapshot_revert(dom);
+	if (g_str_equal(action, "snapshot_delete"))
+		return snapshot_delete(dom);
 	if (g_str_equal(action, "snapshot_create"))
 		return snapshot(dom);
 	if (g_str_equal(action, "resize_disk"))

@@ -3,16 +3,19 @@
  *
  * VMM_FAIL_LOG=FILE  each call's name is added to FILE
  * VMM_FAIL_AT=N      the Nth call (of the whole process, from 1)
- * VMM_FAIL_HOW=      refuse: fails, nothing was done
+ * VMM_FAIL_HOW=      refuse: fails with code VMM_FAIL_CODE of libvirt, nothing was done
  *                    lost:   the connection is lost before it
  *                    after:  it is done, and the connection is lost before its answer
- * A lost connection stays so for all handles until another one is opened.
+ * A lost connection stays so for all handles until another one is opened. What a call gave that
+ * was done is freed here, as nobody is told of it. A process that ends by _exit() is looked at for
+ * leaks as well.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <signal.h>
 #include <unistd.h>
 
 typedef void raise_func(const char *file, const char *function, size_t line, int domain, int code,
@@ -69,7 +72,10 @@ static enum plan plan(const char *name)
 		report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR,
 		       "End of file while reading data: Input/output error");
 	} else {
-		report(VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, "injected");
+		const char *code = g_getenv("VMM_FAIL_CODE");
+
+		report(VIR_FROM_QEMU, code ? (int)g_ascii_strtoll(code, NULL, 10) :
+		       VIR_ERR_INTERNAL_ERROR, "injected");
 	}
 	return FAIL;
 }
@@ -81,7 +87,8 @@ static void lose(void)
 	       "End of file while reading data: Input/output error");
 }
 
-#define WRAP(type, failure, name, parameters, arguments) \
+/* UNDO: frees what RESULT and the output parameters have, and leaves none in these. */
+#define GIVES(type, failure, name, parameters, arguments, undo) \
 	type name parameters \
 	{ \
 		type (*func) parameters = real(#name); \
@@ -92,9 +99,20 @@ static void lose(void)
 		result = func arguments; \
 		if (wanted == REAL) \
 			return result; \
+		if (result != failure) \
+			undo; \
 		lose(); \
 		return failure; \
 	}
+#define WRAP(type, failure, name, parameters, arguments) \
+	GIVES(type, failure, name, parameters, arguments, (void)0)
+#define GIVES_TEXT(name, parameters, arguments) \
+	GIVES(char *, NULL, name, parameters, arguments, free(result))
+#define GIVES_DOMAIN(name, parameters, arguments) \
+	GIVES(virDomainPtr, NULL, name, parameters, arguments, virDomainFree(result))
+#define GIVES_SNAPSHOT(name, parameters, arguments) \
+	GIVES(virDomainSnapshotPtr, NULL, name, parameters, arguments, \
+	      virDomainSnapshotFree(result))
 #define DOM(name) WRAP(int, -1, name, (virDomainPtr d), (d))
 #define DOM_FLAGS(name) WRAP(int, -1, name, (virDomainPtr d, unsigned f), (d, f))
 #define DOM_TEXT(name) WRAP(int, -1, name, (virDomainPtr d, const char *t, unsigned f), (d, t, f))
@@ -106,46 +124,128 @@ int virConnectIsAlive(virConnectPtr c)
 	return g_atomic_int_get(&dead) ? 0 : func(c);
 }
 
-WRAP(virConnectPtr, NULL, virConnectOpen, (const char *uri), (uri))
-WRAP(virDomainPtr, NULL, virDomainLookupByName, (virConnectPtr c, const char *n), (c, n))
-WRAP(virDomainPtr, NULL, virDomainLookupByUUIDString, (virConnectPtr c, const char *u), (c, u))
-WRAP(virDomainPtr, NULL, virDomainCreateXML, (virConnectPtr c, const char *x, unsigned f),
-     (c, x, f))
+/* As exit() would; in the handler of a signal nothing can be looked at. */
+void _exit(int status)
+{
+	void (*end)(int) = real("_exit");
+	int (*leaks)(void) = (int (*)(void))dlsym(RTLD_DEFAULT,
+						  "__lsan_do_recoverable_leak_check");
+	struct sigaction sa;
+
+	if (leaks && sigaction(SIGALRM, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN && leaks())
+		status = 23;
+	end(status);
+	abort();
+}
+
+static void free_snapshots(virDomainSnapshotPtr **list, int n)
+{
+	for (int i = 0; i < n; i++)
+		virDomainSnapshotFree((*list)[i]);
+	free(*list);
+	*list = NULL;
+}
+
+static void free_records(virDomainStatsRecordPtr **list)
+{
+	virDomainStatsRecordListFree(*list);
+	*list = NULL;
+}
+
+static void free_params(virTypedParameterPtr *list, int *n)
+{
+	virTypedParamsFree(*list, *n);
+	*list = NULL;
+	*n = 0;
+}
+
+/* One that failed has no callback any more: when its answer is lost it was not made. */
+int virConnectDomainEventRegisterAny(virConnectPtr c, virDomainPtr d, int event,
+				     virConnectDomainEventGenericCallback callback, void *data,
+				     virFreeCallback free_data)
+{
+	int (*func)(virConnectPtr, virDomainPtr, int, virConnectDomainEventGenericCallback, void *,
+		    virFreeCallback) = real(__func__);
+	enum plan wanted = plan(__func__);
+
+	if (wanted == REAL)
+		return func(c, d, event, callback, data, free_data);
+	if (wanted == REAL_THEN_FAIL)
+		lose();
+	return -1;
+}
+
+GIVES(virConnectPtr, NULL, virConnectOpen, (const char *uri), (uri), virConnectClose(result))
+WRAP(int, -1, virConnectGetLibVersion, (virConnectPtr c, unsigned long *v), (c, v))
+GIVES_TEXT(virConnectGetCapabilities, (virConnectPtr c), (c))
+GIVES_TEXT(virConnectGetDomainCapabilities,
+	   (virConnectPtr c, const char *e, const char *a, const char *m, const char *v,
+	    unsigned f), (c, e, a, m, v, f))
+WRAP(int, -1, virConnectCompareHypervisorCPU,
+     (virConnectPtr c, const char *e, const char *a, const char *m, const char *v, const char *x,
+      unsigned f), (c, e, a, m, v, x, f))
+GIVES(int, -1, virConnectGetAllDomainStats,
+      (virConnectPtr c, unsigned s, virDomainStatsRecordPtr **r, unsigned f), (c, s, r, f),
+      free_records(r))
+GIVES(int, -1, virDomainListGetStats,
+      (virDomainPtr *d, unsigned s, virDomainStatsRecordPtr **r, unsigned f), (d, s, r, f),
+      free_records(r))
+
+GIVES_DOMAIN(virDomainLookupByName, (virConnectPtr c, const char *n), (c, n))
+GIVES_DOMAIN(virDomainLookupByUUIDString, (virConnectPtr c, const char *u), (c, u))
+GIVES_DOMAIN(virDomainCreateXML, (virConnectPtr c, const char *x, unsigned f), (c, x, f))
 WRAP(int, -1, virDomainGetState, (virDomainPtr d, int *s, int *r, unsigned f), (d, s, r, f))
 WRAP(int, -1, virDomainGetInfo, (virDomainPtr d, virDomainInfoPtr i), (d, i))
 WRAP(int, -1, virDomainGetVcpusFlags, (virDomainPtr d, unsigned f), (d, f))
-WRAP(char *, NULL, virDomainGetXMLDesc, (virDomainPtr d, unsigned f), (d, f))
-WRAP(char *, NULL, virDomainGetMetadata, (virDomainPtr d, int t, const char *u, unsigned f),
-     (d, t, u, f))
+GIVES_TEXT(virDomainGetXMLDesc, (virDomainPtr d, unsigned f), (d, f))
+GIVES_TEXT(virDomainGetMetadata, (virDomainPtr d, int t, const char *u, unsigned f), (d, t, u, f))
+WRAP(int, -1, virDomainSetMetadata,
+     (virDomainPtr d, int t, const char *m, const char *k, const char *u, unsigned f),
+     (d, t, m, k, u, f))
 DOM(virDomainIsActive)
+DOM(virDomainIsPersistent)
+DOM(virDomainResume)
+DOM(virDomainShutdown)
+DOM(virDomainSuspend)
 DOM_FLAGS(virDomainShutdownFlags)
 DOM_FLAGS(virDomainReboot)
 DOM_FLAGS(virDomainReset)
 DOM_FLAGS(virDomainDestroyFlags)
 DOM_FLAGS(virDomainPMWakeup)
-DOM(virDomainShutdown)
-DOM(virDomainResume)
-DOM(virDomainSuspend)
-WRAP(int, -1, virConnectDomainEventRegisterAny,
-     (virConnectPtr c, virDomainPtr d, int e, virConnectDomainEventGenericCallback cb, void *o,
-      virFreeCallback f), (c, d, e, cb, o, f))
+WRAP(int, -1, virDomainSetTime, (virDomainPtr d, long long s, unsigned n, unsigned f),
+     (d, s, n, f))
+GIVES_TEXT(virDomainQemuAgentCommand, (virDomainPtr d, const char *c, int t, unsigned f),
+	   (d, c, t, f))
+
 WRAP(int, -1, virDomainSaveFlags, (virDomainPtr d, const char *p, const char *x, unsigned f),
      (d, p, x, f))
-WRAP(char *, NULL, virDomainSaveImageGetXMLDesc, (virConnectPtr c, const char *p, unsigned f),
-     (c, p, f))
+GIVES_TEXT(virDomainSaveImageGetXMLDesc, (virConnectPtr c, const char *p, unsigned f), (c, p, f))
 WRAP(int, -1, virDomainRestoreFlags,
      (virConnectPtr c, const char *p, const char *x, unsigned f), (c, p, x, f))
-WRAP(int, -1, virDomainGetJobStats,
-     (virDomainPtr d, int *t, virTypedParameterPtr *p, int *n, unsigned f), (d, t, p, n, f))
-WRAP(virDomainSnapshotPtr, NULL, virDomainSnapshotLookupByName,
-     (virDomainPtr d, const char *n, unsigned f), (d, n, f))
-WRAP(virDomainSnapshotPtr, NULL, virDomainSnapshotCreateXML,
-     (virDomainPtr d, const char *x, unsigned f), (d, x, f))
-WRAP(char *, NULL, virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr s, unsigned f), (s, f))
+DOM(virDomainAbortJob)
+GIVES(int, -1, virDomainGetJobStats,
+      (virDomainPtr d, int *t, virTypedParameterPtr *p, int *n, unsigned f), (d, t, p, n, f),
+      free_params(p, n))
+GIVES_DOMAIN(virDomainMigrate3,
+	     (virDomainPtr d, virConnectPtr c, virTypedParameterPtr p, unsigned n, unsigned f),
+	     (d, c, p, n, f))
+WRAP(int, -1, virDomainMigrateToURI3,
+     (virDomainPtr d, const char *u, virTypedParameterPtr p, unsigned n, unsigned f),
+     (d, u, p, n, f))
+DOM_FLAGS(virDomainMigrateStartPostCopy)
+
+GIVES_SNAPSHOT(virDomainSnapshotLookupByName, (virDomainPtr d, const char *n, unsigned f),
+	       (d, n, f))
+GIVES_SNAPSHOT(virDomainSnapshotCreateXML, (virDomainPtr d, const char *x, unsigned f),
+	       (d, x, f))
+GIVES_TEXT(virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr s, unsigned f), (s, f))
+WRAP(int, -1, virDomainSnapshotIsCurrent, (virDomainSnapshotPtr s, unsigned f), (s, f))
 WRAP(int, -1, virDomainSnapshotDelete, (virDomainSnapshotPtr s, unsigned f), (s, f))
 WRAP(int, -1, virDomainRevertToSnapshot, (virDomainSnapshotPtr s, unsigned f), (s, f))
-WRAP(int, -1, virDomainListAllSnapshots,
-     (virDomainPtr d, virDomainSnapshotPtr **s, unsigned f), (d, s, f))
+GIVES(int, -1, virDomainListAllSnapshots,
+      (virDomainPtr d, virDomainSnapshotPtr **s, unsigned f), (d, s, f),
+      free_snapshots(s, result))
+
 DOM_TEXT(virDomainAttachDeviceFlags)
 DOM_TEXT(virDomainUpdateDeviceFlags)
 DOM_TEXT(virDomainDetachDeviceAlias)
@@ -157,9 +257,11 @@ WRAP(int, -1, virDomainBlockResize,
      (virDomainPtr d, const char *t, unsigned long long n, unsigned f), (d, t, n, f))
 WRAP(int, -1, virDomainSetBlockIoTune,
      (virDomainPtr d, const char *t, virTypedParameterPtr p, int n, unsigned f), (d, t, p, n, f))
-WRAP(char *, NULL, virDomainQemuAgentCommand,
-     (virDomainPtr d, const char *c, int t, unsigned f), (d, c, t, f))
-WRAP(int, -1, virConnectGetAllDomainStats,
-     (virConnectPtr c, unsigned s, virDomainStatsRecordPtr **r, unsigned f), (c, s, r, f))
-WRAP(int, -1, virDomainListGetStats,
-     (virDomainPtr *d, unsigned s, virDomainStatsRecordPtr **r, unsigned f), (d, s, r, f))
+WRAP(int, -1, virDomainSetInterfaceParameters,
+     (virDomainPtr d, const char *t, virTypedParameterPtr p, int n, unsigned f), (d, t, p, n, f))
+WRAP(int, -1, virDomainBlockCopy,
+     (virDomainPtr d, const char *t, const char *x, virTypedParameterPtr p, int n, unsigned f),
+     (d, t, x, p, n, f))
+WRAP(int, -1, virDomainGetBlockJobInfo,
+     (virDomainPtr d, const char *t, virDomainBlockJobInfoPtr i, unsigned f), (d, t, i, f))
+WRAP(int, -1, virDomainBlockJobAbort, (virDomainPtr d, const char *t, unsigned f), (d, t, f))

@@ -7,20 +7,35 @@ bats_load_library bats-assert
 ACTIONS=/var/tmp/one/vmm/kvm
 KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
 
-# A lab of one node with all actions.
+# A lab of one node, or as many as the argument says, with all actions.
 action_setup_file() {
-	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release} file
+	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release} file node
 	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
 	for file in "$build"/remotes/vmm/kvm/*; do
 		[ ! -x "$file" ] || cp "$file" "$stage/remotes/vmm/kvm/"
 	done
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
 	lab_up "${1:-1}"
-	"$LAB" install "$stage" node1
-	[ "${1:-1}" -lt 2 ] || "$LAB" install "$stage" node2
+	export ACTION_NODES=node1
+	[ "${1:-1}" -lt 2 ] || ACTION_NODES="node1 node2"
+	for node in $ACTION_NODES; do
+		"$LAB" install "$stage" "$node"
+	done
 }
 
-action_teardown() {
+teardown_file() {
+	lab_down
+}
+
+# For suites with one guest for all tests.
+keep_guests() {
+	on pkill -CONT libvirtd
+	on pkill -CONT qemu-system
+	"$LAB" svc node1 start 2>/dev/null || true
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+}
+
+teardown() {
 	on pkill -CONT libvirtd
 	on pkill -CONT qemu-system
 	lab_clean
@@ -38,9 +53,12 @@ on() {
 	lab_exec node1 "$@"
 }
 
-# The kvmrc of the node, with these lines instead of those of the shipped one.
+# The kvmrc of all nodes, with these lines instead of those of the shipped one.
 settings() {
-	printf '%s\n' "$@" | on tee "$KVMRC" >/dev/null
+	local node
+	for node in $ACTION_NODES; do
+		printf '%s\n' "$@" | lab_exec "$node" tee "$KVMRC" >/dev/null
+	done
 }
 
 # act NAME ARGUMENT...: runs an action in the node.
@@ -62,13 +80,26 @@ uuid() {	# NUMBER
 	printf '00000000-0000-4000-8000-%012d' "$1"
 }
 
-directory() {	# NUMBER
-	echo "$LAB_SHARED/0/$1"
+# directory NUMBER: of that VM; DIRECTORY: another place than the shared one.
+directory() {
+	echo "${DIRECTORY:-$LAB_SHARED}/0/$1"
 }
 
 # stamp NUMBER: adds to the XML on stdin what OpenNebula's own has.
 stamp() {
 	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[$(directory "$1")]]></one:system_datastore></one:vm></metadata>&|"
+}
+
+# start_xml NODE NUMBER: a guest with an agent from the XML on stdin, as OpenNebula describes it.
+start_xml() {
+	stamp "$2" | lab_create "$1"
+	lab_wait_console "$1" "one-$2" LAB-READY
+	lab_wait_agent "$1" "one-$2"
+}
+
+# start NODE NUMBER [DEVICES [CMDLINE [MACHINE]]]
+start() {
+	lab_guest_xml "one-$2" "${@:3}" | start_xml "$1" "$2"
 }
 
 # A machine without an operating system: it starts at once and hears nothing.

@@ -2,8 +2,6 @@
 # deploy, shutdown, cancel, reboot, reset and poll on a real libvirtd: what they answer must be true
 # whatever hangs or dies.
 bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load lab
 load action
 
@@ -11,16 +9,8 @@ setup_file() {
 	action_setup_file
 }
 
-teardown_file() {
-	lab_down
-}
-
 setup() {
 	settings SHUTDOWN_TIMEOUT=4 FORCE_DESTROY=no
-}
-
-teardown() {
-	action_teardown
 }
 
 @test "deploy: prints the UUID, and a second time as well" {
@@ -47,6 +37,31 @@ teardown() {
 	assert_output 1
 	run lab_virsh node1 domblklist one-2
 	assert_output --partial "$(directory 2)/real"
+}
+
+@test "deploy: who is killed before libvirt has begun: cancel waits for what comes, and ends it" {
+	local qemu=$LAB_SHARED/slow-qemu
+	on tee "$qemu" >/dev/null <<-END
+		#!/bin/sh
+		# Tells late what it can, as a QEMU does that was just upgraded.
+		case "\$*" in *"-machine none"*) touch $qemu.asked; sleep 3; touch $qemu.told ;; esac
+		exec /usr/bin/qemu-kvm-one "\$@"
+	END
+	on chmod 755 "$qemu"
+	deaf_xml 41 | sed "s|/usr/bin/qemu-kvm-one|$qemu|" >"$BATS_TEST_TMPDIR/xml"
+	deploy_xml 41 <"$BATS_TEST_TMPDIR/xml" &
+	lab_until node1 20 test -e "$qemu.asked"
+	on pkill -KILL -x deploy
+	ended $!
+	never state 41
+	act cancel one-41 node1 41 node1
+	assert_success
+	lab_until node1 20 test -e "$qemu.told"
+	on sleep 2
+	never state 41
+	# It was not refused: the same is made when nobody is killed.
+	run --separate-stderr deploy_xml 41 <"$BATS_TEST_TMPDIR/xml"
+	assert_success
 }
 
 @test "deploy: another VM of that name is left alone" {
@@ -90,9 +105,29 @@ teardown() {
 	done
 }
 
+@test "deploy and cancel: a domain that libvirt itself has lost: they end in time, and say what helps" {
+	# As it is left when libvirtd dies between the start of a domain and of its QEMU.
+	deploy_deaf 42
+	"$LAB" svc node1 crash
+	on pkill -KILL -F /run/libvirt/qemu/one-42.pid
+	on sed -i -e "s/^<domstatus .*/<domstatus state='paused' reason='starting up' pid='0'>/" \
+		-e "s|^  <blockjobs|  <job type='none' async='start' flags='0x0' asyncStarted='1795257699478'/>\n&|" /run/libvirt/qemu/one-42.xml
+	"$LAB" svc node1 start
+	[ "$(state 42)" = paused ]
+	deaf_xml 42 >"$BATS_TEST_TMPDIR/xml"
+	run --separate-stderr deploy_xml 42 --deadline 5 <"$BATS_TEST_TMPDIR/xml"
+	assert_failure 1
+	assert_regex "$(error_message)" '^deploy: domain one-42 is still starting \[timeout\] \(hint: .*one-42.xml'
+	act cancel --deadline 5 one-42
+	assert_failure 3
+	assert_regex "$(error_message)" '^cancel: .*one-42.* \[timeout\] \(hint: .*one-42.xml'
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	never state 42
+}
+
 @test "shutdown: a guest that obeys is gone in less than two seconds" {
-	lab_guest_xml one-10 | stamp 10 | deploy_xml 10
-	lab_wait_console node1 one-10 LAB-READY
+	start node1 10
 	act shutdown "$(uuid 10)" node1 10 node1
 	assert_success
 	assert_output ''
@@ -202,9 +237,7 @@ teardown() {
 }
 
 @test "shutdown: a suspended guest is woken first" {
-	lab_guest_xml one-26 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | stamp 26 | deploy_xml 26
-	lab_wait_console node1 one-26 LAB-READY
-	lab_wait_agent node1 one-26
+	lab_guest_xml one-26 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | start_xml node1 26
 	lab_virsh node1 dompmsuspend one-26 mem
 	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-26 | grep pmsuspended'
 	settings SHUTDOWN_TIMEOUT=30
@@ -217,9 +250,7 @@ teardown() {
 }
 
 @test "shutdown: an agent that hangs delays nothing" {
-	lab_guest_xml one-27 '' lab.ignore-power | stamp 27 | deploy_xml 27
-	lab_wait_console node1 one-27 LAB-READY
-	lab_wait_agent node1 one-27
+	start node1 27 '' lab.ignore-power
 	lab_agent node1 one-27 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 1; kill -STOP $(pidof qemu-ga)"]}'
 	sleep 3
 	run on timeout 1 virsh -q -c qemu:///system qemu-agent-command one-27 '{"execute":"guest-ping"}'
@@ -305,8 +336,7 @@ teardown() {
 }
 
 @test "reboot and reset: a guest starts anew" {
-	lab_guest_xml one-30 | stamp 30 | deploy_xml 30
-	lab_wait_console node1 one-30 LAB-READY
+	start node1 30
 	act reset one-30
 	assert_success
 	lab_wait_console node1 one-30 LAB-READY 40 2

@@ -9,13 +9,7 @@ setup_file() {
 	action_setup_file
 	# One guest for all that only looks.
 	on mkdir -p "$(directory 1)"
-	lab_guest_xml one-1 | sed 's|</cpu>|&|' | stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
-}
-
-teardown_file() {
-	lab_down
+	start node1 1
 }
 
 setup() {
@@ -23,10 +17,7 @@ setup() {
 }
 
 teardown() {
-	on pkill -CONT libvirtd
-	on pkill -CONT qemu-system
-	"$LAB" svc node1 start 2>/dev/null || true
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+	keep_guests
 }
 
 request() {	# NUMBER TEMPLATE...: the document for actions on a VM
@@ -202,7 +193,7 @@ deaf_vm() {	# NUMBER
 	act_on "$(request 1 "$(nic $mac)")" attach_nic one-1 $mac
 	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID><INBOUND_AVG_BW>100</INBOUND_AVG_BW><OUTBOUND_AVG_BW>300</OUTBOUND_AVG_BW>')")" update_nic --dry-run one-1 4
 	assert_success
-	assert_output --partial "would set inbound.average of NIC $mac to 100"
+	assert_output --partial "would set inbound.average of $mac to 100"
 	act_on "$(request 1 "$(nic $mac '<NETWORK_ID>4</NETWORK_ID>')")" update_nic one-1 5
 	assert_success
 	act detach_nic one-1 $mac

@@ -6,13 +6,7 @@ load action
 
 setup_file() {
 	action_setup_file
-	lab_guest_xml one-1 | stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
-}
-
-teardown_file() {
-	lab_down
+	start node1 1
 }
 
 setup() {
@@ -20,7 +14,7 @@ setup() {
 }
 
 teardown() {
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+	keep_guests
 }
 
 pid() {
@@ -106,4 +100,25 @@ pid() {
 	act exec 9 node1 /bin/true
 	assert_failure 1
 	assert_regex "$(error_message)" '^exec: cannot find domain one-9: '
+}
+
+@test "exec: a program that writes more than libvirt passes on" {
+	act exec --wait 20 1 node1 '/bin/sh -c "head -c 4000000 /dev/zero >&2; head -c 1000 /dev/zero"'
+	assert_failure 3
+	assert_regex "$(error_message)" '^exec: the program in domain one-1 ended, and wrote more than libvirt passes on .* \[no-resource\] \(hint: .*let it write into a file of the guest'
+	never on test -e /run/one/one-1
+	act exec 1 node1 '/bin/sh -c "head -c 4000000 /dev/zero"'
+	assert_success
+	act exec_cancel 1 node1
+	assert_success
+	act exec --wait 10 1 node1 '/bin/echo goes on'
+	assert_success
+	assert_output 'goes on'
+	# With still more libvirt gives that agent up.
+	act exec --wait 20 1 node1 '/bin/sh -c "head -c 9000000 /dev/zero"'
+	assert_failure 3
+	assert_regex "$(error_message)" '\[no-resource\]'
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '\[guest\] \(hint: libvirt talks to that agent again when it is restarted in the guest\)'
 }

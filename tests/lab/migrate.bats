@@ -2,41 +2,15 @@
 # migrate and migrate_local between two real hosts: one copy of the VM lives, whatever happens, and
 # the answer says where.
 bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load lab
-
-ACTIONS=/var/tmp/one/vmm/kvm
-KVMRC=/var/tmp/one/etc/vmm/kvm/kvmrc
+load action
 
 setup_file() {
-	local stage=$BATS_FILE_TMPDIR/stage build=${BUILD:-$LAB_TOP/build/release}
-	mkdir -p "$stage/remotes/vmm/kvm" "$stage/remotes/etc/vmm/kvm"
-	cp "$build"/remotes/vmm/kvm/{deploy,cancel,migrate,migrate_local} "$stage/remotes/vmm/kvm/"
-	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
-	lab_up 2
-	"$LAB" install "$stage" node1
-	"$LAB" install "$stage" node2
-}
-
-teardown_file() {
-	lab_down
+	action_setup_file 2
 }
 
 setup() {
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
-}
-
-teardown() {
-	lab_clean
-}
-
-# The kvmrc of both nodes.
-settings() {
-	local node
-	for node in node1 node2; do
-		printf '%s\n' "$@" | lab_exec $node tee "$KVMRC" >/dev/null
-	done
 }
 
 # migrate FROM TO NAME [OPTION...]: as the dispatcher calls it, for shared storage.
@@ -45,36 +19,11 @@ migrate() {
 	echo "$stderr"
 }
 
-error_message() {
-	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
-}
-
-uuid() {	# NUMBER
-	printf '00000000-0000-4000-8000-%012d' "$1"
-}
-
-# start NODE NUMBER [DEVICES [CMDLINE]]: a guest with agent, as OpenNebula describes it.
-start() {
-	lab_guest_xml "one-$2" "${@:3}" | stamp "$2" | lab_create "$1"
-	lab_wait_console "$1" "one-$2" LAB-READY
-	lab_wait_agent "$1" "one-$2"
-}
-
-stamp() {	# NUMBER: adds to the XML on stdin what OpenNebula's own has.
-	sed "s|<name>|<uuid>$(uuid "$1")</uuid><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[${DIRECTORY:-$LAB_SHARED}/0/$1]]></one:system_datastore></one:vm></metadata>&|"
-}
-
-# A machine without an operating system: it starts at once and hears nothing.
 start_deaf() {	# NODE NUMBER [DEVICES]
-	stamp "$2" <<-END | lab_create "$1"
-		<domain type='$LAB_VIRTTYPE'><name>one-$2</name>
-		<memory unit='MiB'>64</memory><vcpu>1</vcpu>
-		<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
-		<devices><emulator>/usr/bin/qemu-kvm-one</emulator>${3:-}</devices></domain>
-	END
+	deaf_xml "${@:2}" | lab_create "$1"
 }
 
-state() {	# NODE NUMBER
+state_at() {	# NODE NUMBER
 	lab_virsh "$1" domstate "one-$2" 2>/dev/null
 }
 
@@ -82,39 +31,46 @@ state() {	# NODE NUMBER
 lives() {
 	local other=node1
 	[ "$2" = node2 ] || other=node2
-	run state "$2" "$1"
+	run state_at "$2" "$1"
 	assert_output running
-	run state "$other" "$1"
+	run state_at "$other" "$1"
 	assert_failure
 }
 
-@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, and back" {
-	local boot options
+# Starts a counter in the guest.
+count_in_guest() {	# NODE NAME
+	lab_in_guest "$1" "$2" '(n=0; while echo $((n += 1)) >/run/count; do sleep 0.1; done) >/dev/null 2>&1 </dev/null &'
+}
+
+# It counts on, from what it had.
+counts_on() {	# NODE NAME
+	# shellcheck disable=SC2016
+	lab_in_guest "$1" "$2" '[ -e /run/last ] || echo 0 >/run/last; n=$(cat /run/count); sleep 0.5
+		[ "$n" -gt "$(cat /run/last)" ] && [ "$(cat /run/count)" -gt "$n" ] && echo "$n" >/run/last'
+}
+
+@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, there and back" {
+	local boot i from=node1 to=node2
+	local ways=("QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe" "QEMU_PROTOCOL=qemu+ssh MIGRATE_OPTIONS=--unsafe"
+		"QEMU_PROTOCOL=qemu+tls MIGRATE_OPTIONS='--unsafe --tls'"
+		"QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS='--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30'")
 	start node1 1
 	boot=$(lab_in_guest node1 one-1 'echo marker >/run/marker; cat /proc/sys/kernel/random/boot_id')
-	migrate node1 node2 one-1
+	count_in_guest node1 one-1
+	for i in $(seq 0 $((${ROUNDS:-4} - 1))); do
+		settings "${ways[i % 4]}"
+		migrate $from $to "$([ $((i % 2)) = 0 ] && echo one-1 || uuid 1)"
+		assert_success
+		assert_output ''
+		lives 1 $to
+		lab_wait_agent $to one-1
+		counts_on $to one-1
+		read -r from to <<<"$to $from"
+	done
+	migrate $to $from one-1
 	assert_success
-	assert_output ''
-	lives 1 node2
-	migrate node1 node2 one-1
-	assert_success
-	assert_regex "$stderr" 'domain one-1 is at node2 already'
-	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+ssh
-	migrate node2 node1 "$(uuid 1)"
-	assert_success
-	lives 1 node1
-	settings 'MIGRATE_OPTIONS="--unsafe --tls"' QEMU_PROTOCOL=qemu+tls
-	migrate node1 node2 one-1
-	assert_success
-	lives 1 node2
-	migrate node2 node1 one-1
-	assert_success
-	settings 'MIGRATE_OPTIONS="--unsafe --p2p --compressed --auto-converge --auto-converge-initial=30"' QEMU_PROTOCOL=qemu+tcp
-	migrate node1 node2 one-1
-	assert_success
-	lives 1 node2
-	lab_wait_agent node2 one-1
-	run lab_in_guest node2 one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
+	assert_regex "$stderr" "domain one-1 is at $from already"
+	run lab_in_guest $from one-1 'cat /run/marker /proc/sys/kernel/random/boot_id'
 	assert_output "marker
 $boot"
 }
@@ -313,6 +269,9 @@ disk_xml() {	# FILE TARGET [MORE]
 
 @test "migrate: files that only one host sees come along, there and back" {
 	local i from=node1 to=node2 sum
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp "SSH='$LAB_SHARED/own-ssh'"
+	printf '#!/bin/sh\necho "$@" >>%s.log\nexec ssh "$@"\n' "$LAB_SHARED/own-ssh" | lab_exec node1 tee "$LAB_SHARED/own-ssh" >/dev/null
+	lab_exec node1 chmod 755 "$LAB_SHARED/own-ssh"
 	lab_exec node1 mkdir -p $LOCAL/20/disk.0.snap
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/20/disk.0.snap/base 16M
 	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/20/disk.0.snap/base -F qcow2 $LOCAL/20/disk.0.snap/0
@@ -320,6 +279,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_exec node1 sh -c "echo context >$LOCAL/20/disk.1; truncate -s 1M $LOCAL/20/disk.1; echo '<VM/>' >$LOCAL/20/vm.xml"
 	start node1 20 "$(disk_xml "/var/lib/one/local//0/20/disk.0.snap/0" vda)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/20/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
 	sum=$(lab_in_guest node1 one-20 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; sync; md5sum </dev/vda')
+	count_in_guest node1 one-20
 	for i in $(seq 1 "${ROUNDS:-4}"); do
 		migrate_files $from $to 20
 		assert_success
@@ -327,8 +287,10 @@ disk_xml() {	# FILE TARGET [MORE]
 		lab_wait_agent $to one-20
 		run lab_in_guest $to one-20 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda'
 		assert_output "$sum"
+		counts_on $to one-20
 		read -r from to <<<"$to $from"
 	done
+	lab_exec node1 grep -q node2 "$LAB_SHARED/own-ssh.log"
 	run lab_exec node2 cat $LOCAL/20/vm.xml
 	assert_output '<VM/>'
 	run lab_exec node2 readlink $LOCAL/20/disk.0
@@ -375,7 +337,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_in_guest node1 one-26 'dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=8 2>/dev/null; sync; md5sum </dev/vda >/run/sum'
 	migrate_files node1 node2 26
 	assert_failure
-	[ "$(state node2 26)" = paused ]
+	[ "$(state_at node2 26)" = paused ]
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
 	migrate_files node1 node2 26
 	assert_success
@@ -389,7 +351,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_virsh node2 suspend one-26
 	migrate_files node1 node2 26
 	assert_success
-	[ "$(state node2 26)" = paused ]
+	[ "$(state_at node2 26)" = paused ]
 }
 
 @test "migrate: what was made for a VM that stays is removed, and what was there stays" {
@@ -468,6 +430,7 @@ move() {
 
 @test "migrate: to another datastore of the same host while the guest writes" {
 	local to=/var/lib/one/local/108/40 sum
+	settings LIBVIRT_MD_KEY=own
 	lab_exec node1 mkdir -p $LOCAL/40/disk.0.snap
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/40/disk.0.snap/base 16M
 	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/40/disk.0.snap/base -F qcow2 $LOCAL/40/disk.0.snap/0
@@ -480,13 +443,15 @@ move() {
 	assert_output "would move the files of domain one-40 to $to"
 	move 40 $to
 	assert_success
-	[ "$(state node1 40)" = running ]
+	[ "$(state_at node1 40)" = running ]
 	run lab_virsh node1 domblklist one-40
 	refute_output --partial $LOCAL/40
 	assert_output --partial $to/disk.0.snap/0
 	assert_output --partial $to/disk.1
 	run lab_virsh node1 metadata one-40 --uri http://opennebula.org/xmlns/libvirt/1.0
 	assert_output --partial "$to"
+	run lab_virsh node1 dumpxml one-40
+	assert_output --partial '<own:vm '
 	lab_exec node1 rm -rf $LOCAL/40
 	run lab_in_guest node1 one-40 'echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda /dev/vdb | md5sum'
 	assert_output "$sum"
@@ -504,7 +469,7 @@ move() {
 	move 41 $to
 	assert_failure 1
 	assert_regex "$(error_message)" '^migrate: '
-	[ "$(state node1 41)" = running ]
+	[ "$(state_at node1 41)" = running ]
 	run lab_virsh node1 domblklist one-41
 	assert_output --partial $LOCAL/41/disk.0.raw
 	run lab_exec node1 ls $to

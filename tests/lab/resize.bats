@@ -14,13 +14,7 @@ setup_file() {
 		<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$(directory 1)/disk.1'/><target dev='vdb' bus='virtio'/></disk>
 		<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$(directory 1)/a'/><target dev='hda' bus='ide'/><readonly/></disk>" |
 		sed "s|<memory |<maxMemory slots='4' unit='MiB'>1024</maxMemory>&|; s|<features>|<cpu><numa><cell id='0' cpus='0-1' memory='192' unit='MiB'/></numa></cpu>&|" |
-		stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
-}
-
-teardown_file() {
-	lab_down
+		start_xml node1 1
 }
 
 setup() {
@@ -28,8 +22,7 @@ setup() {
 }
 
 teardown() {
-	on pkill -CONT qemu-system
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || lab_logs 2>&1
+	keep_guests
 }
 
 in_guest() {

@@ -8,20 +8,8 @@ setup_file() {
 	action_setup_file 2
 }
 
-teardown_file() {
-	lab_down
-}
-
-teardown() {
-	lab_clean
-}
-
 @test "whatever is killed when: one live copy, nothing lost, and what was said is true" {
-	local node
-	for node in node1 node2; do
-		printf '%s\n' SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp |
-			lab_exec $node tee "$KVMRC" >/dev/null
-	done
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
 	on mkdir -p "$(directory 90)"
 	lab_disk node1 0/90/disk.0 8M
 	lab_disk node1 0/90/disk.1 8M

@@ -13,16 +13,8 @@ setup_file() {
 	lab_exec node1 bindfs --write-rate=40M --read-rate=40M /var/lib/one/local/slow $SLOW
 }
 
-teardown_file() {
-	lab_down
-}
-
 setup() {
 	settings VIRSH_RETRIES=2
-}
-
-teardown() {
-	action_teardown
 }
 
 file() {	# NUMBER
@@ -31,9 +23,7 @@ file() {	# NUMBER
 
 # guest NUMBER [DEVICES]: one that runs, with a marker in its memory.
 guest() {
-	lab_guest_xml "one-$1" "${2:-}" | stamp "$1" | lab_create node1
-	lab_wait_console node1 "one-$1" LAB-READY
-	lab_wait_agent node1 "one-$1"
+	start node1 "$@"
 	lab_in_guest node1 "one-$1" "echo mark-$1 >/run/mark"
 }
 
@@ -303,9 +293,7 @@ slow_restore() {	# NUMBER
 }
 
 @test "save: a guest that suspended itself runs when it is restored; one that is suspended is woken" {
-	lab_guest_xml one-9 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | stamp 9 | lab_create node1
-	lab_wait_console node1 one-9 LAB-READY
-	lab_wait_agent node1 one-9
+	lab_guest_xml one-9 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | start_xml node1 9
 	lab_in_guest node1 one-9 'echo mark-9 >/run/mark'
 	lab_virsh node1 dompmsuspend one-9 mem
 	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-9 | grep pmsuspended'

@@ -8,16 +8,8 @@ setup_file() {
 	action_setup_file
 }
 
-teardown_file() {
-	lab_down
-}
-
 setup() {
 	settings VIRSH_RETRIES=2
-}
-
-teardown() {
-	action_teardown
 }
 
 # disk NUMBER [NAME [FORMAT]]: XML of a new disk in the VM's directory.
@@ -42,9 +34,7 @@ in_image() {	# NUMBER
 }
 
 @test "snapshots: memory goes back, also to one that libvirt has forgotten; each is made and deleted once" {
-	lab_guest_xml one-1 "$(disk 1)<graphics type='vnc' port='-1' passwd='pass-1'/>" | stamp 1 | lab_create node1
-	lab_wait_console node1 one-1 LAB-READY
-	lab_wait_agent node1 one-1
+	start node1 1 "$(disk 1)<graphics type='vnc' port='-1' passwd='pass-1'/>"
 	lab_in_guest node1 one-1 'echo first >/run/mark'
 	act snapshot_create "$(uuid 1)" 0 1 node1
 	assert_success
@@ -112,6 +102,19 @@ in_image() {	# NUMBER
 	assert_failure 1
 	assert_regex "$(error_message)" 'disk vda is not where it was then \[refused\]'
 	[ "$(state 2)" = running ]
+}
+
+@test "snapshot_create: one that was deleted in another way, of which only the file is left, is made anew" {
+	deaf 7
+	act snapshot_create one-7 0 7 node1
+	assert_success
+	lab_virsh node1 snapshot-delete one-7 snap-0
+	on test -e "$(directory 7)/snap-0.xml"
+	act snapshot_create one-7 0 7 node1
+	assert_success
+	assert_output snap-0
+	assert_regex "$stderr" 'disk vda does not hold it; making it anew'
+	[ "$(listed 7) $(in_image 7)" = 'snap-0 snap-0' ]
 }
 
 @test "snapshot_create: a raw disk is refused in libvirt's words" {
@@ -188,8 +191,7 @@ in_image() {	# NUMBER
 @test "snapshot_create: a full disk: told, and the guest goes on" {
 	on mkdir -p "$(directory 9)"
 	on mount -t tmpfs -o size=2m tmpfs "$(directory 9)"
-	lab_guest_xml one-9 "$(disk 9)" | stamp 9 | lab_create node1
-	lab_wait_console node1 one-9 LAB-READY
+	start node1 9 "$(disk 9)"
 	act snapshot_create one-9 0 9 node1
 	assert_failure 1
 	echo "$(error_message)"

@@ -51,6 +51,13 @@ static const struct vector {
 	  "'kvm'", VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_DOMAIN, VIR_ERR_XML_DETAIL, 0, "(domain_definition):1: x", VMM_ERROR_INPUT },
 	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not connected", VMM_ERROR_GUEST },
+	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not available due to an error",
+	  VMM_ERROR_GUEST },
+	{ VIR_FROM_QEMU, VIR_ERR_SYSTEM_ERROR, 0, "No complete agent response found in 10485760 "
+	  "bytes", VMM_ERROR_NO_RESOURCE },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "unable to execute QEMU agent command "
+	  "'guest-exec': Command guest-exec has been disabled: the agent is in frozen state",
+	  VMM_ERROR_REFUSED },
 	{ VIR_FROM_QEMU, VIR_ERR_ARGUMENT_UNSUPPORTED, 0, "QEMU guest agent is not configured",
 	  VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, NULL, VMM_ERROR_INTERNAL },

@@ -25,8 +25,8 @@ static bool is_same_source(const xmlNode *a, const xmlNode *b)
 	static const char *const names[] = { "file", "dev", "name", "dir" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *one = device_attribute(a, "source", names[i]);
-		g_autofree char *other = device_attribute(b, "source", names[i]);
+		g_autofree char *one = tmpl_xml_child_attribute(a, "source", names[i]);
+		g_autofree char *other = tmpl_xml_child_attribute(b, "source", names[i]);
 
 		if (g_strcmp0(one, other) != 0)
 			return false;
@@ -40,17 +40,14 @@ static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, G
 	static const char xml[] = "<controller type='scsi' model='virtio-scsi'/>";
 	static const struct device_key none;
 	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
-	g_autofree char *bus = device_attribute(disk, "target", "bus");
-	g_autofree char *dev = device_attribute(disk, "target", "dev");
+	g_autofree char *bus = tmpl_xml_child_attribute(disk, "target", "bus");
+	g_autofree char *dev = tmpl_xml_child_attribute(disk, "target", "dev");
 
 	if (bus ? !g_str_equal(bus, "scsi") : !dev || !g_str_has_prefix(dev, "sd"))
 		return true;
-	for (const xmlNode *n = devices->children; n; n = n->next) {
-		g_autofree char *type = device_attribute(n, NULL, "type");
-
-		if (xmlStrEqual(n->name, BAD_CAST "controller") && !g_strcmp0(type, "scsi"))
+	for (const xmlNode *n = tmpl_xml_child(devices, "controller"); n; n = tmpl_xml_next(n))
+		if (tmpl_xml_has(n, "type", "scsi"))
 			return true;
-	}
 	action_log("INFO", "domain %s gets a SCSI controller first", virDomainGetName(v->dom));
 	return device_attach(ctx, v, "a SCSI controller", &none, xml, error) == ACTION_DONE;
 }

@@ -6,7 +6,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	const struct stop_plan plan = { .at_once = true };
 	g_autoptr(GError) cause = NULL;
-	g_autoptr(virDomain) dom = action_domain(ctx, &cause);
+	g_autoptr(virDomain) dom = stop_find(ctx, false, &cause);
 	g_autofree char *directory = NULL;
 	struct virt_state state = { .gone = !dom };
 	enum action_outcome outcome = ACTION_DONE;

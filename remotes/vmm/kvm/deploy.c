@@ -124,7 +124,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	virDomainGetUUIDString(dom, uuid);
 	action_outcome(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);
-	restate_snapshots(dom, directory, action_log);
+	restate_snapshots(dom, directory, action_log, NULL);
 	return ACTION_DONE;
 }
 

@@ -58,6 +58,7 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 {
 	gint64 until_us = MIN(g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC,
 			      ctx->deadline_us - RESERVE_US);
+	enum action_outcome outcome = ACTION_FAILED;
 	struct guest_status status = { 0 };
 
 	for (;;) {
@@ -73,15 +74,14 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
 			 virDomainGetName(dom));
-	} else if (status.code) {
-		vmm_fail(error, VMM_ERROR_GUEST, "the program in domain %s ended with status %d",
-			 virDomainGetName(dom), status.code);
+	} else {
+		outcome = guest_judge(dom, &status, error);
 	}
 	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
 	if (status.err->len)
 		action_log("INFO", "%s", status.err->str);
 	guest_status_clear(&status);
-	return error && *error ? ACTION_FAILED : ACTION_DONE;
+	return outcome;
 }
 
 static enum action_outcome start(struct action_ctx *ctx, virDomain *dom, const char *const *argv,

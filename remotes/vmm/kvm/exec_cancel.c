@@ -10,12 +10,13 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 {
 	struct guest_status status = { 0 };
 	g_autoptr(GError) cause = NULL;
+	bool runs;
 
 	/* One that has ended must not be: its number may be another program's by now. */
-	if (guest_ask(dom, pid, &status, &cause) && !status.exited &&
-	    !guest_kill(dom, pid, error))
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+	runs = guest_ask(dom, pid, &status, &cause) && !status.exited;
 	guest_status_clear(&status);
+	if (runs && !guest_kill(dom, pid, error))
+		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	if (cause && !strstr(cause->message, "guest-exec-status")) {	/* it was not the agent */
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;

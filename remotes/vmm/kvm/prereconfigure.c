@@ -1,12 +1,12 @@
 /* prereconfigure - takes the context's medium out of a running VM's drive. */
 #include "action/device.h"
+#include "virt/disk.h"
 
 enum { DEPLOY_ID, TARGET };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	const char *target = action_arg(ctx, TARGET);
-	const struct device_key key = { .target = target };
 	g_autoptr(DeviceVm) v = NULL;
 	g_autofree char *medium = NULL;
 	const xmlNode *drive;
@@ -16,8 +16,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	v = device_vm_new(ctx, false, 0, error);
 	if (!v)
 		return ACTION_FAILED;
-	drive = device_find(v, &key);
-	medium = drive ? device_medium_in(drive) : NULL;
+	drive = virt_disk(xmlDocGetRootElement(v->live), target);
+	medium = virt_disk_path(drive);
 	if (drive && !medium) {
 		action_log("INFO", "%s of domain %s is empty already", target,
 			   virDomainGetName(v->dom));

@@ -1,24 +1,22 @@
 /* reconfigure - puts a new context's medium into a running VM's drive. */
 #include "action/device.h"
+#include "virt/disk.h"
 
 enum { DEPLOY_ID, TARGET, MEDIUM, VM_ID };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	const char *target = action_arg(ctx, TARGET), *medium = action_arg(ctx, MEDIUM);
-	const struct device_key key = { .target = target };
 	enum action_outcome outcome = ACTION_DONE;
 	g_autofree char *present = NULL;
 	g_autoptr(DeviceVm) v = NULL;
-	const xmlNode *drive;
 
 	if (!*ctx->arg[DEPLOY_ID] || !target || !*target || !medium || !*medium)
 		return ACTION_DONE;	/* a VM without context */
 	v = device_vm_new(ctx, false, 0, error);
 	if (!v)
 		return ACTION_FAILED;
-	drive = device_find(v, &key);
-	present = drive ? device_medium_in(drive) : NULL;
+	present = virt_disk_path(virt_disk(xmlDocGetRootElement(v->live), target));
 	if (!g_strcmp0(present, medium)) {
 		action_log("INFO", "%s is in %s of domain %s already", medium, target,
 			   virDomainGetName(v->dom));

@@ -87,7 +87,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	action_outcome(ACTION_DONE, "%s", "");
 	forget(ctx, d);
 	clock_start(ctx, ctx->uri, dom);
-	restate_snapshots(dom, directory, action_log);
+	restate_snapshots(dom, directory, action_log, NULL);
 	return ACTION_DONE;
 }
 

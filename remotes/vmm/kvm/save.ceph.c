@@ -5,16 +5,7 @@ enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(Document) d = document_read(error);
-	const char *file = ctx->arg[CHECKPOINT];
-
-	if (!d)
-		return ACTION_FAILED;
-	if (ctx->dry_run) {
-		action_print(ctx, "would move %s to the VM's pool\n", file);
-		return ACTION_DONE;
-	}
-	return ceph_store(ctx, d, ctx->arg[VM_ID], file, error) ? ACTION_DONE : ACTION_FAILED;
+	return ceph_move(ctx, CEPH_STORE, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
 }
 
 const struct action action = {

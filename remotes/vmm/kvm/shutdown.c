@@ -43,7 +43,7 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autoptr(virDomain) dom = action_domain_alone(ctx, &cause);
+	g_autoptr(virDomain) dom = stop_find(ctx, true, &cause);
 	g_autofree char *directory = NULL;
 	struct virt_state state = { .gone = !dom };
 	struct stop_plan plan = { 0 };

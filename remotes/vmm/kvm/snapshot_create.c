@@ -72,6 +72,28 @@ static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
 	return ACTION_DONE;
 }
 
+/*
+ * The snapshot when it is there already; NULL without ERROR: it is not. One that libvirt or a file
+ * tells of, but the images do not hold, is none: somebody deleted it in another way.
+ */
+static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const char *directory,
+			       const char *name, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(virDomainSnapshot) s = snapshot_find(dom, directory, name, &cause);
+
+	if (s && snapshot_is_whole(ctx, dom, s, &cause))
+		return g_steal_pointer(&s);
+	if (s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_REFUSED)) {
+		action_log("WARN", "%s; making it anew", cause->message);
+		if (virDomainSnapshotDelete(s, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) < 0)
+			virt_fail(error, "cannot forget snapshot %s", name);
+	} else if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+	}
+	return NULL;
+}
+
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	g_autofree char *name = g_strdup_printf("snap-%s", ctx->arg[SNAPSHOT_ID]);
@@ -98,13 +120,13 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (virt_stands_still(&state) && !virt_settle(dom, &state, error))
 		return ACTION_FAILED;
-	s = snapshot_find(dom, directory, name, &cause);
+	s = find(ctx, dom, directory, name, &cause);
 	if (s) {
 		action_log("INFO", "domain %s has snapshot %s already", virDomainGetName(dom),
 			   name);
 		return keep(ctx, s, directory, error);
 	}
-	if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+	if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}

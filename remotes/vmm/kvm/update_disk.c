@@ -1,44 +1,16 @@
 /* update_disk - gives a disk of a running VM the limits that its document says now. */
-#include "action/device.h"
-#include "base/number.h"
-#include "virt/tune.h"
+#include "action/limit.h"
 
-enum { DEPLOY_ID, DISK_ID, VM_ID, ANSWER_MS = 40000 };
+enum { DEPLOY_ID, DISK_ID };
 
-/* As in the XML and in libvirt's API alike; what the document does not say is no limit. */
-static const char *const names[] = {
-	"total_bytes_sec", "total_bytes_sec_max", "total_bytes_sec_max_length",
-	"read_bytes_sec", "read_bytes_sec_max", "read_bytes_sec_max_length",
-	"write_bytes_sec", "write_bytes_sec_max", "write_bytes_sec_max_length",
-	"total_iops_sec", "total_iops_sec_max", "total_iops_sec_max_length",
-	"read_iops_sec", "read_iops_sec_max", "read_iops_sec_max_length",
-	"write_iops_sec", "write_iops_sec_max", "write_iops_sec_max_length", "size_iops_sec",
+#define LIMIT(name) { name, NULL, name }	/* as in the XML, so in libvirt's API */
+#define LIMITS(name) LIMIT(name), LIMIT(name "_max"), LIMIT(name "_max_length")
+
+static const struct limit_place places[] = {
+	LIMITS("total_bytes_sec"), LIMITS("read_bytes_sec"), LIMITS("write_bytes_sec"),
+	LIMITS("total_iops_sec"),  LIMITS("read_iops_sec"),  LIMITS("write_iops_sec"),
+	LIMIT("size_iops_sec"),
 };
-
-static enum action_outcome update(struct action_ctx *ctx, DeviceVm *v, const char *target,
-				  const xmlNode *iotune, GError **error)
-{
-	struct virt_limit limits[G_N_ELEMENTS(names)];
-	GError *cause = NULL;
-	enum virt_late r;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *text = tmpl_xml_child_text(iotune, names[i]);
-
-		limits[i] = (struct virt_limit){ names[i],
-						 text ? g_ascii_strtoull(text, NULL, 10) : 0 };
-		if (ctx->dry_run && limits[i].value)
-			action_print(ctx, "would set %s of disk %s to %" G_GUINT64_FORMAT "\n",
-				     names[i], target, limits[i].value);
-	}
-	if (ctx->dry_run)
-		return ACTION_DONE;
-	action_outcome(ACTION_UNKNOWN, "changing limits of disk %s", target);
-	r = virt_tune(v->dom, VIRT_TUNE_DISK, target, limits, G_N_ELEMENTS(limits),
-		      action_left_ms(ctx, ANSWER_MS), &cause);
-	return action_judge(ctx, r, cause, error, "cannot change the limits of disk %s of domain "
-			    "%s", target, virDomainGetName(v->dom));
-}
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
@@ -65,8 +37,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	doc = xml ? tmpl_xml_parse(xml, strlen(xml), "disk", error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
-	return update(ctx, v, key.target, tmpl_xml_child(xmlDocGetRootElement(doc), "iotune"),
-		      error);
+	return limit_set(ctx, v, VIRT_TUNE_DISK, key.target, places, G_N_ELEMENTS(places),
+			 tmpl_xml_child(xmlDocGetRootElement(doc), "iotune"), error);
 }
 
 const struct action action = {

@@ -1,12 +1,9 @@
 /* update_nic - gives a running VM's NICs in a network the bandwidth that its document says now. */
-#include "action/device.h"
-#include "virt/tune.h"
+#include "action/limit.h"
 
-enum { DEPLOY_ID, NETWORK, VM_ID, ANSWER_MS = 40000 };
+enum { DEPLOY_ID, NETWORK };
 
-static const struct {
-	const char *element, *attribute, *name;
-} places[] = {
+static const struct limit_place places[] = {
 	{ "inbound", "average", VIR_DOMAIN_BANDWIDTH_IN_AVERAGE },
 	{ "inbound", "peak", VIR_DOMAIN_BANDWIDTH_IN_PEAK },
 	{ "inbound", "burst", VIR_DOMAIN_BANDWIDTH_IN_BURST },
@@ -14,32 +11,6 @@ static const struct {
 	{ "outbound", "peak", VIR_DOMAIN_BANDWIDTH_OUT_PEAK },
 	{ "outbound", "burst", VIR_DOMAIN_BANDWIDTH_OUT_BURST },
 };
-
-static enum action_outcome update(struct action_ctx *ctx, DeviceVm *v, const char *mac,
-				  const xmlNode *bandwidth, GError **error)
-{
-	struct virt_limit limits[G_N_ELEMENTS(places)];
-	GError *cause = NULL;
-	enum virt_late r;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-		g_autofree char *text = device_attribute(bandwidth, places[i].element,
-							 places[i].attribute);
-
-		limits[i] = (struct virt_limit){ places[i].name,
-						 text ? g_ascii_strtoull(text, NULL, 10) : 0 };
-		if (ctx->dry_run && limits[i].value)
-			action_print(ctx, "would set %s of NIC %s to %" G_GUINT64_FORMAT "\n",
-				     places[i].name, mac, limits[i].value);
-	}
-	if (ctx->dry_run)
-		return ACTION_DONE;
-	action_outcome(ACTION_UNKNOWN, "changing the bandwidth of NIC %s", mac);
-	r = virt_tune(v->dom, VIRT_TUNE_NIC, mac, limits, G_N_ELEMENTS(limits),
-		      action_left_ms(ctx, ANSWER_MS), &cause);
-	return action_judge(ctx, r, cause, error, "cannot change the bandwidth of NIC %s of domain "
-			    "%s", mac, virDomainGetName(v->dom));
-}
 
 static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAttr *nic,
 			       GError **error)
@@ -50,8 +21,9 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 
 	if (!doc)
 		return ACTION_FAILED;
-	return update(ctx, v, tmpl_attr_text(nic, "MAC"),
-		      tmpl_xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
+	return limit_set(ctx, v, VIRT_TUNE_NIC, tmpl_attr_text(nic, "MAC"), places,
+			 G_N_ELEMENTS(places),
+			 tmpl_xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
