@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+/* Between two that get connections of their own. */
+enum { ALONE_MS = 250 };
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384 };
 
 enum state { DOWN, CONNECTING, UP };
@@ -21,6 +23,8 @@ struct connection {
 	GQueue waiting;		/* of struct waiter */
 	unsigned sessions;
 	guint timer;		/* source id: it is late, or idle */
+	gint64 alone_us;	/* when the next one may have a connection of its own */
+	guint pace;		/* source id: that is now, and somebody waits */
 	char *why;		/* what ssh said when it ended */
 };
 
@@ -42,6 +46,27 @@ static void tell_waiting(Connection *c, const char *why)
 		w->ready(w->data, why);
 		g_free(w);
 	}
+}
+
+static void wake_one(Connection *c)
+{
+	struct waiter *w = c->state == UP ? g_queue_pop_head(&c->waiting) : NULL;
+
+	if (!w)
+		return;
+	w->ready(w->data, NULL);
+	g_free(w);
+}
+
+static gboolean on_pace(gpointer data)
+{
+	Connection *c = data;
+
+	wake_one(c);
+	if (c->waiting.length)
+		return G_SOURCE_CONTINUE;
+	c->pace = 0;
+	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_idle(gpointer data)
@@ -141,6 +166,8 @@ Connection *connection_new(const struct wire_ssh *ssh, const char *host, const c
 void connection_free(Connection *c)
 {
 	stop_timer(c);
+	if (c->pace)
+		g_source_remove(c->pace);
 	if (c->master) {
 		child_abandon(c->master, SIGTERM);
 		unlink(c->control);
@@ -165,6 +192,8 @@ void connection_wait(Connection *c, connection_ready *ready, void *data)
 	g_queue_push_tail(&c->waiting, w);
 	if (c->state == DOWN)
 		open_master(c);
+	else if (c->state == UP && !c->pace)
+		c->pace = g_timeout_add(ALONE_MS, on_pace, c);
 }
 
 void connection_rest(Connection *c)
@@ -198,8 +227,19 @@ bool connection_enter(Connection *c)
 	return true;
 }
 
+bool connection_alone(Connection *c)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (now < c->alone_us)
+		return false;
+	c->alone_us = now + ALONE_MS * (gint64)1000;
+	return true;
+}
+
 void connection_leave(Connection *c)
 {
 	c->sessions--;
+	wake_one(c);
 	rest(c);
 }

@@ -26,7 +26,10 @@ void connection_free(Connection *connection);
 /* The socket's path, borrowed; NULL unless the connection is up. */
 const char *connection_control(const Connection *connection);
 
-/* Opens it unless that is under way; READY(DATA) follows. */
+/*
+ * Opens it unless that is under way; READY(DATA) follows. Of one that is up: when one of its
+ * sessions may be free, or connection_alone().
+ */
 void connection_wait(Connection *connection, connection_ready *ready, void *data);
 
 /* Closes one that nobody uses. */
@@ -37,6 +40,12 @@ bool connection_forget(Connection *connection, const void *data);
 
 /* Takes one of its sessions; false when it is not up or has no more of them. */
 bool connection_enter(Connection *connection);
+
+/*
+ * Whether a session may have a connection of its own now that this one has no more of them: some a
+ * second, as sshd drops those of many that are not logged in yet (MaxStartups).
+ */
+bool connection_alone(Connection *connection);
 
 /* Gives back what connection_enter() took. */
 void connection_leave(Connection *connection);

@@ -37,6 +37,7 @@ struct remote {
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
 	bool counted;			/* health_end() is due */
+	bool queued;			/* it waited for a session of the connection */
 	bool again;			/* it was never sent, and goes over a new connection */
 	enum remote_kind kind;
 	char *host, *path;
@@ -176,6 +177,8 @@ static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char 
 	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args);
 }
 
+static void on_connection(void *data, const char *why);
+
 /* As a session of the shared connection, while it has any left. */
 static void start(Remote *r)
 {
@@ -187,6 +190,11 @@ static void start(Remote *r)
 				   .timeout_ms = r->timeout_ms, .max_output = r->max_output };
 	g_autoptr(GError) error = NULL;
 
+	if (r->connection && !shares && !connection_alone(r->connection)) {
+		r->queued = true;
+		connection_wait(r->connection, on_connection, r);
+		return;
+	}
 	r->shares = shares;
 	r->child = child_start(&spec, on_session_end, r, &error);
 	if (!r->child)
@@ -220,7 +228,11 @@ static void begin_waiting(Remote *r)
 
 static void on_connection(void *data, const char *why)
 {
-	stop_waiting(data);
+	Remote *r = data;
+
+	stop_waiting(r);
+	if (r->queued && health_of(r->hosts->health, r->host) == HEALTH_DOWN)
+		why = "the host does not answer";
 	if (why)
 		not_started(data, why);
 	else

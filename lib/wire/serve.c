@@ -11,7 +11,7 @@
 #include "wire/frame.h"
 
 /* As the driver expects it of a script that is not there. */
-enum { STATUS_MISSING = 42, GRACE_MS = 500, READ_SIZE = 1 << 17 };
+enum { STATUS_MISSING = 42, GRACE_MS = 500, ROOM_KEPT = 1 << 20, READ_SIZE = 1 << 17 };
 
 struct server {
 	GMainLoop *loop;
@@ -175,8 +175,12 @@ static bool take_frames(struct server *s)
 			return false;
 		at += used;
 	}
-	if (at)
+	if (at > ROOM_KEPT && at == s->in->len) {	/* a large one's room is given back */
+		g_byte_array_unref(s->in);
+		s->in = g_byte_array_new();
+	} else if (at) {
 		g_byte_array_remove_range(s->in, 0, (guint)at);
+	}
 	if (taken != WIRE_BAD)
 		return true;
 	return vmm_fail(&s->error, VMM_ERROR_INPUT, "what came is no frame");

@@ -239,6 +239,94 @@ rows() {
 	grep -q 'ForwardAgent=yes.*kvm/migrate' ssh.log
 }
 
+# deploys ID CHANGED-BY [PATTERN]: a DEPLOY whose document went through that sed command.
+deploys() {
+	deploy_request "$1" | awk '{ print $3 }' | base64 -d | tr -d '\n' | sed -E "$2" | base64 -w0 >document
+	send "DEPLOY  $1 $(cat document)"
+	expect "^DEPLOY ${3:-SUCCESS $1 one-306}\$"
+}
+
+@test "DEPLOY: no network driver, an empty one, no DATASTORE, white space, several TM_COMMANDs" {
+	start
+	deploys 1 's/<VN_MAD>[^\/]*<\/VN_MAD>/<VN_MAD><\/VN_MAD>/g'
+	[ "$(called)" = 'context deploy' ]
+	: >calls
+	deploys 2 's/<VN_MAD>[^\/]*<\/VN_MAD>//g'
+	[ "$(called)" = 'context deploy' ]
+	: >calls
+	deploys 3 's/(<\/VM>)<DATASTORE>.*<\/DATASTORE>/\1/'
+	[ "$(called)" = 'context pre deploy post' ]
+	: >calls
+	deploys 4 's/></>\n   </g'
+	[ "$(called)" = 'context pre deploy post' ]
+	: >calls
+	send "$(deploy_request 5 $'TM_COMMAND=CONTEXT qcow2 a b\n\nCONTEXT qcow2 c d\n')"
+	expect '^DEPLOY SUCCESS 5 one-306$'
+	[ "$(head -2 calls)" = $'here var/remotes/tm/qcow2/context a b\nhere var/remotes/tm/qcow2/context c d' ]
+	finish
+}
+
+@test "DEPLOY: an id with quotes is one word for what follows; status 255 of a script is its failure, not ssh's" {
+	stub rem/vmm/kvm/deploy $'echo "o\'ne \\$(touch x)"'
+	start
+	send "$(deploy_request 1)"
+	expect "^DEPLOY SUCCESS 1 o'ne \\\$\(touch x\)\$"
+	[ "$(grep vnm/bridge/post calls)" = "host-a rem/vnm/bridge/post o'ne \$(touch x) host-a" ]
+	stub rem/vmm/kvm/deploy 'echo no kvm >&2; exit 255'
+	send "$(deploy_request 2)"
+	expect '^DEPLOY FAILURE 2 no kvm$'
+	send "$(request RESET 3)"
+	expect '^RESET SUCCESS 3 '
+	finish
+	[ -z "$(find . -name x)" ]
+}
+
+@test "DEPLOY: a file where the VM's directory should be: the network is taken back" {
+	start
+	mkdir -p ds/113
+	: >ds/113/306
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 .*(File exists|Not a directory)'
+	finish
+	[ "$(called)" = 'context pre clean' ]
+}
+
+@test "-w: a DEPLOY that takes longer is made sure of: the VM is cancelled, its networks are cleaned" {
+	stub rem/vmm/kvm/deploy 'sleep 67.5 & wait'
+	start '-w 2 kvm -p'
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 outcome unknown: .*/kvm/deploy did not end within 2 s.*; it was undone: the VM does not run on host-a$'
+	never pgrep -f 'sleep 67[.]5'
+	finish
+	[ "$(called)" = 'context pre deploy cancel clean' ]
+}
+
+@test "-l: EXEC, RESIZE, UPDATESG and another script for MIGRATE run here with their usual words" {
+	for s in exec resize migrate_local; do stub "var/remotes/vmm/kvm/$s"; done
+	for n in bridge 802.1Q; do stub "var/remotes/vnm/$n/update_sg"; done
+	start '-l exec,resize,update_sg,migrate=migrate_local kvm -p'
+	for action in EXEC RESIZE UPDATESG MIGRATE; do
+		send "$(request $action 306)"
+		expect "^$action SUCCESS 306 "
+	done
+	finish
+	grep -q '^here var/remotes/vmm/kvm/exec 306 host-a ' calls
+	grep -q '^here var/remotes/vmm/kvm/resize one-306 306 host-a$' calls
+	grep -q '^here var/remotes/vmm/kvm/migrate_local one-306 host-a host-b 306 host-b$' calls
+	[ "$(grep -c '^here var/remotes/vnm/[a-zQ0-9.]*/update_sg one-306$' calls)" -eq 2 ]
+}
+
+@test "what a device's script prints is in the reply, of several networks each with its name" {
+	stub rem/vmm/kvm/attach_disk 'printf "\n  hda \nat 0\n"'
+	stub rem/vnm/bridge/update_sg 'echo rules: 4'
+	start
+	send "$(request ATTACHDISK 1)"
+	expect '^ATTACHDISK SUCCESS 1 hda at 0$'
+	send "$(request UPDATESG 2)"
+	expect '^UPDATESG SUCCESS 2 100 bridge: rules: 4 802.1Q: -$'
+	finish
+}
+
 # A request whose document has that many bytes.
 sized() {	# BYTES ACTION ID
 	local empty

@@ -81,6 +81,25 @@ load driver
 	[ "$status" -eq 0 ]
 }
 
+@test "bad lines: what oned never sends is answered or logged, and the next line works" {
+	start
+	payload=$(request RESET 1 | awk '{ print $3 }')
+	send "RESET: 306 $payload"
+	send 'LOG I 306 hello'
+	send "CHECKPOINT 306 $payload"
+	send 'FOO'
+	send "RESET 5 $(base64 -w0 <<<'<VMM_DRIVER_ACTION_DATA><HOST>host-a</HOST></VMM_DRIVER_ACTION_DATA>')"
+	send "$(request RESET 9)"
+	expect '^RESET SUCCESS 9 -$'
+	expect '^RESET SUCCESS 5 -$'
+	expect "^LOG W -1 .*malformed message: 'RESET:' is not an action"
+	expect '^LOG FAILURE 0 unknown action$'
+	expect '^CHECKPOINT FAILURE 306 unknown action$'
+	expect '^FOO FAILURE 0 unknown action$'
+	finish
+	[ "$(grep -c kvm/reset calls)" -eq 2 ]
+}
+
 @test "bad lines: a document type declaration is refused, so no entity ever grows" {
 	start
 	send "RESET  1 $(base64 -w0 <<<'<!DOCTYPE x [<!ENTITY a "b">]><VMM_DRIVER_ACTION_DATA><HOST>&a;</HOST></VMM_DRIVER_ACTION_DATA>')"
@@ -152,6 +171,13 @@ load driver
 	wait "$driver_pid" || status=$?
 	[ "$status" -eq 255 ]
 	never pgrep -f 'sleep 61[.]5'
+}
+
+@test "end of input: status 255 when idle, and a last line without its newline is not taken" {
+	run "$DRIVER" kvm < <(echo INIT; request RESET 1 | tr -d '\n')
+	[ "$status" -eq 255 ]
+	[ "$output" = 'INIT SUCCESS - -' ]
+	[ ! -s calls ]
 }
 
 @test "SIGTERM: ends it as FINALIZE does" {

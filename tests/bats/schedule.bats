@@ -40,6 +40,33 @@ freezable() {
 	finish
 }
 
+@test "without -p a MIGRATE holds its source and not its destination; -t is for all hosts together" {
+	mkdir -p var/remotes/tm/qcow2
+	for s in premigrate postmigrate failmigrate; do stub "var/remotes/tm/qcow2/$s"; done
+	stub rem/vmm/kvm/migrate 'until [ -e go ]; do sleep 0.02; done'
+	stub rem/vmm/kvm/reboot 'until [ -e go ]; do sleep 0.02; done'
+	start '-t 2 kvm'
+	send "$(request MIGRATE 1 host-b)"
+	send "$(request RESET 2 host-b)"
+	wait_for grep -q kvm/migrate calls
+	send "$(request RESET 3 host-a)"
+	expect '^RESET SUCCESS 3 '
+	never grep -q '^RESET .* 2 ' out
+	touch var/go
+	expect '^MIGRATE SUCCESS 1 '
+	expect '^RESET SUCCESS 2 '
+	rm var/go
+	many REBOOT 11 13 host-a >lines
+	many RESET 14 14 host-b >>lines
+	cat lines >&9
+	expect '^RESET SUCCESS 14 '
+	[ "$(grep -c kvm/reboot calls)" -eq 1 ]
+	touch var/go
+	for id in 11 12 13; do expect "^REBOOT SUCCESS $id "; done
+	finish
+	[ "$(awk '/kvm.reboot/ { print $5 }' calls | paste -sd ' ')" = '11 12 13' ]
+}
+
 @test "limits.host: no more than that many at once on one host, others are not held up" {
 	configure 'limits: { host = 2; };'
 	stub rem/vmm/kvm/reset '[ "$ON_HOST" = host-b ] || until [ -e go ]; do sleep 0.02; done'

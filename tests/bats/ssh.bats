@@ -63,6 +63,24 @@ load driver
 	pkill -f 'sleep 66[.]5' || true
 }
 
+@test "more at a time than ssh.sessions: some a second get connections of their own, the others wait for a session" {
+	configure 'transport = "ssh"; ssh: { sessions = 2; };'
+	export SSH_LOG=$PWD/ssh.log
+	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
+	start '-t 40 kvm -p'
+	send "$(request REBOOT 99)"
+	expect '^REBOOT SUCCESS 99 '
+	many RESET 1 30 >lines
+	cat lines >&9
+	sleep 1
+	[ "$(grep -c 'ControlPath=none' ssh.log)" -le 6 ]
+	send 'DRIVER_CANCEL  30 '
+	touch var/go
+	for id in {1..29}; do expect "^RESET SUCCESS $id "; done
+	never grep -q '^RESET .* 30 ' out
+	finish
+}
+
 @test "a master that died while idle is replaced" {
 	start
 	send "$(request RESET 1)"

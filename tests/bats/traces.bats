@@ -14,3 +14,17 @@ load helper
 		grep -q "| $fault |" "$DATA/traces/DEVIATIONS.md"
 	done < <(grep -v '^#' "$DATA/traces/deviations" | cut -d' ' -f2 | sort -u)
 }
+
+@test "each trace that cannot be replayed has a test, which COVERED.md names" {
+	local n=0 trace suite test
+	while IFS='|' read -r _ trace suite test _; do
+		suite=${suite// /} test=${test# }
+		grep -qF "@test \"${test% }\" {" "$TOP/tests/bats/$suite.bats" || {
+			echo "$trace: there is no such test in $suite.bats: $test"
+			return 1
+		}
+		n=$((n + 1))
+	done < <(grep '^| `' "$DATA/traces/COVERED.md")
+	[ "$n" -eq 130 ]
+	[ "$(grep '^| `' "$DATA/traces/COVERED.md" | cut -d'|' -f2 | sort -u | wc -l)" -eq 130 ]
+}

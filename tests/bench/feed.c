@@ -1,6 +1,6 @@
 /*
  * feed COUNT WINDOW MESSAGE DRIVER ARGUMENTS - sends the request in MESSAGE (a line as oned
- * writes it) as REBOOT of COUNT VMs, at most WINDOW without a reply, and prints the seconds.
+ * writes it) for each of COUNT VMs, at most WINDOW without a reply, and prints the seconds.
  */
 #include <glib.h>
 #include <stdbool.h>
@@ -21,14 +21,15 @@ static bool start(char **argv, FILE **ret_in, FILE **ret_out)
 	return true;
 }
 
-/* False when the driver has ended. */
-static bool wait_for_reply(FILE *out)
+/* False when the driver has ended, or says that the action failed. */
+static bool wait_for_reply(FILE *out, const char *action)
 {
 	static char line[1 << 16];
+	size_t len = strlen(action);
 
 	while (fgets(line, sizeof(line), out))
-		if (g_str_has_prefix(line, "REBOOT SUCCESS "))
-			return true;
+		if (strncmp(line, action, len) == 0 && line[len] == ' ')
+			return g_str_has_prefix(line + len, " SUCCESS ");
 	return false;
 }
 
@@ -38,6 +39,7 @@ int main(int argc, char **argv)
 	long window = argc == 6 ? strtol(argv[2], NULL, 10) : 0;
 	char *driver[] = { argc == 6 ? argv[4] : NULL, argc == 6 ? argv[5] : NULL, NULL };
 	g_autofree char *message = NULL;
+	g_autofree char *action = NULL;
 	const char *document;
 	long sent = 0, replies = 0;
 	gint64 begin;
@@ -49,12 +51,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	document = strrchr(g_strchomp(message), ' ') + 1;
+	action = g_strndup(message, strcspn(message, " "));
 	begin = g_get_monotonic_time();
 	while (replies < count) {
 		for (; sent < count && sent - replies < window; sent++)
-			fprintf(in, "REBOOT  %ld %s\n", sent, document);
+			fprintf(in, "%s  %ld %s\n", action, sent, document);
 		fflush(in);
-		if (!wait_for_reply(out))
+		if (!wait_for_reply(out, action))
 			return 1;
 		replies++;
 	}
