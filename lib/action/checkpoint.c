@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/leaving.h"
 #include "action/progress.h"
 #include "base/file.h"
 #include "virt/block.h"
@@ -159,7 +160,7 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 		dom = action_domain_again(ctx, first, &lost);
 	}
 	if ((!dom && !g_error_matches(lost, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_settle(dom, &state, &lost))) {
+	    (dom && !virt_settle(dom, true, &state, &lost))) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -190,7 +191,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	unsigned flags;
 
 	if (!virt_state(dom, &state, error) ||
-	    (virt_stands_still(&state) && !virt_settle(dom, &state, error)) ||
+	    !leaving_settle(ctx, dom, &state, NULL, error) ||
 	    !prepare(file, part, error))
 		return ACTION_FAILED;
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */

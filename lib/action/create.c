@@ -1,5 +1,6 @@
 #include "action/create.h"
 
+#include "action/leaving.h"
 #include "tmpl/xml.h"
 #include "virt/error.h"
 
@@ -73,6 +74,9 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 		return false;
 	}
 	if (!wait_until_up(ctx, dom, &up, error))
+		return false;
+	if (up && !ctx->dry_run && !(virt_state(dom, &state, error) &&
+				     leaving_settle(ctx, dom, &state, NULL, error)))
 		return false;
 	*ret_dom = up ? g_steal_pointer(&dom) : NULL;
 	return true;

@@ -3,6 +3,7 @@
 #include <libvirt/virterror.h>
 
 #include "action/clock.h"
+#include "action/leaving.h"
 #include "action/peer.h"
 #include "action/progress.h"
 #include "action/restate.h"
@@ -61,10 +62,36 @@ static bool save_snapshots(const struct relocation *r, GError **error)
 	return true;
 }
 
+/* Ends the copy of DOM that does not live; true when it is gone. */
+static bool end_copy(virDomain *dom, const char *where, GError **error)
+{
+	struct virt_state state;
+
+	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
+		return true;
+	if (virt_state(dom, &state, error) && !state.gone)
+		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
+			 virDomainGetName(dom), where, virGetLastErrorMessage());
+	return !*error;
+}
+
+/* It lives at the destination, and whoever moved it died before he ended what is left here. */
+static enum action_outcome finish(struct relocation *r, GError *cause, GError **error)
+{
+	action_log("WARN", "%s; what is left of it here is ended", cause->message);
+	if (!end_copy(r->dom, "at the source", error)) {
+		g_error_free(cause);
+		return ACTION_UNKNOWN;
+	}
+	g_clear_pointer(&r->dom, virDomainFree);
+	return where_is_it(r, cause, error);
+}
+
 enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 				  const char *dest_host, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
+	g_autofree char *there = NULL;
 	struct virt_state state;
 
 	*r = (struct relocation){ .ctx = ctx, .dest_host = dest_host };
@@ -84,6 +111,12 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 		return where_is_it(r, g_steal_pointer(&cause), error);
 	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	if (!ctx->dry_run && !leaving_settle(ctx, r->dom, &state, &there, &cause)) {
+		if (!g_strcmp0(there, r->dest_uri))
+			return finish(r, g_steal_pointer(&cause), error);
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}
@@ -149,19 +182,6 @@ static void keep_snapshots(const struct relocation *r, virDomain *dom)
 		action_log("WARN", "%s", error->message);
 }
 
-/* Ends the copy of DOM that does not live; true when it is gone. */
-static bool end_copy(virDomain *dom, const char *where, GError **error)
-{
-	struct virt_state state;
-
-	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
-		return true;
-	if (virt_state(dom, &state, error) && !state.gone)
-		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
-			 virDomainGetName(dom), where, virGetLastErrorMessage());
-	return !*error;
-}
-
 /* It stayed: as it was before. What was coming in is certainly not running. */
 static bool settle_at_source(struct relocation *r, GError **error)
 {
@@ -174,6 +194,7 @@ static bool settle_at_source(struct relocation *r, GError **error)
 		action_log("WARN", "domain %s stays paused: %s", virDomainGetName(dom),
 			   virGetLastErrorMessage());
 	keep_snapshots(r, dom);
+	leaving_note(dom, NULL, NULL);
 	return true;
 }
 
@@ -182,6 +203,7 @@ static bool settle_at_destination(struct relocation *r, GError **error)
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
 	keep_snapshots(r, r->sides.dest);
+	leaving_note(r->sides.dest, NULL, NULL);
 	return true;
 }
 
@@ -248,7 +270,8 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 	enum action_outcome outcome;
 
 	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!virt_snapset_forget(r->snapshots, r->dom, error))
+	if (!leaving_note(r->dom, r->dest_uri, error) ||
+	    !virt_snapset_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	move(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);

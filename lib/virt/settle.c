@@ -12,7 +12,7 @@ bool virt_stands_still(const struct virt_state *s)
 		s->reason == VIR_DOMAIN_PAUSED_MIGRATION);
 }
 
-bool virt_settle(virDomain *dom, struct virt_state *ret, GError **error)
+bool virt_settle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
 {
 	gint64 until_us = g_get_monotonic_time() + SETTLE_US;
 	struct virt_progress progress;
@@ -26,6 +26,8 @@ bool virt_settle(virDomain *dom, struct virt_state *ret, GError **error)
 			return true;
 		if (goes_on)
 			until_us = g_get_monotonic_time() + SETTLE_US;
+		else if (g_get_monotonic_time() >= until_us && !resume)
+			return true;
 		else if (g_get_monotonic_time() >= until_us && virDomainResume(dom) < 0)
 			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
 		g_usleep(PAUSE_US);

@@ -224,6 +224,56 @@ ended() {
 	lives 10 node2
 }
 
+# left_behind NUMBER [URI]: at node1, as libvirt leaves a VM when the one who moved it (to URI, noted
+# by us) died before he could tell it how that ended.
+left_behind() {
+	local file=/run/libvirt/qemu/one-$1.xml
+	deaf_xml "$1" | lab_exec node1 virsh -q create --paused /dev/stdin
+	[ -z "${2:-}" ] || lab_virsh node1 metadata "one-$1" --uri urn:vmmexec:leaving --key vmmexec --set "<leaving to='$2'/>" --live
+	"$LAB" svc node1 crash
+	lab_exec node1 sed -i "s/^<domstatus state='paused' reason='[a-z ]*'/<domstatus state='paused' reason='migration'/" "$file"
+	"$LAB" svc node1 start
+	run lab_virsh node1 domstate "one-$1" --reason
+	assert_output 'paused (migrating)'
+}
+
+@test "migrate: what a killed one left standing is never a second live copy: the next call looks, and ends or resumes it" {
+	local action
+	start_deaf node2 50
+	left_behind 50 qemu+tcp://node2/system
+	for action in "save one-50 $LAB_SHARED/0/50/checkpoint node1 50" "snapshot_create one-50 0 50" "snapshot_revert one-50 snap-0 50"; do
+		# shellcheck disable=SC2086
+		act $action node1
+		assert_failure 1
+		assert_regex "$(error_message)" 'since a migration that did not end: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
+	done
+	deaf_xml 50 >"$BATS_TEST_TMPDIR/xml"
+	run deploy_xml 50 <"$BATS_TEST_TMPDIR/xml"
+	assert_failure 1
+	[ "$(state_at node1 50)" = paused ]
+	migrate node1 node2 one-50
+	assert_success
+	assert_regex "$stderr" 'what is left of it here is ended'
+	lives 50 node2
+
+	# It never came to life there.
+	left_behind 51 qemu+tcp://node2/system
+	migrate node1 node2 one-51
+	assert_success
+	lives 51 node2
+
+	# Nobody knows where it was moved to, or what that host says.
+	left_behind 52
+	migrate node1 node2 one-52
+	assert_failure 1
+	assert_regex "$(error_message)" 'it may live on another host \[refused\] \(hint: if it lives nowhere else'
+	left_behind 53 qemu+tcp://nohost/system
+	act save one-53 "$LAB_SHARED/0/53/checkpoint" node1 53 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'whether domain one-53 lives at qemu.tcp://nohost/system cannot be told'
+	[ "$(state_at node1 53)" = paused ]
+}
+
 @test "migrate: a libvirtd that stays away: nobody knows, and the next call tells" {
 	start node1 11
 	slowly 11

@@ -1,4 +1,5 @@
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
+#include "action/leaving.h"
 #include "action/snapshot.h"
 
 #include "base/number.h"
@@ -21,7 +22,7 @@ static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, co
 		return NULL;
 	virDomainFree(*dom);
 	*dom = again;
-	if (!virt_settle(again, &state, NULL))
+	if (!virt_settle(again, true, &state, NULL))
 		return NULL;
 	s = virDomainSnapshotLookupByName(again, name, 0);
 	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
@@ -118,7 +119,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
-	if (virt_stands_still(&state) && !virt_settle(dom, &state, error))
+	if (!leaving_settle(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
 	s = find(ctx, dom, directory, name, &cause);
 	if (s) {

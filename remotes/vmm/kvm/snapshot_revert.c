@@ -1,4 +1,5 @@
 /* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
+#include "action/leaving.h"
 #include "action/snapshot.h"
 
 #include "virt/block.h"
@@ -31,7 +32,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, 
 
 	g_propagate_error(error, cause);
 	if ((!dom && !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_settle(dom, &state, NULL)))
+	    (dom && !virt_settle(dom, true, &state, NULL)))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
@@ -72,7 +73,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 	if (!dom || !virt_state(dom, &state, error))
 		return ACTION_FAILED;
-	if (!ctx->dry_run && virt_stands_still(&state) && !virt_settle(dom, &state, error))
+	if (!ctx->dry_run && !leaving_settle(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))
