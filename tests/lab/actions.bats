@@ -81,6 +81,29 @@ setup() {
 	assert_failure
 }
 
+@test "errors: misuse, a wrong kvmrc, missing rights and a QEMU that is none each have their class" {
+	act cancel
+	assert_failure 2
+	assert_regex "$(error_message)" '^cancel: .*\[usage\]'
+	settings LIBVIRT_URI=nothing:///system
+	act cancel one-43
+	assert_failure 1
+	assert_regex "$(error_message)" '^cancel: .*\[config\]'
+	settings SHUTDOWN_TIMEOUT=4
+	on chmod 700 /run/libvirt/libvirt-sock
+	run --separate-stderr on setpriv --reuid=65534 --regid=65534 --clear-groups "$ACTIONS/cancel" one-43
+	assert_failure 1
+	assert_regex "$(error_message)" '^cancel: cannot connect to .*\[permission\]'
+	on chmod 777 /run/libvirt/libvirt-sock
+	printf '#!/bin/sh\ncase "$*" in *"-machine none"*) exec /usr/bin/qemu-kvm-one "$@" ;; esac\n' | on tee "$LAB_SHARED/no-qemu" >/dev/null
+	on chmod 755 "$LAB_SHARED/no-qemu"
+	deaf_xml 43 | sed "s|/usr/bin/qemu-kvm-one|$LAB_SHARED/no-qemu|" >"$BATS_TEST_TMPDIR/xml"
+	run --separate-stderr deploy_xml 43 <"$BATS_TEST_TMPDIR/xml"
+	assert_failure 1
+	assert_regex "$(error_message)" '^deploy: cannot create domain one-43: .*\[internal\]'
+	never state 43
+}
+
 @test "deploy: libvirtd is killed in the middle: the answer is true, and the next deploy repairs" {
 	local after
 	for after in 0.05 0.15 0.3; do
