@@ -236,7 +236,8 @@ static bool is_half(const struct virt_state *s)
 		s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
 }
 
-bool checkpoint_end_half(virDomain *dom, bool *ret_ended, GError **error)
+bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
+			 GError **error)
 {
 	gint64 until_us = g_get_monotonic_time() + HALF_US;
 	struct virt_state state;
@@ -251,6 +252,8 @@ bool checkpoint_end_half(virDomain *dom, bool *ret_ended, GError **error)
 			break;
 		g_usleep(PAUSE_US);
 	}
+	if (!leaving_is_not_there(ctx, dom, error))
+		return false;
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
 		   "again", virDomainGetName(dom));
 	*ret_ended = virDomainDestroyFlags(dom, 0) == 0;

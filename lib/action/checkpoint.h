@@ -38,9 +38,10 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 /*
  * Ends DOM when it is what a restore leaves whose libvirtd died: a guest that came in from its
  * checkpoint and never ran. Waits a while for one that is still coming. RET_ENDED: it is
- * gone, and may be restored again.
+ * gone, and may be restored again. VMM_ERROR_REFUSED: it is what a migration left, see leaving.h.
  */
-bool checkpoint_end_half(virDomain *dom, bool *ret_ended, GError **error);
+bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
+			 GError **error);
 
 /*
  * Starts the domain of FILE, with XML unless that is NULL. RET_DOM (the caller frees) is set when

@@ -80,6 +80,18 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	return ok;
 }
 
+bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *to = noted(dom, &cause);
+
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return false;
+	}
+	return !to || is_not_at(ctx, dom, to, NULL, error);
+}
+
 bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error)
 {

@@ -23,4 +23,10 @@ bool leaving_note(virDomain *dom, const char *uri, GError **error);
 bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error);
 
+/*
+ * Whether DOM may be taken for nobody's: the host that it was moved to, if one is noted, was asked
+ * and has it not. False: VMM_ERROR_REFUSED, or that host does not answer.
+ */
+bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
+
 #endif

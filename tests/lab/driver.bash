@@ -4,6 +4,23 @@
 
 DRIVER_VM_DIR=/var/lib/one/datastores/113
 
+teardown_file() {
+	load lab
+	lab_down
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	LAB_VIRTTYPE=$("$LAB" virttype)
+}
+
+teardown() {
+	driver_stop
+	lab_clean
+}
+
+uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
+
 # Installs the build on fe and brings the set to the nodes that are up.
 driver_install() {
 	local node
@@ -22,7 +39,7 @@ driver_request() {
 	local action=$1 id=$2 node=$3 dir=$DRIVER_VM_DIR/$2
 	"$LAB_TOP/tests/tools/requests" "$LAB_TOP/tests/data/messages/${DRIVER_MESSAGE:-DEPLOY-noctx-nonic}.msg" "$action" "$id" "$node" \
 		"LOCAL_DEPLOYMENT_FILE=/var/lib/one/vms/$id/deployment.0" "REMOTE_DEPLOYMENT_FILE=$dir/deployment.0" \
-		"VM/ID=$id" "VM/HISTORY_RECORDS/HISTORY/DS_ID=113" "VM/TEMPLATE/OS/UUID=$(printf '11111111-2222-4333-8444-%012d' "$id")" \
+		"VM/ID=$id" "VM/HISTORY_RECORDS/HISTORY/DS_ID=113" "VM/TEMPLATE/OS/UUID=$(uuid_of "$id")" \
 		VM/TEMPLATE/MEMORY=192 VM/TEMPLATE/OS/ARCH=x86_64 VM/TEMPLATE/OS/MACHINE=pc \
 		"VM/TEMPLATE/OS/KERNEL=$LAB_GUEST/vmlinuz" "VM/TEMPLATE/OS/INITRD=$LAB_GUEST/initrd.img" \
 		"VM/TEMPLATE/OS/KERNEL_CMD=console=ttyS0 quiet lab.name=one-$id ${DRIVER_CMDLINE:-}" \

@@ -12,23 +12,6 @@ setup_file() {
 	driver_install node1
 }
 
-teardown_file() {
-	load lab
-	lab_down
-}
-
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	LAB_VIRTTYPE=$("$LAB" virttype)
-}
-
-teardown() {
-	driver_stop
-	lab_clean
-}
-
-uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
-
 @test "a VM's life through ssh: deploy, poll, reboot, reset, shutdown; each answer is what libvirt says" {
 	driver_prepare 1 node1
 	driver_start

@@ -247,6 +247,13 @@ left_behind() {
 		assert_failure 1
 		assert_regex "$(error_message)" 'since a migration that did not end: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
 	done
+	# A checkpoint that an earlier restore left is no reason to end it and start another one.
+	on mkdir -p "$(directory 50)"
+	on touch "$(directory 50)/checkpoint"
+	act restore "$(directory 50)/checkpoint" node1 one-50 50 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is running at qemu.tcp://node2/system \[refused\]'
+	on rm "$(directory 50)/checkpoint"
 	deaf_xml 50 >"$BATS_TEST_TMPDIR/xml"
 	run deploy_xml 50 <"$BATS_TEST_TMPDIR/xml"
 	assert_failure 1

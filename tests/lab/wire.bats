@@ -19,23 +19,6 @@ setup_file() {
 	done
 }
 
-teardown_file() {
-	load lab
-	lab_down
-}
-
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	LAB_VIRTTYPE=$("$LAB" virttype)
-}
-
-teardown() {
-	driver_stop
-	lab_clean
-}
-
-uuid_of() { printf '11111111-2222-4333-8444-%012d' "$1"; }
-
 # answer ACTION REPLY [ELEMENT=TEXT]...: sends the action for VM $id on $node and waits for that reply.
 answer() {
 	local dir=$DRIVER_VM_DIR/$id

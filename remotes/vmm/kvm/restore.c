@@ -115,8 +115,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	dom = find(ctx, &cause);
 	if (dom && !ctx->dry_run && access(ctx->arg[CHECKPOINT], F_OK) == 0 &&
-	    !checkpoint_end_half(dom, &ended, error))
-		return ACTION_UNKNOWN;
+	    !checkpoint_end_half(ctx, dom, &ended, error))
+		return g_error_matches(*error, VMM_ERROR, VMM_ERROR_REFUSED) ? ACTION_FAILED :
+									       ACTION_UNKNOWN;
 	if (dom && !ended && virt_state(dom, &state, &cause) && !state.gone)
 		return already(ctx, d, dom, &state, error);
 	if (cause && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
