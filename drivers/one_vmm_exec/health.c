@@ -1,7 +1,7 @@
 #include "health.h"
 
-/* Quiet is who takes several times as long as usual to end any of his steps. */
-enum { QUIET_MIN_US = 100000, QUIET_TIMES = 4, FORGET = 8 };
+/* Quiet is who takes twice as long as usual to end any of his steps. */
+enum { QUIET_MIN_US = 30000, QUIET_TIMES = 2, FORGET = 8 };
 
 struct host {
 	Health *health;

@@ -75,6 +75,12 @@ bool action_reconnect(struct action_ctx *ctx, GError **error);
 virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
 
 /*
+ * As action_domain_again(), once libvirt has ended what it was asked to do with the domain on the
+ * connection that was lost: what it says of it then is true.
+ */
+virDomain *action_domain_rested(struct action_ctx *ctx, virDomain *old, GError **error);
+
+/*
  * For a call that may be made twice, after its answer R: true, with DOM on a new connection and
  * CAUSE cleared, when the connection was lost with it: it is to be made again. Once at most.
  */

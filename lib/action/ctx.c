@@ -5,8 +5,9 @@
 #include "action/lock.h"
 #include "action/sudden.h"
 #include "base/file.h"
+#include "virt/job.h"
 
-enum { MAX_STDIN = 64 << 20, RECONNECT_MS = 30000 };
+enum { MAX_STDIN = 64 << 20, RECONNECT_MS = 30000, REST_MS = 60000 };
 
 enum { DEPLOY_ID, VM_ID = 2, LOCK_MS = 60000 };
 
@@ -81,6 +82,16 @@ virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **
 	if (virDomainGetUUIDString(old, uuid) < 0 || !action_reconnect(ctx, error))
 		return NULL;
 	return virt_domain(ctx->conn, uuid, NULL, error);
+}
+
+virDomain *action_domain_rested(struct action_ctx *ctx, virDomain *old, GError **error)
+{
+	g_autoptr(virDomain) dom = action_domain_again(ctx, old, error);
+	bool goes_on;
+
+	if (!dom || !virt_job_rest(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
+		return NULL;
+	return g_steal_pointer(&dom);
 }
 
 bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause)

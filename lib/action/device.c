@@ -137,7 +137,7 @@ static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
 
 	if (virConnectIsAlive(ctx->conn) == 1)
 		return device_vm_refresh(v, error);
-	again = action_domain_again(ctx, v->dom, error);
+	again = action_domain_rested(ctx, v->dom, error);
 	if (!again)
 		return false;
 	virDomainFree(v->dom);

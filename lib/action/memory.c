@@ -125,12 +125,18 @@ static enum action_outcome plug(struct action_ctx *ctx, DeviceVm *v, guint64 mib
 	return xml ? device_attach(ctx, v, "a memory module", &none, xml, error) : ACTION_FAILED;
 }
 
+static guint64 mib_of(const DeviceVm *v)
+{
+	g_autofree char *text = tmpl_xml_child_text(xmlDocGetRootElement(v->live), "memory");
+
+	return text ? g_ascii_strtoull(text, NULL, 10) >> 10 : 0;
+}
+
 enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
 				   guint64 *ret_before, GError **error)
 {
-	g_autofree char *text = tmpl_xml_child_text(xmlDocGetRootElement(v->live), "memory");
 	enum action_outcome outcome;
-	guint64 now = text ? g_ascii_strtoull(text, NULL, 10) >> 10 : 0;
+	guint64 now = mib_of(v);
 
 	*ret_before = now;
 	if (mib == now)
@@ -138,6 +144,10 @@ enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 
 	action_outcome(ACTION_UNKNOWN, "resizing the memory of domain %s",
 		       virDomainGetName(v->dom));
 	outcome = mib > now ? plug(ctx, v, mib - now, error) : unplug(ctx, v, now - mib, error);
+	if (outcome == ACTION_FAILED && mib_of(v) == mib) {	/* its answer was lost only */
+		g_clear_error(error);
+		return ACTION_DONE;
+	}
 	if (outcome != ACTION_DONE)
 		g_prefix_error(error, "cannot give domain %s %" G_GUINT64_FORMAT " MiB: ",
 			       virDomainGetName(v->dom), mib);

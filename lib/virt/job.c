@@ -83,6 +83,36 @@ bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret
 	return known;
 }
 
+/* A question about its job waits for the domain's lock, for half a minute at most. */
+bool virt_job_rest(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000, left_ms = limit_ms;
+
+	*ret_goes_on = false;
+	while (left_ms > 0) {
+		struct question *q = question_new(dom);
+		g_autoptr(GError) cause = NULL;
+		enum virt_late r = virt_late_call(ask_progress, q, question_free,
+						  (unsigned)left_ms, &cause);
+
+		if (r == VIRT_LATE_LATE)
+			break;
+		*ret_goes_on = r == VIRT_LATE_OK && q->has_job;
+		question_free(q);
+		if (r == VIRT_LATE_OK)
+			return true;
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
+			if (virConnectIsAlive(virDomainGetConnect(dom)) == 1)
+				return true;	/* one that does not run has none */
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		left_ms = (until_us - g_get_monotonic_time()) / 1000;
+	}
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",
+			virDomainGetName(dom));
+}
+
 static bool ask_abort(void *data, GError **error)
 {
 	struct question *q = data;

@@ -32,6 +32,15 @@ struct virt_job {
 };
 
 /*
+ * Returns when libvirt has ended each call on DOM that reached it before, also those of programs
+ * that have died or lost their connection: what its XML says then is how they ended. One that lasts
+ * (a save, a migration) may let this one in between: RET_GOES_ON. False: VMM_ERROR_TIMEOUT, one
+ * still held it after LIMIT_MS; VMM_ERROR_CONNECTION. Source: libvirt-facts.md L, of two
+ * calls on a domain the second waits.
+ */
+bool virt_job_rest(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
+
+/*
  * Makes JOB's call and waits for it. RET_ABORTED says whether it was asked to
  * end early; it may have been done nevertheless. VIRT_LATE_LATE: asked to end, and
  * it did not; DATA is then the call's, else the caller's.

@@ -3,7 +3,7 @@
 #include "virt/error.h"
 #include "virt/job.h"
 
-enum { SETTLE_US = 3000000, PAUSE_US = 200000 };
+enum { SETTLE_US = 3000000, PAUSE_US = 200000, REST_MS = 60000 };
 
 bool virt_stands_still(const struct virt_state *s)
 {
@@ -15,12 +15,10 @@ bool virt_stands_still(const struct virt_state *s)
 bool virt_settle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
 {
 	gint64 until_us = g_get_monotonic_time() + SETTLE_US;
-	struct virt_progress progress;
+	bool goes_on;
 
 	for (;;) {
-		bool goes_on = virt_job_progress(dom, false, &progress);
-
-		if (!virt_state(dom, ret, error))
+		if (!virt_job_rest(dom, REST_MS, &goes_on, error) || !virt_state(dom, ret, error))
 			return false;
 		if (ret->gone || (!goes_on && !virt_stands_still(ret)))
 			return true;

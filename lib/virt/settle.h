@@ -13,9 +13,10 @@
 bool virt_stands_still(const struct virt_state *state);
 
 /*
- * Waits until DOM has no such job any more; a guest that after some seconds stands still for one
- * that nobody does is, with RESUME, resumed. RET is the state then. False: nobody knows it, or
- * it cannot be resumed. Who resumes knows that no migration made another one live.
+ * Waits until DOM has no such job any more, nor any other call on it from before; a guest that
+ * after some seconds stands still for one that nobody does is, with RESUME, resumed. RET is the
+ * state then. False: nobody knows it, or it cannot be resumed. Who resumes knows that no
+ * migration made another one live.
  */
 bool virt_settle(virDomain *dom, bool resume, struct virt_state *ret, GError **error);
 

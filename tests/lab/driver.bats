@@ -59,9 +59,11 @@ setup_file() {
 	driver_prepare 3 node1
 	driver_start
 	driver_send "$(driver_request DEPLOY 3 node1)"
-	lab_until node1 20 pgrep -f 'guest=one-3'
+	# Its QEMU stands still as soon as it is there, so that the deploy cannot be done before.
+	lab_exec node1 bash -c 'for i in {1..2000}; do pkill -STOP -f "[g]uest=one-3" && exit; sleep 0.01; done; exit 1'
 	"$LAB" svc node1 crash
 	driver_expect '^DEPLOY FAILURE 3 '
+	lab_exec node1 pkill -CONT -f 'guest=one-3'
 	"$LAB" svc node1 start
 	driver_send "$(driver_request CANCEL 3 node1 "DEPLOY_ID=$(uuid_of 3)")"
 	driver_expect '^CANCEL SUCCESS 3 -'

@@ -162,6 +162,9 @@ where() {
 	lab_until node1 20 sh -c '[ $(pgrep -fc "^ssh .* node1 ") -ge 3 ]'
 	sleep 2
 	on pkill -KILL -f '^ssh .* node1 '
+	# Libvirt is still at work when they look on a new connection: it is not over yet.
+	lab_until node1 20 sh -c 'pgrep -f "^ssh .* node1 "' >/dev/null
+	sleep 3
 	for number in "${numbers[@]}"; do on kill -CONT "$(qemu_pid "$number")"; done
 	for action in "${!numbers[@]}"; do
 		number=${numbers[$action]}

@@ -235,7 +235,7 @@ cgroups() {
 
 @test "lab: an up that was stopped half-way leaves nothing" {
 	export VMM_LAB=$BATS_TEST_TMPDIR/half
-	for seconds in 0.1 0.2 0.4 0.6; do
+	for seconds in 0.01 0.02 0.04 0.07 0.1 0.2 0.4 0.6; do
 		run timeout -s INT $seconds "$LAB" up 2
 		# Not so late that it was through already.
 		[ "$status" -ne 0 ] || "$LAB" down

@@ -169,8 +169,9 @@ in_image() {	# NUMBER
 
 @test "snapshot_create: QEMU is killed in the middle; we are killed in the middle" {
 	deaf 7
-	on "$ACTIONS/snapshot_create" one-7 0 7 node1 2>"$BATS_TEST_TMPDIR/err" &
+	# It stands still, so that it cannot be done before.
 	on kill -STOP "$(qemu_pid 7)"
+	on "$ACTIONS/snapshot_create" one-7 0 7 node1 2>"$BATS_TEST_TMPDIR/err" &
 	sleep 0.5
 	on kill -KILL "$(qemu_pid 7)"
 	ended $!

@@ -100,6 +100,36 @@ live() {	# ID NODE OTHER-NODE
 	driver_stop
 }
 
+@test "a libvirtd that hangs delays no other host: what is asked of it ends by its deadline" {
+	local i
+	lab_exec fe sed -i 's/poll = 120;/poll = 8;/; s/retry_s = .*/retry_s = 1;/' /etc/one/vmm_exec/vmm_exec.cfg
+	driver_start
+	for i in 10 20; do
+		driver_send "$(driver_request POLL $i "node${i%0}" "DEPLOY_ID=$(uuid_of $i)")"
+		driver_expect "^POLL SUCCESS $i STATE=-"
+	done
+	: >lines
+	for i in $(seq 30); do
+		driver_request POLL $((200 + i)) node2 "DEPLOY_ID=$(uuid_of $((200 + i)))" >>lines
+		driver_request POLL $((100 + i)) node1 "DEPLOY_ID=$(uuid_of $((100 + i)))" >>lines
+	done
+	lab_exec node2 pkill -STOP libvirtd
+	cat lines >&9
+	for i in $(seq 30); do
+		driver_expect "^POLL FAILURE $((200 + i)) "
+	done
+	lab_exec node2 pkill -CONT libvirtd
+	[ "$(grep -a '^POLL SUCCESS 1.. STATE=-' out | sort -u | wc -l)" -eq 30 ]
+	[ "$(grep -a '^POLL' out | tail -n 60 | awk 'NR <= 30 && $3 >= 200' | wc -l)" -eq 0 ]
+	for i in $(seq 20); do
+		driver_send "$(driver_request POLL 21 node2 "DEPLOY_ID=$(uuid_of 21)")"
+		sleep 1
+		! grep -aq '^POLL SUCCESS 21 ' out || break
+	done
+	grep -aq '^POLL SUCCESS 21 ' out
+	driver_stop
+}
+
 @test "the same with transport direct: only what needs files goes to the nodes, and says so" {
 	lab_exec fe sh -c 'echo "host: ( { name = \"*\"; transport = \"direct\"; uri = \"qemu+tcp://%h/system\"; } );" >>/etc/one/vmm_exec/vmm_exec.cfg'
 	for node in node1 node2; do
