@@ -80,7 +80,7 @@ static bool is_blank(const char *text)
 
 bool step_applies(const struct step_context *c, const struct step *step)
 {
-	const TmplRequest *r = c->request;
+	TmplRequest *r = c->request;
 
 	return !((step->flags & STEP_IF_TM && is_blank(r->tm_command)) ||
 		 (step->flags & STEP_IF_NIC && words_nic_is_alias(r)) ||
@@ -141,7 +141,7 @@ static GBytes *base64_of(char *xml)
 
 static GBytes *input_of(struct step_context *c, enum step_input input)
 {
-	const TmplRequest *r = c->request;
+	TmplRequest *r = c->request;
 
 	switch (input) {
 	case INPUT_REQUEST:

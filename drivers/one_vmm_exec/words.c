@@ -38,7 +38,7 @@ static const char *const nics[] = {
 	"VM/TEMPLATE/NIC_ALIAS[ATTACH='YES']",
 };
 
-const char *words_nic(const TmplRequest *r)
+const char *words_nic(TmplRequest *r)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(nics); i++) {
 		g_autofree char *text = tmpl_request_text(r, nics[i]);
@@ -49,7 +49,7 @@ const char *words_nic(const TmplRequest *r)
 	return NULL;
 }
 
-bool words_nic_is_alias(const TmplRequest *r)
+bool words_nic_is_alias(TmplRequest *r)
 {
 	return words_nic(r) == nics[G_N_ELEMENTS(nics) - 1];
 }

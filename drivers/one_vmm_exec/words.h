@@ -18,9 +18,9 @@ char *words_expand(const struct step_context *context, const struct step *step, 
 bool words_omitted(const struct step_context *context, const struct step *step);
 
 /* The interface that is attached or detached, as XPath; NULL: none. Static. */
-const char *words_nic(const TmplRequest *request);
+const char *words_nic(TmplRequest *request);
 
 /* True when that interface is an alias of another. */
-bool words_nic_is_alias(const TmplRequest *request);
+bool words_nic_is_alias(TmplRequest *request);
 
 #endif

@@ -333,11 +333,8 @@ static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bo
 	int rc;
 
 	sigemptyset(&none);
-	sigemptyset(&dfl);
-	sigaddset(&dfl, SIGPIPE);	/* ignored in drivers, and exec keeps that */
-	sigaddset(&dfl, SIGINT);
-	sigaddset(&dfl, SIGTERM);
-	sigaddset(&dfl, SIGHUP);
+	/* SIGPIPE is ignored in drivers, and exec keeps that. The others too: glibc else looks first. */
+	sigfillset(&dfl);
 	posix_spawn_file_actions_init(&fa);
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
 		if (fds[i] < 0)

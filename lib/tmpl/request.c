@@ -3,32 +3,73 @@
 #include <libxml/xmlreader.h>
 #include <libxml/xpath.h>
 
+#include "tmpl/scan.h"
 #include "tmpl/xml.h"
+
+#define ROOT "VMM_DRIVER_ACTION_DATA"
+
+/* The fields that hold them are in the same order. */
+static const char *const field_names[] = {
+	"HOST", "MIGR_HOST", "DEPLOY_ID", "LOCAL_DEPLOYMENT_FILE", "REMOTE_DEPLOYMENT_FILE",
+	"TM_COMMAND", NULL,
+};
+
+static void take(TmplRequest *r, char *texts[])
+{
+	char **fields[] = {
+		&r->host, &r->migr_host, &r->deploy_id, &r->local_file, &r->remote_file,
+		&r->tm_command,
+	};
+
+	G_STATIC_ASSERT(G_N_ELEMENTS(fields) == G_N_ELEMENTS(field_names) - 1);
+	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+		*fields[i] = texts[i];
+}
+
+static bool parse_tree(TmplRequest *r, GError **error)
+{
+	char *texts[G_N_ELEMENTS(field_names) - 1];
+	const xmlNode *root;
+	gsize size;
+	const char *text = g_bytes_get_data(r->document, &size);
+
+	r->doc = tmpl_xml_parse(text, size, "request", error);
+	if (!r->doc)
+		return false;
+	root = xmlDocGetRootElement(r->doc);
+	if (!xmlStrEqual(root->name, BAD_CAST ROOT))
+		return vmm_fail(error, VMM_ERROR_INPUT, "request: its root is %s, not " ROOT,
+				(const char *)root->name);
+	for (size_t i = 0; field_names[i]; i++)
+		texts[i] = tmpl_xml_child_text(root, field_names[i]);
+	take(r, texts);
+	return true;
+}
 
 TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
 {
 	g_autoptr(TmplRequest) r = g_new0(TmplRequest, 1);
-	const xmlNode *root;
+	char *texts[G_N_ELEMENTS(field_names) - 1];
 	gsize size;
 	const char *text = g_bytes_get_data(document, &size);
 
-	r->doc = tmpl_xml_parse(text, size, "request", error);
-	if (!r->doc)
-		return NULL;
-	root = xmlDocGetRootElement(r->doc);
-	if (!xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "request: its root is %s, not "
-			 "VMM_DRIVER_ACTION_DATA", (const char *)root->name);
-		return NULL;
-	}
 	r->document = g_bytes_ref(document);
-	r->host = tmpl_xml_child_text(root, "HOST");
-	r->migr_host = tmpl_xml_child_text(root, "MIGR_HOST");
-	r->deploy_id = tmpl_xml_child_text(root, "DEPLOY_ID");
-	r->local_file = tmpl_xml_child_text(root, "LOCAL_DEPLOYMENT_FILE");
-	r->remote_file = tmpl_xml_child_text(root, "REMOTE_DEPLOYMENT_FILE");
-	r->tm_command = tmpl_xml_child_text(root, "TM_COMMAND");
+	if (tmpl_scan(text, size, ROOT, field_names, texts))
+		take(r, texts);
+	else if (!parse_tree(r, error))
+		return NULL;
 	return g_steal_pointer(&r);
+}
+
+/* Many actions need none. */
+static xmlDoc *tree(TmplRequest *r)
+{
+	gsize size;
+	const char *text = g_bytes_get_data(r->document, &size);
+
+	if (!r->doc)
+		r->doc = tmpl_xml_parse(text, size, "request", NULL);
+	return r->doc;
 }
 
 void tmpl_request_free(TmplRequest *r)
@@ -71,25 +112,25 @@ char *tmpl_request_peek_host(GBytes *document)
 	return host;
 }
 
-static const xmlNode *element(const TmplRequest *r, const char *name)
+static const xmlNode *element(TmplRequest *r, const char *name)
 {
-	return tmpl_xml_child(xmlDocGetRootElement(r->doc), name);
+	return tmpl_xml_child(xmlDocGetRootElement(tree(r)), name);
 }
 
-char *tmpl_request_element(const TmplRequest *r, const char *name)
+char *tmpl_request_element(TmplRequest *r, const char *name)
 {
 	const xmlNode *node = element(r, name);
 
 	return node ? tmpl_xml_print(node) : g_strdup("");
 }
 
-char *tmpl_request_text(const TmplRequest *r, const char *xpath)
+char *tmpl_request_text(TmplRequest *r, const char *xpath)
 {
-	xmlXPathContextPtr context = xmlXPathNewContext(r->doc);
+	xmlXPathContextPtr context = xmlXPathNewContext(tree(r));
 	g_autofree char *text = NULL;
 	xmlXPathObjectPtr found;
 
-	xmlXPathSetContextNode(xmlDocGetRootElement(r->doc), context);
+	xmlXPathSetContextNode(xmlDocGetRootElement(tree(r)), context);
 	found = xmlXPathEvalExpression(BAD_CAST xpath, context);
 	g_assert(found);
 	if (found->nodesetval && found->nodesetval->nodeNr)
@@ -99,7 +140,7 @@ char *tmpl_request_text(const TmplRequest *r, const char *xpath)
 	return text && *text ? g_steal_pointer(&text) : NULL;
 }
 
-char *tmpl_request_vm_with(const TmplRequest *r, const char *name, const char *text)
+char *tmpl_request_vm_with(TmplRequest *r, const char *name, const char *text)
 {
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
 	const xmlNode *vm = element(r, "VM");
@@ -111,7 +152,7 @@ char *tmpl_request_vm_with(const TmplRequest *r, const char *name, const char *t
 	return tmpl_xml_print(root);
 }
 
-char *tmpl_request_datastore_data(const TmplRequest *r)
+char *tmpl_request_datastore_data(TmplRequest *r)
 {
 	static const char *const parts[] = { "DATASTORE", "VM" };
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
@@ -179,7 +220,7 @@ static void copy_part(xmlNode *root, char *const *part, size_t depth, const xmlN
 	}
 }
 
-char *tmpl_request_network_vm(const TmplRequest *r)
+char *tmpl_request_network_vm(TmplRequest *r)
 {
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
 	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "VM", NULL);
@@ -194,7 +235,7 @@ char *tmpl_request_network_vm(const TmplRequest *r)
 	return tmpl_xml_print(root);
 }
 
-char **tmpl_request_network_drivers(const TmplRequest *r)
+char **tmpl_request_network_drivers(TmplRequest *r)
 {
 	static const char *const kinds[] = { "NIC", "NIC_ALIAS", "PCI" };
 	const xmlNode *template = tmpl_xml_child(element(r, "VM"), "TEMPLATE");

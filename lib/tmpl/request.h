@@ -14,7 +14,7 @@ typedef struct tmpl_request {
 	char *local_file, *remote_file;		/* deployment files */
 	char *tm_command;			/* lines of words */
 	GBytes *document;			/* as oned sent it */
-	struct _xmlDoc *doc;
+	struct _xmlDoc *doc;			/* NULL until something of it is asked for */
 } TmplRequest;
 
 /* Parses DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
@@ -30,24 +30,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)
 char *tmpl_request_peek_host(GBytes *document);
 
 /* Element NAME ("VM", "DATASTORE") as XML text; "" when it is not there. The caller frees. */
-char *tmpl_request_element(const TmplRequest *request, const char *name);
+char *tmpl_request_element(TmplRequest *request, const char *name);
 
 /*
  * The text of the first element that XPATH finds below the root; NULL when there is none or
  * it is empty. XPATH is one of ours, never a user's. The caller frees.
  */
-char *tmpl_request_text(const TmplRequest *request, const char *xpath);
+char *tmpl_request_text(TmplRequest *request, const char *xpath);
 
 /* Element VM with the child NAME=TEXT added, as XML text. The caller frees. */
-char *tmpl_request_vm_with(const TmplRequest *request, const char *name, const char *text);
+char *tmpl_request_vm_with(TmplRequest *request, const char *name, const char *text);
 
 /* What datastore drivers get: the request's DATASTORE and VM. The caller frees. */
-char *tmpl_request_datastore_data(const TmplRequest *request);
+char *tmpl_request_datastore_data(TmplRequest *request);
 
 /* The distinct VN_MADs of the VM's NICs, aliases and PCI NICs; may be empty. g_strfreev(). */
-char **tmpl_request_network_drivers(const TmplRequest *request);
+char **tmpl_request_network_drivers(TmplRequest *request);
 
 /* The part of the VM that network drivers are given, as XML text. The caller frees. */
-char *tmpl_request_network_vm(const TmplRequest *request);
+char *tmpl_request_network_vm(TmplRequest *request);
 
 #endif

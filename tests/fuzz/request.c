@@ -1,8 +1,21 @@
 #include "tmpl/request.h"
+#include "tmpl/xml.h"
 #include "wire/line.h"
 #include "wire/output.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
+
+/* What is read without a tree is what a tree has. */
+static void check_same(const TmplRequest *r, const guint8 *data, size_t size)
+{
+	g_autoptr(xmlDoc) doc = tmpl_xml_parse((const char *)data, size, "request", NULL);
+	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	g_autofree char *host = tmpl_xml_child_text(root, "HOST");
+	g_autofree char *commands = tmpl_xml_child_text(root, "TM_COMMAND");
+
+	g_assert_true(!r == (!root || !xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")));
+	g_assert_true(!r || (!g_strcmp0(r->host, host) && !g_strcmp0(r->tm_command, commands)));
+}
 
 /* The input is a line from oned, a request document and a script's stderr at once. */
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
@@ -18,6 +31,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 	g_assert_true(!host || (*host && strlen(host) <= size));
 	if (wire_line_parse(text, &line, NULL))
 		wire_line_clear(&line);
+	check_same(request, data, size);
 	if (request) {
 		g_autofree char *vm = tmpl_request_network_vm(request);
 		g_autofree char *element = tmpl_request_element(request, "VM");
