@@ -16,6 +16,7 @@
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
 	bool reconnected;		/* a connection was lost on the way */
+	bool unsettled;			/* and what it was asked for last may still be done */
 	const char *uri;
 	const char *const *arg;		/* the operands, NULL-terminated */
 	const ConfKvmrc *rc;

@@ -96,13 +96,16 @@ virDomain *action_domain_rested(struct action_ctx *ctx, virDomain *old, GError *
 
 bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause)
 {
+	g_autoptr(GError) why = NULL;
 	virDomain *again;
 
 	if (r != VIRT_LATE_FAILED || ctx->reconnected || virConnectIsAlive(ctx->conn) == 1)
 		return false;
-	again = action_domain_again(ctx, *dom, NULL);
-	if (!again)
+	again = action_domain_rested(ctx, *dom, &why);
+	if (!again) {
+		ctx->unsettled = !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND);
 		return false;
+	}
 	virDomainFree(*dom);
 	*dom = again;
 	g_clear_error(cause);
@@ -123,8 +126,9 @@ enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r,
 	if (r == VIRT_LATE_LATE)
 		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
 	g_propagate_prefixed_error(error, cause, "%s: ", what);
-	return r == VIRT_LATE_LATE || virConnectIsAlive(ctx->conn) != 1 ? ACTION_UNKNOWN :
-									  ACTION_FAILED;
+	if (r == VIRT_LATE_LATE || ctx->unsettled || virConnectIsAlive(ctx->conn) != 1)
+		return ACTION_UNKNOWN;
+	return ACTION_FAILED;
 }
 
 static bool is_silent(unsigned wait_ms)

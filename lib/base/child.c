@@ -333,7 +333,7 @@ static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bo
 	int rc;
 
 	sigemptyset(&none);
-	/* SIGPIPE is ignored in drivers, and exec keeps that. The others too: glibc else looks first. */
+	/* SIGPIPE is ignored in drivers, and exec keeps that; for others glibc else looks first. */
 	sigfillset(&dfl);
 	posix_spawn_file_actions_init(&fa);
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {

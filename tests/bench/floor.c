@@ -84,6 +84,13 @@ static void on_removed(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC
 	gone = true;
 }
 
+/* Where the VM's files are. */
+static void ask_directory(virDomainPtr dom)
+{
+	free(virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT,
+				  "http://opennebula.org/xmlns/libvirt/1.0", 0));
+}
+
 static int detach(virConnectPtr conn, virDomainPtr dom, const char *alias)
 {
 	static const int events[] = { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
@@ -134,18 +141,24 @@ static int resize_memory(virDomainPtr dom)
 
 static int snapshot_revert(virDomainPtr dom)
 {
-	virDomainSnapshotPtr s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
-	char *xml = s ? virDomainSnapshotGetXMLDesc(s, 0) : NULL;
+	virDomainSnapshotPtr s;
+	char *xml;
 
+	ask_directory(dom);
+	s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
+	xml = s && look(dom) == 0 ? virDomainSnapshotGetXMLDesc(s, 0) : NULL;
 	free(xml);
 	return !xml || virDomainRevertToSnapshot(s, 0) < 0;
 }
 
 static int snapshot_delete(virDomainPtr dom)
 {
-	virDomainSnapshotPtr s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
+	virDomainSnapshotPtr s, *rest;
 
-	return !s || virDomainSnapshotDelete(s, 0) < 0;
+	ask_directory(dom);
+	s = virDomainSnapshotLookupByName(dom, "snap-1", 0);
+	return !s || virDomainSnapshotDelete(s, 0) < 0 ||
+	       virDomainListAllSnapshots(dom, &rest, 0) < 0;
 }
 
 /* One call for all that a poll of all tells, and the sample of the CPUs' use. */
@@ -171,6 +184,9 @@ static int snapshot(virDomainPtr dom)
 	virDomainSnapshotPtr s;
 	char *xml = NULL;
 
+	ask_directory(dom);
+	if (virDomainSnapshotLookupByName(dom, "snap-1", 0))
+		return 1;
 	s = virDomainSnapshotCreateXML(dom, "<domainsnapshot><name>snap-1</name></domainsnapshot>",
 				       0);
 	if (s)
@@ -183,7 +199,7 @@ static int resize_disk(virDomainPtr dom)
 {
 	virDomainBlockInfo info;
 
-	return virDomainGetBlockInfo(dom, "vda", &info, 0) < 0 ||
+	return look(dom) < 0 || virDomainGetBlockInfo(dom, "vda", &info, 0) < 0 ||
 	       virDomainBlockResize(dom, "vda", 24 << 20, VIR_DOMAIN_BLOCK_RESIZE_BYTES) < 0;
 }
 
