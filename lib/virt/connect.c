@@ -3,7 +3,13 @@
 #include "virt/error.h"
 #include "virt/late.h"
 
-enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250 };
+enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 };
+
+static struct {
+	GMutex mutex;
+	GCond cond;
+	bool awaited;
+} events;
 
 struct opening {
 	char *uri;
@@ -14,8 +20,15 @@ static void quiet(void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
 {
 }
 
+/* Each call and its answer would wake this thread too: most actions have ended before that. */
 static gpointer run_events(gpointer data G_GNUC_UNUSED)
 {
+	gint64 until_us = g_get_monotonic_time() + SHORT_US;
+
+	g_mutex_lock(&events.mutex);
+	while (!events.awaited && g_cond_wait_until(&events.cond, &events.mutex, until_us))
+		;
+	g_mutex_unlock(&events.mutex);
 	while (virEventRunDefaultImpl() == 0)
 		;
 	return NULL;
@@ -28,6 +41,14 @@ static gpointer start_events(gpointer data G_GNUC_UNUSED)
 		return NULL;
 	g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));
 	return NULL;
+}
+
+void virt_await_events(void)
+{
+	g_mutex_lock(&events.mutex);
+	events.awaited = true;
+	g_cond_signal(&events.cond);
+	g_mutex_unlock(&events.mutex);
 }
 
 static void opening_free(void *data)
@@ -55,11 +76,11 @@ static bool open_it(void *data, GError **error)
 
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 {
-	static GOnce events = G_ONCE_INIT;
+	static GOnce once = G_ONCE_INIT;
 	struct opening *o = g_new0(struct opening, 1);
 	virConnect *conn;
 
-	g_once(&events, start_events, NULL);
+	g_once(&once, start_events, NULL);
 	o->uri = g_strdup(uri);
 	switch (virt_late_call(open_it, o, opening_free, limit_ms, error)) {
 	case VIRT_LATE_OK:

@@ -14,12 +14,15 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virConnectClose)
 
 /*
- * Opens URI read-write within LIMIT_MS, with keepalive, and with libvirt's
+ * Opens URI read-write within LIMIT_MS, with keepalive, and soon with libvirt's
  * events running on a thread of their own. libvirt prints nothing. The caller
  * closes. Errors: VMM_ERROR_CONNECTION when it did not answer or is not there;
  * others for a wrong URI or missing rights.
  */
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
+
+/* Events run from now on: whoever registers for one calls this. */
+void virt_await_events(void);
 
 /*
  * As virt_open(), again and again until LIMIT_MS has passed, as long as the

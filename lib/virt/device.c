@@ -1,6 +1,7 @@
 #include "virt/device.h"
 
 #include "tmpl/xml.h"
+#include "virt/connect.h"
 #include "virt/error.h"
 
 enum { ASK_US = 1000000, ANSWER_MS = 40000 };
@@ -105,9 +106,11 @@ static void on_refused(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC
 static int listen_to(virDomain *dom, int event, virConnectDomainEventGenericCallback callback,
 		     struct ears *e)
 {
-	int id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom, event, callback,
-						  g_atomic_rc_box_acquire(e), ears_release);
+	int id;
 
+	virt_await_events();
+	id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom, event, callback,
+					      g_atomic_rc_box_acquire(e), ears_release);
 	if (id < 0)
 		ears_release(e);
 	return id;

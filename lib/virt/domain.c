@@ -1,6 +1,7 @@
 #include "virt/domain.h"
 
 #include "tmpl/xml.h"
+#include "virt/connect.h"
 #include "virt/error.h"
 #include "virt/late.h"
 
@@ -227,6 +228,7 @@ VirtWatch *virt_watch_new(virDomain *dom, GError **error)
 	g_mutex_init(&w->mutex);
 	g_cond_init(&w->cond);
 	w->dom = dom;
+	virt_await_events();
 	w->id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom,
 						 VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 						 VIR_DOMAIN_EVENT_CALLBACK(on_event),
