@@ -14,7 +14,8 @@
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
-	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000
+	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000,
+	CATCH_UP_MS = 10000,
 };
 
 static char *part_of(const char *file)
@@ -268,7 +269,9 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 	struct virt_state state;
 	gint64 until_us;
 
-	if (!action_reconnect(ctx, &lost)) {
+	/* On a connection that was only cut the restore may not even have begun. */
+	if (!action_reconnect(ctx, &lost) ||
+	    !virt_catch_up(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), &lost)) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
