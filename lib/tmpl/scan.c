@@ -2,6 +2,8 @@
 
 #include <libxml/parser.h>
 
+#include "tmpl/xml.h"
+
 /* Far below libxml2's own limits for a tree: 10,000,000 bytes in a text, 256 elements deep. */
 enum { MAX_LEN = 1 << 20, MAX_DEPTH = 200 };
 
@@ -54,21 +56,14 @@ static void on_doctype(void *data, const xmlChar *name G_GNUC_UNUSED,
 	((struct scan *)data)->unfit = true;
 }
 
-/* libxml2 2.12 made the error constant. */
-#if LIBXML_VERSION >= 21200
-static void quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
-#else
-static void quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
-#endif
-{
-}
-
 static bool run(struct scan *s, const char *text, size_t len)
 {
 	xmlSAXHandler handler = {
-		.initialized = XML_SAX2_MAGIC, .serror = quiet, .internalSubset = on_doctype,
+		.initialized = XML_SAX2_MAGIC, .serror = tmpl_xml_quiet,
+		.internalSubset = on_doctype,
 		.startElementNs = on_begin, .endElementNs = on_end,
-		.characters = on_text, .ignorableWhitespace = on_text, .cdataBlock = on_text,
+		.characters = on_text, .ignorableWhitespace = on_text,
+		.cdataBlock = on_text,
 	};
 	xmlParserCtxtPtr ctxt = xmlCreatePushParserCtxt(&handler, s, NULL, 0, NULL);
 	bool ok;

@@ -5,9 +5,9 @@
 
 /* libxml2 2.12 made the error constant. */
 #if LIBXML_VERSION >= 21200
-static void quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
+void tmpl_xml_quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
 #else
-static void quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
+void tmpl_xml_quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
 #endif
 {
 }
@@ -37,7 +37,7 @@ static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_b
 		return NULL;
 	}
 	/* XML_PARSE_NOERROR alone still prints encoding errors. */
-	xmlSetStructuredErrorFunc(NULL, quiet);
+	xmlSetStructuredErrorFunc(NULL, tmpl_xml_quiet);
 	xmlResetLastError();
 	doc = xmlReadMemory(text, (int)len, NULL, NULL,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |

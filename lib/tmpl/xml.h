@@ -3,6 +3,7 @@
 #define TMPL_XML_H
 
 #include <libxml/tree.h>
+#include <libxml/xmlerror.h>
 
 #include "base/error.h"
 
@@ -22,6 +23,13 @@ xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **
  * white space between elements is gone.
  */
 xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **error);
+
+/* For libxml2: prints nothing. libxml2 2.12 made the error constant. */
+#if LIBXML_VERSION >= 21200
+void tmpl_xml_quiet(void *data, const xmlError *error);
+#else
+void tmpl_xml_quiet(void *data, xmlErrorPtr error);
+#endif
 
 #define TMPL_XML_NS_QEMU "http://libvirt.org/schemas/domain/qemu/1.0"
 
