@@ -1,6 +1,6 @@
 #include "action/stop.h"
 
-enum { ANSWER_MS = 10000, SETTLE_US = 1000000 };
+enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
 
 virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 {
