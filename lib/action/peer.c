@@ -22,7 +22,7 @@ static bool run(const struct action_ctx *ctx, const char *host, const char *prog
 	g_autofree char *mark = g_strdup_printf("vmmexec-%d", (int)getpid());
 	struct wire_ssh ssh = { .command = joined, .shell = "sh", .mark = mark,
 				.connect_timeout_s = CONNECT_S, .alive_interval_s = ALIVE_S };
-	g_auto(GStrv) argv = wire_ssh_run(&ssh, host, WIRE_SSH_ALONE, NULL, program, words);
+	g_auto(GStrv) argv = wire_ssh_run(&ssh, host, WIRE_SSH_ALONE, NULL, program, words, NULL);
 	struct child_spec spec = { .argv = (const char *const *)argv,
 				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
 	g_autofree char *name = name_of(program, words);

@@ -110,12 +110,13 @@ static char *take_word(struct reader *r)
 	return r->bad ? NULL : g_strndup((const char *)at, size);
 }
 
-static char **take_words(struct reader *r)
+/* At least LEAST words. */
+static char **take_words(struct reader *r, guint32 least)
 {
 	guint32 count = take32(r);
 	GPtrArray *words = g_ptr_array_new();
 
-	if (!count || count > WIRE_MAX_WORDS)
+	if (count < least || count > WIRE_MAX_WORDS)
 		r->bad = true;
 	while (!r->bad && count--) {
 		char *word = take_word(r);
@@ -134,6 +135,21 @@ static bool judge(const struct reader *r, GError **error)
 	return vmm_fail(error, VMM_ERROR_INPUT, "a frame of the relay's connection is damaged");
 }
 
+static void put_words(GByteArray *frame, char **words)
+{
+	put32(frame, words ? g_strv_length(words) : 0);
+	for (char **w = words; w && *w; w++)
+		put_text(frame, *w, strlen(*w));
+}
+
+/* What a step's environment may say is ours alone: never PATH, or what a loader reads. */
+static void check_env(struct reader *r, char **env)
+{
+	for (char **e = env; *e; e++)
+		if (!g_str_has_prefix(*e, "VMM_") || !strchr(*e, '='))
+			r->bad = true;
+}
+
 GBytes *wire_run_frame(guint32 id, const struct wire_run *run)
 {
 	GByteArray *frame = frame_begin(WIRE_RUN, id);
@@ -143,9 +159,8 @@ GBytes *wire_run_frame(guint32 id, const struct wire_run *run)
 	put32(frame, run->timeout_ms);
 	put32(frame, run->max_output);
 	put_text(frame, run->cwd, strlen(run->cwd));
-	put32(frame, g_strv_length(run->argv));
-	for (char **w = run->argv; *w; w++)
-		put_text(frame, *w, strlen(*w));
+	put_words(frame, run->argv);
+	put_words(frame, run->env);
 	put_text(frame, input ? input : "", size);
 	return frame_end(frame);
 }
@@ -159,7 +174,9 @@ bool wire_run_parse(const guint8 *data, size_t size, struct wire_run *ret, GErro
 	ret->timeout_ms = take32(&r);
 	ret->max_output = take32(&r);
 	ret->cwd = take_word(&r);
-	ret->argv = take_words(&r);
+	ret->argv = take_words(&r, 1);
+	ret->env = take_words(&r, 0);
+	check_env(&r, ret->env);
 	input = take_text(&r, &len);
 	ret->input = input ? g_bytes_new(input, len) : NULL;
 	if (judge(&r, error))
@@ -172,6 +189,7 @@ void wire_run_clear(struct wire_run *run)
 {
 	g_clear_pointer(&run->cwd, g_free);
 	g_clear_pointer(&run->argv, g_strfreev);
+	g_clear_pointer(&run->env, g_strfreev);
 	g_clear_pointer(&run->input, g_bytes_unref);
 }
 

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 /* The protocol's number; a relay that speaks another is not spoken with. */
-enum { WIRE_PROTOCOL = 1, WIRE_MAX_FRAME = 1 << 28, WIRE_MAX_WORDS = 10000 };
+enum { WIRE_PROTOCOL = 2, WIRE_MAX_FRAME = 1 << 28, WIRE_MAX_WORDS = 10000 };
 
 enum wire_type {
 	WIRE_RUN = 1,		/* to the relay: a struct wire_run */
@@ -38,6 +38,7 @@ struct wire_run {
 	guint32 max_output;	/* bytes kept of its output, and again of its errors */
 	char *cwd;		/* "": where the relay was started */
 	char **argv;		/* argv[0]: an absolute path */
+	char **env;		/* "VMM_NAME=VALUE" besides the relay's own; NULL: none */
 	GBytes *input;
 };
 

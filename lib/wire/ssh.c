@@ -79,12 +79,21 @@ static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ss
 }
 
 char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		    const char *control, const char *script, const char *const *args)
+		    const char *control, const char *script, const char *const *args,
+		    const char *const *env)
 {
 	g_autofree char *path = g_shell_quote(script);
 	g_autoptr(GString) body = g_string_new(NULL);
 
-	g_string_printf(body, "if [ -f %s ] && [ -x %s ]; then %s", path, path, path);
+	g_string_printf(body, "if [ -f %s ] && [ -x %s ]; then ", path, path);
+	if (env && *env)
+		g_string_append(body, "env ");
+	for (const char *const *e = env; e && *e; e++) {
+		g_autofree char *word = g_shell_quote(*e);
+
+		g_string_append_printf(body, "%s ", word);
+	}
+	g_string_append(body, path);
 	for (const char *const *a = args; *a; a++) {
 		g_autofree char *word = g_shell_quote(*a);
 

@@ -32,10 +32,12 @@ bool wire_ssh_check_host(const char *host, GError **error);
 /*
  * Runs SCRIPT (an absolute path on HOST) with ARGS there; status 42 when it
  * is not there or not executable. CONTROL is the path of a shared
- * connection's socket, for WIRE_SSH_SHARED. The caller frees with g_strfreev().
+ * connection's socket, for WIRE_SSH_SHARED. ENV: "VMM_NAME=VALUE" words, or NULL. The caller
+ * frees with g_strfreev().
  */
 char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		    const char *control, const char *script, const char *const *args);
+		    const char *control, const char *script, const char *const *args,
+		    const char *const *env);
 
 /* Makes directory DIR and its parents on HOST. */
 char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
