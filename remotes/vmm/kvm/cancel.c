@@ -1,4 +1,5 @@
 /* cancel - ends a VM at once, as by pulling the plug. */
+#include "action/deployment.h"
 #include "action/host.h"
 #include "action/stop.h"
 
@@ -10,7 +11,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autofree char *directory = NULL;
 	struct virt_state state = { .gone = !dom };
 	enum action_outcome outcome = ACTION_DONE;
+	const char *mark;
 
+	if (!deployment_of_environment(&mark, error) ||
+	    (dom && !deployment_check(dom, mark, error)))
+		return ACTION_FAILED;
 	if ((!dom && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_state(dom, &state, &cause))) {
 		g_propagate_error(error, g_steal_pointer(&cause));

@@ -1,5 +1,6 @@
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
 #include "action/create.h"
+#include "action/deployment.h"
 #include "action/host.h"
 #include "action/nvram.h"
 #include "action/restate.h"
@@ -106,15 +107,20 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(virDomain) dom = NULL;
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
 	g_autofree char *xml = NULL;
+	const char *mark;
 
-	if (!domain || !create_find(ctx, domain, &dom, error))
+	if (!domain || !deployment_of_environment(&mark, error) ||
+	    !create_find(ctx, domain, &dom, error))
 		return ACTION_FAILED;
+	deployment_set(domain, mark);
 	restate_links(domain);
 	if (ctx->dry_run) {
 		dry_run(ctx, domain);
 		return ACTION_DONE;
 	}
 	xml = tmpl_xml_print(domain);
+	if (dom && mark && !deployment_adopt(dom, mark, error))
+		return ACTION_UNKNOWN;
 	if (dom)
 		action_log("INFO", "domain %s runs already", virDomainGetName(dom));
 	else

@@ -1,0 +1,58 @@
+/* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
+#include "action/outcome.h"
+
+#include "action/deployment.h"
+#include "action/lock.h"
+#include "base/number.h"
+
+enum { ACTION, DEPLOY_ID, CHECKPOINT, VM_ID, LOCK_MS = 200000, OPEN_MS = 60000 };
+
+static bool read_case(const struct action_ctx *ctx, struct outcome_case *c, GError **error)
+{
+	const char *age = g_getenv("VMM_REQUEST_AGE");
+
+	*c = (struct outcome_case){
+		.action = ctx->arg[ACTION], .deploy_id = ctx->arg[DEPLOY_ID],
+		.checkpoint = ctx->arg[CHECKPOINT], .vm_id = ctx->arg[VM_ID], .age_s = -1,
+	};
+	if (age && !number_signed(age, 0, G_MAXINT32, &c->age_s, NULL))
+		return vmm_fail(error, VMM_ERROR_USAGE, "VMM_REQUEST_AGE: '%s' is not a number of "
+				"seconds", age);
+	return deployment_of_environment(&c->mark, error);
+}
+
+/* An action that still works on the VM has not ended yet. */
+static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
+{
+	g_autofree char *name = g_strconcat("one-", ctx->arg[VM_ID], NULL);
+
+	return lock_take(name, action_left_ms(ctx, LOCK_MS), error);
+}
+
+static enum action_outcome run(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(Document) request = document_read(error);
+	enum outcome_verdict verdict = OUTCOME_LATER;
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *info = NULL;
+	struct outcome_case c;
+
+	if (!request || !read_case(ctx, &c, error))
+		return ACTION_FAILED;
+	c.request = request;
+	if (wait_for_actions(ctx, &cause))
+		ctx->conn = virt_open_again(ctx->uri, action_left_ms(ctx, OPEN_MS), &cause);
+	if (ctx->conn && !outcome_find(ctx, &c, &verdict, &info, error))
+		return ACTION_FAILED;
+	if (cause && !info)
+		info = vmm_error_line(cause);
+	action_print(ctx, "%s%s%s\n", outcome_word(verdict), info ? " " : "", info ? info : "");
+	return ACTION_DONE;
+}
+
+const struct action action = {
+	.name = "outcome", .usage = "ACTION DEPLOY_ID CHECKPOINT VM_ID [HOST]",
+	.summary = "Says what has become of ACTION on a VM: done, not-done, refused, repeat, "
+		   "unknown or later; \"absent\" asks whether the VM runs here.",
+	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run,
+};
