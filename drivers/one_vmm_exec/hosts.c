@@ -42,6 +42,7 @@ struct remote {
 	enum remote_kind kind;
 	char *host, *path;
 	char **args;
+	char **env;			/* or NULL */
 	GBytes *input;
 	unsigned timeout_ms;
 	size_t max_output;
@@ -68,6 +69,7 @@ static void remote_free(Remote *r)
 	g_free(r->host);
 	g_free(r->path);
 	g_strfreev(r->args);
+	g_strfreev(r->env);
 	g_clear_pointer(&r->input, g_bytes_unref);
 	g_string_free(r->out, TRUE);
 	g_string_free(r->err, TRUE);
@@ -174,7 +176,8 @@ static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char 
 	case REMOTE_SCRIPT:
 		break;
 	}
-	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args);
+	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args,
+			    (const char *const *)r->env);
 }
 
 static void on_connection(void *data, const char *why);
@@ -341,7 +344,7 @@ static void run_on_link(Remote *r)
 	char nowhere[] = "";
 	const struct wire_run run = {
 		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
-		.cwd = nowhere, .argv = argv, .input = r->input,
+		.cwd = nowhere, .argv = argv, .env = r->env, .input = r->input,
 	};
 
 	r->call = link_run(r->link, &run, on_call_done, r);
@@ -400,6 +403,7 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->host = g_strdup(spec->host);
 	r->path = g_strdup(spec->path);
 	r->args = g_strdupv((char **)spec->args);
+	r->env = g_strdupv((char **)spec->env);
 	r->input = spec->input ? g_bytes_ref(spec->input) : NULL;
 	r->timeout_ms = spec->timeout_ms;
 	r->max_output = spec->max_output;

@@ -41,6 +41,7 @@ struct remote_spec {
 	enum remote_kind kind;
 	const char *path;		/* script, directory or file, on the host */
 	const char *const *args;	/* of a script, NULL-terminated */
+	const char *const *env;		/* of a script: "VMM_NAME=VALUE" words; NULL: none */
 	GBytes *input;			/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
 	size_t max_output;

@@ -26,11 +26,11 @@ typedef struct job Job;
 typedef void job_done(void *data, Job *job);
 
 /*
- * DOCUMENT (a reference is kept): the request; with PACK it is deflated until
- * the job starts. HOST (copied): where its VM is, or NULL.
+ * DOCUMENT (a reference is kept): the request, PACKED by wire_pack() or not; NULL: it is lost.
+ * HOST (copied): where its VM is, or NULL.
  */
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
-	     GBytes *document, bool pack);
+	     GBytes *document, bool packed);
 
 /*
  * It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. When it
@@ -38,19 +38,24 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
  */
 void job_set_silent(Job *job, unsigned tries);
 
-/* It is request SEQ of the journal. */
+/* It is request SEQ of the journal; 0: of none. */
 void job_set_seq(Job *job, guint64 seq);
+guint64 job_seq(const Job *job);
+
+/* UUID (copied) marks the domain that its deploy makes. */
+void job_set_deployment(Job *job, const char *uuid);
 
 /*
- * It was at step STEP of plan AT when an earlier driver ended: job_start() runs that step again if
- * it may, else it takes back what may be half done. TOLD: what its reply would have told, or NULL.
+ * It is what an earlier driver left as ROW: job_start() finds out on the host what has become of
+ * the step that had begun, and goes on from there; what waited is answered by FAILURE; what had
+ * ended gets its reply again.
  */
-void job_set_resumed(Job *job, const struct plan *at, guint step, const char *told);
+void job_set_left(Job *job, const struct row *row);
 
 /* Only before job_start(). */
 void job_free(Job *job);
 
-/* As job_free() of one that shall not be run, and has an end in the journal. */
+/* As job_free() of one that shall not be run, nor answered. */
 void job_drop(Job *job);
 
 /* Runs the plan. DONE may be called before this returns. */
@@ -58,6 +63,9 @@ void job_start(Job *job, job_done *done, void *data);
 
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);
+
+/* As job_cancel(), but the journal keeps it: the next driver answers. */
+void job_leave(Job *job);
 
 /* Bytes of its document, as it keeps it until it starts. */
 gsize job_size(const Job *job);

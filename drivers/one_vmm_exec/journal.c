@@ -1,261 +1,459 @@
 #include "journal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "base/number.h"
+#include "keeper.h"
+#include "place.h"
+#include "sent.h"
 
-enum { MAX_JOURNALS = 16, SYNC_MS = 500, MAX_READ = 1 << 30 };
+/* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
+enum { ROOM = 2048, MAX_MARK = 64 };
 
 struct journal {
-	char *path;
-	int fd;
-	gsize size, max_bytes;
-	gsize full;		/* the size at which what has ended is dropped */
+	struct place place;
+	Keeper *keeper;
+	Sent *sent;
+	gsize max_info;
 	guint64 next_seq;
+	GHashTable *live;		/* seq to struct row */
+	guint ended;			/* of them, are in phase ROW_ENDED */
+	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
+	guint flush;			/* source id: that is due */
+	guint64 given, written;		/* generations */
+	GQueue waiting;			/* of struct waiter, by generation */
 	GPtrArray *left, *marks;
-	guint timer;		/* source id: fdatasync() is due */
+	bool damaged;
+	enum keeper_state state;
+	char *why;
+	const struct journal_events *events;
+	void *data;
 };
 
-static gboolean on_sync(gpointer data)
+struct waiter {
+	guint64 generation;
+	journal_kept *kept;
+	void *data;
+};
+
+static char *cut(const Journal *j, const char *text)
+{
+	return text ? g_strndup(text, j->max_info) : NULL;
+}
+
+/* The rows that were touched, as they are now; those that are done are forgotten. */
+static GPtrArray *take_dirty(Journal *j)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	GHashTableIter iter;
+	void *seq;
+
+	g_hash_table_iter_init(&iter, j->dirty);
+	while (g_hash_table_iter_next(&iter, &seq, NULL)) {
+		struct row *row = g_hash_table_lookup(j->live, seq);
+
+		g_ptr_array_add(rows, row_copy(row));
+		g_clear_pointer(&row->document, g_bytes_unref);
+		if (row->phase == ROW_DONE)
+			g_hash_table_remove(j->live, seq);
+	}
+	g_hash_table_remove_all(j->dirty);
+	return rows;
+}
+
+static void give(Journal *j)
+{
+	j->given++;
+	keeper_put(j->keeper, j->given, take_dirty(j));
+}
+
+static gboolean on_flush(gpointer data)
 {
 	Journal *j = data;
 
-	j->timer = 0;
-	fdatasync(j->fd);
+	j->flush = 0;
+	give(j);
 	return G_SOURCE_REMOVE;
 }
 
-/* A full disk must not stop the VMs: what cannot be written is not kept. */
-static void put(Journal *j, const char *text, gsize len)
+/* A transaction for each turn of the loop. */
+static void touch(Journal *j, const struct row *row)
 {
-	ssize_t n = write(j->fd, text, len);
-
-	if (n < 0 || (gsize)n != len)
-		g_debug("cannot write %s: %s", j->path, g_strerror(errno));
-	j->size += n > 0 ? (gsize)n : 0;
-	if (!j->timer)
-		j->timer = g_timeout_add(SYNC_MS, on_sync, j);
+	g_hash_table_add(j->dirty, g_memdup2(&row->seq, sizeof(row->seq)));
+	if (!j->flush)
+		j->flush = g_idle_add_full(G_PRIORITY_DEFAULT, on_flush, j, NULL);
 }
 
-/* The start time of PID, field 22 of its stat; 0: there is none. */
-static guint64 start_of(int pid)
+static struct row *row_of(Journal *j, guint64 seq)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
-	GString *text = file_read(path, 4096, NULL);
-	const char *at = text ? strrchr(text->str, ')') : NULL;
-	guint64 start = 0;
-
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		start = g_ascii_strtoull(at + 1, NULL, 10);
-	if (text)
-		g_string_free(text, TRUE);
-	return start;
+	return j && seq ? g_hash_table_lookup(j->live, &seq) : NULL;
 }
 
-void journal_kill(const struct wire_left *l)
+static void add_row(Journal *j, struct row *row)
 {
-	for (guint i = 0; i < l->processes->len; i++) {
-		const struct wire_process *p = &g_array_index(l->processes, struct wire_process,
-							      i);
+	g_hash_table_replace(j->live, &row->seq, row);
+	j->ended += row->phase == ROW_ENDED;
+}
 
-		if (p->pid > 1 && p->start && start_of(p->pid) == p->start)
-			kill(-p->pid, SIGKILL);
+bool journal_is_safe(const Journal *j)
+{
+	return j && j->state == KEEPER_SAFE;
+}
+
+static void notice(const Journal *j, char severity, const char *text)
+{
+	if (j->events)
+		j->events->notice(j->data, severity, text);
+}
+
+static void tell_state(const Journal *j)
+{
+	static const char *const texts[] = {
+		[KEEPER_SAFE] = "the journal is written again",
+		[KEEPER_SPARE] = "the journal cannot be written: what is at work is kept in memory "
+				 "and would be lost with this machine",
+		[KEEPER_LOST] = "the journal cannot be written: if this driver is killed, the next "
+				"one will not know what was at work",
+	};
+	g_autofree char *text = g_strdup_printf("%s%s%s", texts[j->state], j->why ? ": " : "",
+						j->why ? j->why : "");
+
+	notice(j, j->state == KEEPER_SAFE ? 'I' : 'E', text);
+}
+
+static void set_state(Journal *j, enum keeper_state state, const char *why)
+{
+	bool changed = state != j->state;
+
+	j->state = state;
+	g_free(j->why);
+	j->why = state == KEEPER_SAFE ? NULL : g_strdup(why);
+	if (changed)
+		tell_state(j);
+}
+
+static void tell_waiting(Journal *j)
+{
+	struct waiter *w;
+
+	while ((w = g_queue_peek_head(&j->waiting)) && w->generation <= j->written) {
+		g_queue_pop_head(&j->waiting);
+		w->kept(w->data);
+		g_free(w);
 	}
 }
 
-static bool read_journal(const char *path, GPtrArray **ret_left, GPtrArray **ret_marks,
-			 GError **error)
+static void on_report(void *data, const struct keeper_report *report)
 {
-	GString *text = file_read(path, MAX_READ, error);
+	Journal *j = data;
 
-	if (!text)
-		return false;
-	wire_journal_parse(text->str, text->len, ret_left, ret_marks);
-	g_string_free(text, TRUE);
-	return true;
+	j->written = report->generation;
+	set_state(j, report->state, report->why);
+	for (guint i = 0; report->found && i < report->found->len; i++)
+		add_row(j, row_copy(g_ptr_array_index(report->found, i)));
+	if (report->found && j->events)
+		j->events->found(j->data, report->found);
+	if (!j->ended && !g_hash_table_size(j->dirty))
+		sent_forget_all(j->sent);
+	tell_waiting(j);
 }
 
-static bool open_file(Journal *j, const char *dir, GError **error)
+/* A reply that reached oned is not repeated. */
+static GPtrArray *drop_arrived(Journal *j, const GPtrArray *rows)
 {
-	for (int i = 0; i < MAX_JOURNALS; i++) {
-		g_autofree char *path = g_strdup_printf("%s/journal.%d", dir, i);
-		int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	GPtrArray *done = g_ptr_array_new_with_free_func(row_free);
 
-		if (fd < 0)
-			return vmm_fail_errno(error, errno, "cannot open %s", path);
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-			j->fd = fd;
-			j->path = g_steal_pointer(&path);
-			return true;
+	j->left = g_ptr_array_new_with_free_func(row_free);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+		struct row *copy = row_copy(row);
+
+		j->next_seq = MAX(j->next_seq, row->seq);
+		if (row->phase == ROW_ENDED && sent_arrived(j->sent, row->seq)) {
+			copy->phase = ROW_DONE;
+			g_ptr_array_add(done, copy);
+			continue;
 		}
-		close(fd);
+		g_ptr_array_add(j->left, copy);
+		add_row(j, row_copy(row));
 	}
-	return vmm_fail(error, VMM_ERROR_BUSY, "all journals of %s are in use", dir);
+	return done;
 }
 
-Journal *journal_open(const char *dir, gsize max_bytes, GError **error)
+static void open_files(Journal *j, const struct settings *settings, const char *mark)
 {
-	Journal *j;
+	const struct keeper_spec spec = {
+		.journal = j->place.journal, .spare = j->place.spare,
+		.max_bytes = (gsize)conf_cfg_int(settings->cfg, "journal.bytes"),
+		.room_bytes = 2 * j->max_info + ROOM,
+	};
+	g_autoptr(GPtrArray) rows = NULL;
+	GPtrArray *arrived;
+	const char *why;
 
-	if (!file_make_directory(dir, error))
-		return NULL;
-	j = g_new0(Journal, 1);
-	if (!open_file(j, dir, error) || !read_journal(j->path, &j->left, &j->marks, error)) {
-		journal_close(j);
+	j->keeper = keeper_new(&spec, mark, &rows, &j->marks, &j->damaged);
+	arrived = drop_arrived(j, rows);
+	keeper_put_now(j->keeper, arrived);
+	j->state = keeper_state(j->keeper, &why);
+	j->why = g_strdup(why);
+	sent_begin(j->sent);
+	/* What is noted as sent now has not arrived at that oned. */
+	keeper_start(j->keeper, on_report, j);
+}
+
+Journal *journal_open(const struct settings *settings, const char *mark, GError **error)
+{
+	Journal *j = g_new0(Journal, 1);
+
+	if (!place_take(&j->place, settings, error)) {
+		g_free(j);
 		return NULL;
 	}
-	j->max_bytes = j->full = max_bytes;
-	/* A line that a crash cut must not swallow the next. */
-	put(j, "\n", 1);
+	j->max_info = (gsize)conf_cfg_int(settings->cfg, "limits.info_bytes");
 	j->next_seq = (guint64)g_get_real_time();
+	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
+	j->dirty = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	g_queue_init(&j->waiting);
+	j->sent = sent_open(j->place.sent);
+	open_files(j, settings, mark);
 	return j;
+}
+
+void journal_listen(Journal *j, const struct journal_events *events, void *data)
+{
+	if (!j)
+		return;
+	j->events = events;
+	j->data = data;
+}
+
+void journal_tell_state(Journal *j)
+{
+	if (j && j->damaged)
+		notice(j, 'E', "the journal was damaged and is put aside (.damaged): what an "
+		       "earlier driver had at work is not known");
+	if (j && j->state != KEEPER_SAFE)
+		tell_state(j);
 }
 
 void journal_close(Journal *j)
 {
 	if (!j)
 		return;
-	if (j->timer)
-		g_source_remove(j->timer);
-	if (j->path) {
-		fdatasync(j->fd);
-		close(j->fd);
-	}
-	if (j->left)
-		g_ptr_array_unref(j->left);
-	if (j->marks)
-		g_ptr_array_unref(j->marks);
-	g_free(j->path);
+	if (j->flush)
+		g_source_remove(j->flush);
+	if (g_hash_table_size(j->dirty))
+		give(j);
+	keeper_free(j->keeper);
+	sent_close(j->sent);
+	g_queue_clear_full(&j->waiting, g_free);
+	g_hash_table_unref(j->dirty);
+	g_hash_table_unref(j->live);
+	g_ptr_array_unref(j->left);
+	g_ptr_array_unref(j->marks);
+	place_clear(&j->place);
+	g_free(j->why);
 	g_free(j);
 }
 
-GPtrArray *journal_left(Journal *j)
+const GPtrArray *journal_left(const Journal *j)
 {
 	return j ? j->left : NULL;
 }
 
-GPtrArray *journal_marks(Journal *j)
+GPtrArray *journal_marks(const Journal *j)
 {
 	return j ? j->marks : NULL;
 }
 
-/* Drops what has ended. The new file is ours before it has the name. */
-static void compact(Journal *j)
+guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *deployment,
+		       GBytes *document, bool packed)
 {
-	g_autofree char *path = g_strconcat(j->path, ".new", NULL);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	FILE *from = fopen(j->path, "re"), *to = fd >= 0 ? fdopen(dup(fd), "a") : NULL;
-	struct stat st;
+	struct row *row;
 
-	if (from && to && flock(fd, LOCK_EX | LOCK_NB) == 0 && wire_journal_copy_left(from, to) &&
-	    fstat(fd, &st) == 0 && fdatasync(fd) == 0 && rename(path, j->path) == 0) {
-		close(j->fd);
-		j->fd = fd;
-		fd = -1;
-		j->size = (gsize)st.st_size;
-	}
-	if (from)
-		fclose(from);
-	if (to)
-		fclose(to);
-	if (fd >= 0)
-		close(fd);
-	j->full = MAX(j->max_bytes, 2 * j->size);
-}
-
-/* Takes LINE. */
-static void put_line(Journal *j, char *line)
-{
-	put(j, line, strlen(line));
-	g_free(line);
-	if (j->size > j->full)
-		compact(j);
-}
-
-void journal_mark(Journal *j, const char *mark)
-{
-	if (j)
-		put_line(j, wire_journal_mark(mark));
-}
-
-static gint64 now_s(void)
-{
-	return g_get_real_time() / G_USEC_PER_SEC;
-}
-
-guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *document)
-{
 	if (!j)
 		return 0;
-	j->next_seq++;
-	put_line(j, wire_journal_accepted(j->next_seq, now_s(), action, id, document));
-	return j->next_seq;
+	row = row_new();
+	row->seq = ++j->next_seq;
+	row->accepted_s = g_get_real_time() / G_USEC_PER_SEC;
+	row->action = g_intern_string(action);
+	row->id = id;
+	row->deployment = g_strdup(deployment);
+	row->document = g_bytes_ref(document);
+	row->packed = packed;
+	add_row(j, row);
+	touch(j, row);
+	return row->seq;
 }
 
 void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 {
-	if (j && seq)
-		put_line(j, wire_journal_step(seq, step, plan));
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+	row->phase = ROW_AT_WORK;
+	g_free(row->plan);
+	row->plan = g_strdup(plan);
+	row->step = step;
+	g_clear_pointer(&row->processes, g_free);
+	touch(j, row);
 }
 
-void journal_pid(Journal *j, guint64 seq, int pid)
+void journal_process(Journal *j, guint64 seq, int pid)
 {
-	const struct wire_process process = { pid, j && seq ? start_of(pid) : 0 };
+	struct row *row = row_of(j, seq);
+	g_autofree char *old = NULL;
 
-	if (j && seq)
-		put_line(j, wire_journal_process(seq, &process));
+	if (!row)
+		return;
+	old = row->processes;
+	row->processes = g_strdup_printf("%s%s%d:%" G_GUINT64_FORMAT, old ? old : "",
+					 old ? " " : "", pid, sent_start_of(pid));
+	touch(j, row);
 }
 
 void journal_told(Journal *j, guint64 seq, const char *told)
 {
-	if (j && seq)
-		put_line(j, wire_journal_told(seq, told));
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+	g_free(row->told);
+	row->told = cut(j, told);
+	touch(j, row);
 }
 
-void journal_end(Journal *j, guint64 seq, const char *how)
+void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 {
-	if (j && seq)
-		put_line(j, wire_journal_ended(seq, now_s(), how));
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+	j->ended += row->phase != ROW_ENDED;
+	row->phase = ROW_ENDED;
+	row->success = success;
+	g_free(row->reply);
+	row->reply = cut(j, info);
+	g_clear_pointer(&row->told, g_free);
+	g_clear_pointer(&row->processes, g_free);
+	touch(j, row);
+}
+
+void journal_sent(Journal *j, guint64 seq)
+{
+	if (row_of(j, seq))
+		sent_note(j->sent, seq);
+}
+
+void journal_unread(Journal *j, guint64 seq)
+{
+	if (row_of(j, seq))
+		sent_note_unread(j->sent, seq);
+}
+
+void journal_forget(Journal *j, guint64 seq)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+	j->ended -= row->phase == ROW_ENDED;
+	row->phase = ROW_DONE;
+	touch(j, row);
+}
+
+bool journal_wait(Journal *j, journal_kept *kept, void *data)
+{
+	bool pending = j && (j->flush || j->written < j->given);
+	struct waiter *w;
+
+	if (!pending)
+		return false;
+	w = g_new(struct waiter, 1);
+	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), kept, data };
+	g_queue_push_tail(&j->waiting, w);
+	return true;
+}
+
+void journal_stop_waiting(Journal *j, const void *data)
+{
+	GList *next;
+
+	for (GList *l = j ? j->waiting.head : NULL; l; l = next) {
+		struct waiter *w = l->data;
+
+		next = l->next;
+		if (w->data != data)
+			continue;
+		g_queue_delete_link(&j->waiting, l);
+		g_free(w);
+	}
+}
+
+void journal_kill(const struct row *row)
+{
+	g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
+
+	for (char **p = processes; *p; p++) {
+		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);
+		guint64 pid, start;
+
+		if (parts[0] && parts[1] &&
+		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
+		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
+		    sent_start_of((int)pid) == start)
+			kill(-(pid_t)pid, SIGKILL);
+	}
+}
+
+static void print_row(const struct row *row)
+{
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(row->accepted_s);
+	g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("?");
+
+	printf("%s VM %" G_GINT64_FORMAT " %s: ", when, row->id, row->action);
+	if (row->phase == ROW_ENDED)
+		printf("ended (%s), oned has not read the reply\n",
+		       row->success ? "SUCCESS" : "FAILURE");
+	else if (row->phase == ROW_AT_WORK)
+		printf("step %u of %s\n", row->step + 1, row->plan ? row->plan : "?");
+	else
+		puts("waits");
 }
 
 static bool print_file(const char *path, GError **error)
 {
-	g_autoptr(GPtrArray) left = NULL;
-	g_autoptr(GPtrArray) marks = NULL;
+	g_autoptr(Store) store = store_open_to_read(path, error);
+	g_autoptr(GPtrArray) rows = store ? store_rows(store, error) : NULL;
 
-	if (!read_journal(path, &left, &marks, error))
+	if (!rows)
 		return false;
-	printf("%s: %u not ended\n", path, left->len);
-	for (guint i = 0; i < left->len; i++) {
-		const struct wire_left *l = g_ptr_array_index(left, i);
-		g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(l->accepted_s);
-		g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("?");
-
-		printf("%s VM %" G_GINT64_FORMAT " %s: ", when, l->id, l->action);
-		if (l->plan)
-			printf("step %u of %s\n", l->step + 1, l->plan);
-		else
-			puts("waits");
-	}
+	printf("%s: %u not ended\n", path, rows->len);
+	for (guint i = 0; i < rows->len; i++)
+		print_row(g_ptr_array_index(rows, i));
 	return true;
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 bool journal_print(const char *dir, GError **error)
 {
-	for (int i = 0; i < MAX_JOURNALS; i++) {
-		g_autofree char *path = g_strdup_printf("%s/journal.%d", dir, i);
+	g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	const char *name;
 
-		if (!g_file_test(path, G_FILE_TEST_EXISTS))
-			return i > 0 || (puts("no journal"), true);
-		if (!print_file(path, error))
+	while (entries && (name = g_dir_read_name(entries)))
+		if (g_str_has_suffix(name, ".db"))
+			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
+	if (!paths->len)
+		puts("no journal");
+	g_ptr_array_sort(paths, by_text);
+	for (guint i = 0; i < paths->len; i++)
+		if (!print_file(g_ptr_array_index(paths, i), error))
 			return false;
-	}
 	return true;
 }

@@ -1,41 +1,95 @@
 /*
- * journal.h - what was asked for and how far it has come, in a file: after a crash the next
- * driver finds there what was at work. The file holds documents, which may hold secrets: only its
- * owner reads it. Its lines are those of wire/journal.h.
+ * journal.h - what was asked for and how far it has come, for the next driver: however this one
+ * ends, each request is answered once.
+ *
+ *   journal_accept()   the request is known
+ *   journal_step()     a step begins                    (once for each step)
+ *   journal_end()      its reply is due                 (only then is it written to oned)
+ *   journal_sent()     the reply was written
+ *   journal_forget()   oned has read it, or wants none: the request is removed
+ *
+ * The documents may hold secrets: the files are for their owner only. A NULL journal is fine in
+ * all functions: nothing is kept then.
  */
 #ifndef ONE_VMM_EXEC_JOURNAL_H
 #define ONE_VMM_EXEC_JOURNAL_H
 
-#include "wire/journal.h"
+#include "settings.h"
+#include "store.h"
 
 typedef struct journal Journal;
 
-/*
- * Opens the first journal of directory DIR (made when it is not there) that no other driver
- * holds. Beyond MAX_BYTES what has ended is dropped. Errors: as errno says.
- */
-Journal *journal_open(const char *dir, gsize max_bytes, GError **error);
+/* Tells in one line what became of the journal; SEVERITY as of out_log(). */
+typedef void journal_notice(void *data, char severity, const char *text);
 
-/* NULL is fine, as in all that follows: then nothing is kept. */
+/* ROWS (of struct row, borrowed) of an earlier driver could be read only now. */
+typedef void journal_found(void *data, const GPtrArray *rows);
+
+struct journal_events {
+	journal_notice *notice;
+	journal_found *found;
+};
+
+/* All that was said so far is on disk, or it is known that it cannot be. */
+typedef void journal_kept(void *data);
+
+/*
+ * Opens the journal of this driver; MARK: the word that marks our sessions on hosts. NULL:
+ * no journal can be used at all (all are in use, or there is no directory).
+ */
+Journal *journal_open(const struct settings *settings, const char *mark, GError **error);
+
+/* Writes what is not written yet, and ends. */
 void journal_close(Journal *journal);
 
-/* What was left: of struct wire_left, in the order of arrival, and the marks of old sessions. */
-GPtrArray *journal_left(Journal *journal);
-GPtrArray *journal_marks(Journal *journal);
+/* EVENTS (borrowed) are called from the main loop. */
+void journal_listen(Journal *journal, const struct journal_events *events, void *data);
 
-void journal_mark(Journal *journal, const char *mark);
+/* A notice of what is wrong with the journal now, if anything is. */
+void journal_tell_state(Journal *journal);
 
-/* Returns the number of the request; 0 without a journal. */
-guint64 journal_accept(Journal *journal, const char *action, gint64 id, const char *document);
+/* What an earlier driver left: of struct row in the order of arrival. Borrowed, or NULL. */
+const GPtrArray *journal_left(const Journal *journal);
+
+/* The marks of earlier drivers' sessions. Borrowed, or NULL. */
+GPtrArray *journal_marks(const Journal *journal);
+
+/* Whether all that was said is in the journal's own file. */
+bool journal_is_safe(const Journal *journal);
+
+/*
+ * Returns the number of the request, 0 without a journal. DEPLOYMENT: of its domain, or NULL.
+ * DOCUMENT: as job_new() has it.
+ */
+guint64 journal_accept(Journal *journal, const char *action, gint64 id, const char *deployment,
+		       GBytes *document, bool packed);
 void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
-void journal_pid(Journal *journal, guint64 seq, int pid);
+
+/* The step runs as process PID here. */
+void journal_process(Journal *journal, guint64 seq, int pid);
 void journal_told(Journal *journal, guint64 seq, const char *told);
-void journal_end(Journal *journal, guint64 seq, const char *how);
 
-/* Ends the process groups of LEFT that still run here. */
-void journal_kill(const struct wire_left *left);
+/* INFO: of the reply, or NULL. */
+void journal_end(Journal *journal, guint64 seq, bool success, const char *info);
+void journal_sent(Journal *journal, guint64 seq);
+void journal_forget(Journal *journal, guint64 seq);
 
-/* Prints for people what the journals of DIR hold. */
+/* We end, and nobody has read the reply to SEQ: the next driver repeats it. */
+void journal_unread(Journal *journal, guint64 seq);
+
+/*
+ * KEPT(DATA) follows from the loop once all that was said so far is on disk. False: it is
+ * already, and KEPT is not called.
+ */
+bool journal_wait(Journal *journal, journal_kept *kept, void *data);
+
+/* Nobody waits with DATA any more. */
+void journal_stop_waiting(Journal *journal, const void *data);
+
+/* Ends the process groups of ROW that still run here. */
+void journal_kill(const struct row *row);
+
+/* Prints for people what the journals of DIR hold that has not ended; no documents. */
 bool journal_print(const char *dir, GError **error);
 
 #endif

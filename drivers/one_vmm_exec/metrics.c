@@ -15,12 +15,15 @@ struct times {
 struct metrics {
 	GHashTable *results;		/* labels to guint64 */
 	GHashTable *times;		/* action to struct times */
+	bool journal_safe;
+	guint64 journal_failures;	/* how often it could not be written any more */
 };
 
 Metrics *metrics_new(void)
 {
 	Metrics *m = g_new0(Metrics, 1);
 
+	m->journal_safe = true;
 	m->results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	m->times = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return m;
@@ -33,6 +36,12 @@ void metrics_free(Metrics *m)
 	g_hash_table_unref(m->results);
 	g_hash_table_unref(m->times);
 	g_free(m);
+}
+
+void metrics_journal(Metrics *m, bool safe)
+{
+	m->journal_failures += m->journal_safe && !safe;
+	m->journal_safe = safe;
 }
 
 /* The last "[word]" of INFO, or "". The caller frees. */
@@ -118,6 +127,11 @@ bool metrics_write(const Metrics *m, const char *file, guint waiting, guint runn
 			       "# TYPE vmm_exec_running gauge\nvmm_exec_running %u\n"
 			       "# TYPE vmm_exec_host_steps gauge\n# TYPE vmm_exec_host_up gauge\n",
 			       waiting, running);
+	g_string_append_printf(text, "# HELP vmm_exec_journal_up The journal can be written.\n"
+			       "# TYPE vmm_exec_journal_up gauge\nvmm_exec_journal_up %d\n"
+			       "# TYPE vmm_exec_journal_failures_total counter\n"
+			       "vmm_exec_journal_failures_total %" G_GUINT64_FORMAT "\n",
+			       m->journal_safe, m->journal_failures);
 	health_each(health, print_host, text);
 	return file_write(file, text->str, text->len, 0644, error);
 }

@@ -16,6 +16,9 @@ void metrics_free(Metrics *metrics);
 void metrics_action(Metrics *metrics, const char *action, bool success, const char *info,
 		    double seconds);
 
+/* Whether the journal can be written now. */
+void metrics_journal(Metrics *metrics, bool safe);
+
 /* Writes FILE. HEALTH: of the hosts. */
 bool metrics_write(const Metrics *metrics, const char *file, guint waiting, guint running,
 		   const Health *health, GError **error);

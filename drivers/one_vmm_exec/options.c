@@ -123,6 +123,8 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 		  "Time limit of each script of the hypervisor, in seconds (none)", "SECONDS" },
 		{ "proxy",     0,  0, G_OPTION_ARG_FILENAME, &o->proxy,
 		  "http_proxy of the scripts that run here", "URL" },
+		{ "name",      0,  0, G_OPTION_ARG_STRING, &o->name,
+		  "Name of this driver's journal, when two are started alike", "NAME" },
 		{ "journal",   0,  0, G_OPTION_ARG_NONE, &on->journal,
 		  "Print what the journals hold that has not ended", NULL },
 		{ "version",  'V', 0, G_OPTION_ARG_NONE, &on->version, "Print the version", NULL },
@@ -144,12 +146,24 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 	return true;
 }
 
+/* It becomes part of a file's name. */
+static bool check_journal_name(const char *name, GError **error)
+{
+	for (const char *p = name ? name : "x"; *p; p++)
+		if (!g_ascii_isalnum(*p) && !strchr("_-", *p))
+			return vmm_fail(error, VMM_ERROR_USAGE, "--name '%s': only letters, "
+					"digits, '-' and '_'", name);
+	if (name && !*name)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--name: no name");
+	return true;
+}
+
 bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 {
 	g_auto(GStrv) words = split_words(argc, argv);
 	struct switches on = { 0 };
 
-	*ret = (struct options){ .threads = 15 };
+	*ret = (struct options){ .threads = 15, .text = g_strjoinv(" ", words + 1) };
 	ret->local = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	ret->delegate = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	add_list(ret->delegate, "migrate");
@@ -167,7 +181,7 @@ bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 	if (!words[1] && !ret->journal)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
 	ret->hypervisor = g_strdup(words[1] ? words[1] : "kvm");
-	return true;
+	return check_journal_name(ret->name, error);
 }
 
 void options_clear(struct options *o)
@@ -175,6 +189,8 @@ void options_clear(struct options *o)
 	g_clear_pointer(&o->shell, g_free);
 	g_clear_pointer(&o->hypervisor, g_free);
 	g_clear_pointer(&o->proxy, g_free);
+	g_clear_pointer(&o->name, g_free);
+	g_clear_pointer(&o->text, g_free);
 	g_clear_pointer(&o->local, g_hash_table_unref);
 	g_clear_pointer(&o->delegate, g_hash_table_unref);
 }

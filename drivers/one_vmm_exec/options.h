@@ -16,6 +16,8 @@ struct options {
 	char *shell;		/* of the far end */
 	char *hypervisor;	/* the folder below vmm/ */
 	char *proxy;		/* for http_proxy, or NULL */
+	char *text;		/* all of them, as they came */
+	char *name;		/* of the journal; NULL: made from how we were started */
 	bool told;		/* --help or --version was asked for, and that is all */
 	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */

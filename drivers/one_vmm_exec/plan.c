@@ -22,34 +22,34 @@ static const struct step deploy[] = {
 /* The VM is gone after the first step, whatever becomes of its network. */
 static const struct step shutdown[] = {
 	{ VMM, "shutdown", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
+	  .proof = PROOF_DOMAIN, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
 static const struct step cancel[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
+	  .proof = PROOF_DOMAIN, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
 static const struct step save[] = {
 	{ VMM, "save", .args = "deploy_id checkpoint host", .input = INPUT_REQUEST,
 	  .flags = STEP_TELLS },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
-/* Of a restore that may have worked the guest runs, and its disks go on: it is left alone. */
+/* Once the guest runs from its checkpoint that is spent: nothing after it ends the guest. */
 static const struct step restore[] = {
 	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_REPEATS },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
 	  .flags = STEP_OPENS | STEP_REPEATS },
 	{ VMM, "restore", .args = "checkpoint host deploy_id", .input = INPUT_REQUEST,
 	  .undo = "net-clean", .undo_unknown = "", .flags = STEP_TELLS },
-	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
-	  .undo = "cancel+net-clean", .flags = STEP_REPEATS },
+	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM, .later = "net-post",
+	  .flags = STEP_GOES_ON | STEP_REPEATS },
 };
 
 /* Once MIGRATE itself is done the VM lives on the target: nothing after it can fail. */
@@ -61,8 +61,9 @@ static const struct step migrate[] = {
 	{ VMM, "migrate", .args = "deploy_id target source", .input = INPUT_REQUEST,
 	  .undo = "target-clean+failmigrate", .undo_unknown = "", .flags = STEP_TELLS },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_IF_MOVES | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_IF_MOVES | STEP_REPEATS },
 	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
+	  .later = "target-post",
 	  .flags = STEP_GOES_ON | STEP_ON_TARGET | STEP_IF_MOVES | STEP_REPEATS },
 	{ TM,  "tm_postmigrate", .script = "POST*", .input = INPUT_VM_BASE64,
 	  .flags = STEP_GOES_ON | STEP_IF_TM },
@@ -120,24 +121,27 @@ static const struct step update_conf[] = {
 
 static const struct step cleanup[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .proof = PROOF_DOMAIN,
 	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_DEPLOYED | STEP_REPEATS },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
+	  .proof = PROOF_DOMAIN,
 	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "target-clean",
+	  .proof = PROOF_ABSENT,
 	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
 	{ TM,  "tm_delete", .flags = STEP_GOES_ON | STEP_IF_TM | STEP_REPEATS },
 };
 
 static const struct step reboot[] = {
 	{ VMM, "reboot", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_TELLS },
+	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_TELLS },
 };
 
 static const struct step reset[] = {
 	{ VMM, "reset", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_TELLS },
+	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_TELLS },
 };
 
 static const struct step resize_disk[] = {
@@ -202,7 +206,7 @@ static const struct step resize[] = {
 
 static const struct step exec[] = {
 	{ VMM, "exec", .args = "| command input?", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS },
+	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_IS_DIRECT | STEP_TELLS },
 };
 
 static const struct step exec_cancel[] = {
@@ -212,55 +216,71 @@ static const struct step exec_cancel[] = {
 
 /* What undoes. */
 static const struct step net_clean[] = {
-	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
+	  .flags = STEP_REPEATS },
 };
 
 static const struct step cancel_net_clean[] = {
 	{ VMM, "cancel", .args = "deployed_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_REPEATS },
-	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+	  .proof = PROOF_DEPLOYMENT, .flags = STEP_FAR | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
+	  .flags = STEP_REPEATS },
 };
 
 static const struct step fail_migrate[] = {
 	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
-	  .flags = STEP_IF_TM },
+	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
 static const struct step target_clean[] = {
-	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM,
+	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
 	  .flags = STEP_ON_TARGET | STEP_REPEATS },
 };
 
 static const struct step target_clean_fail_migrate[] = {
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM,
-	  .later = "target-clean",
+	  .later = "target-clean", .proof = PROOF_ABSENT,
 	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_GOES_ON | STEP_REPEATS },
 	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
-	  .flags = STEP_IF_TM },
+	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
+};
+
+/* These end nothing: a network that could not be set up for a running VM is tried again. */
+static const struct step net_post[] = {
+	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_REPEATS },
+};
+
+static const struct step target_post[] = {
+	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
+	  .flags = STEP_ON_TARGET | STEP_REPEATS },
 };
 
 static const struct step tm_rollback[] = {
-	{ TM,  "tm_detach", .args = "rollback" },
+	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
 };
 
 static const struct step detach_disk_tm_rollback[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
-	{ TM,  "tm_detach", .args = "rollback" },
+	  .input = INPUT_REQUEST, .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_REPEATS },
+	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
 };
 
+/* Of the network drivers' own rules: they clean what belongs to the NIC that is attached. */
 static const struct step detach_nic_net_clean[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
-	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+	  .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_DEVICE,
+	  .flags = STEP_REPEATS },
 };
 
 static const struct step reconfigure_detach_nic_net_clean[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
 	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_GOES_ON | STEP_REPEATS },
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
-	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .flags = STEP_REPEATS },
+	  .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_DEVICE,
+	  .flags = STEP_REPEATS },
 };
 
 static const struct step reconfigure[] = {
@@ -269,7 +289,8 @@ static const struct step reconfigure[] = {
 };
 
 static const struct step fail_backup[] = {
-	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM_FAILED },
+	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM_FAILED,
+	  .proof = PROOF_TURN },
 };
 
 #define STEPS(table) .steps = table, .count = G_N_ELEMENTS(table)
@@ -317,6 +338,8 @@ static const struct plan plans[] = {
 	{ "EXEC_CANCEL", "EXEC_CANCEL", STEPS(exec_cancel) },
 	{ "net-clean", NULL, STEPS(net_clean) },
 	{ "cancel+net-clean", NULL, STEPS(cancel_net_clean) },
+	{ "net-post", NULL, STEPS(net_post) },
+	{ "target-post", NULL, STEPS(target_post) },
 	{ "failmigrate", NULL, STEPS(fail_migrate) },
 	{ "target-clean", NULL, STEPS(target_clean) },
 	{ "target-clean+failmigrate", NULL, STEPS(target_clean_fail_migrate) },
@@ -342,25 +365,48 @@ char *plan_script(const struct step *step)
 	return step->script ? g_strdup(step->script) : g_ascii_strdown(step->name, -1);
 }
 
-char *plan_timeout_key(const struct step *step)
+char *plan_key(const struct step *step, const char *group)
 {
 	g_autofree char *script = NULL;
 
 	switch (step->kind) {
 	case STEP_VNM:
-		return g_strdup("timeout_s.network");
+		return g_strconcat(group, ".network", NULL);
 	case STEP_TM:
-		return g_strdup("timeout_s.transfer");
+		return g_strconcat(group, ".transfer", NULL);
 	case STEP_DS:
-		return g_strdup("timeout_s.datastore");
+		return g_strconcat(group, ".datastore", NULL);
 	case STEP_MKDIR:
 	case STEP_WRITE:
-		return g_strdup("timeout_s.directory");
+		return g_strconcat(group, ".directory", NULL);
 	case STEP_VMM:
 		break;
 	}
 	script = plan_script(step);
-	return g_strconcat("timeout_s.", script, NULL);
+	return g_strconcat(group, ".", script, NULL);
+}
+
+static const char *const proof_names[] = {
+	[PROOF_NONE] = "none", [PROOF_DEPLOYMENT] = "deployment", [PROOF_DOMAIN] = "domain",
+	[PROOF_DEVICE] = "device", [PROOF_ABSENT] = "absent", [PROOF_TURN] = "turn",
+};
+
+static const char *or_dash(const char *text)
+{
+	return text && *text ? text : "-";
+}
+
+void plan_print(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(plans); i++)
+		for (size_t k = 0; k < plans[i].count; k++) {
+			const struct step *s = &plans[i].steps[k];
+
+			printf("%s %s %s undo %s unknown %s later %s proof %s\n",
+			       plans[i].action, s->name, plan_kind_name(s->kind),
+			       or_dash(s->undo), or_dash(s->undo_unknown), or_dash(s->later),
+			       proof_names[s->proof]);
+		}
 }
 
 const char *plan_kind_name(enum step_kind kind)

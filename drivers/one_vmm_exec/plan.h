@@ -48,6 +48,20 @@ enum step_flags {
 	STEP_IF_MOVES = 1 << 10, /* … MIGR_HOST is another host */
 	STEP_IF_DEPLOYED = 1 << 11, /* … there is a DEPLOY_ID */
 	STEP_IF_TARGET = 1 << 12, /* … there is a MIGR_HOST */
+	STEP_NO_TRACE = 1 << 14, /* its host cannot tell afterwards whether it was done */
+};
+
+/*
+ * Why a step may end or remove something when nobody asked for it just now: as an undo, as a
+ * retry, or in the driver after the one that began it. What we remember is no proof.
+ */
+enum step_proof {
+	PROOF_NONE,		/* it needs none: it ends and removes nothing */
+	PROOF_DEPLOYMENT,	/* the host compares the mark that this DEPLOY gave its domain */
+	PROOF_DOMAIN,		/* the host compares UUID and age of the request's domain */
+	PROOF_DEVICE,		/* of that domain, the very device of the request */
+	PROOF_ABSENT,		/* the host says that the VM does not run there */
+	PROOF_TURN,		/* OpenNebula's own script here: its VM's turn has not passed */
 };
 
 struct step {
@@ -67,6 +81,7 @@ struct step {
 	const char *undo;	/* plan run when it failed, or NULL */
 	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */
 	const char *later;	/* plan run later when it failed and its action goes on, or NULL */
+	enum step_proof proof;
 	unsigned flags;
 };
 
@@ -89,8 +104,14 @@ struct plan {
 /* NULL when no plan has that name. */
 const struct plan *plan_find(const char *action);
 
-/* The key of vmm_exec.cfg that limits STEP: "timeout_s.deploy". The caller frees. */
-char *plan_timeout_key(const struct step *step);
+/*
+ * The key of vmm_exec.cfg for STEP in GROUP: "timeout_s.deploy" limits it, "wait_s.deploy" limits
+ * how long its host is waited for when it went away meanwhile. The caller frees.
+ */
+char *plan_key(const struct step *step, const char *group);
+
+/* Prints all plans, a line a step: plan, step, kind, undo, undo_unknown, later, proof. */
+void plan_print(void);
 
 /* "virtualization driver", as in LOG lines. */
 const char *plan_kind_name(enum step_kind kind);

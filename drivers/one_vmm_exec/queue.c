@@ -1,7 +1,5 @@
 #include "queue.h"
 
-#include <stdbool.h>
-
 enum { LANES = 2 };
 
 struct entry {
@@ -10,6 +8,7 @@ struct entry {
 	struct lane *lanes[LANES];	/* or NULL */
 	bool admitted[LANES];
 	bool running;
+	bool held;
 };
 
 struct lane {
@@ -80,7 +79,8 @@ static void enter(Queue *q, struct entry *e, int level)
 	while (level < LANES && !e->lanes[level])
 		level++;
 	if (level == LANES) {
-		insert_by_age(&q->ready, e);
+		if (!e->held)
+			insert_by_age(&q->ready, e);
 		return;
 	}
 	insert_by_age(&e->lanes[level]->entries, e);
@@ -156,11 +156,13 @@ static guint64 age_of(Queue *q, const struct lane *lane, const void *item, GComp
 	return q->next_age;
 }
 
-void queue_push(Queue *q, const struct queue_lane lanes[2], void *item, GCompareFunc overtakes)
+void queue_push(Queue *q, const struct queue_lane lanes[2], void *item, GCompareFunc overtakes,
+		bool held)
 {
 	struct entry *e = g_new0(struct entry, 1);
 
 	e->item = item;
+	e->held = held;
 	for (int i = 0; i < LANES; i++)
 		e->lanes[i] = lane_of(q, &lanes[i], i);
 	for (int i = 0; i < LANES; i++)
@@ -169,6 +171,39 @@ void queue_push(Queue *q, const struct queue_lane lanes[2], void *item, GCompare
 	e->age = age_of(q, e->lanes[0], item, overtakes);
 	insert_by_age(&q->waiting, e);
 	enter(q, e, 0);
+}
+
+static bool is_admitted(const struct entry *e)
+{
+	for (int i = 0; i < LANES; i++)
+		if (e->lanes[i] && !e->admitted[i])
+			return false;
+	return true;
+}
+
+void queue_release(Queue *q, const void *item)
+{
+	for (GList *l = q->waiting.head; l; l = l->next) {
+		struct entry *e = l->data;
+
+		if (e->item != item || !e->held)
+			continue;
+		e->held = false;
+		if (is_admitted(e))
+			insert_by_age(&q->ready, e);
+		return;
+	}
+}
+
+void *queue_find(const Queue *q, GCompareFunc match, const void *data)
+{
+	for (GList *l = q->waiting.head; l; l = l->next) {
+		const struct entry *e = l->data;
+
+		if (!match(e->item, data))
+			return e->item;
+	}
+	return NULL;
 }
 
 void *queue_start(Queue *q)
@@ -220,7 +255,7 @@ void *queue_remove(Queue *q, GCompareFunc match, const void *data)
 		struct entry *e = l->data;
 		void *item = e->item;
 
-		if (match(item, data))
+		if (match && match(item, data))
 			continue;
 		g_queue_delete_link(&q->waiting, l);
 		entry_end(q, e);

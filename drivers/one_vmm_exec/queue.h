@@ -8,6 +8,7 @@
 #define ONE_VMM_EXEC_QUEUE_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct queue Queue;
 
@@ -25,9 +26,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
 
 /*
  * Appends ITEM, which the queue does not own, to its lanes; or, when OVERTAKES(other, ITEM) is 0
- * for a waiting one of its first lane, puts it before the oldest such one.
+ * for a waiting one of its first lane, puts it before the oldest such one. One that is HELD has
+ * its place in the lanes and does not run before queue_release().
  */
-void queue_push(Queue *queue, const struct queue_lane lanes[2], void *item, GCompareFunc overtakes);
+void queue_push(Queue *queue, const struct queue_lane lanes[2], void *item, GCompareFunc overtakes,
+		bool held);
+
+/* ITEM, which waits and is held, may run when its turn comes. */
+void queue_release(Queue *queue, const void *item);
+
+/* The oldest waiting item for which MATCH(item, DATA) is 0; NULL: none. */
+void *queue_find(const Queue *queue, GCompareFunc match, const void *data);
 
 /* The oldest item that may run now, or NULL. It is in its lanes until queue_done(). */
 void *queue_start(Queue *queue);
@@ -38,7 +47,7 @@ void queue_done(Queue *queue, const void *item);
 /* How many of LANE, when it is in use, may run at once from now on; what runs is not touched. */
 void queue_set_capacity(Queue *queue, const char *lane, guint capacity);
 
-/* Takes out the oldest waiting item for which MATCH(item, DATA) is 0; NULL: none. */
+/* Takes out the oldest waiting item for which MATCH(item, DATA) is 0 (NULL: any); NULL: none. */
 void *queue_remove(Queue *queue, GCompareFunc match, const void *data);
 
 /* Items that wait. */

@@ -1,90 +1,84 @@
 #include "recover.h"
 
 #include "tmpl/request.h"
+#include "wire/pack.h"
 #include "wire/ssh.h"
 
-/* The jobs of one host, which wait until nothing of the old driver runs there. */
-struct host_jobs {
-	recover_enqueue *enqueue;
+/* The requests of one host, which wait until nothing of an earlier driver runs there. */
+struct host_rows {
+	recover_ready *ready;
 	void *data;
-	GQueue jobs;
+	GArray *seqs;
 };
 
-static void not_begun(const struct job_env *env, const struct wire_left *l)
+static char *host_of(const struct row *row)
 {
-	out_reply(env->out, l->action, false, l->id,
-		  "the driver ended before its turn came: nothing was done");
-	journal_end(env->journal, l->seq, "dropped");
+	g_autoptr(GBytes) document = NULL;
+
+	if (!row->document)
+		return NULL;
+	document = row->packed ? wire_unpack(row->document) : g_bytes_ref(row->document);
+	return tmpl_request_peek_host(document);
 }
 
-/* NULL: it is answered already. */
-static Job *job_of(const struct job_env *env, const struct wire_left *l, char **ret_host)
+Job *recover_job(const struct job_env *env, const struct row *row)
 {
-	const struct plan *plan = plan_find(l->action);
-	const struct plan *at = l->plan ? plan_find(l->plan) : NULL;
-	g_autoptr(GBytes) document = NULL;
-	guchar *decoded;
-	gsize size;
+	const struct plan *plan = row->action ? plan_find(row->action) : NULL;
+	g_autofree char *host = host_of(row);
 	Job *job;
 
-	if (!plan || !plan->key || !at || l->step > at->count) {
-		not_begun(env, l);
+	if (!plan || !plan->key) {
+		journal_forget(env->journal, row->seq);
 		return NULL;
 	}
-	decoded = g_base64_decode(l->document, &size);
-	document = g_bytes_new_take(decoded, size);
-	*ret_host = tmpl_request_peek_host(document);
-	job = job_new(env, plan, l->id, *ret_host, document, false);
-	job_set_seq(job, l->seq);
-	job_set_resumed(job, at, l->step, l->told);
+	job = job_new(env, plan, row->id, host, row->document, row->packed);
+	job_set_left(job, row);
 	return job;
 }
 
 static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSED)
 {
-	struct host_jobs *h = data;
-	Job *job;
+	struct host_rows *h = data;
 
-	while ((job = g_queue_pop_head(&h->jobs)))
-		h->enqueue(h->data, job);
+	for (guint i = 0; i < h->seqs->len; i++)
+		h->ready(h->data, g_array_index(h->seqs, guint64, i));
+	g_array_unref(h->seqs);
 	g_free(h);
 }
 
-static void add(GHashTable *hosts, const char *host, Job *job, recover_enqueue *enqueue,
-		void *data)
+static void add(GHashTable *hosts, const char *host, guint64 seq, recover_ready *ready, void *data)
 {
-	struct host_jobs *h = g_hash_table_lookup(hosts, host);
+	struct host_rows *h = g_hash_table_lookup(hosts, host);
 
 	if (!h) {
-		h = g_new0(struct host_jobs, 1);
-		h->enqueue = enqueue;
+		h = g_new0(struct host_rows, 1);
+		h->ready = ready;
 		h->data = data;
-		g_queue_init(&h->jobs);
+		h->seqs = g_array_new(FALSE, FALSE, sizeof(guint64));
 		g_hash_table_insert(hosts, g_strdup(host), h);
 	}
-	g_queue_push_tail(&h->jobs, job);
+	g_array_append_val(h->seqs, seq);
 }
 
-guint recover_start(const struct job_env *env, recover_enqueue *enqueue, void *data)
+void recover_start(const struct job_env *env, const GPtrArray *rows, recover_ready *ready,
+		   void *data)
 {
-	GPtrArray *left = journal_left(env->journal);
 	g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
-	void *host, *jobs;
+	void *host, *of_host;
 
-	for (guint i = 0; left && i < left->len; i++)
-		journal_kill(g_ptr_array_index(left, i));
-	for (guint i = 0; left && i < left->len; i++) {
-		g_autofree char *name = NULL;
-		Job *job = job_of(env, g_ptr_array_index(left, i), &name);
+	for (guint i = 0; i < rows->len; i++)
+		journal_kill(g_ptr_array_index(rows, i));
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+		g_autofree char *name = row->phase == ROW_AT_WORK ? host_of(row) : NULL;
 
-		if (job && wire_ssh_check_host(name, NULL))
-			add(hosts, name, job, enqueue, data);
-		else if (job)
-			enqueue(data, job);
+		if (name && wire_ssh_check_host(name, NULL))
+			add(hosts, name, row->seq, ready, data);
+		else
+			ready(data, row->seq);
 	}
 	g_hash_table_iter_init(&iter, hosts);
-	while (g_hash_table_iter_next(&iter, &host, &jobs))
-		hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped, jobs);
-	return left ? left->len : 0;
+	while (g_hash_table_iter_next(&iter, &host, &of_host))
+		hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped, of_host);
 }

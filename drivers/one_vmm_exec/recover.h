@@ -4,14 +4,18 @@
 
 #include "job.h"
 
-/* JOB shall wait for its turn. */
-typedef void recover_enqueue(void *data, Job *job);
+/* A job for ROW, with its host. NULL: ROW is of no action that there is. */
+Job *recover_job(const struct job_env *env, const struct row *row);
+
+/* Request SEQ may go on: nothing of an earlier driver runs for it any more. */
+typedef void recover_ready(void *data, guint64 seq);
 
 /*
- * Ends what still runs of it, here and on the hosts; then each request that had begun is resumed
- * by a job that goes to ENQUEUE(DATA), and each that had not is answered by FAILURE.
- * Returns how many there were. ENV is borrowed, until the last host was asked.
+ * Ends what an earlier driver still runs here for ROWS, and on the hosts that their steps are
+ * about; READY(DATA) follows for each of them, at once or when its host was reached or could not
+ * be. ENV is borrowed until then.
  */
-guint recover_start(const struct job_env *env, recover_enqueue *enqueue, void *data);
+void recover_start(const struct job_env *env, const GPtrArray *rows, recover_ready *ready,
+		   void *data);
 
 #endif

@@ -136,10 +136,25 @@ static char **local_argv(const struct remote_spec *spec)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
+/* Ours, with what SPEC says; NULL: ours alone. The caller frees. */
+static char **local_environment(const struct remote_spec *spec)
+{
+	char **env = spec->env ? g_get_environ() : NULL;
+
+	for (const char *const *e = spec->env; e && *e; e++) {
+		g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
+
+		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
+	}
+	return env;
+}
+
 static void run_here(Run *r, const struct remote_spec *spec, int nice)
 {
 	g_auto(GStrv) argv = local_argv(spec);
-	struct child_spec child = { .argv = (const char *const *)argv, .input = spec->input,
+	g_auto(GStrv) env = local_environment(spec);
+	struct child_spec child = { .argv = (const char *const *)argv,
+				    .env = (const char *const *)env, .input = spec->input,
 				    .timeout_ms = spec->timeout_ms, .grace_ms = 500,
 				    .nice = nice, .max_output = spec->max_output };
 	g_autoptr(GError) error = NULL;

@@ -3,17 +3,18 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/program.h"
 #include "conf/paths.h"
 #include "job.h"
+#include "place.h"
 #include "queue.h"
 #include "recover.h"
 #include "tmpl/request.h"
 #include "wire/line.h"
+#include "wire/pack.h"
 #include "wire/reader.h"
 
 /* oned waits ten seconds for us to go. */
@@ -34,8 +35,10 @@ struct server {
 	guint input;		/* source id; 0 when no more is read */
 	bool starting;		/* start_jobs() is at work */
 	bool stopping;
-	bool recovered;
+	bool answered_init;
+	bool recovering;	/* what an earlier driver left goes on */
 	guint recovery;		/* source id: it begins soon */
+	GPtrArray *found;	/* rows that could be read late, before that; or NULL */
 	Log *log;
 	int status;
 };
@@ -160,8 +163,8 @@ static gint is_held_up(gconstpointer waiting, gconstpointer job)
 		 g_str_equal(job_action(waiting), "SHUTDOWN") && job_id(job) == job_id(waiting));
 }
 
-/* One at a time for each VM, and without -p for each host. */
-static void enqueue(struct server *s, Job *job)
+/* One at a time for each VM, and without -p for each host. HELD: not before it is released. */
+static void enqueue(struct server *s, Job *job, bool held)
 {
 	g_autofree char *vm = g_strdup_printf("vm %" G_GINT64_FORMAT, job_id(job));
 	g_autofree char *host = host_lane(job_host(job));
@@ -172,31 +175,38 @@ static void enqueue(struct server *s, Job *job)
 	};
 
 	s->waiting += job_size(job);
-	queue_push(s->queue, lanes, job, is_held_up);
+	queue_push(s->queue, lanes, job, is_held_up, held);
 	start_jobs(s);
 }
 
-/* GLib skips what is not base64: then it makes less of the text than it should. */
-static GBytes *decode(const char *text)
+/* Whether a request is worth deflating: it will wait long, or is large. */
+static bool is_packed(const struct server *s, GBytes *document)
 {
-	size_t len = strlen(text), padding = 0;
-	gsize size;
-	guchar *data;
+	guint ahead = queue_length(s->queue);
 
-	while (padding < MIN(len, 2) && text[len - 1 - padding] == '=')
-		padding++;
-	data = g_base64_decode(text, &size);
-	if (len % 4 == 0 && size == len / 4 * 3 - padding)
-		return g_bytes_new_take(data, size);
-	g_free(data);
-	return NULL;
+	return ahead >= PACKED_FROM || (ahead && g_bytes_get_size(document) >= PACKED_SIZE);
+}
+
+/* The journal knows the request, and what marks the domain that it may make. */
+static void accept(struct server *s, Job *job, const struct plan *plan, GBytes *document,
+		   bool packed)
+{
+	g_autofree char *uuid = NULL;
+
+	if (plan->checks & CHECK_DEPLOYMENT)
+		uuid = g_uuid_string_random();
+	job_set_deployment(job, uuid);
+	job_set_seq(job, journal_accept(s->env.journal, plan->action, job_id(job), uuid,
+					document, packed));
 }
 
 static void on_request(struct server *s, const struct plan *plan, struct wire_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
+	g_autoptr(GBytes) kept = NULL;
 	g_autofree char *host = NULL;
 	const char *why = NULL;
+	bool packed;
 	Job *job;
 
 	if (!line->payload)
@@ -205,19 +215,19 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 		why = "too many actions wait already (limits.queue)";
 	else if (s->waiting >= s->max_waiting)
 		why = "too large actions wait already (limits.waiting_bytes)";
-	else if (!(document = decode(line->payload)))
+	else if (!(document = wire_line_document(line)))
 		why = "the document is not in base64";
 	if (why) {
-		out_reply(s->env.out, line->action, false, line->id, why);
+		out_reply(s->env.out, line->action, false, line->id, why, 0);
 		return;
 	}
 	host = tmpl_request_peek_host(document);
 	later_forget(s->env.later, line->id);
-	job = job_new(&s->env, plan, line->id, host, document,
-		      queue_length(s->queue) >= PACKED_FROM ||
-		      (queue_length(s->queue) && g_bytes_get_size(document) >= PACKED_SIZE));
-	job_set_seq(job, journal_accept(s->env.journal, plan->action, line->id, line->payload));
-	enqueue(s, job);
+	packed = is_packed(s, document);
+	kept = packed ? wire_pack(document) : g_bytes_ref(document);
+	job = job_new(&s->env, plan, line->id, host, kept, packed);
+	accept(s, job, plan, kept, packed);
+	enqueue(s, job, false);
 }
 
 static gint by_id(gconstpointer job, gconstpointer id)
@@ -225,38 +235,35 @@ static gint by_id(gconstpointer job, gconstpointer id)
 	return job_id(job) != *(const gint64 *)id;
 }
 
-/* False: none matches. */
-static bool drop_waiting(struct server *s, GCompareFunc match, const void *data)
+/* NULL: none matches. */
+static Job *take_waiting(struct server *s, GCompareFunc match, const void *data)
 {
 	Job *job = queue_remove(s->queue, match, data);
 
-	if (!job)
-		return false;
-	s->waiting -= job_size(job);
-	job_drop(job);
-	return true;
+	if (job)
+		s->waiting -= job_size(job);
+	return job;
 }
 
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
+	Job *waiting = found ? NULL : take_waiting(s, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
-	else
-		drop_waiting(s, by_id, &id);
+	if (waiting)
+		job_drop(waiting);
 	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
-static gint any(gconstpointer job G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
-{
-	return 0;
-}
-
+/* The journal has them: the next driver answers. */
 static void free_waiting(struct server *s)
 {
-	while (drop_waiting(s, any, NULL))
-		;
+	Job *job;
+
+	while ((job = take_waiting(s, NULL, NULL)))
+		job_free(job);
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -264,7 +271,7 @@ static gboolean on_finish_late(gpointer data)
 	struct server *s = data;
 
 	for (GList *l = s->running.head; l; l = l->next)
-		job_cancel(l->data);
+		job_leave(l->data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -274,7 +281,10 @@ static gboolean on_give_up(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* What waits is dropped; what runs may end, and is ended when it takes too long. */
+/*
+ * However we are asked to end, the journal is as after a crash: what waits stays in it, what runs
+ * may end, and what takes too long is ended here and left to the next driver.
+ */
 static void stop(struct server *s, int status)
 {
 	if (s->stopping)
@@ -287,10 +297,72 @@ static void stop(struct server *s, int status)
 	quit_when_idle(s);
 }
 
-static void on_recovered(void *data, Job *job)
+static gint by_seq(gconstpointer job, gconstpointer seq)
 {
-	enqueue(data, job);
+	return job_seq(job) != *(const guint64 *)seq;
 }
+
+/* It may have been cancelled meanwhile. */
+static void on_ready(void *data, guint64 seq)
+{
+	struct server *s = data;
+	Job *job = s->stopping ? NULL : queue_find(s->queue, by_seq, &seq);
+
+	if (!job)
+		return;
+	queue_release(s->queue, job);
+	start_jobs(s);
+}
+
+/* What an earlier driver left is in its VM's lane before any new request. */
+static void hold_left(struct server *s, const GPtrArray *rows)
+{
+	for (guint i = 0; rows && i < rows->len; i++) {
+		Job *job = recover_job(&s->env, g_ptr_array_index(rows, i));
+
+		if (job)
+			enqueue(s, job, true);
+	}
+}
+
+static void on_journal_notice(void *data, char severity, const char *text)
+{
+	const struct server *s = data;
+
+	if (s->recovering)	/* before that it is told again */
+		out_log(s->env.out, severity, -1, "one_vmm_exec: %s", text);
+	metrics_journal(s->env.metrics, journal_is_safe(s->env.journal));
+}
+
+static void on_journal_found(void *data, const GPtrArray *rows)
+{
+	struct server *s = data;
+
+	hold_left(s, rows);
+	if (s->recovering)
+		recover_start(&s->env, rows, on_ready, s);
+	else
+		s->found = g_ptr_array_ref((GPtrArray *)rows);
+}
+
+static const struct journal_events journal_events = { on_journal_notice, on_journal_found };
+
+static void on_reply_sent(void *data, guint64 seq)
+{
+	journal_sent(((struct server *)data)->env.journal, seq);
+}
+
+static void on_reply_read(void *data, guint64 seq)
+{
+	journal_forget(((struct server *)data)->env.journal, seq);
+}
+
+static void on_reply_unread(void *data, guint64 seq)
+{
+	journal_unread(((struct server *)data)->env.journal, seq);
+}
+
+static const struct out_events out_events = { on_reply_sent, on_reply_read, on_reply_unread };
 
 /* Said once: whoever reads it can still choose better. */
 static void warn_of_tcp(const struct server *s)
@@ -310,9 +382,16 @@ static gboolean on_recovery(gpointer data)
 	struct server *s = data;
 
 	s->recovery = 0;
+	if (s->stopping)
+		return G_SOURCE_REMOVE;
 	warn_of_tcp(s);
-	if (!s->stopping && journal_left(s->env.journal))
-		recover_start(&s->env, on_recovered, s);
+	s->recovering = true;
+	journal_tell_state(s->env.journal);
+	if (journal_left(s->env.journal))
+		recover_start(&s->env, journal_left(s->env.journal), on_ready, s);
+	if (s->found)
+		recover_start(&s->env, s->found, on_ready, s);
+	g_clear_pointer(&s->found, g_ptr_array_unref);
 	return G_SOURCE_REMOVE;
 }
 
@@ -320,9 +399,9 @@ static gboolean on_recovery(gpointer data)
 static void on_init(struct server *s)
 {
 	out_init(s->env.out);
-	if (!s->recovered)
+	if (!s->answered_init)
 		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
-	s->recovered = true;
+	s->answered_init = true;
 }
 
 static void on_line(void *data, char *text)
@@ -350,7 +429,7 @@ static void on_line(void *data, char *text)
 	else if (plan && plan->key)
 		on_request(s, plan, &line);
 	else
-		out_reply(s->env.out, line.action, false, line.id, "unknown action");
+		out_reply(s->env.out, line.action, false, line.id, "unknown action", 0);
 	wire_line_clear(&line);
 }
 
@@ -361,7 +440,7 @@ static void on_too_long(void *data, const char *head)
 
 	if (wire_line_parse(head, &line, NULL))
 		out_reply(s->env.out, line.action, false, line.id,
-			  "the line is too long (limits.line_bytes)");
+			  "the line is too long (limits.line_bytes)", 0);
 	wire_line_clear(&line);
 }
 
@@ -430,19 +509,12 @@ static void on_later(void *data, const char *plan, gint64 id, GBytes *document, 
 	Job *job = job_new(&s->env, plan_find(plan), id, host, document, false);
 
 	job_set_silent(job, tries);
-	enqueue(s, job);
-}
-
-static char *journal_dir(const struct settings *settings)
-{
-	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
-
-	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
+	enqueue(s, job, false);
 }
 
 bool server_print_journal(const struct settings *settings, GError **error)
 {
-	g_autofree char *dir = journal_dir(settings);
+	g_autofree char *dir = place_dir(settings);
 
 	return journal_print(dir, error);
 }
@@ -450,16 +522,12 @@ bool server_print_journal(const struct settings *settings, GError **error)
 /* Without one the driver works all the same. */
 static void open_journal(struct server *s)
 {
-	const ConfCfg *cfg = s->env.settings->cfg;
-	g_autofree char *dir = journal_dir(s->env.settings);
 	g_autoptr(GError) error = NULL;
 
-	if (!conf_cfg_bool(cfg, "journal.on"))
+	if (!conf_cfg_bool(s->env.settings->cfg, "journal.on"))
 		return;
-	s->env.journal = journal_open(dir, (gsize)conf_cfg_int(cfg, "journal.bytes"), &error);
-	if (s->env.journal)
-		journal_mark(s->env.journal, hosts_mark(s->env.hosts));
-	else
+	s->env.journal = journal_open(s->env.settings, hosts_mark(s->env.hosts), &error);
+	if (!s->env.journal)
 		program_fail("one_vmm_exec: no journal", error);
 }
 
@@ -479,21 +547,11 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void allow_descriptors(rlim_t most)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = MIN(limit.rlim_max, most);
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
 
-	allow_descriptors((rlim_t)conf_cfg_int(settings->cfg, "limits.descriptors"));
+	program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg, "limits.descriptors"));
 	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
 				error);
 	if (!s.env.hosts)
@@ -517,6 +575,9 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	g_queue_init(&s.running);
 	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
+	out_listen(s.env.out, &out_events, &s);
+	journal_listen(s.env.journal, &journal_events, &s);
+	hold_left(&s, journal_left(s.env.journal));
 	if (*conf_cfg_string(settings->cfg, "metrics.file"))
 		g_timeout_add_seconds((guint)conf_cfg_int(settings->cfg, "metrics.interval_s"),
 				      on_metrics, &s);
@@ -527,9 +588,9 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	queue_free(s.queue);
 	later_free(s.env.later);
+	out_free(s.env.out);
 	journal_close(s.env.journal);
 	metrics_free(s.env.metrics);
-	out_free(s.env.out);
 	log_free(s.log);
 	hosts_free(s.env.hosts);
 	wire_reader_free(s.reader);

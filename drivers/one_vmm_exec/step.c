@@ -5,6 +5,7 @@
 void step_context_clear(struct step_context *c)
 {
 	g_clear_pointer(&c->deploy_info, g_free);
+	g_clear_pointer(&c->deployment_id, g_free);
 	g_clear_pointer(&c->deployment, g_bytes_unref);
 	g_clear_pointer(&c->networks, g_strfreev);
 	g_clear_pointer(&c->network_vm, g_bytes_unref);
@@ -16,6 +17,7 @@ void command_free(struct command *command)
 	g_free(command->label);
 	g_free(command->path);
 	g_strfreev(command->args);
+	g_strfreev(command->env);
 	g_clear_pointer(&command->input, g_bytes_unref);
 	g_free(command);
 }
@@ -172,13 +174,28 @@ static GBytes *input_of(struct step_context *c, enum step_input input)
 
 static unsigned timeout_ms(const struct step_context *c, const struct step *step)
 {
-	g_autofree char *key = plan_timeout_key(step);
+	g_autofree char *key = plan_key(step, "timeout_s");
 	gint64 s = conf_cfg_int(c->settings->cfg, key);
 	unsigned option = c->settings->options.timeout_s;
 
 	if (step->kind == STEP_VMM && option && (!s || option < s))
 		s = option;
 	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
+}
+
+/* Deploy marks its domain by it; what ends that domain compares it. */
+static char **environment(const struct step_context *c, const struct step *step)
+{
+	g_autofree char *script = plan_script(step);
+	bool deploys = g_str_equal(script, "deploy");
+	char **env;
+
+	if (step->kind != STEP_VMM || !c->deployment_id ||
+	    (!deploys && step->proof != PROOF_DEPLOYMENT))
+		return NULL;
+	env = g_new0(char *, 2);
+	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+	return env;
 }
 
 /* Takes PATH, ARGS and INPUT. */
@@ -189,6 +206,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 
 	m->path = path;
 	m->args = args;
+	m->env = environment(c, step);
 	m->input = input;
 	m->spec.here = here;
 	m->spec.nice = c->settings->script_nice;
@@ -199,6 +217,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 			step->kind == STEP_WRITE ? REMOTE_WRITE : REMOTE_SCRIPT,
 		.path = m->path,
 		.args = (const char *const *)m->args,
+		.env = (const char *const *)m->env,
 		.input = m->input,
 		.timeout_ms = timeout_ms(c, step),
 		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
@@ -279,6 +298,70 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 				s->options.hypervisor, script, NULL),
 			connected(expand_args(c, step), uri), input_of(c, step->input)));
 	return true;
+}
+
+/* How long ago, in seconds, the request came: a younger domain is not the one that it is about. */
+static char *age_of_request(const struct step_context *c)
+{
+	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+
+	return g_strdup_printf("VMM_REQUEST_AGE=%" G_GINT64_FORMAT, MAX(now - c->accepted_s, 0));
+}
+
+static char **question_environment(const struct step_context *c)
+{
+	char **env = g_new0(char *, 3);
+
+	env[0] = age_of_request(c);
+	if (c->deployment_id)
+		env[1] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+	return env;
+}
+
+/* WHAT DEPLOY_ID CHECKPOINT VM_ID HOST */
+static char **question_args(const struct step_context *c, const struct step *step,
+			    enum question question)
+{
+	static const char *const names[] = { "deployed_id", "checkpoint" };
+	char **args = g_new0(char *, 6);
+
+	args[0] = question == QUESTION_ABSENT ? g_strdup("absent") : plan_script(step);
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		args[1 + i] = words_expand(c, step, names[i]);
+	args[3] = g_strdup_printf("%" G_GINT64_FORMAT, c->id);
+	args[4] = g_strdup(step_host(c, step));
+	return args;
+}
+
+GPtrArray *step_question(struct step_context *c, const struct step *asked,
+			 enum question question, GError **error)
+{
+	static const struct step outcome = { STEP_VMM, "outcome", .input = INPUT_REQUEST };
+	const struct settings *s = c->settings;
+	struct step step = outcome;
+	bool local = asked->kind == STEP_VMM && local_script(c, asked->name);
+	g_autofree char *uri = NULL;
+	struct command *m;
+	GPtrArray *commands;
+	char *path;
+
+	if (!check_name(s->options.hypervisor, "hypervisor", error))
+		return NULL;
+	step.flags = asked->flags & STEP_ON_TARGET;
+	if (question == QUESTION_ABSENT || asked->flags & STEP_FAR)
+		step.flags |= STEP_FAR;
+	if (!local)
+		uri = direct_uri(c, &step);
+	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
+				s->options.hypervisor, "outcome", NULL);
+	m = command_new(c, &step, local || uri, path,
+			connected(question_args(c, asked, question), uri),
+			input_of(c, step.input));
+	m->env = question_environment(c);
+	m->spec.command.env = (const char *const *)m->env;
+	commands = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+	g_ptr_array_add(commands, m);
+	return commands;
 }
 
 static bool runs_here(const struct step_context *c, const char *network, const char *name)

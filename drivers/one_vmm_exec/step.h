@@ -18,6 +18,8 @@ struct step_context {
 	const struct plan *plan;	/* of the action, also while it is undone */
 	gint64 id;			/* of the VM */
 	char *deploy_info;		/* what deploy printed, or NULL */
+	char *deployment_id;		/* UUID: marks the domain of this DEPLOY; or NULL */
+	gint64 accepted_s;		/* Unix time of the request */
 	GBytes *deployment;		/* the local deployment file, once it was read */
 	char **networks;		/* network drivers; NULL until they are asked for */
 	GBytes *network_vm;		/* in base64; NULL until it is asked for */
@@ -31,6 +33,7 @@ struct command {
 	struct run_spec spec;		/* its pointers are to what follows */
 	char *path;
 	char **args;
+	char **env;			/* or NULL */
 	GBytes *input;
 };
 
@@ -41,6 +44,16 @@ void command_free(struct command *command);
  * NULL with ERROR set when the request does not hold what they need.
  */
 GPtrArray *step_commands(struct step_context *context, const struct step *step, GError **error);
+
+/* What can be asked of the host of a step: see outcome(8). */
+enum question {
+	QUESTION_OUTCOME,	/* what has become of the step */
+	QUESTION_ABSENT,	/* whether the VM runs there */
+};
+
+/* The command, as in step_commands(), that asks the host of STEP. */
+GPtrArray *step_question(struct step_context *context, const struct step *step,
+			 enum question question, GError **error);
 
 /* Whether the request asks for STEP at all (STEP_IF_…). */
 bool step_applies(const struct step_context *context, const struct step *step);

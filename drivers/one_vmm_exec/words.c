@@ -62,9 +62,12 @@ static char *deploy_id(const struct step_context *c)
 	return g_strdup_printf("one-%" G_GINT64_FORMAT, c->id);
 }
 
+/* Of a DEPLOY what its deploy printed, else the UUID that it was given: never a mere name. */
 static char *deployed_id(const struct step_context *c)
 {
-	return c->deploy_info ? g_strdup(c->deploy_info) : deploy_id(c);
+	if (c->deploy_info)
+		return g_strdup(c->deploy_info);
+	return c->deployment_id ? g_strdup(c->deployment_id) : deploy_id(c);
 }
 
 /* 2 for vdc: oned's count of a disk, by its target's last letter. */

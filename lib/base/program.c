@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char root_directory[] = "/usr/libexec/vmmexec";
@@ -78,4 +79,14 @@ int program_fail(const char *name, const GError *error)
 
 	fprintf(stderr, "%s: %s\n", name, line);
 	return vmm_error_exit_status(error);
+}
+
+void program_allow_descriptors(unsigned most)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = MIN(limit.rlim_max, most);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }

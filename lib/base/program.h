@@ -34,4 +34,7 @@ void program_become_root_copy(const char *name, char **argv);
 /* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
 int program_fail(const char *name, const GError *error);
 
+/* Allows us MOST open descriptors, or as many as the system lets us have. */
+void program_allow_descriptors(unsigned most);
+
 #endif

@@ -23,4 +23,7 @@ bool wire_line_parse(const char *line, struct wire_line *ret, GError **error);
 
 void wire_line_clear(struct wire_line *line);
 
+/* What the payload of LINE is in base64. The caller unrefs; NULL: it is not. */
+GBytes *wire_line_document(const struct wire_line *line);
+
 #endif

@@ -60,6 +60,7 @@ freezable() {
 	many RESET 14 14 host-b >>lines
 	cat lines >&9
 	expect '^RESET SUCCESS 14 '
+	wait_for grep -q kvm/reboot calls
 	[ "$(grep -c kvm/reboot calls)" -eq 1 ]
 	touch var/go
 	for id in 11 12 13; do expect "^REBOOT SUCCESS $id "; done

@@ -92,8 +92,8 @@ load driver
 }
 
 @test "the driver's end is the connections' end, and no socket stays" {
-	export TMPDIR=$PWD/tmp
 	mkdir tmp
+	configure "ssh: { control_dir = \"$PWD/tmp\"; };"
 	start
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'

@@ -1,5 +1,4 @@
 #include "base/text.h"
-#include "wire/journal.h"
 #include "wire/line.h"
 #include "wire/output.h"
 #include "wire/pack.h"
@@ -145,67 +144,6 @@ static void a_line_that_is_too_long_is_told_once_and_the_next_is_read(void)
 	g_assert_cmpstr(told->str, ==, "too long: RESET|INIT|too long: POLL |LAST|");
 }
 
-/* "SEQ ACTION ID DOCUMENT PLAN/STEP TOLD PROCESSES|" for each that is left, then the marks. */
-static char *left_of(const char *text, size_t len)
-{
-	g_autofree char *copy = g_memdup2(text, len);
-	g_autoptr(GPtrArray) left = NULL;
-	g_autoptr(GPtrArray) marks = NULL;
-	GString *all = g_string_new(NULL);
-
-	wire_journal_parse(copy, len, &left, &marks);
-	for (guint i = 0; i < left->len; i++) {
-		const struct wire_left *l = g_ptr_array_index(left, i);
-
-		g_string_append_printf(all, "%" G_GUINT64_FORMAT " %s %d %s %s/%u %s %u|", l->seq,
-				       l->action, (int)l->id, l->document,
-				       l->plan ? l->plan : "-", l->step, l->told ? l->told : "-",
-				       l->processes->len);
-	}
-	for (guint i = 0; i < marks->len; i++)
-		g_string_append_printf(all, "%s|", (char *)g_ptr_array_index(marks, i));
-	return g_string_free(all, FALSE);
-}
-
-static const char busy_journal[] =
-	"M old\nA 9 1 RESET 1 QQ==\nA 8 1 DEPLOY 3 Qg==\nB 8 5 DEPLOY\nP 8 77 12\n"
-	"T 8 b25lLTM=\nB 8 6 DEPLOY\nP 8 78 13\nP 8 79 14\nA 7 1 CANCEL 4 Qw==\nZ 7 2 done\n";
-
-static void a_journal_tells_what_is_left_in_order(void)
-{
-	g_autofree char *left = left_of(busy_journal, sizeof(busy_journal) - 1);
-
-	g_assert_cmpstr(left, ==, "8 DEPLOY 3 Qg== DEPLOY/6 one-3 2|9 RESET 1 QQ== -/0 - 0|old|");
-}
-
-static void a_journal_that_a_crash_cut_tells_what_is_whole(void)
-{
-	static const char cut[] = "\0\0A 1 2 RESET 3 QQ==\0B 1 x RESET\nB 1 0 RE SET\nP 1 -5 1\n"
-				  "A 1 2 AGAIN 3 QQ==\nB 9 0 RESET\nA x 2 RESET 3 QQ==\nT 1\n"
-				  "Z x\nM\nM a b\nA 2 2 RESET 4 QQ==";
-	g_autofree char *left = left_of(cut, sizeof(cut) - 1);
-
-	g_assert_cmpstr(left, ==, "1 RESET 3 QQ== -/0 - 0|");
-}
-
-static void dropping_what_has_ended_loses_nothing_else(void)
-{
-	FILE *from = fmemopen((void *)busy_journal, sizeof(busy_journal) - 1, "r");
-	char *text = NULL;
-	size_t len = 0;
-	FILE *to = open_memstream(&text, &len);
-	g_autofree char *before = left_of(busy_journal, sizeof(busy_journal) - 1);
-	g_autofree char *after = NULL;
-
-	g_assert_true(wire_journal_copy_left(from, to));
-	fclose(from);
-	fclose(to);
-	after = left_of(text, len);
-	g_assert_cmpstr(before, ==, after);
-	g_assert_null(strstr(text, "CANCEL"));
-	free(text);
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -223,11 +161,5 @@ int main(int argc, char **argv)
 			lines_come_out_of_pieces_without_nuls);
 	g_test_add_func("/wire/a-line-that-is-too-long-is-told-once-and-the-next-is-read",
 			a_line_that_is_too_long_is_told_once_and_the_next_is_read);
-	g_test_add_func("/wire/a-journal-tells-what-is-left-in-order",
-			a_journal_tells_what_is_left_in_order);
-	g_test_add_func("/wire/a-journal-that-a-crash-cut-tells-what-is-whole",
-			a_journal_that_a_crash_cut_tells_what_is_whole);
-	g_test_add_func("/wire/dropping-what-has-ended-loses-nothing-else",
-			dropping_what_has_ended_loses_nothing_else);
 	return g_test_run();
 }

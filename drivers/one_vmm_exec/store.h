@@ -1,0 +1,78 @@
+/*
+ * store.h - one file of the journal: an SQLite database of the requests that have not come to
+ * their end. One thread at a time uses a store.
+ *
+ * WAL with synchronous=FULL: what store_put() has returned true for survives a power cut. Pages
+ * for the ends of all requests are in the file, and in its log, before a request is: a full disk
+ * does not keep an end from being written. Source: sqlite.org, "Write-Ahead Logging".
+ */
+#ifndef ONE_VMM_EXEC_STORE_H
+#define ONE_VMM_EXEC_STORE_H
+
+#include "base/error.h"
+
+enum row_phase {
+	ROW_WAITING,		/* its first step has not begun */
+	ROW_AT_WORK,		/* step STEP of PLAN has begun */
+	ROW_ENDED,		/* its reply is due, or was written and perhaps not read */
+	ROW_DONE,		/* it is removed from the store */
+};
+
+/* A request, as far as it has come. */
+struct row {
+	guint64 seq;
+	gint64 accepted_s;		/* Unix time */
+	const char *action;		/* interned */
+	gint64 id;			/* of the VM */
+	char *deployment;		/* UUID that its deploy gives the domain, or NULL */
+	enum row_phase phase;
+	char *plan;			/* of the step, or NULL */
+	guint step;
+	char *processes;		/* that may still run here: "PID:START …", or NULL */
+	char *told;			/* output of the step that tells the reply, or NULL */
+	bool success;			/* of ROW_ENDED */
+	char *reply;			/* of ROW_ENDED: its info, or NULL */
+	bool packed;			/* the document, by wire_pack() */
+	GBytes *document;		/* of the request; NULL: it is in the store already */
+};
+
+/* A row is counted (g_atomic_rc_box_…): whoever shares one does not change it. */
+struct row *row_new(void);
+struct row *row_copy(const struct row *row);
+struct row *row_share(struct row *row);
+void row_free(void *row);
+
+typedef struct store Store;
+
+/*
+ * Opens PATH, made with mode 0600 when it is not there. ROOM_BYTES are set aside for the end of
+ * each request. A file larger than MAX_BYTES is made small. A damaged file is renamed to
+ * "PATH.damaged" and RET_DAMAGED (or NULL) set. Errors: as errno says, or VMM_ERROR_INTERNAL.
+ */
+Store *store_open(const char *path, gsize max_bytes, gsize room_bytes, bool *ret_damaged,
+		  GError **error);
+
+/* As store_open(), to be read only; another process may have it open. */
+Store *store_open_to_read(const char *path, GError **error);
+void store_close(Store *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
+
+/* In one transaction: ROWS (of struct row) get what they are now. False: nothing was changed. */
+bool store_put(Store *store, const GPtrArray *rows, GError **error);
+
+/* As store_put(), and no other request stays. */
+bool store_replace(Store *store, const GPtrArray *rows, GError **error);
+
+/* All requests in the order of arrival, of struct row, with their documents. Caller unrefs. */
+GPtrArray *store_rows(Store *store, GError **error);
+
+/* The document of request SEQ; NULL: there is none. The caller unrefs. */
+GBytes *store_document(Store *store, guint64 seq);
+
+/* Remembers WORD, which marks our sessions on hosts; the last ones are kept. */
+bool store_mark(Store *store, const char *word, GError **error);
+
+/* The marks, oldest first. The caller unrefs. */
+GPtrArray *store_marks(Store *store, GError **error);
+
+#endif
