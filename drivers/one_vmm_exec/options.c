@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "base/program.h"
+#include "plan.h"
 
 /* As oned's users know it: leading digits count, anything else is 0. */
 static unsigned lenient(const char *text, unsigned absent)
@@ -100,7 +101,7 @@ static char **split_words(int argc, char **argv)
 }
 
 struct switches {
-	gboolean parallel, help, version, journal;
+	gboolean parallel, help, version, journal, plans;
 };
 
 static bool parse(char ***words, struct options *o, struct switches *on, GError **error)
@@ -127,6 +128,9 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 		  "Name of this driver's journal, when two are started alike", "NAME" },
 		{ "journal",   0,  0, G_OPTION_ARG_NONE, &on->journal,
 		  "Print what the journals hold that has not ended", NULL },
+		{ "plans",     0,  0, G_OPTION_ARG_NONE, &on->plans,
+		  "Print the steps of each action, what undoes them, and what that must prove",
+		  NULL },
 		{ "version",  'V', 0, G_OPTION_ARG_NONE, &on->version, "Print the version", NULL },
 		{ 0 }
 	};
@@ -172,7 +176,9 @@ bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 	ret->parallel = on.parallel;
 	if (on.version)
 		puts("one_vmm_exec " VMM_VERSION);
-	ret->told = on.help || on.version;
+	if (on.plans)
+		plan_print();
+	ret->told = on.help || on.version || on.plans;
 	ret->journal = on.journal;
 	if (ret->told)
 		return true;

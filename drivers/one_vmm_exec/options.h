@@ -18,7 +18,7 @@ struct options {
 	char *proxy;		/* for http_proxy, or NULL */
 	char *text;		/* all of them, as they came */
 	char *name;		/* of the journal; NULL: made from how we were started */
-	bool told;		/* --help or --version was asked for, and that is all */
+	bool told;		/* --help, --version or --plans was asked for, and that is all */
 	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */

@@ -64,11 +64,19 @@ static bool was_ours(const struct place *p, const char *name, int number, const 
 	return same;
 }
 
+/* On a disk that is read-only now one that is there can be locked all the same. */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 && errno == EROFS ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : fd;
+}
+
 static bool take_lock(struct place *p, const char *name, int number, const char *options,
 		      GError **error)
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open_lock(path);
 	ssize_t len = (ssize_t)strlen(options);
 
 	if (fd < 0)

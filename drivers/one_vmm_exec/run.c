@@ -2,7 +2,8 @@
 
 #include "base/file.h"
 
-enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42 };
+/* A shell tells of a signal by a status above 128. */
+enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42, STATUS_SIGNAL = 128, SIGNALS = 64 };
 
 struct run {
 	char *host, *path;
@@ -82,11 +83,25 @@ static char *remote_cause(const Run *r, const struct remote_result *x)
 	return NULL;
 }
 
-static void on_remote(void *data, const struct remote_result *x)
+/* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
+static bool was_killed(const Run *r, const struct remote_result *x)
+{
+	return r->tells_unknown && x->status > STATUS_SIGNAL &&
+	       x->status <= STATUS_SIGNAL + SIGNALS;
+}
+
+static void on_remote(void *data, const struct remote_result *far)
 {
 	Run *r = data;
-	g_autofree char *cause = remote_cause(r, x);
-	struct run_result result = {
+	struct remote_result killed = *far;
+	const struct remote_result *x = was_killed(r, far) ? &killed : far;
+	g_autofree char *cause = NULL;
+	struct run_result result;
+
+	killed.status = -1;
+	killed.signalled = true;
+	cause = remote_cause(r, x);
+	result = (struct run_result){
 		.outcome = x->status >= 0 ? judge(r, x->status) :
 			   x->not_started ? RUN_FAILED : RUN_UNKNOWN,
 		.status = x->status, .cancelled = x->cancelled, .timed_out = x->timed_out,

@@ -1,0 +1,401 @@
+# lost.bats - nothing is lost, and nothing is done twice, when the driver, its disk or a host fails in the middle: no
+# memory of ours ends, removes or starts what it did not make, and each request is answered once.
+load helper
+load driver
+
+setup() {
+	driver_setup
+	for a in pre post clean; do stub "rem/vnm/802.1Q/$a"; done
+}
+
+teardown() {
+	[ -z "${driver_pid:-}" ] || kill -KILL "$driver_pid" 2>/dev/null || true
+	pkill -KILL -f "$BATS_TEST_TMPDIR/" 2>/dev/null || true
+	! mountpoint -q "$BATS_TEST_TMPDIR/j" || umount -l "$BATS_TEST_TMPDIR/j"
+}
+
+crash() {
+	kill -KILL "$driver_pid"
+	wait "$driver_pid" 2>/dev/null || true
+	exec 9>&-
+	driver_pid=
+}
+
+# Ends the driver in one of the ways in which it can end.
+end_by() {
+	case $1 in
+	finalize) finish; return ;;
+	term) kill -TERM "$driver_pid" ;;
+	kill) kill -KILL "$driver_pid" ;;
+	end-of-input) exec 9>&- ;;
+	esac
+	wait "$driver_pid" 2>/dev/null || true
+	exec 9>&-
+	driver_pid=
+}
+
+# The journal lies on a disk that fails with the errno in file "fault" while that is there.
+faulty_disk() {
+	local asan
+	mkdir -p j
+	configure "journal: { dir = \"$PWD/j\"; };"
+	export VMM_DISK=$PWD/j VMM_DISK_FAULT=$PWD/fault
+	asan=$(ldd "$DRIVER" | awk '/libasan/ { print $3 }')
+	PRELOAD="${asan:+$asan }$BUILD/tests/fake/disk.so"
+	printf '#!/bin/bash\nLD_PRELOAD="%s" exec "%s" "$@"\n' "$PRELOAD" "$DRIVER" >bin/driver
+	chmod +x bin/driver
+}
+
+start_on_faulty_disk() { DRIVER=$PWD/bin/driver start "$@"; }
+
+# The journal lies on a disk of 1 MiB.
+small_disk() {
+	mkdir j
+	mount -t tmpfs -o size=1m none j
+	configure "journal: { dir = \"$PWD/j\"; };"
+}
+
+journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
+
+# A deploy and a cancel that last until the file "go" is there.
+slow_scripts() {
+	stub rem/vmm/kvm/deploy 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done; echo 11111111-2222-4333-8444-555555555555'
+	stub rem/vmm/kvm/cancel 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+}
+
+begin_both() {
+	start
+	send "$(deploy_request 306)"
+	send "$(request CANCEL 307 host-b)"
+	wait_for grep -q kvm/deploy calls
+	wait_for grep -q kvm/cancel calls
+}
+
+end_both() {
+	touch go
+	expect '^DEPLOY SUCCESS 306 11111111-2222-4333-8444-555555555555$'
+	expect '^CANCEL SUCCESS 307'
+}
+
+# The next driver finds nothing to do, and nobody to answer.
+nothing_left() {
+	: >calls
+	start
+	send "$(request REBOOT 900 host-z)"
+	expect '^REBOOT SUCCESS 900'
+	sleep 1.5
+	never grep -qE 'deploy|cancel|clean' calls
+	never grep -qE '^(DEPLOY|CANCEL)' out
+	journal_has '0 not ended'
+}
+
+@test "a full disk: ends have their room set aside, and the next driver repeats nothing" {
+	for how in finalize kill; do
+		small_disk
+		slow_scripts
+		begin_both
+		dd if=/dev/zero of=j/filler bs=4k 2>/dev/null || true
+		dd if=/dev/zero of=j/filler.2 bs=1 2>/dev/null || true
+		send "$(request REBOOT 400 host-c)"
+		expect '^REBOOT SUCCESS 400'
+		end_both
+		rm -f j/filler* go
+		wait_for journal_has '0 not ended'
+		end_by "$how"
+		nothing_left
+		finish
+		umount j
+		rm -rf j
+	done
+}
+
+EROFS=30 EIO=5 EDQUOT=122
+
+@test "a disk that fails is told at once; what ends meanwhile is known to the next driver" {
+	local fault
+	for fault in $EROFS $EIO $EDQUOT; do
+		faulty_disk
+		slow_scripts
+		start_on_faulty_disk
+		send "$(deploy_request 306)"
+		send "$(request CANCEL 307 host-b)"
+		wait_for grep -q kvm/deploy calls
+		wait_for grep -q kvm/cancel calls
+		echo $fault >fault
+		end_both
+		expect '^LOG E -1 one_vmm_exec: the journal cannot be written: what is at work is kept in memory '
+		crash
+		rm go fault
+		nothing_left
+		finish
+	done
+}
+
+@test "a request that comes while the disk is read-only is not lost with the driver" {
+	faulty_disk
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 91.5; }'
+	start_on_faulty_disk
+	send "$(request REBOOT 1)"
+	expect '^REBOOT SUCCESS 1'
+	echo $EROFS >fault
+	send "$(request RESET 306)"
+	wait_for pgrep -f 'sleep 91[.]5'
+	expect '^LOG E -1 one_vmm_exec: the journal cannot be written'
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was at work$'
+	rm fault
+	expect '^LOG I -1 one_vmm_exec: the journal is written again'
+	finish
+	[ "$(grep -c '^RESET' out)" -eq 1 ]
+}
+
+@test "a journal that cannot be read when the driver starts is taken up when it can be" {
+	small_disk
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 92.5; }'
+	start
+	send "$(request RESET 306)"
+	wait_for pgrep -f 'sleep 92[.]5'
+	wait_for journal_has 'step 1 of RESET'
+	crash
+	mount -o remount,ro j
+	start
+	expect '^LOG E -1 one_vmm_exec: the journal cannot be written'
+	send "$(request REBOOT 1)"
+	expect '^REBOOT SUCCESS 1'
+	never grep -q '^RESET' out
+	mount -o remount,rw j
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was at work$'
+	finish
+}
+
+@test "however the driver ends, the next one answers what ran and what waited, each once" {
+	for how in finalize term kill end-of-input; do
+		stub rem/vmm/kvm/save 'trap "" TERM; touch "$ONE_LOCATION/begun"; sleep 60'
+		rm -f begun
+		start '-t 1 -r 0 kvm -p'
+		send "$(request SAVE 306)"
+		send "$(request REBOOT 307)"
+		wait_for test -e begun
+		end_by "$how"
+		stub rem/vmm/kvm/save
+		start
+		expect '^SAVE FAILURE 306 outcome unknown: the driver ended while save was at work$'
+		expect '^REBOOT FAILURE 307 the driver ended before its turn came: nothing was done$'
+		finish
+		[ "$(grep -cE '^(SAVE|REBOOT)' out)" -eq 2 ]
+		start
+		sleep 1.5
+		never grep -qE '^(SAVE|REBOOT)' out
+		finish
+	done
+}
+
+@test "the end of oned in the middle of each action: the next driver answers it once" {
+	stub rem/vmm/kvm/outcome 'echo "not-done"'
+	local action script id=500
+	while read -r action script; do
+		id=$((id + 1))
+		stub "rem/vmm/kvm/$script" 'trap "" TERM; touch "$ONE_LOCATION/begun"; sleep 60'
+		rm -f begun
+		start
+		if [ "$action" = DEPLOY ]; then send "$(deploy_request $id)"; else send "$(request "$action" $id)"; fi
+		wait_for test -e begun
+		end_by kill
+		stub "rem/vmm/kvm/$script"
+		start
+		expect "^$action (SUCCESS|FAILURE) $id"
+		finish
+		[ "$(grep -c "^$action " out)" -eq 1 ]
+	done <<-'END'
+		DEPLOY deploy
+		SHUTDOWN shutdown
+		CANCEL cancel
+		SAVE save
+		RESTORE restore
+		SNAPSHOTCREATE snapshot_create
+		SNAPSHOTREVERT snapshot_revert
+		DETACHDISK detach_disk
+		RESIZE resize
+	END
+}
+
+@test "a reply that nobody has read is repeated by the next driver; one that was read is not" {
+	mkfifo in pipe
+	"$DRIVER" kvm <in >pipe 2>err 3>&- &
+	driver_pid=$!
+	exec 9>in 8<pipe
+	send INIT
+	head -c 16 <&8 >/dev/null
+	send "$(request REBOOT 1)"
+	read -r line <&8
+	while [[ $line != REBOOT* ]]; do read -r line <&8; done
+	send "$(request RESET 2)"
+	wait_for journal_has 'VM 2 RESET: ended (SUCCESS)'
+	exec 8<&-
+	end_by finalize
+	journal_has 'VM 2 RESET: ended (SUCCESS)'
+	start
+	expect '^RESET SUCCESS 2 -$'
+	sleep 1.5
+	never grep -q '^REBOOT' out
+	finish
+	[ "$(grep -c kvm/reset calls)" -eq 1 ]
+}
+
+@test "the DEPLOY of an earlier driver never ends the VM that was deployed after it" {
+	stub rem/vmm/kvm/deploy '[ -e "$ONE_LOCATION/second" ] || sleep 93.5; echo 11111111-2222-4333-8444-555555555555'
+	sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 4 ;; esac\n&|' bin/ssh
+	start
+	send "$(deploy_request 306)"
+	wait_for pgrep -f 'sleep 93[.]5'
+	crash
+	touch second
+	: >calls
+	start
+	send 'DRIVER_CANCEL  306 '
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS 306'
+	sleep 5
+	never grep -qE 'kvm/cancel|/clean' calls
+	[ "$(grep -c '^DEPLOY' out)" -eq 1 ]
+	finish
+}
+
+@test "a new request of a VM waits behind what an earlier driver left of it" {
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 94.5; }'
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for pgrep -f 'sleep 94[.]5'
+	crash
+	: >calls
+	start
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[[ $(called) == 'shutdown clean clean reboot' ]]
+	[[ $(grep -aoE '^(SHUTDOWN|REBOOT)' out | paste -sd ' ') == 'SHUTDOWN REBOOT' ]]
+	finish
+}
+
+@test "an undo ends only the domain that its own DEPLOY made: it is given that UUID, and no name" {
+	stub rem/vmm/kvm/deploy 'echo "$VMM_DEPLOYMENT" >"$ONE_LOCATION/uuid"; kill -KILL $$'
+	stub rem/vmm/kvm/cancel 'echo "$VMM_DEPLOYMENT" >"$ONE_LOCATION/undone"'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 outcome unknown'
+	[[ $(cat uuid) =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]]
+	[ "$(cat uuid)" = "$(cat undone)" ]
+	grep -q "kvm/cancel $(cat uuid) " calls
+	send "$(deploy_request 307)"
+	expect '^DEPLOY FAILURE 307 outcome unknown'
+	never grep -q "$(sort -u uuid)" <(grep 'cancel.* 306 ' calls)
+	finish
+}
+
+@test "every undo says what proves that it may end or remove something" {
+	"$DRIVER" --plans >plans
+	[ "$(wc -l <plans)" -gt 60 ]
+	# What ends, detaches, cleans or rolls back, when it is an undo (plans in lower case).
+	run awk '$1 ~ /^[a-z]/ && $2 ~ /^(cancel|shutdown|detach_|clean|tm_detach|tm_failmigrate|postbackup)/ && $NF == "none"' plans
+	[ -z "$output" ]
+	# Each plan that is named as an undo is there.
+	for plan in $(grep -oE '(undo|unknown|later) [a-z+-]+' plans | awk '$2 != "-" { print $2 }' | sort -u); do
+		grep -q "^$plan " plans
+	done
+	# A domain is ended by an undo only with its deployment's mark.
+	[ "$(awk '$1 ~ /^[a-z]/ && $2 == "cancel" { print $NF }' plans | sort -u)" = deployment ]
+}
+
+@test "RESTORE: a network step that fails leaves the VM running, and is tried again" {
+	configure 'clean: { pause_s = 1; };'
+	mkdir -p ds
+	stub rem/vmm/kvm/restore 'echo one-306'
+	stub rem/vnm/bridge/post '[ -e "$ONE_LOCATION/good" ] || { echo "cannot set the VLAN" >&2; exit 1; }'
+	start
+	send "$(request RESTORE 306 - CHECKPOINT_FILE=$PWD/ds/checkpoint)"
+	expect '^RESTORE SUCCESS 306'
+	expect '^LOG E 306 post: bridge: cannot set the VLAN \(the restore itself was done\)$'
+	never grep -q kvm/cancel calls
+	touch good
+	expect '^LOG I 306 net-post, tried again: done$'
+	finish
+}
+
+# The way to the host breaks in the middle of ACTION, whose script is SCRIPT; the host comes back, and says ANSWER.
+broken_way() {	# ACTION SCRIPT ANSWER
+	stub "rem/vmm/kvm/$2" 'pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	stub rem/vmm/kvm/outcome "echo '$3'"
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; wait_s: { save = 20; };'
+	start
+	touch no-ssh-host-a.soon
+	send "$(request "$1" 306)"
+	wait_for grep -q "kvm/$2" calls
+}
+
+@test "a way that breaks in the middle: the host is asked, and what it says is the answer" {
+	broken_way SAVE save 'done'
+	expect '^LOG W 306 save: .* broke .*: the host says that it was done$'
+	expect '^SAVE SUCCESS 306'
+	grep -q 'kvm/outcome save one-306 .* 306 host-a' calls
+	finish
+	broken_way SAVE save 'not-done it runs'
+	expect '^SAVE FAILURE 306 .* broke .*: it was not done: it runs$'
+	finish
+	broken_way SAVE save 'unknown nobody can tell'
+	expect '^SAVE FAILURE 306 outcome unknown: .* broke .*: nobody can tell$'
+	finish
+}
+
+@test "a host that went away in the middle is waited for before anybody says unknown" {
+	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	stub rem/vmm/kvm/outcome 'echo done'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; hosts: { retry_s = 1; };'
+	start
+	send "$(request SAVE 306)"
+	wait_for test -e no-ssh-host-a
+	send "$(request REBOOT 307 host-b)"
+	expect '^REBOOT SUCCESS 307'
+	sleep 2
+	never grep -q '^SAVE' out
+	rm no-ssh-host-a
+	expect '^SAVE SUCCESS 306'
+	finish
+}
+
+@test "a host that stays away is unknown, after wait_s" {
+	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; wait_s: { save = 1; };'
+	start
+	send "$(request SAVE 306)"
+	expect '^SAVE FAILURE 306 outcome unknown: the connection to host-a broke'
+	finish
+}
+
+@test "an earlier driver's action is asked about: what was done is not done again" {
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; sleep 95.5'
+	stub rem/vmm/kvm/outcome 'echo "${VMM_REQUEST_AGE:-none}" >"$ONE_LOCATION/age"; echo done'
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for test -e begun
+	crash
+	: >calls
+	start
+	expect '^SHUTDOWN SUCCESS 306'
+	[ "$(called)" = 'outcome outcome clean outcome clean' ] || [ "$(called)" = 'outcome outcome clean clean' ]
+	[[ $(cat age) =~ ^[0-9]+$ ]]
+	finish
+}
+
+@test "what belongs to a VM's network is not removed where the VM runs" {
+	stub rem/vmm/kvm/deploy 'echo "another one-306 runs [exists]" >&2; exit 1'
+	stub rem/vmm/kvm/outcome 'echo "not-done the VM runs here"'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 another one-306 runs'
+	grep -q '^LOG W 306 clean: the VM runs on host-a: what belongs to it there is left alone' out
+	never grep -q '/clean' calls
+	finish
+}
