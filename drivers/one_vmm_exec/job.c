@@ -327,10 +327,11 @@ static gboolean on_retry(gpointer data)
 
 static void log_command(const Job *j, const struct command *m, const struct run_result *r)
 {
-	g_autofree char *args = m->args ? g_strjoinv(" ", m->args) : g_strdup("");
+	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
+	const char *shown = m->shown ? m->shown : args;
 
 	out_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
-		r->status, m->path, args);
+		r->status, m->path, shown ? shown : "");
 }
 
 static bool retries(Job *j, const struct run_result *r)
@@ -427,7 +428,7 @@ static bool begin_step(Job *j)
 	if (step_needs_files(&j->context, s))
 		out_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
 			s->name, step_host(&j->context, s));
-	if (words_omitted(&j->context, s))
+	if (step_omits_document(&j->context, s))
 		out_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
 			"script has it on its input alone", s->name);
 	return true;

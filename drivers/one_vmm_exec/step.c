@@ -1,5 +1,8 @@
 #include "step.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "words.h"
 
 void step_context_clear(struct step_context *c)
@@ -16,6 +19,7 @@ void command_free(struct command *command)
 	g_free(command->label);
 	g_free(command->path);
 	g_strfreev(command->args);
+	g_free(command->shown);
 	g_clear_pointer(&command->input, g_bytes_unref);
 	g_free(command);
 }
@@ -101,14 +105,24 @@ static bool check_name(const char *name, const char *what, GError **error)
 	return true;
 }
 
-/* The words of STEP, and of the hypervisor's scripts the VM's id and the host. */
-static char **expand_args(const struct step_context *c, const struct step *step)
+/* What stands in place of a secret word, as no later word may move up; NULL: nothing. */
+static char *instead_of(const char *name)
+{
+	return g_str_has_suffix(name, "?") ? NULL : g_strdup("-");
+}
+
+/*
+ * The words of STEP, and of the hypervisor's scripts the VM's id and the host. SECRETS: with those
+ * that words_are_secret().
+ */
+static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
 	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
 	GPtrArray *args = g_ptr_array_new();
 	bool named = step->kind != STEP_VMM;
 
 	for (char **w = words; *w || !named; w++) {
+		bool left_out = *w && !secrets && words_are_secret(*w);
 		char *text;
 
 		if (!*w || g_str_equal(*w, "|")) {
@@ -117,7 +131,7 @@ static char **expand_args(const struct step_context *c, const struct step *step)
 			named = true;
 			if (!*w)
 				break;
-		} else if ((text = words_expand(c, step, *w))) {
+		} else if ((text = left_out ? instead_of(*w) : words_expand(c, step, *w))) {
 			g_ptr_array_add(args, text);
 		}
 	}
@@ -260,24 +274,79 @@ static char **connected(char **args, const char *uri)
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
+/* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
+static bool is_interpreted(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char magic[2];
+	bool yes = fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+		   memcmp(magic, "#!", sizeof(magic)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/*
+ * Whether SCRIPT gets secret words: every user of the machine that it runs on can read them. Ours
+ * have the document on their input; OpenNebula's read the words alone. Hosts are synced from here,
+ * so the copy here tells which it is.
+ */
+static bool gets_secrets(const struct step_context *c, const struct step *step,
+			 const char *script)
+{
+	const struct settings *s = c->settings;
+	const char *set = conf_cfg_host(s->cfg, step_host(c, step), "document_argument");
+	g_autofree char *copy = g_build_filename(s->local_dir, "vmm", s->options.hypervisor,
+						 script, NULL);
+
+	if (g_str_equal(set, "auto"))
+		return is_interpreted(copy);
+	return g_str_equal(set, "yes");
+}
+
+/* The name of the script that runs for STEP of a hypervisor. The caller frees. */
+static char *vmm_script(const struct step_context *c, const struct step *step)
+{
+	const char *local = local_script(c, step->name);
+
+	return local && *local ? g_strdup(local) : plan_script(step);
+}
+
+bool step_omits_document(const struct step_context *c, const struct step *step)
+{
+	g_autofree char *script = NULL;
+
+	if (step->kind != STEP_VMM || !words_omitted(c, step))
+		return false;
+	script = vmm_script(c, step);
+	return gets_secrets(c, step, script);
+}
+
 static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
 	const struct settings *s = c->settings;
 	const char *local = local_script(c, step->name);
-	g_autofree char *own = plan_script(step);
+	g_autofree char *script = vmm_script(c, step);
 	g_autofree char *uri = NULL;
-	const char *script = local && *local ? local : own;
+	g_auto(GStrv) shown = NULL;
+	struct command *m;
+	char **args;
 
 	if (!check_name(s->options.hypervisor, "hypervisor", error) ||
 	    !check_name(script, "script", error))
 		return false;
 	if (!local)
 		uri = direct_uri(c, step);
-	g_ptr_array_add(to, command_new(c, step, local || uri, g_build_filename(
+	args = expand_args(c, step, gets_secrets(c, step, script));
+	shown = expand_args(c, step, false);
+	m = command_new(c, step, local || uri, g_build_filename(
 				local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, script, NULL),
-			connected(expand_args(c, step), uri), input_of(c, step->input)));
+			connected(args, uri), input_of(c, step->input));
+	m->shown = g_strjoinv(" ", shown);
+	g_ptr_array_add(to, m);
 	return true;
 }
 
@@ -307,7 +376,7 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 		m = command_new(c, step, here,
 				g_build_filename(here ? s->local_dir : s->remote_dir, "vnm", *n,
 						 step->name, NULL),
-				expand_args(c, step), input_of(c, step->input));
+				expand_args(c, step, false), input_of(c, step->input));
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}

@@ -31,6 +31,7 @@ struct command {
 	struct run_spec spec;		/* its pointers are to what follows */
 	char *path;
 	char **args;
+	char *shown;			/* ARGS as a log may have them: without secrets */
 	GBytes *input;
 };
 
@@ -47,6 +48,9 @@ bool step_applies(const struct step_context *context, const struct step *step);
 
 /* Whether STEP goes to its host although that is asked from here: it needs files there. */
 bool step_needs_files(const struct step_context *context, const struct step *step);
+
+/* Whether the script of STEP reads the document as a word, and it is too long to be one. */
+bool step_omits_document(const struct step_context *context, const struct step *step);
 
 /* The host that STEP is about, "" when the request does not tell. Borrowed. */
 const char *step_host(const struct step_context *context, const struct step *step);

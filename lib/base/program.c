@@ -1,6 +1,7 @@
 #include "base/program.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,11 @@ void program_open_descriptors(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+}
+
+void program_protect_memory(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* not RLIMIT_CORE: our scripts would inherit it */
 }
 
 void program_add_help(GOptionContext *context, gboolean *wanted)

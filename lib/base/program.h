@@ -11,6 +11,12 @@
 void program_open_descriptors(void);
 
 /*
+ * Our memory holds the documents of VMs with their secrets: no core of this process is written, and
+ * only root may look into it. What it starts is not concerned.
+ */
+void program_protect_memory(void);
+
+/*
  * Adds --help, setting *WANTED, instead of GLib's own: in the C locale that
  * prints '?' for all that is not ASCII.
  */

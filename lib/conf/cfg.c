@@ -60,6 +60,7 @@ static const struct key {
 	{ "timeout_s.datastore",  INTEGER, 0,    WEEK_S,     86400,    NULL },
 	{ "timeout_s.directory",  INTEGER, 0,    WEEK_S,     60,       NULL },
 	{ "transport",            STRING,  0,    0,          0,        "relay" },
+	{ "document_argument",    STRING,  0,    0,          0,        "auto" },
 	{ "ssh.command",          STRING,  0,    0,          0,        "ssh" },
 	{ "ssh.multiplex",        SWITCH,  0,    0,          1,        NULL },
 	{ "ssh.control_dir",      STRING,  0,    0,          0,        "" },
@@ -86,7 +87,7 @@ static const struct key {
 };
 
 /* Of a row of list "host": strings. NAME is the first. */
-static const char *const host_keys[] = { "name", "transport", "uri" };
+static const char *const host_keys[] = { "name", "transport", "uri", "document_argument" };
 
 struct host {
 	char *value[G_N_ELEMENTS(host_keys)];
@@ -176,7 +177,7 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 
 	if (key < 0)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: unknown key host.%s (there are "
-				"name, transport and uri)", path, line, name);
+				"name, transport, uri and document_argument)", path, line, name);
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
 				name, type_names[STRING]);

@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 	};
 
 	program_open_descriptors();
+	program_protect_memory();
 	g_log_writer_default_set_use_stderr(TRUE);
 	g_option_context_set_summary(context, "Runs what one_vmm_exec asks for, over one "
 				     "connection; started by it through ssh.");
