@@ -5,6 +5,8 @@
 
 #include "words.h"
 
+enum { SHORT_GRACE_MS = 500 };
+
 void step_context_clear(struct step_context *c)
 {
 	g_clear_pointer(&c->deploy_info, g_free);
@@ -195,6 +197,19 @@ static unsigned timeout_ms(const struct step_context *c, const struct step *step
 	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
 }
 
+/*
+ * What STEP's program may take to end by itself once it must: those that have moved or written a
+ * guest's memory have to take that back, and the guest stays paused if they cannot.
+ */
+static unsigned grace_ms(const struct step_context *c, const struct step *step)
+{
+	static const char *const slow[] = { "save", "restore", "migrate", NULL };
+
+	if (step->kind != STEP_VMM || !g_strv_contains(slow, step->name))
+		return SHORT_GRACE_MS;
+	return (unsigned)conf_cfg_int(c->settings->cfg, "timeout_s.abort") * 1000;
+}
+
 /* Takes PATH, ARGS and INPUT. */
 static struct command *command_new(const struct step_context *c, const struct step *step,
 				   bool here, char *path, char **args, GBytes *input)
@@ -215,6 +230,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 		.args = (const char *const *)m->args,
 		.input = m->input,
 		.timeout_ms = timeout_ms(c, step),
+		.grace_ms = grace_ms(c, step),
 		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
 		/* Those of the network have no use for our keys. */
 		.forwarding = step->kind == STEP_VMM && !(step->flags & STEP_IS_DIRECT) &&

@@ -59,6 +59,7 @@ static const struct key {
 	{ "timeout_s.transfer",   INTEGER, 0,    WEEK_S,     7200,     NULL },
 	{ "timeout_s.datastore",  INTEGER, 0,    WEEK_S,     86400,    NULL },
 	{ "timeout_s.directory",  INTEGER, 0,    WEEK_S,     60,       NULL },
+	{ "timeout_s.abort",      INTEGER, 1,    3600,       20,       NULL },
 	{ "transport",            STRING,  0,    0,          0,        "relay" },
 	{ "document_argument",    STRING,  0,    0,          0,        "auto" },
 	{ "ssh.command",          STRING,  0,    0,          0,        "ssh" },

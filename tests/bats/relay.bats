@@ -183,7 +183,7 @@ setup() {
 	[[ $stderr == 'relay: what came is no frame [input]'* ]]
 	run --separate-stderr "$BUILD/remotes/vmm/relay" </dev/null
 	[ "$status" -eq 0 ]
-	[[ $output == 'vmmexec-relay 1 '* ]]
+	[[ $output == 'vmmexec-relay 2 '* ]]
 }
 
 @test "it links no libvirt" {
