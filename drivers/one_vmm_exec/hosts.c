@@ -450,12 +450,13 @@ static gboolean on_no_reap(gpointer data)
 
 void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
 {
-	/* The brackets keep the patterns from matching themselves. A relay ends its steps itself. */
+	/* The brackets keep patterns from matching themselves. A relay ends its steps itself. */
 	static const char script[] =
 		"l=$(for m; do pgrep -f \"[v]${m#v}:start\"; "
 		"pgrep -f \"relay --driver [v]${m#v}\"; done); "
 		"left() { for p in $l; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
-		"for p in $l; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
+		"for p in $l; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; "
+		"done; "
 		"while [ $i -gt 0 ] && left; do sleep 0.1; i=$((i - 1)); done; "
 		"for p in $l; do kill -KILL -- -$p 2>/dev/null; done; exit 0";
 	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");

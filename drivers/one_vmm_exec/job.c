@@ -26,6 +26,7 @@ struct job {
 	gint64 asked_us;		/* when it came */
 	gint64 step_us;			/* when the step began */
 	Run *run;			/* the command that runs */
+	bool placed;			/* it works here, and has a place for that */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
 	unsigned tries;			/* left, of one that is silent */
@@ -334,6 +335,32 @@ static void log_command(const Job *j, const struct command *m, const struct run_
 		r->status, m->path, shown ? shown : "");
 }
 
+/* From places_leave() of another job. */
+static void on_place(void *data)
+{
+	Job *j = data;
+
+	j->placed = true;
+	advance(j);
+}
+
+/* False: the command waits for a place here, and advance() follows. */
+static bool take_place(Job *j, const struct command *m)
+{
+	if (m->spec.works_here && !j->placed)
+		j->placed = places_enter(j->env->places, on_place, j);
+	return j->placed || !m->spec.works_here;
+}
+
+static void leave_place(Job *j)
+{
+	bool had = j->placed;
+
+	j->placed = false;
+	if (had)
+		places_leave(j->env->places);
+}
+
 static bool retries(Job *j, const struct run_result *r)
 {
 	if (!(current(j)->flags & STEP_IS_DIRECT) || r->outcome != RUN_FAILED || !j->retries)
@@ -387,6 +414,7 @@ static void on_run(void *data, const struct run_result *r)
 	g_autofree char *why = reason(j, m, r);
 
 	j->run = NULL;
+	leave_place(j);
 	if (j->cancelled) {
 		end(j);
 		return;
@@ -445,6 +473,8 @@ static void advance(Job *j)
 		} else if (j->command < j->commands->len) {
 			const struct command *m = g_ptr_array_index(j->commands, j->command);
 
+			if (!take_place(j, m))
+				return;
 			j->run = run_start(j->env->hosts, &m->spec, on_run, j);
 			if (run_pid(j->run))
 				journal_pid(j->env->journal, j->seq, run_pid(j->run));
@@ -525,6 +555,8 @@ void job_cancel(Job *j)
 	j->cancelled = true;
 	if (j->run) {
 		run_cancel(j->run);
+	} else if (places_forget(j->env->places, j)) {
+		j->retry = g_idle_add(on_retry, j);
 	} else if (j->retry) {
 		g_source_remove(j->retry);
 		j->retry = g_idle_add(on_retry, j);

@@ -199,7 +199,7 @@ static bool may_come(Link *l, const struct wire_frame *head)
 	if (head->type != WIRE_DONE || !call)
 		cut_off(l, "its relay sent an answer that nobody asked for");
 	else if (head->size > call->max_answer)
-		cut_off(l, "its relay sent a larger answer than was asked for (limits.output_bytes)");
+		cut_off(l, "its relay sent more than was asked for (limits.output_bytes)");
 	return !l->given_up;
 }
 

@@ -219,7 +219,7 @@ static struct command *command_new(const struct step_context *c, const struct st
 	m->path = path;
 	m->args = args;
 	m->input = input;
-	m->spec.here = here;
+	m->spec.here = m->spec.works_here = here;
 	m->spec.nice = c->settings->script_nice;
 	m->spec.tells_unknown = step->kind == STEP_VMM;
 	m->spec.command = (struct remote_spec){
@@ -361,6 +361,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 				local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, script, NULL),
 			connected(args, uri), input_of(c, step->input));
+	m->spec.works_here = local != NULL;
 	m->shown = g_strjoinv(" ", shown);
 	g_ptr_array_add(to, m);
 	return true;

@@ -28,7 +28,6 @@ static const struct key {
 	{ "limits.descriptors",   INTEGER, 64,   1048576,    65536,    NULL },
 	{ "limits.running",       INTEGER, 1,    100000,     200,      NULL },
 	{ "limits.host",          INTEGER, 1,    100000,     100,      NULL },
-	{ "hosts.silent_s",       INTEGER, 1,    3600,       3,        NULL },
 	{ "hosts.failures",       INTEGER, 1,    1000,       3,        NULL },
 	{ "hosts.retry_s",        INTEGER, 0,    86400,      10,       NULL },
 	{ "clean.tries",          INTEGER, 0,    100,        3,        NULL },
@@ -86,6 +85,9 @@ static const struct key {
 	{ "metrics.file",         STRING,  0,    0,          0,        "" },
 	{ "metrics.interval_s",   INTEGER, 1,    86400,      15,       NULL },
 };
+
+/* Of earlier versions: a file that still has one is right, and the key does nothing. */
+static const char *const retired[] = { "hosts.silent_s", NULL };
 
 /* Of a row of list "host": strings. NAME is the first. */
 static const char *const host_keys[] = { "name", "transport", "uri", "document_argument" };
@@ -221,6 +223,8 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 		if (key >= 0) {
 			if (!take_value(cfg, (size_t)key, s, path, error))
 				return false;
+		} else if (g_strv_contains(retired, name)) {
+			g_debug("%s: %s does nothing any more", path, name);
 		} else if (g_str_equal(name, "host") && config_setting_is_list(s)) {
 			if (!take_hosts(cfg, s, path, error))
 				return false;

@@ -33,8 +33,8 @@ enum wire_taken wire_frame_take(const guint8 *data, size_t size, struct wire_fra
 				size_t *ret_used);
 
 /*
- * Only the head of the next frame, which comes first: type, id and the SIZE that its data will have.
- * So a frame is refused before it is kept. WIRE_BAD: no frame begins so.
+ * Only the head of the next frame, which comes first: type, id and the SIZE that its data will
+ * have. So a frame is refused before it is kept. WIRE_BAD: no frame begins so.
  */
 enum wire_taken wire_frame_head(const guint8 *data, size_t size, struct wire_frame *ret);
 
