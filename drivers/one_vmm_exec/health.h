@@ -1,40 +1,40 @@
 /*
- * health.h - which hosts answer. One that is silent, or does not answer again
- * and again, must not keep others waiting, nor each of its own jobs as long as the first.
+ * health.h - which hosts do not answer. What is asked of one that did not answer several times in
+ * a row fails at once, but for one step at a time that finds out whether it is back. Only that
+ * counts: how long a host takes says nothing, a step may last for hours.
  */
 #ifndef ONE_VMM_EXEC_HEALTH_H
 #define ONE_VMM_EXEC_HEALTH_H
 
 #include "conf/cfg.h"
 
-enum health_state {
-	HEALTH_UNKNOWN,		/* it has not answered lately */
-	HEALTH_GOOD,		/* it has */
-	HEALTH_QUIET,		/* it has, but no step has ended for longer than was usual */
-	HEALTH_SILENT,		/* steps run there, and none has ended for a while */
-	HEALTH_FAILING,		/* and now the first of them were given up */
-	HEALTH_DOWN,		/* it did not answer several times in a row */
-};
-
 typedef struct health Health;
 
-/*
- * Called from the loop when HOST goes over to STATE, with INFLIGHT steps running there, and for
- * each further one that is given up.
- */
-typedef void health_changed(void *data, const char *host, enum health_state state,
-			    unsigned inflight);
+enum health_state {
+	HEALTH_GOOD,		/* it answered, or was not asked yet */
+	HEALTH_FAILING,		/* it did not answer the last time, or the last few times */
+	HEALTH_DOWN,
+};
+
+/* HOST went from state WAS to state NOW. */
+typedef void health_changed(void *data, const char *host, enum health_state was,
+			    enum health_state now);
+
+typedef void health_one(void *data, const char *host, enum health_state state, unsigned inflight);
 
 Health *health_new(const ConfCfg *cfg);
 void health_free(Health *health);
 
-/* At most one listener; CHANGED(DATA) is not called for what was before. */
+/* CHANGED(DATA) is called from the loop, also for each step that a failing host does not answer. */
 void health_listen(Health *health, health_changed *changed, void *data);
 
 /* Calls EACH(DATA) for each host that was asked for. */
-void health_each(const Health *health, health_changed *each, void *data);
+void health_each(const Health *health, health_one *each, void *data);
 
 enum health_state health_of(const Health *health, const char *host);
+
+/* Steps that run on HOST. */
+unsigned health_inflight(const Health *health, const char *host);
 
 /*
  * A step goes to HOST. NULL, and health_end() must follow; or why it shall not even be tried: the

@@ -7,8 +7,7 @@
 #include "connection.h"
 #include "link.h"
 
-/* A host that was silent is not waited for as long. */
-enum { KILL_LIMIT_MS = 8000, KILL_SILENT_MS = 2000, REAP_LIMIT_MS = 60000 };
+enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct hosts {
@@ -44,7 +43,7 @@ struct remote {
 	char **args;
 	char **env;			/* or NULL */
 	GBytes *input;
-	unsigned timeout_ms;
+	unsigned timeout_ms, grace_ms;
 	size_t max_output;
 	bool forwarding;
 	Child *child;			/* NULL before it starts and after it has ended */
@@ -132,10 +131,9 @@ static bool kill_far_end(Remote *r)
 	const char *control = control_of(r);
 	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
 					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
-					   r->pid);
-	bool silent = health_of(r->hosts->health, r->host) >= HEALTH_SILENT;
+					   r->pid, r->grace_ms);
 	struct child_spec spec = { .argv = (const char *const *)argv,
-				   .timeout_ms = silent ? KILL_SILENT_MS : KILL_LIMIT_MS };
+				   .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
 }
@@ -190,7 +188,8 @@ static void start(Remote *r)
 				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
 	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
 	struct child_spec spec = { .argv = (const char *const *)argv, .input = r->input,
-				   .timeout_ms = r->timeout_ms, .max_output = r->max_output };
+				   .timeout_ms = r->timeout_ms, .grace_ms = r->grace_ms,
+				   .max_output = r->max_output };
 	g_autoptr(GError) error = NULL;
 
 	if (r->connection && !shares && !connection_alone(r->connection)) {
@@ -344,7 +343,8 @@ static void run_on_link(Remote *r)
 	char nowhere[] = "";
 	const struct wire_run run = {
 		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
-		.cwd = nowhere, .argv = argv, .env = r->env, .input = r->input,
+		.grace_ms = r->grace_ms, .cwd = nowhere, .argv = argv, .env = r->env,
+		.input = r->input,
 	};
 
 	r->call = link_run(r->link, &run, on_call_done, r);
@@ -406,6 +406,7 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->env = g_strdupv((char **)spec->env);
 	r->input = spec->input ? g_bytes_ref(spec->input) : NULL;
 	r->timeout_ms = spec->timeout_ms;
+	r->grace_ms = spec->grace_ms;
 	r->max_output = spec->max_output;
 	r->forwarding = spec->forwarding;
 	r->out = g_string_new(NULL);
@@ -454,18 +455,30 @@ static gboolean on_no_reap(gpointer data)
 
 void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
 {
-	/* The brackets keep the pattern from matching itself. */
+	/*
+	 * The brackets keep patterns from matching themselves. A relay ends its steps itself; of
+	 * sessions those that have to undo what they did get the time for it (plan.h).
+	 */
 	static const char script[] =
-		"for m; do for p in $(pgrep -f \"[v]${m#v}:start\"); do "
-		"kill -KILL -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; done; exit 0";
+		"all=$(for m; do pgrep -f \"[v]${m#v}:start\"; done); "
+		"slow=$(for m; do pgrep -f \"[v]${m#v}:start.*/(save|restore|migrate)'\"; "
+		"pgrep -f \"relay --driver [v]${m#v}\"; done); "
+		"end() { n=$1; shift; "
+		"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
+		"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
+		"for p; do kill -KILL -- -$p 2>/dev/null; done; }; "
+		"left() { for p; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
+		"end $i $slow; end 5 $all; exit 0";
+	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
+	g_autofree char *whole = g_strdup_printf("i=%u; %s", (abort_s + 1) * 10, script);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_auto(GStrv) argv = NULL;
-	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS };
+	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + abort_s * 1000 };
 
 	for (guint i = 0; i < marks->len; i++)
 		g_ptr_array_add(words, g_ptr_array_index(marks, i));
 	g_ptr_array_add(words, NULL);
-	argv = wire_ssh_shell(&h->ssh, host, script, (const char *const *)words->pdata);
+	argv = wire_ssh_shell(&h->ssh, host, whole, (const char *const *)words->pdata);
 	spec.argv = (const char *const *)argv;
 	if (!child_start(&spec, done, data, NULL)) {
 		struct reap *r = g_new(struct reap, 1);

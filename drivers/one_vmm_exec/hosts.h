@@ -44,6 +44,7 @@ struct remote_spec {
 	const char *const *env;		/* of a script: "VMM_NAME=VALUE" words; NULL: none */
 	GBytes *input;			/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
+	unsigned grace_ms;		/* from SIGTERM to SIGKILL when it is ended */
 	size_t max_output;
 	bool forwarding;		/* a connection of its own that lends our keys */
 };
@@ -77,8 +78,8 @@ int remote_pid(const Remote *remote);
 const char *hosts_mark(const Hosts *hosts);
 
 /*
- * Ends on HOST all sessions that an earlier driver marked with one of MARKS, none of which is
- * ours; DONE(DATA) follows.
+ * Ends on HOST all sessions and relays that an earlier driver marked with one of MARKS, none of
+ * which is ours, with what they run, which gets timeout_s.abort for it; DONE(DATA) follows.
  */
 void hosts_reap(Hosts *hosts, const char *host, GPtrArray *marks, child_done *done, void *data);
 

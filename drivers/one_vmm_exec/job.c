@@ -295,6 +295,7 @@ void job_cancel(Job *j)
 	}
 	if (j->ending)
 		return;
+	places_forget(j->env->places, j);
 	if (j->keeping)
 		journal_stop_waiting(j->env->journal, j);
 	if (j->retry)

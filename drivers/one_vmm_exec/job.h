@@ -7,6 +7,7 @@
 #include "later.h"
 #include "metrics.h"
 #include "out.h"
+#include "places.h"
 #include "plan.h"
 #include "settings.h"
 
@@ -14,6 +15,7 @@
 struct job_env {
 	const struct settings *settings;
 	Hosts *hosts;
+	Places *places;			/* of what works here */
 	Out *out;
 	Later *later;
 	Journal *journal;		/* or NULL */

@@ -6,7 +6,7 @@
 #define ONE_VMM_EXEC_JOBSTATE_H
 
 #include "job.h"
-#include "step.h"
+#include "command.h"
 
 /* What a driver before us had done of a job that was left. */
 enum start {
@@ -34,6 +34,7 @@ struct job {
 	gint64 asked_us;		/* when it came */
 	gint64 step_us;			/* when the step began */
 	Run *run;			/* the command that runs */
+	bool placed;			/* it works here, and has a place for that */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
 	unsigned tries;			/* left, of one that is silent */

@@ -6,7 +6,7 @@
 
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300, STATUS_SSH = 255 };
 /* A relay is asked for a sign of life this long before a step's time is over. */
-enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 800 };
+enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION = 64 };
 
 enum state { DOWN, CONNECTING, UP };
 
@@ -21,7 +21,8 @@ struct link_call {
 	guint64 end;		/* in the stream of what is sent: behind its frame */
 	link_done *done;	/* NULL: nobody asks any more */
 	void *data;
-	unsigned timeout_ms;
+	unsigned timeout_ms, grace_ms;
+	size_t max_answer;	/* bytes of the data of a true one */
 	guint guard;		/* source id: its time is over soon, or over */
 	LinkCall *sign;		/* asked for a sign of life for it, or NULL */
 	bool alive;		/* and got one */
@@ -34,7 +35,8 @@ struct link {
 	enum state state;
 	gint64 absent_us;	/* until then the host has no relay */
 	Child *child;
-	GByteArray *in;
+	GByteArray *in;		/* the begin of a frame, or of what comes before the hello */
+	bool given_up;		/* what it still says is not looked at */
 	guint64 sent;		/* bytes, since it is up */
 	GQueue waiting;		/* of struct waiter */
 	GHashTable *calls;	/* id to struct link_call */
@@ -106,7 +108,19 @@ static void give_up(Link *l, const char *why)
 {
 	g_free(l->why);
 	l->why = g_strdup(why);
+	l->given_up = true;
+	g_byte_array_unref(l->in);
+	l->in = g_byte_array_new();
 	child_cancel(l->child);
+}
+
+/* It has been up, so it speaks our protocol, and breaks it: an administrator should look at it. */
+static void cut_off(Link *l, const char *why)
+{
+	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
+
+	give_up(l, why);
+	notify(l, text);
 }
 
 static void on_hello(Link *l)
@@ -130,8 +144,8 @@ static void on_hello(Link *l)
 	l->state = UP;
 	l->sent = 0;
 	if (!g_str_equal(version, VMM_VERSION))
-		text = g_strdup_printf("has version %s of the set, here is " VMM_VERSION
-				       " (hint: kvm-sync-hosts)", version);
+		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
+				       " (hint: kvm-sync-hosts)", MAX_VERSION, version);
 	notify(l, text);
 	tell_waiting(l, LINK_UP, NULL);
 	rest(l);
@@ -166,8 +180,8 @@ static void on_done(Link *l, const struct wire_frame *frame)
 	LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(frame->id));
 	struct wire_done done;
 
-	if (!call || !wire_done_parse(frame->data, frame->size, &done, NULL)) {
-		give_up(l, "its relay sent a damaged frame");
+	if (!wire_done_parse(frame->data, frame->size, &done, NULL)) {
+		cut_off(l, "its relay sent a damaged frame");
 		return;
 	}
 	if (call->done)
@@ -177,25 +191,54 @@ static void on_done(Link *l, const struct wire_frame *frame)
 	rest(l);
 }
 
+/* Judged by its head, before the rest has come. */
+static bool may_come(Link *l, const struct wire_frame *head)
+{
+	const LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
+
+	if (head->type != WIRE_DONE || !call)
+		cut_off(l, "its relay sent an answer that nobody asked for");
+	else if (head->size > call->max_answer)
+		cut_off(l, "its relay sent more than was asked for (limits.output_bytes)");
+	return !l->given_up;
+}
+
+/* Takes the frame that begins at AT; its bytes, or 0: it has not come whole, or may not come. */
+static size_t take_frame(Link *l, size_t at)
+{
+	const guint8 *data = l->in->data + at;
+	size_t left = l->in->len - at, used = 0;
+	struct wire_frame frame;
+
+	switch (wire_frame_head(data, left, &frame)) {
+	case WIRE_INCOMPLETE:
+		return 0;
+	case WIRE_BAD:
+		cut_off(l, "its relay sent what is no frame");
+		return 0;
+	case WIRE_TAKEN:
+		break;
+	}
+	if (!may_come(l, &frame) || wire_frame_take(data, left, &frame, &used) != WIRE_TAKEN)
+		return 0;
+	on_done(l, &frame);
+	return l->given_up ? 0 : used;
+}
+
 static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, size_t len)
 {
 	Link *l = data;
-	struct wire_frame frame;
-	enum wire_taken taken = WIRE_INCOMPLETE;
-	size_t at = 0, used;
+	size_t at = 0, used = 0;
 
+	if (l->given_up)
+		return;
 	g_byte_array_append(l->in, (const guint8 *)bytes, (guint)len);
 	if (l->state == CONNECTING)
 		on_hello(l);
-	while (l->state == UP && (taken = wire_frame_take(l->in->data + at, l->in->len - at,
-							  &frame, &used)) == WIRE_TAKEN) {
-		on_done(l, &frame);
+	while (l->state == UP && !l->given_up && (used = take_frame(l, at)))
 		at += used;
-	}
-	if (at)
+	if (at && !l->given_up)
 		g_byte_array_remove_range(l->in, 0, (guint)at);
-	if (taken == WIRE_BAD)
-		give_up(l, "its relay sent what is no frame");
 }
 
 static void break_calls(Link *l, guint64 arrived, const char *why)
@@ -255,6 +298,7 @@ static void open_link(Link *l)
 
 	g_clear_pointer(&l->why, g_free);
 	g_byte_array_set_size(l->in, 0);
+	l->given_up = false;
 	l->child = child_start(&spec, on_end, l, &error);
 	if (!l->child) {
 		tell_waiting(l, LINK_FAILED, error->message);
@@ -357,7 +401,10 @@ static LinkCall *call_new(Link *l, const struct wire_run *run, link_done *done, 
 	do
 		l->next_id++;
 	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
-	*call = (struct link_call){ .link = l, .id = l->next_id, .done = done, .data = data };
+	*call = (struct link_call){
+		.link = l, .id = l->next_id, .done = done, .data = data,
+		.max_answer = wire_done_max(run->max_output),
+	};
 	g_hash_table_insert(l->calls, GUINT_TO_POINTER(call->id), call);
 	frame = wire_run_frame(call->id, run);
 	send_frame(l, frame);
@@ -383,7 +430,7 @@ static gboolean on_over(gpointer data)
 
 	if (!call->alive)
 		return on_given_up(call);
-	call->guard = g_timeout_add(KILL_LIMIT_MS, on_given_up, call);
+	call->guard = g_timeout_add(KILL_LIMIT_MS + call->grace_ms, on_given_up, call);
 	return G_SOURCE_REMOVE;
 }
 
@@ -418,6 +465,7 @@ LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *d
 	LinkCall *call = call_new(l, run, done, data);
 
 	call->timeout_ms = run->timeout_ms;
+	call->grace_ms = run->grace_ms;
 	if (run->timeout_ms)
 		call->guard = g_timeout_add(run->timeout_ms - sign_ms(call), on_nearly_over, call);
 	return call;
@@ -429,5 +477,5 @@ void link_cancel(LinkCall *call)
 
 	send_frame(call->link, frame);
 	stop_guard(call);
-	call->guard = g_timeout_add(CANCEL_LIMIT_MS, on_given_up, call);
+	call->guard = g_timeout_add(CANCEL_LIMIT_MS + call->grace_ms, on_given_up, call);
 }

@@ -31,7 +31,7 @@ enum link_loss {
 typedef void link_done(void *data, const struct wire_done *done, enum link_loss loss,
 		       const char *why);
 
-/* Told when a relay is found that is not ours, or none; once for each change. */
+/* Told when a relay is found that is not ours, or none, or that breaks the protocol; once each. */
 typedef void link_notice(void *data, const char *host, const char *text);
 
 /* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
@@ -52,11 +52,12 @@ bool link_forget(Link *link, const void *data);
 
 /*
  * Runs RUN on one that is up; DONE(DATA) follows: a relay that does not answer is waited for until
- * RUN's time is over, one that does for some seconds more, as it has to end the step.
+ * RUN's time is over, one that does for some seconds more, as it has to end the step. One that
+ * answers more than RUN allows, or what nobody asked for, is given up; nothing of it is kept.
  */
 LinkCall *link_run(Link *link, const struct wire_run *run, link_done *done, void *data);
 
-/* The relay shall end it; DONE follows, within a second. */
+/* The relay shall end it; DONE follows, a moment after RUN's grace_ms at the latest. */
 void link_cancel(LinkCall *call);
 
 #endif

@@ -25,6 +25,7 @@ int main(int argc, char **argv)
 	program_open_descriptors();			/* oned closes our stderr, */
 	close_range(STDERR_FILENO + 1, ~0U, 0);		/* and its own files leak to us */
 	give_memory_back();
+	program_protect_memory();
 	g_log_writer_default_set_use_stderr(TRUE);	/* stdout is the protocol */
 	signal(SIGPIPE, SIG_IGN);
 	if (settings_load(argc, argv, &settings, &error)) {

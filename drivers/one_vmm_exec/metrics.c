@@ -96,13 +96,14 @@ static void print_times(GString *to, const char *action, const struct times *t)
 			       G_GUINT64_FORMAT "\n", action, t->count);
 }
 
-static void print_host(void *data, const char *host, enum health_state state, unsigned inflight)
+static void print_host(void *data, const char *host, enum health_state state,
+		       unsigned inflight)
 {
 	GString *to = data;
 
 	g_string_append_printf(to, "vmm_exec_host_steps{host=\"%s\"} %u\n"
 			       "vmm_exec_host_up{host=\"%s\"} %d\n", host, inflight, host,
-			       state < HEALTH_SILENT);
+			       state != HEALTH_DOWN);
 }
 
 bool metrics_write(const Metrics *m, const char *file, guint waiting, guint running,

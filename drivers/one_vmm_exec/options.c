@@ -109,7 +109,7 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 	/* clang-format off */
 	const GOptionEntry entries[] = {
 		{ "threads",  't', G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_threads,
-		  "Actions that run at once (15)", "N" },
+		  "Scripts at once here, and actions at once on each host (15)", "N" },
 		{ "retries",  'r', G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_retries,
 		  "Times that a failed direct action (POLL) is run again (0)", "N" },
 		{ "local",    'l', 0, G_OPTION_ARG_CALLBACK, on_local,

@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 struct options {
-	unsigned threads;	/* actions at once; at least 1 */
+	unsigned threads;	/* at once here, and on each host; at least 1 */
 	unsigned retries;	/* of direct actions */
 	unsigned timeout_s;	/* of each step of the hypervisor's scripts; 0: none */
 	bool parallel;		/* several actions at a time on one host */

@@ -170,7 +170,7 @@ static void run_here(Run *r, const struct remote_spec *spec, int nice)
 	g_auto(GStrv) env = local_environment(spec);
 	struct child_spec child = { .argv = (const char *const *)argv,
 				    .env = (const char *const *)env, .input = spec->input,
-				    .timeout_ms = spec->timeout_ms, .grace_ms = 500,
+				    .timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
 				    .nice = nice, .max_output = spec->max_output };
 	g_autoptr(GError) error = NULL;
 

@@ -7,6 +7,7 @@
 struct run_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
+	bool works_here;	/* and not only waits for another host: option -t counts it */
 	int nice;		/* of one that runs here */
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };

@@ -21,6 +21,8 @@
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
 enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, ROOM_MS = 100 };
+/* Our own, with those that the start of a process takes for a moment; a job's, of two processes. */
+enum { OWN_DESCRIPTORS = 16, JOB_DESCRIPTORS = 8 };
 
 struct server {
 	GMainLoop *loop;
@@ -61,20 +63,6 @@ static void on_job_done(void *data, Job *job)
 	quit_when_idle(s);
 }
 
-/* Jobs on a host that ends none of them wait, and do nothing: their places are others'. */
-static unsigned busy_jobs(const struct server *s)
-{
-	const Health *health = hosts_health(s->env.hosts);
-	unsigned n = 0;
-
-	for (GList *l = s->running.head; l; l = l->next) {
-		const char *host = job_host(l->data);
-
-		n += !host || health_of(health, host) < HEALTH_QUIET;
-	}
-	return n;
-}
-
 static gboolean on_room(gpointer data)
 {
 	struct server *s = data;
@@ -102,8 +90,7 @@ static void start_jobs(struct server *s)
 	if (s->starting)
 		return;
 	s->starting = true;
-	while (s->running.length < s->max_running &&
-	       busy_jobs(s) < s->env.settings->options.threads && has_room(s) &&
+	while (s->running.length < s->max_running && has_room(s) &&
 	       (job = queue_start(s->queue))) {
 		s->waiting -= job_size(job);
 		g_queue_push_tail(&s->running, job);
@@ -112,47 +99,34 @@ static void start_jobs(struct server *s)
 	s->starting = false;
 }
 
-/*
- * How many jobs HOST may run: until it has answered not all of -t, so that it cannot keep
- * everybody waiting; once it is silent one more than those that wait for it, and when one of
- * those was given up, no more than they.
- */
-static guint host_capacity(const struct server *s, enum health_state state, unsigned inflight)
-{
-	const struct options *o = &s->env.settings->options;
-
-	if (!o->parallel)
-		return 1;
-	switch (state) {
-	case HEALTH_GOOD:
-		return s->host_jobs;
-	case HEALTH_QUIET:
-		return MIN(o->threads, s->host_jobs);
-	case HEALTH_SILENT:
-		return MIN(inflight + 1, s->host_jobs);
-	case HEALTH_FAILING:
-		return MIN(MAX(inflight, 1), s->host_jobs);
-	case HEALTH_UNKNOWN:
-	case HEALTH_DOWN:
-		break;
-	}
-	return MIN(MAX(o->threads / 2, 1), s->host_jobs);
-}
-
 static char *host_lane(const char *host)
 {
 	return host ? g_strconcat("host ", host, NULL) : NULL;
 }
 
-static void on_health(void *data, const char *host, enum health_state state, unsigned inflight)
+/*
+ * How many jobs HOST may run. While it does not answer no more are tried than those that wait for
+ * it, so that all end with the first of them; once it is down they fail at once.
+ */
+static guint host_capacity(const struct server *s, const char *host)
+{
+	const Health *health = hosts_health(s->env.hosts);
+
+	if (!host || health_of(health, host) != HEALTH_FAILING)
+		return s->host_jobs;
+	return CLAMP(health_inflight(health, host), 1, s->host_jobs);
+}
+
+static void on_health(void *data, const char *host, enum health_state was, enum health_state now)
 {
 	struct server *s = data;
 	g_autofree char *lane = host_lane(host);
 
-	if (state == HEALTH_SILENT || state == HEALTH_DOWN)
-		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is %s", host,
-			state == HEALTH_SILENT ? "silent" : "down");
-	queue_set_capacity(s->queue, lane, host_capacity(s, state, inflight));
+	if (now == HEALTH_DOWN)
+		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is down", host);
+	else if (was == HEALTH_DOWN)
+		out_log(s->env.out, 'I', -1, "one_vmm_exec: host %s is up again", host);
+	queue_set_capacity(s->queue, lane, host_capacity(s, host));
 	start_jobs(s);
 }
 
@@ -163,16 +137,15 @@ static gint is_held_up(gconstpointer waiting, gconstpointer job)
 		 g_str_equal(job_action(waiting), "SHUTDOWN") && job_id(job) == job_id(waiting));
 }
 
-/* One at a time for each VM, and without -p for each host. HELD: not before it is released. */
+/*
+ * One at a time for each VM; on each host as many as -t says, without -p one. HELD: not before it
+ * is released.
+ */
 static void enqueue(struct server *s, Job *job, bool held)
 {
 	g_autofree char *vm = g_strdup_printf("vm %" G_GINT64_FORMAT, job_id(job));
 	g_autofree char *host = host_lane(job_host(job));
-	enum health_state state = job_host(job) ?
-		health_of(hosts_health(s->env.hosts), job_host(job)) : HEALTH_UNKNOWN;
-	const struct queue_lane lanes[2] = {
-		{ vm, 1 }, { host, host_capacity(s, state, 0) },
-	};
+	const struct queue_lane lanes[2] = { { vm, 1 }, { host, host_capacity(s, job_host(job)) } };
 
 	s->waiting += job_size(job);
 	queue_push(s->queue, lanes, job, is_held_up, held);
@@ -547,11 +520,31 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/*
+ * Processes at which no action begins: limits.children, or so many that one which begins, with its
+ * connection and a session of that, still finds descriptors.
+ */
+static guint max_children(const ConfCfg *cfg, guint descriptors)
+{
+	guint left = descriptors - MIN(descriptors, OWN_DESCRIPTORS);
+
+	return CLAMP(left / JOB_DESCRIPTORS, 1, (guint)conf_cfg_int(cfg, "limits.children"));
+}
+
+static unsigned host_jobs(const struct settings *settings)
+{
+	unsigned most = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
+
+	return settings->options.parallel ? MIN(settings->options.threads, most) : 1;
+}
+
 bool server_run(const struct settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
+	guint descriptors;
 
-	program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg, "limits.descriptors"));
+	descriptors = program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg,
+								       "limits.descriptors"));
 	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
 				error);
 	if (!s.env.hosts)
@@ -568,10 +561,11 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	s.reader = wire_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
-	s.max_children = (guint)conf_cfg_int(settings->cfg, "limits.children");
+	s.max_children = max_children(settings->cfg, descriptors);
+	s.env.places = places_new(MIN(settings->options.threads, s.max_children));
 	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
-	s.host_jobs = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
+	s.host_jobs = host_jobs(settings);
 	g_queue_init(&s.running);
 	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
@@ -587,6 +581,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	queue_free(s.queue);
+	places_free(s.env.places);
 	later_free(s.env.later);
 	out_free(s.env.out);
 	journal_close(s.env.journal);

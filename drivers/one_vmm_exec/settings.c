@@ -82,12 +82,17 @@ static void add_ruby_libraries(void)
 static bool check_way(const ConfCfg *cfg, const char *host, GError **error)
 {
 	static const char *const ways[] = { "relay", "ssh", "direct", NULL };
+	static const char *const choices[] = { "auto", "yes", "no", NULL };
+	const char *choice = conf_cfg_host(cfg, host, "document_argument");
 	const char *way = conf_cfg_host(cfg, host, "transport");
 	const char *uri = conf_cfg_host(cfg, host, "uri");
 
 	if (!g_strv_contains(ways, way))
 		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: transport '%s' is not "
 				"relay, ssh or direct", way);
+	if (!g_strv_contains(choices, choice))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: document_argument '%s' is "
+				"not auto, yes or no", choice);
 	if (g_str_equal(way, "direct") && !*uri)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: host '%s' has transport "
 				"direct and no uri", host);

@@ -1,4 +1,7 @@
-#include "step.h"
+#include "command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "words.h"
 
@@ -12,27 +15,9 @@ void step_context_clear(struct step_context *c)
 	g_clear_pointer(&c->vm_base64, g_bytes_unref);
 }
 
-void command_free(struct command *command)
-{
-	g_free(command->label);
-	g_free(command->path);
-	g_strfreev(command->args);
-	g_strfreev(command->env);
-	g_clear_pointer(&command->input, g_bytes_unref);
-	g_free(command);
-}
-
-/* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-static const char *local_script(const struct step_context *c, const char *key)
-{
-	g_autofree char *upper = g_ascii_strup(key, -1);
-
-	return g_hash_table_lookup(c->settings->options.local, upper);
-}
-
 static bool deploys_here(const struct step_context *c)
 {
-	return g_str_equal(c->plan->action, "DEPLOY") && local_script(c, "deploy");
+	return g_str_equal(c->plan->action, "DEPLOY") && command_local_script(c, "deploy");
 }
 
 char *step_deployment_file(const struct step_context *c)
@@ -91,26 +76,24 @@ bool step_applies(const struct step_context *c, const struct step *step)
 		 (step->flags & STEP_IF_TARGET && !r->migr_host));
 }
 
-/* A name from the request or the arguments that becomes part of a path. */
-static bool check_name(const char *name, const char *what, GError **error)
+/* What stands in place of a secret word, as no later word may move up; NULL: nothing. */
+static char *instead_of(const char *name)
 {
-	for (const char *p = name; *p; p++)
-		if (!g_ascii_isalnum(*p) && !strchr("._-", *p))
-			return vmm_fail(error, VMM_ERROR_INPUT, "%s '%s' is not a name", what,
-					name);
-	if (!*name || *name == '.')
-		return vmm_fail(error, VMM_ERROR_INPUT, "%s '%s' is not a name", what, name);
-	return true;
+	return g_str_has_suffix(name, "?") ? NULL : g_strdup("-");
 }
 
-/* The words of STEP, and of the hypervisor's scripts the VM's id and the host. */
-static char **expand_args(const struct step_context *c, const struct step *step)
+/*
+ * The words of STEP, and of the hypervisor's scripts the VM's id and the host. SECRETS: with those
+ * that words_are_secret().
+ */
+static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
 	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
 	GPtrArray *args = g_ptr_array_new();
 	bool named = step->kind != STEP_VMM;
 
 	for (char **w = words; *w || !named; w++) {
+		bool left_out = *w && !secrets && words_are_secret(*w);
 		char *text;
 
 		if (!*w || g_str_equal(*w, "|")) {
@@ -119,7 +102,7 @@ static char **expand_args(const struct step_context *c, const struct step *step)
 			named = true;
 			if (!*w)
 				break;
-		} else if ((text = words_expand(c, step, *w))) {
+		} else if ((text = left_out ? instead_of(*w) : words_expand(c, step, *w))) {
 			g_ptr_array_add(args, text);
 		}
 	}
@@ -127,176 +110,86 @@ static char **expand_args(const struct step_context *c, const struct step *step)
 	return (char **)g_ptr_array_free(args, FALSE);
 }
 
-static GBytes *bytes_of(char *text)
-{
-	return g_bytes_new_take(text, strlen(text));
-}
-
-/* Takes XML. */
-static GBytes *base64_of(char *xml)
-{
-	GBytes *bytes = bytes_of(g_base64_encode((const guchar *)xml, strlen(xml)));
-
-	g_free(xml);
-	return bytes;
-}
-
-static GBytes *input_of(struct step_context *c, enum step_input input)
-{
-	TmplRequest *r = c->request;
-
-	switch (input) {
-	case INPUT_REQUEST:
-		return g_bytes_ref(r->document);
-	case INPUT_DEPLOYMENT:
-		return g_bytes_ref(c->deployment);
-	case INPUT_NETWORK_VM:
-		if (!c->network_vm)
-			c->network_vm = base64_of(tmpl_request_network_vm(r));
-		return g_bytes_ref(c->network_vm);
-	case INPUT_VM_BASE64:
-		if (!c->vm_base64)
-			c->vm_base64 = base64_of(tmpl_request_element(r, "VM"));
-		return g_bytes_ref(c->vm_base64);
-	case INPUT_VM:
-		return bytes_of(tmpl_request_element(r, "VM"));
-	case INPUT_VM_FAILED:
-		return bytes_of(tmpl_request_vm_with(r, "BACKUP_RESULT", "FAILURE"));
-	case INPUT_DATASTORE:
-		return bytes_of(tmpl_request_element(r, "DATASTORE"));
-	case INPUT_DATASTORE_DATA:
-		return bytes_of(tmpl_request_datastore_data(r));
-	case INPUT_NONE:
-		break;
-	}
-	return NULL;
-}
-
-static unsigned timeout_ms(const struct step_context *c, const struct step *step)
-{
-	g_autofree char *key = plan_key(step, "timeout_s");
-	gint64 s = conf_cfg_int(c->settings->cfg, key);
-	unsigned option = c->settings->options.timeout_s;
-
-	if (step->kind == STEP_VMM && option && (!s || option < s))
-		s = option;
-	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
-}
-
-/* Deploy marks its domain by it; what ends that domain compares it. */
-static char **environment(const struct step_context *c, const struct step *step)
-{
-	g_autofree char *script = plan_script(step);
-	bool deploys = g_str_equal(script, "deploy");
-	char **env;
-
-	if (step->kind != STEP_VMM || !c->deployment_id ||
-	    (!deploys && step->proof != PROOF_DEPLOYMENT))
-		return NULL;
-	env = g_new0(char *, 2);
-	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
-	return env;
-}
-
-/* Takes PATH, ARGS and INPUT. */
-static struct command *command_new(const struct step_context *c, const struct step *step,
-				   bool here, char *path, char **args, GBytes *input)
-{
-	struct command *m = g_new0(struct command, 1);
-
-	m->path = path;
-	m->args = args;
-	m->env = environment(c, step);
-	m->input = input;
-	m->spec.here = here;
-	m->spec.nice = c->settings->script_nice;
-	m->spec.tells_unknown = step->kind == STEP_VMM;
-	m->spec.command = (struct remote_spec){
-		.host = step_host(c, step),
-		.kind = step->kind == STEP_MKDIR ? REMOTE_MKDIR :
-			step->kind == STEP_WRITE ? REMOTE_WRITE : REMOTE_SCRIPT,
-		.path = m->path,
-		.args = (const char *const *)m->args,
-		.env = (const char *const *)m->env,
-		.input = m->input,
-		.timeout_ms = timeout_ms(c, step),
-		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
-		/* Those of the network have no use for our keys. */
-		.forwarding = step->kind == STEP_VMM && !(step->flags & STEP_IS_DIRECT) &&
-			      c->plan->key &&
-			      g_hash_table_contains(c->settings->options.delegate, c->plan->key),
-	};
-	return m;
-}
-
-static bool is_direct(const struct step_context *c, const struct step *step)
-{
-	return g_str_equal(conf_cfg_host(c->settings->cfg, step_host(c, step), "transport"),
-			   "direct");
-}
-
-/* A TPM's state and a vGPU are things of the host, whatever is done with their VM. */
-static bool is_far(const struct step_context *c, const struct step *step)
-{
-	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");
-	g_autofree char *vgpu = tmpl_request_text(c->request, "VM/TEMPLATE/PCI/UUID");
-
-	return step->flags & STEP_FAR && !tpm && !vgpu;
-}
-
 bool step_needs_files(const struct step_context *c, const struct step *step)
 {
-	return step->kind == STEP_VMM && is_direct(c, step) && !is_far(c, step) &&
-	       !local_script(c, step->name);
+	return step->kind == STEP_VMM && command_is_direct(c, step) && !command_is_far(c, step) &&
+	       !command_local_script(c, step->name);
 }
 
-/* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
-static char *direct_uri(const struct step_context *c, const struct step *step)
+/* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
+static bool is_interpreted(const char *path)
 {
-	const char *host = step_host(c, step);
-	g_auto(GStrv) around = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char magic[2];
+	bool yes = fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+		   memcmp(magic, "#!", sizeof(magic)) == 0;
 
-	if (!is_direct(c, step) || !is_far(c, step))
-		return NULL;
-	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
-	return g_strjoinv(host, around);
+	if (fd >= 0)
+		close(fd);
+	return yes;
 }
 
-/* ARGS behind "--connect URI", but for NULL. Takes ARGS. */
-static char **connected(char **args, const char *uri)
+/*
+ * Whether SCRIPT gets secret words: every user of the machine that it runs on can read them. Ours
+ * have the document on their input; OpenNebula's read the words alone. Hosts are synced from here,
+ * so the copy here tells which it is.
+ */
+static bool gets_secrets(const struct step_context *c, const struct step *step,
+			 const char *script)
 {
-	GPtrArray *words = g_ptr_array_new();
+	const struct settings *s = c->settings;
+	const char *set = conf_cfg_host(s->cfg, step_host(c, step), "document_argument");
+	g_autofree char *copy = g_build_filename(s->local_dir, "vmm", s->options.hypervisor,
+						 script, NULL);
 
-	if (uri) {
-		g_ptr_array_add(words, g_strdup("--connect"));
-		g_ptr_array_add(words, g_strdup(uri));
-		g_ptr_array_add(words, g_strdup("--"));
-	}
-	for (char **a = args; *a; a++)
-		g_ptr_array_add(words, *a);
-	g_ptr_array_add(words, NULL);
-	g_free(args);
-	return (char **)g_ptr_array_free(words, FALSE);
+	if (g_str_equal(set, "auto"))
+		return is_interpreted(copy);
+	return g_str_equal(set, "yes");
+}
+
+/* The name of the script that runs for STEP of a hypervisor. The caller frees. */
+static char *vmm_script(const struct step_context *c, const struct step *step)
+{
+	const char *local = command_local_script(c, step->name);
+
+	return local && *local ? g_strdup(local) : plan_script(step);
+}
+
+bool step_omits_document(const struct step_context *c, const struct step *step)
+{
+	g_autofree char *script = NULL;
+
+	if (step->kind != STEP_VMM || !words_omitted(c, step))
+		return false;
+	script = vmm_script(c, step);
+	return gets_secrets(c, step, script);
 }
 
 static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
 	const struct settings *s = c->settings;
-	const char *local = local_script(c, step->name);
-	g_autofree char *own = plan_script(step);
+	const char *local = command_local_script(c, step->name);
+	g_autofree char *script = vmm_script(c, step);
 	g_autofree char *uri = NULL;
-	const char *script = local && *local ? local : own;
+	g_auto(GStrv) shown = NULL;
+	struct command *m;
+	char **args;
 
-	if (!check_name(s->options.hypervisor, "hypervisor", error) ||
-	    !check_name(script, "script", error))
+	if (!command_check_name(s->options.hypervisor, "hypervisor", error) ||
+	    !command_check_name(script, "script", error))
 		return false;
 	if (!local)
-		uri = direct_uri(c, step);
-	g_ptr_array_add(to, command_new(c, step, local || uri, g_build_filename(
+		uri = command_direct_uri(c, step);
+	args = expand_args(c, step, gets_secrets(c, step, script));
+	shown = expand_args(c, step, false);
+	m = command_new(c, step, local || uri, g_build_filename(
 				local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, script, NULL),
-			connected(expand_args(c, step), uri), input_of(c, step->input)));
+			command_connected(args, uri), command_input(c, step->input));
+	m->spec.works_here = local != NULL;
+	m->shown = g_strjoinv(" ", shown);
+	g_ptr_array_add(to, m);
 	return true;
 }
 
@@ -339,24 +232,24 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 	static const struct step outcome = { STEP_VMM, "outcome", .input = INPUT_REQUEST };
 	const struct settings *s = c->settings;
 	struct step step = outcome;
-	bool local = asked->kind == STEP_VMM && local_script(c, asked->name);
+	bool local = asked->kind == STEP_VMM && command_local_script(c, asked->name);
 	g_autofree char *uri = NULL;
 	struct command *m;
 	GPtrArray *commands;
 	char *path;
 
-	if (!check_name(s->options.hypervisor, "hypervisor", error))
+	if (!command_check_name(s->options.hypervisor, "hypervisor", error))
 		return NULL;
 	step.flags = asked->flags & STEP_ON_TARGET;
 	if (question == QUESTION_ABSENT || asked->flags & STEP_FAR)
 		step.flags |= STEP_FAR;
 	if (!local)
-		uri = direct_uri(c, &step);
+		uri = command_direct_uri(c, &step);
 	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, "outcome", NULL);
 	m = command_new(c, &step, local || uri, path,
-			connected(question_args(c, asked, question), uri),
-			input_of(c, step.input));
+			command_connected(question_args(c, asked, question), uri),
+			command_input(c, step.input));
 	m->env = question_environment(c);
 	m->spec.command.env = (const char *const *)m->env;
 	commands = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
@@ -368,7 +261,7 @@ static bool runs_here(const struct step_context *c, const char *network, const c
 {
 	g_autofree char *key = g_strdup_printf("%s-%s", network, name);
 
-	return local_script(c, name) ||
+	return command_local_script(c, name) ||
 	       g_strv_contains((const char *const *)c->settings->local_networks, key);
 }
 
@@ -385,12 +278,12 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 
 		if (step->flags & STEP_NO_ELASTIC && g_str_equal(*n, "elastic"))
 			continue;
-		if (!check_name(*n, "network driver", error))
+		if (!command_check_name(*n, "network driver", error))
 			return false;
 		m = command_new(c, step, here,
 				g_build_filename(here ? s->local_dir : s->remote_dir, "vnm", *n,
 						 step->name, NULL),
-				expand_args(c, step), input_of(c, step->input));
+				expand_args(c, step, false), command_input(c, step->input));
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}
@@ -452,8 +345,9 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	g_autofree char *dir = NULL;
 	char *path;
 
-	if (!check_name(name, "driver command", error) ||
-	    !check_name(mad, step->kind == STEP_DS ? "datastore driver" : "transfer driver", error))
+	if (!command_check_name(name, "driver command", error) ||
+	    !command_check_name(mad, step->kind == STEP_DS ? "datastore driver" :
+						     "transfer driver", error))
 		return false;
 	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
 	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
@@ -463,7 +357,7 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	if (!path)
 		return false;
 	g_ptr_array_add(to, command_new(c, step, true, path, g_strdupv(args),
-					input_of(c, step->input)));
+					command_input(c, step->input)));
 	return true;
 }
 
@@ -517,7 +411,7 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 	g_ptr_array_add(to, command_new(c, step, deploys_here(c),
 					step->kind == STEP_MKDIR ? g_strdup(dir) :
 					g_build_filename(dir, step->name, NULL),
-					NULL, input_of(c, step->input)));
+					NULL, command_input(c, step->input)));
 	return true;
 }
 

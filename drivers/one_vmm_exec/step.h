@@ -28,17 +28,6 @@ struct step_context {
 
 void step_context_clear(struct step_context *context);
 
-struct command {
-	char *label;			/* the network driver; NULL for other steps */
-	struct run_spec spec;		/* its pointers are to what follows */
-	char *path;
-	char **args;
-	char **env;			/* or NULL */
-	GBytes *input;
-};
-
-void command_free(struct command *command);
-
 /*
  * The commands of STEP, perhaps none, to be run one after the other until one fails.
  * NULL with ERROR set when the request does not hold what they need.
@@ -60,6 +49,9 @@ bool step_applies(const struct step_context *context, const struct step *step);
 
 /* Whether STEP goes to its host although that is asked from here: it needs files there. */
 bool step_needs_files(const struct step_context *context, const struct step *step);
+
+/* Whether the script of STEP reads the document as a word, and it is too long to be one. */
+bool step_omits_document(const struct step_context *context, const struct step *step);
 
 /* The host that STEP is about, "" when the request does not tell. Borrowed. */
 const char *step_host(const struct step_context *context, const struct step *step);

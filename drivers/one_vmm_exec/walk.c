@@ -175,10 +175,37 @@ gboolean job_on_retry(gpointer data)
 
 static void log_command(const Job *j, const struct command *m, const struct run_result *r)
 {
-	g_autofree char *args = m->args ? g_strjoinv(" ", m->args) : g_strdup("");
+	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
+	const char *shown = m->shown ? m->shown : args;
 
 	out_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
-		r->status, m->path, args);
+		r->status, m->path, shown ? shown : "");
+}
+
+/* From places_leave() of another job. */
+static void on_place(void *data)
+{
+	Job *j = data;
+
+	j->placed = true;
+	job_advance(j);
+}
+
+/* False: the command waits for a place here, and job_advance() follows. */
+static bool take_place(Job *j, const struct command *m)
+{
+	if (m->spec.works_here && !j->placed)
+		j->placed = places_enter(j->env->places, on_place, j);
+	return j->placed || !m->spec.works_here;
+}
+
+static void leave_place(Job *j)
+{
+	bool had = j->placed;
+
+	j->placed = false;
+	if (had)
+		places_leave(j->env->places);
 }
 
 static bool retries(Job *j, const struct run_result *r)
@@ -235,6 +262,7 @@ static void on_run(void *data, const struct run_result *r)
 	g_autofree char *why = reason(j, m, r);
 
 	j->run = NULL;
+	leave_place(j);
 	if (j->cancelled) {
 		job_end(j);
 		return;
@@ -277,7 +305,7 @@ bool job_begin_step(Job *j)
 	if (step_needs_files(&j->context, s))
 		out_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
 			s->name, step_host(&j->context, s));
-	if (words_omitted(&j->context, s))
+	if (step_omits_document(&j->context, s))
 		out_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
 			"script has it on its input alone", s->name);
 	return true;
@@ -315,6 +343,8 @@ static void run_command(Job *j)
 		job_ask(j, QUESTION_ABSENT);
 		return;
 	}
+	if (!take_place(j, m))
+		return;
 	j->run = run_start(j->env->hosts, &m->spec, on_run, j);
 	if (run_pid(j->run))
 		journal_process(j->env->journal, j->seq, run_pid(j->run));

@@ -94,6 +94,13 @@ static char *document(const struct step_context *c)
 	return is_long(c) ? g_strdup("") : g_base64_encode(text, size);
 }
 
+bool words_are_secret(const char *name)
+{
+	static const char *const secret[] = { "document", "command", "input?", NULL };
+
+	return g_strv_contains(secret, name);
+}
+
 bool words_omitted(const struct step_context *c, const struct step *step)
 {
 	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);

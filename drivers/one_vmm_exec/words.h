@@ -14,7 +14,13 @@
  */
 char *words_expand(const struct step_context *context, const struct step *step, const char *name);
 
-/* True when a word of STEP is "", as it is longer than any word of a command may be. */
+/*
+ * True when the word NAME may hold secrets: the request's document, EXEC's command and its input.
+ * They are in no log, and words of a command line only for scripts that read them nowhere else.
+ */
+bool words_are_secret(const char *name);
+
+/* True when STEP has the document as a word, and it is "", longer than any word may be. */
 bool words_omitted(const struct step_context *context, const struct step *step);
 
 /* The interface that is attached or detached, as XPath; NULL: none. Static. */

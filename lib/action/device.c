@@ -23,10 +23,11 @@ bool device_vm_refresh(DeviceVm *v, GError **error)
 static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GError **error)
 {
 	const char *argument = fallback ? action_arg(ctx, fallback) : NULL;
+	bool given = argument && *argument && !g_str_equal(argument, "-");
 
 	v->document = document_read(error);
-	if (v->document && !v->document->doc && argument && !document_parse(v->document, argument,
-									    error))
+	if (v->document && !v->document->doc && given &&
+	    !document_parse(v->document, argument, error))
 		return false;
 	if (!v->document || !document_check(v->document, error))
 		return false;

@@ -1,6 +1,7 @@
 #include "base/program.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +17,11 @@ void program_open_descriptors(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+}
+
+void program_protect_memory(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* not RLIMIT_CORE: our scripts would inherit it */
 }
 
 void program_add_help(GOptionContext *context, gboolean *wanted)
@@ -81,12 +87,13 @@ int program_fail(const char *name, const GError *error)
 	return vmm_error_exit_status(error);
 }
 
-void program_allow_descriptors(unsigned most)
+unsigned program_allow_descriptors(unsigned most)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = MIN(limit.rlim_max, most);
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return most;
+	limit.rlim_cur = MIN(limit.rlim_max, most);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned)MIN(limit.rlim_cur, most);
 }

@@ -11,6 +11,12 @@
 void program_open_descriptors(void);
 
 /*
+ * Our memory holds the documents of VMs with their secrets: no core of this process is written, and
+ * only root may look into it. What it starts is not concerned.
+ */
+void program_protect_memory(void);
+
+/*
  * Adds --help, setting *WANTED, instead of GLib's own: in the C locale that
  * prints '?' for all that is not ASCII.
  */
@@ -34,7 +40,7 @@ void program_become_root_copy(const char *name, char **argv);
 /* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
 int program_fail(const char *name, const GError *error);
 
-/* Allows us MOST open descriptors, or as many as the system lets us have. */
-void program_allow_descriptors(unsigned most);
+/* Allows us MOST open descriptors, or as many as the system lets us have, and returns how many. */
+unsigned program_allow_descriptors(unsigned most);
 
 #endif

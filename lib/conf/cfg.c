@@ -28,7 +28,6 @@ static const struct key {
 	{ "limits.descriptors",   INTEGER, 64,   1048576,    65536,    NULL },
 	{ "limits.running",       INTEGER, 1,    100000,     200,      NULL },
 	{ "limits.host",          INTEGER, 1,    100000,     100,      NULL },
-	{ "hosts.silent_s",       INTEGER, 1,    3600,       3,        NULL },
 	{ "hosts.failures",       INTEGER, 1,    1000,       3,        NULL },
 	{ "hosts.retry_s",        INTEGER, 0,    86400,      10,       NULL },
 	{ "clean.tries",          INTEGER, 0,    100,        3,        NULL },
@@ -84,7 +83,9 @@ static const struct key {
 	{ "wait_s.exec_cancel",    INTEGER, -1,   WEEK_S,     -1,      NULL },
 	{ "wait_s.network",        INTEGER, -1,   WEEK_S,     -1,      NULL },
 	{ "wait_s.directory",      INTEGER, -1,   WEEK_S,     -1,      NULL },
+	{ "timeout_s.abort",      INTEGER, 1,    3600,       20,       NULL },
 	{ "transport",            STRING,  0,    0,          0,        "relay" },
+	{ "document_argument",    STRING,  0,    0,          0,        "auto" },
 	{ "ssh.command",          STRING,  0,    0,          0,        "ssh" },
 	{ "ssh.multiplex",        SWITCH,  0,    0,          1,        NULL },
 	{ "ssh.control_dir",      STRING,  0,    0,          0,        "" },
@@ -111,8 +112,11 @@ static const struct key {
 	{ "metrics.interval_s",   INTEGER, 1,    86400,      15,       NULL },
 };
 
+/* Of earlier versions: a file that still has one is right, and the key does nothing. */
+static const char *const retired[] = { "hosts.silent_s", NULL };
+
 /* Of a row of list "host": strings. NAME is the first. */
-static const char *const host_keys[] = { "name", "transport", "uri" };
+static const char *const host_keys[] = { "name", "transport", "uri", "document_argument" };
 
 struct host {
 	char *value[G_N_ELEMENTS(host_keys)];
@@ -202,7 +206,7 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 
 	if (key < 0)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: unknown key host.%s (there are "
-				"name, transport and uri)", path, line, name);
+				"name, transport, uri and document_argument)", path, line, name);
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
 				name, type_names[STRING]);
@@ -245,6 +249,8 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 		if (key >= 0) {
 			if (!take_value(cfg, (size_t)key, s, path, error))
 				return false;
+		} else if (g_strv_contains(retired, name)) {
+			g_debug("%s: %s does nothing any more", path, name);
 		} else if (g_str_equal(name, "host") && config_setting_is_list(s)) {
 			if (!take_hosts(cfg, s, path, error))
 				return false;

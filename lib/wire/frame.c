@@ -1,6 +1,8 @@
 #include "wire/frame.h"
 
 enum { HEADER = 9, LENGTH = 4, MAX_NOISE = 65536 };
+/* Of a DONE: its numbers; what each text may have beyond max_output, as "[9 bytes left out]". */
+enum { DONE_NUMBERS = 24, DONE_SLACK = 4096 };
 
 static const char hello[] = "vmmexec-relay ";
 
@@ -63,6 +65,23 @@ enum wire_taken wire_frame_take(const guint8 *data, size_t size, struct wire_fra
 		.data = data + HEADER, .size = length + LENGTH - HEADER,
 	};
 	*ret_used = (size_t)length + LENGTH;
+	return WIRE_TAKEN;
+}
+
+enum wire_taken wire_frame_head(const guint8 *data, size_t size, struct wire_frame *ret)
+{
+	guint32 length = size < LENGTH ? 0 : get32(data);
+
+	if (size < HEADER)
+		return WIRE_INCOMPLETE;
+	if (length < HEADER - LENGTH || length > WIRE_MAX_FRAME)
+		return WIRE_BAD;
+	if (data[LENGTH] < WIRE_RUN || data[LENGTH] > WIRE_DONE)
+		return WIRE_BAD;
+	*ret = (struct wire_frame){
+		.type = data[LENGTH], .id = get32(data + LENGTH + 1),
+		.size = length + LENGTH - HEADER,
+	};
 	return WIRE_TAKEN;
 }
 
@@ -158,6 +177,7 @@ GBytes *wire_run_frame(guint32 id, const struct wire_run *run)
 
 	put32(frame, run->timeout_ms);
 	put32(frame, run->max_output);
+	put32(frame, run->grace_ms);
 	put_text(frame, run->cwd, strlen(run->cwd));
 	put_words(frame, run->argv);
 	put_words(frame, run->env);
@@ -173,6 +193,7 @@ bool wire_run_parse(const guint8 *data, size_t size, struct wire_run *ret, GErro
 
 	ret->timeout_ms = take32(&r);
 	ret->max_output = take32(&r);
+	ret->grace_ms = take32(&r);
 	ret->cwd = take_word(&r);
 	ret->argv = take_words(&r, 1);
 	ret->env = take_words(&r, 0);
@@ -228,6 +249,11 @@ bool wire_done_parse(const guint8 *data, size_t size, struct wire_done *ret, GEr
 		return true;
 	wire_done_clear(ret);
 	return false;
+}
+
+size_t wire_done_max(guint32 max_output)
+{
+	return DONE_NUMBERS + 2 * ((size_t)max_output + DONE_SLACK);
 }
 
 void wire_done_clear(struct wire_done *done)

@@ -32,10 +32,17 @@ enum wire_taken { WIRE_TAKEN, WIRE_INCOMPLETE, WIRE_BAD };
 enum wire_taken wire_frame_take(const guint8 *data, size_t size, struct wire_frame *ret,
 				size_t *ret_used);
 
+/*
+ * Only the head of the next frame, which comes first: type, id and the SIZE that its data will
+ * have. So a frame is refused before it is kept. WIRE_BAD: no frame begins so.
+ */
+enum wire_taken wire_frame_head(const guint8 *data, size_t size, struct wire_frame *ret);
+
 /* A step. */
 struct wire_run {
 	guint32 timeout_ms;	/* 0: none */
 	guint32 max_output;	/* bytes kept of its output, and again of its errors */
+	guint32 grace_ms;	/* from SIGTERM to SIGKILL when it is ended; 0: half a second */
 	char *cwd;		/* "": where the relay was started */
 	char **argv;		/* argv[0]: an absolute path */
 	char **env;		/* "VMM_NAME=VALUE" besides the relay's own; NULL: none */
@@ -54,6 +61,9 @@ enum wire_done_flags {
 	WIRE_CANCELLED = 1 << 1,
 	WIRE_NOT_STARTED = 1 << 2,	/* certainly */
 };
+
+/* The most data of a frame about a step with that wire_run.max_output that is told about truly. */
+size_t wire_done_max(guint32 max_output);
 
 /* What became of a step. */
 struct wire_done {

@@ -16,6 +16,7 @@ static const char begin_marker[] = "ERROR MESSAGE --8<------";
 static const char end_marker[] = "ERROR MESSAGE ------>8--";
 
 struct reason {
+	gint64 id;		/* of the VM */
 	GString *plain;		/* unmarked lines */
 	GString *marked;	/* lines between the markers */
 	bool inside, closed;
@@ -66,7 +67,7 @@ static char severity_of(const char **text)
 	return 0;
 }
 
-static void take_line(struct reason *r, const char *line, gint64 id, wire_log *log, void *data)
+static void take_line(struct reason *r, const char *line, wire_log *log, void *data)
 {
 	g_autofree char *clean = text_line(line, MAX_LOG_LINE);
 	const char *text = clean;
@@ -80,41 +81,88 @@ static void take_line(struct reason *r, const char *line, gint64 id, wire_log *l
 	}
 	severity = severity_of(&text);
 	if (severity)
-		text = skip_id(text, id);
+		text = skip_id(text, r->id);
 	else
 		append_line(r->plain, clean);
 	if (log && *text)
 		log(data, severity ? severity : 'I', text);
 }
 
-static guint count_lines(const char *text)
+/* Takes at most MAX lines of those from AT to END; returns where the next one begins. */
+static const char *take_lines(struct reason *r, const char *at, const char *end, guint max,
+			      wire_log *log, void *data)
 {
-	guint n = 1;
-
-	for (; *text; text++)
-		n += *text == '\n';
-	return n;
-}
-
-/* Line by line, without taking all apart first: a megabyte may be ninety thousand lines. */
-char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data)
-{
-	const char *end = stderr_text + strlen(stderr_text), *next;
-	guint count = count_lines(stderr_text), i = 0;
-	struct reason r = { .plain = g_string_new(NULL), .marked = g_string_new(NULL) };
-	char *text;
-
-	for (const char *at = stderr_text; at <= end; at = next + 1, i++) {
-		bool quiet = count > MAX_LOG_LINES && i >= MAX_LOG_LINES / 2 &&
-			     i < count - MAX_LOG_LINES / 2;
+	for (guint i = 0; i < max && at < end; i++) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
 		g_autofree char *line = g_strndup(at, (gsize)((nl ? nl : end) - at));
 
-		next = nl ? nl : end;
-		if (log && quiet && i == MAX_LOG_LINES / 2)
-			log(data, 'W', "(lines left out)");
-		take_line(&r, line, id, quiet ? NULL : log, data);
+		take_line(r, line, log, data);
+		at = nl ? nl + 1 : end;
 	}
+	return at;
+}
+
+/* Behind the Nth newline from the start. */
+static const char *skip_lines(const char *at, const char *end, guint n)
+{
+	while (n-- && at < end) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+
+		at = nl ? nl + 1 : end;
+	}
+	return at;
+}
+
+/* Behind the Nth newline from the end. */
+static const char *last_lines(const char *begin, const char *end, guint n)
+{
+	const char *at = end;
+
+	for (const char *nl = at; n-- && nl; at = nl ? nl + 1 : begin)
+		nl = memrchr(begin, '\n', (size_t)(nl - begin));
+	return at;
+}
+
+/* The begin of the line of MARKER, or NULL. */
+static const char *find_marker(const char *at, const char *end, const char *marker)
+{
+	const char *found = memmem(at, (size_t)(end - at), marker, strlen(marker));
+	const char *nl = found ? memrchr(at, '\n', (size_t)(found - at)) : NULL;
+
+	if (!found)
+		return NULL;
+	return nl ? nl + 1 : at;
+}
+
+/* Of the lines that are not logged only a marked reason matters. */
+static void take_middle(struct reason *r, const char *at, const char *end)
+{
+	if (!r->inside && !r->closed)
+		at = find_marker(at, end, begin_marker);
+	if (!at || r->closed)
+		return;
+	at = take_lines(r, at, end, MAX_LOG_LINES, NULL, NULL);
+	at = r->inside ? find_marker(at, end, end_marker) : NULL;
+	if (at)
+		take_lines(r, at, end, 1, NULL, NULL);
+}
+
+/* What is done for each line is bounded: a megabyte may be half a million lines. */
+char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data)
+{
+	const char *end = stderr_text + strlen(stderr_text);
+	const char *middle = skip_lines(stderr_text, end, MAX_LOG_LINES / 2);
+	const char *tail = last_lines(stderr_text, end, MAX_LOG_LINES / 2);
+	struct reason r = { .id = id, .plain = g_string_new(NULL), .marked = g_string_new(NULL) };
+	char *text;
+
+	take_lines(&r, stderr_text, middle, G_MAXUINT, log, data);
+	if (tail > middle) {
+		if (log)
+			log(data, 'W', "(lines left out)");
+		take_middle(&r, middle, tail);
+	}
+	take_lines(&r, MAX(middle, tail), end, G_MAXUINT, log, data);
 	text = text_line(r.closed ? r.marked->str : r.plain->str, max);
 	g_string_free(r.plain, TRUE);
 	g_string_free(r.marked, TRUE);

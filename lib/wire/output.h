@@ -17,7 +17,8 @@ typedef void wire_log(void *data, char severity, const char *text);
  * "ERROR:", "WARN:", "INFO:" or "DEBUG:" and without that word; "ERROR: 12 …"
  * drops the number when it is ID. Returns the reason: the text between the
  * ERROR MESSAGE markers if they are there, else all unmarked lines joined by one
- * blank; of at most MAX bytes, "" when there is none. The caller frees.
+ * blank; of at most MAX bytes, "" when there is none. Of very many lines those in the middle are
+ * left out, but for the markers and what is between them. The caller frees.
  */
 char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data);
 

@@ -131,7 +131,8 @@ static void start(struct server *s, guint32 id, const struct wire_run *run)
 	struct child_spec spec = {
 		.env = (const char *const *)env,
 		.argv = (const char *const *)run->argv, .cwd = *run->cwd ? run->cwd : NULL,
-		.input = run->input, .timeout_ms = run->timeout_ms, .grace_ms = GRACE_MS,
+		.input = run->input, .timeout_ms = run->timeout_ms,
+		.grace_ms = run->grace_ms ? run->grace_ms : GRACE_MS,
 		.max_output = run->max_output,
 	};
 	g_autoptr(GError) error = NULL;

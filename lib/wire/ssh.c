@@ -124,12 +124,13 @@ char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ss
 }
 
 char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		     const char *control, int pid)
+		     const char *control, int pid, unsigned grace_ms)
 {
 	g_autofree char *body = g_strdup_printf(
-		"p=%d; kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
-		"for i in 1 2 3 4 5; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; done; "
-		"kill -KILL -- -$p 2>/dev/null; c=0", pid);
+		"p=%d i=%u; kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
+		"while [ $i -gt 0 ]; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; "
+		"i=$((i - 1)); done; kill -KILL -- -$p 2>/dev/null; c=0", pid,
+		grace_ms / 100);
 
 	return session(ssh, host, mode, control, body);
 }
@@ -147,7 +148,7 @@ char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *
 	GPtrArray *argv = ssh_argv(ssh, host, "no", NULL, false);
 	g_autofree char *quoted = g_shell_quote(path);
 
-	g_ptr_array_add(argv, g_strdup_printf("exec %s", quoted));
+	g_ptr_array_add(argv, g_strdup_printf("exec %s --driver %s", quoted, ssh->mark));
 	return finish(argv);
 }
 

@@ -47,9 +47,9 @@ char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ss
 char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
 		      const char *control, const char *file);
 
-/* Ends the process group of PID on HOST: SIGTERM, half a second later SIGKILL. */
+/* Ends the process group of PID on HOST: SIGTERM, and SIGKILL for what is left GRACE_MS later. */
 char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		     const char *control, int pid);
+		     const char *control, int pid, unsigned grace_ms);
 
 /*
  * Opens the connection that sessions share, listening at CONTROL. It says

@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 	g_autofree char *file = NULL;
 	g_autofree char *one = NULL;
 	g_autofree char *other = NULL;
+	g_autofree char *driver = NULL;
 	gboolean help = FALSE, version = FALSE;
 	const GOptionEntry entries[] = {
 		{ "mkdir", 0, 0, G_OPTION_ARG_FILENAME, &directory,
@@ -37,11 +38,14 @@ int main(int argc, char **argv)
 		{ "exchange", 0, 0, G_OPTION_ARG_FILENAME, &one,
 		  "Swap this directory in one step, and end", "PATH" },
 		{ "with", 0, 0, G_OPTION_ARG_FILENAME, &other, "… with this one", "PATH" },
+		{ "driver", 0, 0, G_OPTION_ARG_FILENAME, &driver,
+		  "Whose we are: a later driver finds us by it", "MARK" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
 		{ 0 }
 	};
 
 	program_open_descriptors();
+	program_protect_memory();
 	g_log_writer_default_set_use_stderr(TRUE);
 	g_option_context_set_summary(context, "Runs what one_vmm_exec asks for, over one "
 				     "connection; started by it through ssh.");

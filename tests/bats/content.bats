@@ -80,6 +80,7 @@ rows() {
 }
 
 @test "quotes, dollars and blanks in what a user may write are data, in every action" {
+	configure 'document_argument = "yes";'
 	export evil="x'\"; touch x; \$(touch x)\`touch x\` -o y"
 	start
 	send "$(request ATTACHDISK 1 - "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET=$evil" "DISK_TARGET_PATH=$evil")"
@@ -338,7 +339,7 @@ sized() {	# BYTES ACTION ID
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	stub rem/vmm/kvm/attach_disk 'echo "${#5}"'
 	for way in ssh relay; do
-		configure "transport = \"$way\";"
+		configure "transport = \"$way\"; document_argument = \"yes\";"
 		start
 		for bytes in 80001 98292 98400 120000; do
 			sized $bytes ATTACHDISK $bytes >line

@@ -1,5 +1,6 @@
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
 #include "action/guest.h"
+#include "action/guest_command.h"
 
 #include <unistd.h>
 
@@ -34,25 +35,6 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 				 "in domain %s", text, virDomainGetName(dom));
 }
 
-/* The bytes of operand INPUT; NULL with ERROR clear when there is none. */
-static GBytes *input_of(const struct action_ctx *ctx, GError **error)
-{
-	const char *text = action_arg(ctx, INPUT);
-	g_autofree guchar *bytes = NULL;
-	g_autofree char *again = NULL;
-	gsize len;
-
-	if (!text || !*text)
-		return NULL;
-	bytes = g_base64_decode(text, &len);
-	again = g_base64_encode(bytes, len);
-	if (!g_str_equal(again, text)) {
-		vmm_fail(error, VMM_ERROR_INPUT, "the program's stdin is not base64");
-		return NULL;
-	}
-	return g_bytes_new_take(g_steal_pointer(&bytes), len);
-}
-
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
 				    guint64 seconds, GError **error)
 {
@@ -84,8 +66,8 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 	return outcome;
 }
 
-static enum action_outcome start(struct action_ctx *ctx, virDomain *dom, const char *const *argv,
-				 GBytes *input, guint64 seconds, GError **error)
+static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
+				 const GuestCommand *command, guint64 seconds, GError **error)
 {
 	g_autofree char *file = guest_file(dom), *text = NULL;
 	enum action_outcome outcome;
@@ -94,7 +76,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom, const c
 	if (!guest_lock(ctx, error) || !check_free(dom, file, error))
 		return ACTION_FAILED;
 	action_outcome(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
-	if (!guest_start(dom, argv, input, &pid, error))
+	if (!guest_start(dom, (const char *const *)command->argv, command->input, &pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
 	if (!file_write(file, text, strlen(text), 0600, error)) {
@@ -110,35 +92,28 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom, const c
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
-	g_auto(GStrv) argv = NULL;
+	g_auto(GuestCommand) command = { 0 };
 	g_autoptr(virDomain) dom = NULL;
-	g_autoptr(GBytes) input = NULL;
 	guint64 seconds = 0;
 
 	if (wait_s && !number_unsigned(wait_s, 1, MAX_WAIT_S, &seconds, error))
 		return ACTION_FAILED;
-	if (!g_shell_parse_argv(ctx->arg[COMMAND], NULL, &argv, &cause)) {
-		vmm_fail(error, VMM_ERROR_INPUT, "the command: %s", cause->message);
+	if (!guest_command_read(&command, ctx, COMMAND, INPUT, error))
 		return ACTION_FAILED;
-	}
-	input = input_of(ctx, &cause);
-	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return ACTION_FAILED;
-	}
 	dom = guest_domain(ctx, error);
 	if (!dom)
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
-		action_print(ctx, "would run %s in domain %s\n", argv[0], virDomainGetName(dom));
+		action_print(ctx, "would run %s in domain %s\n", command.argv[0],
+			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
-	return start(ctx, dom, (const char *const *)argv, input, seconds, error);
+	return start(ctx, dom, &command, seconds, error);
 }
 
 const struct action action = {
 	.name = "exec", .usage = "VM_ID HOST COMMAND [STDIN_IN_BASE64]",
-	.summary = "Starts COMMAND (words as in a shell, no shell) in a VM's guest, by its agent.",
+	.summary = "Starts COMMAND (words as in a shell, no shell) in a VM's guest, by its agent; "
+		   "\"-\": what the request on stdin asks for.",
 	.min_args = 3, .deadline_s = 90000, .options = options, .run = run,
 };
