@@ -90,6 +90,11 @@ void job_set_silent(Job *j, unsigned tries)
 	j->tries = tries;
 }
 
+bool job_is_about_to_run(const Job *j)
+{
+	return j->keeping;
+}
+
 gsize job_size(const Job *j)
 {
 	return j->document ? g_bytes_get_size(j->document) : 0;

@@ -69,6 +69,9 @@ void job_cancel(Job *job);
 /* As job_cancel(), but the journal keeps it: the next driver answers. */
 void job_leave(Job *job);
 
+/* Whether its first command begins as soon as the journal has the step. */
+bool job_is_about_to_run(const Job *job);
+
 /* Bytes of its document, as it keeps it until it starts. */
 gsize job_size(const Job *job);
 

@@ -55,7 +55,9 @@ struct job {
 	bool may_rerun;			/* the step, when the host says that it was not done */
 	bool host_answered;		/* a question: its actions are ours */
 	char *lost;			/* why nobody knows what has become of the step */
+	bool said_unknown;		/* the action itself says so, after it had waited */
 	gint64 wait_until_us;		/* how long its host is waited for; 0: it is not */
+	gint64 libvirt_until_us;	/* likewise for libvirt there */
 	unsigned pause_ms;
 	char *why;			/* the first failure; NULL: success so far */
 	char *info;			/* of the reply to a success */

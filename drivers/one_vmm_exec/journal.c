@@ -340,18 +340,6 @@ void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 	touch(j, row);
 }
 
-void journal_sent(Journal *j, guint64 seq)
-{
-	if (row_of(j, seq))
-		sent_note(j->sent, seq);
-}
-
-void journal_unread(Journal *j, guint64 seq)
-{
-	if (row_of(j, seq))
-		sent_note_unread(j->sent, seq);
-}
-
 void journal_forget(Journal *j, guint64 seq)
 {
 	struct row *row = row_of(j, seq);
@@ -362,6 +350,29 @@ void journal_forget(Journal *j, guint64 seq)
 	row->phase = ROW_DONE;
 	touch(j, row);
 }
+
+static void on_sent(void *journal, guint64 seq)
+{
+	Journal *j = journal;
+
+	if (row_of(j, seq))
+		sent_note(j->sent, seq);
+}
+
+static void on_read(void *journal, guint64 seq)
+{
+	journal_forget(journal, seq);
+}
+
+static void on_unread(void *journal, guint64 seq)
+{
+	Journal *j = journal;
+
+	if (row_of(j, seq))
+		sent_note_unread(j->sent, seq);
+}
+
+const struct out_events journal_out_events = { on_sent, on_read, on_unread };
 
 bool journal_wait(Journal *j, journal_kept *kept, void *data)
 {

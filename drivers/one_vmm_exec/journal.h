@@ -5,7 +5,7 @@
  *   journal_accept()   the request is known
  *   journal_step()     a step begins                    (once for each step)
  *   journal_end()      its reply is due                 (only then is it written to oned)
- *   journal_sent()     the reply was written
+ *   (the reply is written: journal_out_events)
  *   journal_forget()   oned has read it, or wants none: the request is removed
  *
  * The documents may hold secrets: the files are for their owner only. A NULL journal is fine in
@@ -14,6 +14,7 @@
 #ifndef ONE_VMM_EXEC_JOURNAL_H
 #define ONE_VMM_EXEC_JOURNAL_H
 
+#include "out.h"
 #include "settings.h"
 #include "store.h"
 
@@ -71,11 +72,10 @@ void journal_told(Journal *journal, guint64 seq, const char *told);
 
 /* INFO: of the reply, or NULL. */
 void journal_end(Journal *journal, guint64 seq, bool success, const char *info);
-void journal_sent(Journal *journal, guint64 seq);
 void journal_forget(Journal *journal, guint64 seq);
 
-/* We end, and nobody has read the reply to SEQ: the next driver repeats it. */
-void journal_unread(Journal *journal, guint64 seq);
+/* For out_listen(), with a journal (or NULL) as its data: what becomes of the replies. */
+extern const struct out_events journal_out_events;
 
 /*
  * KEPT(DATA) follows from the loop once all that was said so far is on disk. False: it is

@@ -6,14 +6,16 @@
 enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000, STATUS_MISSING = 42 };
 /* For a step without a time limit. */
 enum { WAIT_S = 3600 };
+/* For libvirt on a host that answers: it is started anew, unless the action itself waited for it. */
+enum { LIBVIRT_S = 60, LIBVIRT_AGAIN_S = 5 };
 
 /* One of what its steps do is over: the next may wait for its own host. */
 void job_forget_loss(Job *j)
 {
 	g_clear_pointer(&j->lost, g_free);
 	g_clear_pointer(&j->question, g_ptr_array_unref);
-	j->wait_until_us = 0;
-	j->repeated = false;
+	j->wait_until_us = j->libvirt_until_us = 0;
+	j->repeated = j->said_unknown = false;
 }
 
 static gint64 wait_of(const Job *j)
@@ -120,6 +122,28 @@ static enum answer answer_of(const struct run_result *r, const char **ret_info)
 	return ANSWER_UNKNOWN;
 }
 
+/* LINE: what the host says besides. */
+static void tell_unknown(Job *j, const char *line)
+{
+	g_autofree char *why = NULL;
+
+	if (!*line) {
+		job_give_up(j);
+		return;
+	}
+	why = g_strdup_printf("%s: %s", j->lost, line);
+	job_command_failed(j, why, true, false);
+}
+
+static bool waits_for_libvirt(Job *j)
+{
+	gint64 limit_s = j->said_unknown ? LIBVIRT_AGAIN_S : LIBVIRT_S;
+
+	if (!j->libvirt_until_us)
+		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
+	return job_still_waits(j) && g_get_monotonic_time() < j->libvirt_until_us;
+}
+
 /* INFO: what the host said besides. */
 static void take_outcome(Job *j, enum answer answer, const char *info)
 {
@@ -146,6 +170,11 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		job_command_failed(j, why, false, false);
 		return;
 	case ANSWER_LATER:
+		if (waits_for_libvirt(j))
+			ask_later(j);
+		else
+			tell_unknown(j, line);
+		return;
 	case ANSWER_NONE:
 		if (job_still_waits(j))
 			ask_later(j);
@@ -162,12 +191,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 	case ANSWER_UNKNOWN:
 		break;
 	}
-	if (*line) {
-		why = g_strdup_printf("%s: %s", j->lost, line);
-		job_command_failed(j, why, true, false);
-	} else {
-		job_give_up(j);
-	}
+	tell_unknown(j, line);
 }
 
 static void leave_alone(const Job *j)

@@ -72,9 +72,19 @@ static gboolean on_room(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* Processes of ours, with those of the jobs that only wait for the journal. */
+static guint processes(const struct server *s)
+{
+	guint n = child_count();
+
+	for (GList *l = s->running.head; l; l = l->next)
+		n += job_is_about_to_run(l->data);
+	return n;
+}
+
 static bool has_room(struct server *s)
 {
-	if (child_count() < s->max_children || !queue_length(s->queue))
+	if (processes(s) < s->max_children || !queue_length(s->queue))
 		return true;
 	hosts_rest(s->env.hosts);
 	if (!s->room)
@@ -320,23 +330,6 @@ static void on_journal_found(void *data, const GPtrArray *rows)
 
 static const struct journal_events journal_events = { on_journal_notice, on_journal_found };
 
-static void on_reply_sent(void *data, guint64 seq)
-{
-	journal_sent(((struct server *)data)->env.journal, seq);
-}
-
-static void on_reply_read(void *data, guint64 seq)
-{
-	journal_forget(((struct server *)data)->env.journal, seq);
-}
-
-static void on_reply_unread(void *data, guint64 seq)
-{
-	journal_unread(((struct server *)data)->env.journal, seq);
-}
-
-static const struct out_events out_events = { on_reply_sent, on_reply_read, on_reply_unread };
-
 /* Said once: whoever reads it can still choose better. */
 static void warn_of_tcp(const struct server *s)
 {
@@ -569,7 +562,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	g_queue_init(&s.running);
 	hosts_listen(s.env.hosts, on_notice, &s);
 	health_listen(hosts_health(s.env.hosts), on_health, &s);
-	out_listen(s.env.out, &out_events, &s);
+	out_listen(s.env.out, &journal_out_events, s.env.journal);
 	journal_listen(s.env.journal, &journal_events, &s);
 	hold_left(&s, journal_left(s.env.journal));
 	if (*conf_cfg_string(settings->cfg, "metrics.file"))

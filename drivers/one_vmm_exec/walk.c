@@ -276,6 +276,7 @@ static void on_run(void *data, const struct run_result *r)
 	log_command(j, m, r);
 	if (retries(j, r) || waits_for_host(j, r))
 		return;
+	j->said_unknown = r->status >= 0;
 	if (r->outcome == RUN_UNKNOWN)
 		job_find_out(j, why, !r->timed_out && r->status < 0);
 	else

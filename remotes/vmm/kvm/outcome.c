@@ -5,7 +5,7 @@
 #include "action/lock.h"
 #include "base/number.h"
 
-enum { ACTION, DEPLOY_ID, CHECKPOINT, VM_ID, LOCK_MS = 200000, OPEN_MS = 60000 };
+enum { ACTION, DEPLOY_ID, CHECKPOINT, VM_ID, LOCK_MS = 200000, OPEN_MS = 10000 };
 
 static bool read_case(const struct action_ctx *ctx, struct outcome_case *c, GError **error)
 {
@@ -41,7 +41,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	c.request = request;
 	if (wait_for_actions(ctx, &cause))
-		ctx->conn = virt_open_again(ctx->uri, action_left_ms(ctx, OPEN_MS), &cause);
+		ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), &cause);
 	if (ctx->conn && !outcome_find(ctx, &c, &verdict, &info, error))
 		return ACTION_FAILED;
 	if (cause && !info)
