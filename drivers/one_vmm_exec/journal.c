@@ -4,8 +4,8 @@
 
 #include "base/number.h"
 #include "keeper.h"
+#include "notes.h"
 #include "place.h"
-#include "sent.h"
 
 /* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
 enum { ROOM = 2048, MAX_MARK = 64 };
@@ -13,15 +13,15 @@ enum { ROOM = 2048, MAX_MARK = 64 };
 struct journal {
 	struct place place;
 	Keeper *keeper;
-	Sent *sent;
+	Notes *notes;
 	gsize max_info;
 	guint64 next_seq;
 	GHashTable *live;		/* seq to struct row */
-	guint ended;			/* of them, are in phase ROW_ENDED */
 	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
 	guint flush;			/* source id: that is due */
 	guint64 given, written;		/* generations */
 	GQueue waiting;			/* of struct waiter, by generation */
+	GQueue fresh;			/* of struct fresh, by generation */
 	GPtrArray *left, *marks;
 	bool damaged;
 	enum keeper_state state;
@@ -34,6 +34,13 @@ struct waiter {
 	guint64 generation;
 	journal_kept *kept;
 	void *data;
+};
+
+/* A request that the disk may not have yet: the notes have it. */
+struct fresh {
+	guint64 generation;
+	struct row *row;		/* as it came */
+	char *payload;
 };
 
 static char *cut(const Journal *j, const char *text)
@@ -92,7 +99,6 @@ static struct row *row_of(Journal *j, guint64 seq)
 static void add_row(Journal *j, struct row *row)
 {
 	g_hash_table_replace(j->live, &row->seq, row);
-	j->ended += row->phase == ROW_ENDED;
 }
 
 bool journal_is_safe(const Journal *j)
@@ -132,6 +138,43 @@ static void set_state(Journal *j, enum keeper_state state, const char *why)
 		tell_state(j);
 }
 
+static void fresh_free(void *data)
+{
+	struct fresh *f = data;
+
+	row_free(f->row);
+	g_free(f->payload);
+	g_free(f);
+}
+
+/* The disk has them: they need no notes. */
+static void forget_fresh(Journal *j)
+{
+	struct fresh *f;
+
+	while ((f = g_queue_peek_head(&j->fresh)) && f->generation <= j->written) {
+		g_queue_pop_head(&j->fresh);
+		fresh_free(f);
+	}
+}
+
+static bool is_unread(void *journal, guint64 seq)
+{
+	return row_of(journal, seq) != NULL;
+}
+
+static void renew_notes(Journal *j)
+{
+	if (!notes_renew(j->notes, is_unread, j))
+		return;
+	for (GList *l = j->fresh.head; l; l = l->next) {
+		const struct fresh *f = l->data;
+
+		notes_request(j->notes, f->row, f->payload);
+	}
+	notes_renewed(j->notes);
+}
+
 static void tell_waiting(Journal *j)
 {
 	struct waiter *w;
@@ -143,25 +186,58 @@ static void tell_waiting(Journal *j)
 	}
 }
 
+/* Requests that an earlier driver was killed with before the disk had them. */
+static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 last)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func(row_free);
+	const GPtrArray *noted = notes_requests(j->notes);
+
+	for (guint i = 0; i < rows->len; i++)
+		g_ptr_array_add(all, row_copy(g_ptr_array_index(rows, i)));
+	for (guint i = 0; i < noted->len; i++) {
+		struct row *row = g_ptr_array_index(noted, i);
+
+		if (row->seq > last)
+			g_ptr_array_add(all, row_copy(row));
+	}
+	return all;
+}
+
+/* What an earlier driver left can be read only now. */
+static void take_found(Journal *j, const struct keeper_report *report)
+{
+	g_autoptr(GPtrArray) all = with_noted(j, report->found, report->last_seq);
+
+	for (guint i = 0; i < all->len; i++) {
+		struct row *row = row_copy(g_ptr_array_index(all, i));
+
+		add_row(j, row);
+		if (row->seq > report->last_seq)
+			touch(j, row);
+	}
+	if (j->events)
+		j->events->found(j->data, all);
+}
+
 static void on_report(void *data, const struct keeper_report *report)
 {
 	Journal *j = data;
 
 	j->written = report->generation;
 	set_state(j, report->state, report->why);
-	for (guint i = 0; report->found && i < report->found->len; i++)
-		add_row(j, row_copy(g_ptr_array_index(report->found, i)));
-	if (report->found && j->events)
-		j->events->found(j->data, report->found);
-	if (!j->ended && !g_hash_table_size(j->dirty))
-		sent_forget_all(j->sent);
+	if (report->found)
+		take_found(j, report);
+	forget_fresh(j);
+	if (notes_are_large(j->notes))
+		renew_notes(j);
 	tell_waiting(j);
 }
 
 /* A reply that reached oned is not repeated. */
-static GPtrArray *drop_arrived(Journal *j, const GPtrArray *rows)
+static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 {
-	GPtrArray *done = g_ptr_array_new_with_free_func(row_free);
+	GPtrArray *changed = g_ptr_array_new_with_free_func(row_free);
+	guint64 last = keeper_last_seq(j->keeper);
 
 	j->left = g_ptr_array_new_with_free_func(row_free);
 	for (guint i = 0; i < rows->len; i++) {
@@ -169,15 +245,32 @@ static GPtrArray *drop_arrived(Journal *j, const GPtrArray *rows)
 		struct row *copy = row_copy(row);
 
 		j->next_seq = MAX(j->next_seq, row->seq);
-		if (row->phase == ROW_ENDED && sent_arrived(j->sent, row->seq)) {
+		if (row->phase == ROW_ENDED && notes_arrived(j->notes, row->seq)) {
 			copy->phase = ROW_DONE;
-			g_ptr_array_add(done, copy);
+			g_ptr_array_add(changed, copy);
 			continue;
 		}
+		if (row->seq > last)
+			g_ptr_array_add(changed, row_copy(row));
 		g_ptr_array_add(j->left, copy);
 		add_row(j, row_copy(row));
 	}
-	return done;
+	return changed;
+}
+
+/* Which of an earlier driver's requests its journal has is not known yet. */
+static void note_again(Journal *j)
+{
+	const GPtrArray *noted = notes_requests(j->notes);
+
+	for (guint i = 0; i < noted->len; i++) {
+		const struct row *row = g_ptr_array_index(noted, i);
+		gsize size;
+		const guchar *bytes = g_bytes_get_data(row->document, &size);
+		g_autofree char *payload = g_base64_encode(bytes, size);
+
+		notes_request(j->notes, row, payload);
+	}
 }
 
 static void open_files(Journal *j, const struct settings *settings, const char *mark)
@@ -188,16 +281,17 @@ static void open_files(Journal *j, const struct settings *settings, const char *
 		.room_bytes = 2 * j->max_info + ROOM,
 	};
 	g_autoptr(GPtrArray) rows = NULL;
-	GPtrArray *arrived;
+	g_autoptr(GPtrArray) all = NULL;
 	const char *why;
 
 	j->keeper = keeper_new(&spec, mark, &rows, &j->marks, &j->damaged);
-	arrived = drop_arrived(j, rows);
-	keeper_put_now(j->keeper, arrived);
+	all = with_noted(j, rows, keeper_last_seq(j->keeper));
+	keeper_put_now(j->keeper, take_left(j, all));
 	j->state = keeper_state(j->keeper, &why);
 	j->why = g_strdup(why);
-	sent_begin(j->sent);
-	/* What is noted as sent now has not arrived at that oned. */
+	notes_begin(j->notes);
+	if (keeper_last_seq(j->keeper) == G_MAXUINT64)
+		note_again(j);
 	keeper_start(j->keeper, on_report, j);
 }
 
@@ -214,7 +308,8 @@ Journal *journal_open(const struct settings *settings, const char *mark, GError 
 	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
 	j->dirty = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	g_queue_init(&j->waiting);
-	j->sent = sent_open(j->place.sent);
+	g_queue_init(&j->fresh);
+	j->notes = notes_open(j->place.notes);
 	open_files(j, settings, mark);
 	return j;
 }
@@ -245,8 +340,9 @@ void journal_close(Journal *j)
 	if (g_hash_table_size(j->dirty))
 		give(j);
 	keeper_free(j->keeper);
-	sent_close(j->sent);
+	notes_close(j->notes);
 	g_queue_clear_full(&j->waiting, g_free);
+	g_queue_clear_full(&j->fresh, fresh_free);
 	g_hash_table_unref(j->dirty);
 	g_hash_table_unref(j->live);
 	g_ptr_array_unref(j->left);
@@ -267,9 +363,10 @@ GPtrArray *journal_marks(const Journal *j)
 }
 
 guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *deployment,
-		       GBytes *document, bool packed)
+		       const char *payload, GBytes *document, bool packed)
 {
 	struct row *row;
+	struct fresh *f;
 
 	if (!j)
 		return 0;
@@ -283,6 +380,11 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	row->packed = packed;
 	add_row(j, row);
 	touch(j, row);
+	f = g_new(struct fresh, 1);
+	*f = (struct fresh){ j->given + 1, row_copy(row), g_strdup(payload) };
+	g_clear_pointer(&f->row->document, g_bytes_unref);
+	g_queue_push_tail(&j->fresh, f);
+	notes_request(j->notes, row, payload);
 	return row->seq;
 }
 
@@ -309,7 +411,7 @@ void journal_process(Journal *j, guint64 seq, int pid)
 		return;
 	old = row->processes;
 	row->processes = g_strdup_printf("%s%s%d:%" G_GUINT64_FORMAT, old ? old : "",
-					 old ? " " : "", pid, sent_start_of(pid));
+					 old ? " " : "", pid, notes_start_of(pid));
 	touch(j, row);
 }
 
@@ -330,7 +432,6 @@ void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 
 	if (!row)
 		return;
-	j->ended += row->phase != ROW_ENDED;
 	row->phase = ROW_ENDED;
 	row->success = success;
 	g_free(row->reply);
@@ -346,7 +447,6 @@ void journal_forget(Journal *j, guint64 seq)
 
 	if (!row)
 		return;
-	j->ended -= row->phase == ROW_ENDED;
 	row->phase = ROW_DONE;
 	touch(j, row);
 }
@@ -356,7 +456,7 @@ static void on_sent(void *journal, guint64 seq)
 	Journal *j = journal;
 
 	if (row_of(j, seq))
-		sent_note(j->sent, seq);
+		notes_sent(j->notes, seq);
 }
 
 static void on_read(void *journal, guint64 seq)
@@ -369,7 +469,7 @@ static void on_unread(void *journal, guint64 seq)
 	Journal *j = journal;
 
 	if (row_of(j, seq))
-		sent_note_unread(j->sent, seq);
+		notes_unread(j->notes, seq);
 }
 
 const struct out_events journal_out_events = { on_sent, on_read, on_unread };
@@ -413,7 +513,7 @@ void journal_kill(const struct row *row)
 		if (parts[0] && parts[1] &&
 		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
 		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
-		    sent_start_of((int)pid) == start)
+		    notes_start_of((int)pid) == start)
 			kill(-(pid_t)pid, SIGKILL);
 	}
 }

@@ -60,10 +60,10 @@ bool journal_is_safe(const Journal *journal);
 
 /*
  * Returns the number of the request, 0 without a journal. DEPLOYMENT: of its domain, or NULL.
- * DOCUMENT: as job_new() has it.
+ * PAYLOAD is the document as it came, in base64; DOCUMENT: as job_new() has it.
  */
 guint64 journal_accept(Journal *journal, const char *action, gint64 id, const char *deployment,
-		       GBytes *document, bool packed);
+		       const char *payload, GBytes *document, bool packed);
 void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
 
 /* The step runs as process PID here. */

@@ -15,6 +15,7 @@ struct keeper {
 	char *journal_path, *spare_path, *mark;
 	gsize max_bytes, room_bytes;
 	Store *journal, *spare;		/* open, or NULL */
+	guint64 last_seq;		/* of the files, when they were opened */
 	bool unread;			/* nobody has seen yet what is in the journal's file */
 	enum keeper_state state;
 	char *why;
@@ -111,8 +112,8 @@ static bool read_late(Keeper *k, GError **error)
 		remember(k, row);
 		row_free(row);
 	}
-	if (rows->len && !k->found)
-		k->found = g_steal_pointer(&rows);
+	k->found = g_steal_pointer(&rows);
+	k->last_seq = store_last_seq(k->journal);
 	k->unread = false;
 	return true;
 }
@@ -199,7 +200,7 @@ static void report(Keeper *k)
 
 	m->keeper = k;
 	m->report = (struct keeper_report){ k->generation, k->state, g_strdup(k->why),
-					    g_steal_pointer(&k->found) };
+					    g_steal_pointer(&k->found), k->last_seq };
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
 	g_source_set_callback(source, on_message, m, message_free);
 	g_source_attach(source, k->context);
@@ -294,6 +295,8 @@ Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray *
 				ret_damaged, &cause);
 	*ret_rows = read_rows(k);
 	*ret_marks = read_marks(k);
+	k->last_seq = MAX(k->journal ? store_last_seq(k->journal) : 0,
+			  k->spare ? store_last_seq(k->spare) : 0);
 	for (guint i = 0; i < (*ret_rows)->len; i++)
 		remember(k, g_ptr_array_index(*ret_rows, i));
 	/* Nobody may take a journal that cannot be read for one that is empty. */
@@ -303,6 +306,11 @@ Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray *
 	if (!k->journal || k->spare)
 		use_spare(k, cause);
 	return k;
+}
+
+guint64 keeper_last_seq(const Keeper *k)
+{
+	return k->unread ? G_MAXUINT64 : k->last_seq;
 }
 
 void keeper_put_now(Keeper *k, GPtrArray *rows)

@@ -28,6 +28,7 @@ struct keeper_report {
 	enum keeper_state state;
 	char *why;		/* the state is not SAFE; or NULL */
 	GPtrArray *found;	/* an earlier driver's rows, which can be read only now; or NULL */
+	guint64 last_seq;	/* with FOUND, of keeper_last_seq() */
 };
 
 typedef struct keeper Keeper;
@@ -42,6 +43,12 @@ typedef void keeper_reported(void *data, const struct keeper_report *report);
  */
 Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray **ret_rows,
 		   GPtrArray **ret_marks, bool *ret_damaged);
+
+/*
+ * The largest number of a request that either file has ever had; G_MAXUINT64: the journal's file
+ * cannot be read yet (it is reported when it can be). Before keeper_start().
+ */
+guint64 keeper_last_seq(const Keeper *keeper);
 
 /* Writes ROWS (taken) at once, before keeper_start(). */
 void keeper_put_now(Keeper *keeper, GPtrArray *rows);

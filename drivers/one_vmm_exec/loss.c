@@ -6,7 +6,7 @@
 enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000, STATUS_MISSING = 42 };
 /* For a step without a time limit. */
 enum { WAIT_S = 3600 };
-/* For libvirt on a host that answers: it is started anew, unless the action itself waited for it. */
+/* For libvirt on a host that answers; the second when the action itself has waited for it. */
 enum { LIBVIRT_S = 60, LIBVIRT_AGAIN_S = 5 };
 
 /* One of what its steps do is over: the next may wait for its own host. */

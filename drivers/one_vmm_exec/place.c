@@ -137,11 +137,11 @@ static void find_memory(struct place *p, const struct settings *settings)
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, p->journal, -1);
 
 	if (!dir) {
-		p->sent = g_strconcat(p->journal, ".sent", NULL);
+		p->notes = g_strconcat(p->journal, ".notes", NULL);
 		return;
 	}
 	p->spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
-	p->sent = g_strdup_printf("%s/journal-%.16s.sent", dir, sum);
+	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
 }
 
 bool place_take(struct place *ret, const struct settings *settings, GError **error)
@@ -166,6 +166,6 @@ void place_clear(struct place *p)
 	g_free(p->dir);
 	g_free(p->journal);
 	g_free(p->spare);
-	g_free(p->sent);
+	g_free(p->notes);
 	*p = (struct place){ .lock = -1 };
 }

@@ -13,13 +13,13 @@ struct place {
 	char *dir;
 	char *journal;		/* the file, on a disk that a power cut spares */
 	char *spare;		/* used while JOURNAL cannot be written; NULL: there is none */
-	char *sent;		/* notes that only a kill must spare */
+	char *notes;		/* see notes.h */
 	int lock;		/* descriptor; -1: not locked */
 };
 
 /*
  * Makes the directory and takes the first journal of our name that no other driver holds.
- * False: VMM_ERROR_BUSY, or as errno says. SPARE and SENT lie in memory (tmpfs) where possible.
+ * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
  */
 bool place_take(struct place *ret, const struct settings *settings, GError **error);
 void place_clear(struct place *place);

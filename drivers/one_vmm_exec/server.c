@@ -171,15 +171,15 @@ static bool is_packed(const struct server *s, GBytes *document)
 }
 
 /* The journal knows the request, and what marks the domain that it may make. */
-static void accept(struct server *s, Job *job, const struct plan *plan, GBytes *document,
-		   bool packed)
+static void accept(struct server *s, Job *job, const struct plan *plan, const char *payload,
+		   GBytes *document, bool packed)
 {
 	g_autofree char *uuid = NULL;
 
 	if (plan->checks & CHECK_DEPLOYMENT)
 		uuid = g_uuid_string_random();
 	job_set_deployment(job, uuid);
-	job_set_seq(job, journal_accept(s->env.journal, plan->action, job_id(job), uuid,
+	job_set_seq(job, journal_accept(s->env.journal, plan->action, job_id(job), uuid, payload,
 					document, packed));
 }
 
@@ -209,7 +209,7 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	packed = is_packed(s, document);
 	kept = packed ? wire_pack(document) : g_bytes_ref(document);
 	job = job_new(&s->env, plan, line->id, host, kept, packed);
-	accept(s, job, plan, kept, packed);
+	accept(s, job, plan, line->payload, kept, packed);
 	enqueue(s, job, false);
 }
 

@@ -20,12 +20,13 @@ static const char schema[] =
 	" processes TEXT, told TEXT, success INTEGER, packed INTEGER, reply TEXT);"
 	"CREATE TABLE IF NOT EXISTS document(seq INTEGER PRIMARY KEY, bytes BLOB);"
 	"CREATE TABLE IF NOT EXISTS room(seq INTEGER PRIMARY KEY, bytes BLOB);"
-	"CREATE TABLE IF NOT EXISTS mark(id INTEGER PRIMARY KEY, word TEXT);";
+	"CREATE TABLE IF NOT EXISTS mark(id INTEGER PRIMARY KEY, word TEXT);"
+	"CREATE TABLE IF NOT EXISTS last(id INTEGER PRIMARY KEY, seq INTEGER);";
 
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, PUT_ROW, PUT_DOCUMENT, PUT_ROOM, DROP_ROW, DROP_DOCUMENT,
 	DROP_ROOM, DROP_ALL_ROWS, DROP_LOOSE_DOCUMENTS, DROP_LOOSE_ROOM, PUT_MARK, DROP_MARKS,
-	GET_ROWS, GET_DOCUMENT, GET_MARKS,
+	PUT_LAST, GET_LAST, GET_ROWS, GET_DOCUMENT, GET_MARKS,
 	STATEMENTS,
 };
 
@@ -44,6 +45,9 @@ static const char *const texts[STATEMENTS] = {
 	[DROP_LOOSE_ROOM] = "DELETE FROM room WHERE seq NOT IN (SELECT seq FROM request)",
 	[PUT_MARK] = "INSERT INTO mark(word) VALUES(?1)",
 	[DROP_MARKS] = "DELETE FROM mark WHERE id<=(SELECT max(id) FROM mark)-?1",
+	[PUT_LAST] = "INSERT INTO last VALUES(0,?1) ON CONFLICT(id) DO UPDATE SET seq=?1 "
+		     "WHERE seq<?1",
+	[GET_LAST] = "SELECT seq FROM last",
 	[GET_ROWS] = "SELECT * FROM request ORDER BY seq",
 	[GET_DOCUMENT] = "SELECT bytes FROM document WHERE seq=?1",
 	[GET_MARKS] = "SELECT word FROM mark ORDER BY id",
@@ -219,10 +223,16 @@ static bool put(Store *s, const struct row *row)
 
 static bool put_all(Store *s, const GPtrArray *rows)
 {
-	for (guint i = 0; i < rows->len; i++)
-		if (!put(s, g_ptr_array_index(rows, i)))
+	guint64 last = 0;
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+
+		if (!put(s, row))
 			return false;
-	return true;
+		last = MAX(last, row->seq);
+	}
+	return !last || run(s, PUT_LAST, (gint64)last);
 }
 
 /* The transaction that has begun becomes valid, or nothing of it. */
@@ -292,6 +302,18 @@ GBytes *store_document(Store *s, guint64 seq)
 				       (gsize)sqlite3_column_bytes(statement, 0));
 	sqlite3_reset(statement);
 	return document;
+}
+
+guint64 store_last_seq(Store *s)
+{
+	sqlite3_stmt *statement = prepared(s, GET_LAST);
+	guint64 last = 0;
+
+	if (statement && sqlite3_step(statement) == SQLITE_ROW)
+		last = (guint64)sqlite3_column_int64(statement, 0);
+	if (statement)
+		sqlite3_reset(statement);
+	return last;
 }
 
 GPtrArray *store_rows(Store *s, GError **error)

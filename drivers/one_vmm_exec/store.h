@@ -66,6 +66,9 @@ bool store_replace(Store *store, const GPtrArray *rows, GError **error);
 /* All requests in the order of arrival, of struct row, with their documents. Caller unrefs. */
 GPtrArray *store_rows(Store *store, GError **error);
 
+/* The largest number of a request that was ever put; 0: none was. */
+guint64 store_last_seq(Store *store);
+
 /* The document of request SEQ; NULL: there is none. The caller unrefs. */
 GBytes *store_document(Store *store, guint64 seq);
 
