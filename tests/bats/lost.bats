@@ -34,12 +34,12 @@ end_by() {
 	driver_pid=
 }
 
-# The journal lies on a disk that fails with the errno in file "fault" while that is there.
+# The journal lies on a disk that fails as file "fault" says while that is there: see tests/fake/disk.c.
 faulty_disk() {
 	local asan
 	mkdir -p j
 	configure "journal: { dir = \"$PWD/j\"; };"
-	export VMM_DISK=$PWD/j VMM_DISK_FAULT=$PWD/fault
+	export MODEL_DISK=$PWD/j MODEL_DISK_STATE=$PWD/fault
 	asan=$(ldd "$DRIVER" | awk '/libasan/ { print $3 }')
 	PRELOAD="${asan:+$asan }$BUILD/tests/fake/disk.so"
 	printf '#!/bin/bash\nLD_PRELOAD="%s" exec "%s" "$@"\n' "$PRELOAD" "$DRIVER" >bin/driver
@@ -109,11 +109,9 @@ nothing_left() {
 	done
 }
 
-EROFS=30 EIO=5 EDQUOT=122
-
 @test "a disk that fails is told at once; what ends meanwhile is known to the next driver" {
 	local fault
-	for fault in $EROFS $EIO $EDQUOT; do
+	for fault in readonly broken quota full; do
 		faulty_disk
 		slow_scripts
 		start_on_faulty_disk
@@ -137,7 +135,7 @@ EROFS=30 EIO=5 EDQUOT=122
 	start_on_faulty_disk
 	send "$(request REBOOT 1)"
 	expect '^REBOOT SUCCESS 1'
-	echo $EROFS >fault
+	echo readonly >fault
 	send "$(request RESET 306)"
 	wait_for pgrep -f 'sleep 91[.]5'
 	expect '^LOG E -1 one_vmm_exec: the journal cannot be written'
