@@ -75,6 +75,20 @@ counts_on() {	# NODE NAME
 $boot"
 }
 
+@test "migrate: a UUID that is gone is no other VM of its name, neither here nor there" {
+	local gone=00000000-aaaa-4000-8000-000000000019
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	start_deaf node1 19
+	act migrate $gone node2 node1 19 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-19 .*\\[exists\\]"
+	lives 19 node1
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate" $gone node1 node2 19 node2
+	assert_failure 1
+	assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-19 .*\\[exists\\]"
+	lives 19 node1
+}
+
 @test "migrate: --dry-run changes nothing" {
 	start_deaf node1 2
 	migrate node1 node2 one-2 --dry-run
