@@ -249,6 +249,7 @@ static enum action_outcome judge(struct relocation *r, GError *cause, GError **e
 			break;
 		return ACTION_DONE;
 	case VIRT_NOWHERE:
+		r->nowhere = true;
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s ended while it was migrated: it is "
 			 "on neither host: %s", name, why ? why->message : "it stopped");
 		return ACTION_FAILED;

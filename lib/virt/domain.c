@@ -51,9 +51,10 @@ static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 				uuid);
 	virDomainGetUUIDString(other, found);
 	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is gone, but another one of its name, %s "
-		 "with UUID %s, is %s", uuid, virDomainGetName(other), found, virt_state_name(&state));
-	vmm_error_set_hint(error, "compare the two UUIDs with the VM's DEPLOY_ID; end the other one "
-			   "by its own UUID if nobody needs it");
+		 "with UUID %s, is %s", uuid, virDomainGetName(other), found,
+		 virt_state_name(&state));
+	vmm_error_set_hint(error, "compare the two UUIDs with the VM's DEPLOY_ID; end the other "
+			   "one by its own UUID if nobody needs it");
 	return false;
 }
 
