@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "action/peer.h"
+#include "base/file.h"
 
 static const char env[] = "/usr/bin/env";
 
@@ -274,6 +275,23 @@ bool made_keep(Made *m, GError **error)
 	const char *const forget[] = { "rm", "-f", "--", m->note, NULL };
 
 	return do_there(m, forget, error);
+}
+
+void made_leave(const Stored *s, const char *name)
+{
+	g_autoptr(GString) text = g_string_new("moved");
+	g_autofree char *path = g_build_filename(s->from, name, NULL);
+	g_autoptr(GError) error = NULL;
+
+	for (guint i = 0; i < s->disks->len; i++) {
+		const struct stored_disk *d = s->disks->pdata[i];
+		g_autofree char *plain = g_canonicalize_filename(d->path, "/");
+
+		if (d->way == STORED_COPIED || d->way == STORED_BROUGHT_TWICE)
+			g_string_append_printf(text, "\n" IMAGE_LINE "%s", plain);
+	}
+	if (!file_write(path, text->str, text->len, 0600, &error))
+		action_log("WARN", "%s", error->message);
 }
 
 void made_free(Made *m)

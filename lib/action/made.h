@@ -64,6 +64,12 @@ void made_undo(Made *m);
 /* The move has ended well: removes the note. */
 bool made_keep(Made *m, GError **error);
 
+/*
+ * What is left where the VM came from: writes note NAME there, that the images which S had
+ * copied are used by nobody any more, so that a move back may replace them. A failure is logged.
+ */
+void made_leave(const Stored *s, const char *name);
+
 void made_free(Made *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Made, made_free)
 

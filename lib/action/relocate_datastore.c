@@ -353,6 +353,7 @@ static enum action_outcome move(struct moving *m, GError **error)
 	}
 	if (!made_keep(m->made, &fault))
 		action_log("WARN", "%s", fault->message);
+	made_leave(m->stored, NOTE);
 	return ACTION_DONE;
 }
 

@@ -208,7 +208,7 @@ bool relocate_files_finish(struct relocate_files *f, GError **error)
 	bool ok = finish(f, f->stored->from, error);
 
 	if (ok && f->note)
-		unlink(f->note);
+		made_leave(f->stored, NOTE);
 	return ok;
 }
 
@@ -233,10 +233,7 @@ bool relocate_files_repair(struct relocation *r, const char *from, const char *t
 		ok = false;
 	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
 		action_log("WARN", "a migration that was killed had not finished: going on");
-		f.note = g_build_filename(plain, NOTE, NULL);
-		ok = finish(&f, plain, error);
-		if (ok)
-			unlink(f.note);
+		ok = finish(&f, plain, error);	/* the note here goes on naming what is left here */
 	}
 	relocate_files_clear(&f);
 	return ok;

@@ -581,6 +581,11 @@ move() {
 	echo "$stderr"
 }
 
+move_back() {	# NUMBER BASE TO
+	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "one-$1" node1 node1 "$1" node1 < <(document "$1" NO "$3" | sed "s|/var/lib/one/local//0|$2|")
+	echo "$stderr"
+}
+
 @test "migrate: to another datastore of the same host while the guest writes" {
 	local to=/var/lib/one/local/108/40 sum
 	settings LIBVIRT_MD_KEY=own
@@ -677,6 +682,12 @@ move() {
 	assert_success
 	run lab_exec node1 ls -A $to
 	assert_output disk.0
+	# Back again: what it left there is nobody's.
+	move_back 43 /var/lib/one/local/111 $LOCAL/43
+	assert_success
+	assert_regex "$stderr" 'disk.0 was left by a move'
+	run lab_virsh node1 domblklist one-43
+	assert_output --partial $LOCAL/43/disk.0
 }
 
 @test "migrate: a disk with snapshots is not moved while it runs" {
