@@ -3,6 +3,7 @@
 
 #include "action/document.h"
 #include "action/host.h"
+#include "action/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
@@ -26,13 +27,18 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Do
 				GError **error)
 {
 	g_autofree char *hook = document_hook(d);
+	g_autofree char *directory =
+		virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
+	char uuid[VIR_UUID_STRING_BUFLEN];
 
 	if (outcome != ACTION_DONE)
 		return outcome;
 	if (hook && !document_run_hook(ctx, d, hook, error))
 		return undo(ctx, error);
 	action_outcome(ACTION_DONE, "%s", "");
+	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
+		vtpm_collect(ctx, uuid, directory, true);
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	return ACTION_DONE;
 }
