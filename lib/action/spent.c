@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "virt/disk.h"
+#include "virt/settle.h"
 
 enum {
 	TAIL = 1 << 20,		/* of a checkpoint: its devices' state, timers among them */
@@ -145,6 +146,23 @@ void spent_end(const char *file)
 	if (spent_is_begun(file) || spent_knows(file, file))
 		forget(file);
 	forget(path);
+}
+
+void spent_over(const char *directory, const struct virt_state *state)
+{
+	g_autofree char *file = directory ? g_build_filename(directory, "checkpoint", NULL) : NULL;
+
+	if (file && virt_state_is_up(state) && !virt_stands_still(state) && spent_has(file))
+		spent_end(file);
+}
+
+void spent_warn(const char *directory)
+{
+	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
+
+	if (access(file, F_OK) == 0 || spent_has(file))
+		action_log("WARN", "the VM runs from its disks: the checkpoint %s is not used, and "
+			   "is older than them from now on", file);
 }
 
 void spent_anew(const char *file)

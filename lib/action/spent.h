@@ -37,6 +37,15 @@ bool spent_back(const char *file, GError **error);
  */
 void spent_end(const char *file);
 
+/*
+ * The VM of DIRECTORY (or NULL) was seen in STATE, and is ended now: a checkpoint there that a
+ * restore had begun to use is used up, if the guest had come up from it.
+ */
+void spent_over(const char *directory, const struct virt_state *state);
+
+/* The VM of DIRECTORY was started: logs that a checkpoint lies there unused, if one does. */
+void spent_warn(const char *directory);
+
 /* Whether the checkpoint in PATH, FILE or another one, is noted in .FILE.spent. */
 bool spent_knows(const char *file, const char *path);
 

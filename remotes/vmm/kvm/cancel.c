@@ -1,5 +1,6 @@
 /* cancel - ends a VM at once, as by pulling the plug. */
 #include "action/host.h"
+#include "action/spent.h"
 #include "action/stop.h"
 #include "action/vtpm.h"
 #include "tmpl/xml.h"
@@ -46,6 +47,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (outcome != ACTION_DONE)
 		return outcome;
 	host_after_stop(ctx, directory);
+	spent_over(directory, &state);
 	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);
 	return outcome;
 }

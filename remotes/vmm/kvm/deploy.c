@@ -3,6 +3,7 @@
 #include "action/host.h"
 #include "action/nvram.h"
 #include "action/restate.h"
+#include "action/spent.h"
 #include "action/tpm.h"
 #include "action/vmxml.h"
 #include "action/vtpm.h"
@@ -119,6 +120,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		outcome = create(ctx, domain, xml, directory, &dom, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
+	spent_warn(directory);
 	virDomainGetUUIDString(dom, uuid);
 	action_outcome(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);

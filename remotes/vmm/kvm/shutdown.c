@@ -1,5 +1,6 @@
 /* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
 #include "action/host.h"
+#include "action/spent.h"
 #include "action/stop.h"
 #include "action/vtpm.h"
 #include "tmpl/xml.h"
@@ -83,6 +84,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 							  stop_domain(ctx, dom, &plan, error);
 	if (outcome == ACTION_DONE) {
 		host_after_stop(ctx, directory);
+		spent_over(directory, &state);
 		vtpm_collect(ctx, uuid, directory, true);
 	}
 	return outcome;
