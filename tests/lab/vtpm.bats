@@ -115,6 +115,49 @@ deploy_tpm() {	# NUMBER [TPM]
 	is_same node1 "$(place 3)" 3
 }
 
+@test "vtpm: a guest that ended by itself left it on its host: another host fetches it from there, or does not start the VM" {
+	deploy_tpm 7
+	remember node1 7
+	on kill -KILL "$(qemu_pid 7)"
+	lab_wait_gone node1 one-7
+	never on test -e "$(copy 7)"
+	deploy_on() {	# NODE OF_HOST
+		run --separate-stderr lab_exec "$1" "$ACTIONS/deploy" "$(directory 7)/deployment.0" "$1" 7 "$1" < <(tpm_xml 7)
+		echo "$stderr"
+	}
+	# It cannot be asked.
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes QEMU_PROTOCOL=qemu+tcp SSH=/bin/false
+	deploy_on node2
+	assert_failure 1
+	assert_regex "$(error_message)" "^deploy: the TPM's newest state may be on host node1: .*\\(hint: if that host is lost, remove $(directory 7)/tpm/.host"
+	never lab_exec node2 test -e "$(place 7)"
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe
+	deploy_on node2
+	assert_success
+	is_same node2 "$(place 7)" 7
+	run on ls /var/tmp
+	refute_output --partial vmmexec-tpm
+	# It moves, and its guest ends where it came to.
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate" one-7 node1 node2 7 node2 </dev/null
+	assert_success
+	run on readlink "$(directory 7)/tpm/.host"
+	assert_output node1
+	on kill -KILL "$(qemu_pid 7)"
+	lab_wait_gone node1 one-7
+	deploy_on node2
+	assert_success
+	is_same node2 "$(place 7)" 7
+	# What the link says is no order.
+	run --separate-stderr lab_exec node2 "$ACTIONS/cancel" one-7 node2 7 node2 </dev/null
+	assert_success
+	never on test -L "$(directory 7)/tpm/.host"
+	on ln -s -- '-oProxyCommand=touch /run/hit' "$(directory 7)/tpm/.host"
+	deploy_on node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'is not a host name'
+	never on test -e /run/hit
+}
+
 @test "vtpm: who cannot copy its state does not end or start the VM, unless kvmrc says so" {
 	local how
 	deploy_tpm 5

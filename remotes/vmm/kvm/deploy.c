@@ -9,7 +9,7 @@
 #include "action/vtpm.h"
 #include "base/file.h"
 
-enum { FILE_PATH };
+enum { FILE_PATH, HOST };
 enum { STDIN_MS = 30000 };
 
 static gboolean from_vm;
@@ -61,7 +61,7 @@ static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *x
 		return false;
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
 	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(vm, directory, error) ||
-	    !vtpm_bring(ctx, domain, directory, error))
+	    !vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
 		return false;
 	if (!host_needs_vgpu(vm))
 		return true;

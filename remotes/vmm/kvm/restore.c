@@ -10,9 +10,10 @@
 #include "action/lock.h"
 #include "action/restate.h"
 #include "action/spent.h"
+#include "action/vtpm.h"
 #include "virt/request.h"
 
-enum { CHECKPOINT, DEPLOY_ID = 2, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
+enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
 
 /* The VM is there; whether that is what was asked for. */
 static enum action_outcome already(struct action_ctx *ctx, const Document *d, virDomain *dom,
@@ -78,9 +79,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	g_autofree char *xml = NULL, *name = NULL;
 	enum action_outcome outcome;
 
-	if (!bring(ctx, d, error))
-		return ACTION_FAILED;
-	doc = load(ctx, &xml, error);
+	doc = bring(ctx, d, error) ? load(ctx, &xml, error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
 	name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
@@ -101,6 +100,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 		return outcome;
 	action_outcome(ACTION_DONE, "%s", "");
 	ceph_forget(ctx, d, action_arg(ctx, VM_ID));
+	vtpm_moved(ctx, dom, action_arg(ctx, HOST), false);
 	clock_start(ctx, ctx->uri, dom);
 	restate_snapshots(dom, directory, action_log, NULL);
 	return ACTION_DONE;
