@@ -159,14 +159,49 @@ static bool make_directory(struct moving *m, GError **error)
 	return false;
 }
 
+static char *nvram_of(const struct moving *m)
+{
+	xmlNode *os = tmpl_xml_child(xmlDocGetRootElement(m->doc), "os");
+
+	return tmpl_xml_child_text(os, "nvram");
+}
+
+/*
+ * QEMU goes on writing to the file that it has open, whatever becomes of that name: the new name
+ * must be one of the same file. It is tried with a name of our own, before anything is copied.
+ */
+static bool link_nvram(struct moving *m, bool try, GError **error)
+{
+	g_autofree char *from = nvram_of(m), *to = from ? stored_moved(m->stored, from) : NULL;
+	g_autofree char *temp = to ? g_strconcat(to, ".vmmexec-new", NULL) : NULL;
+	bool ok;
+
+	if (!to || g_str_equal(from, to) || access(from, F_OK) < 0)
+		return true;
+	unlink(temp);	/* of one that was killed */
+	ok = link(from, temp) == 0 && (try || rename(temp, to) == 0);
+	if (!ok)
+		vmm_fail_errno(error, errno, "cannot move domain %s: its UEFI variables %s stay "
+			       "open, and cannot have the name %s too", virDomainGetName(m->dom),
+			       from, to);
+	unlink(temp);
+	if (!ok)
+		vmm_error_set_hint(error, "move the VM powered off, or to a directory of the same "
+				   "file system");
+	return ok;
+}
+
 /* Phase 1. */
 static bool prepare(struct moving *m, GError **error)
 {
-	if (!end_copies(m, error) || !make_directory(m, error) || !take_names(m, error))
+	if (!end_copies(m, error) || !make_directory(m, error) || !link_nvram(m, true, error) ||
+	    !take_names(m, error))
 		return false;
 	if (m->stored->others->len > 1 &&
 	    !peer_bring(m->ctx, NULL, (const char *const *)m->stored->others->pdata, m->stored->to,
 			false, (const char *const *)m->stored->left_out->pdata, error))
+		return false;
+	if (!link_nvram(m, false, error))
 		return false;
 	for (guint i = 0; i < m->stored->disks->len; i++) {
 		const struct stored_disk *d = m->stored->disks->pdata[i];

@@ -201,3 +201,34 @@ deploy_tpm() {	# NUMBER [TPM]
 	deploy_tpm 6 "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>"
 	is_same node1 "/var/lib/libvirt/swtpm/$(uuid 6)/tpm1.2/tpm-00.permall" 6
 }
+
+@test "nvram: it outlives its domain, and is one file when a running VM goes to another datastore" {
+	local from=/var/lib/one/local/0/8 to=/var/lib/one/local/112/8 far=/var/lib/one/local/113
+	local os="<loader readonly='yes' type='pflash'>/run/code.fd</loader><nvram>$from/VARS.fd</nvram>"
+	DIRECTORY=/var/lib/one/local
+	on sh -c "cp /usr/share/seabios/bios-256k.bin /run/code.fd; mkdir -p $from $far; truncate -s 64K $from/VARS.fd; echo stored | dd of=$from/VARS.fd conv=notrunc status=none; qemu-img create -q -f qcow2 $from/disk.0 4M"
+	nvram_xml() {
+		deaf_xml 8 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$from/disk.0'/><target dev='vda' bus='virtio'/></disk>" | sed "s|</type></os>|</type>$os</os>|"
+	}
+	nvram_xml | deploy_xml 8
+	act cancel one-8 node1 8 node1
+	assert_success
+	run on head -n 1 $from/VARS.fd
+	assert_output stored
+	nvram_xml | deploy_xml 8
+	move() {	# TO
+		run --separate-stderr on "$ACTIONS/migrate" one-8 node1 node1 8 node1 <<<"<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>$1</DISK_TARGET_PATH><VM><ID>8</ID><TEMPLATE/></VM><DATASTORE><BASE_PATH>/var/lib/one/local/0</BASE_PATH><TEMPLATE><SHARED>NO</SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>"
+		echo "$stderr"
+	}
+	on mount -t tmpfs none $far
+	move $far/8
+	assert_failure 1
+	assert_regex "$(error_message)" "its UEFI variables $from/VARS.fd stay open.*\\(hint: move the VM powered off"
+	never on test -e $far/8
+	[ "$(state 8)" = running ]
+	on umount $far
+	move $to
+	assert_success
+	run on sh -c "stat -c %i $from/VARS.fd $to/VARS.fd | uniq | wc -l"
+	assert_output 1
+}
