@@ -19,6 +19,7 @@ static char *setting(const Document *d, const ConfRc *rc, const char *name, cons
 
 struct pool {
 	char *user, *conf, *format, *image, *part;
+	char *begun;		/* IMAGE, once a restore has begun to use it */
 };
 
 static bool is_plain(const char *text)
@@ -44,6 +45,7 @@ static bool pool_init(struct pool *p, const Document *d, const char *vm_id, GErr
 	p->format = setting(d, rc, "RBD_FORMAT", "2");
 	p->image = g_strdup_printf("%s/one-sys-%s-checkpoint", name, vm_id);
 	p->part = g_strconcat(p->image, ".part", NULL);
+	p->begun = g_strconcat(p->image, ".restoring", NULL);
 	return true;
 }
 
@@ -54,6 +56,7 @@ static void pool_clear(struct pool *p)
 	g_free(p->format);
 	g_free(p->image);
 	g_free(p->part);
+	g_free(p->begun);
 }
 
 /* rbd [--id USER] [--conf FILE] WORDS… */
@@ -98,9 +101,17 @@ static bool store(const struct action_ctx *ctx, const struct pool *p, const char
 		g_prefix_error(error, "cannot name checkpoint %s: ", p->image);
 		return false;
 	}
+	/* The VM ran when it was saved: so that one was used, or is of no use any more. */
+	rbd(ctx, p, NULL, "rm", "--no-progress", p->begun);
 	if (unlink(file) < 0)
 		action_log("WARN", "cannot remove the checkpoint %s", file);
 	return true;
+}
+
+/* IMAGE cannot be had: whether that is so because a restore has begun to use it. */
+static bool is_begun(const struct action_ctx *ctx, const struct pool *p)
+{
+	return rbd(ctx, p, NULL, "info", p->begun);
 }
 
 static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char *file,
@@ -119,6 +130,11 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 	umask(old);
 	if (!ok) {
 		g_prefix_error(error, "cannot export checkpoint %s: ", p->image);
+		if (is_begun(ctx, p))
+			vmm_error_set_hint(error, "a restore has begun to use it, and did not "
+					   "end: if its guest certainly never ran, rbd rename %s "
+					   "to %s; else start the VM from its disks", p->begun,
+					   p->image);
 		unlink(part);
 		return false;
 	}
@@ -147,16 +163,53 @@ enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const c
 	return ok ? ACTION_DONE : ACTION_FAILED;
 }
 
-void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+/* Whether the VM's checkpoint lies in a pool, then P; false with ERROR: it cannot be told. */
+static bool has_pool(const Document *d, const char *vm_id, struct pool *p, GError **error)
 {
 	g_autofree char *kind = tmpl_xml_child_text(d->datastore, "TM_MAD");
+
+	return !g_strcmp0(kind, "ceph") && pool_init(p, d, vm_id, error);
+}
+
+bool ceph_begin(const struct action_ctx *ctx, const Document *d, const char *vm_id,
+		GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	struct pool p = { 0 };
+	bool ok;
+
+	if (has_pool(d, vm_id, &p, &cause))
+		ok = rbd(ctx, &p, &cause, "rename", p.image, p.begun) || is_begun(ctx, &p);
+	else
+		ok = !cause;
+	pool_clear(&p);
+	if (ok)
+		return true;
+	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "cannot use the checkpoint in "
+				   "the VM's pool: ");
+	return false;
+}
+
+void ceph_back(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+{
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };
 
-	if (g_strcmp0(kind, "ceph") != 0)
-		return;
-	if (!pool_init(&p, d, vm_id, &cause) ||
-	    !rbd(ctx, &p, &cause, "rm", "--no-progress", p.image))
+	if (has_pool(d, vm_id, &p, &cause) &&
+	    !rbd(ctx, &p, &cause, "rename", p.begun, p.image))
+		action_log("WARN", "the checkpoint in the pool is now %s: %s", p.begun,
+			   cause->message);
+	pool_clear(&p);
+}
+
+void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+{
+	g_autoptr(GError) cause = NULL;
+	struct pool p = { 0 };
+
+	if (has_pool(d, vm_id, &p, &cause))
+		rbd(ctx, &p, &cause, "rm", "--no-progress", p.begun);
+	if (cause)
 		action_log("WARN", "a checkpoint stays in the pool: %s", cause->message);
 	pool_clear(&p);
 }

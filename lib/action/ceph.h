@@ -18,7 +18,16 @@ enum ceph_way {
 enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
 			      const char *file, GError **error);
 
-/* Removes it from the pool, if the VM's datastore is one at all. A failure is logged. */
+/*
+ * Before a guest may run from it: renames it in the pool, if the VM's datastore is one at all, so
+ * that no other host takes it again. False: it was not, or that cannot be told.
+ */
+bool ceph_begin(const struct action_ctx *ctx, const Document *d, const char *vm_id, GError **error);
+
+/* No guest ran from it: its old name. A failure is logged. */
+void ceph_back(const struct action_ctx *ctx, const Document *d, const char *vm_id);
+
+/* Removes what was renamed from the pool. A failure is logged. */
 void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id);
 
 #endif

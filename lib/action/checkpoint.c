@@ -7,6 +7,9 @@
 
 #include "action/leaving.h"
 #include "action/progress.h"
+#include "action/restate.h"
+#include "action/spent.h"
+#include "action/sudden.h"
 #include "base/file.h"
 #include "virt/block.h"
 #include "virt/error.h"
@@ -15,7 +18,8 @@
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
 	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000,
-	CATCH_UP_MS = 10000,
+	CATCH_UP_MS = 10000, TICK_MS = 100,
+	GRACE_S = 20,		/* to end a restore that shall end */
 };
 
 static char *part_of(const char *file)
@@ -38,6 +42,15 @@ xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError
 	return doc;
 }
 
+/* PART is whole. */
+static bool complete(const char *part, const char *file, GError **error)
+{
+	if (!file_rename(part, file, error))
+		return false;
+	spent_anew(file);
+	return true;
+}
+
 bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError **error)
 {
 	g_autofree char *part = part_of(file);
@@ -51,7 +64,7 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 		doc = checkpoint_domain(ctx, part, error);
 	else
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no checkpoint %s", file);
-	return doc && file_rename(part, file, error);
+	return doc && complete(part, file, error);
 }
 
 bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const char *deploy_id,
@@ -63,7 +76,7 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 	struct stat st;
 
 	if (!checkpoint_recover(ctx, file, NULL) || lstat(file, &st) < 0 ||
-	    st.st_mtime < time(NULL) - RECENT_S)
+	    st.st_mtime < time(NULL) - RECENT_S || spent_knows(file, file))
 		return false;
 	doc = checkpoint_domain(ctx, file, NULL);
 	if (!doc)
@@ -206,7 +219,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 			break;
 	}
 	if (r == VIRT_LATE_OK)
-		return file_rename(part, file, error) ? ACTION_DONE : ACTION_UNKNOWN;
+		return complete(part, file, error) ? ACTION_DONE : ACTION_UNKNOWN;
 	if (aborted) {
 		g_clear_error(&cause);
 		progress_fail(&cause, "saving domain %s", name);
@@ -216,7 +229,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_UNKNOWN;
 	}
 	outcome = settle(ctx, dom, part, g_steal_pointer(&cause), error);
-	if (outcome == ACTION_DONE && !file_rename(part, file, error))
+	if (outcome == ACTION_DONE && !complete(part, file, error))
 		return ACTION_UNKNOWN;
 	return outcome;
 }
@@ -261,8 +274,16 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 	return *ret_ended || virt_fail(error, "cannot end domain %s", virDomainGetName(dom));
 }
 
+/* The domain named in a checkpoint: its UUID, else its name. The caller frees. */
+static char *id_of(const xmlNode *domain)
+{
+	char *uuid = tmpl_xml_child_text(domain, "uuid");
+
+	return uuid ? uuid : tmpl_xml_child_text(domain, "name");
+}
+
 /* After a lost connection: a daemon that ends takes a guest half started with it. */
-static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
+static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
 				      virDomain **ret_dom, GError *cause, GError **error)
 {
 	g_autoptr(GError) lost = NULL;
@@ -277,7 +298,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 	}
 	until_us = g_get_monotonic_time() + SETTLE_US;
 	while (g_get_monotonic_time() < until_us) {
-		g_autoptr(virDomain) dom = virt_domain(ctx->conn, name, NULL, NULL);
+		g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 
 		if (dom && virt_state(dom, &state, NULL) && virt_state_is_up(&state) &&
 		    !virt_stands_still(&state)) {
@@ -293,30 +314,216 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 	return g_get_monotonic_time() < until_us ? ACTION_FAILED : ACTION_UNKNOWN;
 }
 
-enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file, const char *xml,
-				       const char *name, virDomain **ret_dom, GError **error)
+/* A restore on a thread of its own, and what its watcher needs. */
+struct restoring {
+	virConnect *conn;
+	char *path, *xml;
+	char *id, *what;	/* its UUID, else its name; for messages */
+	gint64 until_us;
+	bool asked;		/* it shall end: the deadline, or a signal */
+	bool of_system;		/* libvirt's error was one of the system */
+};
+
+static void restoring_free(void *data)
+{
+	struct restoring *r = data;
+
+	virConnectClose(r->conn);
+	g_free(r->path);
+	g_free(r->xml);
+	g_free(r->id);
+	g_free(r->what);
+	g_free(r);
+}
+
+static bool restore_call(void *data, GError **error)
+{
+	struct restoring *r = data;
+
+	if (virDomainRestoreFlags(r->conn, r->path, r->xml, 0) == 0)
+		return true;
+	virt_fail(error, "%s", r->what);
+	r->of_system = virt_last_is(VIR_ERR_SYSTEM_ERROR);
+	return false;
+}
+
+/* As long as the guest does not run, to end its domain takes nothing from it. */
+static bool restore_tick(void *data)
+{
+	struct restoring *r = data;
+	g_autoptr(virDomain) dom = NULL;
+	struct virt_state state;
+
+	r->asked = r->asked || sudden_asked() || g_get_monotonic_time() >= r->until_us;
+	if (!r->asked)
+		return true;
+	dom = virt_domain(r->conn, r->id, NULL, NULL);
+	if (dom && virt_state(dom, &state, NULL) && is_half(&state))
+		virDomainDestroyFlags(dom, 0);
+	return true;
+}
+
+/* What is restored: FILE, now called PATH, with XML or NULL. */
+struct restore {
+	const char *file, *path, *xml;
+	char *id, *name;
+};
+
+static enum virt_late restore_once(struct action_ctx *ctx, const struct restore *w,
+				   struct restoring **ret, GError **error)
+{
+	gint64 left_us = ctx->deadline_us - g_get_monotonic_time();
+	struct restoring *r = g_new0(struct restoring, 1);
+
+	virConnectRef(ctx->conn);
+	*r = (struct restoring){ .conn = ctx->conn, .path = g_strdup(w->path),
+				 .xml = g_strdup(w->xml), .id = g_strdup(w->id) };
+	r->what = g_strdup_printf("cannot restore domain %s from %s", w->name, w->file);
+	r->until_us = ctx->deadline_us - MIN((gint64)GRACE_S * G_USEC_PER_SEC, left_us / 2);
+	sudden_defer(GRACE_S);
+	*ret = r;
+	return virt_late_watch(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
+}
+
+/* FAILED: libvirt says that it does not run. */
+static enum action_outcome restore_tries(struct action_ctx *ctx, const struct restore *w,
+					 virDomain **ret_dom, GError **error)
 {
 	gint64 tries = conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES");
 	g_autoptr(GError) cause = NULL;
-	bool of_system;
 
-	action_outcome(ACTION_UNKNOWN, "restoring domain %s", name);
 	for (gint64 i = 0; i < tries; i++) {
+		struct restoring *r;
+		bool asked, of_system;
+
 		g_clear_error(&cause);
 		if (i)
 			g_usleep(G_USEC_PER_SEC);
-		if (virDomainRestoreFlags(ctx->conn, file, xml, 0) == 0) {
-			*ret_dom = virt_domain(ctx->conn, name, NULL, error);
+		if (restore_once(ctx, w, &r, &cause) == VIRT_LATE_OK) {
+			restoring_free(r);
+			*ret_dom = virt_domain(ctx->conn, w->id, NULL, error);
 			return *ret_dom ? ACTION_DONE : ACTION_UNKNOWN;
 		}
-		virt_fail(&cause, "cannot restore domain %s from %s", name, file);
-		of_system = virt_last_is(VIR_ERR_SYSTEM_ERROR);
+		asked = r->asked;
+		of_system = r->of_system;
+		restoring_free(r);
 		if (virConnectIsAlive(ctx->conn) != 1)
-			return look_again(ctx, name, ret_dom, g_steal_pointer(&cause), error);
+			return look_again(ctx, w->id, ret_dom, g_steal_pointer(&cause), error);
+		if (asked) {
+			progress_fail(error, "restoring domain %s", w->name);
+			return ACTION_FAILED;
+		}
 		if (!is_worth_a_retry(cause, of_system))
 			break;
 		action_log("WARN", "%s", cause->message);
 	}
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return ACTION_FAILED;
+}
+
+static bool refuse_used(const char *name, const char *file, const char *why, const char *hint,
+			GError **error)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot restore domain %s from %s: %s", name, file,
+		 why);
+	vmm_error_set_hint(error, "%s", hint);
+	return false;
+}
+
+/* Whether FILE may be used: never before, and not with newer disks. */
+static bool check_unused(const xmlNode *domain, const char *file, GError **error)
+{
+	g_autofree char *name = tmpl_xml_child_text(domain, "name"), *disk = NULL, *why = NULL;
+	g_autofree char *hint = NULL;
+
+	if (spent_knows(file, file))
+		return refuse_used(name, file, "a guest ran from it already", "its memory is older "
+				   "than what the guest wrote since: start the VM from its disks, "
+				   "and remove the file", error);
+	if (spent_look(domain, file, &disk) != SPENT_NEWER)
+		return true;
+	why = g_strdup_printf("disk %s was written after it", disk);
+	hint = g_strdup_printf("an older memory destroys newer file systems: start the VM from its "
+			       "disks; if you know that nothing but a snapshot was made, touch %s "
+			       "and restore again", file);
+	return refuse_used(name, file, why, hint, error);
+}
+
+/* A restore failed, so libvirt says: whether it is certain that no guest ran from FILE. */
+static void give_back(struct action_ctx *ctx, const xmlNode *domain, const char *file,
+		      GError **error)
+{
+	g_autofree char *path = spent_path(file), *id = id_of(domain), *disk = NULL;
+	g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
+	g_autoptr(GError) fault = NULL;
+	struct virt_state state;
+
+	/* What libvirt left when the last step failed has not run. */
+	if (dom && virt_state(dom, &state, NULL) && is_half(&state))
+		virDomainDestroyFlags(dom, 0);
+	if (spent_look(domain, path, &disk) == SPENT_NEWER)
+		vmm_error_set_hint(error, "disk %s was written since: the checkpoint is now %s, "
+				   "and is not to be used again", disk, path);
+	else if (!spent_back(file, &fault))
+		vmm_error_set_hint(error, "the checkpoint is now %s: %s", path, fault->message);
+}
+
+enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
+				       const xmlNode *domain, const char *xml,
+				       virDomain **ret_dom, GError **error)
+{
+	g_autofree char *path = spent_path(file), *id = id_of(domain);
+	g_autofree char *name = tmpl_xml_child_text(domain, "name");
+	const struct restore w = { .file = file, .path = path, .xml = xml, .id = id,
+				   .name = name };
+	enum action_outcome outcome;
+
+	if (!check_unused(domain, file, error) || !spent_begin(file, error))
+		return ACTION_FAILED;
+	action_outcome(ACTION_UNKNOWN, "restoring domain %s", name);
+	outcome = restore_tries(ctx, &w, ret_dom, error);
+	if (outcome == ACTION_DONE)
+		spent_end(file);
+	else if (outcome == ACTION_FAILED)
+		give_back(ctx, domain, file, error);
+	return outcome;
+}
+
+/* FILE.restoring is there, and its domain is not. */
+static bool settle_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
+			 GError **error)
+{
+	g_autofree char *path = spent_path(file), *disk = NULL, *name = NULL, *hint = NULL;
+	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, path, error);
+	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+
+	if (!doc)
+		return false;
+	name = tmpl_xml_child_text(domain, "name");
+	restate_paths(domain, file, vm_id);
+	switch (spent_look(domain, path, &disk)) {
+	case SPENT_OLDER:
+		action_log("WARN", "a restore of domain %s did not end, and its guest never ran: "
+			   "it is restored again", name);
+		return spent_back(file, error);
+	case SPENT_NEWER:
+		hint = g_strdup_printf("disk %s was written since: start the VM from its "
+				       "disks, and remove %s", disk, path);
+		return refuse_used(name, file, "a guest ran from it already", hint, error);
+	default:
+		hint = g_strdup_printf("if it certainly did not, rename %s to %s and "
+				       "restore again; else start the VM from its disks", path,
+				       file);
+		return refuse_used(name, file, "a restore of it did not end, and whether its "
+				   "guest ran since cannot be told", hint, error);
+	}
+}
+
+bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
+		       GError **error)
+{
+	/* Another file was put there since: the one that a restore had begun to use is over. */
+	if (!spent_has(file) || (access(file, F_OK) == 0 && !spent_is_begun(file)))
+		return true;
+	return settle_begun(ctx, file, vm_id, error);
 }

@@ -1,9 +1,8 @@
 /*
- * checkpoint.h - a guest's memory in a file: made whole or not at all, and taken away
- * only when the guest runs again.
+ * checkpoint.h - a guest's memory in a file: made whole or not at all, and used once.
  *
- * While it is written it is called FILE.part; a file called FILE is complete. Both are
- * readable by their owner only.
+ * While it is written it is called FILE.part; a file called FILE is complete; how it is used up
+ * is in spent.h. All are readable by their owner only.
  * Source: actions.md 5 and 6; libvirt-facts.md A and E.
  */
 #ifndef ACTION_CHECKPOINT_H
@@ -44,10 +43,22 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 			 GError **error);
 
 /*
- * Starts the domain of FILE, with XML unless that is NULL. RET_DOM (the caller frees) is set when
- * DONE: it is there. FILE stays.
+ * Decides about FILE when the domain is not there (libvirt has just said so). True: FILE may be
+ * restored; one that a restore which did not end had begun to use is FILE again, as no
+ * guest ran from it. VMM_ERROR_REFUSED: a guest ran from it, or may have.
  */
-enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file, const char *xml,
-				       const char *name, virDomain **ret_dom, GError **error);
+bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
+		       GError **error);
+
+/*
+ * Starts the domain of FILE, whose domain is DOC (from checkpoint_domain()), changed if XML is not
+ * NULL. VMM_ERROR_REFUSED: it was used before, or a disk is newer. RET_DOM (the caller frees) is
+ * set when DONE: it is there, and FILE is gone. FAILED: it is not, and FILE is there
+ * as before, unless ERROR says that a guest may have run. UNKNOWN: FILE is FILE.restoring.
+ * SIGTERM and the deadline end it as long as the guest does not run.
+ */
+enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
+				       const xmlNode *domain, const char *xml,
+				       virDomain **ret_dom, GError **error);
 
 #endif

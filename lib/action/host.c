@@ -7,11 +7,7 @@
 
 enum { STDIN_MS = 2000 };
 
-/*
- * A program that runs as root: root's own copy, where the host has one, as nobody else
- * can change that; else the one of the set. The caller frees.
- */
-static char *root_tool(const char *name)
+char *host_root_tool(const char *name)
 {
 	char *own = program_root_copy(name);
 
@@ -42,7 +38,7 @@ bool host_needs_vgpu(const xmlNode *vm)
 bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *directory,
 	       GError **error)
 {
-	g_autofree char *tool = root_tool("vgpu");
+	g_autofree char *tool = host_root_tool("vgpu");
 	g_autofree char *path = g_build_filename(directory, "vm.xml", NULL);
 	const char *words[] = { "-n", tool, verb, path, NULL };
 	struct child_result result = { 0 };
@@ -52,42 +48,6 @@ bool host_vgpu(const struct action_ctx *ctx, const char *verb, const char *direc
 
 	child_result_clear(&result);
 	return ok;
-}
-
-bool host_needs_vtpm(const xmlNode *domain)
-{
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
-
-	for (xmlNode *n = tmpl_xml_child(devices, "tpm"); n; n = tmpl_xml_next(n))
-		if (tmpl_xml_has(tmpl_xml_child(n, "backend"), "type", "emulator"))
-			return true;
-	return false;
-}
-
-bool host_vtpm(const struct action_ctx *ctx, const char *verb, const char *uuid,
-	       const char *directory, GError **error)
-{
-	g_autofree char *tool = root_tool("vtpm_setup");
-	const char *words[] = { "-n", tool, verb, uuid, directory, NULL };
-	struct child_result result = { 0 };
-	g_autoptr(GError) cause = NULL;
-	bool ok, absent;
-
-	ok = tool_run(ctx, "SUDO", "sudo", words, &result, &cause) &&
-	     child_result_check(&result, "vtpm_setup", &cause);
-	/* sudo's own complaint, not the tool's. */
-	absent = !ok && (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
-			 (result.err && g_str_has_prefix(result.err->str, "sudo:")));
-	child_result_clear(&result);
-	if (ok)
-		return true;
-	if (absent) {
-		action_log("WARN", "no %s of the TPM's state: %s", verb, cause->message);
-		return true;
-	}
-	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "cannot %s the TPM's state of "
-				   "domain %s: ", verb, uuid);
-	return false;
 }
 
 void host_clean_memory(const struct action_ctx *ctx, const char *name, bool wait)

@@ -14,8 +14,36 @@ static char *name_of(const char *program, const char *const *words)
 	       g_path_get_basename(program);
 }
 
+static char *what_of(const char *host, const char *program, const char *const *words)
+{
+	g_autofree char *name = name_of(program, words);
+
+	return host ? g_strdup_printf("%s on %s", name, host) : g_steal_pointer(&name);
+}
+
+/* On this host, without ssh: RET_STATUS as of run(). */
+static bool run_here(const struct action_ctx *ctx, const char *program, const char *const *words,
+		     struct child_result *result, int *ret_status, GError **error)
+{
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
+	g_autofree char *name = name_of(program, words);
+
+	g_ptr_array_add(argv, (char *)program);
+	for (; *words; words++)
+		g_ptr_array_add(argv, (char *)*words);
+	g_ptr_array_add(argv, NULL);
+	spec.argv = (const char *const *)argv->pdata;
+	if (!child_run(&spec, result, error))
+		return false;
+	*ret_status = result->timed_out ? -1 : result->exit_status;
+	return *ret_status >= 0 || child_result_check(result, name, error);
+}
+
+/* RET_STATUS: how PROGRAM ended, as the far end itself said. False: nobody knows. */
 static bool run(const struct action_ctx *ctx, const char *host, const char *program,
-		const char *const *words, struct child_result *result, GError **error)
+		const char *const *words, struct child_result *result, int *ret_status,
+		GError **error)
 {
 	g_auto(GStrv) command = conf_kvmrc_command(ctx->rc, "SSH", "ssh");
 	g_autofree char *joined = g_strjoinv(" ", command);
@@ -25,22 +53,48 @@ static bool run(const struct action_ctx *ctx, const char *host, const char *prog
 	g_auto(GStrv) argv = wire_ssh_run(&ssh, host, WIRE_SSH_ALONE, NULL, program, words, NULL);
 	struct child_spec spec = { .argv = (const char *const *)argv,
 				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
-	g_autofree char *name = name_of(program, words);
-	g_autofree char *what = g_strdup_printf("%s on %s", name, host);
+	g_autofree char *what = what_of(host, program, words);
 	struct wire_ssh_marks marks;
+	const char *why;
 
 	if (!child_run(&spec, result, error))
 		return false;
 	marks = wire_ssh_take_marks(mark, result->err);
-	if (!marks.pid) {
-		g_strchomp(result->err->str);
-		vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
-			 result->err->str : "the host does not answer");
-		vmm_error_set_hint(error, "ssh to %s must work without a password", host);
+	*ret_status = marks.status;
+	if (marks.pid && marks.status >= 0)
+		return marks.status != NOT_THERE ||
+		       vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s: it is not installed", what);
+	if (result->timed_out)
+		return child_result_check(result, what, error);
+	why = marks.pid ? "the connection broke before its answer" : "the host does not answer";
+	g_strchomp(result->err->str);
+	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
+		 result->err->str : why);
+	vmm_error_set_hint(error, "ssh to %s must work without a password", host);
+	return false;
+}
+
+/* As run(), on this host when HOST is NULL. */
+static bool run_at(const struct action_ctx *ctx, const char *host, const char *program,
+		   const char *const *words, struct child_result *result, int *ret_status,
+		   GError **error)
+{
+	return host ? run(ctx, host, program, words, result, ret_status, error) :
+		      run_here(ctx, program, words, result, ret_status, error);
+}
+
+/* It must have ended with status 0. */
+static bool run_well(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, struct child_result *result, GError **error)
+{
+	g_autofree char *what = what_of(host, program, words);
+	int status;
+
+	if (!run_at(ctx, host, program, words, result, &status, error))
 		return false;
-	}
-	if (marks.status == NOT_THERE)
-		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s: it is not installed", what);
+	result->exit_status = status;	/* what ssh itself ended with is of no matter */
+	result->signal = 0;
+	result->timed_out = false;
 	return child_result_check(result, what, error);
 }
 
@@ -48,7 +102,7 @@ bool peer_run(const struct action_ctx *ctx, const char *host, const char *progra
 	      const char *const *words, GError **error)
 {
 	struct child_result result = { 0 };
-	bool ok = run(ctx, host, program, words, &result, error);
+	bool ok = run_well(ctx, host, program, words, &result, error);
 
 	child_result_clear(&result);
 	return ok;
@@ -60,10 +114,27 @@ char *peer_ask(const struct action_ctx *ctx, const char *host, const char *progr
 	struct child_result result = { 0 };
 	char *text = NULL;
 
-	if (run(ctx, host, program, words, &result, error))
+	if (run_well(ctx, host, program, words, &result, error))
 		text = g_strdup(result.out->str);
 	child_result_clear(&result);
 	return text;
+}
+
+bool peer_test(const struct action_ctx *ctx, const char *host, const char *program,
+	       const char *const *words, bool *ret_yes, GError **error)
+{
+	struct child_result result = { 0 };
+	g_autofree char *what = what_of(host, program, words);
+	int status = -1;
+	bool ok = run_at(ctx, host, program, words, &result, &status, error);
+
+	*ret_yes = ok && status == 0;
+	if (ok && status > 1) {
+		result.exit_status = status;
+		ok = child_result_check(&result, what, error);
+	}
+	child_result_clear(&result);
+	return ok;
 }
 
 /* What rsync -e shall split into words again, by its own rules: blanks only. */

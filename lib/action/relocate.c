@@ -16,22 +16,27 @@ enum {
 	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2, BUSY_TRIES = 3, BUSY_MS = 15000,
 };
 
+/* CAUSE (taken) says that it is not here: whether it is there already. */
 static enum action_outcome where_is_it(struct relocation *r, GError *cause, GError **error)
 {
-	virDomain *moved = NULL;
-	struct virt_state state;
+	g_autoptr(GError) here = cause, fault = NULL;
+	g_autoptr(virDomain) moved = NULL;
+	struct virt_state state = { .gone = true };
+	bool other;
 
-	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), NULL);
-	if (moved && virt_state(moved, &state, NULL) && !state.gone) {
-		r->sides.dest = moved;
+	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), &fault);
+	if (moved && virt_state(moved, &state, &fault) && !state.gone) {
+		r->sides.dest = g_steal_pointer(&moved);
 		r->sides.dest_state = state;
-		g_error_free(cause);
 		return ACTION_DONE;
 	}
-	if (moved)
-		virDomainFree(moved);
-	g_propagate_error(error, cause);
-	return ACTION_FAILED;
+	if (!fault || g_error_matches(fault, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&here));
+		return ACTION_FAILED;
+	}
+	other = g_error_matches(fault, VMM_ERROR, VMM_ERROR_EXISTS);
+	g_propagate_prefixed_error(error, g_steal_pointer(&fault), "at %s: ", r->dest_host);
+	return other ? ACTION_FAILED : ACTION_UNKNOWN;
 }
 
 /* A domain whose mover died has lost its snapshots; their files are still there. */
@@ -244,6 +249,7 @@ static enum action_outcome judge(struct relocation *r, GError *cause, GError **e
 			break;
 		return ACTION_DONE;
 	case VIRT_NOWHERE:
+		r->nowhere = true;
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s ended while it was migrated: it is "
 			 "on neither host: %s", name, why ? why->message : "it stopped");
 		return ACTION_FAILED;

@@ -33,6 +33,7 @@ struct relocation {
 	VirtSnapset *snapshots;
 	char *directory;		/* the VM's, at the source; may be NULL */
 	struct virt_sides sides;	/* after phase 5 */
+	bool nowhere;			/* and it had ended */
 };
 
 /*

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "action/made.h"
 #include "action/peer.h"
 #include "action/progress.h"
 #include "action/stored.h"
@@ -21,8 +22,11 @@ struct moving {
 	xmlDoc *doc;		/* its live XML */
 	Stored *stored;
 	GArray *mirrors;	/* of struct virt_mirror: disks that are copied */
-	bool new_directory;
+	Made *made;
+	GHashTable *ended;	/* paths that we found being copied to, and ended that */
 };
+
+#define NOTE ".vmmexec-moving"
 
 static struct virt_mirror *mirror(const struct moving *m, guint i)
 {
@@ -99,15 +103,10 @@ static bool plan(struct moving *m, const char *from, const char *to, GError **er
 static bool make_image(struct moving *m, const struct stored_disk *d, GError **error)
 {
 	g_auto(GStrv) words = stored_create_words(m->stored, d);
-	g_autofree char *dir = g_path_get_dirname(d->there);
 	struct child_result result = { 0 };
-	bool ok;
+	bool ok = tool_run(m->ctx, "QEMU_IMG", "qemu-img", (const char *const *)words + 1,
+			   &result, error) && child_result_check(&result, "qemu-img", error);
 
-	if (g_file_test(d->there, G_FILE_TEST_EXISTS))
-		action_log("WARN", "%s is there already and is replaced", d->there);
-	ok = file_make_directory(dir, error) &&
-	     tool_run(m->ctx, "QEMU_IMG", "qemu-img", (const char *const *)words + 1, &result,
-		      error) && child_result_check(&result, "qemu-img", error);
 	child_result_clear(&result);
 	return ok;
 }
@@ -118,24 +117,91 @@ static bool end_copies(struct moving *m, GError **error)
 	for (guint i = 0; i < m->mirrors->len; i++) {
 		g_autofree char *path = path_of(m, mirror(m, i)->target, true);
 
-		if (!g_strcmp0(path, mirror(m, i)->path) &&
-		    !virt_mirror_abort(m->dom, mirror(m, i), error))
+		if (g_strcmp0(path, mirror(m, i)->path) != 0)
+			continue;
+		if (!virt_mirror_abort(m->dom, mirror(m, i), error))
 			return false;
+		g_hash_table_add(m->ended, g_steal_pointer(&path));
 	}
 	return true;
+}
+
+/* The names of all images are ours before anything is written, and the note says so. */
+static bool take_names(struct moving *m, GError **error)
+{
+	g_autofree char *note = NULL;
+
+	for (guint i = 0; i < m->mirrors->len; i++) {
+		const char *path = mirror(m, i)->path;
+
+		if (!made_take(m->made, path, g_hash_table_contains(m->ended, path), error))
+			return false;
+	}
+	note = made_note(m->made, "moving");
+	if (!file_write(m->made->note, note, strlen(note), 0600, error))
+		return false;
+	made_will_bring(m->made, m->stored);
+	return true;
+}
+
+static bool make_directory(struct moving *m, GError **error)
+{
+	bool one;
+
+	if (!made_directory(m->made, error) ||
+	    !made_is_one(m->made, m->stored->from, &one, error))
+		return false;
+	if (!one)
+		return true;
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: %s and %s are one directory",
+		 virDomainGetName(m->dom), m->stored->from, m->stored->to);
+	vmm_error_set_hint(error, "compare the two datastores' BASE_PATH and mounts");
+	return false;
+}
+
+static char *nvram_of(const struct moving *m)
+{
+	xmlNode *os = tmpl_xml_child(xmlDocGetRootElement(m->doc), "os");
+
+	return tmpl_xml_child_text(os, "nvram");
+}
+
+/*
+ * QEMU goes on writing to the file that it has open, whatever becomes of that name: the new name
+ * must be one of the same file. It is tried with a name of our own, before anything is copied.
+ */
+static bool link_nvram(struct moving *m, bool try, GError **error)
+{
+	g_autofree char *from = nvram_of(m), *to = from ? stored_moved(m->stored, from) : NULL;
+	g_autofree char *temp = to ? g_strconcat(to, ".vmmexec-new", NULL) : NULL;
+	bool ok;
+
+	if (!to || g_str_equal(from, to) || access(from, F_OK) < 0)
+		return true;
+	unlink(temp);	/* of one that was killed */
+	ok = link(from, temp) == 0 && (try || rename(temp, to) == 0);
+	if (!ok)
+		vmm_fail_errno(error, errno, "cannot move domain %s: its UEFI variables %s stay "
+			       "open, and cannot have the name %s too", virDomainGetName(m->dom),
+			       from, to);
+	unlink(temp);
+	if (!ok)
+		vmm_error_set_hint(error, "move the VM powered off, or to a directory of the same "
+				   "file system");
+	return ok;
 }
 
 /* Phase 1. */
 static bool prepare(struct moving *m, GError **error)
 {
-	if (!end_copies(m, error))
-		return false;
-	m->new_directory = !g_file_test(m->stored->to, G_FILE_TEST_EXISTS);
-	if (!file_make_directory(m->stored->to, error))
+	if (!end_copies(m, error) || !make_directory(m, error) || !link_nvram(m, true, error) ||
+	    !take_names(m, error))
 		return false;
 	if (m->stored->others->len > 1 &&
 	    !peer_bring(m->ctx, NULL, (const char *const *)m->stored->others->pdata, m->stored->to,
 			false, (const char *const *)m->stored->left_out->pdata, error))
+		return false;
+	if (!link_nvram(m, false, error))
 		return false;
 	for (guint i = 0; i < m->stored->disks->len; i++) {
 		const struct stored_disk *d = m->stored->disks->pdata[i];
@@ -161,24 +227,27 @@ static bool copy(struct moving *m, GError **error)
 	return aborted && progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
 }
 
+static bool is_any_used(const struct moving *m)
+{
+	for (guint i = 0; i < m->mirrors->len; i++)
+		if (is_used(m, mirror(m, i)))
+			return true;
+	return false;
+}
+
 /* Back to before phase 1: first nobody may write to the copies any more. */
 static void undo(struct moving *m)
 {
 	g_autoptr(GError) error = NULL;
-	const char *const argv[] = { "rm", "-rf", "--", m->stored->to, NULL };
-	struct child_spec spec = { .argv = argv };
-	struct child_result result = { 0 };
 
-	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error)) {
+	if (!made_any(m->made))
+		return;
+	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error))
 		action_log("WARN", "%s: nothing is removed", error->message);
-		return;
-	}
-	for (guint i = 0; i < m->mirrors->len; i++)
-		unlink(mirror(m, i)->path);
-	if (!m->new_directory)
-		return;
-	child_run(&spec, &result, NULL);
-	child_result_clear(&result);
+	else if (is_any_used(m))
+		action_log("WARN", "the VM uses images in %s: nothing is removed", m->stored->to);
+	else
+		made_undo(m->made);
 }
 
 /* The XML names the VM's directory; what asks for it is not to read the old one. */
@@ -297,8 +366,11 @@ static void update_medium(struct moving *m, const struct stored_disk *d)
 
 static enum action_outcome move(struct moving *m, GError **error)
 {
+	g_autoptr(GError) fault = NULL;
 	enum action_outcome outcome;
 
+	m->ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	m->made = made_new(m->ctx, NULL, m->stored->to, NOTE);
 	action_outcome(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
 		       m->stored->to);
 	if (!prepare(m, error) || !copy(m, error) || !tell_metadata(m, m->stored->to, error)) {
@@ -314,6 +386,9 @@ static enum action_outcome move(struct moving *m, GError **error)
 		if (d->way == STORED_BROUGHT)
 			update_medium(m, d);
 	}
+	if (!made_keep(m->made, &fault))
+		action_log("WARN", "%s", fault->message);
+	made_leave(m->stored, NOTE);
 	return ACTION_DONE;
 }
 
@@ -340,5 +415,7 @@ enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, c
 	xmlFreeDoc(m.doc);
 	g_clear_pointer(&m.stored, stored_free);
 	g_clear_pointer(&m.mirrors, g_array_unref);
+	g_clear_pointer(&m.ended, g_hash_table_unref);
+	g_clear_pointer(&m.made, made_free);
 	return outcome;
 }

@@ -2,12 +2,15 @@
  * relocate_datastore.h - the files of a running VM go to another directory of the same
  * host.
  *
- *   1 what does not change is copied, and images are made to copy into
- *   2 QEMU copies its disks, until all copies are equal; up to here all can be undone
- *   3 QEMU goes on with the copies, one disk after the other
- *   4 CD-ROMs and the metadata say the new directory
+ *   1 prepare   what does not change is copied, and images are made to copy into
+ *   2 copy      QEMU copies its disks, until all copies are equal
+ *   3 metadata  the domain says the new directory; up to here all can be undone
+ *   4 pivot     QEMU goes on with the copies, one disk after the other
+ *   5 media     CD-ROMs and read-only disks come from the new directory; a failure is logged
  *
- * If 3 fails in the middle nothing is removed: the next call moves the rest.
+ * If 4 fails in the middle nothing is removed: the next call moves the rest.
+ * UEFI variables, which QEMU keeps open, become one file with two names: so both directories
+ * must be on one file system then.
  * Source: actions.md 7, case C; pitfalls.md P-23, P-30.
  */
 #ifndef ACTION_RELOCATE_DATASTORE_H

@@ -14,12 +14,6 @@ static const char env[] = "/usr/bin/env";
 
 #define NOTE ".vmmexec-migrating"
 
-/* Runs a program at the destination; WORDS end with NULL. */
-static bool there(const struct relocate_files *f, const char *const *words, GError **error)
-{
-	return peer_run(f->r->ctx, f->r->dest_host, env, words, error);
-}
-
 static bool has_room(const struct relocate_files *f, GError **error)
 {
 	const char *words[] = { "stat", "-f", "--format=%a %S", f->stored->to, NULL };
@@ -38,44 +32,29 @@ static bool has_room(const struct relocate_files *f, GError **error)
 			f->r->dest_host, wanted / MIB + 1, f->stored->to, blocks * size / MIB);
 }
 
-static void remember(struct relocate_files *f, const char *path)
-{
-	g_ptr_array_add(f->made, g_strdup(path));
-}
-
-/* Whether the directory is new says what an undo may remove. */
-static bool make_directory(struct relocate_files *f, GError **error)
-{
-	const char *const test[] = { "test", "-d", f->stored->to, NULL };
-	const char *const make[] = { "mkdir", "-p", "--", f->stored->to, NULL };
-
-	if (there(f, test, NULL))
-		return true;
-	if (!there(f, make, error))
-		return false;
-	remember(f, f->stored->to);
-	return true;
-}
-
 static bool make_image(struct relocate_files *f, const struct stored_disk *d, GError **error)
 {
-	g_autofree char *dir = g_path_get_dirname(d->there);
 	g_auto(GStrv) words = stored_create_words(f->stored, d);
-	const char *const make[] = { "mkdir", "-p", "--", dir, NULL };
 
-	if (!there(f, make, error))
-		return false;
-	remember(f, d->there);
-	return there(f, (const char *const *)words, error);
+	return peer_run(f->r->ctx, f->r->dest_host, env, (const char *const *)words, error);
+}
+
+/* The names of all images are ours before anything is written. */
+static bool take_names(struct relocate_files *f, GError **error)
+{
+	for (guint i = 0; i < f->stored->disks->len; i++) {
+		const struct stored_disk *d = f->stored->disks->pdata[i];
+		bool copied = d->way == STORED_COPIED || d->way == STORED_BROUGHT_TWICE;
+
+		if (copied && !made_take(f->made, d->there, false, error))
+			return false;
+	}
+	return true;
 }
 
 static bool bring(struct relocate_files *f, GError **error)
 {
-	for (guint i = 0; i + 1 < f->stored->others->len; i++) {
-		g_autofree char *moved = stored_moved(f->stored, f->stored->others->pdata[i]);
-
-		remember(f, moved);
-	}
+	made_will_bring(f->made, f->stored);
 	return f->stored->others->len < 2 ||
 	       peer_bring(f->r->ctx, f->r->dest_host,
 			  (const char *const *)f->stored->others->pdata, f->stored->to, false,
@@ -105,28 +84,11 @@ static bool tell_directory(struct relocate_files *f, GError **error)
 	return true;
 }
 
-/* Whether the other host sees the very files that we do, whatever the datastore is said to be. */
-static bool is_shared(struct relocate_files *f, bool *ret_shared, GError **error)
-{
-	g_autofree char *uuid = g_uuid_string_random();
-	g_autofree char *name = g_strconcat(".vmmexec-", uuid, NULL);
-	g_autofree char *here = g_build_filename(f->stored->from, name, NULL);
-	const char *const words[] = { "find", f->stored->to, "-maxdepth", "1", "-name", name,
-				      NULL };
-	g_autofree char *answer = NULL;
-
-	if (!file_write(here, "", 0, 0600, error))
-		return false;
-	answer = peer_ask(f->r->ctx, f->r->dest_host, env, words, error);
-	unlink(here);
-	*ret_shared = answer && strstr(answer, name);
-	return answer != NULL;
-}
-
 /* It comes along with the small files. */
 static bool write_note(struct relocate_files *f, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(f->resume ? "running" : "paused");
+	g_autofree char *note = NULL;
 
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct stored_disk *d = f->stored->disks->pdata[i];
@@ -139,21 +101,24 @@ static bool write_note(struct relocate_files *f, GError **error)
 	}
 	f->note = g_build_filename(f->stored->from, NOTE, NULL);
 	g_ptr_array_insert(f->stored->others, 0, g_strdup(f->note));
-	return file_write(f->note, text->str, text->len, 0600, error);
+	note = made_note(f->made, text->str);
+	return file_write(f->note, note, strlen(note), 0600, error);
 }
 
 static bool prepare(struct relocate_files *f, GError **error)
 {
 	bool copies = false, shared;
 
-	if (!make_directory(f, error) || !is_shared(f, &shared, error))
+	if (!made_directory(f->made, error) ||
+	    !made_is_one(f->made, f->stored->from, &shared, error))
 		return false;
 	if (shared) {
 		action_log("WARN", "%s is shared with %s although its datastore says that it is "
 			   "not: nothing is copied", f->stored->to, f->r->dest_host);
 		return true;
 	}
-	if (!write_note(f, error) || !has_room(f, error) || !bring(f, error))
+	if (!has_room(f, error) || !take_names(f, error) || !write_note(f, error) ||
+	    !bring(f, error))
 		return false;
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct stored_disk *d = f->stored->disks->pdata[i];
@@ -179,7 +144,6 @@ bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, cons
 	g_autoptr(xmlDoc) doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
 
 	*f = (struct relocate_files){ .r = r };
-	f->made = g_ptr_array_new_with_free_func(g_free);
 	f->late = g_ptr_array_new_with_free_func(g_free);
 	f->resume = r->was_running;
 	if (r->how->flags & VIR_MIGRATE_TUNNELLED)
@@ -189,6 +153,7 @@ bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, cons
 	if (!f->stored)
 		return false;
 	f->to = g_strdup(f->stored->to);
+	f->made = made_new(r->ctx, r->dest_host, f->to, NOTE);
 	if (prepare(f, error))
 		return true;
 	relocate_files_undo(f);
@@ -223,11 +188,9 @@ static bool finish(struct relocate_files *f, const char *from, GError **error)
 {
 	virDomain *dom = f->r->sides.dest;
 	const char *name = virDomainGetName(dom);
-	g_autofree char *note = g_build_filename(f->to, NOTE, NULL);
-	const char *const forget[] = { "rm", "-f", "--", note, NULL };
 
 	/* The note goes first: what a guest that runs has written is never brought again. */
-	if (!bring_again(f, from, error) || !there(f, forget, error)) {
+	if (!bring_again(f, from, error) || !made_keep(f->made, error)) {
 		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
 			       "could be brought: ", name, f->r->dest_host);
 		vmm_error_set_hint(error, "migrate it again: that goes on here");
@@ -245,19 +208,8 @@ bool relocate_files_finish(struct relocate_files *f, GError **error)
 	bool ok = finish(f, f->stored->from, error);
 
 	if (ok && f->note)
-		unlink(f->note);
+		made_leave(f->stored, NOTE);
 	return ok;
-}
-
-/* The note's text: "running" or "paused", then the paths. NULL: there is none, or ERROR is set. */
-static char *read_note(const struct relocate_files *f, const char *to, GError **error)
-{
-	g_autofree char *note = g_build_filename(to, NOTE, NULL);
-	const char *const find[] = { "find", to, "-maxdepth", "1", "-name", NOTE, NULL };
-	const char *const words[] = { "cat", "--", note, NULL };
-	g_autofree char *found = peer_ask(f->r->ctx, f->r->dest_host, env, find, error);
-
-	return found && *found ? peer_ask(f->r->ctx, f->r->dest_host, env, words, error) : NULL;
 }
 
 bool relocate_files_repair(struct relocation *r, const char *from, const char *to, GError **error)
@@ -265,10 +217,12 @@ bool relocate_files_repair(struct relocation *r, const char *from, const char *t
 	struct relocate_files f = { .r = r, .to = g_canonicalize_filename(to, "/") };
 	g_autofree char *plain = g_canonicalize_filename(from, "/");
 	g_autoptr(GError) cause = NULL;
-	g_autofree char *text = read_note(&f, f.to, &cause);
-	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
+	g_auto(GStrv) lines = NULL;
 	bool ok = true;
 
+	f.made = made_new(r->ctx, r->dest_host, f.to, NOTE);
+	if (made_read_note(f.made, &cause) && f.made->old)
+		lines = g_strsplit(f.made->old, "\n", -1);
 	f.late = g_ptr_array_new_with_free_func(g_free);
 	f.resume = lines && !g_strcmp0(lines[0], "running");
 	for (guint i = 1; lines && lines[0] && lines[i]; i++)
@@ -277,28 +231,42 @@ bool relocate_files_repair(struct relocation *r, const char *from, const char *t
 	if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		ok = false;
-	} else if (text && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
+	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
 		action_log("WARN", "a migration that was killed had not finished: going on");
-		f.note = g_build_filename(plain, NOTE, NULL);
-		ok = finish(&f, plain, error);
-		if (ok)
-			unlink(f.note);
+		ok = finish(&f, plain, error);	/* the note here goes on naming what is left here */
 	}
 	relocate_files_clear(&f);
 	return ok;
 }
 
+/* Whether the other host, asked now, has nothing of the VM that could use its files there. */
+static bool is_not_there(const struct relocate_files *f, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(virDomain) dom = virt_domain(f->r->dest, f->r->uuid, NULL, &cause);
+
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		return true;
+	if (!cause)
+		return vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is there", f->r->uuid);
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
 void relocate_files_undo(struct relocate_files *f)
 {
-	for (guint i = f->made->len; i-- > 0;) {
-		const char *const words[] = { "rm", "-rf", "--", f->made->pdata[i], NULL };
-		g_autoptr(GError) error = NULL;
+	g_autoptr(GError) cause = NULL;
 
-		if (!there(f, words, &error))
-			action_log("WARN", "%s stays on %s: %s", (char *)f->made->pdata[i],
-				   f->r->dest_host, error->message);
-	}
-	g_ptr_array_set_size(f->made, 0);
+	if (!made_any(f->made))
+		;
+	else if (f->r->nowhere)
+		action_log("WARN", "the VM ended: what was brought to %s on %s stays", f->to,
+			   f->r->dest_host);
+	else if (is_not_there(f, &cause))
+		made_undo(f->made);
+	else
+		action_log("WARN", "what was brought to %s on %s stays: %s", f->to,
+			   f->r->dest_host, cause->message);
 	if (f->note)
 		unlink(f->note);
 }
@@ -306,7 +274,7 @@ void relocate_files_undo(struct relocate_files *f)
 void relocate_files_clear(struct relocate_files *f)
 {
 	g_clear_pointer(&f->stored, stored_free);
-	g_clear_pointer(&f->made, g_ptr_array_unref);
+	g_clear_pointer(&f->made, made_free);
 	g_clear_pointer(&f->late, g_ptr_array_unref);
 	g_clear_pointer(&f->to, g_free);
 	g_clear_pointer(&f->note, g_free);

@@ -7,6 +7,7 @@
 #ifndef ACTION_RELOCATE_FILES_H
 #define ACTION_RELOCATE_FILES_H
 
+#include "action/made.h"
 #include "action/relocate.h"
 #include "action/stored.h"
 
@@ -17,7 +18,7 @@ struct relocate_files {
 	char *note;		/* here: what is left to do, until it is done; brought along */
 	GPtrArray *late;	/* paths here of disks to bring once the guest stands still */
 	bool resume;		/* it ran */
-	GPtrArray *made;	/* paths at the destination to remove when the VM stays */
+	Made *made;		/* at the destination, to remove when the VM stays */
 };
 
 /*
@@ -38,7 +39,10 @@ bool relocate_files_finish(struct relocate_files *f, GError **error);
 bool relocate_files_repair(struct relocation *r, const char *from, const char *to,
 			   GError **error);
 
-/* Removes what was made at the destination; faults are logged. */
+/*
+ * Removes what was made at the destination, if its libvirt, asked now, has nothing of the VM;
+ * else it stays. Faults are logged.
+ */
 void relocate_files_undo(struct relocate_files *f);
 
 void relocate_files_clear(struct relocate_files *f);

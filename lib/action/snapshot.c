@@ -136,8 +136,82 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 	return has || refuse(error, name, target, "does not hold it");
 }
 
-bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
-		       GError **error)
+/* What tells DEVICE from others of its kind, as users name it; NULL: it is of no matter. */
+static char *device_name(const xmlNode *device)
+{
+	const char *kind = (const char *)device->name;
+	g_autofree char *id = NULL, *path = NULL, *base = NULL;
+
+	if (g_str_equal(kind, "disk")) {
+		id = tmpl_xml_child_attribute(device, "target", "dev");
+		path = tmpl_xml_has(device, "device", "cdrom") ? NULL : virt_disk_path(device);
+		base = path ? g_path_get_basename(path) : NULL;
+		return base ? g_strdup_printf("disk %s (%s)", id, base) :
+			      g_strdup_printf("disk %s", id);
+	}
+	if (g_str_equal(kind, "interface")) {
+		id = tmpl_xml_child_attribute(device, "mac", "address");
+		return g_strdup_printf("NIC %s", id ? id : "");
+	}
+	if (g_str_equal(kind, "filesystem")) {
+		id = tmpl_xml_child_attribute(device, "target", "dir");
+		return g_strdup_printf("file system %s", id ? id : "");
+	}
+	if (!g_str_equal(kind, "hostdev") && !g_str_equal(kind, "memory"))
+		return NULL;
+	id = tmpl_xml_child_attribute(device, "alias", "name");
+	return g_strdup_printf("%s %s", kind, id ? id : "");
+}
+
+/* Names of the devices of DOMAIN. */
+static GPtrArray *device_names(const xmlNode *domain)
+{
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		char *name = n->type == XML_ELEMENT_NODE ? device_name(n) : NULL;
+
+		if (name)
+			g_ptr_array_add(names, name);
+	}
+	return names;
+}
+
+/* "disk vdb (disk.3), NIC …": what of A is not in B; NULL: nothing. The caller frees. */
+static char *missing(const GPtrArray *a, GPtrArray *b)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; i < a->len; i++)
+		if (!g_ptr_array_find_with_equal_func(b, a->pdata[i], g_str_equal, NULL))
+			g_string_append_printf(text, "%s%s", text->len ? ", " : "",
+					       (char *)a->pdata[i]);
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+/* libvirt goes back to the devices of THEN: what is there NOW must be among them. */
+static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *name,
+			  GError **error)
+{
+	g_autoptr(GPtrArray) has = device_names(now), had = device_names(then);
+	g_autofree char *lost = missing(has, had), *back = missing(had, has);
+
+	if (lost) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: it was made "
+			 "without what the VM has now: %s", name, lost);
+		vmm_error_set_hint(error, "detach that first, and attach it again afterwards; or "
+				   "make a new snapshot");
+		return false;
+	}
+	if (back)
+		action_log("WARN", "snapshot %s brings back what was detached since: %s", name,
+			   back);
+	return true;
+}
+
+static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+		     bool revert, GError **error)
 {
 	const char *name = virDomainSnapshotGetName(s);
 	g_autofree char *live = virt_xml(dom, error);
@@ -160,7 +234,20 @@ bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSn
 		if (n->type == XML_ELEMENT_NODE)
 			ok = is_held(ctx, n, xmlDocGetRootElement(now),
 				     tmpl_xml_child(root, "domain"), name, error);
-	return ok;
+	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now),
+					       tmpl_xml_child(root, "domain"), name, error));
+}
+
+bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+		       GError **error)
+{
+	return is_whole(ctx, dom, s, false, error);
+}
+
+bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+			 GError **error)
+{
+	return is_whole(ctx, dom, s, true, error);
 }
 
 void snapshot_drop_orphan(virDomain *dom, const char *name)

@@ -32,6 +32,13 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 		       GError **error);
 
+/*
+ * As snapshot_is_whole(), and that DOM has no disk, NIC or other device which S has not: libvirt
+ * would take it from the VM, and nobody else would know. VMM_ERROR_REFUSED names them.
+ */
+bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+			 GError **error);
+
 /* Takes snapshot NAME out of the images of DOM when libvirt does not know that it is there. */
 void snapshot_drop_orphan(virDomain *dom, const char *name);
 

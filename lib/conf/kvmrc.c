@@ -37,6 +37,7 @@ static const struct parameter parameters[] = {
 	{ "SYNC_TIME",                   SWITCH, 0, 0,       NULL },
 	{ "FORCE_DESTROY",               SWITCH, 0, 0,       NULL },
 	{ "CANCEL_NO_ACPI",              SWITCH, 0, 0,       NULL },
+	{ "REQUIRE_TPM_STATE",           SWITCH, 0, 0,       "yes" },
 	{ "VIRSH_RETRIES",               NUMBER, 1, 1000,    "3" },
 	{ "VIRSH_TRIES",                 NUMBER, 1, 1000,    NULL },
 	{ "VIRSH_TIMEOUT",               NUMBER, 1, 86400,   "60" },

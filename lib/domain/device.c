@@ -16,6 +16,7 @@ static const struct domain_rule tpm_rules[] = {
 	{ "TPM/MODEL",   0,     "@model",                    domain_one_of,  tpm_models,   NULL },
 	{ NULL,          0,     "backend@type",              NULL,           NULL, "emulator" },
 	{ "TPM/VERSION", 0,     "backend@version",           domain_one_of,  tpm_versions, "2.0" },
+	{ NULL,          0,     "backend@persistent_state",  NULL,           NULL, "yes" },
 	{ "TPM/SECRET",  0,     "backend/encryption@secret", domain_pattern, &secret,      NULL },
 };
 

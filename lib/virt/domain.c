@@ -13,20 +13,49 @@ static bool fail_lookup(const char *name, GError **error)
 	return virt_fail(error, "cannot find domain %s", name);
 }
 
+/* As libvirt reads one: dashes are of no matter. */
+static bool is_uuid(const char *id)
+{
+	unsigned digits = 0;
+
+	for (; *id; id++) {
+		if (g_ascii_isxdigit(*id))
+			digits++;
+		else if (*id != '-')
+			return false;
+	}
+	return digits == 32;
+}
+
 static virDomain *lookup(virConnect *conn, const char *id)
 {
-	if (g_uuid_string_is_valid(id)) {
-		virDomain *dom = virDomainLookupByUUIDString(conn, id);
-
-		if (dom || !virt_last_is(VIR_ERR_NO_DOMAIN))
-			return dom;
-	}
-	return virDomainLookupByName(conn, id);
+	return is_uuid(id) ? virDomainLookupByUUIDString(conn, id) :
+			     virDomainLookupByName(conn, id);
 }
 
 static bool is_number(const char *text)
 {
 	return text && *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* OTHER has the VM's name and not its UUID: nothing may be done with it in the VM's place. */
+static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
+{
+	char found[VIR_UUID_STRING_BUFLEN] = "";
+	struct virt_state state;
+
+	if (!virt_state(other, &state, error))
+		return false;
+	if (state.gone)
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot find domain %s: it is gone",
+				uuid);
+	virDomainGetUUIDString(other, found);
+	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is gone, but another one of its name, %s "
+		 "with UUID %s, is %s", uuid, virDomainGetName(other), found,
+		 virt_state_name(&state));
+	vmm_error_set_hint(error, "compare the two UUIDs with the VM's DEPLOY_ID; end the other "
+			   "one by its own UUID if nobody needs it");
+	return false;
 }
 
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id, GError **error)
@@ -41,6 +70,11 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 	if (virt_last_is(VIR_ERR_NO_DOMAIN) && is_number(vm_id)) {
 		name = g_strdup_printf("one-%s", vm_id);
 		dom = virDomainLookupByName(conn, name);
+		if (dom && is_uuid(deploy_id)) {
+			refuse_namesake(dom, deploy_id, error);
+			virDomainFree(dom);
+			return NULL;
+		}
 		if (dom)
 			return dom;
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN)) {

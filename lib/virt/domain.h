@@ -14,10 +14,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 /*
- * Finds the domain that DEPLOY_ID names: a UUID, else a name; when that is not
- * there, "one-VM_ID" if VM_ID is a number. Never libvirt's own id. The caller
+ * Finds the domain that DEPLOY_ID names: a UUID, else a name; a name that is not
+ * there may be "one-VM_ID" if VM_ID is a number. Never libvirt's own id. The caller
  * frees. VMM_ERROR_NOT_FOUND means that libvirt answered and it is not there;
- * every other error, that nobody knows.
+ * VMM_ERROR_EXISTS that DEPLOY_ID is a UUID, which is not there, and that an active domain
+ * "one-VM_ID" has another one: the VM was started by somebody else, so that "not there" would not
+ * be the truth and that domain is not ours to touch. Every other error: nobody knows.
  */
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,
 		       GError **error);

@@ -9,7 +9,7 @@ struct call {
 	virDomain *dom;
 	virConnect *dest;
 	char *dest_uri;
-	const VirtMigration *how;	/* outlives even a call left behind: never freed then */
+	VirtMigration *how;	/* ours: a call that is left behind goes on using it */
 };
 
 static void call_free(void *data)
@@ -19,6 +19,7 @@ static void call_free(void *data)
 	virDomainFree(c->dom);
 	virConnectClose(c->dest);
 	g_free(c->dest_uri);
+	virt_migration_free(c->how);
 	g_free(c);
 }
 
@@ -82,7 +83,7 @@ enum virt_late virt_migrate(const struct virt_move *move, bool *ret_aborted, GEr
 	c->dom = move->dom;
 	c->dest = move->dest;
 	c->dest_uri = g_strdup(move->dest_uri);
-	c->how = move->how;
+	c->how = virt_migration_ref(move->how);
 	r = virt_job_run(&job, ret_aborted, error);
 	if (r != VIRT_LATE_LATE)
 		call_free(c);

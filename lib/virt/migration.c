@@ -77,17 +77,28 @@ static const struct word {
 
 VirtMigration *virt_migration_new(void)
 {
-	VirtMigration *m = g_new0(VirtMigration, 1);
+	VirtMigration *m = g_atomic_rc_box_new0(VirtMigration);
 
 	virInitialize();	/* else the typed parameters' functions crash */
 	m->flags = VIR_MIGRATE_LIVE;
 	return m;
 }
 
+VirtMigration *virt_migration_ref(const VirtMigration *m)
+{
+	return g_atomic_rc_box_acquire((VirtMigration *)m);
+}
+
+static void clear(void *data)
+{
+	VirtMigration *m = data;
+
+	virTypedParamsFree(m->params, m->n_params);
+}
+
 void virt_migration_free(VirtMigration *m)
 {
-	virTypedParamsFree(m->params, m->n_params);
-	g_free(m);
+	g_atomic_rc_box_release_full(m, clear);
 }
 
 void virt_migration_add_text(VirtMigration *m, const char *name, const char *value)

@@ -27,6 +27,9 @@ typedef struct virt_migration {
 } VirtMigration;
 
 VirtMigration *virt_migration_new(void);
+
+/* One more who holds M, on whichever thread; each lets go with virt_migration_free(). */
+VirtMigration *virt_migration_ref(const VirtMigration *m);
 void virt_migration_free(VirtMigration *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtMigration, virt_migration_free)
 

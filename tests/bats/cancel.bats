@@ -17,6 +17,24 @@ load node
 	[ -z "$output" ]
 }
 
+@test "cancel, shutdown, poll: a UUID that is gone is not the VM that now has its name" {
+	local a other=00000000-0000-4000-9000-0000000000ff
+	for a in cancel shutdown "cancel -n" poll; do
+		# shellcheck disable=SC2086
+		action $a $other host 5 host
+		assert_failure 1
+		[[ $(error_message) == "${a% *}: domain $other is gone, but another one of its name, one-5 with UUID $(uuid 5), is running [exists] (hint: "* ]]
+	done
+	for a in cancel shutdown; do
+		action $a $other host 7 host
+		assert_success
+		action $a $other host 9 host
+		assert_success
+		action $a $other
+		assert_success
+	done
+}
+
 @test "cancel: --dry-run" {
 	action cancel -n one-5
 	assert_output 'would destroy domain one-5'

@@ -132,6 +132,22 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	assert_output $'711 root .\n700 nobody tpm2\n640 nobody tpm2/.lock\n600 nobody tpm2/tpm2-00.permall\nstate\nmore\n700 nobody\n600 nobody'
 }
 
+@test "vtpm_setup: the newer state counts, and what goes is there as a copy" {
+	alone "$TPM mkdir -p vm/tpm /var/lib/libvirt/swtpm/$A/tpm2; place=/var/lib/libvirt/swtpm/$A/tpm2/tpm2-00.permall; copy=vm/tpm/tpm2-00.permall
+		say() { echo \"\$1 \$(cat \$place 2>/dev/null) \$(cat \$copy)\"; }
+		echo new >\$place; echo old >\$copy; touch -d 2001-01-01 \$copy
+		remotes/vtpm_setup recover $A \$here/vm; say recover
+		! remotes/vtpm_setup forget $A \$here/vm 2>/dev/null; say forget
+		touch -d 2000-01-01 \$place; remotes/vtpm_setup keep $A \$here/vm; say keep
+		remotes/vtpm_setup backup $A \$here/vm; say backup; stat -c %Y \$place \$copy | uniq | wc -l
+		remotes/vtpm_setup forget $A \$here/vm; say forget; ls -A /var/lib/libvirt/swtpm
+		remotes/vtpm_setup forget $A \$here/vm; ! remotes/vtpm_setup keep $A \$here/vm 2>/dev/null
+		remotes/vtpm_setup recover $A \$here/vm; say recover; echo older >\$place; touch -d 1999-01-01 \$place
+		remotes/vtpm_setup recover $A \$here/vm; say recover"
+	assert_success
+	assert_output $'recover new old\nforget new old\nkeep new old\nbackup new new\n1\nforget  new\nrecover new new\nrecover new new'
+}
+
 @test "vtpm_setup: links, second names and paths that are none are refused" {
 	alone "$TPM echo secret >secret; mkdir vm/tpm; ln -s \$here/secret vm/tpm/tpm2-00.permall; remotes/vtpm_setup recover $A \$here/vm"
 	assert_failure 1

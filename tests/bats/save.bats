@@ -84,6 +84,7 @@ request() {	# TM_MAD [TEMPLATE]
 		rbd $rbd import --no-progress --image-format 2 $(FILE) $image.part
 		rbd $rbd rm --no-progress $image
 		rbd $rbd rename $image.part $image
+		rbd $rbd rm --no-progress $image.restoring
 	END
 }
 
@@ -142,7 +143,7 @@ request() {	# TM_MAD [TEMPLATE]
 	echo 'POOL_NAME=site' >remotes/etc/datastore/ceph/ceph.conf
 	run --separate-stderr remotes/vmm/kvm/restore.ceph "$(FILE)" host one-5 5 host < <(request ceph)
 	assert_failure 1
-	[ "$(cat calls)" = "other --x export --no-progress site/one-sys-5-checkpoint $(FILE).fetched" ]
+	[ "$(head -n 1 calls)" = "other --x export --no-progress site/one-sys-5-checkpoint $(FILE).fetched" ]
 	never test -e "$(FILE)"
 }
 
@@ -161,6 +162,113 @@ request() {	# TM_MAD [TEMPLATE]
 	assert_success
 	[ -z "$output" ]
 	never test -e "$(FILE)"
+}
+
+@test "restore: a checkpoint is used once, by whatever way it comes back" {
+	local empty
+	action save one-5 "$(FILE)" host 5 host
+	echo '<node/>' >node.xml
+	empty=test://$PWD/node.xml
+	ln "$(FILE)" link
+	cp "$(FILE)" copy
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_success
+	[ "$(ls 0/5)" = '' ]
+	# The test driver has forgotten the VM: as if it had run and ended.
+	for way in link copy; do
+		mv $way "$(FILE)"
+		action restore -c "$empty" "$(FILE)" host one-5 5 host
+		assert_failure 1
+		[[ $(error_message) == "restore: cannot restore domain one-5 from $(FILE): a guest ran from it already [refused] (hint: "* ]]
+		[ -s "$(FILE)" ]
+		action save one-9 "$(FILE)" host 9 host
+		assert_failure 1
+	done
+	# It runs: the file is no other one, and goes.
+	action restore "$(FILE)" host one-5 5 host
+	assert_success
+	never test -e "$(FILE)"
+	# A new one of the same VM is another one.
+	action save one-5 "$(FILE)" host 5 host
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_success
+}
+
+@test "restore: a checkpoint that a restore had begun to use: what its disks say counts" {
+	local empty
+	echo '<node/>' >node.xml
+	empty=test://$PWD/node.xml
+	domain() {
+		echo "<node><domain type='test'><name>one-5</name><uuid>$(uuid 5)</uuid><memory>65536</memory><os><type>hvm</type></os><devices>$1</devices></domain></node>"
+	}
+	begun() {	# DEVICES
+		rm -rf 0
+		mkdir -p 0/5
+		echo disk >0/5/disk.0
+		domain "$1" >own.xml
+		action save -c "test://$PWD/own.xml" one-5 "$(FILE)" host 5 host
+		assert_success
+		mv "$(FILE)" "$(FILE).restoring"
+	}
+	begun "<disk type='file'><source file='$PWD/0/5/disk.0'/><target dev='vda'/></disk>"
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_success
+	[[ $stderr == *'did not end, and its guest never ran: it is restored again'* ]]
+	[ "$(ls 0/5)" = disk.0 ]
+	begun "<disk type='file'><source file='$PWD/0/5/disk.0'/><target dev='vda'/></disk>"
+	echo newer >0/5/disk.0
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == "restore: cannot restore domain one-5 from $(FILE): a guest ran from it already [refused] (hint: disk vda ($PWD/0/5/disk.0) was written since: "* ]]
+	# Its name alone makes it no other one.
+	ln "$(FILE).restoring" "$(FILE)"
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_failure 1
+	rm "$(FILE)"
+	mv "$(FILE).restoring" "$(FILE)"
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == "restore: cannot restore domain one-5 from $(FILE): disk vda ($PWD/0/5/disk.0) was written after it [refused] (hint: "*"touch $(FILE)"* ]]
+	touch "$(FILE)"
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_success
+	# No disk that would tell: a medium, one of several VMs, none.
+	begun "<disk type='file' device='cdrom'><source file='$PWD/0/5/disk.0'/><target dev='hda'/></disk><disk type='file'><source file='$PWD/0/5/disk.0'/><target dev='vda'/><shareable/></disk>"
+	action restore -c "$empty" "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == *': a restore of it did not end, and whether its guest ran since cannot be told [refused] (hint: if it certainly did not, rename '* ]]
+	[ -s "$(FILE).restoring" ]
+	# It runs.
+	action restore "$(FILE)" host one-5 5 host
+	assert_success
+	[ "$(ls 0/5)" = disk.0 ]
+}
+
+@test "restore: in a Ceph pool too a checkpoint is used once" {
+	local image=one/one-sys-5-checkpoint
+	# shellcheck disable=SC2016
+	fake rbd 'f=("$@"); case $1 in rename) mv "pool/${f[-2]##*/}" "pool/${f[-1]##*/}" ;; rm) rm -f "pool/${f[-1]##*/}" ;; info) test -e "pool/${f[-1]##*/}" ;; export) cp "pool/${f[-2]##*/}" "${f[-1]}" ;; esac'
+	mkdir -p pool
+	echo '<node/>' >node.xml
+	action save one-5 "$(FILE)" host 5 host
+	mv "$(FILE)" pool/one-sys-5-checkpoint
+	run --separate-stderr "$REMOTES/restore" -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host < <(request ceph)
+	assert_success
+	[ "$(ls pool 0/5)" = $'0/5:\n\npool:' ]
+	grep -q "rbd rename $image $image.restoring" calls
+	# One that was killed, on whichever host.
+	action save one-5 "$(FILE)" host 5 host
+	mv "$(FILE)" pool/one-sys-5-checkpoint.restoring
+	run --separate-stderr "$REMOTES/restore" -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host < <(request ceph)
+	assert_failure 1
+	[[ $(error_message) == *"cannot export checkpoint $image: "*"rbd rename $image.restoring to $image"* ]]
+	# One that fails gives it back.
+	mv pool/one-sys-5-checkpoint.restoring pool/one-sys-5-checkpoint
+	echo "<node><domain type='test'><name>one-6</name><uuid>$(uuid 5)</uuid><memory>1</memory><os><type>hvm</type></os></domain></node>" >node.xml
+	run --separate-stderr "$REMOTES/restore" -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host < <(request ceph)
+	assert_failure 1
+	[ "$(ls pool)" = one-sys-5-checkpoint ]
+	[ -s "$(FILE)" ]
 }
 
 @test "restore: one whose checkpoint is gone and that runs is done" {

@@ -303,9 +303,49 @@ setup() {
 	assert_success
 }
 
+@test "a UUID that is gone never stands for another VM of its name: nothing ends, saves or restarts that" {
+	local gone=00000000-aaaa-4000-8000-000000000022 file a id
+	file=$(directory 22)/checkpoint
+	deploy_deaf 22
+	id=$(lab_virsh node1 domid one-22)
+	for a in cancel shutdown reboot reset "save $gone $file" "snapshot_create $gone 1" \
+		"snapshot_revert $gone snap-1" "snapshot_delete $gone snap-1"; do
+		# shellcheck disable=SC2086
+		case $a in
+		save*) act $a node1 22 node1 ;;
+		snapshot*) act $a 22 node1 ;;
+		*) act "$a" "$gone" node1 22 node1 ;;
+		esac
+		assert_failure 1
+		assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-22 with UUID $(uuid 22), is running \\[exists\\] \\(hint: compare"
+		[ "$(state 22) $(lab_virsh node1 domid one-22)" = "running $id" ]
+	done
+	# Nor a checkpoint that lies there, which is not the one of that domain.
+	act save "$(uuid 22)" "$file" node1 22 node1
+	assert_success
+	deploy_deaf 22
+	act restore "$file" node1 "$gone" 22 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'another one of its name.*\[exists\]'
+	on test -s "$file"
+	[ "$(state 22)" = running ]
+	# Written in another way it is the same UUID; one of the same name that is off is none that runs.
+	act cancel 00000000aaaa40008000000000000022 node1 22 node1
+	assert_failure 1
+	act cancel "$(uuid 22 | tr -d -)" node1 22 node1
+	assert_success
+	run state 22
+	assert_failure
+	deaf_xml 22 | on virsh -q define /dev/stdin
+	act cancel "$gone" node1 22 node1
+	assert_success
+	lab_virsh node1 undefine one-22
+	on rm -f "$file"
+}
+
 @test "cancel: finds a VM of an older OpenNebula by its id, never by libvirt's" {
 	deploy_deaf 22
-	act cancel 00000000-aaaa-4000-8000-000000000022 node1 22 node1
+	act cancel an-older-name node1 22 node1
 	assert_success
 	run state 22
 	assert_failure

@@ -75,6 +75,20 @@ counts_on() {	# NODE NAME
 $boot"
 }
 
+@test "migrate: a UUID that is gone is no other VM of its name, neither here nor there" {
+	local gone=00000000-aaaa-4000-8000-000000000019
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	start_deaf node1 19
+	act migrate $gone node2 node1 19 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-19 .*\\[exists\\]"
+	lives 19 node1
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate" $gone node1 node2 19 node2
+	assert_failure 1
+	assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-19 .*\\[exists\\]"
+	lives 19 node1
+}
+
 @test "migrate: --dry-run changes nothing" {
 	start_deaf node1 2
 	migrate node1 node2 one-2 --dry-run
@@ -468,6 +482,88 @@ disk_xml() {	# FILE TARGET [MORE]
 	assert_output --partial /var/lib/one/local/107/25/disk.0
 }
 
+# A stand-in for ssh, of which call number $1 fails: "question" before it is asked, "answer" after it was done.
+flaky_ssh() {	# NUMBER question|answer
+	lab_exec node1 tee /run/flaky-ssh >/dev/null <<-END
+		#!/bin/bash
+		n=\$((\$(cat /run/flaky-count) + 1))
+		echo \$n >/run/flaky-count
+		if [ \$n = $1 ]; then
+			[ $2 = question ] || ssh "\$@" >/dev/null 2>&1
+			echo 'kex_exchange_identification: Connection closed by remote host' >&2
+			exit 255
+		fi
+		exec ssh "\$@"
+	END
+	lab_exec node1 sh -c 'chmod +x /run/flaky-ssh; echo 0 >/run/flaky-count'
+}
+
+# each_call NUMBER DIRECTORY BASE: a migration that fails in the end, with each of its calls of ssh failing in turn:
+# DIRECTORY stays as it is on node1, and the VM runs there.
+each_call() {
+	local n how before
+	before=$(lab_exec node1 ls -lA --time-style=full-iso "$2")
+	for how in question answer; do
+		n=0
+		while [ $((n += 1)) -lt 30 ]; do
+			flaky_ssh $n $how
+			run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 < <(document "$1" NO "$2" | sed "s|/var/lib/one/local//0|$3|")
+			echo "$how $n: $status $stderr"
+			[ "$status" -eq 1 ] || return
+			lives "$1" node1 || return
+			[ "$(lab_exec node1 ls -lA --time-style=full-iso "$2")" = "$before" ] || return
+			[ "$(lab_exec node1 cat /run/flaky-count)" -ge $n ] || break
+		done
+		[ $n -gt "${4:-6}" ]
+	done
+}
+
+@test "migrate: one question to the other host that fails, or whose answer is lost, never costs a running VM its files" {
+	lab_exec node1 mkdir -p "$LAB_SHARED/0/27" $LOCAL/28
+	lab_exec node1 qemu-img create -q -f qcow2 "$LAB_SHARED/0/27/disk.0" 4M
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/28/disk.0 4M
+	lab_exec node1 ip link add brz type bridge
+	start_deaf node1 27 "$(disk_xml "$LAB_SHARED/0/27/disk.0" vda)<interface type='bridge'><source bridge='brz'/></interface>"
+	DIRECTORY=/var/lib/one/local start_deaf node1 28 "$(disk_xml $LOCAL/28/disk.0 vda)<interface type='bridge'><source bridge='brz'/></interface>"
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp SSH=/run/flaky-ssh
+	# Shared in truth, though its datastore says that it is not.
+	each_call 27 "$LAB_SHARED/0/27" "$LAB_SHARED/0" 4
+	each_call 28 $LOCAL/28 /var/lib/one/local/0
+	# And when each call is answered, nothing stays there but what was there.
+	lab_exec node2 sh -c "rm -rf $LOCAL/28; mkdir -p $LOCAL/28/own; echo foreign >$LOCAL/28/own/file"
+	flaky_ssh 0 question
+	migrate_files node1 node2 28
+	assert_failure 1
+	run lab_exec node2 sh -c "cd $LOCAL/28; find . -type f; cat own/file"
+	assert_output $'./own/file\nforeign'
+}
+
+@test "migrate: an image that is there already is not overwritten, unless a migration that was killed left it" {
+	lab_exec node1 mkdir -p $LOCAL/29
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/29/disk.0 4M
+	DIRECTORY=/var/lib/one/local start_deaf node1 29 "$(disk_xml $LOCAL/29/disk.0 vda)"
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	lab_exec node2 sh -c "mkdir -p $LOCAL/29; echo precious >$LOCAL/29/disk.0; echo own >$LOCAL/29/vm.txt"
+	migrate_files node1 node2 29
+	assert_failure 1
+	assert_regex "$(error_message)" "^migrate: $LOCAL/29/disk.0 on node2 is there already.*\\[exists\\] \\(hint: "
+	lives 29 node1
+	run lab_exec node2 sh -c "cd $LOCAL/29; ls -A; cat disk.0 vm.txt"
+	assert_output $'disk.0\nvm.txt\nprecious\nown'
+	# One that is killed when it has made the image leaves a note.
+	lab_exec node2 sh -c "rm $LOCAL/29/disk.0; mv /usr/bin/qemu-img /usr/bin/qemu-img.true; printf '%s\n' '#!/bin/sh' 'qemu-img.true \"\$@\"' 'ssh node1 pkill -KILL -x migrate' >/usr/bin/qemu-img; chmod +x /usr/bin/qemu-img"
+	migrate_files node1 node2 29
+	assert_failure
+	lab_exec node2 mv /usr/bin/qemu-img.true /usr/bin/qemu-img
+	lab_exec node2 test -s $LOCAL/29/disk.0
+	migrate_files node1 node2 29
+	assert_success
+	assert_regex "$stderr" 'disk.0 was left by a move that did not end: it is replaced'
+	lives 29 node2
+	run lab_exec node2 sh -c "cd $LOCAL/29; ls -A"
+	assert_output $'disk.0\nvm.txt'
+}
+
 @test "migrate_local: from the front-end, between two others" {
 	start_deaf node1 30
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
@@ -482,6 +578,11 @@ disk_xml() {	# FILE TARGET [MORE]
 # move NUMBER TO [OPTION...]: to another datastore of the same host.
 move() {
 	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "${@:3}" "one-$1" node1 node1 "$1" node1 < <(document "$1" NO "$2")
+	echo "$stderr"
+}
+
+move_back() {	# NUMBER BASE TO
+	run --separate-stderr lab_exec node1 "$ACTIONS/migrate" "one-$1" node1 node1 "$1" node1 < <(document "$1" NO "$3" | sed "s|/var/lib/one/local//0|$2|")
 	echo "$stderr"
 }
 
@@ -537,6 +638,56 @@ move() {
 	assert_regex "$(error_message)" 'it is on that host and in .*\[refused\]'
 	move 41 $to
 	assert_success
+}
+
+@test "migrate: a move to another datastore never overwrites or removes what is not its own, nor copies a file onto itself" {
+	local to=/var/lib/one/local/111/43
+	lab_exec node1 mkdir -p $LOCAL/43 $to
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/43/disk.0 8M
+	DIRECTORY=/var/lib/one/local start_deaf node1 43 "$(disk_xml $LOCAL/43/disk.0 vda)"
+	lab_exec node1 sh -c "echo precious >$to/disk.0"
+	move 43 $to
+	assert_failure 1
+	assert_regex "$(error_message)" "^migrate: $to/disk.0 is there already.*\\[exists\\]"
+	run lab_exec node1 sh -c "cd $to; ls -A; cat disk.0"
+	assert_output $'disk.0\nprecious'
+	# A copy that fails: what was there stays, with what lies below it.
+	lab_exec node1 sh -c "rm $to/disk.0; mkdir $to/own; echo foreign >$to/own/file; mv /usr/bin/qemu-img /usr/bin/qemu-img.true; printf '%s\n' '#!/bin/sh' '[ \$1 != create ] || exit 1' 'exec qemu-img.true \"\$@\"' >/usr/bin/qemu-img; chmod +x /usr/bin/qemu-img"
+	move 43 $to
+	assert_failure 1
+	run lab_exec node1 sh -c "cd $to; ls -A . own"
+	assert_output $'.:\nown\n\nown:\nfile'
+	lab_exec node1 rm -rf $to
+	move 43 $to
+	assert_failure 1
+	never lab_exec node1 test -e $to
+	lab_exec node1 mv /usr/bin/qemu-img.true /usr/bin/qemu-img
+	# Two names of one directory.
+	lab_exec node1 sh -c "mkdir -p $to; mount --bind $LOCAL/43 $to"
+	move 43 $to
+	assert_failure 1
+	assert_regex "$(error_message)" "$LOCAL/43 and $to are one directory \\[refused\\]"
+	[ "$(state_at node1 43)" = running ]
+	run lab_exec node1 ls -A $LOCAL/43
+	assert_output disk.0
+	lab_exec node1 umount $to
+	lab_exec node1 sh -c "rmdir $to; ln -s $LOCAL/43 $to"
+	move 43 $to
+	assert_failure 1
+	assert_regex "$(error_message)" 'are one directory'
+	run lab_exec node1 ls -A $LOCAL/43
+	assert_output disk.0
+	lab_exec node1 rm $to
+	move 43 $to
+	assert_success
+	run lab_exec node1 ls -A $to
+	assert_output disk.0
+	# Back again: what it left there is nobody's.
+	move_back 43 /var/lib/one/local/111 $LOCAL/43
+	assert_success
+	assert_regex "$stderr" 'disk.0 was left by a move'
+	run lab_virsh node1 domblklist one-43
+	assert_output --partial $LOCAL/43/disk.0
 }
 
 @test "migrate: a disk with snapshots is not moved while it runs" {

@@ -213,18 +213,99 @@ slow_restore() {	# NUMBER
 	on test -s $SLOW/13/checkpoint
 	run state 13
 	assert_failure
-	# Somebody ends us: nobody knows, libvirt goes on, and the next call finds it done.
+	# Somebody ends us: its guest has not run yet, so nothing was done.
 	slow_restore 13
 	on pkill -TERM -x restore
 	end_slow_save
-	[ "$status" -eq 3 ]
+	[ "$status" -eq 1 ]
 	grep -q '^restore: restoring domain one-13 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
+	on test -s $SLOW/13/checkpoint
+	run state 13
+	assert_failure
+	# We are killed: libvirt goes on, and the next call finds it done.
+	slow_restore 13
+	on pkill -KILL -x restore
+	end_slow_save
+	[ "$status" -ne 0 ]
 	lab_until node1 20 bash -c 'virsh -q -c qemu:///system domstate one-13 | grep running'
 	act restore $SLOW/13/checkpoint node1 "$(uuid 13)" 13 node1
 	assert_success
 	assert_regex "$stderr" 'runs already'
 	never on test -e $SLOW/13/checkpoint
 	is_whole 13
+}
+
+@test "restore: a checkpoint that a guest ran from is not used again, whoever died when, and whatever its name" {
+	local disk="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/once.img'/><target dev='vda' bus='virtio'/></disk>"
+	lab_disk node1 once.img 8M
+	guest 14 "$disk"
+	# Another name for it, put back when the guest has written.
+	act save one-14 "$(file 14)" node1 14 node1
+	assert_success
+	on ln "$(file 14)" "$(file 14).keep"
+	act restore "$(file 14)" node1 "$(uuid 14)" 14 node1
+	assert_success
+	is_whole 14
+	lab_in_guest node1 one-14 'echo newer >/dev/vda; sync'
+	lab_virsh node1 destroy one-14
+	on mv "$(file 14).keep" "$(file 14)"
+	act restore "$(file 14)" node1 "$(uuid 14)" 14 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^restore: cannot restore domain one-14 .*: a guest ran from it already \[refused\] \(hint: '
+	on test -s "$(file 14)"
+	on rm -f "$(directory 14)/.checkpoint.spent"
+	act restore "$(file 14)" node1 "$(uuid 14)" 14 node1
+	assert_failure 1
+	assert_regex "$(error_message)" ": disk vda \\($LAB_SHARED/once.img\\) was written after it \\[refused\\]"
+	run state 14
+	assert_failure
+	on rm "$(file 14)"
+	# Killed in the middle: libvirt goes on, the guest writes, and ends.
+	guest 14 "$disk"
+	slow_save 14
+	end_slow_save
+	slow_restore 14
+	on pkill -KILL -x restore
+	end_slow_save
+	lab_until node1 20 bash -c 'virsh -q -c qemu:///system domstate one-14 | grep running'
+	is_whole 14
+	lab_in_guest node1 one-14 'echo newer still >/dev/vda; sync'
+	on kill -KILL "$(qemu_pid 14)"
+	lab_wait_gone node1 one-14
+	for _ in 1 2; do
+		act restore $SLOW/14/checkpoint node1 "$(uuid 14)" 14 node1
+		assert_failure 1
+		assert_regex "$(error_message)" "a guest ran from it already \\[refused\\] \\(hint: disk vda .* was written since"
+	done
+	# A new one is another one, and the old one is over.
+	guest 14 "$disk"
+	act save one-14 $SLOW/14/checkpoint node1 14 node1
+	assert_success
+	act restore $SLOW/14/checkpoint node1 "$(uuid 14)" 14 node1
+	assert_success
+	is_whole 14
+	run on ls $SLOW/14
+	assert_output ''
+}
+
+@test "restore: killed with libvirtd before its guest ran: it is restored again" {
+	local disk="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/never.img'/><target dev='vda' bus='virtio'/></disk>"
+	lab_disk node1 never.img 8M
+	guest 15 "$disk"
+	lab_in_guest node1 one-15 'echo written >/dev/vda; sync'
+	slow_save 15
+	end_slow_save
+	slow_restore 15
+	on pkill -KILL -x restore
+	"$LAB" svc node1 crash
+	"$LAB" svc node1 start
+	end_slow_save
+	on test -s $SLOW/15/checkpoint.restoring
+	act restore $SLOW/15/checkpoint node1 "$(uuid 15)" 15 node1
+	assert_success
+	is_whole 15
+	run on ls $SLOW/15
+	assert_output ''
 }
 
 @test "restore: a running VM with a checkpoint of another time is not touched" {

@@ -77,6 +77,40 @@ in_image() {	# NUMBER
 	assert_output second
 }
 
+@test "snapshot_revert: what the VM got since is not taken from it: it is refused, and says what to detach" {
+	local id options n disks=
+	deaf 9
+	act snapshot_create one-9 0 9 node1
+	assert_success
+	on qemu-img create -q -f qcow2 "$(directory 9)/disk.3" 4M
+	lab_virsh node1 attach-disk one-9 "$(directory 9)/disk.3" vdb --subdriver qcow2 --live
+	lab_virsh node1 attach-interface one-9 bridge br0 --mac 02:00:0a:00:00:21 --live
+	id=$(lab_virsh node1 domid one-9)
+	for options in '' --dry-run; do
+		# shellcheck disable=SC2086
+		act snapshot_revert $options one-9 snap-0 9 node1
+		assert_failure 1
+		assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: it was made without what the VM has now: (disk vdb \(disk.3\), NIC 02:00:0a:00:00:21|NIC 02:00:0a:00:00:21, disk vdb \(disk.3\)) \[refused\] \(hint: detach that first'
+	done
+	[ "$(lab_virsh node1 domid one-9)" = "$id" ]
+	lab_virsh node1 detach-interface one-9 bridge --mac 02:00:0a:00:00:21 --live || true
+	lab_virsh node1 domblklist one-9 | grep -q vdb
+	act cancel one-9
+	# One that it was started with is none that the snapshot has.
+	for n in 0 3; do
+		disks+="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 9)/disk.$n'/><target dev='vd$([ $n = 0 ] && echo a || echo b)' bus='virtio'/></disk>"
+	done
+	deploy_deaf 9 "$disks"
+	act snapshot_create one-9 1 9 node1
+	assert_success
+	act snapshot_revert one-9 snap-0 9 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'disk vdb'
+	act snapshot_revert one-9 snap-1 9 node1
+	assert_success
+	lab_virsh node1 domblklist one-9 | grep -q vdb
+}
+
 @test "snapshot_revert: a snapshot that is not there, or not in an image, leaves the VM alone" {
 	deaf 2
 	act snapshot_create one-2 0 2 node1

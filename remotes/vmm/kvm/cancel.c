@@ -1,7 +1,23 @@
 /* cancel - ends a VM at once, as by pulling the plug. */
 #include "action/deployment.h"
 #include "action/host.h"
+#include "action/spent.h"
 #include "action/stop.h"
+#include "action/vtpm.h"
+#include "tmpl/xml.h"
+
+/* Its directory and UUID, and a copy of what libvirt may delete at its end. */
+static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
+		    GError **error)
+{
+	g_autofree char *text = virt_xml(dom, error);
+	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
+
+	return doc && virDomainGetUUIDString(dom, uuid) == 0 &&
+	       virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"),
+				      ret_directory, error) &&
+	       vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
+}
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
@@ -9,6 +25,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = stop_find(ctx, false, &cause);
 	g_autofree char *directory = NULL;
+	char uuid[VIR_UUID_STRING_BUFLEN];
 	struct virt_state state = { .gone = !dom };
 	enum action_outcome outcome = ACTION_DONE;
 	const char *mark;
@@ -26,12 +43,17 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			     "would destroy domain %s\n", ctx->arg[0]);
 		return ACTION_DONE;
 	}
-	directory = dom ? virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI")) :
-			  host_directory_of_request();
+	if (state.gone)
+		directory = host_directory_of_request();
+	else if (!prepare(ctx, dom, &directory, uuid, error))
+		return ACTION_FAILED;
 	if (!state.gone)
 		outcome = stop_domain(ctx, dom, &plan, error);
-	if (outcome == ACTION_DONE)
-		host_after_stop(ctx, directory);
+	if (outcome != ACTION_DONE)
+		return outcome;
+	host_after_stop(ctx, directory);
+	spent_over(directory, &state);
+	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);
 	return outcome;
 }
 

@@ -4,11 +4,13 @@
 #include "action/host.h"
 #include "action/nvram.h"
 #include "action/restate.h"
+#include "action/spent.h"
 #include "action/tpm.h"
 #include "action/vmxml.h"
+#include "action/vtpm.h"
 #include "base/file.h"
 
-enum { FILE_PATH };
+enum { FILE_PATH, HOST };
 enum { STDIN_MS = 30000 };
 
 static gboolean from_vm;
@@ -52,8 +54,6 @@ static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *x
 		    const char *directory, bool *ret_vgpu, GError **error)
 {
 	const char *path = ctx->arg[FILE_PATH];
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
-	g_autofree char *tpm = g_build_filename(directory, "tpm", NULL);
 	g_autoptr(xmlDoc) doc = host_vm_document(directory);
 	const xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
 
@@ -61,10 +61,8 @@ static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *x
 	    !file_write(path, xml, strlen(xml), 0600, error))
 		return false;
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(vm, directory, error))
-		return false;
-	if (host_needs_vtpm(domain) && uuid && g_file_test(tpm, G_FILE_TEST_IS_DIR) &&
-	    !host_vtpm(ctx, "recover", uuid, directory, error))
+	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(vm, directory, error) ||
+	    !vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
 		return false;
 	if (!host_needs_vgpu(vm))
 		return true;
@@ -114,6 +112,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	deployment_set(domain, mark);
 	restate_links(domain);
+	vtpm_persist(domain);
 	if (ctx->dry_run) {
 		dry_run(ctx, domain);
 		return ACTION_DONE;
@@ -127,6 +126,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		outcome = create(ctx, domain, xml, directory, &dom, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
+	spent_warn(directory);
 	virDomainGetUUIDString(dom, uuid);
 	action_outcome(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);

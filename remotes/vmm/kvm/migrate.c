@@ -3,6 +3,7 @@
 #include "action/host.h"
 #include "action/relocate_datastore.h"
 #include "action/relocate_files.h"
+#include "action/vtpm.h"
 
 enum { DAY_S = 86400 };
 
@@ -103,6 +104,8 @@ static enum action_outcome stay(struct action_ctx *ctx, const struct request *q,
 static void after(struct relocation *r)
 {
 	relocate_after(r);
+	if (r->sides.dest)
+		vtpm_moved(r->ctx, r->sides.dest, r->dest_host, true);
 	host_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }
 

@@ -1,4 +1,4 @@
-/* restore - lets a saved VM go on, and removes its checkpoint when it does. */
+/* restore - lets a saved VM go on, out of its checkpoint, which is then used up. */
 #include "action/checkpoint.h"
 
 #include <unistd.h>
@@ -9,19 +9,11 @@
 #include "action/host.h"
 #include "action/lock.h"
 #include "action/restate.h"
+#include "action/spent.h"
+#include "action/vtpm.h"
 #include "virt/request.h"
 
-enum { CHECKPOINT, DEPLOY_ID = 2, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000 };
-
-/* Only now: nobody needs it any more. */
-static void forget(const struct action_ctx *ctx, const Document *d)
-{
-	const char *file = ctx->arg[CHECKPOINT];
-
-	if (unlink(file) < 0 && access(file, F_OK) == 0)
-		action_log("WARN", "cannot remove the checkpoint %s", file);
-	ceph_forget(ctx, d, action_arg(ctx, VM_ID));
-}
+enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
 
 /* The VM is there; whether that is what was asked for. */
 static enum action_outcome already(struct action_ctx *ctx, const Document *d, virDomain *dom,
@@ -37,42 +29,60 @@ static enum action_outcome already(struct action_ctx *ctx, const Document *d, vi
 			return error && *error ? ACTION_FAILED : ACTION_UNKNOWN;
 		return ACTION_DONE;
 	}
-	if (access(file, F_OK) == 0 &&
-	    !(state->state == VIR_DOMAIN_RUNNING && state->reason == VIR_DOMAIN_RUNNING_RESTORED)) {
+	if (access(file, F_OK) == 0 && !spent_knows(file, file) && !spent_is_begun(file)) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot restore domain %s from %s: it is %s",
 			 name, file, virt_state_name(state));
 		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
 		return ACTION_FAILED;
 	}
 	action_log("INFO", "domain %s runs already", name);
-	if (!ctx->dry_run)
-		forget(ctx, d);
+	if (!ctx->dry_run) {
+		spent_end(file);
+		ceph_forget(ctx, d, action_arg(ctx, VM_ID));
+	}
 	return ACTION_DONE;
+}
+
+/* What the datastore's own program brings, or what lies there; FILE is complete then. */
+static bool bring(struct action_ctx *ctx, const Document *d, GError **error)
+{
+	const char *file = ctx->arg[CHECKPOINT];
+	g_autofree char *hook = ctx->dry_run ? NULL : document_hook(d);
+
+	return (ctx->dry_run || checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error)) &&
+	       (!hook || document_run_hook(ctx, d, hook, error)) &&
+	       checkpoint_recover(ctx, file, error);
+}
+
+/* The domain in FILE, its paths changed to where FILE lies: then RET_XML is set, to be freed. */
+static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
+{
+	const char *file = ctx->arg[CHECKPOINT];
+	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, error);
+	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+
+	if (doc && !tmpl_xml_child(domain, "name")) {
+		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
+		return NULL;
+	}
+	if (doc && restate_paths(domain, file, action_arg(ctx, VM_ID)))
+		*ret_xml = tmpl_xml_print(domain);
+	return g_steal_pointer(&doc);
 }
 
 static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *directory = g_path_get_dirname(file);
-	g_autofree char *hook = document_hook(d);
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(xmlDoc) doc = NULL;
 	g_autofree char *xml = NULL, *name = NULL;
 	enum action_outcome outcome;
 
-	if ((hook && !ctx->dry_run && !document_run_hook(ctx, d, hook, error)) ||
-	    !checkpoint_recover(ctx, file, error))
-		return ACTION_FAILED;
-	doc = checkpoint_domain(ctx, file, error);
+	doc = bring(ctx, d, error) ? load(ctx, &xml, error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
 	name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
-	if (!name) {
-		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
-		return ACTION_FAILED;
-	}
-	if (restate_paths(xmlDocGetRootElement(doc), file, action_arg(ctx, VM_ID)))
-		xml = tmpl_xml_print(xmlDocGetRootElement(doc));
 	if (ctx->dry_run) {
 		action_print(ctx, "would restore domain %s from %s%s\n", name, file,
 			     xml ? ", its paths changed" : "");
@@ -81,11 +91,16 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	if (!lock_take(name, action_left_ms(ctx, LOCK_MS), error))
 		return ACTION_FAILED;
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	outcome = checkpoint_restore(ctx, file, xml, name, &dom, error);
+	if (!ceph_begin(ctx, d, action_arg(ctx, VM_ID), error))
+		return ACTION_FAILED;
+	outcome = checkpoint_restore(ctx, file, xmlDocGetRootElement(doc), xml, &dom, error);
+	if (outcome == ACTION_FAILED && access(file, F_OK) == 0)
+		ceph_back(ctx, d, action_arg(ctx, VM_ID));
 	if (outcome != ACTION_DONE)
 		return outcome;
 	action_outcome(ACTION_DONE, "%s", "");
-	forget(ctx, d);
+	ceph_forget(ctx, d, action_arg(ctx, VM_ID));
+	vtpm_moved(ctx, dom, action_arg(ctx, HOST), false);
 	clock_start(ctx, ctx->uri, dom);
 	restate_snapshots(dom, directory, action_log, NULL);
 	return ACTION_DONE;
@@ -108,16 +123,27 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(Document) d = document_read(error);
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(GError) cause = NULL;
+	const char *file = ctx->arg[CHECKPOINT];
+	enum action_outcome outcome;
 	struct virt_state state;
-	bool ended = false;
+	bool ended = false, begun;
 
 	if (!d || (own && !ctx->dry_run && !lock_take(own, action_left_ms(ctx, LOCK_MS), error)))
 		return ACTION_FAILED;
+	/* A restore whose caller died may not have begun yet. */
+	begun = spent_has(file);
+	if (begun && !virt_catch_up(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
+		return ACTION_FAILED;
 	dom = find(ctx, &cause);
-	if (dom && !ctx->dry_run && access(ctx->arg[CHECKPOINT], F_OK) == 0 &&
-	    !checkpoint_end_half(ctx, dom, &ended, error))
-		return g_error_matches(*error, VMM_ERROR, VMM_ERROR_REFUSED) ? ACTION_FAILED :
-									       ACTION_UNKNOWN;
+	if (dom && !ctx->dry_run && (begun || access(file, F_OK) == 0) &&
+	    !checkpoint_end_half(ctx, dom, &ended, &cause)) {
+		outcome = g_error_matches(cause, VMM_ERROR, VMM_ERROR_REFUSED) ? ACTION_FAILED :
+										 ACTION_UNKNOWN;
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return outcome;
+	}
+	if (ended && begun && !spent_back(file, error))
+		return ACTION_FAILED;
 	if (dom && !ended && virt_state(dom, &state, &cause) && !state.gone)
 		return already(ctx, d, dom, &state, error);
 	if (cause && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
@@ -129,6 +155,6 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "restore", .usage = "FILE [HOST [DEPLOY_ID [VM_ID]]]",
-	.summary = "Lets a saved VM go on and removes FILE; one that runs already is done.",
+	.summary = "Lets a saved VM go on and uses FILE up; one that runs already is done.",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
 };

@@ -1,25 +1,23 @@
 /* save - puts a VM's memory into a file and ends it. */
 #include "action/checkpoint.h"
 
-#include <unistd.h>
-
 #include "action/document.h"
 #include "action/host.h"
+#include "action/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
 /* What could not be brought to where it belongs goes on as if nothing had been asked for. */
-static enum action_outcome undo(struct action_ctx *ctx, virDomain *dom, GError **error)
+static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autoptr(virDomain) again = NULL;
 	g_autoptr(GError) cause = NULL;
+	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, &cause);
 
-	if (checkpoint_restore(ctx, file, NULL, virDomainGetName(dom), &again, &cause) ==
-	    ACTION_DONE) {
-		unlink(file);
+	if (doc && checkpoint_restore(ctx, file, xmlDocGetRootElement(doc), NULL, &again,
+				      &cause) == ACTION_DONE)
 		return ACTION_FAILED;
-	}
 	action_log("ERROR", "%s", cause->message);
 	vmm_error_set_hint(error, "the VM does not run; its checkpoint is %s", file);
 	return ACTION_UNKNOWN;
@@ -29,13 +27,18 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Do
 				GError **error)
 {
 	g_autofree char *hook = document_hook(d);
+	g_autofree char *directory =
+		virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
+	char uuid[VIR_UUID_STRING_BUFLEN];
 
 	if (outcome != ACTION_DONE)
 		return outcome;
 	if (hook && !document_run_hook(ctx, d, hook, error))
-		return undo(ctx, dom, error);
+		return undo(ctx, error);
 	action_outcome(ACTION_DONE, "%s", "");
+	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
+		vtpm_collect(ctx, uuid, directory, true);
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	return ACTION_DONE;
 }

@@ -1,6 +1,8 @@
 /* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
 #include "action/host.h"
+#include "action/spent.h"
 #include "action/stop.h"
+#include "action/vtpm.h"
 #include "tmpl/xml.h"
 
 enum { RESERVE_US = 2000000 };
@@ -14,7 +16,6 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 	g_autofree char *text = virt_xml(dom, error);
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
 	bool acpi = tmpl_xml_child(tmpl_xml_child(domain, "features"), "acpi") != NULL;
 	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
 
@@ -34,10 +35,19 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 	}
 	if (ctx->dry_run)
 		return true;
-	if (host_needs_vtpm(domain) && directory && uuid &&
-	    !host_vtpm(ctx, "backup", uuid, directory, error))
+	if (!vtpm_copy(ctx, domain, directory, error))
 		return false;
 	return !wakes || stop_ask(ctx, dom, VIRT_WAKE_UP, error);
+}
+
+/* It was gone when we came. */
+static void after_other_end(struct action_ctx *ctx)
+{
+	g_autofree char *directory = vtpm_is_left(ctx->arg[0]) ? host_directory_of_request() :
+								 NULL;
+
+	host_after_stop(ctx, NULL);
+	vtpm_collect(ctx, ctx->arg[0], directory, false);
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
@@ -47,19 +57,22 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autofree char *directory = NULL;
 	struct virt_state state = { .gone = !dom };
 	struct stop_plan plan = { 0 };
+	char uuid[VIR_UUID_STRING_BUFLEN];
 	enum action_outcome outcome;
 
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
 	    (dom && virt_state(dom, &state, &cause) && state.gone)) {
 		if (!ctx->dry_run)
-			host_after_stop(ctx, NULL);
+			after_other_end(ctx);
 		return ACTION_DONE;
 	}
 	if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}
-	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return ACTION_FAILED;
 	if (!prepare(ctx, dom, &state, directory, &plan, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
@@ -67,9 +80,13 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
-	outcome = stop_domain(ctx, dom, &plan, error);
-	if (outcome == ACTION_DONE)
+	outcome = virDomainGetUUIDString(dom, uuid) < 0 ? ACTION_FAILED :
+							  stop_domain(ctx, dom, &plan, error);
+	if (outcome == ACTION_DONE) {
 		host_after_stop(ctx, directory);
+		spent_over(directory, &state);
+		vtpm_collect(ctx, uuid, directory, true);
+	}
 	return outcome;
 }
 

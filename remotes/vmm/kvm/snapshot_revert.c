@@ -79,7 +79,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 				    error))
 		return ACTION_FAILED;
 	s = snapshot_find(dom, ctx->dry_run ? NULL : directory, name, error);
-	if (!s || !snapshot_is_whole(ctx, dom, s, error))
+	if (!s || !snapshot_can_revert(ctx, dom, s, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would bring domain %s back to snapshot %s\n",
@@ -91,6 +91,6 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "snapshot_revert", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
-	.summary = "Brings a VM back to a snapshot, if all its disks hold that.",
+	.summary = "Brings a VM back to a snapshot that holds all its disks and devices.",
 	.min_args = 2, .deadline_s = 3500, .run = run,
 };

@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# The state of a virtual TPM, and UEFI variables: however a VM ends or moves, the newest is there when it starts again.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+
+setup_file() {
+	action_setup_file 2
+	local node
+	for node in node1 node2; do
+		lab_exec $node sh -c 'mkdir -p /usr/libexec/vmmexec && cat >/usr/libexec/vmmexec/vtpm_setup && chmod 755 /usr/libexec/vmmexec/vtpm_setup' <"${BUILD:-$LAB_TOP/build/release}/remotes/vtpm_setup"
+	done
+}
+
+setup() {
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+}
+
+TPM="<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+
+place() {	# NUMBER
+	echo "/var/lib/libvirt/swtpm/$(uuid "$1")/tpm2/tpm2-00.permall"
+}
+
+copy() {	# NUMBER
+	echo "$(directory "$1")/tpm/tpm2-00.permall"
+}
+
+ref() {
+	echo "$LAB_SHARED/ref-$1"
+}
+
+# is_same NODE FILE NUMBER: the state in FILE is of the TPM whose state the reference has. Its seeds, some thousand
+# bytes, stay for ever; what each start changes is some ten.
+is_same() {
+	[ "$(lab_exec "$1" sh -c "cmp -l $2 $(ref "$3") | wc -l")" -lt 200 ] && lab_exec "$1" test -s "$2"
+}
+
+# remember NODE NUMBER: the TPM of that VM, which runs, is the one to compare with.
+remember() {
+	lab_exec "$1" cp "$(place "$2")" "$(ref "$2")"
+}
+
+tpm_xml() {	# NUMBER [TPM]
+	deaf_xml "$1" "${2:-$TPM}" | sed "s|machine='pc'|machine='q35'|"
+}
+
+deploy_tpm() {	# NUMBER [TPM]
+	on mkdir -p "$(directory "$1")"
+	tpm_xml "$@" | deploy_xml "$1"
+}
+
+@test "vtpm: its state survives cancel, shutdown, QEMU's death, and is in the VM's directory after each stop" {
+	local how last
+	deploy_tpm 1
+	run lab_virsh node1 dumpxml one-1
+	assert_output --partial "persistent_state='yes'"
+	remember node1 1
+	deploy_tpm 2
+	never is_same node1 "$(place 2)" 1
+	for how in cancel shutdown; do
+		act $how one-1 node1 1 node1
+		assert_success
+		refute_regex "$stderr" TPM
+		never on test -e "$(place 1)"
+		run on stat -c %a "$(copy 1)"
+		assert_output 600
+		is_same node1 "$(copy 1)" 1
+		deploy_tpm 1
+		is_same node1 "$(place 1)" 1
+	done
+	# QEMU dies: libvirt keeps it, and the next start takes that, not the older copy of another TPM.
+	on sh -c "cat $(place 2) >$(copy 1); touch -d 2001-01-01 $(copy 1)"
+	on kill -KILL "$(qemu_pid 1)"
+	lab_wait_gone node1 one-1
+	deploy_tpm 1
+	is_same node1 "$(place 1)" 1
+	act cancel one-1 node1 1 node1
+	assert_success
+	is_same node1 "$(copy 1)" 1
+	# Who asks for the end of one that has ended already gets it into the directory too.
+	deploy_tpm 1
+	on kill -KILL "$(qemu_pid 1)"
+	lab_wait_gone node1 one-1
+	for how in cancel shutdown; do
+		last=$(on sha256sum "$(place 1)" | cut -d' ' -f1)
+		run on "$ACTIONS/$how" "$(uuid 1)" node1 1 node1 <<<"<VMM_DRIVER_ACTION_DATA><REMOTE_DEPLOYMENT_FILE>$(directory 1)/deployment.0</REMOTE_DEPLOYMENT_FILE></VMM_DRIVER_ACTION_DATA>"
+		assert_success
+		run on sha256sum "$(copy 1)"
+		assert_output --partial "$last"
+		never on test -e "$(place 1)"
+		[ $how = shutdown ] || on /usr/libexec/vmmexec/vtpm_setup recover "$(uuid 1)" "$(directory 1)"
+	done
+}
+
+@test "vtpm: it goes along with save and restore, with migration, and to another host after the stop" {
+	deploy_tpm 3
+	remember node1 3
+	act save one-3 "$(directory 3)/checkpoint" node1 3 node1
+	assert_success
+	is_same node1 "$(copy 3)" 3
+	act restore "$(directory 3)/checkpoint" node1 "$(uuid 3)" 3 node1
+	assert_success
+	is_same node1 "$(place 3)" 3
+	act migrate one-3 node2 node1 3 node1
+	assert_success
+	is_same node2 "$(place 3)" 3
+	run lab_exec node2 "$ACTIONS/cancel" one-3 node2 3 node2 </dev/null
+	assert_success
+	is_same node1 "$(copy 3)" 3
+	# A host where an older one of this VM was left, as if it had died: the newer one counts.
+	deploy_tpm 4
+	on sh -c "mkdir -p $(dirname "$(place 3)"); cat $(place 4) >$(place 3); touch -d 2001-01-01 $(place 3)"
+	deploy_tpm 3
+	is_same node1 "$(place 3)" 3
+}
+
+@test "vtpm: a guest that ended by itself left it on its host: another host fetches it from there, or does not start the VM" {
+	deploy_tpm 7
+	remember node1 7
+	on kill -KILL "$(qemu_pid 7)"
+	lab_wait_gone node1 one-7
+	never on test -e "$(copy 7)"
+	deploy_on() {	# NODE OF_HOST
+		run --separate-stderr lab_exec "$1" "$ACTIONS/deploy" "$(directory 7)/deployment.0" "$1" 7 "$1" < <(tpm_xml 7)
+		echo "$stderr"
+	}
+	# It cannot be asked.
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes QEMU_PROTOCOL=qemu+tcp SSH=/bin/false
+	deploy_on node2
+	assert_failure 1
+	assert_regex "$(error_message)" "^deploy: the TPM's newest state may be on host node1: .*\\(hint: if that host is lost, remove $(directory 7)/tpm/.host"
+	never lab_exec node2 test -e "$(place 7)"
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe
+	deploy_on node2
+	assert_success
+	is_same node2 "$(place 7)" 7
+	run on ls /var/tmp
+	refute_output --partial vmmexec-tpm
+	# It moves, and its guest ends where it came to.
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate" one-7 node1 node2 7 node2 </dev/null
+	assert_success
+	run on readlink "$(directory 7)/tpm/.host"
+	assert_output node1
+	on kill -KILL "$(qemu_pid 7)"
+	lab_wait_gone node1 one-7
+	deploy_on node2
+	assert_success
+	is_same node2 "$(place 7)" 7
+	# What the link says is no order.
+	run --separate-stderr lab_exec node2 "$ACTIONS/cancel" one-7 node2 7 node2 </dev/null
+	assert_success
+	never on test -L "$(directory 7)/tpm/.host"
+	on ln -s -- '-oProxyCommand=touch /run/hit' "$(directory 7)/tpm/.host"
+	deploy_on node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'is not a host name'
+	never on test -e /run/hit
+}
+
+@test "vtpm: who cannot copy its state does not end or start the VM, unless kvmrc says so" {
+	local how
+	deploy_tpm 5
+	remember node1 5
+	on sh -c "mv $(directory 5)/tpm $(directory 5)/no 2>/dev/null; : >$(directory 5)/tpm"
+	for how in cancel shutdown; do
+		act $how one-5 node1 5 node1
+		assert_failure 1
+		assert_regex "$(error_message)" "^$how: cannot backup the TPM's state of domain $(uuid 5): .*\\(hint: .*REQUIRE_TPM_STATE=no"
+		[ "$(state 5)" = running ]
+	done
+	on rm "$(directory 5)/tpm"
+	act cancel one-5 node1 5 node1
+	assert_success
+	is_same node1 "$(copy 5)" 5
+	on sh -c "mv $(copy 5) $(copy 5).kept; ln -s /etc/passwd $(copy 5)"
+	run --separate-stderr deploy_tpm 5
+	assert_failure 1
+	assert_regex "$(error_message)" "^deploy: cannot recover the TPM's state"
+	run state 5
+	assert_failure
+	on mv "$(copy 5).kept" "$(copy 5)"
+	deploy_tpm 5
+	is_same node1 "$(place 5)" 5
+	settings SHUTDOWN_TIMEOUT=1 FORCE_DESTROY=yes REQUIRE_TPM_STATE=no
+	on sh -c "rm -r $(directory 5)/tpm; : >$(directory 5)/tpm"
+	act cancel one-5 node1 5 node1
+	assert_success
+	assert_regex "$stderr" "WARN: cancel: cannot backup the TPM's state"
+	is_same node1 "$(place 5)" 5
+}
+
+@test "vtpm: one that libvirt was not told to keep, of an older deployment, is copied before its end" {
+	on mkdir -p "$(directory 6)"
+	tpm_xml 6 "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>" | lab_create node1
+	on cp "/var/lib/libvirt/swtpm/$(uuid 6)/tpm1.2/tpm-00.permall" "$(ref 6)"
+	act cancel one-6 node1 6 node1
+	assert_success
+	never on test -e "/var/lib/libvirt/swtpm/$(uuid 6)/tpm1.2/tpm-00.permall"
+	is_same node1 "$(directory 6)/tpm/tpm-00.permall" 6
+	deploy_tpm 6 "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>"
+	is_same node1 "/var/lib/libvirt/swtpm/$(uuid 6)/tpm1.2/tpm-00.permall" 6
+}
+
+@test "nvram: it outlives its domain, and is one file when a running VM goes to another datastore" {
+	local from=/var/lib/one/local/0/8 to=/var/lib/one/local/112/8 far=/var/lib/one/local/113
+	local os="<loader readonly='yes' type='pflash'>/run/code.fd</loader><nvram>$from/VARS.fd</nvram>"
+	DIRECTORY=/var/lib/one/local
+	on sh -c "cp /usr/share/seabios/bios-256k.bin /run/code.fd; mkdir -p $from $far; truncate -s 64K $from/VARS.fd; echo stored | dd of=$from/VARS.fd conv=notrunc status=none; qemu-img create -q -f qcow2 $from/disk.0 4M"
+	nvram_xml() {
+		deaf_xml 8 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$from/disk.0'/><target dev='vda' bus='virtio'/></disk>" | sed "s|</type></os>|</type>$os</os>|"
+	}
+	nvram_xml | deploy_xml 8
+	act cancel one-8 node1 8 node1
+	assert_success
+	run on head -n 1 $from/VARS.fd
+	assert_output stored
+	nvram_xml | deploy_xml 8
+	move() {	# TO
+		run --separate-stderr on "$ACTIONS/migrate" one-8 node1 node1 8 node1 <<<"<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>$1</DISK_TARGET_PATH><VM><ID>8</ID><TEMPLATE/></VM><DATASTORE><BASE_PATH>/var/lib/one/local/0</BASE_PATH><TEMPLATE><SHARED>NO</SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>"
+		echo "$stderr"
+	}
+	on mount -t tmpfs none $far
+	move $far/8
+	assert_failure 1
+	assert_regex "$(error_message)" "its UEFI variables $from/VARS.fd stay open.*\\(hint: move the VM powered off"
+	never on test -e $far/8
+	[ "$(state 8)" = running ]
+	on umount $far
+	move $to
+	assert_success
+	run on sh -c "stat -c %i $from/VARS.fd $to/VARS.fd | uniq | wc -l"
+	assert_output 1
+}
