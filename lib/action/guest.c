@@ -6,7 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "action/place.h"
 #include "virt/agent.h"
 
 enum { AGENT_S = 30, PAUSE_US = 100000, LOCK_US = 30000000 };
@@ -16,11 +16,14 @@ bool guest_lock(const struct action_ctx *ctx, GError **error)
 	static int held = -1;
 	gint64 until_us = MIN(g_get_monotonic_time() + LOCK_US, ctx->deadline_us);
 
-	if (!file_make_directory(GUEST_DIRECTORY, error))
+	if (!place_make_run(error))
 		return false;
 	held = open(GUEST_DIRECTORY "/.exec-lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (held < 0)
-		return vmm_fail_errno(error, errno, "cannot open %s/.exec-lock", GUEST_DIRECTORY);
+	if (held < 0) {
+		vmm_fail_errno(error, errno, "cannot open %s/.exec-lock", GUEST_DIRECTORY);
+		place_hint(error);
+		return false;
+	}
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
 		if (g_get_monotonic_time() >= until_us)
 			return vmm_fail(error, VMM_ERROR_BUSY, "%s/.exec-lock is held by another "

@@ -270,7 +270,7 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 	enum action_outcome outcome;
 
 	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!leaving_note(r->dom, r->dest_uri, error) ||
+	if (!leaving_note(r->dom, r->dest_host, error) ||
 	    !virt_snapset_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	move(r, &cause);
