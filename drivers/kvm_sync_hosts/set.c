@@ -130,11 +130,6 @@ const char *set_manifest(const Set *s)
 	return s->manifest->str;
 }
 
-guint set_count(const Set *s)
-{
-	return s->files->len;
-}
-
 /* Splits PATH as ustar has it. False: it is too long. */
 static bool put_name(char *header, const char *path)
 {

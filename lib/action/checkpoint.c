@@ -296,7 +296,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *name,
 enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file, const char *xml,
 				       const char *name, virDomain **ret_dom, GError **error)
 {
-	gint64 tries = conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES");
+	gint64 tries = conf_kvmrc_tries(ctx->rc);
 	g_autoptr(GError) cause = NULL;
 	bool of_system;
 

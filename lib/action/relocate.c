@@ -69,10 +69,11 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 
 	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
 		return true;
-	if (virt_state(dom, &state, error) && !state.gone)
-		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
-			 virDomainGetName(dom), where, virGetLastErrorMessage());
-	return !*error;
+	if (!virt_state(dom, &state, error))
+		return false;
+	return state.gone ||
+	       vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
+			virDomainGetName(dom), where, virGetLastErrorMessage());
 }
 
 /* It lives at the destination, and whoever moved it died before he ended what is left here. */
