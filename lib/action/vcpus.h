@@ -15,7 +15,7 @@
  */
 enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GError **error);
 
-/* False with VMM_ERROR_REFUSED: libvirt counts other CPUs of DOM than QEMU has; not known is true. */
+/* False with VMM_ERROR_REFUSED: libvirt counts other CPUs than QEMU has. Not known is true. */
 bool vcpus_agree(virDomain *dom, GError **error);
 
 #endif
