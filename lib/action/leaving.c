@@ -60,27 +60,31 @@ static char *host_of(const struct action_ctx *ctx, const char *note)
 }
 
 /*
- * libvirt's URI of the host where DOM was moved to; NULL: no note says so, or ERROR is set. A
- * note is read as if a stranger had written it: an URI may name a program, so it is ours, made
- * of the name of a host. The caller frees.
+ * libvirt's URI of the host that NOTE names; NULL: it names none. A note is read as if a stranger
+ * had written it: an URI may name a program, so it is ours, made of the name of a host.
  */
+static char *uri_of(const struct action_ctx *ctx, const char *note)
+{
+	g_autofree char *older = host_of(ctx, note);
+	const char *host = older ? older : note;
+
+	return wire_ssh_check_host(host, NULL) ? relocate_uri(ctx, host) : NULL;
+}
+
+/* The same of what DOM notes; NULL: no note, or ERROR is set. The caller frees. */
 static char *noted(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *note = read_note(dom, &cause);
-	g_autofree char *older = note ? host_of(ctx, note) : NULL;
-	const char *host = older ? older : note;
+	char *uri = note ? uri_of(ctx, note) : NULL;
 
-	if (cause) {
+	if (cause)
 		g_propagate_error(error, g_steal_pointer(&cause));
-		return NULL;
-	}
-	if (!note || wire_ssh_check_host(host, &cause))
-		return note ? relocate_uri(ctx, host) : NULL;
-	refuse(dom, "the note of where it was moved to names no host",
-	       "look for it on the other hosts; if it runs nowhere else, resume it (virsh resume)",
-	       error);
-	return NULL;
+	else if (note && !uri)
+		refuse(dom, "the note of where it was moved to names no host",
+		       "look for it on the other hosts; if it runs nowhere else, resume it (virsh "
+		       "resume)", error);
+	return uri;
 }
 
 /* Whether libvirt at URI, asked now, has nothing of DOM. */

@@ -214,6 +214,21 @@ stranger() {
 	[ "$(cat h1/one/VERSION)" = 7.0.0 ]
 }
 
+@test "what a host says of its platform leads nowhere else" {
+	mkdir -p evil/x etc
+	cat >bin/cat <<-'EOF'
+	#!/bin/sh
+	[ "$1" != /etc/os-release ] || { printf 'ID=../../evil\nVERSION_ID=x/../..\n'; exit; }
+	exec /bin/cat "$@"
+	EOF
+	chmod +x bin/cat
+	echo other-1-sparc >var/remotes/vmm/platform
+	run "$SYNC" h1
+	[ "$status" -eq 1 ]
+	[[ $output == *"it is _./.._evil"* || $output == *"it is _._.._evil-x_.._..-$(uname -m), and there is no build for that"* ]]
+	[ ! -e h1/one ]
+}
+
 @test "--all and --cluster: the hosts that OpenNebula lists, without those that are offline" {
 	cat >bin/onehost <<-'EOF'
 	#!/bin/sh
