@@ -22,14 +22,15 @@ struct domain_policy {
 	const char *kernel_paths;	/* for OS/KERNEL and OS/INITRD */
 	const char *script_paths;	/* for NIC/SCRIPT, which runs as root */
 	const char *host_paths;		/* for FILESYSTEM disks and RAW, beside the datastores */
-	const char *bridges;		/* names in RAW, beside those of the VM's own NICs */
-	const char *networks;		/* names in RAW: of libvirt's networks */
-	const char *pools;		/* names in RAW: of libvirt's storage pools */
-	const char *network_sources;	/* "PROTOCOL/NAME" in RAW: what the host connects to */
 	bool qemu_commandline;		/* qemu:* in RAW */
 	bool seclabel;			/* <seclabel> in RAW */
 	bool host_devices;		/* devices of the host in RAW */
 	const char *schema;		/* libvirt's domain.rng */
+	/* NULL: none. */
+	const char *bridges;		/* names in RAW, beside those of the VM's own NICs */
+	const char *networks;		/* names in RAW: of libvirt's networks */
+	const char *pools;		/* names in RAW: of libvirt's storage pools */
+	const char *network_sources;	/* "PROTOCOL/NAME" in RAW: what the host connects to */
 };
 
 /* What vmm_exec.cfg says; CFG must outlive the result. */

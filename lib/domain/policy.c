@@ -3,9 +3,7 @@
 /* deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
 
 static const struct domain_policy nothing = { .kernel_paths = "", .script_paths = "",
-					      .host_paths = "", .bridges = "",
-					      .networks = "", .pools = "",
-					      .network_sources = "", .schema = "" };
+					      .host_paths = "", .schema = "" };
 
 struct domain_policy domain_policy_of(const ConfCfg *cfg)
 {
@@ -142,7 +140,7 @@ static const struct {
 
 static bool matches(const char *name, const char *list)
 {
-	g_auto(GStrv) patterns = g_strsplit_set(list, " \t\n", -1);
+	g_auto(GStrv) patterns = g_strsplit_set(list ? list : "", " \t\n", -1);
 
 	for (char **p = patterns; *p; p++)
 		if (**p && g_pattern_match_simple(*p, name))
