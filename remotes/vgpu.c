@@ -11,7 +11,7 @@
 #include "virt/connect.h"
 #include "virt/domain.h"
 
-enum { MAX_BYTES = 16 << 20, OPEN_MS = 30000 };
+enum { OPEN_MS = 30000 };
 
 /* Prints where VM DEPLOY_ID lives, as its domain says. */
 static bool print_directory(const char *deploy_id, GError **error)
@@ -34,6 +34,11 @@ static bool print_directory(const char *deploy_id, GError **error)
 	return true;
 }
 
+static void warn(const char *text)
+{
+	fprintf(stderr, "WARN: vgpu: %s\n", text);
+}
+
 static bool run(const char *verb, const char *argument, GError **error)
 {
 	if (!g_ascii_strcasecmp(verb, "datastore"))
@@ -41,7 +46,7 @@ static bool run(const char *verb, const char *argument, GError **error)
 	if (!g_ascii_strcasecmp(verb, "create"))
 		return vgpu_create(argument, error);
 	if (!g_ascii_strcasecmp(verb, "delete"))
-		return vgpu_delete(argument, error);
+		return vgpu_delete(argument, warn, error);
 	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not create, delete or datastore", verb);
 }
 

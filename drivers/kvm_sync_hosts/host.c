@@ -8,21 +8,36 @@ enum { STATUS_DAMAGED = 76, MAX_OUTPUT = 16 << 20 };
  * What runs on the host: $1 is the directory. The first says what is there. The second puts an
  * archive beside it, over hard links to what stays, makes sure of every file, and swaps the two
  * directories in one step. Killed at any moment, it leaves one whole set or the other.
+ *
+ * The directory is in a sticky one, where any user may make any name: what is beside it is made
+ * with a random name, counts only when it is ours, and is locked only where nobody else can open
+ * it. The lock is a directory that stays; who finds none makes one, and who finds several takes
+ * all, in the same order, so that two who made one at the same time do not both go on.
  */
 static const char look[] =
 	"cat /etc/os-release 2>/dev/null; echo; echo \"MACHINE=$(uname -m)\"; echo MANIFEST; "
 	"cat \"$1/" SET_MANIFEST "\" 2>/dev/null; exit 0";
 
 static const char take[] =
-	"set -eu; umask 022; d=$1 s=$1.staged; "
-	"mkdir -p \"${d%/*}\"; exec 9>\"$d.lock\"; "
-	"flock -n 9 || { echo 'another sync is at work' >&2; exit 75; }; "
-	"rm -rf \"$s\"; "
-	"if [ \"$2\" = delta ]; then cp -al \"$d\" \"$s\"; else mkdir \"$s\"; fi; "
+	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}\"; "
+	"ours() { [ -O \"$1\" ] && [ -d \"$1\" ] && [ ! -L \"$1\" ]; }; "
+	"busy() { echo 'another sync is at work' >&2; exit 75; }; "
+	/* Where others cannot make names, a file will do. */
+	"if [ ! -k \"${d%/*}\" ]; then exec 9>>\"$d.lock\"; flock -n 9 || busy; fi; "
+	"l=; for f in \"$d\".lock.*; do ! ours \"$f\" || l=$f; done; "
+	"[ \"$l\" ] || l=$(mktemp -d \"$d.lock.XXXXXX\"); "
+	"for f in \"$d\".lock.*; do ours \"$f\" && [ $fd -lt 9 ] || continue; chmod 700 \"$f\"; "
+	"eval \"exec $fd<\\\"\\$f\\\"\"; flock -n $fd || busy; fd=$((fd + 1)); done; "
+	"for f in \"$d.staged\" \"$d\".staged.*; do ! ours \"$f\" || rm -rf \"$f\"; done; "
+	"if [ -e \"$d\" ] && ! ours \"$d\"; then "
+	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d belongs to another user\" >&2; exit 77; }; "
+	"mode=whole; fi; "
+	"s=$(mktemp -d \"$d.staged.XXXXXX\"); chmod 755 \"$s\"; "
+	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\"; fi; "
 	"tar -x -p --unlink-first -f - -C \"$s\"; cd \"$s\"; "
-	"sed -n 's/^[0-9a-f]*  //p' " SET_MANIFEST " | sort >\"$s.want\"; "
+	"sed -n 's/^[0-9a-f]*  //p' " SET_MANIFEST " | sort >\"$l/want\"; "
 	"find . -type f ! -path ./" SET_MANIFEST " | sed 's|^\\./||' | sort | "
-	"comm -23 - \"$s.want\" | tr '\\n' '\\0' | xargs -0 -r rm -f --; rm -f \"$s.want\"; "
+	"comm -23 - \"$l/want\" | tr '\\n' '\\0' | xargs -0 -r rm -f --; rm -f \"$l/want\"; "
 	"find . -type l -delete; find . -mindepth 1 -type d -empty -delete; "
 	"grep -v '^#' " SET_MANIFEST " | sha256sum --quiet --strict -c - >&2 || exit 76; sync; "
 	"if [ -e \"$d\" ]; then \"$s/vmm/relay\" --exchange \"$s\" --with \"$d\"; "

@@ -130,11 +130,6 @@ const char *set_manifest(const Set *s)
 	return s->manifest->str;
 }
 
-guint set_count(const Set *s)
-{
-	return s->files->len;
-}
-
 /* Splits PATH as ustar has it. False: it is too long. */
 static bool put_name(char *header, const char *path)
 {
@@ -253,10 +248,22 @@ static char *release_value(const char *text, const char *key)
 	return g_strdup("unknown");
 }
 
+/* It becomes a part of a path, and a host says it. */
+static char *plain(char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.+";
+
+	g_strcanon(name, allowed, '_');
+	if (*name == '.' || *name == '-')
+		*name = '_';
+	return name;
+}
+
 char *set_platform(const char *os_release, const char *machine)
 {
 	g_autofree char *id = release_value(os_release, "ID");
 	g_autofree char *version = release_value(os_release, "VERSION_ID");
 
-	return g_strdup_printf("%s-%s-%s", id, version, machine);
+	return plain(g_strdup_printf("%s-%s-%s", id, version, machine));
 }

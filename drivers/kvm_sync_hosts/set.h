@@ -25,8 +25,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Set, set_free)
 /* "SHA256  PATH" lines, and comments: version, modes. The same for the same set. Borrowed. */
 const char *set_manifest(const Set *set);
 
-guint set_count(const Set *set);
-
 /*
  * A tar archive of the manifest and all files that HAVE, a manifest or "", has not the same;
  * *RET_FILES of them. The caller unrefs. NULL with ERROR set: one cannot be read, or has changed.

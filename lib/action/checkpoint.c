@@ -389,7 +389,7 @@ static enum virt_late restore_once(struct action_ctx *ctx, const struct restore 
 static enum action_outcome restore_tries(struct action_ctx *ctx, const struct restore *w,
 					 virDomain **ret_dom, GError **error)
 {
-	gint64 tries = conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES");
+	gint64 tries = conf_kvmrc_tries(ctx->rc);
 	g_autoptr(GError) cause = NULL;
 
 	for (gint64 i = 0; i < tries; i++) {

@@ -86,11 +86,10 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 static bool daemon_died(const struct action_ctx *ctx)
 {
 	const char *authority = strstr(ctx->uri, "://");
-	const char *message = virGetLastErrorMessage();
 
 	return authority && authority[3] == '/' && !memchr(ctx->uri, '+',
 							  (size_t)(authority - ctx->uri)) &&
-	       message && strstr(message, "End of file");
+	       virt_last_is_end();
 }
 
 /* The connection was lost in the middle of it. */

@@ -267,7 +267,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		bool lost;
 
 		r = virt_detach(v->dom, alias ? alias : "",
-				(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"), until_us,
+				(unsigned)conf_kvmrc_tries(ctx->rc), until_us,
 				&cause);
 		lost = r == VIRT_LATE_FAILED && virConnectIsAlive(ctx->conn) != 1;
 		g_clear_error(error);

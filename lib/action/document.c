@@ -34,6 +34,8 @@ bool document_parse(Document *d, const char *text, GError **error)
 {
 	gsize len = 0;
 
+	if (strlen(text) < 2)
+		return vmm_fail(error, VMM_ERROR_INPUT, "the request's document is empty");
 	g_string_assign(d->text, text);
 	if (*text != '<') {
 		g_base64_decode_inplace(d->text->str, &len);

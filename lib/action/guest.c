@@ -6,7 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "action/place.h"
 #include "virt/agent.h"
 
 enum { AGENT_S = 30, PAUSE_US = 100000, LOCK_US = 30000000 };
@@ -16,11 +16,14 @@ bool guest_lock(const struct action_ctx *ctx, GError **error)
 	static int held = -1;
 	gint64 until_us = MIN(g_get_monotonic_time() + LOCK_US, ctx->deadline_us);
 
-	if (!file_make_directory(GUEST_DIRECTORY, error))
+	if (!place_make_run(error))
 		return false;
 	held = open(GUEST_DIRECTORY "/.exec-lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (held < 0)
-		return vmm_fail_errno(error, errno, "cannot open %s/.exec-lock", GUEST_DIRECTORY);
+	if (held < 0) {
+		vmm_fail_errno(error, errno, "cannot open %s/.exec-lock", GUEST_DIRECTORY);
+		place_hint(error);
+		return false;
+	}
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
 		if (g_get_monotonic_time() >= until_us)
 			return vmm_fail(error, VMM_ERROR_BUSY, "%s/.exec-lock is held by another "
@@ -60,7 +63,9 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 			  AGENT_S, error);
 	json_object_put(all);
 	answer = text ? json_tokener_parse(text) : NULL;
-	if (answer && json_object_object_get_ex(answer, "return", &value))
+	if (answer)
+		json_object_object_get_ex(answer, "return", &value);
+	if (value)
 		json_object_get(value);
 	else if (text)
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s gave an answer that is "
@@ -90,10 +95,12 @@ bool guest_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 
 	answer = command(dom, "guest-exec", arguments, error);
 	if (!answer)
 		return false;
-	ok = json_object_object_get_ex(answer, "pid", &pid) ||
-	     vmm_fail(error, VMM_ERROR_GUEST, "the agent gave no process");
+	ok = json_object_object_get_ex(answer, "pid", &pid) &&
+	     json_object_is_type(pid, json_type_int) && json_object_get_int64(pid) > 0;
 	if (ok)
 		*ret_pid = json_object_get_int64(pid);
+	else
+		vmm_fail(error, VMM_ERROR_GUEST, "the agent gave no process");
 	json_object_put(answer);
 	return ok;
 }
@@ -103,9 +110,10 @@ static GString *data(json_object *answer, const char *name)
 {
 	GString *text = g_string_new(NULL);
 	json_object *value;
-	gsize len;
+	gsize len = 0;
 
-	if (json_object_object_get_ex(answer, name, &value)) {
+	if (json_object_object_get_ex(answer, name, &value) &&
+	    json_object_is_type(value, json_type_string)) {
 		g_autofree guchar *bytes = g_base64_decode(json_object_get_string(value), &len);
 
 		g_string_append_len(text, (const char *)bytes, (gssize)len);

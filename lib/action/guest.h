@@ -9,8 +9,9 @@
 #define ACTION_GUEST_H
 
 #include "action/action.h"
+#include "action/place.h"
 
-#define GUEST_DIRECTORY "/run/one"
+#define GUEST_DIRECTORY PLACE_RUN
 
 struct guest_status {
 	bool exited;

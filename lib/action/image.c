@@ -12,9 +12,13 @@ static json_object *member(json_object *of, const char *name)
 	return value;
 }
 
+/* NULL: it is not there, or no text. */
 static char *text(json_object *of, const char *name)
 {
-	return g_strdup(json_object_get_string(member(of, name)));
+	json_object *value = member(of, name);
+
+	return json_object_is_type(value, json_type_string) ?
+		g_strdup(json_object_get_string(value)) : NULL;
 }
 
 bool image_read(const struct action_ctx *ctx, const char *path, struct image *ret, GError **error)
@@ -27,13 +31,15 @@ bool image_read(const struct action_ctx *ctx, const char *path, struct image *re
 	if (tool_run(ctx, "QEMU_IMG", "qemu-img", words, &result, error) &&
 	    child_result_check(&result, "qemu-img", error)) {
 		info = json_tokener_parse(result.out->str);
-		if (!info)
+		if (!json_object_is_type(info, json_type_object))
 			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
 				 path);
 	}
 	child_result_clear(&result);
-	if (!info)
+	if (!json_object_is_type(info, json_type_object)) {
+		json_object_put(info);
 		return false;
+	}
 	ret->format = text(info, "format");
 	ret->backing = text(info, "full-backing-filename");
 	ret->backing_format = text(info, "backing-filename-format");
@@ -41,8 +47,14 @@ bool image_read(const struct action_ctx *ctx, const char *path, struct image *re
 	ret->allocated = (guint64)json_object_get_int64(member(info, "actual-size"));
 	ret->snapshots = g_ptr_array_new_with_free_func(g_free);
 	list = member(info, "snapshots");
-	for (size_t i = 0; list && i < json_object_array_length(list); i++)
-		g_ptr_array_add(ret->snapshots, text(json_object_array_get_idx(list, i), "name"));
+	if (!json_object_is_type(list, json_type_array))
+		list = NULL;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		char *name = text(json_object_array_get_idx(list, i), "name");
+
+		if (name)
+			g_ptr_array_add(ret->snapshots, name);
+	}
 	json_object_put(info);
 	return true;
 }

@@ -1,30 +1,32 @@
 #include "action/leaving.h"
 
+#include "action/relocate.h"
 #include "tmpl/xml.h"
 #include "virt/error.h"
 #include "virt/settle.h"
+#include "wire/ssh.h"
 
 enum { OPEN_MS = 30000 };
 
 static const char note_uri[] = "urn:vmmexec:leaving";
 
-bool leaving_note(virDomain *dom, const char *uri, GError **error)
+bool leaving_note(virDomain *dom, const char *host, GError **error)
 {
 	xmlNode *node = xmlNewNode(NULL, BAD_CAST "leaving");
 	g_autofree char *xml = NULL;
 	int rc;
 
-	xmlNewProp(node, BAD_CAST "to", BAD_CAST uri);
+	xmlNewProp(node, BAD_CAST "to", BAD_CAST host);
 	xml = tmpl_xml_print(node);
 	xmlFreeNode(node);
-	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri ? xml : NULL, "vmmexec",
+	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, host ? xml : NULL, "vmmexec",
 				  note_uri, VIR_DOMAIN_AFFECT_LIVE);
 	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
 				    virDomainGetName(dom));
 }
 
-/* Where DOM was moved to, as the note says; NULL: it has none. The caller frees. */
-static char *noted(virDomain *dom, GError **error)
+/* What the note of DOM says; NULL: it has none, or ERROR is set. The caller frees. */
+static char *read_note(virDomain *dom, GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, note_uri, 0);
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "metadata", error) : NULL;
@@ -41,6 +43,48 @@ static bool refuse(virDomain *dom, const char *where, const char *hint, GError *
 		 "end: %s", virDomainGetName(dom), where);
 	vmm_error_set_hint(error, "%s", hint);
 	return false;
+}
+
+/* The host of "PROTOCOL://HOST/system", as notes of older versions are; NULL: NOTE is none. */
+static char *host_of(const struct action_ctx *ctx, const char *note)
+{
+	const char *protocol = conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL");
+	size_t n = strlen(protocol);
+
+	if (strncmp(note, protocol, n) != 0 || strncmp(note + n, "://", 3) != 0 ||
+	    !g_str_has_suffix(note, "/system"))
+		return NULL;
+	note += n + 3;
+	return strlen(note) > strlen("/system") ?
+		g_strndup(note, strlen(note) - strlen("/system")) : NULL;
+}
+
+/*
+ * libvirt's URI of the host that NOTE names; NULL: it names none. A note is read as if a stranger
+ * had written it: an URI may name a program, so it is ours, made of the name of a host.
+ */
+static char *uri_of(const struct action_ctx *ctx, const char *note)
+{
+	g_autofree char *older = host_of(ctx, note);
+	const char *host = older ? older : note;
+
+	return wire_ssh_check_host(host, NULL) ? relocate_uri(ctx, host) : NULL;
+}
+
+/* The same of what DOM notes; NULL: no note, or ERROR is set. The caller frees. */
+static char *noted(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *note = read_note(dom, &cause);
+	char *uri = note ? uri_of(ctx, note) : NULL;
+
+	if (cause)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	else if (note && !uri)
+		refuse(dom, "the note of where it was moved to names no host",
+		       "look for it on the other hosts; if it runs nowhere else, resume it (virsh "
+		       "resume)", error);
+	return uri;
 }
 
 /* Whether libvirt at URI, asked now, has nothing of DOM. */
@@ -83,7 +127,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autofree char *to = noted(dom, &cause);
+	g_autofree char *to = noted(ctx, dom, &cause);
 
 	if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));
@@ -107,7 +151,7 @@ bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 	if (!virt_stands_still(state))
 		return true;
 	if (state->reason == VIR_DOMAIN_PAUSED_MIGRATION) {
-		to = noted(dom, &cause);
+		to = noted(ctx, dom, &cause);
 		if (cause) {
 			g_propagate_error(error, g_steal_pointer(&cause));
 			return false;

@@ -11,8 +11,8 @@
 
 #include "action/action.h"
 
-/* Notes in the live domain that it is moved to libvirt at URI; NULL: not any more. */
-bool leaving_note(virDomain *dom, const char *uri, GError **error);
+/* Notes in the live domain that it is moved to HOST, which was checked; NULL: not any more. */
+bool leaving_note(virDomain *dom, const char *host, GError **error);
 
 /*
  * To be asked before anything is done with DOM, in STATE. True: it is the VM, and it does not

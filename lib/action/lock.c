@@ -1,63 +1,37 @@
 #include "action/lock.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/place.h"
 
-enum { QUEUE = 64, PAUSE_US = 100000 };
+/* Whoever waits says for whom, before his own deadline ends him. */
+enum { PAUSE_US = 20000, RESERVE_MS = 500 };
 
-/* By its hash: a name may be longer than an address, which has 107 bytes. */
-static socklen_t address(const char *name, struct sockaddr_un *ret)
+/* The files, open until we end; none: not ours yet. */
+static int held[PLACE_LOCKS];
+static int n_held;
+
+/* Who has FD, as /proc/locks says: "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF"; 0: nobody. */
+static pid_t holder_of(int fd)
 {
-	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
-	int n;
+	g_autofree char *text = NULL, *end = NULL;
+	g_auto(GStrv) lines = NULL;
+	struct stat st;
 
-	memset(ret, 0, sizeof(*ret));
-	ret->sun_family = AF_UNIX;
-	n = g_snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "vmmexec/vm/%s", hash);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-}
+	if (fstat(fd, &st) < 0 || !g_file_get_contents("/proc/locks", &text, NULL, NULL))
+		return 0;
+	end = g_strdup_printf(":%lu 0 EOF", (unsigned long)st.st_ino);
+	lines = g_strsplit(text, "\n", -1);
+	for (char **l = lines; *l; l++) {
+		int pid;
 
-/* The lock's socket, open until we end; -1: not ours yet. */
-static int held = -1;
-
-/* 1: taken. 0: another one has it. -1: an error, in errno. */
-static int take(const struct sockaddr_un *addr, socklen_t len)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
-
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (const struct sockaddr *)addr, len) == 0 && listen(fd, QUEUE) == 0) {
-		held = fd;
-		return 1;
+		if (g_str_has_suffix(*l, end) && sscanf(*l, "%*d: FLOCK %*s %*s %d", &pid) == 1)
+			return pid;
 	}
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return errno == EADDRINUSE ? 0 : -1;
-}
-
-/* Waits until the one that has it ends; says who that is. False: it has ended already. */
-static bool wait_for_end(const struct sockaddr_un *addr, socklen_t len, int wait_ms, pid_t *ret_pid)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct ucred peer = { 0 };
-	socklen_t size = sizeof(peer);
-	bool there = fd >= 0 && connect(fd, (const struct sockaddr *)addr, len) == 0;
-
-	if (there && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
-		*ret_pid = peer.pid;
-	if (there)
-		poll(&p, 1, wait_ms);
-	if (fd >= 0)
-		close(fd);
-	return there;
+	return 0;
 }
 
 static char *program_of(pid_t pid)
@@ -65,35 +39,50 @@ static char *program_of(pid_t pid)
 	g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid);
 	char *text = NULL;
 
-	if (!g_file_get_contents(path, &text, NULL, NULL))
+	if (pid == 0 || !g_file_get_contents(path, &text, NULL, NULL))
 		return g_strdup("another program");
 	return g_strchomp(text);
 }
 
+static bool take(int fd, const char *name, gint64 until_us, GError **error)
+{
+	g_autofree char *program = NULL;
+	pid_t pid;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return vmm_fail_errno(error, errno, "cannot lock domain %s", name);
+		if (g_get_monotonic_time() < until_us) {
+			g_usleep(PAUSE_US);
+			continue;
+		}
+		pid = holder_of(fd);
+		program = program_of(pid);
+		return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s "
+				"(process %d)", name, program, (int)pid);
+	}
+	return true;
+}
+
 bool lock_take(const char *name, unsigned wait_ms, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + (gint64)wait_ms * 1000;
-	g_autofree char *program = NULL;
-	struct sockaddr_un addr;
-	socklen_t len = address(name, &addr);
-	pid_t pid = 0;
+	gint64 until_us = g_get_monotonic_time() +
+			  (gint64)(wait_ms - MIN(RESERVE_MS, wait_ms / 2)) * 1000;
+	/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
+	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
 
-	if (held >= 0)		/* a VM of two names: the first is enough */
+	if (n_held)		/* a VM of two names: the first is enough */
 		return true;
-	for (;;) {
-		int taken = take(&addr, len);
-		gint64 left_ms = (until_us - g_get_monotonic_time()) / 1000;
-
-		if (taken > 0)
-			return true;
-		if (taken < 0)
-			return vmm_fail_errno(error, errno, "cannot lock domain %s", name);
-		if (left_ms <= 0)
-			break;
-		if (!wait_for_end(&addr, len, (int)left_ms, &pid))
-			g_usleep(PAUSE_US);	/* it does not listen yet, or its queue is full */
+	n_held = place_open_locks(hash, held, error);
+	if (!n_held) {
+		g_prefix_error(error, "cannot lock domain %s: ", name);
+		return false;
 	}
-	program = program_of(pid);
-	return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s (process %d)",
-			name, program, (int)pid);
+	for (int i = 0; i < n_held; i++)
+		if (!take(held[i], name, until_us, error)) {
+			while (n_held)
+				close(held[--n_held]);
+			return false;
+		}
+	return true;
 }

@@ -1,9 +1,8 @@
 /*
  * lock.h - one action at a time on one VM, whoever starts them.
  *
- * The lock is the name of an abstract socket: any user may take it, it needs no
- * directory, ends with the process however that ends, and whoever waits for it
- * hears of that end.
+ * The lock is a file, locked with flock(), in a directory that only root and our user can reach:
+ * nobody else can take it, and it is free again however the one that has it ends.
  */
 #ifndef ACTION_LOCK_H
 #define ACTION_LOCK_H

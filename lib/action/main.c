@@ -1,5 +1,6 @@
 #include "action/action.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,10 +18,9 @@ struct options {
 	char *uri, *deadline, *sync_time;
 };
 
-static void write_out(FILE *file, const char *text)
+static bool write_out(FILE *file, const char *text)
 {
-	fputs(text, file);
-	fflush(file);
+	return fputs(text, file) >= 0 && fflush(file) == 0;
 }
 
 void action_log(const char *level, const char *format, ...)
@@ -42,12 +42,16 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 	int status = report_exit_status(outcome, error);
 	g_autofree char *object = json ? report_json(action.name, outcome, out, error) : NULL;
 	g_autofree char *block = error ? report_error(action.name, outcome, error) : NULL;
+	const char *text = outcome == ACTION_DONE ? out : "";
+	g_autoptr(GError) cause = NULL;
 
 	sudden_stop();
-	if (json)
-		write_out(stdout, object);
-	else if (outcome == ACTION_DONE)
-		write_out(stdout, out);
+	if (!write_out(stdout, json ? object : text) && status == 0) {
+		/* A deploy whose UUID nobody has read is not done for the one who asked. */
+		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
+		block = report_error(action.name, ACTION_UNKNOWN, cause);
+		status = report_exit_status(ACTION_UNKNOWN, cause);
+	}
 	if (block)
 		write_out(stderr, block);
 	return status;

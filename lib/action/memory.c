@@ -106,7 +106,7 @@ static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 m
 	for (guint i = 0; i < n; i++) {
 		if (r == VIRT_LATE_OK && bits & 1U << i)
 			r = virt_detach(v->dom, modules[i].alias,
-					(unsigned)conf_kvmrc_int(ctx->rc, "VIRSH_RETRIES"),
+					(unsigned)conf_kvmrc_tries(ctx->rc),
 					until_us, &cause);
 		g_free(modules[i].alias);
 	}

@@ -176,7 +176,7 @@ bool peer_bring(const struct action_ctx *ctx, const char *host, const char *cons
 	g_ptr_array_add(words, NULL);
 	ok = tool_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,
 			   error) && child_result_check(&result, "rsync", error);
-	if (!ok && g_error_matches(*error, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (!ok && error && g_error_matches(*error, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 		vmm_error_set_hint(error, "install rsync on both hosts");
 	child_result_clear(&result);
 	return ok;

@@ -74,10 +74,11 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 
 	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
 		return true;
-	if (virt_state(dom, &state, error) && !state.gone)
-		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
-			 virDomainGetName(dom), where, virGetLastErrorMessage());
-	return !*error;
+	if (!virt_state(dom, &state, error))
+		return false;
+	return state.gone ||
+	       vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
+			virDomainGetName(dom), where, virGetLastErrorMessage());
 }
 
 /* It lives at the destination, and whoever moved it died before he ended what is left here. */
@@ -276,7 +277,7 @@ enum action_outcome relocate_move(struct relocation *r, GError **error)
 	enum action_outcome outcome;
 
 	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!leaving_note(r->dom, r->dest_uri, error) ||
+	if (!leaving_note(r->dom, r->dest_host, error) ||
 	    !virt_snapset_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	move(r, &cause);

@@ -212,6 +212,15 @@ bool relocate_files_finish(struct relocate_files *f, GError **error)
 	return ok;
 }
 
+/* Whether LINE of a note, which anybody may have written, is a file in DIRECTORY. */
+static bool is_file_in(const char *line, const char *directory)
+{
+	g_autofree char *plain = g_canonicalize_filename(line, "/");
+
+	return g_str_equal(plain, line) && g_str_has_prefix(line, directory) &&
+	       line[strlen(directory)] == '/';
+}
+
 bool relocate_files_repair(struct relocation *r, const char *from, const char *to, GError **error)
 {
 	struct relocate_files f = { .r = r, .to = g_canonicalize_filename(to, "/") };
@@ -226,7 +235,7 @@ bool relocate_files_repair(struct relocation *r, const char *from, const char *t
 	f.late = g_ptr_array_new_with_free_func(g_free);
 	f.resume = lines && !g_strcmp0(lines[0], "running");
 	for (guint i = 1; lines && lines[0] && lines[i]; i++)
-		if (g_str_has_prefix(lines[i], plain) && lines[i][strlen(plain)] == '/')
+		if (is_file_in(lines[i], plain))
 			g_ptr_array_add(f.late, g_strdup(lines[i]));
 	if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));

@@ -193,6 +193,127 @@ static void set_uuid(xmlNode *root, const char *element, const char *uuid)
 		xmlNodeSetContent(n, BAD_CAST uuid);
 }
 
+/* What a domain may name of its host: programs only as the one that runs; files also of its own. */
+static const struct {
+	const char *element;	/* "parent/element" */
+	const char *attribute;	/* NULL: the text */
+	bool program;
+} named[] = {
+	{ "devices/emulator",	NULL,	true },
+	{ "interface/script",	"path", true },
+	{ "interface/downscript", "path", true },
+	{ "filesystem/binary",	"path", true },
+	{ "os/loader",		NULL,	true },
+	{ "os/kernel",		NULL,	false },
+	{ "os/initrd",		NULL,	false },
+	{ "os/dtb",		NULL,	false },
+	{ "disk/source",	"file", false },
+	{ "disk/source",	"dev",	false },
+	{ "disk/source",	"dir",	false },
+	{ "backingStore/source", "file", false },
+	{ "backingStore/source", "dev", false },
+	{ "filesystem/source",	"dir",	false },
+	{ "filesystem/source",	"file", false },
+	{ "filesystem/source",	"dev",	false },
+	{ "serial/source",	"path", false },
+	{ "parallel/source",	"path", false },
+	{ "console/source",	"path", false },
+};
+
+/* The value in NODE of row ROW; NULL: it has none. The caller frees. */
+static char *named_value(const xmlNode *node, size_t row)
+{
+	g_autofree char *place = node->parent && node->parent->name ?
+		g_strdup_printf("%s/%s", node->parent->name, node->name) : g_strdup("");
+
+	if (!g_str_equal(place, named[row].element))
+		return NULL;
+	return named[row].attribute ? tmpl_xml_attribute(node, named[row].attribute) :
+				      g_strstrip(tmpl_xml_text(node));
+}
+
+/* Adds to VALUES what NODE and all below it name, arguments for QEMU whole. */
+static void collect(const xmlNode *node, GHashTable *values)
+{
+	if (node->ns)
+		g_hash_table_add(values, tmpl_xml_print(node));
+	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
+		char *value = named_value(node, i);
+
+		if (value)
+			g_hash_table_add(values, value);
+	}
+	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
+		collect(n, values);
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+	return g_str_has_prefix(path, directory) && path[strlen(directory)] == '/';
+}
+
+/* Whether PATH is in the VM's DIRECTORY, DATASTORES/ID/VM, or an image, which no number names. */
+static bool may_name(const char *path, const char *directory)
+{
+	g_autofree char *plain = g_canonicalize_filename(path, "/");
+	g_autofree char *store = g_path_get_dirname(directory);
+	g_autofree char *stores = g_path_get_dirname(store);
+	const char *name = is_below(plain, stores) ? strchr(plain + strlen(stores) + 1, '/') : NULL;
+
+	if (*path != '/' || is_below(plain, directory) || is_below(plain, "/dev/pts"))
+		return *path == '/';
+	return name && name[1 + strspn(name + 1, "0123456789")] != '/' &&
+	       name[1 + strspn(name + 1, "0123456789")] != '\0';
+}
+
+/* Whether NODE of a file that anybody may have written names no more than DOM itself, VALUES. */
+static bool is_known(const xmlNode *node, GHashTable *values, const char *directory,
+		     char **ret_bad)
+{
+	bool metadata = xmlStrEqual(node->name, BAD_CAST "metadata");
+
+	if (node->ns)
+		*ret_bad = tmpl_xml_print(node);
+	if (node->ns && !g_hash_table_contains(values, *ret_bad))
+		return false;
+	g_clear_pointer(ret_bad, g_free);
+	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
+		char *value = named_value(node, i);
+
+		*ret_bad = value;
+		if (value && !g_hash_table_contains(values, value) &&
+		    (named[i].program || !may_name(value, directory)))
+			return false;
+		g_clear_pointer(ret_bad, g_free);
+	}
+	for (xmlNode *n = metadata || node->ns ? NULL : xmlFirstElementChild((xmlNode *)node); n;
+	     n = xmlNextElementSibling(n))
+		if (!is_known(n, values, directory, ret_bad))
+			return false;
+	return true;
+}
+
+static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **error)
+{
+	static const char *const domains[] = { "domain", "inactiveDomain" };
+	g_autofree char *live = virt_xml(dom, error), *above = g_path_get_dirname(s->path);
+	g_autofree char *directory = g_canonicalize_filename(above, "/"), *bad = NULL;
+	g_autoptr(xmlDoc) doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	bool ok = true;
+
+	if (!doc)
+		return false;
+	collect(xmlDocGetRootElement(doc), values);
+	for (size_t i = 0; ok && i < G_N_ELEMENTS(domains); i++) {
+		const xmlNode *d = tmpl_xml_child(xmlDocGetRootElement(s->doc), domains[i]);
+
+		ok = !d || is_known(d, values, directory, &bad);
+	}
+	return ok || vmm_fail(error, VMM_ERROR_REFUSED, "snapshot %s names what domain %s has not: "
+			      "'%.200s'", s->path, virDomainGetName(dom), bad);
+}
+
 static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError **error)
 {
 	xmlNode *root = xmlDocGetRootElement(s->doc);
@@ -205,6 +326,8 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
 	restate_paths(root, s->path, NULL);
+	if (!snapshot_check(dom, s, error))
+		return false;
 	text = tmpl_xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;

@@ -233,6 +233,7 @@ bool vgpu_create(const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) all = vgpus_of(path, error);
 	guint done = 0;
+	bool made;
 
 	if (!all)
 		return false;
@@ -243,14 +244,15 @@ bool vgpu_create(const char *path, GError **error)
 			break;
 		done++;
 	}
-	if (done < all->len)
+	made = done == all->len;
+	if (!made)
 		while (done--)
 			remove_one(all->pdata[done], NULL);
 	tell_monitor();
-	return !error || !*error;
+	return made;
 }
 
-bool vgpu_delete(const char *path, GError **error)
+bool vgpu_delete(const char *path, void (*warn)(const char *text), GError **error)
 {
 	g_autoptr(GPtrArray) all = vgpus_of(path, error);
 
@@ -258,7 +260,7 @@ bool vgpu_delete(const char *path, GError **error)
 		g_autoptr(GError) cause = NULL;
 
 		if (!remove_one(all->pdata[i], &cause))
-			fprintf(stderr, "WARN: vgpu: %s\n", cause->message);
+			warn(cause->message);
 	}
 	if (all)
 		tell_monitor();

@@ -16,7 +16,7 @@
  */
 bool vgpu_create(const char *path, GError **error);
 
-/* Removes them; what fails is told on stderr. False: PATH is no such file. */
-bool vgpu_delete(const char *path, GError **error);
+/* Removes them; WARN is called with what failed. False: PATH is no such file. */
+bool vgpu_delete(const char *path, void (*warn)(const char *text), GError **error);
 
 #endif

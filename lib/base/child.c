@@ -319,11 +319,6 @@ int child_pid(const Child *c)
 	return c->pid;
 }
 
-const GString *child_err(const Child *c)
-{
-	return c->err.text;
-}
-
 /* FDS: the child's ends of stdin, stdout and stderr; -1: /dev/null. SESSION: its own. */
 static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bool session)
 {

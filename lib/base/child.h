@@ -73,9 +73,6 @@ unsigned child_count(void);
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);
 
-/* What it has written to stderr so far. Borrowed; until the loop runs again. */
-const GString *child_err(const Child *child);
-
 /* Runs SPEC to its end on a loop of its own. False: it could not be started. */
 bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
 

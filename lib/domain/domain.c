@@ -16,11 +16,22 @@ static const char *type_of(DomainBuild *b)
 	return g_strcmp0(type, "qemu") ? "kvm" : "qemu";
 }
 
+/* A program that libvirt runs: a VM's own word for it is checked as that for a script is. */
+static void check_emulator(DomainBuild *b)
+{
+	struct tmpl_hit hit;
+
+	if (tmpl_vm_find(b->vm, NULL, "EMULATOR", TMPL_IN_ALL, &hit) && hit.level == TMPL_VM &&
+	    strcmp(hit.text, DEFAULT_EMULATOR) != 0)
+		domain_may_use(b, NULL, "EMULATOR", hit.text, DOMAIN_PATH_SCRIPT);
+}
+
 static void devices(DomainBuild *b, xmlNode *parent)
 {
 	xmlNode *node = domain_element(parent, "devices");
 	const TmplAttr *nic = NULL;
 
+	check_emulator(b);
 	DOMAIN_EMIT(b, node, emulator_rules, NULL);
 	domain_disks(b, node);
 	while ((nic = tmpl_set_next(b->vm->level[TMPL_VM], "NIC", nic)))

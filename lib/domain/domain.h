@@ -16,7 +16,7 @@
 /*
  * What a VM's own template may ask of the host; what stands in the templates of
  * host and cluster and in the defaults file is the administrator's own word.
- * Lists are directories divided by ':'.
+ * Paths are directories divided by ':'; names are patterns ("*", "?") divided by blanks.
  */
 struct domain_policy {
 	const char *kernel_paths;	/* for OS/KERNEL and OS/INITRD */
@@ -26,6 +26,11 @@ struct domain_policy {
 	bool seclabel;			/* <seclabel> in RAW */
 	bool host_devices;		/* devices of the host in RAW */
 	const char *schema;		/* libvirt's domain.rng */
+	/* NULL: none. */
+	const char *bridges;		/* names in RAW, beside those of the VM's own NICs */
+	const char *networks;		/* names in RAW: of libvirt's networks */
+	const char *pools;		/* names in RAW: of libvirt's storage pools */
+	const char *network_sources;	/* "PROTOCOL/NAME" in RAW: what the host connects to */
 };
 
 /* What vmm_exec.cfg says; CFG must outlive the result. */

@@ -48,11 +48,25 @@ void domain_boot_devices(DomainBuild *b, xmlNode *os);
 enum domain_path { DOMAIN_PATH_KERNEL, DOMAIN_PATH_SCRIPT, DOMAIN_PATH_DATA };
 
 /*
- * Whether PATH, the value of WHAT, is where the administrator allows that USE; a
- * problem with DEVICE when not.
+ * Whether PATH, the value of WHAT, is absolute and where the administrator allows
+ * that USE; a problem with DEVICE when not.
  */
 bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, const char *path,
 		    enum domain_path use);
+
+/* What a VM's own template wants with a name of the host. */
+enum domain_name {
+	DOMAIN_NAME_BRIDGE,
+	DOMAIN_NAME_NETWORK,	/* of libvirt */
+	DOMAIN_NAME_POOL,	/* of libvirt */
+	DOMAIN_NAME_SOURCE,	/* "PROTOCOL/NAME": across the network */
+	DOMAIN_NAME_TAP		/* the host's end of a NIC: no other VM's */
+};
+
+/* Whether the administrator allows NAME, the value of WHAT, or it is the VM's own; as above. */
+bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum domain_name use);
+
+/* Notes that WHAT needs KEY. */
 void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
 
 /* Never NULL: nothing is allowed where nobody said what is. */

@@ -189,8 +189,11 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 {
 	xmlNode *node = domain_element(devices, "interface");
 	const char *script = tmpl_attr_text(nic, "SCRIPT");
+	const char *tap = tmpl_attr_text(nic, "TARGET");
 
 	set_type(b, node, nic);
+	if (tap)
+		domain_may_name(b, "NIC/TARGET", tap, DOMAIN_NAME_TAP);
 	DOMAIN_EMIT(b, node, nic_rules, nic);
 	domain_boot_order(b, node, nic);
 	if (script && domain_may_use(b, nic, "SCRIPT", script, DOMAIN_PATH_SCRIPT))

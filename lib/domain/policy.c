@@ -11,6 +11,10 @@ struct domain_policy domain_policy_of(const ConfCfg *cfg)
 		.kernel_paths = conf_cfg_string(cfg, "domain.kernel_paths"),
 		.script_paths = conf_cfg_string(cfg, "domain.script_paths"),
 		.host_paths = conf_cfg_string(cfg, "domain.host_paths"),
+		.bridges = conf_cfg_string(cfg, "domain.bridges"),
+		.networks = conf_cfg_string(cfg, "domain.networks"),
+		.pools = conf_cfg_string(cfg, "domain.pools"),
+		.network_sources = conf_cfg_string(cfg, "domain.network_sources"),
 		.qemu_commandline = conf_cfg_bool(cfg, "domain.qemu_commandline"),
 		.seclabel = conf_cfg_bool(cfg, "domain.seclabel"),
 		.host_devices = conf_cfg_bool(cfg, "domain.host_devices"),
@@ -44,17 +48,52 @@ static bool is_in(const char *path, const char *list)
 	return false;
 }
 
-static bool is_own(const DomainBuild *b, const char *path)
+/* What we, deploy and OpenNebula keep in a VM's directory and read again: no guest's to write. */
+static bool is_kept(const char *name)
 {
-	return is_below(path, b->directory);
+	static const char *const kept[] = { ".*", "deployment.*", "vm.xml", "ds.xml", "checkpoint*",
+					    "snap-*", "tpm*", "*_VARS.fd*", "*nvram*", "vgpu*" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
+		if (g_pattern_match_simple(kept[i], name))
+			return true;
+	return false;
 }
 
-static bool is_of_datastore(const DomainBuild *b, const char *path)
+/* A file in the VM's directory, not the directory itself. */
+static bool is_own(const DomainBuild *b, const char *path)
 {
-	g_autofree char *store = g_path_get_dirname(b->directory);
-	g_autofree char *stores = g_path_get_dirname(store);
+	g_autofree char *clean = g_canonicalize_filename(b->directory, "/");
+	size_t n = strlen(clean);
 
-	return *stores == '/' && strcmp(stores, "/") != 0 && is_below(path, stores);
+	return is_below(path, clean) && path[n] == '/' && !is_kept(path + n + 1);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/*
+ * An image: DATASTORES/ID/NAME. Below the VM's own datastore, and below a number
+ * in any other, are the directories of VMs.
+ */
+static bool is_image(const DomainBuild *b, const char *path)
+{
+	g_autofree char *directory = g_canonicalize_filename(b->directory, "/");
+	g_autofree char *store = g_path_get_dirname(directory);
+	g_autofree char *stores = g_path_get_dirname(store);
+	g_auto(GStrv) part = NULL;
+
+	if (!strcmp(stores, "/") || !is_below(path, stores) || is_below(path, store))
+		return false;
+	part = g_strsplit(path + strlen(stores), "/", 4);
+	return g_strv_length(part) >= 3 && *part[2] && !is_number(part[2]);
+}
+
+static bool is_own_or_image(const DomainBuild *b, const char *path)
+{
+	return is_own(b, path) || is_image(b, path);
 }
 
 static const struct path_use {
@@ -67,7 +106,7 @@ static const struct path_use {
 	[DOMAIN_PATH_SCRIPT] = { "domain.script_paths",
 				 offsetof(struct domain_policy, script_paths), NULL },
 	[DOMAIN_PATH_DATA] = { "domain.host_paths", offsetof(struct domain_policy, host_paths),
-			       is_of_datastore },
+			       is_own_or_image },
 };
 
 bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, const char *path,
@@ -77,10 +116,76 @@ bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, co
 	g_autofree char *clean = *path == '/' ? g_canonicalize_filename(path, "/") : NULL;
 	const char *const *list = G_STRUCT_MEMBER_P(domain_policy(b), u->list);
 
-	if (clean && ((u->is_free && u->is_free(b, clean)) || is_in(clean, *list)))
+	if (!clean) {
+		domain_problem(b, device, "%s = '%.200s': a path must begin with '/'", what, path);
+		return false;
+	}
+	if ((u->is_free && u->is_free(b, clean)) || is_in(clean, *list))
 		return true;
 	domain_problem(b, device, "%s = '%.200s': a path of the host that %s in vmm_exec.cfg does "
 		       "not allow", what, path, u->key);
+	return false;
+}
+
+static const struct {
+	const char *key;
+	size_t list;		/* offset in struct domain_policy */
+} names[] = {
+	[DOMAIN_NAME_BRIDGE] = { "domain.bridges", offsetof(struct domain_policy, bridges) },
+	[DOMAIN_NAME_NETWORK] = { "domain.networks", offsetof(struct domain_policy, networks) },
+	[DOMAIN_NAME_POOL] = { "domain.pools", offsetof(struct domain_policy, pools) },
+	[DOMAIN_NAME_SOURCE] = { "domain.network_sources",
+				 offsetof(struct domain_policy, network_sources) },
+};
+
+static bool matches(const char *name, const char *list)
+{
+	g_auto(GStrv) patterns = g_strsplit_set(list ? list : "", " \t\n", -1);
+
+	for (char **p = patterns; *p; p++)
+		if (**p && g_pattern_match_simple(*p, name))
+			return true;
+	return false;
+}
+
+/* Whether a NIC of the VM is at that bridge. */
+static bool has_bridge(const DomainBuild *b, const char *bridge)
+{
+	const TmplAttr *nic = NULL;
+
+	while ((nic = tmpl_set_next(b->vm->level[TMPL_VM], "NIC", nic)))
+		if (!g_strcmp0(tmpl_attr_text(nic, "BRIDGE"), bridge))
+			return true;
+	return false;
+}
+
+/* OpenNebula calls them one-VM-NIC; libvirt lets a VM have one that is there. */
+static bool is_free_tap(const DomainBuild *b, const char *name)
+{
+	g_autofree char *own = g_strdup_printf("one-%s-", b->id);
+
+	if (strchr(name, '/'))
+		return false;
+	return !g_str_has_prefix(name, "one-") || g_str_has_prefix(name, own);
+}
+
+bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum domain_name use)
+{
+	if (use == DOMAIN_NAME_TAP) {
+		if (is_free_tap(b, name))
+			return true;
+		domain_problem(b, NULL, "%s = '%.200s': not a name for a NIC of this VM", what,
+			       name);
+		return false;
+	}
+	/* Devices of the host were the key of pools before there was one. */
+	if ((use == DOMAIN_NAME_BRIDGE && has_bridge(b, name)) ||
+	    (use == DOMAIN_NAME_POOL && domain_policy(b)->host_devices) ||
+	    matches(name, *(const char *const *)G_STRUCT_MEMBER_P(domain_policy(b),
+								  names[use].list)))
+		return true;
+	domain_problem(b, NULL, "%s = '%.200s': a name of the host that %s in vmm_exec.cfg does "
+		       "not allow", what, name, names[use].key);
 	return false;
 }
 

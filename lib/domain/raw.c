@@ -1,54 +1,14 @@
 #include "domain/families.h"
 
+#include "domain/merge.h"
+#include "domain/reach.h"
 #include "tmpl/xml.h"
 
 /* deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
 
-enum merge {
-	MERGE_NEW,	/* a second one is a problem */
-	MERGE_CHILDREN,	/* its children join those of ours */
-	MERGE_AGAIN,	/* may be there several times */
-};
-
-/* Elements of <domain> that are not MERGE_NEW; and all others that libvirt knows. */
-static const struct {
-	const char *name;
-	enum merge merge;
-} elements[] = {
-	{ "devices",  MERGE_CHILDREN },
-	{ "features", MERGE_CHILDREN },
-	{ "metadata", MERGE_CHILDREN },
-	{ "seclabel", MERGE_AGAIN },
-	{ "sysinfo",  MERGE_AGAIN },
-};
-
-static const char *const known_elements[] = {
-	"genid", "title", "description", "uuid", "name", "vcpu", "vcpus", "iothreads",
-	"iothreadids", "defaultiothread", "memory", "maxMemory", "currentMemory",
-	"memoryBacking", "memtune", "blkiotune", "cputune", "numatune", "resource", "os",
-	"bootloader", "bootloader_args", "idmap", "cpu", "clock", "on_poweroff", "on_reboot",
-	"on_crash", "on_lockfailure", "pm", "perf", "launchSecurity", "keywrap",
-	"throttlegroups", "devices", "features", "metadata", "seclabel", "sysinfo", NULL
-};
-
-static const char *const known_devices[] = {
-	"audio", "channel", "console", "controller", "crypto", "disk", "emulator", "filesystem",
-	"graphics", "hostdev", "hub", "input", "interface", "iommu", "lease", "memballoon",
-	"memory", "nvram", "panic", "parallel", "pstore", "redirdev", "redirfilter", "rng",
-	"serial", "shmem", "smartcard", "sound", "tpm", "video", "vsock", "watchdog", NULL
-};
-
 static bool is_blank_node(const xmlNode *node)
 {
 	return node->type == XML_COMMENT_NODE || node->type == XML_PI_NODE || xmlIsBlankNode(node);
-}
-
-/* Takes NODE out of the document for good; it may be one of an earlier RAW. */
-static void drop(DomainBuild *b, xmlNode *node)
-{
-	g_ptr_array_remove(b->raw, node);
-	xmlUnlinkNode(node);
-	xmlFreeNode(node);
 }
 
 static xmlNode *append(xmlNode *parent, xmlNode *node)
@@ -88,15 +48,31 @@ static bool names_host(const xmlNode *node)
 	return false;
 }
 
+/* "domain/features/hyperv". The caller frees. */
+static char *place_of(const xmlNode *node)
+{
+	g_autofree char *parent = NULL;
+
+	if (!node->parent || node->parent->type != XML_ELEMENT_NODE)
+		return g_strdup((const char *)node->name);
+	parent = place_of(node->parent);
+	return g_strdup_printf("%s/%s", parent, node->name);
+}
+
 void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
 		     const char *const *allowed)
 {
 	const char *text = domain_text(b, NULL, path, levels);
 	g_autoptr(xmlDoc) doc = text ? parse(b, text, path) : NULL;
+	g_autofree char *place = place_of(parent);
+	struct tmpl_hit hit;
+	bool own = tmpl_vm_find(b->vm, NULL, path, levels, &hit) && hit.level == TMPL_VM;
 
 	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
 		if (is_blank_node(n))
 			continue;
+		if (own && n->type == XML_ELEMENT_NODE)
+			domain_reach(b, path, place, n);
 		if (n->type != XML_ELEMENT_NODE)
 			domain_problem(b, NULL, "%s: text between elements", path);
 		else if (allowed && !g_strv_contains(allowed, (const char *)n->name))
@@ -109,130 +85,6 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 	}
 }
 
-/* Nobody has checked a RAW: the schema is asked for at creation only, if at all. */
-static bool is_known(const xmlNode *node, const char *const *names)
-{
-	if (node->ns)
-		return xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU);
-	return g_strv_contains(names, (const char *)node->name);
-}
-
-static enum merge merge_of(const xmlNode *node)
-{
-	if (node->ns)
-		return MERGE_AGAIN;
-	for (size_t i = 0; i < G_N_ELEMENTS(elements); i++)
-		if (xmlStrEqual(node->name, BAD_CAST elements[i].name))
-			return elements[i].merge;
-	return MERGE_NEW;
-}
-
-/* Puts NODE of a RAW below PARENT, and notes that it came from there. */
-static void add_node(DomainBuild *b, xmlNode *parent, xmlNode *node)
-{
-	g_ptr_array_add(b->raw, append(parent, node));
-}
-
-/* Joins the children of NODE, an element of a RAW, to those of OURS. */
-static void merge_children(DomainBuild *b, xmlNode *ours, xmlNode *node, bool override)
-{
-	bool single = xmlStrEqual(ours->name, BAD_CAST "features");
-	bool device = xmlStrEqual(ours->name, BAD_CAST "devices");
-
-	for (xmlNode *n = xmlFirstElementChild(node); n; n = xmlNextElementSibling(n)) {
-		xmlNode *same = single ? tmpl_xml_child(ours, (const char *)n->name) : NULL;
-
-		if (device && !is_known(n, known_devices)) {
-			domain_problem(b, NULL, "RAW: <%s> is no device", n->name);
-			continue;
-		}
-		if (same && !override) {
-			domain_problem(b, NULL, "RAW: <%s> is there already", n->name);
-			continue;
-		}
-		if (same)
-			drop(b, same);
-		add_node(b, ours, n);
-	}
-}
-
-static void merge(DomainBuild *b, xmlNode *domain, xmlNode *node, bool override)
-{
-	enum merge how = merge_of(node);
-	xmlNode *ours =
-		how == MERGE_AGAIN ? NULL : tmpl_xml_child(domain, (const char *)node->name);
-
-	if (!is_known(node, known_elements)) {
-		domain_problem(b, NULL, "RAW: <%s> is no element of a domain", node->name);
-	} else if (ours && how == MERGE_CHILDREN) {
-		merge_children(b, ours, node, override);
-	} else if (ours && !override) {
-		domain_problem(b, NULL, "RAW: <%s> is there already, see RAW_OVERRIDE", node->name);
-	} else {
-		add_node(b, domain, node);
-		if (ours)
-			drop(b, ours);
-	}
-}
-
-static bool has_value(const xmlNode *node, const char *name, const char *const *values)
-{
-	g_autofree char *text = tmpl_xml_attribute(node, name);
-
-	return text && g_strv_contains(values, text);
-}
-
-/* A device that is the host's own, whatever path it has. */
-static bool is_host_device(const xmlNode *node)
-{
-	static const char *const interfaces[] = { "direct", "hostdev", "vdpa", NULL };
-	static const char *const disks[] = { "volume", "nvme", "vhostvdpa", NULL };
-
-	if (xmlStrEqual(node->name, BAD_CAST "hostdev"))
-		return true;
-	if (xmlStrEqual(node->name, BAD_CAST "interface"))
-		return has_value(node, "type", interfaces);
-	return xmlStrEqual(node->name, BAD_CAST "disk") && has_value(node, "type", disks);
-}
-
-static void check_value(DomainBuild *b, const xmlNode *node, const char *value)
-{
-	static const char *const harmless[] = { "/dev/urandom", "/dev/random", NULL };
-	g_autofree char *text = g_strstrip(g_strdup(value ? value : ""));
-
-	if (*text == '/' && !g_strv_contains(harmless, text)) {
-		g_autofree char *what = g_strdup_printf("RAW: <%s>", node->name);
-
-		domain_may_use(b, NULL, what, text, DOMAIN_PATH_DATA);
-	}
-}
-
-/* What NODE of a VM's own RAW would give the guest of its host. */
-static void check_host(DomainBuild *b, const xmlNode *node)
-{
-	const struct domain_policy *policy = domain_policy(b);
-
-	if (node->ns && xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU)) {
-		if (!policy->qemu_commandline)
-			domain_not_allowed(b, "RAW: <qemu:…>", "domain.qemu_commandline");
-		return;
-	}
-	if (xmlStrEqual(node->name, BAD_CAST "seclabel") && !policy->seclabel)
-		domain_not_allowed(b, "RAW: <seclabel>", "domain.seclabel");
-	if (is_host_device(node) && !policy->host_devices)
-		domain_not_allowed(b, "RAW: a device of the host", "domain.host_devices");
-	for (xmlAttr *a = node->properties; a; a = a->next) {
-		g_autoptr(xmlChar) value = xmlNodeListGetString(node->doc, a->children, 1);
-
-		check_value(b, node, (const char *)value);
-	}
-	for (xmlNode *n = node->children; n; n = n->next)
-		if (n->type == XML_ELEMENT_NODE)
-			check_host(b, n);
-		else if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE)
-			check_value(b, node, (const char *)n->content);
-}
-
 static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool override, bool own)
 {
 	g_autoptr(xmlDoc) doc = text ? parse(b, text, "RAW") : NULL;
@@ -240,8 +92,8 @@ static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool over
 	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE) {
 			if (own)
-				check_host(b, n);
-			merge(b, domain, n, override);
+				domain_reach(b, "RAW", "domain", n);
+			domain_merge(b, domain, n, override);
 		} else if (!is_blank_node(n)) {
 			domain_problem(b, NULL, "RAW: text between elements");
 		}

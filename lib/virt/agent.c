@@ -32,23 +32,52 @@ static bool ask(void *data, GError **error)
 				      virDomainGetName(c->dom));
 }
 
-char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error)
+static bool ask_monitor(void *data, GError **error)
+{
+	struct call *c = data;
+
+	return virDomainQemuMonitorCommand(c->dom, c->command, &c->answer, 0) == 0 ||
+	       virt_fail(error, "the monitor of domain %s", virDomainGetName(c->dom));
+}
+
+static struct call *call_new(virDomain *dom, const char *command, unsigned limit_s)
 {
 	struct call *c = g_new0(struct call, 1);
-	enum virt_late r;
-	char *answer;
 
 	virDomainRef(dom);
 	c->dom = dom;
 	c->command = g_strdup(command);
 	c->limit_s = limit_s;
+	return c;
+}
+
+/* What the call that has ended was answered. */
+static char *answer_of(struct call *c)
+{
+	char *answer = g_strdup(c->answer);
+
+	call_free(c);
+	return answer;
+}
+
+char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error)
+{
+	struct call *c = call_new(dom, command, limit_s);
+	enum virt_late r;
+
 	r = virt_late_call(ask, c, call_free, (limit_s + RESERVE_S) * 1000, error);
 	if (r == VIRT_LATE_LATE) {
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s does not answer",
 			 virDomainGetName(dom));
 		return NULL;
 	}
-	answer = g_strdup(c->answer);
-	call_free(c);
-	return answer;
+	return answer_of(c);
+}
+
+char *virt_monitor(virDomain *dom, const char *command)
+{
+	struct call *c = call_new(dom, command, 0);
+
+	return virt_late_call(ask_monitor, c, call_free, RESERVE_S * 1000, NULL) ==
+	       VIRT_LATE_LATE ? NULL : answer_of(c);
 }

@@ -1,5 +1,5 @@
 /*
- * agent.h - the guest's agent: one command and its answer, within a limit.
+ * agent.h - the guest's agent, and QEMU's monitor: one command and its answer, within a limit.
  *
  * Source: libvirt-facts.md K.
  */
@@ -14,5 +14,11 @@
  * has no agent's channel; VMM_ERROR_REFUSED, it does not run.
  */
 char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error);
+
+/*
+ * Asks the QEMU of DOM itself: sends COMMAND, JSON, that changes nothing, to its monitor and
+ * returns the answer, which the caller frees. NULL: it is not to be had.
+ */
+char *virt_monitor(virDomain *dom, const char *command);
 
 #endif

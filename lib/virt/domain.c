@@ -184,6 +184,22 @@ bool virt_state_is_deaf(const struct virt_state *s)
 	       s->state == VIR_DOMAIN_CRASHED;
 }
 
+/*
+ * Whether PATH, which metadata names, can be the directory of DOM: RAW of a VM that oned made
+ * the domain of may have said it. That of one-7 is called 7.
+ */
+static bool is_directory_of(virDomain *dom, const char *path)
+{
+	const char *name = virDomainGetName(dom);
+	g_autofree char *plain = g_canonicalize_filename(path, "/");
+	g_autofree char *last = g_path_get_basename(plain);
+	g_auto(GStrv) part = g_strsplit(path, "/", -1);
+
+	if (*path != '/' || g_strv_contains((const char *const *)part, ".."))
+		return false;
+	return !g_str_has_prefix(name, "one-") || g_str_equal(last, name + strlen("one-"));
+}
+
 bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
@@ -194,6 +210,12 @@ bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError 
 		return virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(dom));
 	free(text);
+	if (*ret && !is_directory_of(dom, *ret)) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "the metadata of domain %s names a directory "
+			 "that is not its own: '%.200s'", virDomainGetName(dom), *ret);
+		g_clear_pointer(ret, g_free);
+		return false;
+	}
 	return true;
 }
 

@@ -12,9 +12,11 @@ static const char hint_given_up[] = "libvirt talks to that agent again when it i
 				    "the guest";
 static const char hint_way[] = "the way to the other host was cut";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
-static const char hint_bridge[] = "the bridge must be there on the destination too";
+static const char hint_bridge[] = "the host where the VM is to run must have that bridge";
 static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
 				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
+static const char hint_shared[] = "libvirt knows no shared file system below the disks: where both "
+				  "hosts have the same one, MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
 
 /* The first row that fits counts. */
@@ -79,6 +81,12 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "is in use", VMM_ERROR_BUSY, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Failed to reserve port",
 	  VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Cannot assign requested address",
+	  VMM_ERROR_INPUT, "GRAPHICS/LISTEN must be an address that the host has" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "could not read keymap file",
+	  VMM_ERROR_INPUT, "GRAPHICS/KEYMAP must be a key map of QEMU, such as en-us" },
+	{ ANY,                ANY,                        "referenced filter",
+	  VMM_ERROR_NOT_FOUND, "NIC/FILTER must be a filter of the host: virsh nwfilter-list" },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Address already in use",
 	  VMM_ERROR_BUSY, NULL },
 
@@ -88,6 +96,8 @@ static const struct rule {
 	  VMM_ERROR_CONNECTION, hint_way },
 	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
 	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     "without shared storage",
+	  VMM_ERROR_REFUSED, hint_shared },
 	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },
 	{ ANY,                VIR_ERR_SNAPSHOT_REVERT_RISKY, NULL, VMM_ERROR_REFUSED, NULL },
 
@@ -213,6 +223,19 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 		vmm_error_set_hint(error, "%s", hint);
 	virFreeError(cause);
 	return false;
+}
+
+bool virt_is_agents_no(const GError *error)
+{
+	return g_error_matches(error, VMM_ERROR, VMM_ERROR_GUEST) &&
+	       strstr(error->message, "QEMU agent command");
+}
+
+bool virt_last_is_end(void)
+{
+	const char *message = virGetLastErrorMessage();
+
+	return message && strstr(message, "End of file");
 }
 
 bool virt_last_is(int code)

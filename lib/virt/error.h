@@ -36,4 +36,10 @@ bool virt_fail_kept(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3)
 /* Whether the last libvirt error of this thread has CODE. */
 bool virt_last_is(int code);
 
+/* Whether the last error says that the daemon went away. */
+bool virt_last_is_end(void);
+
+/* Whether ERROR is the answer of a guest's agent that it cannot do what it was asked for. */
+bool virt_is_agents_no(const GError *error);
+
 #endif

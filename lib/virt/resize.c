@@ -20,6 +20,7 @@ struct size {
 	virDomain *dom;
 	char *target;
 	guint64 value;
+	bool waited;		/* the guest was asked, and libvirt waits no longer */
 };
 
 static void size_free(void *data)
@@ -35,9 +36,13 @@ static bool vcpus(void *data, GError **error)
 {
 	struct size *s = data;
 
-	return virDomainSetVcpusFlags(s->dom, (unsigned)s->value, VIR_DOMAIN_AFFECT_LIVE |
-				      VIR_DOMAIN_VCPU_HOTPLUGGABLE) == 0 ||
-	       virt_fail(error, "%s", "");
+	if (virDomainSetVcpusFlags(s->dom, (unsigned)s->value, VIR_DOMAIN_AFFECT_LIVE |
+				   VIR_DOMAIN_VCPU_HOTPLUGGABLE) == 0)
+		return true;
+	s->waited = virt_last_is(VIR_ERR_OPERATION_TIMEOUT);
+	virt_fail(error, "%s", "");
+	s->waited &= g_error_matches(*error, VMM_ERROR, VMM_ERROR_GUEST);
+	return false;
 }
 
 static bool memory(void *data, GError **error)
@@ -58,7 +63,7 @@ static bool disk(void *data, GError **error)
 }
 
 static enum virt_late set(virDomain *dom, virt_late_func *func, const char *target, guint64 value,
-			  unsigned limit_ms, GError **error)
+			  unsigned limit_ms, bool *ret_waited, GError **error)
 {
 	struct size *s = g_new0(struct size, 1);
 	enum virt_late r;
@@ -68,25 +73,30 @@ static enum virt_late set(virDomain *dom, virt_late_func *func, const char *targ
 	s->target = g_strdup(target);
 	s->value = value;
 	r = virt_late_call(func, s, size_free, limit_ms, error);
-	if (r != VIRT_LATE_LATE)
-		size_free(s);
+	if (r == VIRT_LATE_LATE)
+		return r;
+	if (ret_waited)
+		*ret_waited = s->waited;
+	size_free(s);
 	return r;
 }
 
-enum virt_late virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms, GError **error)
+enum virt_late virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms, bool *ret_waited,
+			      GError **error)
 {
-	return set(dom, vcpus, NULL, n, limit_ms, error);
+	*ret_waited = false;
+	return set(dom, vcpus, NULL, n, limit_ms, ret_waited, error);
 }
 
 enum virt_late virt_set_memory(virDomain *dom, guint64 kib, unsigned limit_ms, GError **error)
 {
-	return set(dom, memory, NULL, kib, limit_ms, error);
+	return set(dom, memory, NULL, kib, limit_ms, NULL, error);
 }
 
 enum virt_late virt_set_disk(virDomain *dom, const char *target, guint64 bytes, unsigned limit_ms,
 			     GError **error)
 {
-	return set(dom, disk, target, bytes, limit_ms, error);
+	return set(dom, disk, target, bytes, limit_ms, NULL, error);
 }
 
 bool virt_disk_size(virDomain *dom, const char *target, guint64 *ret, GError **error)

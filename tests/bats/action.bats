@@ -36,6 +36,14 @@ actions() {
 	[[ $(error_message) == "cancel: --deadline: '1x' is not a number from 1 to 604800 [usage]"* ]]
 }
 
+@test "action: an option's value that is none is misuse, and the option is named" {
+	for value in x 0 -1 86401 ''; do
+		action exec "--wait=$value" 5 host /bin/true
+		assert_failure 2
+		[[ $(error_message) == "exec: --wait: '$value' is not a number from 1 to 86400 [usage]"* ]]
+	done
+}
+
 @test "action: misuse is told in JSON when that was asked for" {
 	action cancel --json
 	assert_failure 2

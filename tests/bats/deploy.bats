@@ -23,6 +23,21 @@ deploy() {
 	grep -q '<name>one-9</name>' vm/deployment.0
 }
 
+@test "deploy: a UUID that cannot be written is not exit 0; nor any other output" {
+	domain one-9 9 >xml
+	"$REMOTES/deploy" "$PWD/vm/deployment.0" host 9 host <xml >/dev/full 2>err || status=$?
+	[ "$status" -eq 3 ]
+	grep -q '^deploy: it is done, but its result cannot be written: No space left on device \[no-space\]' err
+	# Nobody reads it.
+	status=0
+	{ sleep 0.2; "$REMOTES/deploy" --dry-run "$PWD/vm/deployment.0" host 9 host <xml 2>err || echo $? >code; } | true
+	[ "$(cat code)" -eq 3 ]
+	grep -q 'its result cannot be written: Broken pipe' err
+	status=0
+	"$REMOTES/deploy" --json "$PWD/vm/deployment.0" host 9 host <xml >/dev/full 2>err || status=$?
+	[ "$status" -eq 3 ]
+}
+
 @test "deploy: base64 is XML too" {
 	deploy "$(domain one-9 9 | base64)"
 	assert_success

@@ -142,7 +142,16 @@ attach_disk() {	# LINE...
 	assert_success
 	with -- resize_disk one-5 vda x
 	assert_failure 1
-	[[ $(error_message) == "resize_disk: 'x' is not a number "*'[input]'* ]]
+	[[ $(error_message) == "resize_disk: 'x' is not a number "*'[input] (hint: MIB, '* ]]
+	# An operand that is no document, as the original's dispatcher may give it.
+	for document in '' x; do
+		REQUEST=$'\n' with -- resize_disk one-5 0 8 "$document" node1 5
+		assert_failure 1
+		[[ $stderr != *CRITICAL* ]]
+		REQUEST= with -- attach_disk one-5 /a/disk vdb 1 "$document" 5 host
+		assert_failure 1
+		[[ $stderr != *CRITICAL* ]]
+	done
 	with -- prereconfigure one-5 hdc
 	assert_failure 1
 	[[ $(error_message) == 'prereconfigure: cannot change the medium in hdc of domain one-5: it has no such drive [not-found]' ]]

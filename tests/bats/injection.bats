@@ -95,3 +95,11 @@ programs() {
 	[ "$(programs | grep -c '/ssh$\|/env$\|/sh$')" -eq 1 ]
 	[ "$(cat var/seen)" = 1 ]
 }
+
+@test "RAW of a VM: no place of libvirt's schema takes a path, device or address of the host, or a relative path" {
+	run "$TOP/tests/tools/raw-walk" "$TOP/scripts/schema-places" /usr/share/libvirt/schemas/domain.rng \
+		"$BUILD/drivers/kvm_domain/kvm-domain" --conf "$DATA/domain/conf/stock.conf" --config "$TOP/etc/vmm_exec/vmm_exec.cfg" --libvirt 11.0.0 -
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == *' bad 0' ]]
+}

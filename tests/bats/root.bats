@@ -229,6 +229,13 @@ USERS='sed "s/^nobody:/oneadmin:/" /etc/passwd >passwd; mount --bind passwd /etc
 	assert_success
 	assert_output root
 	never test -e run
+	# What was looked at is what runs: its path is not followed again.
+	ln -s qemu-virtiofsd bin/qemu-link
+	sed -i "s|bin/qemu-virtiofsd|bin/qemu-link|" remotes/etc/vmm/kvm/kvmrc
+	alone 'ASAN_OPTIONS=detect_leaks=0 strace -qq -o trace remotes/vmm/kvm/virtiofsd.sh'
+	assert_output root
+	[ "$(grep -c 'open.*/bin/qemu-link' trace)" -eq 1 ]
+	never grep -E 'execve(at)?\(.*(qemu-link|qemu-virtiofsd)' <(sed 's/\[.*//' trace)
 	chmod 757 bin/qemu-virtiofsd
 	alone 'remotes/vmm/kvm/virtiofsd.sh'
 	assert_failure 1

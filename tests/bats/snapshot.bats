@@ -31,7 +31,7 @@ load node
 	for id in x -1 1/2 ''; do
 		action snapshot_create one-5 "$id" 5 host
 		assert_failure 1
-		[[ $(error_message) == "snapshot_create: '$id' is not a number from 0 to 2147483647 [input]"* ]]
+		[[ $(error_message) == "snapshot_create: '$id' is not a number from 0 to 2147483647 [input] (hint: SNAPSHOT_ID, "* ]]
 	done
 }
 

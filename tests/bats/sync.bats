@@ -33,7 +33,7 @@ setup() {
 same() {	# HOST: has exactly the set
 	diff -r --exclude=.vmmexec-manifest var/remotes "$1/one"
 	[ -x "$1/one/vmm/kvm/deploy" ]
-	[ ! -e "$1/one.staged" ]
+	[ "$(find "$1" -maxdepth 1 -name 'one.staged*' | wc -l)" -eq 0 ]
 }
 
 @test "a new host gets the whole set; the second time next to nothing is sent" {
@@ -93,7 +93,7 @@ same() {	# HOST: has exactly the set
 		wait "$pid" 2>/dev/null || true
 		diff -r --exclude=.vmmexec-manifest old h1/one >/dev/null || diff -r --exclude=.vmmexec-manifest var/remotes h1/one
 		rm -rf back
-		[ ! -e h1/one/tm/qcow2/big ] || { rm -rf h1/one h1/one.staged; cp -r old h1/one; }
+		[ ! -e h1/one/tm/qcow2/big ] || { rm -rf h1/one; cp -r old h1/one; }
 	done
 	"$SYNC" h1
 	same h1
@@ -132,6 +132,73 @@ same() {	# HOST: has exactly the set
 	same h1
 }
 
+# A host whose directory is in one as /var/tmp is, and what any user may make there.
+sticky() {	# HOST
+	mkdir -p "$1"
+	chmod 1777 "$1"
+	chmod 755 . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+}
+
+stranger() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+
+@test "in a sticky directory another user can neither block a sync nor have it write through his links" {
+	[ "$EUID" -eq 0 ]
+	sticky h1
+	echo mine >victim
+	for name in one.lock one.staged.want one.staged one.lock.aaaaaa one.staged.aaaaaa one.lock.AAAAAA one.staged.AAAAAA; do
+		case $name in
+		*A) stranger mkdir -m 777 "h1/$name" ;;
+		one.staged) stranger mkdir "h1/$name"; stranger touch "h1/$name/x" ;;
+		*) stranger ln -s "$PWD/victim" "h1/$name" ;;
+		esac
+	done
+	stranger flock h1/one.lock.AAAAAA sh -c 'echo held; exec sleep 60' >held 3>&- &
+	holder=$!
+	for _ in $(seq 200); do [ ! -s held ] || break; sleep 0.05; done
+	"$SYNC" h1
+	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	[ "$(cat victim)" = mine ]
+	[ -e h1/one.staged/x ]
+	# The lock that is ours is no stranger's to open, and does its work.
+	lock=$(find h1 -maxdepth 1 -name 'one.lock.*' -user root)
+	[ "$(wc -l <<<"$lock")" -eq 1 ]
+	never stranger flock -n "$lock" true
+	stranger flock h1/one sh -c 'echo held; exec sleep 60' >held2 3>&- &
+	holders="$holder $!"
+	for _ in $(seq 200); do [ ! -s held2 ] || break; sleep 0.05; done
+	echo 8.0.0 >var/remotes/VERSION
+	exec 8<"$lock"
+	flock 8
+	run "$SYNC" h1
+	[ "$status" -eq 1 ]
+	[[ $output == *'another sync is at work'* ]]
+	exec 8>&-
+	"$SYNC" h1
+	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	[ "$(find h1 -maxdepth 1 -user root -name 'one.staged*' | wc -l)" -eq 0 ]
+	kill $holders
+}
+
+@test "in a sticky directory: a set that is another user's is not built upon" {
+	[ "$EUID" -eq 0 ]
+	sticky h1
+	stranger mkdir -p h1/one/vmm/kvm
+	stranger sh -c 'echo evil >h1/one/vmm/kvm/deploy; echo "# x" >h1/one/.vmmexec-manifest'
+	# We are root here, whose it becomes; another user of ours is told.
+	"$SYNC" h1
+	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	[ "$(find h1/one ! -user root | wc -l)" -eq 0 ]
+	sticky h2
+	stranger mkdir -p h2/one
+	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|; s|^exec setpriv.*|& #|' bin/ssh
+	sed -i 's| < <(tee .*||' bin/ssh
+	run "$SYNC" h2
+	[ "$status" -eq 1 ]
+	[[ $output == *"h2/one belongs to another user"* ]]
+}
+
 @test "a host of another platform gets its own build, a missing one is named" {
 	own=$(. /etc/os-release; echo "$ID-$VERSION_ID-$(uname -m)")
 	echo other-1-sparc >var/remotes/vmm/platform
@@ -145,6 +212,21 @@ same() {	# HOST: has exactly the set
 	"$SYNC" h1
 	[ "$(h1/one/vmm/kvm/deploy)" = theirs ]
 	[ "$(cat h1/one/VERSION)" = 7.0.0 ]
+}
+
+@test "what a host says of its platform leads nowhere else" {
+	mkdir -p evil/x etc
+	cat >bin/cat <<-'EOF'
+	#!/bin/sh
+	[ "$1" != /etc/os-release ] || { printf 'ID=../../evil\nVERSION_ID=x/../..\n'; exit; }
+	exec /bin/cat "$@"
+	EOF
+	chmod +x bin/cat
+	echo other-1-sparc >var/remotes/vmm/platform
+	run "$SYNC" h1
+	[ "$status" -eq 1 ]
+	[[ $output == *"it is _./.._evil"* || $output == *"it is _._.._evil-x_.._..-$(uname -m), and there is no build for that"* ]]
+	[ ! -e h1/one ]
 }
 
 @test "--all and --cluster: the hosts that OpenNebula lists, without those that are offline" {

@@ -56,7 +56,10 @@ static void attach_all(const TmplVm *vm, const struct domain_options *options)
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct domain_policy policy = { "/", "/", "/", true, true, true, "" };
+	static const struct domain_policy policy = {
+		.kernel_paths = "/", .script_paths = "/", .host_paths = "/",
+		.qemu_commandline = true, .seclabel = true, .host_devices = true, .schema = "",
+	};
 	const uint8_t *nul = memchr(data, '\0', size);
 	size_t length = nul ? (size_t)(nul - data) : size;
 	const struct domain_options options = {

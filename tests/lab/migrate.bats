@@ -295,6 +295,29 @@ left_behind() {
 	[ "$(state_at node1 53)" = paused ]
 }
 
+@test "migrate: a note of where a VM was moved to is the name of a host, whoever wrote it: no program runs, no other host is asked" {
+	local note n=54
+	on sh -c "printf '#!/bin/sh\n{ id; echo \"\$0 \$*\"; } >>/var/lib/one/local/owned\n' >/var/lib/one/local/evil; chmod +x /var/lib/one/local/evil"
+	for note in 'qemu+ext:///system?command=/var/lib/one/local/evil' 'qemu+ssh://node2/system?command=/var/lib/one/local/evil' \
+		'qemu+tcp://node2/system?command=/var/lib/one/local/evil&amp;x=/system' 'qemu+tcp://-oProxyCommand=x/system' \
+		'qemu+unix:///system?socket=/var/lib/one/local/evil' 'test:///default' 'node2/system?command=/x' '../../x' ''; do
+		left_behind "$n" "${note:- }"
+		act save "one-$n" "$LAB_SHARED/0/$n/checkpoint" node1 "$n" node1
+		assert_failure 1
+		assert_regex "$(error_message)" 'the note of where it was moved to names no host \[refused\] \(hint: look for it on the other hosts'
+		[ "$(state_at node1 "$n")" = paused ]
+		lab_virsh node1 destroy "one-$n"
+		n=$((n + 1))
+	done
+	never on test -e /var/lib/one/local/owned
+	# As our own migrate writes it.
+	start_deaf node2 "$n"
+	left_behind "$n" node2
+	act save "one-$n" "$LAB_SHARED/0/$n/checkpoint" node1 "$n" node1
+	assert_regex "$(error_message)" 'it is running at qemu.tcp://node2/system \[refused\]'
+	lab_virsh node1 destroy "one-$n"
+}
+
 @test "migrate: a libvirtd that stays away: nobody knows, and the next call tells" {
 	start node1 11
 	slowly 11

@@ -130,6 +130,47 @@ cpus_in_guest() {
 	act cancel one-2
 }
 
+@test "resize: a CPU that is gone though libvirt waits no longer is gone, a second request says so, and a snapshot is refused, not begun" {
+	lab_guest_xml one-5 | sed "s|<vcpu current='1'>2|<vcpu current='2'>3|" | start_xml node1 5
+	resize 5 '<VCPU>3</VCPU>'
+	assert_success
+	lab_until node1 20 sh -c "virsh qemu-agent-command one-5 '{\"execute\":\"guest-get-vcpus\"}' | grep -q '\"logical-id\":2'"
+	resize 5 '<VCPU>2</VCPU>'
+	assert_success
+	[ "$(lab_virsh node1 qemu-monitor-command one-5 '{"execute":"query-cpus-fast"}' | grep -o cpu-index | wc -l)" -eq 2 ]
+	resize 5 '<VCPU>2</VCPU>'
+	assert_success
+	# QEMU without KVM loses its event; where libvirt has heard it, all of this is said of the true count.
+	if [ "$(lab_virsh node1 vcpucount one-5 --live --current)" -ne 2 ]; then
+		resize 5 '<VCPU>3</VCPU>'
+		assert_failure 1
+		assert_regex "$(error_message)" '^resize: libvirt counts 3 CPUs of domain one-5, and its QEMU has 2: .*\[refused\] \(hint: restart libvirt'
+		act snapshot_create one-5 0 5
+		assert_failure 1
+		assert_regex "$(error_message)" '^snapshot_create: libvirt counts 3 CPUs .*\[refused\]'
+		[ "$(state 5)" = running ]
+		"$LAB" svc node1 restart
+		resize 5 '<VCPU>2</VCPU>'
+		assert_success
+	fi
+	act cancel one-5
+}
+
+@test "resize: a guest that keeps its CPU: unknown, with what QEMU has, and the same again" {
+	lab_guest_xml one-6 | start_xml node1 6
+	resize 6 '<VCPU>2</VCPU>'
+	assert_success
+	lab_until node1 20 sh -c "virsh qemu-agent-command one-6 '{\"execute\":\"guest-get-vcpus\"}' | grep -q '\"logical-id\":1'"
+	# It hears nothing of it.
+	lab_virsh node1 suspend one-6
+	for _ in 1 2; do
+		resize 6 '<VCPU>1</VCPU>' --deadline 30
+		assert_failure 3
+		assert_regex "$(error_message)" 'domain one-6 was asked to go down to 1 CPUs and has not yet: QEMU has 2 \[guest\] .*its guest may still'
+	done
+	act cancel one-6
+}
+
 @test "resize_disk: the guest sees it grow, qcow2 and raw; never less; twice is once; a block job is waited for" {
 	local document='<VMM_DRIVER_ACTION_DATA><VM><ID>1</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET></DISK><DISK><DISK_ID>1</DISK_ID><TARGET>vdb</TARGET></DISK></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>' disk
 	for disk in 0:vda 1:vdb; do

@@ -138,6 +138,33 @@ in_image() {	# NUMBER
 	[ "$(state 2)" = running ]
 }
 
+@test "snapshot_revert: a file in the VM's directory that names a program or a file which the VM has not is no snapshot" {
+	local file change
+	deaf 21
+	act snapshot_create one-21 0 21
+	assert_success
+	file=$(directory 21)/snap-0.xml
+	on cp "$file" /var/lib/one/local/good.xml
+	on sh -c "printf '#!/bin/sh\ntouch /var/lib/one/local/owned\nexec /usr/bin/qemu-kvm-one \"\$@\"\n' >/var/lib/one/local/evil; chmod +x /var/lib/one/local/evil"
+	for change in 's|<emulator>[^<]*|<emulator>/var/lib/one/local/evil|' "s|<source file='[^']*'|<source file='/etc/shadow'|" \
+		"s|<source file='[^']*'|<source file='$(directory 22)/disk.0'|" \
+		"s|</devices>|<interface type='ethernet'><script path='touch'/></interface></devices>|" \
+		"s|</domain>|<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-s'/></qemu:commandline></domain>|"; do
+		on sh -c "sed \"$change\" /var/lib/one/local/good.xml >$file"
+		never on cmp -s /var/lib/one/local/good.xml "$file"
+		lab_virsh node1 snapshot-delete one-21 snap-0 --metadata
+		act snapshot_revert one-21 snap-0 21
+		assert_failure 1
+		assert_regex "$stderr" 'names what domain one-21 has not'
+		[ -z "$(listed 21)" ]
+		[ "$(state 21)" = running ]
+		on cp /var/lib/one/local/good.xml "$file"
+		act snapshot_revert one-21 snap-0 21
+		assert_success
+	done
+	never on test -e /var/lib/one/local/owned
+}
+
 @test "snapshot_create: one that was deleted in another way, of which only the file is left, is made anew" {
 	deaf 17
 	act snapshot_create one-17 0 17 node1

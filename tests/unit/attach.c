@@ -331,7 +331,10 @@ static void same_device(const char *xml, const char *device)
 
 static bool compare(GRand *rand, device_xml *make, const char *name, const char *device)
 {
-	static const struct domain_policy policy = { "/", "/", "/", true, true, true, "" };
+	static const struct domain_policy policy = {
+		.kernel_paths = "/", .script_paths = "/", .host_paths = "/",
+		.qemu_commandline = true, .seclabel = true, .host_devices = true, .schema = "",
+	};
 	const struct domain_options options = { .libvirt = DOMAIN_LIBVIRT(11, 0, 0),
 						.policy = &policy };
 	g_autofree char *rest =

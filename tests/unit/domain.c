@@ -254,8 +254,10 @@ static const struct {
 	  "VIDEO: RESOLUTION = '800': not WIDTHxHEIGHT" },
 	{ "<RAW><TYPE>vmware</TYPE><DATA>&lt;x/></DATA></RAW>",
 	  "RAW: TYPE = 'vmware': no hypervisor that is known" },
-	{ "<RAW><TYPE>kvm</TYPE><DATA>&lt;features>&lt;acpi/>&lt;/features>&lt;features>"
-	  "&lt;acpi/>&lt;/features></DATA></RAW>", "RAW: <acpi> is there already" },
+	{ "<RAW><TYPE>kvm</TYPE><DATA>&lt;features>&lt;gic version='2'/>&lt;/features>&lt;features>"
+	  "&lt;gic version='3'/>&lt;/features></DATA></RAW>",
+	  "RAW: <gic version> is there already, see RAW_OVERRIDE of the site, or say it by "
+	  "FEATURES: it is '2', RAW says '3'" },
 	{ IOMMU("<MODEL>foo</MODEL>"),
 	  "IOMMU: MODEL = 'foo' (VM 7): not one of intel, virtio, smmuv3, amd" },
 	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap=on,eim=off</OPTIONS>"),

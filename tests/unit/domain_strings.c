@@ -300,7 +300,10 @@ static void walk(struct look *l, const xmlNode *node)
 
 static bool try_string(const struct subject *s, GRand *rand, bool big)
 {
-	static const struct domain_policy policy = { "/", "/", "/", true, true, true, "" };
+	static const struct domain_policy policy = {
+		.kernel_paths = "/", .script_paths = "/", .host_paths = "/",
+		.qemu_commandline = true, .seclabel = true, .host_devices = true, .schema = "",
+	};
 	const struct domain_options options = { .libvirt = DOMAIN_LIBVIRT(12, 4, 0),
 						.policy = &policy };
 	g_autoptr(TmplVm) vm = new_vm();

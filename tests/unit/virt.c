@@ -41,6 +41,12 @@ static const struct vector {
 	  VMM_ERROR_PERMISSION },
 	{ VIR_FROM_NONE, VIR_ERR_SYSTEM_ERROR, ENODEV, "Cannot get interface MTU on 'b'",
 	  VMM_ERROR_NOT_FOUND },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "-vnc 192.168.250.1:8: Failed to bind socket: "
+	  "Cannot assign requested address", VMM_ERROR_INPUT },
+	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "could not read keymap file: 'x'",
+	  VMM_ERROR_INPUT },
+	{ VIR_FROM_NWFILTER, VIR_ERR_INTERNAL_ERROR, 0, "referenced filter 'f' is missing",
+	  VMM_ERROR_NOT_FOUND },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "m: Failed to get \"write\" lock",
 	  VMM_ERROR_BUSY },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "Cannot allocate memory",

@@ -96,8 +96,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(virDomain) dom = NULL;
 	guint64 seconds = 0;
 
-	if (wait_s && !number_unsigned(wait_s, 1, MAX_WAIT_S, &seconds, error))
+	if (wait_s && !number_unsigned(wait_s, 1, MAX_WAIT_S, &seconds, NULL)) {
+		vmm_fail(error, VMM_ERROR_USAGE, "--wait: '%s' is not a number from 1 to %d",
+			 wait_s, MAX_WAIT_S);
 		return ACTION_FAILED;
+	}
 	if (!guest_command_read(&command, ctx, COMMAND, INPUT, error))
 		return ACTION_FAILED;
 	dom = guest_domain(ctx, error);

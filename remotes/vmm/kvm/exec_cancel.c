@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "virt/error.h"
 
 static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const char *file,
 				  gint64 pid, GError **error)
@@ -17,7 +18,7 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 	guest_status_clear(&status);
 	if (runs && !guest_kill(dom, pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
-	if (cause && !strstr(cause->message, "guest-exec-status")) {	/* it was not the agent */
+	if (cause && !virt_is_agents_no(cause)) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}

@@ -113,7 +113,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	struct request q = { 0 };
 	struct relocation r;
-	enum action_outcome outcome = ACTION_FAILED;
+	enum action_outcome outcome;
 
 	if (!request_load(&q, error)) {
 		outcome = ACTION_FAILED;

@@ -1,10 +1,10 @@
 /* resize - changes how much memory and how many CPUs a running VM has. */
 #include "action/host.h"
 #include "action/memory.h"
+#include "action/vcpus.h"
 #include "base/number.h"
-#include "virt/resize.h"
 
-enum { DEPLOY_ID, VM_ID, ANSWER_MS = 60000 };
+enum { DEPLOY_ID, VM_ID };
 
 struct wanted {
 	guint64 mib, vcpus;	/* 0: as it is */
@@ -40,31 +40,6 @@ static enum action_outcome set_memory(struct action_ctx *ctx, DeviceVm *v, bool 
 			    memory_balloon(ctx, v, mib, ret_before, error);
 }
 
-static enum action_outcome set_vcpus(struct action_ctx *ctx, DeviceVm *v, guint64 n,
-				     GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-	struct virt_sizes now;
-	enum virt_late r;
-
-	if (!virt_sizes(v->dom, &now, error))
-		return ACTION_FAILED;
-	if (n == now.vcpus)
-		return ACTION_DONE;
-	if (n > now.vcpus_max) {
-		vmm_fail(error, VMM_ERROR_REFUSED, "cannot give domain %s %" G_GUINT64_FORMAT
-			 " CPUs: it can have %u", virDomainGetName(v->dom), n, now.vcpus_max);
-		vmm_error_set_hint(error, "its VCPU_MAX counts from its next start");
-		return ACTION_FAILED;
-	}
-	action_outcome(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
-	do
-		r = virt_set_vcpus(v->dom, (unsigned)n, action_left_ms(ctx, ANSWER_MS), &cause);
-	while (action_call_again(ctx, &v->dom, r, &cause));
-	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot give domain %s %"
-			    G_GUINT64_FORMAT " CPUs", virDomainGetName(v->dom), n);
-}
-
 /* Memory first; when the CPUs fail then, it goes back. */
 static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const struct wanted *w,
 				  GError **error)
@@ -80,7 +55,7 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	}
 	if (outcome != ACTION_DONE || !w->vcpus)
 		return outcome;
-	outcome = set_vcpus(ctx, v, w->vcpus, error);
+	outcome = vcpus_set(ctx, v, w->vcpus, error);
 	if (outcome != ACTION_FAILED || !w->mib || before == w->mib)
 		return outcome;
 	if (device_vm_refresh(v, &cause) &&

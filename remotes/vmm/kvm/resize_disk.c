@@ -47,8 +47,10 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	const char *target = ctx->arg[DISK_ID];
 	guint64 mib, wanted, size;
 
-	if (!number_unsigned(ctx->arg[SIZE], 1, G_MAXINT64 >> 20, &mib, error))
+	if (!number_unsigned(ctx->arg[SIZE], 1, G_MAXINT64 >> 20, &mib, error)) {
+		vmm_error_set_hint(error, "MIB, the third operand, is the disk's new size");
 		return ACTION_FAILED;
+	}
 	wanted = mib << 20;
 	v = device_vm_new(ctx, by_id, REQUEST, error);
 	if (!v)

@@ -1,6 +1,7 @@
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
 #include "action/leaving.h"
 #include "action/snapshot.h"
+#include "action/vcpus.h"
 
 #include "base/number.h"
 #include "virt/block.h"
@@ -106,8 +107,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	struct virt_state state;
 	guint64 id;
 
-	if (!number_unsigned(ctx->arg[SNAPSHOT_ID], 0, G_MAXINT32, &id, error))
+	if (!number_unsigned(ctx->arg[SNAPSHOT_ID], 0, G_MAXINT32, &id, error)) {
+		vmm_error_set_hint(error, "SNAPSHOT_ID, the second operand, is the snapshot's "
+				   "number");
 		return ACTION_FAILED;
+	}
 	dom = action_domain_alone(ctx, error);
 	if (!dom || !virt_state(dom, &state, error))
 		return ACTION_FAILED;
@@ -131,6 +135,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}
+	/* QEMU that lost a CPU behind libvirt's back may never end a snapshot. */
+	if (!vcpus_agree(dom, error))
+		return ACTION_FAILED;
 	s = create(ctx, &dom, name, &outcome, error);
 	return s ? keep(ctx, s, directory, error) : outcome;
 }

@@ -5,6 +5,7 @@
  * Source: actions.md 20; pitfalls.md P-9, P-15.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -48,13 +49,13 @@ static char *choose(const char *list, GError **error)
 }
 
 /* The one that QEMU came with drops its rights by itself; so it must be one of the system's. */
-static bool check_system(const char *path, GError **error)
+static bool check_system(int fd, const char *path, GError **error)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return vmm_fail_errno(error, errno, "cannot look at %s", path);
-	return (st.st_uid == 0 && !(st.st_mode & 022)) ||
+	return (S_ISREG(st.st_mode) && st.st_uid == 0 && !(st.st_mode & 022)) ||
 	       vmm_fail(error, VMM_ERROR_PERMISSION, "%s is not run as root: it must be root's, "
 			"and nobody else may write it", path);
 }
@@ -71,17 +72,31 @@ static bool become_user(GError **error)
 	return true;
 }
 
+/* Runs what FD, which was checked, is open on; its path may lead elsewhere by now. */
+static void run(int fd, char **argv)
+{
+	char start[2] = "";
+
+	/* An interpreter opens its script again by the descriptor's number. */
+	if (pread(fd, start, sizeof start, 0) == sizeof start && !memcmp(start, "#!", 2))
+		fcntl(fd, F_SETFD, 0);
+	fexecve(fd, argv, environ);
+}
+
 int main(int argc G_GNUC_UNUSED, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *list = candidates();
 	g_autofree char *path = choose(list, &error);
-	bool ok = path && (geteuid() != 0 || (strstr(path, "qemu") ? check_system(path, &error) :
-								     become_user(&error)));
+	bool root = geteuid() == 0, stays = root && path && strstr(path, "qemu");
+	bool ok = path && (!root || stays || become_user(&error));
+	int fd = ok ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 
-	if (ok) {
+	if (ok && fd < 0)
+		vmm_fail_errno(&error, errno, "cannot open %s", path);
+	if (fd >= 0 && (!stays || check_system(fd, path, &error))) {
 		argv[0] = path;
-		execv(path, argv);
+		run(fd, argv);
 		vmm_fail_errno(&error, errno, "cannot run %s", path);
 	}
 	return program_fail(name, error);

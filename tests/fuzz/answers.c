@@ -1,0 +1,68 @@
+/*
+ * answers - JSON of qemu-img, of a guest's agent and of QEMU: whatever it is, no more than an
+ * error.
+ */
+#include "action/vcpus.c"
+
+#include "action/guest.h"
+#include "action/image.h"
+#include "action/tool.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+const struct action action = { .name = "fuzz" };
+static const char *answer;
+
+/* What is asked has a name. */
+const char *virDomainGetName(virDomain *dom G_GNUC_UNUSED)
+{
+	return "one-7";
+}
+
+/* What answers: the input. */
+char *virt_agent(virDomain *dom G_GNUC_UNUSED, const char *command_text G_GNUC_UNUSED,
+		 unsigned limit_s G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	return g_strdup(answer);
+}
+
+char *virt_monitor(virDomain *dom G_GNUC_UNUSED, const char *command_text G_GNUC_UNUSED)
+{
+	return g_strdup(answer);
+}
+
+void action_log(const char *level G_GNUC_UNUSED, const char *format G_GNUC_UNUSED, ...)
+{
+}
+
+bool tool_run(const struct action_ctx *ctx G_GNUC_UNUSED, const char *key G_GNUC_UNUSED,
+	      const char *tool G_GNUC_UNUSED, const char *const *words G_GNUC_UNUSED,
+	      struct child_result *ret, GError **error G_GNUC_UNUSED)
+{
+	*ret = (struct child_result){ .out = g_string_new(answer), .err = g_string_new(NULL) };
+	return true;
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	g_autofree char *text = g_strndup((const char *)data, size);
+	static const char *const argv[] = { "x", NULL };
+	struct action_ctx ctx = { 0 };
+	g_autoptr(GError) unasked = NULL;
+	g_autoptr(GError) unstarted = NULL;
+	g_autoptr(GError) unread = NULL;
+	struct guest_status status;
+	struct image image;
+	gint64 pid;
+
+	answer = text;
+	g_assert(guest_ask(NULL, 1, &status, &unasked) == !unasked);
+	guest_status_clear(&status);
+	g_assert(guest_start(NULL, argv, NULL, &pid, &unstarted) == !unstarted);
+	g_assert(unstarted || pid > 0);
+	guest_kill(NULL, 1, NULL);
+	g_assert(image_read(&ctx, "disk.0", &image, &unread) == !unread);
+	image_clear(&image);
+	g_assert(in_qemu(NULL) <= size && in_guest(NULL) <= size);
+	return 0;
+}
