@@ -1,9 +1,11 @@
 #include "jobstate.h"
 
 #include "base/text.h"
+#include "wire/output.h"
 
 /* Between two questions to a host that does not answer. */
-enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000, STATUS_MISSING = 42 };
+enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000 };
+enum { STATUS_USAGE = 2, STATUS_MISSING = 42 };
 /* For a step without a time limit. */
 enum { WAIT_S = 3600 };
 /* For libvirt on a host that answers; the second when the action itself has waited for it. */
@@ -95,7 +97,8 @@ enum answer {
 	ANSWER_NO_PROGRAM,	/* its actions are not ours */
 };
 
-static enum answer answer_of(const struct run_result *r, const char **ret_info)
+static enum answer answer_of(const struct command *m, const struct run_result *r,
+			     const char **ret_info)
 {
 	static const struct {
 		const char *word;
@@ -107,10 +110,12 @@ static enum answer answer_of(const struct run_result *r, const char **ret_info)
 	};
 
 	*ret_info = "";
-	if (r->status == STATUS_MISSING)
+	if (r->status == STATUS_MISSING || (m->spec.here && r->not_started))
 		return ANSWER_NO_PROGRAM;
+	if (r->status == STATUS_USAGE)
+		return ANSWER_UNKNOWN;
 	if (r->outcome != RUN_DONE)
-		return r->status < 0 ? ANSWER_NONE : ANSWER_UNKNOWN;
+		return r->status < 0 ? ANSWER_NONE : ANSWER_LATER;
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		size_t len = strlen(words[i].word);
 
@@ -227,11 +232,25 @@ static void take_absence(Job *j, enum answer answer)
 			   "removed", false, false);
 }
 
+static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
+			const char *text G_GNUC_UNUSED)
+{
+}
+
+/* Why the host cannot tell: libvirt is away, or an action still works on the VM. */
+static char *why_later(const Job *j, const struct run_result *r)
+{
+	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
+
+	return wire_output_reason(r->err, j->id, max, log_nothing, NULL);
+}
+
 static void on_answer(void *data, const struct run_result *r)
 {
 	Job *j = data;
+	g_autofree char *why = why_later(j, r);
 	const char *info;
-	enum answer answer = answer_of(r, &info);
+	enum answer answer = answer_of(g_ptr_array_index(j->question, 0), r, &info);
 
 	j->run = NULL;
 	if (j->cancelled) {
@@ -242,7 +261,7 @@ static void on_answer(void *data, const struct run_result *r)
 	if (j->asked == QUESTION_ABSENT)
 		take_absence(j, answer);
 	else
-		take_outcome(j, answer, info);
+		take_outcome(j, answer, answer == ANSWER_LATER && !*info ? why : info);
 }
 
 void job_ask(Job *j, enum question what)

@@ -256,7 +256,7 @@ static bool is_not_there(const struct relocate_files *f, GError **error)
 
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 		return true;
-	if (!cause)
+	if (dom)
 		return vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is there", f->r->uuid);
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return false;

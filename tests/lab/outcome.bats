@@ -129,11 +129,12 @@ mark_of() {	# NUMBER
 	assert_failure 2
 }
 
-@test "without libvirt, or while an action works on the VM, it is later" {
+@test "without libvirt nobody can tell, and outcome says so" {
 	deploy_deaf 8
 	"$LAB" svc node1 crash
-	ask cancel 8
-	assert_regex "$output" '^later .*\[connection\]'
+	run --separate-stderr on "$ACTIONS/outcome" cancel "$(uuid 8)" x 8 node1 </dev/null
+	assert_failure 1
+	assert_regex "$(error_message)" '^outcome: .*\[connection\]'
 	"$LAB" svc node1 start
 	ask cancel 8
 	assert_output not-done

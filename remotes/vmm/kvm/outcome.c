@@ -32,20 +32,16 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(Document) request = document_read(error);
-	enum outcome_verdict verdict = OUTCOME_LATER;
-	g_autoptr(GError) cause = NULL;
+	enum outcome_verdict verdict;
 	g_autofree char *info = NULL;
 	struct outcome_case c;
 
-	if (!request || !read_case(ctx, &c, error))
+	if (!request || !read_case(ctx, &c, error) || !wait_for_actions(ctx, error))
 		return ACTION_FAILED;
 	c.request = request;
-	if (wait_for_actions(ctx, &cause))
-		ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), &cause);
-	if (ctx->conn && !outcome_find(ctx, &c, &verdict, &info, error))
+	ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), error);
+	if (!ctx->conn || !outcome_find(ctx, &c, &verdict, &info, error))
 		return ACTION_FAILED;
-	if (cause && !info)
-		info = vmm_error_line(cause);
 	action_print(ctx, "%s%s%s\n", outcome_word(verdict), info ? " " : "", info ? info : "");
 	return ACTION_DONE;
 }
