@@ -15,7 +15,9 @@ struct keeper {
 	char *journal_path, *spare_path, *mark;
 	gsize max_bytes, room_bytes;
 	Store *journal, *spare;		/* open, or NULL */
-	guint64 last_seq;		/* of the files, when they were opened */
+	guint64 last_seq;		/* the largest number of a request so far */
+	guint64 files_last_seq;		/* likewise, of the files when they were opened */
+	guint64 found_last_seq;		/* of the journal's file that could be read only late */
 	bool unread;			/* nobody has seen yet what is in the journal's file */
 	enum keeper_state state;
 	char *why;
@@ -49,6 +51,7 @@ static void remember(Keeper *k, struct row *row)
 {
 	const struct row *old = g_hash_table_lookup(k->rows, &row->seq);
 
+	k->last_seq = MAX(k->last_seq, row->seq);
 	if (row->phase == ROW_DONE) {
 		g_hash_table_remove(k->rows, &row->seq);
 		return;
@@ -113,7 +116,7 @@ static bool read_late(Keeper *k, GError **error)
 		row_free(row);
 	}
 	k->found = g_steal_pointer(&rows);
-	k->last_seq = store_last_seq(k->journal);
+	k->found_last_seq = store_last_seq(k->journal);
 	k->unread = false;
 	return true;
 }
@@ -133,7 +136,7 @@ static bool go_back(Keeper *k, GError **error)
 	if (!open_journal(k, error))
 		return false;
 	rows = all_rows(k);
-	if (!store_replace(k->journal, rows, error))
+	if (!store_replace(k->journal, rows, k->last_seq, error))
 		return false;
 	drop_documents(k, rows);
 	close_spare(k);
@@ -151,7 +154,9 @@ static void use_spare(Keeper *k, GError *why)
 	g_clear_pointer(&k->journal, store_close);
 	if (!k->spare && k->spare_path)
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, &cause);
-	if (k->spare && store_replace(k->spare, rows, &cause))
+	if (k->spare && k->unread)
+		store_set_partial(k->spare);
+	if (k->spare && store_replace(k->spare, rows, k->last_seq, &cause))
 		set_state(k, KEEPER_SPARE, why);
 	else
 		set_state(k, KEEPER_LOST, why);
@@ -164,11 +169,11 @@ static void write_batch(Keeper *k, const GPtrArray *rows)
 	for (guint i = 0; i < rows->len; i++)
 		remember(k, g_ptr_array_index(rows, i));
 	if (k->state == KEEPER_SAFE) {
-		if (store_put(k->journal, rows, &error))
+		if (store_put(k->journal, rows, k->last_seq, &error))
 			drop_documents(k, rows);
 		else
 			use_spare(k, error);
-	} else if (k->state == KEEPER_SPARE && !store_put(k->spare, rows, &error)) {
+	} else if (k->state == KEEPER_SPARE && !store_put(k->spare, rows, k->last_seq, &error)) {
 		use_spare(k, error);
 	} else if (k->state == KEEPER_LOST) {
 		use_spare(k, NULL);
@@ -200,7 +205,8 @@ static void report(Keeper *k)
 
 	m->keeper = k;
 	m->report = (struct keeper_report){ k->generation, k->state, g_strdup(k->why),
-					    g_steal_pointer(&k->found), k->last_seq };
+					    g_steal_pointer(&k->found),
+					    k->found_last_seq };
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
 	g_source_set_callback(source, on_message, m, message_free);
 	g_source_attach(source, k->context);
@@ -255,16 +261,37 @@ static GPtrArray *rows_of_spare(Keeper *k)
 	return rows;
 }
 
+/* To ROWS, of a spare file that is partial, what is in the journal's file alone. */
+static void add_rows_of_journal(Keeper *k, GPtrArray *rows)
+{
+	g_autoptr(GPtrArray) others = store_rows(k->journal, NULL);
+
+	for (guint i = 0; others && i < others->len; i++) {
+		struct row *other = g_ptr_array_index(others, i);
+		bool known = false;
+
+		for (guint n = 0; n < rows->len && !known; n++)
+			known = ((struct row *)g_ptr_array_index(rows, n))->seq == other->seq;
+		if (!known)
+			g_ptr_array_add(rows, row_copy(other));
+	}
+}
+
 static GPtrArray *read_rows(Keeper *k)
 {
 	g_autoptr(GPtrArray) rows = NULL;
 
 	if (k->spare_path && g_file_test(k->spare_path, G_FILE_TEST_EXISTS))
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, NULL);
+	/* One in which nothing was ever put: its driver was killed before, and left all in the journal. */
+	if (k->spare && !store_last_seq(k->spare))
+		close_spare(k);
 	if (k->spare)
 		rows = rows_of_spare(k);
 	else if (k->journal)
 		rows = store_rows(k->journal, NULL);
+	if (rows && k->spare && k->journal && store_is_partial(k->spare))
+		add_rows_of_journal(k, rows);
 	return rows ? g_steal_pointer(&rows) : g_ptr_array_new_with_free_func(row_free);
 }
 
@@ -297,10 +324,11 @@ Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray *
 	*ret_marks = read_marks(k);
 	k->last_seq = MAX(k->journal ? store_last_seq(k->journal) : 0,
 			  k->spare ? store_last_seq(k->spare) : 0);
+	k->files_last_seq = k->last_seq;
 	for (guint i = 0; i < (*ret_rows)->len; i++)
 		remember(k, g_ptr_array_index(*ret_rows, i));
 	/* Nobody may take a journal that cannot be read for one that is empty. */
-	k->unread = !k->journal && !k->spare;
+	k->unread = !k->journal && (!k->spare || store_is_partial(k->spare));
 	if (k->spare && k->journal)
 		go_back(k, &cause);
 	if (!k->journal || k->spare)
@@ -310,7 +338,7 @@ Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray *
 
 guint64 keeper_last_seq(const Keeper *k)
 {
-	return k->unread ? G_MAXUINT64 : k->last_seq;
+	return k->unread ? G_MAXUINT64 : k->files_last_seq;
 }
 
 void keeper_put_now(Keeper *k, GPtrArray *rows)

@@ -221,18 +221,12 @@ static bool put(Store *s, const struct row *row)
 	return put_document(s, row) && put_room(s, row) && put_row(s, row);
 }
 
-static bool put_all(Store *s, const GPtrArray *rows)
+static bool put_all(Store *s, const GPtrArray *rows, guint64 last)
 {
-	guint64 last = 0;
-
-	for (guint i = 0; i < rows->len; i++) {
-		const struct row *row = g_ptr_array_index(rows, i);
-
-		if (!put(s, row))
+	for (guint i = 0; i < rows->len; i++)
+		if (!put(s, g_ptr_array_index(rows, i)))
 			return false;
-		last = MAX(last, row->seq);
-	}
-	return !last || run(s, PUT_LAST, (gint64)last);
+	return run(s, PUT_LAST, (gint64)last);
 }
 
 /* The transaction that has begun becomes valid, or nothing of it. */
@@ -245,20 +239,20 @@ static bool end_transaction(Store *s, bool ok, GError **error)
 	return false;
 }
 
-bool store_put(Store *s, const GPtrArray *rows, GError **error)
+bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 {
 	if (!run(s, BEGIN, 0))
 		return fail(s, "write", error);
-	return end_transaction(s, put_all(s, rows), error);
+	return end_transaction(s, put_all(s, rows, last), error);
 }
 
-bool store_replace(Store *s, const GPtrArray *rows, GError **error)
+bool store_replace(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 {
 	bool ok;
 
 	if (!run(s, BEGIN, 0))
 		return fail(s, "write", error);
-	ok = run(s, DROP_ALL_ROWS, 0) && put_all(s, rows);
+	ok = run(s, DROP_ALL_ROWS, 0) && put_all(s, rows, last);
 	ok = ok && run(s, DROP_LOOSE_DOCUMENTS, 0) && run(s, DROP_LOOSE_ROOM, 0);
 	return end_transaction(s, ok, error);
 }
@@ -336,6 +330,23 @@ GPtrArray *store_rows(Store *s, GError **error)
 		row->document = store_document(s, row->seq);
 	}
 	return g_steal_pointer(&rows);
+}
+
+void store_set_partial(Store *s)
+{
+	run_text(s, "PRAGMA user_version=1");
+}
+
+bool store_is_partial(Store *s)
+{
+	sqlite3_stmt *statement = NULL;
+	bool partial = false;
+
+	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		partial = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return partial;
 }
 
 bool store_mark(Store *s, const char *word, GError **error)

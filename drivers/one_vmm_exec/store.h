@@ -57,20 +57,30 @@ Store *store_open_to_read(const char *path, GError **error);
 void store_close(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
 
-/* In one transaction: ROWS (of struct row) get what they are now. False: nothing was changed. */
-bool store_put(Store *store, const GPtrArray *rows, GError **error);
+/*
+ * In one transaction: ROWS (of struct row) become what they are now, and LAST is remembered as
+ * the largest number of a request so far. False: nothing was changed.
+ */
+bool store_put(Store *store, const GPtrArray *rows, guint64 last, GError **error);
 
 /* As store_put(), and no other request stays. */
-bool store_replace(Store *store, const GPtrArray *rows, GError **error);
+bool store_replace(Store *store, const GPtrArray *rows, guint64 last, GError **error);
 
 /* All requests in the order of arrival, of struct row, with their documents. Caller unrefs. */
 GPtrArray *store_rows(Store *store, GError **error);
 
-/* The largest number of a request that was ever put; 0: none was. */
+/* What store_put() was last told; 0: nothing. */
 guint64 store_last_seq(Store *store);
 
 /* The document of request SEQ; NULL: there is none. The caller unrefs. */
 GBytes *store_document(Store *store, guint64 seq);
+
+/*
+ * A spare store that was begun while the journal's own could not be read is PARTIAL: what an
+ * earlier driver left is not in it.
+ */
+void store_set_partial(Store *store);
+bool store_is_partial(Store *store);
 
 /* Remembers WORD, which marks our sessions on hosts; the last ones are kept. */
 bool store_mark(Store *store, const char *word, GError **error);

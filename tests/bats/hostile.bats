@@ -76,7 +76,7 @@ play() {
 }
 
 @test "more than was asked for, the wrong answer, or no answer at all: the host is cut off, others go on" {
-	configure 'transport = "relay"; timeout_s: { reboot = 2; };'
+	configure 'transport = "relay"; timeout_s: { reboot = 10; };'
 	play honest
 	local honest_cpu=$cpu honest_peak=$peak
 	for kind in huge larger id twice run type lie small; do
