@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "conf/cfgfault.h"
 
-enum { MAX_FILE = 1 << 20, MAX_NAME = 64, TEN_DAYS_S = 864000, WEEK_S = 604800 };
+enum { MAX_FILE = 1 << 20, MAX_NAME = 64, MAX_INCLUDES = 10, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
 enum type { INTEGER, SWITCH, STRING };
 
@@ -248,11 +248,42 @@ static bool fail_syntax(const config_t *c, const char *text, const char *path, G
 			*token ? token : "the end of the line", *token ? "'" : "");
 }
 
+/*
+ * libconfig's reader ends the process when what a file includes is a directory. TEXT is that of
+ * PATH; what it includes is looked at as well, as deep as libconfig goes.
+ */
+static bool check_includes(const char *text, const char *path, int depth, GError **error)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (int i = 0; lines[i]; i++) {
+		g_auto(GStrv) part = g_strsplit(g_strchug(lines[i]), "\"", 3);
+		GString *included;
+		bool ok;
+
+		if (!g_str_has_prefix(part[0] ? part[0] : "", "@include") || !part[1])
+			continue;
+		if (depth == MAX_INCLUDES || !g_file_test(part[1], G_FILE_TEST_IS_REGULAR))
+			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: @include '%.200s': %s",
+					path, i + 1, part[1], depth == MAX_INCLUDES ?
+					"too deep" : "no such file");
+		included = file_read(part[1], MAX_FILE, error);
+		ok = included && check_includes(included->str, part[1], depth + 1, error);
+		if (included)
+			g_string_free(included, TRUE);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
 static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
 {
 	config_t c;
 	bool ok;
 
+	if (!check_includes(text, path, 0, error))
+		return false;
 	config_init(&c);
 	if (config_read_string(&c, text))
 		ok = take_group(cfg, config_root_setting(&c), "", path, error);
