@@ -136,6 +136,14 @@ static bool is_group(const char *name)
 	return false;
 }
 
+/* Names are matched by GLib, which ends the process when they are no UTF-8. */
+static bool check_text(config_setting_t *s, const char *path, const char *key, GError **error)
+{
+	return g_utf8_validate(config_setting_get_string(s), -1, NULL) ||
+	       vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is not UTF-8", path,
+			(int)config_setting_source_line(s), key);
+}
+
 static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *path,
 		       GError **error)
 {
@@ -144,6 +152,8 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 	gint64 n;
 
 	if (k->type == STRING && type == CONFIG_TYPE_STRING) {
+		if (!check_text(s, path, k->name, error))
+			return false;
 		g_free(cfg->string[i]);
 		cfg->string[i] = g_strdup(config_setting_get_string(s));
 		return true;
@@ -184,6 +194,8 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
 				name, type_names[STRING]);
+	if (!check_text(s, path, "host", error))
+		return false;
 	g_free(row->value[key]);
 	row->value[key] = g_strdup(config_setting_get_string(s));
 	return true;
@@ -365,12 +377,13 @@ const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 {
 	int k = host_key(key);
 	ssize_t i = find(key);
+	bool text = g_utf8_validate(host, -1, NULL);
 
 	g_assert(k >= 0);
 	for (guint r = 0; r < cfg->hosts->len; r++) {
 		const struct host *row = &g_array_index(cfg->hosts, struct host, r);
 
-		if (row->value[k] && g_pattern_match_simple(row->value[0], host))
+		if (row->value[k] && text && g_pattern_match_simple(row->value[0], host))
 			return row->value[k];
 	}
 	return i >= 0 ? cfg->string[i] : "";

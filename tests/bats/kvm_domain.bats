@@ -205,6 +205,10 @@ raw() {
 	kvm_domain --conf "$CONF" --config my.cfg vm.xml
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"my.cfg:2: @include '.': no such file [config]"* ]]
+	printf 'host: ( { name = "*\377~\302"; } );\n' >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"my.cfg:1: host is not UTF-8 [config]"* ]]
 	echo '@include "/"' >other.cfg
 	printf ' @include "%s"\n' "$PWD/other.cfg" >my.cfg
 	kvm_domain --conf "$CONF" --config my.cfg vm.xml
