@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "conf/cfgfault.h"
 
-enum { MAX_FILE = 1 << 20, MAX_NAME = 64, TEN_DAYS_S = 864000, WEEK_S = 604800 };
+enum { MAX_FILE = 1 << 20, MAX_NAME = 64, MAX_INCLUDES = 10, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
 enum type { INTEGER, SWITCH, STRING };
 
@@ -166,6 +166,14 @@ static bool is_group(const char *name)
 	return false;
 }
 
+/* Names are matched by GLib, which ends the process when they are no UTF-8. */
+static bool check_text(config_setting_t *s, const char *path, const char *key, GError **error)
+{
+	return g_utf8_validate(config_setting_get_string(s), -1, NULL) ||
+	       vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is not UTF-8", path,
+			(int)config_setting_source_line(s), key);
+}
+
 static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *path,
 		       GError **error)
 {
@@ -174,6 +182,8 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 	gint64 n;
 
 	if (k->type == STRING && type == CONFIG_TYPE_STRING) {
+		if (!check_text(s, path, k->name, error))
+			return false;
 		g_free(cfg->string[i]);
 		cfg->string[i] = g_strdup(config_setting_get_string(s));
 		return true;
@@ -214,6 +224,8 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
 				name, type_names[STRING]);
+	if (!check_text(s, path, "host", error))
+		return false;
 	g_free(row->value[key]);
 	row->value[key] = g_strdup(config_setting_get_string(s));
 	return true;
@@ -280,11 +292,42 @@ static bool fail_syntax(const config_t *c, const char *text, const char *path, G
 			*token ? token : "the end of the line", *token ? "'" : "");
 }
 
+/*
+ * libconfig's reader ends the process when what a file includes is a directory. TEXT is that of
+ * PATH; what it includes is looked at as well, as deep as libconfig goes.
+ */
+static bool check_includes(const char *text, const char *path, int depth, GError **error)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (int i = 0; lines[i]; i++) {
+		g_auto(GStrv) part = g_strsplit(g_strchug(lines[i]), "\"", 3);
+		GString *included;
+		bool ok;
+
+		if (!g_str_has_prefix(part[0] ? part[0] : "", "@include") || !part[1])
+			continue;
+		if (depth == MAX_INCLUDES || !g_file_test(part[1], G_FILE_TEST_IS_REGULAR))
+			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: @include '%.200s': %s",
+					path, i + 1, part[1], depth == MAX_INCLUDES ?
+					"too deep" : "no such file");
+		included = file_read(part[1], MAX_FILE, error);
+		ok = included && check_includes(included->str, part[1], depth + 1, error);
+		if (included)
+			g_string_free(included, TRUE);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
 static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
 {
 	config_t c;
 	bool ok;
 
+	if (!check_includes(text, path, 0, error))
+		return false;
 	config_init(&c);
 	if (config_read_string(&c, text))
 		ok = take_group(cfg, config_root_setting(&c), "", path, error);
@@ -366,12 +409,13 @@ const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 {
 	int k = host_key(key);
 	ssize_t i = find(key);
+	bool text = g_utf8_validate(host, -1, NULL);
 
 	g_assert(k >= 0);
 	for (guint r = 0; r < cfg->hosts->len; r++) {
 		const struct host *row = &g_array_index(cfg->hosts, struct host, r);
 
-		if (row->value[k] && g_pattern_match_simple(row->value[0], host))
+		if (row->value[k] && text && g_pattern_match_simple(row->value[0], host))
 			return row->value[k];
 	}
 	return i >= 0 ? cfg->string[i] : "";

@@ -199,6 +199,30 @@ raw() {
 	[[ $stderr == *'unknown key domain.scheme (nearest: domain.schema)'* ]]
 }
 
+@test "kvm-domain: what vmm_exec.cfg includes must be a file: libconfig would end with the process" {
+	vm '' >vm.xml
+	printf 'domain: { bridges = "br0"; };\n@include "."\n' >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"my.cfg:2: @include '.': no such file [config]"* ]]
+	printf 'host: ( { name = "*\377~\302"; } );\n' >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"my.cfg:1: host is not UTF-8 [config]"* ]]
+	echo '@include "/"' >other.cfg
+	printf ' @include "%s"\n' "$PWD/other.cfg" >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"other.cfg:1: @include '/': no such file [config]"* ]]
+	echo 'domain: { bridges = "br0"; };' >other.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 0 ]
+	printf '@include "%s"\n' "$PWD/my.cfg" >my.cfg
+	kvm_domain --conf "$CONF" --config my.cfg vm.xml
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"too deep [config]"* ]]
+}
+
 # $1: what a VM wants; $2: the key that allows it; $3: its value; $4: the key that the refusal names, if another.
 opt_in() {
 	vm "$1" >vm.xml
