@@ -216,8 +216,9 @@ static bool next_input(Child *c)
 static bool write_input(Child *c)
 {
 	gsize size;
-	const char *text = g_bytes_get_data(c->input, &size);
-	ssize_t n = write(c->in.fd, text + c->written, size - c->written);
+	const char *text = g_bytes_get_data(c->input, &size);	/* NULL when there is none */
+	const char *rest = size ? text + c->written : "";
+	ssize_t n = write(c->in.fd, rest, size - c->written);
 
 	if (n > 0)
 		c->written += (size_t)n;

@@ -42,6 +42,20 @@ static void try_done(const struct wire_frame *frame)
 	wire_done_clear(&done);
 }
 
+/* The head says what the whole frame will be. Always true. */
+static bool has_its_head(const guint8 *data, size_t size)
+{
+	struct wire_frame head = { 0 }, whole = { 0 };
+	size_t used;
+	enum wire_taken first = wire_frame_head(data, size, &head);
+
+	if (wire_frame_take(data, size, &whole, &used) != WIRE_TAKEN)
+		return true;
+	g_assert(first == WIRE_TAKEN && head.size == whole.size);
+	g_assert(head.id == whole.id && head.type == whole.type);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	g_autofree guint8 *copy = g_memdup2(data, size);	/* so that ASan sees its end */
@@ -52,7 +66,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (wire_hello_take(copy ? (const char *)copy : "", size, &version, &used) == WIRE_TAKEN)
 		at = used;
 	g_assert(at <= size);
-	while (at < size && wire_frame_take(copy + at, size - at, &frame, &used) == WIRE_TAKEN) {
+	while (at < size && has_its_head(copy + at, size - at) &&
+	       wire_frame_take(copy + at, size - at, &frame, &used) == WIRE_TAKEN) {
 		try_run(&frame);
 		try_done(&frame);
 		at += used;

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "wire/line.h"
+#include "wire/frame.h"
 #include "wire/output.h"
 #include "wire/pack.h"
 #include "wire/reader.h"
@@ -60,6 +61,71 @@ static void marked_text_is_the_reason(void)
 
 	g_assert_cmpstr(why, ==, "no space");
 	g_assert_cmpstr(open, ==, "noise");
+}
+
+static void add_lines(GString *to, guint count)
+{
+	for (guint i = 0; i < count; i++)
+		g_string_append(to, "x\n");
+}
+
+static void count_line(void *data, char severity G_GNUC_UNUSED, const char *text G_GNUC_UNUSED)
+{
+	++*(guint *)data;
+}
+
+/* Wherever the markers are among very many lines, before, in or behind the middle. */
+static void the_reason_is_found_among_many_lines(void)
+{
+	static const guint before[] = { 0, 90, 99, 100, 101, 5000, 49950, 100000 };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(before); i++) {
+		g_autoptr(GString) text = g_string_new(NULL);
+		g_autofree char *why = NULL;
+		guint logged = 0;
+
+		add_lines(text, before[i]);
+		g_string_append(text, "ERROR MESSAGE --8<------\nno\nspace\n"
+				"ERROR MESSAGE ------>8--\n");
+		add_lines(text, 100000 - before[i]);
+		why = wire_output_reason(text->str, 1, 100, count_line, &logged);
+		g_assert_cmpstr(why, ==, "no space");
+		g_assert_cmpuint(logged, <=, 201);
+	}
+}
+
+static void a_long_reason_has_its_begin_and_its_end(void)
+{
+	g_autoptr(GString) text = g_string_new("ERROR MESSAGE --8<------\nfirst\n");
+	g_autofree char *why = NULL;
+
+	add_lines(text, 50000);
+	g_string_append(text, "ERROR MESSAGE ------>8--\n");
+	add_lines(text, 50000);
+	why = wire_output_reason(text->str, 1, 100, NULL, NULL);
+	g_assert_true(g_str_has_prefix(why, "first x x"));
+}
+
+static void the_head_of_a_frame_tells_what_will_come(void)
+{
+	g_autoptr(GString) out = g_string_new("told");
+	g_autoptr(GString) err = g_string_new(NULL);
+	const struct wire_done done = { .out = out, .err = err };
+	g_autoptr(GBytes) bytes = wire_done_frame(7, &done);
+	struct wire_frame head, whole;
+	gsize size;
+	const guint8 *data = g_bytes_get_data(bytes, &size);
+	guint8 huge[] = { 0xff, 0xff, 0xff, 0xff, WIRE_DONE, 0, 0, 0, 7 };
+	size_t used;
+
+	g_assert_cmpint(wire_frame_head(data, 8, &head), ==, WIRE_INCOMPLETE);
+	g_assert_cmpint(wire_frame_head(data, 9, &head), ==, WIRE_TAKEN);
+	g_assert_cmpint(wire_frame_take(data, size, &whole, &used), ==, WIRE_TAKEN);
+	g_assert_cmpuint(head.id, ==, 7);
+	g_assert_cmpint(head.type, ==, WIRE_DONE);
+	g_assert_cmpuint(head.size, ==, whole.size);
+	g_assert_cmpuint(head.size, <=, wire_done_max(4));
+	g_assert_cmpint(wire_frame_head(huge, sizeof(huge), &head), ==, WIRE_BAD);
 }
 
 static void what_is_packed_comes_back(void)
@@ -153,6 +219,12 @@ int main(int argc, char **argv)
 	g_test_add_func("/wire/stderr-is-sorted-into-log-and-reason",
 			stderr_is_sorted_into_log_and_reason);
 	g_test_add_func("/wire/marked-text-is-the-reason", marked_text_is_the_reason);
+	g_test_add_func("/wire/the-reason-is-found-among-many-lines",
+			the_reason_is_found_among_many_lines);
+	g_test_add_func("/wire/a-long-reason-has-its-begin-and-its-end",
+			a_long_reason_has_its_begin_and_its_end);
+	g_test_add_func("/wire/the-head-of-a-frame-tells-what-will-come",
+			the_head_of_a_frame_tells_what_will_come);
 	g_test_add_func("/wire/what-is-packed-comes-back", what_is_packed_comes_back);
 	g_test_add_func("/wire/hosts-are-names-and-no-options", hosts_are_names_and_no_options);
 	g_test_add_func("/wire/marks-tell-whether-it-began-and-how-it-ended",
