@@ -283,7 +283,7 @@ static GPtrArray *read_rows(Keeper *k)
 
 	if (k->spare_path && g_file_test(k->spare_path, G_FILE_TEST_EXISTS))
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, NULL);
-	/* One in which nothing was ever put: its driver was killed before, and left all in the journal. */
+	/* Nothing was ever put in it: its driver was killed before, and left all in the journal. */
 	if (k->spare && !store_last_seq(k->spare))
 		close_spare(k);
 	if (k->spare)
