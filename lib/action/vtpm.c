@@ -7,6 +7,7 @@
 
 #include "action/host.h"
 #include "action/peer.h"
+#include "action/spent.h"
 #include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
@@ -196,16 +197,51 @@ static bool bring_left(const struct action_ctx *ctx, const char *last, const cha
 	return false;
 }
 
+/* The host with the newest state of DOMAIN's TPM; NULL: it is in DIRECTORY. The caller frees. */
+static char *last_host(const xmlNode *domain, const char *directory)
+{
+	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
+	g_autofree char *begun = spent_path(file), *link = mark_of(directory), *disk = NULL;
+
+	/* A restore died before its guest ran: what that has left is no state. */
+	if (spent_has(file) && spent_look(domain, begun, &disk) == SPENT_OLDER)
+		return NULL;
+	return g_file_read_link(link, NULL);
+}
+
+char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		const char *host)
+{
+	g_autofree char *link = mark_of(directory);
+	g_autoptr(GError) error = NULL;
+	char *old = g_file_read_link(link, NULL);
+
+	if (host && vtpm_needed(domain) && !mark(ctx, NULL, directory, host, &error))
+		action_log("WARN", "%s", error->message);
+	return old;
+}
+
+void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		 const char *old)
+{
+	g_autofree char *link = mark_of(directory);
+
+	if (old)
+		g_free(vtpm_mark(ctx, domain, directory, old));
+	else
+		unlink(link);
+}
+
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error)
 {
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid"), *link = mark_of(directory);
-	g_autofree char *last = g_file_read_link(link, NULL);
-	bool copied = false;
+	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	g_autofree char *last = last_host(domain, directory);
+	bool here = !g_strcmp0(last, host), copied = false;
 
 	if (!uuid || !vtpm_needed(domain))
 		return true;
-	if (last && host && !g_str_equal(last, host) &&
+	if (last && host && !here &&
 	    !bring_left(ctx, last, uuid, directory, error))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
@@ -214,12 +250,12 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		copied = copied || g_file_test(path, G_FILE_TEST_EXISTS) ||
 			 g_file_test(path, G_FILE_TEST_IS_SYMLINK);
 	}
-	if (copied && !must_run(ctx, "recover", uuid, directory, error))
+	if (copied && !must_run(ctx, here ? "recover" : "replace", uuid, directory, error))
 		return false;
 	return !host || mark(ctx, NULL, directory, host, error);
 }
 
-void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host, bool there)
+void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 {
 	g_autofree char *text = virt_xml(dom, NULL), *directory = NULL;
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", NULL) : NULL;
@@ -228,7 +264,7 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host, 
 	if (!doc || !vtpm_needed(xmlDocGetRootElement(doc)))
 		return;
 	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	if (host && directory && !mark(ctx, there ? host : NULL, directory, host, &error))
+	if (host && directory && !mark(ctx, host, directory, host, &error))
 		action_log("WARN", "that the TPM's state is on %s is not noted: %s", host,
 			   error->message);
 }
