@@ -114,11 +114,12 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	g_autofree char *there = g_build_filename(dir, name, NULL);
 	const char *const test[] = { "test", "-e", there, NULL };
 	const char *const read[] = { "base64", "-w0", "--", there, NULL };
-	const char *const ask[] = { "stat", "-c", "%Y", "--", there, NULL };
+	const char *const ask[] = { "stat", "-c", "%.9Y", "--", there, NULL };
 	g_autofree char *text = NULL, *when = NULL;
 	g_autofree guchar *bytes = NULL;
 	struct timespec times[2] = { 0 };
 	gsize len = 0;
+	char *rest;
 	bool is_there;
 
 	if (!peer_test(ctx, host, env, test, &is_there, error))
@@ -130,7 +131,9 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	if (!when)
 		return false;
 	bytes = g_base64_decode(text, &len);
-	times[0].tv_sec = times[1].tv_sec = (time_t)g_ascii_strtoll(when, NULL, 10);
+	times[1].tv_sec = (time_t)g_ascii_strtoll(when, &rest, 10);
+	times[1].tv_nsec = *rest == '.' ? (long)g_ascii_strtoll(rest + 1, NULL, 10) : 0;
+	times[0] = times[1];
 	return file_write(path, bytes, len, 0600, error) &&
 	       (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 ||
 		vmm_fail_errno(error, errno, "cannot set the time of %s", path));
