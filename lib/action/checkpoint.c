@@ -19,7 +19,7 @@ enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
 	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000,
 	CATCH_UP_MS = 10000, TICK_MS = 100,
-	GRACE_S = 20,		/* to end a restore that shall end */
+	GRACE_S = 20,		/* for a restore to end when a signal came */
 };
 
 static char *part_of(const char *file)
@@ -319,8 +319,7 @@ struct restoring {
 	virConnect *conn;
 	char *path, *xml;
 	char *id, *what;	/* its UUID, else its name; for messages */
-	gint64 until_us;
-	bool asked;		/* it shall end: the deadline, or a signal */
+	bool asked;		/* a signal came: it is not tried again */
 	bool of_system;		/* libvirt's error was one of the system */
 };
 
@@ -347,19 +346,15 @@ static bool restore_call(void *data, GError **error)
 	return false;
 }
 
-/* As long as the guest does not run, to end its domain takes nothing from it. */
+/*
+ * libvirt cannot abort it, and to destroy the domain could hit a guest that has just begun to run:
+ * who asks for the end gets the answer of a restore that ends in time, else "unknown".
+ */
 static bool restore_tick(void *data)
 {
 	struct restoring *r = data;
-	g_autoptr(virDomain) dom = NULL;
-	struct virt_state state;
 
-	r->asked = r->asked || sudden_asked() || g_get_monotonic_time() >= r->until_us;
-	if (!r->asked)
-		return true;
-	dom = virt_domain(r->conn, r->id, NULL, NULL);
-	if (dom && virt_state(dom, &state, NULL) && is_half(&state))
-		virDomainDestroyFlags(dom, 0);
+	r->asked = r->asked || sudden_asked();
 	return true;
 }
 
@@ -372,14 +367,12 @@ struct restore {
 static enum virt_late restore_once(struct action_ctx *ctx, const struct restore *w,
 				   struct restoring **ret, GError **error)
 {
-	gint64 left_us = ctx->deadline_us - g_get_monotonic_time();
 	struct restoring *r = g_new0(struct restoring, 1);
 
 	virConnectRef(ctx->conn);
 	*r = (struct restoring){ .conn = ctx->conn, .path = g_strdup(w->path),
 				 .xml = g_strdup(w->xml), .id = g_strdup(w->id) };
 	r->what = g_strdup_printf("cannot restore domain %s from %s", w->name, w->file);
-	r->until_us = ctx->deadline_us - MIN((gint64)GRACE_S * G_USEC_PER_SEC, left_us / 2);
 	sudden_defer(GRACE_S);
 	*ret = r;
 	return virt_late_watch(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
@@ -409,11 +402,7 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 		restoring_free(r);
 		if (virConnectIsAlive(ctx->conn) != 1)
 			return look_again(ctx, w->id, ret_dom, g_steal_pointer(&cause), error);
-		if (asked) {
-			progress_fail(error, "restoring domain %s", w->name);
-			return ACTION_FAILED;
-		}
-		if (!is_worth_a_retry(cause, of_system))
+		if (asked || !is_worth_a_retry(cause, of_system))
 			break;
 		action_log("WARN", "%s", cause->message);
 	}

@@ -55,7 +55,7 @@ bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const cha
  * NULL. VMM_ERROR_REFUSED: it was used before, or a disk is newer. RET_DOM (the caller frees) is
  * set when DONE: it is there, and FILE is gone. FAILED: it is not, and FILE is there
  * as before, unless ERROR says that a guest may have run. UNKNOWN: FILE is FILE.restoring.
- * SIGTERM and the deadline end it as long as the guest does not run.
+ * A signal waits for its end, for some seconds; then, as at the deadline, nobody knows.
  */
 enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 				       const xmlNode *domain, const char *xml,

@@ -195,8 +195,8 @@ static bool forget(const struct pair *p, int place, const char *uuid, GError **e
 static bool do_kind(const char *verb, int place, int vm, const char *uuid, const struct kind *kind,
 		    bool *ret_any, GError **error)
 {
-	bool comes = g_str_equal(verb, "recover"), goes = g_str_equal(verb, "forget"), ok;
-	bool keeps = g_str_equal(verb, "keep");
+	bool replaces = g_str_equal(verb, "replace"), goes = g_str_equal(verb, "forget"), ok;
+	bool comes = replaces || g_str_equal(verb, "recover"), keeps = g_str_equal(verb, "keep");
 	struct stat owner;
 	struct pair p;
 
@@ -207,7 +207,7 @@ static bool do_kind(const char *verb, int place, int vm, const char *uuid, const
 		if (goes)
 			ok = forget(&p, place, uuid, error);
 		else if (comes)
-			ok = (p.live.bytes && !is_newer(&p.copy, &p.live)) ||
+			ok = (!replaces && p.live.bytes && !is_newer(&p.copy, &p.live)) ||
 			     recover(&p, place, uuid, &owner, error);
 		else
 			ok = (keeps && p.copy.bytes && is_newer(&p.copy, &p.live)) ||
@@ -219,13 +219,15 @@ static bool do_kind(const char *verb, int place, int vm, const char *uuid, const
 
 bool tpmstate_run(const char *verb, const char *uuid, const char *directory, GError **error)
 {
-	static const char *const verbs[] = { "backup", "keep", "recover", "forget", NULL };
+	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
+					     "forget", NULL };
+	bool comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
 	bool ok = true, any = false;
 	int place, vm;
 
 	if (!g_strv_contains(verbs, verb))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover or "
-				"forget", verb);
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
+				"replace or forget", verb);
 	if (!g_uuid_string_is_valid(uuid))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no UUID", uuid);
 	if (!g_path_is_absolute(directory))
@@ -241,8 +243,7 @@ bool tpmstate_run(const char *verb, const char *uuid, const char *directory, GEr
 		ok = do_kind(verb, place, vm, uuid, &kinds[i], &any, error);
 	if (ok && !any && !g_str_equal(verb, "forget"))
 		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
-			      g_str_equal(verb, "recover") ? directory : libvirt_place,
-			      g_str_equal(verb, "recover") ? "/tpm" : "");
+			      comes ? directory : libvirt_place, comes ? "/tpm" : "");
 	close_all((const int[]){ place, vm }, 2);
 	return ok;
 }

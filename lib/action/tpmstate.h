@@ -5,6 +5,7 @@
  *   backup    to DIRECTORY/tpm, of a domain that runs here or did until now
  *   keep      the same, but a newer state in DIRECTORY/tpm stays
  *   recover   from DIRECTORY/tpm, but a newer state in libvirt's place stays
+ *   replace   from DIRECTORY/tpm, whatever is in libvirt's place
  *   forget    out of libvirt's place, what DIRECTORY/tpm has byte for byte
  *
  * A copy has the time of what it was copied from.

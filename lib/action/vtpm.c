@@ -7,6 +7,7 @@
 
 #include "action/host.h"
 #include "action/peer.h"
+#include "action/spent.h"
 #include "action/tool.h"
 #include "base/file.h"
 #include "tmpl/xml.h"
@@ -113,11 +114,12 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	g_autofree char *there = g_build_filename(dir, name, NULL);
 	const char *const test[] = { "test", "-e", there, NULL };
 	const char *const read[] = { "base64", "-w0", "--", there, NULL };
-	const char *const ask[] = { "stat", "-c", "%Y", "--", there, NULL };
+	const char *const ask[] = { "stat", "-c", "%.9Y", "--", there, NULL };
 	g_autofree char *text = NULL, *when = NULL;
 	g_autofree guchar *bytes = NULL;
 	struct timespec times[2] = { 0 };
 	gsize len = 0;
+	char *rest;
 	bool is_there;
 
 	if (!peer_test(ctx, host, env, test, &is_there, error))
@@ -129,7 +131,9 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	if (!when)
 		return false;
 	bytes = g_base64_decode(text, &len);
-	times[0].tv_sec = times[1].tv_sec = (time_t)g_ascii_strtoll(when, NULL, 10);
+	times[1].tv_sec = (time_t)g_ascii_strtoll(when, &rest, 10);
+	times[1].tv_nsec = *rest == '.' ? (long)g_ascii_strtoll(rest + 1, NULL, 10) : 0;
+	times[0] = times[1];
 	return file_write(path, bytes, len, 0600, error) &&
 	       (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 ||
 		vmm_fail_errno(error, errno, "cannot set the time of %s", path));
@@ -196,16 +200,51 @@ static bool bring_left(const struct action_ctx *ctx, const char *last, const cha
 	return false;
 }
 
+/* The host with the newest state of DOMAIN's TPM; NULL: it is in DIRECTORY. The caller frees. */
+static char *last_host(const xmlNode *domain, const char *directory)
+{
+	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
+	g_autofree char *begun = spent_path(file), *link = mark_of(directory), *disk = NULL;
+
+	/* A restore died before its guest ran: what that has left is no state. */
+	if (spent_has(file) && spent_look(domain, begun, &disk) == SPENT_OLDER)
+		return NULL;
+	return g_file_read_link(link, NULL);
+}
+
+char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		const char *host)
+{
+	g_autofree char *link = mark_of(directory);
+	g_autoptr(GError) error = NULL;
+	char *old = g_file_read_link(link, NULL);
+
+	if (host && vtpm_needed(domain) && !mark(ctx, NULL, directory, host, &error))
+		action_log("WARN", "%s", error->message);
+	return old;
+}
+
+void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		 const char *old)
+{
+	g_autofree char *link = mark_of(directory);
+
+	if (old)
+		g_free(vtpm_mark(ctx, domain, directory, old));
+	else
+		unlink(link);
+}
+
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error)
 {
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid"), *link = mark_of(directory);
-	g_autofree char *last = g_file_read_link(link, NULL);
-	bool copied = false;
+	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	g_autofree char *last = last_host(domain, directory);
+	bool here = !g_strcmp0(last, host), copied = false;
 
 	if (!uuid || !vtpm_needed(domain))
 		return true;
-	if (last && host && !g_str_equal(last, host) &&
+	if (last && host && !here &&
 	    !bring_left(ctx, last, uuid, directory, error))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
@@ -214,12 +253,12 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		copied = copied || g_file_test(path, G_FILE_TEST_EXISTS) ||
 			 g_file_test(path, G_FILE_TEST_IS_SYMLINK);
 	}
-	if (copied && !must_run(ctx, "recover", uuid, directory, error))
+	if (copied && !must_run(ctx, here ? "recover" : "replace", uuid, directory, error))
 		return false;
 	return !host || mark(ctx, NULL, directory, host, error);
 }
 
-void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host, bool there)
+void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 {
 	g_autofree char *text = virt_xml(dom, NULL), *directory = NULL;
 	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", NULL) : NULL;
@@ -228,7 +267,7 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host, 
 	if (!doc || !vtpm_needed(xmlDocGetRootElement(doc)))
 		return;
 	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	if (host && directory && !mark(ctx, there ? host : NULL, directory, host, &error))
+	if (host && directory && !mark(ctx, host, directory, host, &error))
 		action_log("WARN", "that the TPM's state is on %s is not noted: %s", host,
 			   error->message);
 }

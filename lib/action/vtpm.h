@@ -4,9 +4,12 @@
  * While a VM runs it lies in libvirt's place, VTPM_PLACE/UUID; the copy in DIRECTORY/tpm, the VM's,
  * is where it lies otherwise. What libvirt is given keeps it at the domain's end (it deletes that
  * of a transient domain else); after each stop it is brought to the VM's directory, and removed
- * there when the two are the same. Of two states the newer one counts. vtpm_setup does it, as root.
- * A guest that powers off by itself leaves it on its host: which that is says the link
- * DIRECTORY/tpm/.host, and a start on another host fetches it from there.
+ * there when the two are the same. vtpm_setup does it, as root.
+ *
+ * The link DIRECTORY/tpm/.host says on which host the newest state is: a guest that powers off by
+ * itself leaves it there, and a start on another host fetches it. Without that link it is in
+ * the directory. What any other host has in libvirt's place is of no worth: a migration or
+ * restore that failed leaves an empty TPM there.
  * Source: actions.md 22; pitfalls.md P-21; measured: persistent_state of libvirt 9.0 holds for
  * transient domains, also when QEMU is killed; a saved or migrated domain brings its state along.
  */
@@ -34,10 +37,21 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		const char *host, GError **error);
 
 /*
- * DOM, whose TPM if it has one came along, runs at HOST now: notes that in its directory, on HOST
- * when THERE, else on this host. A failure is logged.
+ * Before DOMAIN is restored at HOST from a checkpoint in DIRECTORY, which has the state: notes that
+ * host. Returns what was noted until now, for vtpm_unmark(); the caller frees.
  */
-void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host, bool there);
+char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		const char *host);
+
+/* It was not restored: what was noted before, OLD or nothing, is true again. */
+void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		 const char *old);
+
+/*
+ * DOM, whose TPM if it has one came along, runs at HOST now: notes that in its directory there. A
+ * failure is logged.
+ */
+void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host);
 
 /*
  * Before DOMAIN, which runs, is ended: a copy in DIRECTORY (NULL: it is none of ours). False: there

@@ -115,6 +115,27 @@ deploy_tpm() {	# NUMBER [TPM]
 	is_same node1 "$(place 3)" 3
 }
 
+@test "vtpm: what a restore or a migration that failed leaves on a host is no state of it" {
+	deploy_tpm 9
+	remember node1 9
+	# libvirt makes an empty TPM for what comes in; on this host, and on the other one.
+	empty() {	# NODE
+		lab_exec "$1" sh -c "mkdir -p $(dirname "$(place 9)") && head -c 1315 /dev/urandom >$(place 9)"
+	}
+	empty node2
+	act cancel one-9 node1 9 node1
+	assert_success
+	run --separate-stderr lab_exec node2 "$ACTIONS/deploy" "$(directory 9)/deployment.0" node2 9 node2 < <(tpm_xml 9)
+	assert_success
+	is_same node2 "$(place 9)" 9
+	run --separate-stderr lab_exec node2 "$ACTIONS/save" one-9 "$(directory 9)/checkpoint" node2 9 node2 </dev/null
+	assert_success
+	empty node1
+	on mv "$(directory 9)/checkpoint" "$(directory 9)/checkpoint.restoring"
+	deploy_tpm 9
+	is_same node1 "$(place 9)" 9
+}
+
 @test "vtpm: a guest that ended by itself left it on its host: another host fetches it from there, or does not start the VM" {
 	deploy_tpm 7
 	remember node1 7
@@ -176,7 +197,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	on sh -c "mv $(copy 5) $(copy 5).kept; ln -s /etc/passwd $(copy 5)"
 	run --separate-stderr deploy_tpm 5
 	assert_failure 1
-	assert_regex "$(error_message)" "^deploy: cannot recover the TPM's state"
+	assert_regex "$(error_message)" "^deploy: cannot replace the TPM's state"
 	run state 5
 	assert_failure
 	on mv "$(copy 5).kept" "$(copy 5)"

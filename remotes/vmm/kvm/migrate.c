@@ -104,8 +104,6 @@ static enum action_outcome stay(struct action_ctx *ctx, const struct request *q,
 static void after(struct relocation *r)
 {
 	relocate_after(r);
-	if (r->sides.dest)
-		vtpm_moved(r->ctx, r->sides.dest, r->dest_host, true);
 	host_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }
 
@@ -123,6 +121,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		outcome = relocate_look(&r, ctx, ctx->arg[DEST_HOST], error);
 		if (outcome == ACTION_DONE)
 			outcome = to_host(&r, &q, error);
+		if (outcome == ACTION_DONE && r.sides.dest && !ctx->dry_run)
+			vtpm_moved(ctx, r.sides.dest, r.dest_host);
 		if (outcome == ACTION_DONE && r.dom && !ctx->dry_run)
 			after(&r);
 		relocate_clear(&r);

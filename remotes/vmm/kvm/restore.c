@@ -76,13 +76,15 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	g_autofree char *directory = g_path_get_dirname(file);
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(xmlDoc) doc = NULL;
-	g_autofree char *xml = NULL, *name = NULL;
+	g_autofree char *xml = NULL, *name = NULL, *tpm = NULL;
 	enum action_outcome outcome;
+	xmlNode *domain;
 
 	doc = bring(ctx, d, error) ? load(ctx, &xml, error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
-	name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
+	domain = xmlDocGetRootElement(doc);
+	name = tmpl_xml_child_text(domain, "name");
 	if (ctx->dry_run) {
 		action_print(ctx, "would restore domain %s from %s%s\n", name, file,
 			     xml ? ", its paths changed" : "");
@@ -93,32 +95,24 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
 	if (!ceph_begin(ctx, d, action_arg(ctx, VM_ID), error))
 		return ACTION_FAILED;
-	outcome = checkpoint_restore(ctx, file, xmlDocGetRootElement(doc), xml, &dom, error);
-	if (outcome == ACTION_FAILED && access(file, F_OK) == 0)
+	tpm = vtpm_mark(ctx, domain, directory, action_arg(ctx, HOST));
+	outcome = checkpoint_restore(ctx, file, domain, xml, &dom, error);
+	if (outcome == ACTION_FAILED && access(file, F_OK) == 0) {
 		ceph_back(ctx, d, action_arg(ctx, VM_ID));
+		vtpm_unmark(ctx, domain, directory, tpm);
+	}
 	if (outcome != ACTION_DONE)
 		return outcome;
 	action_outcome(ACTION_DONE, "%s", "");
 	ceph_forget(ctx, d, action_arg(ctx, VM_ID));
-	vtpm_moved(ctx, dom, action_arg(ctx, HOST), false);
 	clock_start(ctx, ctx->uri, dom);
 	restate_snapshots(dom, directory, action_log, NULL);
 	return ACTION_DONE;
 }
 
-static virDomain *find(const struct action_ctx *ctx, GError **error)
-{
-	const char *id = action_arg(ctx, DEPLOY_ID);
-
-	if (id)
-		return virt_domain(ctx->conn, id, action_arg(ctx, VM_ID), error);
-	vmm_fail(error, VMM_ERROR_NOT_FOUND, "no domain was named");
-	return NULL;
-}
-
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	const char *id = action_arg(ctx, VM_ID);
+	const char *deploy_id = action_arg(ctx, DEPLOY_ID), *id = action_arg(ctx, VM_ID);
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
 	g_autoptr(Document) d = document_read(error);
 	g_autoptr(virDomain) dom = NULL;
@@ -134,7 +128,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	begun = spent_has(file);
 	if (begun && !virt_catch_up(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
 		return ACTION_FAILED;
-	dom = find(ctx, &cause);
+	dom = deploy_id ? virt_domain(ctx->conn, deploy_id, id, &cause) : NULL;
 	if (dom && !ctx->dry_run && (begun || access(file, F_OK) == 0) &&
 	    !checkpoint_end_half(ctx, dom, &ended, &cause)) {
 		outcome = g_error_matches(cause, VMM_ERROR, VMM_ERROR_REFUSED) ? ACTION_FAILED :
