@@ -45,8 +45,8 @@ static const char *const texts[STATEMENTS] = {
 	[DROP_LOOSE_ROOM] = "DELETE FROM room WHERE seq NOT IN (SELECT seq FROM request)",
 	[PUT_MARK] = "INSERT INTO mark(word) VALUES(?1)",
 	[DROP_MARKS] = "DELETE FROM mark WHERE id<=(SELECT max(id) FROM mark)-?1",
-	[PUT_LAST] = "INSERT INTO last VALUES(0,?1) ON CONFLICT(id) DO UPDATE SET seq=?1 "
-		     "WHERE seq<?1",
+	[PUT_LAST] = ("INSERT INTO last VALUES(0,?1) ON CONFLICT(id) DO UPDATE SET seq=?1 "
+		      "WHERE seq<?1"),
 	[GET_LAST] = "SELECT seq FROM last",
 	[GET_ROWS] = "SELECT * FROM request ORDER BY seq",
 	[GET_DOCUMENT] = "SELECT bytes FROM document WHERE seq=?1",
