@@ -339,7 +339,8 @@ void journal_close(Journal *j)
 		g_source_remove(j->flush);
 	if (g_hash_table_size(j->dirty))
 		give(j);
-	keeper_free(j->keeper);
+	if (keeper_free(j->keeper) && !g_hash_table_size(j->live))
+		notes_remove(j->notes);
 	notes_close(j->notes);
 	g_queue_clear_full(&j->waiting, g_free);
 	g_queue_clear_full(&j->fresh, fresh_free);

@@ -368,15 +368,16 @@ void keeper_put(Keeper *k, guint64 generation, GPtrArray *rows)
 	g_async_queue_push(k->batches, batch);
 }
 
-void keeper_free(Keeper *k)
+bool keeper_free(Keeper *k)
 {
-	if (!k)
-		return;
+	bool safe;
+
 	k->reported = NULL;
 	if (k->thread) {
 		keeper_put(k, 0, NULL);
 		g_thread_join(k->thread);
 	}
+	safe = k->state == KEEPER_SAFE;
 	store_close(k->spare);
 	store_close(k->journal);
 	g_async_queue_unref(k->batches);
@@ -387,6 +388,7 @@ void keeper_free(Keeper *k)
 	g_free(k->mark);
 	g_free(k->why);
 	g_free(k);
+	return safe;
 }
 
 enum keeper_state keeper_state(const Keeper *k, const char **ret_why)

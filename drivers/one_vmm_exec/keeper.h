@@ -59,8 +59,11 @@ void keeper_start(Keeper *keeper, keeper_reported *reported, void *data);
 /* Queues ROWS (taken) as batch GENERATION. */
 void keeper_put(Keeper *keeper, guint64 generation, GPtrArray *rows);
 
-/* Writes what is queued and ends the thread. No more is reported. */
-void keeper_free(Keeper *keeper);
+/*
+ * Writes what is queued and ends the thread; nothing more is reported. True: all is in the
+ * journal's file.
+ */
+bool keeper_free(Keeper *keeper);
 
 /* Before keeper_start(). RET_WHY is borrowed, NULL when the state is SAFE. */
 enum keeper_state keeper_state(const Keeper *keeper, const char **ret_why);

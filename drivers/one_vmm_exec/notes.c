@@ -133,6 +133,11 @@ void notes_close(Notes *n)
 	g_free(n);
 }
 
+void notes_remove(Notes *n)
+{
+	unlink(n->path);
+}
+
 bool notes_arrived(const Notes *n, guint64 seq)
 {
 	return g_hash_table_contains(n->arrived, &seq);

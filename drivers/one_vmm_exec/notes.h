@@ -47,6 +47,9 @@ bool notes_renew(Notes *notes, bool (*needed)(void *data, guint64 seq), void *da
 /* The new notes take the place of the old ones. */
 void notes_renewed(Notes *notes);
 
+/* Nothing is left that the next driver must know: PATH is removed. */
+void notes_remove(Notes *notes);
+
 /* The start time of process PID, field 22 of its stat; 0: there is none. */
 guint64 notes_start_of(int pid);
 

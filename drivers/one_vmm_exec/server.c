@@ -274,6 +274,10 @@ static void stop(struct server *s, int status)
 		return;
 	s->stopping = true;
 	s->status = status;
+	/* What we would read now nobody would answer: it is not read. */
+	if (s->input)
+		g_source_remove(s->input);
+	s->input = 0;
 	free_waiting(s);
 	g_timeout_add(FINISH_MS, on_finish_late, s);
 	g_timeout_add(GIVE_UP_MS, on_give_up, s);

@@ -34,6 +34,8 @@ struct action {
 	unsigned deadline_s;		/* 0: extra_deadline_s + SHUTDOWN_TIMEOUT of kvmrc */
 	unsigned extra_deadline_s;
 	bool offline;			/* run() connects itself, if at all */
+	/* It ends no domain: one-VM_ID will do when the UUID of operand 0 is gone. */
+	bool takes_namesake;
 	const GOptionEntry *options;	/* its own, or NULL */
 	/* ERROR is set unless the outcome is ACTION_DONE. */
 	enum action_outcome (*run)(struct action_ctx *ctx, GError **error);

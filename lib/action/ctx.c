@@ -48,8 +48,20 @@ const char *action_arg(const struct action_ctx *ctx, int i)
 
 virDomain *action_domain(const struct action_ctx *ctx, GError **error)
 {
-	return virt_domain(ctx->conn, ctx->arg[DEPLOY_ID],
-			   action_arg(ctx, action.vm_id ? action.vm_id : VM_ID), error);
+	const char *vm_id = action_arg(ctx, action.vm_id ? action.vm_id : VM_ID);
+	g_autoptr(GError) cause = NULL;
+	virDomain *dom = virt_domain(ctx->conn, ctx->arg[DEPLOY_ID], vm_id, &cause);
+	g_autofree char *name = NULL;
+
+	if (dom)
+		return dom;
+	if (action.takes_namesake && g_error_matches(cause, VMM_ERROR, VMM_ERROR_EXISTS)) {
+		name = g_strdup_printf("one-%s", vm_id);
+		action_log("INFO", "%s", cause->message);
+		return virt_domain(ctx->conn, name, NULL, error);
+	}
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return NULL;
 }
 
 virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error)

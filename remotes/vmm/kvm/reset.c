@@ -12,5 +12,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "reset", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Restarts a VM as its reset button would.",
-	.min_args = 1, .deadline_s = 100, .run = run,
+	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run,
 };
