@@ -29,6 +29,12 @@ enum plan { REAL, FAIL, REAL_THEN_FAIL };
 
 static gint calls, dead;
 
+/* For the action alone: what it starts is run as it is. */
+static void __attribute__((constructor)) begin(void)
+{
+	unsetenv("LD_PRELOAD");
+}
+
 static void *real(const char *name)
 {
 	return dlsym(RTLD_NEXT, name);
