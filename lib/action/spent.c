@@ -187,19 +187,25 @@ static bool is_own(const xmlNode *disk)
 	       (!device || g_str_equal(device, "disk") || g_str_equal(device, "lun"));
 }
 
-static bool is_newer(const struct stat *disk, const struct stat *checkpoint)
+/* Of two file systems, whose clocks may differ, times that are close tell nothing. */
+static enum spent_disks compare(const struct stat *disk, const struct stat *checkpoint)
 {
 	gint64 d = disk->st_mtim.tv_sec, c = checkpoint->st_mtim.tv_sec;
+	bool same_clock = disk->st_dev == checkpoint->st_dev;
 
-	if (disk->st_dev != checkpoint->st_dev)
-		return d > c + SKEW_S;
-	return d > c || (d == c && disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec);
+	if (!same_clock && ABS(d - c) <= SKEW_S)
+		return SPENT_UNKNOWN;
+	if (d == c)
+		return disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec ? SPENT_NEWER :
+									     SPENT_OLDER;
+	return d > c ? SPENT_NEWER : SPENT_OLDER;
 }
 
 enum spent_disks spent_look(const xmlNode *domain, const char *path, char **ret_disk)
 {
 	const xmlNode *devices = tmpl_xml_child(domain, "devices");
-	enum spent_disks found = SPENT_UNKNOWN;
+	enum spent_disks found;
+	bool any = false, all_older = true;
 	struct stat checkpoint, st;
 
 	if (stat(path, &checkpoint) < 0)
@@ -209,13 +215,15 @@ enum spent_disks spent_look(const xmlNode *domain, const char *path, char **ret_
 
 		if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		found = SPENT_OLDER;
-		if (is_newer(&st, &checkpoint)) {
+		any = true;
+		found = compare(&st, &checkpoint);
+		all_older = all_older && found == SPENT_OLDER;
+		if (found == SPENT_NEWER) {
 			g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
 
 			*ret_disk = g_strdup_printf("%s (%s)", target, file);
 			return SPENT_NEWER;
 		}
 	}
-	return found;
+	return any && all_older ? SPENT_OLDER : SPENT_UNKNOWN;
 }
