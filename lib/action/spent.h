@@ -55,7 +55,7 @@ void spent_anew(const char *file);
 enum spent_disks {
 	SPENT_OLDER,		/* no disk was written after the checkpoint */
 	SPENT_NEWER,		/* one was */
-	SPENT_UNKNOWN,		/* they do not tell: none is in a file, or the times are too close */
+	SPENT_UNKNOWN,		/* none is in a file, or the times are too close to tell */
 };
 
 /*
