@@ -159,13 +159,16 @@ static bool has_bridge(const DomainBuild *b, const char *bridge)
 	return false;
 }
 
-/* OpenNebula calls them one-VM-NIC; libvirt lets a VM have one that is there. */
+/*
+ * OpenNebula calls them one-VM-NIC; libvirt lets a VM have one that is there. Of a NIC that is
+ * attached oned has made the name.
+ */
 static bool is_free_tap(const DomainBuild *b, const char *name)
 {
 	g_autofree char *own = g_strdup_printf("one-%s-", b->id);
 
-	if (strchr(name, '/'))
-		return false;
+	if (strchr(name, '/') || b->attach)
+		return !strchr(name, '/');
 	return !g_str_has_prefix(name, "one-") || g_str_has_prefix(name, own);
 }
 
