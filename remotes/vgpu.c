@@ -13,6 +13,18 @@
 
 enum { OPEN_MS = 30000 };
 
+static const char help[] =
+	"Usage:\n"
+	"  vgpu create|delete VM.xml\n"
+	"  vgpu datastore DEPLOY_ID\n"
+	"\n"
+	"Creates or removes the virtual GPUs of a VM as root; with datastore, prints the VM's\n"
+	"directory. VM.xml is the VM document that deploy's caller stored in that directory.\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
+	"\n"
+	"Example:\n"
+	"  sudo vgpu create /var/lib/one/datastores/0/7/vm.xml\n";
+
 /* Prints where VM DEPLOY_ID lives, as its domain says. */
 static bool print_directory(const char *deploy_id, GError **error)
 {
@@ -55,6 +67,8 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 
 	program_open_descriptors();
+	if (program_help(argv, help))
+		return 0;
 	if (argc == 3 && g_ascii_strcasecmp(argv[1], "datastore"))
 		program_become_root_copy("vgpu", argv);
 	if (argc != 3)

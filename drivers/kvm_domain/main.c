@@ -58,6 +58,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 	g_autoptr(GOptionContext) context = g_option_context_new("[VM.xml|-]");
 
 	g_option_context_set_summary(context, summary);
+	g_option_context_set_description(context, "Exit status: 0 done, 1 the VM cannot be built, "
+					 "2 wrong usage.\n\nExample:\n  kvm-domain --explain vm.xml");
 	program_add_help(context, &a->help);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, argc, argv, error))

@@ -63,6 +63,7 @@ static bool parse(int argc, char **argv, struct options *o, GError **error)
 	g_option_context_set_summary(context, "Brings the scripts and programs of the KVM set "
 				     "to hosts. Exit status: 0 all have it, 1 some have not, "
 				     "2 misuse.");
+	g_option_context_set_description(context, "Example:\n  kvm-sync-hosts --all");
 	g_option_context_add_main_entries(context, entries, NULL);
 	program_add_help(context, &o->help);
 	if (!g_option_context_parse(context, &argc, &argv, error))

@@ -140,6 +140,7 @@ static bool parse(char ***words, struct options *o, struct switches *on, GError 
 
 	g_option_context_set_summary(context, "Runs the VM actions that OpenNebula's oned writes "
 				     "to its standard input; started by oned (VM_MAD).");
+	g_option_context_set_description(context, "Example:\n  one_vmm_exec --journal kvm");
 	g_option_group_add_entries(group, entries);
 	g_option_context_set_main_group(context, group);
 	program_add_help(context, &on->help);

@@ -28,7 +28,9 @@ struct action_ctx {
 struct action {
 	const char *name;		/* as installed under remotes/ */
 	const char *usage;		/* operands */
-	const char *summary;		/* one sentence for --help */
+	const char *summary;		/* one sentence or two for --help */
+	const char *input;		/* what it reads on stdin; NULL: nothing of use by hand */
+	const char *example;		/* a call by hand, with "<FILE" for stdin */
 	int min_args;			/* more than that are allowed: callers append some */
 	int vm_id;			/* the operand with the VM's id; 0: the third */
 	unsigned deadline_s;		/* 0: extra_deadline_s + SHUTDOWN_TIMEOUT of kvmrc */

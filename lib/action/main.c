@@ -57,6 +57,18 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 	return status;
 }
 
+/* What --help says below the options. The caller frees. */
+static char *describe(void)
+{
+	g_autofree char *input = action.input ? g_strdup_printf("Standard input: %s.\n",
+								action.input) : NULL;
+
+	return g_strdup_printf("%sFurther operands are ignored. Operands are explained in "
+			       "vmm_actions(8).\nExit status: 0 done (also when it already was), "
+			       "1 failed, 2 wrong usage,\n3 outcome unknown.\n\nExample:\n  %s",
+			       input ? input : "", action.example);
+}
+
 static GOptionContext *option_context(struct options *o)
 {
 	const GOptionEntry entries[] = {
@@ -74,13 +86,12 @@ static GOptionContext *option_context(struct options *o)
 		{ 0 }
 	};
 	GOptionContext *context = g_option_context_new(action.usage);
+	g_autofree char *description = describe();
 
 	program_add_help(context, &o->help);
 	g_option_context_set_strict_posix(context, TRUE);
 	g_option_context_set_summary(context, action.summary);
-	g_option_context_set_description(context,
-		"Further operands are ignored. Exit status: 0 done (also when it already was),\n"
-		"1 failed, 2 wrong usage, 3 outcome unknown.");
+	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (action.options)
 		g_option_context_add_main_entries(context, action.options, NULL);

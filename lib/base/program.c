@@ -43,6 +43,18 @@ void program_print_help(GOptionContext *context)
 	fflush(stdout);
 }
 
+bool program_help(char **argv, const char *text)
+{
+	if (!argv[0] || !argv[1] || argv[2])
+		return false;
+	if (!g_str_equal(argv[1], "--help") && !g_str_equal(argv[1], "-h"))
+		return false;
+
+	fputs(text, stdout);
+	fflush(stdout);
+	return true;
+}
+
 static bool is_roots_alone(const char *path)
 {
 	struct stat st;

@@ -25,6 +25,9 @@ void program_add_help(GOptionContext *context, gboolean *wanted);
 /* Prints the help of CONTEXT on stdout. */
 void program_print_help(GOptionContext *context);
 
+/* Prints TEXT on stdout and returns true if the only word of ARGV is --help or -h. */
+bool program_help(char **argv, const char *text);
+
 /*
  * The copy of program NAME that root may run, /usr/libexec/vmmexec/NAME: it and its directory are
  * root's, and nobody else may write them. NULL: this host has none. The caller frees.

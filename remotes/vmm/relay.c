@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	g_log_writer_default_set_use_stderr(TRUE);
 	g_option_context_set_summary(context, "Runs what one_vmm_exec asks for, over one "
 				     "connection; started by it through ssh.");
+	g_option_context_set_description(context, "Example:\n  relay --write /tmp/file <data");
 	g_option_context_add_main_entries(context, entries, NULL);
 	program_add_help(context, &help);
 	if (!g_option_context_parse(context, &argc, &argv, &error))

@@ -100,6 +100,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "attach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [REQUEST [VM_ID [HOST]]]]",
-	.summary = "Gives a running VM the DISK of the request on stdin that has ATTACH = YES.",
+	.summary = "Attaches the DISK with ATTACH = YES to a running VM.",
+	.input = "the request document, or the VM document alone",
+	.example = "attach_disk one-7 /var/lib/one/datastores/0/7/disk.2 vdb <request.xml",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
 };

@@ -49,6 +49,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "attach_nic", .usage = "DEPLOY_ID [MAC [BRIDGE [MODEL [VN_MAD [TARGET [VM_ID]]]]]]",
-	.summary = "Gives a running VM the NIC or PCI of the request on stdin with ATTACH = YES.",
+	.summary = "Attaches the NIC or PCI device with ATTACH = YES to a running VM.",
+	.input = "the request document, or the VM document alone",
+	.example = "attach_nic one-7 <request.xml",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run,
 };

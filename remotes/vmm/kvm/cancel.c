@@ -59,6 +59,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "cancel", .usage = "DEPLOY_ID [HOST [VM_ID]]",
-	.summary = "Ends a VM at once, as by pulling the plug; one that is gone is done.",
+	.summary = "Ends a VM at once, like pulling the plug; succeeds if it is gone already.",
+	.example = "cancel one-7",
 	.min_args = 1, .deadline_s = 240, .run = run,
 };

@@ -136,6 +136,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
-	.summary = "Creates a VM's domain from XML on stdin, keeps that in FILE, prints the UUID.",
+	.summary = "Creates and starts a VM, stores its XML in FILE and prints its UUID.",
+	.input = "domain XML; with --vm, a VM document",
+	.example = "deploy --vm /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
 	.min_args = 1, .deadline_s = 540, .options = options, .run = run,
 };

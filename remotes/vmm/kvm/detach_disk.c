@@ -14,6 +14,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "detach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [VM_ID [HOST]]]",
-	.summary = "Takes a disk from a running VM; one that it does not have is done.",
+	.summary = "Detaches a disk from a running VM; succeeds if the VM has no such disk.",
+	.example = "detach_disk one-7 - vdb",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
 };

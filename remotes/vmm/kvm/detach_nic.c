@@ -21,6 +21,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "detach_nic", .usage = "DEPLOY_ID MAC [VM_ID [HOST]]",
-	.summary = "Takes a NIC from a running VM; one that it does not have is done.",
+	.summary = "Detaches a NIC from a running VM; succeeds if the VM has no such NIC.",
+	.example = "detach_nic one-7 02:00:0a:01:00:07",
 	.min_args = 2, .deadline_s = 100, .run = run,
 };

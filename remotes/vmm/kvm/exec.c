@@ -116,7 +116,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "exec", .usage = "VM_ID HOST COMMAND [STDIN_IN_BASE64]",
-	.summary = "Starts COMMAND (words as in a shell, no shell) in a VM's guest, by its agent; "
-		   "\"-\": what the request on stdin asks for.",
+	.summary = "Starts COMMAND in the guest through its agent. COMMAND is split like in a "
+		   "shell, but no shell runs it; \"-\" takes it from the request document.",
+	.input = "the request document, if COMMAND is \"-\"",
+	.example = "exec --wait 10 7 - 'uname -a'",
 	.min_args = 3, .deadline_s = 90000, .options = options, .run = run,
 };

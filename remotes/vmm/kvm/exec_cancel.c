@@ -52,6 +52,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "exec_cancel", .usage = "VM_ID [HOST]",
-	.summary = "Ends the program that exec started in a VM's guest; none is done.",
+	.summary = "Kills the program that exec started in the guest; succeeds if none is running.",
+	.example = "exec_cancel 7",
 	.min_args = 1, .deadline_s = 100, .run = run,
 };

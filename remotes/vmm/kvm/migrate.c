@@ -133,6 +133,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "migrate", .usage = "DEPLOY_ID DESTINATION [HOST [VM_ID]]",
-	.summary = "Moves a running VM to another host; one that is there already is done.",
+	.summary = "Moves a running VM to another host or datastore; succeeds if it is there "
+		   "already.",
+	.input = "the request document; without one, the storage is shared",
+	.example = "migrate one-7 node2",
 	.min_args = 2, .vm_id = VM_ID, .deadline_s = DAY_S, .run = run,
 };

@@ -47,5 +47,6 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "migrate_local", .usage = "DEPLOY_ID DESTINATION HOST [VM_ID]",
 	.summary = "Moves a running VM between two other hosts that share its storage.",
+	.example = "migrate_local one-7 node2 node1",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = DAY_S, .offline = true, .run = run,
 };

@@ -68,6 +68,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "poll", .usage = "[DEPLOY_ID [HOST [VM_ID]]]",
-	.summary = "Prints a VM's state and usage; without operand all VMs', packed.",
+	.summary = "Prints a VM's state and usage; without operands those of all VMs, compressed.",
+	.example = "poll one-7",
 	.deadline_s = 100, .options = options, .run = run,
 };

@@ -28,6 +28,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "prereconfigure", .usage = "DEPLOY_ID TARGET [VM_ID [HOST]]",
-	.summary = "Takes the medium out of a VM's CD-ROM drive; an empty drive is done.",
+	.summary = "Ejects the medium from a VM's CD-ROM drive; succeeds if it is empty.",
+	.example = "prereconfigure one-7 hda",
 	.min_args = 1, .deadline_s = 100, .run = run,
 };

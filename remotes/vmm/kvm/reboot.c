@@ -15,5 +15,6 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "reboot", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Asks the guest of a running VM to restart.",
+	.example = "reboot one-7",
 	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run,
 };

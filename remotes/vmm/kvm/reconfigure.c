@@ -30,6 +30,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "reconfigure", .usage = "DEPLOY_ID TARGET FILE [VM_ID [HOST]]",
-	.summary = "Puts FILE, an image or a block device, into a VM's CD-ROM drive.",
+	.summary = "Inserts FILE, an image or a block device, into a VM's CD-ROM drive.",
+	.example = "reconfigure one-7 hda /var/lib/one/datastores/0/7/disk.1",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run,
 };

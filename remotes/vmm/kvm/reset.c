@@ -11,6 +11,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "reset", .usage = "DEPLOY_ID [HOST [VM_ID]]",
-	.summary = "Restarts a VM as its reset button would.",
+	.summary = "Restarts a VM like its reset button.",
+	.example = "reset one-7",
 	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run,
 };

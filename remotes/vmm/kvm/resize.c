@@ -84,6 +84,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "resize", .usage = "DEPLOY_ID [VM_ID [HOST]]",
-	.summary = "Gives a running VM the MEMORY and VCPU of the request on stdin.",
+	.summary = "Sets MEMORY and VCPU of a running VM.",
+	.input = "the request document, or the VM document alone",
+	.example = "resize one-7 <request.xml",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run,
 };

@@ -85,6 +85,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "resize_disk", .usage = "DEPLOY_ID DISK_ID|TARGET MIB [REQUEST [HOST [VM_ID]]]",
-	.summary = "Makes a disk of a running VM MIB large; never smaller.",
+	.summary = "Grows a disk of a running VM to MIB mebibytes; never shrinks it.",
+	.example = "resize_disk one-7 vda 20480",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
 };

@@ -149,6 +149,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "restore", .usage = "FILE [HOST [DEPLOY_ID [VM_ID]]]",
-	.summary = "Lets a saved VM go on and uses FILE up; one that runs already is done.",
+	.summary = "Resumes a saved VM and consumes FILE; succeeds if the VM is running already.",
+	.input = "the request document, for the hook of the datastore",
+	.example = "restore /var/lib/one/datastores/0/7/checkpoint",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
 };

@@ -10,6 +10,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "restore.ceph", .usage = "FILE HOST DEPLOY_ID VM_ID",
-	.summary = "Copies FILE from the pool that the request on stdin names, unless it is there.",
+	.summary = "Copies checkpoint FILE from the Ceph pool of the datastore, unless it is here.",
+	.input = "the request document, with the datastore",
+	.example = "restore.ceph /var/lib/one/datastores/0/7/checkpoint node1 one-7 7 <request.xml",
 	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run,
 };

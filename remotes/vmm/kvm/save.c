@@ -79,6 +79,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "save", .usage = "DEPLOY_ID FILE [HOST [VM_ID]]",
-	.summary = "Puts a VM's memory into FILE and ends it; one that is there already is done.",
+	.summary = "Saves the memory of a VM to FILE and ends the VM; succeeds if that is done "
+		   "already.",
+	.input = "the request document, for the hook of the datastore",
+	.example = "save one-7 /var/lib/one/datastores/0/7/checkpoint",
 	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
 };

@@ -10,6 +10,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "save.ceph", .usage = "DEPLOY_ID FILE HOST VM_ID",
-	.summary = "Moves checkpoint FILE to the pool that the request on stdin names.",
+	.summary = "Moves checkpoint FILE to the Ceph pool of the datastore.",
+	.input = "the request document, with the datastore",
+	.example = "save.ceph one-7 /var/lib/one/datastores/0/7/checkpoint node1 7 <request.xml",
 	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run,
 };

@@ -92,6 +92,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "shutdown", .usage = "DEPLOY_ID [HOST [VM_ID]]",
-	.summary = "Asks a VM's guest to power off and waits; one that is gone is done.",
+	.summary = "Asks the guest to power off and waits; succeeds if the VM is gone already.",
+	.example = "shutdown one-7",
 	.min_args = 1, .extra_deadline_s = 90, .run = run,
 };

@@ -144,6 +144,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "snapshot_create", .usage = "DEPLOY_ID SNAPSHOT_ID [VM_ID [HOST]]",
-	.summary = "Makes a snapshot of a VM, its memory included, and prints its name.",
+	.summary = "Takes a snapshot of a VM with its memory and prints the name.",
+	.example = "snapshot_create one-7 0",
 	.min_args = 2, .deadline_s = 3500, .run = run,
 };

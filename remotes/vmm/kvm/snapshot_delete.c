@@ -58,6 +58,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "snapshot_delete", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
-	.summary = "Deletes a snapshot of a VM; one that is not there is done.",
+	.summary = "Deletes a snapshot of a VM; succeeds if there is no such snapshot.",
+	.example = "snapshot_delete one-7 snap-0",
 	.min_args = 2, .deadline_s = 3500, .run = run,
 };

@@ -91,6 +91,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "snapshot_revert", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
-	.summary = "Brings a VM back to a snapshot that holds all its disks and devices.",
+	.summary = "Reverts a VM to a snapshot that holds all its disks and devices.",
+	.example = "snapshot_revert one-7 snap-0",
 	.min_args = 2, .deadline_s = 3500, .run = run,
 };

@@ -43,6 +43,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "update_disk", .usage = "DEPLOY_ID DISK_ID [VM_ID [HOST]]",
-	.summary = "Gives a running VM's disk the limits that the document on stdin says.",
+	.summary = "Sets the I/O limits of a running VM's disk.",
+	.input = "the request document, or the VM document alone",
+	.example = "update_disk one-7 0 <request.xml",
 	.min_args = 2, .deadline_s = 100, .run = run,
 };

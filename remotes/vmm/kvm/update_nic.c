@@ -47,6 +47,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "update_nic", .usage = "DEPLOY_ID NETWORK_ID [VM_ID [HOST]]",
-	.summary = "Gives a running VM's NICs in a network the bandwidth in the document on stdin.",
+	.summary = "Sets the bandwidth of a running VM's NICs in one network.",
+	.input = "the request document, or the VM document alone",
+	.example = "update_nic one-7 3 <request.xml",
 	.min_args = 2, .deadline_s = 100, .run = run,
 };

@@ -20,6 +20,16 @@ static const char user[] = "oneadmin";
 static const char usual[] =
 	"/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd";
 
+static const char help[] =
+	"Usage:\n"
+	"  virtiofsd.sh [ARGUMENT…]\n"
+	"\n"
+	"Started by libvirt, as root, as the virtiofsd of a FILESYSTEM disk: runs the first program\n"
+	"of VIRTIOFSD_BINARY_PATH (kvmrc) that is there, with the same arguments, as oneadmin.\n"
+	"\n"
+	"Example:\n"
+	"  virtiofsd.sh --version\n";
+
 /* The settings; as root never a shell's work, and only of a file that nobody else can write. */
 static char *candidates(void)
 {
@@ -83,7 +93,8 @@ static void run(int fd, char **argv)
 	fexecve(fd, argv, environ);
 }
 
-int main(int argc G_GNUC_UNUSED, char **argv)
+/* Becomes the virtiofsd; returns the exit status if that fails. */
+static int start(char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *list = candidates();
@@ -100,4 +111,9 @@ int main(int argc G_GNUC_UNUSED, char **argv)
 		vmm_fail_errno(&error, errno, "cannot run %s", path);
 	}
 	return program_fail(name, error);
+}
+
+int main(int argc G_GNUC_UNUSED, char **argv)
+{
+	return program_help(argv, help) ? 0 : start(argv);
 }
