@@ -27,6 +27,12 @@ static const char summary[] =
 	"driver action) read from a file or from standard input. SOURCE_DATE_EPOCH replaces\n"
 	"the clock.";
 
+static const char help_end[] =
+	"Exit status: 0 done, 1 the VM cannot be built, 2 wrong usage.\n"
+	"\n"
+	"Example:\n"
+	"  kvm-domain --explain vm.xml";
+
 static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
 {
 	const GOptionEntry entries[] = {
@@ -58,8 +64,7 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 	g_autoptr(GOptionContext) context = g_option_context_new("[VM.xml|-]");
 
 	g_option_context_set_summary(context, summary);
-	g_option_context_set_description(context, "Exit status: 0 done, 1 the VM cannot be built, "
-					 "2 wrong usage.\n\nExample:\n  kvm-domain --explain vm.xml");
+	g_option_context_set_description(context, help_end);
 	program_add_help(context, &a->help);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, argc, argv, error))

@@ -24,8 +24,9 @@ static const char help[] =
 	"Usage:\n"
 	"  virtiofsd.sh [ARGUMENT…]\n"
 	"\n"
-	"Started by libvirt, as root, as the virtiofsd of a FILESYSTEM disk: runs the first program\n"
-	"of VIRTIOFSD_BINARY_PATH (kvmrc) that is there, with the same arguments, as oneadmin.\n"
+	"Started by libvirt, as root, as the virtiofsd of a FILESYSTEM disk: runs the first\n"
+	"program of VIRTIOFSD_BINARY_PATH (kvmrc) that is there, with the same arguments, as\n"
+	"oneadmin.\n"
 	"\n"
 	"Example:\n"
 	"  virtiofsd.sh --version\n";
