@@ -3,13 +3,13 @@
  *
  * Source: actions.md 21; pitfalls.md P-9.
  */
-#include "action/vgpu.h"
+#include "host/vgpu_device.h"
 #include "base/program.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 #include "virt/connect.h"
-#include "virt/domain.h"
+#include "virt/virt_domain.h"
 
 enum { OPEN_MS = 30000 };
 

@@ -1,5 +1,5 @@
 /* vtpm_setup - copies a virtual TPM's state between libvirt's place and the VM's; by sudo. */
-#include "action/tpmstate.h"
+#include "host/tpm_state.h"
 #include "base/program.h"
 
 int main(int argc, char **argv)

@@ -8,8 +8,8 @@
 #include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 #define DEFAULT_CONF "vmm_exec/vmm_exec_kvm.conf"
 #define DEFAULT_CONFIG "vmm_exec/vmm_exec.cfg"

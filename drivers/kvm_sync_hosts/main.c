@@ -12,7 +12,7 @@
 #include "conf/paths.h"
 #include "conf/rc.h"
 #include "host.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 enum { MAX_POOL = 64 << 20, OFFLINE = 8 };
 

@@ -1,7 +1,7 @@
 #include "jobstate.h"
 
 #include "check.h"
-#include "wire/pack.h"
+#include "wire/deflate.h"
 
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool packed)

@@ -5,7 +5,7 @@
 #ifndef ONE_VMM_EXEC_LINK_H
 #define ONE_VMM_EXEC_LINK_H
 
-#include "wire/frame.h"
+#include "wire/relay_frame.h"
 #include "wire/ssh.h"
 
 typedef struct link Link;

@@ -1,7 +1,7 @@
 #include "jobstate.h"
 
 #include "base/text.h"
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 
 /* Between two questions to a host that does not answer. */
 enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000 };

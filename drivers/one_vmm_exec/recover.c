@@ -1,7 +1,7 @@
 #include "recover.h"
 
-#include "tmpl/request.h"
-#include "wire/pack.h"
+#include "template/request.h"
+#include "wire/deflate.h"
 #include "wire/ssh.h"
 
 /* The requests of one host, which wait until nothing of an earlier driver runs there. */

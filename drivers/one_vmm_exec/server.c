@@ -12,10 +12,10 @@
 #include "place.h"
 #include "queue.h"
 #include "recover.h"
-#include "tmpl/request.h"
-#include "wire/line.h"
-#include "wire/pack.h"
-#include "wire/reader.h"
+#include "template/request.h"
+#include "wire/oned_line.h"
+#include "wire/deflate.h"
+#include "wire/line_reader.h"
 
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };

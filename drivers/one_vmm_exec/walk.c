@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "check.h"
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 #include "words.h"
 
 enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };

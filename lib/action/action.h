@@ -10,8 +10,8 @@
 #include "action/report.h"
 #include "conf/kvmrc.h"
 #include "virt/connect.h"
-#include "virt/domain.h"
-#include "virt/late.h"
+#include "virt/virt_domain.h"
+#include "virt/timed_call.h"
 
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
@@ -53,7 +53,7 @@ void action_log(const char *level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Milliseconds until the deadline, at most CAP_MS, at least 1. */
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
 
-/* What a sudden end means from now on; see sudden.h. */
+/* What a sudden end means from now on; see abort.h. */
 void action_outcome(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Operand I, counted from 0; NULL when there are fewer. */

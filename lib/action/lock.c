@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "action/place.h"
+#include "base/run_directory.h"
 
 /* Whoever waits says for whom, before his own deadline ends him. */
 enum { PAUSE_US = 20000, RESERVE_MS = 500 };

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "action/sudden.h"
+#include "action/abort.h"
 
 enum { TELL_US = 10000000, GRACE_S = 20 };
 

@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "conf/cfgfault.h"
+#include "conf/cfg_position.h"
 
 enum { MAX_FILE = 1 << 20, MAX_NAME = 64, MAX_INCLUDES = 10, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 

@@ -2,7 +2,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
-#include "conf/rcparse.h"
+#include "conf/shell_subset.h"
 
 enum { MAX_FILE = 1 << 20, MAX_DUMP = 4 << 20, SHELL_MS = 10000 };
 

@@ -1,8 +1,8 @@
 #include "domain/attach.h"
 
 #include "base/number.h"
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 #define PREFIX "DEFAULT_ATTACH_"
 

@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-kvm-one"
 

@@ -1,6 +1,6 @@
 #include "domain/merge.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /*
  * What tells one element of a list from the next: "@name" an attribute, "/target@dev" one of a

@@ -1,6 +1,6 @@
 #include "domain/attach.h"
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
 

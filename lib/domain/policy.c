@@ -1,4 +1,4 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /* deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
 

@@ -1,8 +1,8 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 #include "domain/merge.h"
 #include "domain/reach.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
 

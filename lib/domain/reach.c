@@ -1,7 +1,7 @@
 #include "domain/reach.h"
 
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 5.1 (E4, E5): of RAW and its like. libvirtd looks for a relative path in "/". */
 

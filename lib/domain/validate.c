@@ -1,8 +1,8 @@
 #include <libxml/relaxng.h>
 #include <unistd.h>
 
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.30: the whole document against libvirt's own schema. */
 

@@ -2,8 +2,8 @@
 
 #include <libvirt/libvirt-qemu.h>
 
-#include "virt/error.h"
-#include "virt/late.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
 
 enum { RESERVE_S = 35 };	/* libvirt waits 30 s for another one's turn to end */
 

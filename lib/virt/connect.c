@@ -1,7 +1,7 @@
 #include "virt/connect.h"
 
-#include "virt/error.h"
-#include "virt/late.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
 
 enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 };
 

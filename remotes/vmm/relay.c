@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/program.h"
-#include "wire/serve.h"
+#include "wire/relay_server.h"
 
 enum { MAX_FILE = 256 << 20 };
 

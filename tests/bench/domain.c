@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "domain/domain.h"
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 /* From the text of the document to the text of the domain, as a dispatcher would. */
 static bool make_one(const GString *text, const char *conf, GError **error)

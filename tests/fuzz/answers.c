@@ -2,11 +2,11 @@
  * answers - JSON of qemu-img, of a guest's agent and of QEMU: whatever it is, no more than an
  * error.
  */
-#include "action/vcpus.c"
+#include "vm/vcpus.c"
 
-#include "action/guest.h"
-#include "action/image.h"
-#include "action/tool.h"
+#include "vm/guest_exec.h"
+#include "host/qemu_img.h"
+#include "action/process.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

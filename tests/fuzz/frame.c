@@ -1,6 +1,6 @@
 /* frame - what the relay and the driver read from each other: it ends, stays inside, and a step
  * that was understood is written as it was read. */
-#include "wire/frame.h"
+#include "wire/relay_frame.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* migrate_options - MIGRATE_OPTIONS of kvmrc: understood, or refused with the word. */
-#include "virt/migration.h"
+#include "migrate/migrate_options.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* output - what scripts and ssh write: marks, log lines and reasons. No more comes out than may,
  * and nothing that would be two lines. */
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 #include "wire/ssh.h"
 
 enum { MAX_REASON = 200 };

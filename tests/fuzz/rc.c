@@ -1,5 +1,5 @@
 /* rc - the native parser of kvmrc must end, and stay inside its text, whatever that is. */
-#include "conf/rcparse.h"
+#include "conf/shell_subset.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

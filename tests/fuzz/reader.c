@@ -1,6 +1,6 @@
 /* reader - lines from oned, in pieces of any size: the same come out, none longer than may be. */
-#include "wire/line.h"
-#include "wire/reader.h"
+#include "wire/oned_line.h"
+#include "wire/line_reader.h"
 
 enum { MAX_LINE = 64 };
 

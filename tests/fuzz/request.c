@@ -1,7 +1,7 @@
-#include "tmpl/request.h"
-#include "tmpl/xml.h"
-#include "wire/line.h"
-#include "wire/output.h"
+#include "template/request.h"
+#include "xml/xml.h"
+#include "wire/oned_line.h"
+#include "wire/script_stderr.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 

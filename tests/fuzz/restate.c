@@ -1,6 +1,6 @@
 /* restate - domain and snapshot XML from a VM's directory: told anew where its files are, it is XML
  * still, and to tell it twice changes nothing more. */
-#include "action/restate.c"
+#include "vm/restate.c"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

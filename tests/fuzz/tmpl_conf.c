@@ -1,4 +1,4 @@
-#include "tmpl/conf.h"
+#include "template/defaults.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  * tpm - the archive of a TPM's state, which a VM's owner may have made: one file comes out, or
  * none.
  */
-#include "action/tpm.h"
+#include "host/tpm_archive.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

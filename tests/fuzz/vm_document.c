@@ -2,8 +2,8 @@
 
 #include <stdint.h>
 
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

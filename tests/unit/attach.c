@@ -2,7 +2,7 @@
 
 #include <glib/gstdio.h>
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define ROUNDS 200

@@ -2,7 +2,7 @@
 
 #include <libxml/xpath.h>
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 static const struct domain_options options = { .type = "kvm" };
 static const struct domain_options newest = { .libvirt = DOMAIN_LIBVIRT(99, 0, 0) };

@@ -1,7 +1,7 @@
 #include "domain/domain.h"
 
-#include "tmpl/known.h"
-#include "tmpl/xml.h"
+#include "template/attributes.h"
+#include "xml/xml.h"
 
 /*
  * Any string in any attribute at any level gives an error, or well-formed XML in

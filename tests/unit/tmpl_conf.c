@@ -1,5 +1,5 @@
-#include "tmpl/conf.h"
-#include "tmpl/known.h"
+#include "template/defaults.h"
+#include "template/attributes.h"
 
 /* Each row of the grammar (deployment.md 1.2) is one row here. */
 

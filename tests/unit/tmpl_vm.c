@@ -1,6 +1,6 @@
-#include "tmpl/vm.h"
+#include "template/vm.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 static xmlDoc *parse(const char *text)
 {

@@ -1,4 +1,4 @@
-#include "action/tpm.h"
+#include "host/tpm_archive.h"
 
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
-#include "virt/error.h"
-#include "virt/late.h"
-#include "virt/migration.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
+#include "migrate/migrate_options.h"
 
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 #include "base/text.h"
-#include "wire/line.h"
-#include "wire/frame.h"
-#include "wire/output.h"
-#include "wire/pack.h"
-#include "wire/reader.h"
+#include "wire/oned_line.h"
+#include "wire/relay_frame.h"
+#include "wire/script_stderr.h"
+#include "wire/deflate.h"
+#include "wire/line_reader.h"
 #include "wire/ssh.h"
 
 static void a_line_is_action_id_and_payload(void)

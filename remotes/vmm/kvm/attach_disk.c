@@ -1,6 +1,6 @@
 /* attach_disk - gives a running VM one more disk. */
-#include "action/device.h"
-#include "action/restate.h"
+#include "vm/device.h"
+#include "vm/restate.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
 

@@ -1,10 +1,10 @@
 /* cancel - ends a VM at once, as by pulling the plug. */
-#include "action/deployment.h"
-#include "action/host.h"
-#include "action/spent.h"
-#include "action/stop.h"
-#include "action/vtpm.h"
-#include "tmpl/xml.h"
+#include "vm/deployment.h"
+#include "host/root_helper.h"
+#include "vm/checkpoint_use.h"
+#include "vm/stop.h"
+#include "vm/vtpm.h"
+#include "xml/xml.h"
 
 /* Its directory and UUID, and a copy of what libvirt may delete at its end. */
 static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,

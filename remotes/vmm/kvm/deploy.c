@@ -1,13 +1,13 @@
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
-#include "action/create.h"
-#include "action/deployment.h"
-#include "action/host.h"
-#include "action/nvram.h"
-#include "action/restate.h"
-#include "action/spent.h"
-#include "action/tpm.h"
-#include "action/vmxml.h"
-#include "action/vtpm.h"
+#include "vm/create.h"
+#include "vm/deployment.h"
+#include "host/root_helper.h"
+#include "host/nvram.h"
+#include "vm/restate.h"
+#include "vm/checkpoint_use.h"
+#include "host/tpm_archive.h"
+#include "vm/build_domain.h"
+#include "vm/vtpm.h"
 #include "base/file.h"
 
 enum { FILE_PATH, HOST };

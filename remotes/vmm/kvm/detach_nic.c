@@ -1,5 +1,5 @@
 /* detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did. */
-#include "action/device.h"
+#include "vm/device.h"
 
 enum { DEPLOY_ID, MAC, VM_ID };
 

@@ -1,6 +1,6 @@
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
-#include "action/guest.h"
-#include "action/guest_command.h"
+#include "vm/guest_exec.h"
+#include "vm/guest_command.h"
 
 #include <unistd.h>
 

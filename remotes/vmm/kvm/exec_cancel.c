@@ -1,10 +1,10 @@
 /* exec_cancel - ends the program that exec started in a VM's guest, and only that. */
-#include "action/guest.h"
+#include "vm/guest_exec.h"
 
 #include <unistd.h>
 
 #include "base/number.h"
-#include "virt/error.h"
+#include "virt/virt_error.h"
 
 static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const char *file,
 				  gint64 pid, GError **error)

@@ -1,9 +1,9 @@
 /* migrate - moves a running VM to another host, or its files to another datastore. */
-#include "action/document.h"
-#include "action/host.h"
-#include "action/relocate_datastore.h"
-#include "action/relocate_files.h"
-#include "action/vtpm.h"
+#include "action/request_document.h"
+#include "host/root_helper.h"
+#include "migrate/move_datastore.h"
+#include "migrate/copy_to_host.h"
+#include "vm/vtpm.h"
 
 enum { DAY_S = 86400 };
 

@@ -1,5 +1,5 @@
 /* migrate_local - migrate for shared storage, from the front-end (-l migrate=migrate_local). */
-#include "action/relocate.h"
+#include "migrate/migration.h"
 #include "virt/connect.h"
 #include "wire/ssh.h"
 

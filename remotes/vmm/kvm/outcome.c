@@ -1,7 +1,7 @@
 /* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
-#include "action/outcome.h"
+#include "vm/outcome_query.h"
 
-#include "action/deployment.h"
+#include "vm/deployment.h"
 #include "action/lock.h"
 #include "base/number.h"
 

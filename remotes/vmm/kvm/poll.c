@@ -1,7 +1,7 @@
 /* poll - prints states and usage of one VM or of all, for OpenNebula 5. */
 #include "action/action.h"
-#include "action/polltext.h"
-#include "virt/stats.h"
+#include "monitor/poll_format.h"
+#include "monitor/stats.h"
 
 enum { DEPLOY_ID, LIMIT_MS = 3000, SAMPLE_US = 1000000 };
 

@@ -1,5 +1,5 @@
 /* reboot - asks the guest of a running VM to restart. */
-#include "action/restart.h"
+#include "vm/restart.h"
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {

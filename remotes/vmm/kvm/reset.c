@@ -1,5 +1,5 @@
 /* reset - restarts a VM as its reset button would. */
-#include "action/restart.h"
+#include "vm/restart.h"
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {

@@ -1,7 +1,7 @@
 /* resize - changes how much memory and how many CPUs a running VM has. */
-#include "action/host.h"
-#include "action/memory.h"
-#include "action/vcpus.h"
+#include "host/root_helper.h"
+#include "vm/memory.h"
+#include "vm/vcpus.h"
 #include "base/number.h"
 
 enum { DEPLOY_ID, VM_ID };

@@ -1,8 +1,8 @@
 /* resize_disk - makes a disk of a running VM larger, never smaller. */
-#include "action/device.h"
+#include "vm/device.h"
 #include "base/number.h"
-#include "virt/block.h"
-#include "virt/resize.h"
+#include "virt/block_job.h"
+#include "virt/virt_resize.h"
 
 enum { DEPLOY_ID, DISK_ID, SIZE, REQUEST, VM_ID = 5 };
 enum { TRIES = 3, ANSWER_MS = 40000, BLOCKS_MS = 15000 };

@@ -1,17 +1,17 @@
 /* restore - lets a saved VM go on, out of its checkpoint, which is then used up. */
-#include "action/checkpoint.h"
+#include "vm/checkpoint.h"
 
 #include <unistd.h>
 
-#include "action/ceph.h"
-#include "action/clock.h"
-#include "action/document.h"
-#include "action/host.h"
+#include "host/ceph_pool.h"
+#include "vm/guest_clock.h"
+#include "action/request_document.h"
+#include "host/root_helper.h"
 #include "action/lock.h"
-#include "action/restate.h"
-#include "action/spent.h"
-#include "action/vtpm.h"
-#include "virt/request.h"
+#include "vm/restate.h"
+#include "vm/checkpoint_use.h"
+#include "vm/vtpm.h"
+#include "virt/power.h"
 
 enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
 

@@ -1,5 +1,5 @@
 /* restore.ceph - brings a checkpoint from the VM's pool to where restore reads it. */
-#include "action/ceph.h"
+#include "host/ceph_pool.h"
 
 enum { CHECKPOINT, VM_ID = 3 };
 

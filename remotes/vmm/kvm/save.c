@@ -1,9 +1,9 @@
 /* save - puts a VM's memory into a file and ends it. */
-#include "action/checkpoint.h"
+#include "vm/checkpoint.h"
 
-#include "action/document.h"
-#include "action/host.h"
-#include "action/vtpm.h"
+#include "action/request_document.h"
+#include "host/root_helper.h"
+#include "vm/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 

@@ -1,5 +1,5 @@
 /* save.ceph - brings a checkpoint that save made to the VM's pool. */
-#include "action/ceph.h"
+#include "host/ceph_pool.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 

@@ -1,9 +1,9 @@
 /* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
-#include "action/host.h"
-#include "action/spent.h"
-#include "action/stop.h"
-#include "action/vtpm.h"
-#include "tmpl/xml.h"
+#include "host/root_helper.h"
+#include "vm/checkpoint_use.h"
+#include "vm/stop.h"
+#include "vm/vtpm.h"
+#include "xml/xml.h"
 
 enum { RESERVE_US = 2000000 };
 

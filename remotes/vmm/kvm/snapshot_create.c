@@ -1,12 +1,12 @@
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
-#include "action/leaving.h"
-#include "action/snapshot.h"
-#include "action/vcpus.h"
+#include "vm/stranded.h"
+#include "vm/snapshot.h"
+#include "vm/vcpus.h"
 
 #include "base/number.h"
-#include "virt/block.h"
-#include "virt/error.h"
-#include "virt/settle.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
+#include "virt/pause.h"
 
 enum { DEPLOY_ID, SNAPSHOT_ID, TRIES = 3, BLOCKS_MS = 15000 };
 

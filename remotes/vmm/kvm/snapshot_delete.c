@@ -1,8 +1,8 @@
 /* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
-#include "action/snapshot.h"
+#include "vm/snapshot.h"
 
-#include "virt/block.h"
-#include "virt/error.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
 
 enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
 

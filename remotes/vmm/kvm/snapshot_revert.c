@@ -1,10 +1,10 @@
 /* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
-#include "action/leaving.h"
-#include "action/snapshot.h"
+#include "vm/stranded.h"
+#include "vm/snapshot.h"
 
-#include "virt/block.h"
-#include "virt/error.h"
-#include "virt/settle.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
+#include "virt/pause.h"
 
 enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
 

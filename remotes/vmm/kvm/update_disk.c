@@ -1,5 +1,5 @@
 /* update_disk - gives a disk of a running VM the limits that its document says now. */
-#include "action/limit.h"
+#include "vm/device_limits.h"
 
 enum { DEPLOY_ID, DISK_ID };
 

@@ -1,5 +1,5 @@
 /* update_nic - gives a running VM's NICs in a network the bandwidth that its document says now. */
-#include "action/limit.h"
+#include "vm/device_limits.h"
 
 enum { DEPLOY_ID, NETWORK };
 
