@@ -44,9 +44,9 @@ static bool run(const char *verb, const char *argument, GError **error)
 	if (!g_ascii_strcasecmp(verb, "datastore"))
 		return print_directory(argument, error);
 	if (!g_ascii_strcasecmp(verb, "create"))
-		return vgpu_create(argument, error);
+		return vgpu_device_create(argument, error);
 	if (!g_ascii_strcasecmp(verb, "delete"))
-		return vgpu_delete(argument, warn, error);
+		return vgpu_device_delete(argument, warn, error);
 	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not create, delete or datastore", verb);
 }
 

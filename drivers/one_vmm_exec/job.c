@@ -195,7 +195,7 @@ void job_end(Job *j)
 static bool prepare(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
-	g_autoptr(GBytes) document = j->packed ? wire_unpack(kept) : g_bytes_ref(kept);
+	g_autoptr(GBytes) document = j->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
 	const struct plan *p = j->context.plan;
 
 	j->request = tmpl_request_parse(document, error);

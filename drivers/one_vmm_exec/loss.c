@@ -242,7 +242,7 @@ static char *why_later(const Job *j, const struct run_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 
-	return wire_output_reason(r->err, j->id, max, log_nothing, NULL);
+	return script_stderr_reason(r->err, j->id, max, log_nothing, NULL);
 }
 
 static void on_answer(void *data, const struct run_result *r)

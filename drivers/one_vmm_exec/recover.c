@@ -17,7 +17,7 @@ static char *host_of(const struct row *row)
 
 	if (!row->document)
 		return NULL;
-	document = row->packed ? wire_unpack(row->document) : g_bytes_ref(row->document);
+	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
 	return tmpl_request_peek_host(document);
 }
 

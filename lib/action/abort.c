@@ -81,7 +81,7 @@ static struct end *prepare(enum action_outcome outcome, enum vmm_error class, co
 	return e;
 }
 
-void sudden_outcome(enum action_outcome outcome, const char *what)
+void abort_outcome(enum action_outcome outcome, const char *what)
 {
 	g_autofree char *late = g_strdup_printf("did not end within %u s", sudden.seconds);
 	struct end *e = prepare(outcome, VMM_ERROR_TIMEOUT, late, what);
@@ -101,7 +101,7 @@ static void handle(void (*handler)(int))
 		sigaction(signals[i], &sa, NULL);
 }
 
-void sudden_start(const char *action, unsigned seconds, bool json)
+void abort_start(const char *action, unsigned seconds, bool json)
 {
 	struct itimerval timer = { .it_value.tv_sec = seconds };
 	sigset_t all;
@@ -109,24 +109,24 @@ void sudden_start(const char *action, unsigned seconds, bool json)
 	sudden.action = action;
 	sudden.seconds = seconds;
 	sudden.json = json;
-	sudden_outcome(ACTION_FAILED, "preparing");
+	abort_outcome(ACTION_FAILED, "preparing");
 	handle(on_signal);
 	sigemptyset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);	/* our starter may have blocked some */
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-void sudden_defer(unsigned grace_s)
+void abort_defer(unsigned grace_s)
 {
 	__atomic_store_n(&sudden.grace_s, grace_s, __ATOMIC_RELEASE);
 }
 
-bool sudden_asked(void)
+bool abort_requested(void)
 {
 	return __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
 }
 
-void sudden_stop(void)
+void abort_disarm(void)
 {
 	handle(SIG_IGN);
 }

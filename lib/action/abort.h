@@ -14,23 +14,23 @@
 #include "action/report.h"
 
 /* From now on ACTION ends after SECONDS, or by a signal; as if nothing had been asked for. */
-void sudden_start(const char *action, unsigned seconds, bool json);
+void abort_start(const char *action, unsigned seconds, bool json);
 
 /*
  * What a sudden end would mean from now on: OUTCOME, and WHAT was going on
  * ("destroying domain one-5"); of ACTION_DONE, what then belongs on stdout.
  */
-void sudden_outcome(enum action_outcome outcome, const char *what);
+void abort_outcome(enum action_outcome outcome, const char *what);
 
 /*
- * From now on the first SIGTERM, SIGINT or SIGHUP only makes sudden_asked() true,
+ * From now on the first SIGTERM, SIGINT or SIGHUP only makes abort_requested() true,
  * for an action that can undo what it did; the end comes GRACE_S seconds later,
  * or with a second signal. The deadline stays as it is. 0: as before.
  */
-void sudden_defer(unsigned grace_s);
-bool sudden_asked(void);
+void abort_defer(unsigned grace_s);
+bool abort_requested(void);
 
 /* No sudden end any more: the action is about to say how it ended. */
-void sudden_stop(void);
+void abort_disarm(void);
 
 #endif

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "vm/guest_clock.h"
 #include "action/abort.h"
 #include "base/number.h"
 #include "base/program.h"
@@ -45,7 +44,7 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 	const char *text = outcome == ACTION_DONE ? out : "";
 	g_autoptr(GError) cause = NULL;
 
-	sudden_stop();
+	abort_disarm();
 	if (!write_out(stdout, json ? object : text) && status == 0) {
 		/* A deploy whose UUID nobody has read is not done for the one who asked. */
 		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
@@ -107,8 +106,11 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 		write_out(stdout, "vmmexec " VMM_VERSION "\n");
 		return true;
 	}
+	if (o->sync_time && !action.set_clock)
+		return vmm_fail(error, VMM_ERROR_USAGE, "Unknown option --sync-time");
 	if (*argc - 1 < action.min_args && !o->sync_time)
-		return vmm_fail(error, VMM_ERROR_USAGE, "too few operands; usage: %s [OPTION…] %s",
+		return vmm_fail(error, VMM_ERROR_USAGE,
+				"too few operands; usage: %s [OPTION…] %s",
 				action.name, action.usage);
 	if (o->deadline && !number_unsigned(o->deadline, 1, MAX_DEADLINE_S, &n, NULL))
 		return vmm_fail(error, VMM_ERROR_USAGE, "--deadline: '%s' is not a number from 1 "
@@ -159,7 +161,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	int status;
 
 	if (deadline_s)		/* it shall hold for what kvmrc does as well */
-		sudden_start(action.name, deadline_s, o->json);
+		abort_start(action.name, deadline_s, o->json);
 	ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
 	ctx.rc = rc = load_kvmrc();
 	if (!deadline_s) {
@@ -167,12 +169,12 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		if (!deadline_s)
 			deadline_s = action.extra_deadline_s +
 				     (unsigned)conf_kvmrc_int(rc, "SHUTDOWN_TIMEOUT");
-		sudden_start(action.name, deadline_s, o->json);
+		abort_start(action.name, deadline_s, o->json);
 		ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
 	}
 	ctx.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI");
 	ctx.out = out;
-	action_outcome(ACTION_FAILED, "connecting to %s", ctx.uri);
+	action_on_abort(ACTION_FAILED, "connecting to %s", ctx.uri);
 	if (!action.offline)
 		ctx.conn = virt_open(ctx.uri, action_left_ms(&ctx, OPEN_MS), &error);
 	if (ctx.conn || action.offline)
@@ -181,7 +183,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	/* libvirt's own thread may be at work on what the lost connection left to it. */
 	if (ctx.reconnected)
 		end_at_once(status);
-	if (virt_late_any() || !ctx.conn)
+	if (virt_call_any_abandoned() || !ctx.conn)
 		return status;
 	if (virConnectIsAlive(ctx.conn) != 1)
 		end_at_once(status);
@@ -203,13 +205,13 @@ int main(int argc, char **argv)
 	if (!parse(&o, &argc, &argv, &deadline_s, &error))
 		status = finish(ACTION_FAILED, json, "", error);
 	else if (o.sync_time)
-		status = clock_set(o.uri, o.sync_time);
+		status = action.set_clock(o.uri, o.sync_time);
 	else if (!o.help && !o.version)
 		status = run(&o, (const char *const *)argv + 1, deadline_s);
 	g_free(o.uri);
 	g_free(o.deadline);
 	g_free(o.sync_time);
-	if (virt_late_any())	/* what such a thread uses must not be torn down under it */
+	if (virt_call_any_abandoned())	/* what such a thread uses must not be torn down under it */
 		end_at_once(status);
 	return status;
 }

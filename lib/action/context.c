@@ -27,7 +27,7 @@ unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms)
 	return (unsigned)CLAMP(left, 1, (gint64)cap_ms);
 }
 
-void action_outcome(enum action_outcome outcome, const char *format, ...)
+void action_on_abort(enum action_outcome outcome, const char *format, ...)
 {
 	g_autofree char *what = NULL;
 	va_list ap;
@@ -35,7 +35,7 @@ void action_outcome(enum action_outcome outcome, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	sudden_outcome(outcome, what);
+	abort_outcome(outcome, what);
 }
 
 const char *action_arg(const struct action_ctx *ctx, int i)
@@ -87,7 +87,7 @@ bool action_reconnect(struct action_ctx *ctx, GError **error)
 	return true;
 }
 
-virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error)
+virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError **error)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 
@@ -96,24 +96,25 @@ virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **
 	return virt_domain(ctx->conn, uuid, NULL, error);
 }
 
-virDomain *action_domain_rested(struct action_ctx *ctx, virDomain *old, GError **error)
+virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GError **error)
 {
-	g_autoptr(virDomain) dom = action_domain_again(ctx, old, error);
+	g_autoptr(virDomain) dom = action_domain_reopen(ctx, old, error);
 	bool goes_on;
 
-	if (!dom || !virt_job_rest(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
+	if (!dom || !virt_domain_barrier(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
 		return NULL;
 	return g_steal_pointer(&dom);
 }
 
-bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause)
+bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_result r,
+			GError **cause)
 {
 	g_autoptr(GError) why = NULL;
 	virDomain *again;
 
-	if (r != VIRT_LATE_FAILED || ctx->reconnected || virConnectIsAlive(ctx->conn) == 1)
+	if (r != VIRT_CALL_FAILED || ctx->reconnected || virConnectIsAlive(ctx->conn) == 1)
 		return false;
-	again = action_domain_rested(ctx, *dom, &why);
+	again = action_domain_reopen_idle(ctx, *dom, &why);
 	if (!again) {
 		ctx->unsettled = !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND);
 		return false;
@@ -124,21 +125,21 @@ bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r
 	return true;
 }
 
-enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
-				 GError **error, const char *format, ...)
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_result r,
+				 GError *cause, GError **error, const char *format, ...)
 {
 	g_autofree char *what = NULL;
 	va_list ap;
 
-	if (r == VIRT_LATE_OK)
+	if (r == VIRT_CALL_OK)
 		return ACTION_DONE;
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	if (r == VIRT_LATE_LATE)
+	if (r == VIRT_CALL_TIMED_OUT)
 		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
 	g_propagate_prefixed_error(error, cause, "%s: ", what);
-	if (r == VIRT_LATE_LATE || ctx->unsettled || virConnectIsAlive(ctx->conn) != 1)
+	if (r == VIRT_CALL_TIMED_OUT || ctx->unsettled || virConnectIsAlive(ctx->conn) != 1)
 		return ACTION_UNKNOWN;
 	return ACTION_FAILED;
 }

@@ -98,8 +98,8 @@ static bool run_well(const struct action_ctx *ctx, const char *host, const char 
 	return child_result_check(result, what, error);
 }
 
-bool peer_run(const struct action_ctx *ctx, const char *host, const char *program,
-	      const char *const *words, GError **error)
+bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
+		    const char *const *words, GError **error)
 {
 	struct child_result result = { 0 };
 	bool ok = run_well(ctx, host, program, words, &result, error);
@@ -108,8 +108,8 @@ bool peer_run(const struct action_ctx *ctx, const char *host, const char *progra
 	return ok;
 }
 
-char *peer_ask(const struct action_ctx *ctx, const char *host, const char *program,
-	       const char *const *words, GError **error)
+char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, GError **error)
 {
 	struct child_result result = { 0 };
 	char *text = NULL;
@@ -120,8 +120,8 @@ char *peer_ask(const struct action_ctx *ctx, const char *host, const char *progr
 	return text;
 }
 
-bool peer_test(const struct action_ctx *ctx, const char *host, const char *program,
-	       const char *const *words, bool *ret_yes, GError **error)
+bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, bool *ret_yes, GError **error)
 {
 	struct child_result result = { 0 };
 	g_autofree char *what = what_of(host, program, words);
@@ -155,8 +155,8 @@ static char *target_of(const char *host, const char *dir)
 	return g_strdup_printf(strchr(host, ':') ? "[%s]:%s/" : "%s:%s/", host, dir);
 }
 
-bool peer_bring(const struct action_ctx *ctx, const char *host, const char *const *paths,
-		const char *dir, bool in_place, const char *const *except, GError **error)
+bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
+		     const char *dir, bool in_place, const char *const *except, GError **error)
 {
 	g_autofree char *shell = remote_shell(ctx);
 	g_autofree char *target = target_of(host, dir);
@@ -174,10 +174,16 @@ bool peer_bring(const struct action_ctx *ctx, const char *host, const char *cons
 		g_ptr_array_add(words, g_strdup(*paths));
 	g_ptr_array_add(words, g_strdup(target));
 	g_ptr_array_add(words, NULL);
-	ok = tool_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,
-			   error) && child_result_check(&result, "rsync", error);
+	ok = process_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,
+			      error) &&
+	     child_result_check(&result, "rsync", error);
 	if (!ok && error && g_error_matches(*error, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 		vmm_error_set_hint(error, "install rsync on both hosts");
 	child_result_clear(&result);
 	return ok;
+}
+
+char *other_host_libvirt_uri(const struct action_ctx *ctx, const char *host)
+{
+	return g_strdup_printf("%s://%s/system", conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL"), host);
 }

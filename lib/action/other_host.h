@@ -9,24 +9,27 @@
 
 #include "action/action.h"
 
+/* The URI of HOST's libvirt, by QEMU_PROTOCOL of kvmrc. The caller frees. */
+char *other_host_libvirt_uri(const struct action_ctx *ctx, const char *host);
+
 /*
  * Runs PROGRAM (an absolute path on HOST; NULL: on this host) with WORDS there. ERROR names both
  * and has the last line that it wrote on stderr. True only when that host itself said that it
  * ended with status 0.
  */
-bool peer_run(const struct action_ctx *ctx, const char *host, const char *program,
-	      const char *const *words, GError **error);
+bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
+		    const char *const *words, GError **error);
 
-/* As peer_run(); what it wrote on stdout. The caller frees; NULL: it failed. */
-char *peer_ask(const struct action_ctx *ctx, const char *host, const char *program,
-	       const char *const *words, GError **error);
+/* As other_host_run(); what it wrote on stdout. The caller frees; NULL: it failed. */
+char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, GError **error);
 
 /*
- * As peer_run(), for a program that answers by its status: 0 is RET_YES, 1 is not. False, with
- * ERROR: it could not be asked, or its answer was lost, which is neither.
+ * As other_host_run(), for a program that answers by its status: 0 is RET_YES, 1 is not. False,
+ * with ERROR: it could not be asked, or its answer was lost, which is neither.
  */
-bool peer_test(const struct action_ctx *ctx, const char *host, const char *program,
-	       const char *const *words, bool *ret_yes, GError **error);
+bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, bool *ret_yes, GError **error);
 
 /*
  * Brings PATHS (NULL-terminated) of this host to directory DIR of HOST (NULL: of
@@ -34,8 +37,7 @@ bool peer_test(const struct action_ctx *ctx, const char *host, const char *progr
  * have open there. EXCEPT (NULL, or NULL-terminated): what is left out, seen from
  * the directories of PATHS.
  */
-bool peer_bring(const struct action_ctx *ctx, const char *host, const char *const *paths,
-		const char *dir, bool in_place, const char *const *except,
-		GError **error);
+bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
+		     const char *dir, bool in_place, const char *const *except, GError **error);
 
 #endif

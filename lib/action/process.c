@@ -2,8 +2,8 @@
 
 enum { LIMIT_MS = 60000 };
 
-char **tool_argv(const struct action_ctx *ctx, const char *name, const char *tool,
-		 const char *const *words)
+char **process_argv(const struct action_ctx *ctx, const char *name, const char *tool,
+		    const char *const *words)
 {
 	g_auto(GStrv) command = conf_kvmrc_command(ctx->rc, name, tool);
 	GPtrArray *argv = g_ptr_array_new();
@@ -20,7 +20,7 @@ static bool run(const struct action_ctx *ctx, const char *name, const char *tool
 		const char *const *words, unsigned limit_ms, struct child_result *ret,
 		GError **error)
 {
-	g_auto(GStrv) argv = tool_argv(ctx, name, tool, words);
+	g_auto(GStrv) argv = process_argv(ctx, name, tool, words);
 	g_auto(GStrv) env = conf_kvmrc_environ(ctx->rc);
 	struct child_spec spec = { .argv = (const char *const *)argv,
 				   .env = (const char *const *)env, .timeout_ms = limit_ms };
@@ -28,14 +28,14 @@ static bool run(const struct action_ctx *ctx, const char *name, const char *tool
 	return child_run(&spec, ret, error);
 }
 
-bool tool_run(const struct action_ctx *ctx, const char *name, const char *tool,
-	      const char *const *words, struct child_result *ret, GError **error)
+bool process_run(const struct action_ctx *ctx, const char *name, const char *tool,
+		 const char *const *words, struct child_result *ret, GError **error)
 {
 	return run(ctx, name, tool, words, action_left_ms(ctx, LIMIT_MS), ret, error);
 }
 
-bool tool_run_long(const struct action_ctx *ctx, const char *name, const char *tool,
-		   const char *const *words, struct child_result *ret, GError **error)
+bool process_run_long(const struct action_ctx *ctx, const char *name, const char *tool,
+		      const char *const *words, struct child_result *ret, GError **error)
 {
 	return run(ctx, name, tool, words, action_left_ms(ctx, G_MAXINT), ret, error);
 }

@@ -7,22 +7,22 @@
 
 enum { STDIN_MS = 2000 };
 
-static bool parse(Document *d, GError **error)
+static bool parse(RequestDocument *d, GError **error)
 {
 	xmlNode *root;
 
-	d->doc = tmpl_xml_parse(d->text->str, d->text->len, "stdin", error);
+	d->doc = xml_parse(d->text->str, d->text->len, "stdin", error);
 	if (!d->doc)
 		return false;
 	root = xmlDocGetRootElement(d->doc);
-	d->vm = xmlStrEqual(root->name, BAD_CAST "VM") ? root : tmpl_xml_child(root, "VM");
-	d->datastore = tmpl_xml_child(root, "DATASTORE");
+	d->vm = xmlStrEqual(root->name, BAD_CAST "VM") ? root : xml_child(root, "VM");
+	d->datastore = xml_child(root, "DATASTORE");
 	return true;
 }
 
-Document *document_read(GError **error)
+RequestDocument *request_document_read(GError **error)
 {
-	g_autoptr(Document) d = g_new0(Document, 1);
+	g_autoptr(RequestDocument) d = g_new0(RequestDocument, 1);
 
 	d->text = action_stdin(STDIN_MS, error);
 	if (!d->text || (d->text->len && !parse(d, error)))
@@ -30,7 +30,7 @@ Document *document_read(GError **error)
 	return g_steal_pointer(&d);
 }
 
-bool document_parse(Document *d, const char *text, GError **error)
+bool request_document_parse(RequestDocument *d, const char *text, GError **error)
 {
 	gsize len = 0;
 
@@ -44,7 +44,7 @@ bool document_parse(Document *d, const char *text, GError **error)
 	return parse(d, error);
 }
 
-bool document_check(const Document *d, GError **error)
+bool request_document_check(const RequestDocument *d, GError **error)
 {
 	if (d->vm)
 		return true;
@@ -53,7 +53,7 @@ bool document_check(const Document *d, GError **error)
 	return false;
 }
 
-void document_free(Document *d)
+void request_document_free(RequestDocument *d)
 {
 	if (!d)
 		return;
@@ -64,11 +64,11 @@ void document_free(Document *d)
 	g_free(d);
 }
 
-char *document_hook(const Document *d)
+char *request_document_hook(const RequestDocument *d)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789_-";
-	g_autofree char *kind = tmpl_xml_child_text(d->datastore, "TM_MAD");
+	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");
 	g_autofree char *name = NULL, *path = NULL;
 
 	if (!kind || strspn(kind, allowed) != strlen(kind))
@@ -92,8 +92,8 @@ static void take_lines(const char *name, GString *err)
 	}
 }
 
-bool document_run_hook(const struct action_ctx *ctx, const Document *d, const char *hook,
-		       GError **error)
+bool request_document_run_hook(const struct action_ctx *ctx, const RequestDocument *d,
+			       const char *hook, GError **error)
 {
 	g_autofree char *name = g_path_get_basename(hook);
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();

@@ -10,32 +10,32 @@
 #include "action/action.h"
 #include "xml/xml.h"
 
-typedef struct document {
+typedef struct request_document {
 	GString *text;			/* as it came */
 	xmlDoc *doc;			/* NULL: there was none */
 	const xmlNode *vm, *datastore;	/* or NULL; owned by DOC */
-} Document;
+} RequestDocument;
 
 /* Reads stdin; an empty one is no error. The caller frees. VMM_ERROR_INPUT: it is no XML. */
-Document *document_read(GError **error);
+RequestDocument *request_document_read(GError **error);
 
 /* Makes TEXT, XML or base64 of it, what D holds; D was empty. */
-bool document_parse(Document *d, const char *text, GError **error);
+bool request_document_parse(RequestDocument *d, const char *text, GError **error);
 
 /* VMM_ERROR_INPUT when it is empty, or has no VM. */
-bool document_check(const Document *d, GError **error);
+bool request_document_check(const RequestDocument *d, GError **error);
 
-void document_free(Document *d);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Document, document_free)
+void request_document_free(RequestDocument *d);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RequestDocument, request_document_free)
 
 /*
  * The program that belongs to the datastore's kind beside this action ("save.ceph"); NULL
  * when there is none. The caller frees.
  */
-char *document_hook(const Document *d);
+char *request_document_hook(const RequestDocument *d);
 
 /* Runs HOOK with our operands and the same stdin; its log lines become ours. */
-bool document_run_hook(const struct action_ctx *ctx, const Document *d, const char *hook,
-		       GError **error);
+bool request_document_run_hook(const struct action_ctx *ctx, const RequestDocument *d,
+			       const char *hook, GError **error);
 
 #endif

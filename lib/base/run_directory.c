@@ -70,7 +70,7 @@ static bool make_directory(const char *path, mode_t mode)
 	return true;
 }
 
-void place_hint(GError **error)
+void run_directory_hint(GError **error)
 {
 	struct user user, owner;
 	g_autofree char *whose = NULL;
@@ -79,22 +79,23 @@ void place_hint(GError **error)
 
 	user_of(our_user(), &user);
 	name = user.known ? user.row.pw_name : USER;
-	if (stat(PLACE_RUN, &st) == 0) {
+	if (stat(RUN_DIRECTORY, &st) == 0) {
 		user_of(st.st_uid, &owner);
 		whose = g_strdup_printf(", which belongs to %s,",
 					owner.known ? owner.row.pw_name : "another user");
 	}
-	vmm_error_set_hint(error, "%s%s must be %s's: as root, write 'd %s 0755 %s %s -' to "
+	vmm_error_set_hint(error,
+			   "%s%s must be %s's: as root, write 'd %s 0755 %s %s -' to "
 			   "/etc/tmpfiles.d/vmmexec.conf and run systemd-tmpfiles --create",
-			   PLACE_RUN, whose ? whose : "", name, PLACE_RUN, name, name);
+			   RUN_DIRECTORY, whose ? whose : "", name, RUN_DIRECTORY, name, name);
 }
 
-bool place_make_run(GError **error)
+bool run_directory_make(GError **error)
 {
-	if (make_directory(PLACE_RUN, 0755))
+	if (make_directory(RUN_DIRECTORY, 0755))
 		return true;
-	vmm_fail_errno(error, errno, "cannot make directory %s", PLACE_RUN);
-	place_hint(error);
+	vmm_fail_errno(error, errno, "cannot make directory %s", RUN_DIRECTORY);
+	run_directory_hint(error);
 	return false;
 }
 
@@ -136,7 +137,7 @@ static int open_lock(const char *base, const char *sub, const char *name, bool m
  * Our user may have had to lock in his home before root made the directory for both: so the
  * second place counts for everybody once it is there.
  */
-int place_open_locks(const char *name, int ret[PLACE_LOCKS], GError **error)
+int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
 {
 	struct user user;
 	const char *home;
@@ -145,8 +146,8 @@ int place_open_locks(const char *name, int ret[PLACE_LOCKS], GError **error)
 
 	user_of(our_user(), &user);
 	home = user.known ? user.row.pw_dir : "/";
-	make_directory(PLACE_RUN, 0755);
-	fd = open_lock(PLACE_RUN, "vm-locks", name, true);
+	make_directory(RUN_DIRECTORY, 0755);
+	fd = open_lock(RUN_DIRECTORY, "vm-locks", name, true);
 	if (fd >= 0)
 		ret[n++] = fd;
 	fd = open_lock(home, sub, name, n == 0);
@@ -154,8 +155,8 @@ int place_open_locks(const char *name, int ret[PLACE_LOCKS], GError **error)
 		ret[n++] = fd;
 	if (n == 0) {
 		vmm_fail(error, VMM_ERROR_PERMISSION, "no lock can be kept in %s nor in %s",
-			 PLACE_RUN, home);
-		place_hint(error);
+			 RUN_DIRECTORY, home);
+		run_directory_hint(error);
 	}
 	return n;
 }

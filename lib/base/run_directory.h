@@ -1,6 +1,6 @@
 /*
- * run_directory.h - directories of a host that only root and the user whose actions these are can write
- * to: OpenNebula's own for what ends with a boot, else one in that user's home.
+ * run_directory.h - directories of a host that only root and the user who runs the actions can
+ * write to: OpenNebula's own for what ends with a boot, else one in that user's home.
  *
  * Source: OpenNebula's node package makes /run/one by systemd-tmpfiles.
  */
@@ -9,23 +9,23 @@
 
 #include "base/error.h"
 
-#define PLACE_RUN "/run/one"
+#define RUN_DIRECTORY "/run/one"
 
 /*
- * PLACE_RUN is there, made if it was not. Errors: as errno says, naming the directory and what
+ * RUN_DIRECTORY is there, made if it was not. Errors: as errno says, naming the directory and what
  * makes it at each start of the host.
  */
-bool place_make_run(GError **error);
+bool run_directory_make(GError **error);
 
-/* Hints in ERROR who PLACE_RUN belongs to and what makes it. */
-void place_hint(GError **error);
+/* Hints in ERROR who RUN_DIRECTORY belongs to and what makes it. */
+void run_directory_hint(GError **error);
 
-enum { PLACE_LOCKS = 2 };
+enum { RUN_DIRECTORY_LOCKS = 2 };
 
 /*
  * Opens lock file NAME in each place that has one, in an order that is the same for all: at
- * least one, at most PLACE_LOCKS. How many, with the descriptors in RET; 0: ERROR is set.
+ * least one, at most RUN_DIRECTORY_LOCKS. How many, with the descriptors in RET; 0: ERROR is set.
  */
-int place_open_locks(const char *name, int ret[PLACE_LOCKS], GError **error);
+int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error);
 
 #endif

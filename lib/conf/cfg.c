@@ -285,7 +285,7 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 static bool fail_syntax(const config_t *c, const char *text, const char *path, GError **error)
 {
 	int column;
-	g_autofree char *token = conf_cfg_fault(text, config_error_line(c), &column);
+	g_autofree char *token = cfg_position_fault(text, config_error_line(c), &column);
 
 	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s%s%s", path,
 			config_error_line(c), column, config_error_text(c), *token ? "'" : "",

@@ -44,7 +44,7 @@ static int fault_line(const char *text)
 }
 
 /* A new line is a blank to libconfig: with each token on its own, the line tells the token. */
-char *conf_cfg_fault(const char *text, int line, int *ret_column)
+char *cfg_position_fault(const char *text, int line, int *ret_column)
 {
 	const char *start = line_start(text, line), *p = start;
 	g_autoptr(GString) split = g_string_new_len(text, start - text);

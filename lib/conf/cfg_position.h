@@ -11,6 +11,6 @@
  * The token of TEXT at which libconfig finds a fault in line LINE (from 1), and its
  * column (from 1). "" when the line ends too early. The caller frees.
  */
-char *conf_cfg_fault(const char *text, int line, int *ret_column);
+char *cfg_position_fault(const char *text, int line, int *ret_column);
 
 #endif

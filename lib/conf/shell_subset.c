@@ -19,7 +19,7 @@ struct parser {
 
 static enum reading expansion(struct parser *p, GString *out, bool quoted);
 
-void rc_var_free(void *data)
+void shell_var_free(void *data)
 {
 	struct rc_var *var = data;
 
@@ -27,14 +27,14 @@ void rc_var_free(void *data)
 	g_free(var);
 }
 
-void rc_text_init(struct rc_text *text)
+void shell_text_init(struct rc_text *text)
 {
-	text->vars = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rc_var_free);
+	text->vars = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, shell_var_free);
 	text->faults = g_ptr_array_new_with_free_func(g_free);
 	text->instructions = g_ptr_array_new_with_free_func(g_free);
 }
 
-void rc_text_clear(struct rc_text *text)
+void shell_text_clear(struct rc_text *text)
 {
 	g_clear_pointer(&text->vars, g_hash_table_unref);
 	g_clear_pointer(&text->faults, g_ptr_array_unref);
@@ -477,7 +477,7 @@ static enum reading skip_instruction(struct parser *p)
 	return r;
 }
 
-void rc_parse(struct rc_text *text, const char *name, const char *source, size_t len)
+void shell_subset_parse(struct rc_text *text, const char *name, const char *source, size_t len)
 {
 	struct parser p = { .text = text, .name = name, .start = source, .p = source,
 			    .end = source + len };

@@ -16,7 +16,7 @@ struct rc_var {
 	bool unset;	/* taken out of the environment */
 };
 
-void rc_var_free(void *var);
+void shell_var_free(void *var);
 
 struct rc_text {
 	GHashTable *vars;		/* char * to struct rc_var */
@@ -24,8 +24,8 @@ struct rc_text {
 	GPtrArray *instructions;	/* "FILE:LINE:COLUMN: instruction 'TOKEN…'" */
 };
 
-void rc_text_init(struct rc_text *text);
-void rc_text_clear(struct rc_text *text);
+void shell_text_init(struct rc_text *text);
+void shell_text_clear(struct rc_text *text);
 
 /*
  * Reads LEN bytes at SOURCE, called NAME in messages, into TEXT, whose older
@@ -33,6 +33,6 @@ void rc_text_clear(struct rc_text *text);
  * noted and skipped, an if, loop, case or function as a whole; after a fault
  * of syntax the rest is not read.
  */
-void rc_parse(struct rc_text *text, const char *name, const char *source, size_t len);
+void shell_subset_parse(struct rc_text *text, const char *name, const char *source, size_t len);
 
 #endif

@@ -68,9 +68,9 @@ static void set_machine(DomainBuild *b, const char *name)
 static void init_live(DomainBuild *b)
 {
 	const xmlNode *live = b->attach ? b->attach->live : NULL;
-	g_autofree char *threads = tmpl_xml_child_text(live, "iothreads");
-	g_autofree char *vcpus = tmpl_xml_child_text(live, "vcpu");
-	xmlNode *type = tmpl_xml_child(tmpl_xml_child(live, "os"), "type");
+	g_autofree char *threads = xml_child_text(live, "iothreads");
+	g_autofree char *vcpus = xml_child_text(live, "vcpu");
+	xmlNode *type = xml_child(xml_child(live, "os"), "type");
 	g_autofree char *machine = NULL;
 
 	if (!live)
@@ -80,7 +80,7 @@ static void init_live(DomainBuild *b)
 		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
 	if (vcpus && !b->vcpus)
 		number_unsigned(vcpus, 1, G_MAXUINT16, &b->vcpus, NULL);
-	machine = tmpl_xml_attribute(type, "machine");
+	machine = xml_attribute(type, "machine");
 	if (machine)
 		set_machine(b, machine);
 }

@@ -38,7 +38,7 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci);
 void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);
-void domain_options(DomainBuild *b, xmlNode *devices);	/* RNG, WATCHDOG, MEMBALLOON */
+void domain_optional_devices(DomainBuild *b, xmlNode *devices); /* RNG, WATCHDOG, MEMBALLOON */
 
 /* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
@@ -70,7 +70,7 @@ bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum do
 void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
 
 /* Never NULL: nothing is allowed where nobody said what is. */
-const struct domain_policy *domain_policy(const DomainBuild *b);
+const struct domain_policy *domain_builder_policy(const DomainBuild *b);
 
 /* Checks DOMAIN, the finished document, against libvirt's schema, when RAW or options ask. */
 void domain_validate(DomainBuild *b, xmlNode *domain);

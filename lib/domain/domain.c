@@ -41,7 +41,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_controllers(b, node);
 	domain_tpm(b, node);
 	domain_channels(b, node);
-	domain_options(b, node);
+	domain_optional_devices(b, node);
 }
 
 static void domain(DomainBuild *b, xmlNode *root)

@@ -112,21 +112,21 @@ static void option(DomainBuild *b, xmlNode *devices, const struct option *o)
 
 static void check_rng(DomainBuild *b, xmlNode *rng)
 {
-	xmlNode *rate = tmpl_xml_child(rng, "rate"), *backend = tmpl_xml_child(rng, "backend");
+	xmlNode *rate = xml_child(rng, "rate"), *backend = xml_child(rng, "backend");
 
 	if (rate && !xmlHasProp(rate, BAD_CAST "bytes"))
 		domain_problem(b, NULL, "RNG/RATE_PERIOD needs RATE_BYTES");
 	/* The one source that never blocks; others are none of a user's business. */
-	if (tmpl_xml_has(backend, "model", "random"))
+	if (xml_has(backend, "model", "random"))
 		domain_set_text(b, backend, "/dev/urandom");
 }
 
-void domain_options(DomainBuild *b, xmlNode *devices)
+void domain_optional_devices(DomainBuild *b, xmlNode *devices)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(options); i++)
 		option(b, devices, &options[i]);
-	if (tmpl_xml_child(devices, "rng"))
-		check_rng(b, tmpl_xml_child(devices, "rng"));
+	if (xml_child(devices, "rng"))
+		check_rng(b, xml_child(devices, "rng"));
 }
 
 static const struct domain_rule filesystem_rules[] = {

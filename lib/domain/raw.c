@@ -24,7 +24,7 @@ static xmlNode *append(xmlNode *parent, xmlNode *node)
 static xmlDoc *parse(DomainBuild *b, const char *text, const char *path)
 {
 	g_autoptr(GError) error = NULL;
-	xmlDoc *doc = tmpl_xml_parse_fragment(text, path, &error);
+	xmlDoc *doc = xml_parse_fragment(text, path, &error);
 
 	if (!doc)
 		domain_problem(b, NULL, "%s", error->message);

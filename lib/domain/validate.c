@@ -149,7 +149,7 @@ static xmlRelaxNG *read_schema(const char *path)
 
 void domain_validate(DomainBuild *b, xmlNode *domain)
 {
-	const char *path = domain_policy(b)->schema;
+	const char *path = domain_builder_policy(b)->schema;
 	xmlRelaxNG *schema = NULL;
 	struct report r = { NULL, -1 };
 

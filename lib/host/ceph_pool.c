@@ -9,9 +9,10 @@
 #include "conf/rc.h"
 
 /* As the datastore's document says, else the site's ceph.conf, else FALLBACK. Caller frees. */
-static char *setting(const Document *d, const ConfRc *rc, const char *name, const char *fallback)
+static char *setting(const RequestDocument *d, const ConfRc *rc, const char *name,
+		     const char *fallback)
 {
-	char *own = tmpl_xml_child_text(tmpl_xml_child(d->datastore, "TEMPLATE"), name);
+	char *own = xml_child_text(xml_child(d->datastore, "TEMPLATE"), name);
 	const char *site = rc ? conf_rc_get(rc, name) : NULL;
 
 	return own ? own : g_strdup(site ? site : fallback);
@@ -30,7 +31,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static bool pool_init(struct pool *p, const Document *d, const char *vm_id, GError **error)
+static bool pool_init(struct pool *p, const RequestDocument *d, const char *vm_id, GError **error)
 {
 	g_autofree char *path = conf_path_remotes("etc/datastore/ceph/ceph.conf");
 	g_autoptr(ConfRc) rc = conf_rc_load(path, CONF_RC_OPTIONAL, NULL);
@@ -78,7 +79,8 @@ static bool run(const struct action_ctx *ctx, const struct pool *p, GError **err
 	for (; *more; more++)
 		g_ptr_array_add(words, (char *)*more);
 	g_ptr_array_add(words, NULL);
-	ok = tool_run_long(ctx, "RBD", "rbd", (const char *const *)words->pdata, &result, error) &&
+	ok = process_run_long(ctx, "RBD", "rbd", (const char *const *)words->pdata, &result,
+			      error) &&
 	     child_result_check(&result, "rbd", error);
 	child_result_clear(&result);
 	return ok;
@@ -141,10 +143,10 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 	return file_rename(part, file, error);
 }
 
-enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
-			      const char *file, GError **error)
+enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
+				   const char *file, GError **error)
 {
-	g_autoptr(Document) d = document_read(error);
+	g_autoptr(RequestDocument) d = request_document_read(error);
 	struct pool p = { 0 };
 	bool ok;
 
@@ -164,15 +166,15 @@ enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const c
 }
 
 /* Whether the VM's checkpoint lies in a pool, then P; false with ERROR: it cannot be told. */
-static bool has_pool(const Document *d, const char *vm_id, struct pool *p, GError **error)
+static bool has_pool(const RequestDocument *d, const char *vm_id, struct pool *p, GError **error)
 {
-	g_autofree char *kind = tmpl_xml_child_text(d->datastore, "TM_MAD");
+	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");
 
 	return !g_strcmp0(kind, "ceph") && pool_init(p, d, vm_id, error);
 }
 
-bool ceph_begin(const struct action_ctx *ctx, const Document *d, const char *vm_id,
-		GError **error)
+bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id,
+		     GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };
@@ -190,7 +192,7 @@ bool ceph_begin(const struct action_ctx *ctx, const Document *d, const char *vm_
 	return false;
 }
 
-void ceph_back(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+void ceph_pool_back(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id)
 {
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };
@@ -202,7 +204,7 @@ void ceph_back(const struct action_ctx *ctx, const Document *d, const char *vm_i
 	pool_clear(&p);
 }
 
-void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id)
+void ceph_pool_forget(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id)
 {
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };

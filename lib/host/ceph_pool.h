@@ -15,19 +15,20 @@ enum ceph_way {
 };
 
 /* All of an action that moves checkpoint FILE between the host and the pool that stdin names. */
-enum action_outcome ceph_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
-			      const char *file, GError **error);
+enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
+				   const char *file, GError **error);
 
 /*
  * Before a guest may run from it: renames it in the pool, if the VM's datastore is one at all, so
  * that no other host takes it again. False: it was not, or that cannot be told.
  */
-bool ceph_begin(const struct action_ctx *ctx, const Document *d, const char *vm_id, GError **error);
+bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id,
+		     GError **error);
 
 /* No guest ran from it: its old name. A failure is logged. */
-void ceph_back(const struct action_ctx *ctx, const Document *d, const char *vm_id);
+void ceph_pool_back(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id);
 
 /* Removes what was renamed from the pool. A failure is logged. */
-void ceph_forget(const struct action_ctx *ctx, const Document *d, const char *vm_id);
+void ceph_pool_forget(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id);
 
 #endif

@@ -16,7 +16,7 @@ enum { MAX_BYTES = 64 << 20 };
 static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
 			 struct child_result *ret, GError **error)
 {
-	return tool_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
+	return process_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
 	       child_result_check(ret, "qemu-img", error);
 }
 
@@ -89,15 +89,15 @@ static bool adopt(const char *directory, const char *path, bool *ret_done, GErro
 
 bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
 {
-	xmlNode *nvram = tmpl_xml_child(tmpl_xml_child(domain, "os"), "nvram");
-	g_autofree char *path = g_strstrip(tmpl_xml_text(nvram) ?: g_strdup(""));
-	g_autofree char *own = tmpl_xml_attribute(nvram, "template");
-	g_autofree char *wanted = tmpl_xml_attribute(nvram, "format");
+	xmlNode *nvram = xml_child(xml_child(domain, "os"), "nvram");
+	g_autofree char *path = g_strstrip(xml_text(nvram) ?: g_strdup(""));
+	g_autofree char *own = xml_attribute(nvram, "template");
+	g_autofree char *wanted = xml_attribute(nvram, "format");
 	const char *format = wanted ? wanted : "raw";
 	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
 	g_autofree char *directory = NULL;
 	bool done = false, ok;
-	struct image image;
+	struct qemu_image image;
 	struct stat st;
 
 	if (!*path || own || lstat(path, &st) == 0)
@@ -109,13 +109,13 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 		return false;
 	if (done)
 		return true;
-	if (!image_read(ctx, template, &image, error)) {
+	if (!qemu_img_read(ctx, template, &image, error)) {
 		g_prefix_error(error, "cannot make the UEFI variables %s: ", path);
 		vmm_error_set_hint(error, "see OVMF_NVRAM in kvmrc");
 		return false;
 	}
 	ok = g_str_equal(image.format, format) ? copy(template, path, error) :
 						 convert(ctx, template, format, path, error);
-	image_clear(&image);
+	qemu_img_clear(&image);
 	return ok;
 }

@@ -21,14 +21,15 @@ static char *text(json_object *of, const char *name)
 		g_strdup(json_object_get_string(value)) : NULL;
 }
 
-bool image_read(const struct action_ctx *ctx, const char *path, struct image *ret, GError **error)
+bool qemu_img_read(const struct action_ctx *ctx, const char *path, struct qemu_image *ret,
+		   GError **error)
 {
 	const char *words[] = { "info", "-U", "--output=json", path, NULL };
 	struct child_result result = { 0 };
 	json_object *info = NULL, *list;
 
-	*ret = (struct image){ 0 };
-	if (tool_run(ctx, "QEMU_IMG", "qemu-img", words, &result, error) &&
+	*ret = (struct qemu_image){ 0 };
+	if (process_run(ctx, "QEMU_IMG", "qemu-img", words, &result, error) &&
 	    child_result_check(&result, "qemu-img", error)) {
 		info = json_tokener_parse(result.out->str);
 		if (!json_object_is_type(info, json_type_object))
@@ -59,7 +60,7 @@ bool image_read(const struct action_ctx *ctx, const char *path, struct image *re
 	return true;
 }
 
-void image_clear(struct image *image)
+void qemu_img_clear(struct qemu_image *image)
 {
 	g_free(image->format);
 	g_free(image->backing);

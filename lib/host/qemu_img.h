@@ -4,7 +4,7 @@
 
 #include "action/action.h"
 
-struct image {
+struct qemu_image {
 	char *format;			/* "raw", "qcow2"… */
 	char *backing, *backing_format;	/* as its header says; or NULL */
 	guint64 size;			/* bytes that a guest sees */
@@ -13,8 +13,9 @@ struct image {
 };
 
 /* Reads it; the caller clears. */
-bool image_read(const struct action_ctx *ctx, const char *path, struct image *ret, GError **error);
+bool qemu_img_read(const struct action_ctx *ctx, const char *path, struct qemu_image *ret,
+		   GError **error);
 
-void image_clear(struct image *image);
+void qemu_img_clear(struct qemu_image *image);
 
 #endif

@@ -96,7 +96,7 @@ static GBytes *member_of(const GByteArray *tar, GError **error)
 	return found;
 }
 
-GBytes *tpm_unpack(const void *archive, size_t len, GError **error)
+GBytes *tpm_archive_unpack(const void *archive, size_t len, GError **error)
 {
 	g_autoptr(GByteArray) tar = inflate_all(archive, len, error);
 	g_autoptr(GError) cause = NULL;
@@ -107,12 +107,11 @@ GBytes *tpm_unpack(const void *archive, size_t len, GError **error)
 	return bytes;
 }
 
-bool tpm_prepare(const xmlNode *vm, const char *directory, GError **error)
+bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **error)
 {
 	g_autofree char *own = g_build_filename(directory, "tpm", NULL);
 	g_autofree char *path = g_build_filename(directory, member, NULL);
-	g_autofree char *text = tmpl_xml_child_text(tmpl_xml_child(vm, "USER_TEMPLATE"),
-						    "TPM_STATE");
+	g_autofree char *text = xml_child_text(xml_child(vm, "USER_TEMPLATE"), "TPM_STATE");
 	g_autofree guchar *archive = NULL;
 	g_autoptr(GBytes) bytes = NULL;
 	struct stat st;
@@ -121,7 +120,7 @@ bool tpm_prepare(const xmlNode *vm, const char *directory, GError **error)
 	if (!text || lstat(own, &st) == 0)
 		return true;
 	archive = g_base64_decode(text, &len);
-	bytes = tpm_unpack(archive, len, error);
+	bytes = tpm_archive_unpack(archive, len, error);
 	if (!bytes)
 		return false;
 	if (!file_make_directory(own, error))

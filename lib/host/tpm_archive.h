@@ -16,12 +16,12 @@
  * with VMM_ERROR_INPUT for anything that is not such an archive, holds another
  * file or a link, or is unpacked larger than 4 MiB.
  */
-GBytes *tpm_unpack(const void *archive, size_t len, GError **error);
+GBytes *tpm_archive_unpack(const void *archive, size_t len, GError **error);
 
 /*
  * Makes DIRECTORY/tpm/tpm2-00.permall from USER_TEMPLATE/TPM_STATE of VM, the root
  * of a VM document or NULL, unless DIRECTORY/tpm is there or there is no such state.
  */
-bool tpm_prepare(const xmlNode *vm, const char *directory, GError **error);
+bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **error);
 
 #endif

@@ -217,7 +217,7 @@ static bool do_kind(const char *verb, int place, int vm, const char *uuid, const
 	return ok;
 }
 
-bool tpmstate_run(const char *verb, const char *uuid, const char *directory, GError **error)
+bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GError **error)
 {
 	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
 					     "forget", NULL };

@@ -17,6 +17,6 @@
 #include "base/error.h"
 
 /* VMM_ERROR_NOT_FOUND: there is nothing to copy. */
-bool tpmstate_run(const char *verb, const char *uuid, const char *directory, GError **error);
+bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GError **error);
 
 #endif

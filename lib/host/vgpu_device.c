@@ -88,7 +88,7 @@ static GPtrArray *vgpus_of(const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(vgpu_free);
 	GString *text = file_read(path, MAX_BYTES, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text->str, text->len, path, error) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text->str, text->len, path, error) : NULL;
 	g_autoptr(TmplSet) set = NULL;
 	const TmplAttr *pci = NULL;
 
@@ -96,7 +96,7 @@ static GPtrArray *vgpus_of(const char *path, GError **error)
 		g_string_free(text, TRUE);
 	if (!doc)
 		return NULL;
-	set = tmpl_set_from_xml(tmpl_xml_child(xmlDocGetRootElement(doc), "TEMPLATE"), path);
+	set = tmpl_set_from_xml(xml_child(xmlDocGetRootElement(doc), "TEMPLATE"), path);
 	while ((pci = tmpl_set_next(set, "PCI", pci))) {
 		struct vgpu *v = tmpl_attr_text(pci, "UUID") ? vgpu_of(pci, error) : NULL;
 
@@ -229,7 +229,7 @@ static void tell_monitor(void)
 		kill((pid_t)pid, SIGUSR1);
 }
 
-bool vgpu_create(const char *path, GError **error)
+bool vgpu_device_create(const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) all = vgpus_of(path, error);
 	guint done = 0;
@@ -252,7 +252,7 @@ bool vgpu_create(const char *path, GError **error)
 	return made;
 }
 
-bool vgpu_delete(const char *path, void (*warn)(const char *text), GError **error)
+bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError **error)
 {
 	g_autoptr(GPtrArray) all = vgpus_of(path, error);
 

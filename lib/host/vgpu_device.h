@@ -14,9 +14,9 @@
  * failure those that were made now are removed. VMM_ERROR_INPUT: an address, UUID or
  * profile that is none.
  */
-bool vgpu_create(const char *path, GError **error);
+bool vgpu_device_create(const char *path, GError **error);
 
 /* Removes them; WARN is called with what failed. False: PATH is no such file. */
-bool vgpu_delete(const char *path, void (*warn)(const char *text), GError **error);
+bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError **error);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { POLL_US = 200000, TELL_US = 1000000, PIVOT_TRIES = 50 };
 
-static char *destination(const struct virt_mirror *m)
+static char *destination(const struct block_copy *m)
 {
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
 	xmlNode *disk = xmlNewDocNode(doc, NULL, BAD_CAST "disk", NULL), *node;
@@ -19,10 +19,10 @@ static char *destination(const struct virt_mirror *m)
 	xmlSetProp(node, BAD_CAST "type", BAD_CAST m->format);
 	node = xmlNewChild(disk, NULL, BAD_CAST "source", NULL);
 	xmlSetProp(node, BAD_CAST (m->is_block ? "dev" : "file"), BAD_CAST m->path);
-	return tmpl_xml_print(disk);
+	return xml_print(disk);
 }
 
-bool virt_mirror_start(virDomain *dom, const struct virt_mirror *m, GError **error)
+bool block_copy_start(virDomain *dom, const struct block_copy *m, GError **error)
 {
 	g_autofree char *xml = destination(m);
 	unsigned flags = VIR_DOMAIN_BLOCK_COPY_REUSE_EXT |
@@ -36,7 +36,7 @@ bool virt_mirror_start(virDomain *dom, const struct virt_mirror *m, GError **err
 }
 
 /* Adds what one copy has done to P; RET_READY when it is equal. */
-static bool look(virDomain *dom, const struct virt_mirror *m, struct virt_progress *p,
+static bool look(virDomain *dom, const struct block_copy *m, struct virt_progress *p,
 		 bool *ret_ready, GError **error)
 {
 	virDomainBlockJobInfo info = { 0 };
@@ -55,8 +55,8 @@ static bool look(virDomain *dom, const struct virt_mirror *m, struct virt_progre
 	return true;
 }
 
-bool virt_mirror_wait(virDomain *dom, const struct virt_mirror *mirrors, guint n,
-		      const struct virt_job *hooks, bool *ret_aborted, GError **error)
+bool block_copy_wait(virDomain *dom, const struct block_copy *mirrors, guint n,
+		     const struct virt_job *hooks, bool *ret_aborted, GError **error)
 {
 	gint64 begun_us = g_get_monotonic_time(), told_us = begun_us;
 
@@ -88,7 +88,7 @@ bool virt_mirror_wait(virDomain *dom, const struct virt_mirror *mirrors, guint n
 	}
 }
 
-bool virt_mirror_pivot(virDomain *dom, const struct virt_mirror *m, GError **error)
+bool block_copy_pivot(virDomain *dom, const struct block_copy *m, GError **error)
 {
 	for (int i = 0; i < PIVOT_TRIES; i++) {
 		if (virDomainBlockJobAbort(dom, m->target, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT) == 0)
@@ -101,7 +101,7 @@ bool virt_mirror_pivot(virDomain *dom, const struct virt_mirror *m, GError **err
 			 virDomainGetName(dom));
 }
 
-bool virt_mirror_abort(virDomain *dom, const struct virt_mirror *m, GError **error)
+bool block_copy_abort(virDomain *dom, const struct block_copy *m, GError **error)
 {
 	virDomainBlockJobInfo info;
 

@@ -9,7 +9,7 @@
 
 #include "virt/domain_job.h"
 
-struct virt_mirror {
+struct block_copy {
 	const char *target;	/* the disk: "vda" */
 	const char *path;	/* of an image that is there already */
 	const char *format;
@@ -18,19 +18,19 @@ struct virt_mirror {
 };
 
 /* Begins to copy a disk of DOM. */
-bool virt_mirror_start(virDomain *dom, const struct virt_mirror *mirror, GError **error);
+bool block_copy_start(virDomain *dom, const struct block_copy *mirror, GError **error);
 
 /*
  * Waits until all N copies are equal to their disks. HOOKS: when to give up and whom to
  * tell, as for virt_job_run(); its call is not made. RET_ABORTED: they said so.
  */
-bool virt_mirror_wait(virDomain *dom, const struct virt_mirror *mirrors, guint n,
-		      const struct virt_job *hooks, bool *ret_aborted, GError **error);
+bool block_copy_wait(virDomain *dom, const struct block_copy *mirrors, guint n,
+		     const struct virt_job *hooks, bool *ret_aborted, GError **error);
 
 /* Makes DOM go on with the copy. */
-bool virt_mirror_pivot(virDomain *dom, const struct virt_mirror *mirror, GError **error);
+bool block_copy_pivot(virDomain *dom, const struct block_copy *mirror, GError **error);
 
 /* Ends the copying; the disk stays where it is. True as well when there was none. */
-bool virt_mirror_abort(virDomain *dom, const struct virt_mirror *mirror, GError **error);
+bool block_copy_abort(virDomain *dom, const struct block_copy *mirror, GError **error);
 
 #endif

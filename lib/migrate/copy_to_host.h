@@ -11,14 +11,14 @@
 #include "migrate/migration.h"
 #include "migrate/storage_plan.h"
 
-struct relocate_files {
-	struct relocation *r;
-	Stored *stored;
+struct copy_to_host {
+	struct migration *r;
+	StoragePlan *stored;
 	char *to;		/* the VM's directory there */
 	char *note;		/* here: what is left to do, until it is done; brought along */
 	GPtrArray *late;	/* paths here of disks to bring once the guest stands still */
 	bool resume;		/* it ran */
-	Made *made;		/* at the destination, to remove when the VM stays */
+	MadeFiles *made;		/* at the destination, to remove when the VM stays */
 };
 
 /*
@@ -26,25 +26,24 @@ struct relocate_files {
  * copy into, in directory TO of R's destination; tells R->how what to copy, and
  * to leave the guest paused there. On failure everything is removed again.
  */
-bool relocate_files_prepare(struct relocate_files *f, struct relocation *r, const char *from,
-			    const char *to, GError **error);
+bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const char *from,
+			  const char *to, GError **error);
 
 /* After the move: brings what changed, and lets the guest go on. False: it stays paused there. */
-bool relocate_files_finish(struct relocate_files *f, GError **error);
+bool copy_to_host_finish(struct copy_to_host *f, GError **error);
 
 /*
  * R's domain is at the destination already: does what a migration that was killed before its
  * end had left to do, as its note in directory TO there says, if there is one.
  */
-bool relocate_files_repair(struct relocation *r, const char *from, const char *to,
-			   GError **error);
+bool copy_to_host_repair(struct migration *r, const char *from, const char *to, GError **error);
 
 /*
  * Removes what was made at the destination, if its libvirt, asked now, has nothing of the VM;
  * else it stays. Faults are logged.
  */
-void relocate_files_undo(struct relocate_files *f);
+void copy_to_host_undo(struct copy_to_host *f);
 
-void relocate_files_clear(struct relocate_files *f);
+void copy_to_host_clear(struct copy_to_host *f);
 
 #endif

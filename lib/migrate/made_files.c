@@ -13,25 +13,26 @@ static const char env[] = "/usr/bin/env";
 /* A line of the note that names an image. */
 #define IMAGE_LINE "made:"
 
-static bool do_there(const Made *m, const char *const *words, GError **error)
+static bool do_there(const MadeFiles *m, const char *const *words, GError **error)
 {
-	return peer_run(m->ctx, m->host, env, words, error);
+	return other_host_run(m->ctx, m->host, env, words, error);
 }
 
-static bool ask_there(const Made *m, const char *const *words, bool *ret_yes, GError **error)
+static bool ask_there(const MadeFiles *m, const char *const *words, bool *ret_yes, GError **error)
 {
-	return peer_test(m->ctx, m->host, env, words, ret_yes, error);
+	return other_host_test(m->ctx, m->host, env, words, ret_yes, error);
 }
 
 /* "PATH on HOST", or PATH. The caller frees. */
-static char *place_of(const Made *m, const char *path)
+static char *place_of(const MadeFiles *m, const char *path)
 {
 	return m->host ? g_strdup_printf("%s on %s", path, m->host) : g_strdup(path);
 }
 
-Made *made_new(const struct action_ctx *ctx, const char *host, const char *dir, const char *name)
+MadeFiles *made_files_new(const struct action_ctx *ctx, const char *host, const char *dir,
+			  const char *name)
 {
-	Made *m = g_new0(Made, 1);
+	MadeFiles *m = g_new0(MadeFiles, 1);
 
 	m->ctx = ctx;
 	m->host = host;
@@ -43,7 +44,7 @@ Made *made_new(const struct action_ctx *ctx, const char *host, const char *dir, 
 	return m;
 }
 
-bool made_read_note(Made *m, GError **error)
+bool made_files_read_note(MadeFiles *m, GError **error)
 {
 	const char *const test[] = { "test", "-f", m->note, NULL };
 	const char *const words[] = { "cat", "--", m->note, NULL };
@@ -52,11 +53,11 @@ bool made_read_note(Made *m, GError **error)
 	if (!ask_there(m, test, &there, error))
 		return false;
 	if (there)
-		m->old = peer_ask(m->ctx, m->host, env, words, error);
+		m->old = other_host_ask(m->ctx, m->host, env, words, error);
 	return !there || m->old;
 }
 
-bool made_directory(Made *m, GError **error)
+bool made_files_directory(MadeFiles *m, GError **error)
 {
 	g_autofree char *above = g_path_get_dirname(m->dir);
 	const char *const parents[] = { "mkdir", "-p", "--", above, NULL };
@@ -72,7 +73,7 @@ bool made_directory(Made *m, GError **error)
 		return false;
 	if (!there)	/* then why it cannot be made is what counts */
 		return do_there(m, make, error);
-	return made_read_note(m, error);
+	return made_files_read_note(m, error);
 }
 
 static char *random_name(void)
@@ -83,7 +84,7 @@ static char *random_name(void)
 }
 
 /* A file made here, looked for there. */
-static bool is_seen_there(const Made *m, const char *from, bool *ret_seen, GError **error)
+static bool is_seen_there(const MadeFiles *m, const char *from, bool *ret_seen, GError **error)
 {
 	g_autofree char *name = random_name();
 	g_autofree char *here = g_build_filename(from, name, NULL);
@@ -101,7 +102,7 @@ static bool is_seen_there(const Made *m, const char *from, bool *ret_seen, GErro
 }
 
 /* A file made there, looked for here. */
-static bool is_seen_here(Made *m, const char *from, bool *ret_seen, GError **error)
+static bool is_seen_here(MadeFiles *m, const char *from, bool *ret_seen, GError **error)
 {
 	g_autofree char *name = random_name();
 	g_autofree char *here = g_build_filename(from, name, NULL);
@@ -125,7 +126,7 @@ static bool is_seen_here(Made *m, const char *from, bool *ret_seen, GError **err
 	return ok;
 }
 
-bool made_is_one(Made *m, const char *from, bool *ret_one, GError **error)
+bool made_files_is_one(MadeFiles *m, const char *from, bool *ret_one, GError **error)
 {
 	bool there, here;
 
@@ -139,7 +140,7 @@ bool made_is_one(Made *m, const char *from, bool *ret_one, GError **error)
 	return true;
 }
 
-static bool is_noted(const Made *m, const char *path)
+static bool is_noted(const MadeFiles *m, const char *path)
 {
 	g_autofree char *line = g_strconcat(IMAGE_LINE, path, NULL);
 	g_auto(GStrv) lines = m->old ? g_strsplit(m->old, "\n", -1) : NULL;
@@ -148,7 +149,7 @@ static bool is_noted(const Made *m, const char *path)
 }
 
 /* PATH is there, and not known for ours. */
-static bool judge_found(Made *m, const char *path, const char *const *make, GError **error)
+static bool judge_found(MadeFiles *m, const char *path, const char *const *make, GError **error)
 {
 	g_autofree char *place = place_of(m, path);
 	const char *const exists[] = { "test", "-e", path, "-o", "-L", path, NULL };
@@ -164,7 +165,7 @@ static bool judge_found(Made *m, const char *path, const char *const *make, GErr
 	return false;
 }
 
-bool made_take(Made *m, const char *path, bool ours, GError **error)
+bool made_files_take(MadeFiles *m, const char *path, bool ours, GError **error)
 {
 	g_autofree char *above = g_path_get_dirname(path);
 	g_autofree char *of = g_strconcat("of=", path, NULL);
@@ -185,7 +186,7 @@ bool made_take(Made *m, const char *path, bool ours, GError **error)
 	return true;
 }
 
-char *made_note(const Made *m, const char *text)
+char *made_files_note(const MadeFiles *m, const char *text)
 {
 	GString *note = g_string_new(text);
 
@@ -194,9 +195,9 @@ char *made_note(const Made *m, const char *text)
 	return g_string_free(note, FALSE);
 }
 
-static void walk(Made *m, const Stored *s, const char *path)
+static void walk(MadeFiles *m, const StoragePlan *s, const char *path)
 {
-	g_autofree char *moved = stored_moved(s, path);
+	g_autofree char *moved = storage_plan_moved(s, path);
 	g_autoptr(GDir) dir = NULL;
 	struct stat st;
 	const char *name;
@@ -218,7 +219,7 @@ static void walk(Made *m, const Stored *s, const char *path)
 	}
 }
 
-void made_will_bring(Made *m, const Stored *s)
+void made_files_will_bring(MadeFiles *m, const StoragePlan *s)
 {
 	m->noted = true;
 	if (!m->is_new)
@@ -227,7 +228,7 @@ void made_will_bring(Made *m, const Stored *s)
 		walk(m, s, s->others->pdata[i]);
 }
 
-static void remove_all(Made *m, const char *const *command, const GPtrArray *paths)
+static void remove_all(MadeFiles *m, const char *const *command, const GPtrArray *paths)
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_autofree char *place = place_of(m, m->dir);
@@ -244,12 +245,12 @@ static void remove_all(Made *m, const char *const *command, const GPtrArray *pat
 		action_log("WARN", "something made in %s stays: %s", place, error->message);
 }
 
-bool made_any(const Made *m)
+bool made_files_any(const MadeFiles *m)
 {
 	return m->is_new || m->noted || m->images->len;
 }
 
-void made_undo(Made *m)
+void made_files_undo(MadeFiles *m)
 {
 	const char *const remove[] = { "rm", "-f", "--", NULL };
 	const char *const empty[] = { "rmdir", "--", NULL };
@@ -270,31 +271,31 @@ void made_undo(Made *m)
 	m->is_new = m->noted = false;
 }
 
-bool made_keep(Made *m, GError **error)
+bool made_files_keep(MadeFiles *m, GError **error)
 {
 	const char *const forget[] = { "rm", "-f", "--", m->note, NULL };
 
 	return do_there(m, forget, error);
 }
 
-void made_leave(const Stored *s, const char *name)
+void made_files_leave(const StoragePlan *s, const char *name)
 {
 	g_autoptr(GString) text = g_string_new("moved");
 	g_autofree char *path = g_build_filename(s->from, name, NULL);
 	g_autoptr(GError) error = NULL;
 
 	for (guint i = 0; i < s->disks->len; i++) {
-		const struct stored_disk *d = s->disks->pdata[i];
+		const struct planned_disk *d = s->disks->pdata[i];
 		g_autofree char *plain = g_canonicalize_filename(d->path, "/");
 
-		if (d->way == STORED_COPIED || d->way == STORED_BROUGHT_TWICE)
+		if (d->way == COPY_MIRROR || d->way == COPY_BEFORE_AND_AFTER)
 			g_string_append_printf(text, "\n" IMAGE_LINE "%s", plain);
 	}
 	if (!file_write(path, text->str, text->len, 0600, &error))
 		action_log("WARN", "%s", error->message);
 }
 
-void made_free(Made *m)
+void made_files_free(MadeFiles *m)
 {
 	if (!m)
 		return;

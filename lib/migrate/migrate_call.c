@@ -9,7 +9,7 @@ struct call {
 	virDomain *dom;
 	virConnect *dest;
 	char *dest_uri;
-	VirtMigration *how;	/* ours: a call that is left behind goes on using it */
+	MigrateOptions *how;	/* ours: a call that is left behind goes on using it */
 };
 
 static void call_free(void *data)
@@ -19,14 +19,14 @@ static void call_free(void *data)
 	virDomainFree(c->dom);
 	virConnectClose(c->dest);
 	g_free(c->dest_uri);
-	virt_migration_free(c->how);
+	migrate_options_free(c->how);
 	g_free(c);
 }
 
 static bool migrate(void *data, GError **error)
 {
 	struct call *c = data;
-	const VirtMigration *how = c->how;
+	const MigrateOptions *how = c->how;
 	g_autoptr(virDomain) moved = NULL;
 	bool ok;
 
@@ -42,7 +42,7 @@ static bool migrate(void *data, GError **error)
 }
 
 struct watch {
-	const struct virt_move *move;
+	const struct migrate_move *move;
 	gint64 begun_us;
 	bool acted;
 };
@@ -50,10 +50,10 @@ struct watch {
 static void on_progress(void *data, const struct virt_progress *progress)
 {
 	struct watch *w = data;
-	const VirtMigration *how = w->move->how;
+	const MigrateOptions *how = w->move->how;
 	bool late = how->overtime_s && g_get_monotonic_time() - w->begun_us >=
 		    (gint64)how->overtime_s * G_USEC_PER_SEC;
-	bool postcopy = (late && how->overtime == VIRT_OVERTIME_POSTCOPY) ||
+	bool postcopy = (late && how->overtime == MIGRATE_OVERTIME_POSTCOPY) ||
 			(how->postcopy_soon && progress->iteration > 1);
 
 	if (w->move->job.progress)
@@ -65,12 +65,13 @@ static void on_progress(void *data, const struct virt_progress *progress)
 		   virDomainSuspend(w->move->dom) == 0;
 }
 
-enum virt_late virt_migrate(const struct virt_move *move, bool *ret_aborted, GError **error)
+enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
+				   GError **error)
 {
 	struct watch watch = { .move = move, .begun_us = g_get_monotonic_time() };
 	struct call *c = g_new0(struct call, 1);
 	struct virt_job job = move->job;
-	enum virt_late r;
+	enum virt_call_result r;
 
 	job.dom = move->dom;
 	job.func = migrate;
@@ -83,14 +84,14 @@ enum virt_late virt_migrate(const struct virt_move *move, bool *ret_aborted, GEr
 	c->dom = move->dom;
 	c->dest = move->dest;
 	c->dest_uri = g_strdup(move->dest_uri);
-	c->how = virt_migration_ref(move->how);
+	c->how = migrate_options_ref(move->how);
 	r = virt_job_run(&job, ret_aborted, error);
-	if (r != VIRT_LATE_LATE)
+	if (r != VIRT_CALL_TIMED_OUT)
 		call_free(c);
 	return r;
 }
 
-void virt_sides_clear(struct virt_sides *sides)
+void migrate_sides_clear(struct migrate_sides *sides)
 {
 	g_clear_pointer(&sides->source, virDomainFree);
 	g_clear_pointer(&sides->dest, virDomainFree);
@@ -109,7 +110,7 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return false;
 	}
-	if (!virt_state(*ret, state, error))
+	if (!virt_state_read(*ret, state, error))
 		return false;
 	if (state->gone)
 		g_clear_pointer(ret, virDomainFree);
@@ -137,18 +138,18 @@ static bool is_split(const struct virt_state *s)
 	return s->state == VIR_DOMAIN_RUNNING && s->reason == VIR_DOMAIN_RUNNING_POSTCOPY;
 }
 
-enum virt_whereabouts virt_migrate_look(virConnect *source, virConnect *dest, const char *uuid,
-					gint64 until_us, struct virt_sides *ret, GError **error)
+enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
+				     gint64 until_us, struct migrate_sides *ret, GError **error)
 {
 	const struct virt_state *s = &ret->source_state, *d = &ret->dest_state;
 
 	for (;;) {
 		bool moves, split;
 
-		*ret = (struct virt_sides){ 0 };
+		*ret = (struct migrate_sides){ 0 };
 		if (!look(source, uuid, &ret->source, &ret->source_state, error) ||
 		    !look(dest, uuid, &ret->dest, &ret->dest_state, error))
-			return VIRT_WHO_KNOWS;
+			return MIGRATE_LOCATION_UNKNOWN;
 		moves = (ret->dest && is_incoming(d)) || (ret->source && is_outgoing(s));
 		split = ret->source && ret->dest && (is_split(s) || is_split(d));
 		if (split && g_get_monotonic_time() >= until_us) {
@@ -156,26 +157,26 @@ enum virt_whereabouts virt_migrate_look(virConnect *source, virConnect *dest, co
 				 "post-copy did not end");
 			vmm_error_set_hint(error, "destroy neither; see virsh migrate "
 					   "--postcopy-resume");
-			return VIRT_WHO_KNOWS;
+			return MIGRATE_LOCATION_UNKNOWN;
 		}
 		if ((!moves && !split) || g_get_monotonic_time() >= until_us)
 			break;
-		virt_sides_clear(ret);
+		migrate_sides_clear(ret);
 		g_usleep(PAUSE_US);
 	}
 	if (!ret->source && !ret->dest)
-		return VIRT_NOWHERE;
+		return MIGRATE_NOWHERE;
 	if (!ret->source && is_incoming(d)) {
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s still waits at the destination for "
 			 "its source, which is gone", uuid);
-		return VIRT_WHO_KNOWS;
+		return MIGRATE_LOCATION_UNKNOWN;
 	}
 	if (!ret->dest || is_incoming(d))
-		return VIRT_AT_SOURCE;
+		return MIGRATE_AT_SOURCE;
 	if (!ret->source || is_outgoing(s))
-		return VIRT_AT_DESTINATION;
+		return MIGRATE_AT_DESTINATION;
 	/* One of them is paused by its user: which, the other's doing tells. */
 	if (s->state == VIR_DOMAIN_PAUSED && d->state == VIR_DOMAIN_RUNNING)
-		return VIRT_AT_DESTINATION;
-	return d->state == VIR_DOMAIN_PAUSED ? VIRT_AT_SOURCE : VIRT_AT_BOTH;
+		return MIGRATE_AT_DESTINATION;
+	return d->state == VIR_DOMAIN_PAUSED ? MIGRATE_AT_SOURCE : MIGRATE_AT_BOTH;
 }

@@ -17,43 +17,44 @@
  * libvirt to look at, before it moves anything: what it lists of a host's
  * interfaces may be older than they are.
  */
-bool virt_migrate_check(virDomain *dom, virConnect *dest, GError **error);
+bool migrate_check(virDomain *dom, virConnect *dest, GError **error);
 
-struct virt_move {
+struct migrate_move {
 	virDomain *dom;
 	virConnect *dest;
 	const char *dest_uri;
-	const VirtMigration *how;
+	const MigrateOptions *how;
 	struct virt_job job;	/* when to abort it and whom to tell; the call is ours */
 };
 
 /*
- * Moves it. Whatever it returns, only virt_migrate_look() says where the domain is.
+ * Moves it. Whatever it returns, only migrate_locate() says where the domain is.
  * RET_ABORTED as virt_job_run().
  */
-enum virt_late virt_migrate(const struct virt_move *move, bool *ret_aborted, GError **error);
+enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
+				   GError **error);
 
-enum virt_whereabouts {
-	VIRT_AT_SOURCE,		/* only there, as before */
-	VIRT_AT_DESTINATION,	/* moved; what is left at the source is not running */
-	VIRT_NOWHERE,
-	VIRT_AT_BOTH,		/* both run: must never be */
-	VIRT_WHO_KNOWS,		/* one of the hosts does not say; ERROR is set */
+enum migrate_location {
+	MIGRATE_AT_SOURCE,		/* only there, as before */
+	MIGRATE_AT_DESTINATION,	/* moved; what is left at the source is not running */
+	MIGRATE_NOWHERE,
+	MIGRATE_AT_BOTH,		/* both run: must never be */
+	MIGRATE_LOCATION_UNKNOWN,		/* one of the hosts does not say; ERROR is set */
 };
 
-struct virt_sides {
+struct migrate_sides {
 	virDomain *source, *dest;	/* NULL: not there */
 	struct virt_state source_state, dest_state;
 };
 
-void virt_sides_clear(struct virt_sides *sides);
+void migrate_sides_clear(struct migrate_sides *sides);
 
 /*
  * Looks for the domain of UUID on both hosts. One that is still coming in or going
  * out is waited for until UNTIL_US (monotonic); after that an incoming one is
  * not there, a source that stopped for it is. The caller clears RET.
  */
-enum virt_whereabouts virt_migrate_look(virConnect *source, virConnect *dest, const char *uuid,
-					gint64 until_us, struct virt_sides *ret, GError **error);
+enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
+				     gint64 until_us, struct migrate_sides *ret, GError **error);
 
 #endif

@@ -18,17 +18,17 @@ static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 
 	if (!text)
 		return virt_fail(error, "cannot read domain %s", virDomainGetName(dom));
-	f->doc = tmpl_xml_parse(text, strlen(text), "domain", error);
+	f->doc = xml_parse(text, strlen(text), "domain", error);
 	free(text);
 	if (!f->doc)
 		return false;
 	f->domain = xmlDocGetRootElement(f->doc);
-	type = tmpl_xml_child(tmpl_xml_child(f->domain, "os"), "type");
-	f->name = tmpl_xml_child_text(f->domain, "name");
-	f->emulator = tmpl_xml_child_text(tmpl_xml_child(f->domain, "devices"), "emulator");
-	f->arch = tmpl_xml_attribute(type, "arch");
-	f->machine = tmpl_xml_attribute(type, "machine");
-	f->type = tmpl_xml_attribute(f->domain, "type");
+	type = xml_child(xml_child(f->domain, "os"), "type");
+	f->name = xml_child_text(f->domain, "name");
+	f->emulator = xml_child_text(xml_child(f->domain, "devices"), "emulator");
+	f->arch = xml_attribute(type, "arch");
+	f->machine = xml_attribute(type, "machine");
+	f->type = xml_attribute(f->domain, "type");
 	return true;
 }
 
@@ -45,12 +45,10 @@ static void facts_clear(struct facts *f)
 static char *host_uuid(virConnect *conn)
 {
 	char *text = virConnectGetCapabilities(conn);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "capabilities", NULL) :
-				NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "capabilities", NULL) : NULL;
 
 	free(text);
-	return doc ? tmpl_xml_child_text(tmpl_xml_child(xmlDocGetRootElement(doc), "host"),
-					 "uuid") : NULL;
+	return doc ? xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid") : NULL;
 }
 
 static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
@@ -83,7 +81,7 @@ static bool is_free(virDomain *dom, virConnect *dest, GError **error)
 			g_propagate_error(error, g_steal_pointer(&cause));
 			return false;
 		}
-		if (!virt_state(other, &state, error))
+		if (!virt_state_read(other, &state, error))
 			return false;
 		virDomainGetUUIDString(other, its_uuid);
 		if (!state.gone || strcmp(uuid, its_uuid))
@@ -117,15 +115,15 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 
 static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
 {
-	xmlNode *cpu = tmpl_xml_child(f->domain, "cpu");
-	g_autofree char *mode = tmpl_xml_attribute(cpu, "mode");
-	g_autofree char *model = tmpl_xml_child_text(cpu, "model");
+	xmlNode *cpu = xml_child(f->domain, "cpu");
+	g_autofree char *mode = xml_attribute(cpu, "mode");
+	g_autofree char *model = xml_child_text(cpu, "model");
 	g_autofree char *text = NULL;
 	int r;
 
 	if (g_strcmp0(mode, "custom"))
 		return true;	/* nothing to compare, or the host's own, which QEMU compares */
-	text = tmpl_xml_print(cpu);
+	text = xml_print(cpu);
 	r = virConnectCompareHypervisorCPU(dest, f->emulator, f->arch, f->machine, f->type, text,
 					   VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE);
 	if (r > VIR_CPU_COMPARE_INCOMPATIBLE)
@@ -141,7 +139,7 @@ static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
 	return true;	/* cannot be told, as without KVM */
 }
 
-bool virt_migrate_check(virDomain *dom, virConnect *dest, GError **error)
+bool migrate_check(virDomain *dom, virConnect *dest, GError **error)
 {
 	struct facts f = { 0 };
 	bool ok = is_another_host(dom, dest, error) && is_free(dom, dest, error) &&

@@ -75,38 +75,38 @@ static const struct word {
 	{ "verbose", NOTHING, 0, NULL },
 };
 
-VirtMigration *virt_migration_new(void)
+MigrateOptions *migrate_options_new(void)
 {
-	VirtMigration *m = g_atomic_rc_box_new0(VirtMigration);
+	MigrateOptions *m = g_atomic_rc_box_new0(MigrateOptions);
 
 	virInitialize();	/* else the typed parameters' functions crash */
 	m->flags = VIR_MIGRATE_LIVE;
 	return m;
 }
 
-VirtMigration *virt_migration_ref(const VirtMigration *m)
+MigrateOptions *migrate_options_ref(const MigrateOptions *m)
 {
-	return g_atomic_rc_box_acquire((VirtMigration *)m);
+	return g_atomic_rc_box_acquire((MigrateOptions *)m);
 }
 
 static void clear(void *data)
 {
-	VirtMigration *m = data;
+	MigrateOptions *m = data;
 
 	virTypedParamsFree(m->params, m->n_params);
 }
 
-void virt_migration_free(VirtMigration *m)
+void migrate_options_free(MigrateOptions *m)
 {
 	g_atomic_rc_box_release_full(m, clear);
 }
 
-void virt_migration_add_text(VirtMigration *m, const char *name, const char *value)
+void migrate_options_add_text(MigrateOptions *m, const char *name, const char *value)
 {
 	virTypedParamsAddString(&m->params, &m->n_params, &m->max_params, name, value);
 }
 
-void virt_migration_add_int(VirtMigration *m, const char *name, int value)
+void migrate_options_add_int(MigrateOptions *m, const char *name, int value)
 {
 	virTypedParamsAddInt(&m->params, &m->n_params, &m->max_params, name, value);
 }
@@ -135,7 +135,7 @@ static bool unknown(const char *name, GError **error)
 	return false;
 }
 
-static bool add_number(VirtMigration *m, const struct word *word, const char *value,
+static bool add_number(MigrateOptions *m, const struct word *word, const char *value,
 		       GError **error)
 {
 	guint64 max = word->kind == ULLONG ? G_MAXINT64 : G_MAXINT32;
@@ -146,23 +146,22 @@ static bool add_number(VirtMigration *m, const struct word *word, const char *va
 	if (word->kind == SECONDS)
 		m->overtime_s = (unsigned)n;
 	else if (word->kind == INT)
-		virt_migration_add_int(m, word->param, (int)n);
+		migrate_options_add_int(m, word->param, (int)n);
 	else
 		virTypedParamsAddULLong(&m->params, &m->n_params, &m->max_params, word->param, n);
 	return true;
 }
 
-static void add_list(VirtMigration *m, const struct word *word, const char *value)
+static void add_list(MigrateOptions *m, const struct word *word, const char *value)
 {
 	g_auto(GStrv) items = g_strsplit(value, ",", -1);
 
 	for (char **i = items; *i; i++)
 		if (**i)
-			virt_migration_add_text(m, word->param, *i);
+			migrate_options_add_text(m, word->param, *i);
 }
 
-static bool add_value(VirtMigration *m, const struct word *word, const char *value,
-		      GError **error)
+static bool add_value(MigrateOptions *m, const struct word *word, const char *value, GError **error)
 {
 	GString *text;
 
@@ -174,11 +173,11 @@ static bool add_value(VirtMigration *m, const struct word *word, const char *val
 		text = file_read(value, MAX_XML, error);
 		if (!text)
 			return false;
-		virt_migration_add_text(m, word->param, text->str);
+		migrate_options_add_text(m, word->param, text->str);
 		g_string_free(text, TRUE);
 		return true;
 	case TEXT:
-		virt_migration_add_text(m, word->param, value);
+		migrate_options_add_text(m, word->param, value);
 		return true;
 	default:
 		return add_number(m, word, value, error);
@@ -191,7 +190,7 @@ static bool takes_value(const struct word *word)
 }
 
 /* Of the value, *NEXT is the following word; it is moved on when it is used. */
-static bool add_word(VirtMigration *m, const struct word *word, const char *value, char ***next,
+static bool add_word(MigrateOptions *m, const struct word *word, const char *value, char ***next,
 		     GError **error)
 {
 	m->flags |= word->flags;
@@ -207,7 +206,7 @@ static bool add_word(VirtMigration *m, const struct word *word, const char *valu
 	if (word->kind == UNFIT)
 		return bad(error, word->name, "is nothing for a running KVM guest");
 	if (word->kind == AT_OVERTIME)
-		m->overtime = word->flags ? VIRT_OVERTIME_POSTCOPY : VIRT_OVERTIME_SUSPEND;
+		m->overtime = word->flags ? MIGRATE_OVERTIME_POSTCOPY : MIGRATE_OVERTIME_SUSPEND;
 	if (word->kind == SOON)
 		m->postcopy_soon = true;
 	return true;
@@ -221,7 +220,7 @@ static const struct word *find(const char *name)
 	return NULL;
 }
 
-bool virt_migration_parse(VirtMigration *m, const char *options, GError **error)
+bool migrate_options_parse(MigrateOptions *m, const char *options, GError **error)
 {
 	g_auto(GStrv) argv = NULL;
 	g_autoptr(GError) cause = NULL;
@@ -250,12 +249,12 @@ bool virt_migration_parse(VirtMigration *m, const char *options, GError **error)
 		if (!add_word(m, word, value, &next, error))
 			return false;
 	}
-	if (m->overtime == VIRT_OVERTIME_POSTCOPY && !m->overtime_s)
+	if (m->overtime == MIGRATE_OVERTIME_POSTCOPY && !m->overtime_s)
 		return bad(error, "timeout-postcopy", "wants --timeout as well");
 	return true;
 }
 
-bool virt_migration_converge(VirtMigration *m, const char *value, GError **error)
+bool migrate_options_converge(MigrateOptions *m, const char *value, GError **error)
 {
 	static const char *const names[] = {
 		VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT
@@ -269,7 +268,7 @@ bool virt_migration_converge(VirtMigration *m, const char *value, GError **error
 		    !number_unsigned(items[i], 0, 99, &percent, NULL))
 			return vmm_fail(error, VMM_ERROR_INPUT, "MIGRATE_AUTO_CONVERGE: '%s' is "
 					"not one or two numbers from 0 to 99", value);
-		virt_migration_add_int(m, names[i], (int)percent);
+		migrate_options_add_int(m, names[i], (int)percent);
 	}
 	m->flags |= VIR_MIGRATE_AUTO_CONVERGE;
 	return true;

@@ -12,38 +12,38 @@
 #include "base/error.h"
 
 /* What becomes of a migration that is not done in time. */
-enum virt_overtime {
-	VIRT_OVERTIME_SUSPEND,		/* stop the guest, so that it can end */
-	VIRT_OVERTIME_POSTCOPY,		/* let it go on at the destination at once */
+enum migrate_overtime {
+	MIGRATE_OVERTIME_SUSPEND,		/* stop the guest, so that it can end */
+	MIGRATE_OVERTIME_POSTCOPY,		/* let it go on at the destination at once */
 };
 
-typedef struct virt_migration {
+typedef struct migrate_options {
 	unsigned flags;			/* virDomainMigrateFlags */
 	virTypedParameter *params;
 	int n_params, max_params;
 	unsigned overtime_s;		/* 0: it may last */
-	enum virt_overtime overtime;
+	enum migrate_overtime overtime;
 	bool postcopy_soon;		/* after the first round through the memory */
-} VirtMigration;
+} MigrateOptions;
 
-VirtMigration *virt_migration_new(void);
+MigrateOptions *migrate_options_new(void);
 
-/* One more who holds M, on whichever thread; each lets go with virt_migration_free(). */
-VirtMigration *virt_migration_ref(const VirtMigration *m);
-void virt_migration_free(VirtMigration *m);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtMigration, virt_migration_free)
+/* One more who holds M, on whichever thread; each lets go with migrate_options_free(). */
+MigrateOptions *migrate_options_ref(const MigrateOptions *m);
+void migrate_options_free(MigrateOptions *m);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigrateOptions, migrate_options_free)
 
 /*
  * Adds what OPTIONS say, words with a shell's quotes ("--unsafe --bandwidth 100").
  * Errors: VMM_ERROR_CONFIG that names the word, with the nearest one there is.
  */
-bool virt_migration_parse(VirtMigration *m, const char *options, GError **error);
+bool migrate_options_parse(MigrateOptions *m, const char *options, GError **error);
 
 /* Lets QEMU slow the guest down: VALUE is "INITIAL" or "INITIAL,INCREMENT", in percent. */
-bool virt_migration_converge(VirtMigration *m, const char *value, GError **error);
+bool migrate_options_converge(MigrateOptions *m, const char *value, GError **error);
 
 /* Adds parameter NAME (VIR_MIGRATE_PARAM_…). */
-void virt_migration_add_text(VirtMigration *m, const char *name, const char *value);
-void virt_migration_add_int(VirtMigration *m, const char *name, int value);
+void migrate_options_add_text(MigrateOptions *m, const char *name, const char *value);
+void migrate_options_add_int(MigrateOptions *m, const char *name, int value);
 
 #endif

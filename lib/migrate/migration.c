@@ -6,7 +6,7 @@
 #include "vm/stranded.h"
 #include "action/other_host.h"
 #include "action/progress.h"
-#include "vm/restate.h"
+#include "vm/snapshot_redefine.h"
 #include "base/file.h"
 #include "virt/block_job.h"
 #include "virt/connect.h"
@@ -17,7 +17,7 @@ enum {
 };
 
 /* CAUSE (taken) says that it is not here: whether it is there already. */
-static enum action_outcome where_is_it(struct relocation *r, GError *cause, GError **error)
+static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) here = cause, fault = NULL;
 	g_autoptr(virDomain) moved = NULL;
@@ -25,7 +25,7 @@ static enum action_outcome where_is_it(struct relocation *r, GError *cause, GErr
 	bool other;
 
 	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), &fault);
-	if (moved && virt_state(moved, &state, &fault) && !state.gone) {
+	if (moved && virt_state_read(moved, &state, &fault) && !state.gone) {
 		r->sides.dest = g_steal_pointer(&moved);
 		r->sides.dest_state = state;
 		return ACTION_DONE;
@@ -40,22 +40,22 @@ static enum action_outcome where_is_it(struct relocation *r, GError *cause, GErr
 }
 
 /* A domain whose mover died has lost its snapshots; their files are still there. */
-static void repair_snapshots(struct relocation *r)
+static void repair_snapshots(struct migration *r)
 {
-	g_autoptr(VirtSnapset) known = virt_snapset_read(r->dom, NULL);
+	g_autoptr(SnapshotList) known = snapshot_list_read(r->dom, NULL);
 
-	if (known && !virt_snapset_size(known) && r->directory && !r->ctx->dry_run)
-		restate_snapshots(r->dom, r->directory, action_log, NULL);
+	if (known && !snapshot_list_size(known) && r->directory && !r->ctx->dry_run)
+		snapshot_redefine_all(r->dom, r->directory, action_log, NULL);
 }
 
 /* Whoever comes after us if we are killed finds them in files. */
-static bool save_snapshots(const struct relocation *r, GError **error)
+static bool save_snapshots(const struct migration *r, GError **error)
 {
 	if (r->ctx->dry_run || !r->directory || !g_file_test(r->directory, G_FILE_TEST_IS_DIR))
 		return true;
-	for (guint i = 0; i < virt_snapset_size(r->snapshots); i++) {
-		const char *name = virt_snapset_name(r->snapshots, i);
-		const char *xml = virt_snapset_xml(r->snapshots, i);
+	for (guint i = 0; i < snapshot_list_size(r->snapshots); i++) {
+		const char *name = snapshot_list_name(r->snapshots, i);
+		const char *xml = snapshot_list_xml(r->snapshots, i);
 		g_autofree char *file = g_strconcat(name, ".xml", NULL);
 		g_autofree char *path = g_build_filename(r->directory, file, NULL);
 
@@ -74,7 +74,7 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 
 	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
 		return true;
-	if (!virt_state(dom, &state, error))
+	if (!virt_state_read(dom, &state, error))
 		return false;
 	return state.gone ||
 	       vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
@@ -82,7 +82,7 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 }
 
 /* It lives at the destination, and whoever moved it died before he ended what is left here. */
-static enum action_outcome finish(struct relocation *r, GError *cause, GError **error)
+static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
 {
 	action_log("WARN", "%s; what is left of it here is ended", cause->message);
 	if (!end_copy(r->dom, "at the source", error)) {
@@ -93,24 +93,24 @@ static enum action_outcome finish(struct relocation *r, GError *cause, GError **
 	return where_is_it(r, cause, error);
 }
 
-enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
-				  const char *dest_host, GError **error)
+enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
+				   const char *dest_host, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *there = NULL;
 	struct virt_state state;
 
-	*r = (struct relocation){ .ctx = ctx, .dest_host = dest_host };
-	r->how = virt_migration_new();
+	*r = (struct migration){ .ctx = ctx, .dest_host = dest_host };
+	r->how = migrate_options_new();
 	if (!wire_ssh_check_host(dest_host, error) ||
-	    !virt_migration_parse(r->how, conf_kvmrc_string(ctx->rc, "MIGRATE_OPTIONS"), error))
+	    !migrate_options_parse(r->how, conf_kvmrc_string(ctx->rc, "MIGRATE_OPTIONS"), error))
 		return ACTION_FAILED;
-	r->dest_uri = relocate_uri(ctx, dest_host);
+	r->dest_uri = other_host_libvirt_uri(ctx, dest_host);
 	r->dest = virt_open(r->dest_uri, action_left_ms(ctx, OPEN_MS), error);
 	if (!r->dest)
 		return ACTION_FAILED;
 	r->dom = action_domain_alone(ctx, &cause);
-	if (r->dom && virt_state(r->dom, &state, &cause) && state.gone) {
+	if (r->dom && virt_state_read(r->dom, &state, &cause) && state.gone) {
 		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
 		g_clear_pointer(&r->dom, virDomainFree);
 	}
@@ -120,7 +120,7 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}
-	if (!ctx->dry_run && !leaving_settle(ctx, r->dom, &state, &there, &cause)) {
+	if (!ctx->dry_run && !stranded_check(ctx, r->dom, &state, &there, &cause)) {
 		if (!g_strcmp0(there, r->dest_uri))
 			return finish(r, g_steal_pointer(&cause), error);
 		g_propagate_error(error, g_steal_pointer(&cause));
@@ -130,15 +130,16 @@ enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
 	virDomainGetUUIDString(r->dom, r->uuid);
 	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	repair_snapshots(r);
-	r->snapshots = virt_snapset_read(r->dom, error);
-	return r->snapshots && save_snapshots(r, error) &&
-	       virt_migrate_check(r->dom, r->dest, error) ? ACTION_DONE : ACTION_FAILED;
+	r->snapshots = snapshot_list_read(r->dom, error);
+	return r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error)
+		       ? ACTION_DONE
+		       : ACTION_FAILED;
 }
 
 /* Phase 4, again as long as a block job that ends soon is in the way. */
-static bool move(struct relocation *r, GError **error)
+static bool move(struct migration *r, GError **error)
 {
-	struct virt_move m = {
+	struct migrate_move m = {
 		.dom = r->dom, .dest = r->dest, .dest_uri = r->dest_uri, .how = r->how,
 		.job = progress_job(r->ctx, r->dom),
 	};
@@ -147,9 +148,9 @@ static bool move(struct relocation *r, GError **error)
 	for (int i = 1;; i++) {
 		g_autoptr(GError) cause = NULL;
 		bool aborted = false;
-		enum virt_late late = virt_migrate(&m, &aborted, &cause);
+		enum virt_call_result late = migrate_call(&m, &aborted, &cause);
 
-		if (late == VIRT_LATE_OK)
+		if (late == VIRT_CALL_OK)
 			return true;
 		if (aborted)
 			return progress_fail(error, "migration of domain %s", name);
@@ -164,7 +165,7 @@ static bool move(struct relocation *r, GError **error)
 }
 
 /* After a lost connection, a new one, if there is one to be had. */
-static void reconnect(struct relocation *r)
+static void reconnect(struct migration *r)
 {
 	if (virConnectIsAlive(r->ctx->conn) != 1)
 		action_reconnect(r->ctx, NULL);
@@ -180,16 +181,16 @@ static void reconnect(struct relocation *r)
 	}
 }
 
-static void keep_snapshots(const struct relocation *r, virDomain *dom)
+static void keep_snapshots(const struct migration *r, virDomain *dom)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (!virt_snapset_register(r->snapshots, dom, &error))
+	if (!snapshot_list_register(r->snapshots, dom, &error))
 		action_log("WARN", "%s", error->message);
 }
 
 /* It stayed: as it was before. What was coming in is certainly not running. */
-static bool settle_at_source(struct relocation *r, GError **error)
+static bool settle_at_source(struct migration *r, GError **error)
 {
 	virDomain *dom = r->sides.source;
 
@@ -200,61 +201,61 @@ static bool settle_at_source(struct relocation *r, GError **error)
 		action_log("WARN", "domain %s stays paused: %s", virDomainGetName(dom),
 			   virGetLastErrorMessage());
 	keep_snapshots(r, dom);
-	leaving_note(dom, NULL, NULL);
+	stranded_note(dom, NULL, NULL);
 	return true;
 }
 
-static bool settle_at_destination(struct relocation *r, GError **error)
+static bool settle_at_destination(struct migration *r, GError **error)
 {
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
 	keep_snapshots(r, r->sides.dest);
-	leaving_note(r->sides.dest, NULL, NULL);
+	stranded_note(r->sides.dest, NULL, NULL);
 	return true;
 }
 
 /* Asks both hosts; a connection that is lost meanwhile is replaced once more. */
-static enum virt_whereabouts look(struct relocation *r, GError **error)
+static enum migrate_location look(struct migration *r, GError **error)
 {
 	gint64 until = g_get_monotonic_time() + SETTLE_US;
-	enum virt_whereabouts where;
+	enum migrate_location where;
 
 	for (int tries = 1;; tries++) {
 		reconnect(r);
-		where = virt_migrate_look(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
-		if (where != VIRT_WHO_KNOWS || tries == LOOKS ||
+		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
+		if (where != MIGRATE_LOCATION_UNKNOWN || tries == LOOKS ||
 		    (virConnectIsAlive(r->ctx->conn) == 1 && virConnectIsAlive(r->dest) == 1))
 			return where;
 		g_clear_error(error);
-		virt_sides_clear(&r->sides);
+		migrate_sides_clear(&r->sides);
 	}
 }
 
-static enum action_outcome judge(struct relocation *r, GError *cause, GError **error)
+static enum action_outcome judge(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) why = cause, unsure = NULL;
 	const char *name = virDomainGetName(r->dom);
 
 	switch (look(r, &unsure)) {
-	case VIRT_AT_SOURCE:
+	case MIGRATE_AT_SOURCE:
 		if (!settle_at_source(r, &unsure))
 			break;
 		if (!why)
 			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s did not leave", name);
 		g_propagate_error(error, g_steal_pointer(&why));
 		return ACTION_FAILED;
-	case VIRT_AT_DESTINATION:
+	case MIGRATE_AT_DESTINATION:
 		if (why)
 			action_log("WARN", "%s; but it runs at %s", why->message, r->dest_host);
 		if (!settle_at_destination(r, &unsure))
 			break;
 		return ACTION_DONE;
-	case VIRT_NOWHERE:
+	case MIGRATE_NOWHERE:
 		r->nowhere = true;
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s ended while it was migrated: it is "
 			 "on neither host: %s", name, why ? why->message : "it stopped");
 		return ACTION_FAILED;
-	case VIRT_AT_BOTH:
+	case MIGRATE_AT_BOTH:
 		virDomainSuspend(r->sides.dest);
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s runs on both hosts; it was paused "
 			 "at %s", name, r->dest_host);
@@ -270,34 +271,29 @@ static enum action_outcome judge(struct relocation *r, GError *cause, GError **e
 	return ACTION_UNKNOWN;
 }
 
-enum action_outcome relocate_move(struct relocation *r, GError **error)
+enum action_outcome migration_move(struct migration *r, GError **error)
 {
 	const char *name = virDomainGetName(r->dom);
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
 
-	action_outcome(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!leaving_note(r->dom, r->dest_host, error) ||
-	    !virt_snapset_forget(r->snapshots, r->dom, error))
+	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
+	if (!stranded_note(r->dom, r->dest_host, error) ||
+	    !snapshot_list_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	move(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);
 	if (outcome == ACTION_DONE)
-		action_outcome(ACTION_DONE, "%s", "");
+		action_on_abort(ACTION_DONE, "%s", "");
 	return outcome;
 }
 
-void relocate_after(struct relocation *r)
+void migration_after(struct migration *r)
 {
-	clock_start(r->ctx, r->dest_uri, r->sides.dest);
+	guest_clock_start(r->ctx, r->dest_uri, r->sides.dest);
 }
 
-char *relocate_uri(const struct action_ctx *ctx, const char *host)
-{
-	return g_strdup_printf("%s://%s/system", conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL"), host);
-}
-
-void relocate_clean_memory(const struct action_ctx *ctx, const char *name, const char *host)
+void migration_clean_memory(const struct action_ctx *ctx, const char *name, const char *host)
 {
 	static const char *const words[] = {
 		"-n", "/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
@@ -305,16 +301,16 @@ void relocate_clean_memory(const struct action_ctx *ctx, const char *name, const
 	g_autoptr(GError) error = NULL;
 
 	if (conf_kvmrc_bool(ctx->rc, name) && !ctx->dry_run &&
-	    !peer_run(ctx, host, "/usr/bin/sudo", words, &error))
+	    !other_host_run(ctx, host, "/usr/bin/sudo", words, &error))
 		action_log("WARN", "%s on %s: %s", name, host, error->message);
 }
 
-void relocate_clear(struct relocation *r)
+void migration_clear(struct migration *r)
 {
-	virt_sides_clear(&r->sides);
+	migrate_sides_clear(&r->sides);
 	g_clear_pointer(&r->dom, virDomainFree);
-	g_clear_pointer(&r->how, virt_migration_free);
-	g_clear_pointer(&r->snapshots, virt_snapset_free);
+	g_clear_pointer(&r->how, migrate_options_free);
+	g_clear_pointer(&r->snapshots, snapshot_list_free);
 	g_clear_pointer(&r->dest_uri, g_free);
 	g_clear_pointer(&r->directory, g_free);
 	if (r->dest)

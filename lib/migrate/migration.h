@@ -21,7 +21,7 @@
 #include "migrate/migrate_call.h"
 #include "migrate/snapshot_list.h"
 
-struct relocation {
+struct migration {
 	struct action_ctx *ctx;
 	const char *dest_host;
 	char *dest_uri;
@@ -29,10 +29,10 @@ struct relocation {
 	virDomain *dom;			/* at the source; NULL when it is not there */
 	virConnect *dest;
 	bool was_running;
-	VirtMigration *how;
-	VirtSnapset *snapshots;
+	MigrateOptions *how;
+	SnapshotList *snapshots;
 	char *directory;		/* the VM's, at the source; may be NULL */
-	struct virt_sides sides;	/* after phase 5 */
+	struct migrate_sides sides;	/* after phase 5 */
 	bool nowhere;			/* and it had ended */
 };
 
@@ -41,24 +41,21 @@ struct relocation {
  * go on, or, with R->dom NULL, it is at the destination already, R->sides.dest.
  * What MIGRATE_OPTIONS says is in R->how.
  */
-enum action_outcome relocate_look(struct relocation *r, struct action_ctx *ctx,
-				  const char *dest_host, GError **error);
+enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
+				   const char *dest_host, GError **error);
 
 /*
  * Phases 3 to 6 but for what the caller prepared. ACTION_DONE: it is at the
  * destination. ACTION_FAILED: at the source as before.
  */
-enum action_outcome relocate_move(struct relocation *r, GError **error);
+enum action_outcome migration_move(struct migration *r, GError **error);
 
 /* Sets its clock there, when kvmrc says so; nobody waits for that. */
-void relocate_after(struct relocation *r);
+void migration_after(struct migration *r);
 
-/* libvirt of HOST, by QEMU_PROTOCOL of kvmrc. The caller frees. */
-char *relocate_uri(const struct action_ctx *ctx, const char *host);
+/* root_helper_clean_memory() on another HOST, by ssh; what goes wrong is logged. */
+void migration_clean_memory(const struct action_ctx *ctx, const char *name, const char *host);
 
-/* host_clean_memory() on another HOST, by ssh; what goes wrong is logged. */
-void relocate_clean_memory(const struct action_ctx *ctx, const char *name, const char *host);
-
-void relocate_clear(struct relocation *r);
+void migration_clear(struct migration *r);
 
 #endif

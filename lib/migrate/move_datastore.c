@@ -20,17 +20,17 @@ struct moving {
 	struct action_ctx *ctx;
 	virDomain *dom;		/* found anew after a lost connection */
 	xmlDoc *doc;		/* its live XML */
-	Stored *stored;
-	GArray *mirrors;	/* of struct virt_mirror: disks that are copied */
-	Made *made;
+	StoragePlan *stored;
+	GArray *mirrors;	/* of struct block_copy: disks that are copied */
+	MadeFiles *made;
 	GHashTable *ended;	/* paths that we found being copied to, and ended that */
 };
 
 #define NOTE ".vmmexec-moving"
 
-static struct virt_mirror *mirror(const struct moving *m, guint i)
+static struct block_copy *mirror(const struct moving *m, guint i)
 {
-	return &g_array_index(m->mirrors, struct virt_mirror, i);
+	return &g_array_index(m->mirrors, struct block_copy, i);
 }
 
 /* True with a connection that lives: the old one, or one that replaces it. */
@@ -40,7 +40,7 @@ static bool revive(struct moving *m, GError **error)
 
 	if (virConnectIsAlive(m->ctx->conn) == 1)
 		return true;
-	again = action_domain_again(m->ctx, m->dom, error);
+	again = action_domain_reopen(m->ctx, m->dom, error);
 	if (!again)
 		return false;
 	virDomainFree(m->dom);
@@ -51,7 +51,7 @@ static bool revive(struct moving *m, GError **error)
 static bool read_xml(struct moving *m, GError **error)
 {
 	g_autofree char *live = virt_xml(m->dom, error);
-	xmlDoc *doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	xmlDoc *doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
 
 	if (!doc)
 		return false;
@@ -65,10 +65,10 @@ static char *path_of(const struct moving *m, const char *target, bool of_copy)
 {
 	const xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), target);
 
-	return virt_disk_path(of_copy ? tmpl_xml_child(disk, "mirror") : disk);
+	return virt_disk_path(of_copy ? xml_child(disk, "mirror") : disk);
 }
 
-static bool is_used(const struct moving *m, const struct virt_mirror *copy)
+static bool is_used(const struct moving *m, const struct block_copy *copy)
 {
 	g_autofree char *path = path_of(m, copy->target, false);
 
@@ -78,34 +78,35 @@ static bool is_used(const struct moving *m, const struct virt_mirror *copy)
 static bool plan(struct moving *m, const char *from, const char *to, GError **error)
 {
 	if (read_xml(m, error))
-		m->stored = stored_plan(m->ctx, xmlDocGetRootElement(m->doc), from, to, error);
-	m->mirrors = g_array_new(FALSE, TRUE, sizeof(struct virt_mirror));
+		m->stored = storage_plan_new(m->ctx, xmlDocGetRootElement(m->doc), from, to, error);
+	m->mirrors = g_array_new(FALSE, TRUE, sizeof(struct block_copy));
 	for (guint i = 0; m->stored && i < m->stored->disks->len; i++) {
-		const struct stored_disk *d = m->stored->disks->pdata[i];
-		struct virt_mirror copy = {
+		const struct planned_disk *d = m->stored->disks->pdata[i];
+		struct block_copy copy = {
 			.target = d->target, .path = d->there, .format = d->image.format,
 			.is_block = d->is_block, .shallow = d->image.backing != NULL,
 		};
 
-		if (d->way == STORED_BROUGHT_TWICE) {
+		if (d->way == COPY_BEFORE_AND_AFTER) {
 			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: disk %s holds "
 				 "snapshots, which a copy of the running disk would lose",
 				 virDomainGetName(m->dom), d->target);
 			vmm_error_set_hint(error, "delete them, or move the VM powered off");
 			return false;
 		}
-		if (d->way == STORED_COPIED)
+		if (d->way == COPY_MIRROR)
 			g_array_append_val(m->mirrors, copy);
 	}
 	return m->stored != NULL;
 }
 
-static bool make_image(struct moving *m, const struct stored_disk *d, GError **error)
+static bool make_image(struct moving *m, const struct planned_disk *d, GError **error)
 {
-	g_auto(GStrv) words = stored_create_words(m->stored, d);
+	g_auto(GStrv) words = storage_plan_create_argv(m->stored, d);
 	struct child_result result = { 0 };
-	bool ok = tool_run(m->ctx, "QEMU_IMG", "qemu-img", (const char *const *)words + 1,
-			   &result, error) && child_result_check(&result, "qemu-img", error);
+	bool ok = process_run(m->ctx, "QEMU_IMG", "qemu-img", (const char *const *)words + 1,
+			      &result, error) &&
+		  child_result_check(&result, "qemu-img", error);
 
 	child_result_clear(&result);
 	return ok;
@@ -119,7 +120,7 @@ static bool end_copies(struct moving *m, GError **error)
 
 		if (g_strcmp0(path, mirror(m, i)->path) != 0)
 			continue;
-		if (!virt_mirror_abort(m->dom, mirror(m, i), error))
+		if (!block_copy_abort(m->dom, mirror(m, i), error))
 			return false;
 		g_hash_table_add(m->ended, g_steal_pointer(&path));
 	}
@@ -134,13 +135,13 @@ static bool take_names(struct moving *m, GError **error)
 	for (guint i = 0; i < m->mirrors->len; i++) {
 		const char *path = mirror(m, i)->path;
 
-		if (!made_take(m->made, path, g_hash_table_contains(m->ended, path), error))
+		if (!made_files_take(m->made, path, g_hash_table_contains(m->ended, path), error))
 			return false;
 	}
-	note = made_note(m->made, "moving");
+	note = made_files_note(m->made, "moving");
 	if (!file_write(m->made->note, note, strlen(note), 0600, error))
 		return false;
-	made_will_bring(m->made, m->stored);
+	made_files_will_bring(m->made, m->stored);
 	return true;
 }
 
@@ -148,8 +149,8 @@ static bool make_directory(struct moving *m, GError **error)
 {
 	bool one;
 
-	if (!made_directory(m->made, error) ||
-	    !made_is_one(m->made, m->stored->from, &one, error))
+	if (!made_files_directory(m->made, error) ||
+	    !made_files_is_one(m->made, m->stored->from, &one, error))
 		return false;
 	if (!one)
 		return true;
@@ -161,9 +162,9 @@ static bool make_directory(struct moving *m, GError **error)
 
 static char *nvram_of(const struct moving *m)
 {
-	xmlNode *os = tmpl_xml_child(xmlDocGetRootElement(m->doc), "os");
+	xmlNode *os = xml_child(xmlDocGetRootElement(m->doc), "os");
 
-	return tmpl_xml_child_text(os, "nvram");
+	return xml_child_text(os, "nvram");
 }
 
 /*
@@ -172,7 +173,8 @@ static char *nvram_of(const struct moving *m)
  */
 static bool link_nvram(struct moving *m, bool try, GError **error)
 {
-	g_autofree char *from = nvram_of(m), *to = from ? stored_moved(m->stored, from) : NULL;
+	g_autofree char *from = nvram_of(m),
+			*to = from ? storage_plan_moved(m->stored, from) : NULL;
 	g_autofree char *temp = to ? g_strconcat(to, ".vmmexec-new", NULL) : NULL;
 	bool ok;
 
@@ -198,15 +200,16 @@ static bool prepare(struct moving *m, GError **error)
 	    !take_names(m, error))
 		return false;
 	if (m->stored->others->len > 1 &&
-	    !peer_bring(m->ctx, NULL, (const char *const *)m->stored->others->pdata, m->stored->to,
-			false, (const char *const *)m->stored->left_out->pdata, error))
+	    !other_host_copy(m->ctx, NULL, (const char *const *)m->stored->others->pdata,
+			     m->stored->to, false, (const char *const *)m->stored->left_out->pdata,
+			     error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;
 	for (guint i = 0; i < m->stored->disks->len; i++) {
-		const struct stored_disk *d = m->stored->disks->pdata[i];
+		const struct planned_disk *d = m->stored->disks->pdata[i];
 
-		if (d->way == STORED_COPIED && !make_image(m, d, error))
+		if (d->way == COPY_MIRROR && !make_image(m, d, error))
 			return false;
 	}
 	return true;
@@ -219,10 +222,10 @@ static bool copy(struct moving *m, GError **error)
 	bool aborted;
 
 	for (guint i = 0; i < m->mirrors->len; i++)
-		if (!virt_mirror_start(m->dom, mirror(m, i), error))
+		if (!block_copy_start(m->dom, mirror(m, i), error))
 			return false;
-	if (virt_mirror_wait(m->dom, (struct virt_mirror *)m->mirrors->data, m->mirrors->len,
-			     &hooks, &aborted, error))
+	if (block_copy_wait(m->dom, (struct block_copy *)m->mirrors->data, m->mirrors->len, &hooks,
+			    &aborted, error))
 		return true;
 	return aborted && progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
 }
@@ -240,14 +243,14 @@ static void undo(struct moving *m)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (!made_any(m->made))
+	if (!made_files_any(m->made))
 		return;
 	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error))
 		action_log("WARN", "%s: nothing is removed", error->message);
 	else if (is_any_used(m))
 		action_log("WARN", "the VM uses images in %s: nothing is removed", m->stored->to);
 	else
-		made_undo(m->made);
+		made_files_undo(m->made);
 }
 
 /* The XML names the VM's directory; what asks for it is not to read the old one. */
@@ -264,14 +267,14 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
 		       virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(m->dom));
-	doc = tmpl_xml_parse(text, strlen(text), "metadata", error);
+	doc = xml_parse(text, strlen(text), "metadata", error);
 	free(text);
-	node = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	node = doc ? xml_child(xmlDocGetRootElement(doc), "system_datastore") : NULL;
 	if (!node)
 		return doc != NULL;
 	xmlNodeSetContent(node, NULL);
 	xmlNodeAddContent(node, BAD_CAST directory);
-	xml = tmpl_xml_print(xmlDocGetRootElement(doc));
+	xml = xml_print(xmlDocGetRootElement(doc));
 	return virDomainSetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
 				    VIR_DOMAIN_AFFECT_LIVE) == 0 ||
 	       virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
@@ -291,7 +294,7 @@ static bool tell_metadata(struct moving *m, const char *directory, GError **erro
 static bool pivot_rest(struct moving *m, GError **error)
 {
 	for (guint i = 0; i < m->mirrors->len; i++)
-		if (!is_used(m, mirror(m, i)) && !virt_mirror_pivot(m->dom, mirror(m, i), error))
+		if (!is_used(m, mirror(m, i)) && !block_copy_pivot(m->dom, mirror(m, i), error))
 			return false;
 	return true;
 }
@@ -346,19 +349,19 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 }
 
 /* Phase 5, of one CD-ROM or read-only disk. */
-static void update_medium(struct moving *m, const struct stored_disk *d)
+static void update_medium(struct moving *m, const struct planned_disk *d)
 {
 	xmlNode *disk = virt_disk(xmlDocGetRootElement(m->doc), d->target);
-	xmlNode *source = tmpl_xml_child(disk, "source");
+	xmlNode *source = xml_child(disk, "source");
 	g_autoptr(GError) error = NULL;
 	g_autofree char *xml = NULL;
 
 	if (!source)
 		return;
 	xmlSetProp(source, BAD_CAST "file", BAD_CAST d->there);
-	xml = tmpl_xml_print(disk);
+	xml = xml_print(disk);
 	if (virt_device(m->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(m->ctx, ANSWER_MS),
-			&error) != VIRT_LATE_OK)
+			&error) != VIRT_CALL_OK)
 		action_log("WARN", "disk %s of domain %s stays at %s%s%s", d->target,
 			   virDomainGetName(m->dom), d->path, error ? ": " : "",
 			   error ? error->message : "");
@@ -370,9 +373,9 @@ static enum action_outcome move(struct moving *m, GError **error)
 	enum action_outcome outcome;
 
 	m->ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	m->made = made_new(m->ctx, NULL, m->stored->to, NOTE);
-	action_outcome(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
-		       m->stored->to);
+	m->made = made_files_new(m->ctx, NULL, m->stored->to, NOTE);
+	action_on_abort(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
+			m->stored->to);
 	if (!prepare(m, error) || !copy(m, error) || !tell_metadata(m, m->stored->to, error)) {
 		undo(m);
 		return ACTION_FAILED;
@@ -381,19 +384,19 @@ static enum action_outcome move(struct moving *m, GError **error)
 	if (outcome != ACTION_DONE)
 		return outcome;
 	for (guint i = 0; i < m->stored->disks->len; i++) {
-		const struct stored_disk *d = m->stored->disks->pdata[i];
+		const struct planned_disk *d = m->stored->disks->pdata[i];
 
-		if (d->way == STORED_BROUGHT)
+		if (d->way == COPY_BEFORE)
 			update_medium(m, d);
 	}
-	if (!made_keep(m->made, &fault))
+	if (!made_files_keep(m->made, &fault))
 		action_log("WARN", "%s", fault->message);
-	made_leave(m->stored, NOTE);
+	made_files_leave(m->stored, NOTE);
 	return ACTION_DONE;
 }
 
-enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
-				       const char *to, GError **error)
+enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
+				   const char *to, GError **error)
 {
 	struct moving m = { .ctx = ctx, .dom = dom };
 	enum action_outcome outcome = ACTION_FAILED;
@@ -413,9 +416,9 @@ enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, c
 	}
 	virDomainFree(m.dom);
 	xmlFreeDoc(m.doc);
-	g_clear_pointer(&m.stored, stored_free);
+	g_clear_pointer(&m.stored, storage_plan_free);
 	g_clear_pointer(&m.mirrors, g_array_unref);
 	g_clear_pointer(&m.ended, g_hash_table_unref);
-	g_clear_pointer(&m.made, made_free);
+	g_clear_pointer(&m.made, made_files_free);
 	return outcome;
 }

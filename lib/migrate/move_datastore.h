@@ -20,7 +20,7 @@
 #include "action/report.h"
 
 /* Moves what DOM has in directory FROM to TO. ACTION_FAILED: ERROR says where its disks are. */
-enum action_outcome relocate_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
-				       const char *to, GError **error);
+enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
+				   const char *to, GError **error);
 
 #endif

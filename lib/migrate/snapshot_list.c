@@ -8,7 +8,7 @@ struct snapshot {
 	bool current;
 };
 
-struct virt_snapset {
+struct snapshot_list {
 	GArray *list;	/* of struct snapshot */
 };
 
@@ -20,14 +20,14 @@ static void snapshot_clear(void *data)
 	g_free(s->xml);
 }
 
-static struct snapshot *at(const VirtSnapset *set, guint i)
+static struct snapshot *at(const SnapshotList *set, guint i)
 {
 	return &g_array_index(set->list, struct snapshot, i);
 }
 
-VirtSnapset *virt_snapset_read(virDomain *dom, GError **error)
+SnapshotList *snapshot_list_read(virDomain *dom, GError **error)
 {
-	g_autoptr(VirtSnapset) set = g_new0(VirtSnapset, 1);
+	g_autoptr(SnapshotList) set = g_new0(SnapshotList, 1);
 	virDomainSnapshot **list = NULL;
 	int n = virDomainListAllSnapshots(dom, &list, VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL);
 	bool ok = n >= 0;
@@ -58,22 +58,22 @@ VirtSnapset *virt_snapset_read(virDomain *dom, GError **error)
 	return ok ? g_steal_pointer(&set) : NULL;
 }
 
-guint virt_snapset_size(const VirtSnapset *set)
+guint snapshot_list_size(const SnapshotList *set)
 {
 	return set->list->len;
 }
 
-const char *virt_snapset_name(const VirtSnapset *set, guint i)
+const char *snapshot_list_name(const SnapshotList *set, guint i)
 {
 	return at(set, i)->name;
 }
 
-const char *virt_snapset_xml(const VirtSnapset *set, guint i)
+const char *snapshot_list_xml(const SnapshotList *set, guint i)
 {
 	return at(set, i)->xml;
 }
 
-bool virt_snapset_forget(const VirtSnapset *set, virDomain *dom, GError **error)
+bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **error)
 {
 	for (guint i = set->list->len; i-- > 0;) {
 		const char *name = at(set, i)->name;
@@ -84,13 +84,13 @@ bool virt_snapset_forget(const VirtSnapset *set, virDomain *dom, GError **error)
 			continue;
 		virt_fail(error, "cannot take snapshot %s from domain %s", name,
 			  virDomainGetName(dom));
-		virt_snapset_register(set, dom, NULL);
+		snapshot_list_register(set, dom, NULL);
 		return false;
 	}
 	return true;
 }
 
-bool virt_snapset_register(const VirtSnapset *set, virDomain *dom, GError **error)
+bool snapshot_list_register(const SnapshotList *set, virDomain *dom, GError **error)
 {
 	bool ok = true;
 
@@ -107,7 +107,7 @@ bool virt_snapset_register(const VirtSnapset *set, virDomain *dom, GError **erro
 	return ok;
 }
 
-void virt_snapset_free(VirtSnapset *set)
+void snapshot_list_free(SnapshotList *set)
 {
 	if (set->list)
 		g_array_unref(set->list);

@@ -11,25 +11,25 @@
 
 #include "base/error.h"
 
-typedef struct virt_snapset VirtSnapset;
+typedef struct snapshot_list SnapshotList;
 
 /* Reads the snapshots of DOM, parents first. May be empty. */
-VirtSnapset *virt_snapset_read(virDomain *dom, GError **error);
+SnapshotList *snapshot_list_read(virDomain *dom, GError **error);
 
 /* How many there are. */
-guint virt_snapset_size(const VirtSnapset *set);
+guint snapshot_list_size(const SnapshotList *set);
 
 /* The name, and the XML with its secrets, of the I-th. Borrowed. */
-const char *virt_snapset_name(const VirtSnapset *set, guint i);
-const char *virt_snapset_xml(const VirtSnapset *set, guint i);
+const char *snapshot_list_name(const SnapshotList *set, guint i);
+const char *snapshot_list_xml(const SnapshotList *set, guint i);
 
 /* Makes libvirt forget those of SET; the images keep them. On failure all are put back. */
-bool virt_snapset_forget(const VirtSnapset *set, virDomain *dom, GError **error);
+bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **error);
 
 /* Makes libvirt know them again, of DOM on any host; those it knows stay. */
-bool virt_snapset_register(const VirtSnapset *set, virDomain *dom, GError **error);
+bool snapshot_list_register(const SnapshotList *set, virDomain *dom, GError **error);
 
-void virt_snapset_free(VirtSnapset *set);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtSnapset, virt_snapset_free)
+void snapshot_list_free(SnapshotList *set);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SnapshotList, snapshot_list_free)
 
 #endif

@@ -30,14 +30,14 @@ static char *below(const char *path, const char *dir)
 	return g_str_has_prefix(plain, dir) && plain[len] == '/' ? g_strdup(plain + len + 1) : NULL;
 }
 
-char *stored_moved(const Stored *s, const char *path)
+char *storage_plan_moved(const StoragePlan *s, const char *path)
 {
 	g_autofree char *rest = below(path, s->from);
 
 	return rest ? g_build_filename(s->to, rest, NULL) : g_strdup(path);
 }
 
-static void add_other(Stored *s, char *path)
+static void add_other(StoragePlan *s, char *path)
 {
 	if (!g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK)) {
 		g_free(path);
@@ -60,47 +60,48 @@ static char *chain_of(const char *path)
 	       g_strconcat(path, ".snap", NULL);
 }
 
-static enum stored_way way_of(const struct stored_disk *d, bool read_only)
+static enum disk_way way_of(const struct planned_disk *d, bool read_only)
 {
 	if (read_only)
-		return STORED_BROUGHT;
-	return d->image.snapshots->len ? STORED_BROUGHT_TWICE : STORED_COPIED;
+		return COPY_BEFORE;
+	return d->image.snapshots->len ? COPY_BEFORE_AND_AFTER : COPY_MIRROR;
 }
 
 static void disk_free(void *data)
 {
-	struct stored_disk *d = data;
+	struct planned_disk *d = data;
 
 	g_free(d->target);
 	g_free(d->path);
 	g_free(d->there);
-	image_clear(&d->image);
+	qemu_img_clear(&d->image);
 	g_free(d);
 }
 
-static bool add_disk(const struct action_ctx *ctx, Stored *s, const xmlNode *node, GError **error)
+static bool add_disk(const struct action_ctx *ctx, StoragePlan *s, const xmlNode *node,
+		     GError **error)
 {
-	struct stored_disk *d = g_new0(struct stored_disk, 1);
+	struct planned_disk *d = g_new0(struct planned_disk, 1);
 	g_autofree char *rest = NULL;
 
 	d->path = virt_disk_path(node);
-	d->is_block = tmpl_xml_has(node, "type", "block");
-	d->target = tmpl_xml_child_attribute(node, "target", "dev");
+	d->is_block = xml_has(node, "type", "block");
+	d->target = xml_child_attribute(node, "target", "dev");
 	rest = d->path ? below(d->path, s->from) : NULL;
 	if (d->path && g_str_has_prefix(d->path, "/dev/vg-one-")) {
-		d->way = STORED_ELSEWHERE;
+		d->way = COPY_EXTERNAL;
 		d->there = g_strdup(d->path);
 	} else if (!rest || !d->target) {
 		disk_free(d);
 		return true;
-	} else if (!image_read(ctx, d->path, &d->image, error)) {
+	} else if (!qemu_img_read(ctx, d->path, &d->image, error)) {
 		disk_free(d);
 		return false;
 	} else {
-		d->there = stored_moved(s, d->path);
-		d->way = way_of(d, tmpl_xml_child(node, "readonly") != NULL);
+		d->there = storage_plan_moved(s, d->path);
+		d->way = way_of(d, xml_child(node, "readonly") != NULL);
 		add_other(s, chain_of(d->path));
-		if (d->way == STORED_COPIED)
+		if (d->way == COPY_MIRROR)
 			g_ptr_array_add(s->left_out, g_strdup(rest));
 		else if (!strchr(rest, '/'))	/* else it comes with its chain */
 			add_other(s, g_strdup(d->path));
@@ -110,10 +111,10 @@ static bool add_disk(const struct action_ctx *ctx, Stored *s, const xmlNode *nod
 }
 
 /* Descriptions and links, as they lie there. */
-static void add_small_files(Stored *s, const xmlNode *domain)
+static void add_small_files(StoragePlan *s, const xmlNode *domain)
 {
 	g_autoptr(GDir) dir = g_dir_open(s->from, 0, NULL);
-	g_autofree char *nvram = tmpl_xml_child_text(tmpl_xml_child(domain, "os"), "nvram");
+	g_autofree char *nvram = xml_child_text(xml_child(domain, "os"), "nvram");
 	g_autofree char *rest = NULL;
 	const char *name;
 
@@ -129,11 +130,11 @@ static void add_small_files(Stored *s, const xmlNode *domain)
 		add_other(s, g_build_filename(s->from, rest, NULL));
 }
 
-Stored *stored_plan(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
-		    const char *to, GError **error)
+StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
+			      const char *to, GError **error)
 {
-	g_autoptr(Stored) s = g_new0(Stored, 1);
-	xmlNode *devices = tmpl_xml_child(domain, "devices");
+	g_autoptr(StoragePlan) s = g_new0(StoragePlan, 1);
+	xmlNode *devices = xml_child(domain, "devices");
 
 	if (!check_directory(from, error) || !check_directory(to, error))
 		return NULL;
@@ -142,7 +143,7 @@ Stored *stored_plan(const struct action_ctx *ctx, const xmlNode *domain, const c
 	s->disks = g_ptr_array_new_with_free_func(disk_free);
 	s->others = g_ptr_array_new_with_free_func(g_free);
 	s->left_out = g_ptr_array_new_with_free_func(g_free);
-	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
+	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n))
 		if (!add_disk(ctx, s, n, error))
 			return NULL;
 	add_small_files(s, domain);
@@ -151,18 +152,19 @@ Stored *stored_plan(const struct action_ctx *ctx, const xmlNode *domain, const c
 	return g_steal_pointer(&s);
 }
 
-guint64 stored_bytes(const Stored *s)
+guint64 storage_plan_bytes(const StoragePlan *s)
 {
 	guint64 sum = 0;
 
 	for (guint i = 0; i < s->disks->len; i++)
-		sum += ((struct stored_disk *)s->disks->pdata[i])->image.allocated;
+		sum += ((struct planned_disk *)s->disks->pdata[i])->image.allocated;
 	return sum;
 }
 
-char **stored_create_words(const Stored *s, const struct stored_disk *d)
+char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk *d)
 {
-	g_autofree char *backing = d->image.backing ? stored_moved(s, d->image.backing) : NULL;
+	g_autofree char *backing =
+		d->image.backing ? storage_plan_moved(s, d->image.backing) : NULL;
 	GPtrArray *words = g_ptr_array_new();
 
 	g_ptr_array_add(words, g_strdup("qemu-img"));
@@ -183,7 +185,7 @@ char **stored_create_words(const Stored *s, const struct stored_disk *d)
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
-void stored_free(Stored *s)
+void storage_plan_free(StoragePlan *s)
 {
 	g_free(s->from);
 	g_free(s->to);

@@ -11,47 +11,47 @@
 
 #include "host/qemu_img.h"
 
-enum stored_way {
-	STORED_COPIED,		/* by QEMU, into an image made before */
-	STORED_BROUGHT,		/* read-only: beforehand */
-	STORED_BROUGHT_TWICE,	/* QEMU would leave its snapshots behind: beforehand, and what */
+enum disk_way {
+	COPY_MIRROR,		/* by QEMU, into an image made before */
+	COPY_BEFORE,		/* read-only: beforehand */
+	COPY_BEFORE_AND_AFTER,	/* QEMU would leave its snapshots behind: beforehand, and what */
 				/* changed once the guest stands still */
-	STORED_ELSEWHERE,	/* a logical volume, made by others: copied by QEMU */
+	COPY_EXTERNAL,	/* a logical volume, made by others: copied by QEMU */
 };
 
-struct stored_disk {
+struct planned_disk {
 	char *target;		/* "vda" */
 	char *path, *there;	/* now, and then */
 	bool is_block;
-	enum stored_way way;
-	struct image image;
+	enum disk_way way;
+	struct qemu_image image;
 };
 
-typedef struct stored {
+typedef struct storage_plan {
 	char *from, *to;	/* directories of the VM */
-	GPtrArray *disks;	/* of struct stored_disk */
+	GPtrArray *disks;	/* of struct planned_disk */
 	GPtrArray *others;	/* paths: XML, links, NVRAM, TPM, chains of snapshots */
 	GPtrArray *left_out;	/* of those, seen from FROM: images that are copied */
-} Stored;
+} StoragePlan;
 
 /*
  * What of DOMAIN (its live XML) lies in directory FROM, to come to TO. Disks that lie
  * elsewhere are shared, or none of our business. Errors: VMM_ERROR_INPUT when FROM or TO
- * cannot be a VM's directory; those of image_read().
+ * cannot be a VM's directory; those of qemu_img_read().
  */
-Stored *stored_plan(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
-			   const char *to, GError **error);
+StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
+			      const char *to, GError **error);
 
 /* Bytes that the copies will take. */
-guint64 stored_bytes(const Stored *s);
+guint64 storage_plan_bytes(const StoragePlan *s);
 
 /* The command, "qemu-img" and its words, for the image that DISK is copied into. g_strfreev(). */
-char **stored_create_words(const Stored *s, const struct stored_disk *disk);
+char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk *disk);
 
 /* PATH moved from FROM to TO; PATH itself when it is not in FROM. The caller frees. */
-char *stored_moved(const Stored *s, const char *path);
+char *storage_plan_moved(const StoragePlan *s, const char *path);
 
-void stored_free(Stored *s);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stored, stored_free)
+void storage_plan_free(StoragePlan *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoragePlan, storage_plan_free)
 
 #endif

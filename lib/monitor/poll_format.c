@@ -11,13 +11,13 @@ static const char *const counters[] = {
 };
 
 /* Calls PUT with each item of S: "CPU", "1.5". */
-static void each_item(const struct virt_stats *s, GString *out,
+static void each_item(const struct stats *s, GString *out,
 		      void (*put)(GString *out, const char *name, const char *value))
 {
 	char text[32], letter[2] = "";
 	bool moves;
 
-	letter[0] = virt_stats_letter(s, &moves);
+	letter[0] = stats_letter(s, &moves);
 	put(out, "STATE", letter);
 	if (s->cpu_percent >= 0)
 		put(out, "CPU", g_ascii_formatd(text, sizeof(text), "%.1f", s->cpu_percent));
@@ -38,7 +38,7 @@ static void put_word(GString *out, const char *name, const char *value)
 	g_string_append_printf(out, "%s%s=%s", first ? "" : " ", name, value);
 }
 
-void polltext_line(const struct virt_stats *stats, GString *out)
+void poll_format_line(const struct stats *stats, GString *out)
 {
 	each_item(stats, out, put_word);
 	g_string_append_c(out, '\n');
@@ -53,7 +53,7 @@ static void put_yaml(GString *out, const char *name, const char *value)
 			       bare ? "" : "\"");
 }
 
-static void print_template(const struct virt_stats *s, GString *out)
+static void print_template(const struct stats *s, GString *out)
 {
 	gint64 id = wild_vm_id(s->name);
 	g_autofree char *name = wild_quote(s->name);
@@ -74,14 +74,14 @@ static void print_template(const struct virt_stats *s, GString *out)
 	g_string_append(out, "\" ]\n");
 }
 
-void polltext_template(const GPtrArray *list, GString *out)
+void poll_format_template(const GPtrArray *list, GString *out)
 {
 	g_string_append(out, "VM_POLL=YES\n");
 	for (guint i = 0; i < list->len; i++)
 		print_template(list->pdata[i], out);
 }
 
-void polltext_packed(const GPtrArray *list, GString *out)
+void poll_format_packed(const GPtrArray *list, GString *out)
 {
 	g_autoptr(GString) yaml = g_string_new("---\n");
 	g_autofree guchar *packed = NULL;
@@ -90,7 +90,7 @@ void polltext_packed(const GPtrArray *list, GString *out)
 	int rc;
 
 	for (guint i = 0; i < list->len; i++) {
-		const struct virt_stats *s = list->pdata[i];
+		const struct stats *s = list->pdata[i];
 		g_autofree char *name = wild_quote(s->name);
 
 		g_string_append_printf(yaml, "%s:\n", name);

@@ -9,12 +9,12 @@
 #include "monitor/stats.h"
 
 /* Adds "STATE=a CPU=1.5 …" and a line's end. What is unknown is left out. */
-void polltext_line(const struct virt_stats *stats, GString *out);
+void poll_format_line(const struct stats *stats, GString *out);
 
 /* Adds "VM_POLL=YES" and a VM=[…] for each; a wild one with a template to import it. */
-void polltext_template(const GPtrArray *list, GString *out);
+void poll_format_template(const GPtrArray *list, GString *out);
 
 /* Adds base64(zlib(YAML of a hash of hashes)) and a line's end. */
-void polltext_packed(const GPtrArray *list, GString *out);
+void poll_format_packed(const GPtrArray *list, GString *out);
 
 #endif

@@ -9,10 +9,8 @@
 
 #include <glib.h>
 
-/* Process ids (GUINT) by the UUID that follows "-uuid" in their command lines. */
-GHashTable *virt_rss_pids(void);
-
-/* KiB that the process of UUID has in memory and in swap; 0 when it is not in PIDS. */
-guint64 virt_rss_kib(GHashTable *pids, const char *uuid);
+/* KiB that the process of UUID has in memory and in swap; 0 when it is not in PIDS
+ * (qemu_process_pids()). */
+guint64 qemu_rss_kib(GHashTable *pids, const char *uuid);
 
 #endif

@@ -4,13 +4,14 @@
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 #include "monitor/qemu_rss.h"
+#include "virt/qemu_process.h"
 
 /* libvirt serves five calls of a connection at a time; a hung one stays one of them. */
 enum { WORKERS = 3, MAX_HUNG = 2, OPEN_MS = 5000 };
 
 static void stats_free(void *data)
 {
-	struct virt_stats *s = data;
+	struct stats *s = data;
 
 	virDomainFree(s->dom);
 	g_free(s->name);
@@ -45,9 +46,9 @@ static bool cpu_time(virDomain *dom, guint64 *ret_ns)
 	return true;
 }
 
-static struct virt_stats *stats_new(const virDomainStatsRecord *r)
+static struct stats *stats_new(const virDomainStatsRecord *r)
 {
-	struct virt_stats *s = g_new0(struct virt_stats, 1);
+	struct stats *s = g_new0(struct stats, 1);
 
 	s->dom = r->dom;
 	virDomainRef(s->dom);
@@ -61,7 +62,7 @@ static struct virt_stats *stats_new(const virDomainStatsRecord *r)
 	return s;
 }
 
-GPtrArray *virt_stats_list(virConnect *conn, virDomain *dom, GError **error)
+GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error)
 {
 	/* CPU_TOTAL would ask QEMU, and without NOWAIT the domain's job would be waited for. */
 	const unsigned groups = VIR_DOMAIN_STATS_STATE;
@@ -167,7 +168,7 @@ struct asking {
 };
 
 /* The handle to ask; a new connection when the one used is nearly full of hung calls. */
-static virDomain *handle(struct asking *a, const struct virt_stats *s)
+static virDomain *handle(struct asking *a, const struct stats *s)
 {
 	virDomain *dom = NULL;
 	virConnect *next;
@@ -187,7 +188,7 @@ static virDomain *handle(struct asking *a, const struct virt_stats *s)
 	return s->dom;
 }
 
-static void take(struct virt_stats *s, const struct detail *d)
+static void take(struct stats *s, const struct detail *d)
 {
 	s->has_counters = d->has_counters;
 	memcpy(s->counter, d->counter, sizeof(s->counter));
@@ -197,16 +198,16 @@ static void take(struct virt_stats *s, const struct detail *d)
 
 static void detail(void *task, void *data)
 {
-	struct virt_stats *s = task;
+	struct stats *s = task;
 	struct asking *a = data;
 	struct detail *d = g_new0(struct detail, 1);
 	g_autoptr(GError) error = NULL;
-	enum virt_late r;
+	enum virt_call_result r;
 
-	s->memory_kib = virt_rss_kib(a->pids, s->uuid);
+	s->memory_kib = qemu_rss_kib(a->pids, s->uuid);
 	d->dom = handle(a, s);
-	r = virt_late_call(ask_detail, d, detail_free, a->limit_ms, &error);
-	if (r == VIRT_LATE_LATE) {
+	r = virt_call(ask_detail, d, detail_free, a->limit_ms, &error);
+	if (r == VIRT_CALL_TIMED_OUT) {
 		s->fault = g_strdup("its QEMU does not answer");
 		g_mutex_lock(&a->mutex);
 		a->hung++;
@@ -214,14 +215,14 @@ static void detail(void *task, void *data)
 		return;
 	}
 	take(s, d);
-	if (r == VIRT_LATE_FAILED)
+	if (r == VIRT_CALL_FAILED)
 		s->fault = g_strdup(error->message);
 	detail_free(d);
 }
 
-void virt_stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
+void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 {
-	g_autoptr(GHashTable) pids = virt_rss_pids();
+	g_autoptr(GHashTable) pids = qemu_process_pids();
 	struct asking a = { .uri = uri, .limit_ms = limit_ms, .pids = pids };
 	GThreadPool *pool;
 
@@ -235,10 +236,10 @@ void virt_stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 	g_mutex_clear(&a.mutex);
 }
 
-void virt_stats_cpu(GPtrArray *list)
+void stats_cpu(GPtrArray *list)
 {
 	for (guint i = 0; i < list->len; i++) {
-		struct virt_stats *s = list->pdata[i];
+		struct stats *s = list->pdata[i];
 		guint64 ns;
 		gint64 us;
 
@@ -250,7 +251,7 @@ void virt_stats_cpu(GPtrArray *list)
 	}
 }
 
-char virt_stats_letter(const struct virt_stats *stats, bool *ret_moves)
+char stats_letter(const struct stats *stats, bool *ret_moves)
 {
 	static const struct {
 		int state, reason;	/* reason -1: any */

@@ -17,7 +17,7 @@ enum virt_counter {
 	VIRT_COUNTERS
 };
 
-struct virt_stats {
+struct stats {
 	virDomain *dom;
 	char *name;
 	char uuid[VIR_UUID_STRING_BUFLEN];
@@ -33,22 +33,22 @@ struct virt_stats {
 };
 
 /* All active domains, or only DOM, with state and CPU time; free with g_ptr_array_unref(). */
-GPtrArray *virt_stats_list(virConnect *conn, virDomain *dom, GError **error);
+GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error);
 
 /*
  * Adds the counters and the memory to domains of LIST. One that does not answer
  * within LIMIT_MS has a fault instead. URI: where to ask when too many hang
  * for one connection to go on.
  */
-void virt_stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
+void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
 
 /* Sets CPU_PERCENT, of the time since LIST was made: that should be a second or more. */
-void virt_stats_cpu(GPtrArray *list);
+void stats_cpu(GPtrArray *list);
 
 /*
  * What OpenNebula 5 calls the state: 'a' active, 'e' error, '-' unknown. Of a
  * domain on the move, RET_MOVES is set: its counters mean nothing.
  */
-char virt_stats_letter(const struct virt_stats *stats, bool *ret_moves);
+char stats_letter(const struct stats *stats, bool *ret_moves);
 
 #endif

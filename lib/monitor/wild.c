@@ -44,7 +44,7 @@ static void add_features(GString *out, const xmlNode *features)
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *upper = g_ascii_strup(names[i], -1);
 
-		if (!tmpl_xml_child(features, names[i]))
+		if (!xml_child(features, names[i]))
 			continue;
 		g_string_append_printf(out, "%s  %s=\"yes\"", separator, upper);
 		separator = ", ";
@@ -55,11 +55,11 @@ static void add_features(GString *out, const xmlNode *features)
 
 static void add_graphics(GString *out, const xmlNode *devices, const char *wanted)
 {
-	for (xmlNode *n = tmpl_xml_child(devices, "graphics"); n; n = tmpl_xml_next(n)) {
-		g_autofree char *port = tmpl_xml_attribute(n, "port");
+	for (xmlNode *n = xml_child(devices, "graphics"); n; n = xml_next(n)) {
+		g_autofree char *port = xml_attribute(n, "port");
 		g_autofree char *quoted = wild_quote(port ? port : "");
 
-		if (!tmpl_xml_has(n, "type", wanted))
+		if (!xml_has(n, "type", wanted))
 			continue;
 		g_string_append_printf(out, "GRAPHICS = [ TYPE=\"%s\", PORT=%s ]\n", wanted,
 				       quoted);
@@ -69,14 +69,14 @@ static void add_graphics(GString *out, const xmlNode *devices, const char *wante
 
 char *wild_template(const char *xml, const char *key)
 {
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(xml, strlen(xml), "domain", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(xml, strlen(xml), "domain", NULL);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
-	g_autofree char *name = tmpl_xml_child_text(domain, "name");
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
-	g_autofree char *vcpu = tmpl_xml_child_text(domain, "vcpu");
-	g_autofree char *memory = tmpl_xml_child_text(domain, "memory");
-	xmlNode *os = tmpl_xml_child(domain, "os");
-	g_autofree char *arch = tmpl_xml_child_attribute(os, "type", "arch");
+	g_autofree char *name = xml_child_text(domain, "name");
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
+	g_autofree char *vcpu = xml_child_text(domain, "vcpu");
+	g_autofree char *memory = xml_child_text(domain, "memory");
+	xmlNode *os = xml_child(domain, "os");
+	g_autofree char *arch = xml_child_attribute(os, "type", "arch");
 	g_autofree char *quoted = wild_quote(arch ? arch : "");
 	GString *out;
 
@@ -90,8 +90,8 @@ char *wild_template(const char *xml, const char *key)
 			       memory ? g_ascii_strtoull(memory, NULL, 10) / 1024 : 0);
 	add(out, key, uuid, true);
 	g_string_append_printf(out, "OS=[ARCH=%s]\n", quoted);
-	add_features(out, tmpl_xml_child(domain, "features"));
-	add_graphics(out, tmpl_xml_child(domain, "devices"), "spice");
-	add_graphics(out, tmpl_xml_child(domain, "devices"), "vnc");
+	add_features(out, xml_child(domain, "features"));
+	add_graphics(out, xml_child(domain, "devices"), "spice");
+	add_graphics(out, xml_child(domain, "devices"), "vnc");
 	return g_string_free(out, FALSE);
 }

@@ -43,7 +43,7 @@ void tmpl_attr_free(TmplAttr *attr)
 
 static TmplAttr *single_from_xml(const xmlNode *node)
 {
-	return tmpl_attr_new(g_ascii_strup((const char *)node->name, -1), tmpl_xml_text(node));
+	return tmpl_attr_new(g_ascii_strup((const char *)node->name, -1), xml_text(node));
 }
 
 static TmplAttr *attr_from_xml(const xmlNode *node)

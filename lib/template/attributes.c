@@ -107,7 +107,7 @@ static const struct known known[] = {
 	{ "MEMBALLOON", "STATS_PERIOD", NUMBER },
 };
 
-const char *tmpl_known_row(size_t i, const char **ret_vector)
+const char *tmpl_attributes_row(size_t i, const char **ret_vector)
 {
 	if (i >= G_N_ELEMENTS(known))
 		return NULL;
@@ -193,7 +193,7 @@ static bool value_fits(enum type type, const char *text)
 	case NUMBER:
 		return number_unsigned(text, 0, G_MAXUINT64, &n, NULL);
 	case FRAGMENT:
-		doc = tmpl_xml_parse_fragment(text, "", NULL);
+		doc = xml_parse_fragment(text, "", NULL);
 		return doc;
 	case TEXT:
 	default:
@@ -237,7 +237,8 @@ static void check_attr(struct check *c, const TmplAttr *attr)
 	if (!single && !vector)
 		warn_unknown(c, NULL, attr);
 	else if (attr->value && !single)
-		fault(c, attr, "%s expects a vector: %s = [ KEY = \"…\" ]", attr->name, attr->name);
+		fault(c, attr, "%s expects a vector: %s = [ KEY = \"…\" ]", attr->name,
+		      attr->name);
 	else if (!attr->value && !vector)
 		fault(c, attr, "%s expects a single value: %s = \"…\"", attr->name, attr->name);
 	else if (attr->value)
@@ -253,7 +254,7 @@ static void check_attr(struct check *c, const TmplAttr *attr)
 	}
 }
 
-bool tmpl_conf_check(const TmplSet *set, GPtrArray *warnings, GError **error)
+bool tmpl_defaults_check(const TmplSet *set, GPtrArray *warnings, GError **error)
 {
 	struct check c = { set, warnings, g_string_new(NULL) };
 	bool good;

@@ -10,6 +10,6 @@
 #include <stddef.h>
 
 /* The name of the I-th; *RET_VECTOR: its vector, NULL for a single. NULL after the last. Static. */
-const char *tmpl_known_row(size_t i, const char **ret_vector);
+const char *tmpl_attributes_row(size_t i, const char **ret_vector);
 
 #endif

@@ -283,7 +283,7 @@ static void drop_replaced(TmplSet *set)
 	set->attrs = kept;
 }
 
-TmplSet *tmpl_conf_parse(const char *text, size_t len, const char *name, GError **error)
+TmplSet *tmpl_defaults_parse(const char *text, size_t len, const char *name, GError **error)
 {
 	struct scanner s = { .name = name, .at = text, .end = text + len, .counted = text,
 			     .bol = text, .line = 1, .error = error };
@@ -305,7 +305,7 @@ TmplSet *tmpl_conf_parse(const char *text, size_t len, const char *name, GError 
 	return g_steal_pointer(&set);
 }
 
-TmplSet *tmpl_conf_read(const char *path, GError **error)
+TmplSet *tmpl_defaults_read(const char *path, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	GString *text = file_read(path, TMPL_CONF_MAX_BYTES, &cause);
@@ -315,7 +315,7 @@ TmplSet *tmpl_conf_read(const char *path, GError **error)
 		vmm_fail(error, VMM_ERROR_CONFIG, "defaults file: %s", cause->message);
 		return NULL;
 	}
-	set = tmpl_conf_parse(text->str, text->len, path, error);
+	set = tmpl_defaults_parse(text->str, text->len, path, error);
 	g_string_free(text, TRUE);
 	return set;
 }

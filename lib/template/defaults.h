@@ -16,7 +16,7 @@
  * one vector both are kept and the first counts. NULL with VMM_ERROR_CONFIG
  * "NAME:LINE:COLUMN: reason, at 'TOKEN'". The caller frees.
  */
-TmplSet *tmpl_conf_parse(const char *text, size_t len, const char *name, GError **error);
+TmplSet *tmpl_defaults_parse(const char *text, size_t len, const char *name, GError **error);
 
 /*
  * Judges what SET says. Each name that nobody reads is a warning, with the
@@ -24,9 +24,9 @@ TmplSet *tmpl_conf_parse(const char *text, size_t len, const char *name, GError 
  * with VMM_ERROR_CONFIG, all faults in one text ("NAME:LINE:COLUMN: …; …"),
  * when an attribute is of the wrong kind or its value of the wrong type.
  */
-bool tmpl_conf_check(const TmplSet *set, GPtrArray *warnings, GError **error);
+bool tmpl_defaults_check(const TmplSet *set, GPtrArray *warnings, GError **error);
 
 /* Reads and parses file PATH; a file that is not there is VMM_ERROR_CONFIG. */
-TmplSet *tmpl_conf_read(const char *path, GError **error);
+TmplSet *tmpl_defaults_read(const char *path, GError **error);
 
 #endif

@@ -33,7 +33,7 @@ static bool parse_tree(TmplRequest *r, GError **error)
 	gsize size;
 	const char *text = g_bytes_get_data(r->document, &size);
 
-	r->doc = tmpl_xml_parse(text, size, "request", error);
+	r->doc = xml_parse(text, size, "request", error);
 	if (!r->doc)
 		return false;
 	root = xmlDocGetRootElement(r->doc);
@@ -41,7 +41,7 @@ static bool parse_tree(TmplRequest *r, GError **error)
 		return vmm_fail(error, VMM_ERROR_INPUT, "request: its root is %s, not " ROOT,
 				(const char *)root->name);
 	for (size_t i = 0; field_names[i]; i++)
-		texts[i] = tmpl_xml_child_text(root, field_names[i]);
+		texts[i] = xml_child_text(root, field_names[i]);
 	take(r, texts);
 	return true;
 }
@@ -54,7 +54,7 @@ TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
 	const char *text = g_bytes_get_data(document, &size);
 
 	r->document = g_bytes_ref(document);
-	if (tmpl_scan(text, size, ROOT, field_names, texts))
+	if (xml_peek(text, size, ROOT, field_names, texts))
 		take(r, texts);
 	else if (!parse_tree(r, error))
 		return NULL;
@@ -68,7 +68,7 @@ static xmlDoc *tree(TmplRequest *r)
 	const char *text = g_bytes_get_data(r->document, &size);
 
 	if (!r->doc)
-		r->doc = tmpl_xml_parse(text, size, "request", NULL);
+		r->doc = xml_parse(text, size, "request", NULL);
 	return r->doc;
 }
 
@@ -114,14 +114,14 @@ char *tmpl_request_peek_host(GBytes *document)
 
 static const xmlNode *element(TmplRequest *r, const char *name)
 {
-	return tmpl_xml_child(xmlDocGetRootElement(tree(r)), name);
+	return xml_child(xmlDocGetRootElement(tree(r)), name);
 }
 
 char *tmpl_request_element(TmplRequest *r, const char *name)
 {
 	const xmlNode *node = element(r, name);
 
-	return node ? tmpl_xml_print(node) : g_strdup("");
+	return node ? xml_print(node) : g_strdup("");
 }
 
 char *tmpl_request_text(TmplRequest *r, const char *xpath)
@@ -134,7 +134,7 @@ char *tmpl_request_text(TmplRequest *r, const char *xpath)
 	found = xmlXPathEvalExpression(BAD_CAST xpath, context);
 	g_assert(found);
 	if (found->nodesetval && found->nodesetval->nodeNr)
-		text = tmpl_xml_text(found->nodesetval->nodeTab[0]);
+		text = xml_text(found->nodesetval->nodeTab[0]);
 	xmlXPathFreeObject(found);
 	xmlXPathFreeContext(context);
 	return text && *text ? g_steal_pointer(&text) : NULL;
@@ -149,7 +149,7 @@ char *tmpl_request_vm_with(TmplRequest *r, const char *name, const char *text)
 
 	xmlDocSetRootElement(doc, root);
 	xmlNewTextChild(root, NULL, BAD_CAST name, BAD_CAST text);
-	return tmpl_xml_print(root);
+	return xml_print(root);
 }
 
 char *tmpl_request_datastore_data(TmplRequest *r)
@@ -168,7 +168,7 @@ char *tmpl_request_datastore_data(TmplRequest *r)
 		xmlAddChild(root, xmlDocCopyNode((xmlNode *)part, doc, 1));
 	}
 	xmlAddChild(root, xmlNewDocText(doc, BAD_CAST "\n"));
-	return tmpl_xml_print(root);
+	return xml_print(root);
 }
 
 /* What a network driver gets, in this order; each copy has a chain of parents of its own. */
@@ -212,7 +212,7 @@ static void copy_part(xmlNode *root, char *const *part, size_t depth, const xmlN
 			copy_part(root, part, depth + 1, n, all, with_driver);
 			continue;
 		}
-		driver = tmpl_xml_child_text(n, "VN_MAD");
+		driver = xml_child_text(n, "VN_MAD");
 		if (!with_driver || driver)
 			add_copy(root, part, n);
 		if (!all)
@@ -232,13 +232,13 @@ char *tmpl_request_network_vm(TmplRequest *r)
 
 		copy_part(root, part, 0, vm, network_parts[i].all, network_parts[i].with_driver);
 	}
-	return tmpl_xml_print(root);
+	return xml_print(root);
 }
 
 char **tmpl_request_network_drivers(TmplRequest *r)
 {
 	static const char *const kinds[] = { "NIC", "NIC_ALIAS", "PCI" };
-	const xmlNode *template = tmpl_xml_child(element(r, "VM"), "TEMPLATE");
+	const xmlNode *template = xml_child(element(r, "VM"), "TEMPLATE");
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
 	for (size_t i = 0; template && i < G_N_ELEMENTS(kinds); i++)
@@ -247,7 +247,7 @@ char **tmpl_request_network_drivers(TmplRequest *r)
 
 			if (!xmlStrEqual(n->name, BAD_CAST kinds[i]))
 				continue;
-			name = tmpl_xml_child_text(n, "VN_MAD");
+			name = xml_child_text(n, "VN_MAD");
 			if (name && !g_ptr_array_find_with_equal_func(names, name, g_str_equal,
 								      NULL))
 				g_ptr_array_add(names, g_steal_pointer(&name));

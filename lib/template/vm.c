@@ -23,7 +23,7 @@ static xmlNode *last_history(const xmlNode *vm)
 {
 	xmlNode *found = NULL;
 
-	for (xmlNode *n = xmlLastElementChild(tmpl_xml_child(vm, "HISTORY_RECORDS")); n && !found;
+	for (xmlNode *n = xmlLastElementChild(xml_child(vm, "HISTORY_RECORDS")); n && !found;
 	     n = xmlPreviousElementSibling(n))
 		if (xmlStrEqual(n->name, BAD_CAST "HISTORY"))
 			found = n;
@@ -39,7 +39,7 @@ static TmplSet *header_of(const xmlNode *vm)
 		if (!xmlFirstElementChild(n))
 			g_ptr_array_add(
 				header->attrs,
-				tmpl_attr_new(g_strdup((const char *)n->name), tmpl_xml_text(n)));
+				tmpl_attr_new(g_strdup((const char *)n->name), xml_text(n)));
 	return header;
 }
 
@@ -74,13 +74,13 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 	vm->header = header_of(node);
 	vm->history = tmpl_set_from_xml(last_history(node), "history");
 	id = tmpl_vm_header(vm, "ID");
-	if (!*id || !tmpl_xml_child(node, "TEMPLATE")) {
+	if (!*id || !xml_child(node, "TEMPLATE")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s",
 			 *id ? "TEMPLATE" : "ID");
 		return NULL;
 	}
-	vm->level[TMPL_VM] = tmpl_set_from_xml(tmpl_xml_child(node, "TEMPLATE"), id);
-	vm->user = tmpl_set_from_xml(tmpl_xml_child(node, "USER_TEMPLATE"), id);
+	vm->level[TMPL_VM] = tmpl_set_from_xml(xml_child(node, "TEMPLATE"), id);
+	vm->user = tmpl_set_from_xml(xml_child(node, "USER_TEMPLATE"), id);
 	take_users(vm->level[TMPL_VM], vm->user);
 	return g_steal_pointer(&vm);
 }
@@ -91,8 +91,8 @@ TmplVm *tmpl_vm_of_document(xmlDoc *doc, const char *name, GError **error)
 	g_autoptr(TmplVm) vm = NULL;
 
 	if (xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
-		datastore = tmpl_xml_child(root, "DATASTORE");
-		root = tmpl_xml_child(root, "VM");
+		datastore = xml_child(root, "DATASTORE");
+		root = xml_child(root, "VM");
 	}
 	vm = tmpl_vm_new(root, error);
 	if (!vm || (datastore && !tmpl_vm_set_datastore(vm, datastore, error))) {
@@ -125,7 +125,7 @@ bool tmpl_vm_set_object(TmplVm *vm, enum tmpl_level level, const xmlNode *object
 {
 	if (!is_element(object, level == TMPL_HOST ? "HOST" : "CLUSTER", error))
 		return false;
-	tmpl_vm_set_level(vm, level, tmpl_set_from_xml(tmpl_xml_child(object, "TEMPLATE"), ""));
+	tmpl_vm_set_level(vm, level, tmpl_set_from_xml(xml_child(object, "TEMPLATE"), ""));
 	return true;
 }
 
@@ -136,8 +136,8 @@ bool tmpl_vm_set_datastore(TmplVm *vm, const xmlNode *datastore, GError **error)
 	if (!is_element(datastore, "DATASTORE", error))
 		return false;
 	tmpl_set_free(vm->datastore);
-	vm->datastore = tmpl_set_from_xml(tmpl_xml_child(datastore, "TEMPLATE"), "datastore");
-	base = tmpl_xml_child_text(datastore, "BASE_PATH");
+	vm->datastore = tmpl_set_from_xml(xml_child(datastore, "TEMPLATE"), "datastore");
+	base = xml_child_text(datastore, "BASE_PATH");
 	if (base)
 		g_ptr_array_insert(vm->datastore->attrs, 0,
 				   tmpl_attr_new(g_strdup("BASE_PATH"), base));

@@ -104,7 +104,7 @@ static char *nearest(const char *vector, const char *wanted)
 	char *text = NULL;
 	const char *name, *of;
 
-	for (size_t i = 0; (name = tmpl_known_row(i, &of)); i++)
+	for (size_t i = 0; (name = tmpl_attributes_row(i, &of)); i++)
 		if (!g_strcmp0(of, vector))
 			compare(&n, name);
 		else if (!vector)
@@ -128,7 +128,7 @@ static char *nearest(const char *vector, const char *wanted)
 
 /* The names that one vector, or what is no vector, may hold. */
 struct names {
-	size_t first, n;	/* rows of tmpl_known_row(), which stand together */
+	size_t first, n;	/* rows of tmpl_attributes_row(), which stand together */
 	const char *more;	/* of vm_names; NULL: none */
 };
 
@@ -137,7 +137,7 @@ static struct names names_of(const char *vector)
 	struct names found = { 0, 0, NULL };
 	const char *of;
 
-	for (size_t i = 0; tmpl_known_row(i, &of); i++)
+	for (size_t i = 0; tmpl_attributes_row(i, &of); i++)
 		if (!g_strcmp0(of, vector)) {
 			found.first = found.n ? found.first : i;
 			found.n = i + 1 - found.first;
@@ -172,7 +172,7 @@ static bool is_known(const struct names *names, const char *name)
 	if (names->more && (*names->more == '*' || has_word(names->more, name)))
 		return true;
 	for (size_t i = 0; i < names->n; i++)
-		if (!strcmp(tmpl_known_row(names->first + i, &of), name))
+		if (!strcmp(tmpl_attributes_row(names->first + i, &of), name))
 			return true;
 	return false;
 }

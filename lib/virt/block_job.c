@@ -9,11 +9,11 @@ enum { PAUSE_US = 250000 };
 static char *busy_disk(virDomain *dom, GError **error)
 {
 	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
 
-	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n)) {
-		g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
+	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
+		g_autofree char *target = xml_child_attribute(n, "target", "dev");
 		virDomainBlockJobInfo info;
 
 		if (target && virDomainGetBlockJobInfo(dom, target, &info, 0) > 0)

@@ -82,12 +82,12 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 
 	g_once(&once, start_events, NULL);
 	o->uri = g_strdup(uri);
-	switch (virt_late_call(open_it, o, opening_free, limit_ms, error)) {
-	case VIRT_LATE_OK:
+	switch (virt_call(open_it, o, opening_free, limit_ms, error)) {
+	case VIRT_CALL_OK:
 		conn = g_steal_pointer(&o->conn);
 		opening_free(o);
 		return conn;
-	case VIRT_LATE_FAILED:
+	case VIRT_CALL_FAILED:
 		opening_free(o);
 		return NULL;
 	default:

@@ -70,21 +70,21 @@ static bool ask_progress(void *data, GError **error)
 bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret)
 {
 	struct question *q = question_new(dom);
-	enum virt_late r;
+	enum virt_call_result r;
 	bool known;
 
 	q->completed = completed;
-	r = virt_late_call(ask_progress, q, question_free, ANSWER_MS, NULL);
-	if (r == VIRT_LATE_LATE)
+	r = virt_call(ask_progress, q, question_free, ANSWER_MS, NULL);
+	if (r == VIRT_CALL_TIMED_OUT)
 		return false;
 	*ret = q->progress;
-	known = r == VIRT_LATE_OK && q->has_job;
+	known = r == VIRT_CALL_OK && q->has_job;
 	question_free(q);
 	return known;
 }
 
 /* A question about its job waits for the domain's lock, for half a minute at most. */
-bool virt_job_rest(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
+bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
 {
 	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000, left_ms = limit_ms;
 
@@ -92,14 +92,14 @@ bool virt_job_rest(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError 
 	while (left_ms > 0) {
 		struct question *q = question_new(dom);
 		g_autoptr(GError) cause = NULL;
-		enum virt_late r = virt_late_call(ask_progress, q, question_free,
-						  (unsigned)left_ms, &cause);
+		enum virt_call_result r =
+			virt_call(ask_progress, q, question_free, (unsigned)left_ms, &cause);
 
-		if (r == VIRT_LATE_LATE)
+		if (r == VIRT_CALL_TIMED_OUT)
 			break;
-		*ret_goes_on = r == VIRT_LATE_OK && q->has_job;
+		*ret_goes_on = r == VIRT_CALL_OK && q->has_job;
 		question_free(q);
-		if (r == VIRT_LATE_OK)
+		if (r == VIRT_CALL_OK)
 			return true;
 		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
 			if (virConnectIsAlive(virDomainGetConnect(dom)) == 1)
@@ -124,7 +124,7 @@ static void abort_job(virDomain *dom)
 {
 	struct question *q = question_new(dom);
 
-	if (virt_late_call(ask_abort, q, question_free, ANSWER_MS, NULL) != VIRT_LATE_LATE)
+	if (virt_call(ask_abort, q, question_free, ANSWER_MS, NULL) != VIRT_CALL_TIMED_OUT)
 		question_free(q);
 }
 
@@ -151,11 +151,11 @@ static bool tick(void *data)
 	return true;
 }
 
-enum virt_late virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
+enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
 {
 	struct run run = { .job = job, .told_us = g_get_monotonic_time() };
-	enum virt_late r = virt_late_watch(job->func, job->data, job->free_data, TICK_MS, tick,
-					   &run, error);
+	enum virt_call_result r =
+		virt_call_watched(job->func, job->data, job->free_data, TICK_MS, tick, &run, error);
 
 	*ret_aborted = run.aborted_us != 0;
 	return r;

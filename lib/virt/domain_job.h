@@ -21,7 +21,7 @@ struct virt_progress {
 
 struct virt_job {
 	virDomain *dom;
-	virt_late_func *func;	/* the call, made on a thread of its own with DATA */
+	virt_call_func *func;	/* the call, made on a thread of its own with DATA */
 	void *data;
 	GDestroyNotify free_data;	/* of DATA, when the call does not end */
 	gint64 until_us;	/* monotonic: when to abort it; 0: never */
@@ -38,14 +38,14 @@ struct virt_job {
  * still held it after LIMIT_MS; VMM_ERROR_CONNECTION. Source: libvirt-facts.md L, of two
  * calls on a domain the second waits.
  */
-bool virt_job_rest(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
+bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
 
 /*
  * Makes JOB's call and waits for it. RET_ABORTED says whether it was asked to
- * end early; it may have been done nevertheless. VIRT_LATE_LATE: asked to end, and
+ * end early; it may have been done nevertheless. VIRT_CALL_TIMED_OUT: asked to end, and
  * it did not; DATA is then the call's, else the caller's.
  */
-enum virt_late virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
+enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
 
 /*
  * How far the job of DOM is; of one that is COMPLETED, what it was. False when

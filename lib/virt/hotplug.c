@@ -46,15 +46,15 @@ static bool change(void *data, GError **error)
 	return rc == 0 || virt_fail(error, "%s", "");
 }
 
-enum virt_late virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
-			   unsigned limit_ms, GError **error)
+enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
+				  unsigned limit_ms, GError **error)
 {
 	struct call *c = call_new(dom, xml);
-	enum virt_late r;
+	enum virt_call_result r;
 
 	c->verb = verb;
-	r = virt_late_call(change, c, call_free, limit_ms, error);
-	if (r != VIRT_LATE_LATE)
+	r = virt_call(change, c, call_free, limit_ms, error);
+	if (r != VIRT_CALL_TIMED_OUT)
 		call_free(c);
 	return r;
 }
@@ -126,12 +126,12 @@ static void stop_listening(virDomain *dom, int id)
 static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 {
 	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
-		*ret = *ret || tmpl_xml_has(tmpl_xml_child(n, "alias"), "name", alias);
+		*ret = *ret || xml_has(xml_child(n, "alias"), "name", alias);
 	return doc != NULL;
 }
 
@@ -155,67 +155,67 @@ static void wait_for_event(struct ears *e, gint64 until_us)
 }
 
 /* Asks once; until UNTIL_US. RET_GONE: whether it is gone. */
-static enum virt_late detach_once(virDomain *dom, struct ears *e, gint64 until_us, bool *ret_gone,
-				  GError **error)
+static enum virt_call_result detach_once(virDomain *dom, struct ears *e, gint64 until_us,
+					 bool *ret_gone, GError **error)
 {
 	struct call *c = call_new(dom, e->alias);
 	g_autoptr(GError) cause = NULL;
-	enum virt_late r = virt_late_call(ask, c, call_free, ANSWER_MS, &cause);
+	enum virt_call_result r = virt_call(ask, c, call_free, ANSWER_MS, &cause);
 	bool there = true, known;
 
-	if (r == VIRT_LATE_LATE)
+	if (r == VIRT_CALL_TIMED_OUT)
 		return r;
 	call_free(c);
-	if (r == VIRT_LATE_OK)
+	if (r == VIRT_CALL_OK)
 		wait_for_event(e, until_us);
 	for (;;) {
 		/* What was asked for goes on, also when one look at it failed. */
 		g_clear_error(error);
 		known = has(dom, e->alias, &there, error);
 		if (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
-			return VIRT_LATE_FAILED;
-		if ((known && (!there || r == VIRT_LATE_FAILED)) || e->refused ||
+			return VIRT_CALL_FAILED;
+		if ((known && (!there || r == VIRT_CALL_FAILED)) || e->refused ||
 		    g_get_monotonic_time() >= until_us)
 			break;
 		wait_for_event(e, until_us);
 	}
 	if (!known)
-		return VIRT_LATE_FAILED;
+		return VIRT_CALL_FAILED;
 	*ret_gone = !there;
-	if (r == VIRT_LATE_FAILED && there) {
+	if (r == VIRT_CALL_FAILED && there) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return r;
 	}
-	return VIRT_LATE_OK;
+	return VIRT_CALL_OK;
 }
 
-static enum virt_late detach(virDomain *dom, struct ears *e, unsigned tries, gint64 until_us,
-			     GError **error)
+static enum virt_call_result detach(virDomain *dom, struct ears *e, unsigned tries, gint64 until_us,
+				    GError **error)
 {
 	gint64 now = g_get_monotonic_time(), step_us = MAX(until_us - now, 0) / tries;
 	bool gone = false;
 
 	for (unsigned i = 1; i <= tries && !gone && !e->refused; i++) {
-		enum virt_late r = detach_once(dom, e, now + step_us * i, &gone, error);
+		enum virt_call_result r = detach_once(dom, e, now + step_us * i, &gone, error);
 
-		if (r != VIRT_LATE_OK)
+		if (r != VIRT_CALL_OK)
 			return r;
 	}
 	if (gone)
-		return VIRT_LATE_OK;
+		return VIRT_CALL_OK;
 	if (e->refused)
 		vmm_fail(error, VMM_ERROR_REFUSED, "the guest refused to let go of it");
 	else
 		vmm_fail(error, VMM_ERROR_GUEST, "the guest did not let go of it in time");
 	vmm_error_set_hint(error, "look whether the guest uses it; it may let go of it later");
-	return VIRT_LATE_FAILED;
+	return VIRT_CALL_FAILED;
 }
 
-enum virt_late virt_detach(virDomain *dom, const char *alias, unsigned tries, gint64 until_us,
-			   GError **error)
+enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
+				  gint64 until_us, GError **error)
 {
 	struct ears *e = g_atomic_rc_box_new0(struct ears);
-	enum virt_late r;
+	enum virt_call_result r;
 	int removed, refused;
 
 	g_mutex_init(&e->mutex);

@@ -20,8 +20,8 @@ enum virt_device_verb {
  * Does it with the device of XML in running domain DOM. LATE: QEMU did not answer, nobody knows.
  * ERROR has no text of its own about the device: the caller's comes before it.
  */
-enum virt_late virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
-			   unsigned limit_ms, GError **error);
+enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
+				  unsigned limit_ms, GError **error);
 
 /*
  * Asks the guest to let go of the device ALIAS, at most TRIES times until UNTIL_US, and waits
@@ -29,7 +29,7 @@ enum virt_late virt_device(virDomain *dom, enum virt_device_verb verb, const cha
  * no; VMM_ERROR_GUEST, it did not answer, and may still do it later; VMM_ERROR_CONNECTION,
  * nobody knows. LATE: QEMU did not answer.
  */
-enum virt_late virt_detach(virDomain *dom, const char *alias, unsigned tries, gint64 until_us,
-			   GError **error);
+enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
+				  gint64 until_us, GError **error);
 
 #endif

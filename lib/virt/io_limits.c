@@ -4,7 +4,7 @@
 
 struct call {
 	virDomain *dom;
-	enum virt_tune what;
+	enum virt_io_kind what;
 	char *device;
 	virTypedParameterPtr params;
 	int n, max;
@@ -23,11 +23,11 @@ static void call_free(void *data)
 static bool set(void *data, GError **error)
 {
 	struct call *c = data;
-	int rc = c->what == VIRT_TUNE_DISK ?
-		 virDomainSetBlockIoTune(c->dom, c->device, c->params, c->n,
-					 VIR_DOMAIN_AFFECT_LIVE) :
-		 virDomainSetInterfaceParameters(c->dom, c->device, c->params, c->n,
-						 VIR_DOMAIN_AFFECT_LIVE);
+	int rc = c->what == VIRT_IO_DISK
+			 ? virDomainSetBlockIoTune(c->dom, c->device, c->params, c->n,
+						   VIR_DOMAIN_AFFECT_LIVE)
+			 : virDomainSetInterfaceParameters(c->dom, c->device, c->params, c->n,
+							   VIR_DOMAIN_AFFECT_LIVE);
 
 	return rc == 0 || virt_fail(error, "%s", "");
 }
@@ -37,31 +37,32 @@ static bool add(struct call *c, const struct virt_limit *l, GError **error)
 {
 	int rc;
 
-	if (c->what == VIRT_TUNE_NIC && l->value > G_MAXUINT32)
+	if (c->what == VIRT_IO_NIC && l->value > G_MAXUINT32)
 		return vmm_fail(error, VMM_ERROR_INPUT, "%s: %" G_GUINT64_FORMAT " is too much",
 				l->name, l->value);
-	rc = c->what == VIRT_TUNE_DISK ?
-	     virTypedParamsAddULLong(&c->params, &c->n, &c->max, l->name, l->value) :
-	     virTypedParamsAddUInt(&c->params, &c->n, &c->max, l->name, (unsigned)l->value);
+	rc = c->what == VIRT_IO_DISK
+		     ? virTypedParamsAddULLong(&c->params, &c->n, &c->max, l->name, l->value)
+		     : virTypedParamsAddUInt(&c->params, &c->n, &c->max, l->name,
+					     (unsigned)l->value);
 	return rc == 0 || virt_fail(error, "%s", l->name);
 }
 
-enum virt_late virt_tune(virDomain *dom, enum virt_tune what, const char *device,
-			 const struct virt_limit *limits, size_t n, unsigned limit_ms,
-			 GError **error)
+enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,
+				     const struct virt_limit *limits, size_t n, unsigned limit_ms,
+				     GError **error)
 {
 	struct call *c = g_new0(struct call, 1);
-	enum virt_late r = VIRT_LATE_OK;
+	enum virt_call_result r = VIRT_CALL_OK;
 
 	virDomainRef(dom);
 	c->dom = dom;
 	c->what = what;
 	c->device = g_strdup(device);
-	for (size_t i = 0; i < n && r == VIRT_LATE_OK; i++)
-		r = add(c, &limits[i], error) ? VIRT_LATE_OK : VIRT_LATE_FAILED;
-	if (r == VIRT_LATE_OK)
-		r = virt_late_call(set, c, call_free, limit_ms, error);
-	if (r != VIRT_LATE_LATE)
+	for (size_t i = 0; i < n && r == VIRT_CALL_OK; i++)
+		r = add(c, &limits[i], error) ? VIRT_CALL_OK : VIRT_CALL_FAILED;
+	if (r == VIRT_CALL_OK)
+		r = virt_call(set, c, call_free, limit_ms, error);
+	if (r != VIRT_CALL_TIMED_OUT)
 		call_free(c);
 	return r;
 }

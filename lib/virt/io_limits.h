@@ -9,7 +9,7 @@
 #include "virt/virt_domain.h"
 #include "virt/timed_call.h"
 
-enum virt_tune { VIRT_TUNE_DISK, VIRT_TUNE_NIC };
+enum virt_io_kind { VIRT_IO_DISK, VIRT_IO_NIC };
 
 struct virt_limit {
 	const char *name;	/* libvirt's: "total_bytes_sec", "inbound.average" */
@@ -20,8 +20,8 @@ struct virt_limit {
  * Sets N limits of the disk with that target, or the NIC with that MAC. LATE: QEMU does not
  * answer. ERROR says only why.
  */
-enum virt_late virt_tune(virDomain *dom, enum virt_tune what, const char *device,
-			 const struct virt_limit *limits, size_t n, unsigned limit_ms,
-			 GError **error);
+enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,
+				     const struct virt_limit *limits, size_t n, unsigned limit_ms,
+				     GError **error);
 
 #endif

@@ -10,7 +10,7 @@
 #include "virt/virt_domain.h"
 
 /* Whether it is paused for a save, a snapshot or a migration. */
-bool virt_stands_still(const struct virt_state *state);
+bool virt_paused_for_job(const struct virt_state *state);
 
 /*
  * Waits until DOM has no such job any more, nor any other call on it from before; a guest that
@@ -18,6 +18,6 @@ bool virt_stands_still(const struct virt_state *state);
  * state then. False: nobody knows it, or it cannot be resumed. Who resumes knows that no
  * migration made another one live.
  */
-bool virt_settle(virDomain *dom, bool resume, struct virt_state *ret, GError **error);
+bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error);
 
 #endif

@@ -84,25 +84,25 @@ static bool ask(void *data, GError **error)
 	return virt_fail(error, "cannot %s domain %s", a->verb->text, virDomainGetName(a->dom));
 }
 
-static enum virt_late request(virDomain *dom, const struct verb *verb, unsigned limit_ms,
-			      int *ret_code, GError **error)
+static enum virt_call_result request(virDomain *dom, const struct verb *verb, unsigned limit_ms,
+				     int *ret_code, GError **error)
 {
 	struct asking *a = g_new0(struct asking, 1);
-	enum virt_late r;
+	enum virt_call_result r;
 
 	virDomainRef(dom);
 	a->dom = dom;
 	a->verb = verb;
-	r = virt_late_call(ask, a, asking_free, limit_ms, error);
-	if (r == VIRT_LATE_LATE)
+	r = virt_call(ask, a, asking_free, limit_ms, error);
+	if (r == VIRT_CALL_TIMED_OUT)
 		return r;
 	*ret_code = a->code;
 	asking_free(a);
 	return r;
 }
 
-enum virt_late virt_request(virDomain *dom, enum virt_request what, unsigned limit_ms,
-			    GError **error)
+enum virt_call_result virt_power_request(virDomain *dom, enum virt_power what, unsigned limit_ms,
+					 GError **error)
 {
 	int code;
 
@@ -116,7 +116,8 @@ static bool is_worth_a_retry(int code)
 	       code == VIR_ERR_OPERATION_TIMEOUT || code == VIR_ERR_INTERNAL_ERROR;
 }
 
-enum virt_late virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us, GError **error)
+enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us,
+				   GError **error)
 {
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
@@ -124,24 +125,24 @@ enum virt_late virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us, G
 		int code = VIR_ERR_OK;
 		bool gone;
 		unsigned left_ms = (unsigned)MAX((until_us - now) / 1000, 1);
-		enum virt_late r = request(dom, &destroy_verb, left_ms, &code, &cause);
+		enum virt_call_result r = request(dom, &destroy_verb, left_ms, &code, &cause);
 
-		if (r == VIRT_LATE_LATE)
+		if (r == VIRT_CALL_TIMED_OUT)
 			return r;
 		/* "not running" may be said of one that is: only its state counts. */
 		if (!virt_watch_gone(watch, MIN(until_us, g_get_monotonic_time() + RETRY_US),
 				     &gone, error))
-			return VIRT_LATE_FAILED;
+			return VIRT_CALL_FAILED;
 		if (gone)
-			return VIRT_LATE_OK;
+			return VIRT_CALL_OK;
 		if (g_get_monotonic_time() >= until_us ||
-		    (r == VIRT_LATE_FAILED && !is_worth_a_retry(code))) {
+		    (r == VIRT_CALL_FAILED && !is_worth_a_retry(code))) {
 			if (cause)
 				g_propagate_error(error, g_steal_pointer(&cause));
 			else
 				vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: it "
 					 "is still there", virDomainGetName(dom));
-			return VIRT_LATE_FAILED;
+			return VIRT_CALL_FAILED;
 		}
 	}
 }

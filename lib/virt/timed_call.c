@@ -5,7 +5,7 @@ struct call {
 	GCond cond;
 	bool done, left, ok;
 	GError *error;
-	virt_late_func *func;
+	virt_call_func *func;
 	void *data;
 	GDestroyNotify free_data;
 };
@@ -55,12 +55,12 @@ static bool wait_for(struct call *c, unsigned ms)
 	return done;
 }
 
-enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
-			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
-			       GError **error)
+enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
+					unsigned every_ms, virt_call_tick *tick, void *tick_data,
+					GError **error)
 {
 	struct call *c = g_new0(struct call, 1);
-	enum virt_late result;
+	enum virt_call_result result;
 	GThread *thread;
 	bool left;
 
@@ -79,10 +79,10 @@ enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify 
 	g_mutex_unlock(&c->mutex);
 	if (left) {	/* the thread frees C, perhaps at once */
 		g_thread_unref(thread);
-		return VIRT_LATE_LATE;
+		return VIRT_CALL_TIMED_OUT;
 	}
 	g_thread_join(thread);
-	result = c->ok ? VIRT_LATE_OK : VIRT_LATE_FAILED;
+	result = c->ok ? VIRT_CALL_OK : VIRT_CALL_FAILED;
 	if (!c->ok)
 		g_propagate_error(error, g_steal_pointer(&c->error));
 	call_free(c);
@@ -94,13 +94,13 @@ static bool once(void *data G_GNUC_UNUSED)
 	return false;
 }
 
-enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
-			      unsigned limit_ms, GError **error)
+enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
+				unsigned limit_ms, GError **error)
 {
-	return virt_late_watch(func, data, free_data, limit_ms, once, NULL, error);
+	return virt_call_watched(func, data, free_data, limit_ms, once, NULL, error);
 }
 
-bool virt_late_any(void)
+bool virt_call_any_abandoned(void)
 {
 	return g_atomic_int_get(&left_behind) > 0;
 }

@@ -11,30 +11,30 @@
 #include "base/error.h"
 
 /* Runs in a thread of its own. */
-typedef bool virt_late_func(void *data, GError **error);
+typedef bool virt_call_func(void *data, GError **error);
 
-enum virt_late {
-	VIRT_LATE_OK,		/* FUNC returned true */
-	VIRT_LATE_FAILED,	/* FUNC returned false; ERROR is its error */
-	VIRT_LATE_LATE,		/* it goes on without us; ERROR is not set */
+enum virt_call_result {
+	VIRT_CALL_OK,		/* FUNC returned true */
+	VIRT_CALL_FAILED,	/* FUNC returned false; ERROR is its error */
+	VIRT_CALL_TIMED_OUT,		/* it goes on without us; ERROR is not set */
 };
 
 /*
  * Calls FUNC with DATA and waits at most LIMIT_MS for it. In the LATE case DATA
  * belongs to the thread, which ends with FREE_DATA; else it stays the caller's.
  */
-enum virt_late virt_late_call(virt_late_func *func, void *data, GDestroyNotify free_data,
-			      unsigned limit_ms, GError **error);
+enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
+				unsigned limit_ms, GError **error);
 
 /* Called while a call lasts. False: wait no longer. */
-typedef bool virt_late_tick(void *tick_data);
+typedef bool virt_call_tick(void *tick_data);
 
-/* As virt_late_call(); after each EVERY_MS it asks TICK whether to wait on. */
-enum virt_late virt_late_watch(virt_late_func *func, void *data, GDestroyNotify free_data,
-			       unsigned every_ms, virt_late_tick *tick, void *tick_data,
-			       GError **error);
+/* As virt_call(); after each EVERY_MS it asks TICK whether to wait on. */
+enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
+					unsigned every_ms, virt_call_tick *tick, void *tick_data,
+					GError **error);
 
 /* Whether a thread was left behind that still runs: exit() is not safe then. */
-bool virt_late_any(void);
+bool virt_call_any_abandoned(void);
 
 #endif

@@ -44,7 +44,7 @@ static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 	char found[VIR_UUID_STRING_BUFLEN] = "";
 	struct virt_state state;
 
-	if (!virt_state(other, &state, error))
+	if (!virt_state_read(other, &state, error))
 		return false;
 	if (state.gone)
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot find domain %s: it is gone",
@@ -99,17 +99,17 @@ static void unref(void *conn)
 	virConnectClose(conn);
 }
 
-bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error)
+bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
 {
-	enum virt_late r;
+	enum virt_call_result r;
 
 	virConnectRef(conn);
-	r = virt_late_call(ask_what_qemu_can, conn, unref, limit_ms, error);
-	if (r == VIRT_LATE_LATE)
+	r = virt_call(ask_what_qemu_can, conn, unref, limit_ms, error);
+	if (r == VIRT_CALL_TIMED_OUT)
 		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
 	virConnectClose(conn);
 	g_usleep(PARSE_US);
-	return r == VIRT_LATE_OK;
+	return r == VIRT_CALL_OK;
 }
 
 static bool may_be_off(int state)
@@ -118,7 +118,7 @@ static bool may_be_off(int state)
 	       state == VIR_DOMAIN_NOSTATE;
 }
 
-bool virt_state(virDomain *dom, struct virt_state *ret, GError **error)
+bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
 {
 	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
 	int active = 1;
@@ -172,13 +172,13 @@ void virt_hint_lost(virDomain *dom, GError **error)
 {
 	struct virt_state state;
 
-	if (virt_state(dom, &state, NULL) && !state.gone && is_starting(&state))
+	if (virt_state_read(dom, &state, NULL) && !state.gone && is_starting(&state))
 		vmm_error_set_hint(error, "if it has no QEMU, libvirt's daemon has lost it: stop "
 				   "the daemon, remove /run/libvirt/qemu/%s.xml, start it",
 				   virDomainGetName(dom));
 }
 
-bool virt_state_is_deaf(const struct virt_state *s)
+bool virt_state_is_unresponsive(const struct virt_state *s)
 {
 	return s->state == VIR_DOMAIN_PAUSED || s->state == VIR_DOMAIN_PMSUSPENDED ||
 	       s->state == VIR_DOMAIN_CRASHED;
@@ -203,9 +203,9 @@ static bool is_directory_of(virDomain *dom, const char *path)
 bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "metadata", NULL) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", NULL) : NULL;
 
-	*ret = doc ? tmpl_xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	*ret = doc ? xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
 	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
 		return virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(dom));
@@ -345,7 +345,7 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 	for (;;) {
 		gint64 now = g_get_monotonic_time();
 
-		if (!virt_state(w->dom, &state, error))
+		if (!virt_state_read(w->dom, &state, error))
 			return false;
 		*ret_gone = state.gone;
 		if (state.gone)

@@ -30,7 +30,7 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
  * after LIMIT_MS. Source: lookups overtake the calls that make a domain, which first may
  * wait until a new QEMU has told what it can; to ask what it can waits for the same.
  */
-bool virt_catch_up(virConnect *conn, unsigned limit_ms, GError **error);
+bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error);
 
 struct virt_state {
 	int state, reason;	/* virDomainState and its reason */
@@ -38,7 +38,7 @@ struct virt_state {
 };
 
 /* The state of DOM now. False: nobody knows. Not blocked by a QEMU that hangs. */
-bool virt_state(virDomain *dom, struct virt_state *ret, GError **error);
+bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error);
 
 /* "running", "paused"… Static. */
 const char *virt_state_name(const struct virt_state *state);
@@ -53,7 +53,7 @@ bool virt_state_is_up(const struct virt_state *state);
 void virt_hint_lost(virDomain *dom, GError **error);
 
 /* What a guest in that state does with a request to restart or shut down: nothing. */
-bool virt_state_is_deaf(const struct virt_state *state);
+bool virt_state_is_unresponsive(const struct virt_state *state);
 
 /*
  * The VM's directory as its metadata (namespace URI) say; NULL when they do

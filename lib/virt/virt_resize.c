@@ -62,18 +62,18 @@ static bool disk(void *data, GError **error)
 	       virt_fail(error, "%s", "");
 }
 
-static enum virt_late set(virDomain *dom, virt_late_func *func, const char *target, guint64 value,
-			  unsigned limit_ms, bool *ret_waited, GError **error)
+static enum virt_call_result set(virDomain *dom, virt_call_func *func, const char *target,
+				 guint64 value, unsigned limit_ms, bool *ret_waited, GError **error)
 {
 	struct size *s = g_new0(struct size, 1);
-	enum virt_late r;
+	enum virt_call_result r;
 
 	virDomainRef(dom);
 	s->dom = dom;
 	s->target = g_strdup(target);
 	s->value = value;
-	r = virt_late_call(func, s, size_free, limit_ms, error);
-	if (r == VIRT_LATE_LATE)
+	r = virt_call(func, s, size_free, limit_ms, error);
+	if (r == VIRT_CALL_TIMED_OUT)
 		return r;
 	if (ret_waited)
 		*ret_waited = s->waited;
@@ -81,20 +81,21 @@ static enum virt_late set(virDomain *dom, virt_late_func *func, const char *targ
 	return r;
 }
 
-enum virt_late virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms, bool *ret_waited,
-			      GError **error)
+enum virt_call_result virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms,
+				     bool *ret_waited, GError **error)
 {
 	*ret_waited = false;
 	return set(dom, vcpus, NULL, n, limit_ms, ret_waited, error);
 }
 
-enum virt_late virt_set_memory(virDomain *dom, guint64 kib, unsigned limit_ms, GError **error)
+enum virt_call_result virt_set_memory(virDomain *dom, guint64 kib, unsigned limit_ms,
+				      GError **error)
 {
 	return set(dom, memory, NULL, kib, limit_ms, NULL, error);
 }
 
-enum virt_late virt_set_disk(virDomain *dom, const char *target, guint64 bytes, unsigned limit_ms,
-			     GError **error)
+enum virt_call_result virt_set_disk(virDomain *dom, const char *target, guint64 bytes,
+				    unsigned limit_ms, GError **error)
 {
 	return set(dom, disk, target, bytes, limit_ms, NULL, error);
 }

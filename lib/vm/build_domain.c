@@ -10,14 +10,14 @@ static bool add_defaults(TmplVm *vm, const char *conf, GPtrArray *warnings, GErr
 
 	if (!conf)
 		return true;
-	set = tmpl_conf_read(conf, error);
+	set = tmpl_defaults_read(conf, error);
 	if (!set)
 		return false;
 	tmpl_vm_set_level(vm, TMPL_CONF, set);
-	return tmpl_conf_check(set, warnings, error);
+	return tmpl_defaults_check(set, warnings, error);
 }
 
-const struct domain_policy *vmxml_policy(GError **error)
+const struct domain_policy *build_domain_policy(GError **error)
 {
 	static ConfCfg *config;		/* as long as the process */
 	static struct domain_policy policy;
@@ -32,16 +32,16 @@ const struct domain_policy *vmxml_policy(GError **error)
 	return &policy;
 }
 
-xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const char *conf,
-		     GError **error)
+xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
+			 GError **error)
 {
 	struct domain_options options = { .now = g_get_real_time() / G_USEC_PER_SEC };
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
+	g_autoptr(xmlDoc) doc = xml_parse(text->str, text->len, "stdin", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "stdin", error) : NULL;
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *xml = NULL;
 
-	options.policy = vmxml_policy(error);
+	options.policy = build_domain_policy(error);
 	if (!options.policy)
 		return NULL;
 	if (ctx->conn)
@@ -52,5 +52,5 @@ xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const ch
 	xml = domain_xml(vm, &options, warnings, error);
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
-	return xml ? tmpl_xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	return xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
 }

@@ -16,13 +16,13 @@
  * CONF unless it is NULL, as our libvirt understands it. What is odd is logged.
  * The caller frees. Errors: VMM_ERROR_INPUT, VMM_ERROR_CONFIG.
  */
-xmlDoc *vmxml_domain(const struct action_ctx *ctx, const GString *text, const char *conf,
-		     GError **error);
+xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
+			 GError **error);
 
 /*
  * What vmm_exec.cfg on this machine allows VMs to ask of their host, for
  * struct domain_options; read once. NULL with VMM_ERROR_CONFIG. Static.
  */
-const struct domain_policy *vmxml_policy(GError **error);
+const struct domain_policy *build_domain_policy(GError **error);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "vm/stranded.h"
 #include "action/progress.h"
-#include "vm/restate.h"
+#include "vm/domain_paths.h"
 #include "vm/checkpoint_use.h"
 #include "action/abort.h"
 #include "base/file.h"
@@ -37,7 +37,7 @@ xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError
 		virt_fail(error, "cannot read checkpoint %s", path);
 		return NULL;
 	}
-	doc = tmpl_xml_parse(text, strlen(text), path, error);
+	doc = xml_parse(text, strlen(text), path, error);
 	free(text);
 	return doc;
 }
@@ -47,7 +47,7 @@ static bool complete(const char *part, const char *file, GError **error)
 {
 	if (!file_rename(part, file, error))
 		return false;
-	spent_anew(file);
+	checkpoint_use_reset(file);
 	return true;
 }
 
@@ -76,13 +76,13 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 	struct stat st;
 
 	if (!checkpoint_recover(ctx, file, NULL) || lstat(file, &st) < 0 ||
-	    st.st_mtime < time(NULL) - RECENT_S || spent_knows(file, file))
+	    st.st_mtime < time(NULL) - RECENT_S || checkpoint_use_knows(file, file))
 		return false;
 	doc = checkpoint_domain(ctx, file, NULL);
 	if (!doc)
 		return false;
-	name = tmpl_xml_child_text(xmlDocGetRootElement(doc), "name");
-	uuid = tmpl_xml_child_text(xmlDocGetRootElement(doc), "uuid");
+	name = xml_child_text(xmlDocGetRootElement(doc), "name");
+	uuid = xml_child_text(xmlDocGetRootElement(doc), "uuid");
 	return !g_strcmp0(name, deploy_id) || !g_strcmp0(name, own) ||
 	       (uuid && !g_ascii_strcasecmp(uuid, deploy_id));
 }
@@ -138,12 +138,12 @@ static bool save(void *data, GError **error)
 	       virt_fail(error, "cannot save domain %s to %s", virDomainGetName(s->dom), s->path);
 }
 
-static enum virt_late save_once(struct action_ctx *ctx, virDomain *dom, const char *part,
-				unsigned flags, bool *ret_aborted, GError **error)
+static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, const char *part,
+				       unsigned flags, bool *ret_aborted, GError **error)
 {
 	struct virt_job job = progress_job(ctx, dom);
 	struct saving *s = g_new0(struct saving, 1);
-	enum virt_late r;
+	enum virt_call_result r;
 
 	virDomainRef(dom);
 	s->dom = dom;
@@ -153,7 +153,7 @@ static enum virt_late save_once(struct action_ctx *ctx, virDomain *dom, const ch
 	job.data = s;
 	job.free_data = saving_free;
 	r = virt_job_run(&job, ret_aborted, error);
-	if (r != VIRT_LATE_LATE)
+	if (r != VIRT_CALL_TIMED_OUT)
 		saving_free(s);
 	return r;
 }
@@ -171,10 +171,10 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 		virDomainRef(first);
 		dom = first;
 	} else {
-		dom = action_domain_again(ctx, first, &lost);
+		dom = action_domain_reopen(ctx, first, &lost);
 	}
 	if ((!dom && !g_error_matches(lost, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_settle(dom, true, &state, &lost))) {
+	    (dom && !virt_wait_idle(dom, true, &state, &lost))) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -197,34 +197,33 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 				    GError **error)
 {
 	g_autofree char *name = g_strdup(virDomainGetName(dom)), *part = part_of(file);
-	enum virt_late r = VIRT_LATE_FAILED;
+	enum virt_call_result r = VIRT_CALL_FAILED;
 	enum action_outcome outcome;
 	g_autoptr(GError) cause = NULL;
 	struct virt_state state;
 	bool aborted = false;
 	unsigned flags;
 
-	if (!virt_state(dom, &state, error) ||
-	    !leaving_settle(ctx, dom, &state, NULL, error) ||
-	    !prepare(file, part, error))
+	if (!virt_state_read(dom, &state, error) ||
+	    !stranded_check(ctx, dom, &state, NULL, error) || !prepare(file, part, error))
 		return ACTION_FAILED;
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
 	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
-	action_outcome(ACTION_UNKNOWN, "saving domain %s", name);
-	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED && !aborted; i++) {
+	action_on_abort(ACTION_UNKNOWN, "saving domain %s", name);
+	for (int i = 0; i < TRIES && r == VIRT_CALL_FAILED && !aborted; i++) {
 		g_clear_error(&cause);
 		r = save_once(ctx, dom, part, flags, &aborted, &cause);
 		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
 		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
 			break;
 	}
-	if (r == VIRT_LATE_OK)
+	if (r == VIRT_CALL_OK)
 		return complete(part, file, error) ? ACTION_DONE : ACTION_UNKNOWN;
 	if (aborted) {
 		g_clear_error(&cause);
 		progress_fail(&cause, "saving domain %s", name);
 	}
-	if (r == VIRT_LATE_LATE) {
+	if (r == VIRT_CALL_TIMED_OUT) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_UNKNOWN;
 	}
@@ -258,7 +257,7 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 
 	*ret_ended = false;
 	for (;;) {
-		if (!virt_state(dom, &state, error))
+		if (!virt_state_read(dom, &state, error))
 			return false;
 		if (!is_half(&state))
 			return true;
@@ -266,7 +265,7 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 			break;
 		g_usleep(PAUSE_US);
 	}
-	if (!leaving_is_not_there(ctx, dom, error))
+	if (!stranded_is_not_there(ctx, dom, error))
 		return false;
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
 		   "again", virDomainGetName(dom));
@@ -277,9 +276,9 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 /* The domain named in a checkpoint: its UUID, else its name. The caller frees. */
 static char *id_of(const xmlNode *domain)
 {
-	char *uuid = tmpl_xml_child_text(domain, "uuid");
+	char *uuid = xml_child_text(domain, "uuid");
 
-	return uuid ? uuid : tmpl_xml_child_text(domain, "name");
+	return uuid ? uuid : xml_child_text(domain, "name");
 }
 
 /* After a lost connection: a daemon that ends takes a guest half started with it. */
@@ -292,7 +291,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
 
 	/* On a connection that was only cut the restore may not even have begun. */
 	if (!action_reconnect(ctx, &lost) ||
-	    !virt_catch_up(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), &lost)) {
+	    !virt_barrier(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), &lost)) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -300,8 +299,8 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
 	while (g_get_monotonic_time() < until_us) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 
-		if (dom && virt_state(dom, &state, NULL) && virt_state_is_up(&state) &&
-		    !virt_stands_still(&state)) {
+		if (dom && virt_state_read(dom, &state, NULL) && virt_state_is_up(&state) &&
+		    !virt_paused_for_job(&state)) {
 			*ret_dom = g_steal_pointer(&dom);
 			g_error_free(cause);
 			return ACTION_DONE;
@@ -354,7 +353,7 @@ static bool restore_tick(void *data)
 {
 	struct restoring *r = data;
 
-	r->asked = r->asked || sudden_asked();
+	r->asked = r->asked || abort_requested();
 	return true;
 }
 
@@ -364,8 +363,8 @@ struct restore {
 	char *id, *name;
 };
 
-static enum virt_late restore_once(struct action_ctx *ctx, const struct restore *w,
-				   struct restoring **ret, GError **error)
+static enum virt_call_result restore_once(struct action_ctx *ctx, const struct restore *w,
+					  struct restoring **ret, GError **error)
 {
 	struct restoring *r = g_new0(struct restoring, 1);
 
@@ -373,9 +372,9 @@ static enum virt_late restore_once(struct action_ctx *ctx, const struct restore 
 	*r = (struct restoring){ .conn = ctx->conn, .path = g_strdup(w->path),
 				 .xml = g_strdup(w->xml), .id = g_strdup(w->id) };
 	r->what = g_strdup_printf("cannot restore domain %s from %s", w->name, w->file);
-	sudden_defer(GRACE_S);
+	abort_defer(GRACE_S);
 	*ret = r;
-	return virt_late_watch(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
+	return virt_call_watched(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
 }
 
 /* FAILED: libvirt says that it does not run. */
@@ -392,7 +391,7 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 		g_clear_error(&cause);
 		if (i)
 			g_usleep(G_USEC_PER_SEC);
-		if (restore_once(ctx, w, &r, &cause) == VIRT_LATE_OK) {
+		if (restore_once(ctx, w, &r, &cause) == VIRT_CALL_OK) {
 			restoring_free(r);
 			*ret_dom = virt_domain(ctx->conn, w->id, NULL, error);
 			return *ret_dom ? ACTION_DONE : ACTION_UNKNOWN;
@@ -422,14 +421,14 @@ static bool refuse_used(const char *name, const char *file, const char *why, con
 /* Whether FILE may be used: never before, and not with newer disks. */
 static bool check_unused(const xmlNode *domain, const char *file, GError **error)
 {
-	g_autofree char *name = tmpl_xml_child_text(domain, "name"), *disk = NULL, *why = NULL;
+	g_autofree char *name = xml_child_text(domain, "name"), *disk = NULL, *why = NULL;
 	g_autofree char *hint = NULL;
 
-	if (spent_knows(file, file))
+	if (checkpoint_use_knows(file, file))
 		return refuse_used(name, file, "a guest ran from it already", "its memory is older "
 				   "than what the guest wrote since: start the VM from its disks, "
 				   "and remove the file", error);
-	if (spent_look(domain, file, &disk) != SPENT_NEWER)
+	if (checkpoint_use_look(domain, file, &disk) != CHECKPOINT_DISKS_NEWER)
 		return true;
 	why = g_strdup_printf("disk %s was written after it", disk);
 	hint = g_strdup_printf("an older memory destroys newer file systems: start the VM from its "
@@ -442,18 +441,18 @@ static bool check_unused(const xmlNode *domain, const char *file, GError **error
 static void give_back(struct action_ctx *ctx, const xmlNode *domain, const char *file,
 		      GError **error)
 {
-	g_autofree char *path = spent_path(file), *id = id_of(domain), *disk = NULL;
+	g_autofree char *path = checkpoint_use_path(file), *id = id_of(domain), *disk = NULL;
 	g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 	g_autoptr(GError) fault = NULL;
 	struct virt_state state;
 
 	/* What libvirt left when the last step failed has not run. */
-	if (dom && virt_state(dom, &state, NULL) && is_half(&state))
+	if (dom && virt_state_read(dom, &state, NULL) && is_half(&state))
 		virDomainDestroyFlags(dom, 0);
-	if (spent_look(domain, path, &disk) == SPENT_NEWER)
+	if (checkpoint_use_look(domain, path, &disk) == CHECKPOINT_DISKS_NEWER)
 		vmm_error_set_hint(error, "disk %s was written since: the checkpoint is now %s, "
 				   "and is not to be used again", disk, path);
-	else if (!spent_back(file, &fault))
+	else if (!checkpoint_use_undo(file, &fault))
 		vmm_error_set_hint(error, "the checkpoint is now %s: %s", path, fault->message);
 }
 
@@ -461,18 +460,18 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 				       const xmlNode *domain, const char *xml,
 				       virDomain **ret_dom, GError **error)
 {
-	g_autofree char *path = spent_path(file), *id = id_of(domain);
-	g_autofree char *name = tmpl_xml_child_text(domain, "name");
+	g_autofree char *path = checkpoint_use_path(file), *id = id_of(domain);
+	g_autofree char *name = xml_child_text(domain, "name");
 	const struct restore w = { .file = file, .path = path, .xml = xml, .id = id,
 				   .name = name };
 	enum action_outcome outcome;
 
-	if (!check_unused(domain, file, error) || !spent_begin(file, error))
+	if (!check_unused(domain, file, error) || !checkpoint_use_begin(file, error))
 		return ACTION_FAILED;
-	action_outcome(ACTION_UNKNOWN, "restoring domain %s", name);
+	action_on_abort(ACTION_UNKNOWN, "restoring domain %s", name);
 	outcome = restore_tries(ctx, &w, ret_dom, error);
 	if (outcome == ACTION_DONE)
-		spent_end(file);
+		checkpoint_use_end(file);
 	else if (outcome == ACTION_FAILED)
 		give_back(ctx, domain, file, error);
 	return outcome;
@@ -482,20 +481,20 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 static bool settle_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
 			 GError **error)
 {
-	g_autofree char *path = spent_path(file), *disk = NULL, *name = NULL, *hint = NULL;
+	g_autofree char *path = checkpoint_use_path(file), *disk = NULL, *name = NULL, *hint = NULL;
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, path, error);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
 
 	if (!doc)
 		return false;
-	name = tmpl_xml_child_text(domain, "name");
-	restate_paths(domain, file, vm_id);
-	switch (spent_look(domain, path, &disk)) {
-	case SPENT_OLDER:
+	name = xml_child_text(domain, "name");
+	domain_paths_rewrite(domain, file, vm_id);
+	switch (checkpoint_use_look(domain, path, &disk)) {
+	case CHECKPOINT_DISKS_OLDER:
 		action_log("WARN", "a restore of domain %s did not end, and its guest never ran: "
 			   "it is restored again", name);
-		return spent_back(file, error);
-	case SPENT_NEWER:
+		return checkpoint_use_undo(file, error);
+	case CHECKPOINT_DISKS_NEWER:
 		hint = g_strdup_printf("disk %s was written since: start the VM from its "
 				       "disks, and remove %s", disk, path);
 		return refuse_used(name, file, "a guest ran from it already", hint, error);
@@ -512,7 +511,8 @@ bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const cha
 		       GError **error)
 {
 	/* Another file was put there since: the one that a restore had begun to use is over. */
-	if (!spent_has(file) || (access(file, F_OK) == 0 && !spent_is_begun(file)))
+	if (!checkpoint_use_has(file) ||
+	    (access(file, F_OK) == 0 && !checkpoint_use_is_begun(file)))
 		return true;
 	return settle_begun(ctx, file, vm_id, error);
 }

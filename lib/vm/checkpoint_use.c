@@ -15,14 +15,14 @@ enum {
 	SKEW_S = 5,		/* between the clocks of two file systems */
 };
 
-char *spent_path(const char *file)
+char *checkpoint_use_path(const char *file)
 {
 	return g_strconcat(file, ".restoring", NULL);
 }
 
-bool spent_has(const char *file)
+bool checkpoint_use_has(const char *file)
 {
-	g_autofree char *path = spent_path(file);
+	g_autofree char *path = checkpoint_use_path(file);
 	struct stat st;
 
 	return lstat(path, &st) == 0;
@@ -37,9 +37,9 @@ static bool is_one(const char *a, const char *b)
 	       one.st_ino == other.st_ino;
 }
 
-bool spent_is_begun(const char *file)
+bool checkpoint_use_is_begun(const char *file)
 {
-	g_autofree char *path = spent_path(file);
+	g_autofree char *path = checkpoint_use_path(file);
 
 	return is_one(file, path);
 }
@@ -51,16 +51,16 @@ static bool move(const char *from, const char *to, GError **error)
 	return file_rename(from, to, error);
 }
 
-bool spent_begin(const char *file, GError **error)
+bool checkpoint_use_begin(const char *file, GError **error)
 {
-	g_autofree char *path = spent_path(file);
+	g_autofree char *path = checkpoint_use_path(file);
 
 	return move(file, path, error);
 }
 
-bool spent_back(const char *file, GError **error)
+bool checkpoint_use_undo(const char *file, GError **error)
 {
-	g_autofree char *path = spent_path(file);
+	g_autofree char *path = checkpoint_use_path(file);
 
 	return move(path, file, error);
 }
@@ -121,7 +121,7 @@ static bool note_write(const char *file, const GPtrArray *lines, const char *id,
 	return file_write(path, text->str, text->len, 0600, error);
 }
 
-bool spent_knows(const char *file, const char *path)
+bool checkpoint_use_knows(const char *file, const char *path)
 {
 	g_autofree char *id = identity(path);
 	g_autoptr(GPtrArray) lines = note_read(file, NULL);
@@ -135,39 +135,40 @@ static void forget(const char *path)
 		action_log("WARN", "cannot remove the checkpoint %s", path);
 }
 
-void spent_end(const char *file)
+void checkpoint_use_end(const char *file)
 {
-	g_autofree char *path = spent_path(file), *id = identity(path);
+	g_autofree char *path = checkpoint_use_path(file), *id = identity(path);
 	g_autoptr(GPtrArray) lines = note_read(file, id);
 	g_autoptr(GError) error = NULL;
 
 	if (id && !note_write(file, lines, id, &error))
 		action_log("WARN", "%s", error->message);
-	if (spent_is_begun(file) || spent_knows(file, file))
+	if (checkpoint_use_is_begun(file) || checkpoint_use_knows(file, file))
 		forget(file);
 	forget(path);
 }
 
-void spent_over(const char *directory, const struct virt_state *state)
+void checkpoint_use_domain_ended(const char *directory, const struct virt_state *state)
 {
 	g_autofree char *file = directory ? g_build_filename(directory, "checkpoint", NULL) : NULL;
 
-	if (file && virt_state_is_up(state) && !virt_stands_still(state) && spent_has(file))
-		spent_end(file);
+	if (file && virt_state_is_up(state) && !virt_paused_for_job(state) &&
+	    checkpoint_use_has(file))
+		checkpoint_use_end(file);
 }
 
-void spent_warn(const char *directory)
+void checkpoint_use_warn_unused(const char *directory)
 {
 	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
 
-	if (access(file, F_OK) == 0 || spent_has(file))
+	if (access(file, F_OK) == 0 || checkpoint_use_has(file))
 		action_log("WARN", "the VM runs from its disks: the checkpoint %s is not used, and "
 			   "is older than them from now on", file);
 }
 
-void spent_anew(const char *file)
+void checkpoint_use_reset(const char *file)
 {
-	g_autofree char *path = spent_path(file), *id = identity(file);
+	g_autofree char *path = checkpoint_use_path(file), *id = identity(file);
 	g_autoptr(GPtrArray) lines = note_read(file, id), all = note_read(file, NULL);
 	g_autoptr(GError) error = NULL;
 
@@ -180,50 +181,50 @@ void spent_anew(const char *file)
 /* Whether DISK is one that this VM alone writes to. */
 static bool is_own(const xmlNode *disk)
 {
-	g_autofree char *device = tmpl_xml_attribute(disk, "device");
+	g_autofree char *device = xml_attribute(disk, "device");
 
-	return tmpl_xml_has(disk, "type", "file") && !tmpl_xml_child(disk, "readonly") &&
-	       !tmpl_xml_child(disk, "shareable") &&
+	return xml_has(disk, "type", "file") && !xml_child(disk, "readonly") &&
+	       !xml_child(disk, "shareable") &&
 	       (!device || g_str_equal(device, "disk") || g_str_equal(device, "lun"));
 }
 
 /* Of two file systems, whose clocks may differ, times that are close tell nothing. */
-static enum spent_disks compare(const struct stat *disk, const struct stat *checkpoint)
+static enum checkpoint_disks compare(const struct stat *disk, const struct stat *checkpoint)
 {
 	gint64 d = disk->st_mtim.tv_sec, c = checkpoint->st_mtim.tv_sec;
 	bool same_clock = disk->st_dev == checkpoint->st_dev;
 
 	if (!same_clock && ABS(d - c) <= SKEW_S)
-		return SPENT_UNKNOWN;
+		return CHECKPOINT_DISKS_UNKNOWN;
 	if (d == c)
-		return disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec ? SPENT_NEWER :
-									     SPENT_OLDER;
-	return d > c ? SPENT_NEWER : SPENT_OLDER;
+		return disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec ? CHECKPOINT_DISKS_NEWER
+									   : CHECKPOINT_DISKS_OLDER;
+	return d > c ? CHECKPOINT_DISKS_NEWER : CHECKPOINT_DISKS_OLDER;
 }
 
-enum spent_disks spent_look(const xmlNode *domain, const char *path, char **ret_disk)
+enum checkpoint_disks checkpoint_use_look(const xmlNode *domain, const char *path, char **ret_disk)
 {
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
-	enum spent_disks found;
+	const xmlNode *devices = xml_child(domain, "devices");
+	enum checkpoint_disks found;
 	bool any = false, all_older = true;
 	struct stat checkpoint, st;
 
 	if (stat(path, &checkpoint) < 0)
-		return SPENT_UNKNOWN;
-	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n)) {
+		return CHECKPOINT_DISKS_UNKNOWN;
+	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
 		g_autofree char *file = is_own(n) ? virt_disk_path(n) : NULL;
 
 		if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		any = true;
 		found = compare(&st, &checkpoint);
-		all_older = all_older && found == SPENT_OLDER;
-		if (found == SPENT_NEWER) {
-			g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
+		all_older = all_older && found == CHECKPOINT_DISKS_OLDER;
+		if (found == CHECKPOINT_DISKS_NEWER) {
+			g_autofree char *target = xml_child_attribute(n, "target", "dev");
 
 			*ret_disk = g_strdup_printf("%s (%s)", target, file);
-			return SPENT_NEWER;
+			return CHECKPOINT_DISKS_NEWER;
 		}
 	}
-	return any && all_older ? SPENT_OLDER : SPENT_UNKNOWN;
+	return any && all_older ? CHECKPOINT_DISKS_OLDER : CHECKPOINT_DISKS_UNKNOWN;
 }

@@ -13,9 +13,9 @@ static bool same(const char *a, const char *b)
 
 static bool is_same_vm(const struct action_ctx *ctx, virDomain *dom, const xmlNode *domain)
 {
-	const xmlNode *vm = tmpl_xml_child(tmpl_xml_child(domain, "metadata"), "vm");
-	g_autofree char *wanted = tmpl_xml_child_text(vm, "system_datastore");
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	const xmlNode *vm = xml_child(xml_child(domain, "metadata"), "vm");
+	g_autofree char *wanted = xml_child_text(vm, "system_datastore");
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
 	g_autofree char *found = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc,
 									 "LIBVIRT_MD_URI"));
 	char text[VIR_UUID_STRING_BUFLEN];
@@ -32,7 +32,7 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 	struct virt_state state;
 
 	for (;;) {
-		if (!virt_state(dom, &state, error))
+		if (!virt_state_read(dom, &state, error))
 			return false;
 		*ret_up = virt_state_is_up(&state);
 		if (*ret_up || state.gone)
@@ -49,7 +49,7 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_dom,
 		 GError **error)
 {
-	g_autofree char *name = tmpl_xml_child_text(domain, "name");
+	g_autofree char *name = xml_child_text(domain, "name");
 	g_autoptr(virDomain) dom = NULL;
 	struct virt_state state;
 	bool up;
@@ -62,7 +62,7 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 		return true;
 	if (!dom)
 		return virt_fail(error, "cannot look for domain %s", name);
-	if (!virt_state(dom, &state, error))
+	if (!virt_state_read(dom, &state, error))
 		return false;
 	if (state.gone)
 		return true;	/* whether an inactive one is in the way is libvirt's to say */
@@ -75,8 +75,8 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 	}
 	if (!wait_until_up(ctx, dom, &up, error))
 		return false;
-	if (up && !ctx->dry_run && !(virt_state(dom, &state, error) &&
-				     leaving_settle(ctx, dom, &state, NULL, error)))
+	if (up && !ctx->dry_run &&
+	    !(virt_state_read(dom, &state, error) && stranded_check(ctx, dom, &state, NULL, error)))
 		return false;
 	*ret_dom = up ? g_steal_pointer(&dom) : NULL;
 	return true;
@@ -116,11 +116,11 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 enum action_outcome create_domain(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
 				  virDomain **ret_dom, GError **error)
 {
-	g_autofree char *name = tmpl_xml_child_text(domain, "name");
+	g_autofree char *name = xml_child_text(domain, "name");
 	g_autoptr(GError) cause = NULL;
 	bool died;
 
-	action_outcome(ACTION_UNKNOWN, "creating domain %s", name);
+	action_on_abort(ACTION_UNKNOWN, "creating domain %s", name);
 	*ret_dom = virDomainCreateXML(ctx->conn, xml, 0);
 	if (*ret_dom)
 		return ACTION_DONE;

@@ -48,7 +48,7 @@ static xmlNode *mark_node(const char *mark)
 
 void deployment_set(xmlNode *domain, const char *mark)
 {
-	xmlNode *metadata = tmpl_xml_child(domain, "metadata");
+	xmlNode *metadata = xml_child(domain, "metadata");
 
 	if (metadata)
 		remove_ours(metadata);
@@ -57,7 +57,7 @@ void deployment_set(xmlNode *domain, const char *mark)
 	if (!metadata)
 		metadata = xmlNewChild(domain, NULL, BAD_CAST "metadata", NULL);
 	xmlAddChild(metadata, mark_node(mark));
-	if (!tmpl_xml_child(domain, "uuid"))
+	if (!xml_child(domain, "uuid"))
 		xmlNewTextChild(domain, NULL, BAD_CAST "uuid", BAD_CAST mark);
 }
 
@@ -68,7 +68,7 @@ bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
 	int rc;
 
 	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
-	xml = tmpl_xml_print(node);
+	xml = xml_print(node);
 	xmlFreeNode(node);
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, "vmmexec", uri,
 				  VIR_DOMAIN_AFFECT_LIVE);
@@ -86,11 +86,11 @@ bool deployment_read(virDomain *dom, char **ret, GError **error)
 		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
 		       virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(dom));
-	doc = tmpl_xml_parse(text, strlen(text), "metadata", error);
+	doc = xml_parse(text, strlen(text), "metadata", error);
 	free(text);
 	if (!doc)
 		return false;
-	*ret = tmpl_xml_attribute(xmlDocGetRootElement(doc), "id");
+	*ret = xml_attribute(xmlDocGetRootElement(doc), "id");
 	return true;
 }
 

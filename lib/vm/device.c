@@ -10,7 +10,7 @@ enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
 	g_autofree char *text = virt_xml(v->dom, error);
-	xmlDoc *doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlDoc *doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
 
 	if (!doc)
 		return false;
@@ -25,11 +25,11 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	const char *argument = fallback ? action_arg(ctx, fallback) : NULL;
 	bool given = argument && *argument && !g_str_equal(argument, "-");
 
-	v->document = document_read(error);
+	v->document = request_document_read(error);
 	if (v->document && !v->document->doc && given &&
-	    !document_parse(v->document, argument, error))
+	    !request_document_parse(v->document, argument, error))
 		return false;
-	if (!v->document || !document_check(v->document, error))
+	if (!v->document || !request_document_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
 	return v->vm != NULL;
@@ -42,7 +42,7 @@ DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError 
 	if (need && !read_document(ctx, v, fallback, error))
 		return NULL;
 	v->dom = action_domain_alone(ctx, error);
-	if (!v->dom || !virt_state(v->dom, &v->state, error))
+	if (!v->dom || !virt_state_read(v->dom, &v->state, error))
 		return NULL;
 	if (!virt_state_is_up(&v->state)) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is not running",
@@ -61,7 +61,7 @@ void device_vm_free(DeviceVm *v)
 	if (v->live)
 		xmlFreeDoc(v->live);
 	tmpl_vm_free(v->vm);
-	document_free(v->document);
+	request_document_free(v->document);
 	g_free(v);
 }
 
@@ -71,7 +71,7 @@ struct domain_attach device_attach_of(const struct action_ctx *ctx, const Device
 	struct domain_attach attach = { .live = xmlDocGetRootElement(v->live), .path = path };
 
 	attach.options.now = g_get_real_time() / G_USEC_PER_SEC;
-	attach.options.policy = vmxml_policy(NULL);	/* a bad file allows nothing */
+	attach.options.policy = build_domain_policy(NULL);	/* a bad file allows nothing */
 	virConnectGetLibVersion(ctx->conn, &attach.options.libvirt);
 	return attach;
 }
@@ -90,11 +90,10 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 		{ "domain", "DOMAIN" }, { "bus", "BUS" }, { "slot", "SLOT" },
 		{ "function", "FUNCTION" },
 	};
-	const xmlNode *source = tmpl_xml_child(device, "source");
+	const xmlNode *source = xml_child(device, "source");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		g_autofree char *found = tmpl_xml_child_attribute(source, "address",
-								  parts[i].attribute);
+		g_autofree char *found = xml_child_attribute(source, "address", parts[i].attribute);
 		const char *wanted = tmpl_attr_text(pci, parts[i].key);
 
 		if (!found || !wanted || g_ascii_strtoull(found, NULL, 16) !=
@@ -106,8 +105,8 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 
 static bool is_it(const xmlNode *n, const struct device_key *key)
 {
-	g_autofree char *target = tmpl_xml_child_attribute(n, "target", "dev");
-	g_autofree char *mac = tmpl_xml_child_attribute(n, "mac", "address");
+	g_autofree char *target = xml_child_attribute(n, "target", "dev");
+	g_autofree char *mac = xml_child_attribute(n, "mac", "address");
 	g_autofree char *uuid = NULL;
 
 	if (xmlStrEqual(n->name, BAD_CAST "disk") && equal(target, key->target))
@@ -117,13 +116,13 @@ static bool is_it(const xmlNode *n, const struct device_key *key)
 	if (!key->pci || (!xmlStrEqual(n->name, BAD_CAST "hostdev") &&
 			  !xmlStrEqual(n->name, BAD_CAST "interface")))
 		return false;
-	uuid = tmpl_xml_child_attribute(tmpl_xml_child(n, "source"), "address", "uuid");
+	uuid = xml_child_attribute(xml_child(n, "source"), "address", "uuid");
 	return is_address(n, key->pci) || equal(uuid, tmpl_attr_text(key->pci, "UUID"));
 }
 
 xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
 {
-	xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
+	xmlNode *devices = xml_child(xmlDocGetRootElement(v->live), "devices");
 
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE && is_it(n, key))
@@ -138,7 +137,7 @@ static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
 
 	if (virConnectIsAlive(ctx->conn) == 1)
 		return device_vm_refresh(v, error);
-	again = action_domain_rested(ctx, v->dom, error);
+	again = action_domain_reopen_idle(ctx, v->dom, error);
 	if (!again)
 		return false;
 	virDomainFree(v->dom);
@@ -152,14 +151,14 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 {
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
-	enum virt_late r;
+	enum virt_call_result r;
 
-	action_outcome(ACTION_UNKNOWN, "attaching %s to domain %s", what,
-		       virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "attaching %s to domain %s", what,
+			virDomainGetName(v->dom));
 	r = virt_device(v->dom, VIRT_DEVICE_ATTACH, xml, action_left_ms(ctx, ANSWER_MS), &cause);
 	outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
 			       "cannot attach %s to domain %s", what, virDomainGetName(v->dom));
-	if (outcome == ACTION_DONE || r == VIRT_LATE_LATE)
+	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 		return outcome;
 	if (!look_again(ctx, v, &cause))
 		return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
@@ -174,12 +173,12 @@ enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt
 				  const char *what, const char *xml, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	enum virt_late r;
+	enum virt_call_result r;
 
-	action_outcome(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
 	do
 		r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
-	while (action_call_again(ctx, &v->dom, r, &cause));
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot change %s of domain %s",
 			    what, virDomainGetName(v->dom));
 }
@@ -187,7 +186,7 @@ enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt
 /* The drive with PATH in it, as XML. The caller frees. */
 static char *drive_with(xmlNode *drive, const char *path)
 {
-	xmlNode *copy = xmlCopyNode(drive, 1), *source = tmpl_xml_child(copy, "source");
+	xmlNode *copy = xmlCopyNode(drive, 1), *source = xml_child(copy, "source");
 	struct stat st;
 	bool block = path && stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 	char *xml;
@@ -201,7 +200,7 @@ static char *drive_with(xmlNode *drive, const char *path)
 		xmlNewProp(source, BAD_CAST(block ? "dev" : "file"), BAD_CAST path);
 		xmlSetProp(copy, BAD_CAST "type", BAD_CAST(block ? "block" : "file"));
 	}
-	xml = tmpl_xml_print(copy);
+	xml = xml_print(copy);
 	xmlFreeNode(copy);
 	return xml;
 }
@@ -211,7 +210,7 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 {
 	const struct device_key key = { .target = target };
 	xmlNode *drive = device_find(v, &key);
-	g_autofree char *kind = tmpl_xml_attribute(drive, "device");
+	g_autofree char *kind = xml_attribute(drive, "device");
 	g_autofree char *what = g_strdup_printf("the medium in %s", target);
 	g_autofree char *xml = drive ? drive_with(drive, path) : NULL;
 
@@ -232,7 +231,7 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 
 static bool check_hears(DeviceVm *v, const char *what, GError **error)
 {
-	if (!virt_state_is_deaf(&v->state))
+	if (!virt_state_is_unresponsive(&v->state))
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
 		 virDomainGetName(v->dom), virt_state_name(&v->state));
@@ -245,10 +244,10 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 {
 	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US, ctx->deadline_us - RESERVE_US);
 	const xmlNode *device = device_find(v, key);
-	g_autofree char *alias = tmpl_xml_child_attribute(device, "alias", "name");
+	g_autofree char *alias = xml_child_attribute(device, "alias", "name");
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
-	enum virt_late r;
+	enum virt_call_result r;
 
 	if (!device) {
 		action_log("INFO", "domain %s has no %s already", virDomainGetName(v->dom), what);
@@ -261,20 +260,20 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 	}
 	if (!check_hears(v, what, error))
 		return ACTION_FAILED;
-	action_outcome(ACTION_UNKNOWN, "detaching %s from domain %s", what,
-		       virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "detaching %s from domain %s", what,
+			virDomainGetName(v->dom));
 	for (;;) {
 		bool lost;
 
 		r = virt_detach(v->dom, alias ? alias : "",
 				(unsigned)conf_kvmrc_tries(ctx->rc), until_us,
 				&cause);
-		lost = r == VIRT_LATE_FAILED && virConnectIsAlive(ctx->conn) != 1;
+		lost = r == VIRT_CALL_FAILED && virConnectIsAlive(ctx->conn) != 1;
 		g_clear_error(error);
 		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
 				       "cannot detach %s from domain %s", what,
 				       virDomainGetName(v->dom));
-		if (outcome == ACTION_DONE || r == VIRT_LATE_LATE)
+		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 			return outcome;
 		if (!look_again(ctx, v, &cause))
 			return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ?

@@ -25,7 +25,7 @@ typedef struct device_vm {
 	struct virt_state state;	/* when it was found */
 	xmlDoc *live;		/* its XML */
 	TmplVm *vm;		/* NULL without document */
-	Document *document;
+	RequestDocument *document;
 } DeviceVm;
 
 /*

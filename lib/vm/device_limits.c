@@ -4,21 +4,21 @@ enum { ANSWER_MS = 40000 };
 
 static guint64 value_at(const struct limit_place *place, const xmlNode *xml)
 {
-	g_autofree char *text =
-		place->attribute ? tmpl_xml_child_attribute(xml, place->element, place->attribute) :
-				   tmpl_xml_child_text(xml, place->element);
+	g_autofree char *text = place->attribute
+					? xml_child_attribute(xml, place->element, place->attribute)
+					: xml_child_text(xml, place->element);
 
 	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
 }
 
-enum action_outcome limit_set(struct action_ctx *ctx, DeviceVm *v, enum virt_tune kind,
-			      const char *device, const struct limit_place *places, size_t n,
-			      const xmlNode *xml, GError **error)
+enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum virt_io_kind kind,
+				      const char *device, const struct limit_place *places,
+				      size_t n, const xmlNode *xml, GError **error)
 {
-	const char *what = kind == VIRT_TUNE_DISK ? "the limits of disk" : "the bandwidth of NIC";
+	const char *what = kind == VIRT_IO_DISK ? "the limits of disk" : "the bandwidth of NIC";
 	struct virt_limit limits[LIMIT_MAX];
 	GError *cause = NULL;
-	enum virt_late r;
+	enum virt_call_result r;
 
 	g_assert(n <= LIMIT_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -29,11 +29,11 @@ enum action_outcome limit_set(struct action_ctx *ctx, DeviceVm *v, enum virt_tun
 	}
 	if (ctx->dry_run)
 		return ACTION_DONE;
-	action_outcome(ACTION_UNKNOWN, "changing %s %s", what, device);
+	action_on_abort(ACTION_UNKNOWN, "changing %s %s", what, device);
 	do
-		r = virt_tune(v->dom, kind, device, limits, n, action_left_ms(ctx, ANSWER_MS),
-			      &cause);
-	while (action_call_again(ctx, &v->dom, r, &cause));
+		r = virt_io_limits(v->dom, kind, device, limits, n, action_left_ms(ctx, ANSWER_MS),
+				   &cause);
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, cause, error, "cannot change %s %s of domain %s", what, device,
 			    virDomainGetName(v->dom));
 }

@@ -17,8 +17,8 @@ enum { LIMIT_MAX = 32 };	/* places of one kind of device */
  * Gives DEVICE (a target or a MAC) of V the N limits that XML, an element or NULL, says; what it
  * does not say is no limit.
  */
-enum action_outcome limit_set(struct action_ctx *ctx, DeviceVm *v, enum virt_tune kind,
-			      const char *device, const struct limit_place *places, size_t n,
-			      const xmlNode *xml, GError **error);
+enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum virt_io_kind kind,
+				      const char *device, const struct limit_place *places,
+				      size_t n, const xmlNode *xml, GError **error);
 
 #endif

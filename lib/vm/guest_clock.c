@@ -8,7 +8,7 @@
 
 enum { TRIES = 4, PAUSE_S = 5, ANSWER_MS = 10000, OPEN_MS = 10000, END_S = 90 };
 
-void clock_start(const struct action_ctx *ctx, const char *uri, virDomain *dom)
+void guest_clock_start(const struct action_ctx *ctx, const char *uri, virDomain *dom)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	const char *argv[] = { "/proc/self/exe", "--connect", uri, "--sync-time", uuid, NULL };
@@ -34,7 +34,7 @@ static bool set(void *data, GError **error)
 	       virt_fail(error, "cannot set the clock of domain %s", virDomainGetName(data));
 }
 
-int clock_set(const char *uri, const char *uuid)
+int guest_clock_set(const char *uri, const char *uuid)
 {
 	g_autoptr(virConnect) conn = NULL;
 
@@ -42,15 +42,15 @@ int clock_set(const char *uri, const char *uuid)
 	conn = uri ? virt_open(uri, OPEN_MS, NULL) : NULL;
 	for (int i = 0; conn && i < TRIES; i++) {
 		virDomain *dom = virt_domain(conn, uuid, NULL, NULL);
-		enum virt_late r;
+		enum virt_call_result r;
 
 		if (!dom)
 			return 1;
-		r = virt_late_call(set, dom, release, ANSWER_MS, NULL);
-		if (r == VIRT_LATE_LATE)	/* what was asked for is still asked for */
+		r = virt_call(set, dom, release, ANSWER_MS, NULL);
+		if (r == VIRT_CALL_TIMED_OUT)	/* what was asked for is still asked for */
 			_exit(1);
 		virDomainFree(dom);
-		if (r == VIRT_LATE_OK)
+		if (r == VIRT_CALL_OK)
 			return 0;
 		sleep(PAUSE_S);
 	}

@@ -10,9 +10,9 @@
 #include "action/action.h"
 
 /* Starts that process for DOM, which is on URI, if SYNC_TIME of kvmrc says so. */
-void clock_start(const struct action_ctx *ctx, const char *uri, virDomain *dom);
+void guest_clock_start(const struct action_ctx *ctx, const char *uri, virDomain *dom);
 
 /* What that process does: a few attempts as long as the domain is there. An exit status. */
-int clock_set(const char *uri, const char *uuid);
+int guest_clock_set(const char *uri, const char *uuid);
 
 #endif

@@ -2,11 +2,11 @@
 
 #include "action/request_document.h"
 
-static char *asked_text(const Document *d, const char *name)
+static char *asked_text(const RequestDocument *d, const char *name)
 {
-	const xmlNode *template = tmpl_xml_child(d->vm, "TEMPLATE");
+	const xmlNode *template = xml_child(d->vm, "TEMPLATE");
 
-	return tmpl_xml_child_text(tmpl_xml_child(template, "QEMU_GA_EXEC"), name);
+	return xml_child_text(xml_child(template, "QEMU_GA_EXEC"), name);
 }
 
 /* GLib's own message quotes the whole command. */
@@ -47,14 +47,14 @@ static bool parse(GuestCommand *ret, const char *command, const char *input, GEr
 bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int command, int input,
 			GError **error)
 {
-	g_autoptr(Document) d = NULL;
+	g_autoptr(RequestDocument) d = NULL;
 	g_autofree char *text = NULL, *stdin_text = NULL;
 
 	if (!g_str_equal(ctx->arg[command], "-"))
 		return parse(ret, ctx->arg[command], action_arg(ctx, input), error);
 
-	d = document_read(error);
-	if (!d || !document_check(d, error))
+	d = request_document_read(error);
+	if (!d || !request_document_check(d, error))
 		return false;
 	text = asked_text(d, "COMMAND");
 	stdin_text = asked_text(d, "STDIN");

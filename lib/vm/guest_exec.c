@@ -11,17 +11,17 @@
 
 enum { AGENT_S = 30, PAUSE_US = 100000, LOCK_US = 30000000 };
 
-bool guest_lock(const struct action_ctx *ctx, GError **error)
+bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 {
 	static int held = -1;
 	gint64 until_us = MIN(g_get_monotonic_time() + LOCK_US, ctx->deadline_us);
 
-	if (!place_make_run(error))
+	if (!run_directory_make(error))
 		return false;
 	held = open(GUEST_DIRECTORY "/.exec-lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (held < 0) {
 		vmm_fail_errno(error, errno, "cannot open %s/.exec-lock", GUEST_DIRECTORY);
-		place_hint(error);
+		run_directory_hint(error);
 		return false;
 	}
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
@@ -33,7 +33,7 @@ bool guest_lock(const struct action_ctx *ctx, GError **error)
 	return true;
 }
 
-virDomain *guest_domain(const struct action_ctx *ctx, GError **error)
+virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error)
 {
 	const char *id = ctx->arg[0];
 	g_autofree char *name = NULL;
@@ -44,7 +44,7 @@ virDomain *guest_domain(const struct action_ctx *ctx, GError **error)
 	return virt_domain(ctx->conn, name, NULL, error);
 }
 
-char *guest_file(virDomain *dom)
+char *guest_exec_file(virDomain *dom)
 {
 	return g_build_filename(GUEST_DIRECTORY, virDomainGetName(dom), NULL);
 }
@@ -74,8 +74,8 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 	return value;
 }
 
-bool guest_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
-		 GError **error)
+bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
+		      GError **error)
 {
 	json_object *arguments = json_object_new_object(), *list = json_object_new_array();
 	json_object *answer, *pid;
@@ -127,14 +127,14 @@ static bool was_too_much(const GError *cause)
 	return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_RESOURCE);
 }
 
-bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **error)
+bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error)
 {
 	json_object *arguments = json_object_new_object(), *answer, *value;
 	g_autoptr(GError) cause = NULL;
 
 	json_object_object_add(arguments, "pid", json_object_new_int64(pid));
 	answer = command(dom, "guest-exec-status", arguments, &cause);
-	*ret = (struct guest_status){ .code = -1, .lost = !answer && was_too_much(cause) };
+	*ret = (struct guest_exec_status){ .code = -1, .lost = !answer && was_too_much(cause) };
 	if (ret->lost) {	/* the agent has told it, and will not again */
 		ret->exited = true;
 		ret->out = g_string_new(NULL);
@@ -155,7 +155,8 @@ bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **er
 	return true;
 }
 
-enum action_outcome guest_judge(virDomain *dom, const struct guest_status *status, GError **error)
+enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_status *status,
+				     GError **error)
 {
 	const char *name = virDomainGetName(dom);
 
@@ -173,13 +174,13 @@ enum action_outcome guest_judge(virDomain *dom, const struct guest_status *statu
 	return ACTION_FAILED;
 }
 
-void guest_status_clear(struct guest_status *status)
+void guest_exec_status_clear(struct guest_exec_status *status)
 {
 	if (status->out)
 		g_string_free(status->out, TRUE);
 	if (status->err)
 		g_string_free(status->err, TRUE);
-	*status = (struct guest_status){ 0 };
+	*status = (struct guest_exec_status){ 0 };
 }
 
 static bool is_windows(virDomain *dom)
@@ -192,12 +193,13 @@ static bool is_windows(virDomain *dom)
 	return yes;
 }
 
-bool guest_kill(virDomain *dom, gint64 pid, GError **error)
+bool guest_exec_kill(virDomain *dom, gint64 pid, GError **error)
 {
 	g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, pid);
 	const char *linux_argv[] = { "kill", "-9", number, NULL };
 	const char *windows_argv[] = { "taskkill", "/F", "/PID", number, NULL };
 	gint64 killer;
 
-	return guest_start(dom, is_windows(dom) ? windows_argv : linux_argv, NULL, &killer, error);
+	return guest_exec_start(dom, is_windows(dom) ? windows_argv : linux_argv, NULL, &killer,
+				error);
 }

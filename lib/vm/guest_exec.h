@@ -11,9 +11,9 @@
 #include "action/action.h"
 #include "base/run_directory.h"
 
-#define GUEST_DIRECTORY PLACE_RUN
+#define GUEST_DIRECTORY RUN_DIRECTORY
 
-struct guest_status {
+struct guest_exec_status {
 	bool exited;
 	bool lost;		/* it has, and wrote more than libvirt takes: no more is known */
 	int code;		/* its exit status; -1: ended by a signal */
@@ -21,27 +21,28 @@ struct guest_status {
 };
 
 /* Takes the lock that the monitoring takes, until we end. */
-bool guest_lock(const struct action_ctx *ctx, GError **error);
+bool guest_exec_lock(const struct action_ctx *ctx, GError **error);
 
 /* The domain that operand 0 names: a VM's id, else as virt_domain(). */
-virDomain *guest_domain(const struct action_ctx *ctx, GError **error);
+virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error);
 
 /* The file of DOM. The caller frees. */
-char *guest_file(virDomain *dom);
+char *guest_exec_file(virDomain *dom);
 
 /* Starts ARGV, with INPUT (or NULL) on its stdin. */
-bool guest_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
-		 GError **error);
+bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
+		      GError **error);
 
 /* What became of PID; a result is told once. VMM_ERROR_GUEST: the agent knows no such process. */
-bool guest_ask(virDomain *dom, gint64 pid, struct guest_status *ret, GError **error);
+bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error);
 
 /* What that result of one that has exited means: DONE is exit status 0. */
-enum action_outcome guest_judge(virDomain *dom, const struct guest_status *status, GError **error);
+enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_status *status,
+				     GError **error);
 
-void guest_status_clear(struct guest_status *status);
+void guest_exec_status_clear(struct guest_exec_status *status);
 
 /* Ends PID, and nothing else. */
-bool guest_kill(virDomain *dom, gint64 pid, GError **error);
+bool guest_exec_kill(virDomain *dom, gint64 pid, GError **error);
 
 #endif

@@ -33,7 +33,7 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 {
 	g_autoptr(GError) cause = NULL;
 	struct virt_sizes now;
-	enum virt_late r;
+	enum virt_call_result r;
 
 	if (!virt_sizes(v->dom, &now, error))
 		return ACTION_FAILED;
@@ -47,12 +47,12 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 			 now.memory_max_kib >> 10);
 		return ACTION_FAILED;
 	}
-	action_outcome(ACTION_UNKNOWN, "resizing the memory of domain %s",
-		       virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
+			virDomainGetName(v->dom));
 	do
 		r = virt_set_memory(v->dom, mib << 10, action_left_ms(ctx, ANSWER_MS), &cause);
-	while (action_call_again(ctx, &v->dom, r, &cause));
-	if (r == VIRT_LATE_OK)
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
+	if (r == VIRT_CALL_OK)
 		watch_balloon(v->dom, mib << 10);
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,
 			    "cannot resize the memory of domain %s", virDomainGetName(v->dom));
@@ -65,16 +65,15 @@ struct module {
 
 static guint modules_of(const DeviceVm *v, struct module *ret)
 {
-	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
+	const xmlNode *devices = xml_child(xmlDocGetRootElement(v->live), "devices");
 	guint n = 0;
 
-	for (xmlNode *d = tmpl_xml_child(devices, "memory"); d && n < MAX_MODULES;
-	     d = tmpl_xml_next(d)) {
-		g_autofree char *size = tmpl_xml_child_text(tmpl_xml_child(d, "target"), "size");
+	for (xmlNode *d = xml_child(devices, "memory"); d && n < MAX_MODULES; d = xml_next(d)) {
+		g_autofree char *size = xml_child_text(xml_child(d, "target"), "size");
 
-		if (!size || !tmpl_xml_has(d, "model", "dimm"))
+		if (!size || !xml_has(d, "model", "dimm"))
 			continue;
-		ret[n].alias = tmpl_xml_child_attribute(d, "alias", "name");
+		ret[n].alias = xml_child_attribute(d, "alias", "name");
 		ret[n++].mib = g_ascii_strtoull(size, NULL, 10) >> 10;
 	}
 	return n;
@@ -100,11 +99,11 @@ static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 m
 	guint n = modules_of(v, modules), bits = choose(modules, n, mib);
 	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US,
 			      ctx->deadline_us - G_USEC_PER_SEC);
-	enum virt_late r = VIRT_LATE_OK;
+	enum virt_call_result r = VIRT_CALL_OK;
 	g_autoptr(GError) cause = NULL;
 
 	for (guint i = 0; i < n; i++) {
-		if (r == VIRT_LATE_OK && bits & 1U << i)
+		if (r == VIRT_CALL_OK && bits & 1U << i)
 			r = virt_detach(v->dom, modules[i].alias,
 					(unsigned)conf_kvmrc_tries(ctx->rc),
 					until_us, &cause);
@@ -127,7 +126,7 @@ static enum action_outcome plug(struct action_ctx *ctx, DeviceVm *v, guint64 mib
 
 static guint64 mib_of(const DeviceVm *v)
 {
-	g_autofree char *text = tmpl_xml_child_text(xmlDocGetRootElement(v->live), "memory");
+	g_autofree char *text = xml_child_text(xmlDocGetRootElement(v->live), "memory");
 
 	return text ? g_ascii_strtoull(text, NULL, 10) >> 10 : 0;
 }
@@ -141,8 +140,8 @@ enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 
 	*ret_before = now;
 	if (mib == now)
 		return ACTION_DONE;
-	action_outcome(ACTION_UNKNOWN, "resizing the memory of domain %s",
-		       virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
+			virDomainGetName(v->dom));
 	outcome = mib > now ? plug(ctx, v, mib - now, error) : unplug(ctx, v, now - mib, error);
 	if (outcome == ACTION_FAILED && mib_of(v) == mib) {	/* its answer was lost only */
 		g_clear_error(error);

@@ -5,7 +5,7 @@
 #include "vm/checkpoint.h"
 #include "vm/deployment.h"
 #include "vm/stranded.h"
-#include "migrate/migration.h"
+#include "action/other_host.h"
 #include "base/number.h"
 #include "virt/qemu_process.h"
 #include "virt/virt_error.h"
@@ -24,7 +24,7 @@ struct found {
 typedef enum outcome_verdict judge_func(struct action_ctx *ctx, const struct outcome_case *c,
 					const struct found *f, char **ret_info, GError **error);
 
-const char *outcome_word(enum outcome_verdict verdict)
+const char *outcome_query_word(enum outcome_verdict verdict)
 {
 	static const char *const words[] = {
 		[OUTCOME_DONE] = "done", [OUTCOME_NOT_DONE] = "not-done",
@@ -88,7 +88,7 @@ static enum outcome_verdict judge_deploy(struct action_ctx *ctx G_GNUC_UNUSED,
 /* Whether the domain was started after the request was made: then it is not about this one. */
 static bool is_younger(const struct outcome_case *c, const struct found *f)
 {
-	gint64 age_s = virt_age_s(f->uuid);
+	gint64 age_s = qemu_process_age_s(f->uuid);
 
 	return c->age_s >= 0 && age_s >= 0 && age_s + AGE_SLACK_S < c->age_s;
 }
@@ -111,7 +111,7 @@ static enum outcome_verdict judge_save(struct action_ctx *ctx, const struct outc
 {
 	struct virt_state state = f->state;
 
-	if (!is_gone(f) && !virt_settle(f->dom, true, &state, error))
+	if (!is_gone(f) && !virt_wait_idle(f->dom, true, &state, error))
 		return OUTCOME_LATER;
 	if (f->dom && !state.gone)
 		return OUTCOME_NOT_DONE;
@@ -128,7 +128,7 @@ static enum outcome_verdict judge_restore(struct action_ctx *ctx G_GNUC_UNUSED,
 {
 	if (is_gone(f))
 		return OUTCOME_NOT_DONE;
-	if (is_up(f) && !virt_stands_still(&f->state))
+	if (is_up(f) && !virt_paused_for_job(&f->state))
 		return OUTCOME_DONE;
 	*ret_info = g_strdup("its restore was cut short: the next one ends what is left of it");
 	return OUTCOME_NOT_DONE;
@@ -138,14 +138,14 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 						 const struct outcome_case *c, char **ret_info,
 						 GError **error)
 {
-	g_autofree char *uri = relocate_uri(ctx, host);
+	g_autofree char *uri = other_host_libvirt_uri(ctx, host);
 	g_autoptr(virConnect) there = virt_open(uri, action_left_ms(ctx, OPEN_MS), error);
 	g_autoptr(virDomain) dom = there ? look_up(there, c->deploy_id, error) : NULL;
 	struct virt_state state = { .gone = true };
 
-	if (*error || (dom && !virt_state(dom, &state, error)))
+	if (*error || (dom && !virt_state_read(dom, &state, error)))
 		return OUTCOME_LATER;
-	if (virt_state_is_up(&state) && !state.gone && !virt_stands_still(&state))
+	if (virt_state_is_up(&state) && !state.gone && !virt_paused_for_job(&state))
 		return OUTCOME_DONE;
 	*ret_info = g_strdup_printf("the VM is neither here nor running on %s", host);
 	return OUTCOME_UNKNOWN;
@@ -155,8 +155,8 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 					  const struct found *f, char **ret_info, GError **error)
 {
 	const xmlNode *root = c->request->doc ? xmlDocGetRootElement(c->request->doc) : NULL;
-	g_autofree char *to = root ? tmpl_xml_child_text(root, "MIGR_HOST") : NULL;
-	g_autofree char *from = root ? tmpl_xml_child_text(root, "HOST") : NULL;
+	g_autofree char *to = root ? xml_child_text(root, "MIGR_HOST") : NULL;
+	g_autofree char *from = root ? xml_child_text(root, "HOST") : NULL;
 	g_autofree char *there = NULL;
 	struct virt_state state = f->state;
 
@@ -164,7 +164,7 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 		return OUTCOME_UNKNOWN;
 	if (is_gone(f))
 		return judge_at_destination(ctx, to, c, ret_info, error);
-	if (leaving_settle(ctx, f->dom, &state, &there, error))
+	if (stranded_check(ctx, f->dom, &state, &there, error))
 		return OUTCOME_NOT_DONE;
 	if (!there)
 		return OUTCOME_LATER;
@@ -177,16 +177,16 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 /* The first text among XPATH's elements "VM/TEMPLATE/X[ATTACH='YES']/NAME". */
 static char *text_of_attached(const struct outcome_case *c, const char *element, const char *name)
 {
-	const xmlNode *template = tmpl_xml_child(c->request->vm, "TEMPLATE");
+	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
 
 	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
 		g_autofree char *attach = NULL;
 
 		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST element))
 			continue;
-		attach = tmpl_xml_child_text(n, "ATTACH");
+		attach = xml_child_text(n, "ATTACH");
 		if (attach && !g_ascii_strcasecmp(attach, "yes"))
-			return tmpl_xml_child_text(n, name);
+			return xml_child_text(n, name);
 	}
 	return NULL;
 }
@@ -196,14 +196,14 @@ static bool has_device(const struct found *f, const char *target, const char *ma
 		       GError **error)
 {
 	g_autofree char *xml = virt_xml(f->dom, error);
-	g_autoptr(xmlDoc) doc = xml ? tmpl_xml_parse(xml, strlen(xml), "domain", error) : NULL;
-	xmlNode *devices = doc ? tmpl_xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *part = tmpl_xml_child(n, target ? "target" : "mac");
-		g_autofree char *value = part ? tmpl_xml_attribute(part, target ? "dev" :
-								   "address") : NULL;
+		xmlNode *part = xml_child(n, target ? "target" : "mac");
+		g_autofree char *value =
+			part ? xml_attribute(part, target ? "dev" : "address") : NULL;
 		bool kind = xmlStrEqual(n->name, BAD_CAST (target ? "disk" : "interface"));
 
 		*ret |= kind && value && !g_ascii_strcasecmp(value, target ? target : mac);
@@ -245,16 +245,16 @@ static enum outcome_verdict judge_detach(struct action_ctx *ctx G_GNUC_UNUSED,
 
 static char *text_of_snapshot(const struct outcome_case *c, const char *name)
 {
-	const xmlNode *template = tmpl_xml_child(c->request->vm, "TEMPLATE");
+	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
 
 	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
 		g_autofree char *active = NULL;
 
 		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST "SNAPSHOT"))
 			continue;
-		active = tmpl_xml_child_text(n, "ACTIVE");
+		active = xml_child_text(n, "ACTIVE");
 		if (active && !g_ascii_strcasecmp(active, "yes"))
-			return tmpl_xml_child_text(n, name);
+			return xml_child_text(n, name);
 	}
 	return NULL;
 }
@@ -282,7 +282,7 @@ static enum outcome_verdict judge_snapshot_create(struct action_ctx *ctx G_GNUC_
 		return OUTCOME_UNKNOWN;
 	if (is_gone(f))
 		return OUTCOME_NOT_DONE;
-	if (!virt_settle(f->dom, true, &state, error) || !has_snapshot(f, name, &there, error))
+	if (!virt_wait_idle(f->dom, true, &state, error) || !has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
 	*ret_info = there ? g_strdup(name) : NULL;
 	return there ? OUTCOME_DONE : OUTCOME_NOT_DONE;
@@ -311,7 +311,7 @@ static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
 	g_autoptr(virDomain) dom = look_up(ctx->conn, name, error);
 	struct virt_state state = { .gone = true };
 
-	if (*error || (dom && !virt_state(dom, &state, error)))
+	if (*error || (dom && !virt_state_read(dom, &state, error)))
 		return OUTCOME_LATER;
 	if (is_gone(f) && state.gone)
 		return OUTCOME_DONE;
@@ -371,7 +371,7 @@ static const struct {
 static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catch_up,
 		 struct found *f, GError **error)
 {
-	if (catch_up && !virt_catch_up(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), error))
+	if (catch_up && !virt_barrier(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), error))
 		return false;
 	if (*c->deploy_id)
 		f->dom = look_up(ctx->conn, c->deploy_id, error);
@@ -379,11 +379,11 @@ static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catc
 		f->dom = look_up_marked(ctx->conn, c, error);
 	if (f->dom && virDomainGetUUIDString(f->dom, f->uuid) < 0)
 		virt_fail(error, "cannot read the UUID of domain %s", virDomainGetName(f->dom));
-	return !*error && (!f->dom || virt_state(f->dom, &f->state, error));
+	return !*error && (!f->dom || virt_state_read(f->dom, &f->state, error));
 }
 
-bool outcome_find(struct action_ctx *ctx, const struct outcome_case *c,
-		  enum outcome_verdict *ret, char **ret_info, GError **error)
+bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,
+		   char **ret_info, GError **error)
 {
 	struct found f = { .state.gone = true };
 	g_autoptr(GError) cause = NULL;

@@ -1,6 +1,6 @@
 /*
- * outcome_query.h - what has become of an action whose end nobody heard: the way to the host broke, or
- * a driver died. The host is asked once nothing works on the VM any more.
+ * outcome_query.h - what has become of an action whose end nobody heard: the way to the
+ * host broke, or a driver died. The host is asked once nothing works on the VM any more.
  */
 #ifndef VM_OUTCOME_QUERY_H
 #define VM_OUTCOME_QUERY_H
@@ -17,7 +17,7 @@ enum outcome_verdict {
 };
 
 /* "done", "not-done"…: the first word of the answer. Static. */
-const char *outcome_word(enum outcome_verdict verdict);
+const char *outcome_query_word(enum outcome_verdict verdict);
 
 /* The action that is asked about, as its caller had it. */
 struct outcome_case {
@@ -27,11 +27,11 @@ struct outcome_case {
 	const char *vm_id;
 	const char *mark;	/* of the deployment, or NULL */
 	gint64 age_s;		/* of the request; -1: not known */
-	const Document *request;
+	const RequestDocument *request;
 };
 
 /* RET_INFO: the caller frees, or NULL. VMM_ERROR_USAGE: there is no such action. */
-bool outcome_find(struct action_ctx *ctx, const struct outcome_case *c,
-		  enum outcome_verdict *ret, char **ret_info, GError **error);
+bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,
+		   char **ret_info, GError **error);
 
 #endif

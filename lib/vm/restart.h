@@ -11,12 +11,12 @@
 #include "virt/power.h"
 
 struct restart_way {
-	enum virt_request request;
+	enum virt_power request;
 	unsigned limit_ms;		/* for its answer */
 };
 
 /* Restarts the domain of the operands; VERB ("reboot") is for messages. WAYS: N of them. */
-enum action_outcome restart(struct action_ctx *ctx, const char *verb,
-			    const struct restart_way *ways, size_t n, GError **error);
+enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
+				   const struct restart_way *ways, size_t n, GError **error);
 
 #endif

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "host/qemu_img.h"
-#include "vm/restate.h"
+#include "vm/snapshot_redefine.h"
 #include "base/file.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
@@ -53,7 +53,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 	    access(file, R_OK) == 0) {
 		g_clear_error(&cause);
 		/* That its file is there says that it is not gone. */
-		restate_snapshots(dom, directory, action_log, &cause);
+		snapshot_redefine_all(dom, directory, action_log, &cause);
 		s = look_up(dom, name, cause ? NULL : &cause);
 	}
 	if (!s)
@@ -98,12 +98,12 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 static bool image_has(const struct action_ctx *ctx, const char *path, const char *name,
 		      bool *ret_has, GError **error)
 {
-	struct image image;
+	struct qemu_image image;
 
-	if (!image_read(ctx, path, &image, error))
+	if (!qemu_img_read(ctx, path, &image, error))
 		return false;
 	*ret_has = g_ptr_array_find_with_equal_func(image.snapshots, name, g_str_equal, NULL);
-	image_clear(&image);
+	qemu_img_clear(&image);
 	return true;
 }
 
@@ -119,8 +119,8 @@ static bool refuse(GError **error, const char *name, const char *target, const c
 static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xmlNode *now,
 		    const xmlNode *then, const char *name, GError **error)
 {
-	g_autofree char *target = tmpl_xml_attribute(disk, "name");
-	g_autofree char *how = tmpl_xml_attribute(disk, "snapshot");
+	g_autofree char *target = xml_attribute(disk, "name");
+	g_autofree char *how = xml_attribute(disk, "snapshot");
 	g_autofree char *path = NULL, *planned = virt_disk_path(virt_disk(then, target));
 	bool has;
 
@@ -143,23 +143,23 @@ static char *device_name(const xmlNode *device)
 	g_autofree char *id = NULL, *path = NULL, *base = NULL;
 
 	if (g_str_equal(kind, "disk")) {
-		id = tmpl_xml_child_attribute(device, "target", "dev");
-		path = tmpl_xml_has(device, "device", "cdrom") ? NULL : virt_disk_path(device);
+		id = xml_child_attribute(device, "target", "dev");
+		path = xml_has(device, "device", "cdrom") ? NULL : virt_disk_path(device);
 		base = path ? g_path_get_basename(path) : NULL;
 		return base ? g_strdup_printf("disk %s (%s)", id, base) :
 			      g_strdup_printf("disk %s", id);
 	}
 	if (g_str_equal(kind, "interface")) {
-		id = tmpl_xml_child_attribute(device, "mac", "address");
+		id = xml_child_attribute(device, "mac", "address");
 		return g_strdup_printf("NIC %s", id ? id : "");
 	}
 	if (g_str_equal(kind, "filesystem")) {
-		id = tmpl_xml_child_attribute(device, "target", "dir");
+		id = xml_child_attribute(device, "target", "dir");
 		return g_strdup_printf("file system %s", id ? id : "");
 	}
 	if (!g_str_equal(kind, "hostdev") && !g_str_equal(kind, "memory"))
 		return NULL;
-	id = tmpl_xml_child_attribute(device, "alias", "name");
+	id = xml_child_attribute(device, "alias", "name");
 	return g_strdup_printf("%s %s", kind, id ? id : "");
 }
 
@@ -167,7 +167,7 @@ static char *device_name(const xmlNode *device)
 static GPtrArray *device_names(const xmlNode *domain)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+	const xmlNode *devices = xml_child(domain, "devices");
 
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
 		char *name = n->type == XML_ELEMENT_NODE ? device_name(n) : NULL;
@@ -216,7 +216,7 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 	const char *name = virDomainSnapshotGetName(s);
 	g_autofree char *live = virt_xml(dom, error);
 	char *text = virDomainSnapshotGetXMLDesc(s, 0);
-	g_autoptr(xmlDoc) now = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) now = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
 	g_autoptr(xmlDoc) doc = NULL;
 	const xmlNode *root, *disks;
 	bool ok = true;
@@ -224,18 +224,18 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 	if (!text && live)
 		virt_fail(error, "cannot read snapshot %s", name);
 	else if (text)
-		doc = tmpl_xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
+		doc = xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
 	free(text);
 	if (!doc || !now)
 		return false;
 	root = xmlDocGetRootElement(doc);
-	disks = tmpl_xml_child(root, "disks");
+	disks = xml_child(root, "disks");
 	for (xmlNode *n = disks ? disks->children : NULL; n && ok; n = n->next)
 		if (n->type == XML_ELEMENT_NODE)
-			ok = is_held(ctx, n, xmlDocGetRootElement(now),
-				     tmpl_xml_child(root, "domain"), name, error);
-	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now),
-					       tmpl_xml_child(root, "domain"), name, error));
+			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
+				     name, error);
+	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"),
+					       name, error));
 }
 
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
@@ -261,7 +261,7 @@ void snapshot_drop_orphan(virDomain *dom, const char *name)
 
 	if (!domain)
 		return;
-	live = tmpl_xml_parse(domain, strlen(domain), "domain", NULL);
+	live = xml_parse(domain, strlen(domain), "domain", NULL);
 	if (!live)
 		return;
 	root = xmlNewNode(NULL, BAD_CAST "domainsnapshot");
@@ -271,7 +271,7 @@ void snapshot_drop_orphan(virDomain *dom, const char *name)
 	xmlNewProp(xmlNewChild(root, NULL, BAD_CAST "memory", NULL), BAD_CAST "snapshot",
 		   BAD_CAST "internal");
 	xmlAddChild(root, xmlCopyNode(xmlDocGetRootElement(live), 1));
-	xml = tmpl_xml_print(root);
+	xml = xml_print(root);
 	xmlFreeNode(root);
 	s = virDomainSnapshotCreateXML(dom, xml, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
 	if (!s || virDomainSnapshotDelete(s, 0) < 0)

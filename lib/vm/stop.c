@@ -14,25 +14,25 @@ virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 			g_propagate_error(error, g_steal_pointer(&cause));
 		return dom;
 	}
-	if (virt_catch_up(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
+	if (virt_barrier(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
 		return find(ctx, error);
 	g_prefix_error(error, "cannot tell whether domain %s is gone: ", ctx->arg[0]);
 	return NULL;
 }
 
-bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_request what, GError **error)
+bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	struct virt_state state;
 
-	switch (virt_request(dom, what, action_left_ms(ctx, ANSWER_MS), &cause)) {
-	case VIRT_LATE_OK:
+	switch (virt_power_request(dom, what, action_left_ms(ctx, ANSWER_MS), &cause)) {
+	case VIRT_CALL_OK:
 		return true;
-	case VIRT_LATE_LATE:
+	case VIRT_CALL_TIMED_OUT:
 		action_log("WARN", "domain %s does not answer", virDomainGetName(dom));
 		return true;
 	default:
-		if (!virt_state(dom, &state, error))
+		if (!virt_state_read(dom, &state, error))
 			return false;
 		if (state.gone || what == VIRT_SHUTDOWN_AGENT ||
 		    g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY))
@@ -78,9 +78,9 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 	if (!plan->at_once)
 		action_log("WARN", "domain %s did not shut down in time: destroying it", name);
 	switch (virt_destroy(dom, watch, ctx->deadline_us - SETTLE_US, error)) {
-	case VIRT_LATE_OK:
+	case VIRT_CALL_OK:
 		return ACTION_DONE;
-	case VIRT_LATE_FAILED:
+	case VIRT_CALL_FAILED:
 		return ACTION_FAILED;
 	default:
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: libvirt does not "
@@ -98,8 +98,8 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 
 	virDomainRef(first);
 	dom = first;
-	action_outcome(ACTION_UNKNOWN, "%s domain %s", plan->at_once ? "destroying" :
-		       "shutting down", virDomainGetName(dom));
+	action_on_abort(ACTION_UNKNOWN, "%s domain %s",
+			plan->at_once ? "destroying" : "shutting down", virDomainGetName(dom));
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
 		enum action_outcome outcome = stop(ctx, dom, plan, &cause);
@@ -111,7 +111,7 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 			return outcome;
 		}
 		g_clear_error(&cause);
-		next = action_domain_again(ctx, dom, &cause);
+		next = action_domain_reopen(ctx, dom, &cause);
 		if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
 			return ACTION_DONE;
 		if (!next) {

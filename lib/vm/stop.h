@@ -28,7 +28,7 @@ virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error);
  * what becomes of the request: the domain's state will tell. False: it was
  * refused, or the connection is lost.
  */
-bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_request what, GError **error);
+bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GError **error);
 
 /*
  * Ends DOM as PLAN says: asks by ACPI, at half time again and by the agent, and

@@ -1,6 +1,6 @@
 #include "vm/stranded.h"
 
-#include "migrate/migration.h"
+#include "action/other_host.h"
 #include "xml/xml.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
@@ -10,14 +10,14 @@ enum { OPEN_MS = 30000 };
 
 static const char note_uri[] = "urn:vmmexec:leaving";
 
-bool leaving_note(virDomain *dom, const char *host, GError **error)
+bool stranded_note(virDomain *dom, const char *host, GError **error)
 {
 	xmlNode *node = xmlNewNode(NULL, BAD_CAST "leaving");
 	g_autofree char *xml = NULL;
 	int rc;
 
 	xmlNewProp(node, BAD_CAST "to", BAD_CAST host);
-	xml = tmpl_xml_print(node);
+	xml = xml_print(node);
 	xmlFreeNode(node);
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, host ? xml : NULL, "vmmexec",
 				  note_uri, VIR_DOMAIN_AFFECT_LIVE);
@@ -29,12 +29,12 @@ bool leaving_note(virDomain *dom, const char *host, GError **error)
 static char *read_note(virDomain *dom, GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, note_uri, 0);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "metadata", error) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", error) : NULL;
 
 	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
 		virt_fail(error, "cannot read the metadata of domain %s", virDomainGetName(dom));
 	free(text);
-	return doc ? tmpl_xml_attribute(xmlDocGetRootElement(doc), "to") : NULL;
+	return doc ? xml_attribute(xmlDocGetRootElement(doc), "to") : NULL;
 }
 
 static bool refuse(virDomain *dom, const char *where, const char *hint, GError **error)
@@ -68,7 +68,7 @@ static char *uri_of(const struct action_ctx *ctx, const char *note)
 	g_autofree char *older = host_of(ctx, note);
 	const char *host = older ? older : note;
 
-	return wire_ssh_check_host(host, NULL) ? relocate_uri(ctx, host) : NULL;
+	return wire_ssh_check_host(host, NULL) ? other_host_libvirt_uri(ctx, host) : NULL;
 }
 
 /* The same of what DOM notes; NULL: no note, or ERROR is set. The caller frees. */
@@ -106,7 +106,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	if (virDomainGetUUIDString(dom, uuid) == 0)
 		other = virt_domain(there, uuid, NULL, &cause);
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
-	    (other && virt_state(other, &state, &cause) && state.gone)) {
+	    (other && virt_state_read(other, &state, &cause) && state.gone)) {
 		ok = true;
 	} else if (cause) {
 		g_propagate_error(error, g_steal_pointer(&cause));
@@ -114,7 +114,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 		g_autofree char *where = g_strdup_printf("it is %s at %s", virt_state_name(&state),
 							 uri);
 
-		if (ret_there && virt_state_is_up(&state) && !virt_stands_still(&state))
+		if (ret_there && virt_state_is_up(&state) && !virt_paused_for_job(&state))
 			*ret_there = g_strdup(uri);
 		refuse(dom, where, "migrate it there again, which ends what is left here; do not "
 				   "resume it", error);
@@ -124,7 +124,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	return ok;
 }
 
-bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error)
+bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = noted(ctx, dom, &cause);
@@ -136,7 +136,7 @@ bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError *
 	return !to || is_not_at(ctx, dom, to, NULL, error);
 }
 
-bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
+bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
@@ -144,11 +144,11 @@ bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 
 	if (ret_there)
 		*ret_there = NULL;
-	if (!virt_stands_still(state))
+	if (!virt_paused_for_job(state))
 		return true;
-	if (!virt_settle(dom, false, state, error))
+	if (!virt_wait_idle(dom, false, state, error))
 		return false;
-	if (!virt_stands_still(state))
+	if (!virt_paused_for_job(state))
 		return true;
 	if (state->reason == VIR_DOMAIN_PAUSED_MIGRATION) {
 		to = noted(ctx, dom, &cause);
@@ -166,5 +166,5 @@ bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		   virDomainGetName(dom));
 	if (virDomainResume(dom) < 0)
 		return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
-	return virt_state(dom, state, error);
+	return virt_state_read(dom, state, error);
 }

@@ -12,7 +12,7 @@
 #include "action/action.h"
 
 /* Notes in the live domain that it is moved to HOST, which was checked; NULL: not any more. */
-bool leaving_note(virDomain *dom, const char *host, GError **error);
+bool stranded_note(virDomain *dom, const char *host, GError **error);
 
 /*
  * To be asked before anything is done with DOM, in STATE. True: it is the VM, and it does not
@@ -20,13 +20,13 @@ bool leaving_note(virDomain *dom, const char *host, GError **error);
  * VMM_ERROR_REFUSED, it lives elsewhere or may; RET_THERE (may be NULL), to be freed by the
  * caller, is libvirt's URI of the host where it was found alive, else NULL.
  */
-bool leaving_settle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
+bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error);
 
 /*
  * Whether DOM may be taken for nobody's: the host that it was moved to, if one is noted, was asked
  * and has it not. False: VMM_ERROR_REFUSED, or that host does not answer.
  */
-bool leaving_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
+bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
 
 #endif

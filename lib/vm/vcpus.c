@@ -47,10 +47,10 @@ static unsigned in_guest(virDomain *dom)
 /* Whether a CPU of DOM can be taken away while it runs. */
 static bool can_shrink(const xmlNode *domain)
 {
-	const xmlNode *vcpus = tmpl_xml_child(domain, "vcpus");
+	const xmlNode *vcpus = xml_child(domain, "vcpus");
 
-	for (const xmlNode *n = tmpl_xml_child(vcpus, "vcpu"); n; n = tmpl_xml_next(n))
-		if (tmpl_xml_has(n, "enabled", "yes") && tmpl_xml_has(n, "hotpluggable", "yes"))
+	for (const xmlNode *n = xml_child(vcpus, "vcpu"); n; n = xml_next(n))
+		if (xml_has(n, "enabled", "yes") && xml_has(n, "hotpluggable", "yes"))
 			return true;
 	return false;
 }
@@ -67,7 +67,7 @@ static bool refuse(virDomain *dom, unsigned counted, unsigned has, GError **erro
 bool vcpus_agree(virDomain *dom, GError **error)
 {
 	g_autofree char *xml = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = xml ? tmpl_xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
 	struct virt_sizes now;
 	unsigned has;
 
@@ -148,19 +148,19 @@ enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GE
 	g_autoptr(GError) cause = NULL;
 	struct virt_sizes now;
 	enum action_outcome outcome;
-	enum virt_late r;
+	enum virt_call_result r;
 	bool waited = false;
 
 	if (!virt_sizes(v->dom, &now, error))
 		return ACTION_FAILED;
 	if (is_settled(v->dom, &now, n, &outcome, error))
 		return outcome;
-	action_outcome(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
+	action_on_abort(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
 	do
 		r = virt_set_vcpus(v->dom, (unsigned)n, action_left_ms(ctx, ANSWER_MS), &waited,
 				   &cause);
-	while (action_call_again(ctx, &v->dom, r, &cause));
-	if (r == VIRT_LATE_FAILED && waited && n < now.vcpus)
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
+	if (r == VIRT_CALL_FAILED && waited && n < now.vcpus)
 		return wait_for_unplug(ctx, v->dom, n, error);
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot give domain %s %"
 			    G_GUINT64_FORMAT " CPUs", virDomainGetName(v->dom), n);

@@ -18,10 +18,10 @@ enum { LIMIT_MS = 60000 };
 /* The next <backend> of a TPM that libvirt emulates, from <tpm> TPM on, which may be NULL. */
 static xmlNode *emulator(xmlNode *tpm)
 {
-	for (; tpm; tpm = tmpl_xml_next(tpm)) {
-		xmlNode *backend = tmpl_xml_child(tpm, "backend");
+	for (; tpm; tpm = xml_next(tpm)) {
+		xmlNode *backend = xml_child(tpm, "backend");
 
-		if (tmpl_xml_has(backend, "type", "emulator"))
+		if (xml_has(backend, "type", "emulator"))
 			return backend;
 	}
 	return NULL;
@@ -29,7 +29,7 @@ static xmlNode *emulator(xmlNode *tpm)
 
 static xmlNode *first_tpm(const xmlNode *domain)
 {
-	return tmpl_xml_child(tmpl_xml_child(domain, "devices"), "tpm");
+	return xml_child(xml_child(domain, "devices"), "tpm");
 }
 
 bool vtpm_needed(const xmlNode *domain)
@@ -41,7 +41,7 @@ void vtpm_persist(xmlNode *domain)
 {
 	xmlNode *backend = emulator(first_tpm(domain));
 
-	for (; backend; backend = emulator(tmpl_xml_next(backend->parent)))
+	for (; backend; backend = emulator(xml_next(backend->parent)))
 		if (!xmlHasProp(backend, BAD_CAST "persistent_state"))
 			xmlSetProp(backend, BAD_CAST "persistent_state", BAD_CAST "yes");
 }
@@ -49,12 +49,12 @@ void vtpm_persist(xmlNode *domain)
 static bool run(const struct action_ctx *ctx, const char *verb, const char *uuid,
 		const char *directory, GError **error)
 {
-	g_autofree char *tool = host_root_tool("vtpm_setup");
+	g_autofree char *tool = root_helper_argv("vtpm_setup");
 	const char *words[] = { "-n", tool, verb, uuid, directory, NULL };
 	struct child_result result = { 0 };
 	struct child_spec spec = { .argv = words + 1, .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
-	bool ok = geteuid() == 0 ? child_run(&spec, &result, error) :
-				   tool_run(ctx, "SUDO", "sudo", words, &result, error);
+	bool ok = geteuid() == 0 ? child_run(&spec, &result, error)
+				 : process_run(ctx, "SUDO", "sudo", words, &result, error);
 
 	ok = ok && child_result_check(&result, "vtpm_setup", error);
 	child_result_clear(&result);
@@ -104,7 +104,8 @@ static bool mark(const struct action_ctx *ctx, const char *at, const char *direc
 	const char *const make[] = { "mkdir", "-p", "-m", "700", "--", dir, NULL };
 	const char *const words[] = { "ln", "-sfn", "--", host, link, NULL };
 
-	return peer_run(ctx, at, env, make, error) && peer_run(ctx, at, env, words, error);
+	return other_host_run(ctx, at, env, make, error) &&
+	       other_host_run(ctx, at, env, words, error);
 }
 
 /* File NAME of directory DIR on HOST becomes PATH here, with its time. */
@@ -122,12 +123,12 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	char *rest;
 	bool is_there;
 
-	if (!peer_test(ctx, host, env, test, &is_there, error))
+	if (!other_host_test(ctx, host, env, test, &is_there, error))
 		return false;
 	if (!is_there)
 		return true;
-	text = peer_ask(ctx, host, env, read, error);
-	when = text ? peer_ask(ctx, host, env, ask, error) : NULL;
+	text = other_host_ask(ctx, host, env, read, error);
+	when = text ? other_host_ask(ctx, host, env, ask, error) : NULL;
 	if (!when)
 		return false;
 	bytes = g_base64_decode(text, &len);
@@ -143,12 +144,12 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 static bool run_there(const struct action_ctx *ctx, const char *host, const char *uuid,
 		      const char *dir, GError **error)
 {
-	g_autofree char *tool = host_root_tool("vtpm_setup");
+	g_autofree char *tool = root_helper_argv("vtpm_setup");
 	const char *const as_root[] = { "keep", uuid, dir, NULL };
 	const char *const by_sudo[] = { "-n", tool, "keep", uuid, dir, NULL };
 
-	return geteuid() == 0 ? peer_run(ctx, host, tool, as_root, error) :
-				peer_run(ctx, host, "/usr/bin/sudo", by_sudo, error);
+	return geteuid() == 0 ? other_host_run(ctx, host, tool, as_root, error)
+			      : other_host_run(ctx, host, "/usr/bin/sudo", by_sudo, error);
 }
 
 /* The state that libvirt of HOST has kept, if it is newer than the copy in DIRECTORY. */
@@ -159,7 +160,7 @@ static bool fetch(const struct action_ctx *ctx, const char *host, const char *uu
 	g_autofree char *dir = NULL, *sub = NULL;
 	bool ok;
 
-	dir = peer_ask(ctx, host, env, make, error);
+	dir = other_host_ask(ctx, host, env, make, error);
 	if (!dir)
 		return false;
 	sub = g_build_filename(g_strchomp(dir), "tpm", NULL);
@@ -170,9 +171,10 @@ static bool fetch(const struct action_ctx *ctx, const char *host, const char *uu
 		const char *const forget[] = { "rm", "-f", "--", there, NULL };
 
 		ok = ok && fetch_file(ctx, host, sub, files[i], path, error);
-		peer_run(ctx, host, env, forget, NULL);
+		other_host_run(ctx, host, env, forget, NULL);
 	}
-	peer_run(ctx, host, env, (const char *const[]){ "rmdir", "--", sub, dir, NULL }, NULL);
+	other_host_run(ctx, host, env, (const char *const[]){ "rmdir", "--", sub, dir, NULL },
+		       NULL);
 	return ok;
 }
 
@@ -186,7 +188,7 @@ static bool bring_left(const struct action_ctx *ctx, const char *last, const cha
 	bool left = false;
 
 	if (wire_ssh_check_host(last, &cause) &&
-	    peer_test(ctx, last, env, test, &left, &cause) &&
+	    other_host_test(ctx, last, env, test, &left, &cause) &&
 	    (!left || fetch(ctx, last, uuid, directory, &cause)))
 		return true;
 	if (!conf_kvmrc_bool(ctx->rc, "REQUIRE_TPM_STATE")) {
@@ -204,10 +206,12 @@ static bool bring_left(const struct action_ctx *ctx, const char *last, const cha
 static char *last_host(const xmlNode *domain, const char *directory)
 {
 	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
-	g_autofree char *begun = spent_path(file), *link = mark_of(directory), *disk = NULL;
+	g_autofree char *begun = checkpoint_use_path(file), *link = mark_of(directory),
+			*disk = NULL;
 
 	/* A restore died before its guest ran: what that has left is no state. */
-	if (spent_has(file) && spent_look(domain, begun, &disk) == SPENT_OLDER)
+	if (checkpoint_use_has(file) &&
+	    checkpoint_use_look(domain, begun, &disk) == CHECKPOINT_DISKS_OLDER)
 		return NULL;
 	return g_file_read_link(link, NULL);
 }
@@ -238,7 +242,7 @@ void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error)
 {
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
 	g_autofree char *last = last_host(domain, directory);
 	bool here = !g_strcmp0(last, host), copied = false;
 
@@ -261,7 +265,7 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 {
 	g_autofree char *text = virt_xml(dom, NULL), *directory = NULL;
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", NULL) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", NULL) : NULL;
 	g_autoptr(GError) error = NULL;
 
 	if (!doc || !vtpm_needed(xmlDocGetRootElement(doc)))
@@ -275,7 +279,7 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 bool vtpm_copy(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 	       GError **error)
 {
-	g_autofree char *uuid = tmpl_xml_child_text(domain, "uuid");
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
 
 	return !uuid || !directory || !vtpm_needed(domain) ||
 	       must_run(ctx, "backup", uuid, directory, error);

@@ -5,7 +5,7 @@
 /* Small tables: clearing them would cost more than the work on a document of 10 KiB. */
 enum { WINDOW_BITS = 12, MEMORY_LEVEL = 5 };
 
-GBytes *wire_pack(GBytes *bytes)
+GBytes *deflate_pack(GBytes *bytes)
 {
 	gsize size;
 	const void *data = g_bytes_get_data(bytes, &size);
@@ -29,7 +29,7 @@ GBytes *wire_pack(GBytes *bytes)
 	return g_bytes_new_take(g_realloc(out, sizeof(length) + bound), sizeof(length) + bound);
 }
 
-GBytes *wire_unpack(GBytes *packed)
+GBytes *deflate_unpack(GBytes *packed)
 {
 	gsize size;
 	const guint8 *in = g_bytes_get_data(packed, &size);

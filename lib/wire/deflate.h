@@ -5,9 +5,9 @@
 #include <glib.h>
 
 /* BYTES deflated, with their length. The caller unrefs. */
-GBytes *wire_pack(GBytes *bytes);
+GBytes *deflate_pack(GBytes *bytes);
 
-/* What wire_pack() was given. The caller unrefs. */
-GBytes *wire_unpack(GBytes *packed);
+/* What deflate_pack() was given. The caller unrefs. */
+GBytes *deflate_unpack(GBytes *packed);
 
 #endif

@@ -4,17 +4,17 @@
 
 enum { HEAD = 200, ROOM_KEPT = 1 << 20 };
 
-struct wire_reader {
-	const struct wire_reader_events *events;
+struct line_reader {
+	const struct line_reader_events *events;
 	void *data;
 	size_t max_line;
 	GString *part;		/* a line whose end has not come */
 	bool skipping;		/* the rest of a line that was too long */
 };
 
-WireReader *wire_reader_new(size_t max_line, const struct wire_reader_events *events, void *data)
+LineReader *line_reader_new(size_t max_line, const struct line_reader_events *events, void *data)
 {
-	WireReader *r = g_new0(WireReader, 1);
+	LineReader *r = g_new0(LineReader, 1);
 
 	r->events = events;
 	r->data = data;
@@ -23,7 +23,7 @@ WireReader *wire_reader_new(size_t max_line, const struct wire_reader_events *ev
 	return r;
 }
 
-void wire_reader_free(WireReader *r)
+void line_reader_free(LineReader *r)
 {
 	if (!r)
 		return;
@@ -44,7 +44,7 @@ static size_t drop_nuls(char *bytes, size_t len)
 }
 
 /* What one long line took is given back. */
-static void forget_part(WireReader *r)
+static void forget_part(LineReader *r)
 {
 	if (r->part->allocated_len > ROOM_KEPT) {
 		g_string_free(r->part, TRUE);
@@ -54,7 +54,7 @@ static void forget_part(WireReader *r)
 }
 
 /* LEN more bytes of the line at hand, of which no more is kept than may be. */
-static void add(WireReader *r, const char *bytes, size_t len)
+static void add(LineReader *r, const char *bytes, size_t len)
 {
 	g_autofree char *head = NULL;
 
@@ -69,7 +69,7 @@ static void add(WireReader *r, const char *bytes, size_t len)
 	r->events->too_long(r->data, head);
 }
 
-void wire_reader_feed(WireReader *r, char *bytes, size_t len)
+void line_reader_feed(LineReader *r, char *bytes, size_t len)
 {
 	char *end = bytes + drop_nuls(bytes, len), *nl;
 

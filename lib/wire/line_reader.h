@@ -7,9 +7,9 @@
 
 #include <glib.h>
 
-typedef struct wire_reader WireReader;
+typedef struct line_reader LineReader;
 
-struct wire_reader_events {
+struct line_reader_events {
 	/* A whole line, without its newline and without NULs; it may be changed. */
 	void (*line)(void *data, char *line);
 	/* A line is too long, and passed over: it begins with HEAD. */
@@ -17,10 +17,10 @@ struct wire_reader_events {
 };
 
 /* Lines of at most MAX_LINE bytes. EVENTS is borrowed. */
-WireReader *wire_reader_new(size_t max_line, const struct wire_reader_events *events, void *data);
-void wire_reader_free(WireReader *reader);
+LineReader *line_reader_new(size_t max_line, const struct line_reader_events *events, void *data);
+void line_reader_free(LineReader *reader);
 
 /* The stream's next LEN bytes, which are changed; what they end is told before it returns. */
-void wire_reader_feed(WireReader *reader, char *bytes, size_t len);
+void line_reader_feed(LineReader *reader, char *bytes, size_t len);
 
 #endif

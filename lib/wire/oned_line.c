@@ -29,7 +29,7 @@ static gint64 leading_number(const char *text)
 	return CLAMP(n, G_MININT32, G_MAXINT32);
 }
 
-bool wire_line_parse(const char *line, struct wire_line *ret, GError **error)
+bool oned_line_parse(const char *line, struct oned_line *ret, GError **error)
 {
 	const char *at = line, *action, *id, *payload;
 	size_t action_len, id_len, payload_len;
@@ -50,14 +50,14 @@ bool wire_line_parse(const char *line, struct wire_line *ret, GError **error)
 	return true;
 }
 
-void wire_line_clear(struct wire_line *line)
+void oned_line_clear(struct oned_line *line)
 {
 	g_clear_pointer(&line->action, g_free);
 	g_clear_pointer(&line->payload, g_free);
 }
 
 /* GLib skips what is not base64: then it makes less of the text than it should. */
-GBytes *wire_line_document(const struct wire_line *line)
+GBytes *oned_line_document(const struct oned_line *line)
 {
 	const char *text = line->payload;
 	size_t len = strlen(text), padding = 0;

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-struct wire_line {
+struct oned_line {
 	char *action;		/* upper case */
 	gint64 id;		/* of the VM; 0 when it is no number */
 	char *payload;		/* base64 as it came, or NULL */
@@ -19,11 +19,11 @@ struct wire_line {
  * STATUS (two blanks) and older releases none at all. False for an empty line,
  * one that begins with a blank, or one with an action that is not a word: VMM_ERROR_INPUT.
  */
-bool wire_line_parse(const char *line, struct wire_line *ret, GError **error);
+bool oned_line_parse(const char *line, struct oned_line *ret, GError **error);
 
-void wire_line_clear(struct wire_line *line);
+void oned_line_clear(struct oned_line *line);
 
 /* What the payload of LINE is in base64. The caller unrefs; NULL: it is not. */
-GBytes *wire_line_document(const struct wire_line *line);
+GBytes *oned_line_document(const struct oned_line *line);
 
 #endif

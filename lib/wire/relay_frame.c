@@ -26,7 +26,7 @@ static guint32 get32(const guint8 *at)
 	return GUINT32_FROM_BE(n);
 }
 
-static GByteArray *frame_begin(enum wire_type type, guint32 id)
+static GByteArray *frame_begin(enum relay_type type, guint32 id)
 {
 	GByteArray *frame = g_byte_array_new();
 	guint8 byte = type;
@@ -46,43 +46,43 @@ static GBytes *frame_end(GByteArray *frame)
 	return g_byte_array_free_to_bytes(frame);
 }
 
-enum wire_taken wire_frame_take(const guint8 *data, size_t size, struct wire_frame *ret,
-				size_t *ret_used)
+enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_frame *ret,
+				  size_t *ret_used)
 {
 	guint32 length;
 
 	if (size < LENGTH)
-		return WIRE_INCOMPLETE;
+		return RELAY_INCOMPLETE;
 	length = get32(data);
-	if (length < HEADER - LENGTH || length > WIRE_MAX_FRAME)
-		return WIRE_BAD;
+	if (length < HEADER - LENGTH || length > RELAY_MAX_FRAME)
+		return RELAY_BAD;
 	if (size < (size_t)length + LENGTH)
-		return WIRE_INCOMPLETE;
-	if (data[LENGTH] < WIRE_RUN || data[LENGTH] > WIRE_DONE)
-		return WIRE_BAD;
-	*ret = (struct wire_frame){
+		return RELAY_INCOMPLETE;
+	if (data[LENGTH] < RELAY_RUN || data[LENGTH] > RELAY_DONE)
+		return RELAY_BAD;
+	*ret = (struct relay_frame){
 		.type = data[LENGTH], .id = get32(data + LENGTH + 1),
 		.data = data + HEADER, .size = length + LENGTH - HEADER,
 	};
 	*ret_used = (size_t)length + LENGTH;
-	return WIRE_TAKEN;
+	return RELAY_TAKEN;
 }
 
-enum wire_taken wire_frame_head(const guint8 *data, size_t size, struct wire_frame *ret)
+enum relay_taken relay_frame_head(const guint8 *data, size_t size, struct relay_frame *ret)
 {
 	guint32 length = size < LENGTH ? 0 : get32(data);
 
 	if (size < HEADER)
-		return WIRE_INCOMPLETE;
-	if (length < HEADER - LENGTH || length > WIRE_MAX_FRAME)
-		return WIRE_BAD;
-	if (data[LENGTH] < WIRE_RUN || data[LENGTH] > WIRE_DONE)
-		return WIRE_BAD;
-	*ret = (struct wire_frame){
+		return RELAY_INCOMPLETE;
+	if (length < HEADER - LENGTH || length > RELAY_MAX_FRAME)
+		return RELAY_BAD;
+	if (data[LENGTH] < RELAY_RUN || data[LENGTH] > RELAY_DONE)
+		return RELAY_BAD;
+	*ret = (struct relay_frame){
 		.type = data[LENGTH], .id = get32(data + LENGTH + 1),
 		.size = length + LENGTH - HEADER,
 	};
-	return WIRE_TAKEN;
+	return RELAY_TAKEN;
 }
 
 /* What is left of a payload; BAD once it was shorter than it said. */
@@ -135,7 +135,7 @@ static char **take_words(struct reader *r, guint32 least)
 	guint32 count = take32(r);
 	GPtrArray *words = g_ptr_array_new();
 
-	if (count < least || count > WIRE_MAX_WORDS)
+	if (count < least || count > RELAY_MAX_WORDS)
 		r->bad = true;
 	while (!r->bad && count--) {
 		char *word = take_word(r);
@@ -169,9 +169,9 @@ static void check_env(struct reader *r, char **env)
 			r->bad = true;
 }
 
-GBytes *wire_run_frame(guint32 id, const struct wire_run *run)
+GBytes *relay_run_frame(guint32 id, const struct relay_run *run)
 {
-	GByteArray *frame = frame_begin(WIRE_RUN, id);
+	GByteArray *frame = frame_begin(RELAY_RUN, id);
 	gsize size = 0;
 	const void *input = run->input ? g_bytes_get_data(run->input, &size) : NULL;
 
@@ -185,7 +185,7 @@ GBytes *wire_run_frame(guint32 id, const struct wire_run *run)
 	return frame_end(frame);
 }
 
-bool wire_run_parse(const guint8 *data, size_t size, struct wire_run *ret, GError **error)
+bool relay_run_parse(const guint8 *data, size_t size, struct relay_run *ret, GError **error)
 {
 	struct reader r = { data, size, false };
 	const guint8 *input;
@@ -202,11 +202,11 @@ bool wire_run_parse(const guint8 *data, size_t size, struct wire_run *ret, GErro
 	ret->input = input ? g_bytes_new(input, len) : NULL;
 	if (judge(&r, error))
 		return true;
-	wire_run_clear(ret);
+	relay_run_clear(ret);
 	return false;
 }
 
-void wire_run_clear(struct wire_run *run)
+void relay_run_clear(struct relay_run *run)
 {
 	g_clear_pointer(&run->cwd, g_free);
 	g_clear_pointer(&run->argv, g_strfreev);
@@ -214,9 +214,9 @@ void wire_run_clear(struct wire_run *run)
 	g_clear_pointer(&run->input, g_bytes_unref);
 }
 
-GBytes *wire_done_frame(guint32 id, const struct wire_done *done)
+GBytes *relay_done_frame(guint32 id, const struct relay_done *done)
 {
-	GByteArray *frame = frame_begin(WIRE_DONE, id);
+	GByteArray *frame = frame_begin(RELAY_DONE, id);
 
 	put32(frame, done->flags);
 	put32(frame, (guint32)done->status);
@@ -235,7 +235,7 @@ static GString *take_string(struct reader *r)
 	return g_string_new_len(at ? (const char *)at : "", at ? (gssize)size : 0);
 }
 
-bool wire_done_parse(const guint8 *data, size_t size, struct wire_done *ret, GError **error)
+bool relay_done_parse(const guint8 *data, size_t size, struct relay_done *ret, GError **error)
 {
 	struct reader r = { data, size, false };
 
@@ -247,16 +247,16 @@ bool wire_done_parse(const guint8 *data, size_t size, struct wire_done *ret, GEr
 	ret->err = take_string(&r);
 	if (judge(&r, error))
 		return true;
-	wire_done_clear(ret);
+	relay_done_clear(ret);
 	return false;
 }
 
-size_t wire_done_max(guint32 max_output)
+size_t relay_done_max(guint32 max_output)
 {
 	return DONE_NUMBERS + 2 * ((size_t)max_output + DONE_SLACK);
 }
 
-void wire_done_clear(struct wire_done *done)
+void relay_done_clear(struct relay_done *done)
 {
 	if (done->out)
 		g_string_free(done->out, TRUE);
@@ -265,18 +265,18 @@ void wire_done_clear(struct wire_done *done)
 	done->out = done->err = NULL;
 }
 
-GBytes *wire_cancel_frame(guint32 id)
+GBytes *relay_cancel_frame(guint32 id)
 {
-	return frame_end(frame_begin(WIRE_CANCEL, id));
+	return frame_end(frame_begin(RELAY_CANCEL, id));
 }
 
-char *wire_hello(const char *version)
+char *relay_hello(const char *version)
 {
-	return g_strdup_printf("%s%d %s\n", hello, WIRE_PROTOCOL, version);
+	return g_strdup_printf("%s%d %s\n", hello, RELAY_PROTOCOL, version);
 }
 
-enum wire_taken wire_hello_take(const char *data, size_t size, char **ret_version,
-				size_t *ret_used)
+enum relay_taken relay_hello_take(const char *data, size_t size, char **ret_version,
+				  size_t *ret_used)
 {
 	const char *at = memmem(data, size, hello, strlen(hello));
 	const char *end = at ? memchr(at, '\n', size - (size_t)(at - data)) : NULL;
@@ -284,11 +284,11 @@ enum wire_taken wire_hello_take(const char *data, size_t size, char **ret_versio
 	char *version;
 
 	if (!end)
-		return size > MAX_NOISE ? WIRE_BAD : WIRE_INCOMPLETE;
+		return size > MAX_NOISE ? RELAY_BAD : RELAY_INCOMPLETE;
 	line = g_strndup(at + strlen(hello), (gsize)(end - at) - strlen(hello));
-	if (g_ascii_strtoull(line, &version, 10) != WIRE_PROTOCOL || *version != ' ')
-		return WIRE_BAD;
+	if (g_ascii_strtoull(line, &version, 10) != RELAY_PROTOCOL || *version != ' ')
+		return RELAY_BAD;
 	*ret_version = g_strdup(version + 1);
 	*ret_used = (size_t)(end + 1 - data);
-	return WIRE_TAKEN;
+	return RELAY_TAKEN;
 }

@@ -11,35 +11,35 @@
 #include "base/error.h"
 
 /* The protocol's number; a relay that speaks another is not spoken with. */
-enum { WIRE_PROTOCOL = 2, WIRE_MAX_FRAME = 1 << 28, WIRE_MAX_WORDS = 10000 };
+enum { RELAY_PROTOCOL = 2, RELAY_MAX_FRAME = 1 << 28, RELAY_MAX_WORDS = 10000 };
 
-enum wire_type {
-	WIRE_RUN = 1,		/* to the relay: a struct wire_run */
-	WIRE_CANCEL,		/* to the relay: end that step; WIRE_DONE follows */
-	WIRE_DONE,		/* from the relay: a struct wire_done */
+enum relay_type {
+	RELAY_RUN = 1,		/* to the relay: a struct relay_run */
+	RELAY_CANCEL,		/* to the relay: end that step; RELAY_DONE follows */
+	RELAY_DONE,		/* from the relay: a struct relay_done */
 };
 
-struct wire_frame {
-	enum wire_type type;
+struct relay_frame {
+	enum relay_type type;
 	guint32 id;
 	const guint8 *data;	/* of the text it was taken from */
 	size_t size;
 };
 
-enum wire_taken { WIRE_TAKEN, WIRE_INCOMPLETE, WIRE_BAD };
+enum relay_taken { RELAY_TAKEN, RELAY_INCOMPLETE, RELAY_BAD };
 
 /* The next frame in SIZE bytes at DATA; *RET_USED: the bytes of it. */
-enum wire_taken wire_frame_take(const guint8 *data, size_t size, struct wire_frame *ret,
-				size_t *ret_used);
+enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_frame *ret,
+				  size_t *ret_used);
 
 /*
  * Only the head of the next frame, which comes first: type, id and the SIZE that its data will
- * have. So a frame is refused before it is kept. WIRE_BAD: no frame begins so.
+ * have. So a frame is refused before it is kept. RELAY_BAD: no frame begins so.
  */
-enum wire_taken wire_frame_head(const guint8 *data, size_t size, struct wire_frame *ret);
+enum relay_taken relay_frame_head(const guint8 *data, size_t size, struct relay_frame *ret);
 
 /* A step. */
-struct wire_run {
+struct relay_run {
 	guint32 timeout_ms;	/* 0: none */
 	guint32 max_output;	/* bytes kept of its output, and again of its errors */
 	guint32 grace_ms;	/* from SIGTERM to SIGKILL when it is ended; 0: half a second */
@@ -50,44 +50,44 @@ struct wire_run {
 };
 
 /* RUN as a frame about step ID. The caller unrefs. */
-GBytes *wire_run_frame(guint32 id, const struct wire_run *run);
+GBytes *relay_run_frame(guint32 id, const struct relay_run *run);
 
 /* False with VMM_ERROR_INPUT: DATA is no such payload. */
-bool wire_run_parse(const guint8 *data, size_t size, struct wire_run *ret, GError **error);
-void wire_run_clear(struct wire_run *run);
+bool relay_run_parse(const guint8 *data, size_t size, struct relay_run *ret, GError **error);
+void relay_run_clear(struct relay_run *run);
 
-enum wire_done_flags {
-	WIRE_TIMED_OUT = 1 << 0,
-	WIRE_CANCELLED = 1 << 1,
-	WIRE_NOT_STARTED = 1 << 2,	/* certainly */
+enum relay_done_flags {
+	RELAY_TIMED_OUT = 1 << 0,
+	RELAY_CANCELLED = 1 << 1,
+	RELAY_NOT_STARTED = 1 << 2,	/* certainly */
 };
 
-/* The most data of a frame about a step with that wire_run.max_output that is told about truly. */
-size_t wire_done_max(guint32 max_output);
+/* The most data of a frame about a step with that relay_run.max_output that is told about truly. */
+size_t relay_done_max(guint32 max_output);
 
 /* What became of a step. */
-struct wire_done {
+struct relay_done {
 	guint32 flags;
 	gint32 status;		/* exit status; -1: a signal ended it, or it was not started */
 	guint64 wall_us;
 	GString *out, *err;
 };
 
-GBytes *wire_done_frame(guint32 id, const struct wire_done *done);
-bool wire_done_parse(const guint8 *data, size_t size, struct wire_done *ret, GError **error);
-void wire_done_clear(struct wire_done *done);
+GBytes *relay_done_frame(guint32 id, const struct relay_done *done);
+bool relay_done_parse(const guint8 *data, size_t size, struct relay_done *ret, GError **error);
+void relay_done_clear(struct relay_done *done);
 
-/* A WIRE_CANCEL of step ID. */
-GBytes *wire_cancel_frame(guint32 id);
+/* A RELAY_CANCEL of step ID. */
+GBytes *relay_cancel_frame(guint32 id);
 
 /* The relay's first line, of VERSION. Caller frees. */
-char *wire_hello(const char *version);
+char *relay_hello(const char *version);
 
 /*
- * Looks for the hello in what the far end has written. WIRE_TAKEN: *RET_VERSION (caller
- * frees) of the relay, and *RET_USED bytes are behind us; WIRE_BAD: another protocol, or none.
+ * Looks for the hello in what the far end has written. RELAY_TAKEN: *RET_VERSION (caller
+ * frees) of the relay, and *RET_USED bytes are behind us; RELAY_BAD: another protocol, or none.
  */
-enum wire_taken wire_hello_take(const char *data, size_t size, char **ret_version,
-				size_t *ret_used);
+enum relay_taken relay_hello_take(const char *data, size_t size, char **ret_version,
+				  size_t *ret_used);
 
 #endif

@@ -89,15 +89,15 @@ static void on_child(void *data, const struct child_result *r)
 {
 	struct step *step = data;
 	struct server *s = step->server;
-	const struct wire_done done = {
-		.flags = (r->timed_out ? WIRE_TIMED_OUT : 0U) |
-			 (r->cancelled ? WIRE_CANCELLED : 0U),
+	const struct relay_done done = {
+		.flags = (r->timed_out ? RELAY_TIMED_OUT : 0U) |
+			 (r->cancelled ? RELAY_CANCELLED : 0U),
 		.status = r->exit_status, .wall_us = (guint64)r->wall_us,
 		.out = r->out, .err = r->err,
 	};
 
 	if (!s->stopping)
-		send_frame(s, wire_done_frame(step->id, &done));
+		send_frame(s, relay_done_frame(step->id, &done));
 	g_hash_table_remove(s->steps, GUINT_TO_POINTER(step->id));
 	if (s->stopping && !g_hash_table_size(s->steps))
 		g_main_loop_quit(s->loop);
@@ -105,15 +105,15 @@ static void on_child(void *data, const struct child_result *r)
 
 static void not_started(struct server *s, guint32 id, int status, const char *why)
 {
-	struct wire_done done = { .flags = WIRE_NOT_STARTED, .status = status,
+	struct relay_done done = { .flags = RELAY_NOT_STARTED, .status = status,
 				  .out = g_string_new(NULL), .err = g_string_new(why) };
 
-	send_frame(s, wire_done_frame(id, &done));
-	wire_done_clear(&done);
+	send_frame(s, relay_done_frame(id, &done));
+	relay_done_clear(&done);
 }
 
 /* Ours, with what the step's says. The caller frees. */
-static char **step_environment(const struct wire_run *run)
+static char **step_environment(const struct relay_run *run)
 {
 	char **env = g_get_environ();
 
@@ -125,7 +125,7 @@ static char **step_environment(const struct wire_run *run)
 	return env;
 }
 
-static void start(struct server *s, guint32 id, const struct wire_run *run)
+static void start(struct server *s, guint32 id, const struct relay_run *run)
 {
 	g_auto(GStrv) env = *run->env ? step_environment(run) : NULL;
 	struct child_spec spec = {
@@ -153,26 +153,26 @@ static void start(struct server *s, guint32 id, const struct wire_run *run)
 	not_started(s, id, -1, error->message);
 }
 
-static bool take_frame(struct server *s, const struct wire_frame *frame)
+static bool take_frame(struct server *s, const struct relay_frame *frame)
 {
 	struct step *step = g_hash_table_lookup(s->steps, GUINT_TO_POINTER(frame->id));
-	struct wire_run run;
+	struct relay_run run;
 
 	switch (frame->type) {
-	case WIRE_CANCEL:
+	case RELAY_CANCEL:
 		if (step)
 			child_cancel(step->child);
 		return true;
-	case WIRE_RUN:
+	case RELAY_RUN:
 		if (step)
 			return vmm_fail(&s->error, VMM_ERROR_INPUT, "step %u runs already",
 					frame->id);
-		if (!wire_run_parse(frame->data, frame->size, &run, &s->error))
+		if (!relay_run_parse(frame->data, frame->size, &run, &s->error))
 			return false;
 		start(s, frame->id, &run);
-		wire_run_clear(&run);
+		relay_run_clear(&run);
 		return true;
-	case WIRE_DONE:
+	case RELAY_DONE:
 		break;
 	}
 	return vmm_fail(&s->error, VMM_ERROR_INPUT, "a frame of the wrong type");
@@ -181,12 +181,12 @@ static bool take_frame(struct server *s, const struct wire_frame *frame)
 /* False when what came is no frame. */
 static bool take_frames(struct server *s)
 {
-	struct wire_frame frame;
+	struct relay_frame frame;
 	size_t at = 0, used;
-	enum wire_taken taken;
+	enum relay_taken taken;
 
-	while ((taken = wire_frame_take(s->in->data + at, s->in->len - at, &frame, &used)) ==
-	       WIRE_TAKEN) {
+	while ((taken = relay_frame_take(s->in->data + at, s->in->len - at, &frame, &used)) ==
+	       RELAY_TAKEN) {
 		if (!take_frame(s, &frame))
 			return false;
 		at += used;
@@ -197,7 +197,7 @@ static bool take_frames(struct server *s)
 	} else if (at) {
 		g_byte_array_remove_range(s->in, 0, (guint)at);
 	}
-	if (taken != WIRE_BAD)
+	if (taken != RELAY_BAD)
 		return true;
 	return vmm_fail(&s->error, VMM_ERROR_INPUT, "what came is no frame");
 }
@@ -239,10 +239,10 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-bool wire_serve(int in, int out, GError **error)
+bool relay_serve(int in, int out, GError **error)
 {
 	struct server s = { .out = out, .loop = g_main_loop_new(NULL, FALSE) };
-	g_autofree char *hello = wire_hello(VMM_VERSION);
+	g_autofree char *hello = relay_hello(VMM_VERSION);
 	int signals = open_signals();
 
 	fcntl(out, F_SETFL, O_NONBLOCK);

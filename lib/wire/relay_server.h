@@ -1,4 +1,4 @@
-/* relay_server.h - the relay itself: runs the steps that come in frames, and says what became of them. */
+/* relay_server.h - the relay itself: runs the steps that come in frames, and reports their ends. */
 #ifndef WIRE_RELAY_SERVER_H
 #define WIRE_RELAY_SERVER_H
 
@@ -9,6 +9,6 @@
  * SIGINT comes: then every step is ended with all it started. False with ERROR set: what came
  * was no frame.
  */
-bool wire_serve(int in, int out, GError **error);
+bool relay_serve(int in, int out, GError **error);
 
 #endif

@@ -67,7 +67,7 @@ static char severity_of(const char **text)
 	return 0;
 }
 
-static void take_line(struct reason *r, const char *line, wire_log *log, void *data)
+static void take_line(struct reason *r, const char *line, script_stderr_log *log, void *data)
 {
 	g_autofree char *clean = text_line(line, MAX_LOG_LINE);
 	const char *text = clean;
@@ -90,7 +90,7 @@ static void take_line(struct reason *r, const char *line, wire_log *log, void *d
 
 /* Takes at most MAX lines of those from AT to END; returns where the next one begins. */
 static const char *take_lines(struct reason *r, const char *at, const char *end, guint max,
-			      wire_log *log, void *data)
+			      script_stderr_log *log, void *data)
 {
 	for (guint i = 0; i < max && at < end; i++) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
@@ -148,7 +148,8 @@ static void take_middle(struct reason *r, const char *at, const char *end)
 }
 
 /* What is done for each line is bounded: a megabyte may be half a million lines. */
-char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data)
+char *script_stderr_reason(const char *stderr_text, gint64 id, size_t max, script_stderr_log *log,
+			   void *data)
 {
 	const char *end = stderr_text + strlen(stderr_text);
 	const char *middle = skip_lines(stderr_text, end, MAX_LOG_LINES / 2);

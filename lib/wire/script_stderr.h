@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 /* Called for each line worth logging. SEVERITY is E, W, I or D. */
-typedef void wire_log(void *data, char severity, const char *text);
+typedef void script_stderr_log(void *data, char severity, const char *text);
 
 /*
  * Splits STDERR_TEXT: each line goes to LOG once, with the severity of its
@@ -20,6 +20,7 @@ typedef void wire_log(void *data, char severity, const char *text);
  * blank; of at most MAX bytes, "" when there is none. Of very many lines those in the middle are
  * left out, but for the markers and what is between them. The caller frees.
  */
-char *wire_output_reason(const char *stderr_text, gint64 id, size_t max, wire_log *log, void *data);
+char *script_stderr_reason(const char *stderr_text, gint64 id, size_t max, script_stderr_log *log,
+			   void *data);
 
 #endif

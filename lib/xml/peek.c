@@ -59,7 +59,7 @@ static void on_doctype(void *data, const xmlChar *name G_GNUC_UNUSED,
 static bool run(struct scan *s, const char *text, size_t len)
 {
 	xmlSAXHandler handler = {
-		.initialized = XML_SAX2_MAGIC, .serror = tmpl_xml_quiet,
+		.initialized = XML_SAX2_MAGIC, .serror = xml_quiet,
 		.internalSubset = on_doctype,
 		.startElementNs = on_begin, .endElementNs = on_end,
 		.characters = on_text, .ignorableWhitespace = on_text,
@@ -74,8 +74,8 @@ static bool run(struct scan *s, const char *text, size_t len)
 	return ok;
 }
 
-bool tmpl_scan(const char *text, size_t len, const char *root, const char *const names[],
-	       char *ret[])
+bool xml_peek(const char *text, size_t len, const char *root, const char *const names[],
+	      char *ret[])
 {
 	guint n = g_strv_length((char **)names);
 	g_autofree GString **texts = g_new0(GString *, n);

@@ -6,11 +6,11 @@
 
 /*
  * Reads LEN bytes of XML whose root is ROOT. RET[i] is the text of the root's first child called
- * NAMES[i] (NULL-terminated), as tmpl_xml_child_text() has it: NULL when it is not there or empty;
+ * NAMES[i] (NULL-terminated), as xml_child_text() has it: NULL when it is not there or empty;
  * the caller frees each. False, and all NULL: it is no such XML, has a document type
- * declaration, or may be too large or too deep for tmpl_xml_parse(), which tells.
+ * declaration, or may be too large or too deep for xml_parse(), which tells.
  */
-bool tmpl_scan(const char *text, size_t len, const char *root, const char *const names[],
-	       char *ret[]);
+bool xml_peek(const char *text, size_t len, const char *root, const char *const names[],
+	      char *ret[]);
 
 #endif

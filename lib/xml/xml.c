@@ -5,9 +5,9 @@
 
 /* libxml2 2.12 made the error constant. */
 #if LIBXML_VERSION >= 21200
-void tmpl_xml_quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
+void xml_quiet(void *data G_GNUC_UNUSED, const xmlError *error G_GNUC_UNUSED)
 #else
-void tmpl_xml_quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
+void xml_quiet(void *data G_GNUC_UNUSED, xmlErrorPtr error G_GNUC_UNUSED)
 #endif
 {
 }
@@ -37,7 +37,7 @@ static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_b
 		return NULL;
 	}
 	/* XML_PARSE_NOERROR alone still prints encoding errors. */
-	xmlSetStructuredErrorFunc(NULL, tmpl_xml_quiet);
+	xmlSetStructuredErrorFunc(NULL, xml_quiet);
 	xmlResetLastError();
 	doc = xmlReadMemory(text, (int)len, NULL, NULL,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
@@ -53,12 +53,12 @@ static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_b
 	return g_steal_pointer(&doc);
 }
 
-xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error)
+xmlDoc *xml_parse(const char *text, size_t len, const char *name, GError **error)
 {
 	return parse(text, len, name, 0, 0, error);
 }
 
-xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **error)
+xmlDoc *xml_parse_fragment(const char *text, const char *name, GError **error)
 {
 	g_autofree char *wrapped = g_strconcat("<fragment xmlns:qemu='" TMPL_XML_NS_QEMU "'>\n",
 					       text, "</fragment>", NULL);
@@ -66,7 +66,7 @@ xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **err
 	return parse(wrapped, strlen(wrapped), name, 1, XML_PARSE_NOBLANKS, error);
 }
 
-xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
+xmlNode *xml_child(const xmlNode *parent, const char *name)
 {
 	for (xmlNode *n = parent ? parent->children : NULL; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, BAD_CAST name))
@@ -74,7 +74,7 @@ xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name)
 	return NULL;
 }
 
-xmlNode *tmpl_xml_next(const xmlNode *node)
+xmlNode *xml_next(const xmlNode *node)
 {
 	for (xmlNode *n = node->next; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name))
@@ -82,21 +82,21 @@ xmlNode *tmpl_xml_next(const xmlNode *node)
 	return NULL;
 }
 
-char *tmpl_xml_attribute(const xmlNode *node, const char *name)
+char *xml_attribute(const xmlNode *node, const char *name)
 {
 	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
 
 	return g_strdup((const char *)text);
 }
 
-char *tmpl_xml_child_attribute(const xmlNode *parent, const char *child, const char *name)
+char *xml_child_attribute(const xmlNode *parent, const char *child, const char *name)
 {
-	return tmpl_xml_attribute(tmpl_xml_child(parent, child), name);
+	return xml_attribute(xml_child(parent, child), name);
 }
 
-bool tmpl_xml_has(const xmlNode *node, const char *name, const char *value)
+bool xml_has(const xmlNode *node, const char *name, const char *value)
 {
-	g_autofree char *text = tmpl_xml_attribute(node, name);
+	g_autofree char *text = xml_attribute(node, name);
 
 	return text && g_str_equal(text, value);
 }
@@ -111,7 +111,7 @@ static bool is_plain(const xmlNode *node)
 					  only->type == XML_CDATA_SECTION_NODE)));
 }
 
-char *tmpl_xml_text(const xmlNode *node)
+char *xml_text(const xmlNode *node)
 {
 	g_autoptr(xmlChar) text = NULL;
 
@@ -124,9 +124,9 @@ char *tmpl_xml_text(const xmlNode *node)
 	return node ? g_strdup(text ? (const char *)text : "") : NULL;
 }
 
-char *tmpl_xml_child_text(const xmlNode *parent, const char *name)
+char *xml_child_text(const xmlNode *parent, const char *name)
 {
-	g_autofree char *text = tmpl_xml_text(tmpl_xml_child(parent, name));
+	g_autofree char *text = xml_text(xml_child(parent, name));
 
 	return text && *text ? g_steal_pointer(&text) : NULL;
 }
@@ -138,7 +138,7 @@ static int append(void *text, const char *bytes, int len)
 }
 
 /* Not to an xmlBuffer: that grows by what is added, each time all of it is copied. */
-char *tmpl_xml_print(const xmlNode *node)
+char *xml_print(const xmlNode *node)
 {
 	GString *text = g_string_new(NULL);
 	xmlSaveCtxtPtr save = xmlSaveToIO(append, NULL, text, "UTF-8",

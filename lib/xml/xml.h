@@ -15,46 +15,46 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlChar, xmlFree)
  * is refused, so no entity is ever expanded. Errors: VMM_ERROR_INPUT
  * "NAME:LINE:COLUMN: reason". The caller frees with xmlFreeDoc().
  */
-xmlDoc *tmpl_xml_parse(const char *text, size_t len, const char *name, GError **error);
+xmlDoc *xml_parse(const char *text, size_t len, const char *name, GError **error);
 
 /*
- * As tmpl_xml_parse() of XML that may be any number of elements, in which the
+ * As xml_parse() of XML that may be any number of elements, in which the
  * prefix "qemu" is bound to TMPL_XML_NS_QEMU; the root of the result holds them,
  * white space between elements is gone.
  */
-xmlDoc *tmpl_xml_parse_fragment(const char *text, const char *name, GError **error);
+xmlDoc *xml_parse_fragment(const char *text, const char *name, GError **error);
 
 /* For libxml2: prints nothing. libxml2 2.12 made the error constant. */
 #if LIBXML_VERSION >= 21200
-void tmpl_xml_quiet(void *data, const xmlError *error);
+void xml_quiet(void *data, const xmlError *error);
 #else
-void tmpl_xml_quiet(void *data, xmlErrorPtr error);
+void xml_quiet(void *data, xmlErrorPtr error);
 #endif
 
 #define TMPL_XML_NS_QEMU "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* The first child element called NAME; NULL when PARENT is NULL or has none. */
-xmlNode *tmpl_xml_child(const xmlNode *parent, const char *name);
+xmlNode *xml_child(const xmlNode *parent, const char *name);
 
-/* The next sibling of that name: with tmpl_xml_child(), all children called so. */
-xmlNode *tmpl_xml_next(const xmlNode *node);
+/* The next sibling of that name: with xml_child(), all children called so. */
+xmlNode *xml_next(const xmlNode *node);
 
 /* Attribute NAME of NODE; NULL when it or NODE is not there. The caller frees with g_free(). */
-char *tmpl_xml_attribute(const xmlNode *node, const char *name);
+char *xml_attribute(const xmlNode *node, const char *name);
 
-/* As tmpl_xml_attribute() of the first child element called CHILD. */
-char *tmpl_xml_child_attribute(const xmlNode *parent, const char *child, const char *name);
+/* As xml_attribute() of the first child element called CHILD. */
+char *xml_child_attribute(const xmlNode *parent, const char *child, const char *name);
 
 /* Whether NODE has attribute NAME and that is VALUE. */
-bool tmpl_xml_has(const xmlNode *node, const char *name, const char *value);
+bool xml_has(const xmlNode *node, const char *name, const char *value);
 
 /* The text of NODE with all below it, entities and CDATA decoded; NULL for NULL. Caller frees. */
-char *tmpl_xml_text(const xmlNode *node);
+char *xml_text(const xmlNode *node);
 
-/* As tmpl_xml_text() of the child called NAME, but NULL also when it is empty. */
-char *tmpl_xml_child_text(const xmlNode *parent, const char *name);
+/* As xml_text() of the child called NAME, but NULL also when it is empty. */
+char *xml_child_text(const xmlNode *parent, const char *name);
 
 /* NODE and all below it as UTF-8 text without an XML declaration. The caller frees. */
-char *tmpl_xml_print(const xmlNode *node);
+char *xml_print(const xmlNode *node);
 
 #endif

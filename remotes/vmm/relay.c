@@ -64,6 +64,6 @@ int main(int argc, char **argv)
 	else if (file)
 		write_file(file, &error);
 	else
-		wire_serve(STDIN_FILENO, STDOUT_FILENO, &error);
+		relay_serve(STDIN_FILENO, STDOUT_FILENO, &error);
 	return error ? program_fail("relay", error) : 0;
 }

@@ -11,9 +11,9 @@
 static bool make_one(const GString *text, const char *conf, GError **error)
 {
 	const struct domain_options options = { .now = 1 };
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text->str, text->len, "VM", error);
+	g_autoptr(xmlDoc) doc = xml_parse(text->str, text->len, "VM", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "VM", error) : NULL;
-	TmplSet *set = vm ? tmpl_conf_parse(conf, strlen(conf), "defaults", error) : NULL;
+	TmplSet *set = vm ? tmpl_defaults_parse(conf, strlen(conf), "defaults", error) : NULL;
 	g_autofree char *xml = NULL;
 
 	if (!set)

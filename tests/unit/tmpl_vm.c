@@ -4,7 +4,7 @@
 
 static xmlDoc *parse(const char *text)
 {
-	xmlDoc *doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+	xmlDoc *doc = xml_parse(text, strlen(text), "test", NULL);
 
 	g_assert_nonnull(doc);
 	return doc;

@@ -50,7 +50,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (!s)
 		action_log("INFO", "%s already", cause->message);
-	action_outcome(ACTION_UNKNOWN, "deleting snapshot %s", name);
+	action_on_abort(ACTION_UNKNOWN, "deleting snapshot %s", name);
 	if (s && !delete_it(ctx, dom, s, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	return snapshot_forget(dom, directory, name, error) ? ACTION_DONE : ACTION_FAILED;

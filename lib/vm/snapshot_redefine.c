@@ -1,155 +1,14 @@
-#include "vm/restate.h"
+#include "vm/snapshot_redefine.h"
 
-#include <sys/stat.h>
+#include <string.h>
 
 #include "base/file.h"
-#include "xml/xml.h"
 #include "virt/virt_domain.h"
 #include "virt/virt_error.h"
+#include "vm/domain_paths.h"
+#include "xml/xml.h"
 
 enum { MAX_FILE = 16 << 20 };
-
-
-static bool is_numbered_disk(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	if (!name || !g_str_has_prefix(name, "/disk."))
-		return false;
-	name += strlen("/disk.");
-	return *name && strspn(name, "0123456789") == strlen(name);
-}
-
-/* One level of link, as its text says; NULL if there is nothing to replace. */
-static char *target_of(const char *path)
-{
-	g_autofree char *text = is_numbered_disk(path) ? g_file_read_link(path, NULL) : NULL;
-	g_autofree char *directory = g_path_get_dirname(path);
-	g_autofree char *target = NULL;
-	struct stat st;
-
-	if (!text)
-		return NULL;
-	if (g_path_is_absolute(text))
-		target = g_strdup(text);
-	else
-		target = g_build_filename(directory, text, NULL);
-	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
-}
-
-void restate_link(xmlNode *disk)
-{
-	xmlNode *source = tmpl_xml_child(disk, "source");
-	g_autofree char *device = tmpl_xml_attribute(disk, "device");
-	g_autofree char *file = tmpl_xml_attribute(source, "file");
-	g_autofree char *target = NULL;
-
-	if (!file || !xmlStrEqual(disk->name, BAD_CAST "disk") ||
-	    !tmpl_xml_has(disk, "type", "file") || (device && !g_str_equal(device, "disk")))
-		return;
-	target = target_of(file);
-	if (target)
-		xmlSetProp(source, BAD_CAST "file", BAD_CAST target);
-}
-
-void restate_links(xmlNode *domain)
-{
-	xmlNode *devices = tmpl_xml_child(domain, "devices");
-
-	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
-		restate_link(n);
-}
-
-/* TEXT with each "PLACE/<digits>/VM" that ends there or at a '/' as "PLACE/DATASTORE/VM". */
-static char *with_datastore(const char *text, const char *place, const char *datastore,
-			    const char *vm)
-{
-	GString *out = g_string_new(NULL);
-	size_t len = strlen(place), vm_len = strlen(vm);
-
-	while (*text) {
-		const char *p = text + len, *q;
-
-		if (strncmp(text, place, len) == 0 && *p == '/') {
-			q = p + 1 + strspn(p + 1, "0123456789");
-			if (q > p + 1 && *q == '/' && strncmp(q + 1, vm, vm_len) == 0 &&
-			    strchr("/", q[1 + vm_len])) {
-				g_string_append_printf(out, "%s/%s/%s", place, datastore, vm);
-				text = q + 1 + vm_len;
-				continue;
-			}
-		}
-		g_string_append_c(out, *text++);
-	}
-	return g_string_free(out, FALSE);
-}
-
-static char *without_doubled_slashes(const char *path)
-{
-	GString *out = g_string_new(NULL);
-
-	for (; *path; path++)
-		if (*path != '/' || path[1] != '/')
-			g_string_append_c(out, *path);
-	return g_string_free(out, FALSE);
-}
-
-struct move {
-	char *place, *plain_place, *datastore;
-	const char *vm;
-};
-
-static bool move_text(xmlNode *node, const struct move *m)
-{
-	g_autoptr(xmlChar) text = xmlNodeGetContent(node);
-	g_autofree char *once = NULL, *twice = NULL;
-
-	if (!text || !strchr((const char *)text, '/'))
-		return false;
-	once = with_datastore((const char *)text, m->place, m->datastore, m->vm);
-	twice = with_datastore(once, m->plain_place, m->datastore, m->vm);
-	if (g_str_equal(twice, (const char *)text))
-		return false;
-	if (node->type == XML_ATTRIBUTE_NODE)
-		xmlSetNsProp(node->parent, node->ns, node->name, BAD_CAST twice);
-	else
-		xmlNodeSetContent(node, BAD_CAST twice);
-	return true;
-}
-
-static bool move_all(xmlNode *node, const struct move *m)
-{
-	bool changed = false;
-
-	for (xmlAttr *a = node->properties; a; a = a->next)
-		changed |= move_text((xmlNode *)a, m);
-	for (xmlNode *n = node->children; n; n = n->next) {
-		if (n->type == XML_ELEMENT_NODE)
-			changed |= move_all(n, m);
-		else if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE)
-			changed |= move_text(n, m);
-	}
-	return changed;
-}
-
-bool restate_paths(xmlNode *domain, const char *checkpoint, const char *vm_id)
-{
-	g_autofree char *directory = g_path_get_dirname(checkpoint);
-	g_autofree char *above = g_path_get_dirname(directory);
-	g_autofree char *own = g_path_get_basename(directory);
-	struct move m = { .place = g_path_get_dirname(above),
-			  .datastore = g_path_get_basename(above), .vm = vm_id ? vm_id : own };
-	bool changed = false;
-
-	m.plain_place = without_doubled_slashes(m.place);
-	if (g_path_is_absolute(checkpoint) && *m.datastore &&
-	    strspn(m.datastore, "0123456789") == strlen(m.datastore))
-		changed = move_all(domain, &m);
-	g_free(m.place);
-	g_free(m.plain_place);
-	g_free(m.datastore);
-	return changed;
-}
 
 struct snapshot {
 	char *path, *name, *parent;
@@ -170,7 +29,7 @@ static void snapshot_free(void *data)
 static struct snapshot *snapshot_load(const char *path, GError **error)
 {
 	g_autoptr(GString) text = file_read(path, MAX_FILE, error);
-	xmlDoc *doc = text ? tmpl_xml_parse(text->str, text->len, path, error) : NULL;
+	xmlDoc *doc = text ? xml_parse(text->str, text->len, path, error) : NULL;
 	struct snapshot *s;
 	xmlNode *root;
 
@@ -180,14 +39,14 @@ static struct snapshot *snapshot_load(const char *path, GError **error)
 	s = g_new0(struct snapshot, 1);
 	s->path = g_strdup(path);
 	s->doc = doc;
-	s->name = tmpl_xml_child_text(root, "name");
-	s->parent = tmpl_xml_child_text(tmpl_xml_child(root, "parent"), "name");
+	s->name = xml_child_text(root, "name");
+	s->parent = xml_child_text(xml_child(root, "parent"), "name");
 	return s;
 }
 
 static void set_uuid(xmlNode *root, const char *element, const char *uuid)
 {
-	xmlNode *n = tmpl_xml_child(tmpl_xml_child(root, element), "uuid");
+	xmlNode *n = xml_child(xml_child(root, element), "uuid");
 
 	if (n)
 		xmlNodeSetContent(n, BAD_CAST uuid);
@@ -223,20 +82,21 @@ static const struct {
 /* The value in NODE of row ROW; NULL: it has none. The caller frees. */
 static char *named_value(const xmlNode *node, size_t row)
 {
-	g_autofree char *place = node->parent && node->parent->name ?
-		g_strdup_printf("%s/%s", node->parent->name, node->name) : g_strdup("");
+	g_autofree char *place = node->parent && node->parent->name
+					 ? g_strdup_printf("%s/%s", node->parent->name, node->name)
+					 : g_strdup("");
 
 	if (!g_str_equal(place, named[row].element))
 		return NULL;
-	return named[row].attribute ? tmpl_xml_attribute(node, named[row].attribute) :
-				      g_strstrip(tmpl_xml_text(node));
+	return named[row].attribute ? xml_attribute(node, named[row].attribute)
+				    : g_strstrip(xml_text(node));
 }
 
 /* Adds to VALUES what NODE and all below it name, arguments for QEMU whole. */
 static void collect(const xmlNode *node, GHashTable *values)
 {
 	if (node->ns)
-		g_hash_table_add(values, tmpl_xml_print(node));
+		g_hash_table_add(values, xml_print(node));
 	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
 		char *value = named_value(node, i);
 
@@ -267,13 +127,12 @@ static bool may_name(const char *path, const char *directory)
 }
 
 /* Whether NODE of a file that anybody may have written names no more than DOM itself, VALUES. */
-static bool is_known(const xmlNode *node, GHashTable *values, const char *directory,
-		     char **ret_bad)
+static bool is_known(const xmlNode *node, GHashTable *values, const char *directory, char **ret_bad)
 {
 	bool metadata = xmlStrEqual(node->name, BAD_CAST "metadata");
 
 	if (node->ns)
-		*ret_bad = tmpl_xml_print(node);
+		*ret_bad = xml_print(node);
 	if (node->ns && !g_hash_table_contains(values, *ret_bad))
 		return false;
 	g_clear_pointer(ret_bad, g_free);
@@ -298,7 +157,7 @@ static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **er
 	static const char *const domains[] = { "domain", "inactiveDomain" };
 	g_autofree char *live = virt_xml(dom, error), *above = g_path_get_dirname(s->path);
 	g_autofree char *directory = g_canonicalize_filename(above, "/"), *bad = NULL;
-	g_autoptr(xmlDoc) doc = live ? tmpl_xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
 	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	bool ok = true;
 
@@ -306,12 +165,14 @@ static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **er
 		return false;
 	collect(xmlDocGetRootElement(doc), values);
 	for (size_t i = 0; ok && i < G_N_ELEMENTS(domains); i++) {
-		const xmlNode *d = tmpl_xml_child(xmlDocGetRootElement(s->doc), domains[i]);
+		const xmlNode *d = xml_child(xmlDocGetRootElement(s->doc), domains[i]);
 
 		ok = !d || is_known(d, values, directory, &bad);
 	}
-	return ok || vmm_fail(error, VMM_ERROR_REFUSED, "snapshot %s names what domain %s has not: "
-			      "'%.200s'", s->path, virDomainGetName(dom), bad);
+	return ok || vmm_fail(error, VMM_ERROR_REFUSED,
+			      "snapshot %s names what domain %s has not: "
+			      "'%.200s'",
+			      s->path, virDomainGetName(dom), bad);
 }
 
 static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError **error)
@@ -325,10 +186,10 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 		return virt_fail(error, "cannot read a UUID");
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
-	restate_paths(root, s->path, NULL);
+	domain_paths_rewrite(root, s->path, NULL);
 	if (!snapshot_check(dom, s, error))
 		return false;
-	text = tmpl_xml_print(root);
+	text = xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;
 	made = virDomainSnapshotCreateXML(dom, text, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
@@ -359,8 +220,8 @@ static void note_fault(void (*log)(const char *level, const char *format, ...), 
 		*first = fault;
 }
 
-bool restate_snapshots(virDomain *dom, const char *directory,
-		       void (*log)(const char *level, const char *format, ...), GError **error)
+bool snapshot_redefine_all(virDomain *dom, const char *directory,
+			   void (*log)(const char *level, const char *format, ...), GError **error)
 {
 	g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(snapshot_free);
 	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
