@@ -3,13 +3,13 @@
  *
  * Source: actions.md 21; pitfalls.md P-9.
  */
-#include "action/vgpu.h"
+#include "host/vgpu_device.h"
 #include "base/program.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 #include "virt/connect.h"
-#include "virt/domain.h"
+#include "virt/virt_domain.h"
 
 enum { OPEN_MS = 30000 };
 
@@ -56,9 +56,9 @@ static bool run(const char *verb, const char *argument, GError **error)
 	if (!g_ascii_strcasecmp(verb, "datastore"))
 		return print_directory(argument, error);
 	if (!g_ascii_strcasecmp(verb, "create"))
-		return vgpu_create(argument, error);
+		return vgpu_device_create(argument, error);
 	if (!g_ascii_strcasecmp(verb, "delete"))
-		return vgpu_delete(argument, warn, error);
+		return vgpu_device_delete(argument, warn, error);
 	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not create, delete or datastore", verb);
 }
 

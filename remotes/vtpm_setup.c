@@ -1,5 +1,5 @@
 /* vtpm_setup - copies a virtual TPM's state between libvirt's place and the VM's; by sudo. */
-#include "action/tpmstate.h"
+#include "host/tpm_state.h"
 #include "base/program.h"
 
 static const char help[] =
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		vmm_fail(&error, VMM_ERROR_USAGE, "usage: vtpm_setup "
 			 "backup|keep|recover|replace|forget UUID DIRECTORY");
-	else if (tpmstate_run(argv[1], argv[2], argv[3], &error))
+	else if (tpm_state_run(argv[1], argv[2], argv[3], &error))
 		return 0;
 	return program_fail("vtpm_setup", error);
 }

@@ -8,8 +8,8 @@
 #include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 #define DEFAULT_CONF "vmm_exec/vmm_exec_kvm.conf"
 #define DEFAULT_CONFIG "vmm_exec/vmm_exec.cfg"
@@ -98,7 +98,7 @@ static xmlDoc *read_document(const char *path, GError **error)
 
 	if (!text)
 		return NULL;
-	doc = tmpl_xml_parse(text->str, text->len, name, error);
+	doc = xml_parse(text->str, text->len, name, error);
 	g_string_free(text, TRUE);
 	return doc;
 }
@@ -149,11 +149,11 @@ static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError *
 				g_strdup_printf("no defaults file %s: no defaults", standard));
 		return true;
 	}
-	set = tmpl_conf_read(path ? path : standard, error);
+	set = tmpl_defaults_read(path ? path : standard, error);
 	if (!set)
 		return false;
 	tmpl_vm_set_level(vm, TMPL_CONF, set);
-	return tmpl_conf_check(set, warnings, error);
+	return tmpl_defaults_check(set, warnings, error);
 }
 
 static bool read_clock(gint64 *now, GError **error)
@@ -242,9 +242,9 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 
 static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
 {
-	g_autoptr(TmplSet) set = tmpl_conf_read(path, error);
+	g_autoptr(TmplSet) set = tmpl_defaults_read(path, error);
 
-	return set && tmpl_conf_check(set, warnings, error);
+	return set && tmpl_defaults_check(set, warnings, error);
 }
 
 int main(int argc, char **argv)

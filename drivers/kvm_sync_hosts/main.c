@@ -12,7 +12,7 @@
 #include "conf/paths.h"
 #include "conf/rc.h"
 #include "host.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 enum { MAX_POOL = 64 << 20, OFFLINE = 8 };
 
@@ -84,8 +84,8 @@ static bool parse(int argc, char **argv, struct options *o, GError **error)
 
 static bool wanted(const struct options *o, const xmlNode *host)
 {
-	g_autofree char *state = tmpl_xml_child_text(host, "STATE");
-	g_autofree char *cluster = tmpl_xml_child_text(host, "CLUSTER");
+	g_autofree char *state = xml_child_text(host, "STATE");
+	g_autofree char *cluster = xml_child_text(host, "CLUSTER");
 
 	return (!state || g_ascii_strtoll(state, NULL, 10) != OFFLINE) &&
 	       (!o->cluster || !g_strcmp0(cluster, o->cluster));
@@ -101,10 +101,10 @@ static bool add_pool(struct run *r, const struct options *o, GError **error)
 	bool ok = child_run(&spec, &result, error) && child_result_check(&result, "onehost", error);
 
 	if (ok)
-		doc = tmpl_xml_parse(result.out->str, result.out->len, "onehost list", error);
+		doc = xml_parse(result.out->str, result.out->len, "onehost list", error);
 	child_result_clear(&result);
 	for (const xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
-		char *name = wanted(o, n) ? tmpl_xml_child_text(n, "NAME") : NULL;
+		char *name = wanted(o, n) ? xml_child_text(n, "NAME") : NULL;
 
 		if (name)
 			g_ptr_array_add(r->hosts, name);

@@ -288,7 +288,7 @@ static void start_session(Remote *r)
 
 static void wait_for_link(Remote *r);
 
-static void on_call_done(void *data, const struct wire_done *done, enum link_loss loss,
+static void on_call_done(void *data, const struct relay_done *done, enum link_loss loss,
 			 const char *why)
 {
 	Remote *r = data;
@@ -311,12 +311,12 @@ static void on_call_done(void *data, const struct wire_done *done, enum link_los
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
 	r->result = (struct remote_result){
-		.status = done->flags & (WIRE_TIMED_OUT | WIRE_CANCELLED) ? -1 : done->status,
+		.status = done->flags & (RELAY_TIMED_OUT | RELAY_CANCELLED) ? -1 : done->status,
 		.signalled = !done->flags && done->status < 0,
-		.timed_out = done->flags & WIRE_TIMED_OUT,
-		.cancelled = done->flags & WIRE_CANCELLED,
-		.not_started = done->flags & WIRE_NOT_STARTED,
-		.answered = !(done->flags & WIRE_TIMED_OUT),
+		.timed_out = done->flags & RELAY_TIMED_OUT,
+		.cancelled = done->flags & RELAY_CANCELLED,
+		.not_started = done->flags & RELAY_NOT_STARTED,
+		.answered = !(done->flags & RELAY_TIMED_OUT),
 		.wall_us = (gint64)done->wall_us,
 	};
 	finish(r);
@@ -341,7 +341,7 @@ static void run_on_link(Remote *r)
 {
 	g_auto(GStrv) argv = relay_argv(r);
 	char nowhere[] = "";
-	const struct wire_run run = {
+	const struct relay_run run = {
 		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
 		.grace_ms = r->grace_ms, .cwd = nowhere, .argv = argv, .env = r->env,
 		.input = r->input,

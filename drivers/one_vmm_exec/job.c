@@ -1,7 +1,7 @@
 #include "jobstate.h"
 
 #include "check.h"
-#include "wire/pack.h"
+#include "wire/deflate.h"
 
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool packed)
@@ -195,7 +195,7 @@ void job_end(Job *j)
 static bool prepare(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
-	g_autoptr(GBytes) document = j->packed ? wire_unpack(kept) : g_bytes_ref(kept);
+	g_autoptr(GBytes) document = j->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
 	const struct plan *p = j->context.plan;
 
 	j->request = tmpl_request_parse(document, error);

@@ -28,7 +28,7 @@ typedef struct job Job;
 typedef void job_done(void *data, Job *job);
 
 /*
- * DOCUMENT (a reference is kept): the request, PACKED by wire_pack() or not; NULL: it is lost.
+ * DOCUMENT (a reference is kept): the request, PACKED by deflate_pack() or not; NULL: it is lost.
  * HOST (copied): where its VM is, or NULL.
  */
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,

@@ -129,14 +129,14 @@ static void on_hello(Link *l)
 	g_autofree char *text = NULL;
 	size_t used;
 
-	switch (wire_hello_take((const char *)l->in->data, l->in->len, &version, &used)) {
-	case WIRE_INCOMPLETE:
+	switch (relay_hello_take((const char *)l->in->data, l->in->len, &version, &used)) {
+	case RELAY_INCOMPLETE:
 		return;
-	case WIRE_BAD:
+	case RELAY_BAD:
 		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
 		give_up(l, "its relay speaks another protocol");
 		return;
-	case WIRE_TAKEN:
+	case RELAY_TAKEN:
 		break;
 	}
 	g_byte_array_remove_range(l->in, 0, (guint)used);
@@ -175,28 +175,28 @@ static void call_free(LinkCall *call)
 	g_free(call);
 }
 
-static void on_done(Link *l, const struct wire_frame *frame)
+static void on_done(Link *l, const struct relay_frame *frame)
 {
 	LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(frame->id));
-	struct wire_done done;
+	struct relay_done done;
 
-	if (!wire_done_parse(frame->data, frame->size, &done, NULL)) {
+	if (!relay_done_parse(frame->data, frame->size, &done, NULL)) {
 		cut_off(l, "its relay sent a damaged frame");
 		return;
 	}
 	if (call->done)
 		call->done(call->data, &done, LINK_BROKE, NULL);
-	wire_done_clear(&done);
+	relay_done_clear(&done);
 	call_free(call);
 	rest(l);
 }
 
 /* Judged by its head, before the rest has come. */
-static bool may_come(Link *l, const struct wire_frame *head)
+static bool may_come(Link *l, const struct relay_frame *head)
 {
 	const LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
 
-	if (head->type != WIRE_DONE || !call)
+	if (head->type != RELAY_DONE || !call)
 		cut_off(l, "its relay sent an answer that nobody asked for");
 	else if (head->size > call->max_answer)
 		cut_off(l, "its relay sent more than was asked for (limits.output_bytes)");
@@ -208,18 +208,18 @@ static size_t take_frame(Link *l, size_t at)
 {
 	const guint8 *data = l->in->data + at;
 	size_t left = l->in->len - at, used = 0;
-	struct wire_frame frame;
+	struct relay_frame frame;
 
-	switch (wire_frame_head(data, left, &frame)) {
-	case WIRE_INCOMPLETE:
+	switch (relay_frame_head(data, left, &frame)) {
+	case RELAY_INCOMPLETE:
 		return 0;
-	case WIRE_BAD:
+	case RELAY_BAD:
 		cut_off(l, "its relay sent what is no frame");
 		return 0;
-	case WIRE_TAKEN:
+	case RELAY_TAKEN:
 		break;
 	}
-	if (!may_come(l, &frame) || wire_frame_take(data, left, &frame, &used) != WIRE_TAKEN)
+	if (!may_come(l, &frame) || relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
 		return 0;
 	on_done(l, &frame);
 	return l->given_up ? 0 : used;
@@ -392,7 +392,7 @@ static void send_frame(Link *l, GBytes *frame)
 	child_write(l->child, frame);
 }
 
-static LinkCall *call_new(Link *l, const struct wire_run *run, link_done *done, void *data)
+static LinkCall *call_new(Link *l, const struct relay_run *run, link_done *done, void *data)
 {
 	LinkCall *call = g_new0(LinkCall, 1);
 	g_autoptr(GBytes) frame = NULL;
@@ -403,10 +403,10 @@ static LinkCall *call_new(Link *l, const struct wire_run *run, link_done *done, 
 	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
 	*call = (struct link_call){
 		.link = l, .id = l->next_id, .done = done, .data = data,
-		.max_answer = wire_done_max(run->max_output),
+		.max_answer = relay_done_max(run->max_output),
 	};
 	g_hash_table_insert(l->calls, GUINT_TO_POINTER(call->id), call);
-	frame = wire_run_frame(call->id, run);
+	frame = relay_run_frame(call->id, run);
 	send_frame(l, frame);
 	call->end = l->sent;
 	return call;
@@ -434,7 +434,7 @@ static gboolean on_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void on_sign(void *data, const struct wire_done *done, enum link_loss loss G_GNUC_UNUSED,
+static void on_sign(void *data, const struct relay_done *done, enum link_loss loss G_GNUC_UNUSED,
 		    const char *why G_GNUC_UNUSED)
 {
 	LinkCall *call = data;
@@ -453,14 +453,14 @@ static gboolean on_nearly_over(gpointer data)
 {
 	LinkCall *call = data;
 	char nothing[] = "/", nowhere[] = "", *argv[] = { nothing, NULL };
-	const struct wire_run run = { .argv = argv, .cwd = nowhere };
+	const struct relay_run run = { .argv = argv, .cwd = nowhere };
 
 	call->guard = g_timeout_add(sign_ms(call), on_over, call);
 	call->sign = call_new(call->link, &run, on_sign, call);
 	return G_SOURCE_REMOVE;
 }
 
-LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *data)
+LinkCall *link_run(Link *l, const struct relay_run *run, link_done *done, void *data)
 {
 	LinkCall *call = call_new(l, run, done, data);
 
@@ -473,7 +473,7 @@ LinkCall *link_run(Link *l, const struct wire_run *run, link_done *done, void *d
 
 void link_cancel(LinkCall *call)
 {
-	g_autoptr(GBytes) frame = wire_cancel_frame(call->id);
+	g_autoptr(GBytes) frame = relay_cancel_frame(call->id);
 
 	send_frame(call->link, frame);
 	stop_guard(call);

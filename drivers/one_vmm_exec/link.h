@@ -5,7 +5,7 @@
 #ifndef ONE_VMM_EXEC_LINK_H
 #define ONE_VMM_EXEC_LINK_H
 
-#include "wire/frame.h"
+#include "wire/relay_frame.h"
 #include "wire/ssh.h"
 
 typedef struct link Link;
@@ -28,7 +28,7 @@ enum link_loss {
 };
 
 /* Called once, from the loop: DONE is NULL when the relay did not tell, because of LOSS and WHY. */
-typedef void link_done(void *data, const struct wire_done *done, enum link_loss loss,
+typedef void link_done(void *data, const struct relay_done *done, enum link_loss loss,
 		       const char *why);
 
 /* Told when a relay is found that is not ours, or none, or that breaks the protocol; once each. */
@@ -55,7 +55,7 @@ bool link_forget(Link *link, const void *data);
  * RUN's time is over, one that does for some seconds more, as it has to end the step. One that
  * answers more than RUN allows, or what nobody asked for, is given up; nothing of it is kept.
  */
-LinkCall *link_run(Link *link, const struct wire_run *run, link_done *done, void *data);
+LinkCall *link_run(Link *link, const struct relay_run *run, link_done *done, void *data);
 
 /* The relay shall end it; DONE follows, a moment after RUN's grace_ms at the latest. */
 void link_cancel(LinkCall *call);

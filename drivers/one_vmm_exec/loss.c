@@ -1,7 +1,7 @@
 #include "jobstate.h"
 
 #include "base/text.h"
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 
 /* Between two questions to a host that does not answer. */
 enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000 };
@@ -242,7 +242,7 @@ static char *why_later(const Job *j, const struct run_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 
-	return wire_output_reason(r->err, j->id, max, log_nothing, NULL);
+	return script_stderr_reason(r->err, j->id, max, log_nothing, NULL);
 }
 
 static void on_answer(void *data, const struct run_result *r)

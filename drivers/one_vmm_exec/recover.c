@@ -1,7 +1,7 @@
 #include "recover.h"
 
-#include "tmpl/request.h"
-#include "wire/pack.h"
+#include "template/request.h"
+#include "wire/deflate.h"
 #include "wire/ssh.h"
 
 /* The requests of one host, which wait until nothing of an earlier driver runs there. */
@@ -17,7 +17,7 @@ static char *host_of(const struct row *row)
 
 	if (!row->document)
 		return NULL;
-	document = row->packed ? wire_unpack(row->document) : g_bytes_ref(row->document);
+	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
 	return tmpl_request_peek_host(document);
 }
 

@@ -12,10 +12,10 @@
 #include "place.h"
 #include "queue.h"
 #include "recover.h"
-#include "tmpl/request.h"
-#include "wire/line.h"
-#include "wire/pack.h"
-#include "wire/reader.h"
+#include "template/request.h"
+#include "wire/oned_line.h"
+#include "wire/deflate.h"
+#include "wire/line_reader.h"
 
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
@@ -30,7 +30,7 @@ struct server {
 	Queue *queue;
 	GQueue running;		/* of Job, oldest first */
 	unsigned max_running, host_jobs;
-	WireReader *reader;
+	LineReader *reader;
 	guint max_queue, max_children;
 	gsize waiting, max_waiting;	/* bytes of documents */
 	guint room;		/* source id: too many processes run, that is looked at again */
@@ -183,7 +183,7 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 					document, packed));
 }
 
-static void on_request(struct server *s, const struct plan *plan, struct wire_line *line)
+static void on_request(struct server *s, const struct plan *plan, struct oned_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
 	g_autoptr(GBytes) kept = NULL;
@@ -198,7 +198,7 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 		why = "too many actions wait already (limits.queue)";
 	else if (s->waiting >= s->max_waiting)
 		why = "too large actions wait already (limits.waiting_bytes)";
-	else if (!(document = wire_line_document(line)))
+	else if (!(document = oned_line_document(line)))
 		why = "the document is not in base64";
 	if (why) {
 		out_reply(s->env.out, line->action, false, line->id, why, 0);
@@ -207,7 +207,7 @@ static void on_request(struct server *s, const struct plan *plan, struct wire_li
 	host = tmpl_request_peek_host(document);
 	later_forget(s->env.later, line->id);
 	packed = is_packed(s, document);
-	kept = packed ? wire_pack(document) : g_bytes_ref(document);
+	kept = packed ? deflate_pack(document) : g_bytes_ref(document);
 	job = job_new(&s->env, plan, line->id, host, kept, packed);
 	accept(s, job, plan, line->payload, kept, packed);
 	enqueue(s, job, false);
@@ -377,11 +377,11 @@ static void on_init(struct server *s)
 static void on_line(void *data, char *text)
 {
 	struct server *s = data;
-	struct wire_line line = { 0 };
+	struct oned_line line = { 0 };
 	g_autoptr(GError) error = NULL;
 	const struct plan *plan;
 
-	if (!wire_line_parse(text, &line, &error)) {
+	if (!oned_line_parse(text, &line, &error)) {
 		if (*text)
 			out_log(s->env.out, 'W', -1, "one_vmm_exec: malformed message: %s",
 				error->message);
@@ -400,21 +400,21 @@ static void on_line(void *data, char *text)
 		on_request(s, plan, &line);
 	else
 		out_reply(s->env.out, line.action, false, line.id, "unknown action", 0);
-	wire_line_clear(&line);
+	oned_line_clear(&line);
 }
 
 static void on_too_long(void *data, const char *head)
 {
 	struct server *s = data;
-	struct wire_line line = { 0 };
+	struct oned_line line = { 0 };
 
-	if (wire_line_parse(head, &line, NULL))
+	if (oned_line_parse(head, &line, NULL))
 		out_reply(s->env.out, line.action, false, line.id,
 			  "the line is too long (limits.line_bytes)", 0);
-	wire_line_clear(&line);
+	oned_line_clear(&line);
 }
 
-static const struct wire_reader_events reader_events = { on_line, on_too_long };
+static const struct line_reader_events reader_events = { on_line, on_too_long };
 
 static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
@@ -423,7 +423,7 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 	ssize_t n = read(fd, bytes, sizeof(bytes));
 
 	if (n > 0)
-		wire_reader_feed(s->reader, bytes, (size_t)n);
+		line_reader_feed(s->reader, bytes, (size_t)n);
 	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return G_SOURCE_CONTINUE;
 	s->input = 0;
@@ -555,7 +555,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = queue_new();
-	s.reader = wire_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
+	s.reader = line_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
 	s.max_children = max_children(settings->cfg, descriptors);
@@ -585,7 +585,7 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	metrics_free(s.env.metrics);
 	log_free(s.log);
 	hosts_free(s.env.hosts);
-	wire_reader_free(s.reader);
+	line_reader_free(s.reader);
 	g_main_loop_unref(s.loop);
 	return true;
 }

@@ -9,7 +9,7 @@
 #include "plan.h"
 #include "run.h"
 #include "settings.h"
-#include "tmpl/request.h"
+#include "template/request.h"
 
 /* What the steps of one action draw on; nothing is owned but what step_context_clear() frees. */
 struct step_context {

@@ -32,7 +32,7 @@ struct row {
 	char *told;			/* output of the step that tells the reply, or NULL */
 	bool success;			/* of ROW_ENDED */
 	char *reply;			/* of ROW_ENDED: its info, or NULL */
-	bool packed;			/* the document, by wire_pack() */
+	bool packed;			/* the document, by deflate_pack() */
 	GBytes *document;		/* of the request; NULL: it is in the store already */
 };
 

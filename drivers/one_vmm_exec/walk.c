@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "check.h"
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 #include "words.h"
 
 enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };
@@ -147,7 +147,7 @@ static bool step_succeeded(Job *j)
 static char *reason(const Job *j, const struct command *m, const struct run_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
-	g_autofree char *said = wire_output_reason(r->err, j->id, max, on_log, (void *)j);
+	g_autofree char *said = script_stderr_reason(r->err, j->id, max, on_log, (void *)j);
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	if (m->label)

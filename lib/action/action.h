@@ -10,8 +10,8 @@
 #include "action/report.h"
 #include "conf/kvmrc.h"
 #include "virt/connect.h"
-#include "virt/domain.h"
-#include "virt/late.h"
+#include "virt/virt_domain.h"
+#include "virt/timed_call.h"
 
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
@@ -39,6 +39,8 @@ struct action {
 	/* It ends no domain: one-VM_ID will do when the UUID of operand 0 is gone. */
 	bool takes_namesake;
 	const GOptionEntry *options;	/* its own, or NULL */
+	/* What "--sync-time UUID" runs, in a process that outlives the action; an exit status. */
+	int (*set_clock)(const char *uri, const char *uuid);
 	/* ERROR is set unless the outcome is ACTION_DONE. */
 	enum action_outcome (*run)(struct action_ctx *ctx, GError **error);
 };
@@ -55,8 +57,8 @@ void action_log(const char *level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Milliseconds until the deadline, at most CAP_MS, at least 1. */
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
 
-/* What a sudden end means from now on; see sudden.h. */
-void action_outcome(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* What a sudden end means from now on; see abort.h. */
+void action_on_abort(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Operand I, counted from 0; NULL when there are fewer. */
 const char *action_arg(const struct action_ctx *ctx, int i);
@@ -77,26 +79,28 @@ virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error);
 bool action_reconnect(struct action_ctx *ctx, GError **error);
 
 /* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
-virDomain *action_domain_again(struct action_ctx *ctx, virDomain *old, GError **error);
+virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError **error);
 
 /*
- * As action_domain_again(), once libvirt has ended what it was asked to do with the domain on the
+ * As action_domain_reopen(), once libvirt has ended what it was asked to do with the domain on the
  * connection that was lost: what it says of it then is true.
  */
-virDomain *action_domain_rested(struct action_ctx *ctx, virDomain *old, GError **error);
+virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GError **error);
 
 /*
  * For a call that may be made twice, after its answer R: true, with DOM on a new connection and
  * CAUSE cleared, when the connection was lost with it: it is to be made again. Once at most.
  */
-bool action_call_again(struct action_ctx *ctx, virDomain **dom, enum virt_late r, GError **cause);
+bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_result r,
+			GError **cause);
 
 /*
  * What the answer R of a call means, its ERROR being CAUSE (taken; NULL unless FAILED): DONE, or
  * ERROR "FORMAT…: cause" and whether nobody knows.
  */
-enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_late r, GError *cause,
-				 GError **error, const char *format, ...) G_GNUC_PRINTF(5, 6);
+enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_result r,
+				 GError *cause, GError **error, const char *format, ...)
+	G_GNUC_PRINTF(5, 6);
 
 /*
  * All of stdin, at most 64 MiB, base64 decoded when it does not begin with '<'. Empty when

@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "action/place.h"
+#include "base/run_directory.h"
 
 /* Whoever waits says for whom, before his own deadline ends him. */
 enum { PAUSE_US = 20000, RESERVE_MS = 500 };
 
 /* The files, open until we end; none: not ours yet. */
-static int held[PLACE_LOCKS];
+static int held[RUN_DIRECTORY_LOCKS];
 static int n_held;
 
 /* Who has FD, as /proc/locks says: "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF"; 0: nobody. */
@@ -73,7 +73,7 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 
 	if (n_held)		/* a VM of two names: the first is enough */
 		return true;
-	n_held = place_open_locks(hash, held, error);
+	n_held = run_directory_open_locks(hash, held, error);
 	if (!n_held) {
 		g_prefix_error(error, "cannot lock domain %s: ", name);
 		return false;

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "action/sudden.h"
+#include "action/abort.h"
 
 enum { TELL_US = 10000000, GRACE_S = 20 };
 
@@ -26,9 +26,9 @@ struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom)
 	gint64 now = g_get_monotonic_time(), left_us = ctx->deadline_us - now;
 	gint64 reserve_us = MIN((gint64)GRACE_S * G_USEC_PER_SEC, left_us / 2);
 
-	sudden_defer(GRACE_S);
+	abort_defer(GRACE_S);
 	return (struct virt_job){ .dom = dom, .until_us = ctx->deadline_us - reserve_us,
-				  .stop = sudden_asked, .progress = tell };
+				  .stop = abort_requested, .progress = tell };
 }
 
 bool progress_fail(GError **error, const char *format, ...)
@@ -39,7 +39,7 @@ bool progress_fail(GError **error, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	return sudden_asked() ?
-	       vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what) :
-	       vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);
+	return abort_requested()
+		       ? vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what)
+		       : vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);
 }

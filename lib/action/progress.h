@@ -3,7 +3,7 @@
 #define ACTION_PROGRESS_H
 
 #include "action/action.h"
-#include "virt/job.h"
+#include "virt/domain_job.h"
 
 /*
  * A job of DOM that tells its progress, and that this action's deadline and the first signal

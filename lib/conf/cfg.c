@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "conf/cfgfault.h"
+#include "conf/cfg_position.h"
 
 enum { MAX_FILE = 1 << 20, MAX_NAME = 64, MAX_INCLUDES = 10, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
@@ -285,7 +285,7 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 static bool fail_syntax(const config_t *c, const char *text, const char *path, GError **error)
 {
 	int column;
-	g_autofree char *token = conf_cfg_fault(text, config_error_line(c), &column);
+	g_autofree char *token = cfg_position_fault(text, config_error_line(c), &column);
 
 	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s%s%s", path,
 			config_error_line(c), column, config_error_text(c), *token ? "'" : "",

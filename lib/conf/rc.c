@@ -2,7 +2,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
-#include "conf/rcparse.h"
+#include "conf/shell_subset.h"
 
 enum { MAX_FILE = 1 << 20, MAX_DUMP = 4 << 20, SHELL_MS = 10000 };
 
@@ -15,7 +15,7 @@ void conf_rc_free(ConfRc *rc)
 {
 	if (!rc)
 		return;
-	rc_text_clear(&rc->text);
+	shell_text_clear(&rc->text);
 	g_clear_pointer(&rc->warnings, g_ptr_array_unref);
 	g_free(rc);
 }
@@ -24,7 +24,7 @@ static ConfRc *rc_new(void)
 {
 	ConfRc *rc = g_new0(ConfRc, 1);
 
-	rc_text_init(&rc->text);
+	shell_text_init(&rc->text);
 	rc->warnings = g_ptr_array_new_with_free_func(g_free);
 	return rc;
 }
@@ -153,7 +153,7 @@ ConfRc *conf_rc_load(const char *path, enum conf_rc_flags flags, GError **error)
 		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
 		return NULL;
 	}
-	rc_parse(&rc->text, path, text->str, text->len);
+	shell_subset_parse(&rc->text, path, text->str, text->len);
 	g_string_free(text, TRUE);
 	finish(rc, path, flags);
 	return g_steal_pointer(&rc);

@@ -1,8 +1,8 @@
 #include "domain/attach.h"
 
 #include "base/number.h"
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 #define PREFIX "DEFAULT_ATTACH_"
 
@@ -90,7 +90,7 @@ char *domain_pci_xml(const TmplVm *vm, const TmplAttr *pci, const struct domain_
 
 static guint64 number_at(const xmlNode *node, const char *child)
 {
-	g_autofree char *text = tmpl_xml_child_text(node, child);
+	g_autofree char *text = xml_child_text(node, child);
 	guint64 n = 0;
 
 	return text && number_unsigned(g_strstrip(text), 0, G_MAXINT64, &n, NULL) ? n : 0;
@@ -98,7 +98,7 @@ static guint64 number_at(const xmlNode *node, const char *child)
 
 static guint64 property(const xmlNode *node, const char *name)
 {
-	g_autofree char *text = tmpl_xml_attribute(node, name);
+	g_autofree char *text = xml_attribute(node, name);
 	guint64 n = 0;
 
 	return text && number_unsigned(text, 0, G_MAXINT64, &n, NULL) ? n : 0;
@@ -108,7 +108,7 @@ static guint n_modules(const xmlNode *devices)
 {
 	guint n = 0;
 
-	for (xmlNode *d = tmpl_xml_child(devices, "memory"); d; d = tmpl_xml_next(d))
+	for (xmlNode *d = xml_child(devices, "memory"); d; d = xml_next(d))
 		n++;
 	return n;
 }
@@ -116,16 +116,16 @@ static guint n_modules(const xmlNode *devices)
 /* libvirt counts plugged modules in <memory>, and gives all sizes in KiB. */
 static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 {
-	const xmlNode *max = tmpl_xml_child(live, "maxMemory");
+	const xmlNode *max = xml_child(live, "maxMemory");
 	guint64 most = number_at(live, "maxMemory"), now = number_at(live, "memory");
 
-	if (!max || !tmpl_xml_child(tmpl_xml_child(tmpl_xml_child(live, "cpu"), "numa"), "cell")) {
+	if (!max || !xml_child(xml_child(xml_child(live, "cpu"), "numa"), "cell")) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "the domain was not made for memory hot-plug");
 		vmm_error_set_hint(error, "deploy it with MEMORY_MAX above MEMORY and "
 				   "MEMORY_RESIZE_MODE = HOTPLUG");
 		return false;
 	}
-	if (n_modules(tmpl_xml_child(live, "devices")) >= property(max, "slots"))
+	if (n_modules(xml_child(live, "devices")) >= property(max, "slots"))
 		return vmm_fail(error, VMM_ERROR_REFUSED,
 				"all %" G_GUINT64_FORMAT " memory slots are taken",
 				property(max, "slots"));
@@ -138,7 +138,7 @@ static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 
 char *domain_dimm_xml(const xmlNode *live, guint64 mib, GError **error)
 {
-	const xmlNode *numa = tmpl_xml_child(tmpl_xml_child(live, "cpu"), "numa");
+	const xmlNode *numa = xml_child(xml_child(live, "cpu"), "numa");
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
 	xmlNode *memory = xmlNewDocNode(doc, NULL, BAD_CAST "memory", NULL), *target, *size;
 	char text[24];
@@ -152,7 +152,7 @@ char *domain_dimm_xml(const xmlNode *live, guint64 mib, GError **error)
 	size = xmlNewTextChild(target, NULL, BAD_CAST "size", BAD_CAST text);
 	xmlSetProp(size, BAD_CAST "unit", BAD_CAST "KiB");
 	g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT,
-		   property(tmpl_xml_child(numa, "cell"), "id"));
+		   property(xml_child(numa, "cell"), "id"));
 	xmlNewTextChild(target, NULL, BAD_CAST "node", BAD_CAST text);
 	return domain_print(memory);
 }

@@ -1,4 +1,4 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /*
  * deployment.md 2.6, 4.1: a VM's OS/BOOT has become ORDER of its disks and NICs

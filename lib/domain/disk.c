@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.13, 2.14 */
 
@@ -129,9 +129,9 @@ static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, cons
 
 static void check_io(DomainBuild *b, const TmplAttr *disk, const xmlNode *driver)
 {
-	g_autofree char *cache = tmpl_xml_attribute(driver, "cache");
+	g_autofree char *cache = xml_attribute(driver, "cache");
 
-	if (tmpl_xml_has(driver, "io", "native") && cache && !g_str_equal(cache, "none") &&
+	if (xml_has(driver, "io", "native") && cache && !g_str_equal(cache, "none") &&
 	    !g_str_equal(cache, "directsync"))
 		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s",
 			       cache);

@@ -1,5 +1,5 @@
 #include "domain/attach.h"
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /* deployment.md 2.13.1: the kind of a disk says where its data is. */
 

@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-kvm-one"
 
@@ -41,7 +41,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_controllers(b, node);
 	domain_tpm(b, node);
 	domain_channels(b, node);
-	domain_options(b, node);
+	domain_optional_devices(b, node);
 }
 
 static void domain(DomainBuild *b, xmlNode *root)

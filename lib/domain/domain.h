@@ -8,7 +8,7 @@
 #define DOMAIN_DOMAIN_H
 
 #include "conf/cfg.h"
-#include "tmpl/vm.h"
+#include "template/vm.h"
 
 /* A libvirt version as libvirt counts: 9.2.0 is DOMAIN_LIBVIRT(9, 2, 0). */
 #define DOMAIN_LIBVIRT(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro))

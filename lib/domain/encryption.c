@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.29; nova.md 7 */
 
@@ -38,8 +38,8 @@ static const struct encryption *find(DomainBuild *b, const TmplAttr *vector)
 
 static bool has_bus(const xmlNode *devices, const char *bus)
 {
-	for (xmlNode *n = tmpl_xml_child(devices, "disk"); n; n = tmpl_xml_next(n))
-		if (tmpl_xml_has(tmpl_xml_child(n, "target"), "bus", bus))
+	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n))
+		if (xml_has(xml_child(n, "target"), "bus", bus))
 			return true;
 	return false;
 }
@@ -48,11 +48,11 @@ static bool has_bus(const xmlNode *devices, const char *bus)
 static void check(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
 		  const xmlNode *domain)
 {
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+	const xmlNode *devices = xml_child(domain, "devices");
 	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
 	bool uefi = firmware && !g_ascii_strcasecmp(firmware, "UEFI");
 
-	if (tmpl_xml_child(devices, "hostdev"))
+	if (xml_child(devices, "hostdev"))
 		domain_problem(b, vector, "a VM with encrypted memory can have no PCI device of "
 			       "the host");
 	if (has_bus(devices, "ide"))

@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /*
  * Which attribute made what is found by trying: the domain is made again without
@@ -39,16 +39,15 @@ static char *identity(const xmlNode *node)
 		{ "target", "dev" }, { "target", "name" }, { "mac", "address" }, { NULL, "vcpu" },
 		{ NULL, "cellid" },  { NULL, "id" },       { NULL, "name" },
 	};
-	g_autofree char *type = tmpl_xml_attribute(node, "type");
-	g_autofree char *index = tmpl_xml_attribute(node, "index");
+	g_autofree char *type = xml_attribute(node, "type");
+	g_autofree char *index = xml_attribute(node, "index");
 	guint place = 1;
 
 	if (index)
 		return g_strdup_printf("%s %s", type ? type : "", index);
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *child = keys[i].child;
-		char *text = tmpl_xml_attribute(child ? tmpl_xml_child(node, child) : node,
-						keys[i].name);
+		char *text = xml_attribute(child ? xml_child(node, child) : node, keys[i].name);
 
 		if (text)
 			return text;
@@ -79,11 +78,11 @@ static void add_line(GPtrArray *lines, char *path, const char *value)
 static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 {
 	bool leaf = !node->properties && !xmlFirstElementChild((xmlNode *)node);
-	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : tmpl_xml_text(node);
+	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : xml_text(node);
 
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
 		bool secret = xmlStrEqual(a->name, BAD_CAST "passwd");
-		g_autofree char *value = tmpl_xml_attribute(node, (const char *)a->name);
+		g_autofree char *value = xml_attribute(node, (const char *)a->name);
 
 		add_line(lines, g_strdup_printf("%s/@%s", path, a->name),
 			 secret ? "***" : value);

@@ -1,4 +1,4 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 #include <errno.h>
 #include <sys/random.h>

@@ -1,4 +1,4 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /* deployment.md 2.2, 2.3 */
 

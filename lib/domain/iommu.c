@@ -1,5 +1,5 @@
 #include "base/number.h"
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /* deployment.md 2.21, 2.23 */
 

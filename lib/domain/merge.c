@@ -1,6 +1,6 @@
 #include "domain/merge.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /*
  * What tells one element of a list from the next: "@name" an attribute, "/target@dev" one of a
@@ -175,8 +175,8 @@ static bool is_weaker(const char *place)
 /* A controller without an index is the next one, but the root of a bus. */
 static char *index_of(const xmlNode *controller)
 {
-	g_autofree char *index = tmpl_xml_attribute(controller, "index");
-	g_autofree char *model = tmpl_xml_attribute(controller, "model");
+	g_autofree char *index = xml_attribute(controller, "index");
+	g_autofree char *model = xml_attribute(controller, "model");
 
 	if (index)
 		return g_steal_pointer(&index);
@@ -187,15 +187,15 @@ static char *index_of(const xmlNode *controller)
 static char *key_of(const xmlNode *node, const char *key)
 {
 	g_auto(GStrv) part = g_strsplit(key, "@", 2);
-	const xmlNode *at = *part[0] ? tmpl_xml_child(node, part[0] + 1) : node;
+	const xmlNode *at = *part[0] ? xml_child(node, part[0] + 1) : node;
 
 	if (part[1] && !strcmp(part[1], "type+index")) {
-		g_autofree char *type = tmpl_xml_attribute(node, "type");
+		g_autofree char *type = xml_attribute(node, "type");
 		g_autofree char *index = index_of(node);
 
 		return index ? g_strdup_printf("%s %s", type ? type : "", index) : NULL;
 	}
-	return part[1] ? tmpl_xml_attribute(at, part[1]) : tmpl_xml_text(at);
+	return part[1] ? xml_attribute(at, part[1]) : xml_text(at);
 }
 
 /* The child of OURS that NODE, which would be at PLACE, is another word about; NULL: none. */
@@ -207,10 +207,9 @@ static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char
 	if (node->ns || (list && list->key && !*list->key))
 		return NULL;
 	if (!list || !list->key)
-		return tmpl_xml_child(ours, (const char *)node->name);
+		return xml_child(ours, (const char *)node->name);
 	key = key_of(node, list->key);
-	for (xmlNode *n = tmpl_xml_child(ours, (const char *)node->name); key && n;
-	     n = tmpl_xml_next(n)) {
+	for (xmlNode *n = xml_child(ours, (const char *)node->name); key && n; n = xml_next(n)) {
 		g_autofree char *same = key_of(n, list->key);
 
 		if (!g_strcmp0(same, key))
@@ -256,7 +255,7 @@ static void merge_attribute(struct merge *m, xmlNode *ours, const xmlAttr *a, co
 {
 	const char *name = (const char *)a->name;
 	g_autofree char *at = g_strdup_printf("%s@%s", place, name);
-	g_autofree char *old = tmpl_xml_attribute(ours, name);
+	g_autofree char *old = xml_attribute(ours, name);
 	g_autoptr(xmlChar) value = xmlNodeListGetString(a->doc, a->children, 1);
 	const char *text = value ? (const char *)value : "";
 
@@ -269,8 +268,8 @@ static void merge_attribute(struct merge *m, xmlNode *ours, const xmlAttr *a, co
 /* The text of an element that has no others in it. */
 static void merge_text(struct merge *m, xmlNode *ours, const xmlNode *node, const char *place)
 {
-	g_autofree char *old = g_strstrip(tmpl_xml_text(ours));
-	g_autofree char *text = g_strstrip(tmpl_xml_text(node));
+	g_autofree char *old = g_strstrip(xml_text(ours));
+	g_autofree char *text = g_strstrip(xml_text(node));
 	bool elements = xmlFirstElementChild(ours) || xmlFirstElementChild((xmlNode *)node);
 
 	if (elements || !*text || !strcmp(old, text))

@@ -8,7 +8,7 @@
 #ifndef DOMAIN_MERGE_H
 #define DOMAIN_MERGE_H
 
-#include "domain/build.h"
+#include "domain/builder.h"
 
 /*
  * Joins NODE, a child of RAW, to DOMAIN. With OVERRIDE what contradicts takes the

@@ -1,6 +1,6 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.17 */
 
@@ -205,11 +205,11 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 
 static bool shares_memory(const xmlNode *domain)
 {
-	const xmlNode *numa = tmpl_xml_child(tmpl_xml_child(domain, "cpu"), "numa");
-	const xmlNode *backing = tmpl_xml_child(domain, "memoryBacking");
+	const xmlNode *numa = xml_child(xml_child(domain, "cpu"), "numa");
+	const xmlNode *backing = xml_child(domain, "memoryBacking");
 
-	return tmpl_xml_has(tmpl_xml_child(backing, "access"), "mode", "shared") ||
-	       tmpl_xml_has(tmpl_xml_child(numa, "cell"), "memAccess", "shared");
+	return xml_has(xml_child(backing, "access"), "mode", "shared") ||
+	       xml_has(xml_child(numa, "cell"), "memAccess", "shared");
 }
 
 /* A vhost-user port works on memory that its switch can map, else nothing gets through. */
@@ -217,10 +217,10 @@ void domain_check_sharing(DomainBuild *b, const xmlNode *domain)
 {
 	static const char text[] = "a DPDK port needs memory that is shared: NUMA_NODEs and "
 				   "TOPOLOGY/MEMORY_ACCESS = shared";
-	const xmlNode *devices = tmpl_xml_child(domain, "devices");
+	const xmlNode *devices = xml_child(domain, "devices");
 
-	for (const xmlNode *n = tmpl_xml_child(devices, "interface"); n; n = tmpl_xml_next(n)) {
-		if (!tmpl_xml_has(n, "type", "vhostuser") || shares_memory(domain))
+	for (const xmlNode *n = xml_child(devices, "interface"); n; n = xml_next(n)) {
+		if (!xml_has(n, "type", "vhostuser") || shares_memory(domain))
 			continue;
 		if (b->options->libvirt >= LIBVIRT_CHECKS_SHARING)
 			domain_problem(b, NULL, "%s", text);

@@ -1,6 +1,6 @@
 #include "domain/attach.h"
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
 
@@ -69,14 +69,14 @@ static guint64 part_of(const char *text, int base)
 
 static guint64 live_part(xmlNode *node, const char *name)
 {
-	g_autofree char *text = tmpl_xml_attribute(node, name);
+	g_autofree char *text = xml_attribute(node, name);
 
 	return part_of(text, text && g_str_has_prefix(text, "0x") ? 16 : 10);
 }
 
 static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, guint64 function)
 {
-	xmlNode *address = tmpl_xml_child(device, "address");
+	xmlNode *address = xml_child(device, "address");
 
 	return address && live_part(address, "bus") == bus && live_part(address, "slot") == slot &&
 	       live_part(address, "function") == function &&
@@ -86,8 +86,7 @@ static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, gu
 /* Whether a running domain has the bus for PCI's guest address, and nothing else there. */
 static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 {
-	const xmlNode *devices =
-		b->attach ? tmpl_xml_child(b->attach->live, "devices") : NULL;
+	const xmlNode *devices = b->attach ? xml_child(b->attach->live, "devices") : NULL;
 	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
 	guint64 bus = index ? part_of(index, 10) : part_of(tmpl_attr_text(pci, "VM_BUS"), 16);
 	guint64 domain = index ? 0 : part_of(tmpl_attr_text(pci, "VM_DOMAIN"), 16);
@@ -98,8 +97,8 @@ static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 	if (!b->attach || !b->attach->live)
 		return true;
 	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
-		bool pci_bus = xmlStrEqual(d->name, BAD_CAST "controller") &&
-			       tmpl_xml_has(d, "type", "pci");
+		bool pci_bus =
+			xmlStrEqual(d->name, BAD_CAST "controller") && xml_has(d, "type", "pci");
 
 		has_bus = has_bus || (pci_bus && live_part(d, "index") == bus);
 		if (takes(d, domain, bus, slot, function))

@@ -1,4 +1,4 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 /* deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
 
@@ -22,7 +22,7 @@ struct domain_policy domain_policy_of(const ConfCfg *cfg)
 	};
 }
 
-const struct domain_policy *domain_policy(const DomainBuild *b)
+const struct domain_policy *domain_builder_policy(const DomainBuild *b)
 {
 	return b->options->policy ? b->options->policy : &nothing;
 }
@@ -114,7 +114,7 @@ bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, co
 {
 	const struct path_use *u = &uses[use];
 	g_autofree char *clean = *path == '/' ? g_canonicalize_filename(path, "/") : NULL;
-	const char *const *list = G_STRUCT_MEMBER_P(domain_policy(b), u->list);
+	const char *const *list = G_STRUCT_MEMBER_P(domain_builder_policy(b), u->list);
 
 	if (!clean) {
 		domain_problem(b, device, "%s = '%.200s': a path must begin with '/'", what, path);
@@ -183,8 +183,8 @@ bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum do
 	}
 	/* Devices of the host were the key of pools before there was one. */
 	if ((use == DOMAIN_NAME_BRIDGE && has_bridge(b, name)) ||
-	    (use == DOMAIN_NAME_POOL && domain_policy(b)->host_devices) ||
-	    matches(name, *(const char *const *)G_STRUCT_MEMBER_P(domain_policy(b),
+	    (use == DOMAIN_NAME_POOL && domain_builder_policy(b)->host_devices) ||
+	    matches(name, *(const char *const *)G_STRUCT_MEMBER_P(domain_builder_policy(b),
 								  names[use].list)))
 		return true;
 	domain_problem(b, NULL, "%s = '%.200s': a name of the host that %s in vmm_exec.cfg does "

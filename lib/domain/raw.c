@@ -1,8 +1,8 @@
-#include "domain/families.h"
+#include "domain/builders.h"
 
 #include "domain/merge.h"
 #include "domain/reach.h"
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
 
@@ -24,7 +24,7 @@ static xmlNode *append(xmlNode *parent, xmlNode *node)
 static xmlDoc *parse(DomainBuild *b, const char *text, const char *path)
 {
 	g_autoptr(GError) error = NULL;
-	xmlDoc *doc = tmpl_xml_parse_fragment(text, path, &error);
+	xmlDoc *doc = xml_parse_fragment(text, path, &error);
 
 	if (!doc)
 		domain_problem(b, NULL, "%s", error->message);

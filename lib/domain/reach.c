@@ -1,7 +1,7 @@
 #include "domain/reach.h"
 
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 5.1 (E4, E5): of RAW and its like. libvirtd looks for a relative path in "/". */
 
@@ -246,7 +246,7 @@ static char *name_of(const char *what, const char *place)
 
 static void need(DomainBuild *b, const char *name, enum use use)
 {
-	const struct domain_policy *p = domain_policy(b);
+	const struct domain_policy *p = domain_builder_policy(b);
 
 	if (use == DEVICE && !p->host_devices)
 		domain_not_allowed(b, name, "domain.host_devices");
@@ -335,7 +335,7 @@ static void check_gates(DomainBuild *b, const char *what, const char *place, con
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(gates); i++) {
 		const char *attribute = gates[i].attribute;
-		g_autofree char *value = attribute ? tmpl_xml_attribute(node, attribute) : NULL;
+		g_autofree char *value = attribute ? xml_attribute(node, attribute) : NULL;
 		g_autofree char *name = NULL;
 
 		if (!g_pattern_match_simple(gates[i].place, place))
@@ -360,12 +360,12 @@ static char *remote(const xmlNode *node, const char *place)
 {
 	static const char far_interfaces[] = "server client mcast udp user";
 	bool interface = xmlStrEqual(node->name, BAD_CAST "interface");
-	const xmlNode *of = interface ? tmpl_xml_child(node, "source") : node;
-	g_autofree char *type = tmpl_xml_attribute(interface ? node : node->parent, "type");
-	g_autofree char *protocol = tmpl_xml_attribute(node, "protocol");
-	g_autofree char *name = tmpl_xml_attribute(node, "name");
-	g_autofree char *host = tmpl_xml_attribute(of, interface ? "address" : "host");
-	g_autofree char *port = tmpl_xml_attribute(of, interface ? "port" : "service");
+	const xmlNode *of = interface ? xml_child(node, "source") : node;
+	g_autofree char *type = xml_attribute(interface ? node : node->parent, "type");
+	g_autofree char *protocol = xml_attribute(node, "protocol");
+	g_autofree char *name = xml_attribute(node, "name");
+	g_autofree char *host = xml_attribute(of, interface ? "address" : "host");
+	g_autofree char *port = xml_attribute(of, interface ? "port" : "service");
 
 	if (interface ? !type || !has_word(far_interfaces, type)
 		      : !xmlStrEqual(node->name, BAD_CAST "source"))
@@ -414,7 +414,7 @@ static void check_text(DomainBuild *b, const char *what, const char *place, cons
 				g_string_append(own, n->content ? (char *)n->content : "&");
 		text = g_string_free(own, FALSE);
 	} else {
-		text = tmpl_xml_text(node);
+		text = xml_text(node);
 	}
 	if (text && *g_strstrip(text))
 		check_value(b, what, place, text);

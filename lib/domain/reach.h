@@ -8,7 +8,7 @@
 #ifndef DOMAIN_REACH_H
 #define DOMAIN_REACH_H
 
-#include "domain/build.h"
+#include "domain/builder.h"
 
 /*
  * Checks NODE and all below it, which is to become a child of the element at

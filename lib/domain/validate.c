@@ -1,8 +1,8 @@
 #include <libxml/relaxng.h>
 #include <unistd.h>
 
-#include "domain/families.h"
-#include "tmpl/xml.h"
+#include "domain/builders.h"
+#include "xml/xml.h"
 
 /* deployment.md 2.30: the whole document against libvirt's own schema. */
 
@@ -149,7 +149,7 @@ static xmlRelaxNG *read_schema(const char *path)
 
 void domain_validate(DomainBuild *b, xmlNode *domain)
 {
-	const char *path = domain_policy(b)->schema;
+	const char *path = domain_builder_policy(b)->schema;
 	xmlRelaxNG *schema = NULL;
 	struct report r = { NULL, -1 };
 

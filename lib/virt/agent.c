@@ -2,8 +2,8 @@
 
 #include <libvirt/libvirt-qemu.h>
 
-#include "virt/error.h"
-#include "virt/late.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
 
 enum { RESERVE_S = 35 };	/* libvirt waits 30 s for another one's turn to end */
 
@@ -63,10 +63,10 @@ static char *answer_of(struct call *c)
 char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error)
 {
 	struct call *c = call_new(dom, command, limit_s);
-	enum virt_late r;
+	enum virt_call_result r;
 
-	r = virt_late_call(ask, c, call_free, (limit_s + RESERVE_S) * 1000, error);
-	if (r == VIRT_LATE_LATE) {
+	r = virt_call(ask, c, call_free, (limit_s + RESERVE_S) * 1000, error);
+	if (r == VIRT_CALL_TIMED_OUT) {
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s does not answer",
 			 virDomainGetName(dom));
 		return NULL;
@@ -78,6 +78,7 @@ char *virt_monitor(virDomain *dom, const char *command)
 {
 	struct call *c = call_new(dom, command, 0);
 
-	return virt_late_call(ask_monitor, c, call_free, RESERVE_S * 1000, NULL) ==
-	       VIRT_LATE_LATE ? NULL : answer_of(c);
+	return virt_call(ask_monitor, c, call_free, RESERVE_S * 1000, NULL) == VIRT_CALL_TIMED_OUT
+		       ? NULL
+		       : answer_of(c);
 }

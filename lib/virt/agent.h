@@ -6,7 +6,7 @@
 #ifndef VIRT_AGENT_H
 #define VIRT_AGENT_H
 
-#include "virt/domain.h"
+#include "virt/virt_domain.h"
 
 /*
  * Sends COMMAND, JSON, to the agent of DOM and returns its answer, which the caller frees. NULL:

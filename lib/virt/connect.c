@@ -1,7 +1,7 @@
 #include "virt/connect.h"
 
-#include "virt/error.h"
-#include "virt/late.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
 
 enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 };
 
@@ -82,12 +82,12 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 
 	g_once(&once, start_events, NULL);
 	o->uri = g_strdup(uri);
-	switch (virt_late_call(open_it, o, opening_free, limit_ms, error)) {
-	case VIRT_LATE_OK:
+	switch (virt_call(open_it, o, opening_free, limit_ms, error)) {
+	case VIRT_CALL_OK:
 		conn = g_steal_pointer(&o->conn);
 		opening_free(o);
 		return conn;
-	case VIRT_LATE_FAILED:
+	case VIRT_CALL_FAILED:
 		opening_free(o);
 		return NULL;
 	default:

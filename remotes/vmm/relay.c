@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/program.h"
-#include "wire/serve.h"
+#include "wire/relay_server.h"
 
 enum { MAX_FILE = 256 << 20 };
 
@@ -65,6 +65,6 @@ int main(int argc, char **argv)
 	else if (file)
 		write_file(file, &error);
 	else
-		wire_serve(STDIN_FILENO, STDOUT_FILENO, &error);
+		relay_serve(STDIN_FILENO, STDOUT_FILENO, &error);
 	return error ? program_fail("relay", error) : 0;
 }

@@ -4,16 +4,16 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "domain/domain.h"
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 /* From the text of the document to the text of the domain, as a dispatcher would. */
 static bool make_one(const GString *text, const char *conf, GError **error)
 {
 	const struct domain_options options = { .now = 1 };
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text->str, text->len, "VM", error);
+	g_autoptr(xmlDoc) doc = xml_parse(text->str, text->len, "VM", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "VM", error) : NULL;
-	TmplSet *set = vm ? tmpl_conf_parse(conf, strlen(conf), "defaults", error) : NULL;
+	TmplSet *set = vm ? tmpl_defaults_parse(conf, strlen(conf), "defaults", error) : NULL;
 	g_autofree char *xml = NULL;
 
 	if (!set)

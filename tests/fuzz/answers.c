@@ -2,11 +2,11 @@
  * answers - JSON of qemu-img, of a guest's agent and of QEMU: whatever it is, no more than an
  * error.
  */
-#include "action/vcpus.c"
+#include "vm/vcpus.c"
 
-#include "action/guest.h"
-#include "action/image.h"
-#include "action/tool.h"
+#include "vm/guest_exec.h"
+#include "host/qemu_img.h"
+#include "action/process.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -35,9 +35,9 @@ void action_log(const char *level G_GNUC_UNUSED, const char *format G_GNUC_UNUSE
 {
 }
 
-bool tool_run(const struct action_ctx *ctx G_GNUC_UNUSED, const char *key G_GNUC_UNUSED,
-	      const char *tool G_GNUC_UNUSED, const char *const *words G_GNUC_UNUSED,
-	      struct child_result *ret, GError **error G_GNUC_UNUSED)
+bool process_run(const struct action_ctx *ctx G_GNUC_UNUSED, const char *key G_GNUC_UNUSED,
+		 const char *tool G_GNUC_UNUSED, const char *const *words G_GNUC_UNUSED,
+		 struct child_result *ret, GError **error G_GNUC_UNUSED)
 {
 	*ret = (struct child_result){ .out = g_string_new(answer), .err = g_string_new(NULL) };
 	return true;
@@ -51,18 +51,18 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	g_autoptr(GError) unasked = NULL;
 	g_autoptr(GError) unstarted = NULL;
 	g_autoptr(GError) unread = NULL;
-	struct guest_status status;
-	struct image image;
+	struct guest_exec_status status;
+	struct qemu_image image;
 	gint64 pid;
 
 	answer = text;
-	g_assert(guest_ask(NULL, 1, &status, &unasked) == !unasked);
-	guest_status_clear(&status);
-	g_assert(guest_start(NULL, argv, NULL, &pid, &unstarted) == !unstarted);
+	g_assert(guest_exec_ask(NULL, 1, &status, &unasked) == !unasked);
+	guest_exec_status_clear(&status);
+	g_assert(guest_exec_start(NULL, argv, NULL, &pid, &unstarted) == !unstarted);
 	g_assert(unstarted || pid > 0);
-	guest_kill(NULL, 1, NULL);
-	g_assert(image_read(&ctx, "disk.0", &image, &unread) == !unread);
-	image_clear(&image);
+	guest_exec_kill(NULL, 1, NULL);
+	g_assert(qemu_img_read(&ctx, "disk.0", &image, &unread) == !unread);
+	qemu_img_clear(&image);
 	g_assert(in_qemu(NULL) <= size && in_guest(NULL) <= size);
 	return 0;
 }

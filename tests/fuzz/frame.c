@@ -1,57 +1,57 @@
 /* frame - what the relay and the driver read from each other: it ends, stays inside, and a step
  * that was understood is written as it was read. */
-#include "wire/frame.h"
+#include "wire/relay_frame.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-static void try_run(const struct wire_frame *frame)
+static void try_run(const struct relay_frame *frame)
 {
-	struct wire_run run, again;
-	struct wire_frame copy;
+	struct relay_run run, again;
+	struct relay_frame copy;
 	size_t used;
 
-	if (!wire_run_parse(frame->data, frame->size, &run, NULL))
+	if (!relay_run_parse(frame->data, frame->size, &run, NULL))
 		return;
 	{
-		g_autoptr(GBytes) bytes = wire_run_frame(frame->id, &run);
+		g_autoptr(GBytes) bytes = relay_run_frame(frame->id, &run);
 		gsize len;
 		const guint8 *text = g_bytes_get_data(bytes, &len);
 
-		g_assert(wire_frame_take(text, len, &copy, &used) == WIRE_TAKEN && used == len);
-		g_assert(wire_run_parse(copy.data, copy.size, &again, NULL));
+		g_assert(relay_frame_take(text, len, &copy, &used) == RELAY_TAKEN && used == len);
+		g_assert(relay_run_parse(copy.data, copy.size, &again, NULL));
 		g_assert(g_strv_equal((const char *const *)run.argv,
 				      (const char *const *)again.argv));
 		g_assert(g_bytes_equal(run.input, again.input));
 		g_assert(run.timeout_ms == again.timeout_ms);
-		wire_run_clear(&again);
+		relay_run_clear(&again);
 	}
-	wire_run_clear(&run);
+	relay_run_clear(&run);
 }
 
-static void try_done(const struct wire_frame *frame)
+static void try_done(const struct relay_frame *frame)
 {
-	struct wire_done done;
+	struct relay_done done;
 
-	if (!wire_done_parse(frame->data, frame->size, &done, NULL))
+	if (!relay_done_parse(frame->data, frame->size, &done, NULL))
 		return;
 	{
-		g_autoptr(GBytes) bytes = wire_done_frame(frame->id, &done);
+		g_autoptr(GBytes) bytes = relay_done_frame(frame->id, &done);
 
 		g_assert(g_bytes_get_size(bytes) == frame->size + 9);
 	}
-	wire_done_clear(&done);
+	relay_done_clear(&done);
 }
 
 /* The head says what the whole frame will be. Always true. */
 static bool has_its_head(const guint8 *data, size_t size)
 {
-	struct wire_frame head = { 0 }, whole = { 0 };
+	struct relay_frame head = { 0 }, whole = { 0 };
 	size_t used;
-	enum wire_taken first = wire_frame_head(data, size, &head);
+	enum relay_taken first = relay_frame_head(data, size, &head);
 
-	if (wire_frame_take(data, size, &whole, &used) != WIRE_TAKEN)
+	if (relay_frame_take(data, size, &whole, &used) != RELAY_TAKEN)
 		return true;
-	g_assert(first == WIRE_TAKEN && head.size == whole.size);
+	g_assert(first == RELAY_TAKEN && head.size == whole.size);
 	g_assert(head.id == whole.id && head.type == whole.type);
 	return true;
 }
@@ -60,14 +60,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	g_autofree guint8 *copy = g_memdup2(data, size);	/* so that ASan sees its end */
 	g_autofree char *version = NULL;
-	struct wire_frame frame;
+	struct relay_frame frame;
 	size_t at = 0, used;
 
-	if (wire_hello_take(copy ? (const char *)copy : "", size, &version, &used) == WIRE_TAKEN)
+	if (relay_hello_take(copy ? (const char *)copy : "", size, &version, &used) == RELAY_TAKEN)
 		at = used;
 	g_assert(at <= size);
 	while (at < size && has_its_head(copy + at, size - at) &&
-	       wire_frame_take(copy + at, size - at, &frame, &used) == WIRE_TAKEN) {
+	       relay_frame_take(copy + at, size - at, &frame, &used) == RELAY_TAKEN) {
 		try_run(&frame);
 		try_done(&frame);
 		at += used;

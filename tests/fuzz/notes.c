@@ -2,7 +2,7 @@
  * notes - the note of where a VM was moved to, in its metadata: the name of a host comes out, or
  * none.
  */
-#include "action/leaving.c"
+#include "vm/stranded.c"
 
 #include "conf/paths.h"
 

@@ -1,6 +1,6 @@
 /* output - what scripts and ssh write: marks, log lines and reasons. No more comes out than may,
  * and nothing that would be two lines. */
-#include "wire/output.h"
+#include "wire/script_stderr.h"
 #include "wire/ssh.h"
 
 enum { MAX_REASON = 200 };
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	g_autoptr(GString) text = g_string_new_len((const char *)data, (gssize)size);
 	struct wire_ssh_marks marks = wire_ssh_take_marks("mark", text);
-	g_autofree char *reason = wire_output_reason(text->str, 12, MAX_REASON, on_log, NULL);
+	g_autofree char *reason = script_stderr_reason(text->str, 12, MAX_REASON, on_log, NULL);
 
 	g_assert(marks.pid >= 0 && marks.status >= -1);
 	g_assert(strlen(reason) <= MAX_REASON && !strpbrk(reason, "\r\n"));

@@ -1,5 +1,5 @@
 /* rc - the native parser of kvmrc must end, and stay inside its text, whatever that is. */
-#include "conf/rcparse.h"
+#include "conf/shell_subset.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	g_autofree char *copy = g_memdup2(data, size);	/* so that ASan sees its end */
 	struct rc_text text;
 
-	rc_text_init(&text);
-	rc_parse(&text, "rc", copy ? copy : "", size);
-	rc_text_clear(&text);
+	shell_text_init(&text);
+	shell_subset_parse(&text, "rc", copy ? copy : "", size);
+	shell_text_clear(&text);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* reader - lines from oned, in pieces of any size: the same come out, none longer than may be. */
-#include "wire/line.h"
-#include "wire/reader.h"
+#include "wire/oned_line.h"
+#include "wire/line_reader.h"
 
 enum { MAX_LINE = 64 };
 
@@ -8,13 +8,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static void on_line(void *data, char *text)
 {
-	struct wire_line line = { 0 };
+	struct oned_line line = { 0 };
 
 	g_assert(strlen(text) <= MAX_LINE && !strchr(text, '\n'));
 	g_string_append_printf(data, "%s\n", text);
-	if (wire_line_parse(text, &line, NULL)) {
+	if (oned_line_parse(text, &line, NULL)) {
 		g_assert(*line.action && (!line.payload || *line.payload));
-		wire_line_clear(&line);
+		oned_line_clear(&line);
 	}
 }
 
@@ -27,17 +27,17 @@ static void on_too_long(void *data, const char *head)
 /* What comes out of BYTES in pieces whose sizes are those of its own bytes, or in one. */
 static GString *read_all(const unsigned char *bytes, size_t size, bool whole)
 {
-	static const struct wire_reader_events events = { on_line, on_too_long };
+	static const struct line_reader_events events = { on_line, on_too_long };
 	GString *lines = g_string_new(NULL);
-	WireReader *reader = wire_reader_new(MAX_LINE, &events, lines);
+	LineReader *reader = line_reader_new(MAX_LINE, &events, lines);
 
 	for (size_t at = 0, len; at < size; at += len) {
 		len = whole ? size : MIN((size_t)bytes[at] % 32 + 1, size - at);
 		g_autofree char *piece = g_memdup2(bytes + at, len);	/* its end is seen */
 
-		wire_reader_feed(reader, piece, len);
+		line_reader_feed(reader, piece, len);
 	}
-	wire_reader_free(reader);
+	line_reader_free(reader);
 	return lines;
 }
 

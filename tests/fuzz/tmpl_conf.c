@@ -1,4 +1,4 @@
-#include "tmpl/conf.h"
+#include "template/defaults.h"
 
 #include <stdint.h>
 
@@ -7,11 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The input is a defaults file: parsed, and what it says is checked. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	g_autoptr(TmplSet) set = tmpl_conf_parse((const char *)data, size, "fuzz", NULL);
+	g_autoptr(TmplSet) set = tmpl_defaults_parse((const char *)data, size, "fuzz", NULL);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 
-	if (set && !tmpl_conf_check(set, warnings, &error))
+	if (set && !tmpl_defaults_check(set, warnings, &error))
 		g_assert_nonnull(error);
 	return 0;
 }

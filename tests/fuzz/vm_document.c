@@ -2,8 +2,8 @@
 
 #include <stdint.h>
 
-#include "tmpl/conf.h"
-#include "tmpl/xml.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,7 +21,7 @@ static const char live[] =
 static void check_xml(char *xml, const GError *error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autoptr(xmlDoc) made = xml ? tmpl_xml_parse(xml, strlen(xml), "made", &cause) : NULL;
+	g_autoptr(xmlDoc) made = xml ? xml_parse(xml, strlen(xml), "made", &cause) : NULL;
 
 	g_assert_true(xml || error);
 	g_assert_no_error(cause);
@@ -37,7 +37,7 @@ static void attach_all(const TmplVm *vm, const struct domain_options *options)
 	static const struct { const char *name; device_xml *make; } kinds[] = {
 		{ "DISK", domain_disk_xml }, { "NIC", domain_nic_xml }, { "PCI", domain_pci_xml },
 	};
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(live, sizeof live - 1, "live", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(live, sizeof live - 1, "live", NULL);
 	const struct domain_attach attach = { *options, xmlDocGetRootElement(doc), NULL };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -66,17 +66,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.libvirt = length % 2 ? DOMAIN_LIBVIRT(12, 4, 0) : 0,
 		.policy = length % 3 ? &policy : NULL,
 	};
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse((const char *)data, length, "fuzz", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse((const char *)data, length, "fuzz", NULL);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_new(xmlDocGetRootElement(doc), NULL) : NULL;
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 
 	if (!vm)
 		return 0;
-	tmpl_vm_set_level(vm, TMPL_CONF,
-			  nul ? tmpl_conf_parse((const char *)nul + 1, size - length - 1, "conf",
-						NULL)
-			      : tmpl_conf_parse(defaults, sizeof defaults - 1, "conf", NULL));
+	tmpl_vm_set_level(
+		vm, TMPL_CONF,
+		nul ? tmpl_defaults_parse((const char *)nul + 1, size - length - 1, "conf", NULL)
+		    : tmpl_defaults_parse(defaults, sizeof defaults - 1, "conf", NULL));
 	tmpl_vm_check(vm, warnings);
 	check_xml(domain_xml(vm, &options, warnings, &error), error);
 	attach_all(vm, &options);

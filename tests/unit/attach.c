@@ -2,7 +2,7 @@
 
 #include <glib/gstdio.h>
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define ROUNDS 200
@@ -15,7 +15,7 @@ static TmplVm *vm_of(const char *rest)
 	g_autofree char *text = g_strconcat(
 		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE><MEMORY>512</MEMORY><VCPU>3</VCPU><OS>"
 		"<ARCH>x86_64</ARCH><MACHINE>q35</MACHINE></OS>", rest, "</TEMPLATE></VM>", NULL);
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(text, strlen(text), "test", NULL);
 
 	g_assert_nonnull(doc);
 	return tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
@@ -36,7 +36,7 @@ static void add_kvmrc(TmplVm *vm, const char *text)
 
 static xmlDoc *live_of(const char *text)
 {
-	xmlDoc *doc = tmpl_xml_parse(text, strlen(text), "live", NULL);
+	xmlDoc *doc = xml_parse(text, strlen(text), "live", NULL);
 
 	g_assert_nonnull(doc);
 	return doc;
@@ -315,13 +315,13 @@ static void same_device(const char *xml, const char *device)
 {
 	g_autoptr(xmlDoc) whole = live_of(xml), alone = live_of(device);
 	xmlNode *root = xmlDocGetRootElement(alone);
-	xmlNode *found = tmpl_xml_child(tmpl_xml_child(xmlDocGetRootElement(whole), "devices"),
-					(const char *)root->name);
-	g_autofree char *one = NULL, *two = tmpl_xml_print(root);
+	xmlNode *found = xml_child(xml_child(xmlDocGetRootElement(whole), "devices"),
+				   (const char *)root->name);
+	g_autofree char *one = NULL, *two = xml_print(root);
 	g_auto(GStrv) a = NULL, b = NULL;
 
 	g_assert_nonnull(found);
-	one = tmpl_xml_print(found);
+	one = xml_print(found);
 	a = g_strsplit(one, "\n", -1);
 	b = g_strsplit(two, "\n", -1);
 	g_assert_cmpuint(g_strv_length(a), ==, g_strv_length(b));

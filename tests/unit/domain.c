@@ -2,7 +2,7 @@
 
 #include <libxml/xpath.h>
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 static const struct domain_options options = { .type = "kvm" };
 static const struct domain_options newest = { .libvirt = DOMAIN_LIBVIRT(99, 0, 0) };
@@ -15,7 +15,7 @@ static TmplVm *vm_of(const char *rest)
 		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE>", rest, strstr(rest, "<MEMORY>0") ? "" :
 		"<MEMORY>512</MEMORY>", own ? "" : "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE>"
 		"</OS>", "</TEMPLATE></VM>", NULL);
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(text, strlen(text), "test", NULL);
 	TmplSet *site = tmpl_set_new("site");
 	TmplVm *vm;
 
@@ -28,7 +28,7 @@ static TmplVm *vm_of(const char *rest)
 
 static char *xpath(const char *xml, const char *path)
 {
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(xml, strlen(xml), "domain", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(xml, strlen(xml), "domain", NULL);
 	xmlXPathContext *context;
 	xmlXPathObject *object;
 	char *text;

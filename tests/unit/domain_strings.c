@@ -1,7 +1,7 @@
 #include "domain/domain.h"
 
-#include "tmpl/known.h"
-#include "tmpl/xml.h"
+#include "template/attributes.h"
+#include "xml/xml.h"
 
 /*
  * Any string in any attribute at any level gives an error, or well-formed XML in
@@ -122,7 +122,7 @@ static GArray *all_subjects(void)
 
 	g_array_append_vals(all, subjects, G_N_ELEMENTS(subjects));
 	g_array_append_vals(all, typed, G_N_ELEMENTS(typed));
-	for (size_t i = 0; (name = tmpl_known_row(i, &vector)); i++) {
+	for (size_t i = 0; (name = tmpl_attributes_row(i, &vector)); i++) {
 		struct subject s = { vector, name, "", NULL, "", "", EXACT };
 
 		g_array_append_val(all, s);
@@ -218,7 +218,7 @@ static TmplVm *new_vm(void)
 {
 	static const char text[] =
 		"<VM><ID>7</ID><NAME>n</NAME><TEMPLATE><MEMORY>512</MEMORY></TEMPLATE></VM>";
-	g_autoptr(xmlDoc) doc = tmpl_xml_parse(text, sizeof text - 1, "test", NULL);
+	g_autoptr(xmlDoc) doc = xml_parse(text, sizeof text - 1, "test", NULL);
 	TmplVm *vm = tmpl_vm_new(xmlDocGetRootElement(doc), NULL);
 
 	for (int i = TMPL_HOST; i < TMPL_LEVELS; i++)
@@ -283,7 +283,7 @@ static void walk(struct look *l, const xmlNode *node)
 	g_autofree char *place =
 		g_strdup_printf("%s/%s", parent->name ? (const char *)parent->name : "",
 				(const char *)node->name);
-	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : tmpl_xml_text(node);
+	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : xml_text(node);
 
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
 		g_autofree char *at = g_strdup_printf("%s@%s", node->name, a->name);
@@ -324,7 +324,7 @@ static bool try_string(const struct subject *s, GRand *rand, bool big)
 		g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
 		return false;
 	}
-	doc = tmpl_xml_parse(xml, strlen(xml), "domain", &error);
+	doc = xml_parse(xml, strlen(xml), "domain", &error);
 	g_assert_no_error(error);
 	walk(&l, xmlDocGetRootElement(doc));
 	return l.found;

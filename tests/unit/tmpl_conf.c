@@ -1,5 +1,5 @@
-#include "tmpl/conf.h"
-#include "tmpl/known.h"
+#include "template/defaults.h"
+#include "template/attributes.h"
 
 /* Each row of the grammar (deployment.md 1.2) is one row here. */
 
@@ -100,7 +100,7 @@ static void the_grammar_accepts(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
 		g_autoptr(GError) error = NULL;
 		g_autoptr(TmplSet) set =
-			tmpl_conf_parse(good[i].text, strlen(good[i].text), "c", &error);
+			tmpl_defaults_parse(good[i].text, strlen(good[i].text), "c", &error);
 		g_autofree char *text = NULL;
 
 		g_assert_no_error(error);
@@ -114,7 +114,7 @@ static void the_grammar_refuses(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
 
-		g_assert_null(tmpl_conf_parse(bad[i].text, strlen(bad[i].text), "c", &error));
+		g_assert_null(tmpl_defaults_parse(bad[i].text, strlen(bad[i].text), "c", &error));
 		g_assert_error(error, VMM_ERROR, VMM_ERROR_CONFIG);
 		g_assert_cmpstr(error->message, ==, bad[i].message);
 	}
@@ -124,14 +124,14 @@ static void a_nul_byte_is_refused(void)
 {
 	g_autoptr(GError) error = NULL;
 
-	g_assert_null(tmpl_conf_parse("A = x\n\0B", 8, "c", &error));
+	g_assert_null(tmpl_defaults_parse("A = x\n\0B", 8, "c", &error));
 	g_assert_cmpstr(error->message, ==, "c:2:1: a NUL byte, at ''");
 }
 
 static void places_are_kept(void)
 {
 	static const char text[] = "A = x\n\n  B = [\n\tK = y ]\n";
-	g_autoptr(TmplSet) set = tmpl_conf_parse(text, strlen(text), "c", NULL);
+	g_autoptr(TmplSet) set = tmpl_defaults_parse(text, strlen(text), "c", NULL);
 	const TmplAttr *b = tmpl_set_vector(set, "B"), *k = tmpl_attr_key(b, "K");
 
 	g_assert_cmpuint(b->line, ==, 3);
@@ -148,12 +148,12 @@ static void a_huge_file_is_read(void)
 
 	while (text->len < TMPL_CONF_MAX_BYTES)
 		g_string_append(text, "A = \"C:\\\"\nB\n=\n");
-	set = tmpl_conf_parse(text->str, text->len, "c", NULL);
+	set = tmpl_defaults_parse(text->str, text->len, "c", NULL);
 	g_assert_null(set);
 	g_string_set_size(text, 0);
 	while (text->len < TMPL_CONF_MAX_BYTES)
 		g_string_append_printf(text, "A%zu=\n", text->len);
-	set = tmpl_conf_parse(text->str, text->len, "c", NULL);
+	set = tmpl_defaults_parse(text->str, text->len, "c", NULL);
 	g_assert_nonnull(set);
 	g_string_free(text, TRUE);
 }
@@ -164,11 +164,11 @@ static void values_are_checked(void)
 		"VCPU = 4\nFEATURES = [ ACPI = maybe, PAE = on ]\n"
 		"RAW = [ DATA = \"<a/>\" ]\n"
 		"HYPERV_TIMERS = \"<a\"\nDISK = cow\nCPU_MODL = [ MODEL = x ]\nQWERTY = 1";
-	g_autoptr(TmplSet) set = tmpl_conf_parse(text, strlen(text), "c", NULL);
+	g_autoptr(TmplSet) set = tmpl_defaults_parse(text, strlen(text), "c", NULL);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 
-	g_assert_false(tmpl_conf_check(set, warnings, &error));
+	g_assert_false(tmpl_defaults_check(set, warnings, &error));
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_CONFIG);
 	g_assert_cmpstr(error->message, ==,
 			"c:2:14: FEATURES/ACPI: 'maybe' is not yes or no; "
@@ -190,7 +190,7 @@ static void the_man_page_names_each_attribute(void)
 	const char *vector, *name;
 
 	g_assert_true(g_file_get_contents(path, &page, NULL, NULL));
-	for (size_t i = 0; (name = tmpl_known_row(i, &vector)); i++) {
+	for (size_t i = 0; (name = tmpl_attributes_row(i, &vector)); i++) {
 		const char *max = strstr(name, "_SEC_MAX");
 		g_autofree char *base =
 			max ? g_strndup(name, (gsize)(max - name) + strlen("_SEC"))

@@ -1,10 +1,10 @@
-#include "tmpl/vm.h"
+#include "template/vm.h"
 
-#include "tmpl/xml.h"
+#include "xml/xml.h"
 
 static xmlDoc *parse(const char *text)
 {
-	xmlDoc *doc = tmpl_xml_parse(text, strlen(text), "test", NULL);
+	xmlDoc *doc = xml_parse(text, strlen(text), "test", NULL);
 
 	g_assert_nonnull(doc);
 	return doc;

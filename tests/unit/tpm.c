@@ -1,4 +1,4 @@
-#include "action/tpm.h"
+#include "host/tpm_archive.h"
 
 #include <zlib.h>
 
@@ -27,7 +27,7 @@ static GBytes *unpack(const GByteArray *tar, GError **error)
 	g_assert_cmpint(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), ==, Z_OK);
 	g_assert_cmpint(deflate(&z, Z_FINISH), ==, Z_STREAM_END);
 	deflateEnd(&z);
-	return tpm_unpack(out, z.total_out, error);
+	return tpm_archive_unpack(out, z.total_out, error);
 }
 
 static void the_one_file_is_taken(void)
@@ -73,8 +73,8 @@ static void a_bomb_and_rubbish_are_refused(void)
 	entry(tar, "tpm/tpm2-00.permall", '0', big);
 	g_assert_null(unpack(tar, NULL));
 	g_assert_null(unpack(none, NULL));
-	g_assert_null(tpm_unpack("rubbish", 7, NULL));
-	g_assert_null(tpm_unpack("", 0, NULL));
+	g_assert_null(tpm_archive_unpack("rubbish", 7, NULL));
+	g_assert_null(tpm_archive_unpack("", 0, NULL));
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
-#include "virt/error.h"
-#include "virt/late.h"
-#include "virt/migration.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
+#include "migrate/migrate_options.h"
 
 #include <errno.h>
 
@@ -137,17 +137,17 @@ static void a_late_call_is_left_behind(void)
 	g_autoptr(GError) error = NULL;
 
 	*s = (struct slow){ 1, &freed };
-	g_assert_cmpint(virt_late_call(slow, s, slow_free, 5000, &error), ==, VIRT_LATE_OK);
+	g_assert_cmpint(virt_call(slow, s, slow_free, 5000, &error), ==, VIRT_CALL_OK);
 	s->us = 0;
-	g_assert_cmpint(virt_late_call(slow, s, slow_free, 5000, &error), ==, VIRT_LATE_FAILED);
+	g_assert_cmpint(virt_call(slow, s, slow_free, 5000, &error), ==, VIRT_CALL_FAILED);
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_BUSY);
-	g_assert_false(virt_late_any());
+	g_assert_false(virt_call_any_abandoned());
 	s->us = 300000;
-	g_assert_cmpint(virt_late_call(slow, s, slow_free, 10, NULL), ==, VIRT_LATE_LATE);
-	g_assert_true(virt_late_any());
-	for (int i = 0; i < 500 && virt_late_any(); i++)
+	g_assert_cmpint(virt_call(slow, s, slow_free, 10, NULL), ==, VIRT_CALL_TIMED_OUT);
+	g_assert_true(virt_call_any_abandoned());
+	for (int i = 0; i < 500 && virt_call_any_abandoned(); i++)
 		g_usleep(10000);
-	g_assert_false(virt_late_any());
+	g_assert_false(virt_call_any_abandoned());
 	g_assert_cmpint(g_atomic_int_get(&freed), ==, 1);
 }
 
@@ -189,12 +189,12 @@ static void migration_options_are_those_of_virsh(void)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
-		g_autoptr(VirtMigration) m = virt_migration_new();
+		g_autoptr(MigrateOptions) m = migrate_options_new();
 		g_autoptr(GError) error = NULL;
 		virTypedParameter *p;
 
 		g_test_message("%s", good[i].options);
-		virt_migration_parse(m, good[i].options, &error);
+		migrate_options_parse(m, good[i].options, &error);
 		g_assert_no_error(error);
 		g_assert_cmpuint(m->flags, ==, VIR_MIGRATE_LIVE | good[i].flags);
 		g_assert_cmpuint(m->overtime_s, ==, good[i].overtime_s);
@@ -210,28 +210,28 @@ static void migration_options_are_those_of_virsh(void)
 		}
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-		g_autoptr(VirtMigration) m = virt_migration_new();
+		g_autoptr(MigrateOptions) m = migrate_options_new();
 		g_autoptr(GError) error = NULL;
 
 		g_test_message("%s", bad[i].options);
-		g_assert_false(virt_migration_parse(m, bad[i].options, &error));
+		g_assert_false(migrate_options_parse(m, bad[i].options, &error));
 		g_assert_nonnull(strstr(error->message, bad[i].part));
 	}
 }
 
 static void a_vm_may_ask_to_converge(void)
 {
-	g_autoptr(VirtMigration) m = virt_migration_new();
+	g_autoptr(MigrateOptions) m = migrate_options_new();
 	g_autoptr(GError) error = NULL;
 	int n = 0;
 
-	g_assert_true(virt_migration_converge(m, "20,10", &error));
+	g_assert_true(migrate_options_converge(m, "20,10", &error));
 	g_assert_true(m->flags & VIR_MIGRATE_AUTO_CONVERGE);
 	g_assert_cmpint(virTypedParamsGetInt(m->params, m->n_params, "auto_converge.increment", &n),
 			==, 1);
 	g_assert_cmpint(n, ==, 10);
-	g_assert_false(virt_migration_converge(m, "20,10,5", NULL));
-	g_assert_false(virt_migration_converge(m, "a lot", &error));
+	g_assert_false(migrate_options_converge(m, "20,10,5", NULL));
+	g_assert_false(migrate_options_converge(m, "a lot", &error));
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
 }
 

@@ -1,26 +1,26 @@
 #include "base/text.h"
-#include "wire/line.h"
-#include "wire/frame.h"
-#include "wire/output.h"
-#include "wire/pack.h"
-#include "wire/reader.h"
+#include "wire/oned_line.h"
+#include "wire/relay_frame.h"
+#include "wire/script_stderr.h"
+#include "wire/deflate.h"
+#include "wire/line_reader.h"
 #include "wire/ssh.h"
 
 static void a_line_is_action_id_and_payload(void)
 {
-	struct wire_line l = { 0 };
+	struct oned_line l = { 0 };
 	g_autoptr(GError) error = NULL;
 
-	g_assert_true(wire_line_parse("DEPLOY  12 QUJD", &l, &error));
+	g_assert_true(oned_line_parse("DEPLOY  12 QUJD", &l, &error));
 	g_assert_cmpstr(l.action, ==, "DEPLOY");
 	g_assert_cmpint(l.id, ==, 12);
 	g_assert_cmpstr(l.payload, ==, "QUJD");
-	wire_line_clear(&l);
-	g_assert_true(wire_line_parse("init", &l, &error));
+	oned_line_clear(&l);
+	g_assert_true(oned_line_parse("init", &l, &error));
 	g_assert_cmpstr(l.action, ==, "INIT");
 	g_assert_null(l.payload);
-	wire_line_clear(&l);
-	g_assert_false(wire_line_parse(" RESET 1", &l, &error));
+	oned_line_clear(&l);
+	g_assert_false(oned_line_parse(" RESET 1", &l, &error));
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
 }
 
@@ -45,8 +45,9 @@ static void collect(void *data, char severity, const char *text)
 static void stderr_is_sorted_into_log_and_reason(void)
 {
 	g_autoptr(GString) log = g_string_new(NULL);
-	g_autofree char *why = wire_output_reason("one\nERROR: 12 bad disk\nINFO:x\n two \n"
-						  "ERROR: 2 disks\n", 12, 100, collect, log);
+	g_autofree char *why = script_stderr_reason("one\nERROR: 12 bad disk\nINFO:x\n two \n"
+						    "ERROR: 2 disks\n",
+						    12, 100, collect, log);
 
 	g_assert_cmpstr(why, ==, "one two");
 	g_assert_cmpstr(log->str, ==, "I:one|E:bad disk|I:x|I:two|E:2 disks|");
@@ -54,10 +55,11 @@ static void stderr_is_sorted_into_log_and_reason(void)
 
 static void marked_text_is_the_reason(void)
 {
-	g_autofree char *why = wire_output_reason("noise\nERROR MESSAGE --8<------\nno\nspace\n"
-						  "ERROR MESSAGE ------>8--\n", 1, 100, NULL, NULL);
-	g_autofree char *open = wire_output_reason("noise\nERROR MESSAGE --8<------\nno\n", 1, 100,
-						   NULL, NULL);
+	g_autofree char *why = script_stderr_reason("noise\nERROR MESSAGE --8<------\nno\nspace\n"
+						    "ERROR MESSAGE ------>8--\n",
+						    1, 100, NULL, NULL);
+	g_autofree char *open =
+		script_stderr_reason("noise\nERROR MESSAGE --8<------\nno\n", 1, 100, NULL, NULL);
 
 	g_assert_cmpstr(why, ==, "no space");
 	g_assert_cmpstr(open, ==, "noise");
@@ -88,7 +90,7 @@ static void the_reason_is_found_among_many_lines(void)
 		g_string_append(text, "ERROR MESSAGE --8<------\nno\nspace\n"
 				"ERROR MESSAGE ------>8--\n");
 		add_lines(text, 100000 - before[i]);
-		why = wire_output_reason(text->str, 1, 100, count_line, &logged);
+		why = script_stderr_reason(text->str, 1, 100, count_line, &logged);
 		g_assert_cmpstr(why, ==, "no space");
 		g_assert_cmpuint(logged, <=, 201);
 	}
@@ -102,7 +104,7 @@ static void a_long_reason_has_its_begin_and_its_end(void)
 	add_lines(text, 50000);
 	g_string_append(text, "ERROR MESSAGE ------>8--\n");
 	add_lines(text, 50000);
-	why = wire_output_reason(text->str, 1, 100, NULL, NULL);
+	why = script_stderr_reason(text->str, 1, 100, NULL, NULL);
 	g_assert_true(g_str_has_prefix(why, "first x x"));
 }
 
@@ -110,33 +112,33 @@ static void the_head_of_a_frame_tells_what_will_come(void)
 {
 	g_autoptr(GString) out = g_string_new("told");
 	g_autoptr(GString) err = g_string_new(NULL);
-	const struct wire_done done = { .out = out, .err = err };
-	g_autoptr(GBytes) bytes = wire_done_frame(7, &done);
-	struct wire_frame head, whole;
+	const struct relay_done done = { .out = out, .err = err };
+	g_autoptr(GBytes) bytes = relay_done_frame(7, &done);
+	struct relay_frame head, whole;
 	gsize size;
 	const guint8 *data = g_bytes_get_data(bytes, &size);
-	guint8 huge[] = { 0xff, 0xff, 0xff, 0xff, WIRE_DONE, 0, 0, 0, 7 };
+	guint8 huge[] = { 0xff, 0xff, 0xff, 0xff, RELAY_DONE, 0, 0, 0, 7 };
 	size_t used;
 
-	g_assert_cmpint(wire_frame_head(data, 8, &head), ==, WIRE_INCOMPLETE);
-	g_assert_cmpint(wire_frame_head(data, 9, &head), ==, WIRE_TAKEN);
-	g_assert_cmpint(wire_frame_take(data, size, &whole, &used), ==, WIRE_TAKEN);
+	g_assert_cmpint(relay_frame_head(data, 8, &head), ==, RELAY_INCOMPLETE);
+	g_assert_cmpint(relay_frame_head(data, 9, &head), ==, RELAY_TAKEN);
+	g_assert_cmpint(relay_frame_take(data, size, &whole, &used), ==, RELAY_TAKEN);
 	g_assert_cmpuint(head.id, ==, 7);
-	g_assert_cmpint(head.type, ==, WIRE_DONE);
+	g_assert_cmpint(head.type, ==, RELAY_DONE);
 	g_assert_cmpuint(head.size, ==, whole.size);
-	g_assert_cmpuint(head.size, <=, wire_done_max(4));
-	g_assert_cmpint(wire_frame_head(huge, sizeof(huge), &head), ==, WIRE_BAD);
+	g_assert_cmpuint(head.size, <=, relay_done_max(4));
+	g_assert_cmpint(relay_frame_head(huge, sizeof(huge), &head), ==, RELAY_BAD);
 }
 
 static void what_is_packed_comes_back(void)
 {
 	g_autofree char *text = g_strnfill(100000, 'x');
 	g_autoptr(GBytes) bytes = g_bytes_new(text, 100000);
-	g_autoptr(GBytes) packed = wire_pack(bytes);
-	g_autoptr(GBytes) back = wire_unpack(packed);
+	g_autoptr(GBytes) packed = deflate_pack(bytes);
+	g_autoptr(GBytes) back = deflate_unpack(packed);
 	g_autoptr(GBytes) nothing = g_bytes_new("", 0);
-	g_autoptr(GBytes) packed_nothing = wire_pack(nothing);
-	g_autoptr(GBytes) nothing_back = wire_unpack(packed_nothing);
+	g_autoptr(GBytes) packed_nothing = deflate_pack(nothing);
+	g_autoptr(GBytes) nothing_back = deflate_unpack(packed_nothing);
 
 	g_assert_true(g_bytes_equal(bytes, back));
 	g_assert_cmpuint(g_bytes_get_size(packed), <, 2000);
@@ -183,17 +185,17 @@ static void note_too_long(void *data, const char *head)
 	g_string_append_printf(data, "too long: %.5s|", head);
 }
 
-static const struct wire_reader_events reader_events = { note_line, note_too_long };
+static const struct line_reader_events reader_events = { note_line, note_too_long };
 
 static void lines_come_out_of_pieces_without_nuls(void)
 {
 	char pieces[] = "INIT\nRES\0ET  1 x\nPO";
 	g_autoptr(GString) told = g_string_new(NULL);
-	WireReader *r = wire_reader_new(100, &reader_events, told);
+	LineReader *r = line_reader_new(100, &reader_events, told);
 
 	for (size_t i = 0; i < sizeof(pieces) - 1; i++)
-		wire_reader_feed(r, pieces + i, 1);
-	wire_reader_free(r);
+		line_reader_feed(r, pieces + i, 1);
+	line_reader_free(r);
 	g_assert_cmpstr(told->str, ==, "INIT|RESET  1 x|");
 }
 
@@ -202,11 +204,11 @@ static void a_line_that_is_too_long_is_told_once_and_the_next_is_read(void)
 	g_autofree char *pad = g_strnfill(3000, 'x');
 	g_autofree char *text = g_strdup_printf("RESET  1 %s\nINIT\nPOLL %.96s\nLAST\n", pad, pad);
 	g_autoptr(GString) told = g_string_new(NULL);
-	WireReader *r = wire_reader_new(100, &reader_events, told);
+	LineReader *r = line_reader_new(100, &reader_events, told);
 
 	for (size_t at = 0, len = strlen(text); at < len; at += 50)
-		wire_reader_feed(r, text + at, MIN(50, len - at));
-	wire_reader_free(r);
+		line_reader_feed(r, text + at, MIN(50, len - at));
+	line_reader_free(r);
 	g_assert_cmpstr(told->str, ==, "too long: RESET|INIT|too long: POLL |LAST|");
 }
 

@@ -1,6 +1,6 @@
 /* attach_disk - gives a running VM one more disk. */
-#include "action/device.h"
-#include "action/restate.h"
+#include "vm/device.h"
+#include "vm/disk_links.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
 
@@ -11,12 +11,12 @@ static xmlDoc *build(struct action_ctx *ctx, const DeviceVm *v, const TmplAttr *
 	const struct domain_attach attach = device_attach_of(ctx, v, ctx->arg[SOURCE]);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *xml = domain_disk_xml(v->vm, disk, &attach, warnings, error);
-	xmlDoc *doc = xml ? tmpl_xml_parse(xml, strlen(xml), "disk", error) : NULL;
+	xmlDoc *doc = xml ? xml_parse(xml, strlen(xml), "disk", error) : NULL;
 
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
 	if (doc)
-		restate_link(xmlDocGetRootElement(doc));
+		disk_link_resolve(xmlDocGetRootElement(doc));
 	return doc;
 }
 
@@ -25,8 +25,8 @@ static bool is_same_source(const xmlNode *a, const xmlNode *b)
 	static const char *const names[] = { "file", "dev", "name", "dir" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *one = tmpl_xml_child_attribute(a, "source", names[i]);
-		g_autofree char *other = tmpl_xml_child_attribute(b, "source", names[i]);
+		g_autofree char *one = xml_child_attribute(a, "source", names[i]);
+		g_autofree char *other = xml_child_attribute(b, "source", names[i]);
 
 		if (g_strcmp0(one, other) != 0)
 			return false;
@@ -39,14 +39,14 @@ static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, G
 {
 	static const char xml[] = "<controller type='scsi' model='virtio-scsi'/>";
 	static const struct device_key none;
-	const xmlNode *devices = tmpl_xml_child(xmlDocGetRootElement(v->live), "devices");
-	g_autofree char *bus = tmpl_xml_child_attribute(disk, "target", "bus");
-	g_autofree char *dev = tmpl_xml_child_attribute(disk, "target", "dev");
+	const xmlNode *devices = xml_child(xmlDocGetRootElement(v->live), "devices");
+	g_autofree char *bus = xml_child_attribute(disk, "target", "bus");
+	g_autofree char *dev = xml_child_attribute(disk, "target", "dev");
 
 	if (bus ? !g_str_equal(bus, "scsi") : !dev || !g_str_has_prefix(dev, "sd"))
 		return true;
-	for (const xmlNode *n = tmpl_xml_child(devices, "controller"); n; n = tmpl_xml_next(n))
-		if (tmpl_xml_has(n, "type", "scsi"))
+	for (const xmlNode *n = xml_child(devices, "controller"); n; n = xml_next(n))
+		if (xml_has(n, "type", "scsi"))
 			return true;
 	action_log("INFO", "domain %s gets a SCSI controller first", virDomainGetName(v->dom));
 	return device_attach(ctx, v, "a SCSI controller", &none, xml, error) == ACTION_DONE;
@@ -60,7 +60,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	g_autoptr(xmlDoc) doc = build(ctx, v, disk, error);
 	const xmlNode *there = device_find(v, &key);
 	g_autofree char *what = g_strdup_printf("disk %s (%s)", key.target, ctx->arg[SOURCE]);
-	g_autofree char *xml = doc ? tmpl_xml_print(xmlDocGetRootElement(doc)) : NULL;
+	g_autofree char *xml = doc ? xml_print(xmlDocGetRootElement(doc)) : NULL;
 
 	if (!xml)
 		return ACTION_FAILED;

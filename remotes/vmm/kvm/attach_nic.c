@@ -1,5 +1,5 @@
 /* attach_nic - gives a running VM one more NIC or PCI device. */
-#include "action/device.h"
+#include "vm/device.h"
 
 enum { DEPLOY_ID, MAC, BRIDGE, MODEL, VN_MAD, TARGET, VM_ID };
 

@@ -1,17 +1,17 @@
 /* cancel - ends a VM at once, as by pulling the plug. */
-#include "action/deployment.h"
-#include "action/host.h"
-#include "action/spent.h"
-#include "action/stop.h"
-#include "action/vtpm.h"
-#include "tmpl/xml.h"
+#include "vm/deployment.h"
+#include "host/root_helper.h"
+#include "vm/checkpoint_use.h"
+#include "vm/stop.h"
+#include "vm/vtpm.h"
+#include "xml/xml.h"
 
 /* Its directory and UUID, and a copy of what libvirt may delete at its end. */
 static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
 		    GError **error)
 {
 	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
 
 	return doc && virDomainGetUUIDString(dom, uuid) == 0 &&
 	       virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"),
@@ -34,7 +34,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	    (dom && !deployment_check(dom, mark, error)))
 		return ACTION_FAILED;
 	if ((!dom && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_state(dom, &state, &cause))) {
+	    (dom && !virt_state_read(dom, &state, &cause))) {
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return ACTION_FAILED;
 	}
@@ -44,15 +44,15 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_DONE;
 	}
 	if (state.gone)
-		directory = host_directory_of_request();
+		directory = root_helper_directory_of_request();
 	else if (!prepare(ctx, dom, &directory, uuid, error))
 		return ACTION_FAILED;
 	if (!state.gone)
 		outcome = stop_domain(ctx, dom, &plan, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
-	host_after_stop(ctx, directory);
-	spent_over(directory, &state);
+	root_helper_after_stop(ctx, directory);
+	checkpoint_use_domain_ended(directory, &state);
 	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);
 	return outcome;
 }

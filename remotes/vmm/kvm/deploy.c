@@ -1,13 +1,14 @@
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
-#include "action/create.h"
-#include "action/deployment.h"
-#include "action/host.h"
-#include "action/nvram.h"
-#include "action/restate.h"
-#include "action/spent.h"
-#include "action/tpm.h"
-#include "action/vmxml.h"
-#include "action/vtpm.h"
+#include "vm/create.h"
+#include "vm/deployment.h"
+#include "host/root_helper.h"
+#include "host/nvram.h"
+#include "vm/disk_links.h"
+#include "vm/snapshot_redefine.h"
+#include "vm/checkpoint_use.h"
+#include "host/tpm_archive.h"
+#include "vm/build_domain.h"
+#include "vm/vtpm.h"
 #include "base/file.h"
 
 enum { FILE_PATH, HOST };
@@ -36,9 +37,9 @@ static xmlDoc *load(struct action_ctx *ctx, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
 		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
 	} else if (from_vm) {
-		doc = vmxml_domain(ctx, text, defaults, error);
+		doc = build_domain_xml(ctx, text, defaults, error);
 	} else {
-		doc = tmpl_xml_parse(text->str, text->len, "stdin", error);
+		doc = xml_parse(text->str, text->len, "stdin", error);
 	}
 	g_string_free(text, TRUE);
 	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
@@ -54,20 +55,20 @@ static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *x
 		    const char *directory, bool *ret_vgpu, GError **error)
 {
 	const char *path = ctx->arg[FILE_PATH];
-	g_autoptr(xmlDoc) doc = host_vm_document(directory);
+	g_autoptr(xmlDoc) doc = root_helper_vm_document(directory);
 	const xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
 
 	if (!file_make_directory(directory, error) ||
 	    !file_write(path, xml, strlen(xml), 0600, error))
 		return false;
-	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, domain, error) || !tpm_prepare(vm, directory, error) ||
+	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+	if (!nvram_prepare(ctx, domain, error) || !tpm_archive_prepare(vm, directory, error) ||
 	    !vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
 		return false;
-	if (!host_needs_vgpu(vm))
+	if (!root_helper_needs_vgpu(vm))
 		return true;
 	*ret_vgpu = true;	/* of several, some may be there when it fails */
-	return host_vgpu(ctx, "create", directory, error);
+	return root_helper_vgpu(ctx, "create", directory, error);
 }
 
 static enum action_outcome create(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
@@ -79,20 +80,20 @@ static enum action_outcome create(struct action_ctx *ctx, const xmlNode *domain,
 
 	if (prepare(ctx, domain, xml, directory, &vgpu, error))
 		outcome = create_domain(ctx, domain, xml, ret_dom, error);
-	if (outcome == ACTION_FAILED && vgpu && !host_vgpu(ctx, "delete", directory, &cause))
+	if (outcome == ACTION_FAILED && vgpu && !root_helper_vgpu(ctx, "delete", directory, &cause))
 		action_log("WARN", "%s", cause->message);
 	return outcome;
 }
 
 static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 {
-	xmlNode *devices = tmpl_xml_child(domain, "devices");
+	xmlNode *devices = xml_child(domain, "devices");
 	g_autofree char *xml = NULL;
 
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
 		if (xmlHasProp(n, BAD_CAST "passwd"))
 			xmlSetProp(n, BAD_CAST "passwd", BAD_CAST "***");
-	xml = tmpl_xml_print(domain);
+	xml = xml_print(domain);
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
@@ -111,13 +112,13 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	    !create_find(ctx, domain, &dom, error))
 		return ACTION_FAILED;
 	deployment_set(domain, mark);
-	restate_links(domain);
+	disk_links_resolve(domain);
 	vtpm_persist(domain);
 	if (ctx->dry_run) {
 		dry_run(ctx, domain);
 		return ACTION_DONE;
 	}
-	xml = tmpl_xml_print(domain);
+	xml = xml_print(domain);
 	if (dom && mark && !deployment_adopt(dom, mark, error))
 		return ACTION_UNKNOWN;
 	if (dom)
@@ -126,11 +127,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		outcome = create(ctx, domain, xml, directory, &dom, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
-	spent_warn(directory);
+	checkpoint_use_warn_unused(directory);
 	virDomainGetUUIDString(dom, uuid);
-	action_outcome(ACTION_DONE, "%s\n", uuid);
+	action_on_abort(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);
-	restate_snapshots(dom, directory, action_log, NULL);
+	snapshot_redefine_all(dom, directory, action_log, NULL);
 	return ACTION_DONE;
 }
 

@@ -1,5 +1,5 @@
 /* detach_disk - takes a disk from a running VM, and says what its guest did about it. */
-#include "action/device.h"
+#include "vm/device.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, VM_ID };
 

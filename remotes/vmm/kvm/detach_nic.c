@@ -1,11 +1,11 @@
 /* detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did. */
-#include "action/device.h"
+#include "vm/device.h"
 
 enum { DEPLOY_ID, MAC, VM_ID };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(Document) d = document_read(error);
+	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
 	g_autoptr(DeviceVm) v = NULL;
 	struct device_key key = { .mac = ctx->arg[MAC] };

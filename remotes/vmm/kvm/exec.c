@@ -1,6 +1,6 @@
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
-#include "action/guest.h"
-#include "action/guest_command.h"
+#include "vm/guest_exec.h"
+#include "vm/guest_command.h"
 
 #include <unistd.h>
 
@@ -21,16 +21,16 @@ static const GOptionEntry options[] = {
 static bool check_free(virDomain *dom, const char *file, GError **error)
 {
 	g_autofree char *text = NULL;
-	struct guest_status status = { 0 };
+	struct guest_exec_status status = { 0 };
 	gint64 pid;
 	bool runs;
 
 	if (!g_file_get_contents(file, &text, NULL, NULL) ||
 	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL) ||
-	    !guest_ask(dom, pid, &status, NULL))
+	    !guest_exec_ask(dom, pid, &status, NULL))
 		return true;
 	runs = !status.exited;
-	guest_status_clear(&status);
+	guest_exec_status_clear(&status);
 	return !runs || vmm_fail(error, VMM_ERROR_BUSY, "process %s of an earlier exec still runs "
 				 "in domain %s", text, virDomainGetName(dom));
 }
@@ -41,46 +41,46 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 	gint64 until_us = MIN(g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC,
 			      ctx->deadline_us - RESERVE_US);
 	enum action_outcome outcome = ACTION_FAILED;
-	struct guest_status status = { 0 };
+	struct guest_exec_status status = { 0 };
 
 	for (;;) {
-		if (!guest_ask(dom, pid, &status, error))
+		if (!guest_exec_ask(dom, pid, &status, error))
 			return ACTION_UNKNOWN;
 		if (status.exited || g_get_monotonic_time() >= until_us)
 			break;
-		guest_status_clear(&status);
+		guest_exec_status_clear(&status);
 		g_usleep(PAUSE_US);
 	}
 	if (!status.exited) {
-		if (guest_kill(dom, pid, NULL))
+		if (guest_exec_kill(dom, pid, NULL))
 			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
 			 virDomainGetName(dom));
 	} else {
-		outcome = guest_judge(dom, &status, error);
+		outcome = guest_exec_judge(dom, &status, error);
 	}
 	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
 	if (status.err->len)
 		action_log("INFO", "%s", status.err->str);
-	guest_status_clear(&status);
+	guest_exec_status_clear(&status);
 	return outcome;
 }
 
 static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 				 const GuestCommand *command, guint64 seconds, GError **error)
 {
-	g_autofree char *file = guest_file(dom), *text = NULL;
+	g_autofree char *file = guest_exec_file(dom), *text = NULL;
 	enum action_outcome outcome;
 	gint64 pid;
 
-	if (!guest_lock(ctx, error) || !check_free(dom, file, error))
+	if (!guest_exec_lock(ctx, error) || !check_free(dom, file, error))
 		return ACTION_FAILED;
-	action_outcome(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
-	if (!guest_start(dom, (const char *const *)command->argv, command->input, &pid, error))
+	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
+	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
 	if (!file_write(file, text, strlen(text), 0600, error)) {
-		guest_kill(dom, pid, NULL);
+		guest_exec_kill(dom, pid, NULL);
 		return ACTION_FAILED;
 	}
 	if (!seconds)
@@ -103,7 +103,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (!guest_command_read(&command, ctx, COMMAND, INPUT, error))
 		return ACTION_FAILED;
-	dom = guest_domain(ctx, error);
+	dom = guest_exec_domain(ctx, error);
 	if (!dom)
 		return ACTION_FAILED;
 	if (ctx->dry_run) {

@@ -1,22 +1,22 @@
 /* exec_cancel - ends the program that exec started in a VM's guest, and only that. */
-#include "action/guest.h"
+#include "vm/guest_exec.h"
 
 #include <unistd.h>
 
 #include "base/number.h"
-#include "virt/error.h"
+#include "virt/virt_error.h"
 
 static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const char *file,
 				  gint64 pid, GError **error)
 {
-	struct guest_status status = { 0 };
+	struct guest_exec_status status = { 0 };
 	g_autoptr(GError) cause = NULL;
 	bool runs;
 
 	/* One that has ended must not be: its number may be another program's by now. */
-	runs = guest_ask(dom, pid, &status, &cause) && !status.exited;
-	guest_status_clear(&status);
-	if (runs && !guest_kill(dom, pid, error))
+	runs = guest_exec_ask(dom, pid, &status, &cause) && !status.exited;
+	guest_exec_status_clear(&status);
+	if (runs && !guest_exec_kill(dom, pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	if (cause && !virt_is_agents_no(cause)) {
 		g_propagate_error(error, g_steal_pointer(&cause));
@@ -28,8 +28,8 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(virDomain) dom = guest_domain(ctx, error);
-	g_autofree char *file = dom ? guest_file(dom) : NULL;
+	g_autoptr(virDomain) dom = guest_exec_domain(ctx, error);
+	g_autofree char *file = dom ? guest_exec_file(dom) : NULL;
 	g_autofree char *text = NULL;
 	gint64 pid;
 
@@ -39,7 +39,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		action_print(ctx, "would end the program in domain %s\n", virDomainGetName(dom));
 		return ACTION_DONE;
 	}
-	if (!guest_lock(ctx, error))
+	if (!guest_exec_lock(ctx, error))
 		return ACTION_FAILED;
 	if (!g_file_get_contents(file, &text, NULL, NULL) ||
 	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL)) {

@@ -1,7 +1,7 @@
 /* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
-#include "action/outcome.h"
+#include "vm/outcome_query.h"
 
-#include "action/deployment.h"
+#include "vm/deployment.h"
 #include "action/lock.h"
 #include "base/number.h"
 
@@ -31,7 +31,7 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(Document) request = document_read(error);
+	g_autoptr(RequestDocument) request = request_document_read(error);
 	enum outcome_verdict verdict;
 	g_autofree char *info = NULL;
 	struct outcome_case c;
@@ -40,9 +40,10 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	c.request = request;
 	ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), error);
-	if (!ctx->conn || !outcome_find(ctx, &c, &verdict, &info, error))
+	if (!ctx->conn || !outcome_query(ctx, &c, &verdict, &info, error))
 		return ACTION_FAILED;
-	action_print(ctx, "%s%s%s\n", outcome_word(verdict), info ? " " : "", info ? info : "");
+	action_print(ctx, "%s%s%s\n", outcome_query_word(verdict), info ? " " : "",
+		     info ? info : "");
 	return ACTION_DONE;
 }
 

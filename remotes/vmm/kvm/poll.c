@@ -1,7 +1,7 @@
 /* poll - prints states and usage of one VM or of all, for OpenNebula 5. */
 #include "action/action.h"
-#include "action/polltext.h"
-#include "virt/stats.h"
+#include "monitor/poll_format.h"
+#include "monitor/stats.h"
 
 enum { DEPLOY_ID, LIMIT_MS = 3000, SAMPLE_US = 1000000 };
 
@@ -16,17 +16,17 @@ static const GOptionEntry options[] = {
 static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GError **error)
 {
 	gint64 started_us = g_get_monotonic_time(), left_us;
-	g_autoptr(GPtrArray) list = virt_stats_list(ctx->conn, dom, error);
+	g_autoptr(GPtrArray) list = stats_list(ctx->conn, dom, error);
 
 	if (!list)
 		return false;
-	virt_stats_detail(list, ctx->uri, action_left_ms(ctx, LIMIT_MS));
+	stats_detail(list, ctx->uri, action_left_ms(ctx, LIMIT_MS));
 	left_us = started_us + SAMPLE_US - g_get_monotonic_time();
 	if (left_us > 0 && list->len)
 		g_usleep((gulong)left_us);
-	virt_stats_cpu(list);
+	stats_cpu(list);
 	for (guint i = 0; i < list->len; i++) {
-		const struct virt_stats *s = list->pdata[i];
+		const struct stats *s = list->pdata[i];
 
 		if (s->fault)
 			action_log("WARN", "domain %s: %s", s->name, s->fault);
@@ -44,7 +44,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	struct virt_state state = { 0 };
 
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
-	    (dom && virt_state(dom, &state, &cause) && state.gone)) {
+	    (dom && virt_state_read(dom, &state, &cause) && state.gone)) {
 		action_print(ctx, "STATE=-\n");
 		return ACTION_DONE;
 	}
@@ -55,11 +55,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!gather(ctx, dom, &list, error))
 		return ACTION_FAILED;
 	if (as_template) {
-		polltext_template(list, ctx->out);
+		poll_format_template(list, ctx->out);
 	} else if (!one) {
-		polltext_packed(list, ctx->out);
+		poll_format_packed(list, ctx->out);
 	} else if (list->len) {
-		polltext_line(list->pdata[0], ctx->out);
+		poll_format_line(list->pdata[0], ctx->out);
 	} else {
 		action_print(ctx, "STATE=-\n");
 	}

@@ -1,6 +1,6 @@
 /* prereconfigure - takes the context's medium out of a running VM's drive. */
-#include "action/device.h"
-#include "virt/disk.h"
+#include "vm/device.h"
+#include "virt/domain_xml.h"
 
 enum { DEPLOY_ID, TARGET };
 

@@ -1,5 +1,5 @@
 /* reboot - asks the guest of a running VM to restart. */
-#include "action/restart.h"
+#include "vm/restart.h"
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
@@ -9,7 +9,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		{ VIRT_REBOOT_ACPI, 40000 },
 	};
 
-	return restart(ctx, "reboot", ways, G_N_ELEMENTS(ways), error);
+	return restart_domain(ctx, "reboot", ways, G_N_ELEMENTS(ways), error);
 }
 
 const struct action action = {

@@ -1,6 +1,6 @@
 /* reconfigure - puts a new context's medium into a running VM's drive. */
-#include "action/device.h"
-#include "virt/disk.h"
+#include "vm/device.h"
+#include "virt/domain_xml.h"
 
 enum { DEPLOY_ID, TARGET, MEDIUM, VM_ID };
 

@@ -1,12 +1,12 @@
 /* reset - restarts a VM as its reset button would. */
-#include "action/restart.h"
+#include "vm/restart.h"
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	/* libvirt itself waits 30 s for another job's end. */
 	static const struct restart_way ways[] = { { VIRT_RESET, 40000 } };
 
-	return restart(ctx, "reset", ways, G_N_ELEMENTS(ways), error);
+	return restart_domain(ctx, "reset", ways, G_N_ELEMENTS(ways), error);
 }
 
 const struct action action = {

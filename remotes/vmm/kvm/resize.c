@@ -1,7 +1,7 @@
 /* resize - changes how much memory and how many CPUs a running VM has. */
-#include "action/host.h"
-#include "action/memory.h"
-#include "action/vcpus.h"
+#include "host/root_helper.h"
+#include "vm/memory.h"
+#include "vm/vcpus.h"
 #include "base/number.h"
 
 enum { DEPLOY_ID, VM_ID };
@@ -14,7 +14,7 @@ struct wanted {
 static bool read_number(const xmlNode *template, const char *name, guint64 max, guint64 *ret,
 			GError **error)
 {
-	g_autofree char *text = tmpl_xml_child_text(template, name);
+	g_autofree char *text = xml_child_text(template, name);
 
 	*ret = 0;
 	if (!text || number_unsigned(text, 1, max, ret, error))
@@ -25,8 +25,8 @@ static bool read_number(const xmlNode *template, const char *name, guint64 max, 
 
 static bool read_wanted(const DeviceVm *v, struct wanted *w, GError **error)
 {
-	const xmlNode *template = tmpl_xml_child(v->document->vm, "TEMPLATE");
-	g_autofree char *mode = tmpl_xml_child_text(template, "MEMORY_RESIZE_MODE");
+	const xmlNode *template = xml_child(v->document->vm, "TEMPLATE");
+	g_autofree char *mode = xml_child_text(template, "MEMORY_RESIZE_MODE");
 
 	w->by_modules = mode && !g_ascii_strcasecmp(mode, "HOTPLUG");
 	return read_number(template, "MEMORY", G_MAXINT64 >> 20, &w->mib, error) &&
@@ -49,9 +49,9 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	guint64 before = 0, ignored;
 
 	if (w->mib) {
-		host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+		root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
 		outcome = set_memory(ctx, v, w->by_modules, w->mib, &before, error);
-		host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+		root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	}
 	if (outcome != ACTION_DONE || !w->vcpus)
 		return outcome;

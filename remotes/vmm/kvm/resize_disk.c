@@ -1,8 +1,8 @@
 /* resize_disk - makes a disk of a running VM larger, never smaller. */
-#include "action/device.h"
+#include "vm/device.h"
 #include "base/number.h"
-#include "virt/block.h"
-#include "virt/resize.h"
+#include "virt/block_job.h"
+#include "virt/virt_resize.h"
 
 enum { DEPLOY_ID, DISK_ID, SIZE, REQUEST, VM_ID = 5 };
 enum { TRIES = 3, ANSWER_MS = 40000, BLOCKS_MS = 15000 };
@@ -21,15 +21,15 @@ static const char *target_of(const TmplVm *vm, const char *id)
 static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				guint64 bytes, GError **error)
 {
-	enum virt_late r = VIRT_LATE_FAILED;
+	enum virt_call_result r = VIRT_CALL_FAILED;
 	g_autoptr(GError) cause = NULL;
 
-	action_outcome(ACTION_UNKNOWN, "resizing disk %s of domain %s", target,
-		       virDomainGetName(v->dom));
-	for (int i = 0; i < TRIES && r == VIRT_LATE_FAILED; i++) {
+	action_on_abort(ACTION_UNKNOWN, "resizing disk %s of domain %s", target,
+			virDomainGetName(v->dom));
+	for (int i = 0; i < TRIES && r == VIRT_CALL_FAILED; i++) {
 		g_clear_error(&cause);
 		r = virt_set_disk(v->dom, target, bytes, action_left_ms(ctx, ANSWER_MS), &cause);
-		if (action_call_again(ctx, &v->dom, r, &cause))
+		if (action_call_repeat(ctx, &v->dom, r, &cause))
 			continue;
 		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
 		    !virt_block_wait(v->dom, action_left_ms(ctx, BLOCKS_MS), NULL))

@@ -1,22 +1,23 @@
 /* restore - lets a saved VM go on, out of its checkpoint, which is then used up. */
-#include "action/checkpoint.h"
+#include "vm/checkpoint.h"
 
 #include <unistd.h>
 
-#include "action/ceph.h"
-#include "action/clock.h"
-#include "action/document.h"
-#include "action/host.h"
+#include "host/ceph_pool.h"
+#include "vm/guest_clock.h"
+#include "action/request_document.h"
+#include "host/root_helper.h"
 #include "action/lock.h"
-#include "action/restate.h"
-#include "action/spent.h"
-#include "action/vtpm.h"
-#include "virt/request.h"
+#include "vm/domain_paths.h"
+#include "vm/snapshot_redefine.h"
+#include "vm/checkpoint_use.h"
+#include "vm/vtpm.h"
+#include "virt/power.h"
 
 enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
 
 /* The VM is there; whether that is what was asked for. */
-static enum action_outcome already(struct action_ctx *ctx, const Document *d, virDomain *dom,
+static enum action_outcome already(struct action_ctx *ctx, const RequestDocument *d, virDomain *dom,
 				   const struct virt_state *state, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT], *name = virDomainGetName(dom);
@@ -24,12 +25,13 @@ static enum action_outcome already(struct action_ctx *ctx, const Document *d, vi
 	if (state->state == VIR_DOMAIN_PMSUSPENDED) {
 		if (ctx->dry_run)
 			action_print(ctx, "would wake up domain %s\n", name);
-		else if (virt_request(dom, VIRT_WAKE_UP, action_left_ms(ctx, WAKE_MS), error) !=
-			 VIRT_LATE_OK)
+		else if (virt_power_request(dom, VIRT_WAKE_UP, action_left_ms(ctx, WAKE_MS),
+					    error) != VIRT_CALL_OK)
 			return error && *error ? ACTION_FAILED : ACTION_UNKNOWN;
 		return ACTION_DONE;
 	}
-	if (access(file, F_OK) == 0 && !spent_knows(file, file) && !spent_is_begun(file)) {
+	if (access(file, F_OK) == 0 && !checkpoint_use_knows(file, file) &&
+	    !checkpoint_use_is_begun(file)) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot restore domain %s from %s: it is %s",
 			 name, file, virt_state_name(state));
 		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
@@ -37,20 +39,20 @@ static enum action_outcome already(struct action_ctx *ctx, const Document *d, vi
 	}
 	action_log("INFO", "domain %s runs already", name);
 	if (!ctx->dry_run) {
-		spent_end(file);
-		ceph_forget(ctx, d, action_arg(ctx, VM_ID));
+		checkpoint_use_end(file);
+		ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	}
 	return ACTION_DONE;
 }
 
 /* What the datastore's own program brings, or what lies there; FILE is complete then. */
-static bool bring(struct action_ctx *ctx, const Document *d, GError **error)
+static bool bring(struct action_ctx *ctx, const RequestDocument *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
-	g_autofree char *hook = ctx->dry_run ? NULL : document_hook(d);
+	g_autofree char *hook = ctx->dry_run ? NULL : request_document_hook(d);
 
 	return (ctx->dry_run || checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error)) &&
-	       (!hook || document_run_hook(ctx, d, hook, error)) &&
+	       (!hook || request_document_run_hook(ctx, d, hook, error)) &&
 	       checkpoint_recover(ctx, file, error);
 }
 
@@ -61,16 +63,16 @@ static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, error);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
 
-	if (doc && !tmpl_xml_child(domain, "name")) {
+	if (doc && !xml_child(domain, "name")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
 		return NULL;
 	}
-	if (doc && restate_paths(domain, file, action_arg(ctx, VM_ID)))
-		*ret_xml = tmpl_xml_print(domain);
+	if (doc && domain_paths_rewrite(domain, file, action_arg(ctx, VM_ID)))
+		*ret_xml = xml_print(domain);
 	return g_steal_pointer(&doc);
 }
 
-static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GError **error)
+static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *directory = g_path_get_dirname(file);
@@ -84,7 +86,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	if (!doc)
 		return ACTION_FAILED;
 	domain = xmlDocGetRootElement(doc);
-	name = tmpl_xml_child_text(domain, "name");
+	name = xml_child_text(domain, "name");
 	if (ctx->dry_run) {
 		action_print(ctx, "would restore domain %s from %s%s\n", name, file,
 			     xml ? ", its paths changed" : "");
@@ -92,21 +94,21 @@ static enum action_outcome restore(struct action_ctx *ctx, const Document *d, GE
 	}
 	if (!lock_take(name, action_left_ms(ctx, LOCK_MS), error))
 		return ACTION_FAILED;
-	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!ceph_begin(ctx, d, action_arg(ctx, VM_ID), error))
+	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+	if (!ceph_pool_begin(ctx, d, action_arg(ctx, VM_ID), error))
 		return ACTION_FAILED;
 	tpm = vtpm_mark(ctx, domain, directory, action_arg(ctx, HOST));
 	outcome = checkpoint_restore(ctx, file, domain, xml, &dom, error);
 	if (outcome == ACTION_FAILED && access(file, F_OK) == 0) {
-		ceph_back(ctx, d, action_arg(ctx, VM_ID));
+		ceph_pool_back(ctx, d, action_arg(ctx, VM_ID));
 		vtpm_unmark(ctx, domain, directory, tpm);
 	}
 	if (outcome != ACTION_DONE)
 		return outcome;
-	action_outcome(ACTION_DONE, "%s", "");
-	ceph_forget(ctx, d, action_arg(ctx, VM_ID));
-	clock_start(ctx, ctx->uri, dom);
-	restate_snapshots(dom, directory, action_log, NULL);
+	action_on_abort(ACTION_DONE, "%s", "");
+	ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
+	guest_clock_start(ctx, ctx->uri, dom);
+	snapshot_redefine_all(dom, directory, action_log, NULL);
 	return ACTION_DONE;
 }
 
@@ -114,7 +116,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	const char *deploy_id = action_arg(ctx, DEPLOY_ID), *id = action_arg(ctx, VM_ID);
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
-	g_autoptr(Document) d = document_read(error);
+	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(GError) cause = NULL;
 	const char *file = ctx->arg[CHECKPOINT];
@@ -125,8 +127,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!d || (own && !ctx->dry_run && !lock_take(own, action_left_ms(ctx, LOCK_MS), error)))
 		return ACTION_FAILED;
 	/* A restore whose caller died may not have begun yet. */
-	begun = spent_has(file);
-	if (begun && !virt_catch_up(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
+	begun = checkpoint_use_has(file);
+	if (begun && !virt_barrier(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
 		return ACTION_FAILED;
 	dom = deploy_id ? virt_domain(ctx->conn, deploy_id, id, &cause) : NULL;
 	if (dom && !ctx->dry_run && (begun || access(file, F_OK) == 0) &&
@@ -136,9 +138,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return outcome;
 	}
-	if (ended && begun && !spent_back(file, error))
+	if (ended && begun && !checkpoint_use_undo(file, error))
 		return ACTION_FAILED;
-	if (dom && !ended && virt_state(dom, &state, &cause) && !state.gone)
+	if (dom && !ended && virt_state_read(dom, &state, &cause) && !state.gone)
 		return already(ctx, d, dom, &state, error);
 	if (cause && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
 		g_propagate_error(error, g_steal_pointer(&cause));
@@ -152,5 +154,6 @@ const struct action action = {
 	.summary = "Resumes a saved VM and consumes FILE; succeeds if the VM is running already.",
 	.input = "the request document, for the hook of the datastore",
 	.example = "restore /var/lib/one/datastores/0/7/checkpoint",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100,
+	.set_clock = guest_clock_set, .run = run,
 };

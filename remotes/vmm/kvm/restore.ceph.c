@@ -1,11 +1,11 @@
 /* restore.ceph - brings a checkpoint from the VM's pool to where restore reads it. */
-#include "action/ceph.h"
+#include "host/ceph_pool.h"
 
 enum { CHECKPOINT, VM_ID = 3 };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	return ceph_move(ctx, CEPH_FETCH, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
+	return ceph_pool_move(ctx, CEPH_FETCH, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
 }
 
 const struct action action = {

@@ -1,9 +1,9 @@
 /* save - puts a VM's memory into a file and ends it. */
-#include "action/checkpoint.h"
+#include "vm/checkpoint.h"
 
-#include "action/document.h"
-#include "action/host.h"
-#include "action/vtpm.h"
+#include "action/request_document.h"
+#include "host/root_helper.h"
+#include "vm/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
@@ -23,10 +23,10 @@ static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 	return ACTION_UNKNOWN;
 }
 
-static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Document *d,
+static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const RequestDocument *d,
 				GError **error)
 {
-	g_autofree char *hook = document_hook(d);
+	g_autofree char *hook = request_document_hook(d);
 	g_autofree char *directory =
 		virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
@@ -34,19 +34,19 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Do
 
 	if (outcome != ACTION_DONE)
 		return outcome;
-	if (hook && !document_run_hook(ctx, d, hook, error))
+	if (hook && !request_document_run_hook(ctx, d, hook, error))
 		return undo(ctx, error);
-	action_outcome(ACTION_DONE, "%s", "");
+	action_on_abort(ACTION_DONE, "%s", "");
 	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
 		vtpm_collect(ctx, uuid, directory, true);
-	host_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	return ACTION_DONE;
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
-	g_autoptr(Document) d = document_read(error);
+	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = d ? action_domain_alone(ctx, &cause) : NULL;
 	struct virt_state state = { .gone = true };
@@ -57,7 +57,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not an absolute path", file);
 		return ACTION_FAILED;
 	}
-	if (dom && !virt_state(dom, &state, error))
+	if (dom && !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	if (!state.gone && ctx->dry_run) {
 		action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom), file);

@@ -1,11 +1,11 @@
 /* save.ceph - brings a checkpoint that save made to the VM's pool. */
-#include "action/ceph.h"
+#include "host/ceph_pool.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)
 {
-	return ceph_move(ctx, CEPH_STORE, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
+	return ceph_pool_move(ctx, CEPH_STORE, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
 }
 
 const struct action action = {

@@ -1,9 +1,9 @@
 /* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
-#include "action/host.h"
-#include "action/spent.h"
-#include "action/stop.h"
-#include "action/vtpm.h"
-#include "tmpl/xml.h"
+#include "host/root_helper.h"
+#include "vm/checkpoint_use.h"
+#include "vm/stop.h"
+#include "vm/vtpm.h"
+#include "xml/xml.h"
 
 enum { RESERVE_US = 2000000 };
 
@@ -14,9 +14,9 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 	gint64 now = g_get_monotonic_time();
 	gint64 wait_us = conf_kvmrc_int(ctx->rc, "SHUTDOWN_TIMEOUT") * G_USEC_PER_SEC;
 	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? tmpl_xml_parse(text, strlen(text), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
-	bool acpi = tmpl_xml_child(tmpl_xml_child(domain, "features"), "acpi") != NULL;
+	bool acpi = xml_child(xml_child(domain, "features"), "acpi") != NULL;
 	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
 
 	if (!doc)
@@ -26,8 +26,9 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 	/* A short --deadline is no reason to pull the plug. */
 	plan->force = conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY") && plan->end_us == now + wait_us;
 	plan->at_once = (!acpi && conf_kvmrc_bool(ctx->rc, "CANCEL_NO_ACPI")) ||
-			(virt_state_is_deaf(state) && !wakes);
-	if (virt_state_is_deaf(state) && !wakes && !conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY")) {
+			(virt_state_is_unresponsive(state) && !wakes);
+	if (virt_state_is_unresponsive(state) && !wakes &&
+	    !conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY")) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "cannot shut down domain %s: it is %s",
 			 virDomainGetName(dom), virt_state_name(state));
 		vmm_error_set_hint(error, "resume it first, or set FORCE_DESTROY in kvmrc");
@@ -43,10 +44,10 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 /* It was gone when we came. */
 static void after_other_end(struct action_ctx *ctx)
 {
-	g_autofree char *directory = vtpm_is_left(ctx->arg[0]) ? host_directory_of_request() :
-								 NULL;
+	g_autofree char *directory =
+		vtpm_is_left(ctx->arg[0]) ? root_helper_directory_of_request() : NULL;
 
-	host_after_stop(ctx, NULL);
+	root_helper_after_stop(ctx, NULL);
 	vtpm_collect(ctx, ctx->arg[0], directory, false);
 }
 
@@ -61,7 +62,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	enum action_outcome outcome;
 
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
-	    (dom && virt_state(dom, &state, &cause) && state.gone)) {
+	    (dom && virt_state_read(dom, &state, &cause) && state.gone)) {
 		if (!ctx->dry_run)
 			after_other_end(ctx);
 		return ACTION_DONE;
@@ -83,8 +84,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	outcome = virDomainGetUUIDString(dom, uuid) < 0 ? ACTION_FAILED :
 							  stop_domain(ctx, dom, &plan, error);
 	if (outcome == ACTION_DONE) {
-		host_after_stop(ctx, directory);
-		spent_over(directory, &state);
+		root_helper_after_stop(ctx, directory);
+		checkpoint_use_domain_ended(directory, &state);
 		vtpm_collect(ctx, uuid, directory, true);
 	}
 	return outcome;

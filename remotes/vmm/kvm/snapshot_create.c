@@ -1,12 +1,12 @@
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
-#include "action/leaving.h"
-#include "action/snapshot.h"
-#include "action/vcpus.h"
+#include "vm/stranded.h"
+#include "vm/snapshot.h"
+#include "vm/vcpus.h"
 
 #include "base/number.h"
-#include "virt/block.h"
-#include "virt/error.h"
-#include "virt/settle.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
+#include "virt/pause.h"
 
 enum { DEPLOY_ID, SNAPSHOT_ID, TRIES = 3, BLOCKS_MS = 15000 };
 
@@ -14,7 +14,7 @@ enum { DEPLOY_ID, SNAPSHOT_ID, TRIES = 3, BLOCKS_MS = 15000 };
 static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, const char *name,
 				     enum action_outcome *outcome)
 {
-	virDomain *again = action_domain_again(ctx, *dom, NULL);
+	virDomain *again = action_domain_reopen(ctx, *dom, NULL);
 	virDomainSnapshot *s = NULL;
 	struct virt_state state;
 
@@ -23,7 +23,7 @@ static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, co
 		return NULL;
 	virDomainFree(*dom);
 	*dom = again;
-	if (!virt_settle(again, true, &state, NULL))
+	if (!virt_wait_idle(again, true, &state, NULL))
 		return NULL;
 	s = virDomainSnapshotLookupByName(again, name, 0);
 	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
@@ -41,8 +41,8 @@ static virDomainSnapshot *create(struct action_ctx *ctx, virDomain **dom, const 
 	g_autoptr(GError) cause = NULL;
 	virDomainSnapshot *s = NULL;
 
-	action_outcome(ACTION_UNKNOWN, "making snapshot %s of domain %s", name,
-		       virDomainGetName(*dom));
+	action_on_abort(ACTION_UNKNOWN, "making snapshot %s of domain %s", name,
+			virDomainGetName(*dom));
 	for (int i = 0; i < TRIES && !s; i++) {
 		g_clear_error(&cause);
 		s = virDomainSnapshotCreateXML(*dom, xml, 0);
@@ -113,7 +113,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	}
 	dom = action_domain_alone(ctx, error);
-	if (!dom || !virt_state(dom, &state, error))
+	if (!dom || !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))
@@ -123,7 +123,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
-	if (!leaving_settle(ctx, dom, &state, NULL, error))
+	if (!stranded_check(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
 	s = find(ctx, dom, directory, name, &cause);
 	if (s) {

@@ -1,8 +1,8 @@
 /* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
-#include "action/snapshot.h"
+#include "vm/snapshot.h"
 
-#include "virt/block.h"
-#include "virt/error.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
 
 enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
 
@@ -50,7 +50,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (!s)
 		action_log("INFO", "%s already", cause->message);
-	action_outcome(ACTION_UNKNOWN, "deleting snapshot %s", name);
+	action_on_abort(ACTION_UNKNOWN, "deleting snapshot %s", name);
 	if (s && !delete_it(ctx, dom, s, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	return snapshot_forget(dom, directory, name, error) ? ACTION_DONE : ACTION_FAILED;

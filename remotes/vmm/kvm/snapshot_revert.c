@@ -1,10 +1,10 @@
 /* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
-#include "action/leaving.h"
-#include "action/snapshot.h"
+#include "vm/stranded.h"
+#include "vm/snapshot.h"
 
-#include "virt/block.h"
-#include "virt/error.h"
-#include "virt/settle.h"
+#include "virt/block_job.h"
+#include "virt/virt_error.h"
+#include "virt/pause.h"
 
 enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
 
@@ -27,12 +27,12 @@ static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, 
 {
 	bool lost = virConnectIsAlive(ctx->conn) != 1;
 	g_autoptr(GError) why = NULL;
-	g_autoptr(virDomain) dom = action_domain_again(ctx, first, &why);
+	g_autoptr(virDomain) dom = action_domain_reopen(ctx, first, &why);
 	struct virt_state state = { .gone = true };
 
 	g_propagate_error(error, cause);
 	if ((!dom && !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_settle(dom, true, &state, NULL)))
+	    (dom && !virt_wait_idle(dom, true, &state, NULL)))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
@@ -51,7 +51,7 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 	g_autoptr(GError) cause = NULL;
 	unsigned id = virDomainGetID(dom);
 
-	action_outcome(ACTION_UNKNOWN, "bringing domain %s back to a snapshot", name);
+	action_on_abort(ACTION_UNKNOWN, "bringing domain %s back to a snapshot", name);
 	for (int i = 0; i < TRIES; i++) {
 		g_clear_error(&cause);
 		if (revert_once(s, name, &cause))
@@ -71,9 +71,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autofree char *directory = NULL;
 	struct virt_state state;
 
-	if (!dom || !virt_state(dom, &state, error))
+	if (!dom || !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
-	if (!ctx->dry_run && !leaving_settle(ctx, dom, &state, NULL, error))
+	if (!ctx->dry_run && !stranded_check(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))

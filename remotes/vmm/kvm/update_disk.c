@@ -1,5 +1,5 @@
 /* update_disk - gives a disk of a running VM the limits that its document says now. */
-#include "action/limit.h"
+#include "vm/device_limits.h"
 
 enum { DEPLOY_ID, DISK_ID };
 
@@ -34,11 +34,11 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	how = device_attach_of(ctx, v, NULL);
 	xml = domain_disk_xml(v->vm, disk, &how, NULL, error);
-	doc = xml ? tmpl_xml_parse(xml, strlen(xml), "disk", error) : NULL;
+	doc = xml ? xml_parse(xml, strlen(xml), "disk", error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
-	return limit_set(ctx, v, VIRT_TUNE_DISK, key.target, places, G_N_ELEMENTS(places),
-			 tmpl_xml_child(xmlDocGetRootElement(doc), "iotune"), error);
+	return device_limits_set(ctx, v, VIRT_IO_DISK, key.target, places, G_N_ELEMENTS(places),
+				 xml_child(xmlDocGetRootElement(doc), "iotune"), error);
 }
 
 const struct action action = {

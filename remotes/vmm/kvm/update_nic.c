@@ -1,5 +1,5 @@
 /* update_nic - gives a running VM's NICs in a network the bandwidth that its document says now. */
-#include "action/limit.h"
+#include "vm/device_limits.h"
 
 enum { DEPLOY_ID, NETWORK };
 
@@ -17,13 +17,13 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 {
 	const struct domain_attach how = device_attach_of(ctx, v, NULL);
 	g_autofree char *xml = domain_nic_xml(v->vm, nic, &how, NULL, error);
-	g_autoptr(xmlDoc) doc = xml ? tmpl_xml_parse(xml, strlen(xml), "NIC", error) : NULL;
+	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "NIC", error) : NULL;
 
 	if (!doc)
 		return ACTION_FAILED;
-	return limit_set(ctx, v, VIRT_TUNE_NIC, tmpl_attr_text(nic, "MAC"), places,
-			 G_N_ELEMENTS(places),
-			 tmpl_xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
+	return device_limits_set(ctx, v, VIRT_IO_NIC, tmpl_attr_text(nic, "MAC"), places,
+				 G_N_ELEMENTS(places),
+				 xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
 }
 
 static enum action_outcome run(struct action_ctx *ctx, GError **error)

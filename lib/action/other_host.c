@@ -1,0 +1,189 @@
+#include "action/other_host.h"
+
+#include <unistd.h>
+
+#include "action/process.h"
+#include "base/child.h"
+#include "wire/ssh.h"
+
+enum { LIMIT_MS = 60000, CONNECT_S = 15, ALIVE_S = 10, NOT_THERE = 42 };
+
+static char *name_of(const char *program, const char *const *words)
+{
+	return g_str_equal(program, "/usr/bin/env") ? g_strdup(words[0]) :
+	       g_path_get_basename(program);
+}
+
+static char *what_of(const char *host, const char *program, const char *const *words)
+{
+	g_autofree char *name = name_of(program, words);
+
+	return host ? g_strdup_printf("%s on %s", name, host) : g_steal_pointer(&name);
+}
+
+/* On this host, without ssh: RET_STATUS as of run(). */
+static bool run_here(const struct action_ctx *ctx, const char *program, const char *const *words,
+		     struct child_result *result, int *ret_status, GError **error)
+{
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
+	g_autofree char *name = name_of(program, words);
+
+	g_ptr_array_add(argv, (char *)program);
+	for (; *words; words++)
+		g_ptr_array_add(argv, (char *)*words);
+	g_ptr_array_add(argv, NULL);
+	spec.argv = (const char *const *)argv->pdata;
+	if (!child_run(&spec, result, error))
+		return false;
+	*ret_status = result->timed_out ? -1 : result->exit_status;
+	return *ret_status >= 0 || child_result_check(result, name, error);
+}
+
+/* RET_STATUS: how PROGRAM ended, as the far end itself said. False: nobody knows. */
+static bool run(const struct action_ctx *ctx, const char *host, const char *program,
+		const char *const *words, struct child_result *result, int *ret_status,
+		GError **error)
+{
+	g_auto(GStrv) command = conf_kvmrc_command(ctx->rc, "SSH", "ssh");
+	g_autofree char *joined = g_strjoinv(" ", command);
+	g_autofree char *mark = g_strdup_printf("vmmexec-%d", (int)getpid());
+	struct wire_ssh ssh = { .command = joined, .shell = "sh", .mark = mark,
+				.connect_timeout_s = CONNECT_S, .alive_interval_s = ALIVE_S };
+	g_auto(GStrv) argv = wire_ssh_run(&ssh, host, WIRE_SSH_ALONE, NULL, program, words, NULL);
+	struct child_spec spec = { .argv = (const char *const *)argv,
+				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
+	g_autofree char *what = what_of(host, program, words);
+	struct wire_ssh_marks marks;
+	const char *why;
+
+	if (!child_run(&spec, result, error))
+		return false;
+	marks = wire_ssh_take_marks(mark, result->err);
+	*ret_status = marks.status;
+	if (marks.pid && marks.status >= 0)
+		return marks.status != NOT_THERE ||
+		       vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s: it is not installed", what);
+	if (result->timed_out)
+		return child_result_check(result, what, error);
+	why = marks.pid ? "the connection broke before its answer" : "the host does not answer";
+	g_strchomp(result->err->str);
+	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
+		 result->err->str : why);
+	vmm_error_set_hint(error, "ssh to %s must work without a password", host);
+	return false;
+}
+
+/* As run(), on this host when HOST is NULL. */
+static bool run_at(const struct action_ctx *ctx, const char *host, const char *program,
+		   const char *const *words, struct child_result *result, int *ret_status,
+		   GError **error)
+{
+	return host ? run(ctx, host, program, words, result, ret_status, error) :
+		      run_here(ctx, program, words, result, ret_status, error);
+}
+
+/* It must have ended with status 0. */
+static bool run_well(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, struct child_result *result, GError **error)
+{
+	g_autofree char *what = what_of(host, program, words);
+	int status;
+
+	if (!run_at(ctx, host, program, words, result, &status, error))
+		return false;
+	result->exit_status = status;	/* what ssh itself ended with is of no matter */
+	result->signal = 0;
+	result->timed_out = false;
+	return child_result_check(result, what, error);
+}
+
+bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
+		    const char *const *words, GError **error)
+{
+	struct child_result result = { 0 };
+	bool ok = run_well(ctx, host, program, words, &result, error);
+
+	child_result_clear(&result);
+	return ok;
+}
+
+char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, GError **error)
+{
+	struct child_result result = { 0 };
+	char *text = NULL;
+
+	if (run_well(ctx, host, program, words, &result, error))
+		text = g_strdup(result.out->str);
+	child_result_clear(&result);
+	return text;
+}
+
+bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, bool *ret_yes, GError **error)
+{
+	struct child_result result = { 0 };
+	g_autofree char *what = what_of(host, program, words);
+	int status = -1;
+	bool ok = run_at(ctx, host, program, words, &result, &status, error);
+
+	*ret_yes = ok && status == 0;
+	if (ok && status > 1) {
+		result.exit_status = status;
+		ok = child_result_check(&result, what, error);
+	}
+	child_result_clear(&result);
+	return ok;
+}
+
+/* What rsync -e shall split into words again, by its own rules: blanks only. */
+static char *remote_shell(const struct action_ctx *ctx)
+{
+	g_auto(GStrv) command = conf_kvmrc_command(ctx->rc, "SSH", "ssh");
+	g_autofree char *joined = g_strjoinv(" ", command);
+
+	return g_strdup_printf("%s -T -x -o BatchMode=yes -o ConnectTimeout=%d "
+			       "-o ServerAliveInterval=%d -o ControlMaster=no -o ControlPath=none",
+			       joined, CONNECT_S, ALIVE_S);
+}
+
+static char *target_of(const char *host, const char *dir)
+{
+	if (!host)
+		return g_strdup_printf("%s/", dir);
+	return g_strdup_printf(strchr(host, ':') ? "[%s]:%s/" : "%s:%s/", host, dir);
+}
+
+bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
+		     const char *dir, bool in_place, const char *const *except, GError **error)
+{
+	g_autofree char *shell = remote_shell(ctx);
+	g_autofree char *target = target_of(host, dir);
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	struct child_result result = { 0 };
+	bool ok;
+
+	g_ptr_array_add(words, g_strdup("-azs"));
+	g_ptr_array_add(words, g_strdup(in_place ? "--inplace" : "--sparse"));
+	g_ptr_array_add(words, g_strdup_printf("--rsh=%s", shell));
+	for (; except && *except; except++)
+		g_ptr_array_add(words, g_strdup_printf("--exclude=/%s", *except));
+	g_ptr_array_add(words, g_strdup("--"));
+	for (; *paths; paths++)
+		g_ptr_array_add(words, g_strdup(*paths));
+	g_ptr_array_add(words, g_strdup(target));
+	g_ptr_array_add(words, NULL);
+	ok = process_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,
+			      error) &&
+	     child_result_check(&result, "rsync", error);
+	if (!ok && error && g_error_matches(*error, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		vmm_error_set_hint(error, "install rsync on both hosts");
+	child_result_clear(&result);
+	return ok;
+}
+
+char *other_host_libvirt_uri(const struct action_ctx *ctx, const char *host)
+{
+	return g_strdup_printf("%s://%s/system", conf_kvmrc_string(ctx->rc, "QEMU_PROTOCOL"), host);
+}

@@ -1,0 +1,43 @@
+/*
+ * other_host.h - what an action does on another host: programs there, and files brought
+ * there. By ssh, as the user that we are.
+ *
+ * Source: actions.md 7; kvmrc.md, SSH.
+ */
+#ifndef ACTION_OTHER_HOST_H
+#define ACTION_OTHER_HOST_H
+
+#include "action/action.h"
+
+/* The URI of HOST's libvirt, by QEMU_PROTOCOL of kvmrc. The caller frees. */
+char *other_host_libvirt_uri(const struct action_ctx *ctx, const char *host);
+
+/*
+ * Runs PROGRAM (an absolute path on HOST; NULL: on this host) with WORDS there. ERROR names both
+ * and has the last line that it wrote on stderr. True only when that host itself said that it
+ * ended with status 0.
+ */
+bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
+		    const char *const *words, GError **error);
+
+/* As other_host_run(); what it wrote on stdout. The caller frees; NULL: it failed. */
+char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, GError **error);
+
+/*
+ * As other_host_run(), for a program that answers by its status: 0 is RET_YES, 1 is not. False,
+ * with ERROR: it could not be asked, or its answer was lost, which is neither.
+ */
+bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, bool *ret_yes, GError **error);
+
+/*
+ * Brings PATHS (NULL-terminated) of this host to directory DIR of HOST (NULL: of
+ * this one), as long as the action may take. IN_PLACE: into files that somebody may
+ * have open there. EXCEPT (NULL, or NULL-terminated): what is left out, seen from
+ * the directories of PATHS.
+ */
+bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
+		     const char *dir, bool in_place, const char *const *except, GError **error);
+
+#endif

@@ -1,0 +1,162 @@
+#include "base/run_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define USER "oneadmin"
+
+struct user {
+	struct passwd row;
+	char text[4096];
+	bool known;
+};
+
+static void user_of(uid_t uid, struct user *ret)
+{
+	struct passwd *found = NULL;
+
+	ret->known = getpwuid_r(uid, &ret->row, ret->text, sizeof ret->text, &found) == 0 && found;
+}
+
+/* Whose actions these are: root runs those of the user that the programs belong to. */
+static uid_t our_user(void)
+{
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *dir = self ? g_path_get_dirname(self) : NULL;
+	struct passwd *found = NULL;
+	struct user user;
+	struct stat st;
+
+	if (getuid() != 0)
+		return getuid();
+	if (dir && stat(dir, &st) == 0 && st.st_uid != 0)
+		return st.st_uid;
+	if (getpwnam_r(USER, &user.row, user.text, sizeof user.text, &found) != 0)
+		return 0;
+	return found ? found->pw_uid : 0;
+}
+
+static bool is_trusted(const struct stat *st, mode_t others)
+{
+	return (st->st_uid == 0 || st->st_uid == our_user()) && !(st->st_mode & others);
+}
+
+/* What root makes is our user's. */
+static void give(int fd)
+{
+	if (getuid() == 0 && fchown(fd, our_user(), (gid_t)-1) < 0)
+		errno = 0;	/* root can use it, and our user has another place */
+}
+
+static int open_directory(int at, const char *name)
+{
+	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool make_directory(const char *path, mode_t mode)
+{
+	int fd;
+
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST;
+	fd = open_directory(AT_FDCWD, path);
+	if (fd >= 0) {
+		give(fd);
+		close(fd);
+	}
+	return true;
+}
+
+void run_directory_hint(GError **error)
+{
+	struct user user, owner;
+	g_autofree char *whose = NULL;
+	const char *name;
+	struct stat st;
+
+	user_of(our_user(), &user);
+	name = user.known ? user.row.pw_name : USER;
+	if (stat(RUN_DIRECTORY, &st) == 0) {
+		user_of(st.st_uid, &owner);
+		whose = g_strdup_printf(", which belongs to %s,",
+					owner.known ? owner.row.pw_name : "another user");
+	}
+	vmm_error_set_hint(error,
+			   "%s%s must be %s's: as root, write 'd %s 0755 %s %s -' to "
+			   "/etc/tmpfiles.d/vmmexec.conf and run systemd-tmpfiles --create",
+			   RUN_DIRECTORY, whose ? whose : "", name, RUN_DIRECTORY, name, name);
+}
+
+bool run_directory_make(GError **error)
+{
+	if (make_directory(RUN_DIRECTORY, 0755))
+		return true;
+	vmm_fail_errno(error, errno, "cannot make directory %s", RUN_DIRECTORY);
+	run_directory_hint(error);
+	return false;
+}
+
+static int open_file(int dir, const char *name)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, name, flags | O_CREAT | O_EXCL, 0600);
+
+	if (fd >= 0)
+		give(fd);
+	else if (errno == EEXIST)
+		fd = openat(dir, name, flags);
+	return fd;
+}
+
+/* The file NAME in SUB, 0700, in directory BASE; -1: not to be had, or strangers might reach it. */
+static int open_lock(const char *base, const char *sub, const char *name, bool make)
+{
+	int at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), dir = -1, fd = -1;
+	struct stat st;
+
+	if (at >= 0 && fstat(at, &st) == 0 && is_trusted(&st, S_IWOTH)) {
+		bool made = make && mkdirat(at, sub, 0700) == 0;
+
+		dir = open_directory(at, sub);
+		if (made && dir >= 0)
+			give(dir);
+	}
+	if (dir >= 0 && fstat(dir, &st) == 0 && is_trusted(&st, S_IRWXG | S_IRWXO))
+		fd = open_file(dir, name);
+	if (dir >= 0)
+		close(dir);
+	if (at >= 0)
+		close(at);
+	return fd;
+}
+
+/*
+ * Our user may have had to lock in his home before root made the directory for both: so the
+ * second place counts for everybody once it is there.
+ */
+int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
+{
+	struct user user;
+	const char *home;
+	g_autofree char *sub = g_strdup_printf(".vmmexec-locks-%s", g_get_host_name());
+	int n = 0, fd;
+
+	user_of(our_user(), &user);
+	home = user.known ? user.row.pw_dir : "/";
+	make_directory(RUN_DIRECTORY, 0755);
+	fd = open_lock(RUN_DIRECTORY, "vm-locks", name, true);
+	if (fd >= 0)
+		ret[n++] = fd;
+	fd = open_lock(home, sub, name, n == 0);
+	if (fd >= 0)
+		ret[n++] = fd;
+	if (n == 0) {
+		vmm_fail(error, VMM_ERROR_PERMISSION, "no lock can be kept in %s nor in %s",
+			 RUN_DIRECTORY, home);
+		run_directory_hint(error);
+	}
+	return n;
+}

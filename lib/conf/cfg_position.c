@@ -1,0 +1,67 @@
+#include "conf/cfg_position.h"
+
+#include <libconfig.h>
+
+/* The length of the token that begins at TEXT, which is neither blank nor the line's end. */
+static size_t token_length(const char *text)
+{
+	size_t n = 1;
+
+	if (*text == '"') {
+		while (text[n] && text[n] != '\n' && text[n] != '"')
+			n += text[n] == '\\' && text[n + 1] && text[n + 1] != '\n' ? 2 : 1;
+		return text[n] == '"' ? n + 1 : n;
+	}
+	while ((g_ascii_isalnum(*text) || strchr("_-+.*", *text)) &&
+	       (g_ascii_isalnum(text[n]) || (text[n] && strchr("_-+.*", text[n]))))
+		n++;
+	return n;
+}
+
+static bool is_comment(const char *text)
+{
+	return *text == '#' || (text[0] == '/' && (text[1] == '/' || text[1] == '*'));
+}
+
+static const char *line_start(const char *text, int line)
+{
+	for (; line > 1 && (text = strchr(text, '\n')); line--)
+		text++;
+	return text ? text : "";
+}
+
+/* The line of the first fault, or 0. */
+static int fault_line(const char *text)
+{
+	config_t c;
+	int line = 0;
+
+	config_init(&c);
+	if (!config_read_string(&c, text))
+		line = config_error_line(&c);
+	config_destroy(&c);
+	return line;
+}
+
+/* A new line is a blank to libconfig: with each token on its own, the line tells the token. */
+char *cfg_position_fault(const char *text, int line, int *ret_column)
+{
+	const char *start = line_start(text, line), *p = start;
+	g_autoptr(GString) split = g_string_new_len(text, start - text);
+	g_autoptr(GPtrArray) tokens = g_ptr_array_new();
+	guint at;
+
+	for (p += strspn(p, " \t\r"); *p && *p != '\n' && !is_comment(p); p += strspn(p, " \t\r")) {
+		size_t n = token_length(p);
+
+		g_ptr_array_add(tokens, (char *)p);
+		g_string_append_len(split, p, (gssize)n);
+		g_string_append_c(split, '\n');
+		p += n;
+	}
+	at = (guint)MAX(0, fault_line(split->str) - line);
+	if (at < tokens->len)
+		p = tokens->pdata[at];
+	*ret_column = (int)(p - start) + 1;
+	return at < tokens->len ? g_strndup(p, token_length(p)) : g_strdup("");
+}

@@ -1,0 +1,361 @@
+#include "domain/builder.h"
+
+#include <libxml/parserInternals.h>
+#include <libxml/xmlsave.h>
+
+#include "base/number.h"
+#include "conf/paths.h"
+#include "domain/attach.h"
+#include "xml/xml.h"
+
+static enum domain_machine machine_of(const char *name)
+{
+	static const struct {
+		const char *text;
+		bool anywhere;
+		enum domain_machine machine;
+	} rows[] = {
+		{ "q35",  true,  DOMAIN_MACHINE_Q35 },
+		{ "virt", false, DOMAIN_MACHINE_VIRT },
+		{ "pc",   false, DOMAIN_MACHINE_PC },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *found = strstr(name, rows[i].text);
+		const char *after = found ? found + strlen(rows[i].text) : "";
+
+		if (found && (rows[i].anywhere || (found == name && (!*after || *after == '-'))))
+			return rows[i].machine;
+	}
+	return *name ? DOMAIN_MACHINE_OTHER : DOMAIN_MACHINE_PC;
+}
+
+static char *directory_of(const TmplVm *vm, const char *id)
+{
+	const TmplAttr *base = tmpl_set_single(vm->datastore, "BASE_PATH");
+	g_autofree char *stores = NULL;
+
+	if (base)
+		return g_strconcat(base->value, "/", id, NULL);
+	stores = conf_path_var("datastores");
+	return g_build_filename(stores, tmpl_vm_history(vm, "DS_ID"), id, NULL);
+}
+
+static void init_vcpus(DomainBuild *b)
+{
+	if (!domain_number(b, NULL, "VCPU", TMPL_IN_ALL, 1, G_MAXUINT16, &b->vcpus))
+		domain_number(b, NULL, "VCPU_MAX", TMPL_IN_ALL, 1, G_MAXUINT16, &b->vcpus);
+}
+
+static void init_sd_bus(DomainBuild *b)
+{
+	static const char *const buses[] = { "scsi", "sata", NULL };
+
+	const char *bus = domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses);
+
+	/* libvirt takes the same by the disk's name. */
+	b->sd_bus = bus ? bus : "scsi";
+	b->names_sd_bus = bus != NULL;
+}
+
+static void set_machine(DomainBuild *b, const char *name)
+{
+	b->machine = machine_of(name);
+	b->pcie = b->machine == DOMAIN_MACHINE_Q35 || b->machine == DOMAIN_MACHINE_VIRT;
+}
+
+/* What a running domain has counts more than what its template says now. */
+static void init_live(DomainBuild *b)
+{
+	const xmlNode *live = b->attach ? b->attach->live : NULL;
+	g_autofree char *threads = xml_child_text(live, "iothreads");
+	g_autofree char *vcpus = xml_child_text(live, "vcpu");
+	xmlNode *type = xml_child(xml_child(live, "os"), "type");
+	g_autofree char *machine = NULL;
+
+	if (!live)
+		return;
+	b->iothreads = 0;
+	if (threads)
+		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
+	if (vcpus && !b->vcpus)
+		number_unsigned(vcpus, 1, G_MAXUINT16, &b->vcpus, NULL);
+	machine = xml_attribute(type, "machine");
+	if (machine)
+		set_machine(b, machine);
+}
+
+void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_options *options,
+		       const struct domain_attach *attach, GPtrArray *warnings)
+{
+	const char *text;
+	guint64 id;
+
+	*b = (DomainBuild){
+		.vm = vm, .options = options, .attach = attach, .warnings = warnings,
+		.next_iothread = 1
+	};
+	b->problems = g_ptr_array_new_with_free_func(g_free);
+	b->raw = g_ptr_array_new();
+	b->id = tmpl_vm_header(vm, "ID");
+	if (!number_unsigned(b->id, 0, G_MAXINT32, &id, NULL))
+		domain_problem(b, NULL, "ID = '%s': not a number", b->id);
+	text = domain_text(b, NULL, "OS/ARCH", TMPL_IN_ALL);
+	b->arch = text ? text : "";
+	text = domain_text(b, NULL, "OS/MACHINE", TMPL_IN_ALL);
+	b->machine_name = text ? text : "";
+	set_machine(b, b->machine_name);
+	b->directory = directory_of(vm, b->id);
+	init_vcpus(b);
+	init_sd_bus(b);
+	domain_number(b, NULL, "FEATURES/IOTHREADS", TMPL_IN_ALL, 0, G_MAXUINT16, &b->iothreads);
+	domain_number(b, NULL, "MEMORY", TMPL_IN_VM, 1, G_MAXINT64 / 1024, &b->memory_mib);
+	init_live(b);
+}
+
+void domain_build_clear(DomainBuild *b)
+{
+	g_clear_pointer(&b->directory, g_free);
+	g_clear_pointer(&b->problems, g_ptr_array_unref);
+	g_clear_pointer(&b->raw, g_ptr_array_unref);
+}
+
+bool domain_build_check(const DomainBuild *b, GError **error)
+{
+	guint n = MIN(b->problems->len, DOMAIN_PROBLEMS_MAX);
+	GString *text;
+
+	if (!n)
+		return true;
+	text = g_string_new(NULL);
+	for (guint i = 0; i < n; i++)
+		g_string_append_printf(text, "%s%s", i ? "; " : "",
+				       (const char *)b->problems->pdata[i]);
+	if (b->problems->len > n)
+		g_string_append_printf(text, "; and %u more", b->problems->len - n);
+	vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s", b->id, text->str);
+	g_string_free(text, TRUE);
+	return false;
+}
+
+char *domain_device_name(const TmplAttr *device)
+{
+	static const char *const ids[] = { "DISK_ID", "NIC_ID", "PCI_ID", "NODE_ID", NULL };
+
+	for (const char *const *id = ids; *id; id++) {
+		const char *text = tmpl_attr_text(device, *id);
+
+		if (text)
+			return g_strdup_printf("%s %s", device->name, text);
+	}
+	return g_strdup(device->name);
+}
+
+static void note(DomainBuild *b, const TmplAttr *device, const char *text)
+{
+	g_autofree char *name = device ? domain_device_name(device) : NULL;
+	g_autofree char *all = g_strconcat(name ? name : "", name ? ": " : "", text, NULL);
+
+	/* Several families may look at one attribute. */
+	if (!g_ptr_array_find_with_equal_func(b->problems, all, g_str_equal, NULL))
+		g_ptr_array_add(b->problems, g_steal_pointer(&all));
+}
+
+void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	text = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	note(b, device, text);
+}
+
+void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
+		      const struct tmpl_hit *hit, const char *reason, ...)
+{
+	g_autofree char *place = tmpl_hit_place(hit);
+	g_autofree char *value = g_utf8_make_valid(hit->text, -1);
+	g_autofree char *why = NULL, *text = NULL;
+	const char *slash = device ? strchr(path, '/') : NULL;	/* the device is named anyway */
+	va_list ap;
+
+	va_start(ap, reason);
+	why = g_strdup_vprintf(reason, ap);
+	va_end(ap);
+	text = g_strdup_printf("%s = '%.200s' (%s): %s", slash ? slash + 1 : path,
+			       value, place, why);
+	note(b, device, text);
+}
+
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since)
+{
+	if (b->options->libvirt >= since)
+		return true;
+	domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
+		       since / 1000000, since / 1000 % 1000, since % 1000);
+	return false;
+}
+
+void domain_warn(DomainBuild *b, const char *format, ...)
+{
+	va_list ap;
+
+	if (!b->warnings)
+		return;
+	va_start(ap, format);
+	g_ptr_array_add(b->warnings, g_strdup_vprintf(format, ap));
+	va_end(ap);
+}
+
+const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels)
+{
+	struct tmpl_hit hit;
+
+	return tmpl_vm_find(b->vm, device, path, levels, &hit) ? hit.text : NULL;
+}
+
+bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
+		   guint64 min, guint64 max, guint64 *ret)
+{
+	struct tmpl_hit hit;
+
+	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
+		return false;
+	if (number_unsigned(hit.text, min, max, ret, NULL))
+		return true;
+	*ret = min;
+	domain_bad_value(b, device, path, &hit, "not a whole number from %" G_GUINT64_FORMAT
+			 " to %" G_GUINT64_FORMAT, min, max);
+	return true;
+}
+
+bool domain_bool(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels)
+{
+	struct tmpl_hit hit;
+	bool value = false;
+
+	if (tmpl_vm_find(b->vm, device, path, levels, &hit) &&
+	    !number_bool(hit.text, &value, NULL))
+		domain_bad_value(b, device, path, &hit, "not yes or no");
+	return value;
+}
+
+const char *domain_pick(const char *const *words, const char *text, char **reason)
+{
+	g_autofree char *all = NULL;
+
+	for (const char *const *w = words; *w; w++)
+		if (!g_ascii_strcasecmp(*w, text))
+			return *w;
+	all = g_strjoinv(", ", (char **)words);
+	*reason = g_strdup_printf("not one of %s", all);
+	return NULL;
+}
+
+const char *domain_word(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
+			const char *const *words)
+{
+	g_autofree char *reason = NULL;
+	const char *word;
+	struct tmpl_hit hit;
+
+	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
+		return NULL;
+	word = domain_pick(words, hit.text, &reason);
+	if (!word)
+		domain_bad_value(b, device, path, &hit, "%s", reason);
+	return word;
+}
+
+bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
+		   guint64 *ret)
+{
+	struct tmpl_hit hit;
+
+	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
+		return false;
+	if (!g_ascii_strcasecmp(hit.text, "auto")) {
+		*ret = MIN(b->vcpus, DOMAIN_QUEUES_MAX);
+		return b->vcpus > 0;
+	}
+	if (number_unsigned(hit.text, 0, DOMAIN_QUEUES_MAX, ret, NULL))
+		return true;
+	domain_bad_value(b, device, path, &hit, "not auto or a number up to %d", DOMAIN_QUEUES_MAX);
+	return false;
+}
+
+xmlNode *domain_element(xmlNode *parent, const char *name)
+{
+	return xmlNewChild(parent, NULL, BAD_CAST name, NULL);
+}
+
+xmlNode *domain_child(xmlNode *parent, const char *name)
+{
+	for (xmlNode *n = xmlLastElementChild(parent); n; n = xmlPreviousElementSibling(n))
+		if (xmlStrEqual(n->name, BAD_CAST name))
+			return n;
+	return domain_element(parent, name);
+}
+
+static bool is_xml_text(const char *text)
+{
+	if (!g_utf8_validate(text, -1, NULL))
+		return false;
+	for (const char *p = text; *p; p = g_utf8_next_char(p))
+		if (!IS_CHAR(g_utf8_get_char(p)))
+			return false;
+	return true;
+}
+
+bool domain_check_text(DomainBuild *b, const xmlNode *node, const char *text)
+{
+	if (is_xml_text(text))
+		return true;
+	domain_problem(b, NULL, "a value for <%s> holds a character that XML cannot hold",
+		       node->name);
+	return false;
+}
+
+void domain_set(DomainBuild *b, xmlNode *node, const char *name, const char *value)
+{
+	if (domain_check_text(b, node, value))
+		xmlSetProp(node, BAD_CAST name, BAD_CAST value);
+}
+
+void domain_set_number(xmlNode *node, const char *name, guint64 value)
+{
+	char text[24];
+
+	g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT, value);
+	xmlSetProp(node, BAD_CAST name, BAD_CAST text);
+}
+
+void domain_set_text(DomainBuild *b, xmlNode *node, const char *text)
+{
+	if (domain_check_text(b, node, text))
+		xmlNodeAddContent(node, BAD_CAST text);
+}
+
+xmlNode *domain_text_element(DomainBuild *b, xmlNode *parent, const char *name, const char *text)
+{
+	xmlNode *node = domain_element(parent, name);
+
+	domain_set_text(b, node, text);
+	return node;
+}
+
+char *domain_print(const xmlNode *node)
+{
+	xmlBuffer *buffer = xmlBufferCreate();
+	xmlSaveCtxt *save = xmlSaveToBuffer(buffer, "UTF-8",
+					    XML_SAVE_FORMAT | XML_SAVE_NO_DECL | XML_SAVE_AS_XML);
+	char *text;
+
+	xmlSaveTree(save, (xmlNode *)node);
+	xmlSaveClose(save);
+	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
+	xmlBufferFree(buffer);
+	return text;
+}

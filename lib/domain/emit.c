@@ -1,0 +1,135 @@
+#include "domain/emit.h"
+
+#include "base/number.h"
+
+void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *value)
+{
+	const char *attr = strchr(path, '@');
+	g_autofree char *elements = attr ? g_strndup(path, (gsize)(attr - path)) : g_strdup(path);
+
+	for (char *part = elements, *slash; *part; part = slash ? slash + 1 : strchr(part, '\0')) {
+		slash = strchr(part, '/');
+		if (slash)
+			*slash = '\0';
+		node = domain_child(node, part);
+	}
+	if (attr)
+		domain_set(b, node, attr + 1, value);
+	else
+		domain_set_text(b, node, value);
+}
+
+static void emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *r,
+		 const TmplAttr *device)
+{
+	g_autofree char *made = NULL, *reason = NULL;
+	struct tmpl_hit hit = { 0 };
+
+	if (r->attr)
+		tmpl_vm_find(b->vm, device, r->attr, r->levels ? r->levels : TMPL_IN_ALL, &hit);
+	if (!hit.text) {
+		if (r->absent)
+			domain_put(b, parent, r->path, r->absent);
+		return;
+	}
+	made = r->convert ? r->convert(b, hit.text, r->arg, &reason) : g_strdup(hit.text);
+	if (made)
+		domain_put(b, parent, r->path, made);
+	else if (reason)
+		domain_bad_value(b, device, r->attr, &hit, "%s", reason);
+}
+
+void domain_emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *rules, size_t n,
+		 const TmplAttr *device)
+{
+	for (size_t i = 0; i < n; i++)
+		emit(b, parent, &rules[i], device);
+}
+
+char *domain_one_of(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
+{
+	return g_strdup(domain_pick(arg, text, reason));
+}
+
+char *domain_lower(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,
+		   char **reason G_GNUC_UNUSED)
+{
+	return g_ascii_strdown(text, -1);
+}
+
+char *domain_decimal(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
+{
+	static const struct domain_range any = { 0, G_MAXUINT64 };
+	const struct domain_range *range = arg ? arg : &any;
+	guint64 n;
+
+	if (number_unsigned(text, range->min, range->max, &n, NULL))
+		return g_strdup_printf("%" G_GUINT64_FORMAT, n);
+	*reason = g_strdup_printf("not a whole number from %" G_GUINT64_FORMAT
+				  " to %" G_GUINT64_FORMAT,
+				  range->min, range->max);
+	return NULL;
+}
+
+char *domain_if_yes(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
+{
+	bool yes = false;
+
+	if (!number_bool(text, &yes, NULL))
+		*reason = g_strdup("not yes or no");
+	return yes ? g_strdup(arg) : NULL;
+}
+
+char *domain_pattern(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
+{
+	const struct domain_pattern *p = arg;
+	const char *c = text;
+
+	while (*c && (g_ascii_isalnum(*c) || strchr(p->allowed, *c)))
+		c++;
+	if (!*c && (size_t)(c - text) <= p->max && (!p->check || p->check(text)))
+		return g_strdup(text);
+	*reason = g_strdup_printf("not %s", p->what);
+	return NULL;
+}
+
+/* One item of a CPU set: N, ^N or N-M; returns what follows, or NULL. */
+static const char *cpuset_item(const char *p)
+{
+	char *end;
+	guint64 from, to;
+
+	if (*p == '^')
+		p++;
+	if (!g_ascii_isdigit(*p))
+		return NULL;
+	from = g_ascii_strtoull(p, &end, 10);
+	if (*end != '-')
+		return from <= G_MAXUINT16 ? end : NULL;
+	p = end + 1;
+	if (!g_ascii_isdigit(*p))
+		return NULL;
+	to = g_ascii_strtoull(p, &end, 10);
+	return from <= to && to <= G_MAXUINT16 ? end : NULL;
+}
+
+bool domain_is_cpuset(const char *text)
+{
+	const char *p = cpuset_item(text);
+
+	while (p && *p == ',')
+		p = cpuset_item(p + 1);
+	return p && !*p;
+}
+
+bool domain_is_uuid(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (strlen(text) != sizeof shape - 1)
+		return false;
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == 'x' ? !g_ascii_isxdigit(text[i]) : text[i] != '-')
+			return false;
+	return true;
+}

@@ -1,0 +1,130 @@
+#include "host/tpm_archive.h"
+
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "xml/xml.h"
+
+enum { MAX_UNPACKED = 4 << 20, BLOCK = 512, GZIP_WINDOW = 15 + 16 };
+
+static const char member[] = "tpm/tpm2-00.permall";
+
+/* Offsets of a ustar header. */
+enum { NAME_LEN = 100, SIZE = 124, SIZE_LEN = 12, TYPE = 156, MAGIC = 257 };
+
+static bool bad(GError **error, const char *why)
+{
+	return vmm_fail(error, VMM_ERROR_INPUT, "TPM_STATE: %s", why);
+}
+
+static GByteArray *inflate_all(const void *data, size_t len, GError **error)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	z_stream z = { .next_in = (void *)data, .avail_in = (uInt)MIN(len, MAX_UNPACKED) };
+	unsigned char buf[16384];
+	int rc = inflateInit2(&z, GZIP_WINDOW);
+
+	while (rc == Z_OK && out->len <= MAX_UNPACKED) {
+		z.next_out = buf;
+		z.avail_out = sizeof(buf);
+		rc = inflate(&z, Z_NO_FLUSH);
+		g_byte_array_append(out, buf, (guint)(sizeof(buf) - z.avail_out));
+	}
+	inflateEnd(&z);
+	if (out->len > MAX_UNPACKED)
+		bad(error, "more than 4 MiB unpacked");
+	else if (rc != Z_STREAM_END)
+		bad(error, "not a whole gzip file");
+	else
+		return g_steal_pointer(&out);
+	return NULL;
+}
+
+static bool octal(const unsigned char *text, size_t len, size_t *ret)
+{
+	size_t n = 0, i = 0;
+
+	while (i < len && text[i] == ' ')
+		i++;
+	for (; i < len && text[i] >= '0' && text[i] <= '7'; i++)
+		n = n * 8 + (size_t)(text[i] - '0');
+	*ret = n;
+	return i == len || text[i] == ' ' || text[i] == '\0';
+}
+
+/* "./" in front and "/" behind are how tar writes it. */
+static bool name_is(const unsigned char *header, const char *wanted)
+{
+	g_autofree char *name = g_strndup((const char *)header, NAME_LEN);
+	const char *p = g_str_has_prefix(name, "./") ? name + 2 : name;
+	size_t len = strlen(p);
+
+	if (len && p[len - 1] == '/')
+		len--;
+	return strlen(wanted) == len && !strncmp(p, wanted, len);
+}
+
+static GBytes *member_of(const GByteArray *tar, GError **error)
+{
+	GBytes *found = NULL;
+
+	for (size_t at = 0; at + BLOCK <= tar->len && tar->data[at];) {
+		const unsigned char *h = tar->data + at;
+		bool is_directory = h[TYPE] == '5', is_file = h[TYPE] == '0' || !h[TYPE];
+		size_t size;
+
+		at += BLOCK;
+		if (memcmp(h + MAGIC, "ustar", 5) != 0 || !octal(h + SIZE, SIZE_LEN, &size) ||
+		    size > tar->len - at) {
+			bad(error, "not a tar archive");
+			break;
+		}
+		if (is_directory && (name_is(h, "tpm") || name_is(h, ".") || name_is(h, "")))
+			continue;
+		if (!is_file || !name_is(h, member) || found) {
+			bad(error, "may hold tpm/tpm2-00.permall only");
+			break;
+		}
+		found = g_bytes_new(tar->data + at, size);
+		at += MIN((size + BLOCK - 1) / BLOCK * BLOCK, tar->len - at);
+	}
+	if (error && *error)
+		g_clear_pointer(&found, g_bytes_unref);
+	else if (!found)
+		bad(error, "holds no tpm/tpm2-00.permall");
+	return found;
+}
+
+GBytes *tpm_archive_unpack(const void *archive, size_t len, GError **error)
+{
+	g_autoptr(GByteArray) tar = inflate_all(archive, len, error);
+	g_autoptr(GError) cause = NULL;
+	GBytes *bytes = tar ? member_of(tar, &cause) : NULL;
+
+	if (cause)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return bytes;
+}
+
+bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **error)
+{
+	g_autofree char *own = g_build_filename(directory, "tpm", NULL);
+	g_autofree char *path = g_build_filename(directory, member, NULL);
+	g_autofree char *text = xml_child_text(xml_child(vm, "USER_TEMPLATE"), "TPM_STATE");
+	g_autofree guchar *archive = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+	struct stat st;
+	gsize len;
+
+	if (!text || lstat(own, &st) == 0)
+		return true;
+	archive = g_base64_decode(text, &len);
+	bytes = tpm_archive_unpack(archive, len, error);
+	if (!bytes)
+		return false;
+	if (!file_make_directory(own, error))
+		return false;
+	return file_write(path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0600,
+			  error);
+}

@@ -1,0 +1,249 @@
+#include "host/tpm_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { MAX_BYTES = 4 << 20 };
+
+static const char libvirt_place[] = "/var/lib/libvirt/swtpm";
+
+/* Where libvirt has the state of a TPM of each version, and what it is called. */
+static const struct kind {
+	const char *dir, *file;
+} kinds[] = { { "tpm2", "tpm2-00.permall" }, { "tpm1.2", "tpm-00.permall" } };
+
+/* Directory NAME below AT, made with MODE and OWNER's ids when it is not there and MAKE. -1. */
+static int enter(int at, const char *name, bool make, mode_t mode, const struct stat *owner,
+		 GError **error)
+{
+	int fd;
+
+	if (make && mkdirat(at, name, mode) < 0 && errno != EEXIST) {
+		vmm_fail_errno(error, errno, "cannot make %s", name);
+		return -1;
+	}
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || (make && (fchmod(fd, mode) < 0 ||
+				fchown(fd, owner->st_uid, owner->st_gid) < 0))) {
+		vmm_fail_errno(error, errno, "cannot open %s", name);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A state, and when it was written. BYTES NULL: there is none. */
+struct state {
+	GString *bytes;
+	struct timespec time;
+};
+
+static void state_clear(struct state *s)
+{
+	if (s->bytes)
+		g_string_free(s->bytes, TRUE);
+	s->bytes = NULL;
+}
+
+/* State FILE in directory FROM (-1: none is there); to be cleared. False: it cannot be had. */
+static bool take(int from, const char *file, struct state *ret, GError **error)
+{
+	int fd = from < 0 ? -1 : openat(from, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+					O_CLOEXEC);
+	struct stat st;
+
+	*ret = (struct state){ 0 };
+	if (from < 0 || (fd < 0 && errno == ENOENT))
+		return true;
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot open %s", file);
+	/* A second name of it would be a way to read somebody else's file. */
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+		vmm_fail(error, VMM_ERROR_INPUT, "%s is no plain file", file);
+	else
+		ret->bytes = file_read_fd(fd, MAX_BYTES, file, error);
+	ret->time = st.st_mtim;
+	close(fd);
+	return ret->bytes != NULL;
+}
+
+static bool is_newer(const struct state *a, const struct state *b)
+{
+	if (a->time.tv_sec != b->time.tv_sec)
+		return a->time.tv_sec > b->time.tv_sec;
+	return a->time.tv_nsec > b->time.tv_nsec;
+}
+
+static bool give(int to, const char *name, const struct state *s, mode_t mode,
+		 const struct stat *owner, GError **error)
+{
+	const struct timespec times[] = { s->time, s->time };
+	const GString *bytes = s->bytes;
+	g_autofree char *temp = g_strdup_printf(".%s.%d", name, (int)getpid());
+	int fd = openat(to, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	bool ok = fd >= 0 && write(fd, bytes->str, bytes->len) == (ssize_t)bytes->len &&
+		  fchmod(fd, mode) == 0 && fchown(fd, owner->st_uid, owner->st_gid) == 0 &&
+		  futimens(fd, times) == 0 && fsync(fd) == 0 &&
+		  renameat(to, temp, to, name) == 0 && fsync(to) == 0;
+	int cause = errno;
+
+	if (fd >= 0)
+		close(fd);
+	if (!ok)
+		unlinkat(to, temp, 0);
+	return ok || vmm_fail_errno(error, cause, "cannot write %s", name);
+}
+
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* A directory below AT that need not be there: -1 without ERROR then. */
+static int enter_if(int at, const char *name, GError **error)
+{
+	struct stat st;
+
+	if (at < 0 || (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT))
+		return -1;
+	return enter(at, name, false, 0, NULL, error);
+}
+
+/* Both states of one kind. The directories, or -1, are the caller's to close. */
+struct pair {
+	const struct kind *kind;
+	int own, here, copies;		/* PLACE/UUID, what is in it, and DIR/tpm */
+	struct state live, copy;
+};
+
+static void pair_clear(struct pair *p)
+{
+	const int fds[] = { p->own, p->here, p->copies };
+
+	close_all(fds, G_N_ELEMENTS(fds));
+	state_clear(&p->live);
+	state_clear(&p->copy);
+}
+
+/* VM -1: the copy is of no matter. */
+static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const struct kind *kind,
+		      GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	*p = (struct pair){ .kind = kind, .own = -1, .here = -1, .copies = -1 };
+	p->own = enter_if(place, uuid, &cause);
+	if (!cause)
+		p->here = enter_if(p->own, kind->dir, &cause);
+	if (!cause)
+		p->copies = enter_if(vm, "tpm", &cause);
+	if (!cause && take(p->here, kind->file, &p->live, error))
+		return take(p->copies, kind->file, &p->copy, error);
+	if (cause)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
+/* Whose the VM's directory is, his is the state. */
+static bool recover(const struct pair *p, int place, const char *uuid, const struct stat *owner,
+		    GError **error)
+{
+	const struct stat root = { 0 };
+	const struct state nothing = { .bytes = g_string_new(NULL), .time = p->copy.time };
+	int own = enter(place, uuid, true, 0711, &root, error);
+	int to = own >= 0 ? enter(own, p->kind->dir, true, 0700, owner, error) : -1;
+	const int fds[] = { own, to };
+	bool ok = to >= 0 && give(to, ".lock", &nothing, 0640, owner, error) &&
+		  give(to, p->kind->file, &p->copy, 0600, owner, error);
+
+	g_string_free(nothing.bytes, TRUE);
+	close_all(fds, G_N_ELEMENTS(fds));
+	return ok;
+}
+
+static bool backup(const struct pair *p, int vm, const struct stat *owner, GError **error)
+{
+	int to = enter(vm, "tpm", true, 0700, owner, error);
+	bool ok = to >= 0 && give(to, p->kind->file, &p->live, 0600, owner, error);
+
+	close_all(&to, 1);
+	return ok;
+}
+
+static bool forget(const struct pair *p, int place, const char *uuid, GError **error)
+{
+	if (!p->copy.bytes || !g_string_equal(p->live.bytes, p->copy.bytes))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "%s: its copy is another one",
+				p->kind->file);
+	if (unlinkat(p->here, p->kind->file, 0) < 0)
+		return vmm_fail_errno(error, errno, "cannot remove %s", p->kind->file);
+	/* What else there is stays, with the directory. */
+	unlinkat(p->here, ".lock", 0);
+	if (unlinkat(p->own, p->kind->dir, AT_REMOVEDIR) == 0)
+		unlinkat(place, uuid, AT_REMOVEDIR);
+	return true;
+}
+
+/* Does VERB with the state of one kind, if there is one; RET_ANY is set then. */
+static bool do_kind(const char *verb, int place, int vm, const char *uuid, const struct kind *kind,
+		    bool *ret_any, GError **error)
+{
+	bool replaces = g_str_equal(verb, "replace"), goes = g_str_equal(verb, "forget"), ok;
+	bool comes = replaces || g_str_equal(verb, "recover"), keeps = g_str_equal(verb, "keep");
+	struct stat owner;
+	struct pair p;
+
+	ok = pair_open(&p, place, g_str_equal(verb, "backup") ? -1 : vm, uuid, kind, error) &&
+	     (fstat(vm, &owner) == 0 || vmm_fail_errno(error, errno, "cannot read a directory"));
+	if (ok && (comes ? p.copy.bytes : p.live.bytes)) {
+		*ret_any = true;
+		if (goes)
+			ok = forget(&p, place, uuid, error);
+		else if (comes)
+			ok = (!replaces && p.live.bytes && !is_newer(&p.copy, &p.live)) ||
+			     recover(&p, place, uuid, &owner, error);
+		else
+			ok = (keeps && p.copy.bytes && is_newer(&p.copy, &p.live)) ||
+			     backup(&p, vm, &owner, error);
+	}
+	pair_clear(&p);
+	return ok;
+}
+
+bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GError **error)
+{
+	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
+					     "forget", NULL };
+	bool comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
+	bool ok = true, any = false;
+	int place, vm;
+
+	if (!g_strv_contains(verbs, verb))
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
+				"replace or forget", verb);
+	if (!g_uuid_string_is_valid(uuid))
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no UUID", uuid);
+	if (!g_path_is_absolute(directory))
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
+	if (g_mkdir_with_parents(libvirt_place, 0711) < 0)
+		return vmm_fail_errno(error, errno, "cannot make %s", libvirt_place);
+	place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (place < 0 || vm < 0)
+		ok = vmm_fail_errno(error, errno, "cannot open %s", vm < 0 ? directory :
+									     libvirt_place);
+	for (size_t i = 0; ok && i < G_N_ELEMENTS(kinds); i++)
+		ok = do_kind(verb, place, vm, uuid, &kinds[i], &any, error);
+	if (ok && !any && !g_str_equal(verb, "forget"))
+		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
+			      comes ? directory : libvirt_place, comes ? "/tpm" : "");
+	close_all((const int[]){ place, vm }, 2);
+	return ok;
+}

@@ -1,0 +1,268 @@
+#include "host/vgpu_device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "template/attr.h"
+#include "xml/xml.h"
+
+enum { MAX_BYTES = 16 << 20, MAX_LIST = 65536 };
+
+static const char monitor_pid[] = "/var/tmp/one_db/.monitor_client.pid";
+
+struct vgpu {
+	char *uuid, *address, *profile;
+	bool legacy;		/* by mediated devices, else by NVIDIA's own files */
+};
+
+static void vgpu_free(void *data)
+{
+	struct vgpu *v = data;
+
+	g_free(v->uuid);
+	g_free(v->address);
+	g_free(v->profile);
+	g_free(v);
+}
+
+static bool is_made_of(const char *text, const char *more)
+{
+	for (; *text; text++)
+		if (!g_ascii_isalnum(*text) && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+/* Four fields of hexadecimal digits, as the kernel writes them: "0000:3b:00.4". */
+static char *address_of(const TmplAttr *pci, GError **error)
+{
+	static const char *const keys[] = { "DOMAIN", "BUS", "SLOT", "FUNCTION" };
+	static const guint64 max[] = { 0xffff, 0xff, 0x1f, 7 };
+	guint64 n[4];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const char *text = tmpl_attr_text(pci, keys[i]);
+		char *end = NULL;
+
+		n[i] = text ? g_ascii_strtoull(text, &end, 16) : 0;
+		if (!text || !g_ascii_isxdigit(*text) || *end || n[i] > max[i]) {
+			vmm_fail(error, VMM_ERROR_INPUT, "PCI: %s: '%s' is no part of an address",
+				 keys[i], text ? text : "");
+			return NULL;
+		}
+	}
+	return g_strdup_printf("%04x:%02x:%02x.%x", (unsigned)n[0], (unsigned)n[1],
+			       (unsigned)n[2], (unsigned)n[3]);
+}
+
+static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
+{
+	const char *uuid = tmpl_attr_text(pci, "UUID"), *mode = tmpl_attr_text(pci, "MDEV_MODE");
+	const char *profile = tmpl_attr_text(pci, "PROFILE");
+	g_auto(GStrv) words = g_strsplit(profile ? profile : "", " ", 2);
+	char *address = address_of(pci, error);
+	struct vgpu *v;
+
+	if (address && (!g_uuid_string_is_valid(uuid) || (*words && !is_made_of(*words, "_-")))) {
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no %s", address,
+			 g_uuid_string_is_valid(uuid) ? *words : uuid,
+			 g_uuid_string_is_valid(uuid) ? "profile" : "UUID");
+		g_clear_pointer(&address, g_free);
+	}
+	if (!address)
+		return NULL;
+	v = g_new0(struct vgpu, 1);
+	v->uuid = g_ascii_strdown(uuid, -1);
+	v->address = address;
+	v->profile = *words && **words ? g_strdup(*words) : NULL;
+	v->legacy = !mode || !g_ascii_strcasecmp(mode, "legacy");
+	return v;
+}
+
+/* All vGPUs of the VM in PATH. */
+static GPtrArray *vgpus_of(const char *path, GError **error)
+{
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(vgpu_free);
+	GString *text = file_read(path, MAX_BYTES, error);
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text->str, text->len, path, error) : NULL;
+	g_autoptr(TmplSet) set = NULL;
+	const TmplAttr *pci = NULL;
+
+	if (text)
+		g_string_free(text, TRUE);
+	if (!doc)
+		return NULL;
+	set = tmpl_set_from_xml(xml_child(xmlDocGetRootElement(doc), "TEMPLATE"), path);
+	while ((pci = tmpl_set_next(set, "PCI", pci))) {
+		struct vgpu *v = tmpl_attr_text(pci, "UUID") ? vgpu_of(pci, error) : NULL;
+
+		if (v)
+			g_ptr_array_add(all, v);
+		else if (tmpl_attr_text(pci, "UUID"))
+			return NULL;
+	}
+	return g_steal_pointer(&all);
+}
+
+/* A kernel's file takes one write whole or not. */
+static bool put(const char *path, const char *text, GError **error)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+	int cause = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) || vmm_fail_errno(error, cause, "cannot write %s to %s",
+							    text, path);
+}
+
+static bool check_device(const char *directory, const struct vgpu *v, GError **error)
+{
+	return access(directory, F_OK) == 0 ||
+	       vmm_fail(error, VMM_ERROR_NOT_FOUND, "PCI device %s has no vGPUs: there is no %s",
+			v->address, directory);
+}
+
+/* The first name in DIRECTORY, in order; NULL. */
+static char *first_of(const char *directory)
+{
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	char *first = NULL;
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)))
+		if (!first || strcmp(name, first) < 0) {
+			g_free(first);
+			first = g_strdup(name);
+		}
+	return first;
+}
+
+static bool create_legacy(const struct vgpu *v, GError **error)
+{
+	g_autofree char *device = g_build_filename("/sys/class/mdev_bus", v->address, NULL);
+	g_autofree char *types = g_build_filename(device, "mdev_supported_types", NULL);
+	g_autofree char *there = g_build_filename("/sys/bus/mdev/devices", v->uuid, NULL);
+	g_autofree char *profile = v->profile ? g_strdup(v->profile) : first_of(types);
+	g_autofree char *file = NULL;
+
+	if (!check_device(device, v, error))
+		return false;
+	if (access(there, F_OK) == 0)
+		return true;
+	if (!profile)
+		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no type of vGPU",
+				v->address);
+	file = g_build_filename(types, profile, "create", NULL);
+	return put(file, v->uuid, error);
+}
+
+/* The id that is wanted of those in the driver's list "ID : NAME", whose first line is a title. */
+static char *creatable(const char *directory, const struct vgpu *v, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, "creatable_vgpu_types", NULL);
+	GString *text = file_read(path, MAX_LIST, error);
+	g_auto(GStrv) lines = text ? g_strsplit(text->str, "\n", -1) : NULL;
+	char *found = NULL;
+
+	if (!text)
+		return NULL;
+	g_string_free(text, TRUE);
+	for (guint i = 1; *lines && lines[i] && !found; i++) {
+		char *id = g_strstrip(lines[i]);
+
+		id[strcspn(id, " \t:")] = '\0';
+		if (*id && is_made_of(id, "_-") && (!v->profile || g_str_equal(id, v->profile)))
+			found = g_strdup(id);
+	}
+	if (!found)
+		vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no vGPU of type %s left",
+			 v->address, v->profile ? v->profile : "any");
+	return found;
+}
+
+static bool create_nvidia(const struct vgpu *v, GError **error)
+{
+	g_autofree char *device = g_build_filename("/sys/bus/pci/devices", v->address, NULL);
+	g_autofree char *nvidia = g_build_filename(device, "nvidia", NULL);
+	g_autofree char *current = g_build_filename(nvidia, "current_vgpu_type", NULL);
+	g_autofree char *now = NULL, *id = NULL;
+
+	if (!check_device(nvidia, v, error))
+		return false;
+	if (v->profile && g_file_get_contents(current, &now, NULL, NULL) &&
+	    g_str_equal(g_strchomp(now), v->profile))
+		return true;
+	id = creatable(nvidia, v, error);
+	return id && put(current, id, error);
+}
+
+static bool remove_one(const struct vgpu *v, GError **error)
+{
+	g_autofree char *file =
+		v->legacy ? g_build_filename("/sys/bus/mdev/devices", v->uuid, "remove", NULL) :
+			    g_build_filename("/sys/bus/pci/devices", v->address, "nvidia",
+					     "current_vgpu_type", NULL);
+
+	return (v->legacy && access(file, F_OK) < 0) || put(file, v->legacy ? "1" : "0", error);
+}
+
+/* Lets the monitoring look anew; a number in that file is believed only of its owner's process. */
+static void tell_monitor(void)
+{
+	g_autofree char *text = NULL, *proc = NULL;
+	struct stat file, process;
+	gint64 pid;
+
+	if (lstat(monitor_pid, &file) < 0 || !S_ISREG(file.st_mode) ||
+	    !g_file_get_contents(monitor_pid, &text, NULL, NULL))
+		return;
+	pid = g_ascii_strtoll(text, NULL, 10);
+	proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid);
+	if (pid > 1 && pid <= G_MAXINT && stat(proc, &process) == 0 &&
+	    process.st_uid == file.st_uid)
+		kill((pid_t)pid, SIGUSR1);
+}
+
+bool vgpu_device_create(const char *path, GError **error)
+{
+	g_autoptr(GPtrArray) all = vgpus_of(path, error);
+	guint done = 0;
+	bool made;
+
+	if (!all)
+		return false;
+	while (done < all->len) {
+		const struct vgpu *v = all->pdata[done];
+
+		if (!(v->legacy ? create_legacy(v, error) : create_nvidia(v, error)))
+			break;
+		done++;
+	}
+	made = done == all->len;
+	if (!made)
+		while (done--)
+			remove_one(all->pdata[done], NULL);
+	tell_monitor();
+	return made;
+}
+
+bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError **error)
+{
+	g_autoptr(GPtrArray) all = vgpus_of(path, error);
+
+	for (guint i = 0; all && i < all->len; i++) {
+		g_autoptr(GError) cause = NULL;
+
+		if (!remove_one(all->pdata[i], &cause))
+			warn(cause->message);
+	}
+	if (all)
+		tell_monitor();
+	return all != NULL;
+}

@@ -1,0 +1,182 @@
+#include "migrate/migrate_call.h"
+
+#include "virt/connect.h"
+#include "virt/virt_error.h"
+
+enum { PAUSE_US = 200000 };
+
+struct call {
+	virDomain *dom;
+	virConnect *dest;
+	char *dest_uri;
+	MigrateOptions *how;	/* ours: a call that is left behind goes on using it */
+};
+
+static void call_free(void *data)
+{
+	struct call *c = data;
+
+	virDomainFree(c->dom);
+	virConnectClose(c->dest);
+	g_free(c->dest_uri);
+	migrate_options_free(c->how);
+	g_free(c);
+}
+
+static bool migrate(void *data, GError **error)
+{
+	struct call *c = data;
+	const MigrateOptions *how = c->how;
+	g_autoptr(virDomain) moved = NULL;
+	bool ok;
+
+	if (how->flags & VIR_MIGRATE_PEER2PEER) {
+		ok = virDomainMigrateToURI3(c->dom, c->dest_uri, how->params,
+					    (unsigned)how->n_params, how->flags) == 0;
+	} else {
+		moved = virDomainMigrate3(c->dom, c->dest, how->params, (unsigned)how->n_params,
+					  how->flags);
+		ok = moved != NULL;
+	}
+	return ok || virt_fail(error, "cannot migrate domain %s", virDomainGetName(c->dom));
+}
+
+struct watch {
+	const struct migrate_move *move;
+	gint64 begun_us;
+	bool acted;
+};
+
+static void on_progress(void *data, const struct virt_progress *progress)
+{
+	struct watch *w = data;
+	const MigrateOptions *how = w->move->how;
+	bool late = how->overtime_s && g_get_monotonic_time() - w->begun_us >=
+		    (gint64)how->overtime_s * G_USEC_PER_SEC;
+	bool postcopy = (late && how->overtime == MIGRATE_OVERTIME_POSTCOPY) ||
+			(how->postcopy_soon && progress->iteration > 1);
+
+	if (w->move->job.progress)
+		w->move->job.progress(w->move->job.progress_data, progress);
+	if (w->acted || (!late && !postcopy))
+		return;
+	/* Refused while the destination is not ready: then the next second. */
+	w->acted = postcopy ? virDomainMigrateStartPostCopy(w->move->dom, 0) == 0 :
+		   virDomainSuspend(w->move->dom) == 0;
+}
+
+enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
+				   GError **error)
+{
+	struct watch watch = { .move = move, .begun_us = g_get_monotonic_time() };
+	struct call *c = g_new0(struct call, 1);
+	struct virt_job job = move->job;
+	enum virt_call_result r;
+
+	job.dom = move->dom;
+	job.func = migrate;
+	job.data = c;
+	job.free_data = call_free;
+	job.progress = on_progress;
+	job.progress_data = &watch;
+	virDomainRef(move->dom);
+	virConnectRef(move->dest);
+	c->dom = move->dom;
+	c->dest = move->dest;
+	c->dest_uri = g_strdup(move->dest_uri);
+	c->how = migrate_options_ref(move->how);
+	r = virt_job_run(&job, ret_aborted, error);
+	if (r != VIRT_CALL_TIMED_OUT)
+		call_free(c);
+	return r;
+}
+
+void migrate_sides_clear(struct migrate_sides *sides)
+{
+	g_clear_pointer(&sides->source, virDomainFree);
+	g_clear_pointer(&sides->dest, virDomainFree);
+}
+
+static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct virt_state *state,
+		 GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	*ret = virt_domain(conn, uuid, NULL, &cause);
+	*state = (struct virt_state){ .gone = true };
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		return true;
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return false;
+	}
+	if (!virt_state_read(*ret, state, error))
+		return false;
+	if (state->gone)
+		g_clear_pointer(ret, virDomainFree);
+	return true;
+}
+
+static bool is_incoming(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED && (s->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
+						 s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+}
+
+/* A source that stopped so that the other one goes on. */
+static bool is_outgoing(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_MIGRATION;
+}
+
+/* Its memory is on both hosts: each needs the other. */
+static bool is_split(const struct virt_state *s)
+{
+	if (s->state == VIR_DOMAIN_PAUSED)
+		return s->reason == VIR_DOMAIN_PAUSED_POSTCOPY ||
+		       s->reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
+	return s->state == VIR_DOMAIN_RUNNING && s->reason == VIR_DOMAIN_RUNNING_POSTCOPY;
+}
+
+enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
+				     gint64 until_us, struct migrate_sides *ret, GError **error)
+{
+	const struct virt_state *s = &ret->source_state, *d = &ret->dest_state;
+
+	for (;;) {
+		bool moves, split;
+
+		*ret = (struct migrate_sides){ 0 };
+		if (!look(source, uuid, &ret->source, &ret->source_state, error) ||
+		    !look(dest, uuid, &ret->dest, &ret->dest_state, error))
+			return MIGRATE_LOCATION_UNKNOWN;
+		moves = (ret->dest && is_incoming(d)) || (ret->source && is_outgoing(s));
+		split = ret->source && ret->dest && (is_split(s) || is_split(d));
+		if (split && g_get_monotonic_time() >= until_us) {
+			vmm_fail(error, VMM_ERROR_INTERNAL, "its memory is on both hosts, as "
+				 "post-copy did not end");
+			vmm_error_set_hint(error, "destroy neither; see virsh migrate "
+					   "--postcopy-resume");
+			return MIGRATE_LOCATION_UNKNOWN;
+		}
+		if ((!moves && !split) || g_get_monotonic_time() >= until_us)
+			break;
+		migrate_sides_clear(ret);
+		g_usleep(PAUSE_US);
+	}
+	if (!ret->source && !ret->dest)
+		return MIGRATE_NOWHERE;
+	if (!ret->source && is_incoming(d)) {
+		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s still waits at the destination for "
+			 "its source, which is gone", uuid);
+		return MIGRATE_LOCATION_UNKNOWN;
+	}
+	if (!ret->dest || is_incoming(d))
+		return MIGRATE_AT_SOURCE;
+	if (!ret->source || is_outgoing(s))
+		return MIGRATE_AT_DESTINATION;
+	/* One of them is paused by its user: which, the other's doing tells. */
+	if (s->state == VIR_DOMAIN_PAUSED && d->state == VIR_DOMAIN_RUNNING)
+		return MIGRATE_AT_DESTINATION;
+	return d->state == VIR_DOMAIN_PAUSED ? MIGRATE_AT_SOURCE : MIGRATE_AT_BOTH;
+}

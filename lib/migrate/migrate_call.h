@@ -1,0 +1,60 @@
+/*
+ * migrate_call.h - moving a running domain to another host: whether that host can
+ * take it, the move, and what is true on both hosts afterwards.
+ *
+ * Source: actions.md 7; libvirt-facts.md J.
+ */
+#ifndef MIGRATE_MIGRATE_CALL_H
+#define MIGRATE_MIGRATE_CALL_H
+
+#include "virt/domain_job.h"
+#include "migrate/migrate_options.h"
+
+/*
+ * Whether the host of DEST can take DOM, as far as it can be told beforehand:
+ * another host, no domain of that name or UUID there, the emulator, the machine
+ * type, the CPU model. ERROR names what is missing. Bridges and disks are for
+ * libvirt to look at, before it moves anything: what it lists of a host's
+ * interfaces may be older than they are.
+ */
+bool migrate_check(virDomain *dom, virConnect *dest, GError **error);
+
+struct migrate_move {
+	virDomain *dom;
+	virConnect *dest;
+	const char *dest_uri;
+	const MigrateOptions *how;
+	struct virt_job job;	/* when to abort it and whom to tell; the call is ours */
+};
+
+/*
+ * Moves it. Whatever it returns, only migrate_locate() says where the domain is.
+ * RET_ABORTED as virt_job_run().
+ */
+enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
+				   GError **error);
+
+enum migrate_location {
+	MIGRATE_AT_SOURCE,		/* only there, as before */
+	MIGRATE_AT_DESTINATION,	/* moved; what is left at the source is not running */
+	MIGRATE_NOWHERE,
+	MIGRATE_AT_BOTH,		/* both run: must never be */
+	MIGRATE_LOCATION_UNKNOWN,		/* one of the hosts does not say; ERROR is set */
+};
+
+struct migrate_sides {
+	virDomain *source, *dest;	/* NULL: not there */
+	struct virt_state source_state, dest_state;
+};
+
+void migrate_sides_clear(struct migrate_sides *sides);
+
+/*
+ * Looks for the domain of UUID on both hosts. One that is still coming in or going
+ * out is waited for until UNTIL_US (monotonic); after that an incoming one is
+ * not there, a source that stopped for it is. The caller clears RET.
+ */
+enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
+				     gint64 until_us, struct migrate_sides *ret, GError **error);
+
+#endif

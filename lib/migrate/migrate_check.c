@@ -1,0 +1,151 @@
+#include "migrate/migrate_call.h"
+
+#include "xml/xml.h"
+#include "virt/connect.h"
+#include "virt/virt_error.h"
+
+/* What the checks need of the domain. */
+struct facts {
+	xmlDoc *doc;
+	xmlNode *domain;
+	char *name, *emulator, *arch, *machine, *type;
+};
+
+static bool facts_load(struct facts *f, virDomain *dom, GError **error)
+{
+	char *text = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_MIGRATABLE);
+	xmlNode *type;
+
+	if (!text)
+		return virt_fail(error, "cannot read domain %s", virDomainGetName(dom));
+	f->doc = xml_parse(text, strlen(text), "domain", error);
+	free(text);
+	if (!f->doc)
+		return false;
+	f->domain = xmlDocGetRootElement(f->doc);
+	type = xml_child(xml_child(f->domain, "os"), "type");
+	f->name = xml_child_text(f->domain, "name");
+	f->emulator = xml_child_text(xml_child(f->domain, "devices"), "emulator");
+	f->arch = xml_attribute(type, "arch");
+	f->machine = xml_attribute(type, "machine");
+	f->type = xml_attribute(f->domain, "type");
+	return true;
+}
+
+static void facts_clear(struct facts *f)
+{
+	xmlFreeDoc(f->doc);
+	g_free(f->name);
+	g_free(f->emulator);
+	g_free(f->arch);
+	g_free(f->machine);
+	g_free(f->type);
+}
+
+static char *host_uuid(virConnect *conn)
+{
+	char *text = virConnectGetCapabilities(conn);
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "capabilities", NULL) : NULL;
+
+	free(text);
+	return doc ? xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid") : NULL;
+}
+
+static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
+{
+	g_autofree char *here = host_uuid(virDomainGetConnect(dom)), *there = host_uuid(dest);
+
+	if (!here || g_strcmp0(here, there))
+		return true;
+	return vmm_fail(error, VMM_ERROR_REFUSED, "cannot migrate domain %s: the destination is "
+			"the host where it runs", virDomainGetName(dom));
+}
+
+static bool is_free(virDomain *dom, virConnect *dest, GError **error)
+{
+	const char *name = virDomainGetName(dom);
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	const char *ids[] = { uuid, name };
+
+	if (virDomainGetUUIDString(dom, uuid) < 0)
+		return virt_fail(error, "cannot read the UUID of domain %s", name);
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+		g_autoptr(GError) cause = NULL;
+		g_autoptr(virDomain) other = virt_domain(dest, ids[i], NULL, &cause);
+		char its_uuid[VIR_UUID_STRING_BUFLEN] = "";
+		struct virt_state state;
+
+		if (!other && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+			continue;
+		if (!other) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		if (!virt_state_read(other, &state, error))
+			return false;
+		virDomainGetUUIDString(other, its_uuid);
+		if (!state.gone || strcmp(uuid, its_uuid))
+			return vmm_fail(error, VMM_ERROR_EXISTS, "cannot migrate domain %s: the "
+					"destination has a domain %s (%s, %s) already", name,
+					virDomainGetName(other), its_uuid,
+					virt_state_name(&state));
+	}
+	return true;
+}
+
+static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
+{
+	char *text = virConnectGetDomainCapabilities(dest, f->emulator, f->arch, f->machine,
+						     f->type, 0);
+
+	if (!text && !virt_last_is(VIR_ERR_NO_SUPPORT)) {
+		virt_fail(error, "cannot migrate domain %s: the destination cannot run it "
+			  "(machine %s, type %s, emulator %s)", f->name, f->machine, f->type,
+			  f->emulator);
+		/* It has many words for that; but who may not ask, or is not heard, is told so. */
+		if (error && *error && ((*error)->code == VMM_ERROR_INTERNAL ||
+					(*error)->code == VMM_ERROR_INPUT ||
+					(*error)->code == VMM_ERROR_NOT_FOUND))
+			(*error)->code = VMM_ERROR_INCOMPATIBLE;
+		return false;
+	}
+	free(text);
+	return true;
+}
+
+static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
+{
+	xmlNode *cpu = xml_child(f->domain, "cpu");
+	g_autofree char *mode = xml_attribute(cpu, "mode");
+	g_autofree char *model = xml_child_text(cpu, "model");
+	g_autofree char *text = NULL;
+	int r;
+
+	if (g_strcmp0(mode, "custom"))
+		return true;	/* nothing to compare, or the host's own, which QEMU compares */
+	text = xml_print(cpu);
+	r = virConnectCompareHypervisorCPU(dest, f->emulator, f->arch, f->machine, f->type, text,
+					   VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE);
+	if (r > VIR_CPU_COMPARE_INCOMPATIBLE)
+		return true;
+	if (virt_last_is(VIR_ERR_CPU_INCOMPATIBLE)) {
+		virt_fail(error, "cannot migrate domain %s: the destination's CPU cannot do what "
+			  "its CPU model %s has", f->name,
+			  model);
+		if (error && *error)
+			(*error)->code = VMM_ERROR_INCOMPATIBLE;
+		return false;
+	}
+	return true;	/* cannot be told, as without KVM */
+}
+
+bool migrate_check(virDomain *dom, virConnect *dest, GError **error)
+{
+	struct facts f = { 0 };
+	bool ok = is_another_host(dom, dest, error) && is_free(dom, dest, error) &&
+		  facts_load(&f, dom, error) && has_machine(&f, dest, error) &&
+		  has_cpu(&f, dest, error);
+
+	facts_clear(&f);
+	return ok;
+}

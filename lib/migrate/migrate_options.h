@@ -1,0 +1,49 @@
+/*
+ * migrate_options.h - what a live migration shall do, told in the words of "virsh
+ * migrate", which is what MIGRATE_OPTIONS of kvmrc holds.
+ *
+ * Source: actions.md 7; virsh(1), migrate; libvirt-facts.md J.
+ */
+#ifndef MIGRATE_MIGRATE_OPTIONS_H
+#define MIGRATE_MIGRATE_OPTIONS_H
+
+#include <libvirt/libvirt.h>
+
+#include "base/error.h"
+
+/* What becomes of a migration that is not done in time. */
+enum migrate_overtime {
+	MIGRATE_OVERTIME_SUSPEND,		/* stop the guest, so that it can end */
+	MIGRATE_OVERTIME_POSTCOPY,		/* let it go on at the destination at once */
+};
+
+typedef struct migrate_options {
+	unsigned flags;			/* virDomainMigrateFlags */
+	virTypedParameter *params;
+	int n_params, max_params;
+	unsigned overtime_s;		/* 0: it may last */
+	enum migrate_overtime overtime;
+	bool postcopy_soon;		/* after the first round through the memory */
+} MigrateOptions;
+
+MigrateOptions *migrate_options_new(void);
+
+/* One more who holds M, on whichever thread; each lets go with migrate_options_free(). */
+MigrateOptions *migrate_options_ref(const MigrateOptions *m);
+void migrate_options_free(MigrateOptions *m);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigrateOptions, migrate_options_free)
+
+/*
+ * Adds what OPTIONS say, words with a shell's quotes ("--unsafe --bandwidth 100").
+ * Errors: VMM_ERROR_CONFIG that names the word, with the nearest one there is.
+ */
+bool migrate_options_parse(MigrateOptions *m, const char *options, GError **error);
+
+/* Lets QEMU slow the guest down: VALUE is "INITIAL" or "INITIAL,INCREMENT", in percent. */
+bool migrate_options_converge(MigrateOptions *m, const char *value, GError **error);
+
+/* Adds parameter NAME (VIR_MIGRATE_PARAM_…). */
+void migrate_options_add_text(MigrateOptions *m, const char *name, const char *value);
+void migrate_options_add_int(MigrateOptions *m, const char *name, int value);
+
+#endif

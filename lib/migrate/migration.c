@@ -1,0 +1,319 @@
+#include "migrate/migration.h"
+
+#include <libvirt/virterror.h>
+
+#include "vm/guest_clock.h"
+#include "vm/stranded.h"
+#include "action/other_host.h"
+#include "action/progress.h"
+#include "vm/snapshot_redefine.h"
+#include "base/file.h"
+#include "virt/block_job.h"
+#include "virt/connect.h"
+#include "wire/ssh.h"
+
+enum {
+	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2, BUSY_TRIES = 3, BUSY_MS = 15000,
+};
+
+/* CAUSE (taken) says that it is not here: whether it is there already. */
+static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
+{
+	g_autoptr(GError) here = cause, fault = NULL;
+	g_autoptr(virDomain) moved = NULL;
+	struct virt_state state = { .gone = true };
+	bool other;
+
+	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), &fault);
+	if (moved && virt_state_read(moved, &state, &fault) && !state.gone) {
+		r->sides.dest = g_steal_pointer(&moved);
+		r->sides.dest_state = state;
+		return ACTION_DONE;
+	}
+	if (!fault || g_error_matches(fault, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&here));
+		return ACTION_FAILED;
+	}
+	other = g_error_matches(fault, VMM_ERROR, VMM_ERROR_EXISTS);
+	g_propagate_prefixed_error(error, g_steal_pointer(&fault), "at %s: ", r->dest_host);
+	return other ? ACTION_FAILED : ACTION_UNKNOWN;
+}
+
+/* A domain whose mover died has lost its snapshots; their files are still there. */
+static void repair_snapshots(struct migration *r)
+{
+	g_autoptr(SnapshotList) known = snapshot_list_read(r->dom, NULL);
+
+	if (known && !snapshot_list_size(known) && r->directory && !r->ctx->dry_run)
+		snapshot_redefine_all(r->dom, r->directory, action_log, NULL);
+}
+
+/* Whoever comes after us if we are killed finds them in files. */
+static bool save_snapshots(const struct migration *r, GError **error)
+{
+	if (r->ctx->dry_run || !r->directory || !g_file_test(r->directory, G_FILE_TEST_IS_DIR))
+		return true;
+	for (guint i = 0; i < snapshot_list_size(r->snapshots); i++) {
+		const char *name = snapshot_list_name(r->snapshots, i);
+		const char *xml = snapshot_list_xml(r->snapshots, i);
+		g_autofree char *file = g_strconcat(name, ".xml", NULL);
+		g_autofree char *path = g_build_filename(r->directory, file, NULL);
+
+		if (g_str_has_prefix(name, "snap-") && !strchr(name, '/') &&
+		    !g_file_test(path, G_FILE_TEST_EXISTS) &&
+		    !file_write(path, xml, strlen(xml), 0600, error))
+			return false;
+	}
+	return true;
+}
+
+/* Ends the copy of DOM that does not live; true when it is gone. */
+static bool end_copy(virDomain *dom, const char *where, GError **error)
+{
+	struct virt_state state;
+
+	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
+		return true;
+	if (!virt_state_read(dom, &state, error))
+		return false;
+	return state.gone ||
+	       vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
+			virDomainGetName(dom), where, virGetLastErrorMessage());
+}
+
+/* It lives at the destination, and whoever moved it died before he ended what is left here. */
+static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
+{
+	action_log("WARN", "%s; what is left of it here is ended", cause->message);
+	if (!end_copy(r->dom, "at the source", error)) {
+		g_error_free(cause);
+		return ACTION_UNKNOWN;
+	}
+	g_clear_pointer(&r->dom, virDomainFree);
+	return where_is_it(r, cause, error);
+}
+
+enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
+				   const char *dest_host, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *there = NULL;
+	struct virt_state state;
+
+	*r = (struct migration){ .ctx = ctx, .dest_host = dest_host };
+	r->how = migrate_options_new();
+	if (!wire_ssh_check_host(dest_host, error) ||
+	    !migrate_options_parse(r->how, conf_kvmrc_string(ctx->rc, "MIGRATE_OPTIONS"), error))
+		return ACTION_FAILED;
+	r->dest_uri = other_host_libvirt_uri(ctx, dest_host);
+	r->dest = virt_open(r->dest_uri, action_left_ms(ctx, OPEN_MS), error);
+	if (!r->dest)
+		return ACTION_FAILED;
+	r->dom = action_domain_alone(ctx, &cause);
+	if (r->dom && virt_state_read(r->dom, &state, &cause) && state.gone) {
+		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
+		g_clear_pointer(&r->dom, virDomainFree);
+	}
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		return where_is_it(r, g_steal_pointer(&cause), error);
+	if (cause) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	if (!ctx->dry_run && !stranded_check(ctx, r->dom, &state, &there, &cause)) {
+		if (!g_strcmp0(there, r->dest_uri))
+			return finish(r, g_steal_pointer(&cause), error);
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return ACTION_FAILED;
+	}
+	r->was_running = state.state == VIR_DOMAIN_RUNNING;
+	virDomainGetUUIDString(r->dom, r->uuid);
+	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	repair_snapshots(r);
+	r->snapshots = snapshot_list_read(r->dom, error);
+	return r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error)
+		       ? ACTION_DONE
+		       : ACTION_FAILED;
+}
+
+/* Phase 4, again as long as a block job that ends soon is in the way. */
+static bool move(struct migration *r, GError **error)
+{
+	struct migrate_move m = {
+		.dom = r->dom, .dest = r->dest, .dest_uri = r->dest_uri, .how = r->how,
+		.job = progress_job(r->ctx, r->dom),
+	};
+	const char *name = virDomainGetName(r->dom);
+
+	for (int i = 1;; i++) {
+		g_autoptr(GError) cause = NULL;
+		bool aborted = false;
+		enum virt_call_result late = migrate_call(&m, &aborted, &cause);
+
+		if (late == VIRT_CALL_OK)
+			return true;
+		if (aborted)
+			return progress_fail(error, "migration of domain %s", name);
+		if (i == BUSY_TRIES || !g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		action_log("WARN", "%s; trying again", cause->message);
+		if (!virt_block_wait(r->dom, action_left_ms(r->ctx, BUSY_MS), error))
+			return false;
+	}
+}
+
+/* After a lost connection, a new one, if there is one to be had. */
+static void reconnect(struct migration *r)
+{
+	if (virConnectIsAlive(r->ctx->conn) != 1)
+		action_reconnect(r->ctx, NULL);
+	if (virConnectIsAlive(r->dest) != 1) {
+		virConnect *dest = virt_open_again(r->dest_uri, action_left_ms(r->ctx, OPEN_MS),
+						   NULL);
+
+		if (dest) {
+			virConnectClose(r->dest);
+			r->dest = dest;
+			r->ctx->reconnected = true;
+		}
+	}
+}
+
+static void keep_snapshots(const struct migration *r, virDomain *dom)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!snapshot_list_register(r->snapshots, dom, &error))
+		action_log("WARN", "%s", error->message);
+}
+
+/* It stayed: as it was before. What was coming in is certainly not running. */
+static bool settle_at_source(struct migration *r, GError **error)
+{
+	virDomain *dom = r->sides.source;
+
+	if (!end_copy(r->sides.dest, "at the destination", error))
+		return false;
+	if (r->was_running && r->sides.source_state.state == VIR_DOMAIN_PAUSED &&
+	    virDomainResume(dom) < 0)
+		action_log("WARN", "domain %s stays paused: %s", virDomainGetName(dom),
+			   virGetLastErrorMessage());
+	keep_snapshots(r, dom);
+	stranded_note(dom, NULL, NULL);
+	return true;
+}
+
+static bool settle_at_destination(struct migration *r, GError **error)
+{
+	if (!end_copy(r->sides.source, "at the source", error))
+		return false;
+	keep_snapshots(r, r->sides.dest);
+	stranded_note(r->sides.dest, NULL, NULL);
+	return true;
+}
+
+/* Asks both hosts; a connection that is lost meanwhile is replaced once more. */
+static enum migrate_location look(struct migration *r, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + SETTLE_US;
+	enum migrate_location where;
+
+	for (int tries = 1;; tries++) {
+		reconnect(r);
+		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
+		if (where != MIGRATE_LOCATION_UNKNOWN || tries == LOOKS ||
+		    (virConnectIsAlive(r->ctx->conn) == 1 && virConnectIsAlive(r->dest) == 1))
+			return where;
+		g_clear_error(error);
+		migrate_sides_clear(&r->sides);
+	}
+}
+
+static enum action_outcome judge(struct migration *r, GError *cause, GError **error)
+{
+	g_autoptr(GError) why = cause, unsure = NULL;
+	const char *name = virDomainGetName(r->dom);
+
+	switch (look(r, &unsure)) {
+	case MIGRATE_AT_SOURCE:
+		if (!settle_at_source(r, &unsure))
+			break;
+		if (!why)
+			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s did not leave", name);
+		g_propagate_error(error, g_steal_pointer(&why));
+		return ACTION_FAILED;
+	case MIGRATE_AT_DESTINATION:
+		if (why)
+			action_log("WARN", "%s; but it runs at %s", why->message, r->dest_host);
+		if (!settle_at_destination(r, &unsure))
+			break;
+		return ACTION_DONE;
+	case MIGRATE_NOWHERE:
+		r->nowhere = true;
+		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s ended while it was migrated: it is "
+			 "on neither host: %s", name, why ? why->message : "it stopped");
+		return ACTION_FAILED;
+	case MIGRATE_AT_BOTH:
+		virDomainSuspend(r->sides.dest);
+		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s runs on both hosts; it was paused "
+			 "at %s", name, r->dest_host);
+		vmm_error_set_hint(error, "destroy the one that shall not live; never resume both");
+		return ACTION_UNKNOWN;
+	default:
+		break;
+	}
+	vmm_fail(error, unsure->code, "migrating domain %s: %s; where it is cannot be told: %s",
+		 name, why ? why->message : "done", unsure->message);
+	if (vmm_error_hint(unsure))
+		vmm_error_set_hint(error, "%s", vmm_error_hint(unsure));
+	return ACTION_UNKNOWN;
+}
+
+enum action_outcome migration_move(struct migration *r, GError **error)
+{
+	const char *name = virDomainGetName(r->dom);
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome;
+
+	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
+	if (!stranded_note(r->dom, r->dest_host, error) ||
+	    !snapshot_list_forget(r->snapshots, r->dom, error))
+		return ACTION_FAILED;
+	move(r, &cause);
+	outcome = judge(r, g_steal_pointer(&cause), error);
+	if (outcome == ACTION_DONE)
+		action_on_abort(ACTION_DONE, "%s", "");
+	return outcome;
+}
+
+void migration_after(struct migration *r)
+{
+	guest_clock_start(r->ctx, r->dest_uri, r->sides.dest);
+}
+
+void migration_clean_memory(const struct action_ctx *ctx, const char *name, const char *host)
+{
+	static const char *const words[] = {
+		"-n", "/usr/sbin/sysctl", "vm.drop_caches=3", "vm.compact_memory=1", NULL
+	};
+	g_autoptr(GError) error = NULL;
+
+	if (conf_kvmrc_bool(ctx->rc, name) && !ctx->dry_run &&
+	    !other_host_run(ctx, host, "/usr/bin/sudo", words, &error))
+		action_log("WARN", "%s on %s: %s", name, host, error->message);
+}
+
+void migration_clear(struct migration *r)
+{
+	migrate_sides_clear(&r->sides);
+	g_clear_pointer(&r->dom, virDomainFree);
+	g_clear_pointer(&r->how, migrate_options_free);
+	g_clear_pointer(&r->snapshots, snapshot_list_free);
+	g_clear_pointer(&r->dest_uri, g_free);
+	g_clear_pointer(&r->directory, g_free);
+	if (r->dest)
+		virConnectClose(r->dest);
+	r->dest = NULL;
+}

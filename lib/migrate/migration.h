@@ -1,0 +1,61 @@
+/*
+ * migration.h - a live migration as a transaction: whatever fails, whoever dies, one
+ * copy of the VM lives, and the answer says where.
+ *
+ *   1 look     the domain here, none there, and the other host can take it
+ *   2 prepare  files at the destination, when storage is not shared; undone on failure
+ *   3 part     libvirt forgets the snapshots (it refuses to move a domain with some)
+ *   4 move     virDomainMigrate3() or, peer to peer, virDomainMigrateToURI3()
+ *   5 judge    both hosts are asked, whatever the call said
+ *   6 settle   moved: snapshots registered there, the guest resumed; stayed: snapshots
+ *              registered here, what came in there removed, files of phase 2 removed
+ *
+ * Up to the end of 4 a signal or the deadline aborts the move and the VM stays.
+ * Source: actions.md 7; libvirt-facts.md J; pitfalls.md P-22 to P-31.
+ */
+#ifndef MIGRATE_MIGRATION_H
+#define MIGRATE_MIGRATION_H
+
+#include "action/action.h"
+#include "action/report.h"
+#include "migrate/migrate_call.h"
+#include "migrate/snapshot_list.h"
+
+struct migration {
+	struct action_ctx *ctx;
+	const char *dest_host;
+	char *dest_uri;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	virDomain *dom;			/* at the source; NULL when it is not there */
+	virConnect *dest;
+	bool was_running;
+	MigrateOptions *how;
+	SnapshotList *snapshots;
+	char *directory;		/* the VM's, at the source; may be NULL */
+	struct migrate_sides sides;	/* after phase 5 */
+	bool nowhere;			/* and it had ended */
+};
+
+/*
+ * Phase 1: finds the domain of operand 0 and connects to DEST_HOST. ACTION_DONE:
+ * go on, or, with R->dom NULL, it is at the destination already, R->sides.dest.
+ * What MIGRATE_OPTIONS says is in R->how.
+ */
+enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
+				   const char *dest_host, GError **error);
+
+/*
+ * Phases 3 to 6 but for what the caller prepared. ACTION_DONE: it is at the
+ * destination. ACTION_FAILED: at the source as before.
+ */
+enum action_outcome migration_move(struct migration *r, GError **error);
+
+/* Sets its clock there, when kvmrc says so; nobody waits for that. */
+void migration_after(struct migration *r);
+
+/* root_helper_clean_memory() on another HOST, by ssh; what goes wrong is logged. */
+void migration_clean_memory(const struct action_ctx *ctx, const char *name, const char *host);
+
+void migration_clear(struct migration *r);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * move_datastore.h - the files of a running VM go to another directory of the same
+ * host.
+ *
+ *   1 prepare   what does not change is copied, and images are made to copy into
+ *   2 copy      QEMU copies its disks, until all copies are equal
+ *   3 metadata  the domain says the new directory; up to here all can be undone
+ *   4 pivot     QEMU goes on with the copies, one disk after the other
+ *   5 media     CD-ROMs and read-only disks come from the new directory; a failure is logged
+ *
+ * If 4 fails in the middle nothing is removed: the next call moves the rest.
+ * UEFI variables, which QEMU keeps open, become one file with two names: so both directories
+ * must be on one file system then.
+ * Source: actions.md 7, case C; pitfalls.md P-23, P-30.
+ */
+#ifndef MIGRATE_MOVE_DATASTORE_H
+#define MIGRATE_MOVE_DATASTORE_H
+
+#include "action/action.h"
+#include "action/report.h"
+
+/* Moves what DOM has in directory FROM to TO. ACTION_FAILED: ERROR says where its disks are. */
+enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
+				   const char *to, GError **error);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * storage_plan.h - the files of a VM that lie in its own directory, and how each of them
+ * comes to another directory while the VM runs.
+ *
+ * Source: actions.md 7, disk classification; pitfalls.md P-16, P-24, P-30.
+ */
+#ifndef MIGRATE_STORAGE_PLAN_H
+#define MIGRATE_STORAGE_PLAN_H
+
+#include <libxml/tree.h>
+
+#include "host/qemu_img.h"
+
+enum disk_way {
+	COPY_MIRROR,		/* by QEMU, into an image made before */
+	COPY_BEFORE,		/* read-only: beforehand */
+	COPY_BEFORE_AND_AFTER,	/* QEMU would leave its snapshots behind: beforehand, and what */
+				/* changed once the guest stands still */
+	COPY_EXTERNAL,	/* a logical volume, made by others: copied by QEMU */
+};
+
+struct planned_disk {
+	char *target;		/* "vda" */
+	char *path, *there;	/* now, and then */
+	bool is_block;
+	enum disk_way way;
+	struct qemu_image image;
+};
+
+typedef struct storage_plan {
+	char *from, *to;	/* directories of the VM */
+	GPtrArray *disks;	/* of struct planned_disk */
+	GPtrArray *others;	/* paths: XML, links, NVRAM, TPM, chains of snapshots */
+	GPtrArray *left_out;	/* of those, seen from FROM: images that are copied */
+} StoragePlan;
+
+/*
+ * What of DOMAIN (its live XML) lies in directory FROM, to come to TO. Disks that lie
+ * elsewhere are shared, or none of our business. Errors: VMM_ERROR_INPUT when FROM or TO
+ * cannot be a VM's directory; those of qemu_img_read().
+ */
+StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
+			      const char *to, GError **error);
+
+/* Bytes that the copies will take. */
+guint64 storage_plan_bytes(const StoragePlan *s);
+
+/* The command, "qemu-img" and its words, for the image that DISK is copied into. g_strfreev(). */
+char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk *disk);
+
+/* PATH moved from FROM to TO; PATH itself when it is not in FROM. The caller frees. */
+char *storage_plan_moved(const StoragePlan *s, const char *path);
+
+void storage_plan_free(StoragePlan *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoragePlan, storage_plan_free)
+
+#endif

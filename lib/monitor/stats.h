@@ -1,0 +1,54 @@
+/*
+ * stats.h - what domains use, asked so that one whose QEMU hangs delays no other.
+ *
+ * The states of all come with one call that needs no QEMU, nor does CPU time.
+ * The rest is asked for domain by domain, each with a limit.
+ * Source: libvirt-facts.md M; monitoring.md 3.1, 4 and 7.
+ */
+#ifndef MONITOR_STATS_H
+#define MONITOR_STATS_H
+
+#include "virt/virt_domain.h"
+
+enum virt_counter {
+	VIRT_NET_RX, VIRT_NET_TX,		/* bytes of all interfaces */
+	VIRT_DISK_RD, VIRT_DISK_WR,		/* bytes of all disks */
+	VIRT_DISK_RD_REQS, VIRT_DISK_WR_REQS,	/* requests of all disks */
+	VIRT_COUNTERS
+};
+
+struct stats {
+	virDomain *dom;
+	char *name;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	struct virt_state state;
+	bool knows_cpu;			/* CPU_NS is valid */
+	gint64 asked_us;		/* monotonic time of CPU_NS */
+	guint64 cpu_ns;			/* CPU time used so far */
+	double cpu_percent;		/* 100: one CPU, whole; < 0 unknown */
+	guint64 memory_kib;		/* resident and swapped, of its QEMU; 0: unknown */
+	bool has_counters;
+	guint64 counter[VIRT_COUNTERS];	/* since its QEMU started */
+	char *fault;			/* why it has none; NULL */
+};
+
+/* All active domains, or only DOM, with state and CPU time; free with g_ptr_array_unref(). */
+GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error);
+
+/*
+ * Adds the counters and the memory to domains of LIST. One that does not answer
+ * within LIMIT_MS has a fault instead. URI: where to ask when too many hang
+ * for one connection to go on.
+ */
+void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
+
+/* Sets CPU_PERCENT, of the time since LIST was made: that should be a second or more. */
+void stats_cpu(GPtrArray *list);
+
+/*
+ * What OpenNebula 5 calls the state: 'a' active, 'e' error, '-' unknown. Of a
+ * domain on the move, RET_MOVES is set: its counters mean nothing.
+ */
+char stats_letter(const struct stats *stats, bool *ret_moves);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * request.h - the document that oned sends with an action.
+ *
+ * Source: protocol.md 4 and 5.2.
+ */
+#ifndef TEMPLATE_REQUEST_H
+#define TEMPLATE_REQUEST_H
+
+#include "base/error.h"
+
+typedef struct tmpl_request {
+	/* Each is NULL when the element is missing or empty. */
+	char *host, *migr_host, *deploy_id;
+	char *local_file, *remote_file;		/* deployment files */
+	char *tm_command;			/* lines of words */
+	GBytes *document;			/* as oned sent it */
+	struct _xmlDoc *doc;			/* NULL until something of it is asked for */
+} TmplRequest;
+
+/* Parses DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
+TmplRequest *tmpl_request_parse(GBytes *document, GError **error);
+
+void tmpl_request_free(TmplRequest *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)
+
+/*
+ * The text of HOST in DOCUMENT without looking at the rest, for the queue;
+ * NULL when there is none, also because it is no XML. The caller frees.
+ */
+char *tmpl_request_peek_host(GBytes *document);
+
+/* Element NAME ("VM", "DATASTORE") as XML text; "" when it is not there. The caller frees. */
+char *tmpl_request_element(TmplRequest *request, const char *name);
+
+/*
+ * The text of the first element that XPATH finds below the root; NULL when there is none or
+ * it is empty. XPATH is one of ours, never a user's. The caller frees.
+ */
+char *tmpl_request_text(TmplRequest *request, const char *xpath);
+
+/* Element VM with the child NAME=TEXT added, as XML text. The caller frees. */
+char *tmpl_request_vm_with(TmplRequest *request, const char *name, const char *text);
+
+/* What datastore drivers get: the request's DATASTORE and VM. The caller frees. */
+char *tmpl_request_datastore_data(TmplRequest *request);
+
+/* The distinct VN_MADs of the VM's NICs, aliases and PCI NICs; may be empty. g_strfreev(). */
+char **tmpl_request_network_drivers(TmplRequest *request);
+
+/* The part of the VM that network drivers are given, as XML text. The caller frees. */
+char *tmpl_request_network_vm(TmplRequest *request);
+
+#endif

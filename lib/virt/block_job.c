@@ -1,0 +1,44 @@
+#include "virt/block_job.h"
+
+#include "xml/xml.h"
+#include "virt/virt_error.h"
+
+enum { PAUSE_US = 250000 };
+
+/* The first disk with a block job; NULL with ERROR clear when none has one. Caller frees. */
+static char *busy_disk(virDomain *dom, GError **error)
+{
+	g_autofree char *text = virt_xml(dom, error);
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+
+	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
+		g_autofree char *target = xml_child_attribute(n, "target", "dev");
+		virDomainBlockJobInfo info;
+
+		if (target && virDomainGetBlockJobInfo(dom, target, &info, 0) > 0)
+			return g_steal_pointer(&target);
+	}
+	return NULL;
+}
+
+bool virt_block_wait(virDomain *dom, unsigned limit_ms, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000;
+
+	for (;;) {
+		g_autoptr(GError) cause = NULL;
+		g_autofree char *disk = busy_disk(dom, &cause);
+
+		if (cause) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		if (!disk)
+			return true;
+		if (g_get_monotonic_time() >= until_us)
+			return vmm_fail(error, VMM_ERROR_BUSY, "domain %s: a block job works on "
+					"its disk %s", virDomainGetName(dom), disk);
+		g_usleep(PAUSE_US);
+	}
+}

@@ -1,0 +1,182 @@
+#include "virt/domain_job.h"
+
+#include "virt/virt_error.h"
+
+enum { TICK_MS = 100, PROGRESS_US = 1000000, ANSWER_MS = 5000, SETTLE_US = 15000000 };
+
+struct run {
+	const struct virt_job *job;
+	gint64 told_us;		/* when progress was last told */
+	gint64 aborted_us;	/* when it was asked to end; 0: not yet */
+};
+
+/* One short question about a domain, which may wait for a QEMU that hangs. */
+struct question {
+	virDomain *dom;
+	bool completed;
+	bool has_job;
+	struct virt_progress progress;
+};
+
+static void question_free(void *data)
+{
+	struct question *q = data;
+
+	virDomainFree(q->dom);
+	g_free(q);
+}
+
+static struct question *question_new(virDomain *dom)
+{
+	struct question *q = g_new0(struct question, 1);
+
+	virDomainRef(dom);
+	q->dom = dom;
+	return q;
+}
+
+static guint64 bytes(virTypedParameter *params, int n, const char *name)
+{
+	unsigned long long value = 0;
+
+	return virTypedParamsGetULLong(params, n, name, &value) == 1 ? value : 0;
+}
+
+static bool ask_progress(void *data, GError **error)
+{
+	struct question *q = data;
+	struct virt_progress *p = &q->progress;
+	unsigned flags = q->completed ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0;
+	virTypedParameter *params = NULL;
+	int type = 0, n = 0;
+
+	if (virDomainGetJobStats(q->dom, &type, &params, &n, flags) < 0)
+		return virt_fail(error, "no statistics");
+	p->elapsed_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_TIME_ELAPSED);
+	p->total_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_TOTAL);
+	p->done_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_PROCESSED);
+	p->remaining_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_REMAINING);
+	p->rate_bytes = bytes(params, n, VIR_DOMAIN_JOB_MEMORY_BPS) +
+			bytes(params, n, VIR_DOMAIN_JOB_DISK_BPS);
+	p->iteration = bytes(params, n, VIR_DOMAIN_JOB_MEMORY_ITERATION);
+	p->downtime_ms = -1;
+	if (virTypedParamsGet(params, n, VIR_DOMAIN_JOB_DOWNTIME))
+		p->downtime_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_DOWNTIME);
+	virTypedParamsFree(params, n);
+	q->has_job = type != VIR_DOMAIN_JOB_NONE;
+	return true;
+}
+
+bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret)
+{
+	struct question *q = question_new(dom);
+	enum virt_call_result r;
+	bool known;
+
+	q->completed = completed;
+	r = virt_call(ask_progress, q, question_free, ANSWER_MS, NULL);
+	if (r == VIRT_CALL_TIMED_OUT)
+		return false;
+	*ret = q->progress;
+	known = r == VIRT_CALL_OK && q->has_job;
+	question_free(q);
+	return known;
+}
+
+/* A question about its job waits for the domain's lock, for half a minute at most. */
+bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000, left_ms = limit_ms;
+
+	*ret_goes_on = false;
+	while (left_ms > 0) {
+		struct question *q = question_new(dom);
+		g_autoptr(GError) cause = NULL;
+		enum virt_call_result r =
+			virt_call(ask_progress, q, question_free, (unsigned)left_ms, &cause);
+
+		if (r == VIRT_CALL_TIMED_OUT)
+			break;
+		*ret_goes_on = r == VIRT_CALL_OK && q->has_job;
+		question_free(q);
+		if (r == VIRT_CALL_OK)
+			return true;
+		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
+			if (virConnectIsAlive(virDomainGetConnect(dom)) == 1)
+				return true;	/* one that does not run has none */
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		left_ms = (until_us - g_get_monotonic_time()) / 1000;
+	}
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",
+			virDomainGetName(dom));
+}
+
+static bool ask_abort(void *data, GError **error)
+{
+	struct question *q = data;
+
+	return virDomainAbortJob(q->dom) == 0 || virt_fail(error, "cannot abort");
+}
+
+static void abort_job(virDomain *dom)
+{
+	struct question *q = question_new(dom);
+
+	if (virt_call(ask_abort, q, question_free, ANSWER_MS, NULL) != VIRT_CALL_TIMED_OUT)
+		question_free(q);
+}
+
+/* Before the job has begun there is nothing to abort yet, so it is asked again. */
+static bool tick(void *data)
+{
+	struct run *run = data;
+	const struct virt_job *job = run->job;
+	gint64 now = g_get_monotonic_time();
+	struct virt_progress progress;
+
+	if (!run->aborted_us && ((job->until_us && now >= job->until_us) ||
+				 (job->stop && job->stop())))
+		run->aborted_us = now;
+	if (run->aborted_us) {
+		abort_job(job->dom);
+		return now - run->aborted_us < SETTLE_US;
+	}
+	if (job->progress && now - run->told_us >= PROGRESS_US) {
+		run->told_us = now;
+		if (virt_job_progress(job->dom, false, &progress))
+			job->progress(job->progress_data, &progress);
+	}
+	return true;
+}
+
+enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
+{
+	struct run run = { .job = job, .told_us = g_get_monotonic_time() };
+	enum virt_call_result r =
+		virt_call_watched(job->func, job->data, job->free_data, TICK_MS, tick, &run, error);
+
+	*ret_aborted = run.aborted_us != 0;
+	return r;
+}
+
+char *virt_progress_text(const struct virt_progress *p)
+{
+	double mib = 1 << 20;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (p->total_bytes)
+		g_string_printf(text, "%.0f %% (%.0f of %.0f MiB left), ",
+				100.0 * (double)(p->total_bytes - MIN(p->remaining_bytes,
+				p->total_bytes)) / (double)p->total_bytes,
+				(double)p->remaining_bytes / mib, (double)p->total_bytes / mib);
+	g_string_append_printf(text, "%.1f s", (double)p->elapsed_ms / 1000);
+	if (p->rate_bytes)
+		g_string_append_printf(text, ", %.0f MiB/s", (double)p->rate_bytes / mib);
+	if (p->iteration > 1)
+		g_string_append_printf(text, ", round %" G_GUINT64_FORMAT, p->iteration);
+	if (p->downtime_ms >= 0)
+		g_string_append_printf(text, ", downtime %" G_GINT64_FORMAT " ms", p->downtime_ms);
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}

@@ -1,0 +1,27 @@
+/*
+ * io_limits.h - limits of a running domain's disks and NICs.
+ *
+ * Source: libvirt virDomainSetBlockIoTune, virDomainSetInterfaceParameters.
+ */
+#ifndef VIRT_IO_LIMITS_H
+#define VIRT_IO_LIMITS_H
+
+#include "virt/virt_domain.h"
+#include "virt/timed_call.h"
+
+enum virt_io_kind { VIRT_IO_DISK, VIRT_IO_NIC };
+
+struct virt_limit {
+	const char *name;	/* libvirt's: "total_bytes_sec", "inbound.average" */
+	guint64 value;		/* 0: no limit */
+};
+
+/*
+ * Sets N limits of the disk with that target, or the NIC with that MAC. LATE: QEMU does not
+ * answer. ERROR says only why.
+ */
+enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,
+				     const struct virt_limit *limits, size_t n, unsigned limit_ms,
+				     GError **error);
+
+#endif

@@ -1,0 +1,148 @@
+#include "virt/power.h"
+
+#include "virt/virt_error.h"
+
+enum { RETRY_US = 1000000 };
+
+static int shutdown_acpi(virDomain *dom)
+{
+	int rc = virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+
+	/* Drivers that are not QEMU may know no ways. */
+	if (rc < 0 && (virt_last_is(VIR_ERR_INVALID_ARG) || virt_last_is(VIR_ERR_NO_SUPPORT)))
+		rc = virDomainShutdown(dom);
+	return rc;
+}
+
+static int shutdown_agent(virDomain *dom)
+{
+	return virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT);
+}
+
+static int reboot(virDomain *dom)
+{
+	return virDomainReboot(dom, 0);
+}
+
+static int reboot_acpi(virDomain *dom)
+{
+	return virDomainReboot(dom, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+}
+
+static int reset(virDomain *dom)
+{
+	return virDomainReset(dom, 0);
+}
+
+static int wake_up(virDomain *dom)
+{
+	return virDomainPMWakeup(dom, 0);
+}
+
+static int destroy(virDomain *dom)
+{
+	return virDomainDestroyFlags(dom, 0);
+}
+
+struct verb {
+	const char *text;
+	int (*ask)(virDomain *dom);
+};
+
+static const struct verb verbs[] = {
+	[VIRT_SHUTDOWN]       = { "shut down", shutdown_acpi },
+	[VIRT_SHUTDOWN_AGENT] = { "shut down by its agent", shutdown_agent },
+	[VIRT_REBOOT]         = { "reboot", reboot },
+	[VIRT_REBOOT_ACPI]    = { "reboot by ACPI", reboot_acpi },
+	[VIRT_RESET]          = { "reset", reset },
+	[VIRT_WAKE_UP]        = { "wake up", wake_up },
+};
+
+static const struct verb destroy_verb = { "destroy", destroy };
+
+struct asking {
+	virDomain *dom;
+	const struct verb *verb;
+	int code;	/* libvirt's, after a failure */
+};
+
+static void asking_free(void *data)
+{
+	struct asking *a = data;
+
+	virDomainFree(a->dom);
+	g_free(a);
+}
+
+static bool ask(void *data, GError **error)
+{
+	struct asking *a = data;
+
+	if (a->verb->ask(a->dom) == 0)
+		return true;
+	a->code = virGetLastErrorCode();
+	return virt_fail(error, "cannot %s domain %s", a->verb->text, virDomainGetName(a->dom));
+}
+
+static enum virt_call_result request(virDomain *dom, const struct verb *verb, unsigned limit_ms,
+				     int *ret_code, GError **error)
+{
+	struct asking *a = g_new0(struct asking, 1);
+	enum virt_call_result r;
+
+	virDomainRef(dom);
+	a->dom = dom;
+	a->verb = verb;
+	r = virt_call(ask, a, asking_free, limit_ms, error);
+	if (r == VIRT_CALL_TIMED_OUT)
+		return r;
+	*ret_code = a->code;
+	asking_free(a);
+	return r;
+}
+
+enum virt_call_result virt_power_request(virDomain *dom, enum virt_power what, unsigned limit_ms,
+					 GError **error)
+{
+	int code;
+
+	return request(dom, &verbs[what], limit_ms, &code, error);
+}
+
+/* What may go better a second later: QEMU in an I/O that cannot be interrupted… */
+static bool is_worth_a_retry(int code)
+{
+	return code == VIR_ERR_OPERATION_FAILED || code == VIR_ERR_SYSTEM_ERROR ||
+	       code == VIR_ERR_OPERATION_TIMEOUT || code == VIR_ERR_INTERNAL_ERROR;
+}
+
+enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us,
+				   GError **error)
+{
+	for (;;) {
+		g_autoptr(GError) cause = NULL;
+		gint64 now = g_get_monotonic_time();
+		int code = VIR_ERR_OK;
+		bool gone;
+		unsigned left_ms = (unsigned)MAX((until_us - now) / 1000, 1);
+		enum virt_call_result r = request(dom, &destroy_verb, left_ms, &code, &cause);
+
+		if (r == VIRT_CALL_TIMED_OUT)
+			return r;
+		/* "not running" may be said of one that is: only its state counts. */
+		if (!virt_watch_gone(watch, MIN(until_us, g_get_monotonic_time() + RETRY_US),
+				     &gone, error))
+			return VIRT_CALL_FAILED;
+		if (gone)
+			return VIRT_CALL_OK;
+		if (g_get_monotonic_time() >= until_us ||
+		    (r == VIRT_CALL_FAILED && !is_worth_a_retry(code))) {
+			if (cause)
+				g_propagate_error(error, g_steal_pointer(&cause));
+			else
+				vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: it "
+					 "is still there", virDomainGetName(dom));
+			return VIRT_CALL_FAILED;
+		}
+	}
+}

@@ -1,0 +1,40 @@
+/*
+ * timed_call.h - calls that may never return: libvirt's wait without limit for a
+ * stopped daemon and for a QEMU that hangs, so each such call gets a thread
+ * that can be left behind.
+ *
+ * Source: libvirt-facts.md A, D and M.
+ */
+#ifndef VIRT_TIMED_CALL_H
+#define VIRT_TIMED_CALL_H
+
+#include "base/error.h"
+
+/* Runs in a thread of its own. */
+typedef bool virt_call_func(void *data, GError **error);
+
+enum virt_call_result {
+	VIRT_CALL_OK,		/* FUNC returned true */
+	VIRT_CALL_FAILED,	/* FUNC returned false; ERROR is its error */
+	VIRT_CALL_TIMED_OUT,		/* it goes on without us; ERROR is not set */
+};
+
+/*
+ * Calls FUNC with DATA and waits at most LIMIT_MS for it. In the LATE case DATA
+ * belongs to the thread, which ends with FREE_DATA; else it stays the caller's.
+ */
+enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
+				unsigned limit_ms, GError **error);
+
+/* Called while a call lasts. False: wait no longer. */
+typedef bool virt_call_tick(void *tick_data);
+
+/* As virt_call(); after each EVERY_MS it asks TICK whether to wait on. */
+enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
+					unsigned every_ms, virt_call_tick *tick, void *tick_data,
+					GError **error);
+
+/* Whether a thread was left behind that still runs: exit() is not safe then. */
+bool virt_call_any_abandoned(void);
+
+#endif

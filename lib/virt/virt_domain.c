@@ -1,0 +1,357 @@
+#include "virt/virt_domain.h"
+
+#include "xml/xml.h"
+#include "virt/connect.h"
+#include "virt/virt_error.h"
+#include "virt/timed_call.h"
+
+/* PARSE_US: from there until a call has its domain in the list. */
+enum { ASK_US = 1000000, EVENT_US = 300000, PARSE_US = 100000 };
+
+static bool fail_lookup(const char *name, GError **error)
+{
+	return virt_fail(error, "cannot find domain %s", name);
+}
+
+/* As libvirt reads one: dashes are of no matter. */
+static bool is_uuid(const char *id)
+{
+	unsigned digits = 0;
+
+	for (; *id; id++) {
+		if (g_ascii_isxdigit(*id))
+			digits++;
+		else if (*id != '-')
+			return false;
+	}
+	return digits == 32;
+}
+
+static virDomain *lookup(virConnect *conn, const char *id)
+{
+	return is_uuid(id) ? virDomainLookupByUUIDString(conn, id) :
+			     virDomainLookupByName(conn, id);
+}
+
+static bool is_number(const char *text)
+{
+	return text && *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* OTHER has the VM's name and not its UUID: nothing may be done with it in the VM's place. */
+static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
+{
+	char found[VIR_UUID_STRING_BUFLEN] = "";
+	struct virt_state state;
+
+	if (!virt_state_read(other, &state, error))
+		return false;
+	if (state.gone)
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot find domain %s: it is gone",
+				uuid);
+	virDomainGetUUIDString(other, found);
+	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is gone, but another one of its name, %s "
+		 "with UUID %s, is %s", uuid, virDomainGetName(other), found,
+		 virt_state_name(&state));
+	vmm_error_set_hint(error, "compare the two UUIDs with the VM's DEPLOY_ID; end the other "
+			   "one by its own UUID if nobody needs it");
+	return false;
+}
+
+virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id, GError **error)
+{
+	virDomain *dom = lookup(conn, deploy_id);
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *name = NULL;
+
+	if (dom)
+		return dom;
+	fail_lookup(deploy_id, &cause);
+	if (virt_last_is(VIR_ERR_NO_DOMAIN) && is_number(vm_id)) {
+		name = g_strdup_printf("one-%s", vm_id);
+		dom = virDomainLookupByName(conn, name);
+		if (dom && is_uuid(deploy_id)) {
+			refuse_namesake(dom, deploy_id, error);
+			virDomainFree(dom);
+			return NULL;
+		}
+		if (dom)
+			return dom;
+		if (!virt_last_is(VIR_ERR_NO_DOMAIN)) {
+			fail_lookup(name, error);
+			return NULL;
+		}
+	}
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return NULL;
+}
+
+/* What it answers is of no matter, nor whether it can. */
+static bool ask_what_qemu_can(void *conn, GError **error)
+{
+	(void)error;
+	free(virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0));
+	return true;
+}
+
+static void unref(void *conn)
+{
+	virConnectClose(conn);
+}
+
+bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
+{
+	enum virt_call_result r;
+
+	virConnectRef(conn);
+	r = virt_call(ask_what_qemu_can, conn, unref, limit_ms, error);
+	if (r == VIRT_CALL_TIMED_OUT)
+		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
+	virConnectClose(conn);
+	g_usleep(PARSE_US);
+	return r == VIRT_CALL_OK;
+}
+
+static bool may_be_off(int state)
+{
+	return state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED ||
+	       state == VIR_DOMAIN_NOSTATE;
+}
+
+bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
+{
+	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
+	int active = 1;
+
+	/* Whatever runs, stands or is being stopped has a QEMU: one question less. */
+	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
+	    (may_be_off(s.state) && (active = virDomainIsActive(dom)) < 0)) {
+		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
+		    virConnectIsAlive(virDomainGetConnect(dom)) != 1)
+			return virt_fail(error, "cannot read the state of domain %s",
+					 virDomainGetName(dom));
+		s.gone = true;
+	} else {
+		s.gone = !active;
+	}
+	*ret = s;
+	return true;
+}
+
+static bool is_starting(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+}
+
+const char *virt_state_name(const struct virt_state *state)
+{
+	static const char *const names[] = {
+		[VIR_DOMAIN_NOSTATE]     = "in no state",
+		[VIR_DOMAIN_RUNNING]     = "running",
+		[VIR_DOMAIN_BLOCKED]     = "blocked",
+		[VIR_DOMAIN_PAUSED]      = "paused",
+		[VIR_DOMAIN_SHUTDOWN]    = "shutting down",
+		[VIR_DOMAIN_SHUTOFF]     = "shut off",
+		[VIR_DOMAIN_CRASHED]     = "crashed",
+		[VIR_DOMAIN_PMSUSPENDED] = "suspended by its guest",
+	};
+
+	if (is_starting(state))
+		return "starting";
+	if (state->state < 0 || state->state >= (int)G_N_ELEMENTS(names))
+		return "in an unknown state";
+	return names[state->state];
+}
+
+bool virt_state_is_up(const struct virt_state *s)
+{
+	return !s->gone && !is_starting(s);
+}
+
+void virt_hint_lost(virDomain *dom, GError **error)
+{
+	struct virt_state state;
+
+	if (virt_state_read(dom, &state, NULL) && !state.gone && is_starting(&state))
+		vmm_error_set_hint(error, "if it has no QEMU, libvirt's daemon has lost it: stop "
+				   "the daemon, remove /run/libvirt/qemu/%s.xml, start it",
+				   virDomainGetName(dom));
+}
+
+bool virt_state_is_unresponsive(const struct virt_state *s)
+{
+	return s->state == VIR_DOMAIN_PAUSED || s->state == VIR_DOMAIN_PMSUSPENDED ||
+	       s->state == VIR_DOMAIN_CRASHED;
+}
+
+/*
+ * Whether PATH, which metadata names, can be the directory of DOM: RAW of a VM that oned made
+ * the domain of may have said it. That of one-7 is called 7.
+ */
+static bool is_directory_of(virDomain *dom, const char *path)
+{
+	const char *name = virDomainGetName(dom);
+	g_autofree char *plain = g_canonicalize_filename(path, "/");
+	g_autofree char *last = g_path_get_basename(plain);
+	g_auto(GStrv) part = g_strsplit(path, "/", -1);
+
+	if (*path != '/' || g_strv_contains((const char *const *)part, ".."))
+		return false;
+	return !g_str_has_prefix(name, "one-") || g_str_equal(last, name + strlen("one-"));
+}
+
+bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
+{
+	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", NULL) : NULL;
+
+	*ret = doc ? xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
+		return virt_fail(error, "cannot read the metadata of domain %s",
+				 virDomainGetName(dom));
+	free(text);
+	if (*ret && !is_directory_of(dom, *ret)) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "the metadata of domain %s names a directory "
+			 "that is not its own: '%.200s'", virDomainGetName(dom), *ret);
+		g_clear_pointer(ret, g_free);
+		return false;
+	}
+	return true;
+}
+
+char *virt_vm_directory(virDomain *dom, const char *uri)
+{
+	char *directory;
+
+	return virt_vm_directory_read(dom, uri, &directory, NULL) ? directory : NULL;
+}
+
+char *virt_xml(virDomain *dom, GError **error)
+{
+	char *text = virDomainGetXMLDesc(dom, 0), *copy;
+
+	if (!text) {
+		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
+		return NULL;
+	}
+	copy = g_strdup(text);
+	free(text);
+	return copy;
+}
+
+struct virt_watch {
+	GMutex mutex;
+	GCond cond;
+	bool stopped;		/* an event said so; it is asked for all the same */
+	bool seen;		/* such an event has come, and DETAIL is its */
+	int detail;
+	virDomain *dom;
+	int id;			/* of the callback, or -1 */
+};
+
+static void on_event(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED, int event,
+		     int detail, void *data)
+{
+	struct virt_watch *w = data;
+
+	if (event != VIR_DOMAIN_EVENT_STOPPED)
+		return;
+	g_mutex_lock(&w->mutex);
+	w->stopped = w->seen = true;
+	w->detail = detail;
+	g_cond_signal(&w->cond);
+	g_mutex_unlock(&w->mutex);
+}
+
+static void watch_clear(void *data)
+{
+	struct virt_watch *w = data;
+
+	g_mutex_clear(&w->mutex);
+	g_cond_clear(&w->cond);
+}
+
+/* libvirt holds a reference of its own: a callback may run while we let go. */
+static void on_released(void *data)
+{
+	g_atomic_rc_box_release_full(data, watch_clear);
+}
+
+VirtWatch *virt_watch_new(virDomain *dom, GError **error)
+{
+	struct virt_watch *w = g_atomic_rc_box_new0(struct virt_watch);
+
+	g_mutex_init(&w->mutex);
+	g_cond_init(&w->cond);
+	w->dom = dom;
+	virt_await_events();
+	w->id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom,
+						 VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						 VIR_DOMAIN_EVENT_CALLBACK(on_event),
+						 g_atomic_rc_box_acquire(w), on_released);
+	if (w->id >= 0) {
+		virDomainRef(dom);
+		return w;
+	}
+	virt_fail(error, "cannot watch domain %s", virDomainGetName(dom));
+	on_released(w);
+	on_released(w);
+	return NULL;
+}
+
+void virt_watch_free(VirtWatch *w)
+{
+	if (!w)
+		return;
+	/* On a dead connection this fails, and what libvirt holds stays until the end. */
+	if (virConnectDomainEventDeregisterAny(virDomainGetConnect(w->dom), w->id) < 0)
+		virResetLastError();
+	virDomainFree(w->dom);
+	on_released(w);
+}
+
+static void wait_for_event(struct virt_watch *w, gint64 until_us)
+{
+	g_mutex_lock(&w->mutex);
+	while (!w->stopped && g_cond_wait_until(&w->cond, &w->mutex, until_us))
+		;
+	w->stopped = false;
+	g_mutex_unlock(&w->mutex);
+}
+
+/* Gone from here is not stopped: it may live on elsewhere, or in a file. */
+static bool check_left(struct virt_watch *w, GError **error)
+{
+	int detail;
+
+	if (!w->seen)		/* the state may be ahead of the event */
+		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
+	g_mutex_lock(&w->mutex);
+	detail = w->seen ? w->detail : -1;
+	g_mutex_unlock(&w->mutex);
+	if (detail != VIR_DOMAIN_EVENT_STOPPED_MIGRATED && detail != VIR_DOMAIN_EVENT_STOPPED_SAVED)
+		return true;
+	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",
+		 virDomainGetName(w->dom),
+		 detail == VIR_DOMAIN_EVENT_STOPPED_SAVED ? "saved" : "migrated to another host");
+	vmm_error_set_hint(error, "look where it is now");
+	return false;
+}
+
+bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **error)
+{
+	struct virt_state state;
+
+	for (;;) {
+		gint64 now = g_get_monotonic_time();
+
+		if (!virt_state_read(w->dom, &state, error))
+			return false;
+		*ret_gone = state.gone;
+		if (state.gone)
+			return check_left(w, error);
+		if (now >= until_us)
+			return true;
+		wait_for_event(w, MIN(until_us, now + ASK_US));
+	}
+}

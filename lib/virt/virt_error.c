@@ -1,0 +1,244 @@
+#include "virt/virt_error.h"
+
+enum { ANY = -1 };
+
+static const char hint_daemon[] = "check that libvirtd runs on the host";
+static const char hint_socket[] = "the user must be allowed to use libvirt's socket";
+static const char hint_image[] = "another program uses that image";
+static const char hint_kvm[] = "load the kvm module; virtualization must be on in the firmware";
+static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
+static const char hint_agent[] = "the guest agent must be installed and running in the guest";
+static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
+				    "the guest";
+static const char hint_way[] = "the way to the other host was cut";
+static const char hint_name[] = "remove or rename the domain that has this name or UUID";
+static const char hint_bridge[] = "the host where the VM is to run must have that bridge";
+static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
+				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
+static const char hint_shared[] = "libvirt knows no shared file system below the disks: where both "
+				  "hosts have the same one, MIGRATE_OPTIONS=--unsafe in kvmrc";
+static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
+
+/* The first row that fits counts. */
+static const struct rule {
+	int domain, code;
+	const char *text;	/* part of the message; NULL: any */
+	enum vmm_error class;
+	const char *hint;
+} rules[] = {
+	/* domain             code                        text */
+	{ VIR_FROM_RPC,       VIR_ERR_SYSTEM_ERROR,       "Permission denied",
+	  VMM_ERROR_PERMISSION, hint_socket },
+	{ VIR_FROM_RPC,       VIR_ERR_RPC,                "encode message payload",
+	  VMM_ERROR_NO_RESOURCE, NULL },
+	{ VIR_FROM_RPC,       VIR_ERR_AUTH_FAILED,        NULL, VMM_ERROR_PERMISSION, hint_socket },
+	{ VIR_FROM_RPC,       ANY,                        NULL, VMM_ERROR_CONNECTION, hint_daemon },
+	{ ANY,                VIR_ERR_NO_CONNECT,         NULL, VMM_ERROR_CONFIG, hint_uri },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "unexpected qemu URI path",
+	  VMM_ERROR_CONFIG, hint_uri },
+	{ VIR_FROM_REMOTE,    VIR_ERR_INVALID_ARG,        "transport in URL",
+	  VMM_ERROR_CONFIG, hint_uri },
+	{ ANY,                VIR_ERR_AUTH_FAILED,        NULL, VMM_ERROR_PERMISSION, hint_socket },
+	{ ANY,                VIR_ERR_AUTH_CANCELLED,     NULL, VMM_ERROR_PERMISSION, hint_socket },
+	{ ANY,                VIR_ERR_AUTH_UNAVAILABLE,   NULL, VMM_ERROR_PERMISSION, hint_socket },
+	{ ANY,                VIR_ERR_OPERATION_DENIED,   NULL, VMM_ERROR_PERMISSION, NULL },
+	{ ANY,                VIR_ERR_ACCESS_DENIED,      NULL, VMM_ERROR_PERMISSION, NULL },
+
+	{ ANY,                VIR_ERR_NO_DOMAIN,          NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_DOMAIN_METADATA, NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_DOMAIN_SNAPSHOT, NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_NETWORK,         NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_STORAGE_POOL,    NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_STORAGE_VOL,     NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_SECRET,          NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_NWFILTER,        NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_DEVICE_MISSING,     NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "no device found with alias",
+	  VMM_ERROR_NOT_FOUND, NULL },
+
+	{ ANY,                VIR_ERR_DOM_EXIST,          NULL, VMM_ERROR_EXISTS, hint_name },
+	{ ANY,                VIR_ERR_OPERATION_INVALID,  "already active",
+	  VMM_ERROR_EXISTS, NULL },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "already exists with uuid",
+	  VMM_ERROR_EXISTS, hint_name },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "already defined with uuid",
+	  VMM_ERROR_EXISTS, hint_name },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "already exists",
+	  VMM_ERROR_EXISTS, NULL },
+	{ ANY,                VIR_ERR_XML_ERROR,          "duplicated for disk sources",
+	  VMM_ERROR_EXISTS, NULL },
+
+	{ ANY,                VIR_ERR_OPERATION_TIMEOUT,  "cannot acquire state change lock",
+	  VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_OPERATION_TIMEOUT,  NULL, VMM_ERROR_GUEST, NULL },
+	{ ANY,                VIR_ERR_OPERATION_INVALID,  "active block job",
+	  VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_OPERATION_INVALID,  "another migration job",
+	  VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_BLOCK_COPY_ACTIVE,  NULL, VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_RESOURCE_BUSY,      NULL, VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "\" lock", VMM_ERROR_BUSY, hint_image },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "is in use", VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Failed to reserve port",
+	  VMM_ERROR_BUSY, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Cannot assign requested address",
+	  VMM_ERROR_INPUT, "GRAPHICS/LISTEN must be an address that the host has" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "could not read keymap file",
+	  VMM_ERROR_INPUT, "GRAPHICS/KEYMAP must be a key map of QEMU, such as en-us" },
+	{ ANY,                ANY,                        "referenced filter",
+	  VMM_ERROR_NOT_FOUND, "NIC/FILTER must be a filter of the host: virsh nwfilter-list" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Address already in use",
+	  VMM_ERROR_BUSY, NULL },
+
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "write to socket",
+	  VMM_ERROR_CONNECTION, hint_way },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "read from socket",
+	  VMM_ERROR_CONNECTION, hint_way },
+	{ ANY,                VIR_ERR_OPERATION_ABORTED,  NULL, VMM_ERROR_CANCELLED, NULL },
+	{ ANY,                VIR_ERR_OPERATION_INVALID,  NULL, VMM_ERROR_REFUSED, NULL },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     "without shared storage",
+	  VMM_ERROR_REFUSED, hint_shared },
+	{ ANY,                VIR_ERR_MIGRATE_UNSAFE,     NULL, VMM_ERROR_REFUSED, hint_unsafe },
+	{ ANY,                VIR_ERR_SNAPSHOT_REVERT_RISKY, NULL, VMM_ERROR_REFUSED, NULL },
+
+	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, "guest agent",
+	  VMM_ERROR_INCOMPATIBLE, "add the guest agent's channel to the VM" },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "virt type 'kvm'",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "exceed", VMM_ERROR_NO_RESOURCE, NULL },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, NULL, VMM_ERROR_INCOMPATIBLE, NULL },
+	{ ANY,                VIR_ERR_NO_SUPPORT,         NULL, VMM_ERROR_INCOMPATIBLE, NULL },
+	{ ANY,                VIR_ERR_OPERATION_UNSUPPORTED, NULL, VMM_ERROR_INCOMPATIBLE, NULL },
+	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, NULL, VMM_ERROR_INCOMPATIBLE, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "does not support hotplugging",
+	  VMM_ERROR_INCOMPATIBLE, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Unknown CPU model",
+	  VMM_ERROR_INCOMPATIBLE, NULL },
+
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "No complete agent response",
+	  VMM_ERROR_NO_RESOURCE, hint_given_up },
+	{ ANY,                VIR_ERR_AGENT_UNRESPONSIVE, "not available due to an error",
+	  VMM_ERROR_GUEST, hint_given_up },
+	{ ANY,                VIR_ERR_AGENT_UNRESPONSIVE, NULL, VMM_ERROR_GUEST, hint_agent },
+	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "the agent is in frozen state",
+	  VMM_ERROR_REFUSED, "its file systems are frozen: virsh domfsthaw" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
+	  VMM_ERROR_GUEST, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",
+	  VMM_ERROR_GUEST, "the guest's operating system must support it" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "guest is not in suspended state",
+	  VMM_ERROR_REFUSED, NULL },
+
+	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "Cannot get interface MTU",
+	  VMM_ERROR_NOT_FOUND, hint_bridge },
+	{ ANY,                VIR_ERR_NO_MEMORY,          NULL, VMM_ERROR_NO_RESOURCE, NULL },
+	{ ANY,                ANY,                        "No space left on device",
+	  VMM_ERROR_NO_SPACE, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Cannot allocate memory",
+	  VMM_ERROR_NO_RESOURCE, "the host has not enough free memory or huge pages" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "No more available PCI slots",
+	  VMM_ERROR_NO_RESOURCE, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Permission denied",
+	  VMM_ERROR_PERMISSION, hint_rights },
+	{ VIR_FROM_STORAGE,   VIR_ERR_SYSTEM_ERROR,       "Permission denied",
+	  VMM_ERROR_PERMISSION, hint_rights },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "No such file or directory",
+	  VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Image is not in",
+	  VMM_ERROR_INPUT, "the disk's DRIVER must be the format of its image" },
+	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "not a valid device model name",
+	  VMM_ERROR_INPUT, NULL },
+
+	{ ANY,                VIR_ERR_XML_ERROR,          NULL, VMM_ERROR_INPUT, NULL },
+	{ ANY,                VIR_ERR_XML_DETAIL,         NULL, VMM_ERROR_INPUT, NULL },
+	{ ANY,                VIR_ERR_XML_INVALID_SCHEMA, NULL, VMM_ERROR_INPUT, NULL },
+	{ ANY,                VIR_ERR_INVALID_ARG,        NULL, VMM_ERROR_INPUT, NULL },
+};
+
+enum vmm_error virt_error_class(const virError *cause, const char **ret_hint)
+{
+	*ret_hint = NULL;
+	if (!cause)
+		return VMM_ERROR_INTERNAL;
+	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+		const struct rule *r = &rules[i];
+
+		if ((r->domain != ANY && r->domain != cause->domain) ||
+		    (r->code != ANY && r->code != cause->code) ||
+		    (r->text && !(cause->message && strstr(cause->message, r->text))))
+			continue;
+		*ret_hint = r->hint;
+		return r->class;
+	}
+	/* libvirt puts errno there. */
+	if (cause->code == VIR_ERR_SYSTEM_ERROR)
+		return vmm_error_from_errno(cause->int1);
+	return VMM_ERROR_INTERNAL;
+}
+
+/* "process exited while connecting to monitor: 2026-…Z qemu-system-x86_64: -drive …: cause" */
+static const char *own_words_of_qemu(const char *text)
+{
+	const char *best = text, *colon;
+
+	for (const char *p = text; (p = strstr(p, "qemu-system-")); p++) {
+		colon = strstr(p, ": ");
+		if (colon && !memchr(p, ' ', (size_t)(colon - p)))
+			best = colon + 2;
+	}
+	return best;
+}
+
+char *virt_error_text(const virError *cause)
+{
+	const char *text = cause && cause->message ? cause->message : "libvirt gave no reason";
+	char *line = g_strdup(own_words_of_qemu(text));
+
+	return g_strchomp(g_strdelimit(line, "\r\n\t", ' '));
+}
+
+static __thread virError *kept;
+
+void virt_keep(void)
+{
+	virFreeError(kept);
+	kept = virSaveLastError();
+}
+
+bool virt_fail_kept(GError **error, const char *format, ...)
+{
+	virError *cause = g_steal_pointer(&kept);
+	const char *hint;
+	enum vmm_error class = virt_error_class(cause, &hint);
+	g_autofree char *text = virt_error_text(cause);
+	g_autofree char *what = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	what = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	vmm_fail(error, class, "%s%s%s", what, *what ? ": " : "", text);
+	if (hint)
+		vmm_error_set_hint(error, "%s", hint);
+	virFreeError(cause);
+	return false;
+}
+
+bool virt_is_agents_no(const GError *error)
+{
+	return g_error_matches(error, VMM_ERROR, VMM_ERROR_GUEST) &&
+	       strstr(error->message, "QEMU agent command");
+}
+
+bool virt_last_is_end(void)
+{
+	const char *message = virGetLastErrorMessage();
+
+	return message && strstr(message, "End of file");
+}
+
+bool virt_last_is(int code)
+{
+	return virGetLastErrorCode() == code;
+}

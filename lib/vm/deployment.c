@@ -1,0 +1,111 @@
+#include "vm/deployment.h"
+
+#include "virt/virt_error.h"
+
+#define NAMESPACES "urn:vmmexec:"
+
+static const char uri[] = NAMESPACES "deployment";
+
+bool deployment_of_environment(const char **ret, GError **error)
+{
+	const char *mark = g_getenv("VMM_DEPLOYMENT");
+
+	*ret = mark;
+	if (!mark || g_uuid_string_is_valid(mark))
+		return true;
+	return vmm_fail(error, VMM_ERROR_USAGE, "VMM_DEPLOYMENT: '%s' is not a UUID", mark);
+}
+
+static bool is_ours(const xmlNode *node)
+{
+	const char *href = node->ns ? (const char *)node->ns->href : NULL;
+
+	return href && g_str_has_prefix(href, NAMESPACES);
+}
+
+static void remove_ours(xmlNode *metadata)
+{
+	xmlNode *next;
+
+	for (xmlNode *n = metadata->children; n; n = next) {
+		next = n->next;
+		if (n->type != XML_ELEMENT_NODE || !is_ours(n))
+			continue;
+		xmlUnlinkNode(n);
+		xmlFreeNode(n);
+	}
+}
+
+static xmlNode *mark_node(const char *mark)
+{
+	xmlNode *node = xmlNewNode(NULL, BAD_CAST "deployment");
+	xmlNs *ns = xmlNewNs(node, BAD_CAST uri, BAD_CAST "vmmexec");
+
+	xmlSetNs(node, ns);
+	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
+	return node;
+}
+
+void deployment_set(xmlNode *domain, const char *mark)
+{
+	xmlNode *metadata = xml_child(domain, "metadata");
+
+	if (metadata)
+		remove_ours(metadata);
+	if (!mark)
+		return;
+	if (!metadata)
+		metadata = xmlNewChild(domain, NULL, BAD_CAST "metadata", NULL);
+	xmlAddChild(metadata, mark_node(mark));
+	if (!xml_child(domain, "uuid"))
+		xmlNewTextChild(domain, NULL, BAD_CAST "uuid", BAD_CAST mark);
+}
+
+bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
+{
+	xmlNode *node = xmlNewNode(NULL, BAD_CAST "deployment");
+	g_autofree char *xml = NULL;
+	int rc;
+
+	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
+	xml = xml_print(node);
+	xmlFreeNode(node);
+	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, "vmmexec", uri,
+				  VIR_DOMAIN_AFFECT_LIVE);
+	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
+				    virDomainGetName(dom));
+}
+
+bool deployment_read(virDomain *dom, char **ret, GError **error)
+{
+	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
+	g_autoptr(xmlDoc) doc = NULL;
+
+	*ret = NULL;
+	if (!text)
+		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
+		       virt_fail(error, "cannot read the metadata of domain %s",
+				 virDomainGetName(dom));
+	doc = xml_parse(text, strlen(text), "metadata", error);
+	free(text);
+	if (!doc)
+		return false;
+	*ret = xml_attribute(xmlDocGetRootElement(doc), "id");
+	return true;
+}
+
+bool deployment_check(virDomain *dom, const char *mark, GError **error)
+{
+	g_autofree char *found = NULL;
+
+	if (!mark)
+		return true;
+	if (!deployment_read(dom, &found, error))
+		return false;
+	if (!g_strcmp0(found, mark))
+		return true;
+	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s was made by another deployment than %s",
+		 virDomainGetName(dom), mark);
+	vmm_error_set_hint(error, "it is left alone: look what runs there");
+	return false;
+}

@@ -1,0 +1,288 @@
+#include "vm/device.h"
+
+#include <sys/stat.h>
+
+#include "vm/build_domain.h"
+#include "virt/virt_error.h"
+
+enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
+
+bool device_vm_refresh(DeviceVm *v, GError **error)
+{
+	g_autofree char *text = virt_xml(v->dom, error);
+	xmlDoc *doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+
+	if (!doc)
+		return false;
+	if (v->live)
+		xmlFreeDoc(v->live);
+	v->live = doc;
+	return true;
+}
+
+static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GError **error)
+{
+	const char *argument = fallback ? action_arg(ctx, fallback) : NULL;
+	bool given = argument && *argument && !g_str_equal(argument, "-");
+
+	v->document = request_document_read(error);
+	if (v->document && !v->document->doc && given &&
+	    !request_document_parse(v->document, argument, error))
+		return false;
+	if (!v->document || !request_document_check(v->document, error))
+		return false;
+	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
+	return v->vm != NULL;
+}
+
+DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
+{
+	g_autoptr(DeviceVm) v = g_new0(DeviceVm, 1);
+
+	if (need && !read_document(ctx, v, fallback, error))
+		return NULL;
+	v->dom = action_domain_alone(ctx, error);
+	if (!v->dom || !virt_state_read(v->dom, &v->state, error))
+		return NULL;
+	if (!virt_state_is_up(&v->state)) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is not running",
+			 virDomainGetName(v->dom));
+		return NULL;
+	}
+	return device_vm_refresh(v, error) ? g_steal_pointer(&v) : NULL;
+}
+
+void device_vm_free(DeviceVm *v)
+{
+	if (!v)
+		return;
+	if (v->dom)
+		virDomainFree(v->dom);
+	if (v->live)
+		xmlFreeDoc(v->live);
+	tmpl_vm_free(v->vm);
+	request_document_free(v->document);
+	g_free(v);
+}
+
+struct domain_attach device_attach_of(const struct action_ctx *ctx, const DeviceVm *v,
+				      const char *path)
+{
+	struct domain_attach attach = { .live = xmlDocGetRootElement(v->live), .path = path };
+
+	attach.options.now = g_get_real_time() / G_USEC_PER_SEC;
+	attach.options.policy = build_domain_policy(NULL);	/* a bad file allows nothing */
+	virConnectGetLibVersion(ctx->conn, &attach.options.libvirt);
+	return attach;
+}
+
+static bool equal(const char *a, const char *b)
+{
+	return a && b && *b && !g_ascii_strcasecmp(a, b);
+}
+
+/* An address by its four numbers: "0x0a" and "a" are one. */
+static bool is_address(const xmlNode *device, const TmplAttr *pci)
+{
+	static const struct {
+		const char *attribute, *key;
+	} parts[] = {
+		{ "domain", "DOMAIN" }, { "bus", "BUS" }, { "slot", "SLOT" },
+		{ "function", "FUNCTION" },
+	};
+	const xmlNode *source = xml_child(device, "source");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_autofree char *found = xml_child_attribute(source, "address", parts[i].attribute);
+		const char *wanted = tmpl_attr_text(pci, parts[i].key);
+
+		if (!found || !wanted || g_ascii_strtoull(found, NULL, 16) !=
+					 g_ascii_strtoull(wanted, NULL, 16))
+			return false;
+	}
+	return true;
+}
+
+static bool is_it(const xmlNode *n, const struct device_key *key)
+{
+	g_autofree char *target = xml_child_attribute(n, "target", "dev");
+	g_autofree char *mac = xml_child_attribute(n, "mac", "address");
+	g_autofree char *uuid = NULL;
+
+	if (xmlStrEqual(n->name, BAD_CAST "disk") && equal(target, key->target))
+		return true;
+	if (xmlStrEqual(n->name, BAD_CAST "interface") && equal(mac, key->mac))
+		return true;
+	if (!key->pci || (!xmlStrEqual(n->name, BAD_CAST "hostdev") &&
+			  !xmlStrEqual(n->name, BAD_CAST "interface")))
+		return false;
+	uuid = xml_child_attribute(xml_child(n, "source"), "address", "uuid");
+	return is_address(n, key->pci) || equal(uuid, tmpl_attr_text(key->pci, "UUID"));
+}
+
+xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
+{
+	xmlNode *devices = xml_child(xmlDocGetRootElement(v->live), "devices");
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && is_it(n, key))
+			return n;
+	return NULL;
+}
+
+/* After a call that failed or was not answered: the domain's XML on a connection that lives. */
+static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
+{
+	virDomain *again;
+
+	if (virConnectIsAlive(ctx->conn) == 1)
+		return device_vm_refresh(v, error);
+	again = action_domain_reopen_idle(ctx, v->dom, error);
+	if (!again)
+		return false;
+	virDomainFree(v->dom);
+	v->dom = again;
+	return device_vm_refresh(v, error);
+}
+
+
+enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
+				  const struct device_key *key, const char *xml, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome;
+	enum virt_call_result r;
+
+	action_on_abort(ACTION_UNKNOWN, "attaching %s to domain %s", what,
+			virDomainGetName(v->dom));
+	r = virt_device(v->dom, VIRT_DEVICE_ATTACH, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+	outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
+			       "cannot attach %s to domain %s", what, virDomainGetName(v->dom));
+	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
+		return outcome;
+	if (!look_again(ctx, v, &cause))
+		return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
+										ACTION_UNKNOWN;
+	if (!device_find(v, key))
+		return ACTION_FAILED;
+	g_clear_error(error);
+	return ACTION_DONE;
+}
+
+enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt_device_verb verb,
+				  const char *what, const char *xml, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	enum virt_call_result r;
+
+	action_on_abort(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
+	do
+		r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
+	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot change %s of domain %s",
+			    what, virDomainGetName(v->dom));
+}
+
+/* The drive with PATH in it, as XML. The caller frees. */
+static char *drive_with(xmlNode *drive, const char *path)
+{
+	xmlNode *copy = xmlCopyNode(drive, 1), *source = xml_child(copy, "source");
+	struct stat st;
+	bool block = path && stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+	char *xml;
+
+	if (source) {
+		xmlUnlinkNode(source);
+		xmlFreeNode(source);
+	}
+	if (path) {
+		source = xmlNewChild(copy, NULL, BAD_CAST "source", NULL);
+		xmlNewProp(source, BAD_CAST(block ? "dev" : "file"), BAD_CAST path);
+		xmlSetProp(copy, BAD_CAST "type", BAD_CAST(block ? "block" : "file"));
+	}
+	xml = xml_print(copy);
+	xmlFreeNode(copy);
+	return xml;
+}
+
+enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
+				  const char *path, GError **error)
+{
+	const struct device_key key = { .target = target };
+	xmlNode *drive = device_find(v, &key);
+	g_autofree char *kind = xml_attribute(drive, "device");
+	g_autofree char *what = g_strdup_printf("the medium in %s", target);
+	g_autofree char *xml = drive ? drive_with(drive, path) : NULL;
+
+	if (!drive || g_strcmp0(kind, "cdrom") != 0) {
+		vmm_fail(error, drive ? VMM_ERROR_REFUSED : VMM_ERROR_NOT_FOUND,
+			 "cannot change %s of domain %s: it has %s", what,
+			 virDomainGetName(v->dom), drive ? "another kind of disk there" :
+							   "no such drive");
+		return ACTION_FAILED;
+	}
+	if (ctx->dry_run) {
+		action_print(ctx, "would change %s of domain %s to:\n%s\n", what,
+			     virDomainGetName(v->dom), xml);
+		return ACTION_DONE;
+	}
+	return device_update(ctx, v, VIRT_DEVICE_MEDIUM, what, xml, error);
+}
+
+static bool check_hears(DeviceVm *v, const char *what, GError **error)
+{
+	if (!virt_state_is_unresponsive(&v->state))
+		return true;
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
+		 virDomainGetName(v->dom), virt_state_name(&v->state));
+	vmm_error_set_hint(error, "a guest must run to let go of a device; resume it first");
+	return false;
+}
+
+enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
+				  const struct device_key *key, GError **error)
+{
+	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US, ctx->deadline_us - RESERVE_US);
+	const xmlNode *device = device_find(v, key);
+	g_autofree char *alias = xml_child_attribute(device, "alias", "name");
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome;
+	enum virt_call_result r;
+
+	if (!device) {
+		action_log("INFO", "domain %s has no %s already", virDomainGetName(v->dom), what);
+		return ACTION_DONE;
+	}
+	if (ctx->dry_run) {
+		action_print(ctx, "would detach %s from domain %s\n", what,
+			     virDomainGetName(v->dom));
+		return ACTION_DONE;
+	}
+	if (!check_hears(v, what, error))
+		return ACTION_FAILED;
+	action_on_abort(ACTION_UNKNOWN, "detaching %s from domain %s", what,
+			virDomainGetName(v->dom));
+	for (;;) {
+		bool lost;
+
+		r = virt_detach(v->dom, alias ? alias : "",
+				(unsigned)conf_kvmrc_tries(ctx->rc), until_us,
+				&cause);
+		lost = r == VIRT_CALL_FAILED && virConnectIsAlive(ctx->conn) != 1;
+		g_clear_error(error);
+		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
+				       "cannot detach %s from domain %s", what,
+				       virDomainGetName(v->dom));
+		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
+			return outcome;
+		if (!look_again(ctx, v, &cause))
+			return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ?
+			       ACTION_FAILED : ACTION_UNKNOWN;
+		if (!device_find(v, key))
+			break;
+		if (!lost)	/* else it may be on its way: asked again, and waited for */
+			return ACTION_FAILED;
+	}
+	g_clear_error(error);
+	return ACTION_DONE;
+}

@@ -1,0 +1,24 @@
+/* device_limits.h - new limits for a running VM's disk or NIC. */
+#ifndef VM_DEVICE_LIMITS_H
+#define VM_DEVICE_LIMITS_H
+
+#include "vm/device.h"
+#include "virt/io_limits.h"
+
+/* Where a limit is in a device's XML: the attribute, or (NULL) the text, of a child element. */
+struct limit_place {
+	const char *element, *attribute;
+	const char *name;	/* libvirt's */
+};
+
+enum { LIMIT_MAX = 32 };	/* places of one kind of device */
+
+/*
+ * Gives DEVICE (a target or a MAC) of V the N limits that XML, an element or NULL, says; what it
+ * does not say is no limit.
+ */
+enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum virt_io_kind kind,
+				      const char *device, const struct limit_place *places,
+				      size_t n, const xmlNode *xml, GError **error);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * guest_clock.h - a guest's clock after it stood still: set through its agent, by a process
+ * that goes on when the action has answered.
+ *
+ * Source: actions.md 6, step 7; kvmrc.md, SYNC_TIME.
+ */
+#ifndef VM_GUEST_CLOCK_H
+#define VM_GUEST_CLOCK_H
+
+#include "action/action.h"
+
+/* Starts that process for DOM, which is on URI, if SYNC_TIME of kvmrc says so. */
+void guest_clock_start(const struct action_ctx *ctx, const char *uri, virDomain *dom);
+
+/* What that process does: a few attempts as long as the domain is there. An exit status. */
+int guest_clock_set(const char *uri, const char *uuid);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * guest_exec.h - programs run in a guest by its agent: started, asked about, ended.
+ *
+ * What a VM has under way is noted in DIRECTORY/one-ID, the process's id in the guest, until
+ * somebody (the monitoring) has fetched the result.
+ * Source: actions.md 19; monitoring.md 6.
+ */
+#ifndef VM_GUEST_EXEC_H
+#define VM_GUEST_EXEC_H
+
+#include "action/action.h"
+#include "base/run_directory.h"
+
+#define GUEST_DIRECTORY RUN_DIRECTORY
+
+struct guest_exec_status {
+	bool exited;
+	bool lost;		/* it has, and wrote more than libvirt takes: no more is known */
+	int code;		/* its exit status; -1: ended by a signal */
+	GString *out, *err;	/* what it wrote; of one that has exited */
+};
+
+/* Takes the lock that the monitoring takes, until we end. */
+bool guest_exec_lock(const struct action_ctx *ctx, GError **error);
+
+/* The domain that operand 0 names: a VM's id, else as virt_domain(). */
+virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error);
+
+/* The file of DOM. The caller frees. */
+char *guest_exec_file(virDomain *dom);
+
+/* Starts ARGV, with INPUT (or NULL) on its stdin. */
+bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
+		      GError **error);
+
+/* What became of PID; a result is told once. VMM_ERROR_GUEST: the agent knows no such process. */
+bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error);
+
+/* What that result of one that has exited means: DONE is exit status 0. */
+enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_status *status,
+				     GError **error);
+
+void guest_exec_status_clear(struct guest_exec_status *status);
+
+/* Ends PID, and nothing else. */
+bool guest_exec_kill(virDomain *dom, gint64 pid, GError **error);
+
+#endif

@@ -1,0 +1,154 @@
+#include "vm/memory.h"
+
+#include "virt/virt_error.h"
+#include "virt/virt_resize.h"
+
+enum {
+	LEAST_MIB = 32,		/* no Linux lives with less: its guest would be killed by it */
+	ANSWER_MS = 40000, FOLLOW_US = 3000000, PAUSE_US = 100000,
+	DETACH_US = 30000000, MAX_MODULES = 16
+};
+
+/* The guest gives memory away when it likes; that it does at all is worth a look. */
+static void watch_balloon(virDomain *dom, guint64 kib)
+{
+	gint64 until_us = g_get_monotonic_time() + FOLLOW_US;
+	struct virt_sizes now = { .memory_kib = kib };
+	bool known;
+
+	for (;;) {
+		known = virt_sizes(dom, &now, NULL);
+		if ((known && now.memory_kib == kib) || g_get_monotonic_time() >= until_us ||
+		    (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1))
+			break;
+		g_usleep(PAUSE_US);
+	}
+	if (known && now.memory_kib != kib)
+		action_log("WARN", "domain %s: its guest has %" G_GUINT64_FORMAT " MiB so far",
+			   virDomainGetName(dom), now.memory_kib >> 10);
+}
+
+enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
+				   guint64 *ret_before, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	struct virt_sizes now;
+	enum virt_call_result r;
+
+	if (!virt_sizes(v->dom, &now, error))
+		return ACTION_FAILED;
+	*ret_before = now.memory_kib >> 10;
+	if (now.memory_kib == mib << 10)
+		return ACTION_DONE;
+	if (mib < LEAST_MIB || mib << 10 > now.memory_max_kib) {
+		vmm_fail(error, mib < LEAST_MIB ? VMM_ERROR_INPUT : VMM_ERROR_REFUSED,
+			 "cannot give domain %s %" G_GUINT64_FORMAT " MiB: it can have %d to %"
+			 G_GUINT64_FORMAT, virDomainGetName(v->dom), mib, LEAST_MIB,
+			 now.memory_max_kib >> 10);
+		return ACTION_FAILED;
+	}
+	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
+			virDomainGetName(v->dom));
+	do
+		r = virt_set_memory(v->dom, mib << 10, action_left_ms(ctx, ANSWER_MS), &cause);
+	while (action_call_repeat(ctx, &v->dom, r, &cause));
+	if (r == VIRT_CALL_OK)
+		watch_balloon(v->dom, mib << 10);
+	return action_judge(ctx, r, g_steal_pointer(&cause), error,
+			    "cannot resize the memory of domain %s", virDomainGetName(v->dom));
+}
+
+struct module {
+	char *alias;
+	guint64 mib;
+};
+
+static guint modules_of(const DeviceVm *v, struct module *ret)
+{
+	const xmlNode *devices = xml_child(xmlDocGetRootElement(v->live), "devices");
+	guint n = 0;
+
+	for (xmlNode *d = xml_child(devices, "memory"); d && n < MAX_MODULES; d = xml_next(d)) {
+		g_autofree char *size = xml_child_text(xml_child(d, "target"), "size");
+
+		if (!size || !xml_has(d, "model", "dimm"))
+			continue;
+		ret[n].alias = xml_child_attribute(d, "alias", "name");
+		ret[n++].mib = g_ascii_strtoull(size, NULL, 10) >> 10;
+	}
+	return n;
+}
+
+/* Some of N modules that have MIB together, as bits; 0: there are none. */
+static guint choose(const struct module *modules, guint n, guint64 mib)
+{
+	for (guint bits = 1; bits < 1U << n; bits++) {
+		guint64 sum = 0;
+
+		for (guint i = 0; i < n; i++)
+			sum += bits & 1U << i ? modules[i].mib : 0;
+		if (sum == mib)
+			return bits;
+	}
+	return 0;
+}
+
+static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 mib, GError **error)
+{
+	struct module modules[MAX_MODULES];
+	guint n = modules_of(v, modules), bits = choose(modules, n, mib);
+	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US,
+			      ctx->deadline_us - G_USEC_PER_SEC);
+	enum virt_call_result r = VIRT_CALL_OK;
+	g_autoptr(GError) cause = NULL;
+
+	for (guint i = 0; i < n; i++) {
+		if (r == VIRT_CALL_OK && bits & 1U << i)
+			r = virt_detach(v->dom, modules[i].alias,
+					(unsigned)conf_kvmrc_tries(ctx->rc),
+					until_us, &cause);
+		g_free(modules[i].alias);
+	}
+	if (bits)
+		return action_judge(ctx, r, g_steal_pointer(&cause), error, "a memory module");
+	vmm_fail(error, VMM_ERROR_REFUSED, "no modules of it have %" G_GUINT64_FORMAT
+		 " MiB together", mib);
+	return ACTION_FAILED;
+}
+
+static enum action_outcome plug(struct action_ctx *ctx, DeviceVm *v, guint64 mib, GError **error)
+{
+	g_autofree char *xml = domain_dimm_xml(xmlDocGetRootElement(v->live), mib, error);
+	static const struct device_key none;
+
+	return xml ? device_attach(ctx, v, "a memory module", &none, xml, error) : ACTION_FAILED;
+}
+
+static guint64 mib_of(const DeviceVm *v)
+{
+	g_autofree char *text = xml_child_text(xmlDocGetRootElement(v->live), "memory");
+
+	return text ? g_ascii_strtoull(text, NULL, 10) >> 10 : 0;
+}
+
+enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
+				   guint64 *ret_before, GError **error)
+{
+	enum action_outcome outcome;
+	guint64 now = mib_of(v);
+
+	*ret_before = now;
+	if (mib == now)
+		return ACTION_DONE;
+	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
+			virDomainGetName(v->dom));
+	outcome = mib > now ? plug(ctx, v, mib - now, error) : unplug(ctx, v, now - mib, error);
+	if (outcome == ACTION_FAILED && mib_of(v) == mib) {	/* its answer was lost only */
+		g_clear_error(error);
+		return ACTION_DONE;
+	}
+	if (outcome != ACTION_DONE)
+		g_prefix_error(error, "cannot give domain %s %" G_GUINT64_FORMAT " MiB: ",
+			       virDomainGetName(v->dom), mib);
+	return outcome;
+}

@@ -1,0 +1,405 @@
+#include "vm/outcome_query.h"
+
+#include <unistd.h>
+
+#include "vm/checkpoint.h"
+#include "vm/deployment.h"
+#include "vm/stranded.h"
+#include "action/other_host.h"
+#include "base/number.h"
+#include "virt/qemu_process.h"
+#include "virt/virt_error.h"
+#include "virt/pause.h"
+#include "wire/ssh.h"
+
+enum { CATCH_UP_MS = 60000, OPEN_MS = 30000, AGE_SLACK_S = 1 };
+
+/* What was found of the VM here. */
+struct found {
+	virDomain *dom;		/* by its UUID, or by its name when that is all we have; or NULL */
+	struct virt_state state;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+};
+
+typedef enum outcome_verdict judge_func(struct action_ctx *ctx, const struct outcome_case *c,
+					const struct found *f, char **ret_info, GError **error);
+
+const char *outcome_query_word(enum outcome_verdict verdict)
+{
+	static const char *const words[] = {
+		[OUTCOME_DONE] = "done", [OUTCOME_NOT_DONE] = "not-done",
+		[OUTCOME_REFUSED] = "refused", [OUTCOME_REPEAT] = "repeat",
+		[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_LATER] = "later",
+	};
+
+	return words[verdict];
+}
+
+static bool is_up(const struct found *f)
+{
+	return f->dom && !f->state.gone && virt_state_is_up(&f->state);
+}
+
+static bool is_gone(const struct found *f)
+{
+	return !f->dom || f->state.gone;
+}
+
+static char *one_name(const struct outcome_case *c)
+{
+	return g_strdup_printf("one-%s", c->vm_id);
+}
+
+/* NULL with ERROR unset: it is not there. */
+static virDomain *look_up(virConnect *conn, const char *id, GError **error)
+{
+	virDomain *dom = g_uuid_string_is_valid(id) ? virDomainLookupByUUIDString(conn, id) :
+						      virDomainLookupByName(conn, id);
+
+	if (!dom && !virt_last_is(VIR_ERR_NO_DOMAIN))
+		virt_fail(error, "cannot look for domain %s", id);
+	return dom;
+}
+
+/* The domain that a DEPLOY made: by its mark, whatever UUID the template gave it. */
+static virDomain *look_up_marked(virConnect *conn, const struct outcome_case *c, GError **error)
+{
+	g_autofree char *name = one_name(c), *mark = NULL;
+	g_autoptr(virDomain) dom = look_up(conn, name, error);
+
+	if (!dom || !deployment_read(dom, &mark, error) || g_strcmp0(mark, c->mark))
+		return NULL;
+	return g_steal_pointer(&dom);
+}
+
+static enum outcome_verdict judge_deploy(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c G_GNUC_UNUSED,
+					 const struct found *f, char **ret_info,
+					 GError **error G_GNUC_UNUSED)
+{
+	if (is_gone(f))
+		return OUTCOME_NOT_DONE;
+	if (!is_up(f))
+		return OUTCOME_LATER;
+	*ret_info = g_strdup(f->uuid);
+	return OUTCOME_DONE;
+}
+
+/* Whether the domain was started after the request was made: then it is not about this one. */
+static bool is_younger(const struct outcome_case *c, const struct found *f)
+{
+	gint64 age_s = qemu_process_age_s(f->uuid);
+
+	return c->age_s >= 0 && age_s >= 0 && age_s + AGE_SLACK_S < c->age_s;
+}
+
+static enum outcome_verdict judge_stop(struct action_ctx *ctx G_GNUC_UNUSED,
+				       const struct outcome_case *c, const struct found *f,
+				       char **ret_info, GError **error G_GNUC_UNUSED)
+{
+	if (is_gone(f))
+		return OUTCOME_DONE;
+	if (!is_younger(c, f))
+		return OUTCOME_NOT_DONE;
+	*ret_info = g_strdup_printf("domain %s was started after the request was made: it is left "
+				    "alone", virDomainGetName(f->dom));
+	return OUTCOME_REFUSED;
+}
+
+static enum outcome_verdict judge_save(struct action_ctx *ctx, const struct outcome_case *c,
+				       const struct found *f, char **ret_info, GError **error)
+{
+	struct virt_state state = f->state;
+
+	if (!is_gone(f) && !virt_wait_idle(f->dom, true, &state, error))
+		return OUTCOME_LATER;
+	if (f->dom && !state.gone)
+		return OUTCOME_NOT_DONE;
+	if (checkpoint_is_recent(ctx, c->checkpoint, c->deploy_id, c->vm_id))
+		return OUTCOME_DONE;
+	*ret_info = g_strdup_printf("the VM is gone, and %s is no checkpoint of it", c->checkpoint);
+	return OUTCOME_NOT_DONE;
+}
+
+static enum outcome_verdict judge_restore(struct action_ctx *ctx G_GNUC_UNUSED,
+					  const struct outcome_case *c G_GNUC_UNUSED,
+					  const struct found *f, char **ret_info,
+					  GError **error G_GNUC_UNUSED)
+{
+	if (is_gone(f))
+		return OUTCOME_NOT_DONE;
+	if (is_up(f) && !virt_paused_for_job(&f->state))
+		return OUTCOME_DONE;
+	*ret_info = g_strdup("its restore was cut short: the next one ends what is left of it");
+	return OUTCOME_NOT_DONE;
+}
+
+static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const char *host,
+						 const struct outcome_case *c, char **ret_info,
+						 GError **error)
+{
+	g_autofree char *uri = other_host_libvirt_uri(ctx, host);
+	g_autoptr(virConnect) there = virt_open(uri, action_left_ms(ctx, OPEN_MS), error);
+	g_autoptr(virDomain) dom = there ? look_up(there, c->deploy_id, error) : NULL;
+	struct virt_state state = { .gone = true };
+
+	if (*error || (dom && !virt_state_read(dom, &state, error)))
+		return OUTCOME_LATER;
+	if (virt_state_is_up(&state) && !state.gone && !virt_paused_for_job(&state))
+		return OUTCOME_DONE;
+	*ret_info = g_strdup_printf("the VM is neither here nor running on %s", host);
+	return OUTCOME_UNKNOWN;
+}
+
+static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct outcome_case *c,
+					  const struct found *f, char **ret_info, GError **error)
+{
+	const xmlNode *root = c->request->doc ? xmlDocGetRootElement(c->request->doc) : NULL;
+	g_autofree char *to = root ? xml_child_text(root, "MIGR_HOST") : NULL;
+	g_autofree char *from = root ? xml_child_text(root, "HOST") : NULL;
+	g_autofree char *there = NULL;
+	struct virt_state state = f->state;
+
+	if (!wire_ssh_check_host(to, error) || !g_strcmp0(to, from))
+		return OUTCOME_UNKNOWN;
+	if (is_gone(f))
+		return judge_at_destination(ctx, to, c, ret_info, error);
+	if (stranded_check(ctx, f->dom, &state, &there, error))
+		return OUTCOME_NOT_DONE;
+	if (!there)
+		return OUTCOME_LATER;
+	g_clear_error(error);
+	*ret_info = g_strdup_printf("the VM runs on %s, and a paused copy is left here (hint: "
+				    "migrate it there again, which ends the copy)", to);
+	return OUTCOME_UNKNOWN;
+}
+
+/* The first text among XPATH's elements "VM/TEMPLATE/X[ATTACH='YES']/NAME". */
+static char *text_of_attached(const struct outcome_case *c, const char *element, const char *name)
+{
+	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
+
+	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
+		g_autofree char *attach = NULL;
+
+		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST element))
+			continue;
+		attach = xml_child_text(n, "ATTACH");
+		if (attach && !g_ascii_strcasecmp(attach, "yes"))
+			return xml_child_text(n, name);
+	}
+	return NULL;
+}
+
+/* Whether the domain has a disk at TARGET or an interface with MAC; one of them is NULL. */
+static bool has_device(const struct found *f, const char *target, const char *mac, bool *ret,
+		       GError **error)
+{
+	g_autofree char *xml = virt_xml(f->dom, error);
+	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+
+	*ret = false;
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		xmlNode *part = xml_child(n, target ? "target" : "mac");
+		g_autofree char *value =
+			part ? xml_attribute(part, target ? "dev" : "address") : NULL;
+		bool kind = xmlStrEqual(n->name, BAD_CAST (target ? "disk" : "interface"));
+
+		*ret |= kind && value && !g_ascii_strcasecmp(value, target ? target : mac);
+	}
+	return doc != NULL;
+}
+
+static enum outcome_verdict judge_device(const struct outcome_case *c, const struct found *f,
+					 bool attached, char **ret_info, GError **error)
+{
+	g_autofree char *target = text_of_attached(c, "DISK", "TARGET");
+	g_autofree char *mac = target ? NULL : text_of_attached(c, "NIC", "MAC");
+	bool there;
+
+	if (is_gone(f))
+		return attached ? OUTCOME_NOT_DONE : OUTCOME_DONE;
+	if (!target && !mac)
+		return attached ? OUTCOME_UNKNOWN : OUTCOME_REPEAT;
+	if (!has_device(f, target, mac, &there, error))
+		return OUTCOME_LATER;
+	if (!there && attached)
+		*ret_info = g_strdup("the VM does not have the device");
+	return there == attached ? OUTCOME_DONE : OUTCOME_NOT_DONE;
+}
+
+static enum outcome_verdict judge_attach(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c, const struct found *f,
+					 char **ret_info, GError **error)
+{
+	return judge_device(c, f, true, ret_info, error);
+}
+
+static enum outcome_verdict judge_detach(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c, const struct found *f,
+					 char **ret_info, GError **error)
+{
+	return judge_device(c, f, false, ret_info, error);
+}
+
+static char *text_of_snapshot(const struct outcome_case *c, const char *name)
+{
+	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
+
+	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
+		g_autofree char *active = NULL;
+
+		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST "SNAPSHOT"))
+			continue;
+		active = xml_child_text(n, "ACTIVE");
+		if (active && !g_ascii_strcasecmp(active, "yes"))
+			return xml_child_text(n, name);
+	}
+	return NULL;
+}
+
+static bool has_snapshot(const struct found *f, const char *name, bool *ret, GError **error)
+{
+	g_autoptr(virDomainSnapshot) s = virDomainSnapshotLookupByName(f->dom, name, 0);
+
+	*ret = s != NULL;
+	return s || virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) ||
+	       virt_fail(error, "cannot look for snapshot %s", name);
+}
+
+static enum outcome_verdict judge_snapshot_create(struct action_ctx *ctx G_GNUC_UNUSED,
+						  const struct outcome_case *c,
+						  const struct found *f, char **ret_info,
+						  GError **error)
+{
+	g_autofree char *id = text_of_snapshot(c, "SNAPSHOT_ID");
+	g_autofree char *name = id ? g_strconcat("snap-", id, NULL) : NULL;
+	struct virt_state state;
+	bool there;
+
+	if (!name)
+		return OUTCOME_UNKNOWN;
+	if (is_gone(f))
+		return OUTCOME_NOT_DONE;
+	if (!virt_wait_idle(f->dom, true, &state, error) || !has_snapshot(f, name, &there, error))
+		return OUTCOME_LATER;
+	*ret_info = there ? g_strdup(name) : NULL;
+	return there ? OUTCOME_DONE : OUTCOME_NOT_DONE;
+}
+
+static enum outcome_verdict judge_snapshot_delete(struct action_ctx *ctx G_GNUC_UNUSED,
+						  const struct outcome_case *c,
+						  const struct found *f,
+						  char **ret_info G_GNUC_UNUSED, GError **error)
+{
+	g_autofree char *name = text_of_snapshot(c, "HYPERVISOR_ID");
+	bool there;
+
+	if (!name || is_gone(f))
+		return OUTCOME_REPEAT;
+	if (!has_snapshot(f, name, &there, error))
+		return OUTCOME_LATER;
+	return there ? OUTCOME_NOT_DONE : OUTCOME_DONE;
+}
+
+static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c, const struct found *f,
+					 char **ret_info, GError **error)
+{
+	g_autofree char *name = one_name(c);
+	g_autoptr(virDomain) dom = look_up(ctx->conn, name, error);
+	struct virt_state state = { .gone = true };
+
+	if (*error || (dom && !virt_state_read(dom, &state, error)))
+		return OUTCOME_LATER;
+	if (is_gone(f) && state.gone)
+		return OUTCOME_DONE;
+	*ret_info = g_strdup("the VM runs here");
+	return OUTCOME_NOT_DONE;
+}
+
+static enum outcome_verdict judge_repeat(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c G_GNUC_UNUSED,
+					 const struct found *f G_GNUC_UNUSED,
+					 char **ret_info G_GNUC_UNUSED,
+					 GError **error G_GNUC_UNUSED)
+{
+	return OUTCOME_REPEAT;
+}
+
+static enum outcome_verdict judge_untold(struct action_ctx *ctx G_GNUC_UNUSED,
+					 const struct outcome_case *c,
+					 const struct found *f G_GNUC_UNUSED, char **ret_info,
+					 GError **error G_GNUC_UNUSED)
+{
+	*ret_info = g_strdup_printf("%s leaves nothing that tells whether it was done", c->action);
+	return OUTCOME_UNKNOWN;
+}
+
+/* In these a call of somebody who has died may still be waiting in libvirt. */
+static const struct {
+	const char *action;
+	judge_func *judge;
+	bool catch_up;
+} judges[] = {
+	{ "absent", judge_absent, true },
+	{ "deploy", judge_deploy, true },
+	{ "restore", judge_restore, true },
+	{ "shutdown", judge_stop, false },
+	{ "cancel", judge_stop, true },
+	{ "save", judge_save, false },
+	{ "migrate", judge_migrate, false },
+	{ "attach_disk", judge_attach, false },
+	{ "attach_nic", judge_attach, false },
+	{ "detach_disk", judge_detach, false },
+	{ "detach_nic", judge_detach, false },
+	{ "snapshot_create", judge_snapshot_create, false },
+	{ "snapshot_delete", judge_snapshot_delete, false },
+	{ "snapshot_revert", judge_repeat, false },
+	{ "prereconfigure", judge_repeat, false },
+	{ "reconfigure", judge_repeat, false },
+	{ "resize", judge_repeat, false },
+	{ "resize_disk", judge_repeat, false },
+	{ "exec_cancel", judge_repeat, false },
+	{ "poll", judge_repeat, false },
+	{ "reboot", judge_untold, false },
+	{ "reset", judge_untold, false },
+	{ "exec", judge_untold, false },
+};
+
+static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catch_up,
+		 struct found *f, GError **error)
+{
+	if (catch_up && !virt_barrier(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), error))
+		return false;
+	if (*c->deploy_id)
+		f->dom = look_up(ctx->conn, c->deploy_id, error);
+	if (!f->dom && !*error && c->mark)
+		f->dom = look_up_marked(ctx->conn, c, error);
+	if (f->dom && virDomainGetUUIDString(f->dom, f->uuid) < 0)
+		virt_fail(error, "cannot read the UUID of domain %s", virDomainGetName(f->dom));
+	return !*error && (!f->dom || virt_state_read(f->dom, &f->state, error));
+}
+
+bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,
+		   char **ret_info, GError **error)
+{
+	struct found f = { .state.gone = true };
+	g_autoptr(GError) cause = NULL;
+
+	*ret_info = NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(judges); i++) {
+		if (!g_str_equal(judges[i].action, c->action))
+			continue;
+		*ret = OUTCOME_LATER;
+		if (find(ctx, c, judges[i].catch_up, &f, &cause))
+			*ret = judges[i].judge(ctx, c, &f, ret_info, &cause);
+		if (cause && !*ret_info)
+			*ret_info = vmm_error_line(cause);
+		if (f.dom)
+			virDomainFree(f.dom);
+		return true;
+	}
+	return vmm_fail(error, VMM_ERROR_USAGE, "there is no action '%s'", c->action);
+}

@@ -1,0 +1,37 @@
+/*
+ * outcome_query.h - what has become of an action whose end nobody heard: the way to the
+ * host broke, or a driver died. The host is asked once nothing works on the VM any more.
+ */
+#ifndef VM_OUTCOME_QUERY_H
+#define VM_OUTCOME_QUERY_H
+
+#include "action/request_document.h"
+
+enum outcome_verdict {
+	OUTCOME_DONE,		/* it was done; INFO: what it would have printed */
+	OUTCOME_NOT_DONE,	/* it was not done */
+	OUTCOME_REFUSED,	/* it was not, and shall not be: INFO says why */
+	OUTCOME_REPEAT,		/* nobody can tell, and doing it again does no harm */
+	OUTCOME_UNKNOWN,	/* nobody can tell; INFO says why */
+	OUTCOME_LATER,		/* nobody can tell yet */
+};
+
+/* "done", "not-done"…: the first word of the answer. Static. */
+const char *outcome_query_word(enum outcome_verdict verdict);
+
+/* The action that is asked about, as its caller had it. */
+struct outcome_case {
+	const char *action;	/* "save"; or "absent": whether the VM runs here */
+	const char *deploy_id;
+	const char *checkpoint;	/* or "" */
+	const char *vm_id;
+	const char *mark;	/* of the deployment, or NULL */
+	gint64 age_s;		/* of the request; -1: not known */
+	const RequestDocument *request;
+};
+
+/* RET_INFO: the caller frees, or NULL. VMM_ERROR_USAGE: there is no such action. */
+bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,
+		   char **ret_info, GError **error);
+
+#endif

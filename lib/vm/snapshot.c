@@ -1,0 +1,279 @@
+#include "vm/snapshot.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "host/qemu_img.h"
+#include "vm/snapshot_redefine.h"
+#include "base/file.h"
+#include "xml/xml.h"
+#include "virt/domain_xml.h"
+#include "virt/virt_error.h"
+
+char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	char *directory;
+
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
+				    error))
+		return NULL;
+	if (!directory)
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot read 'system_datastore' from domain "
+			 "%s", virDomainGetName(dom));
+	return directory;
+}
+
+static char *file_of(const char *directory, const char *name)
+{
+	g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+	return g_build_filename(directory, file, NULL);
+}
+
+static virDomainSnapshot *look_up(virDomain *dom, const char *name, GError **error)
+{
+	virDomainSnapshot *s = virDomainSnapshotLookupByName(dom, name, 0);
+
+	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no snapshot %s",
+			 virDomainGetName(dom), name);
+	else if (!s)
+		virt_fail(error, "cannot look for snapshot %s", name);
+	return s;
+}
+
+virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
+				 GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	virDomainSnapshot *s = look_up(dom, name, &cause);
+	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
+
+	if (!s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) && file &&
+	    access(file, R_OK) == 0) {
+		g_clear_error(&cause);
+		/* That its file is there says that it is not gone. */
+		snapshot_redefine_all(dom, directory, action_log, &cause);
+		s = look_up(dom, name, cause ? NULL : &cause);
+	}
+	if (!s)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return s;
+}
+
+bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
+{
+	g_autofree char *file = file_of(directory, virDomainSnapshotGetName(s));
+	char *xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+	bool ok;
+
+	if (!xml)
+		return virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
+	ok = file_make_directory(directory, error) &&
+	     file_write(file, xml, strlen(xml), 0600, error);
+	free(xml);
+	return ok;
+}
+
+bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error)
+{
+	g_autofree char *own = file_of(directory, name);
+	virDomainSnapshotPtr *list = NULL;
+	int n = virDomainListAllSnapshots(dom, &list, 0);
+	bool ok = n >= 0 || virt_fail(error, "cannot list the snapshots of domain %s",
+				      virDomainGetName(dom));
+
+	if (ok && unlink(own) < 0 && errno != ENOENT)
+		ok = vmm_fail_errno(error, errno, "cannot remove %s", own);
+	for (int i = 0; i < n; i++) {
+		g_autofree char *file = file_of(directory, virDomainSnapshotGetName(list[i]));
+
+		ok = ok && (access(file, F_OK) < 0 || snapshot_keep(list[i], directory, error));
+		virDomainSnapshotFree(list[i]);
+	}
+	free(list);
+	return ok;
+}
+
+static bool image_has(const struct action_ctx *ctx, const char *path, const char *name,
+		      bool *ret_has, GError **error)
+{
+	struct qemu_image image;
+
+	if (!qemu_img_read(ctx, path, &image, error))
+		return false;
+	*ret_has = g_ptr_array_find_with_equal_func(image.snapshots, name, g_str_equal, NULL);
+	qemu_img_clear(&image);
+	return true;
+}
+
+static bool refuse(GError **error, const char *name, const char *target, const char *why)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: disk %s %s", name,
+		 target, why);
+	vmm_error_set_hint(error, "the VM would be lost; it was left as it is");
+	return false;
+}
+
+/* DISK is one of the snapshot's own list; QEMU starts with the images that it had THEN. */
+static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xmlNode *now,
+		    const xmlNode *then, const char *name, GError **error)
+{
+	g_autofree char *target = xml_attribute(disk, "name");
+	g_autofree char *how = xml_attribute(disk, "snapshot");
+	g_autofree char *path = NULL, *planned = virt_disk_path(virt_disk(then, target));
+	bool has;
+
+	if (planned && access(planned, F_OK) < 0)
+		return refuse(error, name, target, "is not where it was then");
+	if (g_strcmp0(how, "internal") != 0)
+		return true;
+	path = planned ? g_strdup(planned) : virt_disk_path(virt_disk(now, target));
+	if (!path)
+		return true;	/* a network's: nobody but QEMU can look into it */
+	if (!image_has(ctx, path, name, &has, error))
+		return false;
+	return has || refuse(error, name, target, "does not hold it");
+}
+
+/* What tells DEVICE from others of its kind, as users name it; NULL: it is of no matter. */
+static char *device_name(const xmlNode *device)
+{
+	const char *kind = (const char *)device->name;
+	g_autofree char *id = NULL, *path = NULL, *base = NULL;
+
+	if (g_str_equal(kind, "disk")) {
+		id = xml_child_attribute(device, "target", "dev");
+		path = xml_has(device, "device", "cdrom") ? NULL : virt_disk_path(device);
+		base = path ? g_path_get_basename(path) : NULL;
+		return base ? g_strdup_printf("disk %s (%s)", id, base) :
+			      g_strdup_printf("disk %s", id);
+	}
+	if (g_str_equal(kind, "interface")) {
+		id = xml_child_attribute(device, "mac", "address");
+		return g_strdup_printf("NIC %s", id ? id : "");
+	}
+	if (g_str_equal(kind, "filesystem")) {
+		id = xml_child_attribute(device, "target", "dir");
+		return g_strdup_printf("file system %s", id ? id : "");
+	}
+	if (!g_str_equal(kind, "hostdev") && !g_str_equal(kind, "memory"))
+		return NULL;
+	id = xml_child_attribute(device, "alias", "name");
+	return g_strdup_printf("%s %s", kind, id ? id : "");
+}
+
+/* Names of the devices of DOMAIN. */
+static GPtrArray *device_names(const xmlNode *domain)
+{
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	const xmlNode *devices = xml_child(domain, "devices");
+
+	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		char *name = n->type == XML_ELEMENT_NODE ? device_name(n) : NULL;
+
+		if (name)
+			g_ptr_array_add(names, name);
+	}
+	return names;
+}
+
+/* "disk vdb (disk.3), NIC …": what of A is not in B; NULL: nothing. The caller frees. */
+static char *missing(const GPtrArray *a, GPtrArray *b)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; i < a->len; i++)
+		if (!g_ptr_array_find_with_equal_func(b, a->pdata[i], g_str_equal, NULL))
+			g_string_append_printf(text, "%s%s", text->len ? ", " : "",
+					       (char *)a->pdata[i]);
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+/* libvirt goes back to the devices of THEN: what is there NOW must be among them. */
+static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *name,
+			  GError **error)
+{
+	g_autoptr(GPtrArray) has = device_names(now), had = device_names(then);
+	g_autofree char *lost = missing(has, had), *back = missing(had, has);
+
+	if (lost) {
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: it was made "
+			 "without what the VM has now: %s", name, lost);
+		vmm_error_set_hint(error, "detach that first, and attach it again afterwards; or "
+				   "make a new snapshot");
+		return false;
+	}
+	if (back)
+		action_log("WARN", "snapshot %s brings back what was detached since: %s", name,
+			   back);
+	return true;
+}
+
+static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+		     bool revert, GError **error)
+{
+	const char *name = virDomainSnapshotGetName(s);
+	g_autofree char *live = virt_xml(dom, error);
+	char *text = virDomainSnapshotGetXMLDesc(s, 0);
+	g_autoptr(xmlDoc) now = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = NULL;
+	const xmlNode *root, *disks;
+	bool ok = true;
+
+	if (!text && live)
+		virt_fail(error, "cannot read snapshot %s", name);
+	else if (text)
+		doc = xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
+	free(text);
+	if (!doc || !now)
+		return false;
+	root = xmlDocGetRootElement(doc);
+	disks = xml_child(root, "disks");
+	for (xmlNode *n = disks ? disks->children : NULL; n && ok; n = n->next)
+		if (n->type == XML_ELEMENT_NODE)
+			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
+				     name, error);
+	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"),
+					       name, error));
+}
+
+bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+		       GError **error)
+{
+	return is_whole(ctx, dom, s, false, error);
+}
+
+bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+			 GError **error)
+{
+	return is_whole(ctx, dom, s, true, error);
+}
+
+void snapshot_drop_orphan(virDomain *dom, const char *name)
+{
+	g_autofree char *now = g_strdup_printf("%" G_GINT64_FORMAT,
+					       g_get_real_time() / G_USEC_PER_SEC);
+	g_autofree char *domain = virt_xml(dom, NULL), *xml = NULL;
+	g_autoptr(virDomainSnapshot) s = NULL;
+	g_autoptr(xmlDoc) live = NULL;
+	xmlNode *root;
+
+	if (!domain)
+		return;
+	live = xml_parse(domain, strlen(domain), "domain", NULL);
+	if (!live)
+		return;
+	root = xmlNewNode(NULL, BAD_CAST "domainsnapshot");
+	xmlNewTextChild(root, NULL, BAD_CAST "name", BAD_CAST name);
+	xmlNewTextChild(root, NULL, BAD_CAST "state", BAD_CAST "running");
+	xmlNewTextChild(root, NULL, BAD_CAST "creationTime", BAD_CAST now);
+	xmlNewProp(xmlNewChild(root, NULL, BAD_CAST "memory", NULL), BAD_CAST "snapshot",
+		   BAD_CAST "internal");
+	xmlAddChild(root, xmlCopyNode(xmlDocGetRootElement(live), 1));
+	xml = xml_print(root);
+	xmlFreeNode(root);
+	s = virDomainSnapshotCreateXML(dom, xml, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
+	if (!s || virDomainSnapshotDelete(s, 0) < 0)
+		virResetLastError();
+}

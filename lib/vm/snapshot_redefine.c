@@ -1,0 +1,267 @@
+#include "vm/snapshot_redefine.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "virt/virt_domain.h"
+#include "virt/virt_error.h"
+#include "vm/domain_paths.h"
+#include "xml/xml.h"
+
+enum { MAX_FILE = 16 << 20 };
+
+struct snapshot {
+	char *path, *name, *parent;
+	xmlDoc *doc;
+};
+
+static void snapshot_free(void *data)
+{
+	struct snapshot *s = data;
+
+	xmlFreeDoc(s->doc);
+	g_free(s->path);
+	g_free(s->name);
+	g_free(s->parent);
+	g_free(s);
+}
+
+static struct snapshot *snapshot_load(const char *path, GError **error)
+{
+	g_autoptr(GString) text = file_read(path, MAX_FILE, error);
+	xmlDoc *doc = text ? xml_parse(text->str, text->len, path, error) : NULL;
+	struct snapshot *s;
+	xmlNode *root;
+
+	if (!doc)
+		return NULL;
+	root = xmlDocGetRootElement(doc);
+	s = g_new0(struct snapshot, 1);
+	s->path = g_strdup(path);
+	s->doc = doc;
+	s->name = xml_child_text(root, "name");
+	s->parent = xml_child_text(xml_child(root, "parent"), "name");
+	return s;
+}
+
+static void set_uuid(xmlNode *root, const char *element, const char *uuid)
+{
+	xmlNode *n = xml_child(xml_child(root, element), "uuid");
+
+	if (n)
+		xmlNodeSetContent(n, BAD_CAST uuid);
+}
+
+/* What a domain may name of its host: programs only as the one that runs; files also of its own. */
+static const struct {
+	const char *element;	/* "parent/element" */
+	const char *attribute;	/* NULL: the text */
+	bool program;
+} named[] = {
+	{ "devices/emulator",	NULL,	true },
+	{ "interface/script",	"path", true },
+	{ "interface/downscript", "path", true },
+	{ "filesystem/binary",	"path", true },
+	{ "os/loader",		NULL,	true },
+	{ "os/kernel",		NULL,	false },
+	{ "os/initrd",		NULL,	false },
+	{ "os/dtb",		NULL,	false },
+	{ "disk/source",	"file", false },
+	{ "disk/source",	"dev",	false },
+	{ "disk/source",	"dir",	false },
+	{ "backingStore/source", "file", false },
+	{ "backingStore/source", "dev", false },
+	{ "filesystem/source",	"dir",	false },
+	{ "filesystem/source",	"file", false },
+	{ "filesystem/source",	"dev",	false },
+	{ "serial/source",	"path", false },
+	{ "parallel/source",	"path", false },
+	{ "console/source",	"path", false },
+};
+
+/* The value in NODE of row ROW; NULL: it has none. The caller frees. */
+static char *named_value(const xmlNode *node, size_t row)
+{
+	g_autofree char *place = node->parent && node->parent->name
+					 ? g_strdup_printf("%s/%s", node->parent->name, node->name)
+					 : g_strdup("");
+
+	if (!g_str_equal(place, named[row].element))
+		return NULL;
+	return named[row].attribute ? xml_attribute(node, named[row].attribute)
+				    : g_strstrip(xml_text(node));
+}
+
+/* Adds to VALUES what NODE and all below it name, arguments for QEMU whole. */
+static void collect(const xmlNode *node, GHashTable *values)
+{
+	if (node->ns)
+		g_hash_table_add(values, xml_print(node));
+	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
+		char *value = named_value(node, i);
+
+		if (value)
+			g_hash_table_add(values, value);
+	}
+	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
+		collect(n, values);
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+	return g_str_has_prefix(path, directory) && path[strlen(directory)] == '/';
+}
+
+/* Whether PATH is in the VM's DIRECTORY, DATASTORES/ID/VM, or an image, which no number names. */
+static bool may_name(const char *path, const char *directory)
+{
+	g_autofree char *plain = g_canonicalize_filename(path, "/");
+	g_autofree char *store = g_path_get_dirname(directory);
+	g_autofree char *stores = g_path_get_dirname(store);
+	const char *name = is_below(plain, stores) ? strchr(plain + strlen(stores) + 1, '/') : NULL;
+
+	if (*path != '/' || is_below(plain, directory) || is_below(plain, "/dev/pts"))
+		return *path == '/';
+	return name && name[1 + strspn(name + 1, "0123456789")] != '/' &&
+	       name[1 + strspn(name + 1, "0123456789")] != '\0';
+}
+
+/* Whether NODE of a file that anybody may have written names no more than DOM itself, VALUES. */
+static bool is_known(const xmlNode *node, GHashTable *values, const char *directory, char **ret_bad)
+{
+	bool metadata = xmlStrEqual(node->name, BAD_CAST "metadata");
+
+	if (node->ns)
+		*ret_bad = xml_print(node);
+	if (node->ns && !g_hash_table_contains(values, *ret_bad))
+		return false;
+	g_clear_pointer(ret_bad, g_free);
+	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
+		char *value = named_value(node, i);
+
+		*ret_bad = value;
+		if (value && !g_hash_table_contains(values, value) &&
+		    (named[i].program || !may_name(value, directory)))
+			return false;
+		g_clear_pointer(ret_bad, g_free);
+	}
+	for (xmlNode *n = metadata || node->ns ? NULL : xmlFirstElementChild((xmlNode *)node); n;
+	     n = xmlNextElementSibling(n))
+		if (!is_known(n, values, directory, ret_bad))
+			return false;
+	return true;
+}
+
+static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **error)
+{
+	static const char *const domains[] = { "domain", "inactiveDomain" };
+	g_autofree char *live = virt_xml(dom, error), *above = g_path_get_dirname(s->path);
+	g_autofree char *directory = g_canonicalize_filename(above, "/"), *bad = NULL;
+	g_autoptr(xmlDoc) doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	bool ok = true;
+
+	if (!doc)
+		return false;
+	collect(xmlDocGetRootElement(doc), values);
+	for (size_t i = 0; ok && i < G_N_ELEMENTS(domains); i++) {
+		const xmlNode *d = xml_child(xmlDocGetRootElement(s->doc), domains[i]);
+
+		ok = !d || is_known(d, values, directory, &bad);
+	}
+	return ok || vmm_fail(error, VMM_ERROR_REFUSED,
+			      "snapshot %s names what domain %s has not: "
+			      "'%.200s'",
+			      s->path, virDomainGetName(dom), bad);
+}
+
+static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError **error)
+{
+	xmlNode *root = xmlDocGetRootElement(s->doc);
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	g_autoptr(virDomainSnapshot) made = NULL;
+	g_autofree char *text = NULL;
+
+	if (virDomainGetUUIDString(dom, uuid) < 0)
+		return virt_fail(error, "cannot read a UUID");
+	set_uuid(root, "domain", uuid);
+	set_uuid(root, "inactiveDomain", uuid);
+	domain_paths_rewrite(root, s->path, NULL);
+	if (!snapshot_check(dom, s, error))
+		return false;
+	text = xml_print(root);
+	if (!file_write(s->path, text, strlen(text), 0600, error))
+		return false;
+	made = virDomainSnapshotCreateXML(dom, text, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
+	return made || virt_fail(error, "cannot register snapshot %s", s->path);
+}
+
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_waiting(GPtrArray *list, const char *name)
+{
+	for (guint i = 0; name && i < list->len; i++)
+		if (!g_strcmp0(((struct snapshot *)list->pdata[i])->name, name))
+			return true;
+	return false;
+}
+
+/* Tells FAULT to LOG; the first one stays in FIRST. */
+static void note_fault(void (*log)(const char *level, const char *format, ...), GError *fault,
+		       GError **first)
+{
+	log("WARN", "%s", fault->message);
+	if (*first)
+		g_error_free(fault);
+	else
+		*first = fault;
+}
+
+bool snapshot_redefine_all(virDomain *dom, const char *directory,
+			   void (*log)(const char *level, const char *format, ...), GError **error)
+{
+	g_autoptr(GPtrArray) waiting = g_ptr_array_new_with_free_func(snapshot_free);
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	g_autoptr(GError) first = NULL;
+	const char *name;
+	bool forced = false;
+
+	while (dir && (name = g_dir_read_name(dir)))
+		if (g_str_has_prefix(name, "snap-") && g_str_has_suffix(name, ".xml"))
+			g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
+	g_ptr_array_sort(paths, by_version);
+	for (guint i = 0; i < paths->len; i++) {
+		GError *fault = NULL;
+		struct snapshot *s = snapshot_load(paths->pdata[i], &fault);
+
+		if (s)
+			g_ptr_array_add(waiting, s);
+		else
+			note_fault(log, fault, &first);
+	}
+	while (waiting->len) {
+		guint before = waiting->len;
+
+		for (guint i = 0; i < waiting->len;) {
+			struct snapshot *s = waiting->pdata[i];
+			GError *fault = NULL;
+
+			if (!forced && is_waiting(waiting, s->parent)) {
+				i++;
+				continue;
+			}
+			if (!snapshot_register(dom, s, &fault))
+				note_fault(log, fault, &first);
+			g_ptr_array_remove_index(waiting, i);
+		}
+		forced = waiting->len == before;	/* parents in a circle: as they come */
+	}
+	if (!first)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&first));
+	return false;
+}

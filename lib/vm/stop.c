@@ -1,0 +1,124 @@
+#include "vm/stop.h"
+
+enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
+
+virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
+{
+	virDomain *(*find)(const struct action_ctx *, GError **) = alone ? action_domain_alone :
+									   action_domain;
+	g_autoptr(GError) cause = NULL;
+	virDomain *dom = find(ctx, &cause);
+
+	if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+		if (cause)
+			g_propagate_error(error, g_steal_pointer(&cause));
+		return dom;
+	}
+	if (virt_barrier(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
+		return find(ctx, error);
+	g_prefix_error(error, "cannot tell whether domain %s is gone: ", ctx->arg[0]);
+	return NULL;
+}
+
+bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	struct virt_state state;
+
+	switch (virt_power_request(dom, what, action_left_ms(ctx, ANSWER_MS), &cause)) {
+	case VIRT_CALL_OK:
+		return true;
+	case VIRT_CALL_TIMED_OUT:
+		action_log("WARN", "domain %s does not answer", virDomainGetName(dom));
+		return true;
+	default:
+		if (!virt_state_read(dom, &state, error))
+			return false;
+		if (state.gone || what == VIRT_SHUTDOWN_AGENT ||
+		    g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY))
+			return true;
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return false;
+	}
+}
+
+/* Asks, waits, and asks in every way that there is at half time. */
+static bool ask_and_wait(struct action_ctx *ctx, virDomain *dom, VirtWatch *watch,
+			 const struct stop_plan *plan, bool *ret_gone, GError **error)
+{
+	if (!stop_ask(ctx, dom, VIRT_SHUTDOWN, error) ||
+	    !virt_watch_gone(watch, plan->half_us, ret_gone, error))
+		return false;
+	if (*ret_gone)
+		return true;
+	return stop_ask(ctx, dom, VIRT_SHUTDOWN, error) &&
+	       stop_ask(ctx, dom, VIRT_SHUTDOWN_AGENT, error) &&
+	       virt_watch_gone(watch, plan->end_us, ret_gone, error);
+}
+
+/* On one connection. */
+static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
+				const struct stop_plan *plan, GError **error)
+{
+	g_autoptr(VirtWatch) watch = virt_watch_new(dom, error);
+	const char *name = virDomainGetName(dom);
+	bool gone = false;
+
+	if (!watch || (!plan->at_once && !ask_and_wait(ctx, dom, watch, plan, &gone, error)))
+		return ACTION_FAILED;
+	if (gone)
+		return ACTION_DONE;
+	if (!plan->at_once && !plan->force) {
+		vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot shut down domain %s: its guest did not "
+			 "power off in time", name);
+		vmm_error_set_hint(error, "the guest must obey ACPI or have an agent; see "
+				   "SHUTDOWN_TIMEOUT and FORCE_DESTROY in kvmrc");
+		return ACTION_FAILED;
+	}
+	if (!plan->at_once)
+		action_log("WARN", "domain %s did not shut down in time: destroying it", name);
+	switch (virt_destroy(dom, watch, ctx->deadline_us - SETTLE_US, error)) {
+	case VIRT_CALL_OK:
+		return ACTION_DONE;
+	case VIRT_CALL_FAILED:
+		return ACTION_FAILED;
+	default:
+		vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: libvirt does not "
+			 "answer", name);
+		virt_hint_lost(dom, error);
+		return ACTION_UNKNOWN;
+	}
+}
+
+enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
+				const struct stop_plan *plan, GError **error)
+{
+	g_autoptr(virDomain) dom = NULL;
+	virDomain *next;
+
+	virDomainRef(first);
+	dom = first;
+	action_on_abort(ACTION_UNKNOWN, "%s domain %s",
+			plan->at_once ? "destroying" : "shutting down", virDomainGetName(dom));
+	for (;;) {
+		g_autoptr(GError) cause = NULL;
+		enum action_outcome outcome = stop(ctx, dom, plan, &cause);
+
+		if (outcome == ACTION_DONE)
+			return outcome;
+		if (outcome == ACTION_UNKNOWN || virConnectIsAlive(ctx->conn) == 1) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return outcome;
+		}
+		g_clear_error(&cause);
+		next = action_domain_reopen(ctx, dom, &cause);
+		if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+			return ACTION_DONE;
+		if (!next) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return ACTION_UNKNOWN;
+		}
+		virDomainFree(dom);
+		dom = next;
+	}
+}

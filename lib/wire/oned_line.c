@@ -1,0 +1,74 @@
+#include "wire/oned_line.h"
+
+static const char blanks[] = " \t\r";
+
+/* The next word at *AT, of *RET_LEN bytes; NULL when there is none. Nothing is copied: a
+ * document may be megabytes. */
+static const char *next_word(const char **at, size_t *ret_len)
+{
+	const char *word = *at + strspn(*at, blanks);
+
+	*ret_len = strcspn(word, blanks);
+	*at = word + *ret_len;
+	return *ret_len ? word : NULL;
+}
+
+static bool is_name(const char *word, size_t len)
+{
+	for (const char *p = word; p < word + len; p++)
+		if (!g_ascii_isalnum(*p) && *p != '_')
+			return false;
+	return true;
+}
+
+/* As oned itself reads it: leading digits count, anything else is 0, too much is the most. */
+static gint64 leading_number(const char *text)
+{
+	gint64 n = g_ascii_strtoll(text, NULL, 10);
+
+	return CLAMP(n, G_MININT32, G_MAXINT32);
+}
+
+bool oned_line_parse(const char *line, struct oned_line *ret, GError **error)
+{
+	const char *at = line, *action, *id, *payload;
+	size_t action_len, id_len, payload_len;
+
+	action = next_word(&at, &action_len);
+	if (!action)
+		return vmm_fail(error, VMM_ERROR_INPUT, "empty line");
+	if (action != line)
+		return vmm_fail(error, VMM_ERROR_INPUT, "line begins with a blank");
+	if (!is_name(action, action_len))
+		return vmm_fail(error, VMM_ERROR_INPUT, "'%.*s' is not an action",
+				(int)MIN(action_len, 40), action);
+	id = next_word(&at, &id_len);
+	payload = id ? next_word(&at, &payload_len) : NULL;
+	ret->action = g_ascii_strup(action, (gssize)action_len);
+	ret->id = id ? leading_number(id) : 0;
+	ret->payload = payload ? g_strndup(payload, payload_len) : NULL;
+	return true;
+}
+
+void oned_line_clear(struct oned_line *line)
+{
+	g_clear_pointer(&line->action, g_free);
+	g_clear_pointer(&line->payload, g_free);
+}
+
+/* GLib skips what is not base64: then it makes less of the text than it should. */
+GBytes *oned_line_document(const struct oned_line *line)
+{
+	const char *text = line->payload;
+	size_t len = strlen(text), padding = 0;
+	gsize size;
+	guchar *data;
+
+	while (padding < MIN(len, 2) && text[len - 1 - padding] == '=')
+		padding++;
+	data = g_base64_decode(text, &size);
+	if (len % 4 == 0 && size == len / 4 * 3 - padding)
+		return g_bytes_new_take(data, size);
+	g_free(data);
+	return NULL;
+}

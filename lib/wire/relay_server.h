@@ -1,0 +1,14 @@
+/* relay_server.h - the relay itself: runs the steps that come in frames, and reports their ends. */
+#ifndef WIRE_RELAY_SERVER_H
+#define WIRE_RELAY_SERVER_H
+
+#include "base/error.h"
+
+/*
+ * Serves frames from descriptor IN, answering on OUT, until IN ends or SIGTERM, SIGHUP or
+ * SIGINT comes: then every step is ended with all it started. False with ERROR set: what came
+ * was no frame.
+ */
+bool relay_serve(int in, int out, GError **error);
+
+#endif

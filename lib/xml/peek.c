@@ -1,0 +1,91 @@
+#include "xml/peek.h"
+
+#include <libxml/parser.h>
+
+#include "xml/xml.h"
+
+/* Far below libxml2's own limits for a tree: 10,000,000 bytes in a text, 256 elements deep. */
+enum { MAX_LEN = 1 << 20, MAX_DEPTH = 200 };
+
+struct scan {
+	const char *root;
+	const char *const *names;
+	GString **texts;	/* of the children found so far, by name */
+	GString *text;		/* of the one that is being read, or NULL */
+	unsigned depth;
+	bool unfit;
+};
+
+static void on_begin(void *data, const xmlChar *name, const xmlChar *prefix G_GNUC_UNUSED,
+		     const xmlChar *uri G_GNUC_UNUSED, int namespaces G_GNUC_UNUSED,
+		     const xmlChar **ns G_GNUC_UNUSED, int attributes G_GNUC_UNUSED,
+		     int defaulted G_GNUC_UNUSED, const xmlChar **values G_GNUC_UNUSED)
+{
+	struct scan *s = data;
+
+	if (s->depth == 0 && !g_str_equal(name, s->root))
+		s->unfit = true;
+	if (s->depth == 1)
+		for (size_t i = 0; s->names[i]; i++)
+			if (!s->texts[i] && g_str_equal(name, s->names[i]))
+				s->text = s->texts[i] = g_string_new(NULL);
+	if (++s->depth > MAX_DEPTH)
+		s->unfit = true;
+}
+
+static void on_end(void *data, const xmlChar *name G_GNUC_UNUSED,
+		   const xmlChar *prefix G_GNUC_UNUSED, const xmlChar *uri G_GNUC_UNUSED)
+{
+	struct scan *s = data;
+
+	if (--s->depth == 1)
+		s->text = NULL;
+}
+
+static void on_text(void *data, const xmlChar *text, int len)
+{
+	struct scan *s = data;
+
+	if (s->text)
+		g_string_append_len(s->text, (const char *)text, len);
+}
+
+static void on_doctype(void *data, const xmlChar *name G_GNUC_UNUSED,
+		       const xmlChar *id G_GNUC_UNUSED, const xmlChar *system G_GNUC_UNUSED)
+{
+	((struct scan *)data)->unfit = true;
+}
+
+static bool run(struct scan *s, const char *text, size_t len)
+{
+	xmlSAXHandler handler = {
+		.initialized = XML_SAX2_MAGIC, .serror = xml_quiet,
+		.internalSubset = on_doctype,
+		.startElementNs = on_begin, .endElementNs = on_end,
+		.characters = on_text, .ignorableWhitespace = on_text,
+		.cdataBlock = on_text,
+	};
+	xmlParserCtxtPtr ctxt = xmlCreatePushParserCtxt(&handler, s, NULL, 0, NULL);
+	bool ok;
+
+	xmlCtxtUseOptions(ctxt, XML_PARSE_NONET);
+	ok = xmlParseChunk(ctxt, text, (int)len, 1) == 0 && !s->unfit;
+	xmlFreeParserCtxt(ctxt);
+	return ok;
+}
+
+bool xml_peek(const char *text, size_t len, const char *root, const char *const names[],
+	      char *ret[])
+{
+	guint n = g_strv_length((char **)names);
+	g_autofree GString **texts = g_new0(GString *, n);
+	struct scan s = { .root = root, .names = names, .texts = texts };
+	bool ok = len <= MAX_LEN && run(&s, text, len);
+
+	for (guint i = 0; i < n; i++) {
+		bool empty = !ok || !texts[i] || !texts[i]->len;
+
+		ret[i] = texts[i] ? g_string_free(texts[i], empty) : NULL;
+	}
+	return ok;
+}
