@@ -145,7 +145,6 @@ static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
 	return device_vm_refresh(v, error);
 }
 
-
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, const char *xml, GError **error)
 {

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-
 static const struct {
 	const char *prefix;
 	char severity;

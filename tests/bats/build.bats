@@ -36,6 +36,28 @@ load helper
 	[ "$(cat one/etc/vmm_exec/vmm_execrc)" = '# mine' ]
 }
 
+@test "make install-strip leaves out debug information; uninstall removes all but edited files" {
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install-strip
+	[ -z "$(readelf -S pkg/usr/bin/kvm-domain | grep debug_info)" ]
+	pkg/usr/bin/kvm-domain --version
+	echo '# mine' >>pkg/etc/one/vmm_exec/vmm_execrc
+	touch pkg/var/lib/one/remotes/theirs
+	run make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" uninstall
+	[ "$status" -eq 0 ]
+	[ "$output" = "kept $PWD/pkg/etc/one/vmm_exec/vmm_execrc, which was edited" ]
+	[ "$(find pkg -type f | sort)" = $'pkg/etc/one/vmm_exec/vmm_execrc\npkg/var/lib/one/remotes/theirs' ]
+}
+
+@test "make help names the targets, make compdb every source" {
+	run make -s -C "$TOP" help
+	[ "$status" -eq 0 ]
+	for target in demo check test-fast lint install uninstall; do grep -q "^  make $target " <<<"$output"; done
+	cp -r "$TOP"/{GNUmakefile,lib,drivers,remotes,scripts,tests} .
+	make -s compdb
+	[ "$(jq length compile_commands.json)" -eq "$(find lib drivers remotes tests/unit tests/fuzz -name '*.c' | wc -l)" ]
+	jq -e '.[0].arguments | index("-Ilib")' compile_commands.json
+}
+
 @test "every key of vmm_exec.cfg is in its manual page" {
 	while read -r key; do
 		grep -qF "fB${key//_/_}\\fR = " <(sed 's/\\-/-/g' "$TOP/man/vmm_exec.cfg.5") || { echo "not in vmm_exec.cfg(5): $key"; return 1; }

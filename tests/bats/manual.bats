@@ -1,3 +1,4 @@
+# bats file_tags=fast
 # manual.bats - what people read agrees with what the programs do.
 load helper
 load node
@@ -53,4 +54,22 @@ example() {
 		[ "$name" = vmmexec.7 ] || grep -qF "${name%.*} (${name##*.})" <(sed 's/\\-/-/g' "$TOP/man/vmmexec.7") ||
 			{ echo "not in vmmexec(7): $name"; return 1; }
 	done
+}
+
+@test "README: the commands that need no host print what README says" {
+	local command='' n=0
+	# Without the blocks that only a host could fill.
+	sed -n 's/^    //p' "$TOP/README.md" | sed '/^\$ kvm-sync-hosts/,/^[^[]/d' >said
+	while IFS= read -r line; do
+		case $line in
+		'$ '*)
+			command=${line#\$ }
+			(cd "$TOP" && PATH=$BUILD/drivers/kvm_domain:$REMOTES:$PATH bash -c "$command") >>printed
+			n=$((n + 1))
+			;;
+		*) [ -z "$command" ] || echo "$line" >>expected ;;
+		esac
+	done <said
+	[ "$n" -eq 3 ]
+	diff expected printed
 }

@@ -1,3 +1,4 @@
+# bats file_tags=fast
 load helper
 load node
 
