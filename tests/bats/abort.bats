@@ -55,7 +55,7 @@ gone() { never kill -0 "$(cat "$1")" 2>/dev/null; }
 	done
 }
 
-@test "the driver is killed: the next one waits until save has taken back what it did" {
+@test "the driver is killed: the next one waits until save has undone what it did" {
 	for way in ssh relay; do
 		rm -f taken-back.* pid.*
 		configure "transport = \"$way\";"
@@ -73,7 +73,7 @@ gone() { never kill -0 "$(cat "$1")" 2>/dev/null; }
 	done
 }
 
-@test "timeout_s.abort: who needs longer is killed" {
+@test "timeout_s.abort: an action that needs longer is killed" {
 	configure 'transport = "relay"; timeout_s: { abort = 1; };'
 	start '-w 1 kvm -p'
 	send "$(request SAVE 1)"

@@ -45,7 +45,7 @@ actions() {
 	done
 }
 
-@test "action: misuse is told in JSON when that was asked for" {
+@test "action: misuse is reported in JSON when that was asked for" {
 	action cancel --json
 	assert_failure 2
 	run jq -r '.outcome, .error.class, .error.retry_safe' <<<"$output"
@@ -93,7 +93,7 @@ actions() {
 	assert_success
 }
 
-@test "action: kvmrc beside the action counts; faults in it and its lack are warned of" {
+@test "action: kvmrc beside the action takes effect; faults in it and its lack are warned of" {
 	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
 	cp "$REMOTES/reboot" remotes/vmm/kvm/
 	run --separate-stderr remotes/vmm/kvm/reboot one-5
@@ -110,7 +110,7 @@ actions() {
 	[[ ${stderr_lines[0]} == *"kvmrc:2:13: unterminated quote '\"x'" ]]
 }
 
-@test "action: an odd name is told on one line" {
+@test "action: an odd name is reported on one line" {
 	action reboot $'no\nsuch\tVM ✓'
 	assert_failure 1
 	[ "$(error_message)" = 'reboot: cannot find domain no such VM ✓: Domain not found [not-found]' ]

@@ -10,7 +10,7 @@ load node
 	assert_success
 }
 
-@test "cancel: one that is off or unknown is done" {
+@test "cancel: a VM that is off or unknown succeeds" {
 	action cancel one-7
 	assert_success
 	action cancel nope

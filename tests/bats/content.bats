@@ -43,7 +43,7 @@ rows() {
 	finish
 }
 
-@test "what is missing in a request is named, and nothing is run" {
+@test "a missing element of a request is reported, and nothing runs" {
 	rows <<-'EOF'
 	ATTACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/MAC=;FAILURE Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC;
 	DETACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/MAC=;FAILURE Error in DETACHNIC, MAC needed in NIC;
@@ -65,7 +65,7 @@ rows() {
 	EOF
 }
 
-@test "what may be missing is done without" {
+@test "optional elements of a request may be absent" {
 	rows <<-'EOF'
 	ATTACHNIC;VM/TEMPLATE/NIC[ATTACH='YES']/BRIDGE=;SUCCESS -;pre attach_nic post prereconfigure context reconfigure
 	CLEANUP;TM_COMMAND=;SUCCESS ;cancel clean clean
@@ -115,7 +115,7 @@ rows() {
 	[ "$(wc -c <stdin.attach_disk)" -gt 120000 ]
 }
 
-@test "a snapshot without a usable id is a failure, of several words the line is told" {
+@test "a snapshot without a usable id is a failure, of several words the line is reported" {
 	stub rem/vmm/kvm/snapshot_create
 	start
 	send "$(request SNAPSHOTCREATE 1)"
@@ -126,7 +126,7 @@ rows() {
 	finish
 }
 
-@test "a backup without an id is a failure, and its transfer driver is told so" {
+@test "a backup without an id is a failure, and its transfer driver is told" {
 	stub var/remotes/datastore/rsync/backup
 	start
 	send "$(request BACKUP 1)"
@@ -160,7 +160,7 @@ rows() {
 	finish
 }
 
-@test "UPDATESG and UPDATENIC tell their object also when they fail" {
+@test "UPDATESG and UPDATENIC name their object also when they fail" {
 	stub rem/vnm/bridge/update_sg 'echo no >&2; exit 1'
 	stub rem/vnm/bridge/update_nic 'echo no >&2; exit 1'
 	start
@@ -174,7 +174,7 @@ rows() {
 	finish
 }
 
-@test "a host that cannot be reached: an attached disk's image is taken back, a clean-up goes on" {
+@test "a host that cannot be reached: an attached disk's image is undone, a clean-up continues" {
 	touch no-ssh-host-a
 	start
 	send "$(request ATTACHDISK 1)"
@@ -282,7 +282,7 @@ deploys() {
 	[ -z "$(find . -name x)" ]
 }
 
-@test "DEPLOY: a file where the VM's directory should be: the network is taken back" {
+@test "DEPLOY: a file where the VM's directory should be: the network is undone" {
 	start
 	mkdir -p ds/113
 	: >ds/113/306
@@ -292,7 +292,7 @@ deploys() {
 	[ "$(called)" = 'context pre clean' ]
 }
 
-@test "-w: a DEPLOY that takes longer is made sure of: the VM is cancelled, its networks are cleaned" {
+@test "-w: a DEPLOY that takes longer is verified: the VM is cancelled, its networks are cleaned" {
 	stub rem/vmm/kvm/deploy 'sleep 67.5 & wait'
 	start '-w 2 kvm -p'
 	send "$(deploy_request 306)"

@@ -45,7 +45,7 @@ deploy() {
 	assert_output "$(uuid 9)"
 }
 
-@test "deploy: one that runs already is done, and nothing is written" {
+@test "deploy: a VM that runs already succeeds, and nothing is written" {
 	deploy "$(domain one-5 5)"
 	assert_success
 	assert_output "$(uuid 5)"
@@ -177,7 +177,7 @@ file=\"$PWD/vm/other\""
 -n $PWD/remotes/vgpu delete $PWD/vm/vm.xml" ]
 }
 
-@test "deploy: snapshots are registered, parents first, and what fails is told" {
+@test "deploy: snapshots are registered, parents first, and failures are reported" {
 	mkdir vm
 	snapshot() {	# NAME PARENT
 		echo "<domainsnapshot><name>$1</name><state>running</state>${2:+<parent><name>$2</name></parent>}<creationTime>1</creationTime><memory snapshot='no'/>$(domain one-9 1 )</domainsnapshot>"

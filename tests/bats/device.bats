@@ -35,7 +35,7 @@ attach_disk() {	# LINE...
 	assert_success
 }
 
-@test "attach_disk: each DEFAULT_ATTACH_ of kvmrc counts, and the disk's own before it" {
+@test "attach_disk: each DEFAULT_ATTACH_ of kvmrc takes effect, and the disk's own before it" {
 	REQUEST=$(disk)
 	attach_disk
 	assert_output --partial "would attach to domain one-5:"
@@ -55,7 +55,7 @@ attach_disk() {	# LINE...
 	assert_output --partial 'queues="2"'
 }
 
-@test "attach_disk: each limit of kvmrc counts; total excludes read and write" {
+@test "attach_disk: each limit of kvmrc takes effect; total excludes read and write" {
 	local kind way lines=() name
 	REQUEST=$(disk)
 	for kind in BYTES IOPS; do
@@ -89,7 +89,7 @@ attach_disk() {	# LINE...
 	assert_output --partial 'iothread="2"'
 }
 
-@test "attach_nic: the model and filter of kvmrc count, and the NIC's own before them" {
+@test "attach_nic: the model and filter of kvmrc take effect, and the NIC's own before them" {
 	REQUEST=$(nic)
 	with DEFAULT_ATTACH_NIC_MODEL=e1000 DEFAULT_ATTACH_NIC_FILTER=clean-traffic -- attach_nic -n one-5 x
 	assert_success
@@ -121,7 +121,7 @@ attach_disk() {	# LINE...
 	assert_output --partial 'uuid="6e4a2c1e-0000-4000-8000-00000000000a"'
 }
 
-@test "devices: what libvirt cannot do is told; a VM that is off is refused; no document is misuse of stdin" {
+@test "devices: what libvirt cannot do is reported; a VM that is off is refused; no document is misuse of stdin" {
 	local a
 	REQUEST=$(disk)
 	with -- attach_disk one-5 /a/disk vdb
@@ -158,7 +158,7 @@ attach_disk() {	# LINE...
 	[[ $(error_message) == 'prereconfigure: cannot change the medium in hdc of domain one-5: it has no such drive [not-found]' ]]
 }
 
-@test "resize: caches are dropped before and after, if kvmrc says so; what is there already is done" {
+@test "resize: caches are dropped before and after, if kvmrc says so; what is there already succeeds" {
 	mkdir bin
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\necho "sudo $*" >>%q\n' "$PWD/calls" >bin/sudo

@@ -75,7 +75,7 @@ after_save() {
 }
 
 # What a libvirtd that was killed in a save or a snapshot leaves: paused for that, and nobody does it any more.
-@test "a guest that stands still for a job that nobody does is resumed before it is saved or given a snapshot" {
+@test "a guest left paused by a job that no longer exists is resumed before a save or snapshot" {
 	local reason
 	mkdir -p "$BATS_FILE_TMPDIR/file/0/6"
 	for reason in 3 9; do

@@ -75,7 +75,7 @@ play() {
 	pkill -KILL -f "$PWD/evil-relay" || true
 }
 
-@test "more than was asked for, the wrong answer, or no answer at all: the host is cut off, others go on" {
+@test "more than was asked for, the wrong answer, or no answer at all: the host is cut off, others continue" {
 	configure 'transport = "relay"; timeout_s: { reboot = 10; };'
 	play honest
 	local honest_cpu=$cpu honest_peak=$peak
@@ -90,7 +90,7 @@ play() {
 	grep -q 'is cut off: its relay sent an answer that nobody asked for$' out
 }
 
-@test "no hello but noise, a hello without end, an endless error output: the host goes by ssh, others go on" {
+@test "no hello but noise, a hello without end, an endless error output: the host goes by ssh, others continue" {
 	configure 'transport = "relay"; timeout_s: { reboot = 2; };'
 	play honest
 	local honest_cpu=$cpu honest_peak=$peak

@@ -38,7 +38,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	done
 }
 
-@test "a deploy that was at work is undone, and oned is told" {
+@test "a deploy in progress is undone, and oned gets its reply" {
 	stub rem/vmm/kvm/deploy 'sleep 82.5; echo one-306'
 	start
 	send "$(deploy_request 306)"
@@ -51,7 +51,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
-@test "a deploy whose network was being set up after it goes on with the id that deploy printed" {
+@test "a deploy whose network was being set up after it continues with the id that deploy printed" {
 	stub rem/vmm/kvm/deploy 'echo some-uuid'
 	stub rem/vnm/bridge/post '[ -e second ] || { touch second; sleep 83.5; }'
 	start
@@ -65,7 +65,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
-@test "a transfer that was at work here is ended, not left alone beside the next" {
+@test "a transfer in progress here is ended, not left alone beside the next" {
 	stub var/remotes/tm/qcow2/context '[ -e second ] || { touch second; sleep 84.5; }'
 	start
 	send "$(deploy_request 306)"
@@ -109,7 +109,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	[ "$({ printf 'INIT\n'; sleep 0.5; } | "$DRIVER" kvm 2>&- | dd bs=4096 count=1 2>/dev/null)" = 'INIT SUCCESS - -' ]
 }
 
-@test "--journal: what waits and what is at work, for people" {
+@test "--journal: waiting and running actions, for people" {
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]
 	[ "$output" = 'no journal' ]
@@ -148,7 +148,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
-@test "a journal of rubbish, or none at all, stops nobody" {
+@test "a journal of rubbish, or none at all, does no harm" {
 	start
 	finish
 	for file in var/vmm_exec/*.db; do head -c 100000 /dev/urandom >"$file"; done
@@ -186,7 +186,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
-@test "a driver takes up its own journal, whatever was at work in another's" {
+@test "a driver takes up its own journal, whatever is in progress in another's" {
 	stub rem/vmm/kvm/reset '[ -e second ] || { touch second; sleep 88.5; }'
 	start '-t 15 kvm -p'
 	send "$(request RESET 1)"

@@ -154,7 +154,7 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $output == *'<access mode="shared"/>'* ]]
 }
 
-@test "kvm-domain: what a volatile disk says of its source does not count" {
+@test "kvm-domain: the source of a volatile disk is ignored" {
 	local disk='<DISK><DISK_ID>3</DISK_ID><TARGET>vda</TARGET><TYPE>fs</TYPE><SOURCE>other/image</SOURCE>'
 	vm "$disk<DISK_TYPE>RBD</DISK_TYPE></DISK>" >vm.xml
 	kvm_domain --conf "$CONF" vm.xml
@@ -248,7 +248,7 @@ opt_in() {
 	[ "$status" -eq 0 ]
 }
 
-@test "kvm-domain: what gives a guest its host needs the administrator's word" {
+@test "kvm-domain: what gives a guest its host needs the administrator's permission" {
 	local raw='<RAW><TYPE>kvm</TYPE><DATA><![CDATA['
 	opt_in "$raw<qemu:commandline><qemu:arg value='-s'/></qemu:commandline>]]></DATA></RAW>" \
 		domain.qemu_commandline true
@@ -368,7 +368,7 @@ refusal() {
 	[[ $stderr == *"libvirt's schema does not allow /domain/clock/@bark"* ]]
 }
 
-@test "kvm-domain: RAW: a device of which there is one: RAW's controller and channel count, others are refused by name" {
+@test "kvm-domain: RAW: a device of which there is one: RAW's controller and channel take effect, others are refused by name" {
 	local case
 	for case in 504-raw-pcie-root 505-raw-scsi-controller 506-raw-agent-channel; do
 		kvm_domain --conf "$CONF" --datastore "$(site "$CASES/$case" datastore.xml)" "$CASES/$case/vm.xml"
@@ -403,7 +403,7 @@ refusal() {
 	[[ $stderr == *"NIC/TARGET = 'one-9-0': not a name for a NIC of this VM"* ]]
 }
 
-@test "kvm-domain: a VM's own files and the datastores need nobody's word, nor does the site's RAW" {
+@test "kvm-domain: a VM's own files and the datastores need no permission, nor does the site's RAW" {
 	vm "<OS><KERNEL>$ONE_LOCATION/var/datastores/7/kernel</KERNEL><INITRD>/boot/i</INITRD></OS>
 		<DISK><DISK_ID>1</DISK_ID><TYPE>FILESYSTEM</TYPE><SOURCE>$ONE_LOCATION/var/datastores/1/x</SOURCE><MOUNT_TAG>t</MOUNT_TAG></DISK>" |
 		sed 's|</VM>|<HISTORY_RECORDS><HISTORY><DS_ID>0</DS_ID></HISTORY></HISTORY_RECORDS></VM>|; s|datastores/7|datastores/0/7|' >vm.xml

@@ -41,7 +41,7 @@ held() {	# what waits until go is there
 	finish
 }
 
-@test "limits.children: connections that nobody uses are closed before there are more processes" {
+@test "limits.children: idle connections are closed before there are more processes" {
 	configure 'transport = "relay"; limits: { children = 4; };'
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	start '-t 2 kvm -p'
@@ -102,7 +102,7 @@ held() {	# what waits until go is there
 	[ "$(wc -c <out)" -lt 30000 ]
 }
 
-@test "hosts.silent_s of an earlier version's file stops nobody" {
+@test "hosts.silent_s of an earlier version's file does no harm" {
 	configure 'hosts: { silent_s = 3; failures = 2; };'
 	start
 	send "$(request RESET 1)"

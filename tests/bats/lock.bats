@@ -30,7 +30,7 @@ hold() {
 	for _ in $(seq 200); do [ ! -s held ] || break; sleep 0.05; done
 }
 
-@test "lock: who works on a VM is named, and the lock ends with him, however he ends" {
+@test "lock: the holder of a VM's lock is named, and the lock ends with the holder, however that ends" {
 	local file
 	action shutdown "one-$NUMBER"
 	assert_success

@@ -109,7 +109,7 @@ nothing_left() {
 	done
 }
 
-@test "a disk that fails is told at once; what ends meanwhile is known to the next driver" {
+@test "a disk that fails is reported at once; what ends meanwhile is known to the next driver" {
 	local fault
 	for fault in readonly broken quota full; do
 		faulty_disk
@@ -345,7 +345,7 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	finish
 }
 
-@test "a host that went away in the middle is waited for before anybody says unknown" {
+@test "a host that went away in the middle is waited for before the reply is unknown" {
 	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
 	stub rem/vmm/kvm/outcome 'echo done'
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay

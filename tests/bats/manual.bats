@@ -73,3 +73,12 @@ example() {
 	[ "$n" -eq 3 ]
 	diff expected printed
 }
+
+@test "FAULTS.md names tests that are there" {
+	local name names
+	names=$(grep -h '^@test ' "$TOP"/tests/*/*.bats)
+	while IFS= read -r name; do
+		name=${name#\"} name=${name%\"} name=${name% …}
+		grep -qF "$name" <<<"$names" || { echo "there is no test $name"; return 1; }
+	done < <(grep '^|' "$TOP/tests/lab/FAULTS.md" | grep -o '"[^"]*"')
+}

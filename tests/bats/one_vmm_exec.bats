@@ -46,7 +46,7 @@ load driver
 	[[ $stderr == *"no hypervisor"* ]]
 }
 
-@test "arguments: -t 0 does not stand still" {
+@test "arguments: -t 0 does not hang" {
 	start '-t 0 kvm -p'
 	send "$(request RESET 5)"
 	expect '^RESET SUCCESS 5 -$'

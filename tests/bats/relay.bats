@@ -40,7 +40,7 @@ setup() {
 	[ "$(grep -c 'vmm/relay' ssh.log)" -eq 1 ]
 }
 
-@test "one that speaks another protocol is not spoken with" {
+@test "a relay of another protocol is not used" {
 	printf '#!/bin/sh\necho "vmmexec-relay 99 9.9.9"\nexec cat\n' >rem/vmm/relay
 	start
 	send "$(request RESET 1)"
@@ -144,7 +144,7 @@ setup() {
 	pkill -f 'sleep 76[.]5' || true
 }
 
-@test "a host that cannot be reached is told as by ssh" {
+@test "a host that cannot be reached is reported as by ssh" {
 	touch no-ssh-host-a
 	start
 	send "$(request RESET 1)"

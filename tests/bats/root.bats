@@ -56,7 +56,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	assert_output 558
 }
 
-@test "vgpu: a failure undoes what was made; what is not there, or no more, is told" {
+@test "vgpu: a failure undoes what was made; what is not there, or no more, is reported" {
 	vm "$(pci 02 4 $A '<MDEV_MODE>nvidia</MDEV_MODE>')$(pci 09 0 ${A%a}b)"
 	alone "$SYS remotes/vgpu create vm.xml || { head -c 1 \$new/current_vgpu_type; exit 1; }"
 	assert_failure 1
@@ -68,7 +68,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	[[ $stderr == "vgpu: PCI device 0000:02:00.4 has no vGPU of type 999 left [no-resource]"* ]]
 }
 
-@test "vgpu: removes, and tells but does not mind what fails" {
+@test "vgpu: removes, and only reports failures" {
 	vm "$(pci 01 0 $A)$(pci 02 4 ${A%a}b '<MDEV_MODE>nvidia</MDEV_MODE>')"
 	alone "$SYS mkdir -p /sys/bus/mdev/devices/$A; touch /sys/bus/mdev/devices/$A/remove; echo 557 >\$new/current_vgpu_type
 		remotes/vgpu delete vm.xml; cat /sys/bus/mdev/devices/$A/remove; head -c 1 \$new/current_vgpu_type"
@@ -132,7 +132,7 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	assert_output $'711 root .\n700 nobody tpm2\n640 nobody tpm2/.lock\n600 nobody tpm2/tpm2-00.permall\nstate\nmore\n700 nobody\n600 nobody'
 }
 
-@test "vtpm_setup: the newer state counts, and what goes is there as a copy" {
+@test "vtpm_setup: the newer state wins, and what goes is there as a copy" {
 	alone "$TPM mkdir -p vm/tpm /var/lib/libvirt/swtpm/$A/tpm2; place=/var/lib/libvirt/swtpm/$A/tpm2/tpm2-00.permall; copy=vm/tpm/tpm2-00.permall
 		say() { echo \"\$1 \$(cat \$place 2>/dev/null) \$(cat \$copy)\"; }
 		echo new >\$place; echo old >\$copy; touch -d 2001-01-01 \$copy
@@ -178,7 +178,7 @@ for name in vgpu vtpm_setup; do
 	chmod 755 /usr/libexec/vmmexec/$name
 done;'
 
-@test "vgpu, vtpm_setup: the old names go on as root's own copies, by sudo if need be; copies that others may write are none" {
+@test "vgpu, vtpm_setup: the old names run root's own copies, by sudo if need be; copies that others may write are none" {
 	alone "$OWN remotes/vgpu CREATE 'vm 1.xml'; remotes/vtpm_setup backup $A /x"
 	assert_success
 	assert_output "own /usr/libexec/vmmexec/vgpu CREATE vm 1.xml by root

@@ -53,7 +53,7 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e 0
 }
 
-@test "save: what is no request is told before anything is done" {
+@test "save: what is no request is refused before anything is done" {
 	run --separate-stderr "$REMOTES/save" one-5 "$(FILE)" host 5 host <<<'<a><b>'
 	assert_failure 1
 	[[ $(error_message) == 'save: stdin:'*'[input]' ]]
@@ -106,7 +106,7 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e seen
 }
 
-@test "save.ceph: a pool that does not take it: the checkpoint stays, and why is told" {
+@test "save.ceph: a pool that does not take it: the checkpoint stays, with the reason" {
 	fake rbd 'echo "rbd: error opening pool" >&2; exit 2'
 	mkdir -p 0/5
 	echo memory >"$(FILE)"
@@ -116,7 +116,7 @@ request() {	# TM_MAD [TEMPLATE]
 	[ "$(cat "$(FILE)")" = memory ]
 }
 
-@test "restore.ceph: the checkpoint comes from the pool, only we may read it; one that is there counts" {
+@test "restore.ceph: the checkpoint comes from the pool, only we may read it; one that is there is used" {
 	# shellcheck disable=SC2016
 	fake rbd 'f=("$@"); echo memory >"${f[-1]}"'
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a</POOL_NAME>')
@@ -195,7 +195,7 @@ request() {	# TM_MAD [TEMPLATE]
 	assert_success
 }
 
-@test "restore: a checkpoint that a restore had begun to use: what its disks say counts" {
+@test "restore: a checkpoint that a restore had begun to use: the times of its disks decide" {
 	local empty
 	echo '<node/>' >node.xml
 	empty=test://$PWD/node.xml
@@ -272,7 +272,7 @@ request() {	# TM_MAD [TEMPLATE]
 	[ -s "$(FILE)" ]
 }
 
-@test "restore: one whose checkpoint is gone and that runs is done" {
+@test "restore: a running VM whose checkpoint is gone succeeds" {
 	action restore "$(FILE)" host one-5 5 host
 	assert_success
 	[[ $stderr == *'domain one-5 runs already'* ]]

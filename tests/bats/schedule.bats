@@ -81,7 +81,7 @@ freezable() {
 	finish
 }
 
-@test "a frozen host: the others' actions do not wait, and its own go on when it is back" {
+@test "a frozen host: the others' actions do not wait, and its own continue when it is back" {
 	freezable
 	touch hang-host-a
 	configure 'timeout_s: { reset = 600; }; ssh: { multiplex = false; };'
@@ -96,7 +96,7 @@ freezable() {
 	never grep -q '^LOG W -1 ' out
 }
 
-@test "a host whose relay is frozen: the others' actions do not wait, and its own go on when it is back" {
+@test "a host whose relay is frozen: the others' actions do not wait, and its own continue when it is back" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; timeout_s: { reset = 600; };'
 	start '-t 2 kvm -p'
@@ -169,7 +169,7 @@ until_line() {	# BEGIN PATTERN
 	[ "$(grep -c tm/qcow2/context calls)" -eq 3 ]
 }
 
-@test "a relay that is at work, but slow to end a step, is waited for: nothing is run beside it" {
+@test "a relay that works, but is slow to end a step, is waited for: nothing is run beside it" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; timeout_s: { reset = 1; };'
 	stub rem/vmm/kvm/reset 'trap "" TERM; sleep 0.7; touch still; sleep 61.5'

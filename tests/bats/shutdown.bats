@@ -2,7 +2,7 @@
 load helper
 load node
 
-@test "shutdown: a running VM; one that is off or unknown is done" {
+@test "shutdown: a running VM; a VM that is off or unknown succeeds" {
 	action shutdown one-5
 	assert_success
 	[ -z "$output" ]

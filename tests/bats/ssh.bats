@@ -26,7 +26,7 @@ load driver
 	grep -q 'ForwardAgent=yes.*ControlMaster=no.*ControlPath=none' ssh.log
 }
 
-@test "a host that cannot be reached: the reply says so and what ssh said; others go on" {
+@test "a host that cannot be reached: the reply says so and what ssh said; others continue" {
 	touch no-ssh-host-a
 	start '-t 15 kvm'
 	send "$(request RESET 1 host-a)"

@@ -69,7 +69,7 @@ load driver
 	[ "$(grep cancel calls)" = 'host-a rem/vmm/kvm/cancel one-306 host-a 306 host-a' ]
 }
 
-@test "DEPLOY: an unknown outcome is made sure of: the VM is cancelled" {
+@test "DEPLOY: an unknown outcome is verified: the VM is cancelled" {
 	stub rem/vmm/kvm/deploy 'echo "libvirt went away" >&2; exit 3'
 	start
 	send "$(deploy_request 306)"
@@ -88,7 +88,7 @@ load driver
 	[ "$(called)" = 'context pre deploy cancel' ]
 }
 
-@test "DEPLOY: a deploy that prints no id, or no usable one, is taken back" {
+@test "DEPLOY: a deploy that prints no id, or no usable one, is undone" {
 	stub rem/vmm/kvm/deploy
 	start
 	send "$(deploy_request 1)"
@@ -228,7 +228,7 @@ load driver
 	finish
 }
 
-@test "errors: a megabyte of stderr neither hangs nor is lost whole: both its ends are told" {
+@test "errors: a megabyte of stderr neither hangs nor is lost whole: both its ends are kept" {
 	stub rem/vmm/kvm/reset '{ echo first cause; yes "middle line" | head -c 1500000; echo; echo last word; } >&2; exit 1'
 	start
 	send "$(request RESET 306)"
@@ -237,7 +237,7 @@ load driver
 	finish
 }
 
-@test "errors: a silent failure tells the script and its status; a killed one that nobody knows" {
+@test "errors: a silent failure reports the script and its status; a killed one is unknown" {
 	stub rem/vmm/kvm/reset 'exit 7'
 	mkdir -p var/remotes/vmm/kvm
 	stub var/remotes/vmm/kvm/reboot 'kill -KILL $$'

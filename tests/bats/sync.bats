@@ -80,7 +80,7 @@ same() {	# HOST: has exactly the set
 	[ "$(h1/one/vmm/kvm/deploy)" = new ]
 }
 
-@test "killed at any moment: the host has one whole set, and the next sync goes on" {
+@test "killed at any moment: the host has one whole set, and the next sync continues" {
 	"$SYNC" -q h1
 	cp -r var/remotes old
 	echo '7.1.0' >var/remotes/VERSION
@@ -100,7 +100,7 @@ same() {	# HOST: has exactly the set
 	same h1
 }
 
-@test "what somebody changed on a host is mended: the whole set is sent" {
+@test "a file that was changed on a host is replaced: the whole set is sent" {
 	"$SYNC" h1
 	echo broken >"h1/one/tm/qcow2/a name with blanks and 'quotes'"
 	echo new >var/remotes/VERSION
@@ -121,7 +121,7 @@ same() {	# HOST: has exactly the set
 	same h3
 }
 
-@test "two at once: one says that the other is at work, and the set is whole" {
+@test "two at once: one reports that the other runs, and the set is whole" {
 	mkdir h1
 	exec 8>h1/one.lock
 	flock 8

@@ -73,7 +73,7 @@ setup() {
 	assert_output running
 }
 
-@test "deploy: what QEMU says is told, and nothing is left" {
+@test "deploy: QEMU's reason is reported, and nothing is left" {
 	run --separate-stderr deploy_deaf 4 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/nowhere/disk.0'/><target dev='vda' bus='virtio'/></disk>"
 	assert_failure 1
 	assert_regex "$(error_message)" '^deploy: cannot create domain one-4: .*No such file or directory.*\[not-found\]'
@@ -128,7 +128,7 @@ setup() {
 	done
 }
 
-@test "deploy and cancel: a domain that libvirt itself has lost: they end in time, and say what helps" {
+@test "deploy and cancel: a domain that libvirt itself has lost: they end in time and give a hint" {
 	# As it is left when libvirtd dies between the start of a domain and of its QEMU.
 	deploy_deaf 42
 	"$LAB" svc node1 crash
@@ -205,7 +205,7 @@ setup() {
 	assert_failure
 }
 
-@test "shutdown: libvirtd comes back in the middle, and the work goes on" {
+@test "shutdown: libvirtd comes back in the middle, and the work continues" {
 	deploy_deaf 15
 	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
 	on "$ACTIONS/shutdown" one-15 2>"$BATS_TEST_TMPDIR/err" &
@@ -221,7 +221,7 @@ setup() {
 	assert_failure
 }
 
-@test "shutdown: libvirtd stays away: nobody knows, and a later one repairs" {
+@test "shutdown: libvirtd stays away: the outcome is unknown, and a later call repairs" {
 	deploy_deaf 16
 	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
 	on "$ACTIONS/shutdown" --deadline 5 one-16 2>"$BATS_TEST_TMPDIR/err" &
@@ -238,7 +238,7 @@ setup() {
 	assert_success
 }
 
-@test "shutdown: SIGTERM ends it at once, and says that nobody knows" {
+@test "shutdown: SIGTERM ends it at once, and reports an unknown outcome" {
 	deploy_deaf 17
 	settings SHUTDOWN_TIMEOUT=60
 	on bash -c "$ACTIONS/shutdown one-17 & sleep 1; kill \$!; wait \$!" 2>"$BATS_TEST_TMPDIR/err" || status=$?
@@ -420,14 +420,14 @@ setup() {
 	[ "$(state 31)" = paused ]
 }
 
-@test "reset: a QEMU that hangs: nobody knows" {
+@test "reset: a QEMU that hangs: the outcome is unknown" {
 	deploy_deaf 32
 	on kill -STOP "$(qemu_pid 32)"
 	act reset --deadline 4 one-32
 	assert_failure 3
 }
 
-@test "poll: the VMs beside one that hangs are told about, and that one apart" {
+@test "poll: the VMs beside one that hangs are reported, and that one apart" {
 	local n
 	for n in 40 41 42 43; do
 		deploy_deaf $n "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(disk $n)'/><target dev='vda' bus='virtio'/></disk>"

@@ -62,7 +62,7 @@ deaf_vm() {	# NUMBER
 	state "$1" >/dev/null || deploy_deaf "$1"
 }
 
-@test "attach_disk, detach_disk: the guest sees a virtio disk come and go; each twice is once" {
+@test "attach_disk, detach_disk: the guest sees a virtio disk come and go; each is idempotent" {
 	local path
 	path=$(image a)
 	act_on "$(request 1 "$(disk vdc)")" attach_disk "$(uuid 1)" "$path" vdc 2 unused 1 node1
@@ -103,7 +103,7 @@ deaf_vm() {	# NUMBER
 	assert_success
 }
 
-@test "attach_disk: what libvirt or QEMU says is told, and nothing is left" {
+@test "attach_disk: the reason of libvirt or QEMU is reported, and nothing is left" {
 	act_on "$(request 1 "$(disk vdd)")" attach_disk one-1 /nowhere vdd 3 x 1 node1
 	assert_failure 1
 	assert_regex "$(error_message)" '^attach_disk: cannot attach disk vdd \(/nowhere\) to domain one-1: Cannot access storage file .*\[not-found\]'
@@ -127,7 +127,7 @@ deaf_vm() {	# NUMBER
 	in_guest true
 }
 
-@test "attach_nic, detach_nic: the guest sees NICs come and go, on a bridge and without one; each twice is once" {
+@test "attach_nic, detach_nic: the guest sees NICs come and go, on a bridge and without one; each is idempotent" {
 	local mac=02:00:00:00:00:11
 	act_on "$(request 1 "$(nic $mac '<MODEL>virtio</MODEL>')")" attach_nic "$(uuid 1)" $mac br0 virtio bridge one-1-3 1 node1
 	assert_success

@@ -86,7 +86,7 @@ where() {
 	assert_success
 }
 
-@test "QEMU is dead when they begin, or dies as soon as they are done: it is told, and the memory is where it was" {
+@test "QEMU is dead when they begin, or dies as soon as they are done: it is reported, and the memory is where it was" {
 	local action
 	deaf 3
 	do_it attach_disk 3

@@ -55,7 +55,7 @@ cgroups() {
 	assert_line --regexp '^node2 +up .* libvirtd up$'
 }
 
-@test "lab: up twice is up once" {
+@test "lab: up is idempotent" {
 	run "$LAB" status
 	local before=$output
 	run "$LAB" up 2
@@ -71,7 +71,7 @@ cgroups() {
 	assert_output $'from stdin\na  b'
 }
 
-@test "lab: a wrong call says what is wrong on one line" {
+@test "lab: a wrong call is reported on one line" {
 	run "$LAB" exec node3 true
 	assert_equal "$status" 2
 	assert_output 'lab: "node3" is no part of the lab: fe, node1 or node2 (try scripts/lab --help)'

@@ -49,7 +49,7 @@ counts_on() {	# NODE NAME
 		[ "$n" -gt "$(cat /run/last)" ] && [ "$(cat /run/count)" -gt "$n" ] && echo "$n" >/run/last'
 }
 
-@test "migrate: a guest goes on where it was, by ssh, tcp, tls and peer to peer, there and back" {
+@test "migrate: a guest continues where it was, by ssh, tcp, tls and peer to peer, there and back" {
 	local boot i from=node1 to=node2
 	local ways=("QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe" "QEMU_PROTOCOL=qemu+ssh MIGRATE_OPTIONS=--unsafe"
 		"QEMU_PROTOCOL=qemu+tls MIGRATE_OPTIONS='--unsafe --tls'"
@@ -318,7 +318,7 @@ left_behind() {
 	lab_virsh node1 destroy "one-$n"
 }
 
-@test "migrate: a libvirtd that stays away: nobody knows, and the next call tells" {
+@test "migrate: a libvirtd that stays away: the outcome is unknown, and the next call decides" {
 	start node1 11
 	slowly 11
 	"$LAB" svc node2 crash
@@ -467,7 +467,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	assert_output other
 }
 
-@test "migrate: no room there is told before anything moves" {
+@test "migrate: no room there is reported before anything moves" {
 	lab_exec node1 mkdir -p $LOCAL/23
 	lab_exec node1 qemu-img create -q -f raw $LOCAL/23/disk.0.raw 8M
 	lab_exec node1 dd if=/dev/urandom of=$LOCAL/23/disk.0.raw bs=1M count=8 conv=notrunc status=none

@@ -70,7 +70,7 @@ mark_of() {	# NUMBER
 	refute_output --partial $OTHER
 }
 
-@test "cancel and shutdown: gone is done; one that was started after the request is left alone" {
+@test "cancel and shutdown: a VM that is gone succeeds; one that was started after the request is left alone" {
 	deploy_deaf 4
 	AGE=0 ask cancel 4
 	assert_output not-done
@@ -129,7 +129,7 @@ mark_of() {	# NUMBER
 	assert_failure 2
 }
 
-@test "without libvirt nobody can tell, and outcome says so" {
+@test "without libvirt the outcome is unknown" {
 	deploy_deaf 8
 	"$LAB" svc node1 crash
 	run --separate-stderr on "$ACTIONS/outcome" cancel "$(uuid 8)" x 8 node1 </dev/null

@@ -55,7 +55,7 @@ cpus_in_guest() {
 	in_guest 'grep -c ^processor /proc/cpuinfo'
 }
 
-@test "resize: the guest gets a CPU; twice is once; more than there can be is refused" {
+@test "resize: the guest gets a CPU; idempotent; more than there can be is refused" {
 	resize 1 '<VCPU>2</VCPU>'
 	assert_success
 	assert_output ''
@@ -94,7 +94,7 @@ cpus_in_guest() {
 	soon mib_in_guest -ge "$before"
 }
 
-@test "resize: memory by modules: plugged in, out again, only those that are there; twice is once" {
+@test "resize: memory by modules: plugged in, out again, only those that are there; idempotent" {
 	local before hot='<MEMORY_RESIZE_MODE>HOTPLUG</MEMORY_RESIZE_MODE>'
 	before=$(mib_in_guest)
 	resize 1 "<MEMORY>320</MEMORY>$hot"
@@ -116,7 +116,7 @@ cpus_in_guest() {
 	soon mib_in_guest -le $((before + 10))
 }
 
-@test "resize: a CPU that the guest does not give back: its QEMU, without an operating system, is told apart" {
+@test "resize: a CPU that the guest does not give back: its QEMU, without an operating system, is recognized" {
 	deaf_xml 2 | sed "s|<vcpu>1|<vcpu current='1'>2|" | deploy_xml 2
 	resize 2 '<VCPU>2</VCPU>'
 	assert_success
@@ -171,7 +171,7 @@ cpus_in_guest() {
 	act cancel one-6
 }
 
-@test "resize_disk: the guest sees it grow, qcow2 and raw; never less; twice is once; a block job is waited for" {
+@test "resize_disk: the guest sees it grow, qcow2 and raw; never less; idempotent; a block job is waited for" {
 	local document='<VMM_DRIVER_ACTION_DATA><VM><ID>1</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TARGET>vda</TARGET></DISK><DISK><DISK_ID>1</DISK_ID><TARGET>vdb</TARGET></DISK></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>' disk
 	for disk in 0:vda 1:vdb; do
 		run --separate-stderr on "$ACTIONS/resize_disk" "$(uuid 1)" ${disk%:*} 24 unused node1 1 node1 <<<"$document"
@@ -200,7 +200,7 @@ cpus_in_guest() {
 	[ "$(in_guest 'cat /sys/block/vda/size')" -eq $((32 * 2048)) ]
 }
 
-@test "prereconfigure, reconfigure: the medium goes and comes; exactly that drive; each twice is once" {
+@test "prereconfigure, reconfigure: the medium goes and comes; exactly that drive; each is idempotent" {
 	# A guest that has locked its drive is no obstacle.
 	act prereconfigure "$(uuid 1)" hda 1 node1
 	assert_success

@@ -46,7 +46,7 @@ end_slow_save() {
 	cat "$BATS_TEST_TMPDIR/err"
 }
 
-@test "save and restore: memory and passwords survive; each twice is once" {
+@test "save and restore: memory and passwords survive; each is idempotent" {
 	guest 1 "<graphics type='vnc' port='-1' passwd='pass-1'/>"
 	settings SYNC_TIME=yes
 	lab_in_guest node1 one-1 'date -s 2001-02-03'
@@ -91,7 +91,7 @@ end_slow_save() {
 	on umount /var/lib/one/local/full
 }
 
-@test "save: SIGTERM and the deadline abort it, and the guest goes on" {
+@test "save: SIGTERM and the deadline abort it, and the guest continues" {
 	guest 2
 	slow_save 2
 	on pkill -TERM -x save
@@ -118,7 +118,7 @@ end_slow_save() {
 	is_whole 2
 }
 
-@test "save: libvirtd is killed in the middle: the guest goes on, and the next save works" {
+@test "save: libvirtd is killed in the middle: the guest continues, and the next save works" {
 	guest 3
 	slow_save 3
 	"$LAB" svc node1 crash
@@ -191,7 +191,7 @@ slow_restore() {	# NUMBER
 	lab_until node1 10 test -s "/run/libvirt/qemu/one-$1.pid"
 }
 
-@test "restore: QEMU, libvirtd or we are killed in the middle: the memory is still there, or the guest goes on" {
+@test "restore: QEMU, libvirtd or we are killed in the middle: the memory is still there, or the guest continues" {
 	guest 13
 	slow_save 13
 	end_slow_save
@@ -359,7 +359,7 @@ slow_restore() {	# NUMBER
 	assert_output --partial "[$LAB_SHARED/1/7]"
 }
 
-@test "restore: what is no checkpoint is told as libvirt says it, and kept" {
+@test "restore: what is no checkpoint is kept, with libvirt's reason" {
 	on mkdir -p "$(directory 8)"
 	on sh -c "head -c 100000 /dev/zero >$(file 8)"
 	act restore "$(file 8)" node1 one-8 8 node1

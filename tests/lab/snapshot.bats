@@ -195,7 +195,7 @@ in_image() {	# NUMBER
 	[ "$(listed 4)$(in_image 4)" = '' ]
 }
 
-@test "snapshot_create: libvirtd is killed in the middle: the guest goes on, no snapshot is left over, and the next call works" {
+@test "snapshot_create: libvirtd is killed in the middle: the guest continues, no snapshot is left over, and the next call works" {
 	local after
 	deaf 5
 	for after in 0.1 0.2 0.3; do
@@ -219,7 +219,7 @@ in_image() {	# NUMBER
 	done
 }
 
-@test "snapshot_create: a guest that an older, killed one left paused goes on" {
+@test "snapshot_create: a guest that an older, killed one left paused is resumed" {
 	deaf 6
 	on bash -c "$ACTIONS/snapshot_create one-6 0 & pid=\$!; sleep 0.1; kill -KILL \$pid \$(pidof libvirtd)" || true
 	"$LAB" svc node1 start
@@ -250,7 +250,7 @@ in_image() {	# NUMBER
 	[ "$(listed 8) $(in_image 8)" = 'snap-0 snap-0' ]
 }
 
-@test "snapshot_create: a full disk: told, and the guest goes on" {
+@test "snapshot_create: a full disk: reported, and the guest continues" {
 	on mkdir -p "$(directory 9)"
 	on mount -t tmpfs -o size=2m tmpfs "$(directory 9)"
 	start node1 9 "$(disk 9)"
