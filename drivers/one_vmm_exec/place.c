@@ -112,36 +112,91 @@ static bool take_slot(struct place *p, const char *name, const char *options, GE
 	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
 }
 
-/* A directory in memory that nobody else can write to. The caller frees; NULL: there is none. */
-static char *memory_dir(const struct settings *settings)
+/* Whether DIR is there, ours, and nobody else's to write to. */
+static bool is_private(const char *dir)
 {
-	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
-	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
 	struct stat st;
 
-	if (*set)
-		return g_strdup(set);
-	if (stat("/run/one", &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 022))
-		return g_strdup("/run/one");
-	if (mkdir(own, 0700) < 0 && errno != EEXIST)
-		return NULL;
-	if (lstat(own, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_mode & 077)
-		return NULL;
-	return g_steal_pointer(&own);
+	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	return st.st_uid == geteuid() && !(st.st_mode & 022);
 }
 
+/*
+ * Directories in memory for what outlives a killed driver, the best first. Which of them are there
+ * may change between two drivers: /run/one is made by a package, spare_dir is a key. So the one
+ * that the driver before used, which LINK points to, is in the list too.
+ */
+static GPtrArray *memory_dirs(const struct settings *settings, const char *link)
+{
+	GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
+	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
+	g_autofree char *before = g_file_read_link(link, NULL);
+
+	if (*set)
+		g_ptr_array_add(dirs, g_strdup(set));
+	if (is_private("/run/one"))
+		g_ptr_array_add(dirs, g_strdup("/run/one"));
+	if (!dirs->len)
+		mkdir(own, 0700);
+	if (is_private(own))
+		g_ptr_array_add(dirs, g_strdup(own));
+	if (before && is_private(before))
+		g_ptr_array_add(dirs, g_strdup(before));
+	return dirs;
+}
+
+/* When FILE was written last; 0: it is not there. */
+static gint64 written_us(const char *file)
+{
+	struct stat st;
+
+	if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+}
+
+static void note_memory(const char *link, const char *dir)
+{
+	g_autofree char *before = g_file_read_link(link, NULL);
+	g_autofree char *new_link = g_strconcat(link, ".new", NULL);
+
+	if (g_strcmp0(before, dir) == 0)
+		return;
+	unlink(new_link);
+	/* On a disk that cannot be written the directories are tried one by one. */
+	if (symlink(dir, new_link) < 0 || rename(new_link, link) < 0)
+		g_debug("cannot make %s", link);
+}
+
+/* The memory of the driver before, wherever that had it; else the best directory. */
 static void find_memory(struct place *p, const struct settings *settings)
 {
-	g_autofree char *dir = memory_dir(settings);
+	g_autofree char *link = g_strconcat(p->journal, ".memory", NULL);
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, link);
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, p->journal, -1);
+	const char *best = NULL;
+	gint64 newest = -1;
 
-	if (!dir) {
+	for (guint i = 0; i < dirs->len; i++) {
+		const char *dir = g_ptr_array_index(dirs, i);
+		g_autofree char *spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
+		g_autofree char *notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
+		gint64 written = MAX(written_us(spare), written_us(notes));
+
+		if (written <= newest)
+			continue;
+		newest = written;
+		best = dir;
+	}
+	if (!best) {
 		p->notes = g_strconcat(p->journal, ".notes", NULL);
 		return;
 	}
-	p->spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
-	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
+	note_memory(link, best);
+	p->spare = g_strdup_printf("%s/journal-%.16s.db", best, sum);
+	p->notes = g_strdup_printf("%s/journal-%.16s.notes", best, sum);
 }
 
 bool place_take(struct place *ret, const struct settings *settings, GError **error)
