@@ -534,13 +534,32 @@ static void print_row(const struct row *row)
 		puts("waits");
 }
 
-static bool print_file(const char *path, GError **error)
+/* To ROWS, those that the disk may not have: the driver that runs, or was killed, noted them. */
+static void add_noted(GPtrArray *rows, const struct settings *settings, Store *store,
+		      const char *path)
+{
+	g_autofree char *notes_path = place_notes(settings, path);
+	Notes *notes = notes_open(notes_path);
+	const GPtrArray *noted = notes_requests(notes);
+	guint64 last = store_last_seq(store);
+
+	for (guint i = 0; i < noted->len; i++) {
+		const struct row *row = g_ptr_array_index(noted, i);
+
+		if (row->seq > last)
+			g_ptr_array_add(rows, row_copy(row));
+	}
+	notes_close(notes);
+}
+
+static bool print_file(const struct settings *settings, const char *path, GError **error)
 {
 	g_autoptr(Store) store = store_open_to_read(path, error);
 	g_autoptr(GPtrArray) rows = store ? store_rows(store, error) : NULL;
 
 	if (!rows)
 		return false;
+	add_noted(rows, settings, store, path);
 	printf("%s: %u not ended\n", path, rows->len);
 	for (guint i = 0; i < rows->len; i++)
 		print_row(g_ptr_array_index(rows, i));
@@ -552,8 +571,9 @@ static int by_text(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool journal_print(const char *dir, GError **error)
+bool journal_print(const struct settings *settings, GError **error)
 {
+	g_autofree char *dir = place_dir(settings);
 	g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
 	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 	const char *name;
@@ -565,7 +585,7 @@ bool journal_print(const char *dir, GError **error)
 		puts("no journal");
 	g_ptr_array_sort(paths, by_text);
 	for (guint i = 0; i < paths->len; i++)
-		if (!print_file(g_ptr_array_index(paths, i), error))
+		if (!print_file(settings, g_ptr_array_index(paths, i), error))
 			return false;
 	return true;
 }

@@ -24,6 +24,9 @@ struct place {
 bool place_take(struct place *ret, const struct settings *settings, GError **error);
 void place_clear(struct place *place);
 
+/* Where the notes are that belong to the file JOURNAL. The caller frees. */
+char *place_notes(const struct settings *settings, const char *journal);
+
 /* The directory of the journals. The caller frees. */
 char *place_dir(const struct settings *settings);
 

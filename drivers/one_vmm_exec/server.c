@@ -484,9 +484,7 @@ static void on_later(void *data, const char *plan, gint64 id, GBytes *document, 
 
 bool server_print_journal(const struct settings *settings, GError **error)
 {
-	g_autofree char *dir = place_dir(settings);
-
-	return journal_print(dir, error);
+	return journal_print(settings, error);
 }
 
 /* Without one the driver works all the same. */
