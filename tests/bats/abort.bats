@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # abort.bats - save, restore and migrate get the time to take back what they did, however they are ended; others do not.
 load helper
 load driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # content.bats - odd contents of requests and odd outputs of scripts: each has an answer that says
 # what was wrong, or is plain data. Each row is what the original driver was recorded with.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # bats file_tags=fast
 load helper
 load node

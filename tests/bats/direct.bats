@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # direct.bats - transport "direct": the actions run here, against the libvirt of the host.
 load helper
 load driver

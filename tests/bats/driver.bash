@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # driver.bash - runs one_vmm_exec as oned does, in an installation of its own with stub scripts
 # and an ssh that stays on this machine.
 

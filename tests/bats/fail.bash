@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # fail.bash - each call of libvirt that an action makes fails once: see tests/fake/fail.c.
 

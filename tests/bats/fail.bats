@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 load helper
 load node
 load fail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # fuzz.bats - every parser of outside text; make fuzz runs the same for longer.
 load helper
 

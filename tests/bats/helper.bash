@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # helper.bash - what every suite loads. BUILD is set by GNUmakefile (make VARIANT=… test).
 bats_require_minimum_version 1.5.0
 

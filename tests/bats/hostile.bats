@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # hostile.bats - a host whose relay answers what it likes: it is cut off and told, and costs the others nothing.
 load helper
 load driver

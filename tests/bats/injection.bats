@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # injection.bats - what a VM's owner writes is data, whatever it looks like: it runs nothing, splits no
 # word, and neither stops the driver nor makes it grow. The front-end runs no shell.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # journal.bats - a driver that is killed is followed by one that knows what was at work: what still
 # runs is ended, what is half done is finished or undone, and each request is answered once.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 load helper
 
 SCHEMA=/usr/share/libvirt/schemas/domain.rng

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # limits.bats - each key of group limits: what is beyond it is answered, and the driver goes on.
 # (line_bytes: one_vmm_exec.bats; host: schedule.bats.)
 load helper

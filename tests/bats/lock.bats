@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # lock.bats - the lock of a VM: two of ours exclude each other, nobody else can take it.
 load helper
 load node

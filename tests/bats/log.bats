@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # bats file_tags=fast
 # log.bats - what an administrator sees: the log file, JSON lines, counters.
 load helper

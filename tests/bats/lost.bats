@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # lost.bats - nothing is lost, and nothing is done twice, when the driver, its disk or a host fails in the middle: no
 # memory of ours ends, removes or starts what it did not make, and each request is answered once.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # bats file_tags=fast
 # manual.bats - what people read agrees with what the programs do.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # model.bats - a hundred rounds of the dispatcher's model run; make model plays 2,000.
 load helper
 

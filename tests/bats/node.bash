@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # node.bash - an invented libvirt node for the suites of actions: one-5 runs, one-6 is paused,
 # one-7 is off, and wild "x" runs. Its state lives only as long as one action.
 # The UUIDs are none of a lab's VMs, which may run beside: poll would find their processes.

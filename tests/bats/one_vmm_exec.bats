@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # one_vmm_exec.bats - the wire: handshake, bad input, cancel, end, limits.
 load helper
 load driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # relay.bats - the relay: all steps of a host over one connection, nothing left behind, and ssh
 # where there is none.
 load helper

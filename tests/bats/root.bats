@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 load helper
 bats_load_library bats-support
 bats_load_library bats-assert

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # schedule.bats - who runs when: order, overtaking, hosts that do not answer, what is tried again.
 load helper
 load driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # secrets.bats - what a request holds is in no command line, environment, log, counter or core.
 load helper
 load driver

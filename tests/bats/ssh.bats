@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ssh.bats - the way to the hosts: one shared connection, renewed when it dies, nothing guessed.
 load helper
 load driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # steps.bats - what one_vmm_exec runs for each action, in which order, and what it makes of it.
 load helper
 load driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # bats file_tags=fast
 # sync.bats - kvm-sync-hosts: hosts have the old set or the new one, whole, at any moment.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # traces.bats - the recorded runs of the original driver: the same scripts, words, input, order and
 # reply, or exactly the deviation that tests/data/traces/deviations has.
 load helper

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2145,SC2154
 # action.bash - for suites that run actions in node1 of a lab; loaded after lab.bash.

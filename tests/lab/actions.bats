@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # deploy, shutdown, cancel, reboot, reset and poll on a real libvirtd: what they answer must be true
 # whatever hangs or dies.
 bats_require_minimum_version 1.5.0

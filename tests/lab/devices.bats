@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # Disks, NICs and media given to a real guest and taken from it: what it sees, what it refuses,
 # and what remains when something dies.
 bats_require_minimum_version 1.5.0

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # driver.bash - the installed driver on fe of a lab, its actions on the nodes, as OpenNebula has
 # them: for suites that play oned against real libvirt. Needs lab.bash.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # driver.bats - one_vmm_exec with real ssh to a real libvirt node and guests that boot.
 load ../bats/helper
 load lab

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # Programs in a real guest, through its agent: started, told about, ended, and nothing else ended.
 bats_require_minimum_version 1.5.0
 load lab

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # Each call of a real libvirt fails once, or is the last before the connection is lost: what an action
 # says is what a look at the domain shows.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # What dies when, and what becomes of it: tests/lab/FAULTS.md says which test has which cell; here are those that no other suite has.
 bats_require_minimum_version 1.5.0
 load lab

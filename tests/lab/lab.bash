@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # lab.bash - for suites that need real libvirt nodes and guests. A suite calls lab_up in setup_file
 # and lab_down in teardown_file; it gets a lab of its own, which ends with bats however that ends.

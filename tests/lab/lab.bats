@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # The lab itself: what all other lab suites rely on.
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # migrate and migrate_local between two real hosts: one copy of the VM lives, whatever happens, and
 # the answer says where.
 bats_require_minimum_version 1.5.0

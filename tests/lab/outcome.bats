@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # outcome on a real libvirtd: what it says of an action whose end nobody heard is what is true; and
 # the mark by which a DEPLOY's own domain is known.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # A real guest that gets more and less: CPUs, memory by balloon and by modules, larger disks, another medium.
 bats_require_minimum_version 1.5.0
 load lab

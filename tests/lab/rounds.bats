@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # Random actions on one VM with random kills, against a model of it: ROUNDS=1000 SEED=2 for more, and others.
 bats_require_minimum_version 1.5.0
 load lab

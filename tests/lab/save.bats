@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # save and restore on a real libvirtd with a real guest: its memory is nowhere lost, whatever dies.
 bats_require_minimum_version 1.5.0
 load lab

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # Snapshots on a real libvirtd with a real guest: memory and disks go back together, and no VM is lost.
 bats_require_minimum_version 1.5.0
 load lab

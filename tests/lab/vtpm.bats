@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # The state of a virtual TPM, and UEFI variables: however a VM ends or moves, the newest is there when it starts again.
 bats_require_minimum_version 1.5.0
 load lab

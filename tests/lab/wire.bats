@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # wire.bats - each message of oned that a lab can serve, through one_vmm_exec, with real ssh, libvirt and a
 # guest, between two nodes: by relay, and again with transport "direct".
 load ../bats/helper
