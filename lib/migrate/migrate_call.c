@@ -104,12 +104,10 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 
 	*ret = virt_domain(conn, uuid, NULL, &cause);
 	*state = (struct virt_state){ .gone = true };
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return true;
-	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
-	}
+	if (cause)
+		return vmm_pass(error, &cause);
 	if (!virt_state_read(*ret, state, error))
 		return false;
 	if (state->gone)
@@ -127,7 +125,8 @@ static enum migrate_location refuse(enum migrate_location location, const char *
 			 uuid);
 	if (location == MIGRATE_SPLIT) {
 		vmm_fail(error, VMM_ERROR_INTERNAL,
-			 "the memory of domain %s is on both hosts, as post-copy did not end", uuid);
+			 "the memory of domain %s is on both hosts, as post-copy did not end",
+			 uuid);
 		vmm_error_set_hint(error,
 				   "destroy neither; see virsh migrate --postcopy-resume");
 	}

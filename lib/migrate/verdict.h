@@ -16,8 +16,8 @@ enum migrate_side {
 	SIDE_ABSENT,	/* libvirt answered that the domain is not there */
 	SIDE_RUNNING,
 	SIDE_PAUSED,	/* by a user, or for an I/O error */
-	SIDE_MOVING,	/* paused for the migration: at the destination it is still coming in, the */
-			/* source has handed over, or is about to */
+	SIDE_MOVING,	/* paused for the migration: it is still coming in at the destination, */
+			/* or the source has handed over or is about to */
 	SIDE_POSTCOPY,	/* a part of its memory is still on the other host */
 	SIDE_AWAKE,	/* neither running nor paused: suspended to RAM, crashed, shutting down */
 	SIDES
@@ -35,7 +35,7 @@ enum migrate_location {
 
 struct migrate_verdict {
 	enum migrate_location location;
-	bool wait;	/* libvirt is still at work: look again, LOCATION is what holds at the end */
+	bool wait;	/* libvirt is still at work: look again; LOCATION holds in the end */
 };
 
 /* What STATE of one host means; IS_SOURCE: of the host that the VM came from. */

@@ -183,7 +183,7 @@ static enum virt_call_result detach_once(virDomain *dom, struct ears *e, gint64 
 		return VIRT_CALL_FAILED;
 	*ret_gone = !there;
 	if (r == VIRT_CALL_FAILED && there) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return r;
 	}
 	return VIRT_CALL_OK;

@@ -138,7 +138,7 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 		if (g_get_monotonic_time() >= until_us ||
 		    (r == VIRT_CALL_FAILED && !is_worth_a_retry(code))) {
 			if (cause)
-				g_propagate_error(error, g_steal_pointer(&cause));
+				vmm_pass(error, &cause);
 			else
 				vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: it "
 					 "is still there", virDomainGetName(dom));

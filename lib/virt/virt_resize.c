@@ -41,7 +41,7 @@ static bool vcpus(void *data, GError **error)
 		return true;
 	s->waited = virt_last_is(VIR_ERR_OPERATION_TIMEOUT);
 	virt_fail(error, "%s", "");
-	s->waited &= g_error_matches(*error, VMM_ERROR, VMM_ERROR_GUEST);
+	s->waited &= vmm_is(*error, VMM_ERROR_GUEST);
 	return false;
 }
 

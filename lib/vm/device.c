@@ -161,7 +161,7 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 		return outcome;
 	if (!look_again(ctx, v, &cause))
-		return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
+		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
 										ACTION_UNKNOWN;
 	if (!device_find(v, key))
 		return ACTION_FAILED;
@@ -276,7 +276,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 			return outcome;
 		if (!look_again(ctx, v, &cause))
-			return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ?
+			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?
 			       ACTION_FAILED : ACTION_UNKNOWN;
 		if (!device_find(v, key))
 			break;

@@ -33,9 +33,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!deployment_of_environment(&mark, error) ||
 	    (dom && !deployment_check(dom, mark, error)))
 		return ACTION_FAILED;
-	if ((!dom && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
+	if ((!dom && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_state_read(dom, &state, &cause))) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (ctx->dry_run) {

@@ -19,7 +19,7 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 	if (runs && !guest_exec_kill(dom, pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	if (cause && !virt_is_agents_no(cause)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	unlink(file);

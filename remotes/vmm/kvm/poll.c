@@ -43,13 +43,13 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(GPtrArray) list = NULL;
 	struct virt_state state = { 0 };
 
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND) ||
 	    (dom && virt_state_read(dom, &state, &cause) && state.gone)) {
 		action_print(ctx, "STATE=-\n");
 		return ACTION_DONE;
 	}
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (!gather(ctx, dom, &list, error))

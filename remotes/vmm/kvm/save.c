@@ -65,7 +65,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (!state.gone)
 		return save(ctx, dom, d, error);
-	if ((dom || g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) &&
+	if ((dom || vmm_is(cause, VMM_ERROR_NOT_FOUND)) &&
 	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID))) {
 		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
 		return ACTION_DONE;
@@ -73,7 +73,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!cause)
 		vmm_fail(&cause, VMM_ERROR_REFUSED, "cannot save domain %s: it is not running",
 			 virDomainGetName(dom));
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return ACTION_FAILED;
 }
 
