@@ -235,7 +235,7 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
 		 virDomainGetName(v->dom), virt_state_name(&v->state));
-	vmm_error_set_hint(error, "a guest must run to let go of a device; resume it first");
+	vmm_error_set_hint(error, "a guest must run to release a device; resume it first");
 	return false;
 }
 

@@ -19,7 +19,7 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory
 	       vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 {
 	const struct stop_plan plan = { .at_once = true };
 	g_autoptr(GError) cause = NULL;
@@ -60,5 +60,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "cancel", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Ends a VM at once, as by pulling the plug; one that is gone is done.",
-	.min_args = 1, .deadline_s = 240, .run = run,
+	.min_args = 1, .deadline_s = 240, .run = run_cancel,
 };

@@ -35,7 +35,7 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 	return true;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_poll(struct action_ctx *ctx, GError **error)
 {
 	bool one = !as_template && ctx->arg[DEPLOY_ID];
 	g_autoptr(GError) cause = NULL;
@@ -69,5 +69,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "poll", .usage = "[DEPLOY_ID [HOST [VM_ID]]]",
 	.summary = "Prints a VM's state and usage; without operand all VMs', packed.",
-	.deadline_s = 100, .options = options, .run = run,
+	.deadline_s = 100, .options = options, .run = run_poll,
 };

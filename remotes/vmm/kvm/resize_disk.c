@@ -39,7 +39,7 @@ static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char 
 			    virDomainGetName(v->dom));
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **error)
 {
 	bool by_id = strspn(ctx->arg[DISK_ID], "0123456789") == strlen(ctx->arg[DISK_ID]);
 	g_autoptr(DeviceVm) v = NULL;
@@ -85,5 +85,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "resize_disk", .usage = "DEPLOY_ID DISK_ID|TARGET MIB [REQUEST [HOST [VM_ID]]]",
 	.summary = "Makes a disk of a running VM MIB large; never smaller.",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_resize_disk,
 };

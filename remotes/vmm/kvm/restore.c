@@ -112,7 +112,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 	return ACTION_DONE;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 {
 	const char *deploy_id = action_arg(ctx, DEPLOY_ID), *id = action_arg(ctx, VM_ID);
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
@@ -153,5 +153,5 @@ const struct action action = {
 	.name = "restore", .usage = "FILE [HOST [DEPLOY_ID [VM_ID]]]",
 	.summary = "Lets a saved VM go on and uses FILE up; one that runs already is done.",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100,
-	.set_clock = guest_clock_set, .run = run,
+	.set_clock = guest_clock_set, .run = run_restore,
 };

@@ -43,7 +43,7 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Re
 	return ACTION_DONE;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autoptr(RequestDocument) d = request_document_read(error);
@@ -80,5 +80,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "save", .usage = "DEPLOY_ID FILE [HOST [VM_ID]]",
 	.summary = "Puts a VM's memory into FILE and ends it; one that is there already is done.",
-	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
+	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run_save,
 };

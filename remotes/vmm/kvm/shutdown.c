@@ -51,7 +51,7 @@ static void after_other_end(struct action_ctx *ctx)
 	vtpm_collect(ctx, ctx->arg[0], directory, false);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_shutdown(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = stop_find(ctx, true, &cause);
@@ -94,5 +94,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "shutdown", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Asks a VM's guest to power off and waits; one that is gone is done.",
-	.min_args = 1, .extra_deadline_s = 90, .run = run,
+	.min_args = 1, .extra_deadline_s = 90, .run = run_shutdown,
 };

@@ -95,7 +95,7 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 	return NULL;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **error)
 {
 	g_autofree char *name = g_strdup_printf("snap-%s", ctx->arg[SNAPSHOT_ID]);
 	g_autoptr(virDomain) dom = NULL;
@@ -144,5 +144,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_create", .usage = "DEPLOY_ID SNAPSHOT_ID [VM_ID [HOST]]",
 	.summary = "Makes a snapshot of a VM, its memory included, and prints its name.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_create,
 };

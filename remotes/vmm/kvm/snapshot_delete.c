@@ -22,7 +22,7 @@ static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot 
 	return vmm_pass(error, &cause);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
 	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
@@ -57,5 +57,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_delete", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
 	.summary = "Deletes a snapshot of a VM; one that is not there is done.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_delete,
 };

@@ -62,7 +62,7 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 	return look_again(ctx, dom, id, g_steal_pointer(&cause), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
 	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
@@ -91,5 +91,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_revert", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
 	.summary = "Brings a VM back to a snapshot that holds all its disks and devices.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_revert,
 };
