@@ -83,7 +83,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	return device_attach(ctx, v, what, &key, xml, error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_attach_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, REQUEST, error);
 	const TmplAttr *disk = v ? tmpl_vm_attached(v->vm, "DISK") : NULL;
@@ -103,5 +103,5 @@ const struct action action = {
 	.summary = "Attaches the DISK with ATTACH = YES to a running VM.",
 	.input = "the request document, or the VM document alone",
 	.example = "attach_disk one-7 /var/lib/one/datastores/0/7/disk.2 vdb <request.xml",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_attach_disk,
 };

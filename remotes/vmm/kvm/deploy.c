@@ -97,7 +97,7 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(xmlDoc) doc = load(ctx, error);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
@@ -140,5 +140,5 @@ const struct action action = {
 	.summary = "Creates and starts a VM, stores its XML in FILE and prints its UUID.",
 	.input = "domain XML; with --vm, a VM document",
 	.example = "deploy --vm /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
-	.min_args = 1, .deadline_s = 540, .options = options, .run = run,
+	.min_args = 1, .deadline_s = 540, .options = options, .run = run_deploy,
 };

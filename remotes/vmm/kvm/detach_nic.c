@@ -3,7 +3,7 @@
 
 enum { DEPLOY_ID, MAC, VM_ID };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
@@ -23,5 +23,5 @@ const struct action action = {
 	.name = "detach_nic", .usage = "DEPLOY_ID MAC [VM_ID [HOST]]",
 	.summary = "Detaches a NIC from a running VM; succeeds if the VM has no such NIC.",
 	.example = "detach_nic one-7 02:00:0a:01:00:07",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_detach_nic,
 };

@@ -90,7 +90,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_exec(struct action_ctx *ctx, GError **error)
 {
 	g_auto(GuestCommand) command = { 0 };
 	g_autoptr(virDomain) dom = NULL;
@@ -120,5 +120,5 @@ const struct action action = {
 		   "shell, but no shell runs it; \"-\" takes it from the request document.",
 	.input = "the request document, if COMMAND is \"-\"",
 	.example = "exec --wait 10 7 - 'uname -a'",
-	.min_args = 3, .deadline_s = 90000, .options = options, .run = run,
+	.min_args = 3, .deadline_s = 90000, .options = options, .run = run_exec,
 };

@@ -30,7 +30,7 @@ static enum action_outcome move(struct action_ctx *ctx, GError **error)
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_migrate_local(struct action_ctx *ctx, GError **error)
 {
 	const char *source = ctx->arg[SOURCE_HOST];
 	g_autofree char *uri = NULL;
@@ -51,5 +51,5 @@ const struct action action = {
 	.summary = "Moves a running VM between two other hosts that share its storage.",
 	.example = "migrate_local one-7 node2 node1",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = DAY_S,
-	.offline = true, .set_clock = guest_clock_set, .run = run,
+	.offline = true, .set_clock = guest_clock_set, .run = run_migrate_local,
 };

@@ -29,7 +29,7 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 	return lock_take(name, action_left_ms(ctx, LOCK_MS), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(RequestDocument) request = request_document_read(error);
 	enum outcome_verdict verdict;
@@ -53,5 +53,5 @@ const struct action action = {
 		   "unknown or later; ACTION \"absent\" asks whether the VM is running here.",
 	.input = "the request document, if there is one",
 	.example = "outcome deploy one-7 - 7",
-	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run,
+	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run_outcome,
 };

@@ -4,7 +4,7 @@
 
 enum { DEPLOY_ID, TARGET };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_prereconfigure(struct action_ctx *ctx, GError **error)
 {
 	const char *target = action_arg(ctx, TARGET);
 	g_autoptr(DeviceVm) v = NULL;
@@ -30,5 +30,5 @@ const struct action action = {
 	.name = "prereconfigure", .usage = "DEPLOY_ID TARGET [VM_ID [HOST]]",
 	.summary = "Ejects the medium from a VM's CD-ROM drive; succeeds if it is empty.",
 	.example = "prereconfigure one-7 hda",
-	.min_args = 1, .deadline_s = 100, .run = run,
+	.min_args = 1, .deadline_s = 100, .run = run_prereconfigure,
 };

@@ -67,7 +67,7 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_resize(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	struct wanted w;
@@ -87,5 +87,5 @@ const struct action action = {
 	.summary = "Sets MEMORY and VCPU of a running VM.",
 	.input = "the request document, or the VM document alone",
 	.example = "resize one-7 <request.xml",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run_resize,
 };

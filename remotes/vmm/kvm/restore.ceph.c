@@ -3,7 +3,7 @@
 
 enum { CHECKPOINT, VM_ID = 3 };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_restore_ceph(struct action_ctx *ctx, GError **error)
 {
 	return ceph_pool_move(ctx, CEPH_FETCH, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
 }
@@ -13,5 +13,5 @@ const struct action action = {
 	.summary = "Copies checkpoint FILE from the Ceph pool of the datastore, unless it is here.",
 	.input = "the request document, with the datastore",
 	.example = "restore.ceph /var/lib/one/datastores/0/7/checkpoint node1 one-7 7 <request.xml",
-	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run,
+	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run_restore_ceph,
 };

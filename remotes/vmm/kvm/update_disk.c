@@ -12,7 +12,7 @@ static const struct limit_place places[] = {
 	LIMIT("size_iops_sec"),
 };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	const TmplAttr *disk = NULL;
@@ -46,5 +46,5 @@ const struct action action = {
 	.summary = "Sets the I/O limits of a running VM's disk.",
 	.input = "the request document, or the VM document alone",
 	.example = "update_disk one-7 0 <request.xml",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_update_disk,
 };

@@ -26,7 +26,7 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 				 xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_update_nic(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	enum action_outcome outcome = ACTION_DONE;
@@ -50,5 +50,5 @@ const struct action action = {
 	.summary = "Sets the bandwidth of a running VM's NICs in one network.",
 	.input = "the request document, or the VM document alone",
 	.example = "update_nic one-7 3 <request.xml",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_update_nic,
 };
