@@ -157,9 +157,18 @@ static void reply(const Job *j)
 	out_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
+static void tell_over(Job *j)
+{
+	if (j->over)
+		return;
+	j->over = true;
+	j->events->over(j->data, j);
+}
+
 static void finish(Job *j)
 {
-	j->done(j->data, j);
+	tell_over(j);
+	j->events->done(j->data, j);
 	job_free(j);
 }
 
@@ -188,8 +197,12 @@ void job_end(Job *j)
 	}
 	journal_end(j->env->journal, j->seq, succeeded(j), info);
 	j->ending = true;
-	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j))
+	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j)) {
 		on_end_kept(j);
+		return;
+	}
+	/* The next one's begin goes to disk with this end, and its first step after it. */
+	tell_over(j);
 }
 
 static bool prepare(Job *j, GError **error)
@@ -271,11 +284,11 @@ static void start_left(Job *j)
 	}
 }
 
-void job_start(Job *j, job_done *done, void *data)
+void job_start(Job *j, const struct job_events *events, void *data)
 {
 	g_autoptr(GError) error = NULL;
 
-	j->done = done;
+	j->events = events;
 	j->data = data;
 	if (j->start != START_NEW) {
 		start_left(j);

@@ -24,8 +24,12 @@ struct job_env {
 
 typedef struct job Job;
 
-/* Called once, from the loop, after the reply: JOB is freed when it returns. */
-typedef void job_done(void *data, Job *job);
+struct job_events {
+	/* It has run: the next of its VM and host may begin. Once, before DONE. */
+	void (*over)(void *data, Job *job);
+	/* Its reply was given: JOB is freed when this returns. Once. */
+	void (*done)(void *data, Job *job);
+};
 
 /*
  * DOCUMENT (a reference is kept): the request, PACKED by deflate_pack() or not; NULL: it is lost.
@@ -60,8 +64,8 @@ void job_free(Job *job);
 /* As job_free() of one that shall not be run, nor answered. */
 void job_drop(Job *job);
 
-/* Runs the plan. DONE may be called before this returns. */
-void job_start(Job *job, job_done *done, void *data);
+/* Runs the plan. EVENTS (borrowed) may be called before this returns. */
+void job_start(Job *job, const struct job_events *events, void *data);
 
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);

@@ -22,8 +22,9 @@ struct job {
 	char *host;
 	GBytes *document;		/* until it starts */
 	bool packed;			/* and deflated */
-	job_done *done;
+	const struct job_events *events;
 	void *data;
+	bool over;			/* that was told */
 
 	const struct plan *plan;
 	struct step_context context;

@@ -6,6 +6,7 @@
 #include "keeper.h"
 #include "notes.h"
 #include "place.h"
+#include "wire/deflate.h"
 
 /* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
 enum { ROOM = 2048, MAX_MARK = 64 };
@@ -20,6 +21,7 @@ struct journal {
 	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
 	guint flush;			/* source id: that is due */
 	guint64 given, written;		/* generations */
+	struct journal_cost cost;
 	GQueue waiting;			/* of struct waiter, by generation */
 	GQueue fresh;			/* of struct fresh, by generation */
 	GPtrArray *left, *marks;
@@ -32,6 +34,7 @@ struct journal {
 
 struct waiter {
 	guint64 generation;
+	gint64 since_us;
 	journal_kept *kept;
 	void *data;
 };
@@ -39,8 +42,7 @@ struct waiter {
 /* A request that the disk may not have yet: the notes have it. */
 struct fresh {
 	guint64 generation;
-	struct row *row;		/* as it came */
-	char *payload;
+	struct row *row;		/* as it came; its document is shared with the job */
 };
 
 static char *cut(const Journal *j, const char *text)
@@ -143,7 +145,6 @@ static void fresh_free(void *data)
 	struct fresh *f = data;
 
 	row_free(f->row);
-	g_free(f->payload);
 	g_free(f);
 }
 
@@ -163,16 +164,55 @@ static bool is_unread(void *journal, guint64 seq)
 	return row_of(journal, seq) != NULL;
 }
 
+/* Notes ROW again, whose line is no longer in memory. */
+static void note_row(Journal *j, const struct row *row)
+{
+	g_autoptr(GBytes) document = row->packed ? deflate_unpack(row->document) :
+				     g_bytes_ref(row->document);
+	gsize size;
+	const guchar *bytes = g_bytes_get_data(document, &size);
+	g_autofree char *payload = g_base64_encode(bytes, size);
+
+	notes_request(j->notes, row, payload);
+}
+
+/* The processes of all requests, which the disk need not have. */
+static void note_processes(Journal *j)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, j->live);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct row *row = value;
+		g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
+
+		for (char **p = processes; *p; p++)
+			notes_process(j->notes, row->seq, *p);
+	}
+}
+
 static void renew_notes(Journal *j)
 {
 	if (!notes_renew(j->notes, is_unread, j))
 		return;
+
 	for (GList *l = j->fresh.head; l; l = l->next) {
 		const struct fresh *f = l->data;
 
-		notes_request(j->notes, f->row, f->payload);
+		note_row(j, f->row);
 	}
+	note_processes(j);
 	notes_renewed(j->notes);
+}
+
+static void count_wait(Journal *j, const struct waiter *w)
+{
+	double seconds = (double)(g_get_monotonic_time() - w->since_us) / G_USEC_PER_SEC;
+
+	j->cost.waits++;
+	j->cost.wait_s += seconds;
+	j->cost.longest_s = MAX(j->cost.longest_s, seconds);
 }
 
 static void tell_waiting(Journal *j)
@@ -181,9 +221,28 @@ static void tell_waiting(Journal *j)
 
 	while ((w = g_queue_peek_head(&j->waiting)) && w->generation <= j->written) {
 		g_queue_pop_head(&j->waiting);
+		count_wait(j, w);
 		w->kept(w->data);
 		g_free(w);
 	}
+}
+
+struct journal_cost journal_cost(const Journal *j)
+{
+	return j ? j->cost : (struct journal_cost){ 0 };
+}
+
+/* ROW as an earlier driver left it, with the processes that it noted. */
+static struct row *noted_row(const Journal *j, const struct row *row)
+{
+	struct row *copy = row_copy(row);
+	const char *processes = notes_processes(j->notes, row->seq);
+
+	if (processes && row->phase == ROW_AT_WORK) {
+		g_free(copy->processes);
+		copy->processes = g_strdup(processes);
+	}
+	return copy;
 }
 
 /* Requests that an earlier driver was killed with before the disk had them. */
@@ -193,7 +252,7 @@ static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 la
 	const GPtrArray *noted = notes_requests(j->notes);
 
 	for (guint i = 0; i < rows->len; i++)
-		g_ptr_array_add(all, row_copy(g_ptr_array_index(rows, i)));
+		g_ptr_array_add(all, noted_row(j, g_ptr_array_index(rows, i)));
 	for (guint i = 0; i < noted->len; i++) {
 		struct row *row = g_ptr_array_index(noted, i);
 
@@ -223,6 +282,7 @@ static void on_report(void *data, const struct keeper_report *report)
 {
 	Journal *j = data;
 
+	j->cost.commits += report->generation > j->written;
 	j->written = report->generation;
 	set_state(j, report->state, report->why);
 	if (report->found)
@@ -250,7 +310,7 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 			g_ptr_array_add(changed, copy);
 			continue;
 		}
-		if (row->seq > last)
+		if (row->seq > last || row->processes)
 			g_ptr_array_add(changed, row_copy(row));
 		g_ptr_array_add(j->left, copy);
 		add_row(j, row_copy(row));
@@ -263,14 +323,8 @@ static void note_again(Journal *j)
 {
 	const GPtrArray *noted = notes_requests(j->notes);
 
-	for (guint i = 0; i < noted->len; i++) {
-		const struct row *row = g_ptr_array_index(noted, i);
-		gsize size;
-		const guchar *bytes = g_bytes_get_data(row->document, &size);
-		g_autofree char *payload = g_base64_encode(bytes, size);
-
-		notes_request(j->notes, row, payload);
-	}
+	for (guint i = 0; i < noted->len; i++)
+		note_row(j, g_ptr_array_index(noted, i));
 }
 
 static void open_files(Journal *j, const struct settings *settings, const char *mark)
@@ -382,8 +436,7 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	add_row(j, row);
 	touch(j, row);
 	f = g_new(struct fresh, 1);
-	*f = (struct fresh){ j->given + 1, row_copy(row), g_strdup(payload) };
-	g_clear_pointer(&f->row->document, g_bytes_unref);
+	*f = (struct fresh){ j->given + 1, row_copy(row) };
 	g_queue_push_tail(&j->fresh, f);
 	notes_request(j->notes, row, payload);
 	return row->seq;
@@ -406,14 +459,17 @@ void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 void journal_process(Journal *j, guint64 seq, int pid)
 {
 	struct row *row = row_of(j, seq);
+	g_autofree char *process = NULL;
 	g_autofree char *old = NULL;
 
 	if (!row)
 		return;
+	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT, pid, notes_start_of(pid));
 	old = row->processes;
-	row->processes = g_strdup_printf("%s%s%d:%" G_GUINT64_FORMAT, old ? old : "",
-					 old ? " " : "", pid, notes_start_of(pid));
-	touch(j, row);
+	row->processes = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+	/* It dies with the machine, as notes do. */
+	if (!notes_process(j->notes, seq, process))
+		touch(j, row);
 }
 
 void journal_told(Journal *j, guint64 seq, const char *told)
@@ -433,6 +489,7 @@ void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 
 	if (!row)
 		return;
+	j->cost.ends++;
 	row->phase = ROW_ENDED;
 	row->success = success;
 	g_free(row->reply);
@@ -483,7 +540,7 @@ bool journal_wait(Journal *j, journal_kept *kept, void *data)
 	if (!pending)
 		return false;
 	w = g_new(struct waiter, 1);
-	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), kept, data };
+	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), g_get_monotonic_time(), kept, data };
 	g_queue_push_tail(&j->waiting, w);
 	return true;
 }

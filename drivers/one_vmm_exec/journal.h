@@ -83,6 +83,16 @@ extern const struct out_events journal_out_events;
  */
 bool journal_wait(Journal *journal, journal_kept *kept, void *data);
 
+/* What the journal costs, since it was opened. */
+struct journal_cost {
+	guint64 commits;	/* transactions, each with one sync of the disk or more */
+	guint64 ends;		/* of requests: how many share a commit tells the load */
+	guint64 waits;		/* of replies and of steps, for a commit */
+	double wait_s, longest_s; /* all of them together; the longest */
+};
+
+struct journal_cost journal_cost(const Journal *journal);
+
 /* Nobody waits with DATA any more. */
 void journal_stop_waiting(Journal *journal, const void *data);
 

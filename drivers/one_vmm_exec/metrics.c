@@ -106,8 +106,27 @@ static void print_host(void *data, const char *host, enum health_state state,
 			       state != HEALTH_DOWN);
 }
 
-bool metrics_write(const Metrics *m, const char *file, guint waiting, guint running,
-		   const Health *health, GError **error)
+static void print_journal(GString *to, const struct journal_cost *j)
+{
+	char sum[G_ASCII_DTOSTR_BUF_SIZE], longest[G_ASCII_DTOSTR_BUF_SIZE];
+
+	g_string_append_printf(to, "# TYPE vmm_exec_journal_commits_total counter\n"
+			       "vmm_exec_journal_commits_total %" G_GUINT64_FORMAT "\n"
+			       "# TYPE vmm_exec_journal_ends_total counter\n"
+			       "vmm_exec_journal_ends_total %" G_GUINT64_FORMAT "\n",
+			       j->commits, j->ends);
+	g_string_append_printf(to, "# HELP vmm_exec_journal_wait_seconds How long replies and "
+			       "steps wait for the disk.\n"
+			       "# TYPE vmm_exec_journal_wait_seconds summary\n"
+			       "vmm_exec_journal_wait_seconds{quantile=\"1\"} %s\n"
+			       "vmm_exec_journal_wait_seconds_sum %s\n"
+			       "vmm_exec_journal_wait_seconds_count %" G_GUINT64_FORMAT "\n",
+			       g_ascii_formatd(longest, sizeof(longest), "%.6f", j->longest_s),
+			       g_ascii_formatd(sum, sizeof(sum), "%.6f", j->wait_s), j->waits);
+}
+
+bool metrics_write(const Metrics *m, const char *file, const struct metrics_now *now,
+		   GError **error)
 {
 	g_autoptr(GString) text = g_string_new(
 		"# HELP vmm_exec_actions_total Actions that were answered.\n"
@@ -127,12 +146,13 @@ bool metrics_write(const Metrics *m, const char *file, guint waiting, guint runn
 	g_string_append_printf(text, "# TYPE vmm_exec_waiting gauge\nvmm_exec_waiting %u\n"
 			       "# TYPE vmm_exec_running gauge\nvmm_exec_running %u\n"
 			       "# TYPE vmm_exec_host_steps gauge\n# TYPE vmm_exec_host_up gauge\n",
-			       waiting, running);
+			       now->waiting, now->running);
 	g_string_append_printf(text, "# HELP vmm_exec_journal_up The journal can be written.\n"
 			       "# TYPE vmm_exec_journal_up gauge\nvmm_exec_journal_up %d\n"
 			       "# TYPE vmm_exec_journal_failures_total counter\n"
 			       "vmm_exec_journal_failures_total %" G_GUINT64_FORMAT "\n",
 			       m->journal_safe, m->journal_failures);
-	health_each(health, print_host, text);
+	print_journal(text, &now->journal);
+	health_each(now->health, print_host, text);
 	return file_write(file, text->str, text->len, 0644, error);
 }

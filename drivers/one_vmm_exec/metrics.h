@@ -6,6 +6,7 @@
 #define ONE_VMM_EXEC_METRICS_H
 
 #include "health.h"
+#include "journal.h"
 
 typedef struct metrics Metrics;
 
@@ -19,8 +20,14 @@ void metrics_action(Metrics *metrics, const char *action, bool success, const ch
 /* Whether the journal can be written now. */
 void metrics_journal(Metrics *metrics, bool safe);
 
-/* Writes FILE. HEALTH: of the hosts. */
-bool metrics_write(const Metrics *metrics, const char *file, guint waiting, guint running,
-		   const Health *health, GError **error);
+/* What is so at the moment of metrics_write(). */
+struct metrics_now {
+	guint waiting, running;		/* actions */
+	const Health *health;		/* of the hosts */
+	struct journal_cost journal;
+};
+
+bool metrics_write(const Metrics *metrics, const char *file, const struct metrics_now *now,
+		   GError **error);
 
 #endif

@@ -16,8 +16,10 @@ struct notes {
 	char *path;
 	int fd;			/* -1: nothing can be noted */
 	gsize size;		/* about */
+	gsize renewed_size;	/* SIZE when they were last renewed */
 	char *reader;		/* "PID START", who read the earlier driver; or NULL */
 	GHashTable *arrived;	/* seq; of the earlier driver */
+	GHashTable *processes;	/* seq to text; of the earlier driver */
 	GHashTable *sent;	/* seq; of ours */
 	GPtrArray *requests;	/* of struct row */
 };
@@ -71,6 +73,15 @@ static void take_request(Notes *n, char **word)
 	g_ptr_array_add(n->requests, row);
 }
 
+/* "process SEQ PID:START" */
+static void take_process(Notes *n, guint64 seq, const char *process)
+{
+	const char *old = notes_processes(n, seq);
+	char *text = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+
+	g_hash_table_replace(n->processes, g_memdup2(&seq, sizeof(seq)), text);
+}
+
 static void take_note(Notes *n, const char *line)
 {
 	g_auto(GStrv) word = g_strsplit(line, " ", WORDS);
@@ -89,6 +100,8 @@ static void take_note(Notes *n, const char *line)
 			add_seq(n->arrived, seq);
 		else if (g_str_equal(word[0], "unread"))
 			g_hash_table_remove(n->arrived, &seq);
+		else if (g_str_equal(word[0], "process") && count > 2)
+			take_process(n, seq, word[2]);
 	}
 }
 
@@ -113,6 +126,7 @@ Notes *notes_open(const char *path)
 	n->path = g_strdup(path);
 	n->fd = -1;
 	n->arrived = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	n->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	n->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->requests = g_ptr_array_new_with_free_func(row_free);
 	read_notes(n);
@@ -126,6 +140,7 @@ void notes_close(Notes *n)
 	if (n->fd >= 0)
 		close(n->fd);
 	g_hash_table_unref(n->arrived);
+	g_hash_table_unref(n->processes);
 	g_hash_table_unref(n->sent);
 	g_ptr_array_unref(n->requests);
 	g_free(n->reader);
@@ -148,14 +163,22 @@ const GPtrArray *notes_requests(const Notes *n)
 	return n->requests;
 }
 
+const char *notes_processes(const Notes *n, guint64 seq)
+{
+	return g_hash_table_lookup(n->processes, &seq);
+}
+
 /* Of a note that cannot be written whole the rest does no harm: it is no line. */
-static void write_note(Notes *n, const char *text, size_t len)
+static bool write_note(Notes *n, const char *text, size_t len)
 {
 	if (n->fd < 0)
-		return;
-	if (write(n->fd, text, len) != (ssize_t)len && write(n->fd, "\n", 1) < 0)
-		g_debug("cannot write %s", n->path);
+		return false;
 	n->size += len;
+	if (write(n->fd, text, len) == (ssize_t)len)
+		return true;
+	if (write(n->fd, "\n", 1) < 0)
+		g_debug("cannot write %s", n->path);
+	return false;
 }
 
 static void note_reader(Notes *n)
@@ -198,6 +221,13 @@ static void note(Notes *n, const char *what, guint64 seq)
 	write_note(n, line, strlen(line));
 }
 
+bool notes_process(Notes *n, guint64 seq, const char *process)
+{
+	g_autofree char *line = g_strdup_printf("process %" G_GUINT64_FORMAT " %s\n", seq, process);
+
+	return write_note(n, line, strlen(line));
+}
+
 void notes_sent(Notes *n, guint64 seq)
 {
 	add_seq(n->sent, seq);
@@ -211,7 +241,7 @@ void notes_unread(Notes *n, guint64 seq)
 
 bool notes_are_large(const Notes *n)
 {
-	return n->fd >= 0 && n->size > LARGE;
+	return n->fd >= 0 && n->size > LARGE + 2 * n->renewed_size;
 }
 
 bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
@@ -240,6 +270,7 @@ void notes_renewed(Notes *n)
 {
 	g_autofree char *path = new_path(n);
 
+	n->renewed_size = n->size;
 	if (rename(path, n->path) < 0)
 		g_debug("cannot rename %s", path);
 }

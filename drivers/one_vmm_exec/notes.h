@@ -1,7 +1,8 @@
 /*
  * notes.h - what a driver that is killed must not forget although the disk has not got it yet: the
- * requests that came a moment ago, and the replies that were written. Notes lie in memory (tmpfs)
- * or in the system's cache: they outlive our death by any signal, and not the machine's.
+ * requests that came a moment ago, the processes that run here, and the replies that were written.
+ * Notes lie in memory (tmpfs) or in the system's cache: they outlive our death by any signal, and
+ * not the machine's.
  *
  * A reply that is in the pipe when we are killed reaches oned, unless oned has died as well. So the
  * notes also say which process read us.
@@ -23,11 +24,17 @@ bool notes_arrived(const Notes *notes, guint64 seq);
 /* The earlier driver's requests, of struct row, in the order of arrival. Borrowed. */
 const GPtrArray *notes_requests(const Notes *notes);
 
+/* The earlier driver's processes for request SEQ, "PID:START …"; NULL: none. Borrowed. */
+const char *notes_processes(const Notes *notes, guint64 seq);
+
 /* The earlier notes have been used: from here on PATH holds ours. */
 void notes_begin(Notes *notes);
 
 /* Request ROW came; PAYLOAD is its document in base64. */
 void notes_request(Notes *notes, const struct row *row, const char *payload);
+
+/* PROCESS ("PID:START") runs for request SEQ. False: nothing can be noted. */
+bool notes_process(Notes *notes, guint64 seq, const char *process);
 
 /* The reply to SEQ was written, whole. */
 void notes_sent(Notes *notes, guint64 seq);
@@ -40,7 +47,8 @@ bool notes_are_large(const Notes *notes);
 
 /*
  * Begins new notes beside the old ones: of what was sent, those for which NEEDED(DATA) is true.
- * True: the requests that are not on disk are to be noted again, and then notes_renewed().
+ * True: the requests that are not on disk, and the processes, are to be noted again, and then
+ * notes_renewed().
  */
 bool notes_renew(Notes *notes, bool (*needed)(void *data, guint64 seq), void *data);
 

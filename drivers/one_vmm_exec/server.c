@@ -29,6 +29,7 @@ struct server {
 	struct job_env env;
 	Queue *queue;
 	GQueue running;		/* of Job, oldest first */
+	unsigned at_work;	/* of RUNNING, those whose turn is not over */
 	unsigned max_running, host_jobs;
 	LineReader *reader;
 	guint max_queue, max_children;
@@ -53,15 +54,24 @@ static void quit_when_idle(struct server *s)
 		g_main_loop_quit(s->loop);
 }
 
+static void on_job_over(void *data, Job *job)
+{
+	struct server *s = data;
+
+	s->at_work--;
+	queue_done(s->queue, job);
+	start_jobs(s);
+}
+
 static void on_job_done(void *data, Job *job)
 {
 	struct server *s = data;
 
 	g_queue_remove(&s->running, job);
-	queue_done(s->queue, job);
-	start_jobs(s);
 	quit_when_idle(s);
 }
+
+static const struct job_events job_events = { on_job_over, on_job_done };
 
 static gboolean on_room(gpointer data)
 {
@@ -100,11 +110,11 @@ static void start_jobs(struct server *s)
 	if (s->starting)
 		return;
 	s->starting = true;
-	while (s->running.length < s->max_running && has_room(s) &&
-	       (job = queue_start(s->queue))) {
+	while (s->at_work < s->max_running && has_room(s) && (job = queue_start(s->queue))) {
 		s->waiting -= job_size(job);
 		g_queue_push_tail(&s->running, job);
-		job_start(job, on_job_done, s);
+		s->at_work++;
+		job_start(job, &job_events, s);
 	}
 	s->starting = false;
 }
@@ -504,10 +514,13 @@ static void open_journal(struct server *s)
 static void write_metrics(const struct server *s)
 {
 	const char *file = conf_cfg_string(s->env.settings->cfg, "metrics.file");
+	const struct metrics_now now = {
+		.waiting = queue_length(s->queue), .running = s->running.length,
+		.health = hosts_health(s->env.hosts), .journal = journal_cost(s->env.journal),
+	};
 	g_autoptr(GError) error = NULL;
 
-	if (*file && !metrics_write(s->env.metrics, file, queue_length(s->queue),
-				    s->running.length, hosts_health(s->env.hosts), &error))
+	if (*file && !metrics_write(s->env.metrics, file, &now, &error))
 		g_debug("%s", error->message);
 }
 

@@ -9,10 +9,14 @@
 #include "base/file.h"
 
 /*
- * PAGES_AHEAD: of the file and of its log, there before they are needed; a checkpoint is made
- * before the log has grown beyond them. BUSY_MS: somebody prints the journal meanwhile.
+ * PAGES_AHEAD: of the file, there before they are needed; of its log LOG_TIMES as many, and a
+ * checkpoint is made before the log has grown beyond them. BUSY_MS: somebody prints the journal
+ * meanwhile.
  */
-enum { PAGES_AHEAD = 48, CHECKPOINT_PAGES = 32, PAGE_BYTES = 4096, BUSY_MS = 2000, MARKS = 32 };
+enum { PAGES_AHEAD = 48, LOG_TIMES = 2, CHECKPOINT_PAGES = 64, PAGE_BYTES = 4096 };
+enum { CACHE_KIB = 256, BUSY_MS = 2000, MARKS = 32 };
+/* Room is added for several requests at once; that much is kept for those to come. */
+enum { ROOM_STEP = 4, ROOM_KEPT = 16 };
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS request(seq INTEGER PRIMARY KEY, accepted_s INTEGER, "
@@ -24,9 +28,9 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS last(id INTEGER PRIMARY KEY, seq INTEGER);";
 
 enum statement {
-	BEGIN, COMMIT, ROLLBACK, PUT_ROW, PUT_DOCUMENT, PUT_ROOM, DROP_ROW, DROP_DOCUMENT,
-	DROP_ROOM, DROP_ALL_ROWS, DROP_LOOSE_DOCUMENTS, DROP_LOOSE_ROOM, PUT_MARK, DROP_MARKS,
-	PUT_LAST, GET_LAST, GET_ROWS, GET_DOCUMENT, GET_MARKS,
+	BEGIN, COMMIT, ROLLBACK, PUT_ROW, PUT_DOCUMENT, ADD_ROOM, DROP_ROW, DROP_DOCUMENT,
+	DROP_ROOM, DROP_ALL_ROWS, DROP_LOOSE_DOCUMENTS, PUT_MARK, DROP_MARKS, PUT_LAST,
+	GET_LAST, GET_ROWS, GET_DOCUMENT, GET_MARKS, GET_OPEN, COUNT_ROOM,
 	STATEMENTS,
 };
 
@@ -36,13 +40,12 @@ static const char *const texts[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[PUT_ROW] = "REPLACE INTO request VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
 	[PUT_DOCUMENT] = "REPLACE INTO document VALUES(?1,?2)",
-	[PUT_ROOM] = "REPLACE INTO room VALUES(?1,zeroblob(?2))",
+	[ADD_ROOM] = "INSERT INTO room(bytes) VALUES(zeroblob(?1))",
 	[DROP_ROW] = "DELETE FROM request WHERE seq=?1",
 	[DROP_DOCUMENT] = "DELETE FROM document WHERE seq=?1",
-	[DROP_ROOM] = "DELETE FROM room WHERE seq=?1",
+	[DROP_ROOM] = "DELETE FROM room WHERE seq IN (SELECT seq FROM room LIMIT ?1)",
 	[DROP_ALL_ROWS] = "DELETE FROM request",
 	[DROP_LOOSE_DOCUMENTS] = "DELETE FROM document WHERE seq NOT IN (SELECT seq FROM request)",
-	[DROP_LOOSE_ROOM] = "DELETE FROM room WHERE seq NOT IN (SELECT seq FROM request)",
 	[PUT_MARK] = "INSERT INTO mark(word) VALUES(?1)",
 	[DROP_MARKS] = "DELETE FROM mark WHERE id<=(SELECT max(id) FROM mark)-?1",
 	[PUT_LAST] = ("INSERT INTO last VALUES(0,?1) ON CONFLICT(id) DO UPDATE SET seq=?1 "
@@ -51,12 +54,16 @@ static const char *const texts[STATEMENTS] = {
 	[GET_ROWS] = "SELECT * FROM request ORDER BY seq",
 	[GET_DOCUMENT] = "SELECT bytes FROM document WHERE seq=?1",
 	[GET_MARKS] = "SELECT word FROM mark ORDER BY id",
+	[GET_OPEN] = "SELECT seq FROM request WHERE phase<?1",
+	[COUNT_ROOM] = "SELECT count(*) FROM room",
 };
 
 struct store {
 	char *path;
 	sqlite3 *db;
 	gsize room_bytes;
+	GHashTable *open;		/* seq: requests whose end is not in the file */
+	guint rooms;			/* ends that there is room for: at least one for each of OPEN */
 	sqlite3_stmt *statements[STATEMENTS];
 };
 
@@ -193,32 +200,25 @@ static bool put_document(Store *s, const struct row *row)
 	return step(statement);
 }
 
-/* Pages for what its end will say: they are free again when it has ended. */
-static bool put_room(Store *s, const struct row *row)
+static void add_open(Store *s, guint64 seq)
 {
-	sqlite3_stmt *statement = prepared(s, PUT_ROOM);
-
-	if (!statement)
-		return false;
-	sqlite3_bind_int64(statement, 1, (gint64)row->seq);
-	sqlite3_bind_int64(statement, 2, (gint64)s->room_bytes);
-	return step(statement);
-}
-
-static bool drop_rest(Store *s, const struct row *row)
-{
-	return run(s, DROP_ROOM, (gint64)row->seq) && run(s, DROP_DOCUMENT, (gint64)row->seq);
+	g_hash_table_add(s->open, g_memdup2(&seq, sizeof(seq)));
 }
 
 static bool put(Store *s, const struct row *row)
 {
-	if (row->phase == ROW_DONE)
-		return drop_rest(s, row) && run(s, DROP_ROW, (gint64)row->seq);
-	if (row->phase == ROW_ENDED)
-		return drop_rest(s, row) && put_row(s, row);
-	if (!row->document)
-		return put_row(s, row);
-	return put_document(s, row) && put_room(s, row) && put_row(s, row);
+	if (row->phase >= ROW_ENDED) {
+		g_hash_table_remove(s->open, &row->seq);
+		if (!run(s, DROP_DOCUMENT, (gint64)row->seq))
+			return false;
+		return row->phase == ROW_DONE ? run(s, DROP_ROW, (gint64)row->seq) :
+						put_row(s, row);
+	}
+
+	add_open(s, row->seq);
+	if (row->document && !put_document(s, row))
+		return false;
+	return put_row(s, row);
 }
 
 static bool put_all(Store *s, const GPtrArray *rows, guint64 last)
@@ -227,6 +227,33 @@ static bool put_all(Store *s, const GPtrArray *rows, guint64 last)
 		if (!put(s, g_ptr_array_index(rows, i)))
 			return false;
 	return run(s, PUT_LAST, (gint64)last);
+}
+
+static bool drop_room(Store *s, guint left)
+{
+	guint surplus = s->rooms - MIN(s->rooms, left);
+
+	s->rooms -= surplus;
+	return !surplus || run(s, DROP_ROOM, surplus);
+}
+
+/*
+ * Pages for what the ends of the open requests will say. That of one that has ended serves the
+ * next one, so that in the long run nothing is written for it.
+ */
+static bool adjust_room(Store *s)
+{
+	guint open = g_hash_table_size(s->open);
+	guint wanted = (open + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
+
+	if (s->rooms > 2 * open + ROOM_KEPT)
+		return drop_room(s, wanted);
+	if (s->rooms >= open)
+		return true;
+	for (; s->rooms < wanted; s->rooms++)
+		if (!run(s, ADD_ROOM, (gint64)s->room_bytes))
+			return false;
+	return true;
 }
 
 /* The transaction that has begun becomes valid, or nothing of it. */
@@ -239,11 +266,64 @@ static bool end_transaction(Store *s, bool ok, GError **error)
 	return false;
 }
 
-bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
+/* What is open and what room there is, as the file has it. */
+static bool count_room(Store *s)
+{
+	sqlite3_stmt *open = prepared(s, GET_OPEN), *rooms = prepared(s, COUNT_ROOM);
+	bool ok;
+
+	g_hash_table_remove_all(s->open);
+	if (!open || !rooms)
+		return false;
+
+	sqlite3_bind_int(open, 1, ROW_ENDED);
+	while (sqlite3_step(open) == SQLITE_ROW)
+		add_open(s, (guint64)sqlite3_column_int64(open, 0));
+	sqlite3_reset(open);
+
+	ok = sqlite3_step(rooms) == SQLITE_ROW;
+	if (ok)
+		s->rooms = (guint)sqlite3_column_int64(rooms, 0);
+	sqlite3_reset(rooms);
+	return ok;
+}
+
+static bool put_rows(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 {
 	if (!run(s, BEGIN, 0))
 		return fail(s, "write", error);
-	return end_transaction(s, put_all(s, rows, last), error);
+	return end_transaction(s, put_all(s, rows, last) && adjust_room(s), error);
+}
+
+/* On a full disk: what ends gets the room that was set aside for it. */
+static bool put_rows_into_room(Store *s, const GPtrArray *rows, guint64 last, GError **error)
+{
+	if (!count_room(s) || !run(s, BEGIN, 0))
+		return fail(s, "write", error);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+
+		if (row->phase >= ROW_ENDED)
+			g_hash_table_remove(s->open, &row->seq);
+	}
+	return end_transaction(s, drop_room(s, g_hash_table_size(s->open)) &&
+			       put_all(s, rows, last) && adjust_room(s), error);
+}
+
+bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	guint rooms = s->rooms;
+
+	if (put_rows(s, rows, last, &cause)) {
+		if (s->rooms > rooms)	/* the room is to be in the file, not in its log */
+			sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		return true;
+	}
+	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_SPACE))
+		return put_rows_into_room(s, rows, last, error);
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
 }
 
 bool store_replace(Store *s, const GPtrArray *rows, guint64 last, GError **error)
@@ -252,8 +332,9 @@ bool store_replace(Store *s, const GPtrArray *rows, guint64 last, GError **error
 
 	if (!run(s, BEGIN, 0))
 		return fail(s, "write", error);
+	g_hash_table_remove_all(s->open);
 	ok = run(s, DROP_ALL_ROWS, 0) && put_all(s, rows, last);
-	ok = ok && run(s, DROP_LOOSE_DOCUMENTS, 0) && run(s, DROP_LOOSE_ROOM, 0);
+	ok = ok && run(s, DROP_LOOSE_DOCUMENTS, 0) && adjust_room(s);
 	return end_transaction(s, ok, error);
 }
 
@@ -397,33 +478,41 @@ static gsize size_of(const char *path, const char *suffix)
 
 /*
  * Writes pages that nobody needs, and frees them: the file has them then, and its log was once
- * that long. Without room for it the journal works all the same.
+ * LOG_TIMES as long. Without room for it the journal works all the same.
  */
 static void set_pages_ahead(Store *s)
 {
 	static const char text[] =
 		"BEGIN IMMEDIATE; REPLACE INTO room VALUES(0,zeroblob(%d)); COMMIT;"
-		"DELETE FROM room WHERE seq=0; PRAGMA wal_checkpoint(RESTART);";
+		"DELETE FROM room WHERE seq=0;";
 	g_autofree char *sql = g_strdup_printf(text, PAGES_AHEAD * PAGE_BYTES);
+	const gsize log_bytes = LOG_TIMES * PAGES_AHEAD * PAGE_BYTES;
 
-	if (size_of(s->path, "-wal") < PAGES_AHEAD * PAGE_BYTES && !run_text(s, sql) &&
-	    !sqlite3_get_autocommit(s->db))
+	for (int i = 0; i < 2 * LOG_TIMES && size_of(s->path, "-wal") < log_bytes; i++)
+		if (!run_text(s, sql))
+			break;
+	if (!sqlite3_get_autocommit(s->db))
 		run(s, ROLLBACK, 0);
+	run_text(s, "PRAGMA wal_checkpoint(RESTART)");
 }
 
 static bool prepare_file(Store *s, gsize max_bytes)
 {
+	const gsize log_bytes = LOG_TIMES * PAGES_AHEAD * PAGE_BYTES;
 	g_autofree char *limits = g_strdup_printf(
-		"PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=%d;"
-		"PRAGMA journal_size_limit=%" G_GSIZE_FORMAT ";", CHECKPOINT_PAGES, max_bytes);
+		"PRAGMA synchronous=FULL; PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=0;"
+		"PRAGMA journal_size_limit=%" G_GSIZE_FORMAT ";", CACHE_KIB,
+		MAX(max_bytes, log_bytes));
 
 	if (!run_text(s, "PRAGMA journal_mode=WAL") || !run_text(s, limits) ||
 	    !run_text(s, schema))
 		return false;
+
 	if (size_of(s->path, "") > max_bytes)
 		run_text(s, "VACUUM");
 	set_pages_ahead(s);
-	return true;
+	sqlite3_wal_autocheckpoint(s->db, CHECKPOINT_PAGES);
+	return count_room(s);
 }
 
 static bool is_damaged(const Store *s)
@@ -450,6 +539,7 @@ static Store *open_once(const char *path, int flags)
 	Store *s = g_new0(Store, 1);
 
 	s->path = g_strdup(path);
+	s->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
 		sqlite3_busy_timeout(s->db, BUSY_MS);
 	return s;
@@ -495,6 +585,7 @@ void store_close(Store *s)
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(s->statements[i]);
 	sqlite3_close(s->db);
+	g_hash_table_unref(s->open);
 	g_free(s->path);
 	g_free(s);
 }

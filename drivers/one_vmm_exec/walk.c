@@ -335,7 +335,7 @@ static void run_command(Job *j)
 
 	if (!j->noted) {
 		j->noted = true;
-		j->keeping = j->seq && journal_wait(j->env->journal, on_step_kept, j);
+		j->keeping = journal_wait(j->env->journal, on_step_kept, j);
 		if (j->keeping)
 			return;
 	}
