@@ -52,7 +52,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	}
 	wanted = mib << 20;
-	v = device_vm_new(ctx, by_id, REQUEST, error);
+	v = device_vm_find(ctx, by_id, REQUEST, error);
 	if (!v)
 		return ACTION_FAILED;
 	if (by_id)
