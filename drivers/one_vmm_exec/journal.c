@@ -42,7 +42,8 @@ struct waiter {
 /* A request that the disk may not have yet: the notes have it. */
 struct fresh {
 	guint64 generation;
-	struct row *row;		/* as it came; its document is shared with the job */
+	guint64 seq;
+	GBytes *document;		/* shared with the job */
 };
 
 static char *cut(const Journal *j, const char *text)
@@ -144,7 +145,7 @@ static void fresh_free(void *data)
 {
 	struct fresh *f = data;
 
-	row_free(f->row);
+	g_bytes_unref(f->document);
 	g_free(f);
 }
 
@@ -164,11 +165,10 @@ static bool is_unread(void *journal, guint64 seq)
 	return row_of(journal, seq) != NULL;
 }
 
-/* Notes ROW again, whose line is no longer in memory. */
-static void note_row(Journal *j, const struct row *row)
+/* Notes ROW with its document KEPT again: its line is no longer in memory. */
+static void note_row(Journal *j, const struct row *row, GBytes *kept)
 {
-	g_autoptr(GBytes) document = row->packed ? deflate_unpack(row->document) :
-				     g_bytes_ref(row->document);
+	g_autoptr(GBytes) document = row->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
 	gsize size;
 	const guchar *bytes = g_bytes_get_data(document, &size);
 	g_autofree char *payload = g_base64_encode(bytes, size);
@@ -199,8 +199,10 @@ static void renew_notes(Journal *j)
 
 	for (GList *l = j->fresh.head; l; l = l->next) {
 		const struct fresh *f = l->data;
+		const struct row *row = row_of(j, f->seq);
 
-		note_row(j, f->row);
+		if (row)
+			note_row(j, row, f->document);
 	}
 	note_processes(j);
 	notes_renewed(j->notes);
@@ -323,8 +325,11 @@ static void note_again(Journal *j)
 {
 	const GPtrArray *noted = notes_requests(j->notes);
 
-	for (guint i = 0; i < noted->len; i++)
-		note_row(j, g_ptr_array_index(noted, i));
+	for (guint i = 0; i < noted->len; i++) {
+		const struct row *row = g_ptr_array_index(noted, i);
+
+		note_row(j, row, row->document);
+	}
 }
 
 static void open_files(Journal *j, const struct settings *settings, const char *mark)
@@ -436,7 +441,7 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	add_row(j, row);
 	touch(j, row);
 	f = g_new(struct fresh, 1);
-	*f = (struct fresh){ j->given + 1, row_copy(row) };
+	*f = (struct fresh){ j->given + 1, row->seq, g_bytes_ref(document) };
 	g_queue_push_tail(&j->fresh, f);
 	notes_request(j->notes, row, payload);
 	return row->seq;

@@ -14,6 +14,7 @@ static void give_memory_back(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 1);	/* what one thread frees the other may use */
 }
 
 int main(int argc, char **argv)

@@ -172,8 +172,7 @@ nothing_left() {
 		stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/begun"; sleep 60'
 		rm -f begun
 		start '-t 1 -r 0 kvm -p'
-		send "$(request SAVE 306)"
-		send "$(request REBOOT 307)"
+		send "$(request SAVE 306; request REBOOT 307)"
 		wait_for test -e begun
 		end_by "$how"
 		stub rem/vmm/kvm/save
