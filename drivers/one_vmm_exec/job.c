@@ -1,6 +1,6 @@
-#include "jobstate.h"
+#include "job_state.h"
 
-#include "check.h"
+#include "request_check.h"
 #include "wire/deflate.h"
 
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,

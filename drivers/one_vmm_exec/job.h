@@ -2,14 +2,14 @@
 #ifndef ONE_VMM_EXEC_JOB_H
 #define ONE_VMM_EXEC_JOB_H
 
-#include "hosts.h"
-#include "journal.h"
-#include "later.h"
-#include "metrics.h"
-#include "out.h"
-#include "places.h"
+#include "transport/remote.h"
+#include "journal/journal.h"
+#include "cleanup_retry.h"
+#include "driver_metrics.h"
+#include "oned_output.h"
+#include "local_slots.h"
 #include "plan.h"
-#include "settings.h"
+#include "driver_settings.h"
 
 /* What all jobs share; borrowed by each. */
 struct job_env {

@@ -6,7 +6,7 @@
 #ifndef ONE_VMM_EXEC_SERVER_H
 #define ONE_VMM_EXEC_SERVER_H
 
-#include "settings.h"
+#include "driver_settings.h"
 
 /* Prints what the journals hold that has not ended. */
 bool server_print_journal(const struct settings *settings, GError **error);

@@ -1,9 +1,9 @@
-#include "command.h"
+#include "step_command.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "words.h"
+#include "step_args.h"
 
 void step_context_clear(struct step_context *c)
 {

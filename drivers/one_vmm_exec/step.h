@@ -7,8 +7,8 @@
 #define ONE_VMM_EXEC_STEP_H
 
 #include "plan.h"
-#include "run.h"
-#include "settings.h"
+#include "command.h"
+#include "driver_settings.h"
 #include "template/request.h"
 
 /* What the steps of one action draw on; nothing is owned but what step_context_clear() frees. */

@@ -1,0 +1,171 @@
+#include "journal/journal_place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "conf/paths.h"
+
+enum { MAX_JOURNALS = 16, NAME_DIGITS = 8, MAX_OPTIONS = 1 << 16 };
+
+char *place_dir(const struct settings *settings)
+{
+	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
+
+	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(a, b);
+}
+
+/*
+ * What tells this driver from others of its oned: its program, its configuration, its hypervisor
+ * and what it runs on the front-end. Other options may be changed freely.
+ */
+static char *default_name(const struct settings *settings)
+{
+	const struct options *o = &settings->options;
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *etc = conf_path_etc("");
+	g_autoptr(GString) text = g_string_new(program);
+	GList *keys = g_list_sort(g_hash_table_get_keys(o->local), by_text);
+	g_autofree char *sum = NULL;
+
+	g_string_append_printf(text, "\n%s\n%s\n", etc, o->hypervisor);
+	for (GList *l = keys; l; l = l->next)
+		g_string_append_printf(text, "%s=%s\n", (const char *)l->data,
+				       (const char *)g_hash_table_lookup(o->local, l->data));
+	g_list_free(keys);
+	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
+	return g_strdup_printf("%s-%.*s", o->hypervisor, NAME_DIGITS, sum);
+}
+
+static char *slot_path(const struct place *p, const char *name, int number, const char *suffix)
+{
+	if (!number)
+		return g_strdup_printf("%s/%s%s", p->dir, name, suffix);
+	return g_strdup_printf("%s/%s.%d%s", p->dir, name, number + 1, suffix);
+}
+
+/* Whether the driver that had slot NUMBER last was started with OPTIONS. */
+static bool was_ours(const struct place *p, const char *name, int number, const char *options)
+{
+	g_autofree char *path = slot_path(p, name, number, ".lock");
+	GString *text = file_read(path, MAX_OPTIONS, NULL);
+	bool same = text && g_str_equal(text->str, options);
+
+	if (text)
+		g_string_free(text, TRUE);
+	return same;
+}
+
+/* On a disk that is read-only now one that is there can be locked all the same. */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0 || errno != EROFS)
+		return fd;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static bool take_lock(struct place *p, const char *name, int number, const char *options,
+		      GError **error)
+{
+	g_autofree char *path = slot_path(p, name, number, ".lock");
+	int fd = open_lock(path);
+	ssize_t len = (ssize_t)strlen(options);
+
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		return true;
+	}
+	/* On a full disk the name is as good. */
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, options, (size_t)len, 0) != len)
+		g_debug("cannot write %s", path);
+	p->lock = fd;
+	p->journal = slot_path(p, name, number, ".db");
+	return true;
+}
+
+/*
+ * Drivers of one name (VM_MAD kvm and qemu differ but in -p) may start in any order: each looks
+ * first for the journal of one that was started as it is.
+ */
+static bool take_slot(struct place *p, const char *name, const char *options, GError **error)
+{
+	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+		if (was_ours(p, name, i, options) && !take_lock(p, name, i, options, error))
+			return false;
+	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+		if (!take_lock(p, name, i, options, error))
+			return false;
+	if (p->lock >= 0)
+		return true;
+	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
+}
+
+/* A directory in memory that nobody else can write to. The caller frees; NULL: there is none. */
+static char *memory_dir(const struct settings *settings)
+{
+	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
+	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
+	struct stat st;
+
+	if (*set)
+		return g_strdup(set);
+	if (stat("/run/one", &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 022))
+		return g_strdup("/run/one");
+	if (mkdir(own, 0700) < 0 && errno != EEXIST)
+		return NULL;
+	if (lstat(own, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    st.st_mode & 077)
+		return NULL;
+	return g_steal_pointer(&own);
+}
+
+static void find_memory(struct place *p, const struct settings *settings)
+{
+	g_autofree char *dir = memory_dir(settings);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, p->journal, -1);
+
+	if (!dir) {
+		p->notes = g_strconcat(p->journal, ".notes", NULL);
+		return;
+	}
+	p->spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
+	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
+}
+
+bool place_take(struct place *ret, const struct settings *settings, GError **error)
+{
+	g_autofree char *derived = default_name(settings);
+	const char *name = settings->options.name ? settings->options.name : derived;
+
+	*ret = (struct place){ .lock = -1, .dir = place_dir(settings) };
+	if (!file_make_directory(ret->dir, error) ||
+	    !take_slot(ret, name, settings->options.text, error)) {
+		place_clear(ret);
+		return false;
+	}
+	find_memory(ret, settings);
+	return true;
+}
+
+void place_clear(struct place *p)
+{
+	if (p->lock >= 0)
+		close(p->lock);
+	g_free(p->dir);
+	g_free(p->journal);
+	g_free(p->spare);
+	g_free(p->notes);
+	*p = (struct place){ .lock = -1 };
+}

@@ -1,0 +1,30 @@
+/*
+ * journal_place.h - where the journal of this driver is, and that no other driver has it.
+ *
+ * Several drivers may use one directory (VM_MAD kvm and qemu of one oned). Each has a journal by
+ * its name: what it was started as, or --name. It never opens that of another name.
+ */
+#ifndef ONE_VMM_EXEC_JOURNAL_PLACE_H
+#define ONE_VMM_EXEC_JOURNAL_PLACE_H
+
+#include "driver_settings.h"
+
+struct place {
+	char *dir;
+	char *journal;		/* the file, on a disk that a power cut spares */
+	char *spare;		/* used while JOURNAL cannot be written; NULL: there is none */
+	char *notes;		/* see notes.h */
+	int lock;		/* descriptor; -1: not locked */
+};
+
+/*
+ * Makes the directory and takes the first journal of our name that no other driver holds.
+ * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
+ */
+bool place_take(struct place *ret, const struct settings *settings, GError **error);
+void place_clear(struct place *place);
+
+/* The directory of the journals. The caller frees. */
+char *place_dir(const struct settings *settings);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * journal_writer.h - the thread that writes the journal, so that nobody else waits for the disk.
+ *
+ * While the journal's file cannot be written (full, read-only, an I/O error) what has not ended
+ * is kept in a spare file in memory, and goes back when the file can be written again.
+ */
+#ifndef ONE_VMM_EXEC_JOURNAL_WRITER_H
+#define ONE_VMM_EXEC_JOURNAL_WRITER_H
+
+#include "journal/store.h"
+
+enum keeper_state {
+	KEEPER_SAFE,		/* in the journal's file */
+	KEEPER_SPARE,		/* in the spare file: a power cut would lose it */
+	KEEPER_LOST,		/* nowhere but in our memory */
+};
+
+struct keeper_spec {
+	const char *journal;	/* paths; SPARE may be NULL */
+	const char *spare;
+	gsize max_bytes;	/* see store_open() */
+	gsize room_bytes;
+};
+
+/* What became of the batches up to GENERATION. */
+struct keeper_report {
+	guint64 generation;
+	enum keeper_state state;
+	char *why;		/* the state is not SAFE; or NULL */
+	GPtrArray *found;	/* an earlier driver's rows, which can be read only now; or NULL */
+	guint64 last_seq;	/* with FOUND, of keeper_last_seq() */
+};
+
+typedef struct keeper Keeper;
+
+/* Called from the main loop. REPORT is borrowed. */
+typedef void keeper_reported(void *data, const struct keeper_report *report);
+
+/*
+ * Opens the files. RET_ROWS: what an earlier driver left, of struct row; RET_MARKS: its marks;
+ * the caller unrefs both. MARK is added to them. RET_DAMAGED is set when the journal's file was
+ * damaged and put aside. Never NULL; see keeper_state().
+ */
+Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray **ret_rows,
+		   GPtrArray **ret_marks, bool *ret_damaged);
+
+/*
+ * The largest number of a request that either file has ever had; G_MAXUINT64: the journal's file
+ * cannot be read yet (it is reported when it can be). Before keeper_start().
+ */
+guint64 keeper_last_seq(const Keeper *keeper);
+
+/* Writes ROWS (taken) at once, before keeper_start(). */
+void keeper_put_now(Keeper *keeper, GPtrArray *rows);
+
+/* Begins the thread; REPORTED(DATA) follows each batch, and each change of the state. */
+void keeper_start(Keeper *keeper, keeper_reported *reported, void *data);
+
+/* Queues ROWS (taken) as batch GENERATION. */
+void keeper_put(Keeper *keeper, guint64 generation, GPtrArray *rows);
+
+/*
+ * Writes what is queued and ends the thread; nothing more is reported. True: all is in the
+ * journal's file.
+ */
+bool keeper_free(Keeper *keeper);
+
+/* Before keeper_start(). RET_WHY is borrowed, NULL when the state is SAFE. */
+enum keeper_state keeper_state(const Keeper *keeper, const char **ret_why);
+
+#endif

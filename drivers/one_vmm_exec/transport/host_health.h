@@ -1,0 +1,48 @@
+/*
+ * host_health.h - which hosts do not answer. What is asked of one that did not answer several times in
+ * a row fails at once, but for one step at a time that finds out whether it is back. Only that
+ * counts: how long a host takes says nothing, a step may last for hours.
+ */
+#ifndef ONE_VMM_EXEC_HOST_HEALTH_H
+#define ONE_VMM_EXEC_HOST_HEALTH_H
+
+#include "conf/cfg.h"
+
+typedef struct health Health;
+
+enum health_state {
+	HEALTH_GOOD,		/* it answered, or was not asked yet */
+	HEALTH_FAILING,		/* it did not answer the last time, or the last few times */
+	HEALTH_DOWN,
+};
+
+/* HOST went from state WAS to state NOW. */
+typedef void health_changed(void *data, const char *host, enum health_state was,
+			    enum health_state now);
+
+typedef void health_one(void *data, const char *host, enum health_state state, unsigned inflight);
+
+Health *health_new(const ConfCfg *cfg);
+void health_free(Health *health);
+
+/* CHANGED(DATA) is called from the loop, also for each step that a failing host does not answer. */
+void health_listen(Health *health, health_changed *changed, void *data);
+
+/* Calls EACH(DATA) for each host that was asked for. */
+void health_each(const Health *health, health_one *each, void *data);
+
+enum health_state health_of(const Health *health, const char *host);
+
+/* Steps that run on HOST. */
+unsigned health_inflight(const Health *health, const char *host);
+
+/*
+ * A step goes to HOST. NULL, and health_end() must follow; or why it shall not even be tried: the
+ * host is down, and somebody else finds out whether it still is. The caller frees.
+ */
+char *health_begin(Health *health, const char *host);
+
+/* A step on HOST has ended: as it should, or, with WHY, because the host did not answer. */
+void health_end(Health *health, const char *host, const char *why);
+
+#endif

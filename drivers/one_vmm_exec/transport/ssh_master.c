@@ -1,0 +1,245 @@
+#include "transport/ssh_master.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/* Between two that get connections of their own. */
+enum { ALONE_MS = 250 };
+enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384 };
+
+enum state { DOWN, CONNECTING, UP };
+
+struct waiter {
+	connection_ready *ready;
+	void *data;
+};
+
+struct connection {
+	const struct wire_ssh *ssh;
+	char *host, *control;
+	unsigned max_sessions, idle_s;
+	enum state state;
+	Child *master;		/* NULL when DOWN */
+	GQueue waiting;		/* of struct waiter */
+	unsigned sessions;
+	guint timer;		/* source id: it is late, or idle */
+	gint64 alone_us;	/* when the next one may have a connection of its own */
+	guint pace;		/* source id: that is now, and somebody waits */
+	char *why;		/* what ssh said when it ended */
+};
+
+static void stop_timer(Connection *c)
+{
+	if (c->timer)
+		g_source_remove(c->timer);
+	c->timer = 0;
+}
+
+/* Each may come back at once and wait again. */
+static void tell_waiting(Connection *c, const char *why)
+{
+	GQueue waiting = c->waiting;
+	struct waiter *w;
+
+	g_queue_init(&c->waiting);
+	while ((w = g_queue_pop_head(&waiting))) {
+		w->ready(w->data, why);
+		g_free(w);
+	}
+}
+
+static void wake_one(Connection *c)
+{
+	struct waiter *w = c->state == UP ? g_queue_pop_head(&c->waiting) : NULL;
+
+	if (!w)
+		return;
+	w->ready(w->data, NULL);
+	g_free(w);
+}
+
+static gboolean on_pace(gpointer data)
+{
+	Connection *c = data;
+
+	wake_one(c);
+	if (c->waiting.length)
+		return G_SOURCE_CONTINUE;
+	c->pace = 0;
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_idle(gpointer data)
+{
+	Connection *c = data;
+
+	c->timer = 0;
+	if (c->master)
+		child_cancel(c->master);
+	return G_SOURCE_REMOVE;
+}
+
+static void rest(Connection *c)
+{
+	if (!c->sessions && c->state == UP && c->idle_s && !c->timer)
+		c->timer = g_timeout_add_seconds(c->idle_s, on_idle, c);
+}
+
+static gboolean on_late(gpointer data)
+{
+	Connection *c = data;
+
+	c->timer = 0;
+	g_free(c->why);
+	c->why = g_strdup("no answer in time");
+	child_cancel(c->master);
+	return G_SOURCE_REMOVE;
+}
+
+static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString *out)
+{
+	Connection *c = data;
+	g_autofree char *ready = g_strdup_printf("%s:ready", c->ssh->mark);
+
+	if (c->state != CONNECTING || !strstr(out->str, ready))
+		return;
+	stop_timer(c);
+	c->state = UP;
+	tell_waiting(c, NULL);
+	rest(c);
+}
+
+static void open_master(Connection *c);
+
+static void on_master_end(void *data, const struct child_result *result)
+{
+	Connection *c = data;
+	bool was_up = c->state == UP;
+
+	stop_timer(c);
+	c->master = NULL;
+	c->state = DOWN;
+	unlink(c->control);
+	if (!c->why)
+		c->why = g_strdup(*result->err->str ? result->err->str : "ssh ended");
+	/* One that was up and has died says nothing about whether a new one would work. */
+	if (was_up && c->waiting.length)
+		open_master(c);
+	else
+		tell_waiting(c, c->why);
+}
+
+static void open_master(Connection *c)
+{
+	g_auto(GStrv) argv = wire_ssh_master(c->ssh, c->host, c->control);
+	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+	struct child_spec spec = {
+		.argv = (const char *const *)argv, .input = nothing, .hold_input = true,
+		.progress = on_master_says, .grace_ms = GRACE_MS, .max_output = MAX_OUTPUT,
+	};
+	g_autoptr(GError) error = NULL;
+
+	g_clear_pointer(&c->why, g_free);
+	c->master = child_start(&spec, on_master_end, c, &error);
+	if (!c->master) {
+		tell_waiting(c, error->message);
+		return;
+	}
+	c->state = CONNECTING;
+	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S, on_late, c);
+}
+
+Connection *connection_new(const struct wire_ssh *ssh, const char *host, const char *control,
+			   unsigned sessions, unsigned idle_s)
+{
+	Connection *c = g_new0(Connection, 1);
+
+	c->ssh = ssh;
+	c->host = g_strdup(host);
+	c->control = g_strdup(control);
+	c->max_sessions = sessions;
+	c->idle_s = idle_s;
+	g_queue_init(&c->waiting);
+	return c;
+}
+
+void connection_free(Connection *c)
+{
+	stop_timer(c);
+	if (c->pace)
+		g_source_remove(c->pace);
+	if (c->master) {
+		child_abandon(c->master, SIGTERM);
+		unlink(c->control);
+	}
+	g_queue_clear_full(&c->waiting, g_free);
+	g_free(c->host);
+	g_free(c->control);
+	g_free(c->why);
+	g_free(c);
+}
+
+const char *connection_control(const Connection *c)
+{
+	return c->state == UP ? c->control : NULL;
+}
+
+void connection_wait(Connection *c, connection_ready *ready, void *data)
+{
+	struct waiter *w = g_new(struct waiter, 1);
+
+	*w = (struct waiter){ ready, data };
+	g_queue_push_tail(&c->waiting, w);
+	if (c->state == DOWN)
+		open_master(c);
+	else if (c->state == UP && !c->pace)
+		c->pace = g_timeout_add(ALONE_MS, on_pace, c);
+}
+
+void connection_rest(Connection *c)
+{
+	if (c->state != UP || c->waiting.length || c->sessions)
+		return;
+	stop_timer(c);
+	child_cancel(c->master);
+}
+
+bool connection_forget(Connection *c, const void *data)
+{
+	for (GList *l = c->waiting.head; l; l = l->next) {
+		struct waiter *w = l->data;
+
+		if (w->data != data)
+			continue;
+		g_queue_delete_link(&c->waiting, l);
+		g_free(w);
+		return true;
+	}
+	return false;
+}
+
+bool connection_enter(Connection *c)
+{
+	if (c->state != UP || c->sessions >= c->max_sessions)
+		return false;
+	stop_timer(c);
+	c->sessions++;
+	return true;
+}
+
+bool connection_alone(Connection *c)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (now < c->alone_us)
+		return false;
+	c->alone_us = now + ALONE_MS * (gint64)1000;
+	return true;
+}
+
+void connection_leave(Connection *c)
+{
+	c->sessions--;
+	wake_one(c);
+	rest(c);
+}

@@ -1,0 +1,53 @@
+/*
+ * ssh_master.h - the one ssh connection of a host that its sessions share:
+ * opened when somebody first waits for it, again when it has died, closed when idle.
+ */
+#ifndef ONE_VMM_EXEC_SSH_MASTER_H
+#define ONE_VMM_EXEC_SSH_MASTER_H
+
+#include "base/child.h"
+#include "wire/ssh.h"
+
+typedef struct connection Connection;
+
+/* Called once, from the loop. WHY is NULL when the connection is up, else why it is not. */
+typedef void connection_ready(void *data, const char *why);
+
+/*
+ * SSH is borrowed, HOST and CONTROL (the socket's path) are copied. At most
+ * SESSIONS at once share it; it is closed after IDLE_S seconds without one, never if 0.
+ */
+Connection *connection_new(const struct wire_ssh *ssh, const char *host, const char *control,
+			   unsigned sessions, unsigned idle_s);
+
+/* Ends it and removes its socket. Nobody may wait for it. */
+void connection_free(Connection *connection);
+
+/* The socket's path, borrowed; NULL unless the connection is up. */
+const char *connection_control(const Connection *connection);
+
+/*
+ * Opens it unless that is under way; READY(DATA) follows. Of one that is up: when one of its
+ * sessions may be free, or connection_alone().
+ */
+void connection_wait(Connection *connection, connection_ready *ready, void *data);
+
+/* Closes one that nobody uses. */
+void connection_rest(Connection *connection);
+
+/* Nobody waits with DATA any more. False: nobody did. */
+bool connection_forget(Connection *connection, const void *data);
+
+/* Takes one of its sessions; false when it is not up or has no more of them. */
+bool connection_enter(Connection *connection);
+
+/*
+ * Whether a session may have a connection of its own now that this one has no more of them: some a
+ * second, as sshd drops those of many that are not logged in yet (MaxStartups).
+ */
+bool connection_alone(Connection *connection);
+
+/* Gives back what connection_enter() took. */
+void connection_leave(Connection *connection);
+
+#endif
