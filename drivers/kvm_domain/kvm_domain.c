@@ -195,7 +195,7 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
-static bool check(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
+static bool check_document(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		  GError **error)
 {
 	g_autoptr(GPtrArray) problems = domain_check(vm, options, warnings);
@@ -227,7 +227,7 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 		return false;
 	tmpl_vm_check(vm, warnings);
 	if (a->check)
-		return check(vm, &options, warnings, error);
+		return check_document(vm, &options, warnings, error);
 	xml = a->explain ? domain_explain(vm, &options, error) :
 			   domain_xml(vm, &options, warnings, error);
 	return xml && print_all(xml, error);

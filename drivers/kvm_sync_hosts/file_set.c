@@ -29,7 +29,7 @@ static void file_free(void *data)
 	g_free(f);
 }
 
-void set_free(Set *s)
+void file_set_free(Set *s)
 {
 	if (!s)
 		return;
@@ -38,7 +38,7 @@ void set_free(Set *s)
 	g_free(s);
 }
 
-static void add(Set *s, struct file *f)
+static void add_file(Set *s, struct file *f)
 {
 	for (guint i = 0; i < s->files->len; i++) {
 		const struct file *old = g_ptr_array_index(s->files, i);
@@ -66,7 +66,7 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 						text->len);
 	f->mode = st->st_mode & 0111 ? 0755 : 0644;
 	f->mtime = st->st_mtime;
-	add(s, f);
+	add_file(s, f);
 	g_string_free(text, TRUE);
 	return true;
 }
@@ -106,7 +106,7 @@ static gint by_path(gconstpointer a, gconstpointer b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
-Set *set_read(const char *dir, const char *over, GError **error)
+Set *file_set_read(const char *dir, const char *over, GError **error)
 {
 	g_autoptr(Set) s = g_new0(Set, 1);
 
@@ -125,7 +125,7 @@ Set *set_read(const char *dir, const char *over, GError **error)
 	return g_steal_pointer(&s);
 }
 
-const char *set_manifest(const Set *s)
+const char *file_set_manifest(const Set *s)
 {
 	return s->manifest->str;
 }
@@ -211,7 +211,7 @@ static bool has_same(const char *have, const struct file *f)
 	return has_line(have, sum) && has_line(have, program) == !!(f->mode & 0111);
 }
 
-GBytes *set_archive(const Set *s, const char *have, guint *ret_files, GError **error)
+GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GError **error)
 {
 	static const char end[2 * BLOCK];
 	GString *tar = g_string_new(NULL);
@@ -260,7 +260,7 @@ static char *plain(char *name)
 	return name;
 }
 
-char *set_platform(const char *os_release, const char *machine)
+char *file_set_platform(const char *os_release, const char *machine)
 {
 	g_autofree char *id = release_value(os_release, "ID");
 	g_autofree char *version = release_value(os_release, "VERSION_ID");

@@ -18,20 +18,20 @@ typedef struct set Set;
  * Reads tree DIR, and OVER (or NULL), whose files replace or join those of DIR. Links are
  * followed. Errors: as errno says.
  */
-Set *set_read(const char *dir, const char *over, GError **error);
-void set_free(Set *set);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Set, set_free)
+Set *file_set_read(const char *dir, const char *over, GError **error);
+void file_set_free(Set *set);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Set, file_set_free)
 
 /* "SHA256  PATH" lines, and comments: version, modes. The same for the same set. Borrowed. */
-const char *set_manifest(const Set *set);
+const char *file_set_manifest(const Set *set);
 
 /*
  * A tar archive of the manifest and all files that HAVE, a manifest or "", has not the same;
  * *RET_FILES of them. The caller unrefs. NULL with ERROR set: one cannot be read, or has changed.
  */
-GBytes *set_archive(const Set *set, const char *have, guint *ret_files, GError **error);
+GBytes *file_set_archive(const Set *set, const char *have, guint *ret_files, GError **error);
 
 /* "debian-12-x86_64": what OS_RELEASE (the text of os-release) and MACHINE are. Caller frees. */
-char *set_platform(const char *os_release, const char *machine);
+char *file_set_platform(const char *os_release, const char *machine);
 
 #endif

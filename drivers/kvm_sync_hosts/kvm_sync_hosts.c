@@ -31,7 +31,7 @@ struct run {
 	bool quiet;
 };
 
-static bool parse(int argc, char **argv, struct options *o, GError **error)
+static bool parse_options(int argc, char **argv, struct options *o, GError **error)
 {
 	/* clang-format off */
 	const GOptionEntry entries[] = {
@@ -133,7 +133,7 @@ static char *own_platform(const char *dir)
 
 	uname(&name);
 	platform = kept ? g_strdup(g_strstrip(kept->str)) :
-		   set_platform(release ? release->str : "", name.machine);
+		   file_set_platform(release ? release->str : "", name.machine);
 	if (kept)
 		g_string_free(kept, TRUE);
 	if (release)
@@ -178,7 +178,7 @@ static void on_host(void *data, const struct host_result *x)
 static void start_hosts(struct run *r)
 {
 	while (r->next < r->hosts->len && r->next - r->ended < r->parallel)
-		host_sync(&r->sync, g_ptr_array_index(r->hosts, r->next++), on_host, r);
+		sync_host(&r->sync, g_ptr_array_index(r->hosts, r->next++), on_host, r);
 }
 
 static int sync_hosts(const struct options *o, GError **error)
@@ -195,7 +195,7 @@ static int sync_hosts(const struct options *o, GError **error)
 	g_autofree char *platform = own_platform(o->dir);
 	g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GHashTable) sets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-							   (GDestroyNotify)set_free);
+							   (GDestroyNotify)file_set_free);
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 
 	r.hosts = hosts;
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
-	if (parse(argc, argv, &o, &error) && !o.help && !o.version) {
+	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version) {
 		o.dir = o.dir ? o.dir : conf_path_var("remotes");
 		o.builds = o.builds ? o.builds : conf_path_var("remotes-builds");
 		o.remote_dir = o.remote_dir ? o.remote_dir : default_remote_dir();

@@ -57,7 +57,7 @@ struct host {
 	void *data;
 };
 
-static void finish(struct host *h)
+static void finish_host(struct host *h)
 {
 	h->result.host = h->name;
 	h->result.wall_us = g_get_monotonic_time() - h->started_us;
@@ -69,7 +69,7 @@ static void finish(struct host *h)
 	g_free(h);
 }
 
-static void run(struct host *h, const char *script, const char *mode, GBytes *input,
+static void run_on_host(struct host *h, const char *script, const char *mode, GBytes *input,
 		child_done *done)
 {
 	const char *const args[] = { h->sync->remote_dir, mode, NULL };
@@ -80,7 +80,7 @@ static void run(struct host *h, const char *script, const char *mode, GBytes *in
 	};
 
 	if (!child_start(&spec, done, h, &h->error))
-		finish(h);
+		finish_host(h);
 }
 
 static void send_set(struct host *h);
@@ -98,19 +98,19 @@ static void on_taken(void *data, const struct child_result *r)
 		return;
 	}
 	h->result.changed = child_result_check(r, "taking the set", &h->error);
-	finish(h);
+	finish_host(h);
 }
 
 static void send_set(struct host *h)
 {
 	g_clear_pointer(&h->archive, g_bytes_unref);
-	h->archive = set_archive(h->set, h->have, &h->result.files, &h->error);
+	h->archive = file_set_archive(h->set, h->have, &h->result.files, &h->error);
 	if (!h->archive) {
-		finish(h);
+		finish_host(h);
 		return;
 	}
 	h->result.bytes += g_bytes_get_size(h->archive);
-	run(h, take, h->delta ? "delta" : "whole", h->archive, on_taken);
+	run_on_host(h, take, h->delta ? "delta" : "whole", h->archive, on_taken);
 }
 
 static const Set *set_of(const struct sync *s, const char *platform, GError **error)
@@ -126,7 +126,7 @@ static const Set *set_of(const struct sync *s, const char *platform, GError **er
 			 "%s (here is one for %s)", platform, s->builds, s->platform);
 		return NULL;
 	}
-	set = set_read(s->dir, is_own ? NULL : over, error);
+	set = file_set_read(s->dir, is_own ? NULL : over, error);
 	if (set)
 		g_hash_table_insert(s->sets, g_strdup(platform), set);
 	return set;
@@ -143,30 +143,30 @@ static void on_looked(void *data, const struct child_result *r)
 {
 	struct host *h = data;
 	g_autofree char *machine = machine_of(r->out->str);
-	g_autofree char *platform = set_platform(r->out->str, machine);
+	g_autofree char *platform = file_set_platform(r->out->str, machine);
 	const char *at = strstr(r->out->str, "\nMANIFEST\n");
 
 	if (!child_result_check(r, "looking at the host", &h->error)) {
-		finish(h);
+		finish_host(h);
 		return;
 	}
 	h->set = set_of(h->sync, platform, &h->error);
 	if (!h->set) {
-		finish(h);
+		finish_host(h);
 		return;
 	}
 	h->have = g_strdup(at ? at + strlen("\nMANIFEST\n") : "");
 	if (h->sync->force)
 		*h->have = '\0';
-	if (g_str_equal(h->have, set_manifest(h->set))) {
-		finish(h);
+	if (g_str_equal(h->have, file_set_manifest(h->set))) {
+		finish_host(h);
 		return;
 	}
 	h->delta = *h->have != '\0';
 	send_set(h);
 }
 
-void host_sync(const struct sync *sync, const char *name, host_done *done, void *data)
+void sync_host(const struct sync *sync, const char *name, host_done *done, void *data)
 {
 	struct host *h = g_new0(struct host, 1);
 
@@ -175,5 +175,5 @@ void host_sync(const struct sync *sync, const char *name, host_done *done, void 
 	h->started_us = g_get_monotonic_time();
 	h->done = done;
 	h->data = data;
-	run(h, look, "", NULL, on_looked);
+	run_on_host(h, look, "", NULL, on_looked);
 }

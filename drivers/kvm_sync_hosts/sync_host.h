@@ -30,6 +30,6 @@ struct host_result {
 typedef void host_done(void *data, const struct host_result *result);
 
 /* HOST (borrowed) was checked by wire_ssh_check_host(). */
-void host_sync(const struct sync *sync, const char *host, host_done *done, void *data);
+void sync_host(const struct sync *sync, const char *host, host_done *done, void *data);
 
 #endif

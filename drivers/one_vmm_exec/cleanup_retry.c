@@ -2,15 +2,15 @@
 
 enum { MAX_KEPT = 1000, MAX_DOUBLINGS = 6 };
 
-struct later {
+struct cleanup_retry {
 	unsigned pause_s, tries;
-	later_due *due;
+	cleanup_retry_due *due;
 	void *data;
 	GQueue kept;		/* of struct item */
 };
 
 struct item {
-	Later *later;
+	CleanupRetry *later;
 	char *plan;
 	gint64 id;
 	GBytes *document;
@@ -29,9 +29,9 @@ static void item_free(void *data)
 	g_free(i);
 }
 
-Later *later_new(unsigned pause_s, unsigned tries, later_due *due, void *data)
+CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due, void *data)
 {
-	Later *l = g_new0(Later, 1);
+	CleanupRetry *l = g_new0(CleanupRetry, 1);
 
 	l->pause_s = pause_s;
 	l->tries = tries;
@@ -41,7 +41,7 @@ Later *later_new(unsigned pause_s, unsigned tries, later_due *due, void *data)
 	return l;
 }
 
-void later_free(Later *l)
+void cleanup_retry_free(CleanupRetry *l)
 {
 	if (!l)
 		return;
@@ -52,7 +52,7 @@ void later_free(Later *l)
 static gboolean on_timer(gpointer data)
 {
 	struct item *i = data;
-	Later *l = i->later;
+	CleanupRetry *l = i->later;
 
 	i->timer = 0;
 	g_queue_remove(&l->kept, i);
@@ -61,7 +61,7 @@ static gboolean on_timer(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-void later_add(Later *l, const char *plan, gint64 id, GBytes *document, unsigned tries)
+void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *document, unsigned tries)
 {
 	unsigned left = MIN(tries, l->tries), done = l->tries - left;
 	struct item *i;
@@ -75,7 +75,7 @@ void later_add(Later *l, const char *plan, gint64 id, GBytes *document, unsigned
 	g_queue_push_tail(&l->kept, i);
 }
 
-void later_forget(Later *l, gint64 id)
+void cleanup_retry_drop(CleanupRetry *l, gint64 id)
 {
 	GList *next;
 

@@ -4,19 +4,19 @@
 
 #include <glib.h>
 
-typedef struct later Later;
+typedef struct cleanup_retry CleanupRetry;
 
 /* It is time for PLAN for VM ID of DOCUMENT; TRIES are left after it. */
-typedef void later_due(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries);
+typedef void cleanup_retry_due(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries);
 
 /* The first try comes after PAUSE_S seconds, each further one after twice as long. */
-Later *later_new(unsigned pause_s, unsigned tries, later_due *due, void *data);
-void later_free(Later *later);
+CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due, void *data);
+void cleanup_retry_free(CleanupRetry *later);
 
 /* Keeps PLAN (copied); TRIES were left of it, or G_MAXUINT: it is new. */
-void later_add(Later *later, const char *plan, gint64 id, GBytes *document, unsigned tries);
+void cleanup_retry_add(CleanupRetry *later, const char *plan, gint64 id, GBytes *document, unsigned tries);
 
 /* VM ID has other things to do: what is kept for it might undo them. */
-void later_forget(Later *later, gint64 id);
+void cleanup_retry_drop(CleanupRetry *later, gint64 id);
 
 #endif

@@ -5,20 +5,20 @@
 /* A shell tells of a signal by a status above 128. */
 enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42, STATUS_SIGNAL = 128, SIGNALS = 64 };
 
-struct run {
+struct command {
 	char *host, *path;
 	bool tells_unknown;
 	unsigned timeout_ms;
 	Child *child;
 	Remote *remote;
 	guint idle;		/* source id of a result that is due */
-	struct run_result due;
+	struct command_result due;
 	char *due_cause;
-	run_done *done;
+	command_done *done;
 	void *data;
 };
 
-static void run_finish(Run *r, const struct run_result *result)
+static void command_finish(Command *r, const struct command_result *result)
 {
 	r->done(r->data, result);
 	g_free(r->host);
@@ -27,23 +27,23 @@ static void run_finish(Run *r, const struct run_result *result)
 	g_free(r);
 }
 
-static enum run_outcome judge(const Run *r, int status)
+static enum command_outcome judge(const Command *r, int status)
 {
 	if (status == 0)
-		return RUN_DONE;
-	return r->tells_unknown && status == STATUS_UNKNOWN ? RUN_UNKNOWN : RUN_FAILED;
+		return COMMAND_DONE;
+	return r->tells_unknown && status == STATUS_UNKNOWN ? COMMAND_UNKNOWN : COMMAND_FAILED;
 }
 
-static char *late_text(const Run *r)
+static char *late_text(const Command *r)
 {
 	return g_strdup_printf("%s did not end within %u s", r->path, r->timeout_ms / 1000);
 }
 
 static void on_child(void *data, const struct child_result *c)
 {
-	Run *r = data;
+	Command *r = data;
 	g_autofree char *cause = NULL;
-	struct run_result result = {
+	struct command_result result = {
 		.outcome = judge(r, c->exit_status), .status = c->exit_status,
 		.cancelled = c->cancelled, .timed_out = c->timed_out,
 		.out = c->out->str, .err = c->err->str,
@@ -51,21 +51,21 @@ static void on_child(void *data, const struct child_result *c)
 	};
 
 	if (c->timed_out || c->signal)
-		result.outcome = RUN_UNKNOWN;
+		result.outcome = COMMAND_UNKNOWN;
 	if (c->timed_out)
 		cause = late_text(r);
 	else if (c->signal)
 		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
 	result.cause = cause;
-	run_finish(r, &result);
+	command_finish(r, &result);
 }
 
-static char *missing_text(const Run *r)
+static char *missing_text(const Command *r)
 {
 	return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path, r->host);
 }
 
-static char *remote_cause(const Run *r, const struct remote_result *x)
+static char *remote_cause(const Command *r, const struct remote_result *x)
 {
 	if (x->timed_out)
 		return late_text(r);
@@ -84,7 +84,7 @@ static char *remote_cause(const Run *r, const struct remote_result *x)
 }
 
 /* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
-static bool was_killed(const Run *r, const struct remote_result *x)
+static bool was_killed(const Command *r, const struct remote_result *x)
 {
 	return r->tells_unknown && x->status > STATUS_SIGNAL &&
 	       x->status <= STATUS_SIGNAL + SIGNALS;
@@ -92,40 +92,40 @@ static bool was_killed(const Run *r, const struct remote_result *x)
 
 static void on_remote(void *data, const struct remote_result *far)
 {
-	Run *r = data;
+	Command *r = data;
 	struct remote_result killed = *far;
 	const struct remote_result *x = was_killed(r, far) ? &killed : far;
 	g_autofree char *cause = NULL;
-	struct run_result result;
+	struct command_result result;
 
 	killed.status = -1;
 	killed.signalled = true;
 	cause = remote_cause(r, x);
-	result = (struct run_result){
+	result = (struct command_result){
 		.outcome = x->status >= 0 ? judge(r, x->status) :
-			   x->not_started ? RUN_FAILED : RUN_UNKNOWN,
+			   x->not_started ? COMMAND_FAILED : COMMAND_UNKNOWN,
 		.status = x->status, .cancelled = x->cancelled, .timed_out = x->timed_out,
 		.not_started = x->not_started,
 		.out = x->out, .err = x->err, .cause = cause, .wall_us = x->wall_us,
 	};
 
-	run_finish(r, &result);
+	command_finish(r, &result);
 }
 
 static gboolean on_due(gpointer data)
 {
-	Run *r = data;
+	Command *r = data;
 
-	run_finish(r, &r->due);
+	command_finish(r, &r->due);
 	return G_SOURCE_REMOVE;
 }
 
 /* A result that is known already, given from the loop. ERROR NULL is success. */
-static void finish_soon(Run *r, const GError *error)
+static void finish_soon(Command *r, const GError *error)
 {
 	r->due_cause = error ? g_strdup(error->message) : NULL;
-	r->due = (struct run_result){
-		.outcome = error ? RUN_FAILED : RUN_DONE, .status = error ? -1 : 0,
+	r->due = (struct command_result){
+		.outcome = error ? COMMAND_FAILED : COMMAND_DONE, .status = error ? -1 : 0,
 		.not_started = error != NULL,
 		.out = "", .err = "", .cause = r->due_cause,
 	};
@@ -164,7 +164,7 @@ static char **local_environment(const struct remote_spec *spec)
 	return env;
 }
 
-static void run_here(Run *r, const struct remote_spec *spec, int nice)
+static void run_here(Command *r, const struct remote_spec *spec, int nice)
 {
 	g_auto(GStrv) argv = local_argv(spec);
 	g_auto(GStrv) env = local_environment(spec);
@@ -190,9 +190,9 @@ static void run_here(Run *r, const struct remote_spec *spec, int nice)
 	finish_soon(r, error);
 }
 
-Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *data)
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done, void *data)
 {
-	Run *r = g_new0(Run, 1);
+	Command *r = g_new0(Command, 1);
 
 	r->host = g_strdup(spec->command.host);
 	r->path = g_strdup(spec->command.path);
@@ -203,16 +203,16 @@ Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *
 	if (spec->here)
 		run_here(r, &spec->command, spec->nice);
 	else
-		r->remote = hosts_run(hosts, &spec->command, on_remote, r);
+		r->remote = remote_run(hosts, &spec->command, on_remote, r);
 	return r;
 }
 
-int run_pid(const Run *r)
+int command_pid(const Command *r)
 {
 	return r->child ? child_pid(r->child) : r->remote ? remote_pid(r->remote) : 0;
 }
 
-void run_cancel(Run *r)
+void command_cancel(Command *r)
 {
 	if (r->child)
 		child_cancel(r->child);

@@ -4,7 +4,7 @@
 
 #include "transport/remote.h"
 
-struct run_spec {
+struct command_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
 	bool works_here;	/* and not only waits for another host: option -t counts it */
@@ -12,14 +12,14 @@ struct run_spec {
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };
 
-enum run_outcome {
-	RUN_DONE,
-	RUN_FAILED,		/* it was certainly not done, or the script says so */
-	RUN_UNKNOWN,		/* it may have been done */
+enum command_outcome {
+	COMMAND_DONE,
+	COMMAND_FAILED,		/* it was certainly not done, or the script says so */
+	COMMAND_UNKNOWN,		/* it may have been done */
 };
 
-struct run_result {
-	enum run_outcome outcome;
+struct command_result {
+	enum command_outcome outcome;
 	int status;		/* exit status, or -1 */
 	bool cancelled, timed_out;
 	bool not_started;	/* certainly: nothing was done at all */
@@ -28,18 +28,18 @@ struct run_result {
 	gint64 wall_us;
 };
 
-typedef struct run Run;
+typedef struct command Command;
 
 /* Called once, from the loop. RESULT lives until it returns. */
-typedef void run_done(void *data, const struct run_result *result);
+typedef void command_done(void *data, const struct command_result *result);
 
 /* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
-Run *run_start(Hosts *hosts, const struct run_spec *spec, run_done *done, void *data);
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done, void *data);
 
 /* The process here that it is, or is reached through; 0: there is none of its own. */
-int run_pid(const Run *run);
+int command_pid(const Command *run);
 
 /* Ends it, here and on the host; DONE follows. */
-void run_cancel(Run *run);
+void command_cancel(Command *run);
 
 #endif

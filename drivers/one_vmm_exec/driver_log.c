@@ -7,17 +7,17 @@
 static const char severities[] = "EWID";
 static const char *const levels[] = { "error", "warning", "info", "debug" };
 
-struct log {
+struct driver_log {
 	int fd;			/* -1: none */
 	bool json;
 	size_t level;		/* index of SEVERITIES: the last that is wanted */
 };
 
-Log *log_new(const ConfCfg *cfg)
+DriverLog *driver_log_new(const ConfCfg *cfg)
 {
 	const char *file = conf_cfg_string(cfg, "log.file");
 	const char *level = conf_cfg_string(cfg, "log.level");
-	Log *log = g_new0(Log, 1);
+	DriverLog *log = g_new0(DriverLog, 1);
 
 	log->fd = -1;
 	log->json = conf_cfg_bool(cfg, "log.json");
@@ -34,7 +34,7 @@ Log *log_new(const ConfCfg *cfg)
 	return log;
 }
 
-void log_free(Log *log)
+void driver_log_free(DriverLog *log)
 {
 	if (!log)
 		return;
@@ -43,7 +43,7 @@ void log_free(Log *log)
 	g_free(log);
 }
 
-bool log_wants(const Log *log, char severity)
+bool driver_log_wants(const DriverLog *log, char severity)
 {
 	const char *at = strchr(severities, severity);
 
@@ -68,7 +68,7 @@ static char *json_string(const char *text)
 	return g_string_free(s, FALSE);
 }
 
-void log_line(Log *log, char severity, gint64 id, const char *kind, const char *text)
+void driver_log_line(DriverLog *log, char severity, gint64 id, const char *kind, const char *text)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *when = g_date_time_format(now, "%FT%T");

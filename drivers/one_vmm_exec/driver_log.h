@@ -4,16 +4,16 @@
 
 #include "conf/cfg.h"
 
-typedef struct log Log;
+typedef struct driver_log DriverLog;
 
 /* Never fails: a file that cannot be opened is said on stderr, and nothing is logged. */
-Log *log_new(const ConfCfg *cfg);
-void log_free(Log *log);
+DriverLog *driver_log_new(const ConfCfg *cfg);
+void driver_log_free(DriverLog *log);
 
 /* True when lines of SEVERITY (E, W, I or D) are wanted: log.level. */
-bool log_wants(const Log *log, char severity);
+bool driver_log_wants(const DriverLog *log, char severity);
 
 /* A line about VM ID (-1: none). KIND: "log" or "reply". */
-void log_line(Log *log, char severity, gint64 id, const char *kind, const char *text);
+void driver_log_line(DriverLog *log, char severity, gint64 id, const char *kind, const char *text);
 
 #endif

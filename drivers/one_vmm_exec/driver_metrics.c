@@ -12,16 +12,16 @@ struct times {
 	double sum;
 };
 
-struct metrics {
+struct driver_metrics {
 	GHashTable *results;		/* labels to guint64 */
 	GHashTable *times;		/* action to struct times */
 	bool journal_safe;
 	guint64 journal_failures;	/* how often it could not be written any more */
 };
 
-Metrics *metrics_new(void)
+DriverMetrics *driver_metrics_new(void)
 {
-	Metrics *m = g_new0(Metrics, 1);
+	DriverMetrics *m = g_new0(DriverMetrics, 1);
 
 	m->journal_safe = true;
 	m->results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -29,7 +29,7 @@ Metrics *metrics_new(void)
 	return m;
 }
 
-void metrics_free(Metrics *m)
+void driver_metrics_free(DriverMetrics *m)
 {
 	if (!m)
 		return;
@@ -38,7 +38,7 @@ void metrics_free(Metrics *m)
 	g_free(m);
 }
 
-void metrics_journal(Metrics *m, bool safe)
+void driver_metrics_journal(DriverMetrics *m, bool safe)
 {
 	m->journal_failures += m->journal_safe && !safe;
 	m->journal_safe = safe;
@@ -56,7 +56,7 @@ static char *class_of(const char *info)
 	return g_strndup(p, (gsize)(end - p));
 }
 
-void metrics_action(Metrics *m, const char *action, bool success, const char *info, double seconds)
+void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info, double seconds)
 {
 	g_autofree char *class = success ? g_strdup("") : class_of(info);
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
@@ -96,7 +96,7 @@ static void print_times(GString *to, const char *action, const struct times *t)
 			       G_GUINT64_FORMAT "\n", action, t->count);
 }
 
-static void print_host(void *data, const char *host, enum health_state state,
+static void print_host(void *data, const char *host, enum host_health_state state,
 		       unsigned inflight)
 {
 	GString *to = data;
@@ -125,7 +125,7 @@ static void print_journal(GString *to, const struct journal_cost *j)
 			       g_ascii_formatd(sum, sizeof(sum), "%.6f", j->wait_s), j->waits);
 }
 
-bool metrics_write(const Metrics *m, const char *file, const struct metrics_now *now,
+bool driver_metrics_write(const DriverMetrics *m, const char *file, const struct driver_metrics_now *now,
 		   GError **error)
 {
 	g_autoptr(GString) text = g_string_new(
@@ -153,6 +153,6 @@ bool metrics_write(const Metrics *m, const char *file, const struct metrics_now 
 			       "vmm_exec_journal_failures_total %" G_GUINT64_FORMAT "\n",
 			       m->journal_safe, m->journal_failures);
 	print_journal(text, &now->journal);
-	health_each(now->health, print_host, text);
+	host_health_each(now->health, print_host, text);
 	return file_write(file, text->str, text->len, 0644, error);
 }

@@ -8,26 +8,26 @@
 #include "transport/host_health.h"
 #include "journal/journal.h"
 
-typedef struct metrics Metrics;
+typedef struct driver_metrics DriverMetrics;
 
-Metrics *metrics_new(void);
-void metrics_free(Metrics *metrics);
+DriverMetrics *driver_metrics_new(void);
+void driver_metrics_free(DriverMetrics *metrics);
 
 /* ACTION has ended after SECONDS. INFO: of its reply; what stands in "[class]" is counted. */
-void metrics_action(Metrics *metrics, const char *action, bool success, const char *info,
+void driver_metrics_action(DriverMetrics *metrics, const char *action, bool success, const char *info,
 		    double seconds);
 
 /* Whether the journal can be written now. */
-void metrics_journal(Metrics *metrics, bool safe);
+void driver_metrics_journal(DriverMetrics *metrics, bool safe);
 
-/* What is so at the moment of metrics_write(). */
-struct metrics_now {
+/* What is so at the moment of driver_metrics_write(). */
+struct driver_metrics_now {
 	guint waiting, running;		/* actions */
-	const Health *health;		/* of the hosts */
+	const HostHealth *health;		/* of the hosts */
 	struct journal_cost journal;
 };
 
-bool metrics_write(const Metrics *metrics, const char *file, const struct metrics_now *now,
+bool driver_metrics_write(const DriverMetrics *metrics, const char *file, const struct driver_metrics_now *now,
 		   GError **error);
 
 #endif

@@ -12,7 +12,7 @@ static unsigned lenient(const char *text, unsigned absent)
 static gboolean on_threads(const char *name G_GNUC_UNUSED, const char *value, gpointer data,
 			   GError **error G_GNUC_UNUSED)
 {
-	struct options *o = data;
+	struct driver_options *o = data;
 
 	o->threads = MAX(1, lenient(value, 15));	/* with 0 nothing would ever start */
 	return TRUE;
@@ -21,14 +21,14 @@ static gboolean on_threads(const char *name G_GNUC_UNUSED, const char *value, gp
 static gboolean on_retries(const char *name G_GNUC_UNUSED, const char *value, gpointer data,
 			   GError **error G_GNUC_UNUSED)
 {
-	((struct options *)data)->retries = lenient(value, 0);
+	((struct driver_options *)data)->retries = lenient(value, 0);
 	return TRUE;
 }
 
 static gboolean on_timeout(const char *name G_GNUC_UNUSED, const char *value, gpointer data,
 			   GError **error G_GNUC_UNUSED)
 {
-	((struct options *)data)->timeout_s = lenient(value, 0);
+	((struct driver_options *)data)->timeout_s = lenient(value, 0);
 	return TRUE;
 }
 
@@ -50,14 +50,14 @@ static void add_list(GHashTable *to, const char *list)
 static gboolean on_local(const char *name G_GNUC_UNUSED, const char *value, gpointer data,
 			 GError **error G_GNUC_UNUSED)
 {
-	add_list(((struct options *)data)->local, value);
+	add_list(((struct driver_options *)data)->local, value);
 	return TRUE;
 }
 
 static gboolean on_delegate(const char *name G_GNUC_UNUSED, const char *value, gpointer data,
 			    GError **error G_GNUC_UNUSED)
 {
-	struct options *o = data;
+	struct driver_options *o = data;
 
 	g_hash_table_remove_all(o->delegate);	/* the list replaces the default */
 	add_list(o->delegate, value);
@@ -104,7 +104,7 @@ struct switches {
 	gboolean parallel, help, version, journal, plans;
 };
 
-static bool parse(char ***words, struct options *o, struct switches *on, GError **error)
+static bool parse_arguments_of(char ***words, struct driver_options *o, struct switches *on, GError **error)
 {
 	/* clang-format off */
 	const GOptionEntry entries[] = {
@@ -162,25 +162,25 @@ static bool check_journal_name(const char *name, GError **error)
 	return true;
 }
 
-bool options_parse(int argc, char **argv, struct options *ret, GError **error)
+bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GError **error)
 {
 	g_auto(GStrv) words = split_words(argc, argv);
 	struct switches on = { 0 };
 
-	*ret = (struct options){ .threads = 15, .text = g_strjoinv(" ", words + 1) };
+	*ret = (struct driver_options){ .threads = 15, .text = g_strjoinv(" ", words + 1) };
 	ret->local = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	ret->delegate = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	add_list(ret->delegate, "migrate");
-	if (!parse(&words, ret, &on, error))
+	if (!parse_arguments_of(&words, ret, &on, error))
 		return false;
 	ret->parallel = on.parallel;
 	if (on.version)
 		puts("one_vmm_exec " VMM_VERSION);
 	if (on.plans)
 		plan_print();
-	ret->told = on.help || on.version || on.plans;
+	ret->printed_and_done = on.help || on.version || on.plans;
 	ret->journal = on.journal;
-	if (ret->told)
+	if (ret->printed_and_done)
 		return true;
 	if (!ret->shell)
 		ret->shell = g_strdup("bash");
@@ -190,7 +190,7 @@ bool options_parse(int argc, char **argv, struct options *ret, GError **error)
 	return check_journal_name(ret->name, error);
 }
 
-void options_clear(struct options *o)
+void driver_options_clear(struct driver_options *o)
 {
 	g_clear_pointer(&o->shell, g_free);
 	g_clear_pointer(&o->hypervisor, g_free);

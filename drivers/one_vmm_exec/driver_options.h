@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-struct options {
+struct driver_options {
 	unsigned threads;	/* at once here, and on each host; at least 1 */
 	unsigned retries;	/* of direct actions */
 	unsigned timeout_s;	/* of each step of the hypervisor's scripts; 0: none */
@@ -18,15 +18,15 @@ struct options {
 	char *proxy;		/* for http_proxy, or NULL */
 	char *text;		/* all of them, as they came */
 	char *name;		/* of the journal; NULL: made from how we were started */
-	bool told;		/* --help, --version or --plans was asked for, and that is all */
+	bool printed_and_done;		/* --help, --version or --plans was asked for, and that is all */
 	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */
 };
 
 /* oned gives all arguments as one word: each of ARGV[1…] is split at blanks first. */
-bool options_parse(int argc, char **argv, struct options *ret, GError **error);
+bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GError **error);
 
-void options_clear(struct options *options);
+void driver_options_clear(struct driver_options *options);
 
 #endif

@@ -109,7 +109,7 @@ static bool check_ways(const ConfCfg *cfg, GError **error)
 	return check_way(cfg, "", error);
 }
 
-static bool find_places(struct settings *s, GError **error)
+static bool find_places(struct driver_settings *s, GError **error)
 {
 	g_autofree char *path = conf_path_var("config");
 	g_autofree char *cfg = conf_path_etc("vmm_exec/vmm_exec.cfg");
@@ -131,7 +131,7 @@ static char **words(const ConfRc *rc, const char *name)
 	return g_strsplit_set(text ? text : "", " \t\n", -1);
 }
 
-bool settings_load(int argc, char **argv, struct settings *s, GError **error)
+bool driver_settings_load(int argc, char **argv, struct driver_settings *s, GError **error)
 {
 	g_autofree char *defaultrc = conf_path_etc("defaultrc");
 	g_autofree char *vmm_execrc = conf_path_etc("vmm_exec/vmm_execrc");
@@ -140,9 +140,9 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	g_autoptr(ConfRc) rc = NULL;
 
 	memset(s, 0, sizeof(*s));
-	if (!options_parse(argc, argv, &s->options, error))
+	if (!driver_options_parse(argc, argv, &s->options, error))
 		return false;
-	if (s->options.told)
+	if (s->options.printed_and_done)
 		return true;
 	defaults = source(defaultrc, error);
 	rc = defaults ? source(vmm_execrc, error) : NULL;
@@ -160,9 +160,9 @@ bool settings_load(int argc, char **argv, struct settings *s, GError **error)
 	return true;
 }
 
-void settings_clear(struct settings *s)
+void driver_settings_clear(struct driver_settings *s)
 {
-	options_clear(&s->options);
+	driver_options_clear(&s->options);
 	g_clear_pointer(&s->cfg, conf_cfg_free);
 	g_clear_pointer(&s->local_dir, g_free);
 	g_clear_pointer(&s->remote_dir, g_free);

@@ -10,8 +10,8 @@
 #include "conf/cfg.h"
 #include "driver_options.h"
 
-struct settings {
-	struct options options;
+struct driver_settings {
+	struct driver_options options;
 	ConfCfg *cfg;
 	char *local_dir;	/* the scripts here: /var/lib/one/remotes */
 	char *remote_dir;	/* and on hosts: /var/tmp/one */
@@ -22,10 +22,10 @@ struct settings {
 
 /*
  * Reads everything, and makes the process what oned's scripts expect: their
- * environment and directory; nothing when options.told. Call it once, before any thread or child.
+ * environment and directory; nothing when options.printed_and_done. Call it once, before any thread or child.
  */
-bool settings_load(int argc, char **argv, struct settings *ret, GError **error);
+bool driver_settings_load(int argc, char **argv, struct driver_settings *ret, GError **error);
 
-void settings_clear(struct settings *settings);
+void driver_settings_clear(struct driver_settings *settings);
 
 #endif

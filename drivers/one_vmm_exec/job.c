@@ -9,7 +9,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	Job *j = g_new0(Job, 1);
 
 	j->env = env;
-	j->asked_us = g_get_monotonic_time();
+	j->received_us = g_get_monotonic_time();
 	j->plan = plan;
 	j->id = id;
 	j->host = g_strdup(host);
@@ -84,9 +84,9 @@ void job_drop(Job *j)
 	job_free(j);
 }
 
-void job_set_silent(Job *j, unsigned tries)
+void job_set_background(Job *j, unsigned tries)
 {
-	j->silent = true;
+	j->background = true;
 	j->tries = tries;
 }
 
@@ -129,16 +129,16 @@ static char *reply_info(const Job *j)
 }
 
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
-static void log_silent(const Job *j)
+static void log_background(const Job *j)
 {
 	if (!j->why) {
-		out_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
+		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
 		return;
 	}
-	out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
+	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
 		j->context.plan->action, j->why, j->tries);
 	if (j->request)
-		later_add(j->env->later, j->context.plan->action, j->id, j->request->document,
+		cleanup_retry_add(j->env->later, j->context.plan->action, j->id, j->request->document,
 			  j->tries);
 }
 
@@ -146,15 +146,15 @@ static void reply(const Job *j)
 {
 	g_autofree char *info = reply_info(j);
 	bool success = succeeded(j);
-	double seconds = (double)(g_get_monotonic_time() - j->asked_us) / G_USEC_PER_SEC;
+	double seconds = (double)(g_get_monotonic_time() - j->received_us) / G_USEC_PER_SEC;
 
-	if (j->silent) {
-		log_silent(j);
+	if (j->background) {
+		log_background(j);
 		return;
 	}
-	metrics_action(j->env->metrics, j->context.plan->action, success, success ? NULL : info,
+	driver_metrics_action(j->env->metrics, j->context.plan->action, success, success ? NULL : info,
 		       seconds);
-	out_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
+	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
 static void tell_over(Job *j)
@@ -165,7 +165,7 @@ static void tell_over(Job *j)
 	j->events->over(j->data, j);
 }
 
-static void finish(Job *j)
+static void job_finish(Job *j)
 {
 	tell_over(j);
 	j->events->done(j->data, j);
@@ -182,7 +182,7 @@ static void on_end_kept(void *data)
 		reply(j);
 	else if (!j->left)
 		journal_forget(j->env->journal, j->seq);
-	finish(j);
+	job_finish(j);
 }
 
 void job_end(Job *j)
@@ -192,7 +192,7 @@ void job_end(Job *j)
 	if (j->cancelled) {
 		if (!j->left)
 			journal_forget(j->env->journal, j->seq);
-		finish(j);
+		job_finish(j);
 		return;
 	}
 	journal_end(j->env->journal, j->seq, succeeded(j), info);
@@ -205,7 +205,7 @@ void job_end(Job *j)
 	tell_over(j);
 }
 
-static bool prepare(Job *j, GError **error)
+static bool parse_request(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
 	g_autoptr(GBytes) document = j->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
@@ -216,13 +216,13 @@ static bool prepare(Job *j, GError **error)
 		return false;
 	j->context.request = j->request;
 	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
-	return check_request(&j->context, error);
+	return request_check(&j->context, error);
 }
 
 /* Other than an action, which is asked about, it is simply run again. */
 static bool is_rerun(const struct step *s)
 {
-	return s->kind != STEP_VMM && s->flags & (STEP_REPEATS | STEP_GOES_ON);
+	return s->kind != STEP_VMM && s->flags & (STEP_IDEMPOTENT | STEP_OPTIONAL);
 }
 
 /*
@@ -240,10 +240,10 @@ static void resume(Job *j)
 	}
 	s = job_current(j);
 	if (j->info)
-		job_take_told(j);
+		job_take_id(j);
 	if (j->undoing)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
-	out_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
+	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
 		j->context.plan->action, s->name);
 	why = g_strdup_printf("the driver ended while %s was at work", s->name);
 	if (!job_begin_step(j)) {
@@ -275,7 +275,7 @@ static void start_left(Job *j)
 		job_fail(j, "outcome unknown: the driver ended while it was at work, and the "
 			  "journal has lost the request");
 		job_end(j);
-	} else if (prepare(j, &error)) {
+	} else if (parse_request(j, &error)) {
 		resume(j);
 	} else {
 		job_fail(j, "outcome unknown: the driver ended while it was at work: %s",
@@ -294,7 +294,7 @@ void job_start(Job *j, const struct job_events *events, void *data)
 		start_left(j);
 		return;
 	}
-	if (prepare(j, &error)) {
+	if (parse_request(j, &error)) {
 		job_advance(j);
 		return;
 	}
@@ -308,12 +308,12 @@ void job_cancel(Job *j)
 		return;
 	j->cancelled = true;
 	if (j->run) {
-		run_cancel(j->run);
+		command_cancel(j->run);
 		return;
 	}
 	if (j->ending)
 		return;
-	places_forget(j->env->places, j);
+	local_slots_forget(j->env->places, j);
 	if (j->keeping)
 		journal_stop_waiting(j->env->journal, j);
 	if (j->retry)

@@ -13,13 +13,13 @@
 
 /* What all jobs share; borrowed by each. */
 struct job_env {
-	const struct settings *settings;
-	Hosts *hosts;
-	Places *places;			/* of what works here */
-	Out *out;
-	Later *later;
+	const struct driver_settings *settings;
+	RemoteHosts *hosts;
+	LocalSlots *places;			/* of what works here */
+	OnedOutput *out;
+	CleanupRetry *later;
 	Journal *journal;		/* or NULL */
-	Metrics *metrics;
+	DriverMetrics *metrics;
 };
 
 typedef struct job Job;
@@ -42,7 +42,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
  * It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. When it
  * fails TRIES are left.
  */
-void job_set_silent(Job *job, unsigned tries);
+void job_set_background(Job *job, unsigned tries);
 
 /* It is request SEQ of the journal; 0: of none. */
 void job_set_seq(Job *job, guint64 seq);

@@ -74,7 +74,7 @@ static void ask_later(Job *j)
 /* The step is run again: it does once what it does twice. */
 static void rerun(Job *j)
 {
-	out_log(j->env->out, 'W', j->id, "%s: %s: it is run again", job_current(j)->name, j->lost);
+	oned_log(j->env->out, 'W', j->id, "%s: %s: it is run again", job_current(j)->name, j->lost);
 	j->repeated = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	job_advance(j);
@@ -97,7 +97,7 @@ enum answer {
 	ANSWER_NO_PROGRAM,	/* its actions are not ours */
 };
 
-static enum answer answer_of(const struct command *m, const struct run_result *r,
+static enum answer answer_of(const struct step_command *m, const struct command_result *r,
 			     const char **ret_info)
 {
 	static const struct {
@@ -114,7 +114,7 @@ static enum answer answer_of(const struct command *m, const struct run_result *r
 		return ANSWER_NO_PROGRAM;
 	if (r->status == STATUS_USAGE)
 		return ANSWER_UNKNOWN;
-	if (r->outcome != RUN_DONE)
+	if (r->outcome != COMMAND_DONE)
 		return r->status < 0 ? ANSWER_NONE : ANSWER_LATER;
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		size_t len = strlen(words[i].word);
@@ -152,13 +152,13 @@ static bool waits_for_libvirt(Job *j)
 /* INFO: what the host said besides. */
 static void take_outcome(Job *j, enum answer answer, const char *info)
 {
-	const struct command *m = g_ptr_array_index(j->commands, j->command);
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 	g_autofree char *line = text_line(info, G_MAXSIZE);
 	g_autofree char *why = NULL;
 
 	switch (answer) {
 	case ANSWER_DONE:
-		out_log(j->env->out, 'W', j->id, "%s: %s: the host says that it was done",
+		oned_log(j->env->out, 'W', j->id, "%s: %s: the host says that it was done",
 			job_current(j)->name, j->lost);
 		job_forget_loss(j);
 		job_keep_output(j, m, line);
@@ -203,7 +203,7 @@ static void leave_alone(const Job *j)
 {
 	const struct step *s = job_current(j);
 
-	out_log(j->env->out, 'W', j->id, "%s: the VM runs on %s: what belongs to it there is left "
+	oned_log(j->env->out, 'W', j->id, "%s: the VM runs on %s: what belongs to it there is left "
 		"alone", s->name, step_host(&j->context, s));
 }
 
@@ -238,14 +238,14 @@ static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
 }
 
 /* Why the host cannot tell: libvirt is away, or an action still works on the VM. */
-static char *why_later(const Job *j, const struct run_result *r)
+static char *why_later(const Job *j, const struct command_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 
 	return script_stderr_reason(r->err, j->id, max, log_nothing, NULL);
 }
 
-static void on_answer(void *data, const struct run_result *r)
+static void on_answer(void *data, const struct command_result *r)
 {
 	Job *j = data;
 	g_autofree char *why = why_later(j, r);
@@ -267,7 +267,7 @@ static void on_answer(void *data, const struct run_result *r)
 void job_ask(Job *j, enum question what)
 {
 	g_autoptr(GError) error = NULL;
-	const struct command *m;
+	const struct step_command *m;
 
 	j->asked = what;
 	j->question = step_question(&j->context, job_current(j), what, &error);
@@ -276,7 +276,7 @@ void job_ask(Job *j, enum question what)
 		return;
 	}
 	m = g_ptr_array_index(j->question, 0);
-	j->run = run_start(j->env->hosts, &m->spec, on_answer, j);
+	j->run = command_start(j->env->hosts, &m->spec, on_answer, j);
 }
 
 /*
@@ -289,7 +289,7 @@ void job_find_out(Job *j, const char *why, bool may_rerun)
 
 	g_free(j->lost);
 	j->lost = g_strdup(why);
-	j->may_rerun = may_rerun && flags & STEP_REPEATS && !j->repeated;
+	j->may_rerun = may_rerun && flags & STEP_IDEMPOTENT && !j->repeated;
 	job_still_waits(j);
 	if (job_current(j)->kind == STEP_VMM && !(flags & STEP_NO_TRACE))
 		job_ask(j, QUESTION_OUTCOME);

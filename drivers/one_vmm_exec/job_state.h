@@ -32,9 +32,9 @@ struct job {
 	size_t step;			/* of the plan */
 	GPtrArray *commands;		/* of the step; NULL between steps */
 	guint command;			/* of the commands */
-	gint64 asked_us;		/* when it came */
+	gint64 received_us;		/* when it came */
 	gint64 step_us;			/* when the step began */
-	Run *run;			/* the command that runs */
+	Command *run;			/* the command that runs */
 	bool placed;			/* it works here, and has a place for that */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
@@ -42,11 +42,11 @@ struct job {
 	guint64 seq;			/* in the journal */
 	enum start start;
 	bool success;			/* of START_ENDED */
-	bool undoing, cancelled, silent;
+	bool undoing, cancelled, background;
 	bool left;			/* cancelled, and the next driver answers */
 	bool keeping;			/* it waits for the journal before a command runs */
 	bool ending;			/* it waits for the journal before its reply leaves */
-	bool partly;			/* a command of this step failed, and the step goes on */
+	bool had_failure;			/* a command of this step failed, and the step goes on */
 	bool repeated;			/* it is run again, as nobody knew whether it was done */
 	bool noted;			/* the journal has this step */
 	bool absence_asked;		/* of this step's host, whether the VM runs there */
@@ -84,13 +84,13 @@ bool job_begin_step(Job *job);
 void job_next_step(Job *job);
 
 /* walk.c: the command M of the step printed OUT. */
-void job_keep_output(Job *job, const struct command *m, const char *out);
+void job_keep_output(Job *job, const struct step_command *m, const char *out);
 
 /*
  * walk.c: what deploy printed is the name under which the VM is known from now on, what
  * snapshot_create printed that of the snapshot. False: it is no usable one.
  */
-bool job_take_told(Job *job);
+bool job_take_id(Job *job);
 
 /* walk.c: the command has failed. UNTOUCHED: it was certainly not begun. */
 void job_command_failed(Job *job, const char *why, bool unknown, bool untouched);

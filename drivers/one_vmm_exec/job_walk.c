@@ -39,7 +39,7 @@ static void on_log(void *data, char severity, const char *text)
 {
 	const Job *j = data;
 
-	out_log(j->env->out, severity, j->id, "%s", text);
+	oned_log(j->env->out, severity, j->id, "%s", text);
 }
 
 static void log_step(const Job *j, const char *how)
@@ -51,7 +51,7 @@ static void log_step(const Job *j, const char *how)
 
 	if (s->flags & STEP_IS_DIRECT)
 		return;
-	out_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
+	oned_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
 		plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
 		here ? "" : step_host(&j->context, s));
 }
@@ -63,13 +63,13 @@ void job_next_step(Job *j)
 }
 
 /* Goes over to what undoes the current step, if anything does. False: nothing is left to do. */
-static bool unwind(Job *j, bool untouched)
+static bool switch_to_undo(Job *j, bool untouched)
 {
 	const struct step *s = job_current(j);
 	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
 
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
-	if (!undo || !*undo || (untouched && s->flags & STEP_OPENS))
+	if (!undo || !*undo || (untouched && s->flags & STEP_FIRST_TO_UNDO))
 		return false;
 	j->plan = plan_find(undo);
 	j->step = 0;
@@ -78,17 +78,17 @@ static bool unwind(Job *j, bool untouched)
 }
 
 /* A step that may fail has failed: what was done before it stays done. */
-static void go_on(Job *j, const char *why)
+static void continue_after_failure(Job *j, const char *why)
 {
 	const struct step *s = job_current(j);
 	g_autofree char *action = g_ascii_strdown(j->context.plan->action, -1);
-	bool all = j->plan->steps[0].flags & STEP_GOES_ON;
+	bool all = j->plan->steps[0].flags & STEP_OPTIONAL;
 
-	out_log(j->env->out, 'E', j->id, all ? "%s: %s (the %s goes on)" :
+	oned_log(j->env->out, 'E', j->id, all ? "%s: %s (the %s goes on)" :
 		"%s: %s (the %s itself was done)", s->name, why, action);
-	if (s->later && !j->partly)
-		later_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
-	j->partly = true;
+	if (s->later && !j->had_failure)
+		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
+	j->had_failure = true;
 	j->command++;
 }
 
@@ -97,8 +97,8 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 {
 	const struct step *s = job_current(j);
 
-	if (s->flags & STEP_GOES_ON) {
-		go_on(j, why);
+	if (s->flags & STEP_OPTIONAL) {
+		continue_after_failure(j, why);
 		return true;
 	}
 	log_step(j, "Failed to");
@@ -110,10 +110,10 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 	}
 	j->unknown = unknown;
 	job_fail(j, "%s%s", unknown ? "outcome unknown: " : "", why);
-	return unwind(j, untouched);
+	return switch_to_undo(j, untouched);
 }
 
-bool job_take_told(Job *j)
+bool job_take_id(Job *j)
 {
 	const char *info = j->info ? j->info : "";
 	g_autofree char *line = g_strndup(info, strcspn(info, "\n"));
@@ -132,19 +132,19 @@ static bool step_succeeded(Job *j)
 	const struct step *s = job_current(j);
 	g_autofree char *why = g_strdup_printf("%s printed no usable id", s->name);
 
-	if (s->flags & STEP_MUST_TELL && !job_take_told(j))
+	if (s->flags & STEP_REPLY_REQUIRED && !job_take_id(j))
 		return step_failed(j, why, true, false);
-	if (s->flags & STEP_TELLS && !j->info)
+	if (s->flags & STEP_REPLIES && !j->info)
 		j->info = g_strdup("");
-	if (s->flags & STEP_TELLS && !j->undoing)
-		journal_told(j->env->journal, j->seq, j->info);
-	log_step(j, j->partly ? "Failed to" : "Successfully");
+	if (s->flags & STEP_REPLIES && !j->undoing)
+		journal_reply_info(j->env->journal, j->seq, j->info);
+	log_step(j, j->had_failure ? "Failed to" : "Successfully");
 	job_next_step(j);
 	return true;
 }
 
 /* "bridge: cause: what the script said". The caller frees. */
-static char *reason(const Job *j, const struct command *m, const struct run_result *r)
+static char *reason(const Job *j, const struct step_command *m, const struct command_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 	g_autofree char *said = script_stderr_reason(r->err, j->id, max, on_log, (void *)j);
@@ -173,16 +173,16 @@ gboolean job_on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void log_command(const Job *j, const struct command *m, const struct run_result *r)
+static void log_command(const Job *j, const struct step_command *m, const struct command_result *r)
 {
 	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
 	const char *shown = m->shown ? m->shown : args;
 
-	out_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
+	oned_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
 		r->status, m->path, shown ? shown : "");
 }
 
-/* From places_leave() of another job. */
+/* From local_slots_leave() of another job. */
 static void on_place(void *data)
 {
 	Job *j = data;
@@ -192,10 +192,10 @@ static void on_place(void *data)
 }
 
 /* False: the command waits for a place here, and job_advance() follows. */
-static bool take_place(Job *j, const struct command *m)
+static bool take_place(Job *j, const struct step_command *m)
 {
 	if (m->spec.works_here && !j->placed)
-		j->placed = places_enter(j->env->places, on_place, j);
+		j->placed = local_slots_enter(j->env->places, on_place, j);
 	return j->placed || !m->spec.works_here;
 }
 
@@ -205,12 +205,12 @@ static void leave_place(Job *j)
 
 	j->placed = false;
 	if (had)
-		places_leave(j->env->places);
+		local_slots_leave(j->env->places);
 }
 
-static bool retries(Job *j, const struct run_result *r)
+static bool retries(Job *j, const struct command_result *r)
 {
-	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != RUN_FAILED || !j->retries)
+	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != COMMAND_FAILED || !j->retries)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
@@ -218,12 +218,12 @@ static bool retries(Job *j, const struct run_result *r)
 }
 
 /* What tells the reply: a script's output, of network drivers each with its name. */
-void job_keep_output(Job *j, const struct command *m, const char *out)
+void job_keep_output(Job *j, const struct step_command *m, const char *out)
 {
 	g_autofree char *old = j->info;
 	g_autofree char *text = g_strstrip(g_strdup(out));
 
-	if (!(job_current(j)->flags & STEP_TELLS) || j->undoing)
+	if (!(job_current(j)->flags & STEP_REPLIES) || j->undoing)
 		old = NULL;
 	else if (m->label)
 		j->info = g_strdup_printf("%s%s%s: %s", old ? old : "", old ? " " : "", m->label,
@@ -244,7 +244,7 @@ void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
 }
 
 /* One that is run again, and whose host is not reached: it may have been done before. */
-static bool waits_for_host(Job *j, const struct run_result *r)
+static bool waits_for_host(Job *j, const struct command_result *r)
 {
 	if (!j->repeated || !r->not_started || r->status >= 0)
 		return false;
@@ -255,10 +255,10 @@ static bool waits_for_host(Job *j, const struct run_result *r)
 	return true;
 }
 
-static void on_run(void *data, const struct run_result *r)
+static void on_run(void *data, const struct command_result *r)
 {
 	Job *j = data;
-	const struct command *m = g_ptr_array_index(j->commands, j->command);
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 	g_autofree char *why = reason(j, m, r);
 
 	j->run = NULL;
@@ -267,7 +267,7 @@ static void on_run(void *data, const struct run_result *r)
 		job_end(j);
 		return;
 	}
-	if (r->outcome == RUN_DONE) {
+	if (r->outcome == COMMAND_DONE) {
 		job_keep_output(j, m, r->out);
 		j->command++;
 		job_advance(j);
@@ -277,7 +277,7 @@ static void on_run(void *data, const struct run_result *r)
 	if (retries(j, r) || waits_for_host(j, r))
 		return;
 	j->said_unknown = r->status >= 0;
-	if (r->outcome == RUN_UNKNOWN)
+	if (r->outcome == COMMAND_UNKNOWN)
 		job_find_out(j, why, !r->timed_out && r->status < 0);
 	else
 		job_command_failed(j, why, false, r->not_started && !j->command && !j->repeated);
@@ -291,7 +291,7 @@ bool job_begin_step(Job *j)
 
 	j->step_us = g_get_monotonic_time();
 	j->command = 0;
-	j->partly = j->noted = j->absence_asked = false;
+	j->had_failure = j->noted = j->absence_asked = false;
 	job_forget_loss(j);
 	if (!step_applies(&j->context, s)) {
 		job_next_step(j);
@@ -304,10 +304,10 @@ bool job_begin_step(Job *j)
 		return step_failed(j, error->message, false, true);
 	}
 	if (step_needs_files(&j->context, s))
-		out_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
+		oned_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
 			s->name, step_host(&j->context, s));
 	if (step_omits_document(&j->context, s))
-		out_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
+		oned_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
 			"script has it on its input alone", s->name);
 	return true;
 }
@@ -323,7 +323,7 @@ static void on_step_kept(void *data)
 /* What is removed when nobody has just asked for it. */
 static bool needs_absence(const Job *j)
 {
-	bool unasked = j->undoing || j->silent || j->start == START_RESUMED;
+	bool unasked = j->undoing || j->background || j->start == START_RESUMED;
 
 	return unasked && job_current(j)->proof == PROOF_ABSENT && !j->absence_asked;
 }
@@ -331,7 +331,7 @@ static bool needs_absence(const Job *j)
 /* Runs the command that is due, once the journal has the step. */
 static void run_command(Job *j)
 {
-	const struct command *m = g_ptr_array_index(j->commands, j->command);
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 
 	if (!j->noted) {
 		j->noted = true;
@@ -346,9 +346,9 @@ static void run_command(Job *j)
 	}
 	if (!take_place(j, m))
 		return;
-	j->run = run_start(j->env->hosts, &m->spec, on_run, j);
-	if (run_pid(j->run))
-		journal_process(j->env->journal, j->seq, run_pid(j->run));
+	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
+	if (command_pid(j->run))
+		journal_process(j->env->journal, j->seq, command_pid(j->run));
 }
 
 /* What is known of a DEPLOY whose deploy may have worked, once that was undone. */

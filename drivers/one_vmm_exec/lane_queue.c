@@ -19,7 +19,7 @@ struct lane {
 	GQueue entries;			/* by age; with those that run */
 };
 
-struct queue {
+struct lane_queue {
 	GHashTable *lanes;		/* name to struct lane; only those in use */
 	GQueue waiting;			/* of struct entry, by age */
 	GQueue ready;			/* those of them that all their lanes admit, by age */
@@ -36,9 +36,9 @@ static void lane_free(void *data)
 	g_free(lane);
 }
 
-Queue *queue_new(void)
+LaneQueue *lane_queue_new(void)
 {
-	Queue *q = g_new0(Queue, 1);
+	LaneQueue *q = g_new0(LaneQueue, 1);
 
 	q->lanes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, lane_free);
 	q->running = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -47,7 +47,7 @@ Queue *queue_new(void)
 	return q;
 }
 
-void queue_free(Queue *q)
+void lane_queue_free(LaneQueue *q)
 {
 	if (!q)
 		return;
@@ -68,13 +68,13 @@ static void insert_by_age(GQueue *to, struct entry *e)
 	g_queue_insert_after(to, after, e);
 }
 
-static void settle(Queue *q, struct lane *lane);
+static void admit_from(LaneQueue *q, struct lane *lane);
 
 /*
  * E waits in its lane LEVEL, and once that admits it in the next: one that its VM
  * holds up does not hold up its host. Admitted by all, it is ready.
  */
-static void enter(Queue *q, struct entry *e, int level)
+static void enter_lane(LaneQueue *q, struct entry *e, int level)
 {
 	while (level < LANES && !e->lanes[level])
 		level++;
@@ -84,11 +84,11 @@ static void enter(Queue *q, struct entry *e, int level)
 		return;
 	}
 	insert_by_age(&e->lanes[level]->entries, e);
-	settle(q, e->lanes[level]);
+	admit_from(q, e->lanes[level]);
 }
 
 /* Out of lane LEVEL and those behind it, and no longer ready. */
-static void leave(Queue *q, struct entry *e, int level)
+static void leave_lanes(LaneQueue *q, struct entry *e, int level)
 {
 	if (!e->running)
 		g_queue_remove(&q->ready, e);
@@ -99,12 +99,12 @@ static void leave(Queue *q, struct entry *e, int level)
 		if (!lane || !g_queue_remove(&lane->entries, e))
 			continue;
 		lane->running -= e->running;
-		settle(q, lane);
+		admit_from(q, lane);
 	}
 }
 
 /* Admits as many of LANE as it has room for, and no others. */
-static void settle(Queue *q, struct lane *lane)
+static void admit_from(LaneQueue *q, struct lane *lane)
 {
 	int level = lane->level;
 	guint room = lane->capacity - MIN(lane->capacity, lane->running);
@@ -117,15 +117,15 @@ static void settle(Queue *q, struct lane *lane)
 		if (!room && !e->admitted[level])
 			break;		/* nor is anyone behind it */
 		if (e->admitted[level] && !room)
-			leave(q, e, level + 1);
+			leave_lanes(q, e, level + 1);
 		else if (!e->admitted[level])
-			enter(q, e, level + 1);
+			enter_lane(q, e, level + 1);
 		e->admitted[level] = room > 0;
 		room -= room > 0;
 	}
 }
 
-static struct lane *lane_of(Queue *q, const struct queue_lane *spec, int level)
+static struct lane *lane_of(LaneQueue *q, const struct lane_queue_lane *spec, int level)
 {
 	struct lane *lane;
 
@@ -144,7 +144,7 @@ static struct lane *lane_of(Queue *q, const struct queue_lane *spec, int level)
 }
 
 /* Ages are even, so that one can stand before another. */
-static guint64 age_of(Queue *q, const struct lane *lane, const void *item, GCompareFunc overtakes)
+static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item, GCompareFunc overtakes)
 {
 	for (GList *l = lane && overtakes ? lane->entries.head : NULL; l; l = l->next) {
 		const struct entry *other = l->data;
@@ -156,7 +156,7 @@ static guint64 age_of(Queue *q, const struct lane *lane, const void *item, GComp
 	return q->next_age;
 }
 
-void queue_push(Queue *q, const struct queue_lane lanes[2], void *item, GCompareFunc overtakes,
+void lane_queue_push(LaneQueue *q, const struct lane_queue_lane lanes[2], void *item, GCompareFunc overtakes,
 		bool held)
 {
 	struct entry *e = g_new0(struct entry, 1);
@@ -170,7 +170,7 @@ void queue_push(Queue *q, const struct queue_lane lanes[2], void *item, GCompare
 			e->lanes[i]->users++;
 	e->age = age_of(q, e->lanes[0], item, overtakes);
 	insert_by_age(&q->waiting, e);
-	enter(q, e, 0);
+	enter_lane(q, e, 0);
 }
 
 static bool is_admitted(const struct entry *e)
@@ -181,7 +181,7 @@ static bool is_admitted(const struct entry *e)
 	return true;
 }
 
-void queue_release(Queue *q, const void *item)
+void lane_queue_release(LaneQueue *q, const void *item)
 {
 	for (GList *l = q->waiting.head; l; l = l->next) {
 		struct entry *e = l->data;
@@ -195,7 +195,7 @@ void queue_release(Queue *q, const void *item)
 	}
 }
 
-void *queue_find(const Queue *q, GCompareFunc match, const void *data)
+void *lane_queue_find(const LaneQueue *q, GCompareFunc match, const void *data)
 {
 	for (GList *l = q->waiting.head; l; l = l->next) {
 		const struct entry *e = l->data;
@@ -206,7 +206,7 @@ void *queue_find(const Queue *q, GCompareFunc match, const void *data)
 	return NULL;
 }
 
-void *queue_start(Queue *q)
+void *lane_queue_start(LaneQueue *q)
 {
 	struct entry *e = g_queue_pop_head(&q->ready);
 
@@ -222,15 +222,15 @@ void *queue_start(Queue *q)
 }
 
 /* Lanes that nobody uses are forgotten. */
-static void entry_end(Queue *q, struct entry *e)
+static void entry_end(LaneQueue *q, struct entry *e)
 {
-	leave(q, e, 0);
+	leave_lanes(q, e, 0);
 	for (int i = 0; i < LANES; i++)
 		if (e->lanes[i] && !--e->lanes[i]->users)
 			g_hash_table_remove(q->lanes, e->lanes[i]->name);
 }
 
-void queue_done(Queue *q, const void *item)
+void lane_queue_done(LaneQueue *q, const void *item)
 {
 	struct entry *e = g_hash_table_lookup(q->running, item);
 
@@ -239,17 +239,17 @@ void queue_done(Queue *q, const void *item)
 	g_hash_table_remove(q->running, item);
 }
 
-void queue_set_capacity(Queue *q, const char *name, guint capacity)
+void lane_queue_set_capacity(LaneQueue *q, const char *name, guint capacity)
 {
 	struct lane *lane = g_hash_table_lookup(q->lanes, name);
 
 	if (!lane || lane->capacity == capacity)
 		return;
 	lane->capacity = capacity;
-	settle(q, lane);
+	admit_from(q, lane);
 }
 
-void *queue_remove(Queue *q, GCompareFunc match, const void *data)
+void *lane_queue_remove(LaneQueue *q, GCompareFunc match, const void *data)
 {
 	for (GList *l = q->waiting.head; l; l = l->next) {
 		struct entry *e = l->data;
@@ -265,7 +265,7 @@ void *queue_remove(Queue *q, GCompareFunc match, const void *data)
 	return NULL;
 }
 
-guint queue_length(const Queue *q)
+guint lane_queue_length(const LaneQueue *q)
 {
 	return q->waiting.length;
 }

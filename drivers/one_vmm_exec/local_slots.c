@@ -3,31 +3,31 @@
 #include <glib.h>
 
 struct waiter {
-	places_ready *ready;
+	local_slots_ready *ready;
 	void *data;
 };
 
-struct places {
+struct local_slots {
 	unsigned left;
 	GQueue waiting;		/* of struct waiter, oldest first; only when none is left */
 };
 
-Places *places_new(unsigned count)
+LocalSlots *local_slots_new(unsigned count)
 {
-	Places *p = g_new0(Places, 1);
+	LocalSlots *p = g_new0(LocalSlots, 1);
 
 	p->left = count;
 	g_queue_init(&p->waiting);
 	return p;
 }
 
-void places_free(Places *p)
+void local_slots_free(LocalSlots *p)
 {
 	g_queue_clear_full(&p->waiting, g_free);
 	g_free(p);
 }
 
-bool places_enter(Places *p, places_ready *ready, void *data)
+bool local_slots_enter(LocalSlots *p, local_slots_ready *ready, void *data)
 {
 	struct waiter *w;
 
@@ -41,7 +41,7 @@ bool places_enter(Places *p, places_ready *ready, void *data)
 	return false;
 }
 
-void places_leave(Places *p)
+void local_slots_leave(LocalSlots *p)
 {
 	struct waiter *w = g_queue_pop_head(&p->waiting);
 
@@ -53,7 +53,7 @@ void places_leave(Places *p)
 	g_free(w);
 }
 
-bool places_forget(Places *p, const void *data)
+bool local_slots_forget(LocalSlots *p, const void *data)
 {
 	for (GList *l = p->waiting.head; l; l = l->next) {
 		struct waiter *w = l->data;

@@ -7,23 +7,23 @@
 
 #include <stdbool.h>
 
-typedef struct places Places;
+typedef struct local_slots LocalSlots;
 
-/* Called once, from places_leave() of another: DATA has a place now. */
-typedef void places_ready(void *data);
+/* Called once, from local_slots_leave() of another: DATA has a place now. */
+typedef void local_slots_ready(void *data);
 
-Places *places_new(unsigned count);
+LocalSlots *local_slots_new(unsigned count);
 
 /* Nobody may wait. */
-void places_free(Places *places);
+void local_slots_free(LocalSlots *places);
 
-/* True: DATA has a place. False: READY(DATA) follows, unless places_forget(). */
-bool places_enter(Places *places, places_ready *ready, void *data);
+/* True: DATA has a place. False: READY(DATA) follows, unless local_slots_forget(). */
+bool local_slots_enter(LocalSlots *places, local_slots_ready *ready, void *data);
 
 /* Gives one back. */
-void places_leave(Places *places);
+void local_slots_leave(LocalSlots *places);
 
 /* DATA no longer waits. False: it did not. */
-bool places_forget(Places *places, const void *data);
+bool local_slots_forget(LocalSlots *places, const void *data);
 
 #endif

@@ -19,7 +19,7 @@ static void give_memory_back(void)
 
 int main(int argc, char **argv)
 {
-	struct settings settings;
+	struct driver_settings settings;
 	g_autoptr(GError) error = NULL;
 	int status = 255;
 
@@ -29,8 +29,8 @@ int main(int argc, char **argv)
 	program_protect_memory();
 	g_log_writer_default_set_use_stderr(TRUE);	/* stdout is the protocol */
 	signal(SIGPIPE, SIG_IGN);
-	if (settings_load(argc, argv, &settings, &error)) {
-		if (settings.options.told)
+	if (driver_settings_load(argc, argv, &settings, &error)) {
+		if (settings.options.printed_and_done)
 			status = 0;
 		else if (settings.options.journal)
 			status = server_print_journal(&settings, &error) ? 0 : 1;
@@ -39,6 +39,6 @@ int main(int argc, char **argv)
 	}
 	if (error)
 		program_fail("one_vmm_exec", error);	/* oned knows but one status, 255 */
-	settings_clear(&settings);
+	driver_settings_clear(&settings);
 	return status;
 }

@@ -18,10 +18,10 @@ struct mail {
 	guint64 seq, end;
 };
 
-struct out {
+struct oned_output {
 	int fd;
 	size_t max_text;
-	Log *log;
+	DriverLog *log;
 	GString *pending;
 	guint watch;		/* source id; 0 when nothing waits */
 	bool broken;		/* nobody reads it any more */
@@ -29,13 +29,13 @@ struct out {
 	guint64 queued, written;	/* bytes */
 	GQueue unsent, unread;	/* of struct mail, oldest first */
 	guint look;		/* source id: whether they were read is looked at again */
-	const struct out_events *events;
+	const struct oned_output_events *events;
 	void *data;
 };
 
-Out *out_new(int fd, size_t max_text, Log *log)
+OnedOutput *oned_output_new(int fd, size_t max_text, DriverLog *log)
 {
-	Out *o = g_new0(Out, 1);
+	OnedOutput *o = g_new0(OnedOutput, 1);
 	struct stat st;
 
 	o->fd = fd;
@@ -54,14 +54,14 @@ Out *out_new(int fd, size_t max_text, Log *log)
 	return o;
 }
 
-void out_listen(Out *o, const struct out_events *events, void *data)
+void oned_output_listen(OnedOutput *o, const struct oned_output_events *events, void *data)
 {
 	o->events = events;
 	o->data = data;
 }
 
 /* Of what was written, bytes that nobody has read yet. A file's are as good as read. */
-static guint64 bytes_unread(const Out *o)
+static guint64 bytes_unread(const OnedOutput *o)
 {
 	int n = 0;
 
@@ -71,7 +71,7 @@ static guint64 bytes_unread(const Out *o)
 }
 
 /* Takes those of FROM whose bytes are among the first END; each is told. */
-static void pass(Out *o, GQueue *from, guint64 end, GQueue *to,
+static void pass(OnedOutput *o, GQueue *from, guint64 end, GQueue *to,
 		 void (*tell)(void *data, guint64 seq))
 {
 	struct mail *m;
@@ -88,7 +88,7 @@ static void pass(Out *o, GQueue *from, guint64 end, GQueue *to,
 
 static gboolean on_look(gpointer data);
 
-static void look_for_readers(Out *o)
+static void look_for_readers(OnedOutput *o)
 {
 	if (!o->events)
 		return;
@@ -102,14 +102,14 @@ static void look_for_readers(Out *o)
 
 static gboolean on_look(gpointer data)
 {
-	Out *o = data;
+	OnedOutput *o = data;
 
 	o->look = 0;
 	look_for_readers(o);
 	return G_SOURCE_REMOVE;
 }
 
-static void flush(Out *o)
+static void flush(OnedOutput *o)
 {
 	while (o->pending->len && !o->broken) {
 		ssize_t n = write(o->fd, o->pending->str, o->pending->len);
@@ -130,7 +130,7 @@ static void flush(Out *o)
 
 static gboolean on_writable(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
-	Out *o = data;
+	OnedOutput *o = data;
 
 	flush(o);
 	if (o->pending->len)
@@ -139,7 +139,7 @@ static gboolean on_writable(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUS
 	return G_SOURCE_REMOVE;
 }
 
-static void send_pending(Out *o)
+static void send_pending(OnedOutput *o)
 {
 	if (o->watch)
 		return;
@@ -149,14 +149,14 @@ static void send_pending(Out *o)
 }
 
 /* Whether the far end is closed: then nobody will read what is in the pipe. */
-static bool has_no_reader(const Out *o)
+static bool has_no_reader(const OnedOutput *o)
 {
 	struct pollfd p = { .fd = o->fd };
 
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
 }
 
-void out_free(Out *o)
+void oned_output_free(OnedOutput *o)
 {
 	struct mail *m;
 
@@ -179,19 +179,19 @@ void out_free(Out *o)
 }
 
 /* TEXT goes out behind what waits. */
-static void queue_text(Out *o, const char *text)
+static void queue_text(OnedOutput *o, const char *text)
 {
 	g_string_append(o->pending, text);
 	o->queued += strlen(text);
 }
 
-void out_init(Out *o)
+void oned_init(OnedOutput *o)
 {
 	queue_text(o, "INIT SUCCESS - -\n");
 	send_pending(o);
 }
 
-void out_reply(Out *o, const char *action, bool success, gint64 id, const char *info,
+void oned_reply(OnedOutput *o, const char *action, bool success, gint64 id, const char *info,
 	       guint64 seq)
 {
 	g_autofree char *text = text_line(info ? info : "", o->max_text);
@@ -203,7 +203,7 @@ void out_reply(Out *o, const char *action, bool success, gint64 id, const char *
 						 *text || !info ? text : "-");
 	struct mail *m;
 
-	log_line(o->log, success ? 'I' : 'E', id, "reply", line);
+	driver_log_line(o->log, success ? 'I' : 'E', id, "reply", line);
 	queue_text(o, whole);
 	if (seq && o->events) {
 		m = g_new(struct mail, 1);
@@ -213,14 +213,14 @@ void out_reply(Out *o, const char *action, bool success, gint64 id, const char *
 	send_pending(o);
 }
 
-void out_log(Out *o, char severity, gint64 id, const char *format, ...)
+void oned_log(OnedOutput *o, char severity, gint64 id, const char *format, ...)
 {
 	g_autofree char *raw = NULL;
 	g_autofree char *text = NULL;
 	g_autofree char *line = NULL;
 	va_list ap;
 
-	if (!log_wants(o->log, severity))
+	if (!driver_log_wants(o->log, severity))
 		return;
 	va_start(ap, format);
 	raw = g_strdup_vprintf(format, ap);
@@ -228,7 +228,7 @@ void out_log(Out *o, char severity, gint64 id, const char *format, ...)
 	text = text_line(raw, o->max_text);
 	if (!*text)
 		return;
-	log_line(o->log, severity, id, "log", text);
+	driver_log_line(o->log, severity, id, "log", text);
 	line = g_strdup_printf("LOG %c %" G_GINT64_FORMAT " %s\n", severity, id, text);
 	queue_text(o, line);
 	send_pending(o);

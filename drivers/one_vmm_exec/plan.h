@@ -32,15 +32,15 @@ enum step_input {
 };
 
 enum step_flags {
-	STEP_GOES_ON = 1 << 0,	/* its failure is logged and changes nothing */
+	STEP_OPTIONAL = 1 << 0,	/* its failure is logged and changes nothing */
 	STEP_IS_DIRECT = 1 << 1, /* no LOG lines, keys never lent, retried with -r */
-	STEP_TELLS = 1 << 2,	/* its output is the reply's info */
-	STEP_MUST_TELL = 1 << 3, /* and without any it has failed */
-	STEP_OPENS = 1 << 4,	/* when it was certainly not started there is nothing to undo */
-	STEP_REPEATS = 1 << 5,	/* run twice it does what it does once: an unknown outcome is
+	STEP_REPLIES = 1 << 2,	/* its output is the reply's info */
+	STEP_REPLY_REQUIRED = 1 << 3, /* and without any it has failed */
+	STEP_FIRST_TO_UNDO = 1 << 4,	/* when it was certainly not started there is nothing to undo */
+	STEP_IDEMPOTENT = 1 << 5,	/* run twice it does what it does once: an unknown outcome is
 				 * made sure of by running it again */
 	STEP_ON_TARGET = 1 << 6, /* on MIGR_HOST, not on HOST */
-	STEP_FAR = 1 << 13,	/* needs no files of its host: transport "direct" runs it here */
+	STEP_CONNECT_OK = 1 << 13,	/* needs no files of its host: transport "direct" runs it here */
 	STEP_NO_ELASTIC = 1 << 7, /* not for network driver elastic */
 	/* Only if … */
 	STEP_IF_TM = 1 << 8,	/* … there is a TM_COMMAND */

@@ -6,7 +6,7 @@
 
 /* The requests of one host, which wait until nothing of an earlier driver runs there. */
 struct host_rows {
-	recover_ready *ready;
+	recovery_ready *ready;
 	void *data;
 	GArray *seqs;
 };
@@ -21,7 +21,7 @@ static char *host_of(const struct row *row)
 	return tmpl_request_peek_host(document);
 }
 
-Job *recover_job(const struct job_env *env, const struct row *row)
+Job *recovery_job(const struct job_env *env, const struct row *row)
 {
 	const struct plan *plan = row->action ? plan_find(row->action) : NULL;
 	g_autofree char *host = host_of(row);
@@ -46,7 +46,7 @@ static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSE
 	g_free(h);
 }
 
-static void add(GHashTable *hosts, const char *host, guint64 seq, recover_ready *ready, void *data)
+static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recovery_ready *ready, void *data)
 {
 	struct host_rows *h = g_hash_table_lookup(hosts, host);
 
@@ -60,7 +60,7 @@ static void add(GHashTable *hosts, const char *host, guint64 seq, recover_ready 
 	g_array_append_val(h->seqs, seq);
 }
 
-void recover_start(const struct job_env *env, const GPtrArray *rows, recover_ready *ready,
+void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_ready *ready,
 		   void *data)
 {
 	g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -74,11 +74,11 @@ void recover_start(const struct job_env *env, const GPtrArray *rows, recover_rea
 		g_autofree char *name = row->phase == ROW_AT_WORK ? host_of(row) : NULL;
 
 		if (name && wire_ssh_check_host(name, NULL))
-			add(hosts, name, row->seq, ready, data);
+			add_host_row(hosts, name, row->seq, ready, data);
 		else
 			ready(data, row->seq);
 	}
 	g_hash_table_iter_init(&iter, hosts);
 	while (g_hash_table_iter_next(&iter, &host, &of_host))
-		hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped, of_host);
+		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped, of_host);
 }

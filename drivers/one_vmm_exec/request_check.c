@@ -56,7 +56,7 @@ static bool check_live_snapshot(const struct step_context *c, GError **error)
 
 static bool check_nic(const struct step_context *c, GError **error)
 {
-	const char *nic = words_nic(c->request);
+	const char *nic = step_args_nic(c->request);
 	g_autofree char *xpath = g_strconcat(nic ? nic : "", "/MAC", NULL);
 	g_autofree char *mac = nic ? tmpl_request_text(c->request, xpath) : NULL;
 
@@ -67,7 +67,7 @@ static bool check_nic(const struct step_context *c, GError **error)
 	return vmm_fail(error, VMM_ERROR_INPUT, "Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC");
 }
 
-bool check_request(struct step_context *c, GError **error)
+bool request_check(struct step_context *c, GError **error)
 {
 	const struct plan *p = c->plan;
 

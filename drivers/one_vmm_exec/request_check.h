@@ -9,6 +9,6 @@
 #include "step.h"
 
 /* The local deployment file is read into CONTEXT where its plan has a use for it. */
-bool check_request(struct step_context *context, GError **error);
+bool request_check(struct step_context *context, GError **error);
 
 #endif

@@ -17,7 +17,7 @@ void step_context_clear(struct step_context *c)
 
 static bool deploys_here(const struct step_context *c)
 {
-	return g_str_equal(c->plan->action, "DEPLOY") && command_local_script(c, "deploy");
+	return g_str_equal(c->plan->action, "DEPLOY") && step_command_local_script(c, "deploy");
 }
 
 char *step_deployment_file(const struct step_context *c)
@@ -70,7 +70,7 @@ bool step_applies(const struct step_context *c, const struct step *step)
 	TmplRequest *r = c->request;
 
 	return !((step->flags & STEP_IF_TM && is_blank(r->tm_command)) ||
-		 (step->flags & STEP_IF_NIC && words_nic_is_alias(r)) ||
+		 (step->flags & STEP_IF_NIC && step_args_nic_is_alias(r)) ||
 		 (step->flags & STEP_IF_MOVES && !g_strcmp0(r->host, r->migr_host)) ||
 		 (step->flags & STEP_IF_DEPLOYED && !r->deploy_id) ||
 		 (step->flags & STEP_IF_TARGET && !r->migr_host));
@@ -84,7 +84,7 @@ static char *instead_of(const char *name)
 
 /*
  * The words of STEP, and of the hypervisor's scripts the VM's id and the host. SECRETS: with those
- * that words_are_secret().
+ * that step_args_are_secret().
  */
 static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
@@ -93,7 +93,7 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 	bool named = step->kind != STEP_VMM;
 
 	for (char **w = words; *w || !named; w++) {
-		bool left_out = *w && !secrets && words_are_secret(*w);
+		bool left_out = *w && !secrets && step_args_are_secret(*w);
 		char *text;
 
 		if (!*w || g_str_equal(*w, "|")) {
@@ -102,7 +102,7 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 			named = true;
 			if (!*w)
 				break;
-		} else if ((text = left_out ? instead_of(*w) : words_expand(c, step, *w))) {
+		} else if ((text = left_out ? instead_of(*w) : step_arg(c, step, *w))) {
 			g_ptr_array_add(args, text);
 		}
 	}
@@ -112,8 +112,8 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 
 bool step_needs_files(const struct step_context *c, const struct step *step)
 {
-	return step->kind == STEP_VMM && command_is_direct(c, step) && !command_is_far(c, step) &&
-	       !command_local_script(c, step->name);
+	return step->kind == STEP_VMM && step_command_is_direct(c, step) && !step_command_is_far(c, step) &&
+	       !step_command_local_script(c, step->name);
 }
 
 /* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
@@ -137,7 +137,7 @@ static bool is_interpreted(const char *path)
 static bool gets_secrets(const struct step_context *c, const struct step *step,
 			 const char *script)
 {
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 	const char *set = conf_cfg_host(s->cfg, step_host(c, step), "document_argument");
 	g_autofree char *copy = g_build_filename(s->local_dir, "vmm", s->options.hypervisor,
 						 script, NULL);
@@ -150,7 +150,7 @@ static bool gets_secrets(const struct step_context *c, const struct step *step,
 /* The name of the script that runs for STEP of a hypervisor. The caller frees. */
 static char *vmm_script(const struct step_context *c, const struct step *step)
 {
-	const char *local = command_local_script(c, step->name);
+	const char *local = step_command_local_script(c, step->name);
 
 	return local && *local ? g_strdup(local) : plan_script(step);
 }
@@ -159,7 +159,7 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *script = NULL;
 
-	if (step->kind != STEP_VMM || !words_omitted(c, step))
+	if (step->kind != STEP_VMM || !step_args_omit_document(c, step))
 		return false;
 	script = vmm_script(c, step);
 	return gets_secrets(c, step, script);
@@ -168,25 +168,25 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
-	const struct settings *s = c->settings;
-	const char *local = command_local_script(c, step->name);
+	const struct driver_settings *s = c->settings;
+	const char *local = step_command_local_script(c, step->name);
 	g_autofree char *script = vmm_script(c, step);
 	g_autofree char *uri = NULL;
 	g_auto(GStrv) shown = NULL;
-	struct command *m;
+	struct step_command *m;
 	char **args;
 
-	if (!command_check_name(s->options.hypervisor, "hypervisor", error) ||
-	    !command_check_name(script, "script", error))
+	if (!step_command_check_name(s->options.hypervisor, "hypervisor", error) ||
+	    !step_command_check_name(script, "script", error))
 		return false;
 	if (!local)
-		uri = command_direct_uri(c, step);
+		uri = step_command_direct_uri(c, step);
 	args = expand_args(c, step, gets_secrets(c, step, script));
 	shown = expand_args(c, step, false);
-	m = command_new(c, step, local || uri, g_build_filename(
+	m = step_command_new(c, step, local || uri, g_build_filename(
 				local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, script, NULL),
-			command_connected(args, uri), command_input(c, step->input));
+			step_command_connected(args, uri), step_command_input(c, step->input));
 	m->spec.works_here = local != NULL;
 	m->shown = g_strjoinv(" ", shown);
 	g_ptr_array_add(to, m);
@@ -220,7 +220,7 @@ static char **question_args(const struct step_context *c, const struct step *ste
 
 	args[0] = question == QUESTION_ABSENT ? g_strdup("absent") : plan_script(step);
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		args[1 + i] = words_expand(c, step, names[i]);
+		args[1 + i] = step_arg(c, step, names[i]);
 	args[3] = g_strdup_printf("%" G_GINT64_FORMAT, c->id);
 	args[4] = g_strdup(step_host(c, step));
 	return args;
@@ -230,29 +230,29 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 			 enum question question, GError **error)
 {
 	static const struct step outcome = { STEP_VMM, "outcome", .input = INPUT_REQUEST };
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 	struct step step = outcome;
-	bool local = asked->kind == STEP_VMM && command_local_script(c, asked->name);
+	bool local = asked->kind == STEP_VMM && step_command_local_script(c, asked->name);
 	g_autofree char *uri = NULL;
-	struct command *m;
+	struct step_command *m;
 	GPtrArray *commands;
 	char *path;
 
-	if (!command_check_name(s->options.hypervisor, "hypervisor", error))
+	if (!step_command_check_name(s->options.hypervisor, "hypervisor", error))
 		return NULL;
 	step.flags = asked->flags & STEP_ON_TARGET;
-	if (question == QUESTION_ABSENT || asked->flags & STEP_FAR)
-		step.flags |= STEP_FAR;
+	if (question == QUESTION_ABSENT || asked->flags & STEP_CONNECT_OK)
+		step.flags |= STEP_CONNECT_OK;
 	if (!local)
-		uri = command_direct_uri(c, &step);
+		uri = step_command_direct_uri(c, &step);
 	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, "outcome", NULL);
-	m = command_new(c, &step, local || uri, path,
-			command_connected(question_args(c, asked, question), uri),
-			command_input(c, step.input));
+	m = step_command_new(c, &step, local || uri, path,
+			step_command_connected(question_args(c, asked, question), uri),
+			step_command_input(c, step.input));
 	m->env = question_environment(c);
 	m->spec.command.env = (const char *const *)m->env;
-	commands = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+	commands = g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	g_ptr_array_add(commands, m);
 	return commands;
 }
@@ -261,29 +261,29 @@ static bool runs_here(const struct step_context *c, const char *network, const c
 {
 	g_autofree char *key = g_strdup_printf("%s-%s", network, name);
 
-	return command_local_script(c, name) ||
+	return step_command_local_script(c, name) ||
 	       g_strv_contains((const char *const *)c->settings->local_networks, key);
 }
 
 static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 
 	if (!c->networks)
 		c->networks = tmpl_request_network_drivers(c->request);
 	for (char **n = c->networks; *n; n++) {
 		bool here = runs_here(c, *n, step->name);
-		struct command *m;
+		struct step_command *m;
 
 		if (step->flags & STEP_NO_ELASTIC && g_str_equal(*n, "elastic"))
 			continue;
-		if (!command_check_name(*n, "network driver", error))
+		if (!step_command_check_name(*n, "network driver", error))
 			return false;
-		m = command_new(c, step, here,
+		m = step_command_new(c, step, here,
 				g_build_filename(here ? s->local_dir : s->remote_dir, "vnm", *n,
 						 step->name, NULL),
-				expand_args(c, step, false), command_input(c, step->input));
+				expand_args(c, step, false), step_command_input(c, step->input));
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}
@@ -345,8 +345,8 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	g_autofree char *dir = NULL;
 	char *path;
 
-	if (!command_check_name(name, "driver command", error) ||
-	    !command_check_name(mad, step->kind == STEP_DS ? "datastore driver" :
+	if (!step_command_check_name(name, "driver command", error) ||
+	    !step_command_check_name(mad, step->kind == STEP_DS ? "datastore driver" :
 						     "transfer driver", error))
 		return false;
 	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
@@ -356,8 +356,8 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	path = find_driver_script(dir, name, error);
 	if (!path)
 		return false;
-	g_ptr_array_add(to, command_new(c, step, true, path, g_strdupv(args),
-					command_input(c, step->input)));
+	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
+					step_command_input(c, step->input)));
 	return true;
 }
 
@@ -408,17 +408,17 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 
 	if (!dir || !g_path_is_absolute(dir))
 		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no deployment file");
-	g_ptr_array_add(to, command_new(c, step, deploys_here(c),
+	g_ptr_array_add(to, step_command_new(c, step, deploys_here(c),
 					step->kind == STEP_MKDIR ? g_strdup(dir) :
 					g_build_filename(dir, step->name, NULL),
-					NULL, command_input(c, step->input)));
+					NULL, step_command_input(c, step->input)));
 	return true;
 }
 
 GPtrArray *step_commands(struct step_context *c, const struct step *step, GError **error)
 {
 	g_autoptr(GPtrArray) commands =
-		g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+		g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	bool ok = false;
 
 	switch (step->kind) {

@@ -13,7 +13,7 @@
 
 /* What the steps of one action draw on; nothing is owned but what step_context_clear() frees. */
 struct step_context {
-	const struct settings *settings;
+	const struct driver_settings *settings;
 	TmplRequest *request;
 	const struct plan *plan;	/* of the action, also while it is undone */
 	gint64 id;			/* of the VM */

@@ -38,7 +38,7 @@ static const char *const nics[] = {
 	"VM/TEMPLATE/NIC_ALIAS[ATTACH='YES']",
 };
 
-const char *words_nic(TmplRequest *r)
+const char *step_args_nic(TmplRequest *r)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(nics); i++) {
 		g_autofree char *text = tmpl_request_text(r, nics[i]);
@@ -49,9 +49,9 @@ const char *words_nic(TmplRequest *r)
 	return NULL;
 }
 
-bool words_nic_is_alias(TmplRequest *r)
+bool step_args_nic_is_alias(TmplRequest *r)
 {
-	return words_nic(r) == nics[G_N_ELEMENTS(nics) - 1];
+	return step_args_nic(r) == nics[G_N_ELEMENTS(nics) - 1];
 }
 
 /* A VM deployed by us is one-ID when oned has not (yet) told another name. */
@@ -94,14 +94,14 @@ static char *document(const struct step_context *c)
 	return is_long(c) ? g_strdup("") : g_base64_encode(text, size);
 }
 
-bool words_are_secret(const char *name)
+bool step_args_are_secret(const char *name)
 {
 	static const char *const secret[] = { "document", "command", "input?", NULL };
 
 	return g_strv_contains(secret, name);
 }
 
-bool words_omitted(const struct step_context *c, const struct step *step)
+bool step_args_omit_document(const struct step_context *c, const struct step *step)
 {
 	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
 
@@ -110,7 +110,7 @@ bool words_omitted(const struct step_context *c, const struct step *step)
 
 static char *nic_text(const struct step_context *c, const char *name)
 {
-	const char *nic = words_nic(c->request);
+	const char *nic = step_args_nic(c->request);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(nic_texts); i++) {
 		g_autofree char *xpath = NULL;
@@ -144,7 +144,7 @@ static const struct {
 	{ "file",        step_deployment_file },
 };
 
-char *words_expand(const struct step_context *c, const struct step *step, const char *name)
+char *step_arg(const struct step_context *c, const struct step *step, const char *name)
 {
 	char *text;
 

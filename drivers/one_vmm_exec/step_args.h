@@ -12,21 +12,21 @@
  * The word that NAME means for STEP; "" when the request does not tell it, but NULL when NAME
  * ends in '?'. The caller frees.
  */
-char *words_expand(const struct step_context *context, const struct step *step, const char *name);
+char *step_arg(const struct step_context *context, const struct step *step, const char *name);
 
 /*
  * True when the word NAME may hold secrets: the request's document, EXEC's command and its input.
  * They are in no log, and words of a command line only for scripts that read them nowhere else.
  */
-bool words_are_secret(const char *name);
+bool step_args_are_secret(const char *name);
 
 /* True when STEP has the document as a word, and it is "", longer than any word may be. */
-bool words_omitted(const struct step_context *context, const struct step *step);
+bool step_args_omit_document(const struct step_context *context, const struct step *step);
 
 /* The interface that is attached or detached, as XPath; NULL: none. Static. */
-const char *words_nic(TmplRequest *request);
+const char *step_args_nic(TmplRequest *request);
 
 /* True when that interface is an alias of another. */
-bool words_nic_is_alias(TmplRequest *request);
+bool step_args_nic_is_alias(TmplRequest *request);
 
 #endif

@@ -4,7 +4,7 @@
 
 enum { SHORT_GRACE_MS = 500 };
 
-void command_free(struct command *command)
+void step_command_free(struct step_command *command)
 {
 	g_free(command->label);
 	g_free(command->path);
@@ -16,7 +16,7 @@ void command_free(struct command *command)
 }
 
 /* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *command_local_script(const struct step_context *c, const char *key)
+const char *step_command_local_script(const struct step_context *c, const char *key)
 {
 	g_autofree char *upper = g_ascii_strup(key, -1);
 
@@ -24,7 +24,7 @@ const char *command_local_script(const struct step_context *c, const char *key)
 }
 
 /* A name from the request or the arguments that becomes part of a path. */
-bool command_check_name(const char *name, const char *what, GError **error)
+bool step_command_check_name(const char *name, const char *what, GError **error)
 {
 	for (const char *p = name; *p; p++)
 		if (!g_ascii_isalnum(*p) && !strchr("._-", *p))
@@ -49,7 +49,7 @@ static GBytes *base64_of(char *xml)
 	return bytes;
 }
 
-GBytes *command_input(struct step_context *c, enum step_input input)
+GBytes *step_command_input(struct step_context *c, enum step_input input)
 {
 	TmplRequest *r = c->request;
 
@@ -120,10 +120,10 @@ static unsigned grace_ms(const struct step_context *c, const struct step *step)
 }
 
 /* Takes PATH, ARGS and INPUT. */
-struct command *command_new(const struct step_context *c, const struct step *step,
+struct step_command *step_command_new(const struct step_context *c, const struct step *step,
 				   bool here, char *path, char **args, GBytes *input)
 {
-	struct command *m = g_new0(struct command, 1);
+	struct step_command *m = g_new0(struct step_command, 1);
 
 	m->path = path;
 	m->args = args;
@@ -151,35 +151,35 @@ struct command *command_new(const struct step_context *c, const struct step *ste
 	return m;
 }
 
-bool command_is_direct(const struct step_context *c, const struct step *step)
+bool step_command_is_direct(const struct step_context *c, const struct step *step)
 {
 	return g_str_equal(conf_cfg_host(c->settings->cfg, step_host(c, step), "transport"),
 			   "direct");
 }
 
 /* A TPM's state and a vGPU are things of the host, whatever is done with their VM. */
-bool command_is_far(const struct step_context *c, const struct step *step)
+bool step_command_is_far(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");
 	g_autofree char *vgpu = tmpl_request_text(c->request, "VM/TEMPLATE/PCI/UUID");
 
-	return step->flags & STEP_FAR && !tpm && !vgpu;
+	return step->flags & STEP_CONNECT_OK && !tpm && !vgpu;
 }
 
 /* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
-char *command_direct_uri(const struct step_context *c, const struct step *step)
+char *step_command_direct_uri(const struct step_context *c, const struct step *step)
 {
 	const char *host = step_host(c, step);
 	g_auto(GStrv) around = NULL;
 
-	if (!command_is_direct(c, step) || !command_is_far(c, step))
+	if (!step_command_is_direct(c, step) || !step_command_is_far(c, step))
 		return NULL;
 	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
 	return g_strjoinv(host, around);
 }
 
 /* ARGS behind "--connect URI", but for NULL. Takes ARGS. */
-char **command_connected(char **args, const char *uri)
+char **step_command_connected(char **args, const char *uri)
 {
 	GPtrArray *words = g_ptr_array_new();
 

@@ -8,9 +8,9 @@
 
 #include "step.h"
 
-struct command {
+struct step_command {
 	char *label;			/* the network driver; NULL for other steps */
-	struct run_spec spec;		/* its pointers are to what follows */
+	struct command_spec spec;		/* its pointers are to what follows */
 	char *path;
 	char **args;
 	char **env;			/* or NULL */
@@ -18,29 +18,29 @@ struct command {
 	GBytes *input;
 };
 
-void command_free(struct command *command);
+void step_command_free(struct step_command *command);
 
 /* Takes PATH, ARGS and INPUT. HERE: on the front-end. */
-struct command *command_new(const struct step_context *context, const struct step *step,
+struct step_command *step_command_new(const struct step_context *context, const struct step *step,
 			    bool here, char *path, char **args, GBytes *input);
 
 /* What INPUT is of the request. The caller unrefs; NULL: nothing. */
-GBytes *command_input(struct step_context *context, enum step_input input);
+GBytes *step_command_input(struct step_context *context, enum step_input input);
 
 /* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *command_local_script(const struct step_context *context, const char *key);
+const char *step_command_local_script(const struct step_context *context, const char *key);
 
 /* False with VMM_ERROR_INPUT: NAME, which is WHAT, cannot become part of a path. */
-bool command_check_name(const char *name, const char *what, GError **error);
+bool step_command_check_name(const char *name, const char *what, GError **error);
 
 /* Whether the host of STEP has transport "direct", and whether STEP can be run by it. */
-bool command_is_direct(const struct step_context *context, const struct step *step);
-bool command_is_far(const struct step_context *context, const struct step *step);
+bool step_command_is_direct(const struct step_context *context, const struct step *step);
+bool step_command_is_far(const struct step_context *context, const struct step *step);
 
 /* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
-char *command_direct_uri(const struct step_context *context, const struct step *step);
+char *step_command_direct_uri(const struct step_context *context, const struct step *step);
 
 /* ARGS (taken) behind "--connect URI" unless URI is NULL. The caller frees. */
-char **command_connected(char **args, const char *uri);
+char **step_command_connected(char **args, const char *uri);
 
 #endif

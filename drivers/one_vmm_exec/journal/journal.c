@@ -12,8 +12,8 @@
 enum { ROOM = 2048, MAX_MARK = 64 };
 
 struct journal {
-	struct place place;
-	Keeper *keeper;
+	struct journal_place place;
+	JournalWriter *keeper;
 	Notes *notes;
 	gsize max_info;
 	guint64 next_seq;
@@ -26,7 +26,7 @@ struct journal {
 	GQueue fresh;			/* of struct fresh, by generation */
 	GPtrArray *left, *marks;
 	bool damaged;
-	enum keeper_state state;
+	enum journal_writer_state state;
 	char *why;
 	const struct journal_events *events;
 	void *data;
@@ -74,7 +74,7 @@ static GPtrArray *take_dirty(Journal *j)
 static void give(Journal *j)
 {
 	j->given++;
-	keeper_put(j->keeper, j->given, take_dirty(j));
+	journal_writer_put(j->keeper, j->given, take_dirty(j));
 }
 
 static gboolean on_flush(gpointer data)
@@ -106,7 +106,7 @@ static void add_row(Journal *j, struct row *row)
 
 bool journal_is_safe(const Journal *j)
 {
-	return j && j->state == KEEPER_SAFE;
+	return j && j->state == WRITER_SAFE;
 }
 
 static void notice(const Journal *j, char severity, const char *text)
@@ -115,30 +115,30 @@ static void notice(const Journal *j, char severity, const char *text)
 		j->events->notice(j->data, severity, text);
 }
 
-static void tell_state(const Journal *j)
+static void notify_state(const Journal *j)
 {
 	static const char *const texts[] = {
-		[KEEPER_SAFE] = "the journal is written again",
-		[KEEPER_SPARE] = "the journal cannot be written: what is at work is kept in memory "
+		[WRITER_SAFE] = "the journal is written again",
+		[WRITER_SPARE] = "the journal cannot be written: what is at work is kept in memory "
 				 "and would be lost with this machine",
-		[KEEPER_LOST] = "the journal cannot be written: if this driver is killed, the next "
+		[WRITER_LOST] = "the journal cannot be written: if this driver is killed, the next "
 				"one will not know what was at work",
 	};
 	g_autofree char *text = g_strdup_printf("%s%s%s", texts[j->state], j->why ? ": " : "",
 						j->why ? j->why : "");
 
-	notice(j, j->state == KEEPER_SAFE ? 'I' : 'E', text);
+	notice(j, j->state == WRITER_SAFE ? 'I' : 'E', text);
 }
 
-static void set_state(Journal *j, enum keeper_state state, const char *why)
+static void take_writer_state(Journal *j, enum journal_writer_state state, const char *why)
 {
 	bool changed = state != j->state;
 
 	j->state = state;
 	g_free(j->why);
-	j->why = state == KEEPER_SAFE ? NULL : g_strdup(why);
+	j->why = state == WRITER_SAFE ? NULL : g_strdup(why);
 	if (changed)
-		tell_state(j);
+		notify_state(j);
 }
 
 static void fresh_free(void *data)
@@ -217,7 +217,7 @@ static void count_wait(Journal *j, const struct waiter *w)
 	j->cost.longest_s = MAX(j->cost.longest_s, seconds);
 }
 
-static void tell_waiting(Journal *j)
+static void tell_kept(Journal *j)
 {
 	struct waiter *w;
 
@@ -265,7 +265,7 @@ static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 la
 }
 
 /* What an earlier driver left can be read only now. */
-static void take_found(Journal *j, const struct keeper_report *report)
+static void take_found(Journal *j, const struct journal_writer_report *report)
 {
 	g_autoptr(GPtrArray) all = with_noted(j, report->found, report->last_seq);
 
@@ -280,26 +280,26 @@ static void take_found(Journal *j, const struct keeper_report *report)
 		j->events->found(j->data, all);
 }
 
-static void on_report(void *data, const struct keeper_report *report)
+static void on_report(void *data, const struct journal_writer_report *report)
 {
 	Journal *j = data;
 
 	j->cost.commits += report->generation > j->written;
 	j->written = report->generation;
-	set_state(j, report->state, report->why);
+	take_writer_state(j, report->state, report->why);
 	if (report->found)
 		take_found(j, report);
 	forget_fresh(j);
 	if (notes_are_large(j->notes))
 		renew_notes(j);
-	tell_waiting(j);
+	tell_kept(j);
 }
 
 /* A reply that reached oned is not repeated. */
 static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 {
 	GPtrArray *changed = g_ptr_array_new_with_free_func(row_free);
-	guint64 last = keeper_last_seq(j->keeper);
+	guint64 last = journal_writer_last_seq(j->keeper);
 
 	j->left = g_ptr_array_new_with_free_func(row_free);
 	for (guint i = 0; i < rows->len; i++) {
@@ -332,9 +332,9 @@ static void note_again(Journal *j)
 	}
 }
 
-static void open_files(Journal *j, const struct settings *settings, const char *mark)
+static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
 {
-	const struct keeper_spec spec = {
+	const struct journal_writer_spec spec = {
 		.journal = j->place.journal, .spare = j->place.spare,
 		.max_bytes = (gsize)conf_cfg_int(settings->cfg, "journal.bytes"),
 		.room_bytes = 2 * j->max_info + ROOM,
@@ -343,22 +343,22 @@ static void open_files(Journal *j, const struct settings *settings, const char *
 	g_autoptr(GPtrArray) all = NULL;
 	const char *why;
 
-	j->keeper = keeper_new(&spec, mark, &rows, &j->marks, &j->damaged);
-	all = with_noted(j, rows, keeper_last_seq(j->keeper));
-	keeper_put_now(j->keeper, take_left(j, all));
-	j->state = keeper_state(j->keeper, &why);
+	j->keeper = journal_writer_new(&spec, mark, &rows, &j->marks, &j->damaged);
+	all = with_noted(j, rows, journal_writer_last_seq(j->keeper));
+	journal_writer_put_now(j->keeper, take_left(j, all));
+	j->state = journal_writer_state(j->keeper, &why);
 	j->why = g_strdup(why);
 	notes_begin(j->notes);
-	if (keeper_last_seq(j->keeper) == G_MAXUINT64)
+	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)
 		note_again(j);
-	keeper_start(j->keeper, on_report, j);
+	journal_writer_start(j->keeper, on_report, j);
 }
 
-Journal *journal_open(const struct settings *settings, const char *mark, GError **error)
+Journal *journal_open(const struct driver_settings *settings, const char *mark, GError **error)
 {
 	Journal *j = g_new0(Journal, 1);
 
-	if (!place_take(&j->place, settings, error)) {
+	if (!journal_place_take(&j->place, settings, error)) {
 		g_free(j);
 		return NULL;
 	}
@@ -386,8 +386,8 @@ void journal_tell_state(Journal *j)
 	if (j && j->damaged)
 		notice(j, 'E', "the journal was damaged and is put aside (.damaged): what an "
 		       "earlier driver had at work is not known");
-	if (j && j->state != KEEPER_SAFE)
-		tell_state(j);
+	if (j && j->state != WRITER_SAFE)
+		notify_state(j);
 }
 
 void journal_close(Journal *j)
@@ -398,7 +398,7 @@ void journal_close(Journal *j)
 		g_source_remove(j->flush);
 	if (g_hash_table_size(j->dirty))
 		give(j);
-	if (keeper_free(j->keeper) && !g_hash_table_size(j->live))
+	if (journal_writer_free(j->keeper) && !g_hash_table_size(j->live))
 		notes_remove(j->notes);
 	notes_close(j->notes);
 	g_queue_clear_full(&j->waiting, g_free);
@@ -407,7 +407,7 @@ void journal_close(Journal *j)
 	g_hash_table_unref(j->live);
 	g_ptr_array_unref(j->left);
 	g_ptr_array_unref(j->marks);
-	place_clear(&j->place);
+	journal_place_clear(&j->place);
 	g_free(j->why);
 	g_free(j);
 }
@@ -477,7 +477,7 @@ void journal_process(Journal *j, guint64 seq, int pid)
 		touch(j, row);
 }
 
-void journal_told(Journal *j, guint64 seq, const char *told)
+void journal_reply_info(Journal *j, guint64 seq, const char *told)
 {
 	struct row *row = row_of(j, seq);
 
@@ -535,7 +535,7 @@ static void on_unread(void *journal, guint64 seq)
 		notes_unread(j->notes, seq);
 }
 
-const struct out_events journal_out_events = { on_sent, on_read, on_unread };
+const struct oned_output_events journal_out_events = { on_sent, on_read, on_unread };
 
 bool journal_wait(Journal *j, journal_kept *kept, void *data)
 {
@@ -609,7 +609,7 @@ static bool print_file(const char *path, GError **error)
 	return true;
 }
 
-static int by_text(gconstpointer a, gconstpointer b)
+static int compare_paths(gconstpointer a, gconstpointer b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -625,7 +625,7 @@ bool journal_print(const char *dir, GError **error)
 			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
 	if (!paths->len)
 		puts("no journal");
-	g_ptr_array_sort(paths, by_text);
+	g_ptr_array_sort(paths, compare_paths);
 	for (guint i = 0; i < paths->len; i++)
 		if (!print_file(g_ptr_array_index(paths, i), error))
 			return false;

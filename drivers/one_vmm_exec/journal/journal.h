@@ -20,7 +20,7 @@
 
 typedef struct journal Journal;
 
-/* Tells in one line what became of the journal; SEVERITY as of out_log(). */
+/* Tells in one line what became of the journal; SEVERITY as of oned_log(). */
 typedef void journal_notice(void *data, char severity, const char *text);
 
 /* ROWS (of struct row, borrowed) of an earlier driver could be read only now. */
@@ -38,7 +38,7 @@ typedef void journal_kept(void *data);
  * Opens the journal of this driver; MARK: the word that marks our sessions on hosts. NULL:
  * no journal can be used at all (all are in use, or there is no directory).
  */
-Journal *journal_open(const struct settings *settings, const char *mark, GError **error);
+Journal *journal_open(const struct driver_settings *settings, const char *mark, GError **error);
 
 /* Writes what is not written yet, and ends. */
 void journal_close(Journal *journal);
@@ -68,14 +68,14 @@ void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
 
 /* The step runs as process PID here. */
 void journal_process(Journal *journal, guint64 seq, int pid);
-void journal_told(Journal *journal, guint64 seq, const char *told);
+void journal_reply_info(Journal *journal, guint64 seq, const char *told);
 
 /* INFO: of the reply, or NULL. */
 void journal_end(Journal *journal, guint64 seq, bool success, const char *info);
 void journal_forget(Journal *journal, guint64 seq);
 
-/* For out_listen(), with a journal (or NULL) as its data: what becomes of the replies. */
-extern const struct out_events journal_out_events;
+/* For oned_output_listen(), with a journal (or NULL) as its data: what becomes of the replies. */
+extern const struct oned_output_events journal_out_events;
 
 /*
  * KEPT(DATA) follows from the loop once all that was said so far is on disk. False: it is

@@ -11,14 +11,14 @@
 
 enum { MAX_JOURNALS = 16, NAME_DIGITS = 8, MAX_OPTIONS = 1 << 16 };
 
-char *place_dir(const struct settings *settings)
+char *journal_place_dir(const struct driver_settings *settings)
 {
 	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
 
 	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
 }
 
-static int by_text(gconstpointer a, gconstpointer b)
+static int compare_keys(gconstpointer a, gconstpointer b)
 {
 	return strcmp(a, b);
 }
@@ -27,13 +27,13 @@ static int by_text(gconstpointer a, gconstpointer b)
  * What tells this driver from others of its oned: its program, its configuration, its hypervisor
  * and what it runs on the front-end. Other options may be changed freely.
  */
-static char *default_name(const struct settings *settings)
+static char *default_name(const struct driver_settings *settings)
 {
-	const struct options *o = &settings->options;
+	const struct driver_options *o = &settings->options;
 	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
 	g_autofree char *etc = conf_path_etc("");
 	g_autoptr(GString) text = g_string_new(program);
-	GList *keys = g_list_sort(g_hash_table_get_keys(o->local), by_text);
+	GList *keys = g_list_sort(g_hash_table_get_keys(o->local), compare_keys);
 	g_autofree char *sum = NULL;
 
 	g_string_append_printf(text, "\n%s\n%s\n", etc, o->hypervisor);
@@ -45,7 +45,7 @@ static char *default_name(const struct settings *settings)
 	return g_strdup_printf("%s-%.*s", o->hypervisor, NAME_DIGITS, sum);
 }
 
-static char *slot_path(const struct place *p, const char *name, int number, const char *suffix)
+static char *slot_path(const struct journal_place *p, const char *name, int number, const char *suffix)
 {
 	if (!number)
 		return g_strdup_printf("%s/%s%s", p->dir, name, suffix);
@@ -53,7 +53,7 @@ static char *slot_path(const struct place *p, const char *name, int number, cons
 }
 
 /* Whether the driver that had slot NUMBER last was started with OPTIONS. */
-static bool was_ours(const struct place *p, const char *name, int number, const char *options)
+static bool was_ours(const struct journal_place *p, const char *name, int number, const char *options)
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
 	GString *text = file_read(path, MAX_OPTIONS, NULL);
@@ -74,7 +74,7 @@ static int open_lock(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static bool take_lock(struct place *p, const char *name, int number, const char *options,
+static bool take_lock(struct journal_place *p, const char *name, int number, const char *options,
 		      GError **error)
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
@@ -99,7 +99,7 @@ static bool take_lock(struct place *p, const char *name, int number, const char 
  * Drivers of one name (VM_MAD kvm and qemu differ but in -p) may start in any order: each looks
  * first for the journal of one that was started as it is.
  */
-static bool take_slot(struct place *p, const char *name, const char *options, GError **error)
+static bool take_slot(struct journal_place *p, const char *name, const char *options, GError **error)
 {
 	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
 		if (was_ours(p, name, i, options) && !take_lock(p, name, i, options, error))
@@ -113,7 +113,7 @@ static bool take_slot(struct place *p, const char *name, const char *options, GE
 }
 
 /* A directory in memory that nobody else can write to. The caller frees; NULL: there is none. */
-static char *memory_dir(const struct settings *settings)
+static char *memory_dir(const struct driver_settings *settings)
 {
 	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
 	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
@@ -131,7 +131,7 @@ static char *memory_dir(const struct settings *settings)
 	return g_steal_pointer(&own);
 }
 
-static void find_memory(struct place *p, const struct settings *settings)
+static void find_memory(struct journal_place *p, const struct driver_settings *settings)
 {
 	g_autofree char *dir = memory_dir(settings);
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, p->journal, -1);
@@ -144,22 +144,22 @@ static void find_memory(struct place *p, const struct settings *settings)
 	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
 }
 
-bool place_take(struct place *ret, const struct settings *settings, GError **error)
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings, GError **error)
 {
 	g_autofree char *derived = default_name(settings);
 	const char *name = settings->options.name ? settings->options.name : derived;
 
-	*ret = (struct place){ .lock = -1, .dir = place_dir(settings) };
+	*ret = (struct journal_place){ .lock = -1, .dir = journal_place_dir(settings) };
 	if (!file_make_directory(ret->dir, error) ||
 	    !take_slot(ret, name, settings->options.text, error)) {
-		place_clear(ret);
+		journal_place_clear(ret);
 		return false;
 	}
 	find_memory(ret, settings);
 	return true;
 }
 
-void place_clear(struct place *p)
+void journal_place_clear(struct journal_place *p)
 {
 	if (p->lock >= 0)
 		close(p->lock);
@@ -167,5 +167,5 @@ void place_clear(struct place *p)
 	g_free(p->journal);
 	g_free(p->spare);
 	g_free(p->notes);
-	*p = (struct place){ .lock = -1 };
+	*p = (struct journal_place){ .lock = -1 };
 }

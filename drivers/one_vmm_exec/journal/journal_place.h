@@ -9,7 +9,7 @@
 
 #include "driver_settings.h"
 
-struct place {
+struct journal_place {
 	char *dir;
 	char *journal;		/* the file, on a disk that a power cut spares */
 	char *spare;		/* used while JOURNAL cannot be written; NULL: there is none */
@@ -21,10 +21,10 @@ struct place {
  * Makes the directory and takes the first journal of our name that no other driver holds.
  * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
  */
-bool place_take(struct place *ret, const struct settings *settings, GError **error);
-void place_clear(struct place *place);
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings, GError **error);
+void journal_place_clear(struct journal_place *place);
 
 /* The directory of the journals. The caller frees. */
-char *place_dir(const struct settings *settings);
+char *journal_place_dir(const struct driver_settings *settings);
 
 #endif

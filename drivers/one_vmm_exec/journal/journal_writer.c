@@ -11,7 +11,7 @@ struct batch {
 };
 
 /* All but REPORTED, DATA, THREAD and BATCHES belongs to the thread once it runs. */
-struct keeper {
+struct journal_writer {
 	char *journal_path, *spare_path, *mark;
 	gsize max_bytes, room_bytes;
 	Store *journal, *spare;		/* open, or NULL */
@@ -19,7 +19,7 @@ struct keeper {
 	guint64 files_last_seq;		/* likewise, of the files when they were opened */
 	guint64 found_last_seq;		/* of the journal's file that could be read only late */
 	bool unread;			/* nobody has seen yet what is in the journal's file */
-	enum keeper_state state;
+	enum journal_writer_state state;
 	char *why;
 	GHashTable *rows;		/* seq to struct row: what has not ended, as it is now */
 	guint64 generation;
@@ -27,27 +27,27 @@ struct keeper {
 	GAsyncQueue *batches;
 	GThread *thread;
 	GMainContext *context;
-	keeper_reported *reported;
+	journal_writer_reported *reported;
 	void *data;
 };
 
 /* A report on its way to the main loop. */
 struct message {
-	Keeper *keeper;
-	struct keeper_report report;
+	JournalWriter *keeper;
+	struct journal_writer_report report;
 };
 
-static void set_state(Keeper *k, enum keeper_state state, GError *why)
+static void change_state(JournalWriter *k, enum journal_writer_state state, GError *why)
 {
 	k->state = state;
-	if (!why && state != KEEPER_SAFE)
+	if (!why && state != WRITER_SAFE)
 		return;			/* what was said before still holds */
 	g_free(k->why);
 	k->why = why ? g_strdup(why->message) : NULL;
 }
 
 /* A document that is in no file yet stays with its row. */
-static void remember(Keeper *k, struct row *row)
+static void remember(JournalWriter *k, struct row *row)
 {
 	const struct row *old = g_hash_table_lookup(k->rows, &row->seq);
 
@@ -62,7 +62,7 @@ static void remember(Keeper *k, struct row *row)
 }
 
 /* What is in the journal's file need not be in memory. */
-static void drop_documents(Keeper *k, const GPtrArray *rows)
+static void drop_documents(JournalWriter *k, const GPtrArray *rows)
 {
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);
@@ -73,7 +73,7 @@ static void drop_documents(Keeper *k, const GPtrArray *rows)
 	}
 }
 
-static GPtrArray *all_rows(Keeper *k)
+static GPtrArray *all_rows(JournalWriter *k)
 {
 	GPtrArray *rows = g_ptr_array_new();
 	GHashTableIter iter;
@@ -96,14 +96,14 @@ static void remove_file(const char *path)
 	}
 }
 
-static void close_spare(Keeper *k)
+static void close_spare(JournalWriter *k)
 {
 	g_clear_pointer(&k->spare, store_close);
 	remove_file(k->spare_path);
 }
 
 /* What an earlier driver left in a file that could not be read when we began. */
-static bool read_late(Keeper *k, GError **error)
+static bool read_late(JournalWriter *k, GError **error)
 {
 	g_autoptr(GPtrArray) rows = store_rows(k->journal, error);
 
@@ -121,7 +121,7 @@ static bool read_late(Keeper *k, GError **error)
 	return true;
 }
 
-static bool open_journal(Keeper *k, GError **error)
+static bool reopen_journal(JournalWriter *k, GError **error)
 {
 	if (!k->journal)
 		k->journal = store_open(k->journal_path, k->max_bytes, k->room_bytes, NULL, error);
@@ -129,23 +129,23 @@ static bool open_journal(Keeper *k, GError **error)
 }
 
 /* The journal's file can be written again, or cannot. */
-static bool go_back(Keeper *k, GError **error)
+static bool go_back(JournalWriter *k, GError **error)
 {
 	g_autoptr(GPtrArray) rows = NULL;
 
-	if (!open_journal(k, error))
+	if (!reopen_journal(k, error))
 		return false;
 	rows = all_rows(k);
 	if (!store_replace(k->journal, rows, k->last_seq, error))
 		return false;
 	drop_documents(k, rows);
 	close_spare(k);
-	set_state(k, KEEPER_SAFE, NULL);
+	change_state(k, WRITER_SAFE, NULL);
 	return true;
 }
 
 /* All that has not ended goes to the spare file; WHY: the journal's own cannot be written. */
-static void use_spare(Keeper *k, GError *why)
+static void use_spare(JournalWriter *k, GError *why)
 {
 	g_autoptr(GPtrArray) rows = all_rows(k);
 	g_autoptr(GError) cause = NULL;
@@ -157,25 +157,25 @@ static void use_spare(Keeper *k, GError *why)
 	if (k->spare && k->unread)
 		store_set_partial(k->spare);
 	if (k->spare && store_replace(k->spare, rows, k->last_seq, &cause))
-		set_state(k, KEEPER_SPARE, why);
+		change_state(k, WRITER_SPARE, why);
 	else
-		set_state(k, KEEPER_LOST, why);
+		change_state(k, WRITER_LOST, why);
 }
 
-static void write_batch(Keeper *k, const GPtrArray *rows)
+static void write_batch(JournalWriter *k, const GPtrArray *rows)
 {
 	g_autoptr(GError) error = NULL;
 
 	for (guint i = 0; i < rows->len; i++)
 		remember(k, g_ptr_array_index(rows, i));
-	if (k->state == KEEPER_SAFE) {
+	if (k->state == WRITER_SAFE) {
 		if (store_put(k->journal, rows, k->last_seq, &error))
 			drop_documents(k, rows);
 		else
 			use_spare(k, error);
-	} else if (k->state == KEEPER_SPARE && !store_put(k->spare, rows, k->last_seq, &error)) {
+	} else if (k->state == WRITER_SPARE && !store_put(k->spare, rows, k->last_seq, &error)) {
 		use_spare(k, error);
-	} else if (k->state == KEEPER_LOST) {
+	} else if (k->state == WRITER_LOST) {
 		use_spare(k, NULL);
 	}
 }
@@ -198,13 +198,13 @@ static void message_free(gpointer data)
 	g_free(m);
 }
 
-static void report(Keeper *k)
+static void report(JournalWriter *k)
 {
 	struct message *m = g_new0(struct message, 1);
 	GSource *source = g_idle_source_new();
 
 	m->keeper = k;
-	m->report = (struct keeper_report){ k->generation, k->state, g_strdup(k->why),
+	m->report = (struct journal_writer_report){ k->generation, k->state, g_strdup(k->why),
 					    g_steal_pointer(&k->found),
 					    k->found_last_seq };
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
@@ -214,16 +214,16 @@ static void report(Keeper *k)
 }
 
 /* The next batch; NULL: it is time to try the journal's file again. */
-static struct batch *next_batch(Keeper *k)
+static struct batch *next_batch(JournalWriter *k)
 {
-	if (k->state == KEEPER_SAFE)
+	if (k->state == WRITER_SAFE)
 		return g_async_queue_pop(k->batches);
 	return g_async_queue_timeout_pop(k->batches, RETRY_US);
 }
 
 static void *keep(void *data)
 {
-	Keeper *k = data;
+	JournalWriter *k = data;
 	bool ends = false;
 
 	while (!ends) {
@@ -235,7 +235,7 @@ static void *keep(void *data)
 			g_ptr_array_unref(batch->rows);
 		}
 		ends = batch && !batch->rows;
-		if ((!batch || ends) && k->state != KEEPER_SAFE)
+		if ((!batch || ends) && k->state != WRITER_SAFE)
 			go_back(k, NULL);
 		if (!ends)
 			report(k);
@@ -248,7 +248,7 @@ static void *keep(void *data)
  * What the spare file holds is newer than the journal's: a driver was killed while it could not
  * write that. The documents may be in either.
  */
-static GPtrArray *rows_of_spare(Keeper *k)
+static GPtrArray *rows_of_spare(JournalWriter *k)
 {
 	GPtrArray *rows = store_rows(k->spare, NULL);
 
@@ -262,7 +262,7 @@ static GPtrArray *rows_of_spare(Keeper *k)
 }
 
 /* To ROWS, of a spare file that is partial, what is in the journal's file alone. */
-static void add_rows_of_journal(Keeper *k, GPtrArray *rows)
+static void add_rows_of_journal(JournalWriter *k, GPtrArray *rows)
 {
 	g_autoptr(GPtrArray) others = store_rows(k->journal, NULL);
 
@@ -277,7 +277,7 @@ static void add_rows_of_journal(Keeper *k, GPtrArray *rows)
 	}
 }
 
-static GPtrArray *read_rows(Keeper *k)
+static GPtrArray *read_rows(JournalWriter *k)
 {
 	g_autoptr(GPtrArray) rows = NULL;
 
@@ -295,7 +295,7 @@ static GPtrArray *read_rows(Keeper *k)
 	return rows ? g_steal_pointer(&rows) : g_ptr_array_new_with_free_func(row_free);
 }
 
-static GPtrArray *read_marks(Keeper *k)
+static GPtrArray *read_marks(JournalWriter *k)
 {
 	GPtrArray *marks = k->journal ? store_marks(k->journal, NULL) : NULL;
 
@@ -304,11 +304,11 @@ static GPtrArray *read_marks(Keeper *k)
 	return marks ? marks : g_ptr_array_new_with_free_func(g_free);
 }
 
-Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray **ret_rows,
+JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark, GPtrArray **ret_rows,
 		   GPtrArray **ret_marks, bool *ret_damaged)
 {
 	g_autoptr(GError) cause = NULL;
-	Keeper *k = g_new0(Keeper, 1);
+	JournalWriter *k = g_new0(JournalWriter, 1);
 
 	k->journal_path = g_strdup(spec->journal);
 	k->spare_path = g_strdup(spec->spare);
@@ -336,19 +336,19 @@ Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray *
 	return k;
 }
 
-guint64 keeper_last_seq(const Keeper *k)
+guint64 journal_writer_last_seq(const JournalWriter *k)
 {
 	return k->unread ? G_MAXUINT64 : k->files_last_seq;
 }
 
-void keeper_put_now(Keeper *k, GPtrArray *rows)
+void journal_writer_put_now(JournalWriter *k, GPtrArray *rows)
 {
 	write_batch(k, rows);
 	g_ptr_array_unref(rows);
 }
 
 /* Signals are for the main loop alone. */
-void keeper_start(Keeper *k, keeper_reported *reported, void *data)
+void journal_writer_start(JournalWriter *k, journal_writer_reported *reported, void *data)
 {
 	sigset_t all, old;
 
@@ -360,7 +360,7 @@ void keeper_start(Keeper *k, keeper_reported *reported, void *data)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-void keeper_put(Keeper *k, guint64 generation, GPtrArray *rows)
+void journal_writer_put(JournalWriter *k, guint64 generation, GPtrArray *rows)
 {
 	struct batch *batch = g_new(struct batch, 1);
 
@@ -368,16 +368,16 @@ void keeper_put(Keeper *k, guint64 generation, GPtrArray *rows)
 	g_async_queue_push(k->batches, batch);
 }
 
-bool keeper_free(Keeper *k)
+bool journal_writer_free(JournalWriter *k)
 {
 	bool safe;
 
 	k->reported = NULL;
 	if (k->thread) {
-		keeper_put(k, 0, NULL);
+		journal_writer_put(k, 0, NULL);
 		g_thread_join(k->thread);
 	}
-	safe = k->state == KEEPER_SAFE;
+	safe = k->state == WRITER_SAFE;
 	store_close(k->spare);
 	store_close(k->journal);
 	g_async_queue_unref(k->batches);
@@ -391,7 +391,7 @@ bool keeper_free(Keeper *k)
 	return safe;
 }
 
-enum keeper_state keeper_state(const Keeper *k, const char **ret_why)
+enum journal_writer_state journal_writer_state(const JournalWriter *k, const char **ret_why)
 {
 	*ret_why = k->why;
 	return k->state;

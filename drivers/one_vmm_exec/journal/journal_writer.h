@@ -9,13 +9,13 @@
 
 #include "journal/store.h"
 
-enum keeper_state {
-	KEEPER_SAFE,		/* in the journal's file */
-	KEEPER_SPARE,		/* in the spare file: a power cut would lose it */
-	KEEPER_LOST,		/* nowhere but in our memory */
+enum journal_writer_state {
+	WRITER_SAFE,		/* in the journal's file */
+	WRITER_SPARE,		/* in the spare file: a power cut would lose it */
+	WRITER_LOST,		/* nowhere but in our memory */
 };
 
-struct keeper_spec {
+struct journal_writer_spec {
 	const char *journal;	/* paths; SPARE may be NULL */
 	const char *spare;
 	gsize max_bytes;	/* see store_open() */
@@ -23,49 +23,49 @@ struct keeper_spec {
 };
 
 /* What became of the batches up to GENERATION. */
-struct keeper_report {
+struct journal_writer_report {
 	guint64 generation;
-	enum keeper_state state;
+	enum journal_writer_state state;
 	char *why;		/* the state is not SAFE; or NULL */
 	GPtrArray *found;	/* an earlier driver's rows, which can be read only now; or NULL */
-	guint64 last_seq;	/* with FOUND, of keeper_last_seq() */
+	guint64 last_seq;	/* with FOUND, of journal_writer_last_seq() */
 };
 
-typedef struct keeper Keeper;
+typedef struct journal_writer JournalWriter;
 
 /* Called from the main loop. REPORT is borrowed. */
-typedef void keeper_reported(void *data, const struct keeper_report *report);
+typedef void journal_writer_reported(void *data, const struct journal_writer_report *report);
 
 /*
  * Opens the files. RET_ROWS: what an earlier driver left, of struct row; RET_MARKS: its marks;
  * the caller unrefs both. MARK is added to them. RET_DAMAGED is set when the journal's file was
- * damaged and put aside. Never NULL; see keeper_state().
+ * damaged and put aside. Never NULL; see journal_writer_state().
  */
-Keeper *keeper_new(const struct keeper_spec *spec, const char *mark, GPtrArray **ret_rows,
+JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark, GPtrArray **ret_rows,
 		   GPtrArray **ret_marks, bool *ret_damaged);
 
 /*
  * The largest number of a request that either file has ever had; G_MAXUINT64: the journal's file
- * cannot be read yet (it is reported when it can be). Before keeper_start().
+ * cannot be read yet (it is reported when it can be). Before journal_writer_start().
  */
-guint64 keeper_last_seq(const Keeper *keeper);
+guint64 journal_writer_last_seq(const JournalWriter *keeper);
 
-/* Writes ROWS (taken) at once, before keeper_start(). */
-void keeper_put_now(Keeper *keeper, GPtrArray *rows);
+/* Writes ROWS (taken) at once, before journal_writer_start(). */
+void journal_writer_put_now(JournalWriter *keeper, GPtrArray *rows);
 
 /* Begins the thread; REPORTED(DATA) follows each batch, and each change of the state. */
-void keeper_start(Keeper *keeper, keeper_reported *reported, void *data);
+void journal_writer_start(JournalWriter *keeper, journal_writer_reported *reported, void *data);
 
 /* Queues ROWS (taken) as batch GENERATION. */
-void keeper_put(Keeper *keeper, guint64 generation, GPtrArray *rows);
+void journal_writer_put(JournalWriter *keeper, guint64 generation, GPtrArray *rows);
 
 /*
  * Writes what is queued and ends the thread; nothing more is reported. True: all is in the
  * journal's file.
  */
-bool keeper_free(Keeper *keeper);
+bool journal_writer_free(JournalWriter *keeper);
 
-/* Before keeper_start(). RET_WHY is borrowed, NULL when the state is SAFE. */
-enum keeper_state keeper_state(const Keeper *keeper, const char **ret_why);
+/* Before journal_writer_start(). RET_WHY is borrowed, NULL when the state is SAFE. */
+enum journal_writer_state journal_writer_state(const JournalWriter *keeper, const char **ret_why);
 
 #endif

@@ -109,7 +109,7 @@ void row_free(void *row)
 		g_atomic_rc_box_release_full(row, row_clear);
 }
 
-static bool fail(const Store *s, const char *what, GError **error)
+static bool store_fail(const Store *s, const char *what, GError **error)
 {
 	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
 	enum vmm_error class = code == SQLITE_FULL ? VMM_ERROR_NO_SPACE : VMM_ERROR_INTERNAL;
@@ -137,7 +137,7 @@ static sqlite3_stmt *prepared(Store *s, enum statement which)
 }
 
 /* Runs a bound statement that returns no row. */
-static bool step(sqlite3_stmt *statement)
+static bool step_statement(sqlite3_stmt *statement)
 {
 	int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
 
@@ -148,13 +148,13 @@ static bool step(sqlite3_stmt *statement)
 	return code == SQLITE_DONE;
 }
 
-static bool run(Store *s, enum statement which, gint64 number)
+static bool run_statement(Store *s, enum statement which, gint64 number)
 {
 	sqlite3_stmt *statement = prepared(s, which);
 
 	if (statement && sqlite3_bind_parameter_count(statement))
 		sqlite3_bind_int64(statement, 1, number);
-	return step(statement);
+	return step_statement(statement);
 }
 
 static void bind_text(sqlite3_stmt *statement, int at, const char *text)
@@ -184,7 +184,7 @@ static bool put_row(Store *s, const struct row *row)
 	sqlite3_bind_int(statement, 11, row->success);
 	sqlite3_bind_int(statement, 12, row->packed);
 	bind_text(statement, 13, row->reply);
-	return step(statement);
+	return step_statement(statement);
 }
 
 static bool put_document(Store *s, const struct row *row)
@@ -197,7 +197,7 @@ static bool put_document(Store *s, const struct row *row)
 		return false;
 	sqlite3_bind_int64(statement, 1, (gint64)row->seq);
 	sqlite3_bind_blob64(statement, 2, bytes ? bytes : "", size, SQLITE_STATIC);
-	return step(statement);
+	return step_statement(statement);
 }
 
 static void add_open(Store *s, guint64 seq)
@@ -205,13 +205,13 @@ static void add_open(Store *s, guint64 seq)
 	g_hash_table_add(s->open, g_memdup2(&seq, sizeof(seq)));
 }
 
-static bool put(Store *s, const struct row *row)
+static bool put_change(Store *s, const struct row *row)
 {
 	if (row->phase >= ROW_ENDED) {
 		g_hash_table_remove(s->open, &row->seq);
-		if (!run(s, DROP_DOCUMENT, (gint64)row->seq))
+		if (!run_statement(s, DROP_DOCUMENT, (gint64)row->seq))
 			return false;
-		return row->phase == ROW_DONE ? run(s, DROP_ROW, (gint64)row->seq) :
+		return row->phase == ROW_DONE ? run_statement(s, DROP_ROW, (gint64)row->seq) :
 						put_row(s, row);
 	}
 
@@ -224,9 +224,9 @@ static bool put(Store *s, const struct row *row)
 static bool put_all(Store *s, const GPtrArray *rows, guint64 last)
 {
 	for (guint i = 0; i < rows->len; i++)
-		if (!put(s, g_ptr_array_index(rows, i)))
+		if (!put_change(s, g_ptr_array_index(rows, i)))
 			return false;
-	return run(s, PUT_LAST, (gint64)last);
+	return run_statement(s, PUT_LAST, (gint64)last);
 }
 
 static bool drop_room(Store *s, guint left)
@@ -234,7 +234,7 @@ static bool drop_room(Store *s, guint left)
 	guint surplus = s->rooms - MIN(s->rooms, left);
 
 	s->rooms -= surplus;
-	return !surplus || run(s, DROP_ROOM, surplus);
+	return !surplus || run_statement(s, DROP_ROOM, surplus);
 }
 
 /*
@@ -251,7 +251,7 @@ static bool adjust_room(Store *s)
 	if (s->rooms >= open)
 		return true;
 	for (; s->rooms < wanted; s->rooms++)
-		if (!run(s, ADD_ROOM, (gint64)s->room_bytes))
+		if (!run_statement(s, ADD_ROOM, (gint64)s->room_bytes))
 			return false;
 	return true;
 }
@@ -259,10 +259,10 @@ static bool adjust_room(Store *s)
 /* The transaction that has begun becomes valid, or nothing of it. */
 static bool end_transaction(Store *s, bool ok, GError **error)
 {
-	if (ok && run(s, COMMIT, 0))
+	if (ok && run_statement(s, COMMIT, 0))
 		return true;
-	fail(s, "write", error);
-	run(s, ROLLBACK, 0);
+	store_fail(s, "write", error);
+	run_statement(s, ROLLBACK, 0);
 	return false;
 }
 
@@ -290,16 +290,16 @@ static bool count_room(Store *s)
 
 static bool put_rows(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 {
-	if (!run(s, BEGIN, 0))
-		return fail(s, "write", error);
+	if (!run_statement(s, BEGIN, 0))
+		return store_fail(s, "write", error);
 	return end_transaction(s, put_all(s, rows, last) && adjust_room(s), error);
 }
 
 /* On a full disk: what ends gets the room that was set aside for it. */
 static bool put_rows_into_room(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 {
-	if (!count_room(s) || !run(s, BEGIN, 0))
-		return fail(s, "write", error);
+	if (!count_room(s) || !run_statement(s, BEGIN, 0))
+		return store_fail(s, "write", error);
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);
 
@@ -330,11 +330,11 @@ bool store_replace(Store *s, const GPtrArray *rows, guint64 last, GError **error
 {
 	bool ok;
 
-	if (!run(s, BEGIN, 0))
-		return fail(s, "write", error);
+	if (!run_statement(s, BEGIN, 0))
+		return store_fail(s, "write", error);
 	g_hash_table_remove_all(s->open);
-	ok = run(s, DROP_ALL_ROWS, 0) && put_all(s, rows, last);
-	ok = ok && run(s, DROP_LOOSE_DOCUMENTS, 0) && adjust_room(s);
+	ok = run_statement(s, DROP_ALL_ROWS, 0) && put_all(s, rows, last);
+	ok = ok && run_statement(s, DROP_LOOSE_DOCUMENTS, 0) && adjust_room(s);
 	return end_transaction(s, ok, error);
 }
 
@@ -402,7 +402,7 @@ GPtrArray *store_rows(Store *s, GError **error)
 	if (statement)
 		sqlite3_reset(statement);
 	if (code != SQLITE_DONE) {
-		fail(s, "read", error);
+		store_fail(s, "read", error);
 		return NULL;
 	}
 	for (guint i = 0; i < rows->len; i++) {
@@ -436,8 +436,8 @@ bool store_mark(Store *s, const char *word, GError **error)
 
 	if (statement)
 		bind_text(statement, 1, word);
-	if (!step(statement) || !run(s, DROP_MARKS, MARKS))
-		return fail(s, "write", error);
+	if (!step_statement(statement) || !run_statement(s, DROP_MARKS, MARKS))
+		return store_fail(s, "write", error);
 	return true;
 }
 
@@ -453,7 +453,7 @@ GPtrArray *store_marks(Store *s, GError **error)
 		sqlite3_reset(statement);
 	if (code == SQLITE_DONE)
 		return g_steal_pointer(&marks);
-	fail(s, "read", error);
+	store_fail(s, "read", error);
 	return NULL;
 }
 
@@ -492,7 +492,7 @@ static void set_pages_ahead(Store *s)
 		if (!run_text(s, sql))
 			break;
 	if (!sqlite3_get_autocommit(s->db))
-		run(s, ROLLBACK, 0);
+		run_statement(s, ROLLBACK, 0);
 	run_text(s, "PRAGMA wal_checkpoint(RESTART)");
 }
 
@@ -558,7 +558,7 @@ Store *store_open(const char *path, gsize max_bytes, gsize room_bytes, bool *ret
 		if (prepare_file(s, max_bytes))
 			return g_steal_pointer(&s);
 		if (again || !is_damaged(s)) {
-			fail(s, "open", error);
+			store_fail(s, "open", error);
 			return NULL;
 		}
 		if (ret_damaged)
@@ -574,7 +574,7 @@ Store *store_open_to_read(const char *path, GError **error)
 
 	if (prepared(s, GET_ROWS))
 		return g_steal_pointer(&s);
-	fail(s, "read", error);
+	store_fail(s, "read", error);
 	return NULL;
 }
 

@@ -2,16 +2,16 @@
 
 struct host {
 	char *name;
-	enum health_state state;
+	enum host_health_state state;
 	unsigned inflight, failures;
 	gint64 probe_us;		/* when one that is down may be tried again */
 	char *why;			/* it failed last time */
 };
 
-struct health {
+struct host_health {
 	GHashTable *hosts;
 	unsigned max_failures, retry_s;
-	health_changed *changed;
+	host_health_changed *changed;
 	void *data;
 };
 
@@ -24,9 +24,9 @@ static void host_free(void *data)
 	g_free(h);
 }
 
-Health *health_new(const ConfCfg *cfg)
+HostHealth *host_health_new(const ConfCfg *cfg)
 {
-	Health *health = g_new0(Health, 1);
+	HostHealth *health = g_new0(HostHealth, 1);
 
 	health->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, host_free);
 	health->max_failures = (unsigned)conf_cfg_int(cfg, "hosts.failures");
@@ -34,7 +34,7 @@ Health *health_new(const ConfCfg *cfg)
 	return health;
 }
 
-void health_free(Health *health)
+void host_health_free(HostHealth *health)
 {
 	if (!health)
 		return;
@@ -42,27 +42,27 @@ void health_free(Health *health)
 	g_free(health);
 }
 
-void health_listen(Health *health, health_changed *changed, void *data)
+void host_health_listen(HostHealth *health, host_health_changed *changed, void *data)
 {
 	health->changed = changed;
 	health->data = data;
 }
 
-enum health_state health_of(const Health *health, const char *host)
+enum host_health_state host_health_of(const HostHealth *health, const char *host)
 {
 	const struct host *h = g_hash_table_lookup(health->hosts, host);
 
 	return h ? h->state : HEALTH_GOOD;
 }
 
-unsigned health_inflight(const Health *health, const char *host)
+unsigned host_health_inflight(const HostHealth *health, const char *host)
 {
 	const struct host *h = g_hash_table_lookup(health->hosts, host);
 
 	return h ? h->inflight : 0;
 }
 
-void health_each(const Health *health, health_one *each, void *data)
+void host_health_each(const HostHealth *health, host_health_one *each, void *data)
 {
 	GHashTableIter iter;
 	struct host *h;
@@ -72,7 +72,7 @@ void health_each(const Health *health, health_one *each, void *data)
 		each(data, h->name, h->state, h->inflight);
 }
 
-char *health_begin(Health *health, const char *name)
+char *host_health_begin(HostHealth *health, const char *name)
 {
 	struct host *h = g_hash_table_lookup(health->hosts, name);
 	gint64 now = g_get_monotonic_time();
@@ -90,32 +90,32 @@ char *health_begin(Health *health, const char *name)
 	return NULL;
 }
 
-static void set_state(Health *health, struct host *h, enum health_state state)
+static void change_health(HostHealth *health, struct host *h, enum host_health_state state)
 {
-	enum health_state was = h->state;
+	enum host_health_state was = h->state;
 
 	h->state = state;
 	if (health->changed && (was != state || state == HEALTH_FAILING))
 		health->changed(health->data, h->name, was, state);
 }
 
-void health_end(Health *health, const char *name, const char *why)
+void host_health_end(HostHealth *health, const char *name, const char *why)
 {
 	struct host *h = g_hash_table_lookup(health->hosts, name);
 
 	h->inflight--;
 	if (!why) {
 		h->failures = 0;
-		set_state(health, h, HEALTH_GOOD);
+		change_health(health, h, HEALTH_GOOD);
 		return;
 	}
 	g_free(h->why);
 	h->why = g_strdup(why);
 	h->failures++;
 	if (h->failures < health->max_failures) {
-		set_state(health, h, HEALTH_FAILING);
+		change_health(health, h, HEALTH_FAILING);
 		return;
 	}
 	h->probe_us = g_get_monotonic_time() + health->retry_s * G_USEC_PER_SEC;
-	set_state(health, h, HEALTH_DOWN);
+	change_health(health, h, HEALTH_DOWN);
 }

@@ -8,41 +8,41 @@
 
 #include "conf/cfg.h"
 
-typedef struct health Health;
+typedef struct host_health HostHealth;
 
-enum health_state {
+enum host_health_state {
 	HEALTH_GOOD,		/* it answered, or was not asked yet */
 	HEALTH_FAILING,		/* it did not answer the last time, or the last few times */
 	HEALTH_DOWN,
 };
 
 /* HOST went from state WAS to state NOW. */
-typedef void health_changed(void *data, const char *host, enum health_state was,
-			    enum health_state now);
+typedef void host_health_changed(void *data, const char *host, enum host_health_state was,
+			    enum host_health_state now);
 
-typedef void health_one(void *data, const char *host, enum health_state state, unsigned inflight);
+typedef void host_health_one(void *data, const char *host, enum host_health_state state, unsigned inflight);
 
-Health *health_new(const ConfCfg *cfg);
-void health_free(Health *health);
+HostHealth *host_health_new(const ConfCfg *cfg);
+void host_health_free(HostHealth *health);
 
 /* CHANGED(DATA) is called from the loop, also for each step that a failing host does not answer. */
-void health_listen(Health *health, health_changed *changed, void *data);
+void host_health_listen(HostHealth *health, host_health_changed *changed, void *data);
 
 /* Calls EACH(DATA) for each host that was asked for. */
-void health_each(const Health *health, health_one *each, void *data);
+void host_health_each(const HostHealth *health, host_health_one *each, void *data);
 
-enum health_state health_of(const Health *health, const char *host);
+enum host_health_state host_health_of(const HostHealth *health, const char *host);
 
 /* Steps that run on HOST. */
-unsigned health_inflight(const Health *health, const char *host);
+unsigned host_health_inflight(const HostHealth *health, const char *host);
 
 /*
- * A step goes to HOST. NULL, and health_end() must follow; or why it shall not even be tried: the
+ * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried: the
  * host is down, and somebody else finds out whether it still is. The caller frees.
  */
-char *health_begin(Health *health, const char *host);
+char *host_health_begin(HostHealth *health, const char *host);
 
 /* A step on HOST has ended: as it should, or, with WHY, because the host did not answer. */
-void health_end(Health *health, const char *host, const char *why);
+void host_health_end(HostHealth *health, const char *host, const char *why);
 
 #endif

@@ -11,24 +11,24 @@ enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION 
 enum state { DOWN, CONNECTING, UP };
 
 struct waiter {
-	link_ready *ready;
+	relay_client_ready *ready;
 	void *data;
 };
 
-struct link_call {
-	Link *link;
+struct relay_call {
+	RelayClient *link;
 	guint32 id;
 	guint64 end;		/* in the stream of what is sent: behind its frame */
-	link_done *done;	/* NULL: nobody asks any more */
+	relay_client_done *done;	/* NULL: nobody asks any more */
 	void *data;
 	unsigned timeout_ms, grace_ms;
 	size_t max_answer;	/* bytes of the data of a true one */
 	guint guard;		/* source id: its time is over soon, or over */
-	LinkCall *sign;		/* asked for a sign of life for it, or NULL */
+	RelayCall *sign;		/* asked for a sign of life for it, or NULL */
 	bool alive;		/* and got one */
 };
 
-struct link {
+struct relay_client {
 	const struct wire_ssh *ssh;
 	char *host, *path;
 	unsigned idle_s;
@@ -39,32 +39,32 @@ struct link {
 	bool given_up;		/* what it still says is not looked at */
 	guint64 sent;		/* bytes, since it is up */
 	GQueue waiting;		/* of struct waiter */
-	GHashTable *calls;	/* id to struct link_call */
+	GHashTable *calls;	/* id to struct relay_call */
 	guint32 next_id;
 	guint timer;		/* source id: it is late, or idle */
 	char *why;
-	char *told;		/* what the last notice said, or NULL */
-	link_notice *notice;
+	char *last_notice;		/* what the last notice said, or NULL */
+	relay_client_notice *notice;
 	void *data;
 };
 
-static void stop_timer(Link *l)
+static void stop_relay_timer(RelayClient *l)
 {
 	if (l->timer)
 		g_source_remove(l->timer);
 	l->timer = 0;
 }
 
-static void notify(Link *l, const char *text)
+static void notify(RelayClient *l, const char *text)
 {
-	if (g_strcmp0(l->told, text) && text)
+	if (g_strcmp0(l->last_notice, text) && text)
 		l->notice(l->data, l->host, text);
-	g_free(l->told);
-	l->told = g_strdup(text);
+	g_free(l->last_notice);
+	l->last_notice = g_strdup(text);
 }
 
 /* Each may come back at once and wait again. */
-static void tell_waiting(Link *l, enum link_outcome outcome, const char *why)
+static void tell_relay_waiters(RelayClient *l, enum relay_client_outcome outcome, const char *why)
 {
 	GQueue waiting = l->waiting;
 	struct waiter *w;
@@ -76,9 +76,9 @@ static void tell_waiting(Link *l, enum link_outcome outcome, const char *why)
 	}
 }
 
-static gboolean on_idle(gpointer data)
+static gboolean on_relay_idle(gpointer data)
 {
-	Link *l = data;
+	RelayClient *l = data;
 
 	l->timer = 0;
 	if (l->child)
@@ -86,15 +86,15 @@ static gboolean on_idle(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void rest(Link *l)
+static void start_idle_timer(RelayClient *l)
 {
 	if (l->state == UP && l->idle_s && !l->timer && !g_hash_table_size(l->calls))
-		l->timer = g_timeout_add_seconds(l->idle_s, on_idle, l);
+		l->timer = g_timeout_add_seconds(l->idle_s, on_relay_idle, l);
 }
 
-static gboolean on_late(gpointer data)
+static gboolean on_connect_late(gpointer data)
 {
-	Link *l = data;
+	RelayClient *l = data;
 
 	l->timer = 0;
 	g_free(l->why);
@@ -104,7 +104,7 @@ static gboolean on_late(gpointer data)
 }
 
 /* What the far end says is not to be understood: it is as if it had died. */
-static void give_up(Link *l, const char *why)
+static void protocol_error(RelayClient *l, const char *why)
 {
 	g_free(l->why);
 	l->why = g_strdup(why);
@@ -115,15 +115,15 @@ static void give_up(Link *l, const char *why)
 }
 
 /* It has been up, so it speaks our protocol, and breaks it: an administrator should look at it. */
-static void cut_off(Link *l, const char *why)
+static void cut_off(RelayClient *l, const char *why)
 {
 	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
 
-	give_up(l, why);
+	protocol_error(l, why);
 	notify(l, text);
 }
 
-static void on_hello(Link *l)
+static void on_hello(RelayClient *l)
 {
 	g_autofree char *version = NULL;
 	g_autofree char *text = NULL;
@@ -134,24 +134,24 @@ static void on_hello(Link *l)
 		return;
 	case RELAY_BAD:
 		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
-		give_up(l, "its relay speaks another protocol");
+		protocol_error(l, "its relay speaks another protocol");
 		return;
 	case RELAY_TAKEN:
 		break;
 	}
 	g_byte_array_remove_range(l->in, 0, (guint)used);
-	stop_timer(l);
+	stop_relay_timer(l);
 	l->state = UP;
 	l->sent = 0;
 	if (!g_str_equal(version, VMM_VERSION))
 		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
 				       " (hint: kvm-sync-hosts)", MAX_VERSION, version);
 	notify(l, text);
-	tell_waiting(l, LINK_UP, NULL);
-	rest(l);
+	tell_relay_waiters(l, RELAY_CLIENT_UP, NULL);
+	start_idle_timer(l);
 }
 
-static void stop_guard(LinkCall *call)
+static void stop_guard(RelayCall *call)
 {
 	if (call->guard)
 		g_source_remove(call->guard);
@@ -159,7 +159,7 @@ static void stop_guard(LinkCall *call)
 }
 
 /* Its answer, should one come, is for nobody. */
-static void drop(LinkCall *call)
+static void drop(RelayCall *call)
 {
 	stop_guard(call);
 	call->done = NULL;
@@ -168,16 +168,16 @@ static void drop(LinkCall *call)
 	call->sign = NULL;
 }
 
-static void call_free(LinkCall *call)
+static void call_free(RelayCall *call)
 {
 	drop(call);
 	g_hash_table_remove(call->link->calls, GUINT_TO_POINTER(call->id));
 	g_free(call);
 }
 
-static void on_done(Link *l, const struct relay_frame *frame)
+static void on_done(RelayClient *l, const struct relay_frame *frame)
 {
-	LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(frame->id));
+	RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(frame->id));
 	struct relay_done done;
 
 	if (!relay_done_parse(frame->data, frame->size, &done, NULL)) {
@@ -185,16 +185,16 @@ static void on_done(Link *l, const struct relay_frame *frame)
 		return;
 	}
 	if (call->done)
-		call->done(call->data, &done, LINK_BROKE, NULL);
+		call->done(call->data, &done, RELAY_CLIENT_BROKE, NULL);
 	relay_done_clear(&done);
 	call_free(call);
-	rest(l);
+	start_idle_timer(l);
 }
 
 /* Judged by its head, before the rest has come. */
-static bool may_come(Link *l, const struct relay_frame *head)
+static bool may_come(RelayClient *l, const struct relay_frame *head)
 {
-	const LinkCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
+	const RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
 
 	if (head->type != RELAY_DONE || !call)
 		cut_off(l, "its relay sent an answer that nobody asked for");
@@ -204,7 +204,7 @@ static bool may_come(Link *l, const struct relay_frame *head)
 }
 
 /* Takes the frame that begins at AT; its bytes, or 0: it has not come whole, or may not come. */
-static size_t take_frame(Link *l, size_t at)
+static size_t take_frame(RelayClient *l, size_t at)
 {
 	const guint8 *data = l->in->data + at;
 	size_t left = l->in->len - at, used = 0;
@@ -227,7 +227,7 @@ static size_t take_frame(Link *l, size_t at)
 
 static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, size_t len)
 {
-	Link *l = data;
+	RelayClient *l = data;
 	size_t at = 0, used = 0;
 
 	if (l->given_up)
@@ -241,29 +241,29 @@ static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, s
 		g_byte_array_remove_range(l->in, 0, (guint)at);
 }
 
-static void break_calls(Link *l, guint64 arrived, const char *why)
+static void break_calls(RelayClient *l, guint64 arrived, const char *why)
 {
 	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
 
 	for (GList *at = calls; at; at = at->next) {
-		LinkCall *call = at->data;
+		RelayCall *call = at->data;
 
 		if (call->done)
-			call->done(call->data, NULL, call->end > arrived ? LINK_NOT_SENT :
-				   LINK_BROKE, why);
+			call->done(call->data, NULL, call->end > arrived ? RELAY_CLIENT_NOT_SENT :
+				   RELAY_CLIENT_BROKE, why);
 		call_free(call);
 	}
 }
 
-static void open_link(Link *l);
+static void open_link(RelayClient *l);
 
 static void on_end(void *data, const struct child_result *r)
 {
-	Link *l = data;
+	RelayClient *l = data;
 	guint64 arrived = l->sent - MIN(l->sent, child_unwritten(l->child));
 	bool was_up = l->state == UP;
 
-	stop_timer(l);
+	stop_relay_timer(l);
 	l->child = NULL;
 	l->state = DOWN;
 	if (!l->why)
@@ -280,13 +280,13 @@ static void on_end(void *data, const struct child_result *r)
 	} else if (l->absent_us > g_get_monotonic_time()) {
 		notify(l, "has no relay of this version: each step is an ssh session "
 		       "(hint: kvm-sync-hosts)");
-		tell_waiting(l, LINK_ABSENT, l->why);
+		tell_relay_waiters(l, RELAY_CLIENT_ABSENT, l->why);
 	} else {
-		tell_waiting(l, LINK_FAILED, l->why);
+		tell_relay_waiters(l, RELAY_CLIENT_FAILED, l->why);
 	}
 }
 
-static void open_link(Link *l)
+static void open_link(RelayClient *l)
 {
 	g_auto(GStrv) argv = wire_ssh_relay(l->ssh, l->host, l->path);
 	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
@@ -301,17 +301,17 @@ static void open_link(Link *l)
 	l->given_up = false;
 	l->child = child_start(&spec, on_end, l, &error);
 	if (!l->child) {
-		tell_waiting(l, LINK_FAILED, error->message);
+		tell_relay_waiters(l, RELAY_CLIENT_FAILED, error->message);
 		return;
 	}
 	l->state = CONNECTING;
-	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S, on_late, l);
+	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S, on_connect_late, l);
 }
 
-Link *link_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
-	       link_notice *notice, void *data)
+RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
+	       relay_client_notice *notice, void *data)
 {
-	Link *l = g_new0(Link, 1);
+	RelayClient *l = g_new0(RelayClient, 1);
 
 	l->ssh = ssh;
 	l->host = g_strdup(host);
@@ -325,14 +325,14 @@ Link *link_new(const struct wire_ssh *ssh, const char *host, const char *path, u
 	return l;
 }
 
-void link_free(Link *l)
+void relay_client_free(RelayClient *l)
 {
 	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
 
 	for (GList *at = calls; at; at = at->next)
 		drop(at->data);
 	g_list_foreach(calls, (GFunc)g_free, NULL);
-	stop_timer(l);
+	stop_relay_timer(l);
 	if (l->child)
 		child_abandon(l->child, SIGTERM);
 	g_queue_clear_full(&l->waiting, g_free);
@@ -341,20 +341,20 @@ void link_free(Link *l)
 	g_free(l->host);
 	g_free(l->path);
 	g_free(l->why);
-	g_free(l->told);
+	g_free(l->last_notice);
 	g_free(l);
 }
 
-void link_wait(Link *l, link_ready *ready, void *data)
+void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 {
 	struct waiter *w;
 
 	if (l->state == UP) {
-		ready(data, LINK_UP, NULL);
+		ready(data, RELAY_CLIENT_UP, NULL);
 		return;
 	}
 	if (l->state == DOWN && l->absent_us > g_get_monotonic_time()) {
-		ready(data, LINK_ABSENT, l->why);
+		ready(data, RELAY_CLIENT_ABSENT, l->why);
 		return;
 	}
 	w = g_new(struct waiter, 1);
@@ -364,15 +364,15 @@ void link_wait(Link *l, link_ready *ready, void *data)
 		open_link(l);
 }
 
-void link_rest(Link *l)
+void relay_client_close_idle(RelayClient *l)
 {
 	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
 		return;
-	stop_timer(l);
+	stop_relay_timer(l);
 	child_cancel(l->child);
 }
 
-bool link_forget(Link *l, const void *data)
+bool relay_client_forget(RelayClient *l, const void *data)
 {
 	for (GList *at = l->waiting.head; at; at = at->next) {
 		struct waiter *w = at->data;
@@ -386,22 +386,22 @@ bool link_forget(Link *l, const void *data)
 	return false;
 }
 
-static void send_frame(Link *l, GBytes *frame)
+static void send_frame(RelayClient *l, GBytes *frame)
 {
 	l->sent += g_bytes_get_size(frame);
 	child_write(l->child, frame);
 }
 
-static LinkCall *call_new(Link *l, const struct relay_run *run, link_done *done, void *data)
+static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done, void *data)
 {
-	LinkCall *call = g_new0(LinkCall, 1);
+	RelayCall *call = g_new0(RelayCall, 1);
 	g_autoptr(GBytes) frame = NULL;
 
-	stop_timer(l);
+	stop_relay_timer(l);
 	do
 		l->next_id++;
 	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
-	*call = (struct link_call){
+	*call = (struct relay_call){
 		.link = l, .id = l->next_id, .done = done, .data = data,
 		.max_answer = relay_done_max(run->max_output),
 	};
@@ -414,19 +414,19 @@ static LinkCall *call_new(Link *l, const struct relay_run *run, link_done *done,
 
 static gboolean on_given_up(gpointer data)
 {
-	LinkCall *call = data;
-	link_done *done = call->done;
+	RelayCall *call = data;
+	relay_client_done *done = call->done;
 
 	call->guard = 0;
 	drop(call);
-	done(call->data, NULL, LINK_LATE, "the host does not answer");
+	done(call->data, NULL, RELAY_CLIENT_LATE, "the host does not answer");
 	return G_SOURCE_REMOVE;
 }
 
 /* The relay ends it now, and says so; unless it is not at work itself. */
 static gboolean on_over(gpointer data)
 {
-	LinkCall *call = data;
+	RelayCall *call = data;
 
 	if (!call->alive)
 		return on_given_up(call);
@@ -434,16 +434,16 @@ static gboolean on_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void on_sign(void *data, const struct relay_done *done, enum link_loss loss G_GNUC_UNUSED,
+static void on_sign(void *data, const struct relay_done *done, enum relay_client_loss loss G_GNUC_UNUSED,
 		    const char *why G_GNUC_UNUSED)
 {
-	LinkCall *call = data;
+	RelayCall *call = data;
 
 	call->sign = NULL;
 	call->alive = done != NULL;
 }
 
-static unsigned sign_ms(const LinkCall *call)
+static unsigned sign_ms(const RelayCall *call)
 {
 	return MIN(call->timeout_ms / 2, SIGN_MS);
 }
@@ -451,7 +451,7 @@ static unsigned sign_ms(const LinkCall *call)
 /* What certainly cannot be run is answered at once. */
 static gboolean on_nearly_over(gpointer data)
 {
-	LinkCall *call = data;
+	RelayCall *call = data;
 	char nothing[] = "/", nowhere[] = "", *argv[] = { nothing, NULL };
 	const struct relay_run run = { .argv = argv, .cwd = nowhere };
 
@@ -460,9 +460,9 @@ static gboolean on_nearly_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-LinkCall *link_run(Link *l, const struct relay_run *run, link_done *done, void *data)
+RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_client_done *done, void *data)
 {
-	LinkCall *call = call_new(l, run, done, data);
+	RelayCall *call = call_new(l, run, done, data);
 
 	call->timeout_ms = run->timeout_ms;
 	call->grace_ms = run->grace_ms;
@@ -471,7 +471,7 @@ LinkCall *link_run(Link *l, const struct relay_run *run, link_done *done, void *
 	return call;
 }
 
-void link_cancel(LinkCall *call)
+void relay_client_cancel(RelayCall *call)
 {
 	g_autoptr(GBytes) frame = relay_cancel_frame(call->id);
 

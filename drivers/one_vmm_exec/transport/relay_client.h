@@ -8,56 +8,56 @@
 #include "wire/relay_frame.h"
 #include "wire/ssh.h"
 
-typedef struct link Link;
-typedef struct link_call LinkCall;
+typedef struct relay_client RelayClient;
+typedef struct relay_call RelayCall;
 
-enum link_outcome {
-	LINK_UP,
-	LINK_ABSENT,		/* the host answers, but has no relay of our protocol */
-	LINK_FAILED,		/* no connection */
+enum relay_client_outcome {
+	RELAY_CLIENT_UP,
+	RELAY_CLIENT_ABSENT,		/* the host answers, but has no relay of our protocol */
+	RELAY_CLIENT_FAILED,		/* no connection */
 };
 
 /* Called once, from the loop. WHY is borrowed; NULL when it is up. */
-typedef void link_ready(void *data, enum link_outcome outcome, const char *why);
+typedef void relay_client_ready(void *data, enum relay_client_outcome outcome, const char *why);
 
 /* Why nobody knows what became of a step. */
-enum link_loss {
-	LINK_BROKE,		/* the connection did */
-	LINK_NOT_SENT,		/* likewise, but certainly before the relay knew of the step */
-	LINK_LATE,		/* its time is over, and the relay does not say so */
+enum relay_client_loss {
+	RELAY_CLIENT_BROKE,		/* the connection did */
+	RELAY_CLIENT_NOT_SENT,		/* likewise, but certainly before the relay knew of the step */
+	RELAY_CLIENT_LATE,		/* its time is over, and the relay does not say so */
 };
 
 /* Called once, from the loop: DONE is NULL when the relay did not tell, because of LOSS and WHY. */
-typedef void link_done(void *data, const struct relay_done *done, enum link_loss loss,
+typedef void relay_client_done(void *data, const struct relay_done *done, enum relay_client_loss loss,
 		       const char *why);
 
 /* Told when a relay is found that is not ours, or none, or that breaks the protocol; once each. */
-typedef void link_notice(void *data, const char *host, const char *text);
+typedef void relay_client_notice(void *data, const char *host, const char *text);
 
 /* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
-Link *link_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
-	       link_notice *notice, void *data);
+RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
+	       relay_client_notice *notice, void *data);
 
 /* Ends it, with what runs there. Nobody may wait for it. */
-void link_free(Link *link);
+void relay_client_free(RelayClient *link);
 
 /* READY(DATA) follows, perhaps at once. */
-void link_wait(Link *link, link_ready *ready, void *data);
+void relay_client_wait(RelayClient *link, relay_client_ready *ready, void *data);
 
 /* Closes one that nobody uses. */
-void link_rest(Link *link);
+void relay_client_close_idle(RelayClient *link);
 
 /* Nobody waits with DATA any more. False: nobody did. */
-bool link_forget(Link *link, const void *data);
+bool relay_client_forget(RelayClient *link, const void *data);
 
 /*
  * Runs RUN on one that is up; DONE(DATA) follows: a relay that does not answer is waited for until
  * RUN's time is over, one that does for some seconds more, as it has to end the step. One that
  * answers more than RUN allows, or what nobody asked for, is given up; nothing of it is kept.
  */
-LinkCall *link_run(Link *link, const struct relay_run *run, link_done *done, void *data);
+RelayCall *relay_client_run(RelayClient *link, const struct relay_run *run, relay_client_done *done, void *data);
 
 /* The relay shall end it; DONE follows, a moment after RUN's grace_ms at the latest. */
-void link_cancel(LinkCall *call);
+void relay_client_cancel(RelayCall *call);
 
 #endif

@@ -10,32 +10,32 @@
 enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
-struct hosts {
+struct remote_hosts {
 	struct wire_ssh ssh;
 	char *mark;
 	char *control_dir;
 	const ConfCfg *cfg;
 	bool multiplex;
 	char *relay_path;
-	hosts_notice *notice;
+	remote_hosts_notice *notice;
 	void *notice_data;
 	unsigned sessions;		/* at once on one connection */
 	unsigned idle_s;
 	unsigned next_control;
-	GHashTable *connections;	/* host to Connection */
-	GHashTable *links;		/* host to Link */
-	Health *health;
+	GHashTable *connections;	/* host to SshMaster */
+	GHashTable *links;		/* host to RelayClient */
+	HostHealth *health;
 };
 
 struct remote {
-	Hosts *hosts;
-	Connection *connection;		/* NULL: it has one of its own */
-	Link *link;			/* or NULL */
-	LinkCall *call;			/* or NULL; it runs on LINK */
+	RemoteHosts *hosts;
+	SshMaster *connection;		/* NULL: it has one of its own */
+	RelayClient *link;			/* or NULL */
+	RelayCall *call;			/* or NULL; it runs on LINK */
 	guint wait;			/* source id: its time is over before it is connected */
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
-	bool counted;			/* health_end() is due */
+	bool counted;			/* host_health_end() is due */
 	bool queued;			/* it waited for a session of the connection */
 	bool again;			/* it was never sent, and goes over a new connection */
 	enum remote_kind kind;
@@ -84,25 +84,25 @@ static const char *host_fault(const Remote *r)
 	       *r->result.err ? r->result.err : "the connection broke";
 }
 
-static void finish(Remote *r)
+static void remote_finish(Remote *r)
 {
 	if (r->shares)
-		connection_leave(r->connection);
+		ssh_master_leave(r->connection);
 	r->result.cancelled = r->result.cancelled || r->cancelled;
 	r->result.out = r->out->str;
 	r->result.err = r->err->str;
 	if (r->counted) {
 		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
 
-		health_end(r->hosts->health, r->host, why);
+		host_health_end(r->hosts->health, r->host, why);
 	}
 	r->done(r->data, &r->result);
 	remote_free(r);
 }
 
-static gboolean on_due(gpointer data)
+static gboolean on_fault_due(gpointer data)
 {
-	finish(data);
+	remote_finish(data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -112,17 +112,17 @@ static void not_started(Remote *r, const char *why)
 	g_string_append(r->err, why);
 	r->result.status = -1;
 	r->result.not_started = true;
-	r->due = g_idle_add(on_due, r);
+	r->due = g_idle_add(on_fault_due, r);
 }
 
 static void on_killed(void *data, const struct child_result *result G_GNUC_UNUSED)
 {
-	finish(data);
+	remote_finish(data);
 }
 
 static const char *control_of(const Remote *r)
 {
-	return r->connection ? connection_control(r->connection) : NULL;
+	return r->connection ? ssh_master_control(r->connection) : NULL;
 }
 
 /* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
@@ -159,7 +159,7 @@ static void on_session_end(void *data, const struct child_result *result)
 	if ((result->timed_out || result->cancelled) && marks.pid && marks.status < 0 &&
 	    kill_far_end(r))
 		return;
-	finish(r);
+	remote_finish(r);
 }
 
 static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char *control)
@@ -181,9 +181,9 @@ static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char 
 static void on_connection(void *data, const char *why);
 
 /* As a session of the shared connection, while it has any left. */
-static void start(Remote *r)
+static void remote_start(Remote *r)
 {
-	bool shares = r->connection && connection_enter(r->connection);
+	bool shares = r->connection && ssh_master_enter(r->connection);
 	enum wire_ssh_mode mode = r->forwarding ? WIRE_SSH_FORWARDING :
 				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
 	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
@@ -192,9 +192,9 @@ static void start(Remote *r)
 				   .max_output = r->max_output };
 	g_autoptr(GError) error = NULL;
 
-	if (r->connection && !shares && !connection_alone(r->connection)) {
+	if (r->connection && !shares && !ssh_master_alone(r->connection)) {
 		r->queued = true;
-		connection_wait(r->connection, on_connection, r);
+		ssh_master_wait(r->connection, on_connection, r);
 		return;
 	}
 	r->shares = shares;
@@ -207,8 +207,8 @@ static void start(Remote *r)
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
-	return (r->link && link_forget(r->link, r)) ||
-	       (r->connection && connection_forget(r->connection, r));
+	return (r->link && relay_client_forget(r->link, r)) ||
+	       (r->connection && ssh_master_forget(r->connection, r));
 }
 
 static gboolean on_waited(gpointer data)
@@ -233,42 +233,42 @@ static void on_connection(void *data, const char *why)
 	Remote *r = data;
 
 	stop_waiting(r);
-	if (r->queued && health_of(r->hosts->health, r->host) == HEALTH_DOWN)
+	if (r->queued && host_health_of(r->hosts->health, r->host) == HEALTH_DOWN)
 		why = "the host does not answer";
 	if (why)
 		not_started(data, why);
 	else
-		start(data);
+		remote_start(data);
 }
 
-static Connection *connection_of(Hosts *h, const char *host)
+static SshMaster *master_of(RemoteHosts *h, const char *host)
 {
-	Connection *c = g_hash_table_lookup(h->connections, host);
+	SshMaster *c = g_hash_table_lookup(h->connections, host);
 	g_autofree char *control = NULL;
 
 	if (c)
 		return c;
 	control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
-	c = connection_new(&h->ssh, host, control, h->sessions, h->idle_s);
+	c = ssh_master_new(&h->ssh, host, control, h->sessions, h->idle_s);
 	g_hash_table_insert(h->connections, g_strdup(host), c);
 	return c;
 }
 
-static void on_notice(void *data, const char *host, const char *text)
+static void on_relay_notice(void *data, const char *host, const char *text)
 {
-	Hosts *h = data;
+	RemoteHosts *h = data;
 
 	if (h->notice)
 		h->notice(h->notice_data, host, text);
 }
 
-static Link *link_of(Hosts *h, const char *host)
+static RelayClient *relay_of(RemoteHosts *h, const char *host)
 {
-	Link *l = g_hash_table_lookup(h->links, host);
+	RelayClient *l = g_hash_table_lookup(h->links, host);
 
 	if (l)
 		return l;
-	l = link_new(&h->ssh, host, h->relay_path, h->idle_s, on_notice, h);
+	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
 	g_hash_table_insert(h->links, g_strdup(host), l);
 	return l;
 }
@@ -277,24 +277,24 @@ static Link *link_of(Hosts *h, const char *host)
 static void start_session(Remote *r)
 {
 	if (r->hosts->multiplex && !r->forwarding)
-		r->connection = connection_of(r->hosts, r->host);
-	if (r->connection && !connection_control(r->connection)) {
+		r->connection = master_of(r->hosts, r->host);
+	if (r->connection && !ssh_master_control(r->connection)) {
 		begin_waiting(r);
-		connection_wait(r->connection, on_connection, r);
+		ssh_master_wait(r->connection, on_connection, r);
 	} else {
-		start(r);
+		remote_start(r);
 	}
 }
 
 static void wait_for_link(Remote *r);
 
-static void on_call_done(void *data, const struct relay_done *done, enum link_loss loss,
+static void on_call_done(void *data, const struct relay_done *done, enum relay_client_loss loss,
 			 const char *why)
 {
 	Remote *r = data;
 
 	r->call = NULL;
-	if (!done && loss == LINK_NOT_SENT && !r->again && !r->cancelled) {
+	if (!done && loss == RELAY_CLIENT_NOT_SENT && !r->again && !r->cancelled) {
 		r->again = true;
 		wait_for_link(r);
 		return;
@@ -302,10 +302,10 @@ static void on_call_done(void *data, const struct relay_done *done, enum link_lo
 	if (!done) {
 		g_string_append(r->err, why);
 		r->result = (struct remote_result){
-			.status = -1, .not_started = loss == LINK_NOT_SENT,
-			.timed_out = loss == LINK_LATE && !r->cancelled,
+			.status = -1, .not_started = loss == RELAY_CLIENT_NOT_SENT,
+			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
 		};
-		finish(r);
+		remote_finish(r);
 		return;
 	}
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
@@ -319,7 +319,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum link_lo
 		.answered = !(done->flags & RELAY_TIMED_OUT),
 		.wall_us = (gint64)done->wall_us,
 	};
-	finish(r);
+	remote_finish(r);
 }
 
 static char **relay_argv(const Remote *r)
@@ -347,22 +347,22 @@ static void run_on_link(Remote *r)
 		.input = r->input,
 	};
 
-	r->call = link_run(r->link, &run, on_call_done, r);
+	r->call = relay_client_run(r->link, &run, on_call_done, r);
 }
 
-static void on_link(void *data, enum link_outcome outcome, const char *why)
+static void on_link(void *data, enum relay_client_outcome outcome, const char *why)
 {
 	Remote *r = data;
 
 	stop_waiting(r);
 	switch (outcome) {
-	case LINK_UP:
+	case RELAY_CLIENT_UP:
 		run_on_link(r);
 		break;
-	case LINK_ABSENT:
+	case RELAY_CLIENT_ABSENT:
 		start_session(r);
 		break;
-	case LINK_FAILED:
+	case RELAY_CLIENT_FAILED:
 		not_started(r, why);
 		break;
 	}
@@ -371,7 +371,7 @@ static void on_link(void *data, enum link_outcome outcome, const char *why)
 static void wait_for_link(Remote *r)
 {
 	begin_waiting(r);
-	link_wait(r->link, on_link, r);
+	relay_client_wait(r->link, on_link, r);
 }
 
 void remote_cancel(Remote *r)
@@ -382,18 +382,18 @@ void remote_cancel(Remote *r)
 	if (r->child)
 		child_cancel(r->child);
 	else if (r->call)
-		link_cancel(r->call);
+		relay_client_cancel(r->call);
 	else if (forget(r))
 		not_started(r, "cancelled");
 }
 
 /* What "direct" cannot do goes over the relay too. */
-static bool uses_relay(const Hosts *h, const char *host)
+static bool uses_relay(const RemoteHosts *h, const char *host)
 {
 	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
 }
 
-Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, void *data)
+Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
 	g_autofree char *down = NULL;
 	Remote *r = g_new0(Remote, 1);
@@ -413,14 +413,14 @@ Remote *hosts_run(Hosts *h, const struct remote_spec *spec, remote_done *done, v
 	r->err = g_string_new(NULL);
 	r->done = done;
 	r->data = data;
-	down = health_begin(h->health, r->host);
+	down = host_health_begin(h->health, r->host);
 	r->counted = !down;
 	if (down) {
 		not_started(r, down);
 		return r;
 	}
 	if (uses_relay(h, r->host) && !r->forwarding) {
-		r->link = link_of(h, r->host);
+		r->link = relay_of(h, r->host);
 		wait_for_link(r);
 	} else {
 		start_session(r);
@@ -433,7 +433,7 @@ int remote_pid(const Remote *r)
 	return r->child ? child_pid(r->child) : 0;
 }
 
-const char *hosts_mark(const Hosts *h)
+const char *remote_hosts_mark(const RemoteHosts *h)
 {
 	return h->mark;
 }
@@ -453,7 +453,7 @@ static gboolean on_no_reap(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
+void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
 {
 	/*
 	 * The brackets keep patterns from matching themselves. A relay ends its steps itself; of
@@ -488,20 +488,20 @@ void hosts_reap(Hosts *h, const char *host, GPtrArray *marks, child_done *done, 
 	}
 }
 
-void hosts_rest(Hosts *h)
+void remote_hosts_close_idle(RemoteHosts *h)
 {
 	GHashTableIter iter;
 	void *one;
 
 	g_hash_table_iter_init(&iter, h->links);
 	while (g_hash_table_iter_next(&iter, NULL, &one))
-		link_rest(one);
+		relay_client_close_idle(one);
 	g_hash_table_iter_init(&iter, h->connections);
 	while (g_hash_table_iter_next(&iter, NULL, &one))
-		connection_rest(one);
+		ssh_master_close_idle(one);
 }
 
-Health *hosts_health(Hosts *h)
+HostHealth *remote_hosts_health(RemoteHosts *h)
 {
 	return h->health;
 }
@@ -516,16 +516,16 @@ static const char *control_parent(const ConfCfg *cfg)
 	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
 }
 
-void hosts_listen(Hosts *h, hosts_notice *notice, void *data)
+void remote_hosts_listen(RemoteHosts *h, remote_hosts_notice *notice, void *data)
 {
 	h->notice = notice;
 	h->notice_data = data;
 }
 
-Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error)
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error)
 {
 	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
-	Hosts *h;
+	RemoteHosts *h;
 
 	if (!g_mkdtemp_full(template, 0700)) {
 		vmm_fail_errno(error, errno, "cannot make a directory for ssh's sockets (%s)",
@@ -533,9 +533,9 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, 
 		vmm_error_set_hint(error, "set ssh.control_dir in vmm_exec.cfg");
 		return NULL;
 	}
-	h = g_new0(Hosts, 1);
+	h = g_new0(RemoteHosts, 1);
 	h->control_dir = g_steal_pointer(&template);
-	h->health = health_new(cfg);
+	h->health = host_health_new(cfg);
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
 	h->cfg = cfg;
 	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
@@ -550,20 +550,20 @@ Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, 
 		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
 	};
 	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					       (GDestroyNotify)connection_free);
+					       (GDestroyNotify)ssh_master_free);
 	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					 (GDestroyNotify)link_free);
+					 (GDestroyNotify)relay_client_free);
 	return h;
 }
 
-void hosts_free(Hosts *h)
+void remote_hosts_free(RemoteHosts *h)
 {
 	if (!h)
 		return;
 	g_hash_table_unref(h->connections);
 	g_hash_table_unref(h->links);
 	g_free(h->relay_path);
-	health_free(h->health);
+	host_health_free(h->health);
 	g_rmdir(h->control_dir);
 	g_free(h->control_dir);
 	g_free(h->mark);

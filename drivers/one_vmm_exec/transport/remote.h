@@ -11,28 +11,28 @@
 #include "conf/cfg.h"
 #include "transport/host_health.h"
 
-typedef struct hosts Hosts;
+typedef struct remote_hosts RemoteHosts;
 
 /*
  * CFG is borrowed. SHELL: of the far end, where scripts are below REMOTE_DIR. NULL with ERROR
  * set: no directory for sockets.
  */
-Hosts *hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error);
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error);
 
 /* Something about HOST that an administrator should know. */
-typedef void hosts_notice(void *data, const char *host, const char *text);
+typedef void remote_hosts_notice(void *data, const char *host, const char *text);
 
 /* At most one listener. */
-void hosts_listen(Hosts *hosts, hosts_notice *notice, void *data);
+void remote_hosts_listen(RemoteHosts *hosts, remote_hosts_notice *notice, void *data);
 
 /* Ends all connections and removes their sockets. Nothing may be running. */
-void hosts_free(Hosts *hosts);
+void remote_hosts_free(RemoteHosts *hosts);
 
 /* Closes the connections that nobody uses. */
-void hosts_rest(Hosts *hosts);
+void remote_hosts_close_idle(RemoteHosts *hosts);
 
 /* Which of them answer. Borrowed. */
-Health *hosts_health(Hosts *hosts);
+HostHealth *remote_hosts_health(RemoteHosts *hosts);
 
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 
@@ -69,19 +69,19 @@ typedef void remote_done(void *data, const struct remote_result *result);
  * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
  * before DONE is called. Never fails at once: what goes wrong is in the result.
  */
-Remote *hosts_run(Hosts *hosts, const struct remote_spec *spec, remote_done *done, void *data);
+Remote *remote_run(RemoteHosts *hosts, const struct remote_spec *spec, remote_done *done, void *data);
 
 /* The ssh that is its session, or 0. */
 int remote_pid(const Remote *remote);
 
 /* The word that marks our sessions, in the command line of their shell. Borrowed. */
-const char *hosts_mark(const Hosts *hosts);
+const char *remote_hosts_mark(const RemoteHosts *hosts);
 
 /*
  * Ends on HOST all sessions and relays that an earlier driver marked with one of MARKS, none of
  * which is ours, with what they run, which gets timeout_s.abort for it; DONE(DATA) follows.
  */
-void hosts_reap(Hosts *hosts, const char *host, GPtrArray *marks, child_done *done, void *data);
+void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done, void *data);
 
 /* Ends it; DONE follows. */
 void remote_cancel(Remote *remote);

@@ -10,11 +10,11 @@ enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384 };
 enum state { DOWN, CONNECTING, UP };
 
 struct waiter {
-	connection_ready *ready;
+	ssh_master_ready *ready;
 	void *data;
 };
 
-struct connection {
+struct ssh_master {
 	const struct wire_ssh *ssh;
 	char *host, *control;
 	unsigned max_sessions, idle_s;
@@ -28,7 +28,7 @@ struct connection {
 	char *why;		/* what ssh said when it ended */
 };
 
-static void stop_timer(Connection *c)
+static void stop_master_timer(SshMaster *c)
 {
 	if (c->timer)
 		g_source_remove(c->timer);
@@ -36,7 +36,7 @@ static void stop_timer(Connection *c)
 }
 
 /* Each may come back at once and wait again. */
-static void tell_waiting(Connection *c, const char *why)
+static void tell_master_waiters(SshMaster *c, const char *why)
 {
 	GQueue waiting = c->waiting;
 	struct waiter *w;
@@ -48,7 +48,7 @@ static void tell_waiting(Connection *c, const char *why)
 	}
 }
 
-static void wake_one(Connection *c)
+static void wake_one(SshMaster *c)
 {
 	struct waiter *w = c->state == UP ? g_queue_pop_head(&c->waiting) : NULL;
 
@@ -60,7 +60,7 @@ static void wake_one(Connection *c)
 
 static gboolean on_pace(gpointer data)
 {
-	Connection *c = data;
+	SshMaster *c = data;
 
 	wake_one(c);
 	if (c->waiting.length)
@@ -69,9 +69,9 @@ static gboolean on_pace(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean on_idle(gpointer data)
+static gboolean on_master_idle(gpointer data)
 {
-	Connection *c = data;
+	SshMaster *c = data;
 
 	c->timer = 0;
 	if (c->master)
@@ -79,15 +79,15 @@ static gboolean on_idle(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void rest(Connection *c)
+static void close_when_idle(SshMaster *c)
 {
 	if (!c->sessions && c->state == UP && c->idle_s && !c->timer)
-		c->timer = g_timeout_add_seconds(c->idle_s, on_idle, c);
+		c->timer = g_timeout_add_seconds(c->idle_s, on_master_idle, c);
 }
 
-static gboolean on_late(gpointer data)
+static gboolean on_master_late(gpointer data)
 {
-	Connection *c = data;
+	SshMaster *c = data;
 
 	c->timer = 0;
 	g_free(c->why);
@@ -98,25 +98,25 @@ static gboolean on_late(gpointer data)
 
 static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString *out)
 {
-	Connection *c = data;
+	SshMaster *c = data;
 	g_autofree char *ready = g_strdup_printf("%s:ready", c->ssh->mark);
 
 	if (c->state != CONNECTING || !strstr(out->str, ready))
 		return;
-	stop_timer(c);
+	stop_master_timer(c);
 	c->state = UP;
-	tell_waiting(c, NULL);
-	rest(c);
+	tell_master_waiters(c, NULL);
+	close_when_idle(c);
 }
 
-static void open_master(Connection *c);
+static void open_master(SshMaster *c);
 
 static void on_master_end(void *data, const struct child_result *result)
 {
-	Connection *c = data;
+	SshMaster *c = data;
 	bool was_up = c->state == UP;
 
-	stop_timer(c);
+	stop_master_timer(c);
 	c->master = NULL;
 	c->state = DOWN;
 	unlink(c->control);
@@ -126,10 +126,10 @@ static void on_master_end(void *data, const struct child_result *result)
 	if (was_up && c->waiting.length)
 		open_master(c);
 	else
-		tell_waiting(c, c->why);
+		tell_master_waiters(c, c->why);
 }
 
-static void open_master(Connection *c)
+static void open_master(SshMaster *c)
 {
 	g_auto(GStrv) argv = wire_ssh_master(c->ssh, c->host, c->control);
 	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
@@ -142,17 +142,17 @@ static void open_master(Connection *c)
 	g_clear_pointer(&c->why, g_free);
 	c->master = child_start(&spec, on_master_end, c, &error);
 	if (!c->master) {
-		tell_waiting(c, error->message);
+		tell_master_waiters(c, error->message);
 		return;
 	}
 	c->state = CONNECTING;
-	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S, on_late, c);
+	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S, on_master_late, c);
 }
 
-Connection *connection_new(const struct wire_ssh *ssh, const char *host, const char *control,
+SshMaster *ssh_master_new(const struct wire_ssh *ssh, const char *host, const char *control,
 			   unsigned sessions, unsigned idle_s)
 {
-	Connection *c = g_new0(Connection, 1);
+	SshMaster *c = g_new0(SshMaster, 1);
 
 	c->ssh = ssh;
 	c->host = g_strdup(host);
@@ -163,9 +163,9 @@ Connection *connection_new(const struct wire_ssh *ssh, const char *host, const c
 	return c;
 }
 
-void connection_free(Connection *c)
+void ssh_master_free(SshMaster *c)
 {
-	stop_timer(c);
+	stop_master_timer(c);
 	if (c->pace)
 		g_source_remove(c->pace);
 	if (c->master) {
@@ -179,12 +179,12 @@ void connection_free(Connection *c)
 	g_free(c);
 }
 
-const char *connection_control(const Connection *c)
+const char *ssh_master_control(const SshMaster *c)
 {
 	return c->state == UP ? c->control : NULL;
 }
 
-void connection_wait(Connection *c, connection_ready *ready, void *data)
+void ssh_master_wait(SshMaster *c, ssh_master_ready *ready, void *data)
 {
 	struct waiter *w = g_new(struct waiter, 1);
 
@@ -196,15 +196,15 @@ void connection_wait(Connection *c, connection_ready *ready, void *data)
 		c->pace = g_timeout_add(ALONE_MS, on_pace, c);
 }
 
-void connection_rest(Connection *c)
+void ssh_master_close_idle(SshMaster *c)
 {
 	if (c->state != UP || c->waiting.length || c->sessions)
 		return;
-	stop_timer(c);
+	stop_master_timer(c);
 	child_cancel(c->master);
 }
 
-bool connection_forget(Connection *c, const void *data)
+bool ssh_master_forget(SshMaster *c, const void *data)
 {
 	for (GList *l = c->waiting.head; l; l = l->next) {
 		struct waiter *w = l->data;
@@ -218,16 +218,16 @@ bool connection_forget(Connection *c, const void *data)
 	return false;
 }
 
-bool connection_enter(Connection *c)
+bool ssh_master_enter(SshMaster *c)
 {
 	if (c->state != UP || c->sessions >= c->max_sessions)
 		return false;
-	stop_timer(c);
+	stop_master_timer(c);
 	c->sessions++;
 	return true;
 }
 
-bool connection_alone(Connection *c)
+bool ssh_master_alone(SshMaster *c)
 {
 	gint64 now = g_get_monotonic_time();
 
@@ -237,9 +237,9 @@ bool connection_alone(Connection *c)
 	return true;
 }
 
-void connection_leave(Connection *c)
+void ssh_master_leave(SshMaster *c)
 {
 	c->sessions--;
 	wake_one(c);
-	rest(c);
+	close_when_idle(c);
 }

@@ -8,46 +8,46 @@
 #include "base/child.h"
 #include "wire/ssh.h"
 
-typedef struct connection Connection;
+typedef struct ssh_master SshMaster;
 
 /* Called once, from the loop. WHY is NULL when the connection is up, else why it is not. */
-typedef void connection_ready(void *data, const char *why);
+typedef void ssh_master_ready(void *data, const char *why);
 
 /*
  * SSH is borrowed, HOST and CONTROL (the socket's path) are copied. At most
  * SESSIONS at once share it; it is closed after IDLE_S seconds without one, never if 0.
  */
-Connection *connection_new(const struct wire_ssh *ssh, const char *host, const char *control,
+SshMaster *ssh_master_new(const struct wire_ssh *ssh, const char *host, const char *control,
 			   unsigned sessions, unsigned idle_s);
 
 /* Ends it and removes its socket. Nobody may wait for it. */
-void connection_free(Connection *connection);
+void ssh_master_free(SshMaster *connection);
 
 /* The socket's path, borrowed; NULL unless the connection is up. */
-const char *connection_control(const Connection *connection);
+const char *ssh_master_control(const SshMaster *connection);
 
 /*
  * Opens it unless that is under way; READY(DATA) follows. Of one that is up: when one of its
- * sessions may be free, or connection_alone().
+ * sessions may be free, or ssh_master_alone().
  */
-void connection_wait(Connection *connection, connection_ready *ready, void *data);
+void ssh_master_wait(SshMaster *connection, ssh_master_ready *ready, void *data);
 
 /* Closes one that nobody uses. */
-void connection_rest(Connection *connection);
+void ssh_master_close_idle(SshMaster *connection);
 
 /* Nobody waits with DATA any more. False: nobody did. */
-bool connection_forget(Connection *connection, const void *data);
+bool ssh_master_forget(SshMaster *connection, const void *data);
 
 /* Takes one of its sessions; false when it is not up or has no more of them. */
-bool connection_enter(Connection *connection);
+bool ssh_master_enter(SshMaster *connection);
 
 /*
  * Whether a session may have a connection of its own now that this one has no more of them: some a
  * second, as sshd drops those of many that are not logged in yet (MaxStartups).
  */
-bool connection_alone(Connection *connection);
+bool ssh_master_alone(SshMaster *connection);
 
-/* Gives back what connection_enter() took. */
-void connection_leave(Connection *connection);
+/* Gives back what ssh_master_enter() took. */
+void ssh_master_leave(SshMaster *connection);
 
 #endif
