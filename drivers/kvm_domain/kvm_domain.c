@@ -195,8 +195,8 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
-static bool check_document(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
-		  GError **error)
+static bool check_document(const TmplVm *vm, const struct domain_options *options,
+			   GPtrArray *warnings, GError **error)
 {
 	g_autoptr(GPtrArray) problems = domain_check(vm, options, warnings);
 

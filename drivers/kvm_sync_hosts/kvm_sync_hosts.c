@@ -132,8 +132,8 @@ static char *own_platform(const char *dir)
 	char *platform;
 
 	uname(&name);
-	platform = kept ? g_strdup(g_strstrip(kept->str)) :
-		   file_set_platform(release ? release->str : "", name.machine);
+	platform = kept ? g_strdup(g_strstrip(kept->str))
+			: file_set_platform(release ? release->str : "", name.machine);
 	if (kept)
 		g_string_free(kept, TRUE);
 	if (release)

@@ -70,7 +70,7 @@ static void finish_host(struct host *h)
 }
 
 static void run_on_host(struct host *h, const char *script, const char *mode, GBytes *input,
-		child_done *done)
+			child_done *done)
 {
 	const char *const args[] = { h->sync->remote_dir, mode, NULL };
 	g_auto(GStrv) argv = wire_ssh_shell(&h->sync->ssh, h->name, script, args);

@@ -29,7 +29,8 @@ static void item_free(void *data)
 	g_free(i);
 }
 
-CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due, void *data)
+CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due,
+				void *data)
 {
 	CleanupRetry *l = g_new0(CleanupRetry, 1);
 
@@ -61,7 +62,8 @@ static gboolean on_timer(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *document, unsigned tries)
+void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *document,
+		       unsigned tries)
 {
 	unsigned left = MIN(tries, l->tries), done = l->tries - left;
 	struct item *i;

@@ -44,9 +44,12 @@ static void on_child(void *data, const struct child_result *c)
 	Command *r = data;
 	g_autofree char *cause = NULL;
 	struct command_result result = {
-		.outcome = judge(r, c->exit_status), .status = c->exit_status,
-		.cancelled = c->cancelled, .timed_out = c->timed_out,
-		.out = c->out->str, .err = c->err->str,
+		.outcome = judge(r, c->exit_status),
+		.status = c->exit_status,
+		.cancelled = c->cancelled,
+		.timed_out = c->timed_out,
+		.out = c->out->str,
+		.err = c->err->str,
 		.wall_us = c->wall_us,
 	};
 
@@ -102,11 +105,17 @@ static void on_remote(void *data, const struct remote_result *far)
 	killed.signalled = true;
 	cause = remote_cause(r, x);
 	result = (struct command_result){
-		.outcome = x->status >= 0 ? judge(r, x->status) :
-			   x->not_started ? COMMAND_FAILED : COMMAND_UNKNOWN,
-		.status = x->status, .cancelled = x->cancelled, .timed_out = x->timed_out,
+		.outcome = x->status >= 0   ? judge(r, x->status)
+			   : x->not_started ? COMMAND_FAILED
+					    : COMMAND_UNKNOWN,
+		.status = x->status,
+		.cancelled = x->cancelled,
+		.timed_out = x->timed_out,
 		.not_started = x->not_started,
-		.out = x->out, .err = x->err, .cause = cause, .wall_us = x->wall_us,
+		.out = x->out,
+		.err = x->err,
+		.cause = cause,
+		.wall_us = x->wall_us,
 	};
 
 	command_finish(r, &result);
@@ -125,9 +134,12 @@ static void finish_soon(Command *r, const GError *error)
 {
 	r->due_cause = error ? g_strdup(error->message) : NULL;
 	r->due = (struct command_result){
-		.outcome = error ? COMMAND_FAILED : COMMAND_DONE, .status = error ? -1 : 0,
+		.outcome = error ? COMMAND_FAILED : COMMAND_DONE,
+		.status = error ? -1 : 0,
 		.not_started = error != NULL,
-		.out = "", .err = "", .cause = r->due_cause,
+		.out = "",
+		.err = "",
+		.cause = r->due_cause,
 	};
 	r->idle = g_idle_add(on_due, r);
 }
@@ -190,7 +202,8 @@ static void run_here(Command *r, const struct remote_spec *spec, int nice)
 	finish_soon(r, error);
 }
 
-Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done, void *data)
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
+		       void *data)
 {
 	Command *r = g_new0(Command, 1);
 

@@ -14,8 +14,8 @@ struct command_spec {
 
 enum command_outcome {
 	COMMAND_DONE,
-	COMMAND_FAILED,		/* it was certainly not done, or the script says so */
-	COMMAND_UNKNOWN,		/* it may have been done */
+	COMMAND_FAILED,  /* it was certainly not done, or the script says so */
+	COMMAND_UNKNOWN, /* it may have been done */
 };
 
 struct command_result {
@@ -34,7 +34,8 @@ typedef struct command Command;
 typedef void command_done(void *data, const struct command_result *result);
 
 /* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
-Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done, void *data);
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
+		       void *data);
 
 /* The process here that it is, or is reached through; 0: there is none of its own. */
 int command_pid(const Command *run);

@@ -56,7 +56,8 @@ static char *class_of(const char *info)
 	return g_strndup(p, (gsize)(end - p));
 }
 
-void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info, double seconds)
+void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info,
+			   double seconds)
 {
 	g_autofree char *class = success ? g_strdup("") : class_of(info);
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
@@ -125,8 +126,8 @@ static void print_journal(GString *to, const struct journal_cost *j)
 			       g_ascii_formatd(sum, sizeof(sum), "%.6f", j->wait_s), j->waits);
 }
 
-bool driver_metrics_write(const DriverMetrics *m, const char *file, const struct driver_metrics_now *now,
-		   GError **error)
+bool driver_metrics_write(const DriverMetrics *m, const char *file,
+			  const struct driver_metrics_now *now, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(
 		"# HELP vmm_exec_actions_total Actions that were answered.\n"

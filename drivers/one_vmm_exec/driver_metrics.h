@@ -14,8 +14,8 @@ DriverMetrics *driver_metrics_new(void);
 void driver_metrics_free(DriverMetrics *metrics);
 
 /* ACTION has ended after SECONDS. INFO: of its reply; what stands in "[class]" is counted. */
-void driver_metrics_action(DriverMetrics *metrics, const char *action, bool success, const char *info,
-		    double seconds);
+void driver_metrics_action(DriverMetrics *metrics, const char *action, bool success,
+			   const char *info, double seconds);
 
 /* Whether the journal can be written now. */
 void driver_metrics_journal(DriverMetrics *metrics, bool safe);
@@ -23,11 +23,11 @@ void driver_metrics_journal(DriverMetrics *metrics, bool safe);
 /* What is so at the moment of driver_metrics_write(). */
 struct driver_metrics_now {
 	guint waiting, running;		/* actions */
-	const HostHealth *health;		/* of the hosts */
+	const HostHealth *health;       /* of the hosts */
 	struct journal_cost journal;
 };
 
-bool driver_metrics_write(const DriverMetrics *metrics, const char *file, const struct driver_metrics_now *now,
-		   GError **error);
+bool driver_metrics_write(const DriverMetrics *metrics, const char *file,
+			  const struct driver_metrics_now *now, GError **error);
 
 #endif

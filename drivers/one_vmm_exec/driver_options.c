@@ -104,7 +104,8 @@ struct switches {
 	gboolean parallel, help, version, journal, plans;
 };
 
-static bool parse_arguments_of(char ***words, struct driver_options *o, struct switches *on, GError **error)
+static bool parse_arguments_of(char ***words, struct driver_options *o, struct switches *on,
+			       GError **error)
 {
 	/* clang-format off */
 	const GOptionEntry entries[] = {

@@ -18,7 +18,7 @@ struct driver_options {
 	char *proxy;		/* for http_proxy, or NULL */
 	char *text;		/* all of them, as they came */
 	char *name;		/* of the journal; NULL: made from how we were started */
-	bool printed_and_done;		/* --help, --version or --plans was asked for, and that is all */
+	bool printed_and_done;  /* --help, --version or --plans was asked for, and that is all */
 	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */

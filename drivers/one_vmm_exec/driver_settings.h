@@ -22,7 +22,8 @@ struct driver_settings {
 
 /*
  * Reads everything, and makes the process what oned's scripts expect: their
- * environment and directory; nothing when options.printed_and_done. Call it once, before any thread or child.
+ * environment and directory; nothing when options.printed_and_done. Call it once, before any thread
+ * or child.
  */
 bool driver_settings_load(int argc, char **argv, struct driver_settings *ret, GError **error);
 

@@ -136,10 +136,10 @@ static void log_background(const Job *j)
 		return;
 	}
 	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
-		j->context.plan->action, j->why, j->tries);
+		 j->context.plan->action, j->why, j->tries);
 	if (j->request)
-		cleanup_retry_add(j->env->later, j->context.plan->action, j->id, j->request->document,
-			  j->tries);
+		cleanup_retry_add(j->env->later, j->context.plan->action, j->id,
+				  j->request->document, j->tries);
 }
 
 static void reply(const Job *j)
@@ -152,8 +152,8 @@ static void reply(const Job *j)
 		log_background(j);
 		return;
 	}
-	driver_metrics_action(j->env->metrics, j->context.plan->action, success, success ? NULL : info,
-		       seconds);
+	driver_metrics_action(j->env->metrics, j->context.plan->action, success,
+			      success ? NULL : info, seconds);
 	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
@@ -244,7 +244,7 @@ static void resume(Job *j)
 	if (j->undoing)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
 	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
-		j->context.plan->action, s->name);
+		 j->context.plan->action, s->name);
 	why = g_strdup_printf("the driver ended while %s was at work", s->name);
 	if (!job_begin_step(j)) {
 		job_end(j);

@@ -15,7 +15,7 @@
 struct job_env {
 	const struct driver_settings *settings;
 	RemoteHosts *hosts;
-	LocalSlots *places;			/* of what works here */
+	LocalSlots *places; /* of what works here */
 	OnedOutput *out;
 	CleanupRetry *later;
 	Journal *journal;		/* or NULL */

@@ -159,7 +159,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 	switch (answer) {
 	case ANSWER_DONE:
 		oned_log(j->env->out, 'W', j->id, "%s: %s: the host says that it was done",
-			job_current(j)->name, j->lost);
+			 job_current(j)->name, j->lost);
 		job_forget_loss(j);
 		job_keep_output(j, m, line);
 		j->command++;
@@ -203,8 +203,10 @@ static void leave_alone(const Job *j)
 {
 	const struct step *s = job_current(j);
 
-	oned_log(j->env->out, 'W', j->id, "%s: the VM runs on %s: what belongs to it there is left "
-		"alone", s->name, step_host(&j->context, s));
+	oned_log(j->env->out, 'W', j->id,
+		 "%s: the VM runs on %s: what belongs to it there is left "
+		 "alone",
+		 s->name, step_host(&j->context, s));
 }
 
 /* What belongs to the VM is removed where it does not run, and nowhere else. */

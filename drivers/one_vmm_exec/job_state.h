@@ -1,11 +1,12 @@
 /*
- * job_state.h - what the three files of a job share: job.c (how it begins and ends), walk.c (one
- * step after the other) and loss.c (what has become of a step whose end was not heard).
+ * job_state.h - what the three files of a job share: job.c (how it begins and ends), job_walk.c
+ * (one step after the other) and job_loss.c (what has become of a step whose end was not heard).
  */
 #ifndef ONE_VMM_EXEC_JOB_STATE_H
 #define ONE_VMM_EXEC_JOB_STATE_H
 
 #include "job.h"
+#include "step.h"
 #include "step_command.h"
 
 /* What a driver before us had done of a job that was left. */
@@ -32,9 +33,9 @@ struct job {
 	size_t step;			/* of the plan */
 	GPtrArray *commands;		/* of the step; NULL between steps */
 	guint command;			/* of the commands */
-	gint64 received_us;		/* when it came */
+	gint64 received_us;             /* when it came */
 	gint64 step_us;			/* when the step began */
-	Command *run;			/* the command that runs */
+	Command *run;                   /* the command that runs */
 	bool placed;			/* it works here, and has a place for that */
 	guint retry;			/* source id of one that will run again */
 	unsigned retries;		/* left */
@@ -46,7 +47,7 @@ struct job {
 	bool left;			/* cancelled, and the next driver answers */
 	bool keeping;			/* it waits for the journal before a command runs */
 	bool ending;			/* it waits for the journal before its reply leaves */
-	bool had_failure;			/* a command of this step failed, and the step goes on */
+	bool had_failure;               /* a command of this step failed, and the step goes on */
 	bool repeated;			/* it is run again, as nobody knew whether it was done */
 	bool noted;			/* the journal has this step */
 	bool absence_asked;		/* of this step's host, whether the VM runs there */
@@ -75,15 +76,15 @@ void job_add_to_why(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* job.c: it has come to its end, and replies once the journal has that. JOB may be freed. */
 void job_end(Job *job);
 
-/* walk.c: runs what is due, perhaps to the end. JOB may be freed, as by all that follows. */
+/* job_walk.c: runs what is due, perhaps to the end. JOB may be freed, as by all that follows. */
 void job_advance(Job *job);
 gboolean job_on_retry(gpointer job);
 
-/* walk.c: the step that the job is at begins. False: the job is to end. */
+/* job_walk.c: the step that the job is at begins. False: the job is to end. */
 bool job_begin_step(Job *job);
 void job_next_step(Job *job);
 
-/* walk.c: the command M of the step printed OUT. */
+/* job_walk.c: the command M of the step printed OUT. */
 void job_keep_output(Job *job, const struct step_command *m, const char *out);
 
 /*
@@ -92,15 +93,16 @@ void job_keep_output(Job *job, const struct step_command *m, const char *out);
  */
 bool job_take_id(Job *job);
 
-/* walk.c: the command has failed. UNTOUCHED: it was certainly not begun. */
+/* job_walk.c: the command has failed. UNTOUCHED: it was certainly not begun. */
 void job_command_failed(Job *job, const char *why, bool unknown, bool untouched);
 
-/* loss.c: WHY nobody knows what has become of the step; MAY_RERUN: nothing else forbids that. */
+/* job_loss.c: WHY nobody knows what has become of the step; MAY_RERUN: nothing else forbids that.
+ */
 void job_find_out(Job *job, const char *why, bool may_rerun);
 void job_ask(Job *job, enum question what);
 void job_forget_loss(Job *job);
 
-/* loss.c: whether the step's host is still waited for; the time begins with the first call. */
+/* job_loss.c: whether the step's host is still waited for; the time begins with the first call. */
 bool job_still_waits(Job *job);
 void job_pause_and(Job *job, GSourceFunc then);
 void job_give_up(Job *job);

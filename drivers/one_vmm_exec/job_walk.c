@@ -52,8 +52,8 @@ static void log_step(const Job *j, const char *how)
 	if (s->flags & STEP_IS_DIRECT)
 		return;
 	oned_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
-		plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
-		here ? "" : step_host(&j->context, s));
+		 plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
+		 here ? "" : step_host(&j->context, s));
 }
 
 void job_next_step(Job *j)
@@ -84,8 +84,9 @@ static void continue_after_failure(Job *j, const char *why)
 	g_autofree char *action = g_ascii_strdown(j->context.plan->action, -1);
 	bool all = j->plan->steps[0].flags & STEP_OPTIONAL;
 
-	oned_log(j->env->out, 'E', j->id, all ? "%s: %s (the %s goes on)" :
-		"%s: %s (the %s itself was done)", s->name, why, action);
+	oned_log(j->env->out, 'E', j->id,
+		 all ? "%s: %s (the %s goes on)" : "%s: %s (the %s itself was done)", s->name, why,
+		 action);
 	if (s->later && !j->had_failure)
 		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
 	j->had_failure = true;
@@ -179,7 +180,7 @@ static void log_command(const Job *j, const struct step_command *m, const struct
 	const char *shown = m->shown ? m->shown : args;
 
 	oned_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
-		r->status, m->path, shown ? shown : "");
+		 r->status, m->path, shown ? shown : "");
 }
 
 /* From local_slots_leave() of another job. */
@@ -210,7 +211,8 @@ static void leave_place(Job *j)
 
 static bool retries(Job *j, const struct command_result *r)
 {
-	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != COMMAND_FAILED || !j->retries)
+	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != COMMAND_FAILED ||
+	    !j->retries)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
@@ -305,10 +307,12 @@ bool job_begin_step(Job *j)
 	}
 	if (step_needs_files(&j->context, s))
 		oned_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
-			s->name, step_host(&j->context, s));
+			 s->name, step_host(&j->context, s));
 	if (step_omits_document(&j->context, s))
-		oned_log(j->env->out, 'W', j->id, "%s: no command line can hold the document: the "
-			"script has it on its input alone", s->name);
+		oned_log(j->env->out, 'W', j->id,
+			 "%s: no command line can hold the document: the "
+			 "script has it on its input alone",
+			 s->name);
 	return true;
 }
 

@@ -144,7 +144,8 @@ static struct lane *lane_of(LaneQueue *q, const struct lane_queue_lane *spec, in
 }
 
 /* Ages are even, so that one can stand before another. */
-static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item, GCompareFunc overtakes)
+static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item,
+		      GCompareFunc overtakes)
 {
 	for (GList *l = lane && overtakes ? lane->entries.head : NULL; l; l = l->next) {
 		const struct entry *other = l->data;
@@ -156,8 +157,8 @@ static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item, G
 	return q->next_age;
 }
 
-void lane_queue_push(LaneQueue *q, const struct lane_queue_lane lanes[2], void *item, GCompareFunc overtakes,
-		bool held)
+void lane_queue_push(LaneQueue *q, const struct lane_queue_lane lanes[2], void *item,
+		     GCompareFunc overtakes, bool held)
 {
 	struct entry *e = g_new0(struct entry, 1);
 

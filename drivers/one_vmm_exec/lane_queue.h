@@ -29,8 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LaneQueue, lane_queue_free)
  * for a waiting one of its first lane, puts it before the oldest such one. One that is HELD has
  * its place in the lanes and does not run before lane_queue_release().
  */
-void lane_queue_push(LaneQueue *queue, const struct lane_queue_lane lanes[2], void *item, GCompareFunc overtakes,
-		bool held);
+void lane_queue_push(LaneQueue *queue, const struct lane_queue_lane lanes[2], void *item,
+		     GCompareFunc overtakes, bool held);
 
 /* ITEM, which waits and is held, may run when its turn comes. */
 void lane_queue_release(LaneQueue *queue, const void *item);

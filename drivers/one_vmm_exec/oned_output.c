@@ -192,7 +192,7 @@ void oned_init(OnedOutput *o)
 }
 
 void oned_reply(OnedOutput *o, const char *action, bool success, gint64 id, const char *info,
-	       guint64 seq)
+		guint64 seq)
 {
 	g_autofree char *text = text_line(info ? info : "", o->max_text);
 	g_autofree char *line = g_strdup_printf("%s %s %s", action, success ? "SUCCESS" :

@@ -14,7 +14,7 @@ typedef struct oned_output OnedOutput;
 struct oned_output_events {
 	void (*sent)(void *data, guint64 seq);		/* it was written */
 	void (*read)(void *data, guint64 seq);		/* and read */
-	void (*unread)(void *data, guint64 seq);	/* oned_output_free(): nobody has read it */
+	void (*unread)(void *data, guint64 seq);        /* oned_output_free(): nobody has read it */
 };
 
 /* Writes to descriptor FD; texts are cut to MAX_TEXT bytes. LOG (borrowed) gets them too. */
@@ -34,9 +34,10 @@ void oned_init(OnedOutput *out);
  * of the reply is told about SEQ, unless that is 0.
  */
 void oned_reply(OnedOutput *out, const char *action, bool success, gint64 id, const char *info,
-	       guint64 seq);
+		guint64 seq);
 
 /* "LOG S ID TEXT", S one of E, W, I, D. Nothing when the text is empty. */
-void oned_log(OnedOutput *out, char severity, gint64 id, const char *format, ...) G_GNUC_PRINTF(4, 5);
+void oned_log(OnedOutput *out, char severity, gint64 id, const char *format, ...)
+	G_GNUC_PRINTF(4, 5);
 
 #endif

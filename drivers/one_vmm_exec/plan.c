@@ -54,7 +54,7 @@ static const struct step restore[] = {
 
 /* Once MIGRATE itself is done the VM lives on the target: nothing after it can fail. */
 static const struct step migrate[] = {
-	{ TM,  "tm_premigrate", .script = "PRE*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_premigrate", .prefix = "PRE", .input = INPUT_VM_BASE64,
 	  .undo = "failmigrate", .flags = STEP_IF_TM },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "target-clean+failmigrate",
 	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_IDEMPOTENT },
@@ -65,7 +65,7 @@ static const struct step migrate[] = {
 	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
 	  .later = "target-post",
 	  .flags = STEP_OPTIONAL | STEP_ON_TARGET | STEP_IF_MOVES | STEP_IDEMPOTENT },
-	{ TM,  "tm_postmigrate", .script = "POST*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_postmigrate", .prefix = "POST", .input = INPUT_VM_BASE64,
 	  .flags = STEP_OPTIONAL | STEP_IF_TM },
 };
 
@@ -127,7 +127,8 @@ static const struct step cleanup[] = {
 	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
 	  .proof = PROOF_DOMAIN,
-	  .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IF_TARGET | STEP_ON_TARGET | STEP_IDEMPOTENT },
+	  .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IF_TARGET | STEP_ON_TARGET |
+		   STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "target-clean",
 	  .proof = PROOF_ABSENT,
 	  .flags = STEP_OPTIONAL | STEP_IF_TARGET | STEP_ON_TARGET | STEP_IDEMPOTENT },
@@ -159,7 +160,7 @@ static const struct step snapshot_revert[] = {
 };
 
 static const struct step disk_snapshot_create[] = {
-	{ TM,  "tm_snap_create_live", .script = "*_LIVE" },
+	{ TM,  "tm_snap_create_live", .suffix = "_LIVE" },
 };
 
 static const struct step update_sg[] = {
@@ -173,10 +174,12 @@ static const struct step update_nic[] = {
 };
 
 static const struct step backup[] = {
-	{ TM,  "prebackup", .script = "PRE*_LIVE?", .input = INPUT_VM, .undo = "fail-backup" },
+	{ TM,  "prebackup", .prefix = "PRE", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM, .undo = "fail-backup" },
 	{ STEP_DS, "backup", .input = INPUT_DATASTORE_DATA, .undo = "fail-backup",
 	  .flags = STEP_REPLIES | STEP_REPLY_REQUIRED },
-	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM },
+	{ TM,  "postbackup", .prefix = "POST", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM },
 };
 
 static const struct step backup_cancel[] = {
@@ -205,7 +208,8 @@ static const struct step resize[] = {
 };
 
 static const struct step exec[] = {
-	{ VMM, "exec", .args = "| command input?", .input = INPUT_REQUEST,
+	{ VMM, "exec", .args = "command", .optional_arg = "input", .id_first = true,
+	  .input = INPUT_REQUEST,
 	  .flags = STEP_CONNECT_OK | STEP_NO_TRACE | STEP_IS_DIRECT | STEP_REPLIES },
 };
 
@@ -228,7 +232,7 @@ static const struct step cancel_net_clean[] = {
 };
 
 static const struct step fail_migrate[] = {
-	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_failmigrate", .prefix = "FAIL", .input = INPUT_VM_BASE64,
 	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
@@ -241,7 +245,7 @@ static const struct step target_clean_fail_migrate[] = {
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM,
 	  .later = "target-clean", .proof = PROOF_ABSENT,
 	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_OPTIONAL | STEP_IDEMPOTENT },
-	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_failmigrate", .prefix = "FAIL", .input = INPUT_VM_BASE64,
 	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
@@ -257,13 +261,14 @@ static const struct step target_post[] = {
 };
 
 static const struct step tm_rollback[] = {
-	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
+	{ TM,  "tm_detach", .proof = PROOF_TURN, .flags = STEP_ROLLBACK },
 };
 
 static const struct step detach_disk_tm_rollback[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .proof = PROOF_DEVICE, .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
-	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
+	  .input = INPUT_REQUEST, .proof = PROOF_DEVICE,
+	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
+	{ TM,  "tm_detach", .proof = PROOF_TURN, .flags = STEP_ROLLBACK },
 };
 
 /* Of the network drivers' own rules: they clean what belongs to the NIC that is attached. */
@@ -289,7 +294,8 @@ static const struct step reconfigure[] = {
 };
 
 static const struct step fail_backup[] = {
-	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM_FAILED,
+	{ TM,  "postbackup", .prefix = "POST", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM_FAILED,
 	  .proof = PROOF_TURN },
 };
 

@@ -46,7 +46,8 @@ static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSE
 	g_free(h);
 }
 
-static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recovery_ready *ready, void *data)
+static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recovery_ready *ready,
+			 void *data)
 {
 	struct host_rows *h = g_hash_table_lookup(hosts, host);
 
@@ -61,7 +62,7 @@ static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recov
 }
 
 void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_ready *ready,
-		   void *data)
+		    void *data)
 {
 	g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
@@ -80,5 +81,6 @@ void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_r
 	}
 	g_hash_table_iter_init(&iter, hosts);
 	while (g_hash_table_iter_next(&iter, &host, &of_host))
-		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped, of_host);
+		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped,
+				  of_host);
 }

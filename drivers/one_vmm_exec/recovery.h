@@ -16,6 +16,6 @@ typedef void recovery_ready(void *data, guint64 seq);
  * be. ENV is borrowed until then.
  */
 void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_ready *ready,
-		   void *data);
+		    void *data);
 
 #endif

@@ -8,10 +8,10 @@
 
 #include "base/program.h"
 #include "conf/paths.h"
-#include "job.h"
 #include "journal/journal_place.h"
-#include "lane_queue.h"
+#include "journal/journal_print.h"
 #include "recovery.h"
+#include "server_state.h"
 #include "template/request.h"
 #include "wire/oned_line.h"
 #include "wire/deflate.h"
@@ -20,157 +20,7 @@
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
-enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, ROOM_MS = 100 };
-/* Our own, with those that the start of a process takes for a moment; a job's, of two processes. */
-enum { OWN_DESCRIPTORS = 16, JOB_DESCRIPTORS = 8 };
-
-struct server {
-	GMainLoop *loop;
-	struct job_env env;
-	LaneQueue *queue;
-	GQueue running;		/* of Job, oldest first */
-	unsigned at_work;	/* of RUNNING, those whose turn is not over */
-	unsigned max_running, host_jobs;
-	LineReader *reader;
-	guint max_queue, max_children;
-	gsize waiting, max_waiting;	/* bytes of documents */
-	guint room;		/* source id: too many processes run, that is looked at again */
-	guint input;		/* source id; 0 when no more is read */
-	bool starting;		/* start_jobs() is at work */
-	bool stopping;
-	bool answered_init;
-	bool recovering;	/* what an earlier driver left goes on */
-	guint recovery;		/* source id: it begins soon */
-	GPtrArray *found;	/* rows that could be read late, before that; or NULL */
-	DriverLog *log;
-	int status;
-};
-
-static void start_jobs(struct server *s);
-
-static void quit_when_idle(struct server *s)
-{
-	if (s->stopping && !s->running.length)
-		g_main_loop_quit(s->loop);
-}
-
-static void on_job_over(void *data, Job *job)
-{
-	struct server *s = data;
-
-	s->at_work--;
-	lane_queue_done(s->queue, job);
-	start_jobs(s);
-}
-
-static void on_job_done(void *data, Job *job)
-{
-	struct server *s = data;
-
-	g_queue_remove(&s->running, job);
-	quit_when_idle(s);
-}
-
-static const struct job_events job_events = { on_job_over, on_job_done };
-
-static gboolean on_room(gpointer data)
-{
-	struct server *s = data;
-
-	s->room = 0;
-	start_jobs(s);
-	return G_SOURCE_REMOVE;
-}
-
-/* Processes of ours, with those of the jobs that only wait for the journal. */
-static guint processes(const struct server *s)
-{
-	guint n = child_count();
-
-	for (GList *l = s->running.head; l; l = l->next)
-		n += job_is_about_to_run(l->data);
-	return n;
-}
-
-static bool has_room(struct server *s)
-{
-	if (processes(s) < s->max_children || !lane_queue_length(s->queue))
-		return true;
-	remote_hosts_close_idle(s->env.hosts);
-	if (!s->room)
-		s->room = g_timeout_add(ROOM_MS, on_room, s);
-	return false;
-}
-
-/* Not by recursion: a job may fail, and so end, before job_start() returns. */
-static void start_jobs(struct server *s)
-{
-	Job *job;
-
-	if (s->starting)
-		return;
-	s->starting = true;
-	while (s->at_work < s->max_running && has_room(s) && (job = lane_queue_start(s->queue))) {
-		s->waiting -= job_size(job);
-		g_queue_push_tail(&s->running, job);
-		s->at_work++;
-		job_start(job, &job_events, s);
-	}
-	s->starting = false;
-}
-
-static char *host_lane(const char *host)
-{
-	return host ? g_strconcat("host ", host, NULL) : NULL;
-}
-
-/*
- * How many jobs HOST may run. While it does not answer no more are tried than those that wait for
- * it, so that all end with the first of them; once it is down they fail at once.
- */
-static guint host_capacity(const struct server *s, const char *host)
-{
-	const HostHealth *health = remote_hosts_health(s->env.hosts);
-
-	if (!host || host_health_of(health, host) != HEALTH_FAILING)
-		return s->host_jobs;
-	return CLAMP(host_health_inflight(health, host), 1, s->host_jobs);
-}
-
-static void on_health(void *data, const char *host, enum host_health_state was, enum host_health_state now)
-{
-	struct server *s = data;
-	g_autofree char *lane = host_lane(host);
-
-	if (now == HEALTH_DOWN)
-		oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is down", host);
-	else if (was == HEALTH_DOWN)
-		oned_log(s->env.out, 'I', -1, "one_vmm_exec: host %s is up again", host);
-	lane_queue_set_capacity(s->queue, lane, host_capacity(s, host));
-	start_jobs(s);
-}
-
-/* CANCEL need not wait for a SHUTDOWN that has not begun. */
-static gint is_held_up(gconstpointer waiting, gconstpointer job)
-{
-	return !(g_str_equal(job_action(job), "CANCEL") &&
-		 g_str_equal(job_action(waiting), "SHUTDOWN") && job_id(job) == job_id(waiting));
-}
-
-/*
- * One at a time for each VM; on each host as many as -t says, without -p one. HELD: not before it
- * is released.
- */
-static void enqueue(struct server *s, Job *job, bool held)
-{
-	g_autofree char *vm = g_strdup_printf("vm %" G_GINT64_FORMAT, job_id(job));
-	g_autofree char *host = host_lane(job_host(job));
-	const struct lane_queue_lane lanes[2] = { { vm, 1 }, { host, host_capacity(s, job_host(job)) } };
-
-	s->waiting += job_size(job);
-	lane_queue_push(s->queue, lanes, job, is_held_up, held);
-	start_jobs(s);
-}
+enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18 };
 
 /* Whether a request is worth deflating: it will wait long, or is large. */
 static bool is_packed(const struct server *s, GBytes *document)
@@ -220,7 +70,7 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 	kept = packed ? deflate_pack(document) : g_bytes_ref(document);
 	job = job_new(&s->env, plan, line->id, host, kept, packed);
 	accept(s, job, plan, line->payload, kept, packed);
-	enqueue(s, job, false);
+	server_enqueue(s, job, false);
 }
 
 static gint by_id(gconstpointer job, gconstpointer id)
@@ -228,35 +78,16 @@ static gint by_id(gconstpointer job, gconstpointer id)
 	return job_id(job) != *(const gint64 *)id;
 }
 
-/* NULL: none matches. */
-static Job *take_waiting(struct server *s, GCompareFunc match, const void *data)
-{
-	Job *job = lane_queue_remove(s->queue, match, data);
-
-	if (job)
-		s->waiting -= job_size(job);
-	return job;
-}
-
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
-	Job *waiting = found ? NULL : take_waiting(s, by_id, &id);
+	Job *waiting = found ? NULL : server_take_waiting(s, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
 	if (waiting)
 		job_drop(waiting);
 	oned_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
-}
-
-/* The journal has them: the next driver answers. */
-static void free_waiting(struct server *s)
-{
-	Job *job;
-
-	while ((job = take_waiting(s, NULL, NULL)))
-		job_free(job);
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -288,10 +119,10 @@ static void stop_serving(struct server *s, int status)
 	if (s->input)
 		g_source_remove(s->input);
 	s->input = 0;
-	free_waiting(s);
+	server_free_waiting(s);
 	g_timeout_add(FINISH_MS, on_finish_late, s);
 	g_timeout_add(GIVE_UP_MS, on_give_up, s);
-	quit_when_idle(s);
+	server_quit_when_idle(s);
 }
 
 static gint by_seq(gconstpointer job, gconstpointer seq)
@@ -308,7 +139,7 @@ static void on_ready(void *data, guint64 seq)
 	if (!job)
 		return;
 	lane_queue_release(s->queue, job);
-	start_jobs(s);
+	server_start_jobs(s);
 }
 
 /* What an earlier driver left is in its VM's lane before any new request. */
@@ -318,7 +149,7 @@ static void hold_left(struct server *s, const GPtrArray *rows)
 		Job *job = recovery_job(&s->env, g_ptr_array_index(rows, i));
 
 		if (job)
-			enqueue(s, job, true);
+			server_enqueue(s, job, true);
 	}
 }
 
@@ -352,9 +183,11 @@ static void warn_of_tcp(const struct server *s)
 
 	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
 		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
-			oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s: qemu+tcp is not "
-				"encrypted, and without authentication whoever reaches it is root "
-				"there (safer: qemu+tls or qemu+ssh)", host);
+			oned_log(s->env.out, 'W', -1,
+				 "one_vmm_exec: host %s: qemu+tcp is not "
+				 "encrypted, and without authentication whoever reaches it is root "
+				 "there (safer: qemu+tls or qemu+ssh)",
+				 host);
 }
 
 static gboolean on_recovery(gpointer data)
@@ -394,7 +227,7 @@ static void on_line(void *data, char *text)
 	if (!oned_line_parse(text, &line, &error)) {
 		if (*text)
 			oned_log(s->env.out, 'W', -1, "one_vmm_exec: malformed message: %s",
-				error->message);
+				 error->message);
 		return;
 	}
 	plan = plan_find(line.action);
@@ -420,7 +253,7 @@ static void on_too_long(void *data, const char *head)
 
 	if (oned_line_parse(head, &line, NULL))
 		oned_reply(s->env.out, line.action, false, line.id,
-			  "the line is too long (limits.line_bytes)", 0);
+			   "the line is too long (limits.line_bytes)", 0);
 	oned_line_clear(&line);
 }
 
@@ -482,14 +315,15 @@ static void on_host_notice(void *data, const char *host, const char *text)
 	oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
 }
 
-static void on_cleanup_due(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries)
+static void on_cleanup_due(void *data, const char *plan, gint64 id, GBytes *document,
+			   unsigned tries)
 {
 	struct server *s = data;
 	g_autofree char *host = tmpl_request_peek_host(document);
 	Job *job = job_new(&s->env, plan_find(plan), id, host, document, false);
 
 	job_set_background(job, tries);
-	enqueue(s, job, false);
+	server_enqueue(s, job, false);
 }
 
 bool server_print_journal(const struct driver_settings *settings, GError **error)
@@ -515,8 +349,10 @@ static void write_metrics(const struct server *s)
 {
 	const char *file = conf_cfg_string(s->env.settings->cfg, "metrics.file");
 	const struct driver_metrics_now now = {
-		.waiting = lane_queue_length(s->queue), .running = s->running.length,
-		.health = remote_hosts_health(s->env.hosts), .journal = journal_cost(s->env.journal),
+		.waiting = lane_queue_length(s->queue),
+		.running = s->running.length,
+		.health = remote_hosts_health(s->env.hosts),
+		.journal = journal_cost(s->env.journal),
 	};
 	g_autoptr(GError) error = NULL;
 
@@ -530,24 +366,6 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/*
- * Processes at which no action begins: limits.children, or so many that one which begins, with its
- * connection and a session of that, still finds descriptors.
- */
-static guint max_children(const ConfCfg *cfg, guint descriptors)
-{
-	guint left = descriptors - MIN(descriptors, OWN_DESCRIPTORS);
-
-	return CLAMP(left / JOB_DESCRIPTORS, 1, (guint)conf_cfg_int(cfg, "limits.children"));
-}
-
-static unsigned host_jobs(const struct driver_settings *settings)
-{
-	unsigned most = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
-
-	return settings->options.parallel ? MIN(settings->options.threads, most) : 1;
-}
-
 bool server_run(const struct driver_settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
@@ -556,29 +374,30 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 	descriptors = program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg,
 								       "limits.descriptors"));
 	s.env.hosts = remote_hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
-				error);
+				       error);
 	if (!s.env.hosts)
 		return false;
 	s.log = driver_log_new(settings->cfg);
-	s.env.out = oned_output_new(STDOUT_FILENO,
-			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
+	s.env.out = oned_output_new(
+		STDOUT_FILENO, (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
 	s.env.metrics = driver_metrics_new();
 	open_server_journal(&s);
 	s.env.later = cleanup_retry_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
-				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_cleanup_due, &s);
+					(unsigned)conf_cfg_int(settings->cfg, "clean.tries"),
+					on_cleanup_due, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = lane_queue_new();
 	s.reader = line_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
-	s.max_children = max_children(settings->cfg, descriptors);
+	s.max_children = server_max_children(settings->cfg, descriptors);
 	s.env.places = local_slots_new(MIN(settings->options.threads, s.max_children));
 	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
-	s.host_jobs = host_jobs(settings);
+	s.host_jobs = server_host_jobs(settings);
 	g_queue_init(&s.running);
 	remote_hosts_listen(s.env.hosts, on_host_notice, &s);
-	host_health_listen(remote_hosts_health(s.env.hosts), on_health, &s);
+	host_health_listen(remote_hosts_health(s.env.hosts), server_on_health, &s);
 	oned_output_listen(s.env.out, &journal_out_events, s.env.journal);
 	journal_listen(s.env.journal, &journal_events, &s);
 	hold_left(&s, journal_left(s.env.journal));
@@ -588,7 +407,7 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 	serve(&s);
 	*ret_status = s.status;
 	write_metrics(&s);
-	free_waiting(&s);
+	server_free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	lane_queue_free(s.queue);
 	local_slots_free(s.env.places);

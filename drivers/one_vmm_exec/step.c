@@ -1,29 +1,10 @@
-#include "step_command.h"
+#include "step.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "step_args.h"
-
-void step_context_clear(struct step_context *c)
-{
-	g_clear_pointer(&c->deploy_info, g_free);
-	g_clear_pointer(&c->deployment_id, g_free);
-	g_clear_pointer(&c->deployment, g_bytes_unref);
-	g_clear_pointer(&c->networks, g_strfreev);
-	g_clear_pointer(&c->network_vm, g_bytes_unref);
-	g_clear_pointer(&c->vm_base64, g_bytes_unref);
-}
-
-static bool deploys_here(const struct step_context *c)
-{
-	return g_str_equal(c->plan->action, "DEPLOY") && step_command_local_script(c, "deploy");
-}
-
-char *step_deployment_file(const struct step_context *c)
-{
-	return g_strdup(deploys_here(c) ? c->request->local_file : c->request->remote_file);
-}
+#include "step_command.h"
 
 /* The directory of the VM where deploy runs. The caller frees. */
 static char *vm_directory(const struct step_context *c)
@@ -48,16 +29,9 @@ char *step_title(const struct step_context *c, const struct step *step)
 		return g_strdup("/bin/mkdir -p");
 	if (step->kind == STEP_WRITE)
 		return g_strdup_printf("/bin/cat - >%s/%s", dir ? dir : "", step->name);
-	if (step->script && g_str_has_suffix(step->script, "?") && is_live_backup(c))
+	if (step->suffix_if_live && is_live_backup(c))
 		return g_strconcat(step->name, "_live", NULL);
 	return g_strdup(step->name);
-}
-
-const char *step_host(const struct step_context *c, const struct step *step)
-{
-	const char *host = step->flags & STEP_ON_TARGET ? c->request->migr_host : c->request->host;
-
-	return host ? host : "";
 }
 
 static bool is_blank(const char *text)
@@ -76,10 +50,20 @@ bool step_applies(const struct step_context *c, const struct step *step)
 		 (step->flags & STEP_IF_TARGET && !r->migr_host));
 }
 
-/* What stands in place of a secret word, as no later word may move up; NULL: nothing. */
-static char *instead_of(const char *name)
+/* The VM's id and the host, which each script of the hypervisor gets. */
+static void add_vm_and_host(const struct step_context *c, const struct step *step, GPtrArray *args)
 {
-	return g_str_has_suffix(name, "?") ? NULL : g_strdup("-");
+	g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
+	g_ptr_array_add(args, g_strdup(step_host(c, step)));
+}
+
+/* In place of a secret word stands "-", as no later word may move up. */
+static void add_arg(const struct step_context *c, const struct step *step, const char *name,
+		    bool secrets, GPtrArray *args)
+{
+	bool shown = secrets || !step_args_are_secret(name);
+
+	g_ptr_array_add(args, shown ? step_arg(c, step, name) : g_strdup("-"));
 }
 
 /*
@@ -88,32 +72,30 @@ static char *instead_of(const char *name)
  */
 static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
-	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
+	g_auto(GStrv) names = g_strsplit(step->args ? step->args : "", " ", -1);
+	bool of_hypervisor = step->kind == STEP_VMM;
 	GPtrArray *args = g_ptr_array_new();
-	bool named = step->kind != STEP_VMM;
+	char *last = NULL;
 
-	for (char **w = words; *w || !named; w++) {
-		bool left_out = *w && !secrets && step_args_are_secret(*w);
-		char *text;
+	if (of_hypervisor && step->id_first)
+		add_vm_and_host(c, step, args);
+	for (char **name = names; *name; name++)
+		add_arg(c, step, *name, secrets, args);
+	if (of_hypervisor && !step->id_first)
+		add_vm_and_host(c, step, args);
 
-		if (!*w || g_str_equal(*w, "|")) {
-			g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
-			g_ptr_array_add(args, g_strdup(step_host(c, step)));
-			named = true;
-			if (!*w)
-				break;
-		} else if ((text = left_out ? instead_of(*w) : step_arg(c, step, *w))) {
-			g_ptr_array_add(args, text);
-		}
-	}
+	if (step->optional_arg && (secrets || !step_args_are_secret(step->optional_arg)))
+		last = step_arg_optional(c, step->optional_arg);
+	if (last)
+		g_ptr_array_add(args, last);
 	g_ptr_array_add(args, NULL);
 	return (char **)g_ptr_array_free(args, FALSE);
 }
 
 bool step_needs_files(const struct step_context *c, const struct step *step)
 {
-	return step->kind == STEP_VMM && step_command_is_direct(c, step) && !step_command_is_far(c, step) &&
-	       !step_command_local_script(c, step->name);
+	return step->kind == STEP_VMM && step_command_is_direct(c, step) &&
+	       !step_command_is_far(c, step) && !step_context_local_script(c, step->name);
 }
 
 /* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
@@ -150,7 +132,7 @@ static bool gets_secrets(const struct step_context *c, const struct step *step,
 /* The name of the script that runs for STEP of a hypervisor. The caller frees. */
 static char *vmm_script(const struct step_context *c, const struct step *step)
 {
-	const char *local = step_command_local_script(c, step->name);
+	const char *local = step_context_local_script(c, step->name);
 
 	return local && *local ? g_strdup(local) : plan_script(step);
 }
@@ -169,7 +151,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 		    GError **error)
 {
 	const struct driver_settings *s = c->settings;
-	const char *local = step_command_local_script(c, step->name);
+	const char *local = step_context_local_script(c, step->name);
 	g_autofree char *script = vmm_script(c, step);
 	g_autofree char *uri = NULL;
 	g_auto(GStrv) shown = NULL;
@@ -183,10 +165,10 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 		uri = step_command_direct_uri(c, step);
 	args = expand_args(c, step, gets_secrets(c, step, script));
 	shown = expand_args(c, step, false);
-	m = step_command_new(c, step, local || uri, g_build_filename(
-				local || uri ? s->local_dir : s->remote_dir, "vmm",
-				s->options.hypervisor, script, NULL),
-			step_command_connected(args, uri), step_command_input(c, step->input));
+	m = step_command_new(c, step, local || uri,
+			     g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
+					      s->options.hypervisor, script, NULL),
+			     step_command_connected(args, uri), step_command_input(c, step->input));
 	m->spec.works_here = local != NULL;
 	m->shown = g_strjoinv(" ", shown);
 	g_ptr_array_add(to, m);
@@ -232,7 +214,7 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 	static const struct step outcome = { STEP_VMM, "outcome", .input = INPUT_REQUEST };
 	const struct driver_settings *s = c->settings;
 	struct step step = outcome;
-	bool local = asked->kind == STEP_VMM && step_command_local_script(c, asked->name);
+	bool local = asked->kind == STEP_VMM && step_context_local_script(c, asked->name);
 	g_autofree char *uri = NULL;
 	struct step_command *m;
 	GPtrArray *commands;
@@ -248,8 +230,8 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, "outcome", NULL);
 	m = step_command_new(c, &step, local || uri, path,
-			step_command_connected(question_args(c, asked, question), uri),
-			step_command_input(c, step.input));
+			     step_command_connected(question_args(c, asked, question), uri),
+			     step_command_input(c, step.input));
 	m->env = question_environment(c);
 	m->spec.command.env = (const char *const *)m->env;
 	commands = g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
@@ -261,7 +243,7 @@ static bool runs_here(const struct step_context *c, const char *network, const c
 {
 	g_autofree char *key = g_strdup_printf("%s-%s", network, name);
 
-	return step_command_local_script(c, name) ||
+	return step_context_local_script(c, name) ||
 	       g_strv_contains((const char *const *)c->settings->local_networks, key);
 }
 
@@ -281,9 +263,10 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 		if (!step_command_check_name(*n, "network driver", error))
 			return false;
 		m = step_command_new(c, step, here,
-				g_build_filename(here ? s->local_dir : s->remote_dir, "vnm", *n,
-						 step->name, NULL),
-				expand_args(c, step, false), step_command_input(c, step->input));
+				     g_build_filename(here ? s->local_dir : s->remote_dir, "vnm",
+						      *n, step->name, NULL),
+				     expand_args(c, step, false),
+				     step_command_input(c, step->input));
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}
@@ -324,16 +307,16 @@ static char **words_of(const char *line)
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
-/* Of "PRE*_LIVE?" and SNAP.ssh: PRESNAP_LIVE.ssh. The caller frees. */
-static char *modified(const struct step_context *c, const char *pattern, const char *word)
+/* Of prefix PRE, suffix _LIVE and SNAP.ssh: PRESNAP_LIVE.ssh. The caller frees. */
+static char *transfer_script(const struct step_context *c, const struct step *step,
+			     const char *word)
 {
-	g_auto(GStrv) around = g_strsplit(pattern ? pattern : "*", "*", 2);
-	g_autofree char *behind = g_strdup(around[1]);
-	size_t len = strlen(behind), stem = strcspn(word, ".");
+	bool has_suffix = step->suffix && (!step->suffix_if_live || is_live_backup(c));
+	const char *prefix = step->prefix ? step->prefix : "";
+	const char *suffix = has_suffix ? step->suffix : "";
+	size_t stem = strcspn(word, ".");
 
-	if (len && behind[len - 1] == '?')
-		behind[is_live_backup(c) ? len - 1 : 0] = '\0';
-	return g_strdup_printf("%s%.*s%s%s", around[0], (int)stem, word, behind, word + stem);
+	return g_strdup_printf("%s%.*s%s%s", prefix, (int)stem, word, suffix, word + stem);
 }
 
 /* A command of driver MAD, which is KIND ("tm"), for the front-end: its script NAME with ARGS. */
@@ -346,8 +329,8 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	char *path;
 
 	if (!step_command_check_name(name, "driver command", error) ||
-	    !step_command_check_name(mad, step->kind == STEP_DS ? "datastore driver" :
-						     "transfer driver", error))
+	    !step_command_check_name(
+		    mad, step->kind == STEP_DS ? "datastore driver" : "transfer driver", error))
 		return false;
 	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
 	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
@@ -357,7 +340,7 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	if (!path)
 		return false;
 	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
-					step_command_input(c, step->input)));
+					     step_command_input(c, step->input)));
 	return true;
 }
 
@@ -370,7 +353,7 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 
 	if (!words[0])
 		return true;
-	name = modified(c, step->script, words[0]);
+	name = transfer_script(c, step, words[0]);
 	return add_driver(c, step, "tm", words[1] ? words[1] : "", name,
 			  words[1] ? words + 2 : words + 1, to, error);
 }
@@ -379,7 +362,7 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 		   GError **error)
 {
 	g_autofree char *rollback = tmpl_request_text(c->request, "TM_COMMAND_ROLLBACK");
-	const char *text = g_strcmp0(step->args, "rollback") ? c->request->tm_command : rollback;
+	const char *text = step->flags & STEP_ROLLBACK ? rollback : c->request->tm_command;
 	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
 
 	for (char **l = lines; *l; l++)
@@ -408,10 +391,11 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 
 	if (!dir || !g_path_is_absolute(dir))
 		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no deployment file");
-	g_ptr_array_add(to, step_command_new(c, step, deploys_here(c),
-					step->kind == STEP_MKDIR ? g_strdup(dir) :
-					g_build_filename(dir, step->name, NULL),
-					NULL, step_command_input(c, step->input)));
+	g_ptr_array_add(to, step_command_new(c, step, step_context_deploys_here(c),
+					     step->kind == STEP_MKDIR
+						     ? g_strdup(dir)
+						     : g_build_filename(dir, step->name, NULL),
+					     NULL, step_command_input(c, step->input)));
 	return true;
 }
 

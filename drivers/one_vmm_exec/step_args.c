@@ -6,19 +6,19 @@ enum { MAX_WORD = 131072, OTHER_WORDS = 16384 };
 static const struct {
 	const char *name, *xpath;
 } texts[] = {
-	{ "source",         "HOST" },
-	{ "target",         "MIGR_HOST" },
-	{ "checkpoint",     "CHECKPOINT_FILE" },
-	{ "disk_path",      "DISK_TARGET_PATH" },
-	{ "disk_target",    "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET" },
+	{ "source", "HOST" },
+	{ "target", "MIGR_HOST" },
+	{ "checkpoint", "CHECKPOINT_FILE" },
+	{ "disk_path", "DISK_TARGET_PATH" },
+	{ "disk_target", "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET" },
 	{ "context_target", "VM/TEMPLATE/CONTEXT/TARGET" },
-	{ "resized_disk",   "VM/TEMPLATE/DISK[RESIZE='YES']/DISK_ID" },
-	{ "size",           "VM/TEMPLATE/DISK[RESIZE='YES']/SIZE" },
-	{ "snapshot_id",    "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/SNAPSHOT_ID" },
-	{ "hypervisor_id",  "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/HYPERVISOR_ID" },
-	{ "network_id",     "VIRTUAL_NETWORK_ID" },
-	{ "command",        "VM/TEMPLATE/QEMU_GA_EXEC/COMMAND" },
-	{ "input?",         "VM/TEMPLATE/QEMU_GA_EXEC/STDIN" },
+	{ "resized_disk", "VM/TEMPLATE/DISK[RESIZE='YES']/DISK_ID" },
+	{ "size", "VM/TEMPLATE/DISK[RESIZE='YES']/SIZE" },
+	{ "snapshot_id", "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/SNAPSHOT_ID" },
+	{ "hypervisor_id", "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/HYPERVISOR_ID" },
+	{ "network_id", "VIRTUAL_NETWORK_ID" },
+	{ "command", "VM/TEMPLATE/QEMU_GA_EXEC/COMMAND" },
+	{ "input", "VM/TEMPLATE/QEMU_GA_EXEC/STDIN" },
 };
 
 /* Below the interface that is attached or detached. */
@@ -96,7 +96,7 @@ static char *document(const struct step_context *c)
 
 bool step_args_are_secret(const char *name)
 {
-	static const char *const secret[] = { "document", "command", "input?", NULL };
+	static const char *const secret[] = { "document", "command", "input", NULL };
 
 	return g_strv_contains(secret, name);
 }
@@ -144,6 +144,11 @@ static const struct {
 	{ "file",        step_deployment_file },
 };
 
+char *step_arg_optional(const struct step_context *c, const char *name)
+{
+	return text_of(c, name);
+}
+
 char *step_arg(const struct step_context *c, const struct step *step, const char *name)
 {
 	char *text;
@@ -154,5 +159,5 @@ char *step_arg(const struct step_context *c, const struct step *step, const char
 		if (g_str_equal(made[i].name, name))
 			return made[i].make(c);
 	text = text_of(c, name);
-	return text || g_str_has_suffix(name, "?") ? text : g_strdup("");
+	return text ? text : g_strdup("");
 }

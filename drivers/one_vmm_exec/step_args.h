@@ -6,12 +6,12 @@
 #ifndef ONE_VMM_EXEC_STEP_ARGS_H
 #define ONE_VMM_EXEC_STEP_ARGS_H
 
-#include "step.h"
+#include "step_context.h"
 
-/*
- * The word that NAME means for STEP; "" when the request does not tell it, but NULL when NAME
- * ends in '?'. The caller frees.
- */
+/* As step_arg(); NULL: the request has none. */
+char *step_arg_optional(const struct step_context *context, const char *name);
+
+/* The word that NAME means for STEP; "": the request has none. The caller frees. */
 char *step_arg(const struct step_context *context, const struct step *step, const char *name);
 
 /*

@@ -15,14 +15,6 @@ void step_command_free(struct step_command *command)
 	g_free(command);
 }
 
-/* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *step_command_local_script(const struct step_context *c, const char *key)
-{
-	g_autofree char *upper = g_ascii_strup(key, -1);
-
-	return g_hash_table_lookup(c->settings->options.local, upper);
-}
-
 /* A name from the request or the arguments that becomes part of a path. */
 bool step_command_check_name(const char *name, const char *what, GError **error)
 {
@@ -121,7 +113,7 @@ static unsigned grace_ms(const struct step_context *c, const struct step *step)
 
 /* Takes PATH, ARGS and INPUT. */
 struct step_command *step_command_new(const struct step_context *c, const struct step *step,
-				   bool here, char *path, char **args, GBytes *input)
+				      bool here, char *path, char **args, GBytes *input)
 {
 	struct step_command *m = g_new0(struct step_command, 1);
 

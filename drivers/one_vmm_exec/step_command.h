@@ -6,11 +6,12 @@
 #ifndef ONE_VMM_EXEC_STEP_COMMAND_H
 #define ONE_VMM_EXEC_STEP_COMMAND_H
 
-#include "step.h"
+#include "command.h"
+#include "step_context.h"
 
 struct step_command {
 	char *label;			/* the network driver; NULL for other steps */
-	struct command_spec spec;		/* its pointers are to what follows */
+	struct command_spec spec;       /* its pointers are to what follows */
 	char *path;
 	char **args;
 	char **env;			/* or NULL */
@@ -22,13 +23,10 @@ void step_command_free(struct step_command *command);
 
 /* Takes PATH, ARGS and INPUT. HERE: on the front-end. */
 struct step_command *step_command_new(const struct step_context *context, const struct step *step,
-			    bool here, char *path, char **args, GBytes *input);
+				      bool here, char *path, char **args, GBytes *input);
 
 /* What INPUT is of the request. The caller unrefs; NULL: nothing. */
 GBytes *step_command_input(struct step_context *context, enum step_input input);
-
-/* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *step_command_local_script(const struct step_context *context, const char *key);
 
 /* False with VMM_ERROR_INPUT: NAME, which is WHAT, cannot become part of a path. */
 bool step_command_check_name(const char *name, const char *what, GError **error);

@@ -99,7 +99,4 @@ void journal_stop_waiting(Journal *journal, const void *data);
 /* Ends the process groups of ROW that still run here. */
 void journal_kill(const struct row *row);
 
-/* Prints for people what the journals of DIR hold that has not ended; no documents. */
-bool journal_print(const char *dir, GError **error);
-
 #endif

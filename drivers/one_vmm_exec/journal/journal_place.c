@@ -45,7 +45,8 @@ static char *default_name(const struct driver_settings *settings)
 	return g_strdup_printf("%s-%.*s", o->hypervisor, NAME_DIGITS, sum);
 }
 
-static char *slot_path(const struct journal_place *p, const char *name, int number, const char *suffix)
+static char *slot_path(const struct journal_place *p, const char *name, int number,
+		       const char *suffix)
 {
 	if (!number)
 		return g_strdup_printf("%s/%s%s", p->dir, name, suffix);
@@ -53,7 +54,8 @@ static char *slot_path(const struct journal_place *p, const char *name, int numb
 }
 
 /* Whether the driver that had slot NUMBER last was started with OPTIONS. */
-static bool was_ours(const struct journal_place *p, const char *name, int number, const char *options)
+static bool was_ours(const struct journal_place *p, const char *name, int number,
+		     const char *options)
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
 	GString *text = file_read(path, MAX_OPTIONS, NULL);
@@ -99,7 +101,8 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
  * Drivers of one name (VM_MAD kvm and qemu differ but in -p) may start in any order: each looks
  * first for the journal of one that was started as it is.
  */
-static bool take_slot(struct journal_place *p, const char *name, const char *options, GError **error)
+static bool take_slot(struct journal_place *p, const char *name, const char *options,
+		      GError **error)
 {
 	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
 		if (was_ours(p, name, i, options) && !take_lock(p, name, i, options, error))
@@ -144,7 +147,8 @@ static void find_memory(struct journal_place *p, const struct driver_settings *s
 	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
 }
 
-bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings, GError **error)
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,
+			GError **error)
 {
 	g_autofree char *derived = default_name(settings);
 	const char *name = settings->options.name ? settings->options.name : derived;

@@ -21,7 +21,8 @@ struct journal_place {
  * Makes the directory and takes the first journal of our name that no other driver holds.
  * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
  */
-bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings, GError **error);
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,
+			GError **error);
 void journal_place_clear(struct journal_place *place);
 
 /* The directory of the journals. The caller frees. */

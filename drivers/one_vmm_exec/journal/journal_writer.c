@@ -205,8 +205,7 @@ static void report(JournalWriter *k)
 
 	m->keeper = k;
 	m->report = (struct journal_writer_report){ k->generation, k->state, g_strdup(k->why),
-					    g_steal_pointer(&k->found),
-					    k->found_last_seq };
+						    g_steal_pointer(&k->found), k->found_last_seq };
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
 	g_source_set_callback(source, on_message, m, message_free);
 	g_source_attach(source, k->context);
@@ -304,8 +303,8 @@ static GPtrArray *read_marks(JournalWriter *k)
 	return marks ? marks : g_ptr_array_new_with_free_func(g_free);
 }
 
-JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark, GPtrArray **ret_rows,
-		   GPtrArray **ret_marks, bool *ret_damaged)
+JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
+				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged)
 {
 	g_autoptr(GError) cause = NULL;
 	JournalWriter *k = g_new0(JournalWriter, 1);

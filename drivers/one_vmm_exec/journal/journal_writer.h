@@ -10,9 +10,9 @@
 #include "journal/store.h"
 
 enum journal_writer_state {
-	WRITER_SAFE,		/* in the journal's file */
-	WRITER_SPARE,		/* in the spare file: a power cut would lose it */
-	WRITER_LOST,		/* nowhere but in our memory */
+	WRITER_SAFE,  /* in the journal's file */
+	WRITER_SPARE, /* in the spare file: a power cut would lose it */
+	WRITER_LOST,  /* nowhere but in our memory */
 };
 
 struct journal_writer_spec {
@@ -28,7 +28,7 @@ struct journal_writer_report {
 	enum journal_writer_state state;
 	char *why;		/* the state is not SAFE; or NULL */
 	GPtrArray *found;	/* an earlier driver's rows, which can be read only now; or NULL */
-	guint64 last_seq;	/* with FOUND, of journal_writer_last_seq() */
+	guint64 last_seq;       /* with FOUND, of journal_writer_last_seq() */
 };
 
 typedef struct journal_writer JournalWriter;
@@ -41,8 +41,8 @@ typedef void journal_writer_reported(void *data, const struct journal_writer_rep
  * the caller unrefs both. MARK is added to them. RET_DAMAGED is set when the journal's file was
  * damaged and put aside. Never NULL; see journal_writer_state().
  */
-JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark, GPtrArray **ret_rows,
-		   GPtrArray **ret_marks, bool *ret_damaged);
+JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
+				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged);
 
 /*
  * The largest number of a request that either file has ever had; G_MAXUINT64: the journal's file

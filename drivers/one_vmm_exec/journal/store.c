@@ -63,7 +63,7 @@ struct store {
 	sqlite3 *db;
 	gsize room_bytes;
 	GHashTable *open;		/* seq: requests whose end is not in the file */
-	guint rooms;			/* ends that there is room for: at least one for each of OPEN */
+	guint rooms;                    /* ends with room set aside: no fewer than OPEN has */
 	sqlite3_stmt *statements[STATEMENTS];
 };
 
@@ -211,8 +211,8 @@ static bool put_change(Store *s, const struct row *row)
 		g_hash_table_remove(s->open, &row->seq);
 		if (!run_statement(s, DROP_DOCUMENT, (gint64)row->seq))
 			return false;
-		return row->phase == ROW_DONE ? run_statement(s, DROP_ROW, (gint64)row->seq) :
-						put_row(s, row);
+		return row->phase == ROW_DONE ? run_statement(s, DROP_ROW, (gint64)row->seq)
+					      : put_row(s, row);
 	}
 
 	add_open(s, row->seq);
@@ -317,7 +317,7 @@ bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 
 	if (put_rows(s, rows, last, &cause)) {
 		if (s->rooms > rooms)	/* the room is to be in the file, not in its log */
-			sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+			run_text(s, "PRAGMA wal_checkpoint(PASSIVE)");
 		return true;
 	}
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_SPACE))

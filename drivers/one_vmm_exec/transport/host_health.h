@@ -1,7 +1,9 @@
 /*
- * host_health.h - which hosts do not answer. What is asked of one that did not answer several times in
- * a row fails at once, but for one step at a time that finds out whether it is back. Only that
- * counts: how long a host takes says nothing, a step may last for hours.
+ * host_health.h - which hosts do not answer.
+ *
+ * A host that did not answer several times in a row is down: its steps fail at once, but for one
+ * at a time that finds out whether it is back. How long a host takes says nothing: a step may last
+ * for hours.
  */
 #ifndef ONE_VMM_EXEC_HOST_HEALTH_H
 #define ONE_VMM_EXEC_HOST_HEALTH_H
@@ -11,16 +13,17 @@
 typedef struct host_health HostHealth;
 
 enum host_health_state {
-	HEALTH_GOOD,		/* it answered, or was not asked yet */
-	HEALTH_FAILING,		/* it did not answer the last time, or the last few times */
+	HEALTH_GOOD,    /* it answered, or was not asked yet */
+	HEALTH_FAILING, /* it did not answer the last time, or the last few times */
 	HEALTH_DOWN,
 };
 
 /* HOST went from state WAS to state NOW. */
 typedef void host_health_changed(void *data, const char *host, enum host_health_state was,
-			    enum host_health_state now);
+				 enum host_health_state now);
 
-typedef void host_health_one(void *data, const char *host, enum host_health_state state, unsigned inflight);
+typedef void host_health_one(void *data, const char *host, enum host_health_state state,
+			     unsigned inflight);
 
 HostHealth *host_health_new(const ConfCfg *cfg);
 void host_health_free(HostHealth *health);
@@ -37,8 +40,8 @@ enum host_health_state host_health_of(const HostHealth *health, const char *host
 unsigned host_health_inflight(const HostHealth *health, const char *host);
 
 /*
- * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried: the
- * host is down, and somebody else finds out whether it still is. The caller frees.
+ * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried:
+ * the host is down, and somebody else finds out whether it still is. The caller frees.
  */
 char *host_health_begin(HostHealth *health, const char *host);
 

@@ -19,12 +19,12 @@ struct relay_call {
 	RelayClient *link;
 	guint32 id;
 	guint64 end;		/* in the stream of what is sent: behind its frame */
-	relay_client_done *done;	/* NULL: nobody asks any more */
+	relay_client_done *done; /* NULL: nobody asks any more */
 	void *data;
 	unsigned timeout_ms, grace_ms;
 	size_t max_answer;	/* bytes of the data of a true one */
 	guint guard;		/* source id: its time is over soon, or over */
-	RelayCall *sign;		/* asked for a sign of life for it, or NULL */
+	RelayCall *sign;        /* asked for a sign of life for it, or NULL */
 	bool alive;		/* and got one */
 };
 
@@ -39,11 +39,11 @@ struct relay_client {
 	bool given_up;		/* what it still says is not looked at */
 	guint64 sent;		/* bytes, since it is up */
 	GQueue waiting;		/* of struct waiter */
-	GHashTable *calls;	/* id to struct relay_call */
+	GHashTable *calls;      /* id to struct relay_call */
 	guint32 next_id;
 	guint timer;		/* source id: it is late, or idle */
 	char *why;
-	char *last_notice;		/* what the last notice said, or NULL */
+	char *last_notice; /* what the last notice said, or NULL */
 	relay_client_notice *notice;
 	void *data;
 };
@@ -249,8 +249,9 @@ static void break_calls(RelayClient *l, guint64 arrived, const char *why)
 		RelayCall *call = at->data;
 
 		if (call->done)
-			call->done(call->data, NULL, call->end > arrived ? RELAY_CLIENT_NOT_SENT :
-				   RELAY_CLIENT_BROKE, why);
+			call->done(call->data, NULL,
+				   call->end > arrived ? RELAY_CLIENT_NOT_SENT : RELAY_CLIENT_BROKE,
+				   why);
 		call_free(call);
 	}
 }
@@ -305,11 +306,12 @@ static void open_link(RelayClient *l)
 		return;
 	}
 	l->state = CONNECTING;
-	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S, on_connect_late, l);
+	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S,
+					 on_connect_late, l);
 }
 
-RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path, unsigned idle_s,
-	       relay_client_notice *notice, void *data)
+RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path,
+			      unsigned idle_s, relay_client_notice *notice, void *data)
 {
 	RelayClient *l = g_new0(RelayClient, 1);
 
@@ -392,7 +394,8 @@ static void send_frame(RelayClient *l, GBytes *frame)
 	child_write(l->child, frame);
 }
 
-static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done, void *data)
+static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done,
+			   void *data)
 {
 	RelayCall *call = g_new0(RelayCall, 1);
 	g_autoptr(GBytes) frame = NULL;
@@ -402,7 +405,10 @@ static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_cl
 		l->next_id++;
 	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
 	*call = (struct relay_call){
-		.link = l, .id = l->next_id, .done = done, .data = data,
+		.link = l,
+		.id = l->next_id,
+		.done = done,
+		.data = data,
 		.max_answer = relay_done_max(run->max_output),
 	};
 	g_hash_table_insert(l->calls, GUINT_TO_POINTER(call->id), call);
@@ -434,8 +440,8 @@ static gboolean on_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void on_sign(void *data, const struct relay_done *done, enum relay_client_loss loss G_GNUC_UNUSED,
-		    const char *why G_GNUC_UNUSED)
+static void on_sign(void *data, const struct relay_done *done,
+		    enum relay_client_loss loss G_GNUC_UNUSED, const char *why G_GNUC_UNUSED)
 {
 	RelayCall *call = data;
 
@@ -460,7 +466,8 @@ static gboolean on_nearly_over(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_client_done *done, void *data)
+RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_client_done *done,
+			    void *data)
 {
 	RelayCall *call = call_new(l, run, done, data);
 

@@ -22,20 +22,20 @@ struct remote_hosts {
 	unsigned sessions;		/* at once on one connection */
 	unsigned idle_s;
 	unsigned next_control;
-	GHashTable *connections;	/* host to SshMaster */
-	GHashTable *links;		/* host to RelayClient */
+	GHashTable *connections; /* host to SshMaster */
+	GHashTable *links;       /* host to RelayClient */
 	HostHealth *health;
 };
 
 struct remote {
 	RemoteHosts *hosts;
-	SshMaster *connection;		/* NULL: it has one of its own */
-	RelayClient *link;			/* or NULL */
-	RelayCall *call;			/* or NULL; it runs on LINK */
+	SshMaster *connection;          /* NULL: it has one of its own */
+	RelayClient *link;              /* or NULL */
+	RelayCall *call;                /* or NULL; it runs on LINK */
 	guint wait;			/* source id: its time is over before it is connected */
 	bool shares;			/* a session of the connection is ours */
 	bool cancelled;
-	bool counted;			/* host_health_end() is due */
+	bool counted;                   /* host_health_end() is due */
 	bool queued;			/* it waited for a session of the connection */
 	bool again;			/* it was never sent, and goes over a new connection */
 	enum remote_kind kind;
@@ -302,7 +302,8 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 	if (!done) {
 		g_string_append(r->err, why);
 		r->result = (struct remote_result){
-			.status = -1, .not_started = loss == RELAY_CLIENT_NOT_SENT,
+			.status = -1,
+			.not_started = loss == RELAY_CLIENT_NOT_SENT,
 			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
 		};
 		remote_finish(r);
@@ -453,7 +454,8 @@ static gboolean on_no_reap(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done, void *data)
+void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
+		       void *data)
 {
 	/*
 	 * The brackets keep patterns from matching themselves. A relay ends its steps itself; of
@@ -522,7 +524,8 @@ void remote_hosts_listen(RemoteHosts *h, remote_hosts_notice *notice, void *data
 	h->notice_data = data;
 }
 
-RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error)
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir,
+			      GError **error)
 {
 	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
 	RemoteHosts *h;

@@ -17,7 +17,8 @@ typedef struct remote_hosts RemoteHosts;
  * CFG is borrowed. SHELL: of the far end, where scripts are below REMOTE_DIR. NULL with ERROR
  * set: no directory for sockets.
  */
-RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir, GError **error);
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir,
+			      GError **error);
 
 /* Something about HOST that an administrator should know. */
 typedef void remote_hosts_notice(void *data, const char *host, const char *text);
@@ -69,7 +70,8 @@ typedef void remote_done(void *data, const struct remote_result *result);
  * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
  * before DONE is called. Never fails at once: what goes wrong is in the result.
  */
-Remote *remote_run(RemoteHosts *hosts, const struct remote_spec *spec, remote_done *done, void *data);
+Remote *remote_run(RemoteHosts *hosts, const struct remote_spec *spec, remote_done *done,
+		   void *data);
 
 /* The ssh that is its session, or 0. */
 int remote_pid(const Remote *remote);
@@ -81,7 +83,8 @@ const char *remote_hosts_mark(const RemoteHosts *hosts);
  * Ends on HOST all sessions and relays that an earlier driver marked with one of MARKS, none of
  * which is ours, with what they run, which gets timeout_s.abort for it; DONE(DATA) follows.
  */
-void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done, void *data);
+void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done,
+		       void *data);
 
 /* Ends it; DONE follows. */
 void remote_cancel(Remote *remote);

@@ -146,11 +146,12 @@ static void open_master(SshMaster *c)
 		return;
 	}
 	c->state = CONNECTING;
-	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S, on_master_late, c);
+	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S,
+					 on_master_late, c);
 }
 
 SshMaster *ssh_master_new(const struct wire_ssh *ssh, const char *host, const char *control,
-			   unsigned sessions, unsigned idle_s)
+			  unsigned sessions, unsigned idle_s)
 {
 	SshMaster *c = g_new0(SshMaster, 1);
 

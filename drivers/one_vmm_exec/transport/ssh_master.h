@@ -18,7 +18,7 @@ typedef void ssh_master_ready(void *data, const char *why);
  * SESSIONS at once share it; it is closed after IDLE_S seconds without one, never if 0.
  */
 SshMaster *ssh_master_new(const struct wire_ssh *ssh, const char *host, const char *control,
-			   unsigned sessions, unsigned idle_s);
+			  unsigned sessions, unsigned idle_s);
 
 /* Ends it and removes its socket. Nobody may wait for it. */
 void ssh_master_free(SshMaster *connection);

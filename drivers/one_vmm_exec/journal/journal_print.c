@@ -1,0 +1,56 @@
+#include "journal/journal_print.h"
+
+#include <stdio.h>
+
+#include "journal/store.h"
+
+static void print_row(const struct row *row)
+{
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(row->accepted_s);
+	g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("?");
+
+	printf("%s VM %" G_GINT64_FORMAT " %s: ", when, row->id, row->action);
+	if (row->phase == ROW_ENDED)
+		printf("ended (%s), oned has not read the reply\n",
+		       row->success ? "SUCCESS" : "FAILURE");
+	else if (row->phase == ROW_AT_WORK)
+		printf("step %u of %s\n", row->step + 1, row->plan ? row->plan : "?");
+	else
+		puts("waits");
+}
+
+static bool print_file(const char *path, GError **error)
+{
+	g_autoptr(Store) store = store_open_to_read(path, error);
+	g_autoptr(GPtrArray) rows = store ? store_rows(store, error) : NULL;
+
+	if (!rows)
+		return false;
+	printf("%s: %u not ended\n", path, rows->len);
+	for (guint i = 0; i < rows->len; i++)
+		print_row(g_ptr_array_index(rows, i));
+	return true;
+}
+
+static int compare_paths(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool journal_print(const char *dir, GError **error)
+{
+	g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	const char *name;
+
+	while (entries && (name = g_dir_read_name(entries)))
+		if (g_str_has_suffix(name, ".db"))
+			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
+	if (!paths->len)
+		puts("no journal");
+	g_ptr_array_sort(paths, compare_paths);
+	for (guint i = 0; i < paths->len; i++)
+		if (!print_file(g_ptr_array_index(paths, i), error))
+			return false;
+	return true;
+}
