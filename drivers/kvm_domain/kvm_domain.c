@@ -68,6 +68,7 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
 	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
 		return vmm_fail(error, VMM_ERROR_USAGE, "--type %s: not kvm or qemu", a->type);
+
 	return true;
 }
 
@@ -78,6 +79,7 @@ static void free_arguments(struct arguments *a)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
+
 	g_strfreev(a->files);
 }
 
@@ -91,8 +93,10 @@ static xmlDoc *read_document(const char *path, GError **error)
 
 	if (!text)
 		return NULL;
+
 	doc = xml_parse(text->str, text->len, name, error);
 	g_string_free(text, TRUE);
+
 	return doc;
 }
 
@@ -119,6 +123,7 @@ static bool add_object(TmplVm *vm, set_func *set, const char *path, GError **err
 		return false;
 	if (set(vm, xmlDocGetRootElement(doc), error))
 		return true;
+
 	g_prefix_error(error, "%s: ", path);
 	return false;
 }
@@ -142,9 +147,11 @@ static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError *
 				g_strdup_printf("no defaults file %s: no defaults", standard));
 		return true;
 	}
+
 	set = tmpl_defaults_read(path ? path : standard, error);
 	if (!set)
 		return false;
+
 	tmpl_vm_set_level(vm, TMPL_CONF, set);
 	return tmpl_defaults_check(set, warnings, error);
 }
@@ -156,6 +163,7 @@ static bool read_clock(gint64 *now, GError **error)
 	*now = g_get_real_time() / G_USEC_PER_SEC;
 	if (!epoch || number_signed(epoch, 0, G_MAXINT64, now, NULL))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_USAGE, "SOURCE_DATE_EPOCH = '%s': not seconds", epoch);
 }
 
@@ -173,6 +181,7 @@ static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 					"--libvirt %s: not a version as 9.2.0", text);
 		part[i] = value;
 	}
+
 	*ret = DOMAIN_LIBVIRT(part[0], part[1], part[2]);
 	return true;
 }
@@ -181,6 +190,7 @@ static bool print_all(const char *text, GError **error)
 {
 	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
 		return true;
+
 	return vmm_fail_errno(error, errno, "cannot write standard output");
 }
 
@@ -192,6 +202,7 @@ static ConfCfg *read_config(const char *path, GError **error)
 		vmm_fail_errno(error, errno, "%s", path);
 		return NULL;
 	}
+
 	return conf_cfg_load(path ? path : standard, error);
 }
 
@@ -202,6 +213,7 @@ static bool check_document(const TmplVm *vm, const struct domain_options *option
 
 	for (guint i = 0; i < problems->len; i++)
 		fprintf(stderr, "kvm-domain: error: %s\n", (const char *)problems->pdata[i]);
+
 	return !problems->len || vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors",
 					  tmpl_vm_header(vm, "ID"), problems->len);
 }
@@ -228,6 +240,7 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	tmpl_vm_check(vm, warnings);
 	if (a->check)
 		return check_document(vm, &options, warnings, error);
+
 	xml = a->explain ? domain_explain(vm, &options, error) :
 			   domain_xml(vm, &options, warnings, error);
 	return xml && print_all(xml, error);
@@ -258,9 +271,11 @@ int main(int argc, char **argv)
 		done = check_defaults(a.check_conf, warnings, &error);
 	else if (done)
 		done = convert(&a, warnings, &error);
+
 	for (guint i = 0; (done || a.check || a.check_conf) && i < warnings->len; i++)
 		fprintf(stderr, "kvm-domain: warning: %s\n",
 			(char *)g_ptr_array_index(warnings, i));
 	free_arguments(&a);
+
 	return done ? 0 : program_fail("kvm-domain", error);
 }

@@ -33,6 +33,7 @@ void file_set_free(Set *s)
 {
 	if (!s)
 		return;
+
 	g_ptr_array_unref(s->files);
 	g_string_free(s->manifest, TRUE);
 	g_free(s);
@@ -48,6 +49,7 @@ static void add_file(Set *s, struct file *f)
 			break;
 		}
 	}
+
 	g_ptr_array_add(s->files, f);
 }
 
@@ -59,6 +61,7 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 
 	if (!text)
 		return false;
+
 	f = g_new0(struct file, 1);
 	f->path = g_strdup(path);
 	f->from = g_strdup(from);
@@ -68,6 +71,7 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 	f->mtime = st->st_mtime;
 	add_file(s, f);
 	g_string_free(text, TRUE);
+
 	return true;
 }
 
@@ -96,6 +100,7 @@ static bool read_tree(Set *s, const char *dir, const char *below, GError **error
 		if (S_ISREG(st.st_mode) && !read_file(s, from, path, &st, error))
 			return false;
 	}
+
 	return d != NULL;
 }
 
@@ -114,14 +119,17 @@ Set *file_set_read(const char *dir, const char *over, GError **error)
 	s->manifest = g_string_new("# vmmexec-manifest 1 " VMM_VERSION "\n");
 	if (!read_tree(s, dir, "", error) || (over && !read_tree(s, over, "", error)))
 		return NULL;
+
 	g_ptr_array_sort(s->files, by_path);
 	for (guint i = 0; i < s->files->len; i++) {
 		const struct file *f = g_ptr_array_index(s->files, i);
 
 		if (f->mode & 0111)
 			g_string_append_printf(s->manifest, "# program %s\n", f->path);
+
 		g_string_append_printf(s->manifest, "%s  %s\n", f->sha256, f->path);
 	}
+
 	return g_steal_pointer(&s);
 }
 
@@ -140,11 +148,14 @@ static bool put_name(char *header, const char *path)
 		memcpy(header, path, len);
 		return true;
 	}
+
 	cut = strchr(&path[len - NAME_SIZE - 1], '/');
 	if (!cut || cut - path > PREFIX_SIZE)
 		return false;
+
 	memcpy(header, cut + 1, strlen(cut + 1));
 	memcpy(header + 345, path, (size_t)(cut - path));
+
 	return true;
 }
 
@@ -157,6 +168,7 @@ static bool put_file(GString *tar, const char *path, unsigned mode, gint64 mtime
 
 	if (!put_name(header, path))
 		return false;
+
 	g_snprintf(header + 100, 8, "%07o", mode);
 	g_snprintf(header + 108, 8, "%07o", 0U);
 	g_snprintf(header + 116, 8, "%07o", 0U);
@@ -167,11 +179,13 @@ static bool put_file(GString *tar, const char *path, unsigned mode, gint64 mtime
 	memcpy(header + 257, "ustar\0" "00", 8);
 	for (int i = 0; i < BLOCK; i++)
 		sum += (unsigned char)header[i];
+
 	g_snprintf(header + 148, 7, "%06o", sum);
 	g_string_append_len(tar, header, BLOCK);
 	g_string_append_len(tar, text->str, (gssize)text->len);
 	while (tar->len % BLOCK)
 		g_string_append_c(tar, '\0');
+
 	return true;
 }
 
@@ -184,6 +198,7 @@ static bool add_to_archive(GString *tar, const struct file *f, GError **error)
 
 	if (!text)
 		return false;
+
 	sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text->str,
 					     text->len);
 	if (!g_str_equal(sha256, f->sha256))
@@ -192,6 +207,7 @@ static bool add_to_archive(GString *tar, const struct file *f, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "the path %s is too long", f->path);
 	else
 		ok = true;
+
 	g_string_free(text, TRUE);
 	return ok;
 }
@@ -218,6 +234,7 @@ GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GErro
 
 	*ret_files = 0;
 	put_file(tar, SET_MANIFEST, 0644, 0, s->manifest);
+
 	for (guint i = 0; i < s->files->len; i++) {
 		const struct file *f = g_ptr_array_index(s->files, i);
 
@@ -227,8 +244,10 @@ GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GErro
 			g_string_free(tar, TRUE);
 			return NULL;
 		}
+
 		++*ret_files;
 	}
+
 	g_string_append_len(tar, end, sizeof(end));
 	return g_string_free_to_bytes(tar);
 }
@@ -242,9 +261,11 @@ static char *release_value(const char *text, const char *key)
 
 		if (!g_str_has_prefix(*l, key) || *value != '=')
 			continue;
+
 		g_strdelimit(++value, "\"'", ' ');
 		return g_strdup(g_strstrip(value));
 	}
+
 	return g_strdup("unknown");
 }
 
@@ -257,6 +278,7 @@ static char *plain(char *name)
 	g_strcanon(name, allowed, '_');
 	if (*name == '.' || *name == '-')
 		*name = '_';
+
 	return name;
 }
 

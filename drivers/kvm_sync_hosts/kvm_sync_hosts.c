@@ -78,6 +78,7 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 				"--cluster)");
 	if (o->parallel < 1 || o->timeout_s < 1)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--parallel and --timeout begin at 1");
+
 	return true;
 }
 
@@ -101,6 +102,7 @@ static bool add_pool(struct run *r, const struct options *o, GError **error)
 
 	if (ok)
 		doc = xml_parse(result.out->str, result.out->len, "onehost list", error);
+
 	child_result_clear(&result);
 	for (const xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
 		char *name = wanted(o, n) ? xml_child_text(n, "NAME") : NULL;
@@ -108,6 +110,7 @@ static bool add_pool(struct run *r, const struct options *o, GError **error)
 		if (name)
 			g_ptr_array_add(r->hosts, name);
 	}
+
 	return doc != NULL;
 }
 
@@ -117,6 +120,7 @@ static bool find_hosts(struct run *r, const struct options *o, GError **error)
 		g_ptr_array_add(r->hosts, g_strdup(*h));
 	if ((o->all || o->cluster) && !add_pool(r, o, error))
 		return false;
+
 	for (guint i = 0; i < r->hosts->len; i++)
 		if (!wire_ssh_check_host(g_ptr_array_index(r->hosts, i), error))
 			return false;
@@ -138,6 +142,7 @@ static char *own_platform(const char *dir)
 		g_string_free(kept, TRUE);
 	if (release)
 		g_string_free(release, TRUE);
+
 	return platform;
 }
 
@@ -169,6 +174,7 @@ static void on_host(void *data, const struct host_result *x)
 	} else if (!r->quiet) {
 		printf("[%u/%u] %s: has it (%.1f s)\n", r->ended, r->hosts->len, x->host, seconds);
 	}
+
 	fflush(stdout);
 	start_hosts(r);
 	if (r->ended == r->hosts->len)
@@ -202,15 +208,19 @@ static int sync_hosts(const struct options *o, GError **error)
 	r.sync.sets = sets;
 	r.loop = loop;
 	r.sync.platform = platform;
+
 	if (!g_path_is_absolute(o->remote_dir) || strlen(o->remote_dir) < 2) {
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no directory for a set", o->remote_dir);
 		return 2;
 	}
+
 	if (!find_hosts(&r, o, error))
 		return 1;
+
 	start_hosts(&r);
 	if (r.ended < r.hosts->len)
 		g_main_loop_run(loop);
+
 	return r.failed ? 1 : 0;
 }
 
@@ -223,6 +233,7 @@ int main(int argc, char **argv)
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
+
 	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version) {
 		o.dir = o.dir ? o.dir : conf_path_var("remotes");
 		o.builds = o.builds ? o.builds : conf_path_var("remotes-builds");
@@ -230,13 +241,16 @@ int main(int argc, char **argv)
 		o.ssh = o.ssh ? o.ssh : g_strdup("ssh");
 		status = sync_hosts(&o, &error);
 	}
+
 	if (error)
 		status = program_fail("kvm-sync-hosts", error);
+
 	g_free(o.cluster);
 	g_free(o.dir);
 	g_free(o.builds);
 	g_free(o.remote_dir);
 	g_free(o.ssh);
 	g_strfreev(o.hosts);
+
 	return status;
 }

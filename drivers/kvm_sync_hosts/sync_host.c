@@ -97,6 +97,7 @@ static void on_taken(void *data, const struct child_result *r)
 		send_set(h);
 		return;
 	}
+
 	h->result.changed = child_result_check(r, "taking the set", &h->error);
 	finish_host(h);
 }
@@ -105,10 +106,12 @@ static void send_set(struct host *h)
 {
 	g_clear_pointer(&h->archive, g_bytes_unref);
 	h->archive = file_set_archive(h->set, h->have, &h->result.files, &h->error);
+
 	if (!h->archive) {
 		finish_host(h);
 		return;
 	}
+
 	h->result.bytes += g_bytes_get_size(h->archive);
 	run_on_host(h, take, h->delta ? "delta" : "whole", h->archive, on_taken);
 }
@@ -126,9 +129,11 @@ static const Set *set_of(const struct sync *s, const char *platform, GError **er
 			 "%s (here is one for %s)", platform, s->builds, s->platform);
 		return NULL;
 	}
+
 	set = file_set_read(s->dir, is_own ? NULL : over, error);
 	if (set)
 		g_hash_table_insert(s->sets, g_strdup(platform), set);
+
 	return set;
 }
 
@@ -150,11 +155,13 @@ static void on_looked(void *data, const struct child_result *r)
 		finish_host(h);
 		return;
 	}
+
 	h->set = set_of(h->sync, platform, &h->error);
 	if (!h->set) {
 		finish_host(h);
 		return;
 	}
+
 	h->have = g_strdup(at ? at + strlen("\nMANIFEST\n") : "");
 	if (h->sync->force)
 		*h->have = '\0';
@@ -162,6 +169,7 @@ static void on_looked(void *data, const struct child_result *r)
 		finish_host(h);
 		return;
 	}
+
 	h->delta = *h->have != '\0';
 	send_set(h);
 }

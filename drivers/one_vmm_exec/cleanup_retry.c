@@ -24,6 +24,7 @@ static void item_free(void *data)
 
 	if (i->timer)
 		g_source_remove(i->timer);
+
 	g_free(i->plan);
 	g_bytes_unref(i->document);
 	g_free(i);
@@ -39,6 +40,7 @@ CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_
 	l->due = due;
 	l->data = data;
 	g_queue_init(&l->kept);
+
 	return l;
 }
 
@@ -46,6 +48,7 @@ void cleanup_retry_free(CleanupRetry *l)
 {
 	if (!l)
 		return;
+
 	g_queue_clear_full(&l->kept, item_free);
 	g_free(l);
 }
@@ -59,6 +62,7 @@ static gboolean on_timer(gpointer data)
 	g_queue_remove(&l->kept, i);
 	l->due(l->data, i->plan, i->id, i->document, i->tries);
 	item_free(i);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -70,6 +74,7 @@ void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *doc
 
 	if (!left || l->kept.length >= MAX_KEPT)
 		return;
+
 	i = g_new0(struct item, 1);
 	*i = (struct item){ .later = l, .plan = g_strdup(plan), .id = id, .tries = left - 1,
 			    .document = g_bytes_ref(document) };
@@ -87,6 +92,7 @@ void cleanup_retry_drop(CleanupRetry *l, gint64 id)
 		next = at->next;
 		if (i->id != id)
 			continue;
+
 		g_queue_delete_link(&l->kept, at);
 		item_free(i);
 	}

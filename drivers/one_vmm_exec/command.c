@@ -31,6 +31,7 @@ static enum command_outcome judge(const Command *r, int status)
 {
 	if (status == 0)
 		return COMMAND_DONE;
+
 	return r->tells_unknown && status == STATUS_UNKNOWN ? COMMAND_UNKNOWN : COMMAND_FAILED;
 }
 
@@ -59,6 +60,7 @@ static void on_child(void *data, const struct child_result *c)
 		cause = late_text(r);
 	else if (c->signal)
 		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
+
 	result.cause = cause;
 	command_finish(r, &result);
 }
@@ -83,6 +85,7 @@ static char *remote_cause(const Command *r, const struct remote_result *x)
 				       r->path);
 	if (x->status == STATUS_MISSING && !*x->err)
 		return missing_text(r);
+
 	return NULL;
 }
 
@@ -159,6 +162,7 @@ static char **local_argv(const struct remote_spec *spec)
 	g_ptr_array_add(argv, g_strdup(spec->path));
 	for (const char *const *a = spec->args; a && *a; a++)
 		g_ptr_array_add(argv, g_strdup(*a));
+
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
@@ -173,6 +177,7 @@ static char **local_environment(const struct remote_spec *spec)
 
 		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
 	}
+
 	return env;
 }
 
@@ -197,8 +202,10 @@ static void run_here(Command *r, const struct remote_spec *spec, int nice)
 		r->child = child_start(&child, on_child, r, &error);
 		if (r->child)
 			return;
+
 		break;
 	}
+
 	finish_soon(r, error);
 }
 
@@ -217,6 +224,7 @@ Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, comm
 		run_here(r, &spec->command, spec->nice);
 	else
 		r->remote = remote_run(hosts, &spec->command, on_remote, r);
+
 	return r;
 }
 

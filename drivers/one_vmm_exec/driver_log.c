@@ -27,10 +27,12 @@ DriverLog *driver_log_new(const ConfCfg *cfg)
 			log->level = i;
 	if (!*file)
 		return log;
+
 	log->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 		       0640);
 	if (log->fd < 0)
 		fprintf(stderr, "one_vmm_exec: cannot open %s: %s\n", file, g_strerror(errno));
+
 	return log;
 }
 
@@ -40,6 +42,7 @@ void driver_log_free(DriverLog *log)
 		return;
 	if (log->fd >= 0)
 		close(log->fd);
+
 	g_free(log);
 }
 
@@ -64,6 +67,7 @@ static char *json_string(const char *text)
 		else
 			g_string_append_c(s, *p);
 	}
+
 	g_string_append_c(s, '"');
 	return g_string_free(s, FALSE);
 }
@@ -89,6 +93,7 @@ void driver_log_line(DriverLog *log, char severity, gint64 id, const char *kind,
 		line = g_strdup_printf("%s.%03dZ %-7s %s vm=%" G_GINT64_FORMAT " %s\n", when, ms,
 				       level, kind, id, text);
 	}
+
 	if (write(log->fd, line, strlen(line)) < 0)
 		g_debug("cannot write the log: %s", g_strerror(errno));
 }

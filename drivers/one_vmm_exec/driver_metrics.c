@@ -26,6 +26,7 @@ DriverMetrics *driver_metrics_new(void)
 	m->journal_safe = true;
 	m->results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	m->times = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
 	return m;
 }
 
@@ -33,6 +34,7 @@ void driver_metrics_free(DriverMetrics *m)
 {
 	if (!m)
 		return;
+
 	g_hash_table_unref(m->results);
 	g_hash_table_unref(m->times);
 	g_free(m);
@@ -53,6 +55,7 @@ static char *class_of(const char *info)
 		p--;
 	if (!p || p == info || p[-1] != '[' || p == end || end - p > MAX_CLASS)
 		return g_strdup("");
+
 	return g_strndup(p, (gsize)(end - p));
 }
 
@@ -69,10 +72,12 @@ void driver_metrics_action(DriverMetrics *m, const char *action, bool success, c
 		count = g_new0(guint64, 1);
 		g_hash_table_insert(m->results, g_steal_pointer(&labels), count);
 	}
+
 	if (!t) {
 		t = g_new0(struct times, 1);
 		g_hash_table_insert(m->times, g_strdup(action), t);
 	}
+
 	++*count;
 	t->count++;
 	t->sum += seconds;
@@ -144,6 +149,7 @@ bool driver_metrics_write(const DriverMetrics *m, const char *file,
 	g_hash_table_iter_init(&iter, m->times);
 	while (g_hash_table_iter_next(&iter, &key, &value))
 		print_times(text, key, value);
+
 	g_string_append_printf(text, "# TYPE vmm_exec_waiting gauge\nvmm_exec_waiting %u\n"
 			       "# TYPE vmm_exec_running gauge\nvmm_exec_running %u\n"
 			       "# TYPE vmm_exec_host_steps gauge\n# TYPE vmm_exec_host_up gauge\n",
@@ -155,5 +161,6 @@ bool driver_metrics_write(const DriverMetrics *m, const char *file,
 			       m->journal_safe, m->journal_failures);
 	print_journal(text, &now->journal);
 	host_health_each(now->health, print_host, text);
+
 	return file_write(file, text->str, text->len, 0644, error);
 }

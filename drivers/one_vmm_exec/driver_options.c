@@ -61,6 +61,7 @@ static gboolean on_delegate(const char *name G_GNUC_UNUSED, const char *value, g
 
 	g_hash_table_remove_all(o->delegate);	/* the list replaces the default */
 	add_list(o->delegate, value);
+
 	return TRUE;
 }
 
@@ -74,11 +75,14 @@ static void add_word(GPtrArray *words, const char *word)
 		g_ptr_array_add(words, g_strdup(word));
 		return;
 	}
+
 	for (const char *p = word + 1; *p; p++) {
 		g_ptr_array_add(words, g_strdup_printf("-%c", *p));
+
 		if (strchr("trldsw", *p)) {
 			if (p[1])
 				g_ptr_array_add(words, g_strdup(p + 1));
+
 			return;
 		}
 	}
@@ -96,6 +100,7 @@ static char **split_words(int argc, char **argv)
 			if (**p)
 				add_word(words, *p);
 	}
+
 	g_ptr_array_add(words, NULL);
 	return (char **)g_ptr_array_free(words, FALSE);
 }
@@ -148,6 +153,7 @@ static bool parse_arguments_of(char ***words, struct driver_options *o, struct s
 		return false;
 	if (on->help)
 		program_print_help(context);
+
 	return true;
 }
 
@@ -160,6 +166,7 @@ static bool check_journal_name(const char *name, GError **error)
 					"digits, '-' and '_'", name);
 	if (name && !*name)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--name: no name");
+
 	return true;
 }
 
@@ -174,11 +181,13 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 	add_list(ret->delegate, "migrate");
 	if (!parse_arguments_of(&words, ret, &on, error))
 		return false;
+
 	ret->parallel = on.parallel;
 	if (on.version)
 		puts("one_vmm_exec " VMM_VERSION);
 	if (on.plans)
 		plan_print();
+
 	ret->printed_and_done = on.help || on.version || on.plans;
 	ret->journal = on.journal;
 	if (ret->printed_and_done)
@@ -187,6 +196,7 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 		ret->shell = g_strdup("bash");
 	if (!words[1] && !ret->journal)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
+
 	ret->hypervisor = g_strdup(words[1] ? words[1] : "kvm");
 	return check_journal_name(ret->name, error);
 }

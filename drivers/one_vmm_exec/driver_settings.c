@@ -22,14 +22,17 @@ static ConfRc *source(const char *file, GError **error)
 
 	if (!rc)
 		return NULL;
+
 	warn_all(rc);
 	env = conf_rc_environ(rc, (const char *const *)environ, true);
+
 	for (char **e = env; *e; e++) {
 		g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
 
 		if (pair[0] && pair[1])
 			g_setenv(pair[0], pair[1], TRUE);
 	}
+
 	return rc;
 }
 
@@ -42,11 +45,13 @@ static void open_debug_log(const ConfRc *rc, const char *hypervisor)
 
 	if (!conf_rc_get(rc, "ONE_MAD_DEBUG"))
 		return;
+
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (fd < 0) {
 		fprintf(stderr, "one_vmm_exec: cannot open %s: %s\n", path, g_strerror(errno));
 		return;
 	}
+
 	dup2(fd, STDERR_FILENO);
 	close(fd);
 	g_setenv("G_MESSAGES_DEBUG", G_LOG_DOMAIN, FALSE);
@@ -59,6 +64,7 @@ static int script_nice(const ConfRc *rc)
 
 	if (text && !number_signed(text, -20, 19, &priority, NULL))
 		fprintf(stderr, "one_vmm_exec: defaultrc: PRIORITY '%s' is not -20 to 19\n", text);
+
 	return (int)priority;
 }
 
@@ -118,9 +124,11 @@ static bool find_places(struct driver_settings *s, GError **error)
 
 	if (!config)
 		return false;
+
 	s->remote_dir = g_strdup(dir ? dir : "/var/tmp/one");
 	s->local_dir = conf_path_var("remotes");
 	s->cfg = conf_cfg_load(cfg, error);
+
 	return s->cfg && check_ways(s->cfg, error);
 }
 
@@ -148,15 +156,18 @@ bool driver_settings_load(int argc, char **argv, struct driver_settings *s, GErr
 	rc = defaults ? source(vmm_execrc, error) : NULL;
 	if (!rc || !find_places(s, error))
 		return false;
+
 	open_debug_log(defaults, s->options.hypervisor);
 	s->script_nice = script_nice(defaults);
 	add_ruby_libraries();
 	if (s->options.proxy)
 		g_setenv("http_proxy", s->options.proxy, TRUE);
+
 	s->local_networks = words(rc, "VNMAD_LOCAL_ACTIONS");
 	s->live_snapshots = words(rc, "LIVE_DISK_SNAPSHOTS");
 	if (chdir(home) < 0)
 		fprintf(stderr, "one_vmm_exec: cannot go to %s: %s\n", home, g_strerror(errno));
+
 	return true;
 }
 

@@ -46,6 +46,7 @@ void job_set_left(Job *j, const struct row *row)
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
 	job_set_deployment(j, row->deployment);
+
 	if (row->phase == ROW_ENDED) {
 		j->start = START_ENDED;
 		j->success = row->success;
@@ -65,6 +66,7 @@ void job_free(Job *j)
 {
 	if (j->retry)
 		g_source_remove(j->retry);
+
 	step_context_clear(&j->context);
 	g_clear_pointer(&j->request, tmpl_request_free);
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
@@ -135,6 +137,7 @@ static void log_background(const Job *j)
 		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
 		return;
 	}
+
 	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
 		 j->context.plan->action, j->why, j->tries);
 	if (j->request)
@@ -152,6 +155,7 @@ static void reply(const Job *j)
 		log_background(j);
 		return;
 	}
+
 	driver_metrics_action(j->env->metrics, j->context.plan->action, success,
 			      success ? NULL : info, seconds);
 	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
@@ -161,6 +165,7 @@ static void tell_over(Job *j)
 {
 	if (j->over)
 		return;
+
 	j->over = true;
 	j->events->over(j->data, j);
 }
@@ -182,6 +187,7 @@ static void on_end_kept(void *data)
 		reply(j);
 	else if (!j->left)
 		journal_forget(j->env->journal, j->seq);
+
 	job_finish(j);
 }
 
@@ -192,15 +198,19 @@ void job_end(Job *j)
 	if (j->cancelled) {
 		if (!j->left)
 			journal_forget(j->env->journal, j->seq);
+
 		job_finish(j);
 		return;
 	}
+
 	journal_end(j->env->journal, j->seq, succeeded(j), info);
 	j->ending = true;
+
 	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j)) {
 		on_end_kept(j);
 		return;
 	}
+
 	/* The next one's begin goes to disk with this end, and its first step after it. */
 	tell_over(j);
 }
@@ -214,8 +224,10 @@ static bool parse_request(Job *j, GError **error)
 	j->request = tmpl_request_parse(document, error);
 	if (!j->request)
 		return false;
+
 	j->context.request = j->request;
 	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
+
 	return request_check(&j->context, error);
 }
 
@@ -238,14 +250,17 @@ static void resume(Job *j)
 		job_advance(j);
 		return;
 	}
+
 	s = job_current(j);
 	if (j->info)
 		job_take_id(j);
 	if (j->undoing)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
+
 	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
 		 j->context.plan->action, s->name);
 	why = g_strdup_printf("the driver ended while %s was at work", s->name);
+
 	if (!job_begin_step(j)) {
 		job_end(j);
 	} else if (!j->commands || !j->commands->len || is_rerun(s)) {
@@ -271,6 +286,7 @@ static void start_left(Job *j)
 	case START_NEW:
 		break;
 	}
+
 	if (!j->document) {
 		job_fail(j, "outcome unknown: the driver ended while it was at work, and the "
 			  "journal has lost the request");
@@ -290,14 +306,17 @@ void job_start(Job *j, const struct job_events *events, void *data)
 
 	j->events = events;
 	j->data = data;
+
 	if (j->start != START_NEW) {
 		start_left(j);
 		return;
 	}
+
 	if (parse_request(j, &error)) {
 		job_advance(j);
 		return;
 	}
+
 	job_fail(j, "%s", error->message);
 	job_end(j);
 }
@@ -306,18 +325,22 @@ void job_cancel(Job *j)
 {
 	if (j->cancelled)
 		return;
+
 	j->cancelled = true;
 	if (j->run) {
 		command_cancel(j->run);
 		return;
 	}
+
 	if (j->ending)
 		return;
+
 	local_slots_forget(j->env->places, j);
 	if (j->keeping)
 		journal_stop_waiting(j->env->journal, j);
 	if (j->retry)
 		g_source_remove(j->retry);
+
 	j->keeping = false;
 	j->retry = g_idle_add(job_on_retry, j);
 }

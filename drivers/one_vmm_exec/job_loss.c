@@ -29,6 +29,7 @@ static gint64 wait_of(const Job *j)
 
 	if (wait_s >= 0)
 		return wait_s;
+
 	wait_s = conf_cfg_int(cfg, limit);
 	return wait_s ? wait_s : WAIT_S;
 }
@@ -44,6 +45,7 @@ bool job_still_waits(Job *j)
 		j->wait_until_us = g_get_monotonic_time() + wait_of(j) * G_USEC_PER_SEC;
 		j->pause_ms = FIRST_PAUSE_MS;
 	}
+
 	return g_get_monotonic_time() < j->wait_until_us;
 }
 
@@ -62,6 +64,7 @@ static gboolean on_ask_again(gpointer data)
 		job_end(j);
 	else
 		job_ask(j, j->asked);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -116,14 +119,17 @@ static enum answer answer_of(const struct step_command *m, const struct command_
 		return ANSWER_UNKNOWN;
 	if (r->outcome != COMMAND_DONE)
 		return r->status < 0 ? ANSWER_NONE : ANSWER_LATER;
+
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		size_t len = strlen(words[i].word);
 
 		if (strncmp(r->out, words[i].word, len) || !strchr(" \n", r->out[len]))
 			continue;
+
 		*ret_info = r->out + len + strspn(r->out + len, " ");
 		return words[i].answer;
 	}
+
 	return ANSWER_UNKNOWN;
 }
 
@@ -136,6 +142,7 @@ static void tell_unknown(Job *j, const char *line)
 		job_give_up(j);
 		return;
 	}
+
 	why = g_strdup_printf("%s: %s", j->lost, line);
 	job_command_failed(j, why, true, false);
 }
@@ -146,6 +153,7 @@ static bool waits_for_libvirt(Job *j)
 
 	if (!j->libvirt_until_us)
 		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
+
 	return job_still_waits(j) && g_get_monotonic_time() < j->libvirt_until_us;
 }
 
@@ -171,6 +179,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 			rerun(j);
 			return;
 		}
+
 		why = g_strdup_printf("%s: it was not done%s%s", j->lost, *line ? ": " : "", line);
 		job_command_failed(j, why, false, false);
 		return;
@@ -179,12 +188,14 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 			ask_later(j);
 		else
 			tell_unknown(j, line);
+
 		return;
 	case ANSWER_NONE:
 		if (job_still_waits(j))
 			ask_later(j);
 		else
 			job_give_up(j);
+
 		return;
 	case ANSWER_REPEAT:
 	case ANSWER_NO_PROGRAM:
@@ -192,10 +203,12 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 			rerun(j);
 		else
 			job_give_up(j);
+
 		return;
 	case ANSWER_UNKNOWN:
 		break;
 	}
+
 	tell_unknown(j, line);
 }
 
@@ -230,6 +243,7 @@ static void take_absence(Job *j, enum answer answer)
 	case ANSWER_NONE:
 		break;
 	}
+
 	job_command_failed(j, "the host does not say whether the VM runs there: nothing was "
 			   "removed", false, false);
 }
@@ -259,6 +273,7 @@ static void on_answer(void *data, const struct command_result *r)
 		job_end(j);
 		return;
 	}
+
 	j->host_answered |= answer < ANSWER_LATER;
 	if (j->asked == QUESTION_ABSENT)
 		take_absence(j, answer);
@@ -273,10 +288,12 @@ void job_ask(Job *j, enum question what)
 
 	j->asked = what;
 	j->question = step_question(&j->context, job_current(j), what, &error);
+
 	if (!j->question) {
 		job_command_failed(j, error->message, true, false);
 		return;
 	}
+
 	m = g_ptr_array_index(j->question, 0);
 	j->run = command_start(j->env->hosts, &m->spec, on_answer, j);
 }

@@ -13,6 +13,7 @@ void job_fail(Job *j, const char *format, ...)
 
 	if (j->why)
 		return;
+
 	va_start(ap, format);
 	j->why = g_strdup_vprintf(format, ap);
 	va_end(ap);
@@ -51,6 +52,7 @@ static void log_step(const Job *j, const char *how)
 
 	if (s->flags & STEP_IS_DIRECT)
 		return;
+
 	oned_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
 		 plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
 		 here ? "" : step_host(&j->context, s));
@@ -71,9 +73,11 @@ static bool switch_to_undo(Job *j, bool untouched)
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
 	if (!undo || !*undo || (untouched && s->flags & STEP_FIRST_TO_UNDO))
 		return false;
+
 	j->plan = plan_find(undo);
 	j->step = 0;
 	j->undoing = true;
+
 	return true;
 }
 
@@ -89,6 +93,7 @@ static void continue_after_failure(Job *j, const char *why)
 		 action);
 	if (s->later && !j->had_failure)
 		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
+
 	j->had_failure = true;
 	j->command++;
 }
@@ -102,15 +107,19 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 		continue_after_failure(j, why);
 		return true;
 	}
+
 	log_step(j, "Failed to");
 	if (j->undoing) {
 		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
 			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
+
 		return false;
 	}
+
 	j->unknown = unknown;
 	job_fail(j, "%s%s", unknown ? "outcome unknown: " : "", why);
+
 	return switch_to_undo(j, untouched);
 }
 
@@ -122,8 +131,10 @@ bool job_take_id(Job *j)
 
 	if (!*id || strlen(id) > MAX_DEPLOY_ID)
 		return false;
+
 	g_free(j->context.deploy_info);
 	j->context.deploy_info = g_steal_pointer(&id);
+
 	return true;
 }
 
@@ -139,8 +150,10 @@ static bool step_succeeded(Job *j)
 		j->info = g_strdup("");
 	if (s->flags & STEP_REPLIES && !j->undoing)
 		journal_reply_info(j->env->journal, j->seq, j->info);
+
 	log_step(j, j->had_failure ? "Failed to" : "Successfully");
 	job_next_step(j);
+
 	return true;
 }
 
@@ -159,6 +172,7 @@ static char *reason(const Job *j, const struct step_command *m, const struct com
 		g_string_append_printf(text, "%s%s", r->cause ? ": " : "", said);
 	else if (!r->cause)
 		g_string_append_printf(text, "%s failed with status %d", m->path, r->status);
+
 	return g_strdup(text->str);
 }
 
@@ -171,6 +185,7 @@ gboolean job_on_retry(gpointer data)
 		job_end(j);
 	else
 		job_advance(j);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -197,6 +212,7 @@ static bool take_place(Job *j, const struct step_command *m)
 {
 	if (m->spec.works_here && !j->placed)
 		j->placed = local_slots_enter(j->env->places, on_place, j);
+
 	return j->placed || !m->spec.works_here;
 }
 
@@ -216,6 +232,7 @@ static bool retries(Job *j, const struct command_result *r)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
+
 	return true;
 }
 
@@ -254,6 +271,7 @@ static bool waits_for_host(Job *j, const struct command_result *r)
 		job_pause_and(j, job_on_retry);
 	else
 		job_give_up(j);
+
 	return true;
 }
 
@@ -265,19 +283,23 @@ static void on_run(void *data, const struct command_result *r)
 
 	j->run = NULL;
 	leave_place(j);
+
 	if (j->cancelled) {
 		job_end(j);
 		return;
 	}
+
 	if (r->outcome == COMMAND_DONE) {
 		job_keep_output(j, m, r->out);
 		j->command++;
 		job_advance(j);
 		return;
 	}
+
 	log_command(j, m, r);
 	if (retries(j, r) || waits_for_host(j, r))
 		return;
+
 	j->said_unknown = r->status >= 0;
 	if (r->outcome == COMMAND_UNKNOWN)
 		job_find_out(j, why, !r->timed_out && r->status < 0);
@@ -295,16 +317,20 @@ bool job_begin_step(Job *j)
 	j->command = 0;
 	j->had_failure = j->noted = j->absence_asked = false;
 	job_forget_loss(j);
+
 	if (!step_applies(&j->context, s)) {
 		job_next_step(j);
 		return true;
 	}
+
 	journal_step(j->env->journal, j->seq, j->plan->action, (guint)j->step);
 	j->commands = step_commands(&j->context, s, &error);
+
 	if (!j->commands) {
 		j->commands = g_ptr_array_new();
 		return step_failed(j, error->message, false, true);
 	}
+
 	if (step_needs_files(&j->context, s))
 		oned_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
 			 s->name, step_host(&j->context, s));
@@ -343,13 +369,16 @@ static void run_command(Job *j)
 		if (j->keeping)
 			return;
 	}
+
 	if (needs_absence(j)) {
 		j->absence_asked = true;
 		job_ask(j, QUESTION_ABSENT);
 		return;
 	}
+
 	if (!take_place(j, m))
 		return;
+
 	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
 	if (command_pid(j->run))
 		journal_process(j->env->journal, j->seq, command_pid(j->run));
@@ -385,7 +414,9 @@ void job_advance(Job *j)
 			alive = step_succeeded(j);
 		}
 	}
+
 	if (alive && j->undoing && j->unknown)
 		tell_undone(j);
+
 	job_end(j);
 }

@@ -44,6 +44,7 @@ LaneQueue *lane_queue_new(void)
 	q->running = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	g_queue_init(&q->waiting);
 	g_queue_init(&q->ready);
+
 	return q;
 }
 
@@ -51,6 +52,7 @@ void lane_queue_free(LaneQueue *q)
 {
 	if (!q)
 		return;
+
 	g_queue_clear(&q->ready);
 	g_queue_clear_full(&q->waiting, g_free);
 	g_hash_table_unref(q->lanes);
@@ -65,6 +67,7 @@ static void insert_by_age(GQueue *to, struct entry *e)
 
 	while (after && ((struct entry *)after->data)->age > e->age)
 		after = after->prev;
+
 	g_queue_insert_after(to, after, e);
 }
 
@@ -81,8 +84,10 @@ static void enter_lane(LaneQueue *q, struct entry *e, int level)
 	if (level == LANES) {
 		if (!e->held)
 			insert_by_age(&q->ready, e);
+
 		return;
 	}
+
 	insert_by_age(&e->lanes[level]->entries, e);
 	admit_from(q, e->lanes[level]);
 }
@@ -92,12 +97,14 @@ static void leave_lanes(LaneQueue *q, struct entry *e, int level)
 {
 	if (!e->running)
 		g_queue_remove(&q->ready, e);
+
 	for (int i = LANES - 1; i >= level; i--) {
 		struct lane *lane = e->lanes[i];
 
 		e->admitted[i] = false;
 		if (!lane || !g_queue_remove(&lane->entries, e))
 			continue;
+
 		lane->running -= e->running;
 		admit_from(q, lane);
 	}
@@ -120,6 +127,7 @@ static void admit_from(LaneQueue *q, struct lane *lane)
 			leave_lanes(q, e, level + 1);
 		else if (!e->admitted[level])
 			enter_lane(q, e, level + 1);
+
 		e->admitted[level] = room > 0;
 		room -= room > 0;
 	}
@@ -131,6 +139,7 @@ static struct lane *lane_of(LaneQueue *q, const struct lane_queue_lane *spec, in
 
 	if (!spec->name)
 		return NULL;
+
 	lane = g_hash_table_lookup(q->lanes, spec->name);
 	if (!lane) {
 		lane = g_new0(struct lane, 1);
@@ -140,6 +149,7 @@ static struct lane *lane_of(LaneQueue *q, const struct lane_queue_lane *spec, in
 		g_queue_init(&lane->entries);
 		g_hash_table_insert(q->lanes, lane->name, lane);
 	}
+
 	return lane;
 }
 
@@ -153,6 +163,7 @@ static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item,
 		if (!other->running && !overtakes(other->item, item))
 			return other->age - 1;
 	}
+
 	q->next_age += 2;
 	return q->next_age;
 }
@@ -166,6 +177,7 @@ void lane_queue_push(LaneQueue *q, const struct lane_queue_lane lanes[2], void *
 	e->held = held;
 	for (int i = 0; i < LANES; i++)
 		e->lanes[i] = lane_of(q, &lanes[i], i);
+
 	for (int i = 0; i < LANES; i++)
 		if (e->lanes[i])
 			e->lanes[i]->users++;
@@ -189,9 +201,11 @@ void lane_queue_release(LaneQueue *q, const void *item)
 
 		if (e->item != item || !e->held)
 			continue;
+
 		e->held = false;
 		if (is_admitted(e))
 			insert_by_age(&q->ready, e);
+
 		return;
 	}
 }
@@ -204,6 +218,7 @@ void *lane_queue_find(const LaneQueue *q, GCompareFunc match, const void *data)
 		if (!match(e->item, data))
 			return e->item;
 	}
+
 	return NULL;
 }
 
@@ -213,12 +228,14 @@ void *lane_queue_start(LaneQueue *q)
 
 	if (!e)
 		return NULL;
+
 	g_queue_remove(&q->waiting, e);
 	e->running = true;
 	for (int i = 0; i < LANES; i++)
 		if (e->lanes[i])
 			e->lanes[i]->running++;
 	g_hash_table_insert(q->running, e->item, e);
+
 	return e->item;
 }
 
@@ -246,6 +263,7 @@ void lane_queue_set_capacity(LaneQueue *q, const char *name, guint capacity)
 
 	if (!lane || lane->capacity == capacity)
 		return;
+
 	lane->capacity = capacity;
 	admit_from(q, lane);
 }
@@ -258,11 +276,13 @@ void *lane_queue_remove(LaneQueue *q, GCompareFunc match, const void *data)
 
 		if (match && match(item, data))
 			continue;
+
 		g_queue_delete_link(&q->waiting, l);
 		entry_end(q, e);
 		g_free(e);
 		return item;
 	}
+
 	return NULL;
 }
 

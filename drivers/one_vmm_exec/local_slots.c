@@ -18,6 +18,7 @@ LocalSlots *local_slots_new(unsigned count)
 
 	p->left = count;
 	g_queue_init(&p->waiting);
+
 	return p;
 }
 
@@ -35,9 +36,11 @@ bool local_slots_enter(LocalSlots *p, local_slots_ready *ready, void *data)
 		p->left--;
 		return true;
 	}
+
 	w = g_new(struct waiter, 1);
 	*w = (struct waiter){ ready, data };
 	g_queue_push_tail(&p->waiting, w);
+
 	return false;
 }
 
@@ -49,6 +52,7 @@ void local_slots_leave(LocalSlots *p)
 		p->left++;
 		return;
 	}
+
 	w->ready(w->data);
 	g_free(w);
 }
@@ -60,9 +64,11 @@ bool local_slots_forget(LocalSlots *p, const void *data)
 
 		if (w->data != data)
 			continue;
+
 		g_queue_delete_link(&p->waiting, l);
 		g_free(w);
 		return true;
 	}
+
 	return false;
 }

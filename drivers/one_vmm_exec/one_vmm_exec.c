@@ -29,6 +29,7 @@ int main(int argc, char **argv)
 	program_protect_memory();
 	g_log_writer_default_set_use_stderr(TRUE);	/* stdout is the protocol */
 	signal(SIGPIPE, SIG_IGN);
+
 	if (driver_settings_load(argc, argv, &settings, &error)) {
 		if (settings.options.printed_and_done)
 			status = 0;
@@ -37,8 +38,10 @@ int main(int argc, char **argv)
 		else
 			server_run(&settings, &status, &error);
 	}
+
 	if (error)
 		program_fail("one_vmm_exec", error);	/* oned knows but one status, 255 */
+
 	driver_settings_clear(&settings);
 	return status;
 }

@@ -44,13 +44,16 @@ OnedOutput *oned_output_new(int fd, size_t max_text, DriverLog *log)
 	o->pending = g_string_new(NULL);
 	g_queue_init(&o->unsent);
 	g_queue_init(&o->unread);
+
 	if (fstat(fd, &st) == 0) {
 		o->is_pipe = S_ISFIFO(st.st_mode);
 		o->is_socket = S_ISSOCK(st.st_mode);
 	}
+
 	/* Not a terminal or a file: those are shared with others. */
 	if (o->is_pipe || o->is_socket)
 		fcntl(fd, F_SETFL, O_NONBLOCK);
+
 	return o;
 }
 
@@ -67,6 +70,7 @@ static guint64 bytes_unread(const OnedOutput *o)
 
 	if (!o->is_pipe && !o->is_socket)
 		return 0;
+
 	return ioctl(o->fd, o->is_pipe ? FIONREAD : SIOCOUTQ, &n) == 0 && n > 0 ? (guint64)n : 0;
 }
 
@@ -92,6 +96,7 @@ static void look_for_readers(OnedOutput *o)
 {
 	if (!o->events)
 		return;
+
 	pass(o, &o->unsent, o->written, &o->unread, o->events->sent);
 	if (o->unread.length && !o->broken)
 		pass(o, &o->unread, o->written - MIN(bytes_unread(o), o->written), NULL,
@@ -106,6 +111,7 @@ static gboolean on_look(gpointer data)
 
 	o->look = 0;
 	look_for_readers(o);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -123,8 +129,10 @@ static void flush(OnedOutput *o)
 			o->broken = true;
 		}
 	}
+
 	if (o->broken)
 		g_string_truncate(o->pending, 0);
+
 	look_for_readers(o);
 }
 
@@ -135,6 +143,7 @@ static gboolean on_writable(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUS
 	flush(o);
 	if (o->pending->len)
 		return G_SOURCE_CONTINUE;
+
 	o->watch = 0;
 	return G_SOURCE_REMOVE;
 }
@@ -143,6 +152,7 @@ static void send_pending(OnedOutput *o)
 {
 	if (o->watch)
 		return;
+
 	flush(o);
 	if (o->pending->len)
 		o->watch = g_unix_fd_add(o->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, o);
@@ -162,17 +172,21 @@ void oned_output_free(OnedOutput *o)
 
 	if (o->watch)
 		g_source_remove(o->watch);
+
 	for (int i = 0; i < LAST_LOOKS && (o->pending->len || o->unread.length) && !o->broken &&
 	     !has_no_reader(o); i++) {
 		g_usleep(LAST_PAUSE_MS * 1000);
 		flush(o);
 	}
+
 	while ((m = g_queue_pop_head(&o->unread))) {
 		o->events->unread(o->data, m->seq);
 		g_free(m);
 	}
+
 	if (o->look)
 		g_source_remove(o->look);
+
 	g_queue_clear_full(&o->unsent, g_free);
 	g_string_free(o->pending, TRUE);
 	g_free(o);
@@ -205,11 +219,13 @@ void oned_reply(OnedOutput *o, const char *action, bool success, gint64 id, cons
 
 	driver_log_line(o->log, success ? 'I' : 'E', id, "reply", line);
 	queue_text(o, whole);
+
 	if (seq && o->events) {
 		m = g_new(struct mail, 1);
 		*m = (struct mail){ seq, o->queued };
 		g_queue_push_tail(&o->unsent, m);
 	}
+
 	send_pending(o);
 }
 
@@ -222,12 +238,14 @@ void oned_log(OnedOutput *o, char severity, gint64 id, const char *format, ...)
 
 	if (!driver_log_wants(o->log, severity))
 		return;
+
 	va_start(ap, format);
 	raw = g_strdup_vprintf(format, ap);
 	va_end(ap);
 	text = text_line(raw, o->max_text);
 	if (!*text)
 		return;
+
 	driver_log_line(o->log, severity, id, "log", text);
 	line = g_strdup_printf("LOG %c %" G_GINT64_FORMAT " %s\n", severity, id, text);
 	queue_text(o, line);

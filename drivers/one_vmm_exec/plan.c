@@ -388,6 +388,7 @@ char *plan_key(const struct step *step, const char *group)
 	case STEP_VMM:
 		break;
 	}
+
 	script = plan_script(step);
 	return g_strconcat(group, ".", script, NULL);
 }

@@ -17,6 +17,7 @@ static char *host_of(const struct row *row)
 
 	if (!row->document)
 		return NULL;
+
 	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
 	return tmpl_request_peek_host(document);
 }
@@ -31,8 +32,10 @@ Job *recovery_job(const struct job_env *env, const struct row *row)
 		journal_forget(env->journal, row->seq);
 		return NULL;
 	}
+
 	job = job_new(env, plan, row->id, host, row->document, row->packed);
 	job_set_left(job, row);
+
 	return job;
 }
 
@@ -42,6 +45,7 @@ static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSE
 
 	for (guint i = 0; i < h->seqs->len; i++)
 		h->ready(h->data, g_array_index(h->seqs, guint64, i));
+
 	g_array_unref(h->seqs);
 	g_free(h);
 }
@@ -58,6 +62,7 @@ static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recov
 		h->seqs = g_array_new(FALSE, FALSE, sizeof(guint64));
 		g_hash_table_insert(hosts, g_strdup(host), h);
 	}
+
 	g_array_append_val(h->seqs, seq);
 }
 
@@ -70,6 +75,7 @@ void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_r
 
 	for (guint i = 0; i < rows->len; i++)
 		journal_kill(g_ptr_array_index(rows, i));
+
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);
 		g_autofree char *name = row->phase == ROW_AT_WORK ? host_of(row) : NULL;
@@ -79,6 +85,7 @@ void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_r
 		else
 			ready(data, row->seq);
 	}
+
 	g_hash_table_iter_init(&iter, hosts);
 	while (g_hash_table_iter_next(&iter, &host, &of_host))
 		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped,

@@ -16,8 +16,10 @@ static bool read_deployment(struct step_context *c, GError **error)
 		c->deployment = g_string_free_to_bytes(text);
 		return true;
 	}
+
 	if (text)
 		g_string_free(text, TRUE);
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "Cannot open deployment file %s: %s", path,
 			cause ? cause->message : "it is empty");
 }
@@ -34,6 +36,7 @@ static bool check_needs(const struct step_context *c, GError **error)
 			return vmm_fail(error, VMM_ERROR_INPUT, "Cannot perform %s, expecting %s",
 					p->action, *n);
 	}
+
 	return true;
 }
 
@@ -50,6 +53,7 @@ static bool check_live_snapshot(const struct step_context *c, GError **error)
 
 	if (g_strv_contains((const char *const *)c->settings->live_snapshots, pair))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
 			"Cannot perform a live DISKSNAPSHOTCREATE operation");
 }
@@ -64,6 +68,7 @@ static bool check_nic(const struct step_context *c, GError **error)
 		return true;
 	if (g_str_equal(c->plan->action, "DETACHNIC"))
 		return vmm_fail(error, VMM_ERROR_INPUT, "Error in DETACHNIC, MAC needed in NIC");
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "Missing VN_MAD, BRIDGE, TARGET or MAC in VM NIC");
 }
 

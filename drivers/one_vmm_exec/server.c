@@ -38,6 +38,7 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 
 	if (plan->checks & CHECK_DEPLOYMENT)
 		uuid = g_uuid_string_random();
+
 	job_set_deployment(job, uuid);
 	job_set_seq(job, journal_accept(s->env.journal, plan->action, job_id(job), uuid, payload,
 					document, packed));
@@ -64,6 +65,7 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 		oned_reply(s->env.out, line->action, false, line->id, why, 0);
 		return;
 	}
+
 	host = tmpl_request_peek_host(document);
 	cleanup_retry_drop(s->env.later, line->id);
 	packed = is_packed(s, document);
@@ -87,6 +89,7 @@ static void on_driver_cancel(struct server *s, gint64 id)
 		job_cancel(found->data);
 	if (waiting)
 		job_drop(waiting);
+
 	oned_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
@@ -96,6 +99,7 @@ static gboolean on_finish_late(gpointer data)
 
 	for (GList *l = s->running.head; l; l = l->next)
 		job_leave(l->data);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -113,11 +117,14 @@ static void stop_serving(struct server *s, int status)
 {
 	if (s->stopping)
 		return;
+
 	s->stopping = true;
 	s->status = status;
+
 	/* What we would read now nobody would answer: it is not read. */
 	if (s->input)
 		g_source_remove(s->input);
+
 	s->input = 0;
 	server_free_waiting(s);
 	g_timeout_add(FINISH_MS, on_finish_late, s);
@@ -138,6 +145,7 @@ static void on_ready(void *data, guint64 seq)
 
 	if (!job)
 		return;
+
 	lane_queue_release(s->queue, job);
 	server_start_jobs(s);
 }
@@ -159,6 +167,7 @@ static void on_journal_notice(void *data, char severity, const char *text)
 
 	if (s->recovering)	/* before that it is told again */
 		oned_log(s->env.out, severity, -1, "one_vmm_exec: %s", text);
+
 	driver_metrics_journal(s->env.metrics, journal_is_safe(s->env.journal));
 }
 
@@ -197,6 +206,7 @@ static gboolean on_recovery(gpointer data)
 	s->recovery = 0;
 	if (s->stopping)
 		return G_SOURCE_REMOVE;
+
 	warn_of_tcp(s);
 	s->recovering = true;
 	journal_tell_state(s->env.journal);
@@ -204,6 +214,7 @@ static gboolean on_recovery(gpointer data)
 		recovery_start(&s->env, journal_left(s->env.journal), on_ready, s);
 	if (s->found)
 		recovery_start(&s->env, s->found, on_ready, s);
+
 	g_clear_pointer(&s->found, g_ptr_array_unref);
 	return G_SOURCE_REMOVE;
 }
@@ -214,6 +225,7 @@ static void on_init(struct server *s)
 	oned_init(s->env.out);
 	if (!s->answered_init)
 		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
+
 	s->answered_init = true;
 }
 
@@ -230,6 +242,7 @@ static void on_line(void *data, char *text)
 				 error->message);
 		return;
 	}
+
 	plan = plan_find(line.action);
 	if (g_str_equal(line.action, "INIT"))
 		on_init(s);
@@ -243,6 +256,7 @@ static void on_line(void *data, char *text)
 		on_request(s, plan, &line);
 	else
 		oned_reply(s->env.out, line.action, false, line.id, "unknown action", 0);
+
 	oned_line_clear(&line);
 }
 
@@ -269,8 +283,10 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 		line_reader_feed(s->reader, bytes, (size_t)n);
 	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return G_SOURCE_CONTINUE;
+
 	s->input = 0;
 	stop_serving(s, 255);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -280,6 +296,7 @@ static gboolean on_signal(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer dat
 
 	if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		stop_serving(data, 0);
+
 	return G_SOURCE_CONTINUE;
 }
 
@@ -292,6 +309,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -340,6 +358,7 @@ static void open_server_journal(struct server *s)
 
 	if (!conf_cfg_bool(s->env.settings->cfg, "journal.on"))
 		return;
+
 	s->env.journal = journal_open(s->env.settings, remote_hosts_mark(s->env.hosts), &error);
 	if (!s->env.journal)
 		program_fail("one_vmm_exec: no journal", error);
@@ -377,6 +396,7 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 				       error);
 	if (!s.env.hosts)
 		return false;
+
 	s.log = driver_log_new(settings->cfg);
 	s.env.out = oned_output_new(
 		STDOUT_FILENO, (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
@@ -419,5 +439,6 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 	remote_hosts_free(s.env.hosts);
 	line_reader_free(s.reader);
 	g_main_loop_unref(s.loop);
+
 	return true;
 }

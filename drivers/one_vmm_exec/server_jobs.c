@@ -35,6 +35,7 @@ static gboolean on_room(gpointer data)
 
 	s->room = 0;
 	server_start_jobs(s);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -45,6 +46,7 @@ static guint processes(const struct server *s)
 
 	for (GList *l = s->running.head; l; l = l->next)
 		n += job_is_about_to_run(l->data);
+
 	return n;
 }
 
@@ -52,9 +54,11 @@ static bool has_room(struct server *s)
 {
 	if (processes(s) < s->max_children || !lane_queue_length(s->queue))
 		return true;
+
 	remote_hosts_close_idle(s->env.hosts);
 	if (!s->room)
 		s->room = g_timeout_add(ROOM_MS, on_room, s);
+
 	return false;
 }
 
@@ -65,6 +69,7 @@ void server_start_jobs(struct server *s)
 
 	if (s->starting)
 		return;
+
 	s->starting = true;
 	while (s->at_work < s->max_running && has_room(s) && (job = lane_queue_start(s->queue))) {
 		s->waiting -= job_size(job);
@@ -72,6 +77,7 @@ void server_start_jobs(struct server *s)
 		s->at_work++;
 		job_start(job, &job_events, s);
 	}
+
 	s->starting = false;
 }
 
@@ -90,6 +96,7 @@ static guint host_capacity(const struct server *s, const char *host)
 
 	if (!host || host_health_of(health, host) != HEALTH_FAILING)
 		return s->host_jobs;
+
 	return CLAMP(host_health_inflight(health, host), 1, s->host_jobs);
 }
 
@@ -103,6 +110,7 @@ void server_on_health(void *data, const char *host, enum host_health_state was,
 		oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is down", host);
 	else if (was == HEALTH_DOWN)
 		oned_log(s->env.out, 'I', -1, "one_vmm_exec: host %s is up again", host);
+
 	lane_queue_set_capacity(s->queue, lane, host_capacity(s, host));
 	server_start_jobs(s);
 }
@@ -137,6 +145,7 @@ Job *server_take_waiting(struct server *s, GCompareFunc match, const void *data)
 
 	if (job)
 		s->waiting -= job_size(job);
+
 	return job;
 }
 

@@ -31,6 +31,7 @@ char *step_title(const struct step_context *c, const struct step *step)
 		return g_strdup_printf("/bin/cat - >%s/%s", dir ? dir : "", step->name);
 	if (step->suffix_if_live && is_live_backup(c))
 		return g_strconcat(step->name, "_live", NULL);
+
 	return g_strdup(step->name);
 }
 
@@ -79,6 +80,7 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 
 	if (of_hypervisor && step->id_first)
 		add_vm_and_host(c, step, args);
+
 	for (char **name = names; *name; name++)
 		add_arg(c, step, *name, secrets, args);
 	if (of_hypervisor && !step->id_first)
@@ -88,6 +90,7 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 		last = step_arg_optional(c, step->optional_arg);
 	if (last)
 		g_ptr_array_add(args, last);
+
 	g_ptr_array_add(args, NULL);
 	return (char **)g_ptr_array_free(args, FALSE);
 }
@@ -108,6 +111,7 @@ static bool is_interpreted(const char *path)
 
 	if (fd >= 0)
 		close(fd);
+
 	return yes;
 }
 
@@ -126,6 +130,7 @@ static bool gets_secrets(const struct step_context *c, const struct step *step,
 
 	if (g_str_equal(set, "auto"))
 		return is_interpreted(copy);
+
 	return g_str_equal(set, "yes");
 }
 
@@ -143,6 +148,7 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 
 	if (step->kind != STEP_VMM || !step_args_omit_document(c, step))
 		return false;
+
 	script = vmm_script(c, step);
 	return gets_secrets(c, step, script);
 }
@@ -163,6 +169,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 		return false;
 	if (!local)
 		uri = step_command_direct_uri(c, step);
+
 	args = expand_args(c, step, gets_secrets(c, step, script));
 	shown = expand_args(c, step, false);
 	m = step_command_new(c, step, local || uri,
@@ -172,6 +179,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 	m->spec.works_here = local != NULL;
 	m->shown = g_strjoinv(" ", shown);
 	g_ptr_array_add(to, m);
+
 	return true;
 }
 
@@ -190,6 +198,7 @@ static char **question_environment(const struct step_context *c)
 	env[0] = age_of_request(c);
 	if (c->deployment_id)
 		env[1] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+
 	return env;
 }
 
@@ -203,8 +212,10 @@ static char **question_args(const struct step_context *c, const struct step *ste
 	args[0] = question == QUESTION_ABSENT ? g_strdup("absent") : plan_script(step);
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		args[1 + i] = step_arg(c, step, names[i]);
+
 	args[3] = g_strdup_printf("%" G_GINT64_FORMAT, c->id);
 	args[4] = g_strdup(step_host(c, step));
+
 	return args;
 }
 
@@ -222,11 +233,13 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 
 	if (!step_command_check_name(s->options.hypervisor, "hypervisor", error))
 		return NULL;
+
 	step.flags = asked->flags & STEP_ON_TARGET;
 	if (question == QUESTION_ABSENT || asked->flags & STEP_CONNECT_OK)
 		step.flags |= STEP_CONNECT_OK;
 	if (!local)
 		uri = step_command_direct_uri(c, &step);
+
 	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, "outcome", NULL);
 	m = step_command_new(c, &step, local || uri, path,
@@ -236,6 +249,7 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 	m->spec.command.env = (const char *const *)m->env;
 	commands = g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	g_ptr_array_add(commands, m);
+
 	return commands;
 }
 
@@ -254,6 +268,7 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 
 	if (!c->networks)
 		c->networks = tmpl_request_network_drivers(c->request);
+
 	for (char **n = c->networks; *n; n++) {
 		bool here = runs_here(c, *n, step->name);
 		struct step_command *m;
@@ -262,6 +277,7 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 			continue;
 		if (!step_command_check_name(*n, "network driver", error))
 			return false;
+
 		m = step_command_new(c, step, here,
 				     g_build_filename(here ? s->local_dir : s->remote_dir, "vnm",
 						      *n, step->name, NULL),
@@ -270,6 +286,7 @@ static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}
+
 	return true;
 }
 
@@ -287,9 +304,11 @@ static char *find_driver_script(const char *dir, const char *word, GError **erro
 		vmm_fail(error, VMM_ERROR_NOT_FOUND, "Driver path '%s' does not exists", path);
 		return NULL;
 	}
+
 	*dot = '\0';
 	if (g_file_test(shorter, G_FILE_TEST_EXISTS))
 		return g_steal_pointer(&shorter);
+
 	vmm_fail(error, VMM_ERROR_NOT_FOUND, "Driver path '%s' nor '%s' exists", path, shorter);
 	return NULL;
 }
@@ -304,6 +323,7 @@ static char **words_of(const char *line)
 		if (**w)
 			g_ptr_array_add(words, g_strdup(*w));
 	g_ptr_array_add(words, NULL);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
@@ -339,6 +359,7 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	path = find_driver_script(dir, name, error);
 	if (!path)
 		return false;
+
 	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
 					     step_command_input(c, step->input)));
 	return true;
@@ -353,6 +374,7 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 
 	if (!words[0])
 		return true;
+
 	name = transfer_script(c, step, words[0]);
 	return add_driver(c, step, "tm", words[1] ? words[1] : "", name,
 			  words[1] ? words + 2 : words + 1, to, error);
@@ -381,6 +403,7 @@ static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *t
 
 	for (int i = 0; i < 2 && *args; i++)
 		args++;
+
 	return add_driver(c, step, "datastore", mad ? mad : "", step->name, args, to, error);
 }
 
@@ -391,6 +414,7 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 
 	if (!dir || !g_path_is_absolute(dir))
 		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no deployment file");
+
 	g_ptr_array_add(to, step_command_new(c, step, step_context_deploys_here(c),
 					     step->kind == STEP_MKDIR
 						     ? g_strdup(dir)
@@ -423,5 +447,6 @@ GPtrArray *step_commands(struct step_context *c, const struct step *step, GError
 		ok = add_file(c, step, commands, error);
 		break;
 	}
+
 	return ok ? g_steal_pointer(&commands) : NULL;
 }

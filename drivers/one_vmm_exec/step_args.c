@@ -46,6 +46,7 @@ const char *step_args_nic(TmplRequest *r)
 		if (text)
 			return nics[i];
 	}
+
 	return NULL;
 }
 
@@ -59,6 +60,7 @@ static char *deploy_id(const struct step_context *c)
 {
 	if (c->request->deploy_id)
 		return g_strdup(c->request->deploy_id);
+
 	return g_strdup_printf("one-%" G_GINT64_FORMAT, c->id);
 }
 
@@ -67,6 +69,7 @@ static char *deployed_id(const struct step_context *c)
 {
 	if (c->deploy_info)
 		return g_strdup(c->deploy_info);
+
 	return c->deployment_id ? g_strdup(c->deployment_id) : deploy_id(c);
 }
 
@@ -118,10 +121,12 @@ static char *nic_text(const struct step_context *c, const char *name)
 
 		if (!g_str_equal(nic_texts[i].name, name))
 			continue;
+
 		xpath = g_strdup_printf("%s/%s", nic ? nic : nics[0], nic_texts[i].element);
 		text = tmpl_request_text(c->request, xpath);
 		return text ? g_strstrip(text) : g_strdup(nic_texts[i].absent);
 	}
+
 	return NULL;
 }
 
@@ -155,9 +160,11 @@ char *step_arg(const struct step_context *c, const struct step *step, const char
 
 	if (g_str_equal(name, "host"))
 		return g_strdup(step_host(c, step));
+
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
 		if (g_str_equal(made[i].name, name))
 			return made[i].make(c);
 	text = text_of(c, name);
+
 	return text ? text : g_strdup("");
 }

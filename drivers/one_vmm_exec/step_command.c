@@ -24,6 +24,7 @@ bool step_command_check_name(const char *name, const char *what, GError **error)
 					name);
 	if (!*name || *name == '.')
 		return vmm_fail(error, VMM_ERROR_INPUT, "%s '%s' is not a name", what, name);
+
 	return true;
 }
 
@@ -53,10 +54,12 @@ GBytes *step_command_input(struct step_context *c, enum step_input input)
 	case INPUT_NETWORK_VM:
 		if (!c->network_vm)
 			c->network_vm = base64_of(tmpl_request_network_vm(r));
+
 		return g_bytes_ref(c->network_vm);
 	case INPUT_VM_BASE64:
 		if (!c->vm_base64)
 			c->vm_base64 = base64_of(tmpl_request_element(r, "VM"));
+
 		return g_bytes_ref(c->vm_base64);
 	case INPUT_VM:
 		return bytes_of(tmpl_request_element(r, "VM"));
@@ -69,6 +72,7 @@ GBytes *step_command_input(struct step_context *c, enum step_input input)
 	case INPUT_NONE:
 		break;
 	}
+
 	return NULL;
 }
 
@@ -80,6 +84,7 @@ static unsigned timeout_ms(const struct step_context *c, const struct step *step
 
 	if (step->kind == STEP_VMM && option && (!s || option < s))
 		s = option;
+
 	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
 }
 
@@ -95,6 +100,7 @@ static char **environment(const struct step_context *c, const struct step *step)
 		return NULL;
 	env = g_new0(char *, 2);
 	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+
 	return env;
 }
 
@@ -108,6 +114,7 @@ static unsigned grace_ms(const struct step_context *c, const struct step *step)
 
 	if (step->kind != STEP_VMM || !g_strv_contains(slow, step->name))
 		return SHORT_GRACE_MS;
+
 	return (unsigned)conf_cfg_int(c->settings->cfg, "timeout_s.abort") * 1000;
 }
 
@@ -166,6 +173,7 @@ char *step_command_direct_uri(const struct step_context *c, const struct step *s
 
 	if (!step_command_is_direct(c, step) || !step_command_is_far(c, step))
 		return NULL;
+
 	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
 	return g_strjoinv(host, around);
 }
@@ -180,9 +188,12 @@ char **step_command_connected(char **args, const char *uri)
 		g_ptr_array_add(words, g_strdup(uri));
 		g_ptr_array_add(words, g_strdup("--"));
 	}
+
 	for (char **a = args; *a; a++)
 		g_ptr_array_add(words, *a);
+
 	g_ptr_array_add(words, NULL);
 	g_free(args);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }

@@ -27,6 +27,7 @@ char *step_deployment_file(const struct step_context *c)
 {
 	if (step_context_deploys_here(c))
 		return g_strdup(c->request->local_file);
+
 	return g_strdup(c->request->remote_file);
 }
 

@@ -67,6 +67,7 @@ static GPtrArray *take_dirty(Journal *j)
 		if (row->phase == ROW_DONE)
 			g_hash_table_remove(j->live, seq);
 	}
+
 	g_hash_table_remove_all(j->dirty);
 	return rows;
 }
@@ -83,6 +84,7 @@ static gboolean on_flush(gpointer data)
 
 	j->flush = 0;
 	give(j);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -204,6 +206,7 @@ static void renew_notes(Journal *j)
 		if (row)
 			note_row(j, row, f->document);
 	}
+
 	note_processes(j);
 	notes_renewed(j->notes);
 }
@@ -244,6 +247,7 @@ static struct row *noted_row(const Journal *j, const struct row *row)
 		g_free(copy->processes);
 		copy->processes = g_strdup(processes);
 	}
+
 	return copy;
 }
 
@@ -255,12 +259,14 @@ static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 la
 
 	for (guint i = 0; i < rows->len; i++)
 		g_ptr_array_add(all, noted_row(j, g_ptr_array_index(rows, i)));
+
 	for (guint i = 0; i < noted->len; i++) {
 		struct row *row = g_ptr_array_index(noted, i);
 
 		if (row->seq > last)
 			g_ptr_array_add(all, row_copy(row));
 	}
+
 	return all;
 }
 
@@ -276,6 +282,7 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 		if (row->seq > report->last_seq)
 			touch(j, row);
 	}
+
 	if (j->events)
 		j->events->found(j->data, all);
 }
@@ -289,9 +296,11 @@ static void on_report(void *data, const struct journal_writer_report *report)
 	take_writer_state(j, report->state, report->why);
 	if (report->found)
 		take_found(j, report);
+
 	forget_fresh(j);
 	if (notes_are_large(j->notes))
 		renew_notes(j);
+
 	tell_kept(j);
 }
 
@@ -312,11 +321,14 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 			g_ptr_array_add(changed, copy);
 			continue;
 		}
+
 		if (row->seq > last || row->processes)
 			g_ptr_array_add(changed, row_copy(row));
+
 		g_ptr_array_add(j->left, copy);
 		add_row(j, row_copy(row));
 	}
+
 	return changed;
 }
 
@@ -352,6 +364,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	notes_begin(j->notes);
 	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)
 		note_again(j);
+
 	journal_writer_start(j->keeper, on_report, j);
 }
 
@@ -363,6 +376,7 @@ Journal *journal_open(const struct driver_settings *settings, const char *mark, 
 		g_free(j);
 		return NULL;
 	}
+
 	j->max_info = (gsize)conf_cfg_int(settings->cfg, "limits.info_bytes");
 	j->next_seq = (guint64)g_get_real_time();
 	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
@@ -371,6 +385,7 @@ Journal *journal_open(const struct driver_settings *settings, const char *mark, 
 	g_queue_init(&j->fresh);
 	j->notes = notes_open(j->place.notes);
 	open_files(j, settings, mark);
+
 	return j;
 }
 
@@ -378,6 +393,7 @@ void journal_listen(Journal *j, const struct journal_events *events, void *data)
 {
 	if (!j)
 		return;
+
 	j->events = events;
 	j->data = data;
 }
@@ -401,6 +417,7 @@ void journal_close(Journal *j)
 		give(j);
 	if (journal_writer_free(j->keeper) && !g_hash_table_size(j->live))
 		notes_remove(j->notes);
+
 	notes_close(j->notes);
 	g_queue_clear_full(&j->waiting, g_free);
 	g_queue_clear_full(&j->fresh, fresh_free);
@@ -431,6 +448,7 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 
 	if (!j)
 		return 0;
+
 	row = row_new();
 	row->seq = ++j->next_seq;
 	row->accepted_s = g_get_real_time() / G_USEC_PER_SEC;
@@ -445,6 +463,7 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	*f = (struct fresh){ j->given + 1, row->seq, g_bytes_ref(document) };
 	g_queue_push_tail(&j->fresh, f);
 	notes_request(j->notes, row, payload);
+
 	return row->seq;
 }
 
@@ -454,6 +473,7 @@ void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 
 	if (!row)
 		return;
+
 	row->phase = ROW_AT_WORK;
 	g_free(row->plan);
 	row->plan = g_strdup(plan);
@@ -470,9 +490,11 @@ void journal_process(Journal *j, guint64 seq, int pid)
 
 	if (!row)
 		return;
+
 	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT, pid, notes_start_of(pid));
 	old = row->processes;
 	row->processes = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+
 	/* It dies with the machine, as notes do. */
 	if (!notes_process(j->notes, seq, process))
 		touch(j, row);
@@ -484,6 +506,7 @@ void journal_reply_info(Journal *j, guint64 seq, const char *told)
 
 	if (!row)
 		return;
+
 	g_free(row->told);
 	row->told = cut(j, told);
 	touch(j, row);
@@ -495,6 +518,7 @@ void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 
 	if (!row)
 		return;
+
 	j->cost.ends++;
 	row->phase = ROW_ENDED;
 	row->success = success;
@@ -511,6 +535,7 @@ void journal_forget(Journal *j, guint64 seq)
 
 	if (!row)
 		return;
+
 	row->phase = ROW_DONE;
 	touch(j, row);
 }
@@ -545,9 +570,11 @@ bool journal_wait(Journal *j, journal_kept *kept, void *data)
 
 	if (!pending)
 		return false;
+
 	w = g_new(struct waiter, 1);
 	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), g_get_monotonic_time(), kept, data };
 	g_queue_push_tail(&j->waiting, w);
+
 	return true;
 }
 
@@ -561,6 +588,7 @@ void journal_stop_waiting(Journal *j, const void *data)
 		next = l->next;
 		if (w->data != data)
 			continue;
+
 		g_queue_delete_link(&j->waiting, l);
 		g_free(w);
 	}

@@ -42,6 +42,7 @@ static char *default_name(const struct driver_settings *settings)
 				       (const char *)g_hash_table_lookup(o->local, l->data));
 	g_list_free(keys);
 	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
+
 	return g_strdup_printf("%s-%.*s", o->hypervisor, NAME_DIGITS, sum);
 }
 
@@ -50,6 +51,7 @@ static char *slot_path(const struct journal_place *p, const char *name, int numb
 {
 	if (!number)
 		return g_strdup_printf("%s/%s%s", p->dir, name, suffix);
+
 	return g_strdup_printf("%s/%s.%d%s", p->dir, name, number + 1, suffix);
 }
 
@@ -63,6 +65,7 @@ static bool was_ours(const struct journal_place *p, const char *name, int number
 
 	if (text)
 		g_string_free(text, TRUE);
+
 	return same;
 }
 
@@ -73,6 +76,7 @@ static int open_lock(const char *path)
 
 	if (fd >= 0 || errno != EROFS)
 		return fd;
+
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
@@ -89,11 +93,14 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 		close(fd);
 		return true;
 	}
+
 	/* On a full disk the name is as good. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, options, (size_t)len, 0) != len)
 		g_debug("cannot write %s", path);
+
 	p->lock = fd;
 	p->journal = slot_path(p, name, number, ".db");
+
 	return true;
 }
 
@@ -112,6 +119,7 @@ static bool take_slot(struct journal_place *p, const char *name, const char *opt
 			return false;
 	if (p->lock >= 0)
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
 }
 
@@ -143,6 +151,7 @@ static void find_memory(struct journal_place *p, const struct driver_settings *s
 		p->notes = g_strconcat(p->journal, ".notes", NULL);
 		return;
 	}
+
 	p->spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
 	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
 }
@@ -159,6 +168,7 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 		journal_place_clear(ret);
 		return false;
 	}
+
 	find_memory(ret, settings);
 	return true;
 }
@@ -167,6 +177,7 @@ void journal_place_clear(struct journal_place *p)
 {
 	if (p->lock >= 0)
 		close(p->lock);
+
 	g_free(p->dir);
 	g_free(p->journal);
 	g_free(p->spare);

@@ -26,9 +26,11 @@ static bool print_file(const char *path, GError **error)
 
 	if (!rows)
 		return false;
+
 	printf("%s: %u not ended\n", path, rows->len);
 	for (guint i = 0; i < rows->len; i++)
 		print_row(g_ptr_array_index(rows, i));
+
 	return true;
 }
 
@@ -48,6 +50,7 @@ bool journal_print(const char *dir, GError **error)
 			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
 	if (!paths->len)
 		puts("no journal");
+
 	g_ptr_array_sort(paths, compare_paths);
 	for (guint i = 0; i < paths->len; i++)
 		if (!print_file(g_ptr_array_index(paths, i), error))

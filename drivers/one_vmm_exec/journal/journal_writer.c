@@ -42,6 +42,7 @@ static void change_state(JournalWriter *k, enum journal_writer_state state, GErr
 	k->state = state;
 	if (!why && state != WRITER_SAFE)
 		return;			/* what was said before still holds */
+
 	g_free(k->why);
 	k->why = why ? g_strdup(why->message) : NULL;
 }
@@ -56,8 +57,10 @@ static void remember(JournalWriter *k, struct row *row)
 		g_hash_table_remove(k->rows, &row->seq);
 		return;
 	}
+
 	if (!row->document && old && old->document && row->phase != ROW_ENDED)
 		row->document = g_bytes_ref(old->document);
+
 	g_hash_table_replace(k->rows, &row->seq, row_share(row));
 }
 
@@ -82,6 +85,7 @@ static GPtrArray *all_rows(JournalWriter *k)
 	g_hash_table_iter_init(&iter, k->rows);
 	while (g_hash_table_iter_next(&iter, NULL, &row))
 		g_ptr_array_add(rows, row);
+
 	return rows;
 }
 
@@ -109,15 +113,18 @@ static bool read_late(JournalWriter *k, GError **error)
 
 	if (!rows)
 		return false;
+
 	for (guint i = 0; i < rows->len; i++) {
 		struct row *row = row_copy(g_ptr_array_index(rows, i));
 
 		remember(k, row);
 		row_free(row);
 	}
+
 	k->found = g_steal_pointer(&rows);
 	k->found_last_seq = store_last_seq(k->journal);
 	k->unread = false;
+
 	return true;
 }
 
@@ -125,6 +132,7 @@ static bool reopen_journal(JournalWriter *k, GError **error)
 {
 	if (!k->journal)
 		k->journal = store_open(k->journal_path, k->max_bytes, k->room_bytes, NULL, error);
+
 	return k->journal && (!k->unread || read_late(k, error));
 }
 
@@ -135,12 +143,15 @@ static bool go_back(JournalWriter *k, GError **error)
 
 	if (!reopen_journal(k, error))
 		return false;
+
 	rows = all_rows(k);
 	if (!store_replace(k->journal, rows, k->last_seq, error))
 		return false;
+
 	drop_documents(k, rows);
 	close_spare(k);
 	change_state(k, WRITER_SAFE, NULL);
+
 	return true;
 }
 
@@ -186,6 +197,7 @@ static gboolean on_message(gpointer data)
 
 	if (m->keeper->reported)
 		m->keeper->reported(m->keeper->data, &m->report);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -217,6 +229,7 @@ static struct batch *next_batch(JournalWriter *k)
 {
 	if (k->state == WRITER_SAFE)
 		return g_async_queue_pop(k->batches);
+
 	return g_async_queue_timeout_pop(k->batches, RETRY_US);
 }
 
@@ -233,13 +246,16 @@ static void *keep(void *data)
 			k->generation = batch->generation;
 			g_ptr_array_unref(batch->rows);
 		}
+
 		ends = batch && !batch->rows;
 		if ((!batch || ends) && k->state != WRITER_SAFE)
 			go_back(k, NULL);
 		if (!ends)
 			report(k);
+
 		g_free(batch);
 	}
+
 	return NULL;
 }
 
@@ -257,6 +273,7 @@ static GPtrArray *rows_of_spare(JournalWriter *k)
 		if (!row->document && k->journal)
 			row->document = store_document(k->journal, row->seq);
 	}
+
 	return rows;
 }
 
@@ -282,6 +299,7 @@ static GPtrArray *read_rows(JournalWriter *k)
 
 	if (k->spare_path && g_file_test(k->spare_path, G_FILE_TEST_EXISTS))
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, NULL);
+
 	/* Nothing was ever put in it: its driver was killed before, and left all in the journal. */
 	if (k->spare && !store_last_seq(k->spare))
 		close_spare(k);
@@ -291,6 +309,7 @@ static GPtrArray *read_rows(JournalWriter *k)
 		rows = store_rows(k->journal, NULL);
 	if (rows && k->spare && k->journal && store_is_partial(k->spare))
 		add_rows_of_journal(k, rows);
+
 	return rows ? g_steal_pointer(&rows) : g_ptr_array_new_with_free_func(row_free);
 }
 
@@ -300,6 +319,7 @@ static GPtrArray *read_marks(JournalWriter *k)
 
 	if (k->journal)
 		store_mark(k->journal, k->mark, NULL);
+
 	return marks ? marks : g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -326,12 +346,14 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 	k->files_last_seq = k->last_seq;
 	for (guint i = 0; i < (*ret_rows)->len; i++)
 		remember(k, g_ptr_array_index(*ret_rows, i));
+
 	/* Nobody may take a journal that cannot be read for one that is empty. */
 	k->unread = !k->journal && (!k->spare || store_is_partial(k->spare));
 	if (k->spare && k->journal)
 		go_back(k, &cause);
 	if (!k->journal || k->spare)
 		use_spare(k, cause);
+
 	return k;
 }
 
@@ -376,6 +398,7 @@ bool journal_writer_free(JournalWriter *k)
 		journal_writer_put(k, 0, NULL);
 		g_thread_join(k->thread);
 	}
+
 	safe = k->state == WRITER_SAFE;
 	store_close(k->spare);
 	store_close(k->journal);
@@ -387,6 +410,7 @@ bool journal_writer_free(JournalWriter *k)
 	g_free(k->mark);
 	g_free(k->why);
 	g_free(k);
+
 	return safe;
 }
 

@@ -37,6 +37,7 @@ guint64 notes_start_of(int pid)
 		start = g_ascii_strtoull(at + 1, NULL, 10);
 	if (text)
 		g_string_free(text, TRUE);
+
 	return start;
 }
 
@@ -130,6 +131,7 @@ Notes *notes_open(const char *path)
 	n->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->requests = g_ptr_array_new_with_free_func(row_free);
 	read_notes(n);
+
 	return n;
 }
 
@@ -139,6 +141,7 @@ void notes_close(Notes *n)
 		return;
 	if (n->fd >= 0)
 		close(n->fd);
+
 	g_hash_table_unref(n->arrived);
 	g_hash_table_unref(n->processes);
 	g_hash_table_unref(n->sent);
@@ -173,11 +176,13 @@ static bool write_note(Notes *n, const char *text, size_t len)
 {
 	if (n->fd < 0)
 		return false;
+
 	n->size += len;
 	if (write(n->fd, text, len) == (ssize_t)len)
 		return true;
 	if (write(n->fd, "\n", 1) < 0)
 		g_debug("cannot write %s", n->path);
+
 	return false;
 }
 
@@ -208,6 +213,7 @@ void notes_request(Notes *n, const struct row *row, const char *payload)
 
 	if (strlen(payload) > MAX_PAYLOAD)
 		return;
+
 	line = g_strdup_printf("request %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %"
 			       G_GINT64_FORMAT " %s %s\n", row->seq, row->accepted_s, row->action,
 			       row->id, row->deployment ? row->deployment : "-", payload);
@@ -254,6 +260,7 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
+
 	close(n->fd);
 	n->fd = fd;
 	note_reader(n);

@@ -88,6 +88,7 @@ struct row *row_copy(const struct row *row)
 	copy->told = g_strdup(row->told);
 	copy->reply = g_strdup(row->reply);
 	copy->document = row->document ? g_bytes_ref(row->document) : NULL;
+
 	return copy;
 }
 
@@ -143,8 +144,10 @@ static bool step_statement(sqlite3_stmt *statement)
 
 	if (!statement)
 		return false;
+
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
+
 	return code == SQLITE_DONE;
 }
 
@@ -154,6 +157,7 @@ static bool run_statement(Store *s, enum statement which, gint64 number)
 
 	if (statement && sqlite3_bind_parameter_count(statement))
 		sqlite3_bind_int64(statement, 1, number);
+
 	return step_statement(statement);
 }
 
@@ -171,6 +175,7 @@ static bool put_row(Store *s, const struct row *row)
 
 	if (!statement)
 		return false;
+
 	sqlite3_bind_int64(statement, 1, (gint64)row->seq);
 	sqlite3_bind_int64(statement, 2, row->accepted_s);
 	bind_text(statement, 3, row->action);
@@ -184,6 +189,7 @@ static bool put_row(Store *s, const struct row *row)
 	sqlite3_bind_int(statement, 11, row->success);
 	sqlite3_bind_int(statement, 12, row->packed);
 	bind_text(statement, 13, row->reply);
+
 	return step_statement(statement);
 }
 
@@ -195,8 +201,10 @@ static bool put_document(Store *s, const struct row *row)
 
 	if (!statement)
 		return false;
+
 	sqlite3_bind_int64(statement, 1, (gint64)row->seq);
 	sqlite3_bind_blob64(statement, 2, bytes ? bytes : "", size, SQLITE_STATIC);
+
 	return step_statement(statement);
 }
 
@@ -211,6 +219,7 @@ static bool put_change(Store *s, const struct row *row)
 		g_hash_table_remove(s->open, &row->seq);
 		if (!run_statement(s, DROP_DOCUMENT, (gint64)row->seq))
 			return false;
+
 		return row->phase == ROW_DONE ? run_statement(s, DROP_ROW, (gint64)row->seq)
 					      : put_row(s, row);
 	}
@@ -218,6 +227,7 @@ static bool put_change(Store *s, const struct row *row)
 	add_open(s, row->seq);
 	if (row->document && !put_document(s, row))
 		return false;
+
 	return put_row(s, row);
 }
 
@@ -250,6 +260,7 @@ static bool adjust_room(Store *s)
 		return drop_room(s, wanted);
 	if (s->rooms >= open)
 		return true;
+
 	for (; s->rooms < wanted; s->rooms++)
 		if (!run_statement(s, ADD_ROOM, (gint64)s->room_bytes))
 			return false;
@@ -261,8 +272,10 @@ static bool end_transaction(Store *s, bool ok, GError **error)
 {
 	if (ok && run_statement(s, COMMIT, 0))
 		return true;
+
 	store_fail(s, "write", error);
 	run_statement(s, ROLLBACK, 0);
+
 	return false;
 }
 
@@ -279,11 +292,13 @@ static bool count_room(Store *s)
 	sqlite3_bind_int(open, 1, ROW_ENDED);
 	while (sqlite3_step(open) == SQLITE_ROW)
 		add_open(s, (guint64)sqlite3_column_int64(open, 0));
+
 	sqlite3_reset(open);
 
 	ok = sqlite3_step(rooms) == SQLITE_ROW;
 	if (ok)
 		s->rooms = (guint)sqlite3_column_int64(rooms, 0);
+
 	sqlite3_reset(rooms);
 	return ok;
 }
@@ -292,6 +307,7 @@ static bool put_rows(Store *s, const GPtrArray *rows, guint64 last, GError **err
 {
 	if (!run_statement(s, BEGIN, 0))
 		return store_fail(s, "write", error);
+
 	return end_transaction(s, put_all(s, rows, last) && adjust_room(s), error);
 }
 
@@ -300,12 +316,14 @@ static bool put_rows_into_room(Store *s, const GPtrArray *rows, guint64 last, GE
 {
 	if (!count_room(s) || !run_statement(s, BEGIN, 0))
 		return store_fail(s, "write", error);
+
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);
 
 		if (row->phase >= ROW_ENDED)
 			g_hash_table_remove(s->open, &row->seq);
 	}
+
 	return end_transaction(s, drop_room(s, g_hash_table_size(s->open)) &&
 			       put_all(s, rows, last) && adjust_room(s), error);
 }
@@ -318,10 +336,13 @@ bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 	if (put_rows(s, rows, last, &cause)) {
 		if (s->rooms > rooms)	/* the room is to be in the file, not in its log */
 			run_text(s, "PRAGMA wal_checkpoint(PASSIVE)");
+
 		return true;
 	}
+
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_SPACE))
 		return put_rows_into_room(s, rows, last, error);
+
 	g_propagate_error(error, g_steal_pointer(&cause));
 	return false;
 }
@@ -332,9 +353,11 @@ bool store_replace(Store *s, const GPtrArray *rows, guint64 last, GError **error
 
 	if (!run_statement(s, BEGIN, 0))
 		return store_fail(s, "write", error);
+
 	g_hash_table_remove_all(s->open);
 	ok = run_statement(s, DROP_ALL_ROWS, 0) && put_all(s, rows, last);
 	ok = ok && run_statement(s, DROP_LOOSE_DOCUMENTS, 0) && adjust_room(s);
+
 	return end_transaction(s, ok, error);
 }
 
@@ -361,6 +384,7 @@ static struct row *take_row(sqlite3_stmt *statement)
 	row->success = sqlite3_column_int(statement, 10);
 	row->packed = sqlite3_column_int(statement, 11);
 	row->reply = column_text(statement, 12);
+
 	return row;
 }
 
@@ -371,11 +395,13 @@ GBytes *store_document(Store *s, guint64 seq)
 
 	if (!statement)
 		return NULL;
+
 	sqlite3_bind_int64(statement, 1, (gint64)seq);
 	if (sqlite3_step(statement) == SQLITE_ROW)
 		document = g_bytes_new(sqlite3_column_blob(statement, 0),
 				       (gsize)sqlite3_column_bytes(statement, 0));
 	sqlite3_reset(statement);
+
 	return document;
 }
 
@@ -388,6 +414,7 @@ guint64 store_last_seq(Store *s)
 		last = (guint64)sqlite3_column_int64(statement, 0);
 	if (statement)
 		sqlite3_reset(statement);
+
 	return last;
 }
 
@@ -405,11 +432,13 @@ GPtrArray *store_rows(Store *s, GError **error)
 		store_fail(s, "read", error);
 		return NULL;
 	}
+
 	for (guint i = 0; i < rows->len; i++) {
 		struct row *row = g_ptr_array_index(rows, i);
 
 		row->document = store_document(s, row->seq);
 	}
+
 	return g_steal_pointer(&rows);
 }
 
@@ -427,6 +456,7 @@ bool store_is_partial(Store *s)
 	    sqlite3_step(statement) == SQLITE_ROW)
 		partial = sqlite3_column_int(statement, 0);
 	sqlite3_finalize(statement);
+
 	return partial;
 }
 
@@ -438,6 +468,7 @@ bool store_mark(Store *s, const char *word, GError **error)
 		bind_text(statement, 1, word);
 	if (!step_statement(statement) || !run_statement(s, DROP_MARKS, MARKS))
 		return store_fail(s, "write", error);
+
 	return true;
 }
 
@@ -453,6 +484,7 @@ GPtrArray *store_marks(Store *s, GError **error)
 		sqlite3_reset(statement);
 	if (code == SQLITE_DONE)
 		return g_steal_pointer(&marks);
+
 	store_fail(s, "read", error);
 	return NULL;
 }
@@ -464,6 +496,7 @@ static bool create(const char *path, GError **error)
 
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot open %s", path);
+
 	close(fd);
 	return true;
 }
@@ -493,6 +526,7 @@ static void set_pages_ahead(Store *s)
 			break;
 	if (!sqlite3_get_autocommit(s->db))
 		run_statement(s, ROLLBACK, 0);
+
 	run_text(s, "PRAGMA wal_checkpoint(RESTART)");
 }
 
@@ -510,8 +544,10 @@ static bool prepare_file(Store *s, gsize max_bytes)
 
 	if (size_of(s->path, "") > max_bytes)
 		run_text(s, "VACUUM");
+
 	set_pages_ahead(s);
 	sqlite3_wal_autocheckpoint(s->db, CHECKPOINT_PAGES);
+
 	return count_room(s);
 }
 
@@ -542,6 +578,7 @@ static Store *open_once(const char *path, int flags)
 	s->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
 		sqlite3_busy_timeout(s->db, BUSY_MS);
+
 	return s;
 }
 
@@ -553,6 +590,7 @@ Store *store_open(const char *path, gsize max_bytes, gsize room_bytes, bool *ret
 
 		if (!create(path, error))
 			return NULL;
+
 		s = open_once(path, SQLITE_OPEN_READWRITE);
 		s->room_bytes = room_bytes;
 		if (prepare_file(s, max_bytes))
@@ -561,10 +599,13 @@ Store *store_open(const char *path, gsize max_bytes, gsize room_bytes, bool *ret
 			store_fail(s, "open", error);
 			return NULL;
 		}
+
 		if (ret_damaged)
 			*ret_damaged = true;
+
 		put_aside(path);
 	}
+
 	return NULL;
 }
 
@@ -574,6 +615,7 @@ Store *store_open_to_read(const char *path, GError **error)
 
 	if (prepared(s, GET_ROWS))
 		return g_steal_pointer(&s);
+
 	store_fail(s, "read", error);
 	return NULL;
 }
@@ -582,8 +624,10 @@ void store_close(Store *s)
 {
 	if (!s)
 		return;
+
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(s->statements[i]);
+
 	sqlite3_close(s->db);
 	g_hash_table_unref(s->open);
 	g_free(s->path);

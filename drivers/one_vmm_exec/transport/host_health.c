@@ -31,6 +31,7 @@ HostHealth *host_health_new(const ConfCfg *cfg)
 	health->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, host_free);
 	health->max_failures = (unsigned)conf_cfg_int(cfg, "hosts.failures");
 	health->retry_s = (unsigned)conf_cfg_int(cfg, "hosts.retry_s");
+
 	return health;
 }
 
@@ -38,6 +39,7 @@ void host_health_free(HostHealth *health)
 {
 	if (!health)
 		return;
+
 	g_hash_table_unref(health->hosts);
 	g_free(health);
 }
@@ -82,11 +84,13 @@ char *host_health_begin(HostHealth *health, const char *name)
 		h->name = g_strdup(name);
 		g_hash_table_insert(health->hosts, h->name, h);
 	}
+
 	if (h->state == HEALTH_DOWN && (h->inflight || now < h->probe_us))
 		return g_strdup_printf("%s did not answer %u times in a row, it is tried again %s "
 				       "(last: %s)", name, h->failures, h->inflight ? "now" :
 				       "soon", h->why);
 	h->inflight++;
+
 	return NULL;
 }
 
@@ -109,13 +113,16 @@ void host_health_end(HostHealth *health, const char *name, const char *why)
 		change_health(health, h, HEALTH_GOOD);
 		return;
 	}
+
 	g_free(h->why);
 	h->why = g_strdup(why);
 	h->failures++;
+
 	if (h->failures < health->max_failures) {
 		change_health(health, h, HEALTH_FAILING);
 		return;
 	}
+
 	h->probe_us = g_get_monotonic_time() + health->retry_s * G_USEC_PER_SEC;
 	change_health(health, h, HEALTH_DOWN);
 }

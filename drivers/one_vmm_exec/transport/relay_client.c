@@ -52,6 +52,7 @@ static void stop_relay_timer(RelayClient *l)
 {
 	if (l->timer)
 		g_source_remove(l->timer);
+
 	l->timer = 0;
 }
 
@@ -59,6 +60,7 @@ static void notify(RelayClient *l, const char *text)
 {
 	if (g_strcmp0(l->last_notice, text) && text)
 		l->notice(l->data, l->host, text);
+
 	g_free(l->last_notice);
 	l->last_notice = g_strdup(text);
 }
@@ -83,6 +85,7 @@ static gboolean on_relay_idle(gpointer data)
 	l->timer = 0;
 	if (l->child)
 		child_cancel(l->child);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -100,6 +103,7 @@ static gboolean on_connect_late(gpointer data)
 	g_free(l->why);
 	l->why = g_strdup("no answer in time");
 	child_cancel(l->child);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -139,6 +143,7 @@ static void on_hello(RelayClient *l)
 	case RELAY_TAKEN:
 		break;
 	}
+
 	g_byte_array_remove_range(l->in, 0, (guint)used);
 	stop_relay_timer(l);
 	l->state = UP;
@@ -155,6 +160,7 @@ static void stop_guard(RelayCall *call)
 {
 	if (call->guard)
 		g_source_remove(call->guard);
+
 	call->guard = 0;
 }
 
@@ -165,6 +171,7 @@ static void drop(RelayCall *call)
 	call->done = NULL;
 	if (call->sign)
 		drop(call->sign);
+
 	call->sign = NULL;
 }
 
@@ -184,8 +191,10 @@ static void on_done(RelayClient *l, const struct relay_frame *frame)
 		cut_off(l, "its relay sent a damaged frame");
 		return;
 	}
+
 	if (call->done)
 		call->done(call->data, &done, RELAY_CLIENT_BROKE, NULL);
+
 	relay_done_clear(&done);
 	call_free(call);
 	start_idle_timer(l);
@@ -200,6 +209,7 @@ static bool may_come(RelayClient *l, const struct relay_frame *head)
 		cut_off(l, "its relay sent an answer that nobody asked for");
 	else if (head->size > call->max_answer)
 		cut_off(l, "its relay sent more than was asked for (limits.output_bytes)");
+
 	return !l->given_up;
 }
 
@@ -219,8 +229,10 @@ static size_t take_frame(RelayClient *l, size_t at)
 	case RELAY_TAKEN:
 		break;
 	}
+
 	if (!may_come(l, &frame) || relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
 		return 0;
+
 	on_done(l, &frame);
 	return l->given_up ? 0 : used;
 }
@@ -232,9 +244,11 @@ static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, s
 
 	if (l->given_up)
 		return;
+
 	g_byte_array_append(l->in, (const guint8 *)bytes, (guint)len);
 	if (l->state == CONNECTING)
 		on_hello(l);
+
 	while (l->state == UP && !l->given_up && (used = take_frame(l, at)))
 		at += used;
 	if (at && !l->given_up)
@@ -269,6 +283,7 @@ static void on_end(void *data, const struct child_result *r)
 	l->state = DOWN;
 	if (!l->why)
 		l->why = g_strdup(*r->err->str ? r->err->str : "ssh ended");
+
 	/* Anything but ssh's own status is of the far end: it was reached, and has no relay. */
 	if (!was_up && !r->timed_out && !r->cancelled && r->exit_status != STATUS_SSH)
 		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
@@ -301,10 +316,12 @@ static void open_link(RelayClient *l)
 	g_byte_array_set_size(l->in, 0);
 	l->given_up = false;
 	l->child = child_start(&spec, on_end, l, &error);
+
 	if (!l->child) {
 		tell_relay_waiters(l, RELAY_CLIENT_FAILED, error->message);
 		return;
 	}
+
 	l->state = CONNECTING;
 	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S,
 					 on_connect_late, l);
@@ -324,6 +341,7 @@ RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, cons
 	l->notice = notice;
 	l->data = data;
 	g_queue_init(&l->waiting);
+
 	return l;
 }
 
@@ -333,10 +351,12 @@ void relay_client_free(RelayClient *l)
 
 	for (GList *at = calls; at; at = at->next)
 		drop(at->data);
+
 	g_list_foreach(calls, (GFunc)g_free, NULL);
 	stop_relay_timer(l);
 	if (l->child)
 		child_abandon(l->child, SIGTERM);
+
 	g_queue_clear_full(&l->waiting, g_free);
 	g_byte_array_unref(l->in);
 	g_hash_table_unref(l->calls);
@@ -355,10 +375,12 @@ void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 		ready(data, RELAY_CLIENT_UP, NULL);
 		return;
 	}
+
 	if (l->state == DOWN && l->absent_us > g_get_monotonic_time()) {
 		ready(data, RELAY_CLIENT_ABSENT, l->why);
 		return;
 	}
+
 	w = g_new(struct waiter, 1);
 	*w = (struct waiter){ ready, data };
 	g_queue_push_tail(&l->waiting, w);
@@ -370,6 +392,7 @@ void relay_client_close_idle(RelayClient *l)
 {
 	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
 		return;
+
 	stop_relay_timer(l);
 	child_cancel(l->child);
 }
@@ -381,10 +404,12 @@ bool relay_client_forget(RelayClient *l, const void *data)
 
 		if (w->data != data)
 			continue;
+
 		g_queue_delete_link(&l->waiting, at);
 		g_free(w);
 		return true;
 	}
+
 	return false;
 }
 
@@ -415,6 +440,7 @@ static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_cl
 	frame = relay_run_frame(call->id, run);
 	send_frame(l, frame);
 	call->end = l->sent;
+
 	return call;
 }
 
@@ -426,6 +452,7 @@ static gboolean on_given_up(gpointer data)
 	call->guard = 0;
 	drop(call);
 	done(call->data, NULL, RELAY_CLIENT_LATE, "the host does not answer");
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -436,6 +463,7 @@ static gboolean on_over(gpointer data)
 
 	if (!call->alive)
 		return on_given_up(call);
+
 	call->guard = g_timeout_add(KILL_LIMIT_MS + call->grace_ms, on_given_up, call);
 	return G_SOURCE_REMOVE;
 }
@@ -463,6 +491,7 @@ static gboolean on_nearly_over(gpointer data)
 
 	call->guard = g_timeout_add(sign_ms(call), on_over, call);
 	call->sign = call_new(call->link, &run, on_sign, call);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -475,6 +504,7 @@ RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_c
 	call->grace_ms = run->grace_ms;
 	if (run->timeout_ms)
 		call->guard = g_timeout_add(run->timeout_ms - sign_ms(call), on_nearly_over, call);
+
 	return call;
 }
 

@@ -59,6 +59,7 @@ static void stop_waiting(Remote *r)
 {
 	if (r->wait)
 		g_source_remove(r->wait);
+
 	r->wait = 0;
 }
 
@@ -80,6 +81,7 @@ static const char *host_fault(const Remote *r)
 {
 	if (r->result.cancelled || r->result.status >= 0 || r->result.answered)
 		return NULL;
+
 	return r->result.timed_out ? "a step did not end in time" :
 	       *r->result.err ? r->result.err : "the connection broke";
 }
@@ -88,14 +90,17 @@ static void remote_finish(Remote *r)
 {
 	if (r->shares)
 		ssh_master_leave(r->connection);
+
 	r->result.cancelled = r->result.cancelled || r->cancelled;
 	r->result.out = r->out->str;
 	r->result.err = r->err->str;
+
 	if (r->counted) {
 		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
 
 		host_health_end(r->hosts->health, r->host, why);
 	}
+
 	r->done(r->data, &r->result);
 	remote_free(r);
 }
@@ -174,6 +179,7 @@ static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char 
 	case REMOTE_SCRIPT:
 		break;
 	}
+
 	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args,
 			    (const char *const *)r->env);
 }
@@ -197,6 +203,7 @@ static void remote_start(Remote *r)
 		ssh_master_wait(r->connection, on_connection, r);
 		return;
 	}
+
 	r->shares = shares;
 	r->child = child_start(&spec, on_session_end, r, &error);
 	if (!r->child)
@@ -218,6 +225,7 @@ static gboolean on_waited(gpointer data)
 	r->wait = 0;
 	if (forget(r))
 		not_started(r, "no connection in time");
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -248,9 +256,11 @@ static SshMaster *master_of(RemoteHosts *h, const char *host)
 
 	if (c)
 		return c;
+
 	control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
 	c = ssh_master_new(&h->ssh, host, control, h->sessions, h->idle_s);
 	g_hash_table_insert(h->connections, g_strdup(host), c);
+
 	return c;
 }
 
@@ -268,8 +278,10 @@ static RelayClient *relay_of(RemoteHosts *h, const char *host)
 
 	if (l)
 		return l;
+
 	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
 	g_hash_table_insert(h->links, g_strdup(host), l);
+
 	return l;
 }
 
@@ -299,6 +311,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 		wait_for_link(r);
 		return;
 	}
+
 	if (!done) {
 		g_string_append(r->err, why);
 		r->result = (struct remote_result){
@@ -309,6 +322,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 		remote_finish(r);
 		return;
 	}
+
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
 	r->result = (struct remote_result){
@@ -331,9 +345,11 @@ static char **relay_argv(const Remote *r)
 		g_ptr_array_add(argv, g_strdup(r->hosts->relay_path));
 		g_ptr_array_add(argv, g_strdup(r->kind == REMOTE_MKDIR ? "--mkdir" : "--write"));
 	}
+
 	g_ptr_array_add(argv, g_strdup(r->path));
 	for (char **a = r->args; a && *a; a++)
 		g_ptr_array_add(argv, g_strdup(*a));
+
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
@@ -379,6 +395,7 @@ void remote_cancel(Remote *r)
 {
 	if (r->cancelled)
 		return;
+
 	r->cancelled = true;
 	if (r->child)
 		child_cancel(r->child);
@@ -416,16 +433,19 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 	r->data = data;
 	down = host_health_begin(h->health, r->host);
 	r->counted = !down;
+
 	if (down) {
 		not_started(r, down);
 		return r;
 	}
+
 	if (uses_relay(h, r->host) && !r->forwarding) {
 		r->link = relay_of(h, r->host);
 		wait_for_link(r);
 	} else {
 		start_session(r);
 	}
+
 	return r;
 }
 
@@ -451,6 +471,7 @@ static gboolean on_no_reap(gpointer data)
 
 	r->done(r->data, &nothing);
 	g_free(r);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -479,9 +500,11 @@ void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child
 
 	for (guint i = 0; i < marks->len; i++)
 		g_ptr_array_add(words, g_ptr_array_index(marks, i));
+
 	g_ptr_array_add(words, NULL);
 	argv = wire_ssh_shell(&h->ssh, host, whole, (const char *const *)words->pdata);
 	spec.argv = (const char *const *)argv;
+
 	if (!child_start(&spec, done, data, NULL)) {
 		struct reap *r = g_new(struct reap, 1);
 
@@ -498,6 +521,7 @@ void remote_hosts_close_idle(RemoteHosts *h)
 	g_hash_table_iter_init(&iter, h->links);
 	while (g_hash_table_iter_next(&iter, NULL, &one))
 		relay_client_close_idle(one);
+
 	g_hash_table_iter_init(&iter, h->connections);
 	while (g_hash_table_iter_next(&iter, NULL, &one))
 		ssh_master_close_idle(one);
@@ -515,6 +539,7 @@ static const char *control_parent(const ConfCfg *cfg)
 
 	if (*dir)
 		return dir;
+
 	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
 }
 
@@ -536,6 +561,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 		vmm_error_set_hint(error, "set ssh.control_dir in vmm_exec.cfg");
 		return NULL;
 	}
+
 	h = g_new0(RemoteHosts, 1);
 	h->control_dir = g_steal_pointer(&template);
 	h->health = host_health_new(cfg);
@@ -563,6 +589,7 @@ void remote_hosts_free(RemoteHosts *h)
 {
 	if (!h)
 		return;
+
 	g_hash_table_unref(h->connections);
 	g_hash_table_unref(h->links);
 	g_free(h->relay_path);

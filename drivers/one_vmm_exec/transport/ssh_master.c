@@ -32,6 +32,7 @@ static void stop_master_timer(SshMaster *c)
 {
 	if (c->timer)
 		g_source_remove(c->timer);
+
 	c->timer = 0;
 }
 
@@ -54,6 +55,7 @@ static void wake_one(SshMaster *c)
 
 	if (!w)
 		return;
+
 	w->ready(w->data, NULL);
 	g_free(w);
 }
@@ -65,6 +67,7 @@ static gboolean on_pace(gpointer data)
 	wake_one(c);
 	if (c->waiting.length)
 		return G_SOURCE_CONTINUE;
+
 	c->pace = 0;
 	return G_SOURCE_REMOVE;
 }
@@ -76,6 +79,7 @@ static gboolean on_master_idle(gpointer data)
 	c->timer = 0;
 	if (c->master)
 		child_cancel(c->master);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -93,6 +97,7 @@ static gboolean on_master_late(gpointer data)
 	g_free(c->why);
 	c->why = g_strdup("no answer in time");
 	child_cancel(c->master);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -103,6 +108,7 @@ static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString
 
 	if (c->state != CONNECTING || !strstr(out->str, ready))
 		return;
+
 	stop_master_timer(c);
 	c->state = UP;
 	tell_master_waiters(c, NULL);
@@ -122,6 +128,7 @@ static void on_master_end(void *data, const struct child_result *result)
 	unlink(c->control);
 	if (!c->why)
 		c->why = g_strdup(*result->err->str ? result->err->str : "ssh ended");
+
 	/* One that was up and has died says nothing about whether a new one would work. */
 	if (was_up && c->waiting.length)
 		open_master(c);
@@ -141,10 +148,12 @@ static void open_master(SshMaster *c)
 
 	g_clear_pointer(&c->why, g_free);
 	c->master = child_start(&spec, on_master_end, c, &error);
+
 	if (!c->master) {
 		tell_master_waiters(c, error->message);
 		return;
 	}
+
 	c->state = CONNECTING;
 	c->timer = g_timeout_add_seconds(c->ssh->connect_timeout_s + CONNECT_SLACK_S,
 					 on_master_late, c);
@@ -161,6 +170,7 @@ SshMaster *ssh_master_new(const struct wire_ssh *ssh, const char *host, const ch
 	c->max_sessions = sessions;
 	c->idle_s = idle_s;
 	g_queue_init(&c->waiting);
+
 	return c;
 }
 
@@ -173,6 +183,7 @@ void ssh_master_free(SshMaster *c)
 		child_abandon(c->master, SIGTERM);
 		unlink(c->control);
 	}
+
 	g_queue_clear_full(&c->waiting, g_free);
 	g_free(c->host);
 	g_free(c->control);
@@ -201,6 +212,7 @@ void ssh_master_close_idle(SshMaster *c)
 {
 	if (c->state != UP || c->waiting.length || c->sessions)
 		return;
+
 	stop_master_timer(c);
 	child_cancel(c->master);
 }
@@ -212,10 +224,12 @@ bool ssh_master_forget(SshMaster *c, const void *data)
 
 		if (w->data != data)
 			continue;
+
 		g_queue_delete_link(&c->waiting, l);
 		g_free(w);
 		return true;
 	}
+
 	return false;
 }
 
@@ -223,8 +237,10 @@ bool ssh_master_enter(SshMaster *c)
 {
 	if (c->state != UP || c->sessions >= c->max_sessions)
 		return false;
+
 	stop_master_timer(c);
 	c->sessions++;
+
 	return true;
 }
 
@@ -234,6 +250,7 @@ bool ssh_master_alone(SshMaster *c)
 
 	if (now < c->alone_us)
 		return false;
+
 	c->alone_us = now + ALONE_MS * (gint64)1000;
 	return true;
 }
