@@ -87,7 +87,7 @@ struct step {
 	 * behind them, or before them if ID_FIRST.
 	 */
 	const char *args;
-	const char *optional_arg;	/* a name likewise, last; left out if the request has none */
+	const char *optional_arg;	/* likewise, last; left out if the request has none */
 	bool id_first;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */

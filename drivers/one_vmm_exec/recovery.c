@@ -1,5 +1,9 @@
 #include "recovery.h"
 
+#include <signal.h>
+
+#include "base/number.h"
+#include "journal/notes.h"
 #include "template/request.h"
 #include "wire/deflate.h"
 #include "wire/ssh.h"
@@ -66,6 +70,23 @@ static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recov
 	g_array_append_val(h->seqs, seq);
 }
 
+/* Ends the process groups of ROW that still run here. */
+static void kill_processes(const struct row *row)
+{
+	g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
+
+	for (char **p = processes; *p; p++) {
+		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);
+		guint64 pid, start;
+
+		if (parts[0] && parts[1] &&
+		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
+		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
+		    notes_start_of((int)pid) == start)
+			kill(-(pid_t)pid, SIGKILL);
+	}
+}
+
 void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_ready *ready,
 		    void *data)
 {
@@ -74,7 +95,7 @@ void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_r
 	void *host, *of_host;
 
 	for (guint i = 0; i < rows->len; i++)
-		journal_kill(g_ptr_array_index(rows, i));
+		kill_processes(g_ptr_array_index(rows, i));
 
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);

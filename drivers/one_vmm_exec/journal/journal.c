@@ -1,8 +1,5 @@
 #include "journal/journal.h"
 
-#include <signal.h>
-
-#include "base/number.h"
 #include "journal/journal_writer.h"
 #include "journal/notes.h"
 #include "journal/journal_place.h"
@@ -591,21 +588,5 @@ void journal_stop_waiting(Journal *j, const void *data)
 
 		g_queue_delete_link(&j->waiting, l);
 		g_free(w);
-	}
-}
-
-void journal_kill(const struct row *row)
-{
-	g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
-
-	for (char **p = processes; *p; p++) {
-		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);
-		guint64 pid, start;
-
-		if (parts[0] && parts[1] &&
-		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
-		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
-		    notes_start_of((int)pid) == start)
-			kill(-(pid_t)pid, SIGKILL);
 	}
 }

@@ -96,7 +96,4 @@ struct journal_cost journal_cost(const Journal *journal);
 /* Nobody waits with DATA any more. */
 void journal_stop_waiting(Journal *journal, const void *data);
 
-/* Ends the process groups of ROW that still run here. */
-void journal_kill(const struct row *row);
-
 #endif
