@@ -2,6 +2,7 @@
 
 #include "base/program.h"
 #include "plan.h"
+#include "or_else.h"
 
 /* As oned's users know it: leading digits count, anything else is 0. */
 static unsigned lenient(const char *text, unsigned absent)
@@ -160,7 +161,7 @@ static bool parse_arguments_of(char ***words, struct driver_options *o, struct s
 /* It becomes part of a file's name. */
 static bool check_journal_name(const char *name, GError **error)
 {
-	for (const char *p = name ? name : "x"; *p; p++)
+	for (const char *p = or_else(name, "x"); *p; p++)
 		if (!g_ascii_isalnum(*p) && !strchr("_-", *p))
 			return vmm_fail(error, VMM_ERROR_USAGE, "--name '%s': only letters, "
 					"digits, '-' and '_'", name);
@@ -197,7 +198,7 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 	if (!words[1] && !ret->journal)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
 
-	ret->hypervisor = g_strdup(words[1] ? words[1] : "kvm");
+	ret->hypervisor = g_strdup(or_else(words[1], "kvm"));
 	return check_journal_name(ret->name, error);
 }
 

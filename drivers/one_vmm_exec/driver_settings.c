@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
+#include "or_else.h"
 
 static void warn_all(const ConfRc *rc)
 {
@@ -72,7 +73,7 @@ static int script_nice(const ConfRc *rc)
 static void add_ruby_libraries(void)
 {
 	const char *location = g_getenv("ONE_LOCATION");
-	g_autofree char *base = g_build_filename(location && *location ? location : "/usr",
+	g_autofree char *base = g_build_filename(or_if_empty(location, "/usr"),
 						 location && *location ? "lib" : "lib/one",
 						 "ruby", "vendors", NULL);
 	g_autoptr(GDir) dir = g_dir_open(base, 0, NULL);
@@ -125,7 +126,7 @@ static bool find_places(struct driver_settings *s, GError **error)
 	if (!config)
 		return false;
 
-	s->remote_dir = g_strdup(dir ? dir : "/var/tmp/one");
+	s->remote_dir = g_strdup(or_else(dir, "/var/tmp/one"));
 	s->local_dir = conf_path_var("remotes");
 	s->cfg = conf_cfg_load(cfg, error);
 
@@ -136,7 +137,7 @@ static char **words(const ConfRc *rc, const char *name)
 {
 	const char *text = conf_rc_get(rc, name);
 
-	return g_strsplit_set(text ? text : "", " \t\n", -1);
+	return g_strsplit_set(or_else(text, ""), " \t\n", -1);
 }
 
 bool driver_settings_load(int argc, char **argv, struct driver_settings *s, GError **error)

@@ -2,6 +2,7 @@
 
 #include "request_check.h"
 #include "wire/deflate.h"
+#include "or_else.h"
 
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool packed)
@@ -55,7 +56,8 @@ void job_set_left(Job *j, const struct row *row)
 		j->start = START_NOT_BEGUN;
 	} else {
 		j->start = START_RESUMED;
-		j->undoing = at != j->plan;
+		if (at != j->plan)
+			j->phase = JOB_UNDOING;
 		j->plan = at;
 		j->step = row->step;
 		j->info = g_strdup(row->told);
@@ -125,9 +127,9 @@ static bool succeeded(const Job *j)
 /* The info of its reply. The caller frees; NULL: none. */
 static char *reply_info(const Job *j)
 {
-	const char *info = j->why ? j->why : j->info;
+	const char *info = or_else(j->why, j->info);
 
-	return j->prefix ? g_strdup_printf("%s %s", j->prefix, info ? info : "") : g_strdup(info);
+	return j->prefix ? g_strdup_printf("%s %s", j->prefix, or_else(info, "")) : g_strdup(info);
 }
 
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
@@ -182,7 +184,6 @@ static void on_end_kept(void *data)
 {
 	Job *j = data;
 
-	j->ending = false;
 	if (!j->cancelled)
 		reply(j);
 	else if (!j->left)
@@ -204,7 +205,7 @@ void job_end(Job *j)
 	}
 
 	journal_end(j->env->journal, j->seq, succeeded(j), info);
-	j->ending = true;
+	j->phase = JOB_ENDED;
 
 	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j)) {
 		on_end_kept(j);
@@ -254,7 +255,7 @@ static void resume(Job *j)
 	s = job_current(j);
 	if (j->info)
 		job_take_id(j);
-	if (j->undoing)
+	if (j->phase == JOB_UNDOING)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
 
 	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
@@ -332,7 +333,7 @@ void job_cancel(Job *j)
 		return;
 	}
 
-	if (j->ending)
+	if (j->phase == JOB_ENDED)
 		return;
 
 	local_slots_forget(j->env->places, j);

@@ -17,7 +17,7 @@ void job_forget_loss(Job *j)
 	g_clear_pointer(&j->lost, g_free);
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	j->wait_until_us = j->libvirt_until_us = 0;
-	j->repeated = j->said_unknown = false;
+	j->attempt.repeated = j->attempt.said_unknown = false;
 }
 
 static gint64 wait_of(const Job *j)
@@ -78,7 +78,7 @@ static void ask_later(Job *j)
 static void rerun(Job *j)
 {
 	oned_log(j->env->out, 'W', j->id, "%s: %s: it is run again", job_current(j)->name, j->lost);
-	j->repeated = true;
+	j->attempt.repeated = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	job_advance(j);
 }
@@ -149,7 +149,7 @@ static void tell_unknown(Job *j, const char *line)
 
 static bool waits_for_libvirt(Job *j)
 {
-	gint64 limit_s = j->said_unknown ? LIBVIRT_AGAIN_S : LIBVIRT_S;
+	gint64 limit_s = j->attempt.said_unknown ? LIBVIRT_AGAIN_S : LIBVIRT_S;
 
 	if (!j->libvirt_until_us)
 		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
@@ -175,7 +175,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		return;
 	case ANSWER_NOT_DONE:
 	case ANSWER_REFUSED:
-		if (answer == ANSWER_NOT_DONE && j->may_rerun) {
+		if (answer == ANSWER_NOT_DONE && j->attempt.may_rerun) {
 			rerun(j);
 			return;
 		}
@@ -199,7 +199,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		return;
 	case ANSWER_REPEAT:
 	case ANSWER_NO_PROGRAM:
-		if (j->may_rerun)
+		if (j->attempt.may_rerun)
 			rerun(j);
 		else
 			job_give_up(j);
@@ -308,11 +308,11 @@ void job_find_out(Job *j, const char *why, bool may_rerun)
 
 	g_free(j->lost);
 	j->lost = g_strdup(why);
-	j->may_rerun = may_rerun && flags & STEP_IDEMPOTENT && !j->repeated;
+	j->attempt.may_rerun = may_rerun && flags & STEP_IDEMPOTENT && !j->attempt.repeated;
 	job_still_waits(j);
 	if (job_current(j)->kind == STEP_VMM && !(flags & STEP_NO_TRACE))
 		job_ask(j, QUESTION_OUTCOME);
-	else if (j->may_rerun)
+	else if (j->attempt.may_rerun)
 		rerun(j);
 	else
 		job_give_up(j);

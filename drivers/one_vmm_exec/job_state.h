@@ -17,6 +17,22 @@ enum start {
 	START_ENDED,		/* its reply was made, and oned has perhaps not read it */
 };
 
+enum job_phase {
+	JOB_RUNNING,		/* the action's own plan */
+	JOB_UNDOING,		/* a plan that takes it back */
+	JOB_ENDED,		/* the reply waits for the journal */
+};
+
+/* Of the step that the job is at; cleared when the next one begins. */
+struct attempt {
+	bool had_failure;	/* a command failed, and the step continues */
+	bool repeated;		/* it is run again, as nobody knew whether it was done */
+	bool noted;		/* the journal has this step */
+	bool absence_asked;	/* of its host, whether the VM runs there */
+	bool may_rerun;		/* if the host says that it was not done */
+	bool said_unknown;	/* the action itself says so, after it had waited */
+};
+
 struct job {
 	const struct job_env *env;
 	gint64 id;
@@ -43,21 +59,17 @@ struct job {
 	guint64 seq;			/* in the journal */
 	enum start start;
 	bool success;			/* of START_ENDED */
-	bool undoing, cancelled, background;
+	enum job_phase phase;
+	struct attempt attempt;
+	bool cancelled;
+	bool background;		/* its result is logged, and not replied */
 	bool left;			/* cancelled, and the next driver answers */
 	bool keeping;			/* it waits for the journal before a command runs */
-	bool ending;			/* it waits for the journal before its reply leaves */
-	bool had_failure;               /* a command of this step failed, and the step goes on */
-	bool repeated;			/* it is run again, as nobody knew whether it was done */
-	bool noted;			/* the journal has this step */
-	bool absence_asked;		/* of this step's host, whether the VM runs there */
 	bool unknown;			/* nobody knows whether it was done */
 	GPtrArray *question;		/* the command that asks the step's host; NULL: none is */
 	enum question asked;
-	bool may_rerun;			/* the step, when the host says that it was not done */
 	bool host_answered;		/* a question: its actions are ours */
 	char *lost;			/* why nobody knows what has become of the step */
-	bool said_unknown;		/* the action itself says so, after it had waited */
 	gint64 wait_until_us;		/* how long its host is waited for; 0: it is not */
 	gint64 libvirt_until_us;	/* likewise for libvirt there */
 	unsigned pause_ms;

@@ -4,6 +4,7 @@
 #include "request_check.h"
 #include "wire/script_stderr.h"
 #include "step_args.h"
+#include "or_else.h"
 
 enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };
 
@@ -76,7 +77,7 @@ static bool switch_to_undo(Job *j, bool untouched)
 
 	j->plan = plan_find(undo);
 	j->step = 0;
-	j->undoing = true;
+	j->phase = JOB_UNDOING;
 
 	return true;
 }
@@ -91,10 +92,10 @@ static void continue_after_failure(Job *j, const char *why)
 	oned_log(j->env->out, 'E', j->id,
 		 all ? "%s: %s (the %s goes on)" : "%s: %s (the %s itself was done)", s->name, why,
 		 action);
-	if (s->later && !j->had_failure)
+	if (s->later && !j->attempt.had_failure)
 		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
 
-	j->had_failure = true;
+	j->attempt.had_failure = true;
 	j->command++;
 }
 
@@ -109,7 +110,7 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 	}
 
 	log_step(j, "Failed to");
-	if (j->undoing) {
+	if (j->phase == JOB_UNDOING) {
 		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
 			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
@@ -125,7 +126,7 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 
 bool job_take_id(Job *j)
 {
-	const char *info = j->info ? j->info : "";
+	const char *info = or_else(j->info, "");
 	g_autofree char *line = g_strndup(info, strcspn(info, "\n"));
 	g_autofree char *id = text_line(line, G_MAXSIZE);
 
@@ -148,10 +149,10 @@ static bool step_succeeded(Job *j)
 		return step_failed(j, why, true, false);
 	if (s->flags & STEP_REPLIES && !j->info)
 		j->info = g_strdup("");
-	if (s->flags & STEP_REPLIES && !j->undoing)
+	if (s->flags & STEP_REPLIES && j->phase != JOB_UNDOING)
 		journal_reply_info(j->env->journal, j->seq, j->info);
 
-	log_step(j, j->had_failure ? "Failed to" : "Successfully");
+	log_step(j, j->attempt.had_failure ? "Failed to" : "Successfully");
 	job_next_step(j);
 
 	return true;
@@ -192,10 +193,10 @@ gboolean job_on_retry(gpointer data)
 static void log_command(const Job *j, const struct step_command *m, const struct command_result *r)
 {
 	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
-	const char *shown = m->shown ? m->shown : args;
+	const char *shown = or_else(m->shown, args);
 
 	oned_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
-		 r->status, m->path, shown ? shown : "");
+		 r->status, m->path, or_else(shown, ""));
 }
 
 /* From local_slots_leave() of another job. */
@@ -242,11 +243,11 @@ void job_keep_output(Job *j, const struct step_command *m, const char *out)
 	g_autofree char *old = j->info;
 	g_autofree char *text = g_strstrip(g_strdup(out));
 
-	if (!(job_current(j)->flags & STEP_REPLIES) || j->undoing)
+	if (!(job_current(j)->flags & STEP_REPLIES) || j->phase == JOB_UNDOING)
 		old = NULL;
 	else if (m->label)
-		j->info = g_strdup_printf("%s%s%s: %s", old ? old : "", old ? " " : "", m->label,
-					  *text ? text : "-");
+		j->info = g_strdup_printf("%s%s%s: %s", or_else(old, ""), old ? " " : "", m->label,
+					  or_if_empty(text, "-"));
 	else
 		j->info = g_steal_pointer(&text);
 }
@@ -265,7 +266,7 @@ void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
 /* One that is run again, and whose host is not reached: it may have been done before. */
 static bool waits_for_host(Job *j, const struct command_result *r)
 {
-	if (!j->repeated || !r->not_started || r->status >= 0)
+	if (!j->attempt.repeated || !r->not_started || r->status >= 0)
 		return false;
 	if (job_still_waits(j))
 		job_pause_and(j, job_on_retry);
@@ -280,6 +281,7 @@ static void on_run(void *data, const struct command_result *r)
 	Job *j = data;
 	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 	g_autofree char *why = reason(j, m, r);
+	bool is_first;
 
 	j->run = NULL;
 	leave_place(j);
@@ -300,11 +302,14 @@ static void on_run(void *data, const struct command_result *r)
 	if (retries(j, r) || waits_for_host(j, r))
 		return;
 
-	j->said_unknown = r->status >= 0;
-	if (r->outcome == COMMAND_UNKNOWN)
+	j->attempt.said_unknown = r->status >= 0;
+	if (r->outcome == COMMAND_UNKNOWN) {
 		job_find_out(j, why, !r->timed_out && r->status < 0);
-	else
-		job_command_failed(j, why, false, r->not_started && !j->command && !j->repeated);
+		return;
+	}
+
+	is_first = !j->command && !j->attempt.repeated;
+	job_command_failed(j, why, false, r->not_started && is_first);
 }
 
 /* False: the job has ended. */
@@ -315,7 +320,7 @@ bool job_begin_step(Job *j)
 
 	j->step_us = g_get_monotonic_time();
 	j->command = 0;
-	j->had_failure = j->noted = j->absence_asked = false;
+	j->attempt = (struct attempt){ 0 };
 	job_forget_loss(j);
 
 	if (!step_applies(&j->context, s)) {
@@ -353,9 +358,9 @@ static void on_step_kept(void *data)
 /* What is removed when nobody has just asked for it. */
 static bool needs_absence(const Job *j)
 {
-	bool unasked = j->undoing || j->background || j->start == START_RESUMED;
+	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
 
-	return unasked && job_current(j)->proof == PROOF_ABSENT && !j->absence_asked;
+	return unasked && job_current(j)->proof == PROOF_ABSENT && !j->attempt.absence_asked;
 }
 
 /* Runs the command that is due, once the journal has the step. */
@@ -363,15 +368,15 @@ static void run_command(Job *j)
 {
 	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 
-	if (!j->noted) {
-		j->noted = true;
+	if (!j->attempt.noted) {
+		j->attempt.noted = true;
 		j->keeping = journal_wait(j->env->journal, on_step_kept, j);
 		if (j->keeping)
 			return;
 	}
 
 	if (needs_absence(j)) {
-		j->absence_asked = true;
+		j->attempt.absence_asked = true;
 		job_ask(j, QUESTION_ABSENT);
 		return;
 	}
@@ -415,7 +420,7 @@ void job_advance(Job *j)
 		}
 	}
 
-	if (alive && j->undoing && j->unknown)
+	if (alive && j->phase == JOB_UNDOING && j->unknown)
 		tell_undone(j);
 
 	job_end(j);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "or_else.h"
 
 enum { LOOK_MS = 50, LAST_LOOKS = 100, LAST_PAUSE_MS = 10 };
 
@@ -208,7 +209,7 @@ void oned_init(OnedOutput *o)
 void oned_reply(OnedOutput *o, const char *action, bool success, gint64 id, const char *info,
 		guint64 seq)
 {
-	g_autofree char *text = text_line(info ? info : "", o->max_text);
+	g_autofree char *text = text_line(or_else(info, ""), o->max_text);
 	g_autofree char *line = g_strdup_printf("%s %s %s", action, success ? "SUCCESS" :
 						"FAILURE", text);
 

@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#include "or_else.h"
+
 #define VMM STEP_VMM
 #define VNM STEP_VNM
 #define TM STEP_TM
@@ -400,7 +402,7 @@ static const char *const proof_names[] = {
 
 static const char *or_dash(const char *text)
 {
-	return text && *text ? text : "-";
+	return or_if_empty(text, "-");
 }
 
 void plan_print(void)

@@ -7,6 +7,7 @@
 #include "template/request.h"
 #include "wire/deflate.h"
 #include "wire/ssh.h"
+#include "or_else.h"
 
 /* The requests of one host, which wait until nothing of an earlier driver runs there. */
 struct host_rows {
@@ -73,7 +74,7 @@ static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recov
 /* Ends the process groups of ROW that still run here. */
 static void kill_processes(const struct row *row)
 {
-	g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
+	g_auto(GStrv) processes = g_strsplit(or_else(row->processes, ""), " ", -1);
 
 	for (char **p = processes; *p; p++) {
 		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);

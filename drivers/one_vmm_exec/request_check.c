@@ -3,12 +3,13 @@
 #include "base/file.h"
 #include "wire/ssh.h"
 #include "step_args.h"
+#include "or_else.h"
 
 enum { MAX_DEPLOYMENT = 64 << 20 };
 
 static bool read_deployment(struct step_context *c, GError **error)
 {
-	const char *path = c->request->local_file ? c->request->local_file : "";
+	const char *path = or_else(c->request->local_file, "");
 	g_autoptr(GError) cause = NULL;
 	GString *text = file_read(path, MAX_DEPLOYMENT, &cause);
 
@@ -27,7 +28,7 @@ static bool read_deployment(struct step_context *c, GError **error)
 static bool check_needs(const struct step_context *c, GError **error)
 {
 	const struct plan *p = c->plan;
-	g_auto(GStrv) needs = g_strsplit(p->needs ? p->needs : "", " ", -1);
+	g_auto(GStrv) needs = g_strsplit(or_else(p->needs, ""), " ", -1);
 
 	for (char **n = needs; *n; n++) {
 		g_autofree char *text = **n ? tmpl_request_text(c->request, *n) : NULL;
@@ -49,7 +50,8 @@ static bool check_live_snapshot(const struct step_context *c, GError **error)
 						  "[DISK_SNAPSHOT_ACTIVE='YES']/LVM_THIN_ENABLE");
 	g_autofree char *vmm = tmpl_request_text(c->request, "VM/HISTORY_RECORDS/HISTORY/VM_MAD");
 	bool is_thin = g_str_equal(tm, "fs_lvm_ssh") && thin && !g_ascii_strcasecmp(thin, "yes");
-	g_autofree char *pair = g_strdup_printf("%s-%s", vmm ? vmm : "", is_thin ? "lvm_thin" : tm);
+	const char *driver = is_thin ? "lvm_thin" : tm;
+	g_autofree char *pair = g_strdup_printf("%s-%s", or_else(vmm, ""), driver);
 
 	if (g_strv_contains((const char *const *)c->settings->live_snapshots, pair))
 		return true;
@@ -61,7 +63,7 @@ static bool check_live_snapshot(const struct step_context *c, GError **error)
 static bool check_nic(const struct step_context *c, GError **error)
 {
 	const char *nic = step_args_nic(c->request);
-	g_autofree char *xpath = g_strconcat(nic ? nic : "", "/MAC", NULL);
+	g_autofree char *xpath = g_strconcat(or_else(nic, ""), "/MAC", NULL);
 	g_autofree char *mac = nic ? tmpl_request_text(c->request, xpath) : NULL;
 
 	if (mac)

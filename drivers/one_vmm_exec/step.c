@@ -5,6 +5,7 @@
 
 #include "step_args.h"
 #include "step_command.h"
+#include "or_else.h"
 
 /* The directory of the VM where deploy runs. The caller frees. */
 static char *vm_directory(const struct step_context *c)
@@ -28,7 +29,7 @@ char *step_title(const struct step_context *c, const struct step *step)
 	if (step->kind == STEP_MKDIR)
 		return g_strdup("/bin/mkdir -p");
 	if (step->kind == STEP_WRITE)
-		return g_strdup_printf("/bin/cat - >%s/%s", dir ? dir : "", step->name);
+		return g_strdup_printf("/bin/cat - >%s/%s", or_else(dir, ""), step->name);
 	if (step->suffix_if_live && is_live_backup(c))
 		return g_strconcat(step->name, "_live", NULL);
 
@@ -73,7 +74,7 @@ static void add_arg(const struct step_context *c, const struct step *step, const
  */
 static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
-	g_auto(GStrv) names = g_strsplit(step->args ? step->args : "", " ", -1);
+	g_auto(GStrv) names = g_strsplit(or_else(step->args, ""), " ", -1);
 	bool of_hypervisor = step->kind == STEP_VMM;
 	GPtrArray *args = g_ptr_array_new();
 	char *last = NULL;
@@ -332,7 +333,7 @@ static char *transfer_script(const struct step_context *c, const struct step *st
 			     const char *word)
 {
 	bool has_suffix = step->suffix && (!step->suffix_if_live || is_live_backup(c));
-	const char *prefix = step->prefix ? step->prefix : "";
+	const char *prefix = or_else(step->prefix, "");
 	const char *suffix = has_suffix ? step->suffix : "";
 	size_t stem = strcspn(word, ".");
 
@@ -376,7 +377,7 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 		return true;
 
 	name = transfer_script(c, step, words[0]);
-	return add_driver(c, step, "tm", words[1] ? words[1] : "", name,
+	return add_driver(c, step, "tm", or_else(words[1], ""), name,
 			  words[1] ? words + 2 : words + 1, to, error);
 }
 
@@ -385,7 +386,7 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 {
 	g_autofree char *rollback = tmpl_request_text(c->request, "TM_COMMAND_ROLLBACK");
 	const char *text = step->flags & STEP_ROLLBACK ? rollback : c->request->tm_command;
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(or_else(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++)
 		if (!add_transfer(c, step, *l, to, error))
@@ -398,13 +399,13 @@ static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *t
 		   GError **error)
 {
 	g_autofree char *mad = tmpl_request_text(c->request, "DATASTORE/DS_MAD");
-	g_auto(GStrv) words = words_of(c->request->tm_command ? c->request->tm_command : "");
+	g_auto(GStrv) words = words_of(or_else(c->request->tm_command, ""));
 	char **args = words;
 
 	for (int i = 0; i < 2 && *args; i++)
 		args++;
 
-	return add_driver(c, step, "datastore", mad ? mad : "", step->name, args, to, error);
+	return add_driver(c, step, "datastore", or_else(mad, ""), step->name, args, to, error);
 }
 
 static bool add_file(struct step_context *c, const struct step *step, GPtrArray *to,

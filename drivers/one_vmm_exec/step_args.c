@@ -1,5 +1,7 @@
 #include "step_args.h"
 
+#include "or_else.h"
+
 /* Linux takes no longer word (MAX_ARG_STRLEN), and for ssh all words of a command are one. */
 enum { MAX_WORD = 131072, OTHER_WORDS = 16384 };
 
@@ -106,7 +108,7 @@ bool step_args_are_secret(const char *name)
 
 bool step_args_omit_document(const struct step_context *c, const struct step *step)
 {
-	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
+	g_auto(GStrv) words = g_strsplit(or_else(step->args, ""), " ", -1);
 
 	return g_strv_contains((const char *const *)words, "document") && is_long(c);
 }
@@ -122,7 +124,7 @@ static char *nic_text(const struct step_context *c, const char *name)
 		if (!g_str_equal(nic_texts[i].name, name))
 			continue;
 
-		xpath = g_strdup_printf("%s/%s", nic ? nic : nics[0], nic_texts[i].element);
+		xpath = g_strdup_printf("%s/%s", or_else(nic, nics[0]), nic_texts[i].element);
 		text = tmpl_request_text(c->request, xpath);
 		return text ? g_strstrip(text) : g_strdup(nic_texts[i].absent);
 	}

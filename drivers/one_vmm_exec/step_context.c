@@ -1,5 +1,7 @@
 #include "step_context.h"
 
+#include "or_else.h"
+
 void step_context_clear(struct step_context *c)
 {
 	g_clear_pointer(&c->deploy_info, g_free);
@@ -35,5 +37,5 @@ const char *step_host(const struct step_context *c, const struct step *step)
 {
 	const char *host = step->flags & STEP_ON_TARGET ? c->request->migr_host : c->request->host;
 
-	return host ? host : "";
+	return or_else(host, "");
 }

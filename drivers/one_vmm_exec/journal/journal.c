@@ -4,6 +4,7 @@
 #include "journal/notes.h"
 #include "journal/journal_place.h"
 #include "wire/deflate.h"
+#include "or_else.h"
 
 /* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
 enum { ROOM = 2048, MAX_MARK = 64 };
@@ -124,7 +125,7 @@ static void notify_state(const Journal *j)
 				"one will not know what was at work",
 	};
 	g_autofree char *text = g_strdup_printf("%s%s%s", texts[j->state], j->why ? ": " : "",
-						j->why ? j->why : "");
+						or_else(j->why, ""));
 
 	notice(j, j->state == WRITER_SAFE ? 'I' : 'E', text);
 }
@@ -184,7 +185,7 @@ static void note_processes(Journal *j)
 	g_hash_table_iter_init(&iter, j->live);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		const struct row *row = value;
-		g_auto(GStrv) processes = g_strsplit(row->processes ? row->processes : "", " ", -1);
+		g_auto(GStrv) processes = g_strsplit(or_else(row->processes, ""), " ", -1);
 
 		for (char **p = processes; *p; p++)
 			notes_process(j->notes, row->seq, *p);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "journal/store.h"
+#include "or_else.h"
 
 static void print_row(const struct row *row)
 {
@@ -14,7 +15,7 @@ static void print_row(const struct row *row)
 		printf("ended (%s), oned has not read the reply\n",
 		       row->success ? "SUCCESS" : "FAILURE");
 	else if (row->phase == ROW_AT_WORK)
-		printf("step %u of %s\n", row->step + 1, row->plan ? row->plan : "?");
+		printf("step %u of %s\n", row->step + 1, or_else(row->plan, "?"));
 	else
 		puts("waits");
 }

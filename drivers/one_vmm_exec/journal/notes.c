@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "or_else.h"
 
 /* A request larger than MAX_PAYLOAD is not noted: the disk has it some milliseconds later. */
 enum { MAX_NOTES = 64 << 20, MAX_PAYLOAD = 8 << 20, LARGE = 4 << 20 };
@@ -216,7 +217,7 @@ void notes_request(Notes *n, const struct row *row, const char *payload)
 
 	line = g_strdup_printf("request %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %"
 			       G_GINT64_FORMAT " %s %s\n", row->seq, row->accepted_s, row->action,
-			       row->id, row->deployment ? row->deployment : "-", payload);
+			       row->id, or_else(row->deployment, "-"), payload);
 	write_note(n, line, strlen(line));
 }
 

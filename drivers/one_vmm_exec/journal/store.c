@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "or_else.h"
 
 /*
  * PAGES_AHEAD: of the file, there before they are needed; of its log LOG_TIMES as many, and a
@@ -160,7 +161,7 @@ static bool put_document(Store *s, const struct row *row)
 		return false;
 
 	sqlite3_bind_int64(statement, 1, (gint64)row->seq);
-	sqlite3_bind_blob64(statement, 2, bytes ? bytes : "", size, SQLITE_STATIC);
+	sqlite3_bind_blob64(statement, 2, or_else(bytes, ""), size, SQLITE_STATIC);
 
 	return step_statement(statement);
 }

@@ -3,17 +3,14 @@
 #include <signal.h>
 
 #include "base/child.h"
+#include "or_else.h"
+#include "transport/waiters.h"
 
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300, STATUS_SSH = 255 };
 /* A relay is asked for a sign of life this long before a step's time is over. */
 enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION = 64 };
 
 enum state { DOWN, CONNECTING, UP };
-
-struct waiter {
-	relay_client_ready *ready;
-	void *data;
-};
 
 struct relay_call {
 	RelayClient *link;
@@ -69,13 +66,11 @@ static void notify(RelayClient *l, const char *text)
 static void tell_relay_waiters(RelayClient *l, enum relay_client_outcome outcome, const char *why)
 {
 	GQueue waiting = l->waiting;
-	struct waiter *w;
+	struct waiter w;
 
 	g_queue_init(&l->waiting);
-	while ((w = g_queue_pop_head(&waiting))) {
-		w->ready(w->data, outcome, why);
-		g_free(w);
-	}
+	while (waiters_take(&waiting, &w))
+		((relay_client_ready *)w.ready)(w.data, outcome, why);
 }
 
 static gboolean on_relay_idle(gpointer data)
@@ -282,7 +277,7 @@ static void on_end(void *data, const struct child_result *r)
 	l->child = NULL;
 	l->state = DOWN;
 	if (!l->why)
-		l->why = g_strdup(*r->err->str ? r->err->str : "ssh ended");
+		l->why = g_strdup(or_if_empty(r->err->str, "ssh ended"));
 
 	/* Anything but ssh's own status is of the far end: it was reached, and has no relay. */
 	if (!was_up && !r->timed_out && !r->cancelled && r->exit_status != STATUS_SSH)
@@ -369,8 +364,6 @@ void relay_client_free(RelayClient *l)
 
 void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 {
-	struct waiter *w;
-
 	if (l->state == UP) {
 		ready(data, RELAY_CLIENT_UP, NULL);
 		return;
@@ -381,9 +374,7 @@ void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 		return;
 	}
 
-	w = g_new(struct waiter, 1);
-	*w = (struct waiter){ ready, data };
-	g_queue_push_tail(&l->waiting, w);
+	waiters_add(&l->waiting, (void (*)(void))ready, data);
 	if (l->state == DOWN)
 		open_link(l);
 }
@@ -399,18 +390,7 @@ void relay_client_close_idle(RelayClient *l)
 
 bool relay_client_forget(RelayClient *l, const void *data)
 {
-	for (GList *at = l->waiting.head; at; at = at->next) {
-		struct waiter *w = at->data;
-
-		if (w->data != data)
-			continue;
-
-		g_queue_delete_link(&l->waiting, at);
-		g_free(w);
-		return true;
-	}
-
-	return false;
+	return waiters_forget(&l->waiting, data);
 }
 
 static void send_frame(RelayClient *l, GBytes *frame)

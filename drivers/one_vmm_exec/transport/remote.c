@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "transport/ssh_master.h"
 #include "transport/relay_client.h"
+#include "or_else.h"
 
 enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
@@ -83,7 +84,7 @@ static const char *host_fault(const Remote *r)
 		return NULL;
 
 	return r->result.timed_out ? "a step did not end in time" :
-	       *r->result.err ? r->result.err : "the connection broke";
+	       or_if_empty(r->result.err, "the connection broke");
 }
 
 static void remote_finish(Remote *r)
@@ -225,7 +226,6 @@ static gboolean on_waited(gpointer data)
 	r->wait = 0;
 	if (forget(r))
 		not_started(r, "no connection in time");
-
 	return G_SOURCE_REMOVE;
 }
 

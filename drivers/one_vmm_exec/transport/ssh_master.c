@@ -1,5 +1,8 @@
 #include "transport/ssh_master.h"
 
+#include "or_else.h"
+#include "transport/waiters.h"
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -8,11 +11,6 @@ enum { ALONE_MS = 250 };
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384 };
 
 enum state { DOWN, CONNECTING, UP };
-
-struct waiter {
-	ssh_master_ready *ready;
-	void *data;
-};
 
 struct ssh_master {
 	const struct wire_ssh *ssh;
@@ -40,24 +38,19 @@ static void stop_master_timer(SshMaster *c)
 static void tell_master_waiters(SshMaster *c, const char *why)
 {
 	GQueue waiting = c->waiting;
-	struct waiter *w;
+	struct waiter w;
 
 	g_queue_init(&c->waiting);
-	while ((w = g_queue_pop_head(&waiting))) {
-		w->ready(w->data, why);
-		g_free(w);
-	}
+	while (waiters_take(&waiting, &w))
+		((ssh_master_ready *)w.ready)(w.data, why);
 }
 
 static void wake_one(SshMaster *c)
 {
-	struct waiter *w = c->state == UP ? g_queue_pop_head(&c->waiting) : NULL;
+	struct waiter w;
 
-	if (!w)
-		return;
-
-	w->ready(w->data, NULL);
-	g_free(w);
+	if (c->state == UP && waiters_take(&c->waiting, &w))
+		((ssh_master_ready *)w.ready)(w.data, NULL);
 }
 
 static gboolean on_pace(gpointer data)
@@ -127,7 +120,7 @@ static void on_master_end(void *data, const struct child_result *result)
 	c->state = DOWN;
 	unlink(c->control);
 	if (!c->why)
-		c->why = g_strdup(*result->err->str ? result->err->str : "ssh ended");
+		c->why = g_strdup(or_if_empty(result->err->str, "ssh ended"));
 
 	/* One that was up and has died says nothing about whether a new one would work. */
 	if (was_up && c->waiting.length)
@@ -198,10 +191,7 @@ const char *ssh_master_control(const SshMaster *c)
 
 void ssh_master_wait(SshMaster *c, ssh_master_ready *ready, void *data)
 {
-	struct waiter *w = g_new(struct waiter, 1);
-
-	*w = (struct waiter){ ready, data };
-	g_queue_push_tail(&c->waiting, w);
+	waiters_add(&c->waiting, (void (*)(void))ready, data);
 	if (c->state == DOWN)
 		open_master(c);
 	else if (c->state == UP && !c->pace)
@@ -219,18 +209,7 @@ void ssh_master_close_idle(SshMaster *c)
 
 bool ssh_master_forget(SshMaster *c, const void *data)
 {
-	for (GList *l = c->waiting.head; l; l = l->next) {
-		struct waiter *w = l->data;
-
-		if (w->data != data)
-			continue;
-
-		g_queue_delete_link(&c->waiting, l);
-		g_free(w);
-		return true;
-	}
-
-	return false;
+	return waiters_forget(&c->waiting, data);
 }
 
 bool ssh_master_enter(SshMaster *c)
