@@ -471,7 +471,6 @@ static gboolean on_no_reap(gpointer data)
 
 	r->done(r->data, &nothing);
 	g_free(r);
-
 	return G_SOURCE_REMOVE;
 }
 
