@@ -346,9 +346,7 @@ static void on_cleanup_due(void *data, const char *plan, gint64 id, GBytes *docu
 
 bool server_print_journal(const struct driver_settings *settings, GError **error)
 {
-	g_autofree char *dir = journal_place_dir(settings);
-
-	return journal_print(dir, error);
+	return journal_print(settings, error);
 }
 
 /* Without one the driver works all the same. */

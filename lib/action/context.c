@@ -55,12 +55,12 @@ virDomain *action_domain(const struct action_ctx *ctx, GError **error)
 
 	if (dom)
 		return dom;
-	if (action.takes_namesake && g_error_matches(cause, VMM_ERROR, VMM_ERROR_EXISTS)) {
+	if (action.takes_namesake && vmm_is(cause, VMM_ERROR_EXISTS)) {
 		name = g_strdup_printf("one-%s", vm_id);
 		action_log("INFO", "%s", cause->message);
 		return virt_domain(ctx->conn, name, NULL, error);
 	}
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return NULL;
 }
 
@@ -116,7 +116,7 @@ bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_
 		return false;
 	again = action_domain_reopen_idle(ctx, *dom, &why);
 	if (!again) {
-		ctx->unsettled = !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND);
+		ctx->unsettled = !vmm_is(why, VMM_ERROR_NOT_FOUND);
 		return false;
 	}
 	virDomainFree(*dom);

@@ -177,7 +177,7 @@ bool other_host_copy(const struct action_ctx *ctx, const char *host, const char 
 	ok = process_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,
 			      error) &&
 	     child_result_check(&result, "rsync", error);
-	if (!ok && error && g_error_matches(*error, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (!ok && error && vmm_is(*error, VMM_ERROR_NOT_FOUND))
 		vmm_error_set_hint(error, "install rsync on both hosts");
 	child_result_clear(&result);
 	return ok;

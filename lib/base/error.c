@@ -153,3 +153,14 @@ enum vmm_error vmm_error_from_errno(int errnum)
 		return VMM_ERROR_INTERNAL;
 	}
 }
+
+bool vmm_pass(GError **error, GError **cause)
+{
+	g_propagate_error(error, g_steal_pointer(cause));
+	return false;
+}
+
+bool vmm_is(const GError *error, enum vmm_error code)
+{
+	return g_error_matches(error, VMM_ERROR, (gint)code);
+}

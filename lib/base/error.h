@@ -60,6 +60,12 @@ bool vmm_fail(GError **error, enum vmm_error code, const char *format, ...) G_GN
 /* As vmm_fail(), the class taken from ERRNUM, its text appended: "…: No such file". */
 bool vmm_fail_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
+/* Moves *CAUSE, which is set and then NULL, to ERROR and returns false. */
+bool vmm_pass(GError **error, GError **cause);
+
+/* Whether ERROR, which may be NULL, is of that class. */
+bool vmm_is(const GError *error, enum vmm_error code);
+
 /* The class that errno ERRNUM belongs to. */
 enum vmm_error vmm_error_from_errno(int errnum);
 

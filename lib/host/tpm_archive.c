@@ -103,7 +103,7 @@ GBytes *tpm_archive_unpack(const void *archive, size_t len, GError **error)
 	GBytes *bytes = tar ? member_of(tar, &cause) : NULL;
 
 	if (cause)
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	return bytes;
 }
 

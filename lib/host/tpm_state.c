@@ -147,7 +147,7 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 	if (!cause && take(p->here, kind->file, &p->live, error))
 		return take(p->copies, kind->file, &p->copy, error);
 	if (cause)
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	return false;
 }
 

@@ -176,10 +176,8 @@ static bool bring_again(struct copy_to_host *f, const char *from, GError **error
 			if (other_host_copy(f->r->ctx, f->r->dest_host, paths, dir, true, NULL,
 					    &cause))
 				break;
-			if (tries == POST_TRIES) {
-				g_propagate_error(error, g_steal_pointer(&cause));
-				return false;
-			}
+			if (tries == POST_TRIES)
+				return vmm_pass(error, &cause);
 			action_log("WARN", "%s; trying again", cause->message);
 		}
 	}
@@ -240,7 +238,7 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 		if (is_file_in(lines[i], plain))
 			g_ptr_array_add(f.late, g_strdup(lines[i]));
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		ok = false;
 	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
 		action_log("WARN", "a migration that was killed had not finished: going on");
@@ -256,12 +254,11 @@ static bool is_not_there(const struct copy_to_host *f, GError **error)
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = virt_domain(f->r->dest, f->r->uuid, NULL, &cause);
 
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return true;
 	if (dom)
 		return vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is there", f->r->uuid);
-	g_propagate_error(error, g_steal_pointer(&cause));
-	return false;
+	return vmm_pass(error, &cause);
 }
 
 void copy_to_host_undo(struct copy_to_host *f)

@@ -104,12 +104,10 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 
 	*ret = virt_domain(conn, uuid, NULL, &cause);
 	*state = (struct virt_state){ .gone = true };
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return true;
-	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
-	}
+	if (cause)
+		return vmm_pass(error, &cause);
 	if (!virt_state_read(*ret, state, error))
 		return false;
 	if (state->gone)
@@ -117,66 +115,46 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 	return true;
 }
 
-static bool is_incoming(const struct virt_state *s)
+/* Sets ERROR for a location that nobody may act on. */
+static enum migrate_location refuse(enum migrate_location location, const char *uuid,
+				    GError **error)
 {
-	return s->state == VIR_DOMAIN_PAUSED && (s->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
-						 s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
-}
+	if (location == MIGRATE_ORPHAN)
+		vmm_fail(error, VMM_ERROR_INTERNAL,
+			 "domain %s still waits at the destination for its source, which is gone",
+			 uuid);
+	if (location == MIGRATE_SPLIT) {
+		vmm_fail(error, VMM_ERROR_INTERNAL,
+			 "the memory of domain %s is on both hosts, as post-copy did not end",
+			 uuid);
+		vmm_error_set_hint(error,
+				   "destroy neither; see virsh migrate --postcopy-resume");
+	}
 
-/* A source that stopped so that the other one goes on. */
-static bool is_outgoing(const struct virt_state *s)
-{
-	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_MIGRATION;
-}
-
-/* Its memory is on both hosts: each needs the other. */
-static bool is_split(const struct virt_state *s)
-{
-	if (s->state == VIR_DOMAIN_PAUSED)
-		return s->reason == VIR_DOMAIN_PAUSED_POSTCOPY ||
-		       s->reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
-	return s->state == VIR_DOMAIN_RUNNING && s->reason == VIR_DOMAIN_RUNNING_POSTCOPY;
+	return MIGRATE_LOCATION_UNKNOWN;
 }
 
 enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
 				     gint64 until_us, struct migrate_sides *ret, GError **error)
 {
-	const struct virt_state *s = &ret->source_state, *d = &ret->dest_state;
+	struct migrate_verdict v;
 
 	for (;;) {
-		bool moves, split;
-
 		*ret = (struct migrate_sides){ 0 };
-		if (!look(source, uuid, &ret->source, &ret->source_state, error) ||
-		    !look(dest, uuid, &ret->dest, &ret->dest_state, error))
+		if (!look(source, uuid, &ret->source, &ret->source_state, error))
 			return MIGRATE_LOCATION_UNKNOWN;
-		moves = (ret->dest && is_incoming(d)) || (ret->source && is_outgoing(s));
-		split = ret->source && ret->dest && (is_split(s) || is_split(d));
-		if (split && g_get_monotonic_time() >= until_us) {
-			vmm_fail(error, VMM_ERROR_INTERNAL, "its memory is on both hosts, as "
-				 "post-copy did not end");
-			vmm_error_set_hint(error, "destroy neither; see virsh migrate "
-					   "--postcopy-resume");
+		if (!look(dest, uuid, &ret->dest, &ret->dest_state, error))
 			return MIGRATE_LOCATION_UNKNOWN;
-		}
-		if ((!moves && !split) || g_get_monotonic_time() >= until_us)
+
+		v = migrate_verdict(migrate_side(&ret->source_state, true),
+				    migrate_side(&ret->dest_state, false));
+		if (!v.wait || g_get_monotonic_time() >= until_us)
 			break;
 		migrate_sides_clear(ret);
 		g_usleep(PAUSE_US);
 	}
-	if (!ret->source && !ret->dest)
-		return MIGRATE_NOWHERE;
-	if (!ret->source && is_incoming(d)) {
-		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s still waits at the destination for "
-			 "its source, which is gone", uuid);
-		return MIGRATE_LOCATION_UNKNOWN;
-	}
-	if (!ret->dest || is_incoming(d))
-		return MIGRATE_AT_SOURCE;
-	if (!ret->source || is_outgoing(s))
-		return MIGRATE_AT_DESTINATION;
-	/* One of them is paused by its user: which, the other's doing tells. */
-	if (s->state == VIR_DOMAIN_PAUSED && d->state == VIR_DOMAIN_RUNNING)
-		return MIGRATE_AT_DESTINATION;
-	return d->state == VIR_DOMAIN_PAUSED ? MIGRATE_AT_SOURCE : MIGRATE_AT_BOTH;
+
+	if (v.location == MIGRATE_ORPHAN || v.location == MIGRATE_SPLIT)
+		return refuse(v.location, uuid, error);
+	return v.location;
 }

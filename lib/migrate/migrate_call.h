@@ -9,6 +9,7 @@
 
 #include "virt/domain_job.h"
 #include "migrate/migrate_options.h"
+#include "migrate/verdict.h"
 
 /*
  * Whether the host of DEST can take DOM, as far as it can be told beforehand:
@@ -34,14 +35,6 @@ struct migrate_move {
 enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
 				   GError **error);
 
-enum migrate_location {
-	MIGRATE_AT_SOURCE,		/* only there, as before */
-	MIGRATE_AT_DESTINATION,	/* moved; what is left at the source is not running */
-	MIGRATE_NOWHERE,
-	MIGRATE_AT_BOTH,		/* both run: must never be */
-	MIGRATE_LOCATION_UNKNOWN,		/* one of the hosts does not say; ERROR is set */
-};
-
 struct migrate_sides {
 	virDomain *source, *dest;	/* NULL: not there */
 	struct virt_state source_state, dest_state;
@@ -50,9 +43,9 @@ struct migrate_sides {
 void migrate_sides_clear(struct migrate_sides *sides);
 
 /*
- * Looks for the domain of UUID on both hosts. One that is still coming in or going
- * out is waited for until UNTIL_US (monotonic); after that an incoming one is
- * not there, a source that stopped for it is. The caller clears RET.
+ * Looks for the domain of UUID on both hosts, and again until UNTIL_US (monotonic) while libvirt is
+ * at work on the move; verdict.h says what the two states mean. MIGRATE_LOCATION_UNKNOWN: ERROR is
+ * set, a host does not answer or neither copy is complete. The caller clears RET.
  */
 enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
 				     gint64 until_us, struct migrate_sides *ret, GError **error);

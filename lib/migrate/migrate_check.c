@@ -75,12 +75,10 @@ static bool is_free(virDomain *dom, virConnect *dest, GError **error)
 		char its_uuid[VIR_UUID_STRING_BUFLEN] = "";
 		struct virt_state state;
 
-		if (!other && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		if (!other && vmm_is(cause, VMM_ERROR_NOT_FOUND))
 			continue;
-		if (!other) {
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
-		}
+		if (!other)
+			return vmm_pass(error, &cause);
 		if (!virt_state_read(other, &state, error))
 			return false;
 		virDomainGetUUIDString(other, its_uuid);

@@ -8,12 +8,12 @@
 #include "action/progress.h"
 #include "vm/snapshot_redefine.h"
 #include "base/file.h"
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/connect.h"
 #include "wire/ssh.h"
 
 enum {
-	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2, BUSY_TRIES = 3, BUSY_MS = 15000,
+	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2,
 };
 
 /* CAUSE (taken) says that it is not here: whether it is there already. */
@@ -30,11 +30,11 @@ static enum action_outcome where_is_it(struct migration *r, GError *cause, GErro
 		r->sides.dest_state = state;
 		return ACTION_DONE;
 	}
-	if (!fault || g_error_matches(fault, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
-		g_propagate_error(error, g_steal_pointer(&here));
+	if (!fault || vmm_is(fault, VMM_ERROR_NOT_FOUND)) {
+		vmm_pass(error, &here);
 		return ACTION_FAILED;
 	}
-	other = g_error_matches(fault, VMM_ERROR, VMM_ERROR_EXISTS);
+	other = vmm_is(fault, VMM_ERROR_EXISTS);
 	g_propagate_prefixed_error(error, g_steal_pointer(&fault), "at %s: ", r->dest_host);
 	return other ? ACTION_FAILED : ACTION_UNKNOWN;
 }
@@ -114,16 +114,16 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
 		g_clear_pointer(&r->dom, virDomainFree);
 	}
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return where_is_it(r, g_steal_pointer(&cause), error);
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (!ctx->dry_run && !stranded_check(ctx, r->dom, &state, &there, &cause)) {
 		if (!g_strcmp0(there, r->dest_uri))
 			return finish(r, g_steal_pointer(&cause), error);
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	r->was_running = state.state == VIR_DOMAIN_RUNNING;
@@ -145,7 +145,7 @@ static bool move(struct migration *r, GError **error)
 	};
 	const char *name = virDomainGetName(r->dom);
 
-	for (int i = 1;; i++) {
+	for (int try = 1;; try++) {
 		g_autoptr(GError) cause = NULL;
 		bool aborted = false;
 		enum virt_call_result late = migrate_call(&m, &aborted, &cause);
@@ -154,13 +154,9 @@ static bool move(struct migration *r, GError **error)
 			return true;
 		if (aborted)
 			return progress_fail(error, "migration of domain %s", name);
-		if (i == BUSY_TRIES || !g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
-		}
+		if (!action_busy_passed(r->ctx, r->dom, try, cause))
+			return vmm_pass(error, &cause);
 		action_log("WARN", "%s; trying again", cause->message);
-		if (!virt_block_wait(r->dom, action_left_ms(r->ctx, BUSY_MS), error))
-			return false;
 	}
 }
 
@@ -242,7 +238,7 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 			break;
 		if (!why)
 			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s did not leave", name);
-		g_propagate_error(error, g_steal_pointer(&why));
+		vmm_pass(error, &why);
 		return ACTION_FAILED;
 	case MIGRATE_AT_DESTINATION:
 		if (why)

@@ -30,10 +30,8 @@ bool virt_block_wait(virDomain *dom, unsigned limit_ms, GError **error)
 		g_autoptr(GError) cause = NULL;
 		g_autofree char *disk = busy_disk(dom, &cause);
 
-		if (cause) {
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
-		}
+		if (cause)
+			return vmm_pass(error, &cause);
 		if (!disk)
 			return true;
 		if (g_get_monotonic_time() >= until_us)

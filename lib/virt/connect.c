@@ -109,9 +109,9 @@ virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)
 
 		if (conn)
 			return conn;
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_CONNECTION) ||
+		if (!vmm_is(cause, VMM_ERROR_CONNECTION) ||
 		    left_ms <= PAUSE_MS) {
-			g_propagate_error(error, g_steal_pointer(&cause));
+			vmm_pass(error, &cause);
 			return NULL;
 		}
 		g_usleep(PAUSE_MS * 1000);

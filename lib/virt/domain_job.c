@@ -101,11 +101,10 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 		question_free(q);
 		if (r == VIRT_CALL_OK)
 			return true;
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY)) {
+		if (!vmm_is(cause, VMM_ERROR_BUSY)) {
 			if (virConnectIsAlive(virDomainGetConnect(dom)) == 1)
 				return true;	/* one that does not run has none */
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
+			return vmm_pass(error, &cause);
 		}
 		left_ms = (until_us - g_get_monotonic_time()) / 1000;
 	}

@@ -2,86 +2,59 @@
 
 #include "xml/xml.h"
 #include "virt/connect.h"
+#include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
 enum { ASK_US = 1000000, ANSWER_MS = 40000 };
 
-struct call {
-	virDomain *dom;
-	enum virt_device_verb verb;
-	char *text;		/* XML, or an alias */
-};
-
-static struct call *call_new(virDomain *dom, const char *text)
+static bool change_device(DomainCall *c, GError **error)
 {
-	struct call *c = g_new0(struct call, 1);
-
-	virDomainRef(dom);
-	c->dom = dom;
-	c->text = g_strdup(text);
-	return c;
-}
-
-static void call_free(void *data)
-{
-	struct call *c = data;
-
-	virDomainFree(c->dom);
-	g_free(c->text);
-	g_free(c);
-}
-
-static bool change(void *data, GError **error)
-{
-	struct call *c = data;
 	unsigned flags = VIR_DOMAIN_AFFECT_LIVE;
 	int rc;
 
-	if (c->verb == VIRT_DEVICE_MEDIUM)
+	if (c->number == VIRT_DEVICE_MEDIUM)
 		flags |= VIR_DOMAIN_DEVICE_MODIFY_FORCE;
-	if (c->verb == VIRT_DEVICE_ATTACH)
+
+	if (c->number == VIRT_DEVICE_ATTACH)
 		rc = virDomainAttachDeviceFlags(c->dom, c->text, flags);
 	else
 		rc = virDomainUpdateDeviceFlags(c->dom, c->text, flags);
+
 	return rc == 0 || virt_fail(error, "%s", "");
 }
 
 enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
 				  unsigned limit_ms, GError **error)
 {
-	struct call *c = call_new(dom, xml);
-	enum virt_call_result r;
+	g_autoptr(DomainCall) c = domain_call_new(dom, xml);
 
-	c->verb = verb;
-	r = virt_call(change, c, call_free, limit_ms, error);
-	if (r != VIRT_CALL_TIMED_OUT)
-		call_free(c);
-	return r;
+	c->number = verb;
+	return domain_call(c, change_device, limit_ms, error);
 }
 
-/* Hears what becomes of a request to let go. */
-struct ears {
+/* Receives the events DEVICE_REMOVED and DEVICE_REMOVAL_FAILED of one device. */
+struct removal_watch {
 	GMutex mutex;
 	GCond cond;
 	char *alias;
 	bool removed, refused;
 };
 
-static void ears_clear(void *data)
+static void removal_watch_clear(void *data)
 {
-	struct ears *e = data;
+	struct removal_watch *e = data;
 
 	g_mutex_clear(&e->mutex);
 	g_cond_clear(&e->cond);
 	g_free(e->alias);
 }
 
-static void ears_release(void *data)
+static void removal_watch_release(void *data)
 {
-	g_atomic_rc_box_release_full(data, ears_clear);
+	g_atomic_rc_box_release_full(data, removal_watch_clear);
 }
 
-static void hear(struct ears *e, const char *alias, bool *what)
+static void note_event(struct removal_watch *e, const char *alias, bool *what)
 {
 	g_mutex_lock(&e->mutex);
 	if (!g_strcmp0(alias, e->alias)) {
@@ -94,25 +67,25 @@ static void hear(struct ears *e, const char *alias, bool *what)
 static void on_removed(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED,
 		       const char *alias, void *data)
 {
-	hear(data, alias, &((struct ears *)data)->removed);
+	note_event(data, alias, &((struct removal_watch *)data)->removed);
 }
 
 static void on_refused(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom G_GNUC_UNUSED,
 		       const char *alias, void *data)
 {
-	hear(data, alias, &((struct ears *)data)->refused);
+	note_event(data, alias, &((struct removal_watch *)data)->refused);
 }
 
 static int listen_to(virDomain *dom, int event, virConnectDomainEventGenericCallback callback,
-		     struct ears *e)
+		     struct removal_watch *e)
 {
 	int id;
 
 	virt_await_events();
 	id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom, event, callback,
-					      g_atomic_rc_box_acquire(e), ears_release);
+					      g_atomic_rc_box_acquire(e), removal_watch_release);
 	if (id < 0)
-		ears_release(e);
+		removal_watch_release(e);
 	return id;
 }
 
@@ -135,16 +108,16 @@ static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 	return doc != NULL;
 }
 
-static bool ask(void *data, GError **error)
+static bool detach_alias(DomainCall *c, GError **error)
 {
-	struct call *c = data;
+	if (virDomainDetachDeviceAlias(c->dom, c->text, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return true;
 
-	return virDomainDetachDeviceAlias(c->dom, c->text, VIR_DOMAIN_AFFECT_LIVE) == 0 ||
-	       virt_fail(error, "%s", "");
+	return virt_fail(error, "%s", "");
 }
 
 /* Until an event comes, at most a second. */
-static void wait_for_event(struct ears *e, gint64 until_us)
+static void wait_for_event(struct removal_watch *e, gint64 until_us)
 {
 	gint64 end = MIN(until_us, g_get_monotonic_time() + ASK_US);
 
@@ -154,43 +127,62 @@ static void wait_for_event(struct ears *e, gint64 until_us)
 	g_mutex_unlock(&e->mutex);
 }
 
+/* What is known of the device that the guest was asked to release. */
+struct detach {
+	bool known;	/* libvirt has said whether DOM has it */
+	bool there;
+};
+
+/*
+ * Looks until the device is gone, the guest refuses, or UNTIL_US. ASKED: the guest was asked;
+ * otherwise one look at what DOM has is enough. False: nobody knows, the connection is lost.
+ */
+static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, gint64 until_us,
+			  struct detach *d, GError **error)
+{
+	for (;;) {
+		bool settled;
+
+		/* The guest may still release it although one look failed. */
+		g_clear_error(error);
+		d->known = has(dom, e->alias, &d->there, error);
+		if (!d->known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
+			return false;
+
+		settled = d->known && !(d->there && asked);
+		if (settled || e->refused || g_get_monotonic_time() >= until_us)
+			return d->known;
+		wait_for_event(e, until_us);
+	}
+}
+
 /* Asks once; until UNTIL_US. RET_GONE: whether it is gone. */
-static enum virt_call_result detach_once(virDomain *dom, struct ears *e, gint64 until_us,
+static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e, gint64 until_us,
 					 bool *ret_gone, GError **error)
 {
-	struct call *c = call_new(dom, e->alias);
+	g_autoptr(DomainCall) c = domain_call_new(dom, e->alias);
 	g_autoptr(GError) cause = NULL;
-	enum virt_call_result r = virt_call(ask, c, call_free, ANSWER_MS, &cause);
-	bool there = true, known;
+	enum virt_call_result r = domain_call(c, detach_alias, ANSWER_MS, &cause);
+	struct detach d = { .there = true };
 
 	if (r == VIRT_CALL_TIMED_OUT)
 		return r;
-	call_free(c);
+
 	if (r == VIRT_CALL_OK)
 		wait_for_event(e, until_us);
-	for (;;) {
-		/* What was asked for goes on, also when one look at it failed. */
-		g_clear_error(error);
-		known = has(dom, e->alias, &there, error);
-		if (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
-			return VIRT_CALL_FAILED;
-		if ((known && (!there || r == VIRT_CALL_FAILED)) || e->refused ||
-		    g_get_monotonic_time() >= until_us)
-			break;
-		wait_for_event(e, until_us);
-	}
-	if (!known)
+	if (!watch_release(dom, e, r == VIRT_CALL_OK, until_us, &d, error))
 		return VIRT_CALL_FAILED;
-	*ret_gone = !there;
-	if (r == VIRT_CALL_FAILED && there) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+
+	*ret_gone = !d.there;
+	if (r == VIRT_CALL_FAILED && d.there) {
+		vmm_pass(error, &cause);
 		return r;
 	}
 	return VIRT_CALL_OK;
 }
 
-static enum virt_call_result detach(virDomain *dom, struct ears *e, unsigned tries, gint64 until_us,
-				    GError **error)
+static enum virt_call_result detach(virDomain *dom, struct removal_watch *e, unsigned tries,
+				    gint64 until_us, GError **error)
 {
 	gint64 now = g_get_monotonic_time(), step_us = MAX(until_us - now, 0) / tries;
 	bool gone = false;
@@ -204,17 +196,18 @@ static enum virt_call_result detach(virDomain *dom, struct ears *e, unsigned tri
 	if (gone)
 		return VIRT_CALL_OK;
 	if (e->refused)
-		vmm_fail(error, VMM_ERROR_REFUSED, "the guest refused to let go of it");
+		vmm_fail(error, VMM_ERROR_REFUSED, "the guest refused to release the device");
 	else
-		vmm_fail(error, VMM_ERROR_GUEST, "the guest did not let go of it in time");
-	vmm_error_set_hint(error, "look whether the guest uses it; it may let go of it later");
+		vmm_fail(error, VMM_ERROR_GUEST, "the guest did not release the device in time");
+	vmm_error_set_hint(error,
+			   "check whether the guest uses it; it may still be released later");
 	return VIRT_CALL_FAILED;
 }
 
 enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
 				  gint64 until_us, GError **error)
 {
-	struct ears *e = g_atomic_rc_box_new0(struct ears);
+	struct removal_watch *e = g_atomic_rc_box_new0(struct removal_watch);
 	enum virt_call_result r;
 	int removed, refused;
 
@@ -228,6 +221,6 @@ enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tr
 	r = detach(dom, e, MAX(tries, 1), until_us, error);
 	stop_listening(dom, removed);
 	stop_listening(dom, refused);
-	ears_release(e);
+	removal_watch_release(e);
 	return r;
 }

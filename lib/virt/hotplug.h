@@ -24,7 +24,7 @@ enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, co
 				  unsigned limit_ms, GError **error);
 
 /*
- * Asks the guest to let go of the device ALIAS, at most TRIES times until UNTIL_US, and waits
+ * Asks the guest to release the device ALIAS, at most TRIES times until UNTIL_US, and waits
  * for what becomes of it. OK: it is gone, or was. FAILED: VMM_ERROR_REFUSED, the guest said
  * no; VMM_ERROR_GUEST, it did not answer, and may still do it later; VMM_ERROR_CONNECTION,
  * nobody knows. LATE: QEMU did not answer.

@@ -1,5 +1,6 @@
 #include "virt/power.h"
 
+#include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
 enum { RETRY_US = 1000000 };
@@ -60,53 +61,37 @@ static const struct verb verbs[] = {
 
 static const struct verb destroy_verb = { "destroy", destroy };
 
-struct asking {
-	virDomain *dom;
-	const struct verb *verb;
-	int code;	/* libvirt's, after a failure */
-};
-
-static void asking_free(void *data)
+static bool ask_power(DomainCall *c, GError **error)
 {
-	struct asking *a = data;
+	const struct verb *verb = c->fixed;
 
-	virDomainFree(a->dom);
-	g_free(a);
-}
-
-static bool ask(void *data, GError **error)
-{
-	struct asking *a = data;
-
-	if (a->verb->ask(a->dom) == 0)
+	if (verb->ask(c->dom) == 0)
 		return true;
-	a->code = virGetLastErrorCode();
-	return virt_fail(error, "cannot %s domain %s", a->verb->text, virDomainGetName(a->dom));
+
+	c->code = virGetLastErrorCode();
+	return virt_fail(error, "cannot %s domain %s", verb->text, virDomainGetName(c->dom));
 }
 
-static enum virt_call_result request(virDomain *dom, const struct verb *verb, unsigned limit_ms,
-				     int *ret_code, GError **error)
+/* RET_CODE, of VIRT_CALL_FAILED: libvirt's. */
+static enum virt_call_result request_power(virDomain *dom, const struct verb *verb,
+					   unsigned limit_ms, int *ret_code, GError **error)
 {
-	struct asking *a = g_new0(struct asking, 1);
+	g_autoptr(DomainCall) c = domain_call_new(dom, NULL);
 	enum virt_call_result r;
 
-	virDomainRef(dom);
-	a->dom = dom;
-	a->verb = verb;
-	r = virt_call(ask, a, asking_free, limit_ms, error);
-	if (r == VIRT_CALL_TIMED_OUT)
-		return r;
-	*ret_code = a->code;
-	asking_free(a);
+	c->fixed = verb;
+	r = domain_call(c, ask_power, limit_ms, error);
+	if (r == VIRT_CALL_FAILED)
+		*ret_code = c->code;
 	return r;
 }
 
 enum virt_call_result virt_power_request(virDomain *dom, enum virt_power what, unsigned limit_ms,
 					 GError **error)
 {
-	int code;
+	int code = VIR_ERR_OK;
 
-	return request(dom, &verbs[what], limit_ms, &code, error);
+	return request_power(dom, &verbs[what], limit_ms, &code, error);
 }
 
 /* What may go better a second later: QEMU in an I/O that cannot be interrupted… */
@@ -125,7 +110,7 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 		int code = VIR_ERR_OK;
 		bool gone;
 		unsigned left_ms = (unsigned)MAX((until_us - now) / 1000, 1);
-		enum virt_call_result r = request(dom, &destroy_verb, left_ms, &code, &cause);
+		enum virt_call_result r = request_power(dom, &destroy_verb, left_ms, &code, &cause);
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			return r;
@@ -138,7 +123,7 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 		if (g_get_monotonic_time() >= until_us ||
 		    (r == VIRT_CALL_FAILED && !is_worth_a_retry(code))) {
 			if (cause)
-				g_propagate_error(error, g_steal_pointer(&cause));
+				vmm_pass(error, &cause);
 			else
 				vmm_fail(error, VMM_ERROR_TIMEOUT, "cannot destroy domain %s: it "
 					 "is still there", virDomainGetName(dom));

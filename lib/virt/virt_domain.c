@@ -82,7 +82,7 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 			return NULL;
 		}
 	}
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return NULL;
 }
 

@@ -227,7 +227,7 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 
 bool virt_is_agents_no(const GError *error)
 {
-	return g_error_matches(error, VMM_ERROR, VMM_ERROR_GUEST) &&
+	return vmm_is(error, VMM_ERROR_GUEST) &&
 	       strstr(error->message, "QEMU agent command");
 }
 

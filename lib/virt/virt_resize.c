@@ -1,5 +1,6 @@
 #include "virt/virt_resize.h"
 
+#include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
 bool virt_sizes(virDomain *dom, struct virt_sizes *ret, GError **error)
@@ -16,88 +17,68 @@ bool virt_sizes(virDomain *dom, struct virt_sizes *ret, GError **error)
 	return true;
 }
 
-struct size {
-	virDomain *dom;
-	char *target;
-	guint64 value;
-	bool waited;		/* the guest was asked, and libvirt waits no longer */
-};
-
-static void size_free(void *data)
+/* CODE is VIR_ERR_OPERATION_TIMEOUT when the guest was asked, and libvirt waits no longer. */
+static bool set_vcpus(DomainCall *c, GError **error)
 {
-	struct size *s = data;
+	unsigned flags = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_VCPU_HOTPLUGGABLE;
+	bool timed_out;
 
-	virDomainFree(s->dom);
-	g_free(s->target);
-	g_free(s);
-}
-
-static bool vcpus(void *data, GError **error)
-{
-	struct size *s = data;
-
-	if (virDomainSetVcpusFlags(s->dom, (unsigned)s->value, VIR_DOMAIN_AFFECT_LIVE |
-				   VIR_DOMAIN_VCPU_HOTPLUGGABLE) == 0)
+	if (virDomainSetVcpusFlags(c->dom, (unsigned)c->number, flags) == 0)
 		return true;
-	s->waited = virt_last_is(VIR_ERR_OPERATION_TIMEOUT);
+
+	timed_out = virt_last_is(VIR_ERR_OPERATION_TIMEOUT);
 	virt_fail(error, "%s", "");
-	s->waited &= g_error_matches(*error, VMM_ERROR, VMM_ERROR_GUEST);
+	if (timed_out && vmm_is(*error, VMM_ERROR_GUEST))
+		c->code = VIR_ERR_OPERATION_TIMEOUT;
 	return false;
 }
 
-static bool memory(void *data, GError **error)
+static bool set_memory(DomainCall *c, GError **error)
 {
-	struct size *s = data;
+	if (virDomainSetMemoryFlags(c->dom, c->number, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return true;
 
-	return virDomainSetMemoryFlags(s->dom, s->value, VIR_DOMAIN_AFFECT_LIVE) == 0 ||
-	       virt_fail(error, "%s", "");
+	return virt_fail(error, "%s", "");
 }
 
-static bool disk(void *data, GError **error)
+static bool set_disk(DomainCall *c, GError **error)
 {
-	struct size *s = data;
+	unsigned flags = VIR_DOMAIN_BLOCK_RESIZE_BYTES;
 
-	return virDomainBlockResize(s->dom, s->target, s->value,
-				    VIR_DOMAIN_BLOCK_RESIZE_BYTES) == 0 ||
-	       virt_fail(error, "%s", "");
-}
+	if (virDomainBlockResize(c->dom, c->text, c->number, flags) == 0)
+		return true;
 
-static enum virt_call_result set(virDomain *dom, virt_call_func *func, const char *target,
-				 guint64 value, unsigned limit_ms, bool *ret_waited, GError **error)
-{
-	struct size *s = g_new0(struct size, 1);
-	enum virt_call_result r;
-
-	virDomainRef(dom);
-	s->dom = dom;
-	s->target = g_strdup(target);
-	s->value = value;
-	r = virt_call(func, s, size_free, limit_ms, error);
-	if (r == VIRT_CALL_TIMED_OUT)
-		return r;
-	if (ret_waited)
-		*ret_waited = s->waited;
-	size_free(s);
-	return r;
+	return virt_fail(error, "%s", "");
 }
 
 enum virt_call_result virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms,
 				     bool *ret_waited, GError **error)
 {
-	*ret_waited = false;
-	return set(dom, vcpus, NULL, n, limit_ms, ret_waited, error);
+	g_autoptr(DomainCall) c = domain_call_new(dom, NULL);
+	enum virt_call_result r;
+
+	c->number = n;
+	r = domain_call(c, set_vcpus, limit_ms, error);
+	*ret_waited = r == VIRT_CALL_FAILED && c->code == VIR_ERR_OPERATION_TIMEOUT;
+	return r;
 }
 
 enum virt_call_result virt_set_memory(virDomain *dom, guint64 kib, unsigned limit_ms,
 				      GError **error)
 {
-	return set(dom, memory, NULL, kib, limit_ms, NULL, error);
+	g_autoptr(DomainCall) c = domain_call_new(dom, NULL);
+
+	c->number = kib;
+	return domain_call(c, set_memory, limit_ms, error);
 }
 
 enum virt_call_result virt_set_disk(virDomain *dom, const char *target, guint64 bytes,
 				    unsigned limit_ms, GError **error)
 {
-	return set(dom, disk, target, bytes, limit_ms, NULL, error);
+	g_autoptr(DomainCall) c = domain_call_new(dom, target);
+
+	c->number = bytes;
+	return domain_call(c, set_disk, limit_ms, error);
 }
 
 bool virt_disk_size(virDomain *dom, const char *target, guint64 *ret, GError **error)

@@ -11,13 +11,13 @@
 #include "vm/checkpoint_use.h"
 #include "action/abort.h"
 #include "base/file.h"
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
-	BLOCKS_MS = 15000, SETTLE_US = 3000000, PAUSE_US = 200000, TRIES = 3, HALF_US = 10000000,
+	SETTLE_US = 3000000, PAUSE_US = 200000, HALF_US = 10000000,
 	CATCH_UP_MS = 10000, TICK_MS = 100,
 	GRACE_S = 20,		/* for a restore to end when a signal came */
 };
@@ -173,7 +173,7 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 	} else {
 		dom = action_domain_reopen(ctx, first, &lost);
 	}
-	if ((!dom && !g_error_matches(lost, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
+	if ((!dom && !vmm_is(lost, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_wait_idle(dom, true, &state, &lost))) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
@@ -197,7 +197,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 				    GError **error)
 {
 	g_autofree char *name = g_strdup(virDomainGetName(dom)), *part = part_of(file);
-	enum virt_call_result r = VIRT_CALL_FAILED;
+	enum virt_call_result r;
 	enum action_outcome outcome;
 	g_autoptr(GError) cause = NULL;
 	struct virt_state state;
@@ -210,13 +210,13 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
 	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
 	action_on_abort(ACTION_UNKNOWN, "saving domain %s", name);
-	for (int i = 0; i < TRIES && r == VIRT_CALL_FAILED && !aborted; i++) {
+	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		r = save_once(ctx, dom, part, flags, &aborted, &cause);
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		if (aborted || !action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
+
 	if (r == VIRT_CALL_OK)
 		return complete(part, file, error) ? ACTION_DONE : ACTION_UNKNOWN;
 	if (aborted) {
@@ -224,7 +224,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		progress_fail(&cause, "saving domain %s", name);
 	}
 	if (r == VIRT_CALL_TIMED_OUT) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_UNKNOWN;
 	}
 	outcome = settle(ctx, dom, part, g_steal_pointer(&cause), error);
@@ -236,10 +236,10 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 /* Whether a second attempt may go better. */
 static bool is_worth_a_retry(const GError *cause, bool of_system)
 {
-	return g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-	       g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_RESOURCE) ||
-	       (of_system && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) &&
-		!g_error_matches(cause, VMM_ERROR, VMM_ERROR_PERMISSION));
+	return vmm_is(cause, VMM_ERROR_BUSY) ||
+	       vmm_is(cause, VMM_ERROR_NO_RESOURCE) ||
+	       (of_system && !vmm_is(cause, VMM_ERROR_NOT_FOUND) &&
+		!vmm_is(cause, VMM_ERROR_PERMISSION));
 }
 
 static bool is_half(const struct virt_state *s)
@@ -405,7 +405,7 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 			break;
 		action_log("WARN", "%s", cause->message);
 	}
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return ACTION_FAILED;
 }
 

@@ -129,9 +129,9 @@ enum action_outcome create_domain(struct action_ctx *ctx, const xmlNode *domain,
 	if (virConnectIsAlive(ctx->conn) != 1)
 		return ask_again(ctx, domain, died, ret_dom, error);
 	/* Somebody else may have been faster with the very same. */
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_EXISTS) &&
+	if (vmm_is(cause, VMM_ERROR_EXISTS) &&
 	    create_find(ctx, domain, ret_dom, NULL) && *ret_dom)
 		return ACTION_DONE;
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return ACTION_FAILED;
 }

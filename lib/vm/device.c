@@ -170,7 +170,7 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 		return outcome;
 	if (!look_again(ctx, v, &cause))
-		return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
+		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
 										ACTION_UNKNOWN;
 	if (!device_find(v, key))
 		return ACTION_FAILED;
@@ -244,7 +244,7 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
 		 virDomainGetName(v->dom), virt_state_name(&v->state));
-	vmm_error_set_hint(error, "a guest must run to let go of a device; resume it first");
+	vmm_error_set_hint(error, "a guest must run to release a device; resume it first");
 	return false;
 }
 
@@ -285,7 +285,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 			return outcome;
 		if (!look_again(ctx, v, &cause))
-			return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ?
+			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?
 			       ACTION_FAILED : ACTION_UNKNOWN;
 		if (!device_find(v, key))
 			break;

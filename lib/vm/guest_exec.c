@@ -124,7 +124,7 @@ static GString *data(json_object *answer, const char *name)
 /* More than 4 MiB are not passed on, and more than 10 MiB end libvirt's talk with the agent. */
 static bool was_too_much(const GError *cause)
 {
-	return g_error_matches(cause, VMM_ERROR, VMM_ERROR_NO_RESOURCE);
+	return vmm_is(cause, VMM_ERROR_NO_RESOURCE);
 }
 
 bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error)
@@ -141,10 +141,8 @@ bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, G
 		ret->err = g_string_new(NULL);
 		return true;
 	}
-	if (!answer) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
-	}
+	if (!answer)
+		return vmm_pass(error, &cause);
 	ret->exited = json_object_object_get_ex(answer, "exited", &value) &&
 		      json_object_get_boolean(value);
 	if (json_object_object_get_ex(answer, "exitcode", &value))

@@ -49,7 +49,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 	virDomainSnapshot *s = look_up(dom, name, &cause);
 	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
 
-	if (!s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) && file &&
+	if (!s && vmm_is(cause, VMM_ERROR_NOT_FOUND) && file &&
 	    access(file, R_OK) == 0) {
 		g_clear_error(&cause);
 		/* That its file is there says that it is not gone. */
@@ -57,7 +57,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 		s = look_up(dom, name, cause ? NULL : &cause);
 	}
 	if (!s)
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	return s;
 }
 

@@ -262,6 +262,5 @@ bool snapshot_redefine_all(virDomain *dom, const char *directory,
 	}
 	if (!first)
 		return true;
-	g_propagate_error(error, g_steal_pointer(&first));
-	return false;
+	return vmm_pass(error, &first);
 }

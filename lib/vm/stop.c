@@ -9,9 +9,9 @@ virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 	g_autoptr(GError) cause = NULL;
 	virDomain *dom = find(ctx, &cause);
 
-	if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
+	if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
 		if (cause)
-			g_propagate_error(error, g_steal_pointer(&cause));
+			vmm_pass(error, &cause);
 		return dom;
 	}
 	if (virt_barrier(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
@@ -35,10 +35,9 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 		if (!virt_state_read(dom, &state, error))
 			return false;
 		if (state.gone || what == VIRT_SHUTDOWN_AGENT ||
-		    g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY))
+		    vmm_is(cause, VMM_ERROR_BUSY))
 			return true;
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
+		return vmm_pass(error, &cause);
 	}
 }
 
@@ -107,15 +106,15 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 		if (outcome == ACTION_DONE)
 			return outcome;
 		if (outcome == ACTION_UNKNOWN || virConnectIsAlive(ctx->conn) == 1) {
-			g_propagate_error(error, g_steal_pointer(&cause));
+			vmm_pass(error, &cause);
 			return outcome;
 		}
 		g_clear_error(&cause);
 		next = action_domain_reopen(ctx, dom, &cause);
-		if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
+		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 			return ACTION_DONE;
 		if (!next) {
-			g_propagate_error(error, g_steal_pointer(&cause));
+			vmm_pass(error, &cause);
 			return ACTION_UNKNOWN;
 		}
 		virDomainFree(dom);

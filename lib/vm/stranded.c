@@ -79,7 +79,7 @@ static char *noted(const struct action_ctx *ctx, virDomain *dom, GError **error)
 	char *uri = note ? uri_of(ctx, note) : NULL;
 
 	if (cause)
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	else if (note && !uri)
 		refuse(dom, "the note of where it was moved to names no host",
 		       "look for it on the other hosts; if it runs nowhere else, resume it (virsh "
@@ -105,11 +105,11 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	}
 	if (virDomainGetUUIDString(dom, uuid) == 0)
 		other = virt_domain(there, uuid, NULL, &cause);
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND) ||
 	    (other && virt_state_read(other, &state, &cause) && state.gone)) {
 		ok = true;
 	} else if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	} else {
 		g_autofree char *where = g_strdup_printf("it is %s at %s", virt_state_name(&state),
 							 uri);
@@ -129,10 +129,8 @@ bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError 
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = noted(ctx, dom, &cause);
 
-	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return false;
-	}
+	if (cause)
+		return vmm_pass(error, &cause);
 	return !to || is_not_at(ctx, dom, to, NULL, error);
 }
 
@@ -152,10 +150,8 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		return true;
 	if (state->reason == VIR_DOMAIN_PAUSED_MIGRATION) {
 		to = noted(ctx, dom, &cause);
-		if (cause) {
-			g_propagate_error(error, g_steal_pointer(&cause));
-			return false;
-		}
+		if (cause)
+			return vmm_pass(error, &cause);
 		if (!to)
 			return refuse(dom, "it may live on another host", "if it lives nowhere "
 				      "else, resume it (virsh resume)", error);

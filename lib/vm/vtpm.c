@@ -77,8 +77,7 @@ static bool must_run(const struct action_ctx *ctx, const char *verb, const char 
 	}
 	vmm_error_set_hint(&cause, "let sudo run vtpm_setup, see sudoers.example; or set "
 			   "REQUIRE_TPM_STATE=no in kvmrc and lose that state");
-	g_propagate_error(error, g_steal_pointer(&cause));
-	return false;
+	return vmm_pass(error, &cause);
 }
 
 static char *place_of(const char *uuid)

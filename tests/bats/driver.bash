@@ -100,10 +100,10 @@ start() {	# ARGUMENTS
 
 send() { printf '%s\n' "$*" >&9; }
 
-# Waits (at most 15 s) for a line of output that matches.
+# Waits (15 s, times PACE) for a line of output that matches.
 expect() {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 300 * PACE; i++)); do
 		grep -aqE -- "$1" out && return
 		sleep 0.05
 	done
@@ -123,9 +123,9 @@ finish() {	# ends it as oned does; sets $status
 # The scripts that were called, in order: "context pre deploy post".
 called() { awk '{ n = split($2, p, "/"); printf "%s%s", (NR > 1 ? " " : ""), p[n] }' calls; }
 
-wait_for() {	# COMMAND...: until it succeeds, at most 10 s
+wait_for() {	# COMMAND...: until it succeeds, at most 10 s, times PACE
 	local i
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 200 * PACE; i++)); do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.05
 	done

@@ -6,6 +6,10 @@ BUILD=${BUILD:-$TOP/build/release}
 DATA=$TOP/tests/data
 REMOTES=$BUILD/remotes/vmm/kvm
 
+# How slow this machine is now; limits of waits are multiples of it. Measured once a suite.
+PACE=${PACE:-$("$TOP/tests/tools/pace")}
+export PACE
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }

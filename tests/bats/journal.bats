@@ -15,6 +15,9 @@ crash() {
 	driver_pid=
 }
 
+# noted PATTERN: a line of the running driver's notes.
+noted() { grep -q -- "$1" $(readlink /proc/"$driver_pid"/fd/* | grep '[.]notes$'); }
+
 # journal_has TEXT: what the driver prints of its journals.
 journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 
@@ -165,6 +168,33 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	expect '^RESET SUCCESS 2 -$'
 	finish
 	grep -q 'no journal' err
+}
+
+@test "a reply that was written is not repeated, wherever the driver before had its notes" {
+	local dirs=("$PWD/one" "$PWD/two" '') before after
+	mkdir -m 700 one two
+	mkfifo pipe
+	for before in "${dirs[@]}"; do
+		for after in "${dirs[@]}"; do
+			configure "transport = \"ssh\"; journal: { spare_dir = \"$before\"; };"
+			rm -f in
+			mkfifo in
+			exec 8<>pipe
+			"$DRIVER" '-t 15 -r 0 kvm -p' <in >pipe 2>err 3>&- 8>&- &
+			driver_pid=$!
+			exec 9>in
+			send "$(request RESET 306)"
+			wait_for noted '^sent'
+			crash
+			exec 8>&-
+			configure "transport = \"ssh\"; journal: { spare_dir = \"$after\"; };"
+			start
+			send "$(request RESET 307)"
+			expect '^RESET SUCCESS 307 -$'
+			never grep '^RESET SUCCESS 306' out
+			finish
+		done
+	done
 }
 
 @test "killed at random moments of a busy run: hosts, journal and answers agree, no VM is made twice" {

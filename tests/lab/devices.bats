@@ -208,7 +208,7 @@ deaf_vm() {	# NUMBER
 	assert_success
 	act detach_disk --deadline 4 one-20 "$path" vdb 1 20 node1
 	assert_failure 1
-	assert_regex "$(error_message)" '^detach_disk: cannot detach disk vdb from domain one-20: the guest did not let go of it in time \[guest\]'
+	assert_regex "$(error_message)" '^detach_disk: cannot detach disk vdb from domain one-20: the guest did not release the device in time \[guest\]'
 	lab_virsh node1 suspend one-20
 	act detach_disk one-20 "$path" vdb 1 20 node1
 	assert_failure 1

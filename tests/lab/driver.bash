@@ -72,7 +72,7 @@ driver_send() { printf '%s\n' "$*" >&9; }
 
 # driver_expect PATTERN [SECONDS]
 driver_expect() {
-	local end=$((SECONDS + ${2:-60}))
+	local end=$((SECONDS + ${2:-60} * PACE))
 	until grep -aqE -- "$1" out; do
 		[ $SECONDS -lt $end ] || { echo "no line matches $1 in:"; cat out err; return 1; }
 		sleep 0.05

@@ -5,6 +5,8 @@
 
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$LAB_TOP/scripts/lab
+PACE=${PACE:-$("$LAB_TOP/tests/tools/pace")}
+export PACE
 # Guests write their console here; the directory is the same in all nodes.
 LAB_SHARED=/var/lib/one/shared
 LAB_GUEST=/var/lib/one/guest
@@ -67,17 +69,17 @@ lab_create() {
 	"$LAB" exec "$1" virsh -q -c qemu:///system create /dev/stdin
 }
 
-# lab_until NODE SECONDS COMMAND...: repeats the command in the node until it succeeds; what it
-# printed then is printed, and after the time what it printed last.
+# lab_until NODE SECONDS COMMAND...: repeats the command in the node until it succeeds, at most for
+# SECONDS times PACE, as this machine may be busy; what it printed then is printed, and after the time what it printed last.
 lab_until() {
 	# shellcheck disable=SC2016
 	"$LAB" exec "$1" bash -c '
-		end=$((SECONDS + $1)); shift
+		end=$((SECONDS + $1 * $2)); shift 2
 		until out=$("$@" 2>&1); do
 			[ $SECONDS -lt $end ] || { echo "late: $*: $out"; exit 1; }
 			sleep 0.1
 		done
-		[ -z "$out" ] || printf "%s\n" "$out"' lab_until "${@:2}"
+		[ -z "$out" ] || printf "%s\n" "$out"' lab_until "$2" "$PACE" "${@:3}"
 }
 
 # lab_wait_console NODE NAME MARKER [SECONDS [TIMES]]: waits until the console has MARKER (TIMES

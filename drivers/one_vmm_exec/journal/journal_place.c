@@ -123,37 +123,118 @@ static bool take_slot(struct journal_place *p, const char *name, const char *opt
 	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
 }
 
-/* A directory in memory that nobody else can write to. The caller frees; NULL: there is none. */
-static char *memory_dir(const struct driver_settings *settings)
+/* Whether DIR is there, ours, and nobody else's to write to. */
+static bool is_private(const char *dir)
 {
-	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
-	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
 	struct stat st;
 
+	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	return st.st_uid == geteuid() && !(st.st_mode & 022);
+}
+
+/* The directory that FILE names; NULL: none. The caller frees. */
+static char *noted_dir(const char *file)
+{
+	GString *text = file_read(file, MAX_OPTIONS, NULL);
+
+	return text ? g_string_free(text, FALSE) : NULL;
+}
+
+/*
+ * Directories in memory for what outlives a killed driver, the best first. Which of them are there
+ * may change between two drivers: /run/one is made by a package, spare_dir is a key. So the one
+ * that the driver before used, which FILE names, is in the list too.
+ */
+static GPtrArray *memory_dirs(const struct driver_settings *settings, const char *file)
+{
+	GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
+	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
+	g_autofree char *before = noted_dir(file);
+
 	if (*set)
-		return g_strdup(set);
-	if (stat("/run/one", &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 022))
-		return g_strdup("/run/one");
-	if (mkdir(own, 0700) < 0 && errno != EEXIST)
-		return NULL;
-	if (lstat(own, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_mode & 077)
-		return NULL;
-	return g_steal_pointer(&own);
+		g_ptr_array_add(dirs, g_strdup(set));
+	if (is_private("/run/one"))
+		g_ptr_array_add(dirs, g_strdup("/run/one"));
+	if (!dirs->len)
+		mkdir(own, 0700);
+	if (is_private(own))
+		g_ptr_array_add(dirs, g_strdup(own));
+	if (before && is_private(before))
+		g_ptr_array_add(dirs, g_strdup(before));
+	return dirs;
+}
+
+/* When FILE was written last; 0: it is not there. */
+static gint64 written_us(const char *file)
+{
+	struct stat st;
+
+	if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+}
+
+static void note_dir(const char *file, const char *dir)
+{
+	g_autofree char *before = noted_dir(file);
+	g_autoptr(GError) cause = NULL;
+
+	/* On a disk that cannot be written the directories are tried one by one. */
+	if (g_strcmp0(before, dir) && !file_write(file, dir, strlen(dir), 0600, &cause))
+		g_debug("%s", cause->message);
+}
+
+static char *memory_path(const char *dir, const char *journal, const char *suffix)
+{
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, journal, -1);
+
+	return g_strdup_printf("%s/journal-%.16s%s", dir, sum, suffix);
+}
+
+/* The one of DIRS that the driver before used for JOURNAL, else the first; NULL: there is none. */
+static const char *memory_dir(const GPtrArray *dirs, const char *journal)
+{
+	const char *best = NULL;
+	gint64 newest = -1;
+
+	for (guint i = 0; i < dirs->len; i++) {
+		const char *dir = g_ptr_array_index(dirs, i);
+		g_autofree char *spare = memory_path(dir, journal, ".db");
+		g_autofree char *notes = memory_path(dir, journal, ".notes");
+		gint64 written = MAX(written_us(spare), written_us(notes));
+
+		if (written <= newest)
+			continue;
+		newest = written;
+		best = dir;
+	}
+	return best;
 }
 
 static void find_memory(struct journal_place *p, const struct driver_settings *settings)
 {
-	g_autofree char *dir = memory_dir(settings);
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, p->journal, -1);
+	g_autofree char *file = g_strconcat(p->journal, ".memory", NULL);
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, file);
+	const char *dir = memory_dir(dirs, p->journal);
 
 	if (!dir) {
 		p->notes = g_strconcat(p->journal, ".notes", NULL);
 		return;
 	}
+	note_dir(file, dir);
+	p->spare = memory_path(dir, p->journal, ".db");
+	p->notes = memory_path(dir, p->journal, ".notes");
+}
 
-	p->spare = g_strdup_printf("%s/journal-%.16s.db", dir, sum);
-	p->notes = g_strdup_printf("%s/journal-%.16s.notes", dir, sum);
+char *journal_place_notes(const struct driver_settings *settings, const char *journal)
+{
+	g_autofree char *file = g_strconcat(journal, ".memory", NULL);
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, file);
+	const char *dir = memory_dir(dirs, journal);
+
+	return dir ? memory_path(dir, journal, ".notes") : g_strconcat(journal, ".notes", NULL);
 }
 
 bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,

@@ -25,6 +25,9 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 			GError **error);
 void journal_place_clear(struct journal_place *place);
 
+/* Where the notes are that belong to the file JOURNAL. The caller frees. */
+char *journal_place_notes(const struct driver_settings *settings, const char *journal);
+
 /* The directory of the journals. The caller frees. */
 char *journal_place_dir(const struct driver_settings *settings);
 

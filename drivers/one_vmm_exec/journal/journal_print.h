@@ -2,10 +2,9 @@
 #ifndef ONE_VMM_EXEC_JOURNAL_PRINT_H
 #define ONE_VMM_EXEC_JOURNAL_PRINT_H
 
-#include <glib.h>
-#include <stdbool.h>
+#include "driver_settings.h"
 
-/* Prints what the journals in DIR hold that has not ended; no documents. */
-bool journal_print(const char *dir, GError **error);
+/* Prints what all journals hold that has not ended; no documents. */
+bool journal_print(const struct driver_settings *settings, GError **error);
 
 #endif

@@ -83,7 +83,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	return device_attach(ctx, v, what, &key, xml, error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_attach_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, REQUEST, error);
 	const TmplAttr *disk = v ? tmpl_vm_attached(v->vm, "DISK") : NULL;
@@ -101,5 +101,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "attach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [REQUEST [VM_ID [HOST]]]]",
 	.summary = "Gives a running VM the DISK of the request on stdin that has ATTACH = YES.",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_attach_disk,
 };

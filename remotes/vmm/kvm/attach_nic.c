@@ -31,7 +31,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	return device_attach(ctx, v, what, &key, xml, error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_attach_nic(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	const TmplAttr *nic = v ? tmpl_vm_attached(v->vm, "NIC") : NULL;
@@ -50,5 +50,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "attach_nic", .usage = "DEPLOY_ID [MAC [BRIDGE [MODEL [VN_MAD [TARGET [VM_ID]]]]]]",
 	.summary = "Gives a running VM the NIC or PCI of the request on stdin with ATTACH = YES.",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run_attach_nic,
 };

@@ -19,7 +19,7 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory
 	       vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 {
 	const struct stop_plan plan = { .at_once = true };
 	g_autoptr(GError) cause = NULL;
@@ -33,9 +33,9 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!deployment_of_environment(&mark, error) ||
 	    (dom && !deployment_check(dom, mark, error)))
 		return ACTION_FAILED;
-	if ((!dom && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
+	if ((!dom && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_state_read(dom, &state, &cause))) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (ctx->dry_run) {
@@ -60,5 +60,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "cancel", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Ends a VM at once, as by pulling the plug; one that is gone is done.",
-	.min_args = 1, .deadline_s = 240, .run = run,
+	.min_args = 1, .deadline_s = 240, .run = run_cancel,
 };

@@ -97,7 +97,7 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(xmlDoc) doc = load(ctx, error);
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
@@ -138,5 +138,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
 	.summary = "Creates a VM's domain from XML on stdin, keeps that in FILE, prints the UUID.",
-	.min_args = 1, .deadline_s = 540, .options = options, .run = run,
+	.min_args = 1, .deadline_s = 540, .options = options, .run = run_deploy,
 };

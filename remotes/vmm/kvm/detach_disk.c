@@ -3,7 +3,7 @@
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, VM_ID };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_detach_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, false, 0, error);
 	const struct device_key key = { .target = ctx->arg[TARGET] };
@@ -15,5 +15,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "detach_disk", .usage = "DEPLOY_ID SOURCE TARGET [INDEX [VM_ID [HOST]]]",
 	.summary = "Takes a disk from a running VM; one that it does not have is done.",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_detach_disk,
 };

@@ -3,7 +3,7 @@
 
 enum { DEPLOY_ID, MAC, VM_ID };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
@@ -22,5 +22,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "detach_nic", .usage = "DEPLOY_ID MAC [VM_ID [HOST]]",
 	.summary = "Takes a NIC from a running VM; one that it does not have is done.",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_detach_nic,
 };

@@ -90,7 +90,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_exec(struct action_ctx *ctx, GError **error)
 {
 	g_auto(GuestCommand) command = { 0 };
 	g_autoptr(virDomain) dom = NULL;
@@ -118,5 +118,5 @@ const struct action action = {
 	.name = "exec", .usage = "VM_ID HOST COMMAND [STDIN_IN_BASE64]",
 	.summary = "Starts COMMAND (words as in a shell, no shell) in a VM's guest, by its agent; "
 		   "\"-\": what the request on stdin asks for.",
-	.min_args = 3, .deadline_s = 90000, .options = options, .run = run,
+	.min_args = 3, .deadline_s = 90000, .options = options, .run = run_exec,
 };

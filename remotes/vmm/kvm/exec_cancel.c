@@ -19,14 +19,14 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 	if (runs && !guest_exec_kill(dom, pid, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 	if (cause && !virt_is_agents_no(cause)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	unlink(file);
 	return ACTION_DONE;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(virDomain) dom = guest_exec_domain(ctx, error);
 	g_autofree char *file = dom ? guest_exec_file(dom) : NULL;
@@ -53,5 +53,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "exec_cancel", .usage = "VM_ID [HOST]",
 	.summary = "Ends the program that exec started in a VM's guest; none is done.",
-	.min_args = 1, .deadline_s = 100, .run = run,
+	.min_args = 1, .deadline_s = 100, .run = run_exec_cancel,
 };

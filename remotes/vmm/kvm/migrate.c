@@ -108,7 +108,7 @@ static void after(struct migration *r)
 	root_helper_clean_memory(r->ctx, "CLEANUP_MEMORY_ON_STOP", false);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_migrate(struct action_ctx *ctx, GError **error)
 {
 	struct request q = { 0 };
 	struct migration r;
@@ -136,5 +136,5 @@ const struct action action = {
 	.name = "migrate", .usage = "DEPLOY_ID DESTINATION [HOST [VM_ID]]",
 	.summary = "Moves a running VM to another host; one that is there already is done.",
 	.min_args = 2, .vm_id = VM_ID, .deadline_s = DAY_S,
-	.set_clock = guest_clock_set, .run = run,
+	.set_clock = guest_clock_set, .run = run_migrate,
 };

@@ -30,7 +30,7 @@ static enum action_outcome move(struct action_ctx *ctx, GError **error)
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_migrate_local(struct action_ctx *ctx, GError **error)
 {
 	const char *source = ctx->arg[SOURCE_HOST];
 	g_autofree char *uri = NULL;
@@ -50,5 +50,5 @@ const struct action action = {
 	.name = "migrate_local", .usage = "DEPLOY_ID DESTINATION HOST [VM_ID]",
 	.summary = "Moves a running VM between two other hosts that share its storage.",
 	.min_args = 3, .vm_id = VM_ID, .deadline_s = DAY_S,
-	.offline = true, .set_clock = guest_clock_set, .run = run,
+	.offline = true, .set_clock = guest_clock_set, .run = run_migrate_local,
 };

@@ -29,7 +29,7 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 	return lock_take(name, action_left_ms(ctx, LOCK_MS), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(RequestDocument) request = request_document_read(error);
 	enum outcome_verdict verdict;
@@ -51,5 +51,5 @@ const struct action action = {
 	.name = "outcome", .usage = "ACTION DEPLOY_ID CHECKPOINT VM_ID [HOST]",
 	.summary = "Says what has become of ACTION on a VM: done, not-done, refused, repeat, "
 		   "unknown or later; \"absent\" asks whether the VM runs here.",
-	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run,
+	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run_outcome,
 };

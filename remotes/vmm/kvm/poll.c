@@ -35,7 +35,7 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 	return true;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_poll(struct action_ctx *ctx, GError **error)
 {
 	bool one = !as_template && ctx->arg[DEPLOY_ID];
 	g_autoptr(GError) cause = NULL;
@@ -43,13 +43,13 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	g_autoptr(GPtrArray) list = NULL;
 	struct virt_state state = { 0 };
 
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND) ||
 	    (dom && virt_state_read(dom, &state, &cause) && state.gone)) {
 		action_print(ctx, "STATE=-\n");
 		return ACTION_DONE;
 	}
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (!gather(ctx, dom, &list, error))
@@ -69,5 +69,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "poll", .usage = "[DEPLOY_ID [HOST [VM_ID]]]",
 	.summary = "Prints a VM's state and usage; without operand all VMs', packed.",
-	.deadline_s = 100, .options = options, .run = run,
+	.deadline_s = 100, .options = options, .run = run_poll,
 };

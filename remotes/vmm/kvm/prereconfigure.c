@@ -4,7 +4,7 @@
 
 enum { DEPLOY_ID, TARGET };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_prereconfigure(struct action_ctx *ctx, GError **error)
 {
 	const char *target = action_arg(ctx, TARGET);
 	g_autoptr(DeviceVm) v = NULL;
@@ -29,5 +29,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "prereconfigure", .usage = "DEPLOY_ID TARGET [VM_ID [HOST]]",
 	.summary = "Takes the medium out of a VM's CD-ROM drive; an empty drive is done.",
-	.min_args = 1, .deadline_s = 100, .run = run,
+	.min_args = 1, .deadline_s = 100, .run = run_prereconfigure,
 };

@@ -1,7 +1,7 @@
 /* reboot - asks the guest of a running VM to restart. */
 #include "vm/restart.h"
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_reboot(struct action_ctx *ctx, GError **error)
 {
 	/* libvirt asks the agent first, and waits without limit for one that hangs. */
 	static const struct restart_way ways[] = {
@@ -15,5 +15,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "reboot", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Asks the guest of a running VM to restart.",
-	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run,
+	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run_reboot,
 };

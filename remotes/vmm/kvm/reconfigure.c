@@ -4,7 +4,7 @@
 
 enum { DEPLOY_ID, TARGET, MEDIUM, VM_ID };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_reconfigure(struct action_ctx *ctx, GError **error)
 {
 	const char *target = action_arg(ctx, TARGET), *medium = action_arg(ctx, MEDIUM);
 	enum action_outcome outcome = ACTION_DONE;
@@ -31,5 +31,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "reconfigure", .usage = "DEPLOY_ID TARGET FILE [VM_ID [HOST]]",
 	.summary = "Puts FILE, an image or a block device, into a VM's CD-ROM drive.",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run_reconfigure,
 };

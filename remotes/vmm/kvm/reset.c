@@ -1,7 +1,7 @@
 /* reset - restarts a VM as its reset button would. */
 #include "vm/restart.h"
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_reset(struct action_ctx *ctx, GError **error)
 {
 	/* libvirt itself waits 30 s for another job's end. */
 	static const struct restart_way ways[] = { { VIRT_RESET, 40000 } };
@@ -12,5 +12,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "reset", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Restarts a VM as its reset button would.",
-	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run,
+	.min_args = 1, .deadline_s = 100, .takes_namesake = true, .run = run_reset,
 };

@@ -67,7 +67,7 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	return outcome;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_resize(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	struct wanted w;
@@ -85,5 +85,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "resize", .usage = "DEPLOY_ID [VM_ID [HOST]]",
 	.summary = "Gives a running VM the MEMORY and VCPU of the request on stdin.",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 170, .run = run_resize,
 };

@@ -1,11 +1,11 @@
 /* resize_disk - makes a disk of a running VM larger, never smaller. */
 #include "vm/device.h"
 #include "base/number.h"
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/virt_resize.h"
 
 enum { DEPLOY_ID, DISK_ID, SIZE, REQUEST, VM_ID = 5 };
-enum { TRIES = 3, ANSWER_MS = 40000, BLOCKS_MS = 15000 };
+enum { ANSWER_MS = 40000 };
 
 /* What libvirt calls the disk; NULL when the request has none with that id. */
 static const char *target_of(const TmplVm *vm, const char *id)
@@ -21,18 +21,17 @@ static const char *target_of(const TmplVm *vm, const char *id)
 static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				guint64 bytes, GError **error)
 {
-	enum virt_call_result r = VIRT_CALL_FAILED;
+	enum virt_call_result r;
 	g_autoptr(GError) cause = NULL;
 
 	action_on_abort(ACTION_UNKNOWN, "resizing disk %s of domain %s", target,
 			virDomainGetName(v->dom));
-	for (int i = 0; i < TRIES && r == VIRT_CALL_FAILED; i++) {
+	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		r = virt_set_disk(v->dom, target, bytes, action_left_ms(ctx, ANSWER_MS), &cause);
 		if (action_call_repeat(ctx, &v->dom, r, &cause))
 			continue;
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(v->dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		if (!action_busy_passed(ctx, v->dom, try, cause))
 			break;
 	}
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,
@@ -40,7 +39,7 @@ static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char 
 			    virDomainGetName(v->dom));
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **error)
 {
 	bool by_id = strspn(ctx->arg[DISK_ID], "0123456789") == strlen(ctx->arg[DISK_ID]);
 	g_autoptr(DeviceVm) v = NULL;
@@ -86,5 +85,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "resize_disk", .usage = "DEPLOY_ID DISK_ID|TARGET MIB [REQUEST [HOST [VM_ID]]]",
 	.summary = "Makes a disk of a running VM MIB large; never smaller.",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_resize_disk,
 };

@@ -112,7 +112,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 	return ACTION_DONE;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 {
 	const char *deploy_id = action_arg(ctx, DEPLOY_ID), *id = action_arg(ctx, VM_ID);
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
@@ -133,17 +133,17 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	dom = deploy_id ? virt_domain(ctx->conn, deploy_id, id, &cause) : NULL;
 	if (dom && !ctx->dry_run && (begun || access(file, F_OK) == 0) &&
 	    !checkpoint_end_half(ctx, dom, &ended, &cause)) {
-		outcome = g_error_matches(cause, VMM_ERROR, VMM_ERROR_REFUSED) ? ACTION_FAILED :
+		outcome = vmm_is(cause, VMM_ERROR_REFUSED) ? ACTION_FAILED :
 										 ACTION_UNKNOWN;
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return outcome;
 	}
 	if (ended && begun && !checkpoint_use_undo(file, error))
 		return ACTION_FAILED;
 	if (dom && !ended && virt_state_read(dom, &state, &cause) && !state.gone)
 		return already(ctx, d, dom, &state, error);
-	if (cause && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+	if (cause && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	return restore(ctx, d, error);
@@ -153,5 +153,5 @@ const struct action action = {
 	.name = "restore", .usage = "FILE [HOST [DEPLOY_ID [VM_ID]]]",
 	.summary = "Lets a saved VM go on and uses FILE up; one that runs already is done.",
 	.min_args = 1, .vm_id = VM_ID, .deadline_s = 7100,
-	.set_clock = guest_clock_set, .run = run,
+	.set_clock = guest_clock_set, .run = run_restore,
 };

@@ -3,7 +3,7 @@
 
 enum { CHECKPOINT, VM_ID = 3 };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_restore_ceph(struct action_ctx *ctx, GError **error)
 {
 	return ceph_pool_move(ctx, CEPH_FETCH, ctx->arg[VM_ID], ctx->arg[CHECKPOINT], error);
 }
@@ -11,5 +11,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "restore.ceph", .usage = "FILE HOST DEPLOY_ID VM_ID",
 	.summary = "Copies FILE from the pool that the request on stdin names, unless it is there.",
-	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run,
+	.min_args = 4, .offline = true, .deadline_s = 7100, .run = run_restore_ceph,
 };

@@ -43,7 +43,7 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Re
 	return ACTION_DONE;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autoptr(RequestDocument) d = request_document_read(error);
@@ -65,7 +65,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	}
 	if (!state.gone)
 		return save(ctx, dom, d, error);
-	if ((dom || g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) &&
+	if ((dom || vmm_is(cause, VMM_ERROR_NOT_FOUND)) &&
 	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID))) {
 		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
 		return ACTION_DONE;
@@ -73,12 +73,12 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	if (!cause)
 		vmm_fail(&cause, VMM_ERROR_REFUSED, "cannot save domain %s: it is not running",
 			 virDomainGetName(dom));
-	g_propagate_error(error, g_steal_pointer(&cause));
+	vmm_pass(error, &cause);
 	return ACTION_FAILED;
 }
 
 const struct action action = {
 	.name = "save", .usage = "DEPLOY_ID FILE [HOST [VM_ID]]",
 	.summary = "Puts a VM's memory into FILE and ends it; one that is there already is done.",
-	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run,
+	.min_args = 2, .vm_id = VM_ID, .deadline_s = 7100, .run = run_save,
 };

@@ -51,7 +51,7 @@ static void after_other_end(struct action_ctx *ctx)
 	vtpm_collect(ctx, ctx->arg[0], directory, false);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_shutdown(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = stop_find(ctx, true, &cause);
@@ -61,14 +61,14 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	enum action_outcome outcome;
 
-	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND) ||
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND) ||
 	    (dom && virt_state_read(dom, &state, &cause) && state.gone)) {
 		if (!ctx->dry_run)
 			after_other_end(ctx);
 		return ACTION_DONE;
 	}
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
@@ -94,5 +94,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "shutdown", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Asks a VM's guest to power off and waits; one that is gone is done.",
-	.min_args = 1, .extra_deadline_s = 90, .run = run,
+	.min_args = 1, .extra_deadline_s = 90, .run = run_shutdown,
 };

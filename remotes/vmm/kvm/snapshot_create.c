@@ -4,11 +4,11 @@
 #include "vm/vcpus.h"
 
 #include "base/number.h"
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
-enum { DEPLOY_ID, SNAPSHOT_ID, TRIES = 3, BLOCKS_MS = 15000 };
+enum { DEPLOY_ID, SNAPSHOT_ID };
 
 /* The connection was lost while snapshot NAME was being made. */
 static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, const char *name,
@@ -43,21 +43,20 @@ static virDomainSnapshot *create(struct action_ctx *ctx, virDomain **dom, const 
 
 	action_on_abort(ACTION_UNKNOWN, "making snapshot %s of domain %s", name,
 			virDomainGetName(*dom));
-	for (int i = 0; i < TRIES && !s; i++) {
+	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		s = virDomainSnapshotCreateXML(*dom, xml, 0);
 		if (!s)
 			virt_fail(&cause, "cannot make snapshot %s of domain %s", name,
 				  virDomainGetName(*dom));
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(*dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		if (!action_busy_passed(ctx, *dom, try, cause))
 			break;
 	}
 	*outcome = ACTION_FAILED;
 	if (!s && virConnectIsAlive(ctx->conn) != 1)
 		s = look_again(ctx, dom, name, outcome);
 	if (!s)
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 	return s;
 }
 
@@ -86,17 +85,17 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 
 	if (s && snapshot_is_whole(ctx, dom, s, &cause))
 		return g_steal_pointer(&s);
-	if (s && g_error_matches(cause, VMM_ERROR, VMM_ERROR_REFUSED)) {
+	if (s && vmm_is(cause, VMM_ERROR_REFUSED)) {
 		action_log("WARN", "%s; making it anew", cause->message);
 		if (virDomainSnapshotDelete(s, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) < 0)
 			virt_fail(error, "cannot forget snapshot %s", name);
-	} else if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+	} else if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
+		vmm_pass(error, &cause);
 	}
 	return NULL;
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **error)
 {
 	g_autofree char *name = g_strdup_printf("snap-%s", ctx->arg[SNAPSHOT_ID]);
 	g_autoptr(virDomain) dom = NULL;
@@ -132,7 +131,7 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return keep(ctx, s, directory, error);
 	}
 	if (cause) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	/* QEMU that lost a CPU behind libvirt's back may never end a snapshot. */
@@ -145,5 +144,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_create", .usage = "DEPLOY_ID SNAPSHOT_ID [VM_ID [HOST]]",
 	.summary = "Makes a snapshot of a VM, its memory included, and prints its name.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_create,
 };

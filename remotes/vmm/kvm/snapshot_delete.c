@@ -1,30 +1,28 @@
 /* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
 #include "vm/snapshot.h"
 
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/virt_error.h"
 
-enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
+enum { DEPLOY_ID, NAME };
 
 static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		if (virDomainSnapshotDelete(s, 0) == 0 || virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
 			return true;
 		virt_fail(&cause, "cannot delete snapshot %s of domain %s",
 			  virDomainSnapshotGetName(s), virDomainGetName(dom));
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		if (!action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
-	g_propagate_error(error, g_steal_pointer(&cause));
-	return false;
+	return vmm_pass(error, &cause);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
 	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
@@ -44,8 +42,8 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 		return ACTION_DONE;
 	}
 	s = snapshot_find(dom, directory, name, &cause);
-	if (!s && !g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
+	if (!s && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
+		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 	if (!s)
@@ -59,5 +57,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_delete", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
 	.summary = "Deletes a snapshot of a VM; one that is not there is done.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_delete,
 };

@@ -2,11 +2,11 @@
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
 
-#include "virt/block_job.h"
+#include "action/busy.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
-enum { DEPLOY_ID, NAME, TRIES = 3, BLOCKS_MS = 15000 };
+enum { DEPLOY_ID, NAME };
 
 static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error)
 {
@@ -31,7 +31,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, 
 	struct virt_state state = { .gone = true };
 
 	g_propagate_error(error, cause);
-	if ((!dom && !g_error_matches(why, VMM_ERROR, VMM_ERROR_NOT_FOUND)) ||
+	if ((!dom && !vmm_is(why, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_wait_idle(dom, true, &state, NULL)))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
@@ -52,18 +52,17 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 	unsigned id = virDomainGetID(dom);
 
 	action_on_abort(ACTION_UNKNOWN, "bringing domain %s back to a snapshot", name);
-	for (int i = 0; i < TRIES; i++) {
+	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		if (revert_once(s, name, &cause))
 			return ACTION_DONE;
-		if (!g_error_matches(cause, VMM_ERROR, VMM_ERROR_BUSY) ||
-		    !virt_block_wait(dom, action_left_ms(ctx, BLOCKS_MS), NULL))
+		if (!action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
 	return look_again(ctx, dom, id, g_steal_pointer(&cause), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
 	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
@@ -92,5 +91,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "snapshot_revert", .usage = "DEPLOY_ID NAME [VM_ID [HOST]]",
 	.summary = "Brings a VM back to a snapshot that holds all its disks and devices.",
-	.min_args = 2, .deadline_s = 3500, .run = run,
+	.min_args = 2, .deadline_s = 3500, .run = run_snapshot_revert,
 };

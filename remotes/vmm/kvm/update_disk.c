@@ -12,7 +12,7 @@ static const struct limit_place places[] = {
 	LIMIT("size_iops_sec"),
 };
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	const TmplAttr *disk = NULL;
@@ -44,5 +44,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "update_disk", .usage = "DEPLOY_ID DISK_ID [VM_ID [HOST]]",
 	.summary = "Gives a running VM's disk the limits that the document on stdin says.",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_update_disk,
 };

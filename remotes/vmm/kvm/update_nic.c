@@ -26,7 +26,7 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 				 xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
 }
 
-static enum action_outcome run(struct action_ctx *ctx, GError **error)
+static enum action_outcome run_update_nic(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	enum action_outcome outcome = ACTION_DONE;
@@ -48,5 +48,5 @@ static enum action_outcome run(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "update_nic", .usage = "DEPLOY_ID NETWORK_ID [VM_ID [HOST]]",
 	.summary = "Gives a running VM's NICs in a network the bandwidth in the document on stdin.",
-	.min_args = 2, .deadline_s = 100, .run = run,
+	.min_args = 2, .deadline_s = 100, .run = run_update_nic,
 };
