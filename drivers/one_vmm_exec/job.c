@@ -58,6 +58,7 @@ void job_set_left(Job *j, const struct row *row)
 		j->start = START_RESUMED;
 		if (at != j->plan)
 			j->phase = JOB_UNDOING;
+
 		j->plan = at;
 		j->step = row->step;
 		j->info = g_strdup(row->told);

@@ -130,6 +130,7 @@ static bool is_private(const char *dir)
 
 	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
+
 	return st.st_uid == geteuid() && !(st.st_mode & 022);
 }
 
@@ -163,6 +164,7 @@ static GPtrArray *memory_dirs(const struct driver_settings *settings, const char
 		g_ptr_array_add(dirs, g_strdup(own));
 	if (before && is_private(before))
 		g_ptr_array_add(dirs, g_strdup(before));
+
 	return dirs;
 }
 
@@ -173,6 +175,7 @@ static gint64 written_us(const char *file)
 
 	if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
+
 	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
 }
 
@@ -207,9 +210,11 @@ static const char *memory_dir(const GPtrArray *dirs, const char *journal)
 
 		if (written <= newest)
 			continue;
+
 		newest = written;
 		best = dir;
 	}
+
 	return best;
 }
 
@@ -223,6 +228,7 @@ static void find_memory(struct journal_place *p, const struct driver_settings *s
 		p->notes = g_strconcat(p->journal, ".notes", NULL);
 		return;
 	}
+
 	note_dir(file, dir);
 	p->spare = memory_path(dir, p->journal, ".db");
 	p->notes = memory_path(dir, p->journal, ".notes");

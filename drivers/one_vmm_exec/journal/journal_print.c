@@ -37,6 +37,7 @@ static void add_noted(GPtrArray *rows, const struct driver_settings *settings, S
 		if (row->seq > last)
 			g_ptr_array_add(rows, row_copy(row));
 	}
+
 	notes_close(notes);
 }
 
