@@ -226,7 +226,6 @@ static gboolean on_waited(gpointer data)
 	r->wait = 0;
 	if (forget(r))
 		not_started(r, "no connection in time");
-
 	return G_SOURCE_REMOVE;
 }
 
