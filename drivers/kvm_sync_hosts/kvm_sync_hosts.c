@@ -172,7 +172,8 @@ static void on_host(void *data, const struct host_result *x)
 		printf("[%u/%u] %s: updated, %u files, %.1f MB (%.1f s)\n", r->ended, r->hosts->len,
 		       x->host, x->files, (double)x->bytes / 1e6, seconds);
 	} else if (!r->quiet) {
-		printf("[%u/%u] %s: has it (%.1f s)\n", r->ended, r->hosts->len, x->host, seconds);
+		printf("[%u/%u] %s: up to date (%.1f s)\n", r->ended, r->hosts->len, x->host,
+		       seconds);
 	}
 
 	fflush(stdout);

@@ -98,7 +98,7 @@ static void on_taken(void *data, const struct child_result *r)
 		return;
 	}
 
-	h->result.changed = child_result_check(r, "taking the set", &h->error);
+	h->result.changed = child_result_check(r, "installing files", &h->error);
 	finish_host(h);
 }
 
@@ -151,7 +151,7 @@ static void on_looked(void *data, const struct child_result *r)
 	g_autofree char *platform = file_set_platform(r->out->str, machine);
 	const char *at = strstr(r->out->str, "\nMANIFEST\n");
 
-	if (!child_result_check(r, "looking at the host", &h->error)) {
+	if (!child_result_check(r, "querying the host", &h->error)) {
 		finish_host(h);
 		return;
 	}

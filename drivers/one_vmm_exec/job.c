@@ -281,7 +281,7 @@ static void start_left(Job *j)
 		job_end(j);
 		return;
 	case START_NOT_BEGUN:
-		job_fail(j, "the driver ended before its turn came: nothing was done");
+		job_fail(j, "not started: the driver was restarted");
 		job_end(j);
 		return;
 	case START_RESUMED:

@@ -1,4 +1,13 @@
-/* job.h - one action from its request to its reply. */
+/*
+ * job.h - one action from its request to its reply.
+ *
+ * The life of a job:
+ *   job_new()      the request was read; job_set_…() say more about it
+ *   job_start()    its turn has come: it checks the request and runs its plan
+ *   events.over    it has run: its end goes to the journal
+ *   events.done    its end is on disk, and the reply was given: the job is freed
+ * job_cancel() and job_leave() end it early; it is then freed in the same way.
+ */
 #ifndef ONE_VMM_EXEC_JOB_H
 #define ONE_VMM_EXEC_JOB_H
 
@@ -39,8 +48,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	     GBytes *document, bool packed);
 
 /*
- * It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. When it
- * fails TRIES are left.
+ * A background job logs its result and sends no reply. If it fails, TRIES more attempts are left.
  */
 void job_set_background(Job *job, unsigned tries);
 
@@ -52,13 +60,14 @@ guint64 job_seq(const Job *job);
 void job_set_deployment(Job *job, const char *uuid);
 
 /*
- * It is what an earlier driver left as ROW: job_start() finds out on the host what has become of
- * the step that had begun, and goes on from there; what waited is answered by FAILURE; what had
- * ended gets its reply again.
+ * The job is what an earlier driver left as ROW. job_start() then
+ *   - asks the host for the outcome of the step that was in progress, and continues from there;
+ *   - replies FAILURE to a request that had not started;
+ *   - repeats the reply to a request that had ended.
  */
 void job_set_left(Job *job, const struct row *row);
 
-/* Only before job_start(). */
+/* Frees a job that was not started. */
 void job_free(Job *job);
 
 /* As job_free() of one that shall not be run, nor answered. */

@@ -26,7 +26,7 @@ enum job_phase {
 /* Of the step that the job is at; cleared when the next one begins. */
 struct attempt {
 	bool had_failure;	/* a command failed, and the step continues */
-	bool repeated;		/* it is run again, as nobody knew whether it was done */
+	bool repeated;		/* it was run again because its outcome was unknown */
 	bool noted;		/* the journal has this step */
 	bool absence_asked;	/* of its host, whether the VM runs there */
 	bool may_rerun;		/* if the host says that it was not done */
@@ -65,11 +65,11 @@ struct job {
 	bool background;		/* its result is logged, and not replied */
 	bool left;			/* cancelled, and the next driver answers */
 	bool keeping;			/* it waits for the journal before a command runs */
-	bool unknown;			/* nobody knows whether it was done */
+	bool unknown;			/* the outcome of the failed step is unknown */
 	GPtrArray *question;		/* the command that asks the step's host; NULL: none is */
 	enum question asked;
 	bool host_answered;		/* a question: its actions are ours */
-	char *lost;			/* why nobody knows what has become of the step */
+	char *lost;			/* why the outcome of the step is unknown */
 	gint64 wait_until_us;		/* how long its host is waited for; 0: it is not */
 	gint64 libvirt_until_us;	/* likewise for libvirt there */
 	unsigned pause_ms;

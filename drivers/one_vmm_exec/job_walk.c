@@ -143,7 +143,7 @@ bool job_take_id(Job *j)
 static bool step_succeeded(Job *j)
 {
 	const struct step *s = job_current(j);
-	g_autofree char *why = g_strdup_printf("%s printed no usable id", s->name);
+	g_autofree char *why = g_strdup_printf("%s printed no valid id", s->name);
 
 	if (s->flags & STEP_REPLY_REQUIRED && !job_take_id(j))
 		return step_failed(j, why, true, false);

@@ -1,5 +1,5 @@
 /*
- * oned_output.h - what is said to oned: whole lines, in order, never waiting for it.
+ * oned_output.h - writes to oned: whole lines, in order, without blocking.
  *
  * Source: protocol.md 3.2.
  */

@@ -1,5 +1,6 @@
 /*
- * step_args.h - what the words of a plan ("deploy_id", "disk_target") mean for a request.
+ * step_args.h - the arguments of scripts: what the names in a plan ("deploy_id", "disk_target")
+ * stand for in a request.
  *
  * Source: protocol.md 4 and 5.
  */

@@ -178,7 +178,7 @@ nothing_left() {
 		stub rem/vmm/kvm/save
 		start
 		expect '^SAVE FAILURE 306 outcome unknown: the driver ended while save was at work$'
-		expect '^REBOOT FAILURE 307 the driver ended before its turn came: nothing was done$'
+		expect '^REBOOT FAILURE 307 not started: the driver was restarted$'
 		finish
 		[ "$(grep -cE '^(SAVE|REBOOT)' out)" -eq 2 ]
 		start

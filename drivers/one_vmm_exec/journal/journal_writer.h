@@ -1,5 +1,11 @@
 /*
- * journal_writer.h - the thread that writes the journal, so that nobody else waits for the disk.
+ * journal_writer.h - the thread that writes the journal: the main loop never waits for the disk.
+ *
+ *   journal_writer_new()      opens the files and reads what an earlier driver left
+ *   journal_writer_put_now()  writes changes before the thread runs
+ *   journal_writer_start()    starts the thread; reports follow from the main loop
+ *   journal_writer_put()      queues a batch: one transaction
+ *   journal_writer_free()     writes what is queued, and ends the thread
  *
  * While the journal's file cannot be written (full, read-only, an I/O error) what has not ended
  * is kept in a spare file in memory, and goes back when the file can be written again.

@@ -1,6 +1,11 @@
 /*
- * relay_client.h - the relay of a host: one ssh connection on which it runs and takes steps, opened
- * when somebody first waits for it, again when it has died, closed when idle.
+ * relay_client.h - the relay of a host: a program there that runs steps, reached over one ssh
+ * connection. The connection is opened when it is first needed, opened again after it was lost,
+ * and closed when idle.
+ *
+ *   relay_client_wait()    calls back when the relay is up, or says why it is not
+ *   relay_client_run()     runs a step on a relay that is up; its callback gets the result, once
+ *   relay_client_cancel()  ends a step early; its callback follows
  */
 #ifndef ONE_VMM_EXEC_RELAY_CLIENT_H
 #define ONE_VMM_EXEC_RELAY_CLIENT_H
@@ -20,7 +25,7 @@ enum relay_client_outcome {
 /* Called once, from the loop. WHY is borrowed; NULL when it is up. */
 typedef void relay_client_ready(void *data, enum relay_client_outcome outcome, const char *why);
 
-/* Why nobody knows what became of a step. */
+/* Why the outcome of a step is unknown. */
 enum relay_client_loss {
 	RELAY_CLIENT_BROKE,    /* the connection did */
 	RELAY_CLIENT_NOT_SENT, /* likewise, but certainly before the relay knew of the step */
@@ -44,10 +49,10 @@ void relay_client_free(RelayClient *link);
 /* READY(DATA) follows, perhaps at once. */
 void relay_client_wait(RelayClient *link, relay_client_ready *ready, void *data);
 
-/* Closes one that nobody uses. */
+/* Closes the connection if it is idle. */
 void relay_client_close_idle(RelayClient *link);
 
-/* Nobody waits with DATA any more. False: nobody did. */
+/* Removes DATA from those who wait. False: it did not wait. */
 bool relay_client_forget(RelayClient *link, const void *data);
 
 /*

@@ -1,6 +1,12 @@
 /*
- * remote.h - running things on hosts: one shared ssh connection a host, opened
- * when it is first needed and again when it has died.
+ * remote.h - runs commands on hosts: over the relay of the host, or over one ssh connection a
+ * host that its sessions share. A connection is opened when it is first needed, and opened again
+ * after it was lost.
+ *
+ *   remote_hosts_new()     once, when the driver starts
+ *   remote_run()           for each command; its callback gets the result, once
+ *   remote_cancel()        ends a command early; its callback follows
+ *   remote_hosts_free()    when no command is in progress
  *
  * Source: design.md, "A DEPLOY"; protocol.md 6.
  */

@@ -1,6 +1,10 @@
 /*
- * ssh_master.h - the one ssh connection of a host that its sessions share:
- * opened when somebody first waits for it, again when it has died, closed when idle.
+ * ssh_master.h - the ssh connection of a host that its sessions share (ControlMaster). It is
+ * opened when it is first needed, opened again after it was lost, and closed when idle.
+ *
+ *   ssh_master_wait()      calls back when the connection is up, or says why it is not
+ *   ssh_master_enter()     takes one of its sessions
+ *   ssh_master_leave()     gives the session back
  */
 #ifndef ONE_VMM_EXEC_SSH_MASTER_H
 #define ONE_VMM_EXEC_SSH_MASTER_H
@@ -32,10 +36,10 @@ const char *ssh_master_control(const SshMaster *connection);
  */
 void ssh_master_wait(SshMaster *connection, ssh_master_ready *ready, void *data);
 
-/* Closes one that nobody uses. */
+/* Closes the connection if it is idle. */
 void ssh_master_close_idle(SshMaster *connection);
 
-/* Nobody waits with DATA any more. False: nobody did. */
+/* Removes DATA from those who wait. False: it did not wait. */
 bool ssh_master_forget(SshMaster *connection, const void *data);
 
 /* Takes one of its sessions; false when it is not up or has no more of them. */

@@ -17,7 +17,7 @@ void waiters_add(GQueue *waiters, void (*ready)(void), void *data);
 /* Takes the one that has waited longest. False: nobody waits. */
 bool waiters_take(GQueue *waiters, struct waiter *ret);
 
-/* Nobody waits with DATA any more. False: nobody did. */
+/* Removes DATA from those who wait. False: it did not wait. */
 bool waiters_forget(GQueue *waiters, const void *data);
 
 #endif
