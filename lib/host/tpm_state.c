@@ -191,28 +191,61 @@ static bool forget(const struct pair *p, int place, const char *uuid, GError **e
 	return true;
 }
 
+/* From libvirt's place to the VM's directory; KEEP: unless the copy there is newer. */
+static bool copy_out(const struct pair *p, bool keep, int vm, const struct stat *owner,
+		     GError **error)
+{
+	if (keep && p->copy.bytes && is_newer(&p->copy, &p->live))
+		return true;
+
+	return backup(p, vm, owner, error);
+}
+
+/* From the VM's directory to libvirt's place; unless REPLACE, what is newer there stays. */
+static bool copy_in(const struct pair *p, bool replace, int place, const char *uuid,
+		    const struct stat *owner, GError **error)
+{
+	if (!replace && p->live.bytes && !is_newer(&p->copy, &p->live))
+		return true;
+
+	return recover(p, place, uuid, owner, error);
+}
+
+/* Does VERB with the two states in P. */
+static bool do_pair(const char *verb, const struct pair *p, int place, int vm, const char *uuid,
+		    GError **error)
+{
+	struct stat owner;
+
+	if (fstat(vm, &owner) < 0)
+		return vmm_fail_errno(error, errno, "cannot read a directory");
+
+	if (g_str_equal(verb, "forget"))
+		return forget(p, place, uuid, error);
+	if (g_str_equal(verb, "recover"))
+		return copy_in(p, false, place, uuid, &owner, error);
+	if (g_str_equal(verb, "replace"))
+		return copy_in(p, true, place, uuid, &owner, error);
+	return copy_out(p, g_str_equal(verb, "keep"), vm, &owner, error);
+}
+
 /* Does VERB with the state of one kind, if there is one; RET_ANY is set then. */
 static bool do_kind(const char *verb, int place, int vm, const char *uuid, const struct kind *kind,
 		    bool *ret_any, GError **error)
 {
-	bool replaces = g_str_equal(verb, "replace"), goes = g_str_equal(verb, "forget"), ok;
-	bool comes = replaces || g_str_equal(verb, "recover"), keeps = g_str_equal(verb, "keep");
-	struct stat owner;
+	bool comes = g_str_equal(verb, "replace") || g_str_equal(verb, "recover");
+	bool is_there, ok;
 	struct pair p;
 
-	ok = pair_open(&p, place, g_str_equal(verb, "backup") ? -1 : vm, uuid, kind, error) &&
-	     (fstat(vm, &owner) == 0 || vmm_fail_errno(error, errno, "cannot read a directory"));
-	if (ok && (comes ? p.copy.bytes : p.live.bytes)) {
-		*ret_any = true;
-		if (goes)
-			ok = forget(&p, place, uuid, error);
-		else if (comes)
-			ok = (!replaces && p.live.bytes && !is_newer(&p.copy, &p.live)) ||
-			     recover(&p, place, uuid, &owner, error);
-		else
-			ok = (keeps && p.copy.bytes && is_newer(&p.copy, &p.live)) ||
-			     backup(&p, vm, &owner, error);
+	if (!pair_open(&p, place, g_str_equal(verb, "backup") ? -1 : vm, uuid, kind, error)) {
+		pair_clear(&p);
+		return false;
 	}
+
+	is_there = comes ? p.copy.bytes != NULL : p.live.bytes != NULL;
+	if (is_there)
+		*ret_any = true;
+	ok = !is_there || do_pair(verb, &p, place, vm, uuid, error);
 	pair_clear(&p);
 	return ok;
 }

@@ -11,10 +11,30 @@
 #include "vm/domain_paths.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/checkpoint_use.h"
+#include "vm/existing.h"
 #include "vm/vtpm.h"
 #include "virt/power.h"
 
-enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000, LOOK_MS = 10000 };
+enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000 };
+
+/* The guest suspended itself to RAM: that it runs again is what was asked for. */
+static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	enum virt_call_result r;
+
+	if (ctx->dry_run) {
+		action_print(ctx, "would wake up domain %s\n", virDomainGetName(dom));
+		return ACTION_DONE;
+	}
+
+	r = virt_power_request(dom, VIRT_WAKE_UP, action_left_ms(ctx, WAKE_MS), error);
+	if (r == VIRT_CALL_TIMED_OUT) {
+		vmm_fail(error, VMM_ERROR_TIMEOUT, "waking up domain %s: QEMU is not responding",
+			 virDomainGetName(dom));
+		return ACTION_UNKNOWN;
+	}
+	return r == VIRT_CALL_OK ? ACTION_DONE : ACTION_FAILED;
+}
 
 /* The VM is there; whether that is what was asked for. */
 static enum action_outcome already(struct action_ctx *ctx, const RequestDocument *d, virDomain *dom,
@@ -22,16 +42,12 @@ static enum action_outcome already(struct action_ctx *ctx, const RequestDocument
 {
 	const char *file = ctx->arg[CHECKPOINT], *name = virDomainGetName(dom);
 
-	if (state->state == VIR_DOMAIN_PMSUSPENDED) {
-		if (ctx->dry_run)
-			action_print(ctx, "would wake up domain %s\n", name);
-		else if (virt_power_request(dom, VIRT_WAKE_UP, action_left_ms(ctx, WAKE_MS),
-					    error) != VIRT_CALL_OK)
-			return error && *error ? ACTION_FAILED : ACTION_UNKNOWN;
-		return ACTION_DONE;
-	}
-	if (access(file, F_OK) == 0 && !checkpoint_use_knows(file, file) &&
-	    !checkpoint_use_is_begun(file)) {
+	bool used = checkpoint_use_knows(file, file) || checkpoint_use_is_begun(file);
+
+	if (state->state == VIR_DOMAIN_PMSUSPENDED)
+		return wake_up(ctx, dom, error);
+
+	if (!used && access(file, F_OK) == 0) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot restore domain %s from %s: it is %s",
 			 name, file, virt_state_name(state));
 		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
@@ -51,9 +67,12 @@ static bool bring(struct action_ctx *ctx, const RequestDocument *d, GError **err
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *hook = ctx->dry_run ? NULL : request_document_hook(d);
 
-	return (ctx->dry_run || checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error)) &&
-	       (!hook || request_document_run_hook(ctx, d, hook, error)) &&
-	       checkpoint_recover(ctx, file, error);
+	if (!ctx->dry_run && !checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error))
+		return false;
+	if (hook && !request_document_run_hook(ctx, d, hook, error))
+		return false;
+
+	return checkpoint_recover(ctx, file, error);
 }
 
 /* The domain in FILE, its paths changed to where FILE lies: then RET_XML is set, to be freed. */
@@ -118,34 +137,21 @@ static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
 	g_autoptr(RequestDocument) d = request_document_read(error);
 	g_autoptr(virDomain) dom = NULL;
-	g_autoptr(GError) cause = NULL;
-	const char *file = ctx->arg[CHECKPOINT];
+	struct existing existing = { 0 };
 	enum action_outcome outcome;
-	struct virt_state state;
-	bool ended = false, begun;
 
-	if (!d || (own && !ctx->dry_run && !lock_take(own, action_left_ms(ctx, LOCK_MS), error)))
+	if (!d)
 		return ACTION_FAILED;
-	/* A restore whose caller died may not have begun yet. */
-	begun = checkpoint_use_has(file);
-	if (begun && !virt_barrier(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
+	if (own && !ctx->dry_run && !lock_take(own, action_left_ms(ctx, LOCK_MS), error))
 		return ACTION_FAILED;
-	dom = deploy_id ? virt_domain(ctx->conn, deploy_id, id, &cause) : NULL;
-	if (dom && !ctx->dry_run && (begun || access(file, F_OK) == 0) &&
-	    !checkpoint_end_half(ctx, dom, &ended, &cause)) {
-		outcome = vmm_is(cause, VMM_ERROR_REFUSED) ? ACTION_FAILED :
-										 ACTION_UNKNOWN;
-		vmm_pass(error, &cause);
+
+	outcome = existing_find(ctx, ctx->arg[CHECKPOINT], deploy_id, id, &existing, error);
+	dom = existing.dom;
+	if (outcome != ACTION_DONE)
 		return outcome;
-	}
-	if (ended && begun && !checkpoint_use_undo(file, error))
-		return ACTION_FAILED;
-	if (dom && !ended && virt_state_read(dom, &state, &cause) && !state.gone)
-		return already(ctx, d, dom, &state, error);
-	if (cause && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
-		vmm_pass(error, &cause);
-		return ACTION_FAILED;
-	}
+
+	if (dom)
+		return already(ctx, d, dom, &existing.state, error);
 	return restore(ctx, d, error);
 }
 

@@ -7,35 +7,53 @@
 
 enum { RESERVE_US = 2000000 };
 
+/* How long to wait, and what to do at the end, by kvmrc and the state of the VM. */
+static void set_policy(const struct action_ctx *ctx, bool has_acpi, bool cannot_hear,
+		       struct stop_plan *plan)
+{
+	gint64 now = g_get_monotonic_time();
+	gint64 wait_us = conf_kvmrc_int(ctx->rc, "SHUTDOWN_TIMEOUT") * G_USEC_PER_SEC;
+	bool has_full_time;
+
+	plan->end_us = MIN(now + wait_us, ctx->deadline_us - RESERVE_US);
+	plan->half_us = now + (plan->end_us - now) / 2;
+
+	/* A short --deadline is no reason to pull the plug. */
+	has_full_time = plan->end_us == now + wait_us;
+	plan->force = has_full_time && conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY");
+
+	plan->at_once = cannot_hear;
+	if (!has_acpi && conf_kvmrc_bool(ctx->rc, "CANCEL_NO_ACPI"))
+		plan->at_once = true;
+}
+
+static bool refuse_paused(virDomain *dom, const struct virt_state *state, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot shut down domain %s: it is %s",
+		 virDomainGetName(dom), virt_state_name(state));
+	vmm_error_set_hint(error, "resume it first, or set FORCE_DESTROY in kvmrc");
+	return false;
+}
+
 /* What the state and the XML of DOM say must be done before and how. */
 static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    const char *directory, struct stop_plan *plan, GError **error)
 {
-	gint64 now = g_get_monotonic_time();
-	gint64 wait_us = conf_kvmrc_int(ctx->rc, "SHUTDOWN_TIMEOUT") * G_USEC_PER_SEC;
 	g_autofree char *text = virt_xml(dom, error);
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
 	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
-	bool acpi = xml_child(xml_child(domain, "features"), "acpi") != NULL;
+	bool has_acpi = xml_child(xml_child(domain, "features"), "acpi") != NULL;
 	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
+	bool cannot_hear = virt_state_is_unresponsive(state) && !wakes;
 
 	if (!doc)
 		return false;
-	plan->end_us = MIN(now + wait_us, ctx->deadline_us - RESERVE_US);
-	plan->half_us = now + (plan->end_us - now) / 2;
-	/* A short --deadline is no reason to pull the plug. */
-	plan->force = conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY") && plan->end_us == now + wait_us;
-	plan->at_once = (!acpi && conf_kvmrc_bool(ctx->rc, "CANCEL_NO_ACPI")) ||
-			(virt_state_is_unresponsive(state) && !wakes);
-	if (virt_state_is_unresponsive(state) && !wakes &&
-	    !conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY")) {
-		vmm_fail(error, VMM_ERROR_REFUSED, "cannot shut down domain %s: it is %s",
-			 virDomainGetName(dom), virt_state_name(state));
-		vmm_error_set_hint(error, "resume it first, or set FORCE_DESTROY in kvmrc");
-		return false;
-	}
+	if (cannot_hear && !conf_kvmrc_bool(ctx->rc, "FORCE_DESTROY"))
+		return refuse_paused(dom, state, error);
+	set_policy(ctx, has_acpi, cannot_hear, plan);
 	if (ctx->dry_run)
 		return true;
+
 	if (!vtpm_copy(ctx, domain, directory, error))
 		return false;
 	return !wakes || stop_ask(ctx, dom, VIRT_WAKE_UP, error);

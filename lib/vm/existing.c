@@ -1,0 +1,66 @@
+#include "vm/existing.h"
+
+#include <unistd.h>
+
+#include "vm/checkpoint.h"
+#include "vm/checkpoint_use.h"
+
+enum { LOOK_MS = 10000 };
+
+/*
+ * Removes DOM, the half-restored domain of a restore that was killed, when it is that. RET_REMOVED:
+ * it was, and the checkpoint is whole again.
+ */
+static enum action_outcome remove_half(struct action_ctx *ctx, virDomain *dom, const char *file,
+				       bool begun, bool *ret_removed, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome = ACTION_UNKNOWN;
+
+	if (ctx->dry_run || (!begun && access(file, F_OK) < 0))
+		return ACTION_DONE;
+
+	if (!checkpoint_end_half(ctx, dom, ret_removed, &cause)) {
+		if (vmm_is(cause, VMM_ERROR_REFUSED))
+			outcome = ACTION_FAILED;
+		vmm_pass(error, &cause);
+		return outcome;
+	}
+
+	if (*ret_removed && begun && !checkpoint_use_undo(file, error))
+		return ACTION_FAILED;
+	return ACTION_DONE;
+}
+
+enum action_outcome existing_find(struct action_ctx *ctx, const char *file, const char *deploy_id,
+				  const char *vm_id, struct existing *ret, GError **error)
+{
+	bool begun = checkpoint_use_has(file), removed = false;
+	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(GError) cause = NULL;
+	enum action_outcome outcome;
+
+	/* A restore whose caller died may not have reached libvirt yet. */
+	if (begun && !virt_barrier(ctx->conn, action_left_ms(ctx, LOOK_MS), error))
+		return ACTION_FAILED;
+	if (!deploy_id)
+		return ACTION_DONE;
+
+	dom = virt_domain(ctx->conn, deploy_id, vm_id, &cause);
+	if (!dom) {
+		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
+			return ACTION_DONE;
+		vmm_pass(error, &cause);
+		return ACTION_FAILED;
+	}
+
+	outcome = remove_half(ctx, dom, file, begun, &removed, error);
+	if (outcome != ACTION_DONE || removed)
+		return outcome;
+
+	if (!virt_state_read(dom, &ret->state, error))
+		return ACTION_FAILED;
+	if (!ret->state.gone)
+		ret->dom = g_steal_pointer(&dom);
+	return ACTION_DONE;
+}

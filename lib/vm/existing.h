@@ -1,0 +1,25 @@
+/*
+ * existing.h - what is there of a VM before it is restored: nothing, the VM itself, or the half of
+ * an earlier restore that was killed.
+ *
+ * Source: actions.md 6; libvirt-facts.md E.
+ */
+#ifndef VM_EXISTING_H
+#define VM_EXISTING_H
+
+#include "action/action.h"
+
+struct existing {
+	virDomain *dom;			/* NULL: the VM is not there */
+	struct virt_state state;	/* of DOM */
+};
+
+/*
+ * Looks for the VM that DEPLOY_ID (NULL: none is known) or one-VM_ID names. A half-restored domain
+ * of checkpoint FILE is destroyed, and FILE made whole again. Only after ACTION_DONE RET is
+ * true; the caller frees RET->dom. ACTION_UNKNOWN: such a half may still be there.
+ */
+enum action_outcome existing_find(struct action_ctx *ctx, const char *file, const char *deploy_id,
+				  const char *vm_id, struct existing *ret, GError **error);
+
+#endif
