@@ -233,6 +233,28 @@ static struct batch *next_batch(JournalWriter *k)
 	return g_async_queue_timeout_pop(k->batches, RETRY_US);
 }
 
+/*
+ * To BATCH, all that was queued while the last commit was made: one commit is as dear as many
+ * rows. False: the thread shall end after it.
+ */
+static bool join_batches(JournalWriter *k, struct batch *batch)
+{
+	struct batch *next;
+
+	while ((next = g_async_queue_try_pop(k->batches))) {
+		bool ends = !next->rows;
+
+		if (!ends) {
+			batch->generation = next->generation;
+			g_ptr_array_extend_and_steal(batch->rows, next->rows);
+		}
+		g_free(next);
+		if (ends)
+			return false;
+	}
+	return true;
+}
+
 static void *keep(void *data)
 {
 	JournalWriter *k = data;
@@ -240,22 +262,22 @@ static void *keep(void *data)
 
 	while (!ends) {
 		struct batch *batch = next_batch(k);
+		bool has_rows = batch && batch->rows;
 
-		if (batch && batch->rows) {
+		ends = batch && !batch->rows;
+		if (has_rows) {
+			ends = !join_batches(k, batch);
 			write_batch(k, batch->rows);
 			k->generation = batch->generation;
 			g_ptr_array_unref(batch->rows);
 		}
 
-		ends = batch && !batch->rows;
 		if ((!batch || ends) && k->state != WRITER_SAFE)
 			go_back(k, NULL);
 		if (!ends)
 			report(k);
-
 		g_free(batch);
 	}
-
 	return NULL;
 }
 
