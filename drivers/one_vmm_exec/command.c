@@ -1,196 +1,242 @@
 #include "command.h"
 
-#include "words.h"
+#include "base/file.h"
 
-enum { SHORT_GRACE_MS = 500 };
+/* A shell tells of a signal by a status above 128. */
+enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42, STATUS_SIGNAL = 128, SIGNALS = 64 };
 
-void command_free(struct command *command)
+struct command {
+	char *host, *path;
+	bool tells_unknown;
+	unsigned timeout_ms;
+	Child *child;
+	Remote *remote;
+	guint idle;		/* source id of a result that is due */
+	struct command_result due;
+	char *due_cause;
+	command_done *done;
+	void *data;
+};
+
+static void command_finish(Command *r, const struct command_result *result)
 {
-	g_free(command->label);
-	g_free(command->path);
-	g_strfreev(command->args);
-	g_strfreev(command->env);
-	g_free(command->shown);
-	g_clear_pointer(&command->input, g_bytes_unref);
-	g_free(command);
+	r->done(r->data, result);
+	g_free(r->host);
+	g_free(r->path);
+	g_free(r->due_cause);
+	g_free(r);
 }
 
-/* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *command_local_script(const struct step_context *c, const char *key)
+static enum command_outcome judge(const Command *r, int status)
 {
-	g_autofree char *upper = g_ascii_strup(key, -1);
+	if (status == 0)
+		return COMMAND_DONE;
 
-	return g_hash_table_lookup(c->settings->options.local, upper);
+	return r->tells_unknown && status == STATUS_UNKNOWN ? COMMAND_UNKNOWN : COMMAND_FAILED;
 }
 
-/* A name from the request or the arguments that becomes part of a path. */
-bool command_check_name(const char *name, const char *what, GError **error)
+static char *late_text(const Command *r)
 {
-	for (const char *p = name; *p; p++)
-		if (!g_ascii_isalnum(*p) && !strchr("._-", *p))
-			return vmm_fail(error, VMM_ERROR_INPUT, "%s '%s' is not a name", what,
-					name);
-	if (!*name || *name == '.')
-		return vmm_fail(error, VMM_ERROR_INPUT, "%s '%s' is not a name", what, name);
-	return true;
+	return g_strdup_printf("%s did not end within %u s", r->path, r->timeout_ms / 1000);
 }
 
-static GBytes *bytes_of(char *text)
+static void on_child(void *data, const struct child_result *c)
 {
-	return g_bytes_new_take(text, strlen(text));
+	Command *r = data;
+	g_autofree char *cause = NULL;
+	struct command_result result = {
+		.outcome = judge(r, c->exit_status),
+		.status = c->exit_status,
+		.cancelled = c->cancelled,
+		.timed_out = c->timed_out,
+		.out = c->out->str,
+		.err = c->err->str,
+		.wall_us = c->wall_us,
+	};
+
+	if (c->timed_out || c->signal)
+		result.outcome = COMMAND_UNKNOWN;
+	if (c->timed_out)
+		cause = late_text(r);
+	else if (c->signal)
+		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
+
+	result.cause = cause;
+	command_finish(r, &result);
 }
 
-/* Takes XML. */
-static GBytes *base64_of(char *xml)
+static char *missing_text(const Command *r)
 {
-	GBytes *bytes = bytes_of(g_base64_encode((const guchar *)xml, strlen(xml)));
-
-	g_free(xml);
-	return bytes;
+	return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path, r->host);
 }
 
-GBytes *command_input(struct step_context *c, enum step_input input)
+static char *remote_cause(const Command *r, const struct remote_result *x)
 {
-	TmplRequest *r = c->request;
+	if (x->timed_out)
+		return late_text(r);
+	if (x->not_started && x->answered)
+		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
+	if (x->not_started)
+		return g_strdup_printf("Error connecting to %s", r->host);
+	if (x->signalled)
+		return g_strdup_printf("%s was killed by a signal", r->path);
+	if (x->status < 0)
+		return g_strdup_printf("the connection to %s broke while %s was running", r->host,
+				       r->path);
+	if (x->status == STATUS_MISSING && !*x->err)
+		return missing_text(r);
 
-	switch (input) {
-	case INPUT_REQUEST:
-		return g_bytes_ref(r->document);
-	case INPUT_DEPLOYMENT:
-		return g_bytes_ref(c->deployment);
-	case INPUT_NETWORK_VM:
-		if (!c->network_vm)
-			c->network_vm = base64_of(tmpl_request_network_vm(r));
-		return g_bytes_ref(c->network_vm);
-	case INPUT_VM_BASE64:
-		if (!c->vm_base64)
-			c->vm_base64 = base64_of(tmpl_request_element(r, "VM"));
-		return g_bytes_ref(c->vm_base64);
-	case INPUT_VM:
-		return bytes_of(tmpl_request_element(r, "VM"));
-	case INPUT_VM_FAILED:
-		return bytes_of(tmpl_request_vm_with(r, "BACKUP_RESULT", "FAILURE"));
-	case INPUT_DATASTORE:
-		return bytes_of(tmpl_request_element(r, "DATASTORE"));
-	case INPUT_DATASTORE_DATA:
-		return bytes_of(tmpl_request_datastore_data(r));
-	case INPUT_NONE:
-		break;
-	}
 	return NULL;
 }
 
-static unsigned timeout_ms(const struct step_context *c, const struct step *step)
+/* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
+static bool was_killed(const Command *r, const struct remote_result *x)
 {
-	g_autofree char *key = plan_key(step, "timeout_s");
-	gint64 s = conf_cfg_int(c->settings->cfg, key);
-	unsigned option = c->settings->options.timeout_s;
-
-	if (step->kind == STEP_VMM && option && (!s || option < s))
-		s = option;
-	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
+	return r->tells_unknown && x->status > STATUS_SIGNAL &&
+	       x->status <= STATUS_SIGNAL + SIGNALS;
 }
 
-/* Deploy marks its domain by it; what ends that domain compares it. */
-static char **environment(const struct step_context *c, const struct step *step)
+static void on_remote(void *data, const struct remote_result *far)
 {
-	g_autofree char *script = plan_script(step);
-	bool deploys = g_str_equal(script, "deploy");
-	char **env;
+	Command *r = data;
+	struct remote_result killed = *far;
+	const struct remote_result *x = was_killed(r, far) ? &killed : far;
+	g_autofree char *cause = NULL;
+	struct command_result result;
 
-	if (step->kind != STEP_VMM || !c->deployment_id ||
-	    (!deploys && step->proof != PROOF_DEPLOYMENT))
-		return NULL;
-	env = g_new0(char *, 2);
-	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+	killed.status = -1;
+	killed.signalled = true;
+	cause = remote_cause(r, x);
+	result = (struct command_result){
+		.outcome = x->status >= 0   ? judge(r, x->status)
+			   : x->not_started ? COMMAND_FAILED
+					    : COMMAND_UNKNOWN,
+		.status = x->status,
+		.cancelled = x->cancelled,
+		.timed_out = x->timed_out,
+		.not_started = x->not_started,
+		.out = x->out,
+		.err = x->err,
+		.cause = cause,
+		.wall_us = x->wall_us,
+	};
+
+	command_finish(r, &result);
+}
+
+static gboolean on_due(gpointer data)
+{
+	Command *r = data;
+
+	command_finish(r, &r->due);
+	return G_SOURCE_REMOVE;
+}
+
+/* A result that is known already, given from the loop. ERROR NULL is success. */
+static void finish_soon(Command *r, const GError *error)
+{
+	r->due_cause = error ? g_strdup(error->message) : NULL;
+	r->due = (struct command_result){
+		.outcome = error ? COMMAND_FAILED : COMMAND_DONE,
+		.status = error ? -1 : 0,
+		.not_started = error != NULL,
+		.out = "",
+		.err = "",
+		.cause = r->due_cause,
+	};
+	r->idle = g_idle_add(on_due, r);
+}
+
+static bool write_here(const struct remote_spec *spec, GError **error)
+{
+	gsize size;
+	const void *text = g_bytes_get_data(spec->input, &size);
+
+	return file_write(spec->path, text, size, 0600, error);
+}
+
+static char **local_argv(const struct remote_spec *spec)
+{
+	GPtrArray *argv = g_ptr_array_new();
+
+	g_ptr_array_add(argv, g_strdup(spec->path));
+	for (const char *const *a = spec->args; a && *a; a++)
+		g_ptr_array_add(argv, g_strdup(*a));
+
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+/* Ours, with what SPEC says; NULL: ours alone. The caller frees. */
+static char **local_environment(const struct remote_spec *spec)
+{
+	char **env = spec->env ? g_get_environ() : NULL;
+
+	for (const char *const *e = spec->env; e && *e; e++) {
+		g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
+
+		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
+	}
+
 	return env;
 }
 
-/*
- * What STEP's program may take to end by itself once it must: those that have moved or written a
- * guest's memory have to take that back, and the guest stays paused if they cannot.
- */
-static unsigned grace_ms(const struct step_context *c, const struct step *step)
+static void run_here(Command *r, const struct remote_spec *spec, int nice)
 {
-	static const char *const slow[] = { "save", "restore", "migrate", NULL };
+	g_auto(GStrv) argv = local_argv(spec);
+	g_auto(GStrv) env = local_environment(spec);
+	struct child_spec child = { .argv = (const char *const *)argv,
+				    .env = (const char *const *)env, .input = spec->input,
+				    .timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
+				    .nice = nice, .max_output = spec->max_output };
+	g_autoptr(GError) error = NULL;
 
-	if (step->kind != STEP_VMM || !g_strv_contains(slow, step->name))
-		return SHORT_GRACE_MS;
-	return (unsigned)conf_cfg_int(c->settings->cfg, "timeout_s.abort") * 1000;
-}
+	switch (spec->kind) {
+	case REMOTE_MKDIR:
+		file_make_directory(spec->path, &error);
+		break;
+	case REMOTE_WRITE:
+		write_here(spec, &error);
+		break;
+	case REMOTE_SCRIPT:
+		r->child = child_start(&child, on_child, r, &error);
+		if (r->child)
+			return;
 
-/* Takes PATH, ARGS and INPUT. */
-struct command *command_new(const struct step_context *c, const struct step *step,
-				   bool here, char *path, char **args, GBytes *input)
-{
-	struct command *m = g_new0(struct command, 1);
-
-	m->path = path;
-	m->args = args;
-	m->env = environment(c, step);
-	m->input = input;
-	m->spec.here = m->spec.works_here = here;
-	m->spec.nice = c->settings->script_nice;
-	m->spec.tells_unknown = step->kind == STEP_VMM;
-	m->spec.command = (struct remote_spec){
-		.host = step_host(c, step),
-		.kind = step->kind == STEP_MKDIR ? REMOTE_MKDIR :
-			step->kind == STEP_WRITE ? REMOTE_WRITE : REMOTE_SCRIPT,
-		.path = m->path,
-		.args = (const char *const *)m->args,
-		.env = (const char *const *)m->env,
-		.input = m->input,
-		.timeout_ms = timeout_ms(c, step),
-		.grace_ms = grace_ms(c, step),
-		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
-		/* Those of the network have no use for our keys. */
-		.forwarding = step->kind == STEP_VMM && !(step->flags & STEP_IS_DIRECT) &&
-			      c->plan->key &&
-			      g_hash_table_contains(c->settings->options.delegate, c->plan->key),
-	};
-	return m;
-}
-
-bool command_is_direct(const struct step_context *c, const struct step *step)
-{
-	return g_str_equal(conf_cfg_host(c->settings->cfg, step_host(c, step), "transport"),
-			   "direct");
-}
-
-/* A TPM's state and a vGPU are things of the host, whatever is done with their VM. */
-bool command_is_far(const struct step_context *c, const struct step *step)
-{
-	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");
-	g_autofree char *vgpu = tmpl_request_text(c->request, "VM/TEMPLATE/PCI/UUID");
-
-	return step->flags & STEP_FAR && !tpm && !vgpu;
-}
-
-/* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
-char *command_direct_uri(const struct step_context *c, const struct step *step)
-{
-	const char *host = step_host(c, step);
-	g_auto(GStrv) around = NULL;
-
-	if (!command_is_direct(c, step) || !command_is_far(c, step))
-		return NULL;
-	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
-	return g_strjoinv(host, around);
-}
-
-/* ARGS behind "--connect URI", but for NULL. Takes ARGS. */
-char **command_connected(char **args, const char *uri)
-{
-	GPtrArray *words = g_ptr_array_new();
-
-	if (uri) {
-		g_ptr_array_add(words, g_strdup("--connect"));
-		g_ptr_array_add(words, g_strdup(uri));
-		g_ptr_array_add(words, g_strdup("--"));
+		break;
 	}
-	for (char **a = args; *a; a++)
-		g_ptr_array_add(words, *a);
-	g_ptr_array_add(words, NULL);
-	g_free(args);
-	return (char **)g_ptr_array_free(words, FALSE);
+
+	finish_soon(r, error);
+}
+
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
+		       void *data)
+{
+	Command *r = g_new0(Command, 1);
+
+	r->host = g_strdup(spec->command.host);
+	r->path = g_strdup(spec->command.path);
+	r->tells_unknown = spec->tells_unknown;
+	r->timeout_ms = spec->command.timeout_ms;
+	r->done = done;
+	r->data = data;
+	if (spec->here)
+		run_here(r, &spec->command, spec->nice);
+	else
+		r->remote = remote_run(hosts, &spec->command, on_remote, r);
+
+	return r;
+}
+
+int command_pid(const Command *r)
+{
+	return r->child ? child_pid(r->child) : r->remote ? remote_pid(r->remote) : 0;
+}
+
+void command_cancel(Command *r)
+{
+	if (r->child)
+		child_cancel(r->child);
+	else if (r->remote)
+		remote_cancel(r->remote);
 }

@@ -1,46 +1,46 @@
-/*
- * command.h - one command of a step: what runs, where, with which words, variables and input.
- *
- * Source: protocol.md 6.
- */
+/* command.h - one command of a step, here or on a host, and what became of it. */
 #ifndef ONE_VMM_EXEC_COMMAND_H
 #define ONE_VMM_EXEC_COMMAND_H
 
-#include "step.h"
+#include "transport/remote.h"
 
-struct command {
-	char *label;			/* the network driver; NULL for other steps */
-	struct run_spec spec;		/* its pointers are to what follows */
-	char *path;
-	char **args;
-	char **env;			/* or NULL */
-	char *shown;			/* ARGS as a log may have them: without secrets */
-	GBytes *input;
+struct command_spec {
+	struct remote_spec command;
+	bool here;		/* on the front-end; command.host is then not used */
+	bool works_here;	/* and not only waits for another host: option -t counts it */
+	int nice;		/* of one that runs here */
+	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };
 
-void command_free(struct command *command);
+enum command_outcome {
+	COMMAND_DONE,
+	COMMAND_FAILED,  /* it was certainly not done, or the script says so */
+	COMMAND_UNKNOWN, /* it may have been done */
+};
 
-/* Takes PATH, ARGS and INPUT. HERE: on the front-end. */
-struct command *command_new(const struct step_context *context, const struct step *step,
-			    bool here, char *path, char **args, GBytes *input);
+struct command_result {
+	enum command_outcome outcome;
+	int status;		/* exit status, or -1 */
+	bool cancelled, timed_out;
+	bool not_started;	/* certainly: nothing was done at all */
+	const char *out, *err;
+	const char *cause;	/* what we know besides ERR, or NULL */
+	gint64 wall_us;
+};
 
-/* What INPUT is of the request. The caller unrefs; NULL: nothing. */
-GBytes *command_input(struct step_context *context, enum step_input input);
+typedef struct command Command;
 
-/* The script that -l names for KEY, "" for its usual one, NULL: KEY runs on the host. */
-const char *command_local_script(const struct step_context *context, const char *key);
+/* Called once, from the loop. RESULT lives until it returns. */
+typedef void command_done(void *data, const struct command_result *result);
 
-/* False with VMM_ERROR_INPUT: NAME, which is WHAT, cannot become part of a path. */
-bool command_check_name(const char *name, const char *what, GError **error);
+/* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
+Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
+		       void *data);
 
-/* Whether the host of STEP has transport "direct", and whether STEP can be run by it. */
-bool command_is_direct(const struct step_context *context, const struct step *step);
-bool command_is_far(const struct step_context *context, const struct step *step);
+/* The process here that it is, or is reached through; 0: there is none of its own. */
+int command_pid(const Command *run);
 
-/* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
-char *command_direct_uri(const struct step_context *context, const struct step *step);
-
-/* ARGS (taken) behind "--connect URI" unless URI is NULL. The caller frees. */
-char **command_connected(char **args, const char *uri);
+/* Ends it, here and on the host; DONE follows. */
+void command_cancel(Command *run);
 
 #endif

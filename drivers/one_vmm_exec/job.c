@@ -1,7 +1,8 @@
-#include "jobstate.h"
+#include "job_state.h"
 
-#include "check.h"
+#include "request_check.h"
 #include "wire/deflate.h"
+#include "or_else.h"
 
 Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, const char *host,
 	     GBytes *document, bool packed)
@@ -9,7 +10,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	Job *j = g_new0(Job, 1);
 
 	j->env = env;
-	j->asked_us = g_get_monotonic_time();
+	j->received_us = g_get_monotonic_time();
 	j->plan = plan;
 	j->id = id;
 	j->host = g_strdup(host);
@@ -46,6 +47,7 @@ void job_set_left(Job *j, const struct row *row)
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
 	job_set_deployment(j, row->deployment);
+
 	if (row->phase == ROW_ENDED) {
 		j->start = START_ENDED;
 		j->success = row->success;
@@ -54,7 +56,9 @@ void job_set_left(Job *j, const struct row *row)
 		j->start = START_NOT_BEGUN;
 	} else {
 		j->start = START_RESUMED;
-		j->undoing = at != j->plan;
+		if (at != j->plan)
+			j->phase = JOB_UNDOING;
+
 		j->plan = at;
 		j->step = row->step;
 		j->info = g_strdup(row->told);
@@ -65,6 +69,7 @@ void job_free(Job *j)
 {
 	if (j->retry)
 		g_source_remove(j->retry);
+
 	step_context_clear(&j->context);
 	g_clear_pointer(&j->request, tmpl_request_free);
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
@@ -84,9 +89,9 @@ void job_drop(Job *j)
 	job_free(j);
 }
 
-void job_set_silent(Job *j, unsigned tries)
+void job_set_background(Job *j, unsigned tries)
 {
-	j->silent = true;
+	j->background = true;
 	j->tries = tries;
 }
 
@@ -123,43 +128,55 @@ static bool succeeded(const Job *j)
 /* The info of its reply. The caller frees; NULL: none. */
 static char *reply_info(const Job *j)
 {
-	const char *info = j->why ? j->why : j->info;
+	const char *info = or_else(j->why, j->info);
 
-	return j->prefix ? g_strdup_printf("%s %s", j->prefix, info ? info : "") : g_strdup(info);
+	return j->prefix ? g_strdup_printf("%s %s", j->prefix, or_else(info, "")) : g_strdup(info);
 }
 
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
-static void log_silent(const Job *j)
+static void log_background(const Job *j)
 {
 	if (!j->why) {
-		out_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
+		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
 		return;
 	}
-	out_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
-		j->context.plan->action, j->why, j->tries);
+
+	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
+		 j->context.plan->action, j->why, j->tries);
 	if (j->request)
-		later_add(j->env->later, j->context.plan->action, j->id, j->request->document,
-			  j->tries);
+		cleanup_retry_add(j->env->later, j->context.plan->action, j->id,
+				  j->request->document, j->tries);
 }
 
 static void reply(const Job *j)
 {
 	g_autofree char *info = reply_info(j);
 	bool success = succeeded(j);
-	double seconds = (double)(g_get_monotonic_time() - j->asked_us) / G_USEC_PER_SEC;
+	double seconds = (double)(g_get_monotonic_time() - j->received_us) / G_USEC_PER_SEC;
 
-	if (j->silent) {
-		log_silent(j);
+	if (j->background) {
+		log_background(j);
 		return;
 	}
-	metrics_action(j->env->metrics, j->context.plan->action, success, success ? NULL : info,
-		       seconds);
-	out_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
+
+	driver_metrics_action(j->env->metrics, j->context.plan->action, success,
+			      success ? NULL : info, seconds);
+	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
-static void finish(Job *j)
+static void tell_over(Job *j)
 {
-	j->done(j->data, j);
+	if (j->over)
+		return;
+
+	j->over = true;
+	j->events->over(j->data, j);
+}
+
+static void job_finish(Job *j)
+{
+	tell_over(j);
+	j->events->done(j->data, j);
 	job_free(j);
 }
 
@@ -168,12 +185,12 @@ static void on_end_kept(void *data)
 {
 	Job *j = data;
 
-	j->ending = false;
 	if (!j->cancelled)
 		reply(j);
 	else if (!j->left)
 		journal_forget(j->env->journal, j->seq);
-	finish(j);
+
+	job_finish(j);
 }
 
 void job_end(Job *j)
@@ -183,16 +200,24 @@ void job_end(Job *j)
 	if (j->cancelled) {
 		if (!j->left)
 			journal_forget(j->env->journal, j->seq);
-		finish(j);
+
+		job_finish(j);
 		return;
 	}
+
 	journal_end(j->env->journal, j->seq, succeeded(j), info);
-	j->ending = true;
-	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j))
+	j->phase = JOB_ENDED;
+
+	if (!j->seq || !journal_wait(j->env->journal, on_end_kept, j)) {
 		on_end_kept(j);
+		return;
+	}
+
+	/* The next one's begin goes to disk with this end, and its first step after it. */
+	tell_over(j);
 }
 
-static bool prepare(Job *j, GError **error)
+static bool parse_request(Job *j, GError **error)
 {
 	g_autoptr(GBytes) kept = g_steal_pointer(&j->document);
 	g_autoptr(GBytes) document = j->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
@@ -201,15 +226,17 @@ static bool prepare(Job *j, GError **error)
 	j->request = tmpl_request_parse(document, error);
 	if (!j->request)
 		return false;
+
 	j->context.request = j->request;
 	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
-	return check_request(&j->context, error);
+
+	return request_check(&j->context, error);
 }
 
 /* Other than an action, which is asked about, it is simply run again. */
 static bool is_rerun(const struct step *s)
 {
-	return s->kind != STEP_VMM && s->flags & (STEP_REPEATS | STEP_GOES_ON);
+	return s->kind != STEP_VMM && s->flags & (STEP_IDEMPOTENT | STEP_OPTIONAL);
 }
 
 /*
@@ -225,14 +252,17 @@ static void resume(Job *j)
 		job_advance(j);
 		return;
 	}
+
 	s = job_current(j);
 	if (j->info)
-		job_take_told(j);
-	if (j->undoing)
+		job_take_id(j);
+	if (j->phase == JOB_UNDOING)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
-	out_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
-		j->context.plan->action, s->name);
+
+	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
+		 j->context.plan->action, s->name);
 	why = g_strdup_printf("the driver ended while %s was at work", s->name);
+
 	if (!job_begin_step(j)) {
 		job_end(j);
 	} else if (!j->commands || !j->commands->len || is_rerun(s)) {
@@ -251,18 +281,19 @@ static void start_left(Job *j)
 		job_end(j);
 		return;
 	case START_NOT_BEGUN:
-		job_fail(j, "the driver ended before its turn came: nothing was done");
+		job_fail(j, "not started: the driver was restarted");
 		job_end(j);
 		return;
 	case START_RESUMED:
 	case START_NEW:
 		break;
 	}
+
 	if (!j->document) {
 		job_fail(j, "outcome unknown: the driver ended while it was at work, and the "
 			  "journal has lost the request");
 		job_end(j);
-	} else if (prepare(j, &error)) {
+	} else if (parse_request(j, &error)) {
 		resume(j);
 	} else {
 		job_fail(j, "outcome unknown: the driver ended while it was at work: %s",
@@ -271,20 +302,23 @@ static void start_left(Job *j)
 	}
 }
 
-void job_start(Job *j, job_done *done, void *data)
+void job_start(Job *j, const struct job_events *events, void *data)
 {
 	g_autoptr(GError) error = NULL;
 
-	j->done = done;
+	j->events = events;
 	j->data = data;
+
 	if (j->start != START_NEW) {
 		start_left(j);
 		return;
 	}
-	if (prepare(j, &error)) {
+
+	if (parse_request(j, &error)) {
 		job_advance(j);
 		return;
 	}
+
 	job_fail(j, "%s", error->message);
 	job_end(j);
 }
@@ -293,18 +327,22 @@ void job_cancel(Job *j)
 {
 	if (j->cancelled)
 		return;
+
 	j->cancelled = true;
 	if (j->run) {
-		run_cancel(j->run);
+		command_cancel(j->run);
 		return;
 	}
-	if (j->ending)
+
+	if (j->phase == JOB_ENDED)
 		return;
-	places_forget(j->env->places, j);
+
+	local_slots_forget(j->env->places, j);
 	if (j->keeping)
 		journal_stop_waiting(j->env->journal, j);
 	if (j->retry)
 		g_source_remove(j->retry);
+
 	j->keeping = false;
 	j->retry = g_idle_add(job_on_retry, j);
 }

@@ -1,31 +1,44 @@
-/* job.h - one action from its request to its reply. */
+/*
+ * job.h - one action from its request to its reply.
+ *
+ * The life of a job:
+ *   job_new()      the request was read; job_set_…() say more about it
+ *   job_start()    its turn has come: it checks the request and runs its plan
+ *   events.over    it has run: its end goes to the journal
+ *   events.done    its end is on disk, and the reply was given: the job is freed
+ * job_cancel() and job_leave() end it early; it is then freed in the same way.
+ */
 #ifndef ONE_VMM_EXEC_JOB_H
 #define ONE_VMM_EXEC_JOB_H
 
-#include "hosts.h"
-#include "journal.h"
-#include "later.h"
-#include "metrics.h"
-#include "out.h"
-#include "places.h"
+#include "transport/remote.h"
+#include "journal/journal.h"
+#include "cleanup_retry.h"
+#include "driver_metrics.h"
+#include "oned_output.h"
+#include "local_slots.h"
 #include "plan.h"
-#include "settings.h"
+#include "driver_settings.h"
 
 /* What all jobs share; borrowed by each. */
 struct job_env {
-	const struct settings *settings;
-	Hosts *hosts;
-	Places *places;			/* of what works here */
-	Out *out;
-	Later *later;
+	const struct driver_settings *settings;
+	RemoteHosts *hosts;
+	LocalSlots *places; /* of what works here */
+	OnedOutput *out;
+	CleanupRetry *later;
 	Journal *journal;		/* or NULL */
-	Metrics *metrics;
+	DriverMetrics *metrics;
 };
 
 typedef struct job Job;
 
-/* Called once, from the loop, after the reply: JOB is freed when it returns. */
-typedef void job_done(void *data, Job *job);
+struct job_events {
+	/* It has run: the next of its VM and host may begin. Once, before DONE. */
+	void (*over)(void *data, Job *job);
+	/* Its reply was given: JOB is freed when this returns. Once. */
+	void (*done)(void *data, Job *job);
+};
 
 /*
  * DOCUMENT (a reference is kept): the request, PACKED by deflate_pack() or not; NULL: it is lost.
@@ -35,10 +48,9 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	     GBytes *document, bool packed);
 
 /*
- * It tells oned nothing but what is worth a line in the VM's log: nobody waits for it. When it
- * fails TRIES are left.
+ * A background job logs its result and sends no reply. If it fails, TRIES more attempts are left.
  */
-void job_set_silent(Job *job, unsigned tries);
+void job_set_background(Job *job, unsigned tries);
 
 /* It is request SEQ of the journal; 0: of none. */
 void job_set_seq(Job *job, guint64 seq);
@@ -48,20 +60,21 @@ guint64 job_seq(const Job *job);
 void job_set_deployment(Job *job, const char *uuid);
 
 /*
- * It is what an earlier driver left as ROW: job_start() finds out on the host what has become of
- * the step that had begun, and goes on from there; what waited is answered by FAILURE; what had
- * ended gets its reply again.
+ * The job is what an earlier driver left as ROW. job_start() then
+ *   - asks the host for the outcome of the step that was in progress, and continues from there;
+ *   - replies FAILURE to a request that had not started;
+ *   - repeats the reply to a request that had ended.
  */
 void job_set_left(Job *job, const struct row *row);
 
-/* Only before job_start(). */
+/* Frees a job that was not started. */
 void job_free(Job *job);
 
 /* As job_free() of one that shall not be run, nor answered. */
 void job_drop(Job *job);
 
-/* Runs the plan. DONE may be called before this returns. */
-void job_start(Job *job, job_done *done, void *data);
+/* Runs the plan. EVENTS (borrowed) may be called before this returns. */
+void job_start(Job *job, const struct job_events *events, void *data);
 
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);

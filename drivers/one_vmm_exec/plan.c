@@ -1,295 +1,303 @@
 #include "plan.h"
 
+#include "or_else.h"
+
 #define VMM STEP_VMM
 #define VNM STEP_VNM
 #define TM STEP_TM
 
 /* clang-format off */
 static const struct step deploy[] = {
-	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
-	  .flags = STEP_OPENS | STEP_REPEATS },
-	{ STEP_MKDIR, "mkdir", .undo = "net-clean", .flags = STEP_REPEATS },
-	{ STEP_WRITE, "vm.xml", .input = INPUT_VM, .undo = "net-clean", .flags = STEP_REPEATS },
+	  .flags = STEP_FIRST_TO_UNDO | STEP_IDEMPOTENT },
+	{ STEP_MKDIR, "mkdir", .undo = "net-clean", .flags = STEP_IDEMPOTENT },
+	{ STEP_WRITE, "vm.xml", .input = INPUT_VM, .undo = "net-clean", .flags = STEP_IDEMPOTENT },
 	{ STEP_WRITE, "ds.xml", .input = INPUT_DATASTORE, .undo = "net-clean",
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 	{ VMM, "deploy", .args = "file host", .input = INPUT_DEPLOYMENT, .undo = "net-clean",
-	  .undo_unknown = "cancel+net-clean", .flags = STEP_TELLS | STEP_MUST_TELL },
+	  .undo_unknown = "cancel+net-clean", .flags = STEP_REPLIES | STEP_REPLY_REQUIRED },
 	{ VNM, "post", .args = "deployed_id host", .input = INPUT_NETWORK_VM,
-	  .undo = "cancel+net-clean", .flags = STEP_REPEATS },
+	  .undo = "cancel+net-clean", .flags = STEP_IDEMPOTENT },
 };
 
 /* The VM is gone after the first step, whatever becomes of its network. */
 static const struct step shutdown[] = {
 	{ VMM, "shutdown", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .proof = PROOF_DOMAIN, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
+	  .proof = PROOF_DOMAIN, .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
 static const struct step cancel[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .proof = PROOF_DOMAIN, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
+	  .proof = PROOF_DOMAIN, .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
 static const struct step save[] = {
 	{ VMM, "save", .args = "deploy_id checkpoint host", .input = INPUT_REQUEST,
-	  .flags = STEP_TELLS },
+	  .flags = STEP_REPLIES },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
 /* Once the guest runs from its checkpoint that is spent: nothing after it ends the guest. */
 static const struct step restore[] = {
-	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_REPEATS },
+	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
-	  .flags = STEP_OPENS | STEP_REPEATS },
+	  .flags = STEP_FIRST_TO_UNDO | STEP_IDEMPOTENT },
 	{ VMM, "restore", .args = "checkpoint host deploy_id", .input = INPUT_REQUEST,
-	  .undo = "net-clean", .undo_unknown = "", .flags = STEP_TELLS },
+	  .undo = "net-clean", .undo_unknown = "", .flags = STEP_REPLIES },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM, .later = "net-post",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
 /* Once MIGRATE itself is done the VM lives on the target: nothing after it can fail. */
 static const struct step migrate[] = {
-	{ TM,  "tm_premigrate", .script = "PRE*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_premigrate", .prefix = "PRE", .input = INPUT_VM_BASE64,
 	  .undo = "failmigrate", .flags = STEP_IF_TM },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "target-clean+failmigrate",
-	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_REPEATS },
+	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_IDEMPOTENT },
 	{ VMM, "migrate", .args = "deploy_id target source", .input = INPUT_REQUEST,
-	  .undo = "target-clean+failmigrate", .undo_unknown = "", .flags = STEP_TELLS },
+	  .undo = "target-clean+failmigrate", .undo_unknown = "", .flags = STEP_REPLIES },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_IF_MOVES | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IF_MOVES | STEP_IDEMPOTENT },
 	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
 	  .later = "target-post",
-	  .flags = STEP_GOES_ON | STEP_ON_TARGET | STEP_IF_MOVES | STEP_REPEATS },
-	{ TM,  "tm_postmigrate", .script = "POST*", .input = INPUT_VM_BASE64,
-	  .flags = STEP_GOES_ON | STEP_IF_TM },
+	  .flags = STEP_OPTIONAL | STEP_ON_TARGET | STEP_IF_MOVES | STEP_IDEMPOTENT },
+	{ TM,  "tm_postmigrate", .prefix = "POST", .input = INPUT_VM_BASE64,
+	  .flags = STEP_OPTIONAL | STEP_IF_TM },
 };
 
 static const struct step attach_disk[] = {
 	{ TM,  .name = "tm_attach" },
 	{ VMM, "attach_disk", .args = "deploy_id disk_path disk_target disk_index document",
 	  .input = INPUT_REQUEST, .undo = "tm-rollback",
-	  .undo_unknown = "detach-disk+tm-rollback", .flags = STEP_TELLS },
+	  .undo_unknown = "detach-disk+tm-rollback", .flags = STEP_REPLIES },
 };
 
 static const struct step detach_disk[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IDEMPOTENT },
 	{ TM,  .name = "tm_detach" },
 };
 
 static const struct step attach_nic[] = {
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
-	  .flags = STEP_OPENS | STEP_REPEATS },
+	  .flags = STEP_FIRST_TO_UNDO | STEP_IDEMPOTENT },
 	{ VMM, "attach_nic", .args = "deploy_id mac bridge model vn_mad nic_target",
 	  .input = INPUT_REQUEST, .undo = "net-clean", .undo_unknown = "detach-nic+net-clean",
-	  .flags = STEP_FAR | STEP_TELLS | STEP_IF_NIC },
+	  .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IF_NIC },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
-	  .undo = "detach-nic+net-clean", .flags = STEP_REPEATS },
+	  .undo = "detach-nic+net-clean", .flags = STEP_IDEMPOTENT },
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .undo = "detach-nic+net-clean", .flags = STEP_FAR | STEP_REPEATS },
+	  .undo = "detach-nic+net-clean", .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 	{ TM,  "tm_context", .undo = "reconfigure+detach-nic+net-clean",
-	  .flags = STEP_IF_TM | STEP_REPEATS },
+	  .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
 	  .input = INPUT_REQUEST, .undo = "detach-nic+net-clean",
-	  .flags = STEP_FAR | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 };
 
 static const struct step detach_nic[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_TELLS | STEP_IF_NIC | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IF_NIC | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_REPEATS },
-	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
+	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 };
 
 static const struct step update_conf[] = {
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_REPEATS },
-	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
+	{ TM,  "tm_context", .undo = "reconfigure", .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 };
 
 static const struct step cleanup[] = {
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
 	  .proof = PROOF_DOMAIN,
-	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_DEPLOYED | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IF_DEPLOYED | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "net-clean",
-	  .proof = PROOF_ABSENT, .flags = STEP_GOES_ON | STEP_REPEATS },
+	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 	{ VMM, "cancel", .args = "deploy_id host", .input = INPUT_REQUEST,
 	  .proof = PROOF_DOMAIN,
-	  .flags = STEP_FAR | STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IF_TARGET | STEP_ON_TARGET |
+		   STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .later = "target-clean",
 	  .proof = PROOF_ABSENT,
-	  .flags = STEP_GOES_ON | STEP_IF_TARGET | STEP_ON_TARGET | STEP_REPEATS },
-	{ TM,  "tm_delete", .flags = STEP_GOES_ON | STEP_IF_TM | STEP_REPEATS },
+	  .flags = STEP_OPTIONAL | STEP_IF_TARGET | STEP_ON_TARGET | STEP_IDEMPOTENT },
+	{ TM,  "tm_delete", .flags = STEP_OPTIONAL | STEP_IF_TM | STEP_IDEMPOTENT },
 };
 
 static const struct step reboot[] = {
 	{ VMM, "reboot", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_TELLS },
+	  .flags = STEP_CONNECT_OK | STEP_NO_TRACE | STEP_REPLIES },
 };
 
 static const struct step reset[] = {
 	{ VMM, "reset", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_TELLS },
+	  .flags = STEP_CONNECT_OK | STEP_NO_TRACE | STEP_REPLIES },
 };
 
 static const struct step resize_disk[] = {
 	{ TM,  .name = "tm_resize" },
 	{ VMM, "resize_disk", .args = "deploy_id resized_disk size document host",
-	  .input = INPUT_REQUEST, .flags = STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 /* elastic needs nothing after it: its address stays where it is. */
 static const struct step snapshot_revert[] = {
 	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_IDEMPOTENT },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
-	  .flags = STEP_NO_ELASTIC | STEP_REPEATS },
+	  .flags = STEP_NO_ELASTIC | STEP_IDEMPOTENT },
 };
 
 static const struct step disk_snapshot_create[] = {
-	{ TM,  "tm_snap_create_live", .script = "*_LIVE" },
+	{ TM,  "tm_snap_create_live", .suffix = "_LIVE" },
 };
 
 static const struct step update_sg[] = {
 	{ VNM, "update_sg", .args = "deploy_id", .input = INPUT_NETWORK_VM,
-	  .flags = STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step update_nic[] = {
 	{ VNM, "update_nic", .args = "deploy_id network_id", .input = INPUT_VM_BASE64,
-	  .flags = STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step backup[] = {
-	{ TM,  "prebackup", .script = "PRE*_LIVE?", .input = INPUT_VM, .undo = "fail-backup" },
+	{ TM,  "prebackup", .prefix = "PRE", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM, .undo = "fail-backup" },
 	{ STEP_DS, "backup", .input = INPUT_DATASTORE_DATA, .undo = "fail-backup",
-	  .flags = STEP_TELLS | STEP_MUST_TELL },
-	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM },
+	  .flags = STEP_REPLIES | STEP_REPLY_REQUIRED },
+	{ TM,  "postbackup", .prefix = "POST", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM },
 };
 
 static const struct step backup_cancel[] = {
-	{ STEP_DS, "backup_cancel", .input = INPUT_VM, .flags = STEP_TELLS | STEP_REPEATS },
+	{ STEP_DS, "backup_cancel", .input = INPUT_VM, .flags = STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step poll[] = {
 	{ VMM, "poll", .args = "deploy_id host", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IS_DIRECT | STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step snapshot_create[] = {
 	{ VMM, "SNAPSHOTCREATE", .script = "snapshot_create", .args = "deploy_id snapshot_id",
 	  .input = INPUT_REQUEST,
-	  .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_MUST_TELL },
+	  .flags = STEP_IS_DIRECT | STEP_REPLIES | STEP_REPLY_REQUIRED },
 };
 
 static const struct step snapshot_delete[] = {
 	{ VMM, "SNAPSHOTDELETE", .script = "snapshot_delete", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_IS_DIRECT | STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step resize[] = {
 	{ VMM, "resize", .args = "deploy_id", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IS_DIRECT | STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 static const struct step exec[] = {
-	{ VMM, "exec", .args = "| command input?", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_NO_TRACE | STEP_IS_DIRECT | STEP_TELLS },
+	{ VMM, "exec", .args = "command", .optional_arg = "input", .id_first = true,
+	  .input = INPUT_REQUEST,
+	  .flags = STEP_CONNECT_OK | STEP_NO_TRACE | STEP_IS_DIRECT | STEP_REPLIES },
 };
 
 static const struct step exec_cancel[] = {
 	{ VMM, "exec_cancel", .input = INPUT_REQUEST,
-	  .flags = STEP_FAR | STEP_IS_DIRECT | STEP_TELLS | STEP_REPEATS },
+	  .flags = STEP_CONNECT_OK | STEP_IS_DIRECT | STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
 /* What undoes. */
 static const struct step net_clean[] = {
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 };
 
 static const struct step cancel_net_clean[] = {
 	{ VMM, "cancel", .args = "deployed_id host", .input = INPUT_REQUEST,
-	  .proof = PROOF_DEPLOYMENT, .flags = STEP_FAR | STEP_REPEATS },
+	  .proof = PROOF_DEPLOYMENT, .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 };
 
 static const struct step fail_migrate[] = {
-	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	{ TM,  "tm_failmigrate", .prefix = "FAIL", .input = INPUT_VM_BASE64,
 	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
 static const struct step target_clean[] = {
 	{ VNM, "clean", .args = "source", .input = INPUT_NETWORK_VM, .proof = PROOF_ABSENT,
-	  .flags = STEP_ON_TARGET | STEP_REPEATS },
+	  .flags = STEP_ON_TARGET | STEP_IDEMPOTENT },
 };
 
 static const struct step target_clean_fail_migrate[] = {
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM,
 	  .later = "target-clean", .proof = PROOF_ABSENT,
-	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_GOES_ON | STEP_REPEATS },
-	{ TM,  "tm_failmigrate", .script = "FAIL*", .input = INPUT_VM_BASE64,
+	  .flags = STEP_ON_TARGET | STEP_IF_MOVES | STEP_OPTIONAL | STEP_IDEMPOTENT },
+	{ TM,  "tm_failmigrate", .prefix = "FAIL", .input = INPUT_VM_BASE64,
 	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
 /* These end nothing: a network that could not be set up for a running VM is tried again. */
 static const struct step net_post[] = {
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 };
 
 static const struct step target_post[] = {
 	{ VNM, "post", .args = "deploy_id source", .input = INPUT_NETWORK_VM,
-	  .flags = STEP_ON_TARGET | STEP_REPEATS },
+	  .flags = STEP_ON_TARGET | STEP_IDEMPOTENT },
 };
 
 static const struct step tm_rollback[] = {
-	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
+	{ TM,  "tm_detach", .proof = PROOF_TURN, .flags = STEP_ROLLBACK },
 };
 
 static const struct step detach_disk_tm_rollback[] = {
 	{ VMM, "detach_disk", .args = "deploy_id disk_path disk_target disk_index",
-	  .input = INPUT_REQUEST, .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_REPEATS },
-	{ TM,  "tm_detach", .args = "rollback", .proof = PROOF_TURN },
+	  .input = INPUT_REQUEST, .proof = PROOF_DEVICE,
+	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
+	{ TM,  "tm_detach", .proof = PROOF_TURN, .flags = STEP_ROLLBACK },
 };
 
 /* Of the network drivers' own rules: they clean what belongs to the NIC that is attached. */
 static const struct step detach_nic_net_clean[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
+	  .proof = PROOF_DEVICE, .flags = STEP_CONNECT_OK | STEP_IF_NIC | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_DEVICE,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 };
 
 static const struct step reconfigure_detach_nic_net_clean[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_GOES_ON | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IDEMPOTENT },
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
-	  .proof = PROOF_DEVICE, .flags = STEP_FAR | STEP_IF_NIC | STEP_REPEATS },
+	  .proof = PROOF_DEVICE, .flags = STEP_CONNECT_OK | STEP_IF_NIC | STEP_IDEMPOTENT },
 	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_DEVICE,
-	  .flags = STEP_REPEATS },
+	  .flags = STEP_IDEMPOTENT },
 };
 
 static const struct step reconfigure[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
-	  .input = INPUT_REQUEST, .flags = STEP_FAR | STEP_REPEATS },
+	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
 };
 
 static const struct step fail_backup[] = {
-	{ TM,  "postbackup", .script = "POST*_LIVE?", .input = INPUT_VM_FAILED,
+	{ TM,  "postbackup", .prefix = "POST", .suffix = "_LIVE", .suffix_if_live = true,
+	  .input = INPUT_VM_FAILED,
 	  .proof = PROOF_TURN },
 };
 
@@ -382,6 +390,7 @@ char *plan_key(const struct step *step, const char *group)
 	case STEP_VMM:
 		break;
 	}
+
 	script = plan_script(step);
 	return g_strconcat(group, ".", script, NULL);
 }
@@ -393,7 +402,7 @@ static const char *const proof_names[] = {
 
 static const char *or_dash(const char *text)
 {
-	return text && *text ? text : "-";
+	return or_if_empty(text, "-");
 }
 
 void plan_print(void)

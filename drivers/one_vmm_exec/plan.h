@@ -32,23 +32,34 @@ enum step_input {
 };
 
 enum step_flags {
-	STEP_GOES_ON = 1 << 0,	/* its failure is logged and changes nothing */
-	STEP_IS_DIRECT = 1 << 1, /* no LOG lines, keys never lent, retried with -r */
-	STEP_TELLS = 1 << 2,	/* its output is the reply's info */
-	STEP_MUST_TELL = 1 << 3, /* and without any it has failed */
-	STEP_OPENS = 1 << 4,	/* when it was certainly not started there is nothing to undo */
-	STEP_REPEATS = 1 << 5,	/* run twice it does what it does once: an unknown outcome is
-				 * made sure of by running it again */
-	STEP_ON_TARGET = 1 << 6, /* on MIGR_HOST, not on HOST */
-	STEP_FAR = 1 << 13,	/* needs no files of its host: transport "direct" runs it here */
-	STEP_NO_ELASTIC = 1 << 7, /* not for network driver elastic */
+	/* Its failure is logged, and the action continues. */
+	STEP_OPTIONAL = 1 << 0,
+	/* No LOG lines, keys never lent, retried with -r. */
+	STEP_IS_DIRECT = 1 << 1,
+	/* Its output is the reply's info. */
+	STEP_REPLIES = 1 << 2,
+	/* Without output it has failed. */
+	STEP_REPLY_REQUIRED = 1 << 3,
+	/* If it was certainly not started, there is nothing to undo. */
+	STEP_FIRST_TO_UNDO = 1 << 4,
+	/* Running it again does no harm: that settles an unknown outcome. */
+	STEP_IDEMPOTENT = 1 << 5,
+	/* On MIGR_HOST, not on HOST. */
+	STEP_ON_TARGET = 1 << 6,
+	/* Needs no files of its host: transport "direct" runs it here. */
+	STEP_CONNECT_OK = 1 << 7,
+	/* Not for network driver elastic. */
+	STEP_NO_ELASTIC = 1 << 8,
+	/* Its host cannot tell afterwards whether it was done. */
+	STEP_NO_TRACE = 1 << 9,
+	/* Of the VM's transfer commands, those that undo: TM_COMMAND_ROLLBACK. */
+	STEP_ROLLBACK = 1 << 10,
 	/* Only if … */
-	STEP_IF_TM = 1 << 8,	/* … there is a TM_COMMAND */
-	STEP_IF_NIC = 1 << 9,	/* … the network interface is no alias */
-	STEP_IF_MOVES = 1 << 10, /* … MIGR_HOST is another host */
-	STEP_IF_DEPLOYED = 1 << 11, /* … there is a DEPLOY_ID */
-	STEP_IF_TARGET = 1 << 12, /* … there is a MIGR_HOST */
-	STEP_NO_TRACE = 1 << 14, /* its host cannot tell afterwards whether it was done */
+	STEP_IF_TM = 1 << 11,		/* … there is a TM_COMMAND */
+	STEP_IF_NIC = 1 << 12,		/* … the network interface is no alias */
+	STEP_IF_MOVES = 1 << 13,	/* … MIGR_HOST is another host */
+	STEP_IF_DEPLOYED = 1 << 14,	/* … there is a DEPLOY_ID */
+	STEP_IF_TARGET = 1 << 15,	/* … there is a MIGR_HOST */
 };
 
 /*
@@ -67,16 +78,17 @@ enum step_proof {
 struct step {
 	enum step_kind kind;
 	const char *name;	/* in LOG lines; in upper case the key of -l */
+	const char *script;	/* its file; NULL: NAME in lower case. Not of STEP_TM */
+	/* Of STEP_TM, around the name that the line's first word gives; NULL: nothing. */
+	const char *prefix, *suffix;
+	bool suffix_if_live;	/* SUFFIX is added for a live backup alone */
 	/*
-	 * File name; NULL: NAME in lower case. Of STEP_TM what becomes of the line's first word,
-	 * '*': "PRE*", "*_LIVE"; "…_LIVE?" when it is a live backup; NULL: as it is.
-	 */
-	const char *script;
-	/*
-	 * Names of words.c; the hypervisor's scripts get the VM's id and the host behind them, or
-	 * where '|' stands. Of STEP_TM "rollback": TM_COMMAND_ROLLBACK.
+	 * Names of step_args.c, by blanks; the hypervisor's scripts get the VM's id and the host
+	 * behind them, or before them if ID_FIRST.
 	 */
 	const char *args;
+	const char *optional_arg;	/* likewise, last; left out if the request has none */
+	bool id_first;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
 	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */

@@ -8,10 +8,10 @@
 
 #include "base/program.h"
 #include "conf/paths.h"
-#include "job.h"
-#include "place.h"
-#include "queue.h"
-#include "recover.h"
+#include "journal/journal_place.h"
+#include "journal/journal_print.h"
+#include "recovery.h"
+#include "server_state.h"
 #include "template/request.h"
 #include "wire/oned_line.h"
 #include "wire/deflate.h"
@@ -20,152 +20,12 @@
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
-enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, ROOM_MS = 100 };
-/* Our own, with those that the start of a process takes for a moment; a job's, of two processes. */
-enum { OWN_DESCRIPTORS = 16, JOB_DESCRIPTORS = 8 };
-
-struct server {
-	GMainLoop *loop;
-	struct job_env env;
-	Queue *queue;
-	GQueue running;		/* of Job, oldest first */
-	unsigned max_running, host_jobs;
-	LineReader *reader;
-	guint max_queue, max_children;
-	gsize waiting, max_waiting;	/* bytes of documents */
-	guint room;		/* source id: too many processes run, that is looked at again */
-	guint input;		/* source id; 0 when no more is read */
-	bool starting;		/* start_jobs() is at work */
-	bool stopping;
-	bool answered_init;
-	bool recovering;	/* what an earlier driver left goes on */
-	guint recovery;		/* source id: it begins soon */
-	GPtrArray *found;	/* rows that could be read late, before that; or NULL */
-	Log *log;
-	int status;
-};
-
-static void start_jobs(struct server *s);
-
-static void quit_when_idle(struct server *s)
-{
-	if (s->stopping && !s->running.length)
-		g_main_loop_quit(s->loop);
-}
-
-static void on_job_done(void *data, Job *job)
-{
-	struct server *s = data;
-
-	g_queue_remove(&s->running, job);
-	queue_done(s->queue, job);
-	start_jobs(s);
-	quit_when_idle(s);
-}
-
-static gboolean on_room(gpointer data)
-{
-	struct server *s = data;
-
-	s->room = 0;
-	start_jobs(s);
-	return G_SOURCE_REMOVE;
-}
-
-/* Processes of ours, with those of the jobs that only wait for the journal. */
-static guint processes(const struct server *s)
-{
-	guint n = child_count();
-
-	for (GList *l = s->running.head; l; l = l->next)
-		n += job_is_about_to_run(l->data);
-	return n;
-}
-
-static bool has_room(struct server *s)
-{
-	if (processes(s) < s->max_children || !queue_length(s->queue))
-		return true;
-	hosts_rest(s->env.hosts);
-	if (!s->room)
-		s->room = g_timeout_add(ROOM_MS, on_room, s);
-	return false;
-}
-
-/* Not by recursion: a job may fail, and so end, before job_start() returns. */
-static void start_jobs(struct server *s)
-{
-	Job *job;
-
-	if (s->starting)
-		return;
-	s->starting = true;
-	while (s->running.length < s->max_running && has_room(s) &&
-	       (job = queue_start(s->queue))) {
-		s->waiting -= job_size(job);
-		g_queue_push_tail(&s->running, job);
-		job_start(job, on_job_done, s);
-	}
-	s->starting = false;
-}
-
-static char *host_lane(const char *host)
-{
-	return host ? g_strconcat("host ", host, NULL) : NULL;
-}
-
-/*
- * How many jobs HOST may run. While it does not answer no more are tried than those that wait for
- * it, so that all end with the first of them; once it is down they fail at once.
- */
-static guint host_capacity(const struct server *s, const char *host)
-{
-	const Health *health = hosts_health(s->env.hosts);
-
-	if (!host || health_of(health, host) != HEALTH_FAILING)
-		return s->host_jobs;
-	return CLAMP(health_inflight(health, host), 1, s->host_jobs);
-}
-
-static void on_health(void *data, const char *host, enum health_state was, enum health_state now)
-{
-	struct server *s = data;
-	g_autofree char *lane = host_lane(host);
-
-	if (now == HEALTH_DOWN)
-		out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s is down", host);
-	else if (was == HEALTH_DOWN)
-		out_log(s->env.out, 'I', -1, "one_vmm_exec: host %s is up again", host);
-	queue_set_capacity(s->queue, lane, host_capacity(s, host));
-	start_jobs(s);
-}
-
-/* CANCEL need not wait for a SHUTDOWN that has not begun. */
-static gint is_held_up(gconstpointer waiting, gconstpointer job)
-{
-	return !(g_str_equal(job_action(job), "CANCEL") &&
-		 g_str_equal(job_action(waiting), "SHUTDOWN") && job_id(job) == job_id(waiting));
-}
-
-/*
- * One at a time for each VM; on each host as many as -t says, without -p one. HELD: not before it
- * is released.
- */
-static void enqueue(struct server *s, Job *job, bool held)
-{
-	g_autofree char *vm = g_strdup_printf("vm %" G_GINT64_FORMAT, job_id(job));
-	g_autofree char *host = host_lane(job_host(job));
-	const struct queue_lane lanes[2] = { { vm, 1 }, { host, host_capacity(s, job_host(job)) } };
-
-	s->waiting += job_size(job);
-	queue_push(s->queue, lanes, job, is_held_up, held);
-	start_jobs(s);
-}
+enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18 };
 
 /* Whether a request is worth deflating: it will wait long, or is large. */
 static bool is_packed(const struct server *s, GBytes *document)
 {
-	guint ahead = queue_length(s->queue);
+	guint ahead = lane_queue_length(s->queue);
 
 	return ahead >= PACKED_FROM || (ahead && g_bytes_get_size(document) >= PACKED_SIZE);
 }
@@ -178,6 +38,7 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 
 	if (plan->checks & CHECK_DEPLOYMENT)
 		uuid = g_uuid_string_random();
+
 	job_set_deployment(job, uuid);
 	job_set_seq(job, journal_accept(s->env.journal, plan->action, job_id(job), uuid, payload,
 					document, packed));
@@ -194,23 +55,24 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 
 	if (!line->payload)
 		why = "the line has no document";
-	else if (queue_length(s->queue) >= s->max_queue)
+	else if (lane_queue_length(s->queue) >= s->max_queue)
 		why = "too many actions wait already (limits.queue)";
 	else if (s->waiting >= s->max_waiting)
 		why = "too large actions wait already (limits.waiting_bytes)";
 	else if (!(document = oned_line_document(line)))
 		why = "the document is not in base64";
 	if (why) {
-		out_reply(s->env.out, line->action, false, line->id, why, 0);
+		oned_reply(s->env.out, line->action, false, line->id, why, 0);
 		return;
 	}
+
 	host = tmpl_request_peek_host(document);
-	later_forget(s->env.later, line->id);
+	cleanup_retry_drop(s->env.later, line->id);
 	packed = is_packed(s, document);
 	kept = packed ? deflate_pack(document) : g_bytes_ref(document);
 	job = job_new(&s->env, plan, line->id, host, kept, packed);
 	accept(s, job, plan, line->payload, kept, packed);
-	enqueue(s, job, false);
+	server_enqueue(s, job, false);
 }
 
 static gint by_id(gconstpointer job, gconstpointer id)
@@ -218,35 +80,17 @@ static gint by_id(gconstpointer job, gconstpointer id)
 	return job_id(job) != *(const gint64 *)id;
 }
 
-/* NULL: none matches. */
-static Job *take_waiting(struct server *s, GCompareFunc match, const void *data)
-{
-	Job *job = queue_remove(s->queue, match, data);
-
-	if (job)
-		s->waiting -= job_size(job);
-	return job;
-}
-
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
-	Job *waiting = found ? NULL : take_waiting(s, by_id, &id);
+	Job *waiting = found ? NULL : server_take_waiting(s, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
 	if (waiting)
 		job_drop(waiting);
-	out_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
-}
 
-/* The journal has them: the next driver answers. */
-static void free_waiting(struct server *s)
-{
-	Job *job;
-
-	while ((job = take_waiting(s, NULL, NULL)))
-		job_free(job);
+	oned_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
 
 static gboolean on_finish_late(gpointer data)
@@ -255,6 +99,7 @@ static gboolean on_finish_late(gpointer data)
 
 	for (GList *l = s->running.head; l; l = l->next)
 		job_leave(l->data);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -268,20 +113,23 @@ static gboolean on_give_up(gpointer data)
  * However we are asked to end, the journal is as after a crash: what waits stays in it, what runs
  * may end, and what takes too long is ended here and left to the next driver.
  */
-static void stop(struct server *s, int status)
+static void stop_serving(struct server *s, int status)
 {
 	if (s->stopping)
 		return;
+
 	s->stopping = true;
 	s->status = status;
+
 	/* What we would read now nobody would answer: it is not read. */
 	if (s->input)
 		g_source_remove(s->input);
+
 	s->input = 0;
-	free_waiting(s);
+	server_free_waiting(s);
 	g_timeout_add(FINISH_MS, on_finish_late, s);
 	g_timeout_add(GIVE_UP_MS, on_give_up, s);
-	quit_when_idle(s);
+	server_quit_when_idle(s);
 }
 
 static gint by_seq(gconstpointer job, gconstpointer seq)
@@ -293,22 +141,23 @@ static gint by_seq(gconstpointer job, gconstpointer seq)
 static void on_ready(void *data, guint64 seq)
 {
 	struct server *s = data;
-	Job *job = s->stopping ? NULL : queue_find(s->queue, by_seq, &seq);
+	Job *job = s->stopping ? NULL : lane_queue_find(s->queue, by_seq, &seq);
 
 	if (!job)
 		return;
-	queue_release(s->queue, job);
-	start_jobs(s);
+
+	lane_queue_release(s->queue, job);
+	server_start_jobs(s);
 }
 
 /* What an earlier driver left is in its VM's lane before any new request. */
 static void hold_left(struct server *s, const GPtrArray *rows)
 {
 	for (guint i = 0; rows && i < rows->len; i++) {
-		Job *job = recover_job(&s->env, g_ptr_array_index(rows, i));
+		Job *job = recovery_job(&s->env, g_ptr_array_index(rows, i));
 
 		if (job)
-			enqueue(s, job, true);
+			server_enqueue(s, job, true);
 	}
 }
 
@@ -317,8 +166,9 @@ static void on_journal_notice(void *data, char severity, const char *text)
 	const struct server *s = data;
 
 	if (s->recovering)	/* before that it is told again */
-		out_log(s->env.out, severity, -1, "one_vmm_exec: %s", text);
-	metrics_journal(s->env.metrics, journal_is_safe(s->env.journal));
+		oned_log(s->env.out, severity, -1, "one_vmm_exec: %s", text);
+
+	driver_metrics_journal(s->env.metrics, journal_is_safe(s->env.journal));
 }
 
 static void on_journal_found(void *data, const GPtrArray *rows)
@@ -327,7 +177,7 @@ static void on_journal_found(void *data, const GPtrArray *rows)
 
 	hold_left(s, rows);
 	if (s->recovering)
-		recover_start(&s->env, rows, on_ready, s);
+		recovery_start(&s->env, rows, on_ready, s);
 	else
 		s->found = g_ptr_array_ref((GPtrArray *)rows);
 }
@@ -342,9 +192,11 @@ static void warn_of_tcp(const struct server *s)
 
 	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
 		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
-			out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s: qemu+tcp is not "
-				"encrypted, and without authentication whoever reaches it is root "
-				"there (safer: qemu+tls or qemu+ssh)", host);
+			oned_log(s->env.out, 'W', -1,
+				 "one_vmm_exec: host %s: qemu+tcp is not "
+				 "encrypted, and without authentication whoever reaches it is root "
+				 "there (safer: qemu+tls or qemu+ssh)",
+				 host);
 }
 
 static gboolean on_recovery(gpointer data)
@@ -354,13 +206,15 @@ static gboolean on_recovery(gpointer data)
 	s->recovery = 0;
 	if (s->stopping)
 		return G_SOURCE_REMOVE;
+
 	warn_of_tcp(s);
 	s->recovering = true;
 	journal_tell_state(s->env.journal);
 	if (journal_left(s->env.journal))
-		recover_start(&s->env, journal_left(s->env.journal), on_ready, s);
+		recovery_start(&s->env, journal_left(s->env.journal), on_ready, s);
 	if (s->found)
-		recover_start(&s->env, s->found, on_ready, s);
+		recovery_start(&s->env, s->found, on_ready, s);
+
 	g_clear_pointer(&s->found, g_ptr_array_unref);
 	return G_SOURCE_REMOVE;
 }
@@ -368,9 +222,10 @@ static gboolean on_recovery(gpointer data)
 /* oned reads the answer with one read(): nothing may follow it at once. */
 static void on_init(struct server *s)
 {
-	out_init(s->env.out);
+	oned_init(s->env.out);
 	if (!s->answered_init)
 		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
+
 	s->answered_init = true;
 }
 
@@ -383,15 +238,16 @@ static void on_line(void *data, char *text)
 
 	if (!oned_line_parse(text, &line, &error)) {
 		if (*text)
-			out_log(s->env.out, 'W', -1, "one_vmm_exec: malformed message: %s",
-				error->message);
+			oned_log(s->env.out, 'W', -1, "one_vmm_exec: malformed message: %s",
+				 error->message);
 		return;
 	}
+
 	plan = plan_find(line.action);
 	if (g_str_equal(line.action, "INIT"))
 		on_init(s);
 	else if (g_str_equal(line.action, "FINALIZE"))
-		stop(s, 0);
+		stop_serving(s, 0);
 	else if (s->stopping)
 		g_debug("%s after FINALIZE", line.action);
 	else if (g_str_equal(line.action, "DRIVER_CANCEL"))
@@ -399,7 +255,8 @@ static void on_line(void *data, char *text)
 	else if (plan && plan->key)
 		on_request(s, plan, &line);
 	else
-		out_reply(s->env.out, line.action, false, line.id, "unknown action", 0);
+		oned_reply(s->env.out, line.action, false, line.id, "unknown action", 0);
+
 	oned_line_clear(&line);
 }
 
@@ -409,8 +266,8 @@ static void on_too_long(void *data, const char *head)
 	struct oned_line line = { 0 };
 
 	if (oned_line_parse(head, &line, NULL))
-		out_reply(s->env.out, line.action, false, line.id,
-			  "the line is too long (limits.line_bytes)", 0);
+		oned_reply(s->env.out, line.action, false, line.id,
+			   "the line is too long (limits.line_bytes)", 0);
 	oned_line_clear(&line);
 }
 
@@ -426,8 +283,10 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 		line_reader_feed(s->reader, bytes, (size_t)n);
 	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return G_SOURCE_CONTINUE;
+
 	s->input = 0;
-	stop(s, 255);
+	stop_serving(s, 255);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -436,7 +295,8 @@ static gboolean on_signal(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer dat
 	struct signalfd_siginfo info;
 
 	if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		stop(data, 0);
+		stop_serving(data, 0);
+
 	return G_SOURCE_CONTINUE;
 }
 
@@ -449,6 +309,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -465,36 +326,38 @@ static void serve(struct server *s)
 		g_source_remove(s->input);
 }
 
-static void on_notice(void *data, const char *host, const char *text)
+static void on_host_notice(void *data, const char *host, const char *text)
 {
 	const struct server *s = data;
 
-	out_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
+	oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
 }
 
-static void on_later(void *data, const char *plan, gint64 id, GBytes *document, unsigned tries)
+static void on_cleanup_due(void *data, const char *plan, gint64 id, GBytes *document,
+			   unsigned tries)
 {
 	struct server *s = data;
 	g_autofree char *host = tmpl_request_peek_host(document);
 	Job *job = job_new(&s->env, plan_find(plan), id, host, document, false);
 
-	job_set_silent(job, tries);
-	enqueue(s, job, false);
+	job_set_background(job, tries);
+	server_enqueue(s, job, false);
 }
 
-bool server_print_journal(const struct settings *settings, GError **error)
+bool server_print_journal(const struct driver_settings *settings, GError **error)
 {
 	return journal_print(settings, error);
 }
 
 /* Without one the driver works all the same. */
-static void open_journal(struct server *s)
+static void open_server_journal(struct server *s)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (!conf_cfg_bool(s->env.settings->cfg, "journal.on"))
 		return;
-	s->env.journal = journal_open(s->env.settings, hosts_mark(s->env.hosts), &error);
+
+	s->env.journal = journal_open(s->env.settings, remote_hosts_mark(s->env.hosts), &error);
 	if (!s->env.journal)
 		program_fail("one_vmm_exec: no journal", error);
 }
@@ -502,10 +365,15 @@ static void open_journal(struct server *s)
 static void write_metrics(const struct server *s)
 {
 	const char *file = conf_cfg_string(s->env.settings->cfg, "metrics.file");
+	const struct driver_metrics_now now = {
+		.waiting = lane_queue_length(s->queue),
+		.running = s->running.length,
+		.health = remote_hosts_health(s->env.hosts),
+		.journal = journal_cost(s->env.journal),
+	};
 	g_autoptr(GError) error = NULL;
 
-	if (*file && !metrics_write(s->env.metrics, file, queue_length(s->queue),
-				    s->running.length, hosts_health(s->env.hosts), &error))
+	if (*file && !driver_metrics_write(s->env.metrics, file, &now, &error))
 		g_debug("%s", error->message);
 }
 
@@ -515,56 +383,40 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/*
- * Processes at which no action begins: limits.children, or so many that one which begins, with its
- * connection and a session of that, still finds descriptors.
- */
-static guint max_children(const ConfCfg *cfg, guint descriptors)
-{
-	guint left = descriptors - MIN(descriptors, OWN_DESCRIPTORS);
-
-	return CLAMP(left / JOB_DESCRIPTORS, 1, (guint)conf_cfg_int(cfg, "limits.children"));
-}
-
-static unsigned host_jobs(const struct settings *settings)
-{
-	unsigned most = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
-
-	return settings->options.parallel ? MIN(settings->options.threads, most) : 1;
-}
-
-bool server_run(const struct settings *settings, int *ret_status, GError **error)
+bool server_run(const struct driver_settings *settings, int *ret_status, GError **error)
 {
 	struct server s = { .env = { .settings = settings } };
 	guint descriptors;
 
 	descriptors = program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg,
 								       "limits.descriptors"));
-	s.env.hosts = hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
-				error);
+	s.env.hosts = remote_hosts_new(settings->cfg, settings->options.shell, settings->remote_dir,
+				       error);
 	if (!s.env.hosts)
 		return false;
-	s.log = log_new(settings->cfg);
-	s.env.out = out_new(STDOUT_FILENO,
-			    (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
-	s.env.metrics = metrics_new();
-	open_journal(&s);
-	s.env.later = later_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
-				(unsigned)conf_cfg_int(settings->cfg, "clean.tries"), on_later, &s);
+
+	s.log = driver_log_new(settings->cfg);
+	s.env.out = oned_output_new(
+		STDOUT_FILENO, (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);
+	s.env.metrics = driver_metrics_new();
+	open_server_journal(&s);
+	s.env.later = cleanup_retry_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
+					(unsigned)conf_cfg_int(settings->cfg, "clean.tries"),
+					on_cleanup_due, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
-	s.queue = queue_new();
+	s.queue = lane_queue_new();
 	s.reader = line_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
 	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
-	s.max_children = max_children(settings->cfg, descriptors);
-	s.env.places = places_new(MIN(settings->options.threads, s.max_children));
+	s.max_children = server_max_children(settings->cfg, descriptors);
+	s.env.places = local_slots_new(MIN(settings->options.threads, s.max_children));
 	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
 	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
-	s.host_jobs = host_jobs(settings);
+	s.host_jobs = server_host_jobs(settings);
 	g_queue_init(&s.running);
-	hosts_listen(s.env.hosts, on_notice, &s);
-	health_listen(hosts_health(s.env.hosts), on_health, &s);
-	out_listen(s.env.out, &journal_out_events, s.env.journal);
+	remote_hosts_listen(s.env.hosts, on_host_notice, &s);
+	host_health_listen(remote_hosts_health(s.env.hosts), server_on_health, &s);
+	oned_output_listen(s.env.out, &journal_out_events, s.env.journal);
 	journal_listen(s.env.journal, &journal_events, &s);
 	hold_left(&s, journal_left(s.env.journal));
 	if (*conf_cfg_string(settings->cfg, "metrics.file"))
@@ -573,17 +425,18 @@ bool server_run(const struct settings *settings, int *ret_status, GError **error
 	serve(&s);
 	*ret_status = s.status;
 	write_metrics(&s);
-	free_waiting(&s);
+	server_free_waiting(&s);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
-	queue_free(s.queue);
-	places_free(s.env.places);
-	later_free(s.env.later);
-	out_free(s.env.out);
+	lane_queue_free(s.queue);
+	local_slots_free(s.env.places);
+	cleanup_retry_free(s.env.later);
+	oned_output_free(s.env.out);
 	journal_close(s.env.journal);
-	metrics_free(s.env.metrics);
-	log_free(s.log);
-	hosts_free(s.env.hosts);
+	driver_metrics_free(s.env.metrics);
+	driver_log_free(s.log);
+	remote_hosts_free(s.env.hosts);
 	line_reader_free(s.reader);
 	g_main_loop_unref(s.loop);
+
 	return true;
 }

@@ -1,29 +1,11 @@
-#include "command.h"
+#include "step.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "words.h"
-
-void step_context_clear(struct step_context *c)
-{
-	g_clear_pointer(&c->deploy_info, g_free);
-	g_clear_pointer(&c->deployment_id, g_free);
-	g_clear_pointer(&c->deployment, g_bytes_unref);
-	g_clear_pointer(&c->networks, g_strfreev);
-	g_clear_pointer(&c->network_vm, g_bytes_unref);
-	g_clear_pointer(&c->vm_base64, g_bytes_unref);
-}
-
-static bool deploys_here(const struct step_context *c)
-{
-	return g_str_equal(c->plan->action, "DEPLOY") && command_local_script(c, "deploy");
-}
-
-char *step_deployment_file(const struct step_context *c)
-{
-	return g_strdup(deploys_here(c) ? c->request->local_file : c->request->remote_file);
-}
+#include "step_args.h"
+#include "step_command.h"
+#include "or_else.h"
 
 /* The directory of the VM where deploy runs. The caller frees. */
 static char *vm_directory(const struct step_context *c)
@@ -47,17 +29,11 @@ char *step_title(const struct step_context *c, const struct step *step)
 	if (step->kind == STEP_MKDIR)
 		return g_strdup("/bin/mkdir -p");
 	if (step->kind == STEP_WRITE)
-		return g_strdup_printf("/bin/cat - >%s/%s", dir ? dir : "", step->name);
-	if (step->script && g_str_has_suffix(step->script, "?") && is_live_backup(c))
+		return g_strdup_printf("/bin/cat - >%s/%s", or_else(dir, ""), step->name);
+	if (step->suffix_if_live && is_live_backup(c))
 		return g_strconcat(step->name, "_live", NULL);
+
 	return g_strdup(step->name);
-}
-
-const char *step_host(const struct step_context *c, const struct step *step)
-{
-	const char *host = step->flags & STEP_ON_TARGET ? c->request->migr_host : c->request->host;
-
-	return host ? host : "";
 }
 
 static bool is_blank(const char *text)
@@ -70,50 +46,60 @@ bool step_applies(const struct step_context *c, const struct step *step)
 	TmplRequest *r = c->request;
 
 	return !((step->flags & STEP_IF_TM && is_blank(r->tm_command)) ||
-		 (step->flags & STEP_IF_NIC && words_nic_is_alias(r)) ||
+		 (step->flags & STEP_IF_NIC && step_args_nic_is_alias(r)) ||
 		 (step->flags & STEP_IF_MOVES && !g_strcmp0(r->host, r->migr_host)) ||
 		 (step->flags & STEP_IF_DEPLOYED && !r->deploy_id) ||
 		 (step->flags & STEP_IF_TARGET && !r->migr_host));
 }
 
-/* What stands in place of a secret word, as no later word may move up; NULL: nothing. */
-static char *instead_of(const char *name)
+/* The VM's id and the host, which each script of the hypervisor gets. */
+static void add_vm_and_host(const struct step_context *c, const struct step *step, GPtrArray *args)
 {
-	return g_str_has_suffix(name, "?") ? NULL : g_strdup("-");
+	g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
+	g_ptr_array_add(args, g_strdup(step_host(c, step)));
+}
+
+/* In place of a secret word stands "-", as no later word may move up. */
+static void add_arg(const struct step_context *c, const struct step *step, const char *name,
+		    bool secrets, GPtrArray *args)
+{
+	bool shown = secrets || !step_args_are_secret(name);
+
+	g_ptr_array_add(args, shown ? step_arg(c, step, name) : g_strdup("-"));
 }
 
 /*
  * The words of STEP, and of the hypervisor's scripts the VM's id and the host. SECRETS: with those
- * that words_are_secret().
+ * that step_args_are_secret().
  */
 static char **expand_args(const struct step_context *c, const struct step *step, bool secrets)
 {
-	g_auto(GStrv) words = g_strsplit(step->args ? step->args : "", " ", -1);
+	g_auto(GStrv) names = g_strsplit(or_else(step->args, ""), " ", -1);
+	bool of_hypervisor = step->kind == STEP_VMM;
 	GPtrArray *args = g_ptr_array_new();
-	bool named = step->kind != STEP_VMM;
+	char *last = NULL;
 
-	for (char **w = words; *w || !named; w++) {
-		bool left_out = *w && !secrets && words_are_secret(*w);
-		char *text;
+	if (of_hypervisor && step->id_first)
+		add_vm_and_host(c, step, args);
 
-		if (!*w || g_str_equal(*w, "|")) {
-			g_ptr_array_add(args, g_strdup_printf("%" G_GINT64_FORMAT, c->id));
-			g_ptr_array_add(args, g_strdup(step_host(c, step)));
-			named = true;
-			if (!*w)
-				break;
-		} else if ((text = left_out ? instead_of(*w) : words_expand(c, step, *w))) {
-			g_ptr_array_add(args, text);
-		}
-	}
+	for (char **name = names; *name; name++)
+		add_arg(c, step, *name, secrets, args);
+	if (of_hypervisor && !step->id_first)
+		add_vm_and_host(c, step, args);
+
+	if (step->optional_arg && (secrets || !step_args_are_secret(step->optional_arg)))
+		last = step_arg_optional(c, step->optional_arg);
+	if (last)
+		g_ptr_array_add(args, last);
+
 	g_ptr_array_add(args, NULL);
 	return (char **)g_ptr_array_free(args, FALSE);
 }
 
 bool step_needs_files(const struct step_context *c, const struct step *step)
 {
-	return step->kind == STEP_VMM && command_is_direct(c, step) && !command_is_far(c, step) &&
-	       !command_local_script(c, step->name);
+	return step->kind == STEP_VMM && step_command_is_direct(c, step) &&
+	       !step_command_is_far(c, step) && !step_context_local_script(c, step->name);
 }
 
 /* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
@@ -126,6 +112,7 @@ static bool is_interpreted(const char *path)
 
 	if (fd >= 0)
 		close(fd);
+
 	return yes;
 }
 
@@ -137,20 +124,21 @@ static bool is_interpreted(const char *path)
 static bool gets_secrets(const struct step_context *c, const struct step *step,
 			 const char *script)
 {
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 	const char *set = conf_cfg_host(s->cfg, step_host(c, step), "document_argument");
 	g_autofree char *copy = g_build_filename(s->local_dir, "vmm", s->options.hypervisor,
 						 script, NULL);
 
 	if (g_str_equal(set, "auto"))
 		return is_interpreted(copy);
+
 	return g_str_equal(set, "yes");
 }
 
 /* The name of the script that runs for STEP of a hypervisor. The caller frees. */
 static char *vmm_script(const struct step_context *c, const struct step *step)
 {
-	const char *local = command_local_script(c, step->name);
+	const char *local = step_context_local_script(c, step->name);
 
 	return local && *local ? g_strdup(local) : plan_script(step);
 }
@@ -159,8 +147,9 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *script = NULL;
 
-	if (step->kind != STEP_VMM || !words_omitted(c, step))
+	if (step->kind != STEP_VMM || !step_args_omit_document(c, step))
 		return false;
+
 	script = vmm_script(c, step);
 	return gets_secrets(c, step, script);
 }
@@ -168,28 +157,30 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
-	const struct settings *s = c->settings;
-	const char *local = command_local_script(c, step->name);
+	const struct driver_settings *s = c->settings;
+	const char *local = step_context_local_script(c, step->name);
 	g_autofree char *script = vmm_script(c, step);
 	g_autofree char *uri = NULL;
 	g_auto(GStrv) shown = NULL;
-	struct command *m;
+	struct step_command *m;
 	char **args;
 
-	if (!command_check_name(s->options.hypervisor, "hypervisor", error) ||
-	    !command_check_name(script, "script", error))
+	if (!step_command_check_name(s->options.hypervisor, "hypervisor", error) ||
+	    !step_command_check_name(script, "script", error))
 		return false;
 	if (!local)
-		uri = command_direct_uri(c, step);
+		uri = step_command_direct_uri(c, step);
+
 	args = expand_args(c, step, gets_secrets(c, step, script));
 	shown = expand_args(c, step, false);
-	m = command_new(c, step, local || uri, g_build_filename(
-				local || uri ? s->local_dir : s->remote_dir, "vmm",
-				s->options.hypervisor, script, NULL),
-			command_connected(args, uri), command_input(c, step->input));
+	m = step_command_new(c, step, local || uri,
+			     g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
+					      s->options.hypervisor, script, NULL),
+			     step_command_connected(args, uri), step_command_input(c, step->input));
 	m->spec.works_here = local != NULL;
 	m->shown = g_strjoinv(" ", shown);
 	g_ptr_array_add(to, m);
+
 	return true;
 }
 
@@ -208,6 +199,7 @@ static char **question_environment(const struct step_context *c)
 	env[0] = age_of_request(c);
 	if (c->deployment_id)
 		env[1] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+
 	return env;
 }
 
@@ -220,9 +212,11 @@ static char **question_args(const struct step_context *c, const struct step *ste
 
 	args[0] = question == QUESTION_ABSENT ? g_strdup("absent") : plan_script(step);
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		args[1 + i] = words_expand(c, step, names[i]);
+		args[1 + i] = step_arg(c, step, names[i]);
+
 	args[3] = g_strdup_printf("%" G_GINT64_FORMAT, c->id);
 	args[4] = g_strdup(step_host(c, step));
+
 	return args;
 }
 
@@ -230,30 +224,33 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 			 enum question question, GError **error)
 {
 	static const struct step outcome = { STEP_VMM, "outcome", .input = INPUT_REQUEST };
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 	struct step step = outcome;
-	bool local = asked->kind == STEP_VMM && command_local_script(c, asked->name);
+	bool local = asked->kind == STEP_VMM && step_context_local_script(c, asked->name);
 	g_autofree char *uri = NULL;
-	struct command *m;
+	struct step_command *m;
 	GPtrArray *commands;
 	char *path;
 
-	if (!command_check_name(s->options.hypervisor, "hypervisor", error))
+	if (!step_command_check_name(s->options.hypervisor, "hypervisor", error))
 		return NULL;
+
 	step.flags = asked->flags & STEP_ON_TARGET;
-	if (question == QUESTION_ABSENT || asked->flags & STEP_FAR)
-		step.flags |= STEP_FAR;
+	if (question == QUESTION_ABSENT || asked->flags & STEP_CONNECT_OK)
+		step.flags |= STEP_CONNECT_OK;
 	if (!local)
-		uri = command_direct_uri(c, &step);
+		uri = step_command_direct_uri(c, &step);
+
 	path = g_build_filename(local || uri ? s->local_dir : s->remote_dir, "vmm",
 				s->options.hypervisor, "outcome", NULL);
-	m = command_new(c, &step, local || uri, path,
-			command_connected(question_args(c, asked, question), uri),
-			command_input(c, step.input));
+	m = step_command_new(c, &step, local || uri, path,
+			     step_command_connected(question_args(c, asked, question), uri),
+			     step_command_input(c, step.input));
 	m->env = question_environment(c);
 	m->spec.command.env = (const char *const *)m->env;
-	commands = g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+	commands = g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	g_ptr_array_add(commands, m);
+
 	return commands;
 }
 
@@ -261,32 +258,36 @@ static bool runs_here(const struct step_context *c, const char *network, const c
 {
 	g_autofree char *key = g_strdup_printf("%s-%s", network, name);
 
-	return command_local_script(c, name) ||
+	return step_context_local_script(c, name) ||
 	       g_strv_contains((const char *const *)c->settings->local_networks, key);
 }
 
 static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *to,
 		    GError **error)
 {
-	const struct settings *s = c->settings;
+	const struct driver_settings *s = c->settings;
 
 	if (!c->networks)
 		c->networks = tmpl_request_network_drivers(c->request);
+
 	for (char **n = c->networks; *n; n++) {
 		bool here = runs_here(c, *n, step->name);
-		struct command *m;
+		struct step_command *m;
 
 		if (step->flags & STEP_NO_ELASTIC && g_str_equal(*n, "elastic"))
 			continue;
-		if (!command_check_name(*n, "network driver", error))
+		if (!step_command_check_name(*n, "network driver", error))
 			return false;
-		m = command_new(c, step, here,
-				g_build_filename(here ? s->local_dir : s->remote_dir, "vnm", *n,
-						 step->name, NULL),
-				expand_args(c, step, false), command_input(c, step->input));
+
+		m = step_command_new(c, step, here,
+				     g_build_filename(here ? s->local_dir : s->remote_dir, "vnm",
+						      *n, step->name, NULL),
+				     expand_args(c, step, false),
+				     step_command_input(c, step->input));
 		m->label = g_strdup(*n);
 		g_ptr_array_add(to, m);
 	}
+
 	return true;
 }
 
@@ -304,9 +305,11 @@ static char *find_driver_script(const char *dir, const char *word, GError **erro
 		vmm_fail(error, VMM_ERROR_NOT_FOUND, "Driver path '%s' does not exists", path);
 		return NULL;
 	}
+
 	*dot = '\0';
 	if (g_file_test(shorter, G_FILE_TEST_EXISTS))
 		return g_steal_pointer(&shorter);
+
 	vmm_fail(error, VMM_ERROR_NOT_FOUND, "Driver path '%s' nor '%s' exists", path, shorter);
 	return NULL;
 }
@@ -321,19 +324,20 @@ static char **words_of(const char *line)
 		if (**w)
 			g_ptr_array_add(words, g_strdup(*w));
 	g_ptr_array_add(words, NULL);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
-/* Of "PRE*_LIVE?" and SNAP.ssh: PRESNAP_LIVE.ssh. The caller frees. */
-static char *modified(const struct step_context *c, const char *pattern, const char *word)
+/* Of prefix PRE, suffix _LIVE and SNAP.ssh: PRESNAP_LIVE.ssh. The caller frees. */
+static char *transfer_script(const struct step_context *c, const struct step *step,
+			     const char *word)
 {
-	g_auto(GStrv) around = g_strsplit(pattern ? pattern : "*", "*", 2);
-	g_autofree char *behind = g_strdup(around[1]);
-	size_t len = strlen(behind), stem = strcspn(word, ".");
+	bool has_suffix = step->suffix && (!step->suffix_if_live || is_live_backup(c));
+	const char *prefix = or_else(step->prefix, "");
+	const char *suffix = has_suffix ? step->suffix : "";
+	size_t stem = strcspn(word, ".");
 
-	if (len && behind[len - 1] == '?')
-		behind[is_live_backup(c) ? len - 1 : 0] = '\0';
-	return g_strdup_printf("%s%.*s%s%s", around[0], (int)stem, word, behind, word + stem);
+	return g_strdup_printf("%s%.*s%s%s", prefix, (int)stem, word, suffix, word + stem);
 }
 
 /* A command of driver MAD, which is KIND ("tm"), for the front-end: its script NAME with ARGS. */
@@ -345,9 +349,9 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	g_autofree char *dir = NULL;
 	char *path;
 
-	if (!command_check_name(name, "driver command", error) ||
-	    !command_check_name(mad, step->kind == STEP_DS ? "datastore driver" :
-						     "transfer driver", error))
+	if (!step_command_check_name(name, "driver command", error) ||
+	    !step_command_check_name(
+		    mad, step->kind == STEP_DS ? "datastore driver" : "transfer driver", error))
 		return false;
 	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
 	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
@@ -356,8 +360,9 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 	path = find_driver_script(dir, name, error);
 	if (!path)
 		return false;
-	g_ptr_array_add(to, command_new(c, step, true, path, g_strdupv(args),
-					command_input(c, step->input)));
+
+	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
+					     step_command_input(c, step->input)));
 	return true;
 }
 
@@ -370,8 +375,9 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 
 	if (!words[0])
 		return true;
-	name = modified(c, step->script, words[0]);
-	return add_driver(c, step, "tm", words[1] ? words[1] : "", name,
+
+	name = transfer_script(c, step, words[0]);
+	return add_driver(c, step, "tm", or_else(words[1], ""), name,
 			  words[1] ? words + 2 : words + 1, to, error);
 }
 
@@ -379,8 +385,8 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 		   GError **error)
 {
 	g_autofree char *rollback = tmpl_request_text(c->request, "TM_COMMAND_ROLLBACK");
-	const char *text = g_strcmp0(step->args, "rollback") ? c->request->tm_command : rollback;
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	const char *text = step->flags & STEP_ROLLBACK ? rollback : c->request->tm_command;
+	g_auto(GStrv) lines = g_strsplit(or_else(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++)
 		if (!add_transfer(c, step, *l, to, error))
@@ -393,12 +399,13 @@ static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *t
 		   GError **error)
 {
 	g_autofree char *mad = tmpl_request_text(c->request, "DATASTORE/DS_MAD");
-	g_auto(GStrv) words = words_of(c->request->tm_command ? c->request->tm_command : "");
+	g_auto(GStrv) words = words_of(or_else(c->request->tm_command, ""));
 	char **args = words;
 
 	for (int i = 0; i < 2 && *args; i++)
 		args++;
-	return add_driver(c, step, "datastore", mad ? mad : "", step->name, args, to, error);
+
+	return add_driver(c, step, "datastore", or_else(mad, ""), step->name, args, to, error);
 }
 
 static bool add_file(struct step_context *c, const struct step *step, GPtrArray *to,
@@ -408,17 +415,19 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 
 	if (!dir || !g_path_is_absolute(dir))
 		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no deployment file");
-	g_ptr_array_add(to, command_new(c, step, deploys_here(c),
-					step->kind == STEP_MKDIR ? g_strdup(dir) :
-					g_build_filename(dir, step->name, NULL),
-					NULL, command_input(c, step->input)));
+
+	g_ptr_array_add(to, step_command_new(c, step, step_context_deploys_here(c),
+					     step->kind == STEP_MKDIR
+						     ? g_strdup(dir)
+						     : g_build_filename(dir, step->name, NULL),
+					     NULL, step_command_input(c, step->input)));
 	return true;
 }
 
 GPtrArray *step_commands(struct step_context *c, const struct step *step, GError **error)
 {
 	g_autoptr(GPtrArray) commands =
-		g_ptr_array_new_with_free_func((GDestroyNotify)command_free);
+		g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	bool ok = false;
 
 	switch (step->kind) {
@@ -439,5 +448,6 @@ GPtrArray *step_commands(struct step_context *c, const struct step *step, GError
 		ok = add_file(c, step, commands, error);
 		break;
 	}
+
 	return ok ? g_steal_pointer(&commands) : NULL;
 }

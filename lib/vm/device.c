@@ -35,7 +35,7 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	return v->vm != NULL;
 }
 
-DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
+DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError **error)
 {
 	g_autoptr(DeviceVm) v = g_new0(DeviceVm, 1);
 
@@ -49,7 +49,16 @@ DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError 
 			 virDomainGetName(v->dom));
 		return NULL;
 	}
-	return device_vm_refresh(v, error) ? g_steal_pointer(&v) : NULL;
+	return g_steal_pointer(&v);
+}
+
+DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
+{
+	g_autoptr(DeviceVm) v = device_vm_find(ctx, need, fallback, error);
+
+	if (!v || !device_vm_refresh(v, error))
+		return NULL;
+	return g_steal_pointer(&v);
 }
 
 void device_vm_free(DeviceVm *v)

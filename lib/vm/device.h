@@ -34,6 +34,10 @@ typedef struct device_vm {
  * VMM_ERROR_REFUSED when it does not run. The caller frees.
  */
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error);
+
+/* As device_vm_new(), without the XML. */
+DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError **error);
+
 /* Reads its XML again. */
 bool device_vm_refresh(DeviceVm *v, GError **error);
 

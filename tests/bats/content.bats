@@ -120,7 +120,7 @@ rows() {
 	stub rem/vmm/kvm/snapshot_create
 	start
 	send "$(request SNAPSHOTCREATE 1)"
-	expect '^SNAPSHOTCREATE FAILURE 1 outcome unknown: SNAPSHOTCREATE printed no usable id$'
+	expect '^SNAPSHOTCREATE FAILURE 1 outcome unknown: SNAPSHOTCREATE printed no valid id$'
 	stub rem/vmm/kvm/snapshot_create 'printf "a b\nc\n"'
 	send "$(request SNAPSHOTCREATE 2)"
 	expect '^SNAPSHOTCREATE SUCCESS 2 a b c$'
@@ -131,7 +131,7 @@ rows() {
 	stub var/remotes/datastore/rsync/backup
 	start
 	send "$(request BACKUP 1)"
-	expect '^BACKUP FAILURE 1 .*backup printed no usable id'
+	expect '^BACKUP FAILURE 1 .*backup printed no valid id'
 	finish
 	[ "$(called)" = 'prebackup_live backup postbackup_live' ]
 }

@@ -92,7 +92,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	crash
 	stub rem/vmm/kvm/reset
 	start
-	expect '^REBOOT FAILURE 2 the driver ended before its turn came: nothing was done$'
+	expect '^REBOOT FAILURE 2 not started: the driver was restarted$'
 	expect '^RESET FAILURE 1 outcome unknown: the driver ended while reset was at work$'
 	never grep -q 'kvm/reboot' calls
 	finish

@@ -93,11 +93,11 @@ load driver
 	stub rem/vmm/kvm/deploy
 	start
 	send "$(deploy_request 1)"
-	expect '^DEPLOY FAILURE 1 outcome unknown: deploy printed no usable id'
+	expect '^DEPLOY FAILURE 1 outcome unknown: deploy printed no valid id'
 	[ "$(called)" = 'context pre deploy cancel clean' ]
 	stub rem/vmm/kvm/deploy 'head -c 100000 /dev/zero | tr "\0" x'
 	send "$(deploy_request 2)"
-	expect '^DEPLOY FAILURE 2 outcome unknown: deploy printed no usable id'
+	expect '^DEPLOY FAILURE 2 outcome unknown: deploy printed no valid id'
 	finish
 }
 

@@ -50,7 +50,7 @@ same() {	# HOST: has exactly the set
 	: >ssh.log
 	run "$SYNC" h1 h2 h3
 	[ "$status" -eq 0 ]
-	[ "$(grep -c ': has it' <<<"$output")" -eq 3 ]
+	[ "$(grep -c ': up to date' <<<"$output")" -eq 3 ]
 	[ "$(grep -c . ssh.log)" -eq 3 ]
 	wait_sent=$(cat sent-h1)
 	[ "$wait_sent" -eq 0 ]
@@ -117,7 +117,7 @@ same() {	# HOST: has exactly the set
 	touch no-ssh-h2
 	run --separate-stderr "$SYNC" h1 h2 h3
 	[ "$status" -eq 1 ]
-	[[ $stderr == *'h2: looking at the host failed with status 255: ssh: connect to host h2 port 22: No route to host ['* ]]
+	[[ $stderr == *'h2: querying the host failed with status 255: ssh: connect to host h2 port 22: No route to host ['* ]]
 	same h1
 	same h3
 }

@@ -199,7 +199,7 @@ static int resize_disk(virDomainPtr dom)
 {
 	virDomainBlockInfo info;
 
-	return look(dom) < 0 || virDomainGetBlockInfo(dom, "vda", &info, 0) < 0 ||
+	return virDomainGetBlockInfo(dom, "vda", &info, 0) < 0 ||
 	       virDomainBlockResize(dom, "vda", 24 << 20, VIR_DOMAIN_BLOCK_RESIZE_BYTES) < 0;
 }
 

@@ -51,7 +51,7 @@ static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **erro
 		return ACTION_FAILED;
 	}
 	wanted = mib << 20;
-	v = device_vm_new(ctx, by_id, REQUEST, error);
+	v = device_vm_find(ctx, by_id, REQUEST, error);
 	if (!v)
 		return ACTION_FAILED;
 	if (by_id)

@@ -1,0 +1,288 @@
+/* kvm_domain - prints the libvirt domain XML of a VM document. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "base/program.h"
+#include "conf/cfg.h"
+#include "conf/paths.h"
+#include "domain/domain.h"
+#include "template/defaults.h"
+#include "xml/xml.h"
+
+#define DEFAULT_CONF "vmm_exec/vmm_exec_kvm.conf"
+#define DEFAULT_CONFIG "vmm_exec/vmm_exec.cfg"
+#define DOCUMENT_MAX_BYTES (16 << 20)
+
+struct arguments {
+	char *conf, *config, *host, *cluster, *datastore, *type, *one_version, *libvirt;
+	char *check_conf;
+	char **files;
+	gboolean check, explain, help, version;
+};
+
+static const char summary[] =
+	"Prints the libvirt domain XML of a VM document (OpenNebula's VM, or the data of a\n"
+	"driver action) read from a file or from standard input. SOURCE_DATE_EPOCH replaces\n"
+	"the clock.";
+
+static const char help_end[] =
+	"Exit status: 0 done, 1 the VM cannot be built, 2 wrong usage.\n"
+	"\n"
+	"Example:\n"
+	"  kvm-domain --explain vm.xml";
+
+static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
+{
+	const GOptionEntry entries[] = {
+		{ "conf", 'c', 0, G_OPTION_ARG_FILENAME, &a->conf, "The defaults file", "FILE" },
+		{ "config", 0, 0, G_OPTION_ARG_FILENAME, &a->config,
+		  "vmm_exec.cfg: what VMs may ask of their hosts", "FILE" },
+		{ "host", 0, 0, G_OPTION_ARG_FILENAME, &a->host, "The host's document", "FILE" },
+		{ "cluster", 0, 0, G_OPTION_ARG_FILENAME, &a->cluster, "The cluster's document",
+		  "FILE" },
+		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &a->datastore,
+		  "The system datastore's document", "FILE" },
+		{ "type", 't', 0, G_OPTION_ARG_FILENAME, &a->type,
+		  "kvm or qemu (default: the VM_MAD of the VM's last history record)", "TYPE" },
+		{ "one-version", 0, 0, G_OPTION_ARG_FILENAME, &a->one_version,
+		  "OpenNebula's version, for the metadata", "V" },
+		{ "libvirt", 0, 0, G_OPTION_ARG_FILENAME, &a->libvirt,
+		  "The host's libvirt, as 9.2.0: newer XML may be used", "V" },
+		{ "check-conf", 0, 0, G_OPTION_ARG_FILENAME, &a->check_conf,
+		  "Only check a defaults file", "FILE" },
+		{ "check", 0, 0, G_OPTION_ARG_NONE, &a->check,
+		  "List all that is wrong with the VM, a line each, and make nothing", NULL },
+		{ "explain", 0, 0, G_OPTION_ARG_NONE, &a->explain,
+		  "Print a table instead: each place of the domain, its value, and the attribute "
+		  "and level it comes from", NULL },
+		{ "version", 0, 0, G_OPTION_ARG_NONE, &a->version, "Print the version", NULL },
+		{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->files, NULL, NULL },
+		{ 0 }
+	};
+	g_autoptr(GOptionContext) context = g_option_context_new("[VM.xml|-]");
+
+	g_option_context_set_summary(context, summary);
+	g_option_context_set_description(context, help_end);
+	program_add_help(context, &a->help);
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse(context, argc, argv, error))
+		return false;
+	if (a->help)
+		program_print_help(context);
+	if (a->files && g_strv_length(a->files) > 1)
+		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
+	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
+		return vmm_fail(error, VMM_ERROR_USAGE, "--type %s: not kvm or qemu", a->type);
+
+	return true;
+}
+
+static void free_arguments(struct arguments *a)
+{
+	char *texts[] = { a->conf, a->config,      a->host,    a->cluster,   a->datastore,
+			  a->type, a->one_version, a->libvirt, a->check_conf };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_free(texts[i]);
+
+	g_strfreev(a->files);
+}
+
+static xmlDoc *read_document(const char *path, GError **error)
+{
+	bool input = !strcmp(path, "-");
+	const char *name = input ? "standard input" : path;
+	GString *text = input ? file_read_fd(STDIN_FILENO, DOCUMENT_MAX_BYTES, name, error) :
+				file_read(path, DOCUMENT_MAX_BYTES, error);
+	xmlDoc *doc;
+
+	if (!text)
+		return NULL;
+
+	doc = xml_parse(text->str, text->len, name, error);
+	g_string_free(text, TRUE);
+
+	return doc;
+}
+
+typedef bool set_func(TmplVm *vm, const xmlNode *object, GError **error);
+
+static bool set_host(TmplVm *vm, const xmlNode *object, GError **error)
+{
+	return tmpl_vm_set_object(vm, TMPL_HOST, object, error);
+}
+
+static bool set_cluster(TmplVm *vm, const xmlNode *object, GError **error)
+{
+	return tmpl_vm_set_object(vm, TMPL_CLUSTER, object, error);
+}
+
+/* PATH may be NULL: then there is nothing to add. */
+static bool add_object(TmplVm *vm, set_func *set, const char *path, GError **error)
+{
+	g_autoptr(xmlDoc) doc = path ? read_document(path, error) : NULL;
+
+	if (!path)
+		return true;
+	if (!doc)
+		return false;
+	if (set(vm, xmlDocGetRootElement(doc), error))
+		return true;
+
+	g_prefix_error(error, "%s: ", path);
+	return false;
+}
+
+static TmplVm *read_vm(const char *path, GError **error)
+{
+	g_autoptr(xmlDoc) doc = read_document(path, error);
+
+	return doc ? tmpl_vm_of_document(doc, strcmp(path, "-") ? path : "standard input", error) :
+		     NULL;
+}
+
+/* The default file may be missing on a host that has no front-end. */
+static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError **error)
+{
+	g_autofree char *standard = conf_path_etc(DEFAULT_CONF);
+	TmplSet *set;
+
+	if (!path && access(standard, F_OK) < 0 && errno == ENOENT) {
+		g_ptr_array_add(warnings,
+				g_strdup_printf("no defaults file %s: no defaults", standard));
+		return true;
+	}
+
+	set = tmpl_defaults_read(path ? path : standard, error);
+	if (!set)
+		return false;
+
+	tmpl_vm_set_level(vm, TMPL_CONF, set);
+	return tmpl_defaults_check(set, warnings, error);
+}
+
+static bool read_clock(gint64 *now, GError **error)
+{
+	const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
+
+	*now = g_get_real_time() / G_USEC_PER_SEC;
+	if (!epoch || number_signed(epoch, 0, G_MAXINT64, now, NULL))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_USAGE, "SOURCE_DATE_EPOCH = '%s': not seconds", epoch);
+}
+
+static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
+{
+	unsigned long part[3] = { 0 };
+	g_auto(GStrv) words = g_strsplit(text ? text : "0", ".", -1);
+	guint n = g_strv_length(words);
+
+	for (guint i = 0; i < n && i < G_N_ELEMENTS(part); i++) {
+		guint64 value;
+
+		if (n > G_N_ELEMENTS(part) || !number_unsigned(words[i], 0, 999, &value, NULL))
+			return vmm_fail(error, VMM_ERROR_USAGE,
+					"--libvirt %s: not a version as 9.2.0", text);
+		part[i] = value;
+	}
+
+	*ret = DOMAIN_LIBVIRT(part[0], part[1], part[2]);
+	return true;
+}
+
+static bool print_all(const char *text, GError **error)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return true;
+
+	return vmm_fail_errno(error, errno, "cannot write standard output");
+}
+
+static ConfCfg *read_config(const char *path, GError **error)
+{
+	g_autofree char *standard = conf_path_etc(DEFAULT_CONFIG);
+
+	if (path && access(path, R_OK) < 0) {
+		vmm_fail_errno(error, errno, "%s", path);
+		return NULL;
+	}
+
+	return conf_cfg_load(path ? path : standard, error);
+}
+
+static bool check_document(const TmplVm *vm, const struct domain_options *options,
+			   GPtrArray *warnings, GError **error)
+{
+	g_autoptr(GPtrArray) problems = domain_check(vm, options, warnings);
+
+	for (guint i = 0; i < problems->len; i++)
+		fprintf(stderr, "kvm-domain: error: %s\n", (const char *)problems->pdata[i]);
+
+	return !problems->len || vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors",
+					  tmpl_vm_header(vm, "ID"), problems->len);
+}
+
+static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
+{
+	struct domain_options options = { .type = a->type, .one_version = a->one_version };
+	g_autoptr(ConfCfg) config = read_config(a->config, error);
+	struct domain_policy policy;
+	g_autoptr(TmplVm) vm = NULL;
+	g_autofree char *xml = NULL;
+
+	if (!config || !read_clock(&options.now, error) ||
+	    !read_libvirt(a->libvirt, &options.libvirt, error))
+		return false;
+	policy = domain_policy_of(config);
+	options.policy = &policy;
+	vm = read_vm(a->files ? a->files[0] : "-", error);
+	if (!vm || !add_object(vm, set_host, a->host, error) ||
+	    !add_object(vm, set_cluster, a->cluster, error) ||
+	    !add_object(vm, tmpl_vm_set_datastore, a->datastore, error) ||
+	    !add_conf(vm, a->conf, warnings, error))
+		return false;
+	tmpl_vm_check(vm, warnings);
+	if (a->check)
+		return check_document(vm, &options, warnings, error);
+
+	xml = a->explain ? domain_explain(vm, &options, error) :
+			   domain_xml(vm, &options, warnings, error);
+	return xml && print_all(xml, error);
+}
+
+static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
+{
+	g_autoptr(TmplSet) set = tmpl_defaults_read(path, error);
+
+	return set && tmpl_defaults_check(set, warnings, error);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { 0 };
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	bool done;
+
+	program_open_descriptors();
+	g_log_writer_default_set_use_stderr(TRUE);
+	done = parse_arguments(&argc, &argv, &a, &error);
+	if (done && a.help)
+		;	/* that was all */
+	else if (done && a.version)
+		done = print_all("kvm-domain " VMM_VERSION "\n", &error);
+	else if (done && a.check_conf)
+		done = check_defaults(a.check_conf, warnings, &error);
+	else if (done)
+		done = convert(&a, warnings, &error);
+
+	for (guint i = 0; (done || a.check || a.check_conf) && i < warnings->len; i++)
+		fprintf(stderr, "kvm-domain: warning: %s\n",
+			(char *)g_ptr_array_index(warnings, i));
+	free_arguments(&a);
+
+	return done ? 0 : program_fail("kvm-domain", error);
+}

@@ -1,0 +1,19 @@
+/* driver_log.h - the driver's own log file: what oned is told, and what it is not, with times. */
+#ifndef ONE_VMM_EXEC_DRIVER_LOG_H
+#define ONE_VMM_EXEC_DRIVER_LOG_H
+
+#include "conf/cfg.h"
+
+typedef struct driver_log DriverLog;
+
+/* Never fails: a file that cannot be opened is said on stderr, and nothing is logged. */
+DriverLog *driver_log_new(const ConfCfg *cfg);
+void driver_log_free(DriverLog *log);
+
+/* True when lines of SEVERITY (E, W, I or D) are wanted: log.level. */
+bool driver_log_wants(const DriverLog *log, char severity);
+
+/* A line about VM ID (-1: none). KIND: "log" or "reply". */
+void driver_log_line(DriverLog *log, char severity, gint64 id, const char *kind, const char *text);
+
+#endif

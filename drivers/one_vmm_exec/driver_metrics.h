@@ -1,0 +1,33 @@
+/*
+ * driver_metrics.h - counters for a monitoring system, in the text format of Prometheus, in a file
+ * that is whole at any moment (for node_exporter's textfile collector).
+ */
+#ifndef ONE_VMM_EXEC_DRIVER_METRICS_H
+#define ONE_VMM_EXEC_DRIVER_METRICS_H
+
+#include "transport/host_health.h"
+#include "journal/journal.h"
+
+typedef struct driver_metrics DriverMetrics;
+
+DriverMetrics *driver_metrics_new(void);
+void driver_metrics_free(DriverMetrics *metrics);
+
+/* ACTION has ended after SECONDS. INFO: of its reply; what stands in "[class]" is counted. */
+void driver_metrics_action(DriverMetrics *metrics, const char *action, bool success,
+			   const char *info, double seconds);
+
+/* Whether the journal can be written now. */
+void driver_metrics_journal(DriverMetrics *metrics, bool safe);
+
+/* What is so at the moment of driver_metrics_write(). */
+struct driver_metrics_now {
+	guint waiting, running;		/* actions */
+	const HostHealth *health;       /* of the hosts */
+	struct journal_cost journal;
+};
+
+bool driver_metrics_write(const DriverMetrics *metrics, const char *file,
+			  const struct driver_metrics_now *now, GError **error);
+
+#endif

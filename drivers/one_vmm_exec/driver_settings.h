@@ -1,0 +1,32 @@
+/*
+ * driver_settings.h - what the driver is told before its first line: arguments,
+ * configuration files, places.
+ *
+ * Source: protocol.md 1, 2 and 6.1.
+ */
+#ifndef ONE_VMM_EXEC_DRIVER_SETTINGS_H
+#define ONE_VMM_EXEC_DRIVER_SETTINGS_H
+
+#include "conf/cfg.h"
+#include "driver_options.h"
+
+struct driver_settings {
+	struct driver_options options;
+	ConfCfg *cfg;
+	char *local_dir;	/* the scripts here: /var/lib/one/remotes */
+	char *remote_dir;	/* and on hosts: /var/tmp/one */
+	int script_nice;	/* PRIORITY: of the scripts here, not of ssh and ourselves */
+	char **local_networks;	/* VNMAD_LOCAL_ACTIONS: "elastic-post", … */
+	char **live_snapshots;	/* LIVE_DISK_SNAPSHOTS: "kvm-qcow2", … */
+};
+
+/*
+ * Reads everything, and makes the process what oned's scripts expect: their
+ * environment and directory; nothing when options.printed_and_done. Call it once, before any thread
+ * or child.
+ */
+bool driver_settings_load(int argc, char **argv, struct driver_settings *ret, GError **error);
+
+void driver_settings_clear(struct driver_settings *settings);
+
+#endif

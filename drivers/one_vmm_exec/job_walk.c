@@ -1,0 +1,427 @@
+#include "job_state.h"
+
+#include "base/text.h"
+#include "request_check.h"
+#include "wire/script_stderr.h"
+#include "step_args.h"
+#include "or_else.h"
+
+enum { MAX_DEPLOY_ID = 256, RETRY_PAUSE_MS = 1000 };
+
+void job_fail(Job *j, const char *format, ...)
+{
+	va_list ap;
+
+	if (j->why)
+		return;
+
+	va_start(ap, format);
+	j->why = g_strdup_vprintf(format, ap);
+	va_end(ap);
+}
+
+void job_add_to_why(Job *j, const char *format, ...)
+{
+	g_autofree char *more = NULL;
+	g_autofree char *old = j->why;
+	va_list ap;
+
+	va_start(ap, format);
+	more = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	j->why = g_strconcat(old, "; ", more, NULL);
+}
+
+const struct step *job_current(const Job *j)
+{
+	return &j->plan->steps[j->step];
+}
+
+static void on_log(void *data, char severity, const char *text)
+{
+	const Job *j = data;
+
+	oned_log(j->env->out, severity, j->id, "%s", text);
+}
+
+static void log_step(const Job *j, const char *how)
+{
+	const struct step *s = job_current(j);
+	g_autofree char *title = step_title(&j->context, s);
+	bool here = s->kind == STEP_TM || s->kind == STEP_DS;
+	double seconds = (double)(g_get_monotonic_time() - j->step_us) / G_USEC_PER_SEC;
+
+	if (s->flags & STEP_IS_DIRECT)
+		return;
+
+	oned_log(j->env->out, 'I', j->id, "%s execute %s operation: %s. (%.3f s%s%s)", how,
+		 plan_kind_name(s->kind), title, seconds, here ? "" : ", ",
+		 here ? "" : step_host(&j->context, s));
+}
+
+void job_next_step(Job *j)
+{
+	g_clear_pointer(&j->commands, g_ptr_array_unref);
+	j->step++;
+}
+
+/* Goes over to what undoes the current step, if anything does. False: nothing is left to do. */
+static bool switch_to_undo(Job *j, bool untouched)
+{
+	const struct step *s = job_current(j);
+	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
+
+	g_clear_pointer(&j->commands, g_ptr_array_unref);
+	if (!undo || !*undo || (untouched && s->flags & STEP_FIRST_TO_UNDO))
+		return false;
+
+	j->plan = plan_find(undo);
+	j->step = 0;
+	j->phase = JOB_UNDOING;
+
+	return true;
+}
+
+/* A step that may fail has failed: what was done before it stays done. */
+static void continue_after_failure(Job *j, const char *why)
+{
+	const struct step *s = job_current(j);
+	g_autofree char *action = g_ascii_strdown(j->context.plan->action, -1);
+	bool all = j->plan->steps[0].flags & STEP_OPTIONAL;
+
+	oned_log(j->env->out, 'E', j->id,
+		 all ? "%s: %s (the %s goes on)" : "%s: %s (the %s itself was done)", s->name, why,
+		 action);
+	if (s->later && !j->attempt.had_failure)
+		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
+
+	j->attempt.had_failure = true;
+	j->command++;
+}
+
+/* The current step has failed because of WHY. False: the job has ended. */
+static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
+{
+	const struct step *s = job_current(j);
+
+	if (s->flags & STEP_OPTIONAL) {
+		continue_after_failure(j, why);
+		return true;
+	}
+
+	log_step(j, "Failed to");
+	if (j->phase == JOB_UNDOING) {
+		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
+		if (s->kind == STEP_VMM)
+			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
+
+		return false;
+	}
+
+	j->unknown = unknown;
+	job_fail(j, "%s%s", unknown ? "outcome unknown: " : "", why);
+
+	return switch_to_undo(j, untouched);
+}
+
+bool job_take_id(Job *j)
+{
+	const char *info = or_else(j->info, "");
+	g_autofree char *line = g_strndup(info, strcspn(info, "\n"));
+	g_autofree char *id = text_line(line, G_MAXSIZE);
+
+	if (!*id || strlen(id) > MAX_DEPLOY_ID)
+		return false;
+
+	g_free(j->context.deploy_info);
+	j->context.deploy_info = g_steal_pointer(&id);
+
+	return true;
+}
+
+/* False: the job has ended. */
+static bool step_succeeded(Job *j)
+{
+	const struct step *s = job_current(j);
+	g_autofree char *why = g_strdup_printf("%s printed no valid id", s->name);
+
+	if (s->flags & STEP_REPLY_REQUIRED && !job_take_id(j))
+		return step_failed(j, why, true, false);
+	if (s->flags & STEP_REPLIES && !j->info)
+		j->info = g_strdup("");
+	if (s->flags & STEP_REPLIES && j->phase != JOB_UNDOING)
+		journal_reply_info(j->env->journal, j->seq, j->info);
+
+	log_step(j, j->attempt.had_failure ? "Failed to" : "Successfully");
+	job_next_step(j);
+
+	return true;
+}
+
+/* "bridge: cause: what the script said". The caller frees. */
+static char *reason(const Job *j, const struct step_command *m, const struct command_result *r)
+{
+	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
+	g_autofree char *said = script_stderr_reason(r->err, j->id, max, on_log, (void *)j);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (m->label)
+		g_string_append_printf(text, "%s: ", m->label);
+	if (r->cause)
+		g_string_append(text, r->cause);
+	if (*said)
+		g_string_append_printf(text, "%s%s", r->cause ? ": " : "", said);
+	else if (!r->cause)
+		g_string_append_printf(text, "%s failed with status %d", m->path, r->status);
+
+	return g_strdup(text->str);
+}
+
+gboolean job_on_retry(gpointer data)
+{
+	Job *j = data;
+
+	j->retry = 0;
+	if (j->cancelled)
+		job_end(j);
+	else
+		job_advance(j);
+
+	return G_SOURCE_REMOVE;
+}
+
+static void log_command(const Job *j, const struct step_command *m, const struct command_result *r)
+{
+	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
+	const char *shown = or_else(m->shown, args);
+
+	oned_log(j->env->out, 'I', j->id, "Command execution fail (exit code: %d): %s %s",
+		 r->status, m->path, or_else(shown, ""));
+}
+
+/* From local_slots_leave() of another job. */
+static void on_place(void *data)
+{
+	Job *j = data;
+
+	j->placed = true;
+	job_advance(j);
+}
+
+/* False: the command waits for a place here, and job_advance() follows. */
+static bool take_place(Job *j, const struct step_command *m)
+{
+	if (m->spec.works_here && !j->placed)
+		j->placed = local_slots_enter(j->env->places, on_place, j);
+
+	return j->placed || !m->spec.works_here;
+}
+
+static void leave_place(Job *j)
+{
+	bool had = j->placed;
+
+	j->placed = false;
+	if (had)
+		local_slots_leave(j->env->places);
+}
+
+static bool retries(Job *j, const struct command_result *r)
+{
+	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != COMMAND_FAILED ||
+	    !j->retries)
+		return false;
+	j->retries--;
+	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
+
+	return true;
+}
+
+/* What tells the reply: a script's output, of network drivers each with its name. */
+void job_keep_output(Job *j, const struct step_command *m, const char *out)
+{
+	g_autofree char *old = j->info;
+	g_autofree char *text = g_strstrip(g_strdup(out));
+
+	if (!(job_current(j)->flags & STEP_REPLIES) || j->phase == JOB_UNDOING)
+		old = NULL;
+	else if (m->label)
+		j->info = g_strdup_printf("%s%s%s: %s", or_else(old, ""), old ? " " : "", m->label,
+					  or_if_empty(text, "-"));
+	else
+		j->info = g_steal_pointer(&text);
+}
+
+void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
+{
+	g_autofree char *text = g_strdup(why);
+
+	job_forget_loss(j);
+	if (step_failed(j, text, unknown, untouched))
+		job_advance(j);
+	else
+		job_end(j);
+}
+
+/* One that is run again, and whose host is not reached: it may have been done before. */
+static bool waits_for_host(Job *j, const struct command_result *r)
+{
+	if (!j->attempt.repeated || !r->not_started || r->status >= 0)
+		return false;
+	if (job_still_waits(j))
+		job_pause_and(j, job_on_retry);
+	else
+		job_give_up(j);
+
+	return true;
+}
+
+static void on_run(void *data, const struct command_result *r)
+{
+	Job *j = data;
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
+	g_autofree char *why = reason(j, m, r);
+	bool is_first;
+
+	j->run = NULL;
+	leave_place(j);
+
+	if (j->cancelled) {
+		job_end(j);
+		return;
+	}
+
+	if (r->outcome == COMMAND_DONE) {
+		job_keep_output(j, m, r->out);
+		j->command++;
+		job_advance(j);
+		return;
+	}
+
+	log_command(j, m, r);
+	if (retries(j, r) || waits_for_host(j, r))
+		return;
+
+	j->attempt.said_unknown = r->status >= 0;
+	if (r->outcome == COMMAND_UNKNOWN) {
+		job_find_out(j, why, !r->timed_out && r->status < 0);
+		return;
+	}
+
+	is_first = !j->command && !j->attempt.repeated;
+	job_command_failed(j, why, false, r->not_started && is_first);
+}
+
+/* False: the job has ended. */
+bool job_begin_step(Job *j)
+{
+	const struct step *s = job_current(j);
+	g_autoptr(GError) error = NULL;
+
+	j->step_us = g_get_monotonic_time();
+	j->command = 0;
+	j->attempt = (struct attempt){ 0 };
+	job_forget_loss(j);
+
+	if (!step_applies(&j->context, s)) {
+		job_next_step(j);
+		return true;
+	}
+
+	journal_step(j->env->journal, j->seq, j->plan->action, (guint)j->step);
+	j->commands = step_commands(&j->context, s, &error);
+
+	if (!j->commands) {
+		j->commands = g_ptr_array_new();
+		return step_failed(j, error->message, false, true);
+	}
+
+	if (step_needs_files(&j->context, s))
+		oned_log(j->env->out, 'I', j->id, "%s needs files of %s: it goes by relay or ssh",
+			 s->name, step_host(&j->context, s));
+	if (step_omits_document(&j->context, s))
+		oned_log(j->env->out, 'W', j->id,
+			 "%s: no command line can hold the document: the "
+			 "script has it on its input alone",
+			 s->name);
+	return true;
+}
+
+static void on_step_kept(void *data)
+{
+	Job *j = data;
+
+	j->keeping = false;
+	job_advance(j);
+}
+
+/* What is removed when nobody has just asked for it. */
+static bool needs_absence(const Job *j)
+{
+	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
+
+	return unasked && job_current(j)->proof == PROOF_ABSENT && !j->attempt.absence_asked;
+}
+
+/* Runs the command that is due, once the journal has the step. */
+static void run_command(Job *j)
+{
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
+
+	if (!j->attempt.noted) {
+		j->attempt.noted = true;
+		j->keeping = journal_wait(j->env->journal, on_step_kept, j);
+		if (j->keeping)
+			return;
+	}
+
+	if (needs_absence(j)) {
+		j->attempt.absence_asked = true;
+		job_ask(j, QUESTION_ABSENT);
+		return;
+	}
+
+	if (!take_place(j, m))
+		return;
+
+	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
+	if (command_pid(j->run))
+		journal_process(j->env->journal, j->seq, command_pid(j->run));
+}
+
+/* What is known of a DEPLOY whose deploy may have worked, once that was undone. */
+static void tell_undone(Job *j)
+{
+	const char *host = j->request->host;
+
+	if (!(j->context.plan->checks & CHECK_DEPLOYMENT))
+		job_add_to_why(j, "it was undone");
+	else if (j->host_answered)
+		job_add_to_why(j, "it was undone: the VM does not run on %s", host);
+	else
+		job_add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
+			   "whether the VM runs there (hint: look there first)",
+			   host, j->context.deployment_id);
+}
+
+/* Starts the command that is due; a step without one is done at once. */
+void job_advance(Job *j)
+{
+	bool alive = true;
+
+	while (alive && j->step < j->plan->count) {
+		if (!j->commands) {
+			alive = job_begin_step(j);
+		} else if (j->command < j->commands->len) {
+			run_command(j);
+			return;
+		} else {
+			alive = step_succeeded(j);
+		}
+	}
+
+	if (alive && j->phase == JOB_UNDOING && j->unknown)
+		tell_undone(j);
+
+	job_end(j);
+}

@@ -1,0 +1,593 @@
+#include "journal/journal.h"
+
+#include "journal/journal_writer.h"
+#include "journal/notes.h"
+#include "journal/journal_place.h"
+#include "wire/deflate.h"
+#include "or_else.h"
+
+/* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
+enum { ROOM = 2048, MAX_MARK = 64 };
+
+struct journal {
+	struct journal_place place;
+	JournalWriter *keeper;
+	Notes *notes;
+	gsize max_info;
+	guint64 next_seq;
+	GHashTable *live;		/* seq to struct row */
+	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
+	guint flush;			/* source id: that is due */
+	guint64 given, written;		/* generations */
+	struct journal_cost cost;
+	GQueue waiting;			/* of struct waiter, by generation */
+	GQueue fresh;			/* of struct fresh, by generation */
+	GPtrArray *left, *marks;
+	bool damaged;
+	enum journal_writer_state state;
+	char *why;
+	const struct journal_events *events;
+	void *data;
+};
+
+struct waiter {
+	guint64 generation;
+	gint64 since_us;
+	journal_kept *kept;
+	void *data;
+};
+
+/* A request that the disk may not have yet: the notes have it. */
+struct fresh {
+	guint64 generation;
+	guint64 seq;
+	GBytes *document;		/* shared with the job */
+};
+
+static char *cut(const Journal *j, const char *text)
+{
+	return text ? g_strndup(text, j->max_info) : NULL;
+}
+
+/* The rows that were touched, as they are now; those that are done are forgotten. */
+static GPtrArray *take_dirty(Journal *j)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	GHashTableIter iter;
+	void *seq;
+
+	g_hash_table_iter_init(&iter, j->dirty);
+	while (g_hash_table_iter_next(&iter, &seq, NULL)) {
+		struct row *row = g_hash_table_lookup(j->live, seq);
+
+		g_ptr_array_add(rows, row_copy(row));
+		g_clear_pointer(&row->document, g_bytes_unref);
+		if (row->phase == ROW_DONE)
+			g_hash_table_remove(j->live, seq);
+	}
+
+	g_hash_table_remove_all(j->dirty);
+	return rows;
+}
+
+static void give(Journal *j)
+{
+	j->given++;
+	journal_writer_put(j->keeper, j->given, take_dirty(j));
+}
+
+static gboolean on_flush(gpointer data)
+{
+	Journal *j = data;
+
+	j->flush = 0;
+	give(j);
+
+	return G_SOURCE_REMOVE;
+}
+
+/* A transaction for each turn of the loop. */
+static void touch(Journal *j, const struct row *row)
+{
+	g_hash_table_add(j->dirty, g_memdup2(&row->seq, sizeof(row->seq)));
+	if (!j->flush)
+		j->flush = g_idle_add_full(G_PRIORITY_DEFAULT, on_flush, j, NULL);
+}
+
+static struct row *row_of(Journal *j, guint64 seq)
+{
+	return j && seq ? g_hash_table_lookup(j->live, &seq) : NULL;
+}
+
+static void add_row(Journal *j, struct row *row)
+{
+	g_hash_table_replace(j->live, &row->seq, row);
+}
+
+bool journal_is_safe(const Journal *j)
+{
+	return j && j->state == WRITER_SAFE;
+}
+
+static void notice(const Journal *j, char severity, const char *text)
+{
+	if (j->events)
+		j->events->notice(j->data, severity, text);
+}
+
+static void notify_state(const Journal *j)
+{
+	static const char *const texts[] = {
+		[WRITER_SAFE] = "the journal is written again",
+		[WRITER_SPARE] = "the journal cannot be written: what is at work is kept in memory "
+				 "and would be lost with this machine",
+		[WRITER_LOST] = "the journal cannot be written: if this driver is killed, the next "
+				"one will not know what was at work",
+	};
+	g_autofree char *text = g_strdup_printf("%s%s%s", texts[j->state], j->why ? ": " : "",
+						or_else(j->why, ""));
+
+	notice(j, j->state == WRITER_SAFE ? 'I' : 'E', text);
+}
+
+static void take_writer_state(Journal *j, enum journal_writer_state state, const char *why)
+{
+	bool changed = state != j->state;
+
+	j->state = state;
+	g_free(j->why);
+	j->why = state == WRITER_SAFE ? NULL : g_strdup(why);
+	if (changed)
+		notify_state(j);
+}
+
+static void fresh_free(void *data)
+{
+	struct fresh *f = data;
+
+	g_bytes_unref(f->document);
+	g_free(f);
+}
+
+/* The disk has them: they need no notes. */
+static void forget_fresh(Journal *j)
+{
+	struct fresh *f;
+
+	while ((f = g_queue_peek_head(&j->fresh)) && f->generation <= j->written) {
+		g_queue_pop_head(&j->fresh);
+		fresh_free(f);
+	}
+}
+
+static bool is_unread(void *journal, guint64 seq)
+{
+	return row_of(journal, seq) != NULL;
+}
+
+/* Notes ROW with its document KEPT again: its line is no longer in memory. */
+static void note_row(Journal *j, const struct row *row, GBytes *kept)
+{
+	g_autoptr(GBytes) document = row->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
+	gsize size;
+	const guchar *bytes = g_bytes_get_data(document, &size);
+	g_autofree char *payload = g_base64_encode(bytes, size);
+
+	notes_request(j->notes, row, payload);
+}
+
+/* The processes of all requests, which the disk need not have. */
+static void note_processes(Journal *j)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, j->live);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct row *row = value;
+		g_auto(GStrv) processes = g_strsplit(or_else(row->processes, ""), " ", -1);
+
+		for (char **p = processes; *p; p++)
+			notes_process(j->notes, row->seq, *p);
+	}
+}
+
+static void renew_notes(Journal *j)
+{
+	if (!notes_renew(j->notes, is_unread, j))
+		return;
+
+	for (GList *l = j->fresh.head; l; l = l->next) {
+		const struct fresh *f = l->data;
+		const struct row *row = row_of(j, f->seq);
+
+		if (row)
+			note_row(j, row, f->document);
+	}
+
+	note_processes(j);
+	notes_renewed(j->notes);
+}
+
+static void count_wait(Journal *j, const struct waiter *w)
+{
+	double seconds = (double)(g_get_monotonic_time() - w->since_us) / G_USEC_PER_SEC;
+
+	j->cost.waits++;
+	j->cost.wait_s += seconds;
+	j->cost.longest_s = MAX(j->cost.longest_s, seconds);
+}
+
+static void tell_kept(Journal *j)
+{
+	struct waiter *w;
+
+	while ((w = g_queue_peek_head(&j->waiting)) && w->generation <= j->written) {
+		g_queue_pop_head(&j->waiting);
+		count_wait(j, w);
+		w->kept(w->data);
+		g_free(w);
+	}
+}
+
+struct journal_cost journal_cost(const Journal *j)
+{
+	return j ? j->cost : (struct journal_cost){ 0 };
+}
+
+/* ROW as an earlier driver left it, with the processes that it noted. */
+static struct row *noted_row(const Journal *j, const struct row *row)
+{
+	struct row *copy = row_copy(row);
+	const char *processes = notes_processes(j->notes, row->seq);
+
+	if (processes && row->phase == ROW_AT_WORK) {
+		g_free(copy->processes);
+		copy->processes = g_strdup(processes);
+	}
+
+	return copy;
+}
+
+/* Requests that an earlier driver was killed with before the disk had them. */
+static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 last)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func(row_free);
+	const GPtrArray *noted = notes_requests(j->notes);
+
+	for (guint i = 0; i < rows->len; i++)
+		g_ptr_array_add(all, noted_row(j, g_ptr_array_index(rows, i)));
+
+	for (guint i = 0; i < noted->len; i++) {
+		struct row *row = g_ptr_array_index(noted, i);
+
+		if (row->seq > last)
+			g_ptr_array_add(all, row_copy(row));
+	}
+
+	return all;
+}
+
+/* What an earlier driver left can be read only now. */
+static void take_found(Journal *j, const struct journal_writer_report *report)
+{
+	g_autoptr(GPtrArray) all = with_noted(j, report->found, report->last_seq);
+
+	for (guint i = 0; i < all->len; i++) {
+		struct row *row = row_copy(g_ptr_array_index(all, i));
+
+		add_row(j, row);
+		if (row->seq > report->last_seq)
+			touch(j, row);
+	}
+
+	if (j->events)
+		j->events->found(j->data, all);
+}
+
+static void on_report(void *data, const struct journal_writer_report *report)
+{
+	Journal *j = data;
+
+	j->cost.commits += report->generation > j->written;
+	j->written = report->generation;
+	take_writer_state(j, report->state, report->why);
+	if (report->found)
+		take_found(j, report);
+
+	forget_fresh(j);
+	if (notes_are_large(j->notes))
+		renew_notes(j);
+
+	tell_kept(j);
+}
+
+/* A reply that reached oned is not repeated. */
+static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
+{
+	GPtrArray *changed = g_ptr_array_new_with_free_func(row_free);
+	guint64 last = journal_writer_last_seq(j->keeper);
+
+	j->left = g_ptr_array_new_with_free_func(row_free);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+		struct row *copy = row_copy(row);
+
+		j->next_seq = MAX(j->next_seq, row->seq);
+		if (row->phase == ROW_ENDED && notes_arrived(j->notes, row->seq)) {
+			copy->phase = ROW_DONE;
+			g_ptr_array_add(changed, copy);
+			continue;
+		}
+
+		if (row->seq > last || row->processes)
+			g_ptr_array_add(changed, row_copy(row));
+
+		g_ptr_array_add(j->left, copy);
+		add_row(j, row_copy(row));
+	}
+
+	return changed;
+}
+
+/* Which of an earlier driver's requests its journal has is not known yet. */
+static void note_again(Journal *j)
+{
+	const GPtrArray *noted = notes_requests(j->notes);
+
+	for (guint i = 0; i < noted->len; i++) {
+		const struct row *row = g_ptr_array_index(noted, i);
+
+		note_row(j, row, row->document);
+	}
+}
+
+static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
+{
+	const struct journal_writer_spec spec = {
+		.journal = j->place.journal,
+		.spare = j->place.spare,
+		.max_bytes = (gsize)conf_cfg_int(settings->cfg, "journal.bytes"),
+		.room_bytes = 2 * j->max_info + ROOM,
+	};
+	g_autoptr(GPtrArray) rows = NULL;
+	g_autoptr(GPtrArray) all = NULL;
+	const char *why;
+
+	j->keeper = journal_writer_new(&spec, mark, &rows, &j->marks, &j->damaged);
+	all = with_noted(j, rows, journal_writer_last_seq(j->keeper));
+	journal_writer_put_now(j->keeper, take_left(j, all));
+	j->state = journal_writer_state(j->keeper, &why);
+	j->why = g_strdup(why);
+	notes_begin(j->notes);
+	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)
+		note_again(j);
+
+	journal_writer_start(j->keeper, on_report, j);
+}
+
+Journal *journal_open(const struct driver_settings *settings, const char *mark, GError **error)
+{
+	Journal *j = g_new0(Journal, 1);
+
+	if (!journal_place_take(&j->place, settings, error)) {
+		g_free(j);
+		return NULL;
+	}
+
+	j->max_info = (gsize)conf_cfg_int(settings->cfg, "limits.info_bytes");
+	j->next_seq = (guint64)g_get_real_time();
+	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
+	j->dirty = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	g_queue_init(&j->waiting);
+	g_queue_init(&j->fresh);
+	j->notes = notes_open(j->place.notes);
+	open_files(j, settings, mark);
+
+	return j;
+}
+
+void journal_listen(Journal *j, const struct journal_events *events, void *data)
+{
+	if (!j)
+		return;
+
+	j->events = events;
+	j->data = data;
+}
+
+void journal_tell_state(Journal *j)
+{
+	if (j && j->damaged)
+		notice(j, 'E', "the journal was damaged and is put aside (.damaged): what an "
+		       "earlier driver had at work is not known");
+	if (j && j->state != WRITER_SAFE)
+		notify_state(j);
+}
+
+void journal_close(Journal *j)
+{
+	if (!j)
+		return;
+	if (j->flush)
+		g_source_remove(j->flush);
+	if (g_hash_table_size(j->dirty))
+		give(j);
+	if (journal_writer_free(j->keeper) && !g_hash_table_size(j->live))
+		notes_remove(j->notes);
+
+	notes_close(j->notes);
+	g_queue_clear_full(&j->waiting, g_free);
+	g_queue_clear_full(&j->fresh, fresh_free);
+	g_hash_table_unref(j->dirty);
+	g_hash_table_unref(j->live);
+	g_ptr_array_unref(j->left);
+	g_ptr_array_unref(j->marks);
+	journal_place_clear(&j->place);
+	g_free(j->why);
+	g_free(j);
+}
+
+const GPtrArray *journal_left(const Journal *j)
+{
+	return j ? j->left : NULL;
+}
+
+GPtrArray *journal_marks(const Journal *j)
+{
+	return j ? j->marks : NULL;
+}
+
+guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *deployment,
+		       const char *payload, GBytes *document, bool packed)
+{
+	struct row *row;
+	struct fresh *f;
+
+	if (!j)
+		return 0;
+
+	row = row_new();
+	row->seq = ++j->next_seq;
+	row->accepted_s = g_get_real_time() / G_USEC_PER_SEC;
+	row->action = g_intern_string(action);
+	row->id = id;
+	row->deployment = g_strdup(deployment);
+	row->document = g_bytes_ref(document);
+	row->packed = packed;
+	add_row(j, row);
+	touch(j, row);
+	f = g_new(struct fresh, 1);
+	*f = (struct fresh){ j->given + 1, row->seq, g_bytes_ref(document) };
+	g_queue_push_tail(&j->fresh, f);
+	notes_request(j->notes, row, payload);
+
+	return row->seq;
+}
+
+void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+
+	row->phase = ROW_AT_WORK;
+	g_free(row->plan);
+	row->plan = g_strdup(plan);
+	row->step = step;
+	g_clear_pointer(&row->processes, g_free);
+	touch(j, row);
+}
+
+void journal_process(Journal *j, guint64 seq, int pid)
+{
+	struct row *row = row_of(j, seq);
+	g_autofree char *process = NULL;
+	g_autofree char *old = NULL;
+
+	if (!row)
+		return;
+
+	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT, pid, notes_start_of(pid));
+	old = row->processes;
+	row->processes = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+
+	/* It dies with the machine, as notes do. */
+	if (!notes_process(j->notes, seq, process))
+		touch(j, row);
+}
+
+void journal_reply_info(Journal *j, guint64 seq, const char *told)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+
+	g_free(row->told);
+	row->told = cut(j, told);
+	touch(j, row);
+}
+
+void journal_end(Journal *j, guint64 seq, bool success, const char *info)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+
+	j->cost.ends++;
+	row->phase = ROW_ENDED;
+	row->success = success;
+	g_free(row->reply);
+	row->reply = cut(j, info);
+	g_clear_pointer(&row->told, g_free);
+	g_clear_pointer(&row->processes, g_free);
+	touch(j, row);
+}
+
+void journal_forget(Journal *j, guint64 seq)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+
+	row->phase = ROW_DONE;
+	touch(j, row);
+}
+
+static void on_sent(void *journal, guint64 seq)
+{
+	Journal *j = journal;
+
+	if (row_of(j, seq))
+		notes_sent(j->notes, seq);
+}
+
+static void on_read(void *journal, guint64 seq)
+{
+	journal_forget(journal, seq);
+}
+
+static void on_unread(void *journal, guint64 seq)
+{
+	Journal *j = journal;
+
+	if (row_of(j, seq))
+		notes_unread(j->notes, seq);
+}
+
+const struct oned_output_events journal_out_events = { on_sent, on_read, on_unread };
+
+bool journal_wait(Journal *j, journal_kept *kept, void *data)
+{
+	bool pending = j && (j->flush || j->written < j->given);
+	struct waiter *w;
+
+	if (!pending)
+		return false;
+
+	w = g_new(struct waiter, 1);
+	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), g_get_monotonic_time(), kept, data };
+	g_queue_push_tail(&j->waiting, w);
+
+	return true;
+}
+
+void journal_stop_waiting(Journal *j, const void *data)
+{
+	GList *next;
+
+	for (GList *l = j ? j->waiting.head : NULL; l; l = next) {
+		struct waiter *w = l->data;
+
+		next = l->next;
+		if (w->data != data)
+			continue;
+
+		g_queue_delete_link(&j->waiting, l);
+		g_free(w);
+	}
+}

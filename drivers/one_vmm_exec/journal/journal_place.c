@@ -1,0 +1,273 @@
+#include "journal/journal_place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "conf/paths.h"
+
+enum { MAX_JOURNALS = 16, NAME_DIGITS = 8, MAX_OPTIONS = 1 << 16 };
+
+char *journal_place_dir(const struct driver_settings *settings)
+{
+	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
+
+	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
+}
+
+static int compare_keys(gconstpointer a, gconstpointer b)
+{
+	return strcmp(a, b);
+}
+
+/*
+ * What tells this driver from others of its oned: its program, its configuration, its hypervisor
+ * and what it runs on the front-end. Other options may be changed freely.
+ */
+static char *default_name(const struct driver_settings *settings)
+{
+	const struct driver_options *o = &settings->options;
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *etc = conf_path_etc("");
+	g_autoptr(GString) text = g_string_new(program);
+	GList *keys = g_list_sort(g_hash_table_get_keys(o->local), compare_keys);
+	g_autofree char *sum = NULL;
+
+	g_string_append_printf(text, "\n%s\n%s\n", etc, o->hypervisor);
+	for (GList *l = keys; l; l = l->next)
+		g_string_append_printf(text, "%s=%s\n", (const char *)l->data,
+				       (const char *)g_hash_table_lookup(o->local, l->data));
+	g_list_free(keys);
+	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
+
+	return g_strdup_printf("%s-%.*s", o->hypervisor, NAME_DIGITS, sum);
+}
+
+static char *slot_path(const struct journal_place *p, const char *name, int number,
+		       const char *suffix)
+{
+	if (!number)
+		return g_strdup_printf("%s/%s%s", p->dir, name, suffix);
+
+	return g_strdup_printf("%s/%s.%d%s", p->dir, name, number + 1, suffix);
+}
+
+/* Whether the driver that had slot NUMBER last was started with OPTIONS. */
+static bool was_ours(const struct journal_place *p, const char *name, int number,
+		     const char *options)
+{
+	g_autofree char *path = slot_path(p, name, number, ".lock");
+	GString *text = file_read(path, MAX_OPTIONS, NULL);
+	bool same = text && g_str_equal(text->str, options);
+
+	if (text)
+		g_string_free(text, TRUE);
+
+	return same;
+}
+
+/* On a disk that is read-only now one that is there can be locked all the same. */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0 || errno != EROFS)
+		return fd;
+
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static bool take_lock(struct journal_place *p, const char *name, int number, const char *options,
+		      GError **error)
+{
+	g_autofree char *path = slot_path(p, name, number, ".lock");
+	int fd = open_lock(path);
+	ssize_t len = (ssize_t)strlen(options);
+
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		return true;
+	}
+
+	/* On a full disk the name is as good. */
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, options, (size_t)len, 0) != len)
+		g_debug("cannot write %s", path);
+
+	p->lock = fd;
+	p->journal = slot_path(p, name, number, ".db");
+
+	return true;
+}
+
+/*
+ * Drivers of one name (VM_MAD kvm and qemu differ but in -p) may start in any order: each looks
+ * first for the journal of one that was started as it is.
+ */
+static bool take_slot(struct journal_place *p, const char *name, const char *options,
+		      GError **error)
+{
+	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+		if (was_ours(p, name, i, options) && !take_lock(p, name, i, options, error))
+			return false;
+	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+		if (!take_lock(p, name, i, options, error))
+			return false;
+	if (p->lock >= 0)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
+}
+
+/* Whether DIR is there, ours, and nobody else's to write to. */
+static bool is_private(const char *dir)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+
+	return st.st_uid == geteuid() && !(st.st_mode & 022);
+}
+
+/* The directory that FILE names; NULL: none. The caller frees. */
+static char *noted_dir(const char *file)
+{
+	GString *text = file_read(file, MAX_OPTIONS, NULL);
+
+	return text ? g_string_free(text, FALSE) : NULL;
+}
+
+/*
+ * Directories in memory for what outlives a killed driver, the best first. Which of them are there
+ * may change between two drivers: /run/one is made by a package, spare_dir is a key. So the one
+ * that the driver before used, which FILE names, is in the list too.
+ */
+static GPtrArray *memory_dirs(const struct driver_settings *settings, const char *file)
+{
+	GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
+	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
+	g_autofree char *before = noted_dir(file);
+
+	if (*set)
+		g_ptr_array_add(dirs, g_strdup(set));
+	if (is_private("/run/one"))
+		g_ptr_array_add(dirs, g_strdup("/run/one"));
+	if (!dirs->len)
+		mkdir(own, 0700);
+	if (is_private(own))
+		g_ptr_array_add(dirs, g_strdup(own));
+	if (before && is_private(before))
+		g_ptr_array_add(dirs, g_strdup(before));
+
+	return dirs;
+}
+
+/* When FILE was written last; 0: it is not there. */
+static gint64 written_us(const char *file)
+{
+	struct stat st;
+
+	if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+
+	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+}
+
+static void note_dir(const char *file, const char *dir)
+{
+	g_autofree char *before = noted_dir(file);
+	g_autoptr(GError) cause = NULL;
+
+	/* On a disk that cannot be written the directories are tried one by one. */
+	if (g_strcmp0(before, dir) && !file_write(file, dir, strlen(dir), 0600, &cause))
+		g_debug("%s", cause->message);
+}
+
+static char *memory_path(const char *dir, const char *journal, const char *suffix)
+{
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, journal, -1);
+
+	return g_strdup_printf("%s/journal-%.16s%s", dir, sum, suffix);
+}
+
+/* The one of DIRS that the driver before used for JOURNAL, else the first; NULL: there is none. */
+static const char *memory_dir(const GPtrArray *dirs, const char *journal)
+{
+	const char *best = NULL;
+	gint64 newest = -1;
+
+	for (guint i = 0; i < dirs->len; i++) {
+		const char *dir = g_ptr_array_index(dirs, i);
+		g_autofree char *spare = memory_path(dir, journal, ".db");
+		g_autofree char *notes = memory_path(dir, journal, ".notes");
+		gint64 written = MAX(written_us(spare), written_us(notes));
+
+		if (written <= newest)
+			continue;
+
+		newest = written;
+		best = dir;
+	}
+
+	return best;
+}
+
+static void find_memory(struct journal_place *p, const struct driver_settings *settings)
+{
+	g_autofree char *file = g_strconcat(p->journal, ".memory", NULL);
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, file);
+	const char *dir = memory_dir(dirs, p->journal);
+
+	if (!dir) {
+		p->notes = g_strconcat(p->journal, ".notes", NULL);
+		return;
+	}
+
+	note_dir(file, dir);
+	p->spare = memory_path(dir, p->journal, ".db");
+	p->notes = memory_path(dir, p->journal, ".notes");
+}
+
+char *journal_place_notes(const struct driver_settings *settings, const char *journal)
+{
+	g_autofree char *file = g_strconcat(journal, ".memory", NULL);
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, file);
+	const char *dir = memory_dir(dirs, journal);
+
+	return dir ? memory_path(dir, journal, ".notes") : g_strconcat(journal, ".notes", NULL);
+}
+
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,
+			GError **error)
+{
+	g_autofree char *derived = default_name(settings);
+	const char *name = settings->options.name ? settings->options.name : derived;
+
+	*ret = (struct journal_place){ .lock = -1, .dir = journal_place_dir(settings) };
+	if (!file_make_directory(ret->dir, error) ||
+	    !take_slot(ret, name, settings->options.text, error)) {
+		journal_place_clear(ret);
+		return false;
+	}
+
+	find_memory(ret, settings);
+	return true;
+}
+
+void journal_place_clear(struct journal_place *p)
+{
+	if (p->lock >= 0)
+		close(p->lock);
+
+	g_free(p->dir);
+	g_free(p->journal);
+	g_free(p->spare);
+	g_free(p->notes);
+	*p = (struct journal_place){ .lock = -1 };
+}

@@ -1,0 +1,34 @@
+/*
+ * journal_place.h - where the journal of this driver is, and that no other driver has it.
+ *
+ * Several drivers may use one directory (VM_MAD kvm and qemu of one oned). Each has a journal by
+ * its name: what it was started as, or --name. It never opens that of another name.
+ */
+#ifndef ONE_VMM_EXEC_JOURNAL_PLACE_H
+#define ONE_VMM_EXEC_JOURNAL_PLACE_H
+
+#include "driver_settings.h"
+
+struct journal_place {
+	char *dir;
+	char *journal;		/* the file, on a disk that a power cut spares */
+	char *spare;		/* used while JOURNAL cannot be written; NULL: there is none */
+	char *notes;		/* see notes.h */
+	int lock;		/* descriptor; -1: not locked */
+};
+
+/*
+ * Makes the directory and takes the first journal of our name that no other driver holds.
+ * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
+ */
+bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,
+			GError **error);
+void journal_place_clear(struct journal_place *place);
+
+/* Where the notes are that belong to the file JOURNAL. The caller frees. */
+char *journal_place_notes(const struct driver_settings *settings, const char *journal);
+
+/* The directory of the journals. The caller frees. */
+char *journal_place_dir(const struct driver_settings *settings);
+
+#endif

@@ -1,0 +1,284 @@
+#include "journal/notes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "or_else.h"
+
+/* A request larger than MAX_PAYLOAD is not noted: the disk has it some milliseconds later. */
+enum { MAX_NOTES = 64 << 20, MAX_PAYLOAD = 8 << 20, LARGE = 4 << 20 };
+enum { FIELD_STATE = 3, FIELD_START = 22 };
+/* "request SEQ TIME ACTION VM DEPLOYMENT PAYLOAD" */
+enum { WORD_SEQ = 1, WORD_TIME, WORD_ACTION, WORD_VM, WORD_DEPLOYMENT, WORD_PAYLOAD, WORDS };
+
+struct notes {
+	char *path;
+	int fd;			/* -1: nothing can be noted */
+	gsize size;		/* about */
+	gsize renewed_size;	/* SIZE when they were last renewed */
+	char *reader;		/* "PID START", who read the earlier driver; or NULL */
+	GHashTable *arrived;	/* seq; of the earlier driver */
+	GHashTable *processes;	/* seq to text; of the earlier driver */
+	GHashTable *sent;	/* seq; of ours */
+	GPtrArray *requests;	/* of struct row */
+};
+
+guint64 notes_start_of(int pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+	GString *text = file_read(path, 4096, NULL);
+	const char *at = text ? strrchr(text->str, ')') : NULL;
+	guint64 start = 0;
+
+	for (int field = FIELD_STATE - 1; at && field < FIELD_START; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		start = g_ascii_strtoull(at + 1, NULL, 10);
+	if (text)
+		g_string_free(text, TRUE);
+
+	return start;
+}
+
+static char *our_reader(void)
+{
+	return g_strdup_printf("%d %" G_GUINT64_FORMAT, (int)getppid(), notes_start_of(getppid()));
+}
+
+static void add_seq(GHashTable *to, guint64 seq)
+{
+	g_hash_table_add(to, g_memdup2(&seq, sizeof(seq)));
+}
+
+static void take_request(Notes *n, char **word)
+{
+	g_autofree guchar *bytes = NULL;
+	gint64 time_s, id;
+	guint64 seq;
+	struct row *row;
+	gsize size;
+
+	if (!number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL) ||
+	    !number_signed(word[WORD_TIME], 0, G_MAXINT64, &time_s, NULL) ||
+	    !number_signed(word[WORD_VM], G_MININT64, G_MAXINT64, &id, NULL))
+		return;
+	row = row_new();
+	row->seq = seq;
+	row->accepted_s = time_s;
+	row->action = g_intern_string(word[WORD_ACTION]);
+	row->id = id;
+	row->deployment = *word[WORD_DEPLOYMENT] == '-' ? NULL : g_strdup(word[WORD_DEPLOYMENT]);
+	bytes = g_base64_decode(word[WORD_PAYLOAD], &size);
+	row->document = g_bytes_new(bytes, size);
+	g_ptr_array_add(n->requests, row);
+}
+
+/* "process SEQ PID:START" */
+static void take_process(Notes *n, guint64 seq, const char *process)
+{
+	const char *old = notes_processes(n, seq);
+	char *text = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+
+	g_hash_table_replace(n->processes, g_memdup2(&seq, sizeof(seq)), text);
+}
+
+static void take_note(Notes *n, const char *line)
+{
+	g_auto(GStrv) word = g_strsplit(line, " ", WORDS);
+	guint count = g_strv_length(word);
+	guint64 seq;
+
+	if (count < 2)
+		return;
+	if (g_str_equal(word[0], "reader")) {
+		g_free(n->reader);
+		n->reader = g_strdup(line + strlen("reader "));
+	} else if (g_str_equal(word[0], "request") && count == WORDS) {
+		take_request(n, word);
+	} else if (number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL)) {
+		if (g_str_equal(word[0], "sent"))
+			add_seq(n->arrived, seq);
+		else if (g_str_equal(word[0], "unread"))
+			g_hash_table_remove(n->arrived, &seq);
+		else if (g_str_equal(word[0], "process") && count > 2)
+			take_process(n, seq, word[2]);
+	}
+}
+
+static void read_notes(Notes *n)
+{
+	GString *text = file_read(n->path, MAX_NOTES, NULL);
+	g_auto(GStrv) lines = g_strsplit(text ? text->str : "", "\n", -1);
+	g_autofree char *reader = our_reader();
+
+	for (char **line = lines; *line; line++)
+		take_note(n, *line);
+	if (g_strcmp0(n->reader, reader))
+		g_hash_table_remove_all(n->arrived);
+	if (text)
+		g_string_free(text, TRUE);
+}
+
+Notes *notes_open(const char *path)
+{
+	Notes *n = g_new0(Notes, 1);
+
+	n->path = g_strdup(path);
+	n->fd = -1;
+	n->arrived = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	n->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	n->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	n->requests = g_ptr_array_new_with_free_func(row_free);
+	read_notes(n);
+
+	return n;
+}
+
+void notes_close(Notes *n)
+{
+	if (!n)
+		return;
+	if (n->fd >= 0)
+		close(n->fd);
+
+	g_hash_table_unref(n->arrived);
+	g_hash_table_unref(n->processes);
+	g_hash_table_unref(n->sent);
+	g_ptr_array_unref(n->requests);
+	g_free(n->reader);
+	g_free(n->path);
+	g_free(n);
+}
+
+void notes_remove(Notes *n)
+{
+	unlink(n->path);
+}
+
+bool notes_arrived(const Notes *n, guint64 seq)
+{
+	return g_hash_table_contains(n->arrived, &seq);
+}
+
+const GPtrArray *notes_requests(const Notes *n)
+{
+	return n->requests;
+}
+
+const char *notes_processes(const Notes *n, guint64 seq)
+{
+	return g_hash_table_lookup(n->processes, &seq);
+}
+
+/* Of a note that cannot be written whole the rest does no harm: it is no line. */
+static bool write_note(Notes *n, const char *text, size_t len)
+{
+	if (n->fd < 0)
+		return false;
+
+	n->size += len;
+	if (write(n->fd, text, len) == (ssize_t)len)
+		return true;
+	if (write(n->fd, "\n", 1) < 0)
+		g_debug("cannot write %s", n->path);
+
+	return false;
+}
+
+static void note_reader(Notes *n)
+{
+	g_autofree char *reader = our_reader();
+	g_autofree char *line = g_strdup_printf("reader %s\n", reader);
+
+	n->size = 0;
+	write_note(n, line, strlen(line));
+}
+
+void notes_begin(Notes *n)
+{
+	n->fd = open(n->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		     0600);
+	note_reader(n);
+}
+
+static char *new_path(const Notes *n)
+{
+	return g_strconcat(n->path, ".new", NULL);
+}
+
+void notes_request(Notes *n, const struct row *row, const char *payload)
+{
+	g_autofree char *line = NULL;
+
+	if (strlen(payload) > MAX_PAYLOAD)
+		return;
+
+	line = g_strdup_printf("request %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %"
+			       G_GINT64_FORMAT " %s %s\n", row->seq, row->accepted_s, row->action,
+			       row->id, or_else(row->deployment, "-"), payload);
+	write_note(n, line, strlen(line));
+}
+
+static void note(Notes *n, const char *what, guint64 seq)
+{
+	g_autofree char *line = g_strdup_printf("%s %" G_GUINT64_FORMAT "\n", what, seq);
+
+	write_note(n, line, strlen(line));
+}
+
+bool notes_process(Notes *n, guint64 seq, const char *process)
+{
+	g_autofree char *line = g_strdup_printf("process %" G_GUINT64_FORMAT " %s\n", seq, process);
+
+	return write_note(n, line, strlen(line));
+}
+
+void notes_sent(Notes *n, guint64 seq)
+{
+	add_seq(n->sent, seq);
+	note(n, "sent", seq);
+}
+
+void notes_unread(Notes *n, guint64 seq)
+{
+	note(n, "unread", seq);
+}
+
+bool notes_are_large(const Notes *n)
+{
+	return n->fd >= 0 && n->size > LARGE + 2 * n->renewed_size;
+}
+
+bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
+{
+	g_autofree char *path = new_path(n);
+	GHashTableIter iter;
+	void *seq;
+	int fd;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return false;
+
+	close(n->fd);
+	n->fd = fd;
+	note_reader(n);
+	g_hash_table_iter_init(&iter, n->sent);
+	while (g_hash_table_iter_next(&iter, &seq, NULL))
+		if (needed(data, *(guint64 *)seq))
+			note(n, "sent", *(guint64 *)seq);
+		else
+			g_hash_table_iter_remove(&iter);
+	return true;
+}
+
+void notes_renewed(Notes *n)
+{
+	g_autofree char *path = new_path(n);
+
+	n->renewed_size = n->size;
+	if (rename(path, n->path) < 0)
+		g_debug("cannot rename %s", path);
+}

@@ -1,0 +1,64 @@
+/*
+ * notes.h - what a driver that is killed must not forget although the disk has not got it yet: the
+ * requests that came a moment ago, the processes that run here, and the replies that were written.
+ * Notes lie in memory (tmpfs) or in the system's cache: they outlive our death by any signal, and
+ * not the machine's.
+ *
+ * A reply that is in the pipe when we are killed reaches oned, unless oned has died as well. So the
+ * notes also say which process read us.
+ */
+#ifndef ONE_VMM_EXEC_NOTES_H
+#define ONE_VMM_EXEC_NOTES_H
+
+#include "journal/store.h"
+
+typedef struct notes Notes;
+
+/* Reads what an earlier driver noted in PATH. Never NULL: without the file nothing is known. */
+Notes *notes_open(const char *path);
+void notes_close(Notes *notes);
+
+/* Whether the earlier driver's reply to request SEQ reached the oned that runs now. */
+bool notes_arrived(const Notes *notes, guint64 seq);
+
+/* The earlier driver's requests, of struct row, in the order of arrival. Borrowed. */
+const GPtrArray *notes_requests(const Notes *notes);
+
+/* The earlier driver's processes for request SEQ, "PID:START …"; NULL: none. Borrowed. */
+const char *notes_processes(const Notes *notes, guint64 seq);
+
+/* The earlier notes have been used: from here on PATH holds ours. */
+void notes_begin(Notes *notes);
+
+/* Request ROW came; PAYLOAD is its document in base64. */
+void notes_request(Notes *notes, const struct row *row, const char *payload);
+
+/* PROCESS ("PID:START") runs for request SEQ. False: nothing can be noted. */
+bool notes_process(Notes *notes, guint64 seq, const char *process);
+
+/* The reply to SEQ was written, whole. */
+void notes_sent(Notes *notes, guint64 seq);
+
+/* The driver ends, and nobody has read the reply to SEQ. */
+void notes_unread(Notes *notes, guint64 seq);
+
+/* Whether they have grown so large that it is time to renew them. */
+bool notes_are_large(const Notes *notes);
+
+/*
+ * Begins new notes beside the old ones: of what was sent, those for which NEEDED(DATA) is true.
+ * True: the requests that are not on disk, and the processes, are to be noted again, and then
+ * notes_renewed().
+ */
+bool notes_renew(Notes *notes, bool (*needed)(void *data, guint64 seq), void *data);
+
+/* The new notes take the place of the old ones. */
+void notes_renewed(Notes *notes);
+
+/* Nothing is left that the next driver must know: PATH is removed. */
+void notes_remove(Notes *notes);
+
+/* The start time of process PID, field 22 of its stat; 0: there is none. */
+guint64 notes_start_of(int pid);
+
+#endif

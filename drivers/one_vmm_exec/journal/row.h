@@ -1,0 +1,38 @@
+/* row.h - one request of the journal, as far as it has come. */
+#ifndef ONE_VMM_EXEC_ROW_H
+#define ONE_VMM_EXEC_ROW_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+enum row_phase {
+	ROW_WAITING,		/* its first step has not begun */
+	ROW_AT_WORK,		/* step STEP of PLAN has begun */
+	ROW_ENDED,		/* its reply is due, or was written and perhaps not read */
+	ROW_DONE,		/* it is removed from the store */
+};
+
+struct row {
+	guint64 seq;
+	gint64 accepted_s;		/* Unix time */
+	const char *action;		/* interned */
+	gint64 id;			/* of the VM */
+	char *deployment;		/* UUID that its deploy gives the domain, or NULL */
+	enum row_phase phase;
+	char *plan;			/* of the step, or NULL */
+	guint step;
+	char *processes;		/* that may still run here: "PID:START …", or NULL */
+	char *told;			/* output of the step that tells the reply, or NULL */
+	bool success;			/* of ROW_ENDED */
+	char *reply;			/* of ROW_ENDED: its info, or NULL */
+	bool packed;			/* the document, by deflate_pack() */
+	GBytes *document;		/* of the request; NULL: it is in the store already */
+};
+
+/* A row is counted (g_atomic_rc_box_…): whoever shares one does not change it. */
+struct row *row_new(void);
+struct row *row_copy(const struct row *row);
+struct row *row_share(struct row *row);
+void row_free(void *row);
+
+#endif

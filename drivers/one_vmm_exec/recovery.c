@@ -1,0 +1,115 @@
+#include "recovery.h"
+
+#include <signal.h>
+
+#include "base/number.h"
+#include "journal/notes.h"
+#include "template/request.h"
+#include "wire/deflate.h"
+#include "wire/ssh.h"
+#include "or_else.h"
+
+/* The requests of one host, which wait until nothing of an earlier driver runs there. */
+struct host_rows {
+	recovery_ready *ready;
+	void *data;
+	GArray *seqs;
+};
+
+static char *host_of(const struct row *row)
+{
+	g_autoptr(GBytes) document = NULL;
+
+	if (!row->document)
+		return NULL;
+
+	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
+	return tmpl_request_peek_host(document);
+}
+
+Job *recovery_job(const struct job_env *env, const struct row *row)
+{
+	const struct plan *plan = row->action ? plan_find(row->action) : NULL;
+	g_autofree char *host = host_of(row);
+	Job *job;
+
+	if (!plan || !plan->key) {
+		journal_forget(env->journal, row->seq);
+		return NULL;
+	}
+
+	job = job_new(env, plan, row->id, host, row->document, row->packed);
+	job_set_left(job, row);
+
+	return job;
+}
+
+static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSED)
+{
+	struct host_rows *h = data;
+
+	for (guint i = 0; i < h->seqs->len; i++)
+		h->ready(h->data, g_array_index(h->seqs, guint64, i));
+
+	g_array_unref(h->seqs);
+	g_free(h);
+}
+
+static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recovery_ready *ready,
+			 void *data)
+{
+	struct host_rows *h = g_hash_table_lookup(hosts, host);
+
+	if (!h) {
+		h = g_new0(struct host_rows, 1);
+		h->ready = ready;
+		h->data = data;
+		h->seqs = g_array_new(FALSE, FALSE, sizeof(guint64));
+		g_hash_table_insert(hosts, g_strdup(host), h);
+	}
+
+	g_array_append_val(h->seqs, seq);
+}
+
+/* Ends the process groups of ROW that still run here. */
+static void kill_processes(const struct row *row)
+{
+	g_auto(GStrv) processes = g_strsplit(or_else(row->processes, ""), " ", -1);
+
+	for (char **p = processes; *p; p++) {
+		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);
+		guint64 pid, start;
+
+		if (parts[0] && parts[1] &&
+		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
+		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
+		    notes_start_of((int)pid) == start)
+			kill(-(pid_t)pid, SIGKILL);
+	}
+}
+
+void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_ready *ready,
+		    void *data)
+{
+	g_autoptr(GHashTable) hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTableIter iter;
+	void *host, *of_host;
+
+	for (guint i = 0; i < rows->len; i++)
+		kill_processes(g_ptr_array_index(rows, i));
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+		g_autofree char *name = row->phase == ROW_AT_WORK ? host_of(row) : NULL;
+
+		if (name && wire_ssh_check_host(name, NULL))
+			add_host_row(hosts, name, row->seq, ready, data);
+		else
+			ready(data, row->seq);
+	}
+
+	g_hash_table_iter_init(&iter, hosts);
+	while (g_hash_table_iter_next(&iter, &host, &of_host))
+		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped,
+				  of_host);
+}

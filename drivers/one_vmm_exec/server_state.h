@@ -1,0 +1,62 @@
+/*
+ * server_state.h - what the two files of the server share: server.c (what oned says, and how the
+ * driver begins and ends) and server_jobs.c (which action runs when).
+ */
+#ifndef ONE_VMM_EXEC_SERVER_STATE_H
+#define ONE_VMM_EXEC_SERVER_STATE_H
+
+#include "job.h"
+#include "lane_queue.h"
+#include "wire/line_reader.h"
+
+struct server {
+	GMainLoop *loop;
+	struct job_env env;
+	LaneQueue *queue;
+	GQueue running;   /* of Job, oldest first */
+	unsigned at_work; /* of RUNNING, those whose turn is not over */
+	unsigned max_running, host_jobs;
+	LineReader *reader;
+	guint max_queue, max_children;
+	gsize waiting, max_waiting; /* bytes of documents */
+	guint room;                 /* source id: too many processes run, that is looked at again */
+	guint input;                /* source id; 0 when no more is read */
+	bool starting;              /* start_jobs() is at work */
+	bool stopping;
+	bool answered_init;
+	bool recovering;  /* what an earlier driver left goes on */
+	guint recovery;   /* source id: it begins soon */
+	GPtrArray *found; /* rows that could be read late, before that; or NULL */
+	DriverLog *log;
+	int status;
+};
+
+/* Starts as many of the waiting jobs as may run now. */
+void server_start_jobs(struct server *server);
+
+/* Ends the loop if the server is stopping and no job runs. */
+void server_quit_when_idle(struct server *server);
+
+/*
+ * JOB waits for its turn: one at a time for each VM; on each host as many as -t says, without -p
+ * one. HELD: not before it is released.
+ */
+void server_enqueue(struct server *server, Job *job, bool held);
+
+/* Takes the first waiting job that MATCHes DATA; NULL: none does. The caller frees. */
+Job *server_take_waiting(struct server *server, GCompareFunc match, const void *data);
+
+/* Frees the waiting jobs. The journal keeps them: the next driver answers. */
+void server_free_waiting(struct server *server);
+
+/* For host_health_listen(). */
+void server_on_health(void *server, const char *host, enum host_health_state was,
+		      enum host_health_state now);
+
+/* The number of child processes at which no further action begins. */
+guint server_max_children(const ConfCfg *cfg, guint descriptors);
+
+/* Actions at once on one host. */
+unsigned server_host_jobs(const struct driver_settings *settings);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * host_health.h - which hosts do not answer.
+ *
+ * A host that did not answer several times in a row is down: its steps fail at once, but for one
+ * at a time that finds out whether it is back. How long a host takes says nothing: a step may last
+ * for hours.
+ */
+#ifndef ONE_VMM_EXEC_HOST_HEALTH_H
+#define ONE_VMM_EXEC_HOST_HEALTH_H
+
+#include "conf/cfg.h"
+
+typedef struct host_health HostHealth;
+
+enum host_health_state {
+	HEALTH_GOOD,    /* it answered, or was not asked yet */
+	HEALTH_FAILING, /* it did not answer the last time, or the last few times */
+	HEALTH_DOWN,
+};
+
+/* HOST went from state WAS to state NOW. */
+typedef void host_health_changed(void *data, const char *host, enum host_health_state was,
+				 enum host_health_state now);
+
+typedef void host_health_one(void *data, const char *host, enum host_health_state state,
+			     unsigned inflight);
+
+HostHealth *host_health_new(const ConfCfg *cfg);
+void host_health_free(HostHealth *health);
+
+/* CHANGED(DATA) is called from the loop, also for each step that a failing host does not answer. */
+void host_health_listen(HostHealth *health, host_health_changed *changed, void *data);
+
+/* Calls EACH(DATA) for each host that was asked for. */
+void host_health_each(const HostHealth *health, host_health_one *each, void *data);
+
+enum host_health_state host_health_of(const HostHealth *health, const char *host);
+
+/* Steps that run on HOST. */
+unsigned host_health_inflight(const HostHealth *health, const char *host);
+
+/*
+ * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried:
+ * the host is down, and somebody else finds out whether it still is. The caller frees.
+ */
+char *host_health_begin(HostHealth *health, const char *host);
+
+/* A step on HOST has ended: as it should, or, with WHY, because the host did not answer. */
+void host_health_end(HostHealth *health, const char *host, const char *why);
+
+#endif

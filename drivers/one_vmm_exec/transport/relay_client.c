@@ -1,0 +1,498 @@
+#include "transport/relay_client.h"
+
+#include <signal.h>
+
+#include "base/child.h"
+#include "or_else.h"
+#include "transport/waiters.h"
+
+enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300, STATUS_SSH = 255 };
+/* A relay is asked for a sign of life this long before a step's time is over. */
+enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION = 64 };
+
+enum state { DOWN, CONNECTING, UP };
+
+struct relay_call {
+	RelayClient *link;
+	guint32 id;
+	guint64 end;		/* in the stream of what is sent: behind its frame */
+	relay_client_done *done; /* NULL: nobody asks any more */
+	void *data;
+	unsigned timeout_ms, grace_ms;
+	size_t max_answer;	/* bytes of the data of a true one */
+	guint guard;		/* source id: its time is over soon, or over */
+	RelayCall *sign;        /* asked for a sign of life for it, or NULL */
+	bool alive;		/* and got one */
+};
+
+struct relay_client {
+	const struct wire_ssh *ssh;
+	char *host, *path;
+	unsigned idle_s;
+	enum state state;
+	gint64 absent_us;	/* until then the host has no relay */
+	Child *child;
+	GByteArray *in;		/* the begin of a frame, or of what comes before the hello */
+	bool given_up;		/* what it still says is not looked at */
+	guint64 sent;		/* bytes, since it is up */
+	GQueue waiting;		/* of struct waiter */
+	GHashTable *calls;      /* id to struct relay_call */
+	guint32 next_id;
+	guint timer;		/* source id: it is late, or idle */
+	char *why;
+	char *last_notice; /* what the last notice said, or NULL */
+	relay_client_notice *notice;
+	void *data;
+};
+
+static void stop_relay_timer(RelayClient *l)
+{
+	if (l->timer)
+		g_source_remove(l->timer);
+
+	l->timer = 0;
+}
+
+static void notify(RelayClient *l, const char *text)
+{
+	if (g_strcmp0(l->last_notice, text) && text)
+		l->notice(l->data, l->host, text);
+
+	g_free(l->last_notice);
+	l->last_notice = g_strdup(text);
+}
+
+/* Each may come back at once and wait again. */
+static void tell_relay_waiters(RelayClient *l, enum relay_client_outcome outcome, const char *why)
+{
+	GQueue waiting = l->waiting;
+	struct waiter w;
+
+	g_queue_init(&l->waiting);
+	while (waiters_take(&waiting, &w))
+		((relay_client_ready *)w.ready)(w.data, outcome, why);
+}
+
+static gboolean on_relay_idle(gpointer data)
+{
+	RelayClient *l = data;
+
+	l->timer = 0;
+	if (l->child)
+		child_cancel(l->child);
+
+	return G_SOURCE_REMOVE;
+}
+
+static void start_idle_timer(RelayClient *l)
+{
+	if (l->state == UP && l->idle_s && !l->timer && !g_hash_table_size(l->calls))
+		l->timer = g_timeout_add_seconds(l->idle_s, on_relay_idle, l);
+}
+
+static gboolean on_connect_late(gpointer data)
+{
+	RelayClient *l = data;
+
+	l->timer = 0;
+	g_free(l->why);
+	l->why = g_strdup("no answer in time");
+	child_cancel(l->child);
+
+	return G_SOURCE_REMOVE;
+}
+
+/* What the far end says is not to be understood: it is as if it had died. */
+static void protocol_error(RelayClient *l, const char *why)
+{
+	g_free(l->why);
+	l->why = g_strdup(why);
+	l->given_up = true;
+	g_byte_array_unref(l->in);
+	l->in = g_byte_array_new();
+	child_cancel(l->child);
+}
+
+/* It has been up, so it speaks our protocol, and breaks it: an administrator should look at it. */
+static void cut_off(RelayClient *l, const char *why)
+{
+	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
+
+	protocol_error(l, why);
+	notify(l, text);
+}
+
+static void on_hello(RelayClient *l)
+{
+	g_autofree char *version = NULL;
+	g_autofree char *text = NULL;
+	size_t used;
+
+	switch (relay_hello_take((const char *)l->in->data, l->in->len, &version, &used)) {
+	case RELAY_INCOMPLETE:
+		return;
+	case RELAY_BAD:
+		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
+		protocol_error(l, "its relay speaks another protocol");
+		return;
+	case RELAY_TAKEN:
+		break;
+	}
+
+	g_byte_array_remove_range(l->in, 0, (guint)used);
+	stop_relay_timer(l);
+	l->state = UP;
+	l->sent = 0;
+	if (!g_str_equal(version, VMM_VERSION))
+		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
+				       " (hint: kvm-sync-hosts)", MAX_VERSION, version);
+	notify(l, text);
+	tell_relay_waiters(l, RELAY_CLIENT_UP, NULL);
+	start_idle_timer(l);
+}
+
+static void stop_guard(RelayCall *call)
+{
+	if (call->guard)
+		g_source_remove(call->guard);
+
+	call->guard = 0;
+}
+
+/* Its answer, should one come, is for nobody. */
+static void drop(RelayCall *call)
+{
+	stop_guard(call);
+	call->done = NULL;
+	if (call->sign)
+		drop(call->sign);
+
+	call->sign = NULL;
+}
+
+static void call_free(RelayCall *call)
+{
+	drop(call);
+	g_hash_table_remove(call->link->calls, GUINT_TO_POINTER(call->id));
+	g_free(call);
+}
+
+static void on_done(RelayClient *l, const struct relay_frame *frame)
+{
+	RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(frame->id));
+	struct relay_done done;
+
+	if (!relay_done_parse(frame->data, frame->size, &done, NULL)) {
+		cut_off(l, "its relay sent a damaged frame");
+		return;
+	}
+
+	if (call->done)
+		call->done(call->data, &done, RELAY_CLIENT_BROKE, NULL);
+
+	relay_done_clear(&done);
+	call_free(call);
+	start_idle_timer(l);
+}
+
+/* Judged by its head, before the rest has come. */
+static bool may_come(RelayClient *l, const struct relay_frame *head)
+{
+	const RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
+
+	if (head->type != RELAY_DONE || !call)
+		cut_off(l, "its relay sent an answer that nobody asked for");
+	else if (head->size > call->max_answer)
+		cut_off(l, "its relay sent more than was asked for (limits.output_bytes)");
+
+	return !l->given_up;
+}
+
+/* Takes the frame that begins at AT; its bytes, or 0: it has not come whole, or may not come. */
+static size_t take_frame(RelayClient *l, size_t at)
+{
+	const guint8 *data = l->in->data + at;
+	size_t left = l->in->len - at, used = 0;
+	struct relay_frame frame;
+
+	switch (relay_frame_head(data, left, &frame)) {
+	case RELAY_INCOMPLETE:
+		return 0;
+	case RELAY_BAD:
+		cut_off(l, "its relay sent what is no frame");
+		return 0;
+	case RELAY_TAKEN:
+		break;
+	}
+
+	if (!may_come(l, &frame) || relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
+		return 0;
+
+	on_done(l, &frame);
+	return l->given_up ? 0 : used;
+}
+
+static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, size_t len)
+{
+	RelayClient *l = data;
+	size_t at = 0, used = 0;
+
+	if (l->given_up)
+		return;
+
+	g_byte_array_append(l->in, (const guint8 *)bytes, (guint)len);
+	if (l->state == CONNECTING)
+		on_hello(l);
+
+	while (l->state == UP && !l->given_up && (used = take_frame(l, at)))
+		at += used;
+	if (at && !l->given_up)
+		g_byte_array_remove_range(l->in, 0, (guint)at);
+}
+
+static void break_calls(RelayClient *l, guint64 arrived, const char *why)
+{
+	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
+
+	for (GList *at = calls; at; at = at->next) {
+		RelayCall *call = at->data;
+
+		if (call->done)
+			call->done(call->data, NULL,
+				   call->end > arrived ? RELAY_CLIENT_NOT_SENT : RELAY_CLIENT_BROKE,
+				   why);
+		call_free(call);
+	}
+}
+
+static void open_link(RelayClient *l);
+
+static void on_end(void *data, const struct child_result *r)
+{
+	RelayClient *l = data;
+	guint64 arrived = l->sent - MIN(l->sent, child_unwritten(l->child));
+	bool was_up = l->state == UP;
+
+	stop_relay_timer(l);
+	l->child = NULL;
+	l->state = DOWN;
+	if (!l->why)
+		l->why = g_strdup(or_if_empty(r->err->str, "ssh ended"));
+
+	/* Anything but ssh's own status is of the far end: it was reached, and has no relay. */
+	if (!was_up && !r->timed_out && !r->cancelled && r->exit_status != STATUS_SSH)
+		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
+	if (was_up) {
+		g_autofree char *why = g_strdup(l->why);
+
+		break_calls(l, arrived, why);
+		if (l->waiting.length && l->state == DOWN)
+			open_link(l);
+	} else if (l->absent_us > g_get_monotonic_time()) {
+		notify(l, "has no relay of this version: each step is an ssh session "
+		       "(hint: kvm-sync-hosts)");
+		tell_relay_waiters(l, RELAY_CLIENT_ABSENT, l->why);
+	} else {
+		tell_relay_waiters(l, RELAY_CLIENT_FAILED, l->why);
+	}
+}
+
+static void open_link(RelayClient *l)
+{
+	g_auto(GStrv) argv = wire_ssh_relay(l->ssh, l->host, l->path);
+	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+	struct child_spec spec = {
+		.argv = (const char *const *)argv, .input = nothing, .hold_input = true,
+		.reader = on_says, .grace_ms = GRACE_MS, .max_output = MAX_OUTPUT,
+	};
+	g_autoptr(GError) error = NULL;
+
+	g_clear_pointer(&l->why, g_free);
+	g_byte_array_set_size(l->in, 0);
+	l->given_up = false;
+	l->child = child_start(&spec, on_end, l, &error);
+
+	if (!l->child) {
+		tell_relay_waiters(l, RELAY_CLIENT_FAILED, error->message);
+		return;
+	}
+
+	l->state = CONNECTING;
+	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S,
+					 on_connect_late, l);
+}
+
+RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path,
+			      unsigned idle_s, relay_client_notice *notice, void *data)
+{
+	RelayClient *l = g_new0(RelayClient, 1);
+
+	l->ssh = ssh;
+	l->host = g_strdup(host);
+	l->path = g_strdup(path);
+	l->idle_s = idle_s;
+	l->in = g_byte_array_new();
+	l->calls = g_hash_table_new(NULL, NULL);
+	l->notice = notice;
+	l->data = data;
+	g_queue_init(&l->waiting);
+
+	return l;
+}
+
+void relay_client_free(RelayClient *l)
+{
+	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
+
+	for (GList *at = calls; at; at = at->next)
+		drop(at->data);
+
+	g_list_foreach(calls, (GFunc)g_free, NULL);
+	stop_relay_timer(l);
+	if (l->child)
+		child_abandon(l->child, SIGTERM);
+
+	g_queue_clear_full(&l->waiting, g_free);
+	g_byte_array_unref(l->in);
+	g_hash_table_unref(l->calls);
+	g_free(l->host);
+	g_free(l->path);
+	g_free(l->why);
+	g_free(l->last_notice);
+	g_free(l);
+}
+
+void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
+{
+	if (l->state == UP) {
+		ready(data, RELAY_CLIENT_UP, NULL);
+		return;
+	}
+
+	if (l->state == DOWN && l->absent_us > g_get_monotonic_time()) {
+		ready(data, RELAY_CLIENT_ABSENT, l->why);
+		return;
+	}
+
+	waiters_add(&l->waiting, (void (*)(void))ready, data);
+	if (l->state == DOWN)
+		open_link(l);
+}
+
+void relay_client_close_idle(RelayClient *l)
+{
+	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
+		return;
+
+	stop_relay_timer(l);
+	child_cancel(l->child);
+}
+
+bool relay_client_forget(RelayClient *l, const void *data)
+{
+	return waiters_forget(&l->waiting, data);
+}
+
+static void send_frame(RelayClient *l, GBytes *frame)
+{
+	l->sent += g_bytes_get_size(frame);
+	child_write(l->child, frame);
+}
+
+static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done,
+			   void *data)
+{
+	RelayCall *call = g_new0(RelayCall, 1);
+	g_autoptr(GBytes) frame = NULL;
+
+	stop_relay_timer(l);
+	do
+		l->next_id++;
+	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
+	*call = (struct relay_call){
+		.link = l,
+		.id = l->next_id,
+		.done = done,
+		.data = data,
+		.max_answer = relay_done_max(run->max_output),
+	};
+	g_hash_table_insert(l->calls, GUINT_TO_POINTER(call->id), call);
+	frame = relay_run_frame(call->id, run);
+	send_frame(l, frame);
+	call->end = l->sent;
+
+	return call;
+}
+
+static gboolean on_given_up(gpointer data)
+{
+	RelayCall *call = data;
+	relay_client_done *done = call->done;
+
+	call->guard = 0;
+	drop(call);
+	done(call->data, NULL, RELAY_CLIENT_LATE, "the host does not answer");
+
+	return G_SOURCE_REMOVE;
+}
+
+/* The relay ends it now, and says so; unless it is not at work itself. */
+static gboolean on_over(gpointer data)
+{
+	RelayCall *call = data;
+
+	if (!call->alive)
+		return on_given_up(call);
+
+	call->guard = g_timeout_add(KILL_LIMIT_MS + call->grace_ms, on_given_up, call);
+	return G_SOURCE_REMOVE;
+}
+
+static void on_sign(void *data, const struct relay_done *done,
+		    enum relay_client_loss loss G_GNUC_UNUSED, const char *why G_GNUC_UNUSED)
+{
+	RelayCall *call = data;
+
+	call->sign = NULL;
+	call->alive = done != NULL;
+}
+
+static unsigned sign_ms(const RelayCall *call)
+{
+	return MIN(call->timeout_ms / 2, SIGN_MS);
+}
+
+/* What certainly cannot be run is answered at once. */
+static gboolean on_nearly_over(gpointer data)
+{
+	RelayCall *call = data;
+	char nothing[] = "/", nowhere[] = "", *argv[] = { nothing, NULL };
+	const struct relay_run run = { .argv = argv, .cwd = nowhere };
+
+	call->guard = g_timeout_add(sign_ms(call), on_over, call);
+	call->sign = call_new(call->link, &run, on_sign, call);
+
+	return G_SOURCE_REMOVE;
+}
+
+RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_client_done *done,
+			    void *data)
+{
+	RelayCall *call = call_new(l, run, done, data);
+
+	call->timeout_ms = run->timeout_ms;
+	call->grace_ms = run->grace_ms;
+	if (run->timeout_ms)
+		call->guard = g_timeout_add(run->timeout_ms - sign_ms(call), on_nearly_over, call);
+
+	return call;
+}
+
+void relay_client_cancel(RelayCall *call)
+{
+	g_autoptr(GBytes) frame = relay_cancel_frame(call->id);
+
+	send_frame(call->link, frame);
+	stop_guard(call);
+	call->guard = g_timeout_add(CANCEL_LIMIT_MS + call->grace_ms, on_given_up, call);
+}

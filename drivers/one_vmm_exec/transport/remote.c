@@ -1,0 +1,600 @@
+#include "transport/remote.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+
+#include "base/text.h"
+#include "transport/ssh_master.h"
+#include "transport/relay_client.h"
+#include "or_else.h"
+
+enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
+enum { STATUS_SSH = 255, MAX_WHY = 300 };
+
+struct remote_hosts {
+	struct wire_ssh ssh;
+	char *mark;
+	char *control_dir;
+	const ConfCfg *cfg;
+	bool multiplex;
+	char *relay_path;
+	remote_hosts_notice *notice;
+	void *notice_data;
+	unsigned sessions;		/* at once on one connection */
+	unsigned idle_s;
+	unsigned next_control;
+	GHashTable *connections; /* host to SshMaster */
+	GHashTable *links;       /* host to RelayClient */
+	HostHealth *health;
+};
+
+struct remote {
+	RemoteHosts *hosts;
+	SshMaster *connection;          /* NULL: it has one of its own */
+	RelayClient *link;              /* or NULL */
+	RelayCall *call;                /* or NULL; it runs on LINK */
+	guint wait;			/* source id: its time is over before it is connected */
+	bool shares;			/* a session of the connection is ours */
+	bool cancelled;
+	bool counted;                   /* host_health_end() is due */
+	bool queued;			/* it waited for a session of the connection */
+	bool again;			/* it was never sent, and goes over a new connection */
+	enum remote_kind kind;
+	char *host, *path;
+	char **args;
+	char **env;			/* or NULL */
+	GBytes *input;
+	unsigned timeout_ms, grace_ms;
+	size_t max_output;
+	bool forwarding;
+	Child *child;			/* NULL before it starts and after it has ended */
+	guint due;			/* source id of a result that is known already */
+	int pid;			/* of the far end; 0: it has not said that it began */
+	struct remote_result result;
+	GString *out, *err;
+	remote_done *done;
+	void *data;
+};
+
+static void stop_waiting(Remote *r)
+{
+	if (r->wait)
+		g_source_remove(r->wait);
+
+	r->wait = 0;
+}
+
+static void remote_free(Remote *r)
+{
+	stop_waiting(r);
+	g_free(r->host);
+	g_free(r->path);
+	g_strfreev(r->args);
+	g_strfreev(r->env);
+	g_clear_pointer(&r->input, g_bytes_unref);
+	g_string_free(r->out, TRUE);
+	g_string_free(r->err, TRUE);
+	g_free(r);
+}
+
+/* What the result says about its host: NULL when it answered. */
+static const char *host_fault(const Remote *r)
+{
+	if (r->result.cancelled || r->result.status >= 0 || r->result.answered)
+		return NULL;
+
+	return r->result.timed_out ? "a step did not end in time" :
+	       or_if_empty(r->result.err, "the connection broke");
+}
+
+static void remote_finish(Remote *r)
+{
+	if (r->shares)
+		ssh_master_leave(r->connection);
+
+	r->result.cancelled = r->result.cancelled || r->cancelled;
+	r->result.out = r->out->str;
+	r->result.err = r->err->str;
+
+	if (r->counted) {
+		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
+
+		host_health_end(r->hosts->health, r->host, why);
+	}
+
+	r->done(r->data, &r->result);
+	remote_free(r);
+}
+
+static gboolean on_fault_due(gpointer data)
+{
+	remote_finish(data);
+	return G_SOURCE_REMOVE;
+}
+
+/* It never started; WHY goes where ssh's own words would. DONE is called from the loop. */
+static void not_started(Remote *r, const char *why)
+{
+	g_string_append(r->err, why);
+	r->result.status = -1;
+	r->result.not_started = true;
+	r->due = g_idle_add(on_fault_due, r);
+}
+
+static void on_killed(void *data, const struct child_result *result G_GNUC_UNUSED)
+{
+	remote_finish(data);
+}
+
+static const char *control_of(const Remote *r)
+{
+	return r->connection ? ssh_master_control(r->connection) : NULL;
+}
+
+/* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
+static bool kill_far_end(Remote *r)
+{
+	const char *control = control_of(r);
+	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
+					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
+					   r->pid, r->grace_ms);
+	struct child_spec spec = { .argv = (const char *const *)argv,
+				   .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
+
+	return child_start(&spec, on_killed, r, NULL) != NULL;
+}
+
+static void on_session_end(void *data, const struct child_result *result)
+{
+	Remote *r = data;
+	struct wire_ssh_marks marks;
+
+	r->child = NULL;
+	g_string_append_len(r->out, result->out->str, (gssize)result->out->len);
+	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
+	marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
+	r->pid = marks.pid;
+	r->result = (struct remote_result){
+		.status = marks.status,
+		.timed_out = result->timed_out,
+		.cancelled = result->cancelled,
+		.wall_us = result->wall_us,
+		/* On a shared connection the request may have gone out before it broke. */
+		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
+	};
+	if ((result->timed_out || result->cancelled) && marks.pid && marks.status < 0 &&
+	    kill_far_end(r))
+		return;
+	remote_finish(r);
+}
+
+static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char *control)
+{
+	const struct wire_ssh *ssh = &r->hosts->ssh;
+
+	switch (r->kind) {
+	case REMOTE_MKDIR:
+		return wire_ssh_mkdir(ssh, r->host, mode, control, r->path);
+	case REMOTE_WRITE:
+		return wire_ssh_write(ssh, r->host, mode, control, r->path);
+	case REMOTE_SCRIPT:
+		break;
+	}
+
+	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args,
+			    (const char *const *)r->env);
+}
+
+static void on_connection(void *data, const char *why);
+
+/* As a session of the shared connection, while it has any left. */
+static void remote_start(Remote *r)
+{
+	bool shares = r->connection && ssh_master_enter(r->connection);
+	enum wire_ssh_mode mode = r->forwarding ? WIRE_SSH_FORWARDING :
+				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
+	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
+	struct child_spec spec = { .argv = (const char *const *)argv, .input = r->input,
+				   .timeout_ms = r->timeout_ms, .grace_ms = r->grace_ms,
+				   .max_output = r->max_output };
+	g_autoptr(GError) error = NULL;
+
+	if (r->connection && !shares && !ssh_master_alone(r->connection)) {
+		r->queued = true;
+		ssh_master_wait(r->connection, on_connection, r);
+		return;
+	}
+
+	r->shares = shares;
+	r->child = child_start(&spec, on_session_end, r, &error);
+	if (!r->child)
+		not_started(r, error->message);
+}
+
+/* Nobody waits with R for a connection any more. False: nobody did. */
+static bool forget(Remote *r)
+{
+	stop_waiting(r);
+	return (r->link && relay_client_forget(r->link, r)) ||
+	       (r->connection && ssh_master_forget(r->connection, r));
+}
+
+static gboolean on_waited(gpointer data)
+{
+	Remote *r = data;
+
+	r->wait = 0;
+	if (forget(r))
+		not_started(r, "no connection in time");
+	return G_SOURCE_REMOVE;
+}
+
+/* The time for a step counts from here. */
+static void begin_waiting(Remote *r)
+{
+	if (r->timeout_ms && !r->wait)
+		r->wait = g_timeout_add(r->timeout_ms, on_waited, r);
+}
+
+static void on_connection(void *data, const char *why)
+{
+	Remote *r = data;
+
+	stop_waiting(r);
+	if (r->queued && host_health_of(r->hosts->health, r->host) == HEALTH_DOWN)
+		why = "the host does not answer";
+	if (why)
+		not_started(data, why);
+	else
+		remote_start(data);
+}
+
+static SshMaster *master_of(RemoteHosts *h, const char *host)
+{
+	SshMaster *c = g_hash_table_lookup(h->connections, host);
+	g_autofree char *control = NULL;
+
+	if (c)
+		return c;
+
+	control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
+	c = ssh_master_new(&h->ssh, host, control, h->sessions, h->idle_s);
+	g_hash_table_insert(h->connections, g_strdup(host), c);
+
+	return c;
+}
+
+static void on_relay_notice(void *data, const char *host, const char *text)
+{
+	RemoteHosts *h = data;
+
+	if (h->notice)
+		h->notice(h->notice_data, host, text);
+}
+
+static RelayClient *relay_of(RemoteHosts *h, const char *host)
+{
+	RelayClient *l = g_hash_table_lookup(h->links, host);
+
+	if (l)
+		return l;
+
+	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
+	g_hash_table_insert(h->links, g_strdup(host), l);
+
+	return l;
+}
+
+/* As a session of ssh. */
+static void start_session(Remote *r)
+{
+	if (r->hosts->multiplex && !r->forwarding)
+		r->connection = master_of(r->hosts, r->host);
+	if (r->connection && !ssh_master_control(r->connection)) {
+		begin_waiting(r);
+		ssh_master_wait(r->connection, on_connection, r);
+	} else {
+		remote_start(r);
+	}
+}
+
+static void wait_for_link(Remote *r);
+
+static void on_call_done(void *data, const struct relay_done *done, enum relay_client_loss loss,
+			 const char *why)
+{
+	Remote *r = data;
+
+	r->call = NULL;
+	if (!done && loss == RELAY_CLIENT_NOT_SENT && !r->again && !r->cancelled) {
+		r->again = true;
+		wait_for_link(r);
+		return;
+	}
+
+	if (!done) {
+		g_string_append(r->err, why);
+		r->result = (struct remote_result){
+			.status = -1,
+			.not_started = loss == RELAY_CLIENT_NOT_SENT,
+			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
+		};
+		remote_finish(r);
+		return;
+	}
+
+	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
+	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
+	r->result = (struct remote_result){
+		.status = done->flags & (RELAY_TIMED_OUT | RELAY_CANCELLED) ? -1 : done->status,
+		.signalled = !done->flags && done->status < 0,
+		.timed_out = done->flags & RELAY_TIMED_OUT,
+		.cancelled = done->flags & RELAY_CANCELLED,
+		.not_started = done->flags & RELAY_NOT_STARTED,
+		.answered = !(done->flags & RELAY_TIMED_OUT),
+		.wall_us = (gint64)done->wall_us,
+	};
+	remote_finish(r);
+}
+
+static char **relay_argv(const Remote *r)
+{
+	GPtrArray *argv = g_ptr_array_new();
+
+	if (r->kind != REMOTE_SCRIPT) {
+		g_ptr_array_add(argv, g_strdup(r->hosts->relay_path));
+		g_ptr_array_add(argv, g_strdup(r->kind == REMOTE_MKDIR ? "--mkdir" : "--write"));
+	}
+
+	g_ptr_array_add(argv, g_strdup(r->path));
+	for (char **a = r->args; a && *a; a++)
+		g_ptr_array_add(argv, g_strdup(*a));
+
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+static void run_on_link(Remote *r)
+{
+	g_auto(GStrv) argv = relay_argv(r);
+	char nowhere[] = "";
+	const struct relay_run run = {
+		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
+		.grace_ms = r->grace_ms, .cwd = nowhere, .argv = argv, .env = r->env,
+		.input = r->input,
+	};
+
+	r->call = relay_client_run(r->link, &run, on_call_done, r);
+}
+
+static void on_link(void *data, enum relay_client_outcome outcome, const char *why)
+{
+	Remote *r = data;
+
+	stop_waiting(r);
+	switch (outcome) {
+	case RELAY_CLIENT_UP:
+		run_on_link(r);
+		break;
+	case RELAY_CLIENT_ABSENT:
+		start_session(r);
+		break;
+	case RELAY_CLIENT_FAILED:
+		not_started(r, why);
+		break;
+	}
+}
+
+static void wait_for_link(Remote *r)
+{
+	begin_waiting(r);
+	relay_client_wait(r->link, on_link, r);
+}
+
+void remote_cancel(Remote *r)
+{
+	if (r->cancelled)
+		return;
+
+	r->cancelled = true;
+	if (r->child)
+		child_cancel(r->child);
+	else if (r->call)
+		relay_client_cancel(r->call);
+	else if (forget(r))
+		not_started(r, "cancelled");
+}
+
+/* What "direct" cannot do goes over the relay too. */
+static bool uses_relay(const RemoteHosts *h, const char *host)
+{
+	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
+}
+
+Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *done, void *data)
+{
+	g_autofree char *down = NULL;
+	Remote *r = g_new0(Remote, 1);
+
+	r->hosts = h;
+	r->kind = spec->kind;
+	r->host = g_strdup(spec->host);
+	r->path = g_strdup(spec->path);
+	r->args = g_strdupv((char **)spec->args);
+	r->env = g_strdupv((char **)spec->env);
+	r->input = spec->input ? g_bytes_ref(spec->input) : NULL;
+	r->timeout_ms = spec->timeout_ms;
+	r->grace_ms = spec->grace_ms;
+	r->max_output = spec->max_output;
+	r->forwarding = spec->forwarding;
+	r->out = g_string_new(NULL);
+	r->err = g_string_new(NULL);
+	r->done = done;
+	r->data = data;
+	down = host_health_begin(h->health, r->host);
+	r->counted = !down;
+
+	if (down) {
+		not_started(r, down);
+		return r;
+	}
+
+	if (uses_relay(h, r->host) && !r->forwarding) {
+		r->link = relay_of(h, r->host);
+		wait_for_link(r);
+	} else {
+		start_session(r);
+	}
+
+	return r;
+}
+
+int remote_pid(const Remote *r)
+{
+	return r->child ? child_pid(r->child) : 0;
+}
+
+const char *remote_hosts_mark(const RemoteHosts *h)
+{
+	return h->mark;
+}
+
+struct reap {
+	child_done *done;
+	void *data;
+};
+
+static gboolean on_no_reap(gpointer data)
+{
+	struct reap *r = data;
+	const struct child_result nothing = { .exit_status = -1 };
+
+	r->done(r->data, &nothing);
+	g_free(r);
+	return G_SOURCE_REMOVE;
+}
+
+void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
+		       void *data)
+{
+	/*
+	 * The brackets keep patterns from matching themselves. A relay ends its steps itself; of
+	 * sessions those that have to undo what they did get the time for it (plan.h).
+	 */
+	static const char script[] =
+		"all=$(for m; do pgrep -f \"[v]${m#v}:start\"; done); "
+		"slow=$(for m; do pgrep -f \"[v]${m#v}:start.*/(save|restore|migrate)'\"; "
+		"pgrep -f \"relay --driver [v]${m#v}\"; done); "
+		"end() { n=$1; shift; "
+		"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
+		"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
+		"for p; do kill -KILL -- -$p 2>/dev/null; done; }; "
+		"left() { for p; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
+		"end $i $slow; end 5 $all; exit 0";
+	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
+	g_autofree char *whole = g_strdup_printf("i=%u; %s", (abort_s + 1) * 10, script);
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_auto(GStrv) argv = NULL;
+	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + abort_s * 1000 };
+
+	for (guint i = 0; i < marks->len; i++)
+		g_ptr_array_add(words, g_ptr_array_index(marks, i));
+
+	g_ptr_array_add(words, NULL);
+	argv = wire_ssh_shell(&h->ssh, host, whole, (const char *const *)words->pdata);
+	spec.argv = (const char *const *)argv;
+
+	if (!child_start(&spec, done, data, NULL)) {
+		struct reap *r = g_new(struct reap, 1);
+
+		*r = (struct reap){ done, data };
+		g_idle_add(on_no_reap, r);
+	}
+}
+
+void remote_hosts_close_idle(RemoteHosts *h)
+{
+	GHashTableIter iter;
+	void *one;
+
+	g_hash_table_iter_init(&iter, h->links);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		relay_client_close_idle(one);
+
+	g_hash_table_iter_init(&iter, h->connections);
+	while (g_hash_table_iter_next(&iter, NULL, &one))
+		ssh_master_close_idle(one);
+}
+
+HostHealth *remote_hosts_health(RemoteHosts *h)
+{
+	return h->health;
+}
+
+/* Not in /tmp if it can be helped: there old files are cleaned away. */
+static const char *control_parent(const ConfCfg *cfg)
+{
+	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");
+
+	if (*dir)
+		return dir;
+
+	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
+}
+
+void remote_hosts_listen(RemoteHosts *h, remote_hosts_notice *notice, void *data)
+{
+	h->notice = notice;
+	h->notice_data = data;
+}
+
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir,
+			      GError **error)
+{
+	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
+	RemoteHosts *h;
+
+	if (!g_mkdtemp_full(template, 0700)) {
+		vmm_fail_errno(error, errno, "cannot make a directory for ssh's sockets (%s)",
+			       template);
+		vmm_error_set_hint(error, "set ssh.control_dir in vmm_exec.cfg");
+		return NULL;
+	}
+
+	h = g_new0(RemoteHosts, 1);
+	h->control_dir = g_steal_pointer(&template);
+	h->health = host_health_new(cfg);
+	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
+	h->cfg = cfg;
+	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
+	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
+	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");
+	h->idle_s = (unsigned)conf_cfg_int(cfg, "ssh.idle_s");
+	h->ssh = (struct wire_ssh){
+		.command = conf_cfg_string(cfg, "ssh.command"),
+		.shell = shell,
+		.mark = h->mark,
+		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
+		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
+	};
+	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					       (GDestroyNotify)ssh_master_free);
+	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+					 (GDestroyNotify)relay_client_free);
+	return h;
+}
+
+void remote_hosts_free(RemoteHosts *h)
+{
+	if (!h)
+		return;
+
+	g_hash_table_unref(h->connections);
+	g_hash_table_unref(h->links);
+	g_free(h->relay_path);
+	host_health_free(h->health);
+	g_rmdir(h->control_dir);
+	g_free(h->control_dir);
+	g_free(h->mark);
+	g_free(h);
+}

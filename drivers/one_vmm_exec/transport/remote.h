@@ -1,0 +1,98 @@
+/*
+ * remote.h - runs commands on hosts: over the relay of the host, or over one ssh connection a
+ * host that its sessions share. A connection is opened when it is first needed, and opened again
+ * after it was lost.
+ *
+ *   remote_hosts_new()     once, when the driver starts
+ *   remote_run()           for each command; its callback gets the result, once
+ *   remote_cancel()        ends a command early; its callback follows
+ *   remote_hosts_free()    when no command is in progress
+ *
+ * Source: design.md, "A DEPLOY"; protocol.md 6.
+ */
+#ifndef ONE_VMM_EXEC_REMOTE_H
+#define ONE_VMM_EXEC_REMOTE_H
+
+#include "base/child.h"
+#include "conf/cfg.h"
+#include "transport/host_health.h"
+
+typedef struct remote_hosts RemoteHosts;
+
+/*
+ * CFG is borrowed. SHELL: of the far end, where scripts are below REMOTE_DIR. NULL with ERROR
+ * set: no directory for sockets.
+ */
+RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir,
+			      GError **error);
+
+/* Something about HOST that an administrator should know. */
+typedef void remote_hosts_notice(void *data, const char *host, const char *text);
+
+/* At most one listener. */
+void remote_hosts_listen(RemoteHosts *hosts, remote_hosts_notice *notice, void *data);
+
+/* Ends all connections and removes their sockets. Nothing may be running. */
+void remote_hosts_free(RemoteHosts *hosts);
+
+/* Closes the connections that nobody uses. */
+void remote_hosts_close_idle(RemoteHosts *hosts);
+
+/* Which of them answer. Borrowed. */
+HostHealth *remote_hosts_health(RemoteHosts *hosts);
+
+enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
+
+struct remote_spec {
+	const char *host;		/* checked by wire_ssh_check_host() */
+	enum remote_kind kind;
+	const char *path;		/* script, directory or file, on the host */
+	const char *const *args;	/* of a script, NULL-terminated */
+	const char *const *env;		/* of a script: "VMM_NAME=VALUE" words; NULL: none */
+	GBytes *input;			/* or NULL */
+	unsigned timeout_ms;		/* 0: none */
+	unsigned grace_ms;		/* from SIGTERM to SIGKILL when it is ended */
+	size_t max_output;
+	bool forwarding;		/* a connection of its own that lends our keys */
+};
+
+struct remote_result {
+	int status;		/* of the far end's command; -1: not known */
+	bool not_started;	/* certainly: the host cannot be reached, or ssh cannot be run */
+	bool timed_out, cancelled;
+	bool answered;		/* the host told what became of it, though there is no status */
+	bool signalled;		/* a signal, not ours, ended it */
+	const char *out;	/* what it wrote, without our marks */
+	const char *err;
+	gint64 wall_us;
+};
+
+typedef struct remote Remote;
+
+/* Called once, from the loop. RESULT lives until it returns. */
+typedef void remote_done(void *data, const struct remote_result *result);
+
+/*
+ * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
+ * before DONE is called. Never fails at once: what goes wrong is in the result.
+ */
+Remote *remote_run(RemoteHosts *hosts, const struct remote_spec *spec, remote_done *done,
+		   void *data);
+
+/* The ssh that is its session, or 0. */
+int remote_pid(const Remote *remote);
+
+/* The word that marks our sessions, in the command line of their shell. Borrowed. */
+const char *remote_hosts_mark(const RemoteHosts *hosts);
+
+/*
+ * Ends on HOST all sessions and relays that an earlier driver marked with one of MARKS, none of
+ * which is ours, with what they run, which gets timeout_s.abort for it; DONE(DATA) follows.
+ */
+void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done,
+		       void *data);
+
+/* Ends it; DONE follows. */
+void remote_cancel(Remote *remote);
+
+#endif
