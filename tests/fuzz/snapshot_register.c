@@ -1,5 +1,5 @@
 /*
- * snapshot_register - files snap-*.xml of a VM's directory, which others may have written: each snapshot
+ * snapshot_register - files snap-*.xml of a VM's directory, which others may write: each one
  * is registered once, as this domain's, and names no file or program of the host but those that
  * this domain itself may use.
  */
