@@ -92,6 +92,7 @@ static void stream_join(struct stream *s, size_t max)
 		s->dropped += s->tail->len - max / 2;
 		g_string_erase(s->tail, 0, (gssize)(s->tail->len - max / 2));
 	}
+
 	if (s->dropped)
 		g_string_append_printf(s->text, "\n[%zu bytes left out]\n", s->dropped);
 	g_string_append_len(s->text, s->tail->str, (gssize)s->tail->len);
@@ -118,7 +119,7 @@ static void child_free(Child *c)
 	g_free(c);
 }
 
-static void finish(Child *c)
+static void child_end(Child *c)
 {
 	struct child_result result = {
 		.exit_status = WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1,
@@ -139,7 +140,7 @@ static void finish(Child *c)
 static void finish_when_over(Child *c)
 {
 	if (c->exited && c->out.fd < 0 && c->err.fd < 0)
-		finish(c);
+		child_end(c);
 }
 
 static void add_source(Child *c, GSource **slot, GSource *source, GSourceFunc func)
@@ -162,7 +163,10 @@ static enum readiness stream_read(Child *c, struct stream *s)
 		stream_keep(s, buf, (size_t)n, c->max_output);
 	if (n > 0 || (n < 0 && errno == EINTR))
 		return READ_SOME;
-	return n < 0 && errno == EAGAIN ? READ_NOTHING_YET : READ_END;
+	if (n < 0 && errno == EAGAIN)
+		return READ_NOTHING_YET;
+
+	return READ_END;
 }
 
 /* What an ended program left in its pipe is there already. */
@@ -182,6 +186,7 @@ static gboolean on_output(struct stream *s, Child *c)
 		return G_SOURCE_CONTINUE;
 	stream_close(s);
 	finish_when_over(c);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -192,6 +197,7 @@ static gboolean on_out(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, g
 
 	if (more && c->progress)
 		c->progress(c->data, c, c->out.text);
+
 	return more;
 }
 
@@ -206,9 +212,11 @@ static bool next_input(Child *c)
 
 	if (!next)
 		return false;
+
 	g_bytes_unref(c->input);
 	c->input = next;
 	c->written = 0;
+
 	return true;
 }
 
@@ -228,6 +236,7 @@ static bool write_input(Child *c)
 		source_clear(&c->in.source);
 	else
 		stream_close(&c->in);
+
 	return false;
 }
 
@@ -243,6 +252,7 @@ static gboolean on_drained(gpointer data)
 	stream_close(&c->out);
 	stream_close(&c->err);
 	finish_when_over(c);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -258,10 +268,11 @@ static void on_exit_status(GPid pid G_GNUC_UNUSED, gint status, gpointer data)
 	stream_close(&c->in);
 	stream_read_rest(c, &c->out);
 	stream_read_rest(c, &c->err);
+
 	if (c->out.fd >= 0 || c->err.fd >= 0)
 		add_source(c, &c->drain, g_timeout_source_new(DRAIN_MS), on_drained);
 	else
-		finish(c);
+		child_end(c);
 }
 
 static gboolean on_kill(gpointer data)
@@ -270,7 +281,7 @@ static gboolean on_kill(gpointer data)
 	return G_SOURCE_CONTINUE;	/* what a dying group still forks is killed next time */
 }
 
-static void stop(Child *c)
+static void child_stop(Child *c)
 {
 	source_clear(&c->timer);
 	child_kill(c, SIGTERM);
@@ -282,7 +293,8 @@ static gboolean on_late(gpointer data)
 	Child *c = data;
 
 	c->timed_out = true;
-	stop(c);
+	child_stop(c);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -291,7 +303,7 @@ void child_cancel(Child *c)
 	if (c->exited || c->cancelled)
 		return;
 	c->cancelled = true;
-	stop(c);
+	child_stop(c);
 }
 
 void child_kill(Child *c, int sig)
@@ -308,10 +320,14 @@ void child_abandon(Child *c, int sig)
 
 size_t child_unwritten(const Child *c)
 {
-	size_t n = c->input ? g_bytes_get_size(c->input) - c->written : 0;
+	size_t n = 0;
+
+	if (c->input)
+		n = g_bytes_get_size(c->input) - c->written;
 
 	for (const GList *l = c->more.head; l; l = l->next)
 		n += g_bytes_get_size(l->data);
+
 	return n;
 }
 
@@ -329,15 +345,18 @@ static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bo
 	int rc;
 
 	sigemptyset(&none);
+
 	/* SIGPIPE is ignored in drivers, and exec keeps that; for others glibc else looks first. */
 	sigfillset(&dfl);
 	posix_spawn_file_actions_init(&fa);
+
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
 		if (fds[i] < 0)
 			posix_spawn_file_actions_addopen(&fa, i, "/dev/null", O_RDWR, 0);
 		else
 			posix_spawn_file_actions_adddup2(&fa, fds[i], i);
 	}
+
 	if (spec->cwd)
 		posix_spawn_file_actions_addchdir_np(&fa, spec->cwd);
 	posix_spawnattr_init(&at);
@@ -351,6 +370,7 @@ static int spawn(pid_t *pid, const struct child_spec *spec, const int fds[3], bo
 			  spec->env ? (char *const *)spec->env : environ);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
+
 	return rc;
 }
 
@@ -373,7 +393,10 @@ static int open_pipes(Child *c, int theirs[3])
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
 	bool ok = (!c->input || open_pipe(in, 1)) && open_pipe(out, 0) && open_pipe(err, 0);
-	int cause = ok ? 0 : errno;
+	int cause = errno;
+
+	if (ok)
+		cause = 0;
 
 	c->in.fd = in[1];
 	c->out.fd = out[0];
@@ -381,6 +404,7 @@ static int open_pipes(Child *c, int theirs[3])
 	theirs[0] = in[0];
 	theirs[1] = out[1];
 	theirs[2] = err[1];
+
 	return cause;
 }
 
@@ -414,9 +438,18 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	int rc;
 
 	c->context = g_main_context_get_thread_default();
-	c->grace_ms = spec->grace_ms ? spec->grace_ms : GRACE_MS;
-	c->max_output = spec->max_output ? spec->max_output : DEFAULT_MAX_OUTPUT;
-	c->input = spec->input ? g_bytes_ref(spec->input) : NULL;
+	if (spec->grace_ms)
+		c->grace_ms = spec->grace_ms;
+	else
+		c->grace_ms = GRACE_MS;
+	if (spec->max_output)
+		c->max_output = spec->max_output;
+	else
+		c->max_output = DEFAULT_MAX_OUTPUT;
+	if (spec->input)
+		c->input = g_bytes_ref(spec->input);
+	else
+		c->input = NULL;
 	c->hold_input = spec->hold_input;
 	c->progress = spec->progress;
 	c->reader = spec->reader;
@@ -427,6 +460,7 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	c->done = done;
 	c->data = data;
 	rc = open_pipes(c, theirs);
+
 	if (!rc)
 		rc = spawn(&c->pid, spec, theirs, false);
 	for (int i = 0; i < 3; i++)
@@ -437,10 +471,12 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 		vmm_fail_errno(error, rc, "cannot run %s", spec->argv[0]);
 		return NULL;
 	}
+
 	if (spec->nice)		/* posix_spawn() has nothing for it; what it forks inherits it */
 		setpriority(PRIO_PROCESS, (id_t)c->pid,
 			    getpriority(PRIO_PROCESS, 0) + spec->nice);
 	attach(c, spec->timeout_ms);
+
 	return c;
 }
 
@@ -451,7 +487,10 @@ bool child_detach(const char *const *argv, const char *const *env, GError **erro
 	pid_t pid;
 	int rc = spawn(&pid, &spec, nothing, true);
 
-	return !rc || vmm_fail_errno(error, rc, "cannot run %s", argv[0]);
+	if (rc)
+		return vmm_fail_errno(error, rc, "cannot run %s", argv[0]);
+
+	return true;
 }
 
 struct waiter {
@@ -478,9 +517,11 @@ bool child_run(const struct child_spec *spec, struct child_result *ret, GError *
 
 	g_main_context_push_thread_default(context);
 	c = child_start(spec, on_run_done, &w, error);
+
 	if (c)
 		g_main_loop_run(loop);
 	g_main_context_pop_thread_default(context);
+
 	return c != NULL;
 }
 
@@ -498,7 +539,10 @@ bool child_result_check(const struct child_result *result, const char *name, GEr
 	g_autofree char *text = g_strchomp(g_strdup(result->err->str));
 	const char *nl = strrchr(text, '\n');
 	const char *last = nl ? nl + 1 : text;
-	const char *sep = *last ? ": " : "";
+	const char *sep = "";
+
+	if (*last)
+		sep = ": ";
 
 	if (result->timed_out)
 		return vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time%s%s", name,
@@ -511,5 +555,6 @@ bool child_result_check(const struct child_result *result, const char *name, GEr
 	if (result->exit_status)
 		return vmm_fail(error, VMM_ERROR_INTERNAL, "%s failed with status %d%s%s", name,
 				result->exit_status, sep, last);
+
 	return true;
 }

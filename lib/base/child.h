@@ -41,7 +41,7 @@ struct child_result {
 	gint64 wall_us;		/* from start to end */
 };
 
-/* Called once, from the loop; RESULT and its strings live until it returns. */
+/* Called once, from the loop; RESULT and its strings are valid until it returns. */
 typedef void child_done(void *data, const struct child_result *result);
 
 /*
@@ -73,12 +73,12 @@ unsigned child_count(void);
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);
 
-/* Runs SPEC to its end on a loop of its own. False: it could not be started. */
+/* Runs SPEC until it ends, on a loop of its own. False: it could not be started. */
 bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
 
 /*
- * Starts ARGV in a session of its own, with /dev/null as its stdin, stdout and stderr: it
- * outlives us, and nobody waits for it. ENV NULL: ours.
+ * Starts ARGV in a session of its own, with /dev/null as stdin, stdout and stderr. It survives
+ * this process and is not waited for. ENV NULL: inherits our environment.
  */
 bool child_detach(const char *const *argv, const char *const *env, GError **error);
 

@@ -53,7 +53,10 @@ static enum vmm_error class_of(const GError *error)
 {
 	if (error->domain == VMM_ERROR && error->code >= 0 && error->code < VMM_ERROR_LAST)
 		return (enum vmm_error)error->code;
-	return error->domain == G_OPTION_ERROR ? VMM_ERROR_USAGE : VMM_ERROR_INTERNAL;
+	if (error->domain == G_OPTION_ERROR)
+		return VMM_ERROR_USAGE;
+
+	return VMM_ERROR_INTERNAL;
 }
 
 const char *vmm_error_class(const GError *error)
@@ -68,14 +71,22 @@ bool vmm_error_retry_safe(const GError *error)
 
 int vmm_error_exit_status(const GError *error)
 {
-	return class_of(error) == VMM_ERROR_USAGE ? 2 : 1;
+	if (class_of(error) == VMM_ERROR_USAGE)
+		return 2;
+	return 1;
 }
 
 const char *vmm_error_hint(const GError *error)
 {
-	const VmmErrorPrivate *p = error->domain == VMM_ERROR ? vmm_error_get_private(error) : NULL;
+	const VmmErrorPrivate *p = NULL;
 
-	return p && p->hint ? p->hint : classes[class_of(error)].hint;
+	if (error->domain == VMM_ERROR)
+		p = vmm_error_get_private(error);
+
+	if (p && p->hint)
+		return p->hint;
+
+	return classes[class_of(error)].hint;
 }
 
 char *vmm_error_line(const GError *error)
@@ -93,8 +104,13 @@ void vmm_error_set_hint(GError **error, const char *format, ...)
 	VmmErrorPrivate *p;
 	va_list ap;
 
-	if (!error || !*error || (*error)->domain != VMM_ERROR)
+	if (!error)
 		return;
+	if (!*error)
+		return;
+	if ((*error)->domain != VMM_ERROR)
+		return;
+
 	p = vmm_error_get_private(*error);
 	g_free(p->hint);
 	va_start(ap, format);
@@ -110,6 +126,7 @@ bool vmm_fail(GError **error, enum vmm_error code, const char *format, ...)
 	if (error)
 		*error = g_error_new_valist(VMM_ERROR, (int)code, format, ap);
 	va_end(ap);
+
 	return false;
 }
 
@@ -121,6 +138,7 @@ bool vmm_fail_errno(GError **error, int errnum, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
+
 	return vmm_fail(error, vmm_error_from_errno(errnum), "%s: %s", what, g_strerror(errnum));
 }
 

@@ -16,14 +16,14 @@ enum vmm_error {
 	VMM_ERROR_CONFIG,	/* a configuration file: correct it */
 	VMM_ERROR_NOT_FOUND,	/* the object is certainly not there */
 	VMM_ERROR_EXISTS,	/* another object has that name or identity */
-	VMM_ERROR_BUSY,		/* somebody else works on it: try again later */
+	VMM_ERROR_BUSY,		/* another action is in progress: retry later */
 	VMM_ERROR_REFUSED,	/* the guest, or the object's state, says no */
 	VMM_ERROR_INCOMPATIBLE,	/* this host cannot do it at all */
 	VMM_ERROR_NO_RESOURCE,	/* memory, ports, huge pages, devices… are used up */
 	VMM_ERROR_NO_SPACE,	/* a file system is full */
 	VMM_ERROR_PERMISSION,	/* we may not */
 	VMM_ERROR_TIMEOUT,	/* our own deadline passed */
-	VMM_ERROR_CANCELLED,	/* somebody asked us to stop */
+	VMM_ERROR_CANCELLED,	/* we were asked to stop */
 	VMM_ERROR_CONNECTION,	/* libvirt, or a host, did not answer */
 	VMM_ERROR_GUEST,	/* the guest or its agent failed */
 	VMM_ERROR_INTERNAL,	/* none of these */
@@ -48,7 +48,7 @@ int vmm_error_exit_status(const GError *error);
 /* What the user may try; borrowed. The class's own hint when none was set, or NULL. */
 const char *vmm_error_hint(const GError *error);
 
-/* "message [CLASS] (hint: …)" on one line, as all programs of the set tell it. Caller frees. */
+/* "message [CLASS] (hint: …)" on one line, as all programs of the set report it. Caller frees. */
 char *vmm_error_line(const GError *error);
 
 /* Replaces the hint of *ERROR, of domain VMM_ERROR. Nothing when ERROR or *ERROR is NULL. */

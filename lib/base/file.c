@@ -16,9 +16,11 @@ static bool write_all(int fd, const char *data, size_t len)
 			continue;
 		if (n < 0)
 			return false;
+
 		data += n;
 		len -= (size_t)n;
 	}
+
 	return true;
 }
 
@@ -26,10 +28,16 @@ static bool write_all(int fd, const char *data, size_t len)
 static bool sync_directory(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
+	int rc;
+
+	if (fd < 0)
+		rc = -1;
+	else
+		rc = fsync(fd);
 
 	if (fd >= 0)
 		close(fd);
+
 	return rc == 0 || errno == EINVAL;
 }
 
@@ -53,7 +61,9 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, GEr
 	} else {
 		return vmm_fail_errno(error, errno, "cannot sync %s", dir);
 	}
+
 	unlink(temp);
+
 	return vmm_fail_errno(error, cause, "cannot write %s", path);
 }
 
@@ -63,7 +73,10 @@ bool file_rename(const char *from, const char *to, GError **error)
 
 	if (rename(from, to) < 0)
 		return vmm_fail_errno(error, errno, "cannot rename %s to %s", from, to);
-	return sync_directory(dir) || vmm_fail_errno(error, errno, "cannot sync %s", dir);
+	if (!sync_directory(dir))
+		return vmm_fail_errno(error, errno, "cannot sync %s", dir);
+
+	return true;
 }
 
 bool file_make_directory(const char *path, GError **error)
@@ -86,15 +99,19 @@ GString *file_read_fd(int fd, size_t max, const char *name, GError **error)
 			vmm_fail_errno(error, errno, "cannot read %s", name);
 			break;
 		}
+
 		g_string_append_len(all, buf, n);
 		if (all->len > max) {
 			vmm_fail(error, VMM_ERROR_INPUT, "%s: more than %zu bytes", name, max);
 			break;
 		}
 	}
+
 	if (n == 0)
 		return all;
+
 	g_string_free(all, TRUE);
+
 	return NULL;
 }
 
@@ -107,8 +124,10 @@ GString *file_read(const char *path, size_t max, GError **error)
 		vmm_fail_errno(error, errno, "cannot read %s", path);
 		return NULL;
 	}
+
 	text = file_read_fd(fd, max, path, error);
 	close(fd);
+
 	return text;
 }
 

@@ -5,6 +5,7 @@ bool number_unsigned(const char *text, guint64 min, guint64 max, guint64 *ret, G
 	if (g_ascii_isdigit(*text) &&
 	    g_ascii_string_to_unsigned(text, 10, min, max, ret, NULL))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a number from %" G_GUINT64_FORMAT
 			" to %" G_GUINT64_FORMAT, text, min, max);
 }
@@ -14,6 +15,7 @@ bool number_signed(const char *text, gint64 min, gint64 max, gint64 *ret, GError
 	if ((g_ascii_isdigit(*text) || (*text == '-' && g_ascii_isdigit(text[1]))) &&
 	    g_ascii_string_to_signed(text, 10, min, max, ret, NULL))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a number from %" G_GINT64_FORMAT
 			" to %" G_GINT64_FORMAT, text, min, max);
 }
@@ -33,5 +35,6 @@ bool number_bool(const char *text, bool *ret, GError **error)
 			*ret = words[i].value;
 			return true;
 		}
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not yes or no", text);
 }

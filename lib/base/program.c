@@ -59,7 +59,12 @@ static bool is_roots_alone(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+	if (stat(path, &st) != 0)
+		return false;
+	if (st.st_uid != 0)
+		return false;
+
+	return !(st.st_mode & 022);
 }
 
 char *program_root_copy(const char *name)
@@ -68,7 +73,9 @@ char *program_root_copy(const char *name)
 
 	if (is_roots_alone(root_directory) && is_roots_alone(path) && access(path, X_OK) == 0)
 		return path;
+
 	g_free(path);
+
 	return NULL;
 }
 
@@ -84,6 +91,7 @@ void program_become_root_copy(const char *name, char **argv)
 		g_ptr_array_add(words, (char *)"sudo");
 		g_ptr_array_add(words, (char *)"-n");
 	}
+
 	g_ptr_array_add(words, copy);
 	for (char **a = argv + 1; *a; a++)
 		g_ptr_array_add(words, *a);
@@ -105,7 +113,9 @@ unsigned program_allow_descriptors(unsigned most)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return most;
+
 	limit.rlim_cur = MIN(limit.rlim_max, most);
 	setrlimit(RLIMIT_NOFILE, &limit);
+
 	return (unsigned)MIN(limit.rlim_cur, most);
 }

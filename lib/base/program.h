@@ -29,14 +29,15 @@ void program_print_help(GOptionContext *context);
 bool program_help(char **argv, const char *text);
 
 /*
- * The copy of program NAME that root may run, /usr/libexec/vmmexec/NAME: it and its directory are
- * root's, and nobody else may write them. NULL: this host has none. The caller frees.
+ * Returns the path of the copy of program NAME that root may run, /usr/libexec/vmmexec/NAME: the
+ * file and its directory belong to root and only root can write them. NULL: this host has no such
+ * copy. The caller frees.
  */
 char *program_root_copy(const char *name);
 
 /*
- * Goes on as that copy, with ARGV, by sudo unless we are root. Returns when there is none, when it
- * is what runs here, and when there is no sudo.
+ * Replaces this process by that copy, with ARGV, through sudo unless we are root. Returns if there
+ * is no copy, if this process is the copy, or if sudo is not installed.
  */
 void program_become_root_copy(const char *name, char **argv);
 

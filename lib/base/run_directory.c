@@ -25,10 +25,13 @@ static void user_of(uid_t uid, struct user *ret)
 static uid_t our_user(void)
 {
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *dir = self ? g_path_get_dirname(self) : NULL;
+	g_autofree char *dir = NULL;
 	struct passwd *found = NULL;
 	struct user user;
 	struct stat st;
+
+	if (self)
+		dir = g_path_get_dirname(self);
 
 	if (getuid() != 0)
 		return getuid();
@@ -36,12 +39,17 @@ static uid_t our_user(void)
 		return st.st_uid;
 	if (getpwnam_r(USER, &user.row, user.text, sizeof user.text, &found) != 0)
 		return 0;
-	return found ? found->pw_uid : 0;
+	if (found)
+		return found->pw_uid;
+
+	return 0;
 }
 
 static bool is_trusted(const struct stat *st, mode_t others)
 {
-	return (st->st_uid == 0 || st->st_uid == our_user()) && !(st->st_mode & others);
+	if (st->st_uid != 0 && st->st_uid != our_user())
+		return false;
+	return !(st->st_mode & others);
 }
 
 /* What root makes is our user's. */
@@ -62,11 +70,13 @@ static bool make_directory(const char *path, mode_t mode)
 
 	if (mkdir(path, mode) < 0)
 		return errno == EEXIST;
+
 	fd = open_directory(AT_FDCWD, path);
 	if (fd >= 0) {
 		give(fd);
 		close(fd);
 	}
+
 	return true;
 }
 
@@ -78,12 +88,16 @@ void run_directory_hint(GError **error)
 	struct stat st;
 
 	user_of(our_user(), &user);
-	name = user.known ? user.row.pw_name : USER;
+	if (user.known)
+		name = user.row.pw_name;
+	else
+		name = USER;
 	if (stat(RUN_DIRECTORY, &st) == 0) {
 		user_of(st.st_uid, &owner);
 		whose = g_strdup_printf(", which belongs to %s,",
 					owner.known ? owner.row.pw_name : "another user");
 	}
+
 	vmm_error_set_hint(error,
 			   "%s%s must be %s's: as root, write 'd %s 0755 %s %s -' to "
 			   "/etc/tmpfiles.d/vmmexec.conf and run systemd-tmpfiles --create",
@@ -96,6 +110,7 @@ bool run_directory_make(GError **error)
 		return true;
 	vmm_fail_errno(error, errno, "cannot make directory %s", RUN_DIRECTORY);
 	run_directory_hint(error);
+
 	return false;
 }
 
@@ -108,6 +123,7 @@ static int open_file(int dir, const char *name)
 		give(fd);
 	else if (errno == EEXIST)
 		fd = openat(dir, name, flags);
+
 	return fd;
 }
 
@@ -124,18 +140,20 @@ static int open_lock(const char *base, const char *sub, const char *name, bool m
 		if (made && dir >= 0)
 			give(dir);
 	}
+
 	if (dir >= 0 && fstat(dir, &st) == 0 && is_trusted(&st, S_IRWXG | S_IRWXO))
 		fd = open_file(dir, name);
 	if (dir >= 0)
 		close(dir);
 	if (at >= 0)
 		close(at);
+
 	return fd;
 }
 
 /*
  * Our user may have had to lock in his home before root made the directory for both: so the
- * second place counts for everybody once it is there.
+ * second place is used by everyone once it exists.
  */
 int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
 {
@@ -145,9 +163,13 @@ int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GEr
 	int n = 0, fd;
 
 	user_of(our_user(), &user);
-	home = user.known ? user.row.pw_dir : "/";
+	if (user.known)
+		home = user.row.pw_dir;
+	else
+		home = "/";
 	make_directory(RUN_DIRECTORY, 0755);
 	fd = open_lock(RUN_DIRECTORY, "vm-locks", name, true);
+
 	if (fd >= 0)
 		ret[n++] = fd;
 	fd = open_lock(home, sub, name, n == 0);
@@ -158,5 +180,6 @@ int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GEr
 			 RUN_DIRECTORY, home);
 		run_directory_hint(error);
 	}
+
 	return n;
 }

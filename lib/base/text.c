@@ -28,10 +28,12 @@ char *text_line(const char *text, size_t max)
 		else if (s->len && s->str[s->len - 1] != ' ')
 			g_string_append_c(s, ' ');
 	}
+
 	if (s->len && s->str[s->len - 1] == ' ')
 		g_string_truncate(s, s->len - 1);
 	if (s->len > max)
 		leave_out_middle(s, max);
+
 	return g_string_free(s, FALSE);
 }
 
@@ -42,6 +44,7 @@ guint text_distance(const char *a, const char *b, guint limit)
 
 	if (n > m + limit || m > n + limit)
 		return limit + 1;
+
 	row = g_new(guint, m + 1);
 	for (size_t j = 0; j <= m; j++)
 		row[j] = (guint)j;
@@ -56,5 +59,6 @@ guint text_distance(const char *a, const char *b, guint limit)
 			row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
 		}
 	}
+
 	return row[m];
 }

@@ -145,10 +145,11 @@ static const char *nearest(const char *name)
 			best = keys[i].name;
 		}
 	}
+
 	return best;
 }
 
-static ssize_t find(const char *name)
+static ssize_t cfg_find(const char *name)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (g_str_equal(keys[i].name, name))
@@ -163,15 +164,17 @@ static bool is_group(const char *name)
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (g_str_has_prefix(keys[i].name, prefix))
 			return true;
+
 	return false;
 }
 
 /* Names are matched by GLib, which ends the process when they are no UTF-8. */
 static bool check_text(config_setting_t *s, const char *path, const char *key, GError **error)
 {
-	return g_utf8_validate(config_setting_get_string(s), -1, NULL) ||
-	       vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is not UTF-8", path,
-			(int)config_setting_source_line(s), key);
+	if (!g_utf8_validate(config_setting_get_string(s), -1, NULL))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is not UTF-8", path,
+				(int)config_setting_source_line(s), key);
+	return true;
 }
 
 static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *path,
@@ -184,14 +187,17 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 	if (k->type == STRING && type == CONFIG_TYPE_STRING) {
 		if (!check_text(s, path, k->name, error))
 			return false;
+
 		g_free(cfg->string[i]);
 		cfg->string[i] = g_strdup(config_setting_get_string(s));
 		return true;
 	}
+
 	if (k->type == SWITCH && type == CONFIG_TYPE_BOOL) {
 		cfg->number[i] = config_setting_get_bool(s) != 0;
 		return true;
 	}
+
 	if (k->type != INTEGER || (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64))
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s must be %s", path, line,
 				k->name, type_names[k->type]);
@@ -201,6 +207,7 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 				", not from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, path, line,
 				k->name, n, k->min, k->max);
 	cfg->number[i] = n;
+
 	return true;
 }
 
@@ -226,8 +233,10 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 				name, type_names[STRING]);
 	if (!check_text(s, path, "host", error))
 		return false;
+
 	g_free(row->value[key]);
 	row->value[key] = g_strdup(config_setting_get_string(s));
+
 	return true;
 }
 
@@ -240,6 +249,7 @@ static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, G
 
 		g_array_set_size(cfg->hosts, cfg->hosts->len + 1);
 		row = &g_array_index(cfg->hosts, struct host, cfg->hosts->len - 1);
+
 		for (int k = 0; config_setting_is_group(group) && k < config_setting_length(group);
 		     k++)
 			if (!take_host_value(row, config_setting_get_elem(group, (unsigned)k),
@@ -249,6 +259,7 @@ static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, G
 			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: a row of host has no name",
 					path, (int)config_setting_source_line(group));
 	}
+
 	return true;
 }
 
@@ -260,7 +271,7 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		g_autofree char *name = g_strconcat(prefix, config_setting_name(s), NULL);
 		g_autofree char *dotted = g_strconcat(name, ".", NULL);
-		ssize_t key = find(name);
+		ssize_t key = cfg_find(name);
 
 		if (key >= 0) {
 			if (!take_value(cfg, (size_t)key, s, path, error))
@@ -279,6 +290,7 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 					nearest(name));
 		}
 	}
+
 	return true;
 }
 
@@ -313,27 +325,31 @@ static bool check_includes(const char *text, const char *path, int depth, GError
 					"too deep" : "no such file");
 		included = file_read(part[1], MAX_FILE, error);
 		ok = included && check_includes(included->str, part[1], depth + 1, error);
+
 		if (included)
 			g_string_free(included, TRUE);
 		if (!ok)
 			return false;
 	}
+
 	return true;
 }
 
-static bool parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
+static bool cfg_parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
 {
 	config_t c;
 	bool ok;
 
 	if (!check_includes(text, path, 0, error))
 		return false;
+
 	config_init(&c);
 	if (config_read_string(&c, text))
 		ok = take_group(cfg, config_root_setting(&c), "", path, error);
 	else
 		ok = fail_syntax(&c, text, path, error);
 	config_destroy(&c);
+
 	return ok;
 }
 
@@ -346,6 +362,7 @@ static ConfCfg *cfg_new(void)
 		cfg->number[i] = keys[i].number;
 		cfg->string[i] = g_strdup(keys[i].string);
 	}
+
 	return cfg;
 }
 
@@ -353,6 +370,7 @@ ConfCfg *conf_cfg_load(const char *path, GError **error)
 {
 	g_autoptr(ConfCfg) cfg = cfg_new();
 	g_autoptr(GError) cause = NULL;
+
 	/* libconfig's own reader ends the process when the file is a directory. */
 	GString *text = file_read(path, MAX_FILE, &cause);
 	bool ok;
@@ -363,15 +381,21 @@ ConfCfg *conf_cfg_load(const char *path, GError **error)
 		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
 		return NULL;
 	}
-	ok = parse(cfg, text->str, path, error);
+
+	ok = cfg_parse(cfg, text->str, path, error);
 	g_string_free(text, TRUE);
-	return ok ? g_steal_pointer(&cfg) : NULL;
+
+	if (ok)
+		return g_steal_pointer(&cfg);
+
+	return NULL;
 }
 
 void conf_cfg_free(ConfCfg *cfg)
 {
 	if (!cfg)
 		return;
+
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		g_free(cfg->string[i]);
 	for (guint i = 0; i < cfg->hosts->len; i++)
@@ -383,10 +407,11 @@ void conf_cfg_free(ConfCfg *cfg)
 
 static size_t row(const char *key, enum type type)
 {
-	ssize_t i = find(key);
+	ssize_t i = cfg_find(key);
 
 	if (i < 0 || keys[i].type != type)
 		g_error("%s is no key of vmm_exec.cfg that is %s", key, type_names[type]);
+
 	return (size_t)i;
 }
 
@@ -408,7 +433,7 @@ const char *conf_cfg_string(const ConfCfg *cfg, const char *key)
 const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 {
 	int k = host_key(key);
-	ssize_t i = find(key);
+	ssize_t i = cfg_find(key);
 	bool text = g_utf8_validate(host, -1, NULL);
 
 	g_assert(k >= 0);
@@ -418,15 +443,23 @@ const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 		if (row->value[k] && text && g_pattern_match_simple(row->value[0], host))
 			return row->value[k];
 	}
-	return i >= 0 ? cfg->string[i] : "";
+
+	if (i >= 0)
+		return cfg->string[i];
+
+	return "";
 }
 
 const char *conf_cfg_host_name(const ConfCfg *cfg, size_t i)
 {
-	return i < cfg->hosts->len ? g_array_index(cfg->hosts, struct host, i).value[0] : NULL;
+	if (i < cfg->hosts->len)
+		return g_array_index(cfg->hosts, struct host, i).value[0];
+	return NULL;
 }
 
 const char *conf_cfg_key(size_t i)
 {
-	return i < G_N_ELEMENTS(keys) ? keys[i].name : NULL;
+	if (i < G_N_ELEMENTS(keys))
+		return keys[i].name;
+	return NULL;
 }

@@ -10,24 +10,32 @@ static size_t token_length(const char *text)
 	if (*text == '"') {
 		while (text[n] && text[n] != '\n' && text[n] != '"')
 			n += text[n] == '\\' && text[n + 1] && text[n + 1] != '\n' ? 2 : 1;
-		return text[n] == '"' ? n + 1 : n;
+		if (text[n] == '"')
+			return n + 1;
+		return n;
 	}
 	while ((g_ascii_isalnum(*text) || strchr("_-+.*", *text)) &&
 	       (g_ascii_isalnum(text[n]) || (text[n] && strchr("_-+.*", text[n]))))
 		n++;
+
 	return n;
 }
 
 static bool is_comment(const char *text)
 {
-	return *text == '#' || (text[0] == '/' && (text[1] == '/' || text[1] == '*'));
+	if (*text == '#')
+		return true;
+	return text[0] == '/' && (text[1] == '/' || text[1] == '*');
 }
 
 static const char *line_start(const char *text, int line)
 {
 	for (; line > 1 && (text = strchr(text, '\n')); line--)
 		text++;
-	return text ? text : "";
+	if (text)
+		return text;
+
+	return "";
 }
 
 /* The line of the first fault, or 0. */
@@ -40,10 +48,11 @@ static int fault_line(const char *text)
 	if (!config_read_string(&c, text))
 		line = config_error_line(&c);
 	config_destroy(&c);
+
 	return line;
 }
 
-/* A new line is a blank to libconfig: with each token on its own, the line tells the token. */
+/* libconfig treats a newline as a blank: with one token per line, the line identifies the token. */
 char *cfg_position_fault(const char *text, int line, int *ret_column)
 {
 	const char *start = line_start(text, line), *p = start;
@@ -59,9 +68,13 @@ char *cfg_position_fault(const char *text, int line, int *ret_column)
 		g_string_append_c(split, '\n');
 		p += n;
 	}
+
 	at = (guint)MAX(0, fault_line(split->str) - line);
 	if (at < tokens->len)
 		p = tokens->pdata[at];
 	*ret_column = (int)(p - start) + 1;
-	return at < tokens->len ? g_strndup(p, token_length(p)) : g_strdup("");
+	if (at < tokens->len)
+		return g_strndup(p, token_length(p));
+
+	return g_strdup("");
 }

@@ -1,5 +1,5 @@
 /*
- * cfg_position.h - where in a line libconfig's parser stopped: it tells the line only.
+ * cfg_position.h - the column of a syntax error, of which libconfig reports only the line.
  */
 #ifndef CONF_CFG_POSITION_H
 #define CONF_CFG_POSITION_H

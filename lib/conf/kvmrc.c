@@ -71,7 +71,7 @@ struct conf_kvmrc {
 	GPtrArray *warnings;				/* ends with NULL */
 };
 
-static bool check(const struct parameter *p, const char *text, GError **error)
+static bool kvmrc_check(const struct parameter *p, const char *text, GError **error)
 {
 	gint64 number;
 	bool on;
@@ -90,22 +90,26 @@ static bool check(const struct parameter *p, const char *text, GError **error)
 	}
 }
 
-static void set(ConfKvmrc *rc, size_t i, const char *path)
+static void kvmrc_set(ConfKvmrc *rc, size_t i, const char *path)
 {
 	const struct parameter *p = &parameters[i];
 	const char *text = rc->file ? conf_rc_get(rc->file, p->name) : NULL;
-	const char *source = text ? path : "environment";
+	const char *source = "environment";
 	g_autoptr(GError) error = NULL;
+
+	if (text)
+		source = path;
 
 	if (!text)
 		text = g_getenv(p->name);
-	if (text && *text && !check(p, text, &error)) {
+	if (text && *text && !kvmrc_check(p, text, &error)) {
 		g_ptr_array_add(rc->warnings,
-				g_strdup_printf("%s: %s: %s; %s%s counts", source, p->name,
-						error->message, p->value ? "the default " : "",
+				g_strdup_printf("%s: %s: %s; using %s%s", source, p->name,
+						error->message, p->value ? "default " : "",
 						p->value ? p->value : "its default"));
 		text = NULL;
 	}
+
 	rc->value[i] = g_strdup(text && *text ? text : p->value);
 }
 
@@ -116,14 +120,16 @@ ConfKvmrc *conf_kvmrc_load(const char *path)
 
 	rc->warnings = g_ptr_array_new_with_free_func(g_free);
 	rc->file = conf_rc_load(path, CONF_RC_INSTRUCTIONS, &error);
+
 	if (!rc->file)
 		g_ptr_array_add(rc->warnings,
 				g_strdup_printf("%s, so defaults count", error->message));
 	for (const char *const *w = rc->file ? conf_rc_warnings(rc->file) : NULL; w && *w; w++)
 		g_ptr_array_add(rc->warnings, g_strdup(*w));
 	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
-		set(rc, i, path);
+		kvmrc_set(rc, i, path);
 	g_ptr_array_add(rc->warnings, NULL);
+
 	return rc;
 }
 
@@ -131,6 +137,7 @@ void conf_kvmrc_free(ConfKvmrc *rc)
 {
 	if (!rc)
 		return;
+
 	conf_rc_free(rc->file);
 	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
 		g_free(rc->value[i]);
@@ -151,21 +158,32 @@ bool conf_kvmrc_bool(const ConfKvmrc *rc, const char *name)
 	const char *text = conf_kvmrc_string(rc, name);
 	bool on = false;
 
-	return text && number_bool(text, &on, NULL) && on;
+	if (!text)
+		return false;
+	if (!number_bool(text, &on, NULL))
+		return false;
+
+	return on;
 }
 
 gint64 conf_kvmrc_int(const ConfKvmrc *rc, const char *name)
 {
 	const char *text = conf_kvmrc_string(rc, name);
 
-	return text ? g_ascii_strtoll(text, NULL, 10) : 0;
+	if (text)
+		return g_ascii_strtoll(text, NULL, 10);
+
+	return 0;
 }
 
 gint64 conf_kvmrc_tries(const ConfKvmrc *rc)
 {
 	gint64 twin = conf_kvmrc_int(rc, "VIRSH_TRIES");
 
-	return twin ? twin : conf_kvmrc_int(rc, "VIRSH_RETRIES");
+	if (twin)
+		return twin;
+
+	return conf_kvmrc_int(rc, "VIRSH_RETRIES");
 }
 
 char **conf_kvmrc_command(const ConfKvmrc *rc, const char *name, const char *tool)
@@ -176,12 +194,15 @@ char **conf_kvmrc_command(const ConfKvmrc *rc, const char *name, const char *too
 
 	if (text && g_shell_parse_argv(text, NULL, &words, NULL))
 		return words;
+
 	return g_strdupv((char **)fallback);
 }
 
 const char *conf_kvmrc_name(size_t i)
 {
-	return i < G_N_ELEMENTS(parameters) ? parameters[i].name : NULL;
+	if (i < G_N_ELEMENTS(parameters))
+		return parameters[i].name;
+	return NULL;
 }
 
 const char *const *conf_kvmrc_warnings(const ConfKvmrc *rc)

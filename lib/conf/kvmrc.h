@@ -13,8 +13,8 @@
 typedef struct conf_kvmrc ConfKvmrc;
 
 /*
- * Reads PATH, where a shell may evaluate instructions. Never fails: what is
- * missing or wrong becomes a warning, and the default counts.
+ * Reads PATH; a shell evaluates what is not a plain assignment. Never fails: a missing or invalid
+ * value becomes a warning, and the default is used.
  */
 ConfKvmrc *conf_kvmrc_load(const char *path);
 
@@ -34,7 +34,7 @@ bool conf_kvmrc_bool(const ConfKvmrc *rc, const char *name);
 /* For a number; 0 when it is unset and has no default. */
 gint64 conf_kvmrc_int(const ConfKvmrc *rc, const char *name);
 
-/* How often to try in all: VIRSH_TRIES where that old twin is set, else VIRSH_RETRIES. */
+/* Total number of attempts. VIRSH_TRIES, the deprecated name, overrides VIRSH_RETRIES. */
 gint64 conf_kvmrc_tries(const ConfKvmrc *rc);
 
 /* The words that run TOOL: those of parameter NAME (such as QEMU_IMG), else TOOL itself. */

@@ -6,6 +6,7 @@ static char *below(const char *system, const char *own, const char *file)
 
 	if (location && *location)
 		return g_build_filename(location, own, file, NULL);
+
 	return g_build_filename(system, file, NULL);
 }
 

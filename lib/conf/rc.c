@@ -26,6 +26,7 @@ static ConfRc *rc_new(void)
 
 	shell_text_init(&rc->text);
 	rc->warnings = g_ptr_array_new_with_free_func(g_free);
+
 	return rc;
 }
 
@@ -38,7 +39,7 @@ static void G_GNUC_PRINTF(2, 3) warn(ConfRc *rc, const char *format, ...)
 	va_end(ap);
 }
 
-/* What a shell sets for itself is no one's parameter. */
+/* Variables that the shell sets for itself are not parameters. */
 static bool is_parameter(const char *name)
 {
 	static const char *const own[] = { "_", "SHLVL", "PWD", "OLDPWD", "BASH_ARGV0", "PS4" };
@@ -49,6 +50,7 @@ static bool is_parameter(const char *name)
 	for (const char *c = name; *c; c++)
 		if (!g_ascii_isalnum(*c) && *c != '_')
 			return false;
+
 	return true;
 }
 
@@ -60,11 +62,15 @@ static void take_dump(ConfRc *rc, const GString *dump)
 	g_hash_table_remove_all(rc->text.vars);
 	for (const char *p = dump->str; p < end; p += strlen(p) + 1) {
 		const char *eq = strchr(p, '=');
-		g_autofree char *name = eq ? g_strndup(p, (gsize)(eq - p)) : NULL;
+		g_autofree char *name = NULL;
 		struct rc_var *var;
+
+		if (eq)
+			name = g_strndup(p, (gsize)(eq - p));
 
 		if (!name || !is_parameter(name))
 			continue;
+
 		var = g_new0(struct rc_var, 1);
 		var->value = g_strdup(eq + 1);
 		var->exported = true;
@@ -90,22 +96,26 @@ static bool run_shell(const char *shell, const char *path, struct child_result *
 static void judge_shell(ConfRc *rc, const char *path, const struct child_result *result)
 {
 	g_autofree char *said = g_strchomp(g_utf8_make_valid(result->err->str, -1));
-	const char *last = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
+	const char *last = said;
+
+	if (strrchr(said, '\n'))
+		last = strrchr(said, '\n') + 1;
 
 	if (!result->exit_status && result->out->len) {
 		take_dump(rc, result->out);
 		if (*last)
-			warn(rc, "%s: its instructions said: %.200s", path, last);
+			warn(rc, "%s: shell output: %.200s", path, last);
 		return;
 	}
+
 	if (result->timed_out)
-		warn(rc, "%s: its instructions took more than %d s, so only its plain lines count",
+		warn(rc, "%s: its shell took more than %d s: only plain assignments were used",
 		     path, SHELL_MS / 1000);
 	else
-		warn(rc, "%s: its instructions ended the shell (%s %d), so only its plain lines "
-		     "count%s%.200s", path, result->signal ? "signal" : "status",
-		     result->signal ? result->signal : result->exit_status,
-		     *last ? ": " : "", last);
+		warn(rc, "%s: its shell ended (%s %d): only plain assignments were used%s%.200s",
+		     path, result->signal ? "signal" : "status",
+		     result->signal ? result->signal : result->exit_status, *last ? ": " : "",
+		     last);
 	for (guint i = 0; i < rc->text.faults->len; i++)
 		warn(rc, "%s", (const char *)rc->text.faults->pdata[i]);
 }
@@ -119,11 +129,12 @@ static void evaluate(ConfRc *rc, const char *path)
 		warn(rc, "%s: %s", path, error->message);
 		return;
 	}
+
 	judge_shell(rc, path, &result);
 	child_result_clear(&result);
 }
 
-static void finish(ConfRc *rc, const char *path, enum conf_rc_flags flags)
+static void rc_finish(ConfRc *rc, const char *path, enum conf_rc_flags flags)
 {
 	GPtrArray *found = rc->text.instructions;
 
@@ -135,6 +146,7 @@ static void finish(ConfRc *rc, const char *path, enum conf_rc_flags flags)
 		for (guint i = 0; i < found->len; i++)
 			warn(rc, "%s ignored", (const char *)found->pdata[i]);
 	}
+
 	g_ptr_array_add(rc->warnings, NULL);
 }
 
@@ -149,13 +161,16 @@ ConfRc *conf_rc_load(const char *path, enum conf_rc_flags flags, GError **error)
 		g_ptr_array_add(rc->warnings, NULL);
 		return g_steal_pointer(&rc);
 	}
+
 	if (!text) {
 		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
 		return NULL;
 	}
+
 	shell_subset_parse(&rc->text, path, text->str, text->len);
 	g_string_free(text, TRUE);
-	finish(rc, path, flags);
+	rc_finish(rc, path, flags);
+
 	return g_steal_pointer(&rc);
 }
 
@@ -163,7 +178,10 @@ const char *conf_rc_get(const ConfRc *rc, const char *name)
 {
 	const struct rc_var *var = g_hash_table_lookup(rc->text.vars, name);
 
-	return var && var->value && *var->value ? var->value : NULL;
+	if (var && var->value && *var->value)
+		return var->value;
+
+	return NULL;
 }
 
 const char *const *conf_rc_warnings(const ConfRc *rc)
@@ -186,5 +204,6 @@ char **conf_rc_environ(const ConfRc *rc, const char *const *envp, bool all)
 		else if (var->value && (var->exported || all))
 			env = g_environ_setenv(env, name, var->value, TRUE);
 	}
+
 	return env;
 }

@@ -64,18 +64,24 @@ static void note(struct parser *p, GPtrArray *list, const char *what, const char
 
 static int peek(const struct parser *p, size_t ahead)
 {
-	return (size_t)(p->end - p->p) > ahead ? (unsigned char)p->p[ahead] : '\0';
+	if ((size_t)(p->end - p->p) > ahead)
+		return (unsigned char)p->p[ahead];
+	return '\0';
 }
 
 /* strchr() finds the NUL too. */
 static bool is_in(int c, const char *set)
 {
-	return c && strchr(set, c);
+	if (!c)
+		return false;
+	return strchr(set, c);
 }
 
 static bool is_name_start(int c)
 {
-	return g_ascii_isalpha(c) || c == '_';
+	if (g_ascii_isalpha(c))
+		return true;
+	return c == '_';
 }
 
 static size_t name_length(const struct parser *p)
@@ -85,6 +91,7 @@ static size_t name_length(const struct parser *p)
 	if (is_name_start(peek(p, 0)))
 		while (g_ascii_isalnum(peek(p, n)) || peek(p, n) == '_')
 			n++;
+
 	return n;
 }
 
@@ -97,6 +104,7 @@ static struct rc_var *var_of(struct parser *p, const char *name)
 		var->exported = g_getenv(name) != NULL;
 		g_hash_table_insert(p->text->vars, g_strdup(name), var);
 	}
+
 	return var;
 }
 
@@ -106,6 +114,7 @@ static const char *value_of(const struct parser *p, const char *name)
 
 	if (var && (var->value || var->unset))
 		return var->value;
+
 	return g_getenv(name);
 }
 
@@ -133,8 +142,10 @@ static enum reading single_quoted(struct parser *p, GString *out)
 
 	if (!close)
 		return unterminated(p, open);
+
 	g_string_append_len(out, p->p, close - p->p);
 	p->p = close + 1;
+
 	return PLAIN;
 }
 
@@ -156,9 +167,12 @@ static enum reading double_quoted(struct parser *p, GString *out)
 			g_string_append_c(out, *p->p++);
 		}
 	}
+
 	if (r == PLAIN && p->p == p->end)
 		return unterminated(p, open);
+
 	p->p += r == PLAIN;
+
 	return r;
 }
 
@@ -186,6 +200,7 @@ static enum reading word(struct parser *p, GString *out, const char *ends, bool 
 			g_string_append_c(out, *p->p++);
 		}
 	}
+
 	return r;
 }
 
@@ -206,15 +221,20 @@ static enum reading braced(struct parser *p, GString *out, const char *name, boo
 		g_string_append(out, value ? value : "");
 		return PLAIN;
 	}
+
 	if (!op || !strchr("-=+", op))
 		return INSTRUCTION;
+
 	p->p += 1 + colon;
+
 	/* What is not used does nothing. */
 	p->apply = apply && has == (op == '+');
 	r = word(p, other, "}", quoted);
 	p->apply = apply;
+
 	if (r != PLAIN || p->p == p->end)
 		return r == PLAIN ? UNTERMINATED : r;
+
 	p->p++;
 	if (op == '+')
 		g_string_append(out, has ? other->str : "");
@@ -222,6 +242,7 @@ static enum reading braced(struct parser *p, GString *out, const char *name, boo
 		g_string_append(out, has ? value : other->str);
 	if (op == '=' && !has && p->apply)
 		assign(p, name, other->str, false);
+
 	return PLAIN;
 }
 
@@ -236,23 +257,30 @@ static enum reading expansion(struct parser *p, GString *out, bool quoted)
 
 	p->p += brace;
 	n = name_length(p);
+
 	if (!n && !brace && (peek(p, 0) == '\0' || strchr(" \t\n;\"", peek(p, 0)))) {
 		g_string_append_c(out, '$');
 		return PLAIN;
 	}
+
 	if (!n || p->depth >= MAX_DEPTH)
 		return INSTRUCTION;
+
 	name = g_strndup(p->p, n);
 	p->p += n;
+
 	if (!brace) {
 		g_string_append(out, value_of(p, name) ? value_of(p, name) : "");
 		return PLAIN;
 	}
+
 	p->depth++;
 	r = braced(p, out, name, quoted);
 	p->depth--;
+
 	if (r == UNTERMINATED && !p->fault)
 		p->fault = at;
+
 	return r;
 }
 
@@ -260,8 +288,11 @@ static void tilde(struct parser *p, GString *out)
 {
 	int next = peek(p, 1);
 
-	if (peek(p, 0) != '~' || (next && !strchr("/ \t\n;", next)))
+	if (peek(p, 0) != '~')
 		return;
+	if (next && !strchr("/ \t\n;", next))
+		return;
+
 	g_string_append(out, value_of(p, "HOME") ? value_of(p, "HOME") : "~");
 	p->p++;
 }
@@ -277,21 +308,30 @@ static enum reading assignment(struct parser *p, bool export)
 
 	p->p += n;
 	append = peek(p, 0) == '+' && peek(p, 1) == '=';
+
 	if (!n || (peek(p, 0) != '=' && !append)) {
-		if (!n || !export || (peek(p, 0) && !strchr(" \t\n;", peek(p, 0))))
+		if (!n)
+			return INSTRUCTION;
+		if (!export)
+			return INSTRUCTION;
+		if (peek(p, 0) && !strchr(" \t\n;", peek(p, 0)))
 			return INSTRUCTION;
 		if (p->apply)
 			var_of(p, name)->exported = true;
 		return PLAIN;
 	}
+
 	p->p += 1 + append;
 	tilde(p, value);
 	r = word(p, value, " \t\n;", false);
+
 	if (r != PLAIN || !p->apply)
 		return r;
+
 	assign(p, name, value->str, append);
 	if (export)
 		var_of(p, name)->exported = true;
+
 	return PLAIN;
 }
 
@@ -312,6 +352,7 @@ static void skip_blanks(struct parser *p)
 		else if (peek(p, 0) != ' ' && peek(p, 0) != '\t')
 			break;
 	}
+
 	if (peek(p, 0) == '#')
 		while (p->p < p->end && *p->p != '\n')
 			p->p++;
@@ -319,15 +360,24 @@ static void skip_blanks(struct parser *p)
 
 static bool at_end_of_statement(const struct parser *p)
 {
-	return p->p == p->end || *p->p == '\n' || *p->p == ';';
+	if (p->p == p->end)
+		return true;
+	if (*p->p == '\n')
+		return true;
+
+	return *p->p == ';';
 }
 
 static bool word_is(const struct parser *p, const char *text)
 {
 	size_t n = strlen(text);
 
-	return (size_t)(p->end - p->p) >= n && !memcmp(p->p, text, n) &&
-	       (!peek(p, n) || strchr(" \t\n;()", peek(p, n)));
+	if ((size_t)(p->end - p->p) < n)
+		return false;
+	if (memcmp(p->p, text, n))
+		return false;
+
+	return !peek(p, n) || strchr(" \t\n;()", peek(p, n));
 }
 
 enum command { NOTHING, ASSIGN, EXPORT, UNSET };
@@ -348,6 +398,7 @@ static enum command command(struct parser *p)
 			p->p += strlen(commands[i].words);
 			return commands[i].command;
 		}
+
 	return ASSIGN;
 }
 
@@ -359,14 +410,17 @@ static enum reading operand(struct parser *p, enum command c)
 
 	if (c == ASSIGN || c == EXPORT)
 		return assignment(p, c == EXPORT);
+
 	n = name_length(p);
 	r = word(p, text, " \t\n;", false);
+
 	if (r != PLAIN || c == NOTHING)
 		return r;
 	if (!n || n != text->len)
 		return INSTRUCTION;
 	if (p->apply)
 		unset(p, text->str);
+
 	return PLAIN;
 }
 
@@ -378,10 +432,12 @@ static enum reading statement(struct parser *p, bool apply)
 	p->apply = apply;
 	c = command(p);
 	skip_blanks(p);
+
 	while (r == PLAIN && !at_end_of_statement(p)) {
 		r = operand(p, c);
 		skip_blanks(p);
 	}
+
 	return r;
 }
 
@@ -399,6 +455,7 @@ static int block_change(const struct parser *p)
 	for (size_t i = 0; i < G_N_ELEMENTS(closers); i++)
 		if (word_is(p, closers[i]))
 			return -1;
+
 	return 0;
 }
 
@@ -422,6 +479,7 @@ static enum reading skip_substitution(struct parser *p)
 		else
 			p->p += c == '\\' && p->p + 1 < p->end ? 2 : 1;
 	} while (r == PLAIN && parens && p->p < p->end);
+
 	return r;
 }
 
@@ -437,12 +495,17 @@ static enum reading skip_double_quoted(struct parser *p)
 			p->p++;
 			r = skip_substitution(p);
 		} else {
-			p->p += *p->p == '\\' && p->p + 1 < p->end ? 2 : 1;
+			if (*p->p == '\\' && p->p + 1 < p->end)
+				p->p += 2;
+			else
+				p->p += 1;
 		}
 	p->depth--;
 	if (r == PLAIN && p->p == p->end)
 		return unterminated(p, open);
+
 	p->p += r == PLAIN;
+
 	return r;
 }
 
@@ -462,6 +525,7 @@ static enum reading skip_instruction(struct parser *p)
 			p->blocks = MAX(0, p->blocks + block_change(p));
 		at_word = is_in(c, " \t;&|(){}\n");
 		parens += (c == '(') - (c == ')' && parens > 0);
+
 		if (c == '<' && peek(p, 1) == '<') {
 			p->p = p->end;		/* its text could be anything */
 		} else if (c == '#' && p->p > p->start && strchr(" \t\n", p->p[-1])) {
@@ -471,9 +535,13 @@ static enum reading skip_instruction(struct parser *p)
 		} else if (c == '"') {
 			r = skip_double_quoted(p);
 		} else {
-			p->p += c == '\\' && p->p + 1 < p->end ? 2 : 1;
+			if (c == '\\' && p->p + 1 < p->end)
+				p->p += 2;
+			else
+				p->p += 1;
 		}
 	}
+
 	return r;
 }
 
@@ -493,9 +561,11 @@ void shell_subset_parse(struct rc_text *text, const char *name, const char *sour
 			p.p++;
 			continue;
 		}
+
 		at = p.p;
 		r = p.blocks ? INSTRUCTION : statement(&p, false);
 		p.p = at;
+
 		if (r == PLAIN) {
 			statement(&p, true);
 		} else if (r == INSTRUCTION) {
@@ -504,6 +574,7 @@ void shell_subset_parse(struct rc_text *text, const char *name, const char *sour
 			r = skip_instruction(&p);
 		}
 	}
+
 	if (r == UNTERMINATED)
 		note(&p, text->faults, "unterminated quote", p.fault);
 }

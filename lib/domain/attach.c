@@ -6,7 +6,7 @@
 
 #define PREFIX "DEFAULT_ATTACH_"
 
-/* Where a default does not stand as DISK's key of that name. */
+/* Defaults whose place differs from the DISK key of that name. */
 static const struct {
 	const char *name, *vector, *key;
 } places[] = {
@@ -24,6 +24,7 @@ static TmplAttr *vector_of(TmplSet *set, const char *name)
 		vector = tmpl_attr_new(g_strdup(name), NULL);
 		g_ptr_array_add(set->attrs, vector);
 	}
+
 	return vector;
 }
 
@@ -36,7 +37,8 @@ static void add_default(TmplSet *set, const char *name, const char *value)
 			vector = places[i].vector;
 			key = places[i].key;
 		}
-	/* Of a key twice the first counts. */
+
+	/* If a key occurs twice, the first one is used. */
 	g_ptr_array_insert(vector_of(set, vector)->keys, 0,
 			   tmpl_attr_new(g_strdup(key), g_strdup(value)));
 }
@@ -67,7 +69,11 @@ static char *device_xml(const TmplVm *vm, const TmplAttr *device, build_device *
 	xmlDocSetRootElement(doc, root);
 	domain_build_init(&b, vm, &attach->options, attach, warnings);
 	build(&b, root, device);
-	return domain_build_check(&b, error) ? domain_print(xmlFirstElementChild(root)) : NULL;
+
+	if (domain_build_check(&b, error))
+		return domain_print(xmlFirstElementChild(root));
+
+	return NULL;
 }
 
 char *domain_disk_xml(const TmplVm *vm, const TmplAttr *disk, const struct domain_attach *attach,
@@ -93,7 +99,10 @@ static guint64 number_at(const xmlNode *node, const char *child)
 	g_autofree char *text = xml_child_text(node, child);
 	guint64 n = 0;
 
-	return text && number_unsigned(g_strstrip(text), 0, G_MAXINT64, &n, NULL) ? n : 0;
+	if (text && number_unsigned(g_strstrip(text), 0, G_MAXINT64, &n, NULL))
+		return n;
+
+	return 0;
 }
 
 static guint64 property(const xmlNode *node, const char *name)
@@ -101,7 +110,10 @@ static guint64 property(const xmlNode *node, const char *name)
 	g_autofree char *text = xml_attribute(node, name);
 	guint64 n = 0;
 
-	return text && number_unsigned(text, 0, G_MAXINT64, &n, NULL) ? n : 0;
+	if (text && number_unsigned(text, 0, G_MAXINT64, &n, NULL))
+		return n;
+
+	return 0;
 }
 
 static guint n_modules(const xmlNode *devices)
@@ -110,10 +122,11 @@ static guint n_modules(const xmlNode *devices)
 
 	for (xmlNode *d = xml_child(devices, "memory"); d; d = xml_next(d))
 		n++;
+
 	return n;
 }
 
-/* libvirt counts plugged modules in <memory>, and gives all sizes in KiB. */
+/* libvirt includes plugged modules in <memory>; all sizes are in KiB. */
 static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 {
 	const xmlNode *max = xml_child(live, "maxMemory");
@@ -125,6 +138,7 @@ static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 				   "MEMORY_RESIZE_MODE = HOTPLUG");
 		return false;
 	}
+
 	if (n_modules(xml_child(live, "devices")) >= property(max, "slots"))
 		return vmm_fail(error, VMM_ERROR_REFUSED,
 				"all %" G_GUINT64_FORMAT " memory slots are taken",
@@ -133,6 +147,7 @@ static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 		return vmm_fail(error, VMM_ERROR_REFUSED, "%" G_GUINT64_FORMAT " MiB more exceed "
 				"the domain's maximum of %" G_GUINT64_FORMAT " MiB", mib,
 				most / 1024);
+
 	return true;
 }
 
@@ -146,6 +161,7 @@ char *domain_dimm_xml(const xmlNode *live, guint64 mib, GError **error)
 	xmlDocSetRootElement(doc, memory);
 	if (!check_room(live, mib, error))
 		return NULL;
+
 	xmlSetProp(memory, BAD_CAST "model", BAD_CAST "dimm");
 	target = domain_element(memory, "target");
 	g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT, mib * 1024);
@@ -154,5 +170,6 @@ char *domain_dimm_xml(const xmlNode *live, guint64 mib, GError **error)
 	g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT,
 		   property(xml_child(numa, "cell"), "id"));
 	xmlNewTextChild(target, NULL, BAD_CAST "node", BAD_CAST text);
+
 	return domain_print(memory);
 }

@@ -2,7 +2,7 @@
 
 /*
  * deployment.md 2.6, 4.1: a VM's OS/BOOT has become ORDER of its disks and NICs
- * before we see it. A default of the site counts when none has an ORDER.
+ * before we see it. A default of the site applies only when no device has an ORDER.
  */
 
 static const struct {
@@ -20,6 +20,7 @@ static bool has_order(const DomainBuild *b)
 		while ((device = tmpl_set_next(b->vm->level[TMPL_VM], vectors[i], device)))
 			if (tmpl_attr_text(device, "ORDER"))
 				return true;
+
 	return false;
 }
 
@@ -31,6 +32,7 @@ static char **words(DomainBuild *b)
 
 	for (char **w = list; w && *w; w++)
 		g_strstrip(*w);
+
 	return list;
 }
 
@@ -61,17 +63,21 @@ static bool has_device(const DomainBuild *b, const char *word)
 		while ((device = tmpl_set_next(b->vm->level[TMPL_VM], vectors[i], device)))
 			if (is_device(word, device))
 				return true;
+
 	return false;
 }
 
-/* The VM's own has become ORDER, or nobody ever looked at it. */
+/* OpenNebula turns the VM's own OS/BOOT into ORDER; any other form was never evaluated. */
 static void check_own(DomainBuild *b)
 {
 	struct tmpl_hit hit;
 	g_auto(GStrv) list = NULL;
 
-	if (has_order(b) || !tmpl_vm_find(b->vm, NULL, "OS/BOOT", TMPL_IN_VM, &hit))
+	if (has_order(b))
 		return;
+	if (!tmpl_vm_find(b->vm, NULL, "OS/BOOT", TMPL_IN_VM, &hit))
+		return;
+
 	list = g_strsplit(hit.text, ",", -1);
 	for (char **w = list; *w; w++)
 		if (!has_device(b, g_strstrip(*w)))
@@ -99,6 +105,7 @@ void domain_boot_devices(DomainBuild *b, xmlNode *os)
 		n_devices += !g_ascii_strncasecmp(list[i], "disk", 4) ||
 			     !g_ascii_strncasecmp(list[i], "nic", 3);
 	}
+
 	/* libvirt takes no mixture. */
 	if (n_classes != n && n_devices != n)
 		domain_problem(b, NULL, "OS/BOOT: neither a list of diskN and nicN, nor one of hd, "

@@ -22,12 +22,19 @@ static enum domain_machine machine_of(const char *name)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const char *found = strstr(name, rows[i].text);
-		const char *after = found ? found + strlen(rows[i].text) : "";
+		const char *after = "";
+
+		if (found)
+			after = found + strlen(rows[i].text);
 
 		if (found && (rows[i].anywhere || (found == name && (!*after || *after == '-'))))
 			return rows[i].machine;
 	}
-	return *name ? DOMAIN_MACHINE_OTHER : DOMAIN_MACHINE_PC;
+
+	if (*name)
+		return DOMAIN_MACHINE_OTHER;
+
+	return DOMAIN_MACHINE_PC;
 }
 
 static char *directory_of(const TmplVm *vm, const char *id)
@@ -37,7 +44,9 @@ static char *directory_of(const TmplVm *vm, const char *id)
 
 	if (base)
 		return g_strconcat(base->value, "/", id, NULL);
+
 	stores = conf_path_var("datastores");
+
 	return g_build_filename(stores, tmpl_vm_history(vm, "DS_ID"), id, NULL);
 }
 
@@ -54,7 +63,10 @@ static void init_sd_bus(DomainBuild *b)
 	const char *bus = domain_word(b, NULL, "OS/SD_DISK_BUS", TMPL_IN_ALL, buses);
 
 	/* libvirt takes the same by the disk's name. */
-	b->sd_bus = bus ? bus : "scsi";
+	if (bus)
+		b->sd_bus = bus;
+	else
+		b->sd_bus = "scsi";
 	b->names_sd_bus = bus != NULL;
 }
 
@@ -64,7 +76,7 @@ static void set_machine(DomainBuild *b, const char *name)
 	b->pcie = b->machine == DOMAIN_MACHINE_Q35 || b->machine == DOMAIN_MACHINE_VIRT;
 }
 
-/* What a running domain has counts more than what its template says now. */
+/* The running domain takes precedence over its template, which may have changed since. */
 static void init_live(DomainBuild *b)
 {
 	const xmlNode *live = b->attach ? b->attach->live : NULL;
@@ -75,6 +87,7 @@ static void init_live(DomainBuild *b)
 
 	if (!live)
 		return;
+
 	b->iothreads = 0;
 	if (threads)
 		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
@@ -98,12 +111,19 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 	b->problems = g_ptr_array_new_with_free_func(g_free);
 	b->raw = g_ptr_array_new();
 	b->id = tmpl_vm_header(vm, "ID");
+
 	if (!number_unsigned(b->id, 0, G_MAXINT32, &id, NULL))
 		domain_problem(b, NULL, "ID = '%s': not a number", b->id);
 	text = domain_text(b, NULL, "OS/ARCH", TMPL_IN_ALL);
-	b->arch = text ? text : "";
+	if (text)
+		b->arch = text;
+	else
+		b->arch = "";
 	text = domain_text(b, NULL, "OS/MACHINE", TMPL_IN_ALL);
-	b->machine_name = text ? text : "";
+	if (text)
+		b->machine_name = text;
+	else
+		b->machine_name = "";
 	set_machine(b, b->machine_name);
 	b->directory = directory_of(vm, b->id);
 	init_vcpus(b);
@@ -127,6 +147,7 @@ bool domain_build_check(const DomainBuild *b, GError **error)
 
 	if (!n)
 		return true;
+
 	text = g_string_new(NULL);
 	for (guint i = 0; i < n; i++)
 		g_string_append_printf(text, "%s%s", i ? "; " : "",
@@ -135,6 +156,7 @@ bool domain_build_check(const DomainBuild *b, GError **error)
 		g_string_append_printf(text, "; and %u more", b->problems->len - n);
 	vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %s", b->id, text->str);
 	g_string_free(text, TRUE);
+
 	return false;
 }
 
@@ -148,6 +170,7 @@ char *domain_device_name(const TmplAttr *device)
 		if (text)
 			return g_strdup_printf("%s %s", device->name, text);
 	}
+
 	return g_strdup(device->name);
 }
 
@@ -195,6 +218,7 @@ bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsi
 		return true;
 	domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
 		       since / 1000000, since / 1000 % 1000, since % 1000);
+
 	return false;
 }
 
@@ -204,6 +228,7 @@ void domain_warn(DomainBuild *b, const char *format, ...)
 
 	if (!b->warnings)
 		return;
+
 	va_start(ap, format);
 	g_ptr_array_add(b->warnings, g_strdup_vprintf(format, ap));
 	va_end(ap);
@@ -213,7 +238,10 @@ const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path
 {
 	struct tmpl_hit hit;
 
-	return tmpl_vm_find(b->vm, device, path, levels, &hit) ? hit.text : NULL;
+	if (tmpl_vm_find(b->vm, device, path, levels, &hit))
+		return hit.text;
+
+	return NULL;
 }
 
 bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
@@ -225,9 +253,11 @@ bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, uns
 		return false;
 	if (number_unsigned(hit.text, min, max, ret, NULL))
 		return true;
+
 	*ret = min;
 	domain_bad_value(b, device, path, &hit, "not a whole number from %" G_GUINT64_FORMAT
 			 " to %" G_GUINT64_FORMAT, min, max);
+
 	return true;
 }
 
@@ -239,6 +269,7 @@ bool domain_bool(DomainBuild *b, const TmplAttr *device, const char *path, unsig
 	if (tmpl_vm_find(b->vm, device, path, levels, &hit) &&
 	    !number_bool(hit.text, &value, NULL))
 		domain_bad_value(b, device, path, &hit, "not yes or no");
+
 	return value;
 }
 
@@ -263,9 +294,11 @@ const char *domain_word(DomainBuild *b, const TmplAttr *device, const char *path
 
 	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
 		return NULL;
+
 	word = domain_pick(words, hit.text, &reason);
 	if (!word)
 		domain_bad_value(b, device, path, &hit, "%s", reason);
+
 	return word;
 }
 
@@ -280,9 +313,12 @@ bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, uns
 		*ret = MIN(b->vcpus, DOMAIN_QUEUES_MAX);
 		return b->vcpus > 0;
 	}
+
 	if (number_unsigned(hit.text, 0, DOMAIN_QUEUES_MAX, ret, NULL))
 		return true;
+
 	domain_bad_value(b, device, path, &hit, "not auto or a number up to %d", DOMAIN_QUEUES_MAX);
+
 	return false;
 }
 
@@ -303,9 +339,11 @@ static bool is_xml_text(const char *text)
 {
 	if (!g_utf8_validate(text, -1, NULL))
 		return false;
+
 	for (const char *p = text; *p; p = g_utf8_next_char(p))
 		if (!IS_CHAR(g_utf8_get_char(p)))
 			return false;
+
 	return true;
 }
 
@@ -315,6 +353,7 @@ bool domain_check_text(DomainBuild *b, const xmlNode *node, const char *text)
 		return true;
 	domain_problem(b, NULL, "a value for <%s> holds a character that XML cannot hold",
 		       node->name);
+
 	return false;
 }
 
@@ -357,5 +396,6 @@ char *domain_print(const xmlNode *node)
 	xmlSaveClose(save);
 	text = g_strconcat((const char *)xmlBufferContent(buffer), "\n", NULL);
 	xmlBufferFree(buffer);
+
 	return text;
 }

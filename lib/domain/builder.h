@@ -1,9 +1,9 @@
 /*
- * builder.h - what the builders of all element families share: the VM, facts
- * that many need, the problems found so far, and typed looks into the VM.
+ * builder.h - the state that all element builders share: the VM, facts that many of them need,
+ * the problems found so far, and typed lookups in the VM.
  *
- * A builder never stops at a bad value: it notes a problem, leaves the value
- * out and goes on, so that one run tells all of them.
+ * A builder never stops at a bad value: it records a problem, omits the value and continues, so
+ * that one run reports all problems.
  */
 #ifndef DOMAIN_BUILDER_H
 #define DOMAIN_BUILDER_H
@@ -79,9 +79,9 @@ char *domain_device_name(const TmplAttr *device);
 const char *domain_pick(const char *const *words, const char *text, char **reason);
 
 /*
- * Looks into the VM (tmpl_vm_find()). Text: NULL when unset. Number: false when
- * unset; true, a problem and MIN when it is no number from MIN to MAX. Bool:
- * unset and bad are false. Word: the entry of WORDS (NULL-terminated, lower case)
+ * Typed lookups in the VM (tmpl_vm_find()). Text: NULL when unset. Number: false when unset; true
+ * with MIN, and a problem recorded, when it is not a number from MIN to MAX. Bool: false when
+ * unset or invalid. Word: the entry of WORDS (NULL-terminated, lower case)
  * that equals the text in any case, NULL when unset or bad.
  */
 const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels);

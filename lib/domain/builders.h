@@ -63,13 +63,13 @@ enum domain_name {
 	DOMAIN_NAME_TAP		/* the host's end of a NIC: no other VM's */
 };
 
-/* Whether the administrator allows NAME, the value of WHAT, or it is the VM's own; as above. */
+/* As above, for NAME, the value of WHAT: true if it is allowed or belongs to the VM itself. */
 bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum domain_name use);
 
-/* Notes that WHAT needs KEY. */
+/* Records the problem that WHAT is allowed only with KEY. */
 void domain_not_allowed(DomainBuild *b, const char *what, const char *key);
 
-/* Never NULL: nothing is allowed where nobody said what is. */
+/* The policy in force, never NULL. What it does not allow explicitly is refused. */
 const struct domain_policy *domain_builder_policy(const DomainBuild *b);
 
 /* Checks DOMAIN, the finished document, against libvirt's schema, when RAW or options ask. */

@@ -13,6 +13,7 @@ guint domain_n_nodes(const DomainBuild *b)
 
 	while ((node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)))
 		n++;
+
 	return n;
 }
 
@@ -30,6 +31,7 @@ static void set_model(DomainBuild *b, xmlNode *cpu, const char *model)
 		domain_set(b, cpu, "mode", model);
 		return;
 	}
+
 	domain_set(b, cpu, "mode", "custom");
 	domain_set(b, domain_text_element(b, cpu, "model", model), "fallback", "forbid");
 }
@@ -47,6 +49,7 @@ static void add_features(DomainBuild *b, xmlNode *cpu)
 
 		if (!*name)
 			continue;
+
 		feature = domain_element(cpu, "feature");
 		domain_set(b, feature, "policy", *name == '-' ? "disable" : "require");
 		domain_set(b, feature, "name", name + sign);
@@ -68,6 +71,7 @@ static void add_topology(DomainBuild *b, xmlNode *cpu)
 		domain_set_number(topology, keys[i], n);
 		product *= n;
 	}
+
 	domain_vcpu_max(b, &vcpus);
 	if (product != MAX(vcpus, 1))
 		domain_problem(b, NULL, "TOPOLOGY: SOCKETS x CORES x THREADS = %" G_GUINT64_FORMAT
@@ -83,19 +87,31 @@ static bool set_distances(const char *item, guint64 *values, guint n)
 
 	if (!g_ascii_isdigit(*item))
 		return false;
+
 	from = to = g_ascii_strtoull(item, &end, 10);
 	if (*end == '-') {
 		if (!g_ascii_isdigit(end[1]))
 			return false;
+
 		to = g_ascii_strtoull(end + 1, &end, 10);
 	}
+
 	if (*end != ':' || !g_ascii_isdigit(end[1]))
 		return false;
+
 	value = g_ascii_strtoull(end + 1, &end, 10);
-	if (*end || value < LOCAL_DISTANCE || value > DISTANCE_MAX || from > to)
+	if (*end)
 		return false;
+	if (value < LOCAL_DISTANCE)
+		return false;
+	if (value > DISTANCE_MAX)
+		return false;
+	if (from > to)
+		return false;
+
 	for (guint64 i = from; i <= to && i < n; i++)
 		values[i] = value;
+
 	return true;
 }
 
@@ -108,6 +124,7 @@ static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, gu
 
 	if (!list)
 		return;
+
 	for (guint i = 0; i < n; i++)
 		values[i] = REMOTE_DISTANCE;
 	for (char **item = items; *item; item++)
@@ -133,8 +150,13 @@ static guint64 cell_kib(DomainBuild *b, const TmplAttr *node)
 	if (!domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &kib))
 		domain_problem(b, node, "MEMORY is missing");
 	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &max);
-	if (max <= b->memory_mib || !b->memory_mib || domain_memory_hotplug(b))
+	if (max <= b->memory_mib)
 		return kib;
+	if (!b->memory_mib)
+		return kib;
+	if (domain_memory_hotplug(b))
+		return kib;
+
 	return (guint64)((double)kib / 1024 * (double)max / (double)b->memory_mib) * 1024;
 }
 
@@ -152,6 +174,7 @@ static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
 		domain_set_number(cell, "id", i);
 		domain_set_number(cell, "memory", cell_kib(b, node));
 		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
+
 		if (cpus) {
 			g_autofree char *range =
 				g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, first,
@@ -160,6 +183,7 @@ static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
 			domain_set(b, cell, "cpus", range);
 			first += cpus;
 		}
+
 		if (access)
 			domain_set(b, cell, "memAccess", access);
 		add_siblings(b, cell, node, i, n);
@@ -189,6 +213,7 @@ void domain_cpu(DomainBuild *b, xmlNode *domain)
 		model = domain_text(b, NULL, "CPU_MODEL/MODEL", TMPL_IN_ALL);
 	if (!model && !topology && !hotplug && !n)
 		return;
+
 	cpu = domain_element(domain, "cpu");
 	if (model)
 		set_model(b, cpu, model);

@@ -23,13 +23,16 @@ static void shares(DomainBuild *b, xmlNode *cputune)
 
 	domain_number(b, NULL, "CGROUPS_VERSION", TMPL_IN_SITE, 0, 2, &version);
 	row = version == 2;
+
 	if (tmpl_vm_find(b->vm, NULL, "CPU", TMPL_IN_VM, &hit)) {
 		cpu = (float)g_ascii_strtod(hit.text, &end);
 		if (*end || end == hit.text || !(cpu > 0 && cpu < G_MAXFLOAT))
 			domain_bad_value(b, NULL, "CPU", &hit, "not a number above 0");
 	}
+
 	cpu = CLAMP((float)scales[row].base * cpu, 0, (float)scales[row].max);
 	value = (guint64)cpu;
+
 	if ((float)value < cpu)
 		value++;
 	text = g_strdup_printf("%" G_GUINT64_FORMAT, MAX(value, scales[row].min));
@@ -43,10 +46,13 @@ static enum pin pin_policy(DomainBuild *b)
 
 	if (!policy || !strcmp(policy, "NONE"))
 		return PIN_NONE;
-	return strcmp(policy, "SHARED") ? PIN_EACH : PIN_SHARED;
+	if (strcmp(policy, "SHARED"))
+		return PIN_EACH;
+
+	return PIN_SHARED;
 }
 
-/* -1 is "none" here, so it is no number to domain_number(). */
+/* -1 means "none" here, which domain_number() does not accept. */
 static bool has_affinity(DomainBuild *b)
 {
 	const char *node = domain_text(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM);
@@ -54,6 +60,7 @@ static bool has_affinity(DomainBuild *b)
 
 	if (!node || !strcmp(node, "-1"))
 		return false;
+
 	return domain_number(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM, 0, G_MAXUINT16, &n);
 }
 
@@ -84,10 +91,12 @@ static void pin_node(DomainBuild *b, xmlNode *cputune, const TmplAttr *node, con
 		domain_problem(b, node, "CPUS = '%s': not a set of CPUs", cpus);
 		return;
 	}
+
 	if (policy == PIN_EACH && g_strv_length(list) < n) {
 		domain_problem(b, node, "CPUS = '%s': fewer CPUs than TOTAL_CPUS", cpus);
 		return;
 	}
+
 	for (guint64 i = 0; i < n; i++)
 		pin(b, cputune, first + i, policy == PIN_EACH ? list[i] : cpus);
 }
@@ -105,10 +114,12 @@ static GString *pin_nodes(DomainBuild *b, xmlNode *cputune, enum pin policy)
 
 		if (!n || !cpus)
 			continue;
+
 		pin_node(b, cputune, node, cpus, first, policy);
 		first += n;
 		g_string_append_printf(all, "%s%s", all->len ? "," : "", cpus);
 	}
+
 	return all;
 }
 
@@ -146,18 +157,21 @@ static void numatune(DomainBuild *b, xmlNode *domain)
 			continue;
 		if (!domain_is_cpuset(host))
 			domain_problem(b, node, "MEMORY_NODE_ID = '%s': not a node", host);
-		numatune = numatune ? numatune : domain_element(domain, "numatune");
+		if (!numatune)
+			numatune = domain_element(domain, "numatune");
 		memnode = domain_element(numatune, "memnode");
 		domain_set_number(memnode, "cellid", i);
 		domain_set(b, memnode, "mode", "strict");
 		domain_set(b, memnode, "nodeset", host);
 		g_string_append_printf(all, "%s%s", all->len ? "," : "", host);
 	}
+
 	if (numatune) {
 		memory = domain_element(numatune, "memory");
 		domain_set(b, memory, "mode", "strict");
 		domain_set(b, memory, "nodeset", all->str);
 	}
+
 	g_string_free(all, TRUE);
 }
 

@@ -21,7 +21,9 @@ static const struct domain_pattern target_name = { "", 32, "a device name", NULL
 static char *shareable(DomainBuild *b G_GNUC_UNUSED, const char *text,
 		       const void *arg G_GNUC_UNUSED, char **reason G_GNUC_UNUSED)
 {
-	return strcmp(text, "YES") ? NULL : g_strdup("");
+	if (strcmp(text, "YES"))
+		return NULL;
+	return g_strdup("");
 }
 
 static const struct domain_rule disk_rules[] = {
@@ -42,12 +44,16 @@ static bool is_cdrom(const char *kind)
 
 static const char *bus_of(const DomainBuild *b, const char *kind, const char *target)
 {
-	const char *fixed = b->pcie ? "sata" : "ide";
+	const char *fixed = "ide";
+
+	if (b->pcie)
+		fixed = "sata";
 
 	if (is_cdrom(kind))
 		return fixed;
 	if (g_str_has_prefix(target, "fd"))
 		return "fdc";
+
 	switch (*target) {
 	case 's':
 		return b->sd_bus;
@@ -58,7 +64,7 @@ static const char *bus_of(const DomainBuild *b, const char *kind, const char *ta
 	}
 }
 
-/* The site's number is for all VMs, so it may be more than this one has; 0 is no wish. */
+/* The site's number applies to all VMs, so it may exceed what this one has; 0: not set. */
 static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
 {
 	guint64 thread = 0, id = 0;
@@ -66,7 +72,9 @@ static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
 	if (domain_number(b, NULL, "DISK/IOTHREAD", TMPL_IN_SITE, 0, G_MAXINT32, &thread) &&
 	    thread)
 		return MIN(thread, b->iothreads);
+
 	domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id);
+
 	return id % b->iothreads + 1;
 }
 
@@ -77,9 +85,13 @@ static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 	if (!b->iothreads)
 		return;
 	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, 1, b->iothreads, &thread)) {
-		thread = b->attach ? attached_iothread(b, disk) : b->next_iothread;
+		if (b->attach)
+			thread = attached_iothread(b, disk);
+		else
+			thread = b->next_iothread;
 		b->next_iothread = thread % b->iothreads + 1;
 	}
+
 	domain_set_number(driver, "iothread", thread);
 }
 
@@ -106,6 +118,7 @@ static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, co
 	DOMAIN_EMIT(b, driver, format, disk);
 	if (strcmp(bus, "virtio"))
 		return;
+
 	set_iothread(b, driver, disk);
 	if ((domain_queues(b, disk, "DISK/VIRTIO_BLK_QUEUES", TMPL_IN_VM, &queues) ||
 	     domain_queues(b, NULL, "FEATURES/VIRTIO_BLK_QUEUES", TMPL_IN_ALL, &queues)) && queues)
@@ -145,19 +158,22 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 
 	if (!target)
 		domain_problem(b, disk, "TARGET is missing");
-	target = target ? target : "";
+	if (!target)
+		target = "";
 	bus = bus_of(b, kind, target);
 	domain_set(b, node, "device", is_cdrom(kind) ? "cdrom" :
 		   !strcmp(bus, "fdc") ? "floppy" : "disk");
 	domain_disk_source(b, node, disk, kind);
 	DOMAIN_EMIT(b, node, disk_rules, disk);
 	domain_boot_order(b, node, disk);
+
 	if (bus != b->sd_bus || b->names_sd_bus)
 		domain_put(b, node, "target@bus", bus);
 	if (tmpl_attr_text(disk, "LUKS_SECRET")) {
 		domain_put(b, node, "encryption@format", "luks");
 		domain_put(b, node, "encryption/secret@type", "passphrase");
 	}
+
 	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
 		domain_child(node, "readonly");
 	set_serial(b, node, disk, kind, bus);
@@ -194,14 +210,18 @@ static const struct domain_rule context_rules[] = {
 static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 {
 	const TmplAttr *type = tmpl_set_single(b->vm->datastore, "CONTEXT_DISK_TYPE");
-	const char *kind = type && !g_ascii_strcasecmp(type->value, "BLOCK") ? "BLOCK" : "CDROM";
+	const char *kind = "CDROM";
 	xmlNode *node;
 	guint64 id;
+
+	if (type && !g_ascii_strcasecmp(type->value, "BLOCK"))
+		kind = "BLOCK";
 
 	if (!tmpl_attr_text(vector, "TARGET")) {
 		domain_warn(b, "CONTEXT without TARGET: the VM gets no context device");
 		return;
 	}
+
 	if (!domain_number(b, vector, "CONTEXT/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id))
 		domain_problem(b, vector, "DISK_ID is missing");
 	node = domain_element(devices, "disk");
@@ -231,6 +251,7 @@ static void scsi_controller(DomainBuild *b, xmlNode *devices)
 	domain_set(b, node, "index", "0");
 	domain_set(b, node, "model", "virtio-scsi");
 	driver = domain_element(node, "driver");
+
 	if (!domain_queues(b, NULL, "FEATURES/VIRTIO_SCSI_QUEUES", TMPL_IN_ALL, &queues))
 		queues = 1;
 	domain_set_number(driver, "queues", queues);

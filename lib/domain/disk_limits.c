@@ -24,6 +24,7 @@ static void read_limit(DomainBuild *b, const TmplAttr *disk, struct limit *l, gu
 
 		l->wanted[i] = domain_number(b, disk, path, TMPL_IN_ALL, 0, max, &l->value[i]);
 	}
+
 	l->wanted[1] = l->wanted[1] && l->value[1] > l->value[0];
 	l->wanted[2] = l->wanted[2] && l->wanted[1];
 	if (l->wanted[1] && !l->value[0])
@@ -36,7 +37,10 @@ static bool is_set(DomainBuild *b, const TmplAttr *disk, const char *direction, 
 	g_autofree char *base = g_strdup_printf("DISK/%s_%s_SEC", direction, unit);
 	g_autofree char *max = g_strdup_printf("DISK/%s_%s_SEC_MAX", direction, unit);
 
-	return domain_text(b, disk, base, levels) || domain_text(b, disk, max, levels);
+	if (domain_text(b, disk, base, levels))
+		return true;
+
+	return domain_text(b, disk, max, levels);
 }
 
 /*
@@ -55,6 +59,7 @@ static guint limits(DomainBuild *b, const TmplAttr *disk, const char *unit, guin
 		ret->group = g_strdup_printf("%s_%s", directions[i], unit);
 		read_limit(b, disk, ret++, max);
 	}
+
 	return to - from;
 }
 
@@ -76,6 +81,7 @@ static void size_iops(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk)
 
 		iops = iops || domain_text(b, disk, name, TMPL_IN_ALL);
 	}
+
 	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) &&
 	    iops)
 		put_number(b, iotune, "SIZE_IOPS_SEC", size);
@@ -114,8 +120,10 @@ static int letter_index(const char *suffix)
 	for (const char *p = suffix; *p; p++) {
 		if (!g_ascii_islower(*p) || n > G_MAXINT16)
 			return -1;
+
 		n = n * 26 + (*p - 'a') + 1;
 	}
+
 	return n - 1;
 }
 
@@ -124,17 +132,22 @@ static bool is_taken(const DomainBuild *b, int n)
 	return b->places[n / 64] & (G_GUINT64_CONSTANT(1) << n % 64);
 }
 
-static void take(DomainBuild *b, int n)
+static void take_limits(DomainBuild *b, int n)
 {
 	b->places[n / 64] |= G_GUINT64_CONSTANT(1) << n % 64;
 }
 
 void domain_disk_reserve(DomainBuild *b, const char *target)
 {
-	int n = strlen(target) > 2 ? letter_index(target + 2) : -1;
+	int n;
+
+	if (strlen(target) > 2)
+		n = letter_index(target + 2);
+	else
+		n = -1;
 
 	if (n >= 0 && n < DOMAIN_SATA_PLACES)
-		take(b, n);
+		take_limits(b, n);
 }
 
 /* The place that N, a letter, means, else the next that is free; -1, a problem noted: none. */
@@ -144,11 +157,13 @@ static int place(DomainBuild *b, const TmplAttr *disk, int n, const char *bus, i
 		int found = (n + i) % max;
 
 		if (!is_taken(b, found)) {
-			take(b, found);
+			take_limits(b, found);
 			return found;
 		}
 	}
+
 	domain_problem(b, disk, "more than %d devices on %s", max, bus);
+
 	return -1;
 }
 
@@ -164,7 +179,7 @@ static void set_address(xmlNode *node, guint64 controller, guint64 bus, guint64 
 	domain_set_number(address, "unit", unit);
 }
 
-/* As libvirt counts the devices that it gives an address itself. */
+/* The same order in which libvirt assigns addresses to devices that have none. */
 static void sata_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, int n)
 {
 	n = place(b, disk, n, "SATA", DOMAIN_SATA_PLACES);
@@ -188,6 +203,7 @@ void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, co
 
 	if (!g_str_has_prefix(target, "sd"))
 		return;
+
 	n = letter_index(target + 2);
 	if (n < 0)
 		domain_problem(b, disk, "TARGET = '%s': not sd and lower-case letters", target);

@@ -14,22 +14,36 @@ static bool is_volatile(const TmplAttr *disk)
 {
 	const char *type = tmpl_attr_text(disk, "TYPE");
 
-	return type && (!g_ascii_strcasecmp(type, "swap") || !g_ascii_strcasecmp(type, "fs"));
+	if (!type)
+		return false;
+
+	return !g_ascii_strcasecmp(type, "swap") || !g_ascii_strcasecmp(type, "fs");
 }
 
 /* Whoever wrote a volatile disk's SOURCE, no image driver did. */
 static const char *image_source(const TmplAttr *disk)
 {
-	const char *source = is_volatile(disk) ? NULL : tmpl_attr_text(disk, "SOURCE");
+	const char *source;
 
-	return source ? source : "";
+	if (is_volatile(disk))
+		source = NULL;
+	else
+		source = tmpl_attr_text(disk, "SOURCE");
+
+	if (source)
+		return source;
+
+	return "";
 }
 
 static const char *disk_id(const TmplAttr *disk)
 {
 	const char *id = tmpl_attr_text(disk, "DISK_ID");
 
-	return id ? id : "";
+	if (id)
+		return id;
+
+	return "";
 }
 
 static char *own_path(const DomainBuild *b, const TmplAttr *disk)
@@ -98,6 +112,7 @@ static void add_auth(DomainBuild *b, xmlNode *source, const TmplAttr *disk, cons
 
 	if (!user || !secret)
 		return;
+
 	auth = domain_element(source->parent, "auth");
 	domain_set(b, auth, "username", user);
 	node = domain_element(auth, "secret");
@@ -133,9 +148,12 @@ static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 
 static void sheepdog_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {
-	g_autofree char *name = is_clone(disk)
-		? g_strdup_printf("%s-%s-%s", image_source(disk), b->id, disk_id(disk))
-		: g_strdup(image_source(disk));
+	g_autofree char *name = NULL;
+
+	if (is_clone(disk))
+		name = g_strdup_printf("%s-%s-%s", image_source(disk), b->id, disk_id(disk));
+	else
+		name = g_strdup(image_source(disk));
 
 	domain_set(b, source, "protocol", "sheepdog");
 	domain_set(b, source, "name", name);
@@ -146,9 +164,12 @@ static void gluster_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk
 {
 	const char *volume = tmpl_attr_text(disk, "GLUSTER_VOLUME"), *image = image_source(disk);
 	const char *slash = strrchr(image, '/');
-	g_autofree char *name = is_clone(disk)
-		? g_strdup_printf("%s/%s/disk.%s", volume ? volume : "", b->id, disk_id(disk))
-		: g_strdup_printf("%s/%s", volume ? volume : "", slash ? slash + 1 : image);
+	g_autofree char *name = NULL;
+
+	if (is_clone(disk))
+		name = g_strdup_printf("%s/%s/disk.%s", volume ? volume : "", b->id, disk_id(disk));
+	else
+		name = g_strdup_printf("%s/%s", volume ? volume : "", slash ? slash + 1 : image);
 
 	if (!is_clone(disk) && !*image)
 		domain_problem(b, disk, "SOURCE is missing");
@@ -190,6 +211,7 @@ static const char *find_kind(const char *word)
 	for (size_t i = 0; i < G_N_ELEMENTS(synonyms); i++)
 		if (!strcmp(synonyms[i].word, word))
 			return synonyms[i].kind;
+
 	return NULL;
 }
 
@@ -200,7 +222,9 @@ static const char *volatile_kind(DomainBuild *b, const TmplAttr *disk, const cha
 
 	if (kind && g_strv_contains(allowed, kind))
 		return kind;
+
 	domain_problem(b, disk, "DISK_TYPE = '%s': a volatile disk is FILE, BLOCK or RBD", second);
+
 	return NULL;
 }
 
@@ -212,11 +236,13 @@ const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk)
 
 	if (is_volatile(disk))
 		return volatile_kind(b, disk, second ? second : "");
+
 	kind = find_kind(type ? type : "");
 	if (!kind)
 		domain_problem(b, disk, "TYPE = '%s': no kind of disk that is known", type);
 	else if (!g_strcmp0(second, "RBD") && (!strcmp(kind, "FILE") || !strcmp(kind, "CDROM")))
 		return !strcmp(kind, "CDROM") ? "RBD_CDROM" : "RBD";
+
 	return kind;
 }
 

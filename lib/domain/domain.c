@@ -11,9 +11,17 @@ static const struct domain_rule emulator_rules[] = {
 
 static const char *type_of(DomainBuild *b)
 {
-	const char *type = b->options->type ? b->options->type : tmpl_vm_history(b->vm, "VM_MAD");
+	const char *type;
 
-	return g_strcmp0(type, "qemu") ? "kvm" : "qemu";
+	if (b->options->type)
+		type = b->options->type;
+	else
+		type = tmpl_vm_history(b->vm, "VM_MAD");
+
+	if (g_strcmp0(type, "qemu"))
+		return "kvm";
+
+	return "qemu";
 }
 
 /* A program that libvirt runs: a VM's own word for it is checked as that for a script is. */
@@ -34,6 +42,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	check_emulator(b);
 	DOMAIN_EMIT(b, node, emulator_rules, NULL);
 	domain_disks(b, node);
+
 	while ((nic = tmpl_set_next(b->vm->level[TMPL_VM], "NIC", nic)))
 		domain_nic(b, node, nic);
 	domain_graphics(b, node);
@@ -69,6 +78,7 @@ xmlDoc *domain_document(DomainBuild *b)
 
 	xmlDocSetRootElement(doc, root);
 	domain(b, root);
+
 	return doc;
 }
 
@@ -81,7 +91,10 @@ char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArr
 	domain_build_init(&b, vm, options, NULL, warnings);
 	doc = domain_document(&b);
 	domain_validate(&b, xmlDocGetRootElement(doc));
-	return domain_build_check(&b, error) ? domain_print(xmlDocGetRootElement(doc)) : NULL;
+	if (domain_build_check(&b, error))
+		return domain_print(xmlDocGetRootElement(doc));
+
+	return NULL;
 }
 
 GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
@@ -95,5 +108,6 @@ GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
 	domain_build_init(&b, vm, &with, NULL, warnings);
 	doc = domain_document(&b);
 	domain_validate(&b, xmlDocGetRootElement(doc));
+
 	return g_steal_pointer(&b.problems);
 }

@@ -14,9 +14,9 @@
 #define DOMAIN_LIBVIRT(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro))
 
 /*
- * What a VM's own template may ask of the host; what stands in the templates of
- * host and cluster and in the defaults file is the administrator's own word.
- * Paths are directories divided by ':'; names are patterns ("*", "?") divided by blanks.
+ * What a VM's own template may ask of the host. The templates of host and cluster and the
+ * defaults file belong to the administrator and are not restricted.
+ * Paths are directories separated by ':'; names are patterns ("*", "?") separated by blanks.
  */
 struct domain_policy {
 	const char *kernel_paths;	/* for OS/KERNEL and OS/INITRD */
@@ -62,9 +62,9 @@ GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
 			GPtrArray *warnings);
 
 /*
- * A table: of each attribute and text of VM's domain its place, its value, and
- * the attribute of a template that it comes from, with the level where that
- * stands. Passwords are not shown. VM is changed for a while. The caller frees.
+ * Returns a table with one row for each attribute and text of VM's domain: its place, its value,
+ * and the template attribute and level that it comes from. Passwords are not shown. VM is changed
+ * during the call and restored. The caller frees.
  * NULL with VMM_ERROR_INPUT as domain_xml().
  */
 char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error);

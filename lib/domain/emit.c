@@ -5,7 +5,12 @@
 void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *value)
 {
 	const char *attr = strchr(path, '@');
-	g_autofree char *elements = attr ? g_strndup(path, (gsize)(attr - path)) : g_strdup(path);
+	g_autofree char *elements = NULL;
+
+	if (attr)
+		elements = g_strndup(path, (gsize)(attr - path));
+	else
+		elements = g_strdup(path);
 
 	for (char *part = elements, *slash; *part; part = slash ? slash + 1 : strchr(part, '\0')) {
 		slash = strchr(part, '/');
@@ -13,6 +18,7 @@ void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *val
 			*slash = '\0';
 		node = domain_child(node, part);
 	}
+
 	if (attr)
 		domain_set(b, node, attr + 1, value);
 	else
@@ -32,7 +38,11 @@ static void emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *r,
 			domain_put(b, parent, r->path, r->absent);
 		return;
 	}
-	made = r->convert ? r->convert(b, hit.text, r->arg, &reason) : g_strdup(hit.text);
+
+	if (r->convert)
+		made = r->convert(b, hit.text, r->arg, &reason);
+	else
+		made = g_strdup(hit.text);
 	if (made)
 		domain_put(b, parent, r->path, made);
 	else if (reason)
@@ -60,14 +70,21 @@ char *domain_lower(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *a
 char *domain_decimal(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
 {
 	static const struct domain_range any = { 0, G_MAXUINT64 };
-	const struct domain_range *range = arg ? arg : &any;
+	const struct domain_range *range;
 	guint64 n;
+
+	if (arg)
+		range = arg;
+	else
+		range = &any;
 
 	if (number_unsigned(text, range->min, range->max, &n, NULL))
 		return g_strdup_printf("%" G_GUINT64_FORMAT, n);
+
 	*reason = g_strdup_printf("not a whole number from %" G_GUINT64_FORMAT
 				  " to %" G_GUINT64_FORMAT,
 				  range->min, range->max);
+
 	return NULL;
 }
 
@@ -77,7 +94,10 @@ char *domain_if_yes(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 
 	if (!number_bool(text, &yes, NULL))
 		*reason = g_strdup("not yes or no");
-	return yes ? g_strdup(arg) : NULL;
+	if (yes)
+		return g_strdup(arg);
+
+	return NULL;
 }
 
 char *domain_pattern(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
@@ -89,6 +109,7 @@ char *domain_pattern(DomainBuild *b G_GNUC_UNUSED, const char *text, const void 
 		c++;
 	if (!*c && (size_t)(c - text) <= p->max && (!p->check || p->check(text)))
 		return g_strdup(text);
+
 	*reason = g_strdup_printf("not %s", p->what);
 	return NULL;
 }
@@ -103,14 +124,20 @@ static const char *cpuset_item(const char *p)
 		p++;
 	if (!g_ascii_isdigit(*p))
 		return NULL;
+
 	from = g_ascii_strtoull(p, &end, 10);
 	if (*end != '-')
 		return from <= G_MAXUINT16 ? end : NULL;
+
 	p = end + 1;
 	if (!g_ascii_isdigit(*p))
 		return NULL;
+
 	to = g_ascii_strtoull(p, &end, 10);
-	return from <= to && to <= G_MAXUINT16 ? end : NULL;
+	if (from <= to && to <= G_MAXUINT16)
+		return end;
+
+	return NULL;
 }
 
 bool domain_is_cpuset(const char *text)
@@ -119,6 +146,7 @@ bool domain_is_cpuset(const char *text)
 
 	while (p && *p == ',')
 		p = cpuset_item(p + 1);
+
 	return p && !*p;
 }
 
@@ -128,8 +156,10 @@ bool domain_is_uuid(const char *text)
 
 	if (strlen(text) != sizeof shape - 1)
 		return false;
+
 	for (size_t i = 0; shape[i]; i++)
 		if (shape[i] == 'x' ? !g_ascii_isxdigit(text[i]) : text[i] != '-')
 			return false;
+
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
- * emit.h - the table engine: one row puts one attribute of the template at one
- * place of the XML. What is no structure of its own is a row.
+ * emit.h - the table engine: one row writes one attribute of the template to one place of the
+ * XML. Only what needs a structure of its own is written by code instead.
  *
  * Source: deployment.md 2, style.md section 7 (c).
  */
@@ -34,7 +34,7 @@ void domain_emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *rule
 /* Puts VALUE at PATH below NODE; elements of the path are made when missing. */
 void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *value);
 
-/* Converters; what ARG is stands behind each. */
+/* Converters; the comment after each one says what ARG is. */
 domain_convert domain_one_of;		/* const char *const *: the words, lower case */
 domain_convert domain_lower;		/* NULL */
 domain_convert domain_decimal;		/* struct domain_range *; NULL: any */

@@ -24,7 +24,7 @@ static const struct encryption encryptions[] = {
 	{ "TDX",     "tdx",     NULL,         DOMAIN_LIBVIRT(11, 6, 0),  false, true },
 };
 
-static const struct encryption *find(DomainBuild *b, const TmplAttr *vector)
+static const struct encryption *find_encryption(DomainBuild *b, const TmplAttr *vector)
 {
 	const char *type = tmpl_attr_text(vector, "TYPE");
 
@@ -33,6 +33,7 @@ static const struct encryption *find(DomainBuild *b, const TmplAttr *vector)
 			return &encryptions[i];
 	domain_problem(b, vector, "TYPE = '%s': not one of SEV, SEV-ES, SEV-SNP, TDX",
 		       type ? type : "");
+
 	return NULL;
 }
 
@@ -45,8 +46,8 @@ static bool has_bus(const xmlNode *devices, const char *bus)
 }
 
 /* What would start, but not as an encrypted guest, or not at all. */
-static void check(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
-		  const xmlNode *domain)
+static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
+			     const xmlNode *domain)
 {
 	const xmlNode *devices = xml_child(domain, "devices");
 	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
@@ -88,6 +89,7 @@ static char *policy(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 	if (g_str_has_prefix(text, "0x") && *digits && strlen(digits) <= 16 &&
 	    strspn(digits, "0123456789abcdefABCDEF") == strlen(digits))
 		return g_strdup(text);
+
 	*reason = g_strdup("not a hexadecimal number as 0x00000003");
 	return NULL;
 }
@@ -115,9 +117,11 @@ void domain_encryption(DomainBuild *b, xmlNode *domain)
 
 	if (!vector)
 		return;
-	e = find(b, vector);
+
+	e = find_encryption(b, vector);
 	if (!e || !domain_needs(b, vector, e->type, e->since))
 		return;
-	check(b, vector, e, domain);
+
+	check_encryption(b, vector, e, domain);
 	security(b, domain, vector, e);
 }

@@ -3,10 +3,10 @@
 #include "xml/xml.h"
 
 /*
- * Which attribute made what is found by trying: the domain is made again without
- * it and with another value of it (a lower level may say the same), and what is
- * then missing or different came from it. Of several that count for one place,
- * the one that counts for the fewest places is told.
+ * Provenance by perturbation: the domain is rebuilt without each attribute, and with another
+ * value of it (a lower level may set the same value). What is then missing or different came
+ * from that attribute. If several attributes affect one place, the one with the fewest effects
+ * is reported.
  */
 
 #define VALUE_MAX 60
@@ -45,6 +45,7 @@ static char *identity(const xmlNode *node)
 
 	if (index)
 		return g_strdup_printf("%s %s", type ? type : "", index);
+
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *child = keys[i].child;
 		char *text = xml_attribute(child ? xml_child(node, child) : node, keys[i].name);
@@ -52,8 +53,10 @@ static char *identity(const xmlNode *node)
 		if (text)
 			return text;
 	}
+
 	for (const xmlNode *n = node->prev; n; n = n->prev)
 		place += n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name);
+
 	return g_strdup_printf("%u", place);
 }
 
@@ -78,7 +81,12 @@ static void add_line(GPtrArray *lines, char *path, const char *value)
 static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 {
 	bool leaf = !node->properties && !xmlFirstElementChild((xmlNode *)node);
-	g_autofree char *text = xmlFirstElementChild((xmlNode *)node) ? NULL : xml_text(node);
+	g_autofree char *text = NULL;
+
+	if (xmlFirstElementChild((xmlNode *)node))
+		text = NULL;
+	else
+		text = xml_text(node);
 
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
 		bool secret = xmlStrEqual(a->name, BAD_CAST "passwd");
@@ -87,6 +95,7 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 		add_line(lines, g_strdup_printf("%s/@%s", path, a->name),
 			 secret ? "***" : value);
 	}
+
 	if (leaf || (text && *text))
 		add_line(lines, g_strdup(path), text ? text : "");
 	for (const xmlNode *n = node->children; n; n = n->next) {
@@ -94,6 +103,7 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 
 		if (n->type != XML_ELEMENT_NODE)
 			continue;
+
 		/* A device is always named by its key: brothers come and go. */
 		if (has_brother(n) || xmlStrEqual(node->name, BAD_CAST "devices")) {
 			key = identity(n);
@@ -101,6 +111,7 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 		} else {
 			below = g_strdup_printf("%s/%s", path, n->name);
 		}
+
 		flatten(lines, n, below);
 	}
 }
@@ -114,13 +125,15 @@ static GPtrArray *build(const struct explain *e, GError **error)
 	domain_build_init(&b, e->vm, e->options, NULL, NULL);
 	doc = domain_document(&b);
 	flatten(lines, xmlDocGetRootElement(doc), "/domain");
+
 	if (error)
 		domain_build_check(&b, error);
+
 	return lines;
 }
 
 /* Adds to MADE the lines that are not among those that the domain has now. */
-static void compare(struct explain *e, GHashTable *made)
+static void compare_places(struct explain *e, GHashTable *made)
 {
 	g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
 	g_autoptr(GPtrArray) now = build(e, NULL);
@@ -130,6 +143,7 @@ static void compare(struct explain *e, GHashTable *made)
 
 		g_hash_table_insert(values, l->path, l->value);
 	}
+
 	for (guint i = 0; i < e->lines->len; i++) {
 		struct line *l = e->lines->pdata[i];
 
@@ -150,6 +164,7 @@ static void credit(GHashTable *made, const char *origin)
 
 		if (l->origin && l->spread <= n)
 			continue;
+
 		g_free(l->origin);
 		l->origin = g_strdup(origin);
 		l->spread = n;
@@ -163,14 +178,16 @@ static void try_attr(struct explain *e, TmplAttr *attr, const char *origin)
 	char *name = attr->name, *value = attr->value, none[] = "";
 
 	attr->name = none;
-	compare(e, made);
+	compare_places(e, made);
 	attr->name = name;
+
 	if (value) {
 		attr->value = g_strconcat(value, "~", NULL);
-		compare(e, made);
+		compare_places(e, made);
 		g_free(attr->value);
 		attr->value = value;
 	}
+
 	credit(made, origin);
 }
 
@@ -179,7 +196,12 @@ static char *origin_of(const TmplSet *set, enum tmpl_level level, const char *pl
 		       const TmplAttr *attr, const char *name)
 {
 	const struct tmpl_hit hit = { "", attr, set, level };
-	g_autofree char *found = place ? g_strdup(place) : tmpl_hit_place(&hit);
+	g_autofree char *found = NULL;
+
+	if (place)
+		found = g_strdup(place);
+	else
+		found = tmpl_hit_place(&hit);
 
 	return g_strdup_printf("%s: %s", found, name);
 }
@@ -197,6 +219,7 @@ static void try_vector(struct explain *e, const TmplSet *set, enum tmpl_level le
 
 		try_attr(e, key, origin);
 	}
+
 	try_attr(e, vector, whole);
 }
 
@@ -228,6 +251,7 @@ static char *table(const GPtrArray *lines)
 		g_string_append_printf(text, "%s\t%s\t%s\n", l->path, value,
 				       l->origin ? l->origin : "always");
 	}
+
 	return g_string_free(text, FALSE);
 }
 
@@ -244,10 +268,13 @@ char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **
 		try_set(&e, vm->header, TMPL_VM, "VM");
 		try_set(&e, vm->history, TMPL_VM, "history");
 		try_set(&e, vm->datastore, TMPL_VM, "datastore");
+
 		for (int i = TMPL_VM; i < TMPL_LEVELS; i++)
 			try_set(&e, vm->level[i], (enum tmpl_level)i, NULL);
 		text = table(e.lines);
 	}
+
 	g_ptr_array_unref(e.lines);
+
 	return text;
 }

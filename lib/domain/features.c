@@ -26,7 +26,10 @@ static bool has_uefi(DomainBuild *b)
 {
 	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
 
-	return firmware && g_ascii_strcasecmp(firmware, "BIOS");
+	if (!firmware)
+		return false;
+
+	return g_ascii_strcasecmp(firmware, "BIOS");
 }
 
 static void ras(DomainBuild *b, xmlNode *node)
@@ -45,6 +48,7 @@ static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
 	bool arm = !strcmp(b->arch, "aarch64");
 
 	DOMAIN_EMIT(b, node, before, NULL);
+
 	/* ACPI on ARM comes with UEFI only. */
 	if (domain_bool(b, NULL, "FEATURES/ACPI", TMPL_IN_ALL) && (!arm || has_uefi(b)))
 		domain_element(node, "acpi");
@@ -55,6 +59,7 @@ static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
 		domain_put(b, node, "smm@state", "on");
 	DOMAIN_EMIT(b, node, gic, NULL);
 	ras(b, node);
+
 	if (!node->children) {
 		xmlUnlinkNode(node);
 		xmlFreeNode(node);
@@ -70,8 +75,10 @@ void domain_features(DomainBuild *b, xmlNode *domain)
 	features(b, domain, hyperv);
 	if (!hyperv && !localtime)
 		return;
+
 	clock = domain_element(domain, "clock");
 	domain_set(b, clock, "offset", localtime ? "localtime" : "utc");
+
 	if (hyperv)
 		domain_fragment(b, clock, "HYPERV_TIMERS", TMPL_IN_ALL, timers);
 }

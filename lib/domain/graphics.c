@@ -47,6 +47,7 @@ static char *random_password(DomainBuild *b, size_t n)
 		domain_problem(b, NULL, "no random password: %s", g_strerror(errno));
 	for (size_t i = 0; i < n; i++)
 		g_string_append_c(text, letters[bytes[i] % (sizeof letters - 1)]);
+
 	return g_string_free(text, FALSE);
 }
 
@@ -77,10 +78,12 @@ static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 			    type);
 		return;
 	}
+
 	node = domain_element(devices, "graphics");
 	domain_set(b, node, "type", type);
 	DOMAIN_EMIT(b, node, graphics_rules, graphics);
 	set_password(b, node, graphics, spice);
+
 	if (spice && tmpl_vm_find(b->vm, NULL, "SPICE_OPTIONS", TMPL_IN_ALL, &options))
 		domain_fragment(b, devices, "SPICE_OPTIONS", TMPL_IN_ALL,
 				options.level == TMPL_VM ? spice_devices : NULL);
@@ -96,15 +99,18 @@ static void resolution(DomainBuild *b, xmlNode *model, const TmplAttr *video)
 
 	if (!text)
 		return;
+
 	part = g_strsplit(text, "x", 3);
 	if (g_strv_length(part) == 2) {
 		x = domain_decimal(b, part[0], &pixels, &reason);
 		y = domain_decimal(b, part[1], &pixels, &again);
 	}
+
 	if (!x || !y) {
 		domain_problem(b, video, "RESOLUTION = '%s': not WIDTHxHEIGHT", text);
 		return;
 	}
+
 	node = domain_element(model, "resolution");
 	domain_set(b, node, "x", x);
 	domain_set(b, node, "y", y);
@@ -123,6 +129,7 @@ static void video(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 			domain_problem(b, vector, "TYPE is missing");
 		return;
 	}
+
 	if (strcmp(type, "virtio") != 0 && (domain_bool(b, vector, "VIDEO/IOMMU", TMPL_IN_VM) ||
 					    domain_bool(b, vector, "VIDEO/ATS", TMPL_IN_VM)))
 		domain_problem(b, vector, "TYPE = '%s': IOMMU and ATS need virtio", type);
@@ -133,6 +140,7 @@ static void video(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 		domain_put(b, node, "driver@ats", "on");
 	model = domain_element(node, "model");
 	domain_set(b, model, "type", type);
+
 	if (!strcmp(type, "none"))
 		return;
 	if (domain_number(b, vector, "VIDEO/VRAM", TMPL_IN_ALL, VRAM_MIN_KIB, G_MAXUINT32, &vram))

@@ -18,6 +18,7 @@ static void own_uuid(DomainBuild *b, xmlNode *domain)
 
 	if (domain_text(b, NULL, "OS/UUID", TMPL_IN_VM))
 		return;
+
 	uuid_text = g_strdup_printf("%.8s-%.4s-5%.3s-a%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17,
 				    hex + 20);
 	domain_text_element(b, domain, "uuid", uuid_text);
@@ -36,7 +37,10 @@ static void title(DomainBuild *b, xmlNode *domain)
 /* A topology is of a fixed size: what the site says of all VMs is not for one that has it. */
 bool domain_vcpu_max(DomainBuild *b, guint64 *ret)
 {
-	unsigned levels = domain_has_topology(b) ? TMPL_IN_VM : TMPL_IN_ALL;
+	unsigned levels = TMPL_IN_ALL;
+
+	if (domain_has_topology(b))
+		levels = TMPL_IN_VM;
 
 	return domain_number(b, NULL, "VCPU_MAX", levels, 1, G_MAXUINT16, ret);
 }
@@ -74,13 +78,14 @@ static void check_twice(DomainBuild *b)
 	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++) {
 		const TmplAttr *first = tmpl_set_vector(vm, vectors[i].name);
 
-		if (!first || !tmpl_set_next(vm, vectors[i].name, first))
+		if (!first)
+			continue;
+		if (!tmpl_set_next(vm, vectors[i].name, first))
 			continue;
 		if (vectors[i].bad)
-			domain_problem(b, NULL, "%s stands there twice", vectors[i].name);
+			domain_problem(b, NULL, "duplicate %s", vectors[i].name);
 		else
-			domain_warn(b, "%s stands there twice: only the first counts",
-				    vectors[i].name);
+			domain_warn(b, "duplicate %s: only the first is used", vectors[i].name);
 	}
 }
 

@@ -37,7 +37,10 @@ static bool fits(enum kind kind, const char *value)
 
 	if (kind == NUMBER)
 		return number_unsigned(value, 0, WIDTH_MAX, &n, NULL);
-	return !strcmp(value, "on") || !strcmp(value, "off");
+	if (!strcmp(value, "on"))
+		return true;
+
+	return !strcmp(value, "off");
 }
 
 static void set_option(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu, const char *name,
@@ -71,6 +74,7 @@ static void set_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
 			domain_problem(b, iommu, "OPTIONS = '%s': not key=value …", text);
 			return;
 		}
+
 		*equals = '\0';
 		set_option(b, driver, iommu, *w, equals + 1);
 	}
@@ -91,7 +95,11 @@ static xmlNode *element(DomainBuild *b, xmlNode *devices, const char *mode)
 	const char *given = domain_word(b, vector, "IOMMU/MODE", TMPL_IN_VM, modes);
 	xmlNode *node;
 
-	if (!vector || !model || g_strcmp0(given, mode))
+	if (!vector)
+		return NULL;
+	if (!model)
+		return NULL;
+	if (g_strcmp0(given, mode))
 		return NULL;
 	if (!b->pcie)
 		domain_problem(b, vector, "needs a q35 or virt machine, not '%s'",
@@ -103,6 +111,7 @@ static xmlNode *element(DomainBuild *b, xmlNode *devices, const char *mode)
 		domain_needs(b, vector, "MODEL = 'amd'", LIBVIRT_AMD);
 	node = domain_element(devices, "iommu");
 	domain_set(b, node, "model", model);
+
 	return node;
 }
 
@@ -118,8 +127,11 @@ void domain_iommu_behind(DomainBuild *b, xmlNode *devices, guint64 bus)
 {
 	xmlNode *node = element(b, devices, "device"), *driver;
 
-	if (!node || !domain_needs(b, vector_of(b), "MODE = 'device'", LIBVIRT_PCI_BUS))
+	if (!node)
 		return;
+	if (!domain_needs(b, vector_of(b), "MODE = 'device'", LIBVIRT_PCI_BUS))
+		return;
+
 	driver = domain_element(node, "driver");
 	domain_set_number(driver, "pciBus", bus);
 	set_options(b, driver, vector_of(b));

@@ -10,7 +10,10 @@ static guint64 max_mib(DomainBuild *b)
 	guint64 max = 0;
 
 	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &max);
-	return max > b->memory_mib ? max : 0;
+	if (max > b->memory_mib)
+		return max;
+
+	return 0;
 }
 
 static void warn_of_max(DomainBuild *b)
@@ -30,7 +33,9 @@ static bool mode_is_hotplug(DomainBuild *b)
 
 bool domain_memory_hotplug(DomainBuild *b)
 {
-	return max_mib(b) && mode_is_hotplug(b);
+	if (!max_mib(b))
+		return false;
+	return mode_is_hotplug(b);
 }
 
 static xmlNode *kib_element(DomainBuild *b, xmlNode *domain, const char *name, guint64 mib)
@@ -53,6 +58,7 @@ void domain_memory(DomainBuild *b, xmlNode *domain)
 			kib_element(b, domain, "currentMemory", b->memory_mib);
 		return;
 	}
+
 	domain_number(b, NULL, "MEMORY_SLOTS", TMPL_IN_ALL, 1, SLOTS_MAX, &slots);
 	kib_element(b, domain, "memory", b->memory_mib);
 	domain_set_number(kib_element(b, domain, "maxMemory", max), "slots", slots);
@@ -73,6 +79,7 @@ bool domain_has_filesystem(DomainBuild *b)
 	while ((disk = tmpl_set_next(b->vm->level[TMPL_VM], "DISK", disk)))
 		if (!g_strcmp0(tmpl_attr_text(disk, "TYPE"), "FILESYSTEM"))
 			return true;
+
 	return false;
 }
 
@@ -84,6 +91,7 @@ void domain_backing(DomainBuild *b, xmlNode *domain)
 
 	if (!page && !shared)
 		return;
+
 	node = domain_element(domain, "memoryBacking");
 	if (page)
 		domain_set_number(domain_element(domain_element(node, "hugepages"), "page"), "size",

@@ -3,8 +3,8 @@
 #include "xml/xml.h"
 
 /*
- * What tells one element of a list from the next: "@name" an attribute, "/target@dev" one of a
- * child; "+" stands for several. "" is what may be there any number of times.
+ * The key that identifies one element of a list: "@name" is an attribute, "/target@dev" an
+ * attribute of a child; "+" joins several keys. "" marks elements that may be repeated.
  */
 static const struct list {
 	const char *place;	/* of the element */
@@ -133,6 +133,7 @@ static xmlNode *append(xmlNode *parent, const xmlNode *node)
 				0) != 0)
 		g_error("out of memory");	/* the one way it fails */
 	xmlAddChild(parent, copy);
+
 	return copy;
 }
 
@@ -144,6 +145,7 @@ static bool is_as_deep(const char *pattern, const char *place)
 		if (!pattern || !place)
 			return !pattern && !place;
 	}
+
 	return true;
 }
 
@@ -153,6 +155,7 @@ static const struct list *list_of(const char *place)
 		if (is_as_deep(lists[i].place, place) &&
 		    g_pattern_match_simple(lists[i].place, place))
 			return &lists[i];
+
 	return NULL;
 }
 
@@ -180,34 +183,52 @@ static char *index_of(const xmlNode *controller)
 
 	if (index)
 		return g_steal_pointer(&index);
-	return model && g_str_has_suffix(model, "-root") ? g_strdup("0") : NULL;
+	if (model && g_str_has_suffix(model, "-root"))
+		return g_strdup("0");
+
+	return NULL;
 }
 
 /* What KEY of a list says of NODE; NULL: nothing, so that it is like no other. The caller frees. */
 static char *key_of(const xmlNode *node, const char *key)
 {
 	g_auto(GStrv) part = g_strsplit(key, "@", 2);
-	const xmlNode *at = *part[0] ? xml_child(node, part[0] + 1) : node;
+	const xmlNode *at = node;
+
+	if (*part[0])
+		at = xml_child(node, part[0] + 1);
 
 	if (part[1] && !strcmp(part[1], "type+index")) {
 		g_autofree char *type = xml_attribute(node, "type");
 		g_autofree char *index = index_of(node);
 
-		return index ? g_strdup_printf("%s %s", type ? type : "", index) : NULL;
+		if (index)
+			return g_strdup_printf("%s %s", type ? type : "", index);
+		return NULL;
 	}
-	return part[1] ? xml_attribute(at, part[1]) : xml_text(at);
+
+	if (part[1])
+		return xml_attribute(at, part[1]);
+
+	return xml_text(at);
 }
 
 /* The child of OURS that NODE, which would be at PLACE, is another word about; NULL: none. */
 static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char *place)
 {
-	const struct list *list = node->ns ? NULL : list_of(place);
+	const struct list *list;
 	g_autofree char *key = NULL;
+
+	if (node->ns)
+		list = NULL;
+	else
+		list = list_of(place);
 
 	if (node->ns || (list && list->key && !*list->key))
 		return NULL;
 	if (!list || !list->key)
 		return xml_child(ours, (const char *)node->name);
+
 	key = key_of(node, list->key);
 	for (xmlNode *n = xml_child(ours, (const char *)node->name); key && n; n = xml_next(n)) {
 		g_autofree char *same = key_of(n, list->key);
@@ -215,6 +236,7 @@ static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char
 		if (!g_strcmp0(same, key))
 			return n;
 	}
+
 	return NULL;
 }
 
@@ -239,6 +261,7 @@ static bool prevails(struct merge *m, const char *place, const char *ours, const
 		domain_warn(m->b, "RAW: %s is '%s' as RAW says, not '%s'", name, theirs, ours);
 		return true;
 	}
+
 	/* As libvirt does; and oned's own Windows profile says utc to go with LOCALTIME. */
 	if (clock)
 		domain_warn(m->b, "RAW: %s stays '%s' as FEATURES/LOCALTIME says, not '%s'", name,
@@ -248,6 +271,7 @@ static bool prevails(struct merge *m, const char *place, const char *ours, const
 			       "'%.100s', RAW says '%.100s'", name,
 			       *instead ? " of the site, or say it by " : " of the site", instead,
 			       ours, theirs);
+
 	return false;
 }
 
@@ -257,7 +281,10 @@ static void merge_attribute(struct merge *m, xmlNode *ours, const xmlAttr *a, co
 	g_autofree char *at = g_strdup_printf("%s@%s", place, name);
 	g_autofree char *old = xml_attribute(ours, name);
 	g_autoptr(xmlChar) value = xmlNodeListGetString(a->doc, a->children, 1);
-	const char *text = value ? (const char *)value : "";
+	const char *text = "";
+
+	if (value)
+		text = (const char *)value;
 
 	if (!old)
 		g_ptr_array_add(m->b->raw, xmlNewProp(ours, a->name, BAD_CAST text));
@@ -272,7 +299,11 @@ static void merge_text(struct merge *m, xmlNode *ours, const xmlNode *node, cons
 	g_autofree char *text = g_strstrip(xml_text(node));
 	bool elements = xmlFirstElementChild(ours) || xmlFirstElementChild((xmlNode *)node);
 
-	if (elements || !*text || !strcmp(old, text))
+	if (elements)
+		return;
+	if (!*text)
+		return;
+	if (!strcmp(old, text))
 		return;
 	if (!*old || prevails(m, place, old, text)) {
 		xmlNodeSetContent(ours, NULL);

@@ -4,7 +4,7 @@
 
 #define NS_ONE "http://opennebula.org/xmlns/libvirt/1.0"
 
-static void add(DomainBuild *b, xmlNode *vm, const char *name, const char *text)
+static void metadata_add(DomainBuild *b, xmlNode *vm, const char *name, const char *text)
 {
 	xmlNode *node = xmlNewChild(vm, vm->ns, BAD_CAST name, NULL);
 
@@ -42,7 +42,9 @@ static char *pci_devices(const DomainBuild *b)
 			g_string_append_printf(list, "%s%s", i ? ":" : "", text ? text : "");
 		}
 	}
+
 	g_string_ascii_down(list);
+
 	return g_string_free(list, FALSE);
 }
 
@@ -58,10 +60,11 @@ void domain_metadata(DomainBuild *b, xmlNode *domain)
 
 	xmlSetNs(vm, xmlNewNs(vm, BAD_CAST NS_ONE, BAD_CAST "one"));
 	add_directory(b, vm);
+
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		add(b, vm, rows[i].name, tmpl_vm_header(b->vm, rows[i].header));
+		metadata_add(b, vm, rows[i].name, tmpl_vm_header(b->vm, rows[i].header));
 	if (b->options->one_version)
-		add(b, vm, "opennebula_version", b->options->one_version);
-	add(b, vm, "deployment_time", now);
-	add(b, vm, "pci_devices", devices);
+		metadata_add(b, vm, "opennebula_version", b->options->one_version);
+	metadata_add(b, vm, "deployment_time", now);
+	metadata_add(b, vm, "pci_devices", devices);
 }

@@ -26,6 +26,7 @@ void domain_tpm(DomainBuild *b, xmlNode *devices)
 
 	if (!model)
 		return;
+
 	DOMAIN_EMIT(b, domain_element(devices, "tpm"), tpm_rules, NULL);
 	if (!g_ascii_strcasecmp(model, "tpm-crb") &&
 	    !g_strcmp0(domain_text(b, NULL, "TPM/VERSION", TMPL_IN_ALL), "1.2"))
@@ -116,6 +117,7 @@ static void check_rng(DomainBuild *b, xmlNode *rng)
 
 	if (rate && !xmlHasProp(rate, BAD_CAST "bytes"))
 		domain_problem(b, NULL, "RNG/RATE_PERIOD needs RATE_BYTES");
+
 	/* The one source that never blocks; others are none of a user's business. */
 	if (xml_has(backend, "model", "random"))
 		domain_set_text(b, backend, "/dev/urandom");
@@ -162,10 +164,12 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 
 	domain_needs(b, disk, "TYPE = 'FILESYSTEM'", LIBVIRT_IDMAP);
 	domain_may_use(b, disk, "SOURCE", source ? source : "", DOMAIN_PATH_DATA);
+
 	if (!tag || strlen(tag) > 36)
 		domain_problem(b, disk, "MOUNT_TAG = '%s': not 1 to 36 bytes", tag ? tag : "");
 	DOMAIN_EMIT(b, node, filesystem_rules, disk);
 	DOMAIN_EMIT(b, node, idmap_rules, disk);
+
 	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
 		domain_element(node, "readonly");
 }

@@ -21,7 +21,9 @@ static bool is_mac(const char *text)
 
 static bool is_interface_name(const char *text)
 {
-	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+	if (strcmp(text, ".") == 0)
+		return false;
+	return strcmp(text, "..") != 0;
 }
 
 static const struct domain_pattern mac = { ":", 17, "a MAC address", is_mac };
@@ -65,13 +67,19 @@ static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
 	for (size_t i = 0; i < G_N_ELEMENTS(bandwidths); i++) {
 		bool alias = !tmpl_attr_text(nic, bandwidths[i].burst) &&
 			     tmpl_attr_text(nic, bandwidths[i].burst_alias);
-		const char *burst = alias ? bandwidths[i].burst_alias : bandwidths[i].burst;
+		const char *burst;
 		xmlNode *node = NULL;
+
+		if (alias)
+			burst = bandwidths[i].burst_alias;
+		else
+			burst = bandwidths[i].burst;
 
 		set_rate(b, &node, parent, nic, bandwidths[i].average, bandwidths[i].element,
 			 "average");
 		set_rate(b, &node, parent, nic, bandwidths[i].peak, bandwidths[i].element, "peak");
 		set_rate(b, &node, parent, nic, burst, bandwidths[i].element, "burst");
+
 		if (alias)
 			domain_warn(b, "NIC: %s is taken as %s", burst, bandwidths[i].burst);
 		if (node && !xmlHasProp(node, BAD_CAST "average"))
@@ -124,10 +132,12 @@ static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 		domain_set(b, node, "type", "ethernet");
 		return;
 	}
+
 	if (!g_strcmp0(type, "openvswitch_dpdk")) {
 		dpdk_source(b, node, nic);
 		return;
 	}
+
 	/* The last row is what any other type of bridge is like. */
 	while (row + 1 < G_N_ELEMENTS(bridge_types) &&
 	       g_strcmp0(type, bridge_types[row].bridge_type))
@@ -136,7 +146,7 @@ static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	bridge_types[row].source(b, node, bridge);
 }
 
-/* What a filter is told of the NIC; each address is one more value of its variable. */
+/* The variables passed to a filter; each address of the NIC adds a value to its variable. */
 static const struct {
 	const char *key, *variable;
 } filter_parameters[] = {
@@ -160,14 +170,20 @@ static void filter(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 
 	if (!name || !has_address(nic))
 		return;
+
 	ref = domain_element(node, "filterref");
 	domain_set(b, ref, "filter", name);
+
 	for (size_t i = 0; i < G_N_ELEMENTS(filter_parameters); i++) {
 		const char *address = tmpl_attr_text(nic, filter_parameters[i].key);
-		xmlNode *parameter = address ? domain_element(ref, "parameter") : NULL;
+		xmlNode *parameter = NULL;
+
+		if (address)
+			parameter = domain_element(ref, "parameter");
 
 		if (!parameter)
 			continue;
+
 		domain_set(b, parameter, "name", filter_parameters[i].variable);
 		domain_set(b, parameter, "value", address);
 	}
@@ -178,9 +194,13 @@ static void queues(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	const char *model = domain_text(b, nic, "NIC/MODEL", TMPL_IN_ALL);
 	guint64 n;
 
-	if (g_strcmp0(model, "virtio") ||
-	    !domain_queues(b, nic, "NIC/VIRTIO_QUEUES", TMPL_IN_ALL, &n) || !n)
+	if (g_strcmp0(model, "virtio"))
 		return;
+	if (!domain_queues(b, nic, "NIC/VIRTIO_QUEUES", TMPL_IN_ALL, &n))
+		return;
+	if (!n)
+		return;
+
 	domain_put(b, node, "driver@name", "vhost");
 	domain_set_number(domain_child(node, "driver"), "queues", n);
 }
@@ -196,6 +216,7 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 		domain_may_name(b, "NIC/TARGET", tap, DOMAIN_NAME_TAP);
 	DOMAIN_EMIT(b, node, nic_rules, nic);
 	domain_boot_order(b, node, nic);
+
 	if (script && domain_may_use(b, nic, "SCRIPT", script, DOMAIN_PATH_SCRIPT))
 		domain_put(b, node, "script@path", script);
 	queues(b, node, nic);
@@ -208,8 +229,10 @@ static bool shares_memory(const xmlNode *domain)
 	const xmlNode *numa = xml_child(xml_child(domain, "cpu"), "numa");
 	const xmlNode *backing = xml_child(domain, "memoryBacking");
 
-	return xml_has(xml_child(backing, "access"), "mode", "shared") ||
-	       xml_has(xml_child(numa, "cell"), "memAccess", "shared");
+	if (xml_has(xml_child(backing, "access"), "mode", "shared"))
+		return true;
+
+	return xml_has(xml_child(numa, "cell"), "memAccess", "shared");
 }
 
 /* A vhost-user port works on memory that its switch can map, else nothing gets through. */
@@ -220,7 +243,9 @@ void domain_check_sharing(DomainBuild *b, const xmlNode *domain)
 	const xmlNode *devices = xml_child(domain, "devices");
 
 	for (const xmlNode *n = xml_child(devices, "interface"); n; n = xml_next(n)) {
-		if (!xml_has(n, "type", "vhostuser") || shares_memory(domain))
+		if (!xml_has(n, "type", "vhostuser"))
+			continue;
+		if (shares_memory(domain))
 			continue;
 		if (b->options->libvirt >= LIBVIRT_CHECKS_SHARING)
 			domain_problem(b, NULL, "%s", text);

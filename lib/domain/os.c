@@ -36,11 +36,15 @@ static void kernel(DomainBuild *b, xmlNode *os)
 
 	check_path(b, "OS/KERNEL");
 	check_path(b, "OS/INITRD");
+
 	if (initrd)
 		domain_text_element(b, os, "initrd", initrd);
-	command = command ? command : "";
-	line = root ? g_strdup_printf("root=/dev/%s%s%s", root, *command ? " " : "", command)
-		    : g_strdup(command);
+	if (!command)
+		command = "";
+	if (root)
+		line = g_strdup_printf("root=/dev/%s%s%s", root, *command ? " " : "", command);
+	else
+		line = g_strdup(command);
 	if (*line)
 		domain_text_element(b, os, "cmdline", line);
 }
@@ -66,6 +70,7 @@ static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit
 {
 	static const char *const formats[] = { "raw", "qcow2", NULL };
 	const char *format = domain_word(b, NULL, "OS/FIRMWARE_FORMAT", TMPL_IN_ALL, formats);
+
 	/* Not by the VM's name, which may change: then its variables were gone. */
 	g_autofree char *path = g_strdup_printf("%s/one-%s_VARS.fd", b->directory, b->id);
 	xmlNode *node;
@@ -77,6 +82,7 @@ static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit
 	domain_set(b, node, "readonly", "yes");
 	domain_set(b, node, "type", "pflash");
 	domain_set(b, node, "secure", secure ? "yes" : "no");
+
 	if (g_str_has_suffix(hit->text, ".qcow2") &&
 	    domain_needs(b, NULL, "OS/FIRMWARE in a qcow2 file", LIBVIRT_NVRAM_FORMAT))
 		domain_set(b, node, "format", "qcow2");
@@ -124,12 +130,14 @@ void domain_os(DomainBuild *b, xmlNode *domain)
 		domain_problem(b, NULL, "OS/ARCH is missing in VM, host, cluster and defaults");
 	DOMAIN_EMIT(b, os, rules, NULL);
 	domain_boot_devices(b, os);
+
 	if (domain_text(b, NULL, "OS/KERNEL", TMPL_IN_ALL))
 		kernel(b, os);
 	else
 		no_kernel(b);
-	if (!tmpl_vm_find(b->vm, NULL, "OS/FIRMWARE", TMPL_IN_ALL, &firmware) ||
-	    !g_ascii_strcasecmp(firmware.text, "BIOS"))
+	if (!tmpl_vm_find(b->vm, NULL, "OS/FIRMWARE", TMPL_IN_ALL, &firmware))
+		return;
+	if (!g_ascii_strcasecmp(firmware.text, "BIOS"))
 		return;
 	if (secure && b->machine == DOMAIN_MACHINE_PC)
 		domain_problem(b, NULL, "OS/FIRMWARE_SECURE needs a q35 machine, not '%s'",

@@ -21,7 +21,10 @@ static bool is_hex(const char *text)
 {
 	size_t n = strspn(text, "0123456789abcdefABCDEF");
 
-	return n && n <= 4 && !text[n];
+	if (n < 1 || n > 4)
+		return false;
+
+	return !text[n];
 }
 
 bool domain_pci_complete(const TmplAttr *pci)
@@ -31,6 +34,7 @@ bool domain_pci_complete(const TmplAttr *pci)
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (!tmpl_attr_text(pci, keys[i]))
 			return false;
+
 	return true;
 }
 
@@ -58,13 +62,17 @@ static void host_address(DomainBuild *b, xmlNode *source, const TmplAttr *pci)
 
 static const char *unprefixed(const char *hex)
 {
-	return g_str_has_prefix(hex, "0x") ? hex + 2 : hex;
+	if (g_str_has_prefix(hex, "0x"))
+		return hex + 2;
+	return hex;
 }
 
 /* A part of a PCI address, as decimal or hexadecimal with 0x; G_MAXUINT64: none. */
 static guint64 part_of(const char *text, int base)
 {
-	return text ? g_ascii_strtoull(unprefixed(text), NULL, base) : G_MAXUINT64;
+	if (text)
+		return g_ascii_strtoull(unprefixed(text), NULL, base);
+	return G_MAXUINT64;
 }
 
 static guint64 live_part(xmlNode *node, const char *name)
@@ -78,24 +86,40 @@ static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, gu
 {
 	xmlNode *address = xml_child(device, "address");
 
-	return address && live_part(address, "bus") == bus && live_part(address, "slot") == slot &&
-	       live_part(address, "function") == function &&
-	       live_part(address, "domain") == domain;
+	if (!address)
+		return false;
+	if (live_part(address, "bus") != bus)
+		return false;
+	if (live_part(address, "slot") != slot)
+		return false;
+	if (live_part(address, "function") != function)
+		return false;
+
+	return live_part(address, "domain") == domain;
 }
 
 /* Whether a running domain has the bus for PCI's guest address, and nothing else there. */
 static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 {
-	const xmlNode *devices = b->attach ? xml_child(b->attach->live, "devices") : NULL;
+	const xmlNode *devices = NULL;
 	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
-	guint64 bus = index ? part_of(index, 10) : part_of(tmpl_attr_text(pci, "VM_BUS"), 16);
-	guint64 domain = index ? 0 : part_of(tmpl_attr_text(pci, "VM_DOMAIN"), 16);
-	guint64 slot = index ? 0 : part_of(tmpl_attr_text(pci, "VM_SLOT"), 16);
-	guint64 function = index ? 0 : part_of(tmpl_attr_text(pci, "VM_FUNCTION"), 16);
+	guint64 domain = 0, bus, slot = 0, function = 0;
 	bool has_bus = false;
+
+	if (b->attach)
+		devices = xml_child(b->attach->live, "devices");
+	if (index) {
+		bus = part_of(index, 10);
+	} else {
+		domain = part_of(tmpl_attr_text(pci, "VM_DOMAIN"), 16);
+		bus = part_of(tmpl_attr_text(pci, "VM_BUS"), 16);
+		slot = part_of(tmpl_attr_text(pci, "VM_SLOT"), 16);
+		function = part_of(tmpl_attr_text(pci, "VM_FUNCTION"), 16);
+	}
 
 	if (!b->attach || !b->attach->live)
 		return true;
+
 	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
 		bool pci_bus =
 			xmlStrEqual(d->name, BAD_CAST "controller") && xml_has(d, "type", "pci");
@@ -104,6 +128,7 @@ static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 		if (takes(d, domain, bus, slot, function))
 			return false;
 	}
+
 	return has_bus;
 }
 
@@ -121,8 +146,10 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 			return;
 	if (!place_is_free(b, pci))
 		return;
+
 	address = domain_element(hostdev, "address");
 	domain_set(b, address, "type", "pci");
+
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		const char *key = index && !parts[i].fixed ? "VM_BUS_INDEX" : parts[i].key;
 		const char *value =
@@ -158,12 +185,14 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 		domain_problem(b, pci, "has no complete host address");
 		return;
 	}
+
 	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
 		const char *id = tmpl_attr_text(pci, ids[i]);
 
 		if (id && !is_hex(id))
 			domain_problem(b, pci, "%s = '%s': not hexadecimal", ids[i], id);
 	}
+
 	if (mediated) {
 		DOMAIN_EMIT(b, node, mdev_rules, pci);
 	} else {
@@ -173,6 +202,7 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
 		host_address(b, domain_element(node, "source"), pci);
 	}
+
 	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM) &&
 	    domain_needs(b, pci, "IOMMUFD", LIBVIRT_IOMMUFD))
 		domain_put(b, node, "driver@iommufd", "yes");
@@ -187,7 +217,10 @@ static bool is_dedicated(const TmplAttr *pci)
 {
 	const char *root = tmpl_attr_text(pci, "ROOT");
 
-	return root && !g_ascii_strcasecmp(root, "dedicated");
+	if (!root)
+		return false;
+
+	return !g_ascii_strcasecmp(root, "dedicated");
 }
 
 void domain_hostdevs(DomainBuild *b, xmlNode *devices)
@@ -210,6 +243,7 @@ static xmlNode *controller(DomainBuild *b, xmlNode *devices, guint64 index, cons
 	domain_set(b, node, "type", "pci");
 	domain_set_number(node, "index", index);
 	domain_set(b, node, "model", model);
+
 	return node;
 }
 
@@ -220,15 +254,18 @@ static void flat(DomainBuild *b, xmlNode *devices)
 	const TmplAttr *pci = NULL;
 
 	domain_number(b, NULL, "Q35_ROOT_PORTS", TMPL_IN_SITE, 0, ROOT_PORTS_MAX, &ports);
-	ports = ports ? ports : DEFAULT_ROOT_PORTS;
+	if (!ports)
+		ports = DEFAULT_ROOT_PORTS;
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
 		const char *bus = tmpl_attr_text(pci, "VM_BUS");
-		guint64 n = bus && domain_pci_complete(pci)
-				    ? g_ascii_strtoull(unprefixed(bus), NULL, 16)
-				    : 0;
+		guint64 n = 0;
+
+		if (bus && domain_pci_complete(pci))
+			n = g_ascii_strtoull(unprefixed(bus), NULL, 16);
 
 		ports = CLAMP(n, ports, ROOT_PORTS_MAX);
 	}
+
 	for (guint64 i = 1; i <= ports; i++)
 		controller(b, devices, i, "pcie-root-port");
 	controller(b, devices, ports + 1, "pcie-to-pci-bridge");
@@ -295,7 +332,7 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 	}
 }
 
-/* Indexes go by the node's number, as oned counts them when it gives out VM_BUS_INDEX. */
+/* Indexes follow the node's number, as oned does when it assigns VM_BUS_INDEX. */
 static void by_node(DomainBuild *b, xmlNode *devices)
 {
 	const TmplAttr *node = NULL;
@@ -303,21 +340,25 @@ static void by_node(DomainBuild *b, xmlNode *devices)
 
 	controller(b, devices, 1, "pcie-root-port");
 	controller(b, devices, 2, "pcie-to-pci-bridge");
+
 	for (guint i = 0; (node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)); i++) {
 		guint64 cpus = 0, memory = 0;
 
 		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
 		domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64, &memory);
+
 		if (!cpus || !memory)
 			continue;
 		if (i >= NODES_MAX) {
 			domain_problem(b, node, "more than %d nodes have no PCI ports", NODES_MAX);
 			return;
 		}
+
 		node_ports(b, devices, i);
 		last = i + 1;
 		used++;
 	}
+
 	if (last != used)
 		domain_problem(b, NULL,
 			       "NUMA_NODE: one without CPUs or memory comes before others");
@@ -331,14 +372,17 @@ void domain_controllers(DomainBuild *b, xmlNode *devices)
 
 	if (!b->pcie && strcmp(b->arch, "aarch64"))
 		return;
+
 	root = controller(b, devices, 0, "pcie-root");
 	domain_number(b, NULL, "FEATURES/PCIHOLE64", TMPL_IN_ALL, 0, G_MAXINT64, &hole);
+
 	if (hole) {
 		g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, hole);
 
 		node = domain_text_element(b, root, "pcihole64", text);
 		domain_set(b, node, "unit", "KiB");
 	}
+
 	if (domain_n_nodes(b) && domain_bool(b, NULL, "Q35_NUMA_PCIE", TMPL_IN_SITE))
 		by_node(b, devices);
 	else

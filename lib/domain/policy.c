@@ -24,7 +24,9 @@ struct domain_policy domain_policy_of(const ConfCfg *cfg)
 
 const struct domain_policy *domain_builder_policy(const DomainBuild *b)
 {
-	return b->options->policy ? b->options->policy : &nothing;
+	if (b->options->policy)
+		return b->options->policy;
+	return &nothing;
 }
 
 /* Whether PATH, without any "..", is DIRECTORY or below it. */
@@ -35,7 +37,10 @@ static bool is_below(const char *path, const char *directory)
 
 	if (!strcmp(clean, "/"))
 		return true;
-	return !strncmp(path, clean, n) && (!path[n] || path[n] == '/');
+	if (strncmp(path, clean, n))
+		return false;
+
+	return !path[n] || path[n] == '/';
 }
 
 static bool is_in(const char *path, const char *list)
@@ -45,6 +50,7 @@ static bool is_in(const char *path, const char *list)
 	for (char **d = directories; *d; d++)
 		if (**d == '/' && is_below(path, *d))
 			return true;
+
 	return false;
 }
 
@@ -57,6 +63,7 @@ static bool is_kept(const char *name)
 	for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
 		if (g_pattern_match_simple(kept[i], name))
 			return true;
+
 	return false;
 }
 
@@ -66,12 +73,19 @@ static bool is_own(const DomainBuild *b, const char *path)
 	g_autofree char *clean = g_canonicalize_filename(b->directory, "/");
 	size_t n = strlen(clean);
 
-	return is_below(path, clean) && path[n] == '/' && !is_kept(path + n + 1);
+	if (!is_below(path, clean))
+		return false;
+	if (path[n] != '/')
+		return false;
+
+	return !is_kept(path + n + 1);
 }
 
 static bool is_number(const char *text)
 {
-	return *text && strspn(text, "0123456789") == strlen(text);
+	if (!*text)
+		return false;
+	return strspn(text, "0123456789") == strlen(text);
 }
 
 /*
@@ -85,15 +99,27 @@ static bool is_image(const DomainBuild *b, const char *path)
 	g_autofree char *stores = g_path_get_dirname(store);
 	g_auto(GStrv) part = NULL;
 
-	if (!strcmp(stores, "/") || !is_below(path, stores) || is_below(path, store))
+	if (!strcmp(stores, "/"))
 		return false;
+	if (!is_below(path, stores))
+		return false;
+	if (is_below(path, store))
+		return false;
+
 	part = g_strsplit(path + strlen(stores), "/", 4);
-	return g_strv_length(part) >= 3 && *part[2] && !is_number(part[2]);
+	if (g_strv_length(part) < 3)
+		return false;
+	if (!*part[2])
+		return false;
+
+	return !is_number(part[2]);
 }
 
 static bool is_own_or_image(const DomainBuild *b, const char *path)
 {
-	return is_own(b, path) || is_image(b, path);
+	if (is_own(b, path))
+		return true;
+	return is_image(b, path);
 }
 
 static const struct path_use {
@@ -113,17 +139,25 @@ bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, co
 		    enum domain_path use)
 {
 	const struct path_use *u = &uses[use];
-	g_autofree char *clean = *path == '/' ? g_canonicalize_filename(path, "/") : NULL;
+	g_autofree char *clean = NULL;
 	const char *const *list = G_STRUCT_MEMBER_P(domain_builder_policy(b), u->list);
+
+	if (*path == '/')
+		clean = g_canonicalize_filename(path, "/");
 
 	if (!clean) {
 		domain_problem(b, device, "%s = '%.200s': a path must begin with '/'", what, path);
 		return false;
 	}
-	if ((u->is_free && u->is_free(b, clean)) || is_in(clean, *list))
+
+	if (u->is_free && u->is_free(b, clean))
 		return true;
+	if (is_in(clean, *list))
+		return true;
+
 	domain_problem(b, device, "%s = '%.200s': a path of the host that %s in vmm_exec.cfg does "
 		       "not allow", what, path, u->key);
+
 	return false;
 }
 
@@ -145,6 +179,7 @@ static bool matches(const char *name, const char *list)
 	for (char **p = patterns; *p; p++)
 		if (**p && g_pattern_match_simple(*p, name))
 			return true;
+
 	return false;
 }
 
@@ -156,6 +191,7 @@ static bool has_bridge(const DomainBuild *b, const char *bridge)
 	while ((nic = tmpl_set_next(b->vm->level[TMPL_VM], "NIC", nic)))
 		if (!g_strcmp0(tmpl_attr_text(nic, "BRIDGE"), bridge))
 			return true;
+
 	return false;
 }
 
@@ -169,7 +205,10 @@ static bool is_free_tap(const DomainBuild *b, const char *name)
 
 	if (strchr(name, '/') || b->attach)
 		return !strchr(name, '/');
-	return !g_str_has_prefix(name, "one-") || g_str_has_prefix(name, own);
+	if (!g_str_has_prefix(name, "one-"))
+		return true;
+
+	return g_str_has_prefix(name, own);
 }
 
 bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum domain_name use)
@@ -177,18 +216,24 @@ bool domain_may_name(DomainBuild *b, const char *what, const char *name, enum do
 	if (use == DOMAIN_NAME_TAP) {
 		if (is_free_tap(b, name))
 			return true;
+
 		domain_problem(b, NULL, "%s = '%.200s': not a name for a NIC of this VM", what,
 			       name);
 		return false;
 	}
+
 	/* Devices of the host were the key of pools before there was one. */
-	if ((use == DOMAIN_NAME_BRIDGE && has_bridge(b, name)) ||
-	    (use == DOMAIN_NAME_POOL && domain_builder_policy(b)->host_devices) ||
-	    matches(name, *(const char *const *)G_STRUCT_MEMBER_P(domain_builder_policy(b),
+	if (use == DOMAIN_NAME_BRIDGE && has_bridge(b, name))
+		return true;
+	if (use == DOMAIN_NAME_POOL && domain_builder_policy(b)->host_devices)
+		return true;
+	if (matches(name, *(const char *const *)G_STRUCT_MEMBER_P(domain_builder_policy(b),
 								  names[use].list)))
 		return true;
+
 	domain_problem(b, NULL, "%s = '%.200s': a name of the host that %s in vmm_exec.cfg does "
 		       "not allow", what, name, names[use].key);
+
 	return false;
 }
 

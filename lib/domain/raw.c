@@ -8,7 +8,12 @@
 
 static bool is_blank_node(const xmlNode *node)
 {
-	return node->type == XML_COMMENT_NODE || node->type == XML_PI_NODE || xmlIsBlankNode(node);
+	if (node->type == XML_COMMENT_NODE)
+		return true;
+	if (node->type == XML_PI_NODE)
+		return true;
+
+	return xmlIsBlankNode(node);
 }
 
 static xmlNode *append(xmlNode *parent, xmlNode *node)
@@ -18,26 +23,31 @@ static xmlNode *append(xmlNode *parent, xmlNode *node)
 	if (xmlDOMWrapCloneNode(NULL, node->doc, node, &copy, parent->doc, parent, 1, 0) != 0)
 		g_error("out of memory");	/* the one way it fails */
 	xmlAddChild(parent, copy);
+
 	return copy;
 }
 
-static xmlDoc *parse(DomainBuild *b, const char *text, const char *path)
+static xmlDoc *raw_parse(DomainBuild *b, const char *text, const char *path)
 {
 	g_autoptr(GError) error = NULL;
 	xmlDoc *doc = xml_parse_fragment(text, path, &error);
 
 	if (!doc)
 		domain_problem(b, NULL, "%s", error->message);
+
 	return doc;
 }
 
 /* Whether NODE says anything of the host: a path, or where a character device is. */
 static bool names_host(const xmlNode *node)
 {
-	if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
+	if (node->type == XML_TEXT_NODE)
+		return strchr((const char *)node->content, '/');
+	if (node->type == XML_CDATA_SECTION_NODE)
 		return strchr((const char *)node->content, '/');
 	if (xmlStrEqual(node->name, BAD_CAST "source"))
 		return true;
+
 	for (const xmlAttr *a = node->properties; a; a = a->next)
 		for (const xmlNode *n = a->children; n; n = n->next)
 			if (names_host(n))
@@ -45,6 +55,7 @@ static bool names_host(const xmlNode *node)
 	for (const xmlNode *n = node->children; n; n = n->next)
 		if (!is_blank_node(n) && names_host(n))
 			return true;
+
 	return false;
 }
 
@@ -53,9 +64,13 @@ static char *place_of(const xmlNode *node)
 {
 	g_autofree char *parent = NULL;
 
-	if (!node->parent || node->parent->type != XML_ELEMENT_NODE)
+	if (!node->parent)
 		return g_strdup((const char *)node->name);
+	if (node->parent->type != XML_ELEMENT_NODE)
+		return g_strdup((const char *)node->name);
+
 	parent = place_of(node->parent);
+
 	return g_strdup_printf("%s/%s", parent, node->name);
 }
 
@@ -63,10 +78,13 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 		     const char *const *allowed)
 {
 	const char *text = domain_text(b, NULL, path, levels);
-	g_autoptr(xmlDoc) doc = text ? parse(b, text, path) : NULL;
+	g_autoptr(xmlDoc) doc = NULL;
 	g_autofree char *place = place_of(parent);
 	struct tmpl_hit hit;
 	bool own = tmpl_vm_find(b->vm, NULL, path, levels, &hit) && hit.level == TMPL_VM;
+
+	if (text)
+		doc = raw_parse(b, text, path);
 
 	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
 		if (is_blank_node(n))
@@ -76,7 +94,7 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 		if (n->type != XML_ELEMENT_NODE)
 			domain_problem(b, NULL, "%s: text between elements", path);
 		else if (allowed && !g_strv_contains(allowed, (const char *)n->name))
-			domain_problem(b, NULL, "%s: <%s> may not stand there", path, n->name);
+			domain_problem(b, NULL, "%s: <%s> is not allowed there", path, n->name);
 		else if (allowed && names_host(n))
 			domain_problem(b, NULL, "%s: <%s> names something of the host", path,
 				       n->name);
@@ -87,7 +105,10 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 
 static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool override, bool own)
 {
-	g_autoptr(xmlDoc) doc = text ? parse(b, text, "RAW") : NULL;
+	g_autoptr(xmlDoc) doc = NULL;
+
+	if (text)
+		doc = raw_parse(b, text, "RAW");
 
 	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE) {
@@ -104,7 +125,10 @@ static const char *site_raw(DomainBuild *b)
 {
 	const char *text = domain_text(b, NULL, "RAW", TMPL_IN_SITE);
 
-	return text ? text : domain_text(b, NULL, "RAW/DATA", TMPL_IN_SITE);
+	if (text)
+		return text;
+
+	return domain_text(b, NULL, "RAW/DATA", TMPL_IN_SITE);
 }
 
 /* NULL: a RAW for another hypervisor. */
@@ -122,6 +146,7 @@ static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
 	else
 		domain_problem(b, raw, "TYPE = '%s': no hypervisor that is known",
 			       type ? type : "");
+
 	return NULL;
 }
 
@@ -142,6 +167,7 @@ void domain_raw(DomainBuild *b, xmlNode *domain)
 		b->validate = b->validate || validate;
 		add_raw(b, domain, text, override, true);
 	}
+
 	b->validate = b->validate || site;
 	add_raw(b, domain, site, override, false);
 }

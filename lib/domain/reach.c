@@ -8,7 +8,7 @@
 #define NS_OURS "urn:vmmexec"
 #define NS_ONE "http://opennebula.org/"
 
-/* What the schema lets stand at a place. */
+/* What the schema allows at a place. */
 enum kind {
 	UNKNOWN,
 	EMPTY,		/* an element without text */
@@ -26,9 +26,9 @@ static const struct place {
 
 /* What a value at an open place does, and so what allows it. */
 enum use {
-	FORBIDDEN,	/* nobody has looked at it */
+	FORBIDDEN,	/* not reviewed yet */
 	TEXT,		/* read by the guest, or compared */
-	WORD,		/* a name within the domain: harmless while it is no path */
+	WORD,		/* a name within the domain: harmless unless it is a path */
 	KERNEL,		/* a file that the guest boots */
 	SCRIPT,		/* a program that runs on the host */
 	DATA,		/* a file, directory, socket or device file */
@@ -42,7 +42,7 @@ enum use {
 	SOURCE		/* a part of an address: remote() looks at the whole */
 };
 
-/* The first row that fits counts; "*" is any text. */
+/* The first row that matches is used; "*" matches any text. */
 static const struct {
 	const char *place;
 	enum use use;
@@ -209,7 +209,7 @@ static bool has_word(const char *words, const char *word)
 	return g_strv_contains((const char *const *)list, word);
 }
 
-static int compare(const void *name, const void *row)
+static int compare_rows(const void *name, const void *row)
 {
 	return strcmp(name, ((const struct place *)row)->name);
 }
@@ -217,9 +217,12 @@ static int compare(const void *name, const void *row)
 static enum kind kind_of(const char *place)
 {
 	const struct place *p =
-		bsearch(place, places, G_N_ELEMENTS(places), sizeof places[0], compare);
+		bsearch(place, places, G_N_ELEMENTS(places), sizeof places[0], compare_rows);
 
-	return p ? p->kind : UNKNOWN;
+	if (p)
+		return p->kind;
+
+	return UNKNOWN;
 }
 
 static enum use use_of(const char *place)
@@ -232,7 +235,9 @@ static enum use use_of(const char *place)
 
 static bool is_plain(const char *text)
 {
-	return !strchr(text, '/') && !strstr(text, "..");
+	if (strchr(text, '/'))
+		return false;
+	return !strstr(text, "..");
 }
 
 /* "domain/os/loader@type" as an XPath: "WHAT: /domain/os/loader/@type". The caller frees. */
@@ -310,10 +315,12 @@ static void check_known(DomainBuild *b, const char *name, const char *text, enum
 
 static bool is_switch(const char *text)
 {
-	return strspn(text, "0123456789") == strlen(text) || g_strv_contains(switches, text);
+	if (strspn(text, "0123456789") == strlen(text))
+		return true;
+	return g_strv_contains(switches, text);
 }
 
-/* VALUE stands at PLACE. */
+/* Checks VALUE, found at PLACE. */
 static void check_value(DomainBuild *b, const char *what, const char *place, const char *value)
 {
 	g_autofree char *text = g_strstrip(g_strdup(value ? value : ""));
@@ -335,13 +342,17 @@ static void check_gates(DomainBuild *b, const char *what, const char *place, con
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(gates); i++) {
 		const char *attribute = gates[i].attribute;
-		g_autofree char *value = attribute ? xml_attribute(node, attribute) : NULL;
+		g_autofree char *value = NULL;
 		g_autofree char *name = NULL;
+
+		if (attribute)
+			value = xml_attribute(node, attribute);
 
 		if (!g_pattern_match_simple(gates[i].place, place))
 			continue;
 		if (attribute && (!value || !has_word(gates[i].words, value)))
 			continue;
+
 		name = name_of(what, place);
 		need(b, name, gates[i].use);
 	}
@@ -374,22 +385,29 @@ static char *remote(const xmlNode *node, const char *place)
 		return g_strdup_printf("%s/%s", protocol ? protocol : "", name ? name : "");
 	if (!interface && !host && !port)
 		return NULL;
+
 	return g_strdup_printf("%s/%s:%s", type ? type : "", host ? host : "", port ? port : "");
 }
 
 static void check_remote(DomainBuild *b, const char *what, const char *place, const xmlNode *node)
 {
 	g_autofree char *address = remote(node, place);
-	g_autofree char *name = address ? name_of(what, place) : NULL;
+	g_autofree char *name = NULL;
+
+	if (address)
+		name = name_of(what, place);
 
 	if (address)
 		domain_may_name(b, name, address, DOMAIN_NAME_SOURCE);
 }
 
-/* Notes of ours, and what OpenNebula is told, cannot come from a VM's owner. */
+/* Our own notes and what OpenNebula reads back must not come from a VM's owner. */
 static void check_metadata(DomainBuild *b, const char *what, const xmlNode *node)
 {
-	const char *ns = node->ns && node->ns->href ? (const char *)node->ns->href : "";
+	const char *ns = "";
+
+	if (node->ns && node->ns->href)
+		ns = (const char *)node->ns->href;
 
 	if (!g_ascii_strncasecmp(ns, NS_OURS, strlen(NS_OURS)) ||
 	    !g_ascii_strncasecmp(ns, NS_ONE, strlen(NS_ONE)))
@@ -416,6 +434,7 @@ static void check_text(DomainBuild *b, const char *what, const char *place, cons
 	} else {
 		text = xml_text(node);
 	}
+
 	if (text && *g_strstrip(text))
 		check_value(b, what, place, text);
 }
@@ -424,6 +443,7 @@ static void check_node(DomainBuild *b, const char *what, const char *place, cons
 {
 	check_gates(b, what, place, node);
 	check_remote(b, what, place, node);
+
 	for (xmlAttr *a = node->properties; a; a = a->next) {
 		g_autoptr(xmlChar) value = xmlNodeListGetString(node->doc, a->children, 1);
 		g_autofree char *at = g_strdup_printf("%s@%s%s", place, a->ns ? "*:" : "",
@@ -431,6 +451,7 @@ static void check_node(DomainBuild *b, const char *what, const char *place, cons
 
 		check_value(b, what, at, (const char *)value);
 	}
+
 	check_text(b, what, place, node);
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
 		domain_reach(b, what, place, n);
@@ -449,15 +470,18 @@ void domain_reach(DomainBuild *b, const char *what, const char *parent, const xm
 		need(b, what, COMMAND);
 		return;
 	}
+
 	if (node->ns) {
 		domain_problem(b, NULL, "%s: <%s> is of the namespace '%.200s'", what, node->name,
 			       (const char *)node->ns->href);
 		return;
 	}
+
 	if (strcmp(place, "domain/metadata") != 0) {
 		check_node(b, what, place, node);
 		return;
 	}
+
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
 		check_metadata(b, what, n);
 }

@@ -1,7 +1,7 @@
 /*
- * reach.h - what a VM's own XML may name of its host. An allow list: a place that
- * libvirt's schema does not close by itself (a word, a number) passes only when
- * its row says that it harms nobody, or the key of its row allows the value.
+ * reach.h - the objects of the host that a VM's own XML may name. This is an allow list: a value
+ * that libvirt's schema does not restrict to a word or a number is accepted only if its row marks
+ * it as harmless or the key of its row allows it.
  *
  * Source: libvirt's schema (places.def, made by scripts/schema-places).
  */

@@ -23,6 +23,7 @@ static int depth_of(const xmlNode *node)
 
 	for (; node && node->parent; node = node->parent)
 		depth++;
+
 	return depth;
 }
 
@@ -38,7 +39,8 @@ static void keep(void *data, error_ptr error)
 
 	if (depth <= r->depth || !error->message)
 		return;
-	path = error->node ? xmlGetNodePath(error->node) : NULL;
+	if (error->node)
+		path = xmlGetNodePath(error->node);
 	r->depth = depth;
 	g_string_printf(r->text, "%s: %s", path ? (const char *)path : "/domain", error->message);
 	g_strdelimit(g_strchomp(r->text->str), "\r\n", ' ');
@@ -53,6 +55,7 @@ static bool is_valid(xmlRelaxNG *schema, xmlDoc *doc, struct report *r)
 	xmlRelaxNGSetValidStructuredErrors(context, r ? keep : quiet, r);
 	valid = xmlRelaxNGValidateDoc(context, doc) == 0;
 	xmlRelaxNGFreeValidCtxt(context);
+
 	return valid;
 }
 
@@ -88,6 +91,7 @@ static bool are_to_blame(xmlRelaxNG *schema, xmlDoc *doc, gpointer *nodes, guint
 	valid = is_valid(schema, doc, NULL);
 	while (n-- > 0)
 		put_back(nodes[n], &was[n]);
+
 	return valid;
 }
 
@@ -144,6 +148,7 @@ static xmlRelaxNG *read_schema(const char *path)
 	xmlRelaxNGSetParserStructuredErrors(context, quiet, NULL);
 	schema = xmlRelaxNGParse(context);
 	xmlRelaxNGFreeParserCtxt(context);
+
 	return schema;
 }
 
@@ -154,7 +159,9 @@ void domain_validate(DomainBuild *b, xmlNode *domain)
 	struct report r = { NULL, -1 };
 
 	/* A document that lacks what was bad would only be complained of once more. */
-	if ((!b->validate && !b->options->validate) || b->problems->len)
+	if (!b->validate && !b->options->validate)
+		return;
+	if (b->problems->len)
 		return;
 	if (*path && access(path, R_OK) == 0)
 		schema = read_schema(path);
@@ -164,6 +171,7 @@ void domain_validate(DomainBuild *b, xmlNode *domain)
 			       b->validate ? ", or set VALIDATE = no in RAW" : "");
 		return;
 	}
+
 	r.text = g_string_new(NULL);
 	if (!is_valid(schema, domain->doc, &r))
 		complain(b, schema, domain->doc, &r);

@@ -8,6 +8,7 @@ TmplSet *tmpl_set_new(const char *source)
 
 	set->source = g_strdup(source);
 	set->attrs = g_ptr_array_new_with_free_func((GDestroyNotify)tmpl_attr_free);
+
 	return set;
 }
 
@@ -28,6 +29,7 @@ TmplAttr *tmpl_attr_new(char *name, char *value)
 	attr->value = value;
 	if (!value)
 		attr->keys = g_ptr_array_new_with_free_func((GDestroyNotify)tmpl_attr_free);
+
 	return attr;
 }
 
@@ -35,6 +37,7 @@ void tmpl_attr_free(TmplAttr *attr)
 {
 	if (!attr)
 		return;
+
 	g_clear_pointer(&attr->name, g_free);
 	g_clear_pointer(&attr->value, g_free);
 	g_clear_pointer(&attr->keys, g_ptr_array_unref);
@@ -52,9 +55,11 @@ static TmplAttr *attr_from_xml(const xmlNode *node)
 
 	if (!xmlFirstElementChild((xmlNode *)node))
 		return single_from_xml(node);
+
 	vector = tmpl_attr_new(g_ascii_strup((const char *)node->name, -1), NULL);
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
 		g_ptr_array_add(vector->keys, single_from_xml(n));
+
 	return vector;
 }
 
@@ -65,12 +70,13 @@ TmplSet *tmpl_set_from_xml(const xmlNode *parent, const char *source)
 	for (xmlNode *n = parent ? xmlFirstElementChild((xmlNode *)parent) : NULL; n;
 	     n = xmlNextElementSibling(n))
 		g_ptr_array_add(set->attrs, attr_from_xml(n));
+
 	return set;
 }
 
 /* The first attribute of that kind behind PREVIOUS, which is NULL or one of ATTRS. */
-static const TmplAttr *find(const GPtrArray *attrs, const char *name, bool vector,
-			    const TmplAttr *previous)
+static const TmplAttr *attr_find(const GPtrArray *attrs, const char *name, bool vector,
+				 const TmplAttr *previous)
 {
 	for (guint i = 0; attrs && i < attrs->len; i++) {
 		const TmplAttr *attr = g_ptr_array_index(attrs, i);
@@ -80,32 +86,44 @@ static const TmplAttr *find(const GPtrArray *attrs, const char *name, bool vecto
 		else if (!attr->value == vector && !strcmp(attr->name, name))
 			return attr;
 	}
+
 	return NULL;
 }
 
 const TmplAttr *tmpl_set_single(const TmplSet *set, const char *name)
 {
-	return set ? find(set->attrs, name, false, NULL) : NULL;
+	if (set)
+		return attr_find(set->attrs, name, false, NULL);
+	return NULL;
 }
 
 const TmplAttr *tmpl_set_vector(const TmplSet *set, const char *name)
 {
-	return set ? find(set->attrs, name, true, NULL) : NULL;
+	if (set)
+		return attr_find(set->attrs, name, true, NULL);
+	return NULL;
 }
 
 const TmplAttr *tmpl_set_next(const TmplSet *set, const char *name, const TmplAttr *previous)
 {
-	return set ? find(set->attrs, name, true, previous) : NULL;
+	if (set)
+		return attr_find(set->attrs, name, true, previous);
+	return NULL;
 }
 
 const TmplAttr *tmpl_attr_key(const TmplAttr *vector, const char *key)
 {
-	return vector ? find(vector->keys, key, false, NULL) : NULL;
+	if (vector)
+		return attr_find(vector->keys, key, false, NULL);
+	return NULL;
 }
 
 const char *tmpl_attr_text(const TmplAttr *vector, const char *key)
 {
 	const TmplAttr *attr = tmpl_attr_key(vector, key);
 
-	return attr && *attr->value ? attr->value : NULL;
+	if (attr && *attr->value)
+		return attr->value;
+
+	return NULL;
 }

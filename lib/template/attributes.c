@@ -153,14 +153,17 @@ static const char *suggestion(const char *vector, const char *name)
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
 		bool top = !vector && known[i].vector;
 		const char *word = top ? known[i].vector : known[i].name;
-		guint d = top || in_vector(&known[i], vector) ?
-				  text_distance(name, word, best) : best;
+		guint d = best;
+
+		if (top || in_vector(&known[i], vector))
+			d = text_distance(name, word, best);
 
 		if (d < best) {
 			best = d;
 			found = word;
 		}
 	}
+
 	return found;
 }
 
@@ -189,6 +192,7 @@ static bool value_fits(enum type type, const char *text)
 	case QUEUES:
 		if (!g_ascii_strcasecmp(text, "auto"))
 			return true;
+
 		G_GNUC_FALLTHROUGH;
 	case NUMBER:
 		return number_unsigned(text, 0, G_MAXUINT64, &n, NULL);
@@ -207,6 +211,7 @@ static void check_value(struct check *c, const struct known *k, const TmplAttr *
 
 	if (!*attr->value || value_fits(k->type, attr->value))
 		return;
+
 	text = g_utf8_make_valid(attr->value, -1);
 	fault(c, attr, "%s%s%s: '%.60s' is not %s", k->vector ? k->vector : "",
 	      k->vector ? "/" : "", k->name, text,
@@ -263,5 +268,6 @@ bool tmpl_defaults_check(const TmplSet *set, GPtrArray *warnings, GError **error
 		check_attr(&c, g_ptr_array_index(set->attrs, i));
 	good = !c.faults->len || vmm_fail(error, VMM_ERROR_CONFIG, "%s", c.faults->str);
 	g_string_free(c.faults, TRUE);
+
 	return good;
 }

@@ -35,11 +35,13 @@ static char *token_at(const struct scanner *s, const char *at)
 		return g_strdup("end of file");
 	if (*at == '\n' || *at == '\r')
 		return g_strdup("end of line");
+
 	while (!strchr(marks, *at) && p < s->end && p - at < TOKEN_MAX && !g_ascii_isspace(*p) &&
 	       !strchr(marks, *p))
 		p++;
 	raw = g_strndup(at, (gsize)(p - at));
 	text = g_utf8_make_valid(raw, -1);
+
 	return g_strdup_printf("'%s'", text);
 }
 
@@ -49,13 +51,19 @@ static bool fail(struct scanner *s, const char *at, const char *reason)
 	unsigned line, column;
 
 	place(s, at, &line, &column);
+
 	return vmm_fail(s->error, VMM_ERROR_CONFIG, "%s:%u:%u: %s, at %s",
 			s->name, line, column, reason, token);
 }
 
 static bool is_eol(const struct scanner *s, const char *p)
 {
-	return p == s->end || *p == '\n' || (*p == '\r' && p + 1 < s->end && p[1] == '\n');
+	if (p == s->end)
+		return true;
+	if (*p == '\n')
+		return true;
+
+	return *p == '\r' && p + 1 < s->end && p[1] == '\n';
 }
 
 static bool is_blank(char c)
@@ -65,7 +73,9 @@ static bool is_blank(char c)
 
 static bool is_name(char c)
 {
-	return g_ascii_isalnum(c) || c == '_';
+	if (g_ascii_isalnum(c))
+		return true;
+	return c == '_';
 }
 
 static void skip_blanks(struct scanner *s)
@@ -74,7 +84,7 @@ static void skip_blanks(struct scanner *s)
 		s->at++;
 }
 
-/* Blanks, line ends and comments: what may stand between any two tokens. */
+/* Skips blanks, line ends and comments, which may occur between any two tokens. */
 static void skip(struct scanner *s)
 {
 	for (;;) {
@@ -102,14 +112,25 @@ static char *read_name(struct scanner *s)
 		s->at++;
 	if (s->at == from)
 		return NULL;
+
 	upper = g_ascii_strup(from, s->at - from);
 	prefix = g_ascii_isdigit(*from) || (s->at - from >= 3 && !strncmp(from, "XML", 3));
+
 	return g_strconcat(prefix ? "ONE_" : "", upper, NULL);
 }
 
 static bool ends_value(const struct scanner *s, const char *p)
 {
-	return is_eol(s, p) || is_blank(*p) || *p == ',' || *p == ']' || *p == '#';
+	if (is_eol(s, p))
+		return true;
+	if (is_blank(*p))
+		return true;
+	if (*p == ',')
+		return true;
+	if (*p == ']')
+		return true;
+
+	return *p == '#';
 }
 
 /* The quote that ends the value whose first quote is at OPEN, or NULL. */
@@ -120,6 +141,7 @@ static const char *closing_quote(const struct scanner *s, const char *open)
 			p++;
 		else if (*p == '"')
 			return ends_value(s, p + 1) ? p : NULL;
+
 	return NULL;
 }
 
@@ -135,11 +157,17 @@ static const char *closing_after_backslash(const struct scanner *s, const char *
 
 		if (p[0] != '\\' || p[1] != '"')
 			continue;
+
 		while (q < s->end && is_blank(*q))
 			q++;
-		if (is_eol(s, q) || *q == ',' || *q == ']')
+		if (is_eol(s, q))
+			return p + 1;
+		if (*q == ',')
+			return p + 1;
+		if (*q == ']')
 			return p + 1;
 	}
+
 	return NULL;
 }
 
@@ -155,6 +183,7 @@ static char *read_quoted(struct scanner *s)
 		vmm_error_set_hint(s->error, "inside quotes write \\\" for a quote");
 		return NULL;
 	}
+
 	value = g_string_sized_new((gsize)(close - open));
 	for (const char *p = open + 1; p < close; p++) {
 		if (*p == '\\' && p[1] == '"' && p + 1 < close)
@@ -162,7 +191,9 @@ static char *read_quoted(struct scanner *s)
 		if (*p != '\r' || p[1] != '\n')
 			g_string_append_c(value, *p);
 	}
+
 	s->at = close + 1;
+
 	return g_string_free(value, FALSE);
 }
 
@@ -176,12 +207,15 @@ static char *read_bare(struct scanner *s)
 		fail(s, from, "a value is missing");
 		return NULL;
 	}
+
 	return g_strndup(from, (gsize)(s->at - from));
 }
 
 static char *read_value(struct scanner *s)
 {
-	return s->at < s->end && *s->at == '"' ? read_quoted(s) : read_bare(s);
+	if (s->at < s->end && *s->at == '"')
+		return read_quoted(s);
+	return read_bare(s);
 }
 
 /* NAME and '='; what follows the '=' on its line is left, blanks are skipped. */
@@ -195,15 +229,18 @@ static TmplAttr *read_head(struct scanner *s)
 		fail(s, from, "a name was expected");
 		return NULL;
 	}
+
 	skip_blanks(s);
 	if (s->at == s->end || *s->at != '=') {
 		fail(s, from, "'NAME = value' was expected");
 		return NULL;
 	}
+
 	s->at++;
 	skip_blanks(s);
 	attr = tmpl_attr_new(g_steal_pointer(&name), NULL);
 	place(s, from, &attr->line, &attr->column);
+
 	return attr;
 }
 
@@ -224,8 +261,10 @@ static bool read_item(struct scanner *s, TmplAttr *vector)
 		return fail(s, s->at, "a vector cannot stand in a vector");
 	if (!make_single(key, read_value(s)))
 		return false;
+
 	g_ptr_array_add(vector->keys, g_steal_pointer(&key));
 	skip(s);
+
 	return true;
 }
 
@@ -242,11 +281,14 @@ static bool read_vector(struct scanner *s, TmplAttr *vector)
 			s->at++;
 			return true;
 		}
+
 		if (s->at == s->end || *s->at != ',')
 			return fail(s, s->at, "',' or ']' was expected");
+
 		s->at++;
 		skip(s);
 	}
+
 	return false;
 }
 
@@ -258,6 +300,7 @@ static bool read_statement(struct scanner *s, TmplAttr *attr)
 		s->at++;
 		return read_vector(s, attr);
 	}
+
 	return make_single(attr, read_value(s));
 }
 
@@ -273,12 +316,14 @@ static void drop_replaced(TmplSet *set)
 		if (g_hash_table_add(seen, attr->name))
 			g_ptr_array_add(kept, g_steal_pointer(&set->attrs->pdata[i]));
 	}
+
 	for (guint i = 0; i < kept->len / 2; i++) {
 		gpointer last = kept->pdata[kept->len - 1 - i];
 
 		kept->pdata[kept->len - 1 - i] = kept->pdata[i];
 		kept->pdata[i] = last;
 	}
+
 	g_ptr_array_unref(set->attrs);
 	set->attrs = kept;
 }
@@ -294,14 +339,18 @@ TmplSet *tmpl_defaults_parse(const char *text, size_t len, const char *name, GEr
 		fail(&s, nul, "a NUL byte");
 		return NULL;
 	}
+
 	for (skip(&s); s.at < s.end; skip(&s)) {
 		g_autoptr(TmplAttr) attr = read_head(&s);
 
 		if (!attr || !read_statement(&s, attr))
 			return NULL;
+
 		g_ptr_array_add(set->attrs, g_steal_pointer(&attr));
 	}
+
 	drop_replaced(set);
+
 	return g_steal_pointer(&set);
 }
 
@@ -315,7 +364,9 @@ TmplSet *tmpl_defaults_read(const char *path, GError **error)
 		vmm_fail(error, VMM_ERROR_CONFIG, "defaults file: %s", cause->message);
 		return NULL;
 	}
+
 	set = tmpl_defaults_parse(text->str, text->len, path, error);
 	g_string_free(text, TRUE);
+
 	return set;
 }

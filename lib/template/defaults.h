@@ -11,16 +11,16 @@
 #define TMPL_CONF_MAX_BYTES (4 << 20)
 
 /*
- * Parses LEN bytes of the defaults file called NAME. A name stands once in the
- * result: the last statement replaces earlier ones wholly; of a key twice in
- * one vector both are kept and the first counts. NULL with VMM_ERROR_CONFIG
+ * Parses LEN bytes of the defaults file called NAME. Each name occurs once in the
+ * result: the last statement replaces earlier ones entirely. A key that occurs twice in one
+ * vector is kept twice, and the first one is used. NULL with VMM_ERROR_CONFIG
  * "NAME:LINE:COLUMN: reason, at 'TOKEN'". The caller frees.
  */
 TmplSet *tmpl_defaults_parse(const char *text, size_t len, const char *name, GError **error);
 
 /*
- * Judges what SET says. Each name that nobody reads is a warning, with the
- * nearest known name, added to WARNINGS (of char *, owned by the array). False
+ * Checks the attributes of SET. Each unknown name becomes a warning, with the nearest known name,
+ * added to WARNINGS (of char *, owned by the array). False
  * with VMM_ERROR_CONFIG, all faults in one text ("NAME:LINE:COLUMN: …; …"),
  * when an attribute is of the wrong kind or its value of the wrong type.
  */

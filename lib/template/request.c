@@ -14,7 +14,7 @@ static const char *const field_names[] = {
 	"TM_COMMAND", NULL,
 };
 
-static void take(TmplRequest *r, char *texts[])
+static void take_element(TmplRequest *r, char *texts[])
 {
 	char **fields[] = {
 		&r->host, &r->migr_host, &r->deploy_id, &r->local_file, &r->remote_file,
@@ -36,13 +36,15 @@ static bool parse_tree(TmplRequest *r, GError **error)
 	r->doc = xml_parse(text, size, "request", error);
 	if (!r->doc)
 		return false;
+
 	root = xmlDocGetRootElement(r->doc);
 	if (!xmlStrEqual(root->name, BAD_CAST ROOT))
 		return vmm_fail(error, VMM_ERROR_INPUT, "request: its root is %s, not " ROOT,
 				(const char *)root->name);
 	for (size_t i = 0; field_names[i]; i++)
 		texts[i] = xml_child_text(root, field_names[i]);
-	take(r, texts);
+	take_element(r, texts);
+
 	return true;
 }
 
@@ -55,9 +57,10 @@ TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
 
 	r->document = g_bytes_ref(document);
 	if (xml_peek(text, size, ROOT, field_names, texts))
-		take(r, texts);
+		take_element(r, texts);
 	else if (!parse_tree(r, error))
 		return NULL;
+
 	return g_steal_pointer(&r);
 }
 
@@ -69,6 +72,7 @@ static xmlDoc *tree(TmplRequest *r)
 
 	if (!r->doc)
 		r->doc = xml_parse(text, size, "request", NULL);
+
 	return r->doc;
 }
 
@@ -76,6 +80,7 @@ void tmpl_request_free(TmplRequest *r)
 {
 	if (!r)
 		return;
+
 	g_free(r->host);
 	g_free(r->migr_host);
 	g_free(r->deploy_id);
@@ -91,24 +96,36 @@ char *tmpl_request_peek_host(GBytes *document)
 {
 	gsize size;
 	const char *text = g_bytes_get_data(document, &size);
-	xmlTextReaderPtr reader = size > G_MAXINT ? NULL :
-		xmlReaderForMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET |
-				   XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	xmlTextReaderPtr reader;
 	char *host = NULL;
+
+	if (size > G_MAXINT)
+		reader = NULL;
+	else
+		reader = xmlReaderForMemory(text, (int)size, NULL, NULL,
+					    XML_PARSE_NONET | XML_PARSE_NOERROR |
+						    XML_PARSE_NOWARNING);
 
 	while (reader && xmlTextReaderRead(reader) == 1) {
 		int depth = xmlTextReaderDepth(reader);
 
-		if (depth != 1 || xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
+		if (depth != 1)
+			continue;
+		if (xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
 			continue;
 		if (xmlStrEqual(xmlTextReaderConstName(reader), BAD_CAST "HOST")) {
 			g_autoptr(xmlChar) value = xmlTextReaderReadString(reader);
 
-			host = value && *value ? g_strdup((const char *)value) : NULL;
+			if (value && *value)
+				host = g_strdup((const char *)value);
+			else
+				host = NULL;
 			break;
 		}
 	}
+
 	xmlFreeTextReader(reader);
+
 	return host;
 }
 
@@ -121,7 +138,10 @@ char *tmpl_request_element(TmplRequest *r, const char *name)
 {
 	const xmlNode *node = element(r, name);
 
-	return node ? xml_print(node) : g_strdup("");
+	if (node)
+		return xml_print(node);
+
+	return g_strdup("");
 }
 
 char *tmpl_request_text(TmplRequest *r, const char *xpath)
@@ -133,22 +153,32 @@ char *tmpl_request_text(TmplRequest *r, const char *xpath)
 	xmlXPathSetContextNode(xmlDocGetRootElement(tree(r)), context);
 	found = xmlXPathEvalExpression(BAD_CAST xpath, context);
 	g_assert(found);
+
 	if (found->nodesetval && found->nodesetval->nodeNr)
 		text = xml_text(found->nodesetval->nodeTab[0]);
 	xmlXPathFreeObject(found);
 	xmlXPathFreeContext(context);
-	return text && *text ? g_steal_pointer(&text) : NULL;
+
+	if (text && *text)
+		return g_steal_pointer(&text);
+
+	return NULL;
 }
 
 char *tmpl_request_vm_with(TmplRequest *r, const char *name, const char *text)
 {
 	g_autoptr(xmlDoc) doc = xmlNewDoc(BAD_CAST "1.0");
 	const xmlNode *vm = element(r, "VM");
-	xmlNode *root = vm ? xmlDocCopyNode((xmlNode *)vm, doc, 1) :
-			xmlNewDocNode(doc, NULL, BAD_CAST "VM", NULL);
+	xmlNode *root;
+
+	if (vm)
+		root = xmlDocCopyNode((xmlNode *)vm, doc, 1);
+	else
+		root = xmlNewDocNode(doc, NULL, BAD_CAST "VM", NULL);
 
 	xmlDocSetRootElement(doc, root);
 	xmlNewTextChild(root, NULL, BAD_CAST name, BAD_CAST text);
+
 	return xml_print(root);
 }
 
@@ -164,10 +194,13 @@ char *tmpl_request_datastore_data(TmplRequest *r)
 
 		if (!part)
 			continue;
+
 		xmlAddChild(root, xmlNewDocText(doc, BAD_CAST "\n  "));
 		xmlAddChild(root, xmlDocCopyNode((xmlNode *)part, doc, 1));
 	}
+
 	xmlAddChild(root, xmlNewDocText(doc, BAD_CAST "\n"));
+
 	return xml_print(root);
 }
 
@@ -206,12 +239,15 @@ static void copy_part(xmlNode *root, char *const *part, size_t depth, const xmlN
 	for (const xmlNode *n = parent->children; n; n = n->next) {
 		g_autofree char *driver = NULL;
 
-		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST part[depth]))
+		if (n->type != XML_ELEMENT_NODE)
+			continue;
+		if (!xmlStrEqual(n->name, BAD_CAST part[depth]))
 			continue;
 		if (part[depth + 1]) {
 			copy_part(root, part, depth + 1, n, all, with_driver);
 			continue;
 		}
+
 		driver = xml_child_text(n, "VN_MAD");
 		if (!with_driver || driver)
 			add_copy(root, part, n);
@@ -232,6 +268,7 @@ char *tmpl_request_network_vm(TmplRequest *r)
 
 		copy_part(root, part, 0, vm, network_parts[i].all, network_parts[i].with_driver);
 	}
+
 	return xml_print(root);
 }
 
@@ -247,11 +284,13 @@ char **tmpl_request_network_drivers(TmplRequest *r)
 
 			if (!xmlStrEqual(n->name, BAD_CAST kinds[i]))
 				continue;
+
 			name = xml_child_text(n, "VN_MAD");
 			if (name && !g_ptr_array_find_with_equal_func(names, name, g_str_equal,
 								      NULL))
 				g_ptr_array_add(names, g_steal_pointer(&name));
 		}
 	g_ptr_array_add(names, NULL);
+
 	return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }

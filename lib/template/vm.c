@@ -14,6 +14,7 @@ static bool is_element(const xmlNode *node, const char *name, GError **error)
 {
 	if (node && xmlStrEqual(node->name, BAD_CAST name))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_INPUT,
 			"a %s document was expected, the root element is '%s'", name,
 			node ? (const char *)node->name : "");
@@ -27,10 +28,11 @@ static xmlNode *last_history(const xmlNode *vm)
 	     n = xmlPreviousElementSibling(n))
 		if (xmlStrEqual(n->name, BAD_CAST "HISTORY"))
 			found = n;
+
 	return found;
 }
 
-/* What stands beside TEMPLATE, without the sub-documents. */
+/* The elements beside TEMPLATE, without the sub-documents. */
 static TmplSet *header_of(const xmlNode *vm)
 {
 	TmplSet *header = tmpl_set_new("VM");
@@ -40,6 +42,7 @@ static TmplSet *header_of(const xmlNode *vm)
 			g_ptr_array_add(
 				header->attrs,
 				tmpl_attr_new(g_strdup((const char *)n->name), xml_text(n)));
+
 	return header;
 }
 
@@ -70,18 +73,22 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 
 	if (!is_element(node, "VM", error))
 		return NULL;
+
 	vm = g_new0(TmplVm, 1);
 	vm->header = header_of(node);
 	vm->history = tmpl_set_from_xml(last_history(node), "history");
 	id = tmpl_vm_header(vm, "ID");
+
 	if (!*id || !xml_child(node, "TEMPLATE")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s",
 			 *id ? "TEMPLATE" : "ID");
 		return NULL;
 	}
+
 	vm->level[TMPL_VM] = tmpl_set_from_xml(xml_child(node, "TEMPLATE"), id);
 	vm->user = tmpl_set_from_xml(xml_child(node, "USER_TEMPLATE"), id);
 	take_users(vm->level[TMPL_VM], vm->user);
+
 	return g_steal_pointer(&vm);
 }
 
@@ -94,11 +101,13 @@ TmplVm *tmpl_vm_of_document(xmlDoc *doc, const char *name, GError **error)
 		datastore = xml_child(root, "DATASTORE");
 		root = xml_child(root, "VM");
 	}
+
 	vm = tmpl_vm_new(root, error);
 	if (!vm || (datastore && !tmpl_vm_set_datastore(vm, datastore, error))) {
 		g_prefix_error(error, "%s: ", name);
 		return NULL;
 	}
+
 	return g_steal_pointer(&vm);
 }
 
@@ -106,6 +115,7 @@ void tmpl_vm_free(TmplVm *vm)
 {
 	if (!vm)
 		return;
+
 	g_clear_pointer(&vm->header, tmpl_set_free);
 	g_clear_pointer(&vm->history, tmpl_set_free);
 	g_clear_pointer(&vm->user, tmpl_set_free);
@@ -135,12 +145,15 @@ bool tmpl_vm_set_datastore(TmplVm *vm, const xmlNode *datastore, GError **error)
 
 	if (!is_element(datastore, "DATASTORE", error))
 		return false;
+
 	tmpl_set_free(vm->datastore);
 	vm->datastore = tmpl_set_from_xml(xml_child(datastore, "TEMPLATE"), "datastore");
 	base = xml_child_text(datastore, "BASE_PATH");
+
 	if (base)
 		g_ptr_array_insert(vm->datastore->attrs, 0,
 				   tmpl_attr_new(g_strdup("BASE_PATH"), base));
+
 	return true;
 }
 
@@ -148,7 +161,10 @@ static const char *text_of(const TmplSet *set, const char *name)
 {
 	const TmplAttr *attr = tmpl_set_single(set, name);
 
-	return attr ? attr->value : "";
+	if (attr)
+		return attr->value;
+
+	return "";
 }
 
 const char *tmpl_vm_header(const TmplVm *vm, const char *name)
@@ -165,12 +181,18 @@ bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, un
 		  struct tmpl_hit *ret)
 {
 	const char *slash = strchr(path, '/');
-	g_autofree char *vector = slash ? g_strndup(path, (gsize)(slash - path)) : NULL;
+	g_autofree char *vector = NULL;
+
+	if (slash)
+		vector = g_strndup(path, (gsize)(slash - path));
 
 	*ret = (struct tmpl_hit){ 0 };
 	for (int i = TMPL_VM; i < TMPL_LEVELS; i++) {
-		const TmplSet *set = levels & (1u << i) ? vm->level[i] : NULL;
+		const TmplSet *set = NULL;
 		const TmplAttr *attr;
+
+		if (levels & (1u << i))
+			set = vm->level[i];
 
 		if (!set)
 			continue;
@@ -180,11 +202,15 @@ bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, un
 			attr = tmpl_attr_key(device, slash + 1);
 		else
 			attr = tmpl_attr_key(tmpl_set_vector(set, vector), slash + 1);
-		if (!attr || (!*attr->value && !(levels & TMPL_EMPTY_COUNTS)))
+		if (!attr)
 			continue;
+		if (!*attr->value && !(levels & TMPL_EMPTY_COUNTS))
+			continue;
+
 		*ret = (struct tmpl_hit){ attr->value, attr, set, (enum tmpl_level)i };
 		return true;
 	}
+
 	return false;
 }
 
@@ -198,6 +224,7 @@ const TmplAttr *tmpl_vm_attached(const TmplVm *vm, const char *name)
 		if (attach && !g_ascii_strcasecmp(attach, "YES"))
 			return vector;
 	}
+
 	return NULL;
 }
 
@@ -206,6 +233,7 @@ char *tmpl_hit_place(const struct tmpl_hit *hit)
 	if (hit->attr && hit->attr->line)
 		return g_strdup_printf("%s %s:%u", level_name[hit->level], hit->set->source,
 				       hit->attr->line);
+
 	return g_strdup_printf("%s%s%s", level_name[hit->level], *hit->set->source ? " " : "",
 			       hit->set->source);
 }

@@ -25,7 +25,7 @@ enum {
 };
 
 typedef struct tmpl_vm {
-	TmplSet *header;		/* ID, NAME, …: what stands beside TEMPLATE */
+	TmplSet *header;		/* ID, NAME, …: the elements beside TEMPLATE */
 	TmplSet *history;		/* the last HISTORY record; empty when there is none */
 	TmplSet *level[TMPL_LEVELS];	/* NULL: that template is not known */
 	TmplSet *user;			/* what is left of USER_TEMPLATE */
@@ -70,17 +70,17 @@ const char *tmpl_vm_history(const TmplVm *vm, const char *name);
 
 /*
  * Looks for PATH, "VECTOR/KEY" or "SINGLE", in LEVELS. With DEVICE, a vector of
- * the VM, that vector stands for the VM level: its DISK's own CACHE comes
- * before DISK/CACHE of the host. An empty text does not count as a hit, unless
- * LEVELS says TMPL_EMPTY_COUNTS. False, and RET cleared, when nothing was found.
+ * the VM, that vector replaces the VM level: a DISK's own CACHE comes before DISK/CACHE of the
+ * host. An empty text is not a hit, unless LEVELS has TMPL_EMPTY_COUNTS. False, and RET cleared,
+ * when nothing was found.
  */
 bool tmpl_vm_find(const TmplVm *vm, const TmplAttr *device, const char *path, unsigned levels,
 		  struct tmpl_hit *ret);
 
 /*
  * Adds to WARNINGS (of char *, freed by the array) a text for each attribute of
- * the VM that nobody reads, with the nearest known name; of USER_TEMPLATE only
- * for names that are nearly known.
+ * the VM that is not known, with the nearest known name; for USER_TEMPLATE only if a known name
+ * is close.
  */
 void tmpl_vm_check(const TmplVm *vm, GPtrArray *warnings);
 

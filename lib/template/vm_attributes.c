@@ -82,7 +82,7 @@ struct near {
 	guint distance;
 };
 
-static void compare(struct near *n, const char *name)
+static void compare_attributes(struct near *n, const char *name)
 {
 	guint d = text_distance(n->wanted, name, n->distance);
 
@@ -106,29 +106,35 @@ static char *nearest(const char *vector, const char *wanted)
 
 	for (size_t i = 0; (name = tmpl_attributes_row(i, &of)); i++)
 		if (!g_strcmp0(of, vector))
-			compare(&n, name);
+			compare_attributes(&n, name);
 		else if (!vector)
-			compare(&n, of);
+			compare_attributes(&n, of);
 	text = g_strdup(n.found);
 	for (size_t i = 0; i < G_N_ELEMENTS(vm_names); i++) {
-		g_auto(GStrv) words = g_strcmp0(vm_names[i].vector, vector) ? NULL : split(i);
+		g_auto(GStrv) words = NULL;
 		guint before = n.distance;
 
+		if (g_strcmp0(vm_names[i].vector, vector))
+			words = NULL;
+		else
+			words = split(i);
+
 		for (char **w = words; w && *w; w++)
-			compare(&n, *w);
+			compare_attributes(&n, *w);
 		if (!vector && vm_names[i].vector)
-			compare(&n, vm_names[i].vector);
+			compare_attributes(&n, vm_names[i].vector);
 		if (n.distance < before) {
 			g_free(text);
 			text = g_strdup(n.found);
 		}
 	}
+
 	return text;
 }
 
-/* The names that one vector, or what is no vector, may hold. */
+/* The names that are known in one vector, or outside of vectors. */
 struct names {
-	size_t first, n;	/* rows of tmpl_attributes_row(), which stand together */
+	size_t first, n;	/* a run of rows of tmpl_attributes_row() */
 	const char *more;	/* of vm_names; NULL: none */
 };
 
@@ -139,7 +145,8 @@ static struct names names_of(const char *vector)
 
 	for (size_t i = 0; tmpl_attributes_row(i, &of); i++)
 		if (!g_strcmp0(of, vector)) {
-			found.first = found.n ? found.first : i;
+			if (!found.n)
+				found.first = i;
 			found.n = i + 1 - found.first;
 		} else if (found.n) {
 			break;
@@ -147,6 +154,7 @@ static struct names names_of(const char *vector)
 	for (size_t i = 0; i < G_N_ELEMENTS(vm_names) && !found.more; i++)
 		if (!g_strcmp0(vm_names[i].vector, vector))
 			found.more = vm_names[i].names;
+
 	return found;
 }
 
@@ -162,6 +170,7 @@ static bool has_word(const char *words, const char *word)
 	for (const char *p = words; n && (p = strstr(p, word)); p += n)
 		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
 			return true;
+
 	return false;
 }
 
@@ -171,9 +180,11 @@ static bool is_known(const struct names *names, const char *name)
 
 	if (names->more && (*names->more == '*' || has_word(names->more, name)))
 		return true;
+
 	for (size_t i = 0; i < names->n; i++)
 		if (!strcmp(tmpl_attributes_row(names->first + i, &of), name))
 			return true;
+
 	return false;
 }
 
@@ -196,7 +207,7 @@ static void warn_unknown(GPtrArray *warnings, const char *vector, const char *na
 	     near ? "?" : "");
 }
 
-static void check(const TmplAttr *attr, const struct names *singles, GPtrArray *warnings)
+static void check_attributes(const TmplAttr *attr, const struct names *singles, GPtrArray *warnings)
 {
 	const struct names names = names_of(attr->name);
 	bool single = is_known(singles, attr->name), vector = is_vector(&names);
@@ -221,8 +232,13 @@ static void check_user(const TmplAttr *attr, const struct names *singles, GPtrAr
 	const struct names names = names_of(attr->name);
 	g_autofree char *near = NULL;
 
-	if (strlen(attr->name) < LENGTH_MIN || is_known(singles, attr->name) || is_vector(&names))
+	if (strlen(attr->name) < LENGTH_MIN)
 		return;
+	if (is_known(singles, attr->name))
+		return;
+	if (is_vector(&names))
+		return;
+
 	near = nearest(NULL, attr->name);
 	if (near)
 		warn_unknown(warnings, NULL, attr->name);
@@ -234,7 +250,7 @@ void tmpl_vm_check(const TmplVm *vm, GPtrArray *warnings)
 	const TmplSet *set = vm->level[TMPL_VM];
 
 	for (guint i = 0; i < set->attrs->len; i++)
-		check(set->attrs->pdata[i], &singles, warnings);
+		check_attributes(set->attrs->pdata[i], &singles, warnings);
 	for (guint i = 0; i < vm->user->attrs->len; i++)
 		check_user(vm->user->attrs->pdata[i], &singles, warnings);
 }

@@ -319,16 +319,27 @@ static void wait_for_event(struct virt_watch *w, gint64 until_us)
 	g_mutex_unlock(&w->mutex);
 }
 
+/* The detail of the event that said it stopped; -1: none has come yet. */
+static int detail_of_stop(struct virt_watch *w)
+{
+	int detail = -1;
+
+	g_mutex_lock(&w->mutex);
+	if (w->seen)
+		detail = w->detail;
+	g_mutex_unlock(&w->mutex);
+	return detail;
+}
+
 /* Gone from here is not stopped: it may live on elsewhere, or in a file. */
 static bool check_left(struct virt_watch *w, GError **error)
 {
-	int detail;
+	int detail = detail_of_stop(w);
 
-	if (!w->seen)		/* the state may be ahead of the event */
+	if (detail < 0) {	/* the state may be ahead of the event */
 		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
-	g_mutex_lock(&w->mutex);
-	detail = w->seen ? w->detail : -1;
-	g_mutex_unlock(&w->mutex);
+		detail = detail_of_stop(w);
+	}
 	if (detail != VIR_DOMAIN_EVENT_STOPPED_MIGRATED && detail != VIR_DOMAIN_EVENT_STOPPED_SAVED)
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",

@@ -26,6 +26,7 @@ GBytes *deflate_pack(GBytes *bytes)
 	deflate(&z, Z_FINISH);		/* there is room: it ends in one call */
 	bound = z.total_out;
 	deflateEnd(&z);
+
 	return g_bytes_new_take(g_realloc(out, sizeof(length) + bound), sizeof(length) + bound);
 }
 
@@ -40,7 +41,9 @@ GBytes *deflate_unpack(GBytes *packed)
 	memcpy(&length, in, sizeof(length));
 	unpacked = length;
 	out = g_malloc(length + 1);
+
 	if (uncompress(out, &unpacked, in + sizeof(length), size - sizeof(length)) != Z_OK)
 		g_error("cannot inflate a waiting request");
+
 	return g_bytes_new_take(out, unpacked);
 }

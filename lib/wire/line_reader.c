@@ -20,6 +20,7 @@ LineReader *line_reader_new(size_t max_line, const struct line_reader_events *ev
 	r->data = data;
 	r->max_line = max_line;
 	r->part = g_string_new(NULL);
+
 	return r;
 }
 
@@ -35,11 +36,15 @@ void line_reader_free(LineReader *r)
 static size_t drop_nuls(char *bytes, size_t len)
 {
 	char *first = memchr(bytes, '\0', len);
-	size_t kept = first ? (size_t)(first - bytes) : len;
+	size_t kept = len;
+
+	if (first)
+		kept = (size_t)(first - bytes);
 
 	for (size_t i = kept; i < len; i++)
 		if (bytes[i])
 			bytes[kept++] = bytes[i];
+
 	return kept;
 }
 
@@ -50,19 +55,22 @@ static void forget_part(LineReader *r)
 		g_string_free(r->part, TRUE);
 		r->part = g_string_new(NULL);
 	}
+
 	g_string_truncate(r->part, 0);
 }
 
 /* LEN more bytes of the line at hand, of which no more is kept than may be. */
-static void add(LineReader *r, const char *bytes, size_t len)
+static void reader_add(LineReader *r, const char *bytes, size_t len)
 {
 	g_autofree char *head = NULL;
 
 	if (r->skipping)
 		return;
+
 	g_string_append_len(r->part, bytes, (gssize)MIN(len, r->max_line + 1 - r->part->len));
 	if (r->part->len <= r->max_line)
 		return;
+
 	r->skipping = true;
 	head = g_strndup(r->part->str, HEAD);
 	forget_part(r);
@@ -74,11 +82,12 @@ void line_reader_feed(LineReader *r, char *bytes, size_t len)
 	char *end = bytes + drop_nuls(bytes, len), *nl;
 
 	for (; (nl = memchr(bytes, '\n', (size_t)(end - bytes))); bytes = nl + 1) {
-		add(r, bytes, (size_t)(nl - bytes));
+		reader_add(r, bytes, (size_t)(nl - bytes));
 		if (!r->skipping)
 			r->events->line(r->data, r->part->str);
 		r->skipping = false;
 		forget_part(r);
 	}
-	add(r, bytes, (size_t)(end - bytes));
+
+	reader_add(r, bytes, (size_t)(end - bytes));
 }

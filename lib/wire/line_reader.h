@@ -20,7 +20,7 @@ struct line_reader_events {
 LineReader *line_reader_new(size_t max_line, const struct line_reader_events *events, void *data);
 void line_reader_free(LineReader *reader);
 
-/* The stream's next LEN bytes, which are changed; what they end is told before it returns. */
+/* Adds the stream's next LEN bytes, which it modifies; reports completed lines at once. */
 void line_reader_feed(LineReader *reader, char *bytes, size_t len);
 
 #endif

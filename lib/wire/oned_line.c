@@ -10,7 +10,10 @@ static const char *next_word(const char **at, size_t *ret_len)
 
 	*ret_len = strcspn(word, blanks);
 	*at = word + *ret_len;
-	return *ret_len ? word : NULL;
+	if (*ret_len)
+		return word;
+
+	return NULL;
 }
 
 static bool is_name(const char *word, size_t len)
@@ -43,10 +46,20 @@ bool oned_line_parse(const char *line, struct oned_line *ret, GError **error)
 		return vmm_fail(error, VMM_ERROR_INPUT, "'%.*s' is not an action",
 				(int)MIN(action_len, 40), action);
 	id = next_word(&at, &id_len);
-	payload = id ? next_word(&at, &payload_len) : NULL;
+	if (id)
+		payload = next_word(&at, &payload_len);
+	else
+		payload = NULL;
 	ret->action = g_ascii_strup(action, (gssize)action_len);
-	ret->id = id ? leading_number(id) : 0;
-	ret->payload = payload ? g_strndup(payload, payload_len) : NULL;
+	if (id)
+		ret->id = leading_number(id);
+	else
+		ret->id = 0;
+	if (payload)
+		ret->payload = g_strndup(payload, payload_len);
+	else
+		ret->payload = NULL;
+
 	return true;
 }
 
@@ -69,6 +82,8 @@ GBytes *oned_line_document(const struct oned_line *line)
 	data = g_base64_decode(text, &size);
 	if (len % 4 == 0 && size == len / 4 * 3 - padding)
 		return g_bytes_new_take(data, size);
+
 	g_free(data);
+
 	return NULL;
 }

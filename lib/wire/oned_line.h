@@ -10,8 +10,8 @@
 
 struct oned_line {
 	char *action;		/* upper case */
-	gint64 id;		/* of the VM; 0 when it is no number */
-	char *payload;		/* base64 as it came, or NULL */
+	gint64 id;		/* of the VM; 0 when it is not a number */
+	char *payload;		/* base64, verbatim, or NULL */
 };
 
 /*

@@ -34,6 +34,7 @@ static GByteArray *frame_begin(enum relay_type type, guint32 id)
 	put32(frame, 0);
 	g_byte_array_append(frame, &byte, 1);
 	put32(frame, id);
+
 	return frame;
 }
 
@@ -53,13 +54,19 @@ enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_
 
 	if (size < LENGTH)
 		return RELAY_INCOMPLETE;
+
 	length = get32(data);
-	if (length < HEADER - LENGTH || length > RELAY_MAX_FRAME)
+	if (length < HEADER - LENGTH)
+		return RELAY_BAD;
+	if (length > RELAY_MAX_FRAME)
 		return RELAY_BAD;
 	if (size < (size_t)length + LENGTH)
 		return RELAY_INCOMPLETE;
-	if (data[LENGTH] < RELAY_RUN || data[LENGTH] > RELAY_DONE)
+	if (data[LENGTH] < RELAY_RUN)
 		return RELAY_BAD;
+	if (data[LENGTH] > RELAY_DONE)
+		return RELAY_BAD;
+
 	*ret = (struct relay_frame){
 		.type = data[LENGTH], .id = get32(data + LENGTH + 1),
 		.data = data + HEADER, .size = length + LENGTH - HEADER,
@@ -70,18 +77,29 @@ enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_
 
 enum relay_taken relay_frame_head(const guint8 *data, size_t size, struct relay_frame *ret)
 {
-	guint32 length = size < LENGTH ? 0 : get32(data);
+	guint32 length;
+
+	if (size < LENGTH)
+		length = 0;
+	else
+		length = get32(data);
 
 	if (size < HEADER)
 		return RELAY_INCOMPLETE;
-	if (length < HEADER - LENGTH || length > RELAY_MAX_FRAME)
+	if (length < HEADER - LENGTH)
 		return RELAY_BAD;
-	if (data[LENGTH] < RELAY_RUN || data[LENGTH] > RELAY_DONE)
+	if (length > RELAY_MAX_FRAME)
 		return RELAY_BAD;
+	if (data[LENGTH] < RELAY_RUN)
+		return RELAY_BAD;
+	if (data[LENGTH] > RELAY_DONE)
+		return RELAY_BAD;
+
 	*ret = (struct relay_frame){
 		.type = data[LENGTH], .id = get32(data + LENGTH + 1),
 		.size = length + LENGTH - HEADER,
 	};
+
 	return RELAY_TAKEN;
 }
 
@@ -92,7 +110,7 @@ struct reader {
 	bool bad;
 };
 
-static const guint8 *take(struct reader *r, size_t size)
+static const guint8 *take_bytes(struct reader *r, size_t size)
 {
 	const guint8 *at = r->at;
 
@@ -100,22 +118,27 @@ static const guint8 *take(struct reader *r, size_t size)
 		r->bad = true;
 		return NULL;
 	}
+
 	r->at += size;
 	r->left -= size;
+
 	return at;
 }
 
 static guint32 take32(struct reader *r)
 {
-	const guint8 *at = take(r, 4);
+	const guint8 *at = take_bytes(r, 4);
 
-	return at ? get32(at) : 0;
+	if (at)
+		return get32(at);
+
+	return 0;
 }
 
 static const guint8 *take_text(struct reader *r, size_t *ret_size)
 {
 	*ret_size = take32(r);
-	return take(r, *ret_size);
+	return take_bytes(r, *ret_size);
 }
 
 /* A text without NUL, or NULL. */
@@ -126,7 +149,10 @@ static char *take_word(struct reader *r)
 
 	if (at && memchr(at, '\0', size))
 		r->bad = true;
-	return r->bad ? NULL : g_strndup((const char *)at, size);
+	if (r->bad)
+		return NULL;
+
+	return g_strndup((const char *)at, size);
 }
 
 /* At least LEAST words. */
@@ -143,7 +169,9 @@ static char **take_words(struct reader *r, guint32 least)
 		if (word)
 			g_ptr_array_add(words, word);
 	}
+
 	g_ptr_array_add(words, NULL);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
@@ -173,7 +201,10 @@ GBytes *relay_run_frame(guint32 id, const struct relay_run *run)
 {
 	GByteArray *frame = frame_begin(RELAY_RUN, id);
 	gsize size = 0;
-	const void *input = run->input ? g_bytes_get_data(run->input, &size) : NULL;
+	const void *input = NULL;
+
+	if (run->input)
+		input = g_bytes_get_data(run->input, &size);
 
 	put32(frame, run->timeout_ms);
 	put32(frame, run->max_output);
@@ -182,6 +213,7 @@ GBytes *relay_run_frame(guint32 id, const struct relay_run *run)
 	put_words(frame, run->argv);
 	put_words(frame, run->env);
 	put_text(frame, input ? input : "", size);
+
 	return frame_end(frame);
 }
 
@@ -199,10 +231,16 @@ bool relay_run_parse(const guint8 *data, size_t size, struct relay_run *ret, GEr
 	ret->env = take_words(&r, 0);
 	check_env(&r, ret->env);
 	input = take_text(&r, &len);
-	ret->input = input ? g_bytes_new(input, len) : NULL;
+
+	if (input)
+		ret->input = g_bytes_new(input, len);
+	else
+		ret->input = NULL;
 	if (judge(&r, error))
 		return true;
+
 	relay_run_clear(ret);
+
 	return false;
 }
 
@@ -224,6 +262,7 @@ GBytes *relay_done_frame(guint32 id, const struct relay_done *done)
 	put32(frame, (guint32)done->wall_us);
 	put_text(frame, done->out->str, done->out->len);
 	put_text(frame, done->err->str, done->err->len);
+
 	return frame_end(frame);
 }
 
@@ -245,9 +284,12 @@ bool relay_done_parse(const guint8 *data, size_t size, struct relay_done *ret, G
 	ret->wall_us |= take32(&r);
 	ret->out = take_string(&r);
 	ret->err = take_string(&r);
+
 	if (judge(&r, error))
 		return true;
+
 	relay_done_clear(ret);
+
 	return false;
 }
 
@@ -279,15 +321,22 @@ enum relay_taken relay_hello_take(const char *data, size_t size, char **ret_vers
 				  size_t *ret_used)
 {
 	const char *at = memmem(data, size, hello, strlen(hello));
-	const char *end = at ? memchr(at, '\n', size - (size_t)(at - data)) : NULL;
+	const char *end = NULL;
 	g_autofree char *line = NULL;
 	char *version;
 
+	if (at)
+		end = memchr(at, '\n', size - (size_t)(at - data));
+
 	if (!end)
 		return size > MAX_NOISE ? RELAY_BAD : RELAY_INCOMPLETE;
+
 	line = g_strndup(at + strlen(hello), (gsize)(end - at) - strlen(hello));
-	if (g_ascii_strtoull(line, &version, 10) != RELAY_PROTOCOL || *version != ' ')
+	if (g_ascii_strtoull(line, &version, 10) != RELAY_PROTOCOL)
 		return RELAY_BAD;
+	if (*version != ' ')
+		return RELAY_BAD;
+
 	*ret_version = g_strdup(version + 1);
 	*ret_used = (size_t)(end + 1 - data);
 	return RELAY_TAKEN;

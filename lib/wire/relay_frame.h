@@ -52,7 +52,7 @@ struct relay_run {
 /* RUN as a frame about step ID. The caller unrefs. */
 GBytes *relay_run_frame(guint32 id, const struct relay_run *run);
 
-/* False with VMM_ERROR_INPUT: DATA is no such payload. */
+/* Parses a payload of that type. False with VMM_ERROR_INPUT: DATA is malformed. */
 bool relay_run_parse(const guint8 *data, size_t size, struct relay_run *ret, GError **error);
 void relay_run_clear(struct relay_run *run);
 
@@ -62,7 +62,7 @@ enum relay_done_flags {
 	RELAY_NOT_STARTED = 1 << 2,	/* certainly */
 };
 
-/* The most data of a frame about a step with that relay_run.max_output that is told about truly. */
+/* The largest payload of a valid DONE frame for a step with that relay_run.max_output, in bytes. */
 size_t relay_done_max(guint32 max_output);
 
 /* What became of a step. */

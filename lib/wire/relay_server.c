@@ -31,7 +31,7 @@ struct step {
 	Child *child;
 };
 
-static void stop(struct server *s)
+static void server_stop(struct server *s)
 {
 	GHashTableIter iter;
 	struct step *step;
@@ -49,21 +49,28 @@ static bool write_pending(struct server *s)
 {
 	GBytes *first = g_queue_peek_head(&s->pending);
 	gsize size;
-	const char *data = first ? g_bytes_get_data(first, &size) : NULL;
+	const char *data = NULL;
 	ssize_t n;
+
+	if (first)
+		data = g_bytes_get_data(first, &size);
 
 	if (!first)
 		return false;
+
 	n = write(s->out, data + s->written, size - s->written);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		stop(s);
+		server_stop(s);
 		return false;
 	}
-	s->written += n > 0 ? (size_t)n : 0;
+
+	if (n > 0)
+		s->written += (size_t)n;
 	if (s->written == size) {
 		g_bytes_unref(g_queue_pop_head(&s->pending));
 		s->written = 0;
 	}
+
 	return true;
 }
 
@@ -73,7 +80,9 @@ static gboolean on_writable(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUS
 
 	if (write_pending(s))
 		return G_SOURCE_CONTINUE;
+
 	s->output = 0;
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -122,6 +131,7 @@ static char **step_environment(const struct relay_run *run)
 
 		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
 	}
+
 	return env;
 }
 
@@ -143,12 +153,15 @@ static void start(struct server *s, guint32 id, const struct relay_run *run)
 		not_started(s, id, STATUS_MISSING, "");
 		return;
 	}
+
 	step = g_new0(struct step, 1);
 	*step = (struct step){ s, id, NULL };
 	g_hash_table_replace(s->steps, GUINT_TO_POINTER(id), step);
 	step->child = child_start(&spec, on_child, step, &error);
+
 	if (step->child)
 		return;
+
 	g_hash_table_remove(s->steps, GUINT_TO_POINTER(id));
 	not_started(s, id, -1, error->message);
 }
@@ -169,16 +182,18 @@ static bool take_frame(struct server *s, const struct relay_frame *frame)
 					frame->id);
 		if (!relay_run_parse(frame->data, frame->size, &run, &s->error))
 			return false;
+
 		start(s, frame->id, &run);
 		relay_run_clear(&run);
 		return true;
 	case RELAY_DONE:
 		break;
 	}
+
 	return vmm_fail(&s->error, VMM_ERROR_INPUT, "a frame of the wrong type");
 }
 
-/* False when what came is no frame. */
+/* False when a frame is malformed. */
 static bool take_frames(struct server *s)
 {
 	struct relay_frame frame;
@@ -189,17 +204,21 @@ static bool take_frames(struct server *s)
 	       RELAY_TAKEN) {
 		if (!take_frame(s, &frame))
 			return false;
+
 		at += used;
 	}
+
 	if (at > ROOM_KEPT && at == s->in->len) {	/* a large one's room is given back */
 		g_byte_array_unref(s->in);
 		s->in = g_byte_array_new();
 	} else if (at) {
 		g_byte_array_remove_range(s->in, 0, (guint)at);
 	}
+
 	if (taken != RELAY_BAD)
 		return true;
-	return vmm_fail(&s->error, VMM_ERROR_INPUT, "what came is no frame");
+
+	return vmm_fail(&s->error, VMM_ERROR_INPUT, "malformed frame");
 }
 
 static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
@@ -215,14 +234,16 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 		if (take_frames(s))
 			return G_SOURCE_CONTINUE;
 	}
+
 	s->input = 0;
-	stop(s);
+	server_stop(s);
+
 	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_signal(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
 {
-	stop(data);
+	server_stop(data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -236,6 +257,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -258,8 +280,11 @@ bool relay_serve(int in, int out, GError **error)
 	g_hash_table_unref(s.steps);
 	g_main_loop_unref(s.loop);
 	close(signals);
+
 	if (!s.error)
 		return true;
+
 	g_propagate_error(error, s.error);
+
 	return false;
 }

@@ -36,8 +36,12 @@ static const char *skip_id(const char *text, gint64 id)
 
 	if (!g_ascii_isdigit(*text))
 		return text;
+
 	n = g_ascii_strtoull(text, &end, 10);
-	return *end == ' ' && (gint64)n == id ? end + 1 : text;
+	if (*end == ' ' && (gint64)n == id)
+		return end + 1;
+
+	return text;
 }
 
 static bool take_marker(struct reason *r, const char *line)
@@ -46,11 +50,13 @@ static bool take_marker(struct reason *r, const char *line)
 		r->inside = true;
 		return true;
 	}
+
 	if (g_str_equal(line, end_marker) && r->inside) {
 		r->inside = false;
 		r->closed = true;
 		return true;
 	}
+
 	return false;
 }
 
@@ -63,6 +69,7 @@ static char severity_of(const char **text)
 			*text += strspn(*text, " ");
 			return severities[i].severity;
 		}
+
 	return 0;
 }
 
@@ -78,6 +85,7 @@ static void take_line(struct reason *r, const char *line, script_stderr_log *log
 		append_line(r->marked, clean);
 		return;
 	}
+
 	severity = severity_of(&text);
 	if (severity)
 		text = skip_id(text, r->id);
@@ -96,8 +104,12 @@ static const char *take_lines(struct reason *r, const char *at, const char *end,
 		g_autofree char *line = g_strndup(at, (gsize)((nl ? nl : end) - at));
 
 		take_line(r, line, log, data);
-		at = nl ? nl + 1 : end;
+		if (nl)
+			at = nl + 1;
+		else
+			at = end;
 	}
+
 	return at;
 }
 
@@ -107,8 +119,12 @@ static const char *skip_lines(const char *at, const char *end, guint n)
 	while (n-- && at < end) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at));
 
-		at = nl ? nl + 1 : end;
+		if (nl)
+			at = nl + 1;
+		else
+			at = end;
 	}
+
 	return at;
 }
 
@@ -119,6 +135,7 @@ static const char *last_lines(const char *begin, const char *end, guint n)
 
 	for (const char *nl = at; n-- && nl; at = nl ? nl + 1 : begin)
 		nl = memrchr(begin, '\n', (size_t)(nl - begin));
+
 	return at;
 }
 
@@ -126,11 +143,17 @@ static const char *last_lines(const char *begin, const char *end, guint n)
 static const char *find_marker(const char *at, const char *end, const char *marker)
 {
 	const char *found = memmem(at, (size_t)(end - at), marker, strlen(marker));
-	const char *nl = found ? memrchr(at, '\n', (size_t)(found - at)) : NULL;
+	const char *nl = NULL;
+
+	if (found)
+		nl = memrchr(at, '\n', (size_t)(found - at));
 
 	if (!found)
 		return NULL;
-	return nl ? nl + 1 : at;
+	if (nl)
+		return nl + 1;
+
+	return at;
 }
 
 /* Of the lines that are not logged only a marked reason matters. */
@@ -140,8 +163,12 @@ static void take_middle(struct reason *r, const char *at, const char *end)
 		at = find_marker(at, end, begin_marker);
 	if (!at || r->closed)
 		return;
+
 	at = take_lines(r, at, end, MAX_LOG_LINES, NULL, NULL);
-	at = r->inside ? find_marker(at, end, end_marker) : NULL;
+	if (r->inside)
+		at = find_marker(at, end, end_marker);
+	else
+		at = NULL;
 	if (at)
 		take_lines(r, at, end, 1, NULL, NULL);
 }
@@ -162,9 +189,11 @@ char *script_stderr_reason(const char *stderr_text, gint64 id, size_t max, scrip
 			log(data, 'W', "(lines left out)");
 		take_middle(&r, middle, tail);
 	}
+
 	take_lines(&r, MAX(middle, tail), end, G_MAXUINT, log, data);
 	text = text_line(r.closed ? r.marked->str : r.plain->str, max);
 	g_string_free(r.plain, TRUE);
 	g_string_free(r.marked, TRUE);
+
 	return text;
 }

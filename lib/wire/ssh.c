@@ -4,15 +4,17 @@ bool wire_ssh_check_host(const char *host, GError **error)
 {
 	if (!host || !*host)
 		return vmm_fail(error, VMM_ERROR_INPUT, "the request names no host");
+
 	for (const char *p = host; *p; p++)
 		if (!g_ascii_isalnum(*p) && !strchr(".-_:[]%@", *p) && !(*p & 0x80))
 			return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a host name", host);
 	if (*host == '-')
 		return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not a host name", host);
+
 	return true;
 }
 
-static void add(GPtrArray *argv, const char *word)
+static void ssh_add(GPtrArray *argv, const char *word)
 {
 	g_ptr_array_add(argv, g_strdup(word));
 }
@@ -23,7 +25,7 @@ static void add_option(GPtrArray *argv, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	add(argv, "-o");
+	ssh_add(argv, "-o");
 	g_ptr_array_add(argv, g_strdup_vprintf(format, ap));
 	va_end(ap);
 }
@@ -38,9 +40,9 @@ static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const c
 	if (!g_shell_parse_argv(ssh->command, NULL, &words, NULL))
 		words = g_strsplit("ssh", " ", -1);
 	for (char **w = words; *w; w++)
-		add(argv, *w);
-	add(argv, "-T");
-	add(argv, "-x");
+		ssh_add(argv, *w);
+	ssh_add(argv, "-T");
+	ssh_add(argv, "-x");
 	add_option(argv, "BatchMode=yes");
 	add_option(argv, "ConnectTimeout=%u", ssh->connect_timeout_s);
 	add_option(argv, "ServerAliveInterval=%u", ssh->alive_interval_s);
@@ -48,12 +50,13 @@ static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const c
 	add_option(argv, "ControlMaster=%s", master);
 	add_option(argv, "ControlPath=%s", control ? control : "none");
 	add_option(argv, "ControlPersist=no");
-	add(argv, "--");
-	add(argv, host);
+	ssh_add(argv, "--");
+	ssh_add(argv, host);
+
 	return argv;
 }
 
-static char **finish(GPtrArray *argv)
+static char **ssh_finish(GPtrArray *argv)
 {
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
@@ -75,7 +78,8 @@ static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ss
 	g_autofree char *quoted = g_shell_quote(text);
 
 	g_ptr_array_add(argv, g_strdup_printf("env SHLVL=2 %s -c %s", ssh->shell, quoted));
-	return finish(argv);
+
+	return ssh_finish(argv);
 }
 
 char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
@@ -93,13 +97,16 @@ char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_
 
 		g_string_append_printf(body, "%s ", word);
 	}
+
 	g_string_append(body, path);
 	for (const char *const *a = args; *a; a++) {
 		g_autofree char *word = g_shell_quote(*a);
 
 		g_string_append_printf(body, " %s", word);
 	}
+
 	g_string_append(body, "; c=$?; else c=42; fi");
+
 	return session(ssh, host, mode, control, body->str);
 }
 
@@ -140,7 +147,7 @@ char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char 
 	GPtrArray *argv = ssh_argv(ssh, host, "yes", control, false);
 
 	g_ptr_array_add(argv, g_strdup_printf("echo %s:ready; exec cat >/dev/null", ssh->mark));
-	return finish(argv);
+	return ssh_finish(argv);
 }
 
 char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path)
@@ -149,7 +156,8 @@ char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *
 	g_autofree char *quoted = g_shell_quote(path);
 
 	g_ptr_array_add(argv, g_strdup_printf("exec %s --driver %s", quoted, ssh->mark));
-	return finish(argv);
+
+	return ssh_finish(argv);
 }
 
 char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *script,
@@ -165,8 +173,10 @@ char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *
 
 		g_string_append_printf(command, " %s", word);
 	}
-	add(argv, command->str);
-	return finish(argv);
+
+	ssh_add(argv, command->str);
+
+	return ssh_finish(argv);
 }
 
 /* Takes the line "MARK:WHAT NUMBER" out of TEXT; returns NUMBER, or ABSENT. */
@@ -179,10 +189,15 @@ static int take_mark(const char *mark, const char *what, GString *text, int abse
 
 	if (!at)
 		return absent;
+
 	n = g_ascii_strtoll(at + strlen(begin), NULL, 10);
 	end = strchr(at, '\n');
 	g_string_erase(text, at - text->str, end ? end + 1 - at : -1);
-	return n >= 0 && n <= G_MAXINT ? (int)n : absent;
+
+	if (n >= 0 && n <= G_MAXINT)
+		return (int)n;
+
+	return absent;
 }
 
 struct wire_ssh_marks wire_ssh_take_marks(const char *mark, GString *stderr_text)

@@ -1,10 +1,10 @@
 /*
- * ssh.h - the command lines of ssh: one connection a host that others share,
- * and commands for its far end, where alone a shell reads them.
+ * ssh.h - command lines for ssh: the master connection of a host, which sessions share, and
+ * commands for the remote shell, the only shell that evaluates them.
  *
- * A remote command writes two marks on stderr, MARK:start PID when it begins
- * and MARK:end STATUS when it has ended. Without the first it was certainly not
- * run; with the first alone nobody knows how it ended.
+ * A remote command writes two marks on stderr: MARK:start PID when it begins and MARK:end STATUS
+ * when it has ended. Without the first mark it was certainly not run; with only the first mark
+ * its outcome is unknown.
  * Source: protocol.md 6.2, 6.11; ssh(1), ssh_config(5).
  */
 #ifndef WIRE_SSH_H

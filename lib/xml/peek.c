@@ -56,7 +56,7 @@ static void on_doctype(void *data, const xmlChar *name G_GNUC_UNUSED,
 	((struct scan *)data)->unfit = true;
 }
 
-static bool run(struct scan *s, const char *text, size_t len)
+static bool peek_parse(struct scan *s, const char *text, size_t len)
 {
 	xmlSAXHandler handler = {
 		.initialized = XML_SAX2_MAGIC, .serror = xml_quiet,
@@ -71,6 +71,7 @@ static bool run(struct scan *s, const char *text, size_t len)
 	xmlCtxtUseOptions(ctxt, XML_PARSE_NONET);
 	ok = xmlParseChunk(ctxt, text, (int)len, 1) == 0 && !s->unfit;
 	xmlFreeParserCtxt(ctxt);
+
 	return ok;
 }
 
@@ -80,12 +81,16 @@ bool xml_peek(const char *text, size_t len, const char *root, const char *const 
 	guint n = g_strv_length((char **)names);
 	g_autofree GString **texts = g_new0(GString *, n);
 	struct scan s = { .root = root, .names = names, .texts = texts };
-	bool ok = len <= MAX_LEN && run(&s, text, len);
+	bool ok = len <= MAX_LEN && peek_parse(&s, text, len);
 
 	for (guint i = 0; i < n; i++) {
 		bool empty = !ok || !texts[i] || !texts[i]->len;
 
-		ret[i] = texts[i] ? g_string_free(texts[i], empty) : NULL;
+		if (texts[i])
+			ret[i] = g_string_free(texts[i], empty);
+		else
+			ret[i] = NULL;
 	}
+
 	return ok;
 }

@@ -21,14 +21,15 @@ static void fail_from_parser(const char *name, int lines_before, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "%s: not XML", name);
 		return;
 	}
+
 	reason = g_strdelimit(g_strchomp(g_strdup(cause->message)), "\r\n", ' ');
 	vmm_fail(error, VMM_ERROR_INPUT, "%s:%d:%d: %s", name,
 		 cause->line - lines_before, cause->int2, reason);
 }
 
 /* TEXT begins with LINES_BEFORE lines of ours. */
-static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_before, int flags,
-		     GError **error)
+static xmlDoc *parse_document(const char *text, size_t len, const char *name, int lines_before,
+			      int flags, GError **error)
 {
 	g_autoptr(xmlDoc) doc = NULL;
 
@@ -36,6 +37,7 @@ static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_b
 		vmm_fail(error, VMM_ERROR_INPUT, "%s: %zu bytes are too long", name, len);
 		return NULL;
 	}
+
 	/* XML_PARSE_NOERROR alone still prints encoding errors. */
 	xmlSetStructuredErrorFunc(NULL, xml_quiet);
 	xmlResetLastError();
@@ -46,16 +48,18 @@ static xmlDoc *parse(const char *text, size_t len, const char *name, int lines_b
 		fail_from_parser(name, lines_before, error);
 		return NULL;
 	}
+
 	if (doc->intSubset) {
 		vmm_fail(error, VMM_ERROR_INPUT, "%s: has a document type declaration", name);
 		return NULL;
 	}
+
 	return g_steal_pointer(&doc);
 }
 
 xmlDoc *xml_parse(const char *text, size_t len, const char *name, GError **error)
 {
-	return parse(text, len, name, 0, 0, error);
+	return parse_document(text, len, name, 0, 0, error);
 }
 
 xmlDoc *xml_parse_fragment(const char *text, const char *name, GError **error)
@@ -63,7 +67,7 @@ xmlDoc *xml_parse_fragment(const char *text, const char *name, GError **error)
 	g_autofree char *wrapped = g_strconcat("<fragment xmlns:qemu='" TMPL_XML_NS_QEMU "'>\n",
 					       text, "</fragment>", NULL);
 
-	return parse(wrapped, strlen(wrapped), name, 1, XML_PARSE_NOBLANKS, error);
+	return parse_document(wrapped, strlen(wrapped), name, 1, XML_PARSE_NOBLANKS, error);
 }
 
 xmlNode *xml_child(const xmlNode *parent, const char *name)
@@ -84,7 +88,10 @@ xmlNode *xml_next(const xmlNode *node)
 
 char *xml_attribute(const xmlNode *node, const char *name)
 {
-	g_autoptr(xmlChar) text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+	g_autoptr(xmlChar) text = NULL;
+
+	if (node)
+		text = xmlGetProp(node, BAD_CAST name);
 
 	return g_strdup((const char *)text);
 }
@@ -98,7 +105,10 @@ bool xml_has(const xmlNode *node, const char *name, const char *value)
 {
 	g_autofree char *text = xml_attribute(node, name);
 
-	return text && g_str_equal(text, value);
+	if (!text)
+		return false;
+
+	return g_str_equal(text, value);
 }
 
 /* Nearly all have one text or none. */
@@ -106,9 +116,11 @@ static bool is_plain(const xmlNode *node)
 {
 	const xmlNode *only = node->children;
 
-	return node->type == XML_ELEMENT_NODE &&
-	       (!only || (!only->next && (only->type == XML_TEXT_NODE ||
-					  only->type == XML_CDATA_SECTION_NODE)));
+	if (node->type != XML_ELEMENT_NODE)
+		return false;
+
+	return !only || (!only->next &&
+			 (only->type == XML_TEXT_NODE || only->type == XML_CDATA_SECTION_NODE));
 }
 
 char *xml_text(const xmlNode *node)
@@ -120,15 +132,23 @@ char *xml_text(const xmlNode *node)
 
 		return g_strdup(only && only->content ? (const char *)only->content : "");
 	}
-	text = node ? xmlNodeGetContent(node) : NULL;
-	return node ? g_strdup(text ? (const char *)text : "") : NULL;
+
+	if (node)
+		text = xmlNodeGetContent(node);
+	if (node)
+		return g_strdup(text ? (const char *)text : "");
+
+	return NULL;
 }
 
 char *xml_child_text(const xmlNode *parent, const char *name)
 {
 	g_autofree char *text = xml_text(xml_child(parent, name));
 
-	return text && *text ? g_steal_pointer(&text) : NULL;
+	if (text && *text)
+		return g_steal_pointer(&text);
+
+	return NULL;
 }
 
 static int append(void *text, const char *bytes, int len)
@@ -146,5 +166,6 @@ char *xml_print(const xmlNode *node)
 
 	xmlSaveTree(save, (xmlNode *)node);
 	xmlSaveClose(save);
+
 	return g_string_free(text, FALSE);
 }

@@ -181,7 +181,7 @@ setup() {
 @test "relay: what is no frame ends it, with what it ran" {
 	run --separate-stderr "$BUILD/remotes/vmm/relay" <<<'GET / HTTP/1.1'
 	[ "$status" -eq 1 ]
-	[[ $stderr == 'relay: what came is no frame [input]'* ]]
+	[[ $stderr == 'relay: malformed frame [input]'* ]]
 	run --separate-stderr "$BUILD/remotes/vmm/relay" </dev/null
 	[ "$status" -eq 0 ]
 	[[ $output == 'vmmexec-relay 2 '* ]]

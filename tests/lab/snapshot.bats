@@ -149,6 +149,8 @@ in_image() {	# NUMBER
 	on sh -c "printf '#!/bin/sh\ntouch /var/lib/one/local/owned\nexec /usr/bin/qemu-kvm-one \"\$@\"\n' >/var/lib/one/local/evil; chmod +x /var/lib/one/local/evil"
 	for change in 's|<emulator>[^<]*|<emulator>/var/lib/one/local/evil|' "s|<source file='[^']*'|<source file='/etc/shadow'|" \
 		"s|<source file='[^']*'|<source file='$(directory 22)/disk.0'|" \
+		"s|<memory snapshot='internal'|<memory snapshot='external' file='/etc/shadow'|" \
+		"s|<disk name='vda' snapshot='internal'/>|<disk name='vda' snapshot='external' type='file'><source file='/etc/shadow'/></disk>|" \
 		"s|</devices>|<interface type='ethernet'><script path='touch'/></interface></devices>|" \
 		"s|</domain>|<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-s'/></qemu:commandline></domain>|"; do
 		on sh -c "sed \"$change\" /var/lib/one/local/good.xml >$file"

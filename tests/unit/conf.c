@@ -126,7 +126,7 @@ static void kvmrc_values_have_types(void)
 	g_assert_cmpuint(g_strv_length((char **)conf_kvmrc_warnings(rc)), ==, 3);
 	g_assert_true(g_str_has_suffix(conf_kvmrc_warnings(rc)[1],
 				       "conf: VIRSH_RETRIES: '0' is not a number from 1 to 1000; "
-				       "the default 3 counts"));
+				       "using default 3"));
 }
 
 static void without_a_kvmrc_defaults_count(void)

@@ -202,7 +202,7 @@ static const struct {
 	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host" },
 	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
-	  "MEMORY_ENCRYPTION stands there twice" },
+	  "duplicate MEMORY_ENCRYPTION" },
 	{ PCI("<IOMMUFD>YES</IOMMUFD>"),
 	  "PCI 0: IOMMUFD needs a host with libvirt 12.1.0 or later" },
 	{ PCI("<ACPI_NODES>x</ACPI_NODES>"), "PCI 0: ACPI_NODES = 'x': not a set of nodes" },
@@ -224,7 +224,7 @@ static const struct {
 	  "OS/BOOT = 'disk9' (VM 7): no list of diskN and nicN that the VM has" },
 	{ "<OS><BOOT>hd,network</BOOT><ARCH>x86_64</ARCH></OS>" DISK(""),
 	  "OS/BOOT = 'hd,network' (VM 7): no list of diskN and nicN that the VM has" },
-	{ "<OS><ARCH>x86_64</ARCH></OS><OS><ARCH>i686</ARCH></OS>", "OS stands there twice" },
+	{ "<OS><ARCH>x86_64</ARCH></OS><OS><ARCH>i686</ARCH></OS>", "duplicate OS" },
 	{ "<VCPU>5</VCPU><TOPOLOGY><SOCKETS>2</SOCKETS><CORES>2</CORES></TOPOLOGY>",
 	  "TOPOLOGY: SOCKETS x CORES x THREADS = 4 is not the number of vCPUs, 5" },
 	{ "<VCPU>2</VCPU><NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>2</TOTAL_CPUS>"
@@ -332,7 +332,7 @@ static const struct {
 	{ "<RAW><TYPE>lxc</TYPE><DATA>x</DATA></RAW>",
 	  "RAW of TYPE 'lxc' is left out: it is not for kvm" },
 	{ "<INPUT><TYPE>mouse</TYPE></INPUT><INPUT><TYPE>tablet</TYPE></INPUT>",
-	  "INPUT stands there twice: only the first counts" },
+	  "duplicate INPUT: only the first is used" },
 	{ "<OS><ARCH>x86_64</ARCH><INITRD>/i</INITRD></OS>",
 	  "OS/INITRD is ignored: there is no OS/KERNEL" },
 	{ "<CONTEXT><A>b</A></CONTEXT>",

@@ -98,7 +98,7 @@ static void a_shell_evaluates_instructions(void)
 	g_assert_cmpstr(conf_rc_get(rc, "A"), ==, "1");
 	g_assert_cmpstr(conf_rc_get(rc, "B"), ==, "x  y");
 	g_assert_cmpstr(conf_rc_get(rc, "C"), ==, "11");
-	g_assert_nonnull(strstr(conf_rc_warnings(rc)[0], "its instructions said: noise"));
+	g_assert_nonnull(strstr(conf_rc_warnings(rc)[0], "shell output: noise"));
 }
 
 static void a_file_that_ends_the_shell_counts_as_far_as_it_is_plain(void)
