@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vgpu - makes and removes the virtual GPUs of a VM; root's, by sudo, so it trusts nothing.
  *
- * Source: actions.md 21; pitfalls.md P-9.
+ * Source: docs/facts/actions.md 21; pitfalls.md P-9.
  */
 #include "host/vgpu_device.h"
 #include "base/program.h"
@@ -43,6 +44,7 @@ static bool print_directory(const char *deploy_id, GError **error)
 	if (!directory)
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "Datastore path not found");
 	printf("%s\n", directory);
+
 	return true;
 }
 
@@ -59,6 +61,7 @@ static bool run(const char *verb, const char *argument, GError **error)
 		return vgpu_device_create(argument, error);
 	if (!g_ascii_strcasecmp(verb, "delete"))
 		return vgpu_device_delete(argument, warn, error);
+
 	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not create, delete or datastore", verb);
 }
 
@@ -76,5 +79,6 @@ int main(int argc, char **argv)
 			 "DEPLOY_ID");
 	else if (run(argv[1], argv[2], &error))
 		return 0;
+
 	return program_fail("vgpu", error);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vtpm_setup - copies a virtual TPM's state between libvirt's place and the VM's; by sudo. */
 #include "host/tpm_state.h"
 #include "base/program.h"
@@ -34,5 +35,6 @@ int main(int argc, char **argv)
 			 "backup|keep|recover|replace|forget UUID DIRECTORY");
 	else if (tpm_state_run(argv[1], argv[2], argv[3], &error))
 		return 0;
+
 	return program_fail("vtpm_setup", error);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kvm_domain - prints the libvirt domain XML of a VM document. */
 #include <errno.h>
 #include <unistd.h>
@@ -132,6 +133,7 @@ static bool add_object(TmplVm *vm, set_func *set, const char *path, GError **err
 		return true;
 
 	g_prefix_error(error, "%s: ", path);
+
 	return false;
 }
 
@@ -160,6 +162,7 @@ static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError *
 		return false;
 
 	tmpl_vm_set_level(vm, TMPL_CONF, set);
+
 	return tmpl_defaults_check(set, warnings, error);
 }
 
@@ -250,6 +253,7 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 
 	xml = a->explain ? domain_explain(vm, &options, error) :
 			   domain_xml(vm, &options, warnings, error);
+
 	return xml && print_all(xml, error);
 }
 

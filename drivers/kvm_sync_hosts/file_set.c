@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "file_set.h"
 
 #include <sys/stat.h>
@@ -209,6 +210,7 @@ static bool add_to_archive(GString *tar, const struct file *f, GError **error)
 		ok = true;
 
 	g_string_free(text, TRUE);
+
 	return ok;
 }
 
@@ -249,6 +251,7 @@ GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GErro
 	}
 
 	g_string_append_len(tar, end, sizeof(end));
+
 	return g_string_free_to_bytes(tar);
 }
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * file_set.h - the set of scripts and programs that hosts get: its files, what they
  * hold, and the archive of those that a host lacks.
  *
- * Source: sync.md 1, 5, 6.
+ * Source: docs/facts/sync.md 1, 5, 6.
  */
 #ifndef KVM_SYNC_HOSTS_FILE_SET_H
 #define KVM_SYNC_HOSTS_FILE_SET_H

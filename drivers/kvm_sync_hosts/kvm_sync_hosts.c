@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kvm-sync-hosts - brings the set of scripts and programs to the hosts: only what has changed,
  * several hosts at a time, and each host has the old set or the new one at any moment.
@@ -125,6 +126,7 @@ static bool find_hosts(struct run *r, const struct options *o, GError **error)
 	for (guint i = 0; i < r->hosts->len; i++)
 		if (!wire_ssh_check_host(g_ptr_array_index(r->hosts, i), error))
 			return false;
+
 	return true;
 }
 

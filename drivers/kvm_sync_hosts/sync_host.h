@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sync_host.h - one host's share of a sync: look what it has, send what it lacks, swap. */
 #ifndef KVM_SYNC_HOSTS_SYNC_HOST_H
 #define KVM_SYNC_HOSTS_SYNC_HOST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "cleanup_retry.h"
 
 enum { MAX_KEPT = 1000, MAX_DOUBLINGS = 6 };

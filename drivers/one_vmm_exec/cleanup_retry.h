@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cleanup_retry.h - retries failed clean-up plans with back-off, until another action for the VM
  * arrives.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
 
 #include "base/file.h"
@@ -164,6 +165,7 @@ static char **local_argv(const struct remote_spec *spec)
 		g_ptr_array_add(argv, g_strdup(*a));
 
 	g_ptr_array_add(argv, NULL);
+
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 

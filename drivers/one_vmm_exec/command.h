@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.h - one command of a step, here or on a host, and what became of it. */
 #ifndef ONE_VMM_EXEC_COMMAND_H
 #define ONE_VMM_EXEC_COMMAND_H

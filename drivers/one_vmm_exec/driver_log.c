@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "driver_log.h"
 
 #include <errno.h>
@@ -69,6 +70,7 @@ static char *json_string(const char *text)
 	}
 
 	g_string_append_c(s, '"');
+
 	return g_string_free(s, FALSE);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* driver_log.h - the driver's own log file: what oned is told, and what it is not, with times. */
 #ifndef ONE_VMM_EXEC_DRIVER_LOG_H
 #define ONE_VMM_EXEC_DRIVER_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * driver_metrics.h - counters for a monitoring system, in the text format of Prometheus, in a file
  * that is whole at any moment (for node_exporter's textfile collector).

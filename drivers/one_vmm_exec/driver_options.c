@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "driver_options.h"
 
 #include "base/program.h"
@@ -103,6 +104,7 @@ static char **split_words(int argc, char **argv)
 	}
 
 	g_ptr_array_add(words, NULL);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
@@ -200,6 +202,7 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
 
 	ret->hypervisor = g_strdup(or_else(words[1], "kvm"));
+
 	return check_journal_name(ret->name, error);
 }
 

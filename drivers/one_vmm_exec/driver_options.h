@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * driver_options.h - the words of VM_MAD's ARGUMENTS.
  *
- * Source: protocol.md 1 and 2.
+ * Source: docs/facts/protocol.md 1 and 2.
  */
 #ifndef ONE_VMM_EXEC_DRIVER_OPTIONS_H
 #define ONE_VMM_EXEC_DRIVER_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "driver_settings.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static bool check_way(const ConfCfg *cfg, const char *host, GError **error)
 	if (g_str_equal(way, "direct") && !*uri)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: host '%s' has transport "
 				"direct and no uri", host);
+
 	return true;
 }
 

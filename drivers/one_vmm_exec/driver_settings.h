@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * driver_settings.h - what the driver is told before its first line: arguments,
  * configuration files, places.
  *
- * Source: protocol.md 1, 2 and 6.1.
+ * Source: docs/facts/protocol.md 1, 2 and 6.1.
  */
 #ifndef ONE_VMM_EXEC_DRIVER_SETTINGS_H
 #define ONE_VMM_EXEC_DRIVER_SETTINGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "job_state.h"
 
 #include "request_check.h"
@@ -21,6 +22,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 		.settings = env->settings, .plan = plan, .id = id,
 		.accepted_s = g_get_real_time() / G_USEC_PER_SEC,
 	};
+
 	return j;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "job_state.h"
 
 #include "base/text.h"
@@ -31,6 +32,7 @@ static gint64 wait_of(const Job *j)
 		return wait_s;
 
 	wait_s = conf_cfg_int(cfg, limit);
+
 	return wait_s ? wait_s : WAIT_S;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * job_state.h - what the three files of a job share: job.c (how it begins and ends), job_walk.c
  * (one step after the other) and job_loss.c (what has become of a step whose end was not heard).

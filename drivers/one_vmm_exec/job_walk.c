@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "job_state.h"
 
 #include "base/text.h"
@@ -344,6 +345,7 @@ bool job_begin_step(Job *j)
 			 "%s: no command line can hold the document: the "
 			 "script has it on its input alone",
 			 s->name);
+
 	return true;
 }
 

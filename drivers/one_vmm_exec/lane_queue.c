@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "lane_queue.h"
 
 enum { LANES = 2 };
@@ -165,6 +166,7 @@ static guint64 age_of(LaneQueue *q, const struct lane *lane, const void *item,
 	}
 
 	q->next_age += 2;
+
 	return q->next_age;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lane_queue.h - what waits to run. An item has one or two lanes (its VM, its host),
  * and a lane lets only so many of its items run at a time, the oldest first;

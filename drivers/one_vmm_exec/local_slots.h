@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * local_slots.h - the places of those that work on the front-end itself (option -t): who finds none
  * waits for one, and who waits longest gets it. Waiting for a host takes none.

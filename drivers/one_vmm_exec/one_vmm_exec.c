@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * one_vmm_exec - the KVM driver that OpenNebula's oned starts: one line in for
  * an action on a VM, one line out for its result.
@@ -43,5 +44,6 @@ int main(int argc, char **argv)
 		program_fail("one_vmm_exec", error);	/* oned knows but one status, 255 */
 
 	driver_settings_clear(&settings);
+
 	return status;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "oned_output.h"
 
 #include <errno.h>
@@ -146,6 +147,7 @@ static gboolean on_writable(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUS
 		return G_SOURCE_CONTINUE;
 
 	o->watch = 0;
+
 	return G_SOURCE_REMOVE;
 }
 

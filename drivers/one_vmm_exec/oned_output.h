@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * oned_output.h - writes to oned: whole lines, in order, without blocking.
  *
- * Source: protocol.md 3.2.
+ * Source: docs/facts/protocol.md 3.2.
  */
 #ifndef ONE_VMM_EXEC_ONED_OUTPUT_H
 #define ONE_VMM_EXEC_ONED_OUTPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* or_else.h - a text, or another one where there is none. */
 #ifndef ONE_VMM_EXEC_OR_ELSE_H
 #define ONE_VMM_EXEC_OR_ELSE_H

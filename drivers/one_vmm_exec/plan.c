@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "plan.h"
 
 #include "or_else.h"
@@ -392,6 +393,7 @@ char *plan_key(const struct step *step, const char *group)
 	}
 
 	script = plan_script(step);
+
 	return g_strconcat(group, ".", script, NULL);
 }
 

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * plan.h - what each action runs, in order, and what undoes it.
  *
  * To add an action: a table of its steps, a row in plans[], and a row in the
  * time limits of vmm_exec.cfg.
- * Source: protocol.md 5.
+ * Source: docs/facts/protocol.md 5.
  */
 #ifndef ONE_VMM_EXEC_PLAN_H
 #define ONE_VMM_EXEC_PLAN_H

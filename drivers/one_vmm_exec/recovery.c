@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "recovery.h"
 
 #include <signal.h>
@@ -24,6 +25,7 @@ static char *host_of(const struct row *row)
 		return NULL;
 
 	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
+
 	return tmpl_request_peek_host(document);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recovery.h - what an earlier driver left in its journal is brought to an end. */
 #ifndef ONE_VMM_EXEC_RECOVERY_H
 #define ONE_VMM_EXEC_RECOVERY_H

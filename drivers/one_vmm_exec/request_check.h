@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * request_check.h - what can be known to be wrong with a request before anything is run.
  *
- * Source: protocol.md 5.
+ * Source: docs/facts/protocol.md 5.
  */
 #ifndef ONE_VMM_EXEC_REQUEST_CHECK_H
 #define ONE_VMM_EXEC_REQUEST_CHECK_H

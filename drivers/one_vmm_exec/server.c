@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "server.h"
 
 #include <errno.h>
@@ -216,6 +217,7 @@ static gboolean on_recovery(gpointer data)
 		recovery_start(&s->env, s->found, on_ready, s);
 
 	g_clear_pointer(&s->found, g_ptr_array_unref);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -369,7 +371,7 @@ static void write_metrics(const struct server *s)
 		.waiting = lane_queue_length(s->queue),
 		.running = s->running.length,
 		.health = remote_hosts_health(s->env.hosts),
-		.journal = journal_cost(s->env.journal),
+		.journal = journal_cost_read(s->env.journal),
 	};
 	g_autoptr(GError) error = NULL;
 

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * server.h - the loop: lines from oned in, jobs run, an orderly end.
  *
- * Source: protocol.md 3.3 to 3.5.
+ * Source: docs/facts/protocol.md 3.3 to 3.5.
  */
 #ifndef ONE_VMM_EXEC_SERVER_H
 #define ONE_VMM_EXEC_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "server_state.h"
 
 /* Our own, with those that the start of a process takes for a moment; a job's, of two processes. */

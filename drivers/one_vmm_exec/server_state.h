@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * server_state.h - what the two files of the server share: server.c (what oned says, and how the
  * driver begins and ends) and server_jobs.c (which action runs when).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "step.h"
 
 #include <fcntl.h>
@@ -93,6 +94,7 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 		g_ptr_array_add(args, last);
 
 	g_ptr_array_add(args, NULL);
+
 	return (char **)g_ptr_array_free(args, FALSE);
 }
 
@@ -151,6 +153,7 @@ bool step_omits_document(const struct step_context *c, const struct step *step)
 		return false;
 
 	script = vmm_script(c, step);
+
 	return gets_secrets(c, step, script);
 }
 
@@ -311,6 +314,7 @@ static char *find_driver_script(const char *dir, const char *word, GError **erro
 		return g_steal_pointer(&shorter);
 
 	vmm_fail(error, VMM_ERROR_NOT_FOUND, "Driver path '%s' nor '%s' exists", path, shorter);
+
 	return NULL;
 }
 
@@ -363,6 +367,7 @@ static bool add_driver(struct step_context *c, const struct step *step, const ch
 
 	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
 					     step_command_input(c, step->input)));
+
 	return true;
 }
 
@@ -377,6 +382,7 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 		return true;
 
 	name = transfer_script(c, step, words[0]);
+
 	return add_driver(c, step, "tm", or_else(words[1], ""), name,
 			  words[1] ? words + 2 : words + 1, to, error);
 }
@@ -391,6 +397,7 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 	for (char **l = lines; *l; l++)
 		if (!add_transfer(c, step, *l, to, error))
 			return false;
+
 	return true;
 }
 
@@ -421,6 +428,7 @@ static bool add_file(struct step_context *c, const struct step *step, GPtrArray 
 						     ? g_strdup(dir)
 						     : g_build_filename(dir, step->name, NULL),
 					     NULL, step_command_input(c, step->input)));
+
 	return true;
 }
 

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * step.h - the commands that a step of a plan consists of.
  *
- * Source: protocol.md 5 and 6.
+ * Source: docs/facts/protocol.md 5 and 6.
  */
 #ifndef ONE_VMM_EXEC_STEP_H
 #define ONE_VMM_EXEC_STEP_H

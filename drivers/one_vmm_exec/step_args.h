@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * step_args.h - the arguments of scripts: what the names in a plan ("deploy_id", "disk_target")
  * stand for in a request.
  *
- * Source: protocol.md 4 and 5.
+ * Source: docs/facts/protocol.md 4 and 5.
  */
 #ifndef ONE_VMM_EXEC_STEP_ARGS_H
 #define ONE_VMM_EXEC_STEP_ARGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "step_command.h"
 
 #include "step_args.h"
@@ -147,6 +148,7 @@ struct step_command *step_command_new(const struct step_context *c, const struct
 			      c->plan->key &&
 			      g_hash_table_contains(c->settings->options.delegate, c->plan->key),
 	};
+
 	return m;
 }
 
@@ -175,6 +177,7 @@ char *step_command_direct_uri(const struct step_context *c, const struct step *s
 		return NULL;
 
 	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);
+
 	return g_strjoinv(host, around);
 }
 

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * step_command.h - one command of a step: what runs, where, with which words, variables and input.
  *
- * Source: protocol.md 6.
+ * Source: docs/facts/protocol.md 6.
  */
 #ifndef ONE_VMM_EXEC_STEP_COMMAND_H
 #define ONE_VMM_EXEC_STEP_COMMAND_H

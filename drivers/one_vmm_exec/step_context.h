@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* step_context.h - what the steps of one action draw on. */
 #ifndef ONE_VMM_EXEC_STEP_CONTEXT_H
 #define ONE_VMM_EXEC_STEP_CONTEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/abort.h"
 
 #include <errno.h>
@@ -52,12 +53,13 @@ static void on_signal(int sig)
 			alarm(left);
 		return;
 	}
+
 	put(STDOUT_FILENO, e->out, e->out_len);
 	put(STDERR_FILENO, e->err, e->err_len);
 	_exit(e->status);
 }
 
-static struct end *prepare(enum action_outcome outcome, enum vmm_error class, const char *why,
+static struct end *prepare_end(enum action_outcome outcome, enum vmm_error class, const char *why,
 			   const char *what)
 {
 	struct end *e = g_new0(struct end, 1);
@@ -73,19 +75,21 @@ static struct end *prepare(enum action_outcome outcome, enum vmm_error class, co
 		e->out = sudden.json ? report_json(sudden.action, outcome, "", error) :
 				       g_strdup("");
 	}
+
 	e->status = report_exit_status(outcome, error);
 	e->out_len = strlen(e->out);
 	e->err_len = strlen(e->err);
 	e->older = sudden.ends;
 	sudden.ends = e;
+
 	return e;
 }
 
 void abort_outcome(enum action_outcome outcome, const char *what)
 {
 	g_autofree char *late = g_strdup_printf("did not end within %u s", sudden.seconds);
-	struct end *e = prepare(outcome, VMM_ERROR_TIMEOUT, late, what);
-	struct end *s = prepare(outcome, VMM_ERROR_CANCELLED, "was stopped by a signal", what);
+	struct end *e = prepare_end(outcome, VMM_ERROR_TIMEOUT, late, what);
+	struct end *s = prepare_end(outcome, VMM_ERROR_CANCELLED, "was stopped by a signal", what);
 
 	__atomic_store_n(&sudden.late, e, __ATOMIC_RELEASE);
 	__atomic_store_n(&sudden.stopped, s, __ATOMIC_RELEASE);

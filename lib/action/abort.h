@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * abort.h - the end of an action that cannot wait: its deadline, SIGTERM,
  * SIGINT or SIGHUP.
@@ -6,7 +7,7 @@
  * cleaned up then. What to say is prepared beforehand and said by the signal's
  * handler itself, which then ends the process; that works whatever all threads
  * are waiting for, where a thread with a timer would still need them.
- * Source: libvirt-facts.md, corrections 3 and 8.
+ * Source: docs/facts/libvirt.md A and D.
  */
 #ifndef ACTION_ABORT_H
 #define ACTION_ABORT_H

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * action.h - what every program under remotes/ has in common: main(), options,
  * the connection, its deadline and how it tells its outcome.
  *
- * Source: actions.md 0; design.md, "Contracts".
+ * Source: docs/facts/actions.md 0; docs/architecture.md, "Three outcomes".
  */
 #ifndef ACTION_ACTION_H
 #define ACTION_ACTION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/action.h"
 
 #include <errno.h>
@@ -51,8 +52,10 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 		block = report_error(action.name, ACTION_UNKNOWN, cause);
 		status = report_exit_status(ACTION_UNKNOWN, cause);
 	}
+
 	if (block)
 		write_out(stderr, block);
+
 	return status;
 }
 
@@ -94,6 +97,7 @@ static GOptionContext *option_context(struct options *o)
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (action.options)
 		g_option_context_add_main_entries(context, action.options, NULL);
+
 	return context;
 }
 
@@ -109,14 +113,17 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 		(*argv)++;
 		(*argc)--;
 	}
+
 	if (o->help) {
 		program_print_help(context);
 		return true;
 	}
+
 	if (o->version) {
 		write_out(stdout, "vmmexec " VMM_VERSION "\n");
 		return true;
 	}
+
 	if (o->sync_time && !action.set_clock)
 		return vmm_fail(error, VMM_ERROR_USAGE, "Unknown option --sync-time");
 	if (*argc - 1 < action.min_args && !o->sync_time)
@@ -146,6 +153,7 @@ static ConfKvmrc *load_kvmrc(void)
 
 	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
 		action_log("WARN", "%s", *w);
+
 	return rc;
 }
 
@@ -183,6 +191,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		abort_start(action.name, deadline_s, o->json);
 		ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
 	}
+
 	ctx.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI");
 	ctx.out = out;
 	action_on_abort(ACTION_FAILED, "connecting to %s", ctx.uri);
@@ -199,6 +208,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	if (virConnectIsAlive(ctx.conn) != 1)
 		end_at_once(status);
 	virConnectClose(ctx.conn);
+
 	return status;
 }
 
@@ -224,5 +234,6 @@ int main(int argc, char **argv)
 	g_free(o.sync_time);
 	if (virt_call_any_abandoned())	/* what such a thread uses must not be torn down under it */
 		end_at_once(status);
+
 	return status;
 }

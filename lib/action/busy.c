@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/busy.h"
 
 #include "virt/block_job.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * busy.h - a call that libvirt refuses while a block job works on one of the domain's disks.
  *
@@ -11,7 +12,7 @@
  *			break;
  *	}
  *
- * Source: actions.md 0.5; libvirt-facts.md I.
+ * Source: docs/facts/actions.md 0.5; libvirt.md I.
  */
 #ifndef ACTION_BUSY_H
 #define ACTION_BUSY_H

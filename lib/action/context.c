@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
 #include <unistd.h>
 
@@ -60,7 +61,9 @@ virDomain *action_domain(const struct action_ctx *ctx, GError **error)
 		action_log("INFO", "%s", cause->message);
 		return virt_domain(ctx->conn, name, NULL, error);
 	}
+
 	vmm_pass(error, &cause);
+
 	return NULL;
 }
 
@@ -72,6 +75,7 @@ virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error)
 		return g_steal_pointer(&dom);
 	if (!lock_take(virDomainGetName(dom), action_left_ms(ctx, LOCK_MS), error))
 		return NULL;
+
 	return g_steal_pointer(&dom);
 }
 
@@ -84,6 +88,7 @@ bool action_reconnect(struct action_ctx *ctx, GError **error)
 	virConnectClose(ctx->conn);
 	ctx->conn = conn;
 	ctx->reconnected = true;
+
 	return true;
 }
 
@@ -103,6 +108,7 @@ virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GEr
 
 	if (!dom || !virt_domain_barrier(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
 		return NULL;
+
 	return g_steal_pointer(&dom);
 }
 
@@ -119,9 +125,11 @@ bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_
 		ctx->unsettled = !vmm_is(why, VMM_ERROR_NOT_FOUND);
 		return false;
 	}
+
 	virDomainFree(*dom);
 	*dom = again;
 	g_clear_error(cause);
+
 	return true;
 }
 
@@ -141,6 +149,7 @@ enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_re
 	g_propagate_prefixed_error(error, cause, "%s: ", what);
 	if (r == VIRT_CALL_TIMED_OUT || ctx->unsettled || virConnectIsAlive(ctx->conn) != 1)
 		return ACTION_UNKNOWN;
+
 	return ACTION_FAILED;
 }
 
@@ -166,6 +175,8 @@ GString *action_stdin(unsigned wait_ms, GError **error)
 		g_base64_decode_inplace(text->str, &len);
 		g_string_truncate(text, len);
 	}
+
 	text->len = strlen(text->str);
+
 	return text;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/lock.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ static pid_t holder_of(int fd)
 		if (g_str_has_suffix(*l, end) && sscanf(*l, "%*d: FLOCK %*s %*s %d", &pid) == 1)
 			return pid;
 	}
+
 	return 0;
 }
 
@@ -41,6 +43,7 @@ static char *program_of(pid_t pid)
 
 	if (pid == 0 || !g_file_get_contents(path, &text, NULL, NULL))
 		return g_strdup("another program");
+
 	return g_strchomp(text);
 }
 
@@ -56,11 +59,13 @@ static bool take(int fd, const char *name, gint64 until_us, GError **error)
 			g_usleep(PAUSE_US);
 			continue;
 		}
+
 		pid = holder_of(fd);
 		program = program_of(pid);
 		return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s "
 				"(process %d)", name, program, (int)pid);
 	}
+
 	return true;
 }
 
@@ -78,11 +83,13 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 		g_prefix_error(error, "cannot lock domain %s: ", name);
 		return false;
 	}
+
 	for (int i = 0; i < n_held; i++)
 		if (!take(held[i], name, until_us, error)) {
 			while (n_held)
 				close(held[--n_held]);
 			return false;
 		}
+
 	return true;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/other_host.h"
 
 #include <unistd.h>
@@ -71,6 +72,7 @@ static bool run(const struct action_ctx *ctx, const char *host, const char *prog
 	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
 		 result->err->str : why);
 	vmm_error_set_hint(error, "ssh to %s must work without a password", host);
+
 	return false;
 }
 
@@ -95,6 +97,7 @@ static bool run_well(const struct action_ctx *ctx, const char *host, const char 
 	result->exit_status = status;	/* what ssh itself ended with is of no matter */
 	result->signal = 0;
 	result->timed_out = false;
+
 	return child_result_check(result, what, error);
 }
 
@@ -105,6 +108,7 @@ bool other_host_run(const struct action_ctx *ctx, const char *host, const char *
 	bool ok = run_well(ctx, host, program, words, &result, error);
 
 	child_result_clear(&result);
+
 	return ok;
 }
 
@@ -117,6 +121,7 @@ char *other_host_ask(const struct action_ctx *ctx, const char *host, const char 
 	if (run_well(ctx, host, program, words, &result, error))
 		text = g_strdup(result.out->str);
 	child_result_clear(&result);
+
 	return text;
 }
 
@@ -133,7 +138,9 @@ bool other_host_test(const struct action_ctx *ctx, const char *host, const char 
 		result.exit_status = status;
 		ok = child_result_check(&result, what, error);
 	}
+
 	child_result_clear(&result);
+
 	return ok;
 }
 
@@ -180,6 +187,7 @@ bool other_host_copy(const struct action_ctx *ctx, const char *host, const char 
 	if (!ok && error && vmm_is(*error, VMM_ERROR_NOT_FOUND))
 		vmm_error_set_hint(error, "install rsync on both hosts");
 	child_result_clear(&result);
+
 	return ok;
 }
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * other_host.h - what an action does on another host: programs there, and files brought
  * there. By ssh, as the user that we are.
  *
- * Source: actions.md 7; kvmrc.md, SSH.
+ * Source: docs/facts/actions.md 7; kvmrc.md, SSH.
  */
 #ifndef ACTION_OTHER_HOST_H
 #define ACTION_OTHER_HOST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/process.h"
 
 enum { LIMIT_MS = 60000 };
@@ -13,6 +14,7 @@ char **process_argv(const struct action_ctx *ctx, const char *name, const char *
 	for (; *words; words++)
 		g_ptr_array_add(argv, g_strdup(*words));
 	g_ptr_array_add(argv, NULL);
+
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * process.h - programs of the host that actions run, by the names that kvmrc may
  * give them (SUDO, QEMU_IMG).
  *
- * Source: kvmrc.md 1.
+ * Source: docs/facts/kvmrc.md 1.
  */
 #ifndef ACTION_PROCESS_H
 #define ACTION_PROCESS_H

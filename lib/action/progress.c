@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/progress.h"
 
 #include <unistd.h>
@@ -27,6 +28,7 @@ struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom)
 	gint64 reserve_us = MIN((gint64)GRACE_S * G_USEC_PER_SEC, left_us / 2);
 
 	abort_defer(GRACE_S);
+
 	return (struct virt_job){ .dom = dom, .until_us = ctx->deadline_us - reserve_us,
 				  .stop = abort_requested, .progress = tell };
 }
@@ -39,6 +41,7 @@ bool progress_fail(GError **error, const char *format, ...)
 	va_start(ap, format);
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
+
 	return abort_requested()
 		       ? vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what)
 		       : vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* progress.h - how far a long job is: a line on a terminal, else a log line now and then. */
 #ifndef ACTION_PROGRESS_H
 #define ACTION_PROGRESS_H

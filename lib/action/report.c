@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/report.h"
 
 #include <json-c/json.h>
@@ -29,6 +30,7 @@ static GError *advise(enum action_outcome outcome, const GError *error)
 		vmm_error_set_hint(&told, "%s; %s", look, hint);
 	else if (outcome == ACTION_UNKNOWN)
 		vmm_error_set_hint(&told, "%s", look);
+
 	return told;
 }
 
@@ -76,9 +78,11 @@ char *report_json(const char *action, enum action_outcome outcome, const char *o
 	} else {
 		add(all, "output", g_strchomp(valid));
 	}
+
 	text = g_strdup_printf("%s\n",
 			       json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
 							      JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);
+
 	return text;
 }

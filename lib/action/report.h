@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * report.h - how an action tells its outcome: the lines that OpenNebula looks
  * for at the end of stderr, or one JSON object on stdout.
  *
- * Source: actions.md 0.2; design.md, "Contracts".
+ * Source: docs/facts/actions.md 0.2; docs/architecture.md, "Three outcomes".
  */
 #ifndef ACTION_REPORT_H
 #define ACTION_REPORT_H

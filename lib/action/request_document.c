@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "action/request_document.h"
 
 #include <unistd.h>
@@ -17,6 +18,7 @@ static bool parse(RequestDocument *d, GError **error)
 	root = xmlDocGetRootElement(d->doc);
 	d->vm = xmlStrEqual(root->name, BAD_CAST "VM") ? root : xml_child(root, "VM");
 	d->datastore = xml_child(root, "DATASTORE");
+
 	return true;
 }
 
@@ -27,6 +29,7 @@ RequestDocument *request_document_read(GError **error)
 	d->text = action_stdin(STDIN_MS, error);
 	if (!d->text || (d->text->len && !parse(d, error)))
 		return NULL;
+
 	return g_steal_pointer(&d);
 }
 
@@ -41,6 +44,7 @@ bool request_document_parse(RequestDocument *d, const char *text, GError **error
 		g_base64_decode_inplace(d->text->str, &len);
 		g_string_truncate(d->text, len);
 	}
+
 	return parse(d, error);
 }
 
@@ -50,6 +54,7 @@ bool request_document_check(const RequestDocument *d, GError **error)
 		return true;
 	vmm_fail(error, VMM_ERROR_INPUT, "stdin: no VM document");
 	vmm_error_set_hint(error, "give the request's document, or a VM element");
+
 	return false;
 }
 
@@ -75,6 +80,7 @@ char *request_document_hook(const RequestDocument *d)
 		return NULL;
 	name = g_strdup_printf("vmm/kvm/%s.%s", action.name, kind);
 	path = conf_path_remotes(name);
+
 	return access(path, X_OK) == 0 ? g_steal_pointer(&path) : NULL;
 }
 
@@ -114,5 +120,6 @@ bool request_document_run_hook(const struct action_ctx *ctx, const RequestDocume
 	take_lines(name, result.err);
 	ok = child_result_check(&result, name, error);
 	child_result_clear(&result);
+
 	return ok;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * request_document.h - the request that comes on an action's stdin: VMM_DRIVER_ACTION_DATA,
  * or the VM alone when an administrator gives that.
  *
- * Source: protocol.md 4; actions.md 0.1.
+ * Source: docs/facts/protocol.md 4; actions.md 0.1.
  */
 #ifndef ACTION_REQUEST_DOCUMENT_H
 #define ACTION_REQUEST_DOCUMENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* banned.h - calls that are wrong whatever the case; included before every file. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H

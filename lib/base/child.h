@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * child.h - runs a program in a process group of its own, with input, a time
  * limit and bounded output, on a GMainLoop and without threads.

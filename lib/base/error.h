@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * error.h - the one error domain of the set: a code is a class that a caller,
  * a user and a front-end can act on, whatever layer it comes from.
  *
- * Source: design.md, "Contracts" (error classes, exit status).
+ * Source: docs/architecture.md, "Three outcomes".
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* file.h - files that are whole or not there. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/number.h"
 
 bool number_unsigned(const char *text, guint64 min, guint64 max, guint64 *ret, GError **error)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* number.h - strict numbers from text: the whole text, in a range, or an error. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H

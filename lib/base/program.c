@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/program.h"
 
 #include <fcntl.h>
@@ -52,6 +53,7 @@ bool program_help(char **argv, const char *text)
 
 	fputs(text, stdout);
 	fflush(stdout);
+
 	return true;
 }
 

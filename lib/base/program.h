@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* program.h - what each main() of the set does in the same way. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H

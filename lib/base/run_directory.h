@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * run_directory.h - directories of a host that only root and the user who runs the actions can
  * write to: OpenNebula's own for what ends with a boot, else one in that user's home.

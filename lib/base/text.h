@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text.h - texts for people and for protocols that are read by the line. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tsan.c - GLib's locks for the build under ThreadSanitizer; in any other build it is empty.
  *
@@ -31,6 +32,7 @@ gboolean g_mutex_trylock(GMutex *mutex)
 
 	if (taken)
 		__tsan_acquire(mutex);
+
 	return taken;
 }
 
@@ -56,6 +58,7 @@ gboolean g_cond_wait_until(GCond *cond, GMutex *mutex, gint64 end_time)
 	gboolean signalled = real(cond, mutex, end_time);
 
 	__tsan_acquire(mutex);
+
 	return signalled;
 }
 
@@ -72,6 +75,7 @@ gpointer g_async_queue_pop(GAsyncQueue *queue)
 	gpointer data = real(queue);
 
 	__tsan_acquire(queue);
+
 	return data;
 }
 
@@ -81,6 +85,7 @@ gpointer g_async_queue_timeout_pop(GAsyncQueue *queue, guint64 timeout)
 	gpointer data = real(queue, timeout);
 
 	__tsan_acquire(queue);
+
 	return data;
 }
 
@@ -91,6 +96,7 @@ gpointer g_once_impl(GOnce *once, GThreadFunc func, gpointer arg)
 
 	__tsan_release(once);
 	__tsan_acquire(once);
+
 	return value;
 }
 
@@ -129,6 +135,7 @@ void g_source_set_callback(GSource *source, GSourceFunc func, gpointer data, GDe
 		real(source, func, data, notify);
 		return;
 	}
+
 	c = g_new0(struct callback, 1);
 	c->func = func;
 	c->data = data;
@@ -160,6 +167,7 @@ GThreadPool *g_thread_pool_new(GFunc func, gpointer user_data, gint max_threads,
 
 	w->func = func;
 	w->data = user_data;
+
 	return real(run_work, w, max_threads, exclusive, error);
 }
 

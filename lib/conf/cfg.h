@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cfg.h - vmm_exec.cfg, the driver's own configuration (libconfig syntax).
  *

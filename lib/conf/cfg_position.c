@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/cfg_position.h"
 
 #include <libconfig.h>
@@ -14,6 +15,7 @@ static size_t token_length(const char *text)
 			return n + 1;
 		return n;
 	}
+
 	while ((g_ascii_isalnum(*text) || strchr("_-+.*", *text)) &&
 	       (g_ascii_isalnum(text[n]) || (text[n] && strchr("_-+.*", text[n]))))
 		n++;

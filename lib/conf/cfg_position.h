@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cfg_position.h - the column of a syntax error, of which libconfig reports only the line.
  */

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kvmrc.h - the parameters of kvmrc by name and type, with their defaults.
  *
  * A parameter comes from the file, else from the environment, else it has its
  * default. Names that are not in the table stay in the environment of children.
- * Source: kvmrc.md 1.
+ * Source: docs/facts/kvmrc.md 1.
  */
 #ifndef CONF_KVMRC_H
 #define CONF_KVMRC_H

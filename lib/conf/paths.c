@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/paths.h"
 
 static char *below(const char *system, const char *own, const char *file)

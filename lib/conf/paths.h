@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * paths.h - where the files of an OpenNebula installation are: system-wide, or
  * all below $ONE_LOCATION when that is set.
  *
- * Source: design.md, "Contracts"; protocol.md 1 and 6.1.
+ * Source: docs/architecture.md, "Three outcomes"; docs/facts/protocol.md 1 and 6.1.
  */
 #ifndef CONF_PATHS_H
 #define CONF_PATHS_H

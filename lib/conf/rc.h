@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rc.h - configuration files in shell syntax: kvmrc, vmm_execrc, defaultrc and
  * the NAME=value file that oned writes.
  *
  * What is plain is parsed here; a file that holds an instruction is evaluated
  * once by the system's shell, as its users were promised.
- * Source: kvmrc.md 2 to 4, protocol.md 1.
+ * Source: docs/facts/kvmrc.md 2 to 4, protocol.md 1.
  */
 #ifndef CONF_RC_H
 #define CONF_RC_H

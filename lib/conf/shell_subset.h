@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shell_subset.h - what rc.c keeps of a file, and the parser of its plain part: a
  * subset of the shell's language that needs no shell.
  *
- * Source: kvmrc.md 2.
+ * Source: docs/facts/kvmrc.md 2.
  */
 #ifndef CONF_SHELL_SUBSET_H
 #define CONF_SHELL_SUBSET_H

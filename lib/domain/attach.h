@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attach.h - a device for a domain that runs. The builders are those of
  * domain_xml(): a device that is attached is the one that a deployment makes,
  * but for what the running domain has: I/O threads and free PCI addresses.
  *
- * Source: actions.md 9, 11, 14; kvmrc.md 1.
+ * Source: docs/facts/actions.md 9, 11, 14; kvmrc.md 1.
  */
 #ifndef DOMAIN_ATTACH_H
 #define DOMAIN_ATTACH_H

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 /*
- * deployment.md 2.6, 4.1: a VM's OS/BOOT has become ORDER of its disks and NICs
+ * docs/facts/deployment.md 2.6, 4.1: a VM's OS/BOOT has become ORDER of its disks and NICs
  * before we see it. A default of the site applies only when no device has an ORDER.
  */
 

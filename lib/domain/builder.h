@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * builder.h - the state that all element builders share: the VM, facts that many of them need,
  * the problems found so far, and typed lookups in the VM.

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * builders.h - one builder per element family; each adds to the document what
  * the VM asks for and notes problems in B.
  *
- * Source: deployment.md 2.2 to 2.31; a file names its sections.
+ * Source: docs/facts/deployment.md 2.2 to 2.31; a file names its sections.
  */
 #ifndef DOMAIN_BUILDERS_H
 #define DOMAIN_BUILDERS_H

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.8 */
+/* docs/facts/deployment.md 2.8 */
 
 #define LOCAL_DISTANCE 10
 #define REMOTE_DISTANCE 20

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.4 (cputune), 2.9 (numatune), 2.10 (iothreads) */
+/* docs/facts/deployment.md 2.4 (cputune), 2.9 (numatune), 2.10 (iothreads) */
 
 enum pin { PIN_NONE, PIN_SHARED, PIN_EACH };
 

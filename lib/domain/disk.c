@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include "xml/xml.h"
 
-/* deployment.md 2.13, 2.14 */
+/* docs/facts/deployment.md 2.13, 2.14 */
 
 static const char *const caches[] = {
 	"default", "none", "writethrough", "writeback", "directsync", "unsafe", NULL
@@ -14,9 +15,9 @@ static const char *const formats[] = {
 	"fat", "bochs", "cloop", "dmg", "ploop", NULL
 };
 static const struct domain_range orders = { 1, G_MAXINT32 };
-static const struct domain_pattern serial = { "_.+- ", 256, "a serial number", NULL };
-static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
-static const struct domain_pattern target_name = { "", 32, "a device name", NULL };
+static const struct domain_pattern_rule serial = { "_.+- ", 256, "a serial number", NULL };
+static const struct domain_pattern_rule uuid = { "-", 36, "a UUID", domain_is_uuid };
+static const struct domain_pattern_rule target_name = { "", 32, "a device name", NULL };
 
 static char *shareable(DomainBuild *b G_GNUC_UNUSED, const char *text,
 		       const void *arg G_GNUC_UNUSED, char **reason G_GNUC_UNUSED)

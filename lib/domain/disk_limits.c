@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.13.5 (limits) and 2.13.6 (addresses) */
+/* docs/facts/deployment.md 2.13.5 (limits) and 2.13.6 (addresses) */
 
 #define SATA_PORTS 6
 #define IDE_PLACES 4

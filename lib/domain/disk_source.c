@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/attach.h"
 #include "domain/builders.h"
 
-/* deployment.md 2.13.1: the kind of a disk says where its data is. */
+/* docs/facts/deployment.md 2.13.1: the kind of a disk says where its data is. */
 
 typedef void make_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk);
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * domain.h - a VM document as the XML that libvirt takes. One device of it, to
  * attach it to a running domain, is in attach.h.
  *
- * Source: deployment.md 2, with its "ours" notes.
+ * Source: docs/facts/deployment.md 2.
  */
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/emit.h"
 
 #include "base/number.h"
@@ -102,7 +103,7 @@ char *domain_if_yes(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 
 char *domain_pattern(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
 {
-	const struct domain_pattern *p = arg;
+	const struct domain_pattern_rule *p = arg;
 	const char *c = text;
 
 	while (*c && (g_ascii_isalnum(*c) || strchr(p->allowed, *c)))

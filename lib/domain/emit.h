@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * emit.h - the table engine: one row writes one attribute of the template to one place of the
  * XML. Only what needs a structure of its own is written by code instead.
  *
- * Source: deployment.md 2, style.md section 7 (c).
+ * Source: docs/facts/deployment.md 2.
  */
 #ifndef DOMAIN_EMIT_H
 #define DOMAIN_EMIT_H
@@ -39,13 +40,13 @@ domain_convert domain_one_of;		/* const char *const *: the words, lower case */
 domain_convert domain_lower;		/* NULL */
 domain_convert domain_decimal;		/* struct domain_range *; NULL: any */
 domain_convert domain_if_yes;		/* const char *: the value for yes; no: nothing */
-domain_convert domain_pattern;		/* struct domain_pattern * */
+domain_convert domain_pattern;		/* struct domain_pattern_rule * */
 
 struct domain_range {
 	guint64 min, max;
 };
 
-struct domain_pattern {
+struct domain_pattern_rule {
 	const char *allowed;	/* further characters beside letters and digits */
 	size_t max;		/* bytes */
 	const char *what;	/* "a MAC address": for the message */

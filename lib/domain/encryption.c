@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include "xml/xml.h"
 
-/* deployment.md 2.29; nova.md 7 */
+/* docs/facts/deployment.md 2.29 */
 
 #define DEFAULT_TUNE_OFFSET_MIB 256
 

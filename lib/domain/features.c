@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.26, 2.27 */
+/* docs/facts/deployment.md 2.26, 2.27 */
 
 #define LIBVIRT_RAS DOMAIN_LIBVIRT(10, 4, 0)
 

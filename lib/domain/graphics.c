@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include <errno.h>
 #include <sys/random.h>
 
-/* deployment.md 2.18 (graphics), 2.19 (video), 2.20 (input) */
+/* docs/facts/deployment.md 2.18 (graphics), 2.19 (video), 2.20 (input) */
 
 #define VRAM_MIN_KIB 1024
 #define VNC_PASSWORD_BYTES 8
@@ -15,8 +16,10 @@ static const char *const video_types[] = {
 static const char *const input_types[] = { "tablet", "mouse", "keyboard", NULL };
 static const char *const input_buses[] = { "usb", "ps2", "virtio", "xen", NULL };
 static const struct domain_range ports = { 0, G_MAXUINT16 };
-static const struct domain_pattern listen_name = { ".:-", 255, "an address to listen on", NULL };
-static const struct domain_pattern keymap = { "_-", 32, "a key map", NULL };
+static const struct domain_pattern_rule listen_name = {
+	".:-", 255, "an address to listen on", NULL
+};
+static const struct domain_pattern_rule keymap = { "_-", 32, "a key map", NULL };
 
 /* What users may add with a spice display; site files may say anything. */
 static const char *const spice_devices[] = {

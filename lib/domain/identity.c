@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.2, 2.3 */
+/* docs/facts/deployment.md 2.2, 2.3 */
 
-static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
+static const struct domain_pattern_rule uuid = { "-", 36, "a UUID", domain_is_uuid };
 
 static const struct domain_rule rules[] = {
 	/* attribute  levels      path    convert         argument absent */

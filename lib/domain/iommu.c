@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/number.h"
 #include "domain/builders.h"
 
-/* deployment.md 2.21, 2.23 */
+/* docs/facts/deployment.md 2.21, 2.23 */
 
 #define LIBVIRT_AMD DOMAIN_LIBVIRT(11, 5, 0)
 #define LIBVIRT_PCI_BUS DOMAIN_LIBVIRT(11, 10, 0)

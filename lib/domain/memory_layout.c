@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.5 (memory) and 2.25 (its backing); all values are KiB in the XML */
+/* docs/facts/deployment.md 2.5 (memory) and 2.25 (its backing); all values are KiB in the XML */
 
 #define DEFAULT_SLOTS 16
 #define SLOTS_MAX 256

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * merge.h - the elements of a RAW joined to those that we made, as libvirt joins
  * a second element of that name to the first: what is equal or new joins, at any

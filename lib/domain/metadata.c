@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.31, 6 */
+/* docs/facts/deployment.md 2.31, 6 */
 
 #define NS_ONE "http://opennebula.org/xmlns/libvirt/1.0"
 

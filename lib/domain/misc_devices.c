@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include "xml/xml.h"
@@ -9,7 +10,7 @@
 
 static const char *const tpm_models[] = { "tpm-tis", "tpm-crb", "tpm-spapr", NULL };
 static const char *const tpm_versions[] = { "1.2", "2.0", NULL };
-static const struct domain_pattern secret = { "-", 36, "a UUID", domain_is_uuid };
+static const struct domain_pattern_rule secret = { "-", 36, "a UUID", domain_is_uuid };
 
 static const struct domain_rule tpm_rules[] = {
 	/* attribute     levels path                         convert         argument      absent */

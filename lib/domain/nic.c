@@ -1,15 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include "xml/xml.h"
 
-/* deployment.md 2.17 */
+/* docs/facts/deployment.md 2.17 */
 
 #define LIBVIRT_CHECKS_SHARING DOMAIN_LIBVIRT(11, 2, 0)	/* it refuses such a domain */
 #define VHOST_SOCKETS "/var/run/one/vhost-socks/"
 
 static const struct domain_range orders = { 1, G_MAXINT32 };
 static const struct domain_range rates = { 1, G_MAXUINT32 };
-static const struct domain_pattern model_name = { "_-", 64, "a device model", NULL };
+static const struct domain_pattern_rule model_name = { "_-", 64, "a device model", NULL };
 
 static bool is_mac(const char *text)
 {
@@ -26,8 +27,8 @@ static bool is_interface_name(const char *text)
 	return strcmp(text, "..") != 0;
 }
 
-static const struct domain_pattern mac = { ":", 17, "a MAC address", is_mac };
-static const struct domain_pattern target = {
+static const struct domain_pattern_rule mac = { ":", 17, "a MAC address", is_mac };
+static const struct domain_pattern_rule target = {
 	"_.-\\:", 15, "an interface name of up to 15 characters", is_interface_name
 };
 

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 2.6, 2.7 */
+/* docs/facts/deployment.md 2.6, 2.7 */
 
 #define LIBVIRT_NVRAM_FORMAT DOMAIN_LIBVIRT(9, 2, 0)
 
-static const struct domain_pattern arch = { "_", 32, "an architecture", NULL };
-static const struct domain_pattern machine = { "_.-", 64, "a machine type", NULL };
+static const struct domain_pattern_rule arch = { "_", 32, "an architecture", NULL };
+static const struct domain_pattern_rule machine = { "_.-", 64, "a machine type", NULL };
 
 static const struct domain_rule rules[] = {
 	/* attribute     levels path            convert         argument  absent */

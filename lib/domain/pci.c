@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/attach.h"
 #include "domain/builders.h"
 #include "xml/xml.h"
 
-/* deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
+/* docs/facts/deployment.md 2.22 (host devices), 2.23 (PCI controllers) */
 
 #define DEFAULT_ROOT_PORTS 16
 #define ROOT_PORTS_MAX 200
@@ -162,7 +163,7 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 	}
 }
 
-static const struct domain_pattern uuid = { "-", 36, "a UUID", domain_is_uuid };
+static const struct domain_pattern_rule uuid = { "-", 36, "a UUID", domain_is_uuid };
 
 static const struct domain_rule mdev_rules[] = {
 	/* attribute  levels      path                   convert         argument absent */

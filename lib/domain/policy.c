@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
+/* docs/facts/deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
 
 static const struct domain_policy nothing = { .kernel_paths = "", .script_paths = "",
 					      .host_paths = "", .schema = "" };

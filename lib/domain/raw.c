@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
 #include "domain/merge.h"
 #include "domain/reach.h"
 #include "xml/xml.h"
 
-/* deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
+/* docs/facts/deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
 
 static bool is_blank_node(const xmlNode *node)
 {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reach.h - the objects of the host that a VM's own XML may name. This is an allow list: a value
  * that libvirt's schema does not restrict to a word or a number is accepted only if its row marks

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <libxml/relaxng.h>
 #include <unistd.h>
 
 #include "domain/builders.h"
 #include "xml/xml.h"
 
-/* deployment.md 2.30: the whole document against libvirt's own schema. */
+/* docs/facts/deployment.md 2.30: the whole document against libvirt's own schema. */
 
 #if LIBXML_VERSION >= 21200
 typedef const xmlError *error_ptr;

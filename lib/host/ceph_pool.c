@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/ceph_pool.h"
 
 #include <sys/stat.h>
@@ -47,6 +48,7 @@ static bool pool_init(struct pool *p, const RequestDocument *d, const char *vm_i
 	p->image = g_strdup_printf("%s/one-sys-%s-checkpoint", name, vm_id);
 	p->part = g_strconcat(p->image, ".part", NULL);
 	p->begun = g_strconcat(p->image, ".restoring", NULL);
+
 	return true;
 }
 
@@ -72,10 +74,12 @@ static bool run(const struct action_ctx *ctx, const struct pool *p, GError **err
 		g_ptr_array_add(words, (char *)"--id");
 		g_ptr_array_add(words, p->user);
 	}
+
 	if (p->conf) {
 		g_ptr_array_add(words, (char *)"--conf");
 		g_ptr_array_add(words, p->conf);
 	}
+
 	for (; *more; more++)
 		g_ptr_array_add(words, (char *)*more);
 	g_ptr_array_add(words, NULL);
@@ -83,6 +87,7 @@ static bool run(const struct action_ctx *ctx, const struct pool *p, GError **err
 			      error) &&
 	     child_result_check(&result, "rbd", error);
 	child_result_clear(&result);
+
 	return ok;
 }
 
@@ -98,15 +103,18 @@ static bool store(const struct action_ctx *ctx, const struct pool *p, const char
 		rbd(ctx, p, NULL, "rm", "--no-progress", p->part);
 		return false;
 	}
+
 	rbd(ctx, p, NULL, "rm", "--no-progress", p->image);
 	if (!rbd(ctx, p, error, "rename", p->part, p->image)) {
 		g_prefix_error(error, "cannot name checkpoint %s: ", p->image);
 		return false;
 	}
+
 	/* The VM ran when it was saved: so that one was used, or is of no use any more. */
 	rbd(ctx, p, NULL, "rm", "--no-progress", p->begun);
 	if (unlink(file) < 0)
 		action_log("WARN", "cannot remove the checkpoint %s", file);
+
 	return true;
 }
 
@@ -140,6 +148,7 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 		unlink(part);
 		return false;
 	}
+
 	return file_rename(part, file, error);
 }
 
@@ -157,11 +166,13 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
 			     "would copy %s from the VM's pool\n", file);
 		return ACTION_DONE;
 	}
+
 	if (way == CEPH_FETCH && access(file, F_OK) == 0)
 		return ACTION_DONE;
 	ok = pool_init(&p, d, vm_id, error) &&
 	     (way == CEPH_STORE ? store(ctx, &p, file, error) : fetch(ctx, &p, file, error));
 	pool_clear(&p);
+
 	return ok ? ACTION_DONE : ACTION_FAILED;
 }
 
@@ -189,6 +200,7 @@ bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, con
 		return true;
 	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "cannot use the checkpoint in "
 				   "the VM's pool: ");
+
 	return false;
 }
 

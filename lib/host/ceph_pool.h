@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ceph_pool.h - checkpoints of VMs whose system datastore is a Ceph pool: they are kept
  * there, as the host's own disk belongs to no datastore.
  *
- * Source: actions.md 5 and 6, save.ceph and restore.ceph.
+ * Source: docs/facts/actions.md 5 and 6, save.ceph and restore.ceph.
  */
 #ifndef HOST_CEPH_POOL_H
 #define HOST_CEPH_POOL_H

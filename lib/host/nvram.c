@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/nvram.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ static bool copy(const char *from, const char *to, GError **error)
 
 	if (bytes)
 		g_string_free(bytes, TRUE);
+
 	return ok;
 }
 
@@ -43,6 +45,7 @@ static bool convert(const struct action_ctx *ctx, const char *from, const char *
 		ok = vmm_fail_errno(error, errno, "cannot make %s", to);
 	if (!ok)
 		unlink(temp);
+
 	return ok;
 }
 
@@ -67,8 +70,10 @@ static char *older_store(const char *directory)
 			g_free(found);
 			return NULL;
 		}
+
 		found = g_steal_pointer(&path);
 	}
+
 	return found;
 }
 
@@ -84,6 +89,7 @@ static bool adopt(const char *directory, const char *path, bool *ret_done, GErro
 	if (rename(older, path) < 0)
 		return vmm_fail_errno(error, errno, "cannot rename %s to %s", older, path);
 	action_log("INFO", "the UEFI variables %s are now %s", older, path);
+
 	return true;
 }
 
@@ -114,8 +120,10 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 		vmm_error_set_hint(error, "see OVMF_NVRAM in kvmrc");
 		return false;
 	}
+
 	ok = g_str_equal(image.format, format) ? copy(template, path, error) :
 						 convert(ctx, template, format, path, error);
 	qemu_img_clear(&image);
+
 	return ok;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nvram.h - the file with a UEFI guest's variables, made once and never again:
  * what the guest stored there must survive.
  *
- * Source: actions.md 1, step 4; pitfalls.md P-20.
+ * Source: docs/facts/actions.md 1, step 4; pitfalls.md P-20.
  */
 #ifndef HOST_NVRAM_H
 #define HOST_NVRAM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/qemu_img.h"
 
 #include <json-c/json.h>
@@ -36,11 +37,13 @@ bool qemu_img_read(const struct action_ctx *ctx, const char *path, struct qemu_i
 			vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img does not know what %s is",
 				 path);
 	}
+
 	child_result_clear(&result);
 	if (!json_object_is_type(info, json_type_object)) {
 		json_object_put(info);
 		return false;
 	}
+
 	ret->format = text(info, "format");
 	ret->backing = text(info, "full-backing-filename");
 	ret->backing_format = text(info, "backing-filename-format");
@@ -56,7 +59,9 @@ bool qemu_img_read(const struct action_ctx *ctx, const char *path, struct qemu_i
 		if (name)
 			g_ptr_array_add(ret->snapshots, name);
 	}
+
 	json_object_put(info);
+
 	return true;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* qemu_img.h - what qemu-img says of a disk image; QEMU may have it open. */
 #ifndef HOST_QEMU_IMG_H
 #define HOST_QEMU_IMG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/root_helper.h"
 
 #include "action/process.h"
@@ -22,6 +23,7 @@ xmlDoc *root_helper_vm_document(const char *directory)
 
 	if (!g_file_get_contents(path, &text, &len, NULL))
 		return NULL;
+
 	return xml_parse(text, len, path, NULL);
 }
 
@@ -47,6 +49,7 @@ bool root_helper_vgpu(const struct action_ctx *ctx, const char *verb, const char
 		  child_result_check(&result, what, error);
 
 	child_result_clear(&result);
+
 	return ok;
 }
 
@@ -94,5 +97,6 @@ char *root_helper_directory_of_request(void)
 		g_string_free(text, TRUE);
 	if (doc)
 		file = xml_child_text(xmlDocGetRootElement(doc), "REMOTE_DEPLOYMENT_FILE");
+
 	return file && g_path_is_absolute(file) ? g_path_get_dirname(file) : NULL;
 }

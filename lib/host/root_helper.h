@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * root_helper.h - what an action does on its host besides libvirt: vGPUs and dropped caches, by
  * programs that run as root through sudo.
  *
- * Source: actions.md 0.6, 0.7 and 21.
+ * Source: docs/facts/actions.md 0.6, 0.7 and 21.
  */
 #ifndef HOST_ROOT_HELPER_H
 #define HOST_ROOT_HELPER_H

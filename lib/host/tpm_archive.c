@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/tpm_archive.h"
 
 #include <sys/stat.h>
@@ -31,6 +32,7 @@ static GByteArray *inflate_all(const void *data, size_t len, GError **error)
 		rc = inflate(&z, Z_NO_FLUSH);
 		g_byte_array_append(out, buf, (guint)(sizeof(buf) - z.avail_out));
 	}
+
 	inflateEnd(&z);
 	if (out->len > MAX_UNPACKED)
 		bad(error, "more than 4 MiB unpacked");
@@ -38,6 +40,7 @@ static GByteArray *inflate_all(const void *data, size_t len, GError **error)
 		bad(error, "not a whole gzip file");
 	else
 		return g_steal_pointer(&out);
+
 	return NULL;
 }
 
@@ -62,6 +65,7 @@ static bool name_is(const unsigned char *header, const char *wanted)
 
 	if (len && p[len - 1] == '/')
 		len--;
+
 	return strlen(wanted) == len && !strncmp(p, wanted, len);
 }
 
@@ -80,19 +84,23 @@ static GBytes *member_of(const GByteArray *tar, GError **error)
 			bad(error, "not a tar archive");
 			break;
 		}
+
 		if (is_directory && (name_is(h, "tpm") || name_is(h, ".") || name_is(h, "")))
 			continue;
 		if (!is_file || !name_is(h, member) || found) {
 			bad(error, "may hold tpm/tpm2-00.permall only");
 			break;
 		}
+
 		found = g_bytes_new(tar->data + at, size);
 		at += MIN((size + BLOCK - 1) / BLOCK * BLOCK, tar->len - at);
 	}
+
 	if (error && *error)
 		g_clear_pointer(&found, g_bytes_unref);
 	else if (!found)
 		bad(error, "holds no tpm/tpm2-00.permall");
+
 	return found;
 }
 
@@ -104,6 +112,7 @@ GBytes *tpm_archive_unpack(const void *archive, size_t len, GError **error)
 
 	if (cause)
 		vmm_pass(error, &cause);
+
 	return bytes;
 }
 
@@ -125,6 +134,7 @@ bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **erro
 		return false;
 	if (!file_make_directory(own, error))
 		return false;
+
 	return file_write(path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0600,
 			  error);
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tpm_archive.h - the state of a virtual TPM as users may give it: a compressed archive
  * in the VM's template, of which only the one file is taken.
  *
- * Source: actions.md 1, step 6; pitfalls.md P-10.
+ * Source: docs/facts/actions.md 1, step 6; pitfalls.md P-10.
  */
 #ifndef HOST_TPM_ARCHIVE_H
 #define HOST_TPM_ARCHIVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/tpm_state.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ static int enter(int at, const char *name, bool make, mode_t mode, const struct 
 		vmm_fail_errno(error, errno, "cannot make %s", name);
 		return -1;
 	}
+
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || (make && (fchmod(fd, mode) < 0 ||
 				fchown(fd, owner->st_uid, owner->st_gid) < 0))) {
@@ -34,6 +36,7 @@ static int enter(int at, const char *name, bool make, mode_t mode, const struct 
 			close(fd);
 		return -1;
 	}
+
 	return fd;
 }
 
@@ -69,6 +72,7 @@ static bool take(int from, const char *file, struct state *ret, GError **error)
 		ret->bytes = file_read_fd(fd, MAX_BYTES, file, error);
 	ret->time = st.st_mtim;
 	close(fd);
+
 	return ret->bytes != NULL;
 }
 
@@ -96,6 +100,7 @@ static bool give(int to, const char *name, const struct state *s, mode_t mode,
 		close(fd);
 	if (!ok)
 		unlinkat(to, temp, 0);
+
 	return ok || vmm_fail_errno(error, cause, "cannot write %s", name);
 }
 
@@ -148,6 +153,7 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 		return take(p->copies, kind->file, &p->copy, error);
 	if (cause)
 		vmm_pass(error, &cause);
+
 	return false;
 }
 
@@ -165,6 +171,7 @@ static bool recover(const struct pair *p, int place, const char *uuid, const str
 
 	g_string_free(nothing.bytes, TRUE);
 	close_all(fds, G_N_ELEMENTS(fds));
+
 	return ok;
 }
 
@@ -174,6 +181,7 @@ static bool backup(const struct pair *p, int vm, const struct stat *owner, GErro
 	bool ok = to >= 0 && give(to, p->kind->file, &p->live, 0600, owner, error);
 
 	close_all(&to, 1);
+
 	return ok;
 }
 
@@ -188,6 +196,7 @@ static bool forget(const struct pair *p, int place, const char *uuid, GError **e
 	unlinkat(p->here, ".lock", 0);
 	if (unlinkat(p->own, p->kind->dir, AT_REMOVEDIR) == 0)
 		unlinkat(place, uuid, AT_REMOVEDIR);
+
 	return true;
 }
 
@@ -226,6 +235,7 @@ static bool do_pair(const char *verb, const struct pair *p, int place, int vm, c
 		return copy_in(p, false, place, uuid, &owner, error);
 	if (g_str_equal(verb, "replace"))
 		return copy_in(p, true, place, uuid, &owner, error);
+
 	return copy_out(p, g_str_equal(verb, "keep"), vm, &owner, error);
 }
 
@@ -247,6 +257,7 @@ static bool do_kind(const char *verb, int place, int vm, const char *uuid, const
 		*ret_any = true;
 	ok = !is_there || do_pair(verb, &p, place, vm, uuid, error);
 	pair_clear(&p);
+
 	return ok;
 }
 
@@ -278,5 +289,6 @@ bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GE
 		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
 			      comes ? directory : libvirt_place, comes ? "/tpm" : "");
 	close_all((const int[]){ place, vm }, 2);
+
 	return ok;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tpm_state.h - the state of a virtual TPM, copied as root between libvirt's place and the VM's
  * directory. Every directory and file is opened once, never through a link.
@@ -9,7 +10,7 @@
  *   forget    out of libvirt's place, what DIRECTORY/tpm has byte for byte
  *
  * A copy has the time of what it was copied from.
- * Source: actions.md 22; pitfalls.md P-9, P-11.
+ * Source: docs/facts/actions.md 22; pitfalls.md P-9, P-11.
  */
 #ifndef HOST_TPM_STATE_H
 #define HOST_TPM_STATE_H

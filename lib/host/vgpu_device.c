@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "host/vgpu_device.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ static char *address_of(const TmplAttr *pci, GError **error)
 			return NULL;
 		}
 	}
+
 	return g_strdup_printf("%04x:%02x:%02x.%x", (unsigned)n[0], (unsigned)n[1],
 			       (unsigned)n[2], (unsigned)n[3]);
 }
@@ -73,6 +75,7 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 			 g_uuid_string_is_valid(uuid) ? "profile" : "UUID");
 		g_clear_pointer(&address, g_free);
 	}
+
 	if (!address)
 		return NULL;
 	v = g_new0(struct vgpu, 1);
@@ -80,6 +83,7 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 	v->address = address;
 	v->profile = *words && **words ? g_strdup(*words) : NULL;
 	v->legacy = !mode || !g_ascii_strcasecmp(mode, "legacy");
+
 	return v;
 }
 
@@ -105,6 +109,7 @@ static GPtrArray *vgpus_of(const char *path, GError **error)
 		else if (tmpl_attr_text(pci, "UUID"))
 			return NULL;
 	}
+
 	return g_steal_pointer(&all);
 }
 
@@ -117,6 +122,7 @@ static bool put(const char *path, const char *text, GError **error)
 
 	if (fd >= 0)
 		close(fd);
+
 	return n == (ssize_t)strlen(text) || vmm_fail_errno(error, cause, "cannot write %s to %s",
 							    text, path);
 }
@@ -140,6 +146,7 @@ static char *first_of(const char *directory)
 			g_free(first);
 			first = g_strdup(name);
 		}
+
 	return first;
 }
 
@@ -159,6 +166,7 @@ static bool create_legacy(const struct vgpu *v, GError **error)
 		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no type of vGPU",
 				v->address);
 	file = g_build_filename(types, profile, "create", NULL);
+
 	return put(file, v->uuid, error);
 }
 
@@ -180,9 +188,11 @@ static char *creatable(const char *directory, const struct vgpu *v, GError **err
 		if (*id && is_made_of(id, "_-") && (!v->profile || g_str_equal(id, v->profile)))
 			found = g_strdup(id);
 	}
+
 	if (!found)
 		vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no vGPU of type %s left",
 			 v->address, v->profile ? v->profile : "any");
+
 	return found;
 }
 
@@ -199,6 +209,7 @@ static bool create_nvidia(const struct vgpu *v, GError **error)
 	    g_str_equal(g_strchomp(now), v->profile))
 		return true;
 	id = creatable(nvidia, v, error);
+
 	return id && put(current, id, error);
 }
 
@@ -244,11 +255,13 @@ bool vgpu_device_create(const char *path, GError **error)
 			break;
 		done++;
 	}
+
 	made = done == all->len;
 	if (!made)
 		while (done--)
 			remove_one(all->pdata[done], NULL);
 	tell_monitor();
+
 	return made;
 }
 
@@ -262,7 +275,9 @@ bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError
 		if (!remove_one(all->pdata[i], &cause))
 			warn(cause->message);
 	}
+
 	if (all)
 		tell_monitor();
+
 	return all != NULL;
 }

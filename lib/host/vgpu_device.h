@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vgpu_device.h - virtual GPUs of a host, by the kernel's files of mediated devices and of
  * NVIDIA's driver.
  *
- * Source: actions.md 21.
+ * Source: docs/facts/actions.md 21.
  */
 #ifndef HOST_VGPU_DEVICE_H
 #define HOST_VGPU_DEVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/block_copy.h"
 
 #include <libxml/tree.h>
@@ -19,6 +20,7 @@ static char *destination(const struct block_copy *m)
 	xmlSetProp(node, BAD_CAST "type", BAD_CAST m->format);
 	node = xmlNewChild(disk, NULL, BAD_CAST "source", NULL);
 	xmlSetProp(node, BAD_CAST (m->is_block ? "dev" : "file"), BAD_CAST m->path);
+
 	return xml_print(disk);
 }
 
@@ -52,6 +54,7 @@ static bool look(virDomain *dom, const struct block_copy *m, struct virt_progres
 	p->total_bytes += info.end;
 	p->done_bytes += info.cur;
 	p->remaining_bytes += info.end - info.cur;
+
 	return true;
 }
 
@@ -74,16 +77,19 @@ bool block_copy_wait(virDomain *dom, const struct block_copy *mirrors, guint n,
 				return false;
 			all = all && ready;
 		}
+
 		if (all)
 			return true;
 		if ((hooks->until_us && now >= hooks->until_us) || (hooks->stop && hooks->stop())) {
 			*ret_aborted = true;
 			return false;
 		}
+
 		if (hooks->progress && now - told_us >= TELL_US) {
 			told_us = now;
 			hooks->progress(hooks->progress_data, &p);
 		}
+
 		g_usleep(POLL_US);
 	}
 }
@@ -97,6 +103,7 @@ bool block_copy_pivot(virDomain *dom, const struct block_copy *m, GError **error
 			break;
 		g_usleep(POLL_US);
 	}
+
 	return virt_fail(error, "cannot go on with the copy of disk %s of domain %s", m->target,
 			 virDomainGetName(dom));
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * block_copy.h - disks of a running domain go to other images while it runs: copied, kept
  * equal, and then used instead.
  *
- * Source: actions.md 7, case C; libvirt-facts.md I.
+ * Source: docs/facts/actions.md 7, case C; libvirt.md I.
  */
 #ifndef MIGRATE_BLOCK_COPY_H
 #define MIGRATE_BLOCK_COPY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/copy_to_host.h"
 
 #include <unistd.h>
@@ -27,6 +28,7 @@ static bool has_room(const struct copy_to_host *f, GError **error)
 	size = g_ascii_strtoull(end, NULL, 10);
 	if (size && wanted / size <= blocks)
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_NO_SPACE, "cannot migrate to %s: the disks need %"
 			G_GUINT64_FORMAT " MiB in %s, where %" G_GUINT64_FORMAT " MiB are free",
 			f->r->dest_host, wanted / MIB + 1, f->stored->to, blocks * size / MIB);
@@ -49,6 +51,7 @@ static bool take_names(struct copy_to_host *f, GError **error)
 		if (copied && !made_files_take(f->made, d->there, false, error))
 			return false;
 	}
+
 	return true;
 }
 
@@ -81,6 +84,7 @@ static bool tell_directory(struct copy_to_host *f, GError **error)
 	domain_paths_rewrite(xmlDocGetRootElement(doc), inside, NULL);
 	xml = xml_print(xmlDocGetRootElement(doc));
 	migrate_options_add_text(f->r->how, VIR_MIGRATE_PARAM_DEST_XML, xml);
+
 	return true;
 }
 
@@ -99,13 +103,15 @@ static bool write_note(struct copy_to_host *f, GError **error)
 		g_string_append_printf(text, "\n%s", plain);
 		g_ptr_array_add(f->late, g_steal_pointer(&plain));
 	}
+
 	f->note = g_build_filename(f->stored->from, NOTE, NULL);
 	g_ptr_array_insert(f->stored->others, 0, g_strdup(f->note));
 	note = made_files_note(f->made, text->str);
+
 	return file_write(f->note, note, strlen(note), 0600, error);
 }
 
-static bool prepare(struct copy_to_host *f, GError **error)
+static bool prepare_copies(struct copy_to_host *f, GError **error)
 {
 	bool copies = false, shared;
 
@@ -117,6 +123,7 @@ static bool prepare(struct copy_to_host *f, GError **error)
 			   "not: nothing is copied", f->stored->to, f->r->dest_host);
 		return true;
 	}
+
 	if (!has_room(f, error) || !take_names(f, error) || !write_note(f, error) ||
 	    !bring(f, error))
 		return false;
@@ -131,9 +138,11 @@ static bool prepare(struct copy_to_host *f, GError **error)
 			copies = true;
 		}
 	}
+
 	/* What libvirt calls unsafe is that it does not copy what we bring. */
 	f->r->how->flags |= VIR_MIGRATE_UNSAFE | (copies ? VIR_MIGRATE_NON_SHARED_DISK : 0) |
 			    (f->r->was_running ? VIR_MIGRATE_PAUSED : 0);
+
 	return tell_directory(f, error);
 }
 
@@ -155,9 +164,10 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 		return false;
 	f->to = g_strdup(f->stored->to);
 	f->made = made_files_new(r->ctx, r->dest_host, f->to, NOTE);
-	if (prepare(f, error))
+	if (prepare_copies(f, error))
 		return true;
 	copy_to_host_undo(f);
+
 	return false;
 }
 
@@ -181,6 +191,7 @@ static bool bring_again(struct copy_to_host *f, const char *from, GError **error
 			action_log("WARN", "%s; trying again", cause->message);
 		}
 	}
+
 	return true;
 }
 
@@ -196,10 +207,12 @@ static bool finish(struct copy_to_host *f, const char *from, GError **error)
 		vmm_error_set_hint(error, "migrate it again: that goes on here");
 		return false;
 	}
+
 	if (f->resume && f->r->sides.dest_state.state == VIR_DOMAIN_PAUSED &&
 	    virDomainResume(dom) < 0)
 		return virt_fail(error, "domain %s is at %s and paused: cannot resume it",
 				 virDomainGetName(dom), f->r->dest_host);
+
 	return true;
 }
 
@@ -244,7 +257,9 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 		action_log("WARN", "a migration that was killed had not finished: going on");
 		ok = finish(&f, plain, error);	/* the note here goes on naming what is left here */
 	}
+
 	copy_to_host_clear(&f);
+
 	return ok;
 }
 
@@ -258,6 +273,7 @@ static bool is_not_there(const struct copy_to_host *f, GError **error)
 		return true;
 	if (dom)
 		return vmm_fail(error, VMM_ERROR_EXISTS, "domain %s is there", f->r->uuid);
+
 	return vmm_pass(error, &cause);
 }
 

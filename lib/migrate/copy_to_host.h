@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * copy_to_host.h - the files of a VM that moves to a host which does not see those
  * of this one: phases 2 and 6 of migration.h.
  *
- * Source: actions.md 7, case B; pitfalls.md P-16, P-24, P-30, P-31.
+ * Source: docs/facts/actions.md 7, case B; pitfalls.md P-16, P-24, P-30, P-31.
  */
 #ifndef MIGRATE_COPY_TO_HOST_H
 #define MIGRATE_COPY_TO_HOST_H

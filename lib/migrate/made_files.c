@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/made_files.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ MadeFiles *made_files_new(const struct action_ctx *ctx, const char *host, const 
 	m->images = g_ptr_array_new_with_free_func(g_free);
 	m->files = g_ptr_array_new_with_free_func(g_free);
 	m->dirs = g_ptr_array_new_with_free_func(g_free);
+
 	return m;
 }
 
@@ -54,6 +56,7 @@ bool made_files_read_note(MadeFiles *m, GError **error)
 		return false;
 	if (there)
 		m->old = other_host_ask(m->ctx, m->host, env, words, error);
+
 	return !there || m->old;
 }
 
@@ -73,6 +76,7 @@ bool made_files_directory(MadeFiles *m, GError **error)
 		return false;
 	if (!there)	/* then why it cannot be made is what counts */
 		return do_there(m, make, error);
+
 	return made_files_read_note(m, error);
 }
 
@@ -98,6 +102,7 @@ static bool is_seen_there(const MadeFiles *m, const char *from, bool *ret_seen, 
 	close(fd);
 	ok = ask_there(m, test, ret_seen, error);
 	unlink(here);
+
 	return ok;
 }
 
@@ -119,10 +124,12 @@ static bool is_seen_here(MadeFiles *m, const char *from, bool *ret_seen, GError 
 		ok = *ret_seen || errno == ENOENT ||
 		     vmm_fail_errno(error, errno, "cannot look for %s", here);
 	}
+
 	/* Also when the answer of dd was lost: the name is ours alone. */
 	unlink(here);
 	if (!do_there(m, forget, NULL))
 		g_ptr_array_add(m->files, g_steal_pointer(&there));
+
 	return ok;
 }
 
@@ -134,9 +141,11 @@ bool made_files_is_one(MadeFiles *m, const char *from, bool *ret_one, GError **e
 		g_prefix_error(error, "whether %s is shared cannot be told: ", m->dir);
 		return false;
 	}
+
 	*ret_one = there || here;
 	if (*ret_one)
 		m->is_new = false;
+
 	return true;
 }
 
@@ -162,6 +171,7 @@ static bool judge_found(MadeFiles *m, const char *path, const char *const *make,
 	vmm_fail(error, VMM_ERROR_EXISTS, "%s is there already, and nothing says that a move of "
 		 "this VM left it", place);
 	vmm_error_set_hint(error, "look whose it is; remove it if nobody needs it");
+
 	return false;
 }
 
@@ -183,6 +193,7 @@ bool made_files_take(MadeFiles *m, const char *path, bool ours, GError **error)
 	else if (!made && !judge_found(m, path, make, error))
 		return false;
 	g_ptr_array_add(m->images, g_strdup(path));
+
 	return true;
 }
 
@@ -208,6 +219,7 @@ static void walk(MadeFiles *m, const StoragePlan *s, const char *path)
 		g_ptr_array_add(m->files, g_steal_pointer(&moved));
 		return;
 	}
+
 	g_ptr_array_add(m->dirs, g_steal_pointer(&moved));
 	dir = g_dir_open(path, 0, NULL);
 	while (dir && (name = g_dir_read_name(dir))) {
@@ -291,6 +303,7 @@ void made_files_leave(const StoragePlan *s, const char *name)
 		if (d->way == COPY_MIRROR || d->way == COPY_BEFORE_AND_AFTER)
 			g_string_append_printf(text, "\n" IMAGE_LINE "%s", plain);
 	}
+
 	if (!file_write(path, text->str, text->len, 0600, &error))
 		action_log("WARN", "%s", error->message);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * made_files.h - what an action makes for a VM in another directory, here or on another host, and
  * takes away again when the VM stays where it was: exactly that, by name, and never what was there.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_call.h"
 
 #include "virt/connect.h"
@@ -38,6 +39,7 @@ static bool migrate(void *data, GError **error)
 					  how->flags);
 		ok = moved != NULL;
 	}
+
 	return ok || virt_fail(error, "cannot migrate domain %s", virDomainGetName(c->dom));
 }
 
@@ -88,6 +90,7 @@ enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_ab
 	r = virt_job_run(&job, ret_aborted, error);
 	if (r != VIRT_CALL_TIMED_OUT)
 		call_free(c);
+
 	return r;
 }
 
@@ -112,11 +115,12 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 		return false;
 	if (state->gone)
 		g_clear_pointer(ret, virDomainFree);
+
 	return true;
 }
 
 /* Sets ERROR for a location that nobody may act on. */
-static enum migrate_location refuse(enum migrate_location location, const char *uuid,
+static enum migrate_location refuse_location(enum migrate_location location, const char *uuid,
 				    GError **error)
 {
 	if (location == MIGRATE_ORPHAN)
@@ -146,8 +150,8 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 		if (!look(dest, uuid, &ret->dest, &ret->dest_state, error))
 			return MIGRATE_LOCATION_UNKNOWN;
 
-		v = migrate_verdict(migrate_side(&ret->source_state, true),
-				    migrate_side(&ret->dest_state, false));
+		v = migrate_verdict_of(migrate_side_of(&ret->source_state, true),
+				    migrate_side_of(&ret->dest_state, false));
 		if (!v.wait || g_get_monotonic_time() >= until_us)
 			break;
 		migrate_sides_clear(ret);
@@ -155,6 +159,7 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 	}
 
 	if (v.location == MIGRATE_ORPHAN || v.location == MIGRATE_SPLIT)
-		return refuse(v.location, uuid, error);
+		return refuse_location(v.location, uuid, error);
+
 	return v.location;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * migrate_call.h - moving a running domain to another host: whether that host can
  * take it, the move, and what is true on both hosts afterwards.
  *
- * Source: actions.md 7; libvirt-facts.md J.
+ * Source: docs/facts/actions.md 7; libvirt.md J.
  */
 #ifndef MIGRATE_MIGRATE_CALL_H
 #define MIGRATE_MIGRATE_CALL_H

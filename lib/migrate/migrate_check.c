@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_call.h"
 
 #include "xml/xml.h"
@@ -29,6 +30,7 @@ static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 	f->arch = xml_attribute(type, "arch");
 	f->machine = xml_attribute(type, "machine");
 	f->type = xml_attribute(f->domain, "type");
+
 	return true;
 }
 
@@ -48,6 +50,7 @@ static char *host_uuid(virConnect *conn)
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "capabilities", NULL) : NULL;
 
 	free(text);
+
 	return doc ? xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid") : NULL;
 }
 
@@ -88,6 +91,7 @@ static bool is_free(virDomain *dom, virConnect *dest, GError **error)
 					virDomainGetName(other), its_uuid,
 					virt_state_name(&state));
 	}
+
 	return true;
 }
 
@@ -107,7 +111,9 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 			(*error)->code = VMM_ERROR_INCOMPATIBLE;
 		return false;
 	}
+
 	free(text);
+
 	return true;
 }
 
@@ -134,6 +140,7 @@ static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
 			(*error)->code = VMM_ERROR_INCOMPATIBLE;
 		return false;
 	}
+
 	return true;	/* cannot be told, as without KVM */
 }
 
@@ -145,5 +152,6 @@ bool migrate_check(virDomain *dom, virConnect *dest, GError **error)
 		  has_cpu(&f, dest, error);
 
 	facts_clear(&f);
+
 	return ok;
 }

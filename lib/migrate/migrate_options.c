@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_options.h"
 
 #include "base/file.h"
@@ -129,9 +130,11 @@ static bool unknown(const char *name, GError **error)
 			nearest = words[i].name;
 		}
 	}
+
 	bad(error, name, "is not an option of a migration");
 	if (nearest)
 		vmm_error_set_hint(error, "did you mean --%s?", nearest);
+
 	return false;
 }
 
@@ -149,6 +152,7 @@ static bool add_number(MigrateOptions *m, const struct word *word, const char *v
 		migrate_options_add_int(m, word->param, (int)n);
 	else
 		virTypedParamsAddULLong(&m->params, &m->n_params, &m->max_params, word->param, n);
+
 	return true;
 }
 
@@ -201,6 +205,7 @@ static bool add_word(MigrateOptions *m, const struct word *word, const char *val
 			return bad(error, word->name, "wants a value");
 		return add_value(m, word, value, error);
 	}
+
 	if (value)
 		return bad(error, word->name, "takes no value");
 	if (word->kind == UNFIT)
@@ -209,6 +214,7 @@ static bool add_word(MigrateOptions *m, const struct word *word, const char *val
 		m->overtime = word->flags ? MIGRATE_OVERTIME_POSTCOPY : MIGRATE_OVERTIME_SUSPEND;
 	if (word->kind == SOON)
 		m->postcopy_soon = true;
+
 	return true;
 }
 
@@ -232,6 +238,7 @@ bool migrate_options_parse(MigrateOptions *m, const char *options, GError **erro
 			return true;
 		return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: %s", cause->message);
 	}
+
 	for (char **next = argv; *next;) {
 		char *name = *next++;
 		char *value = strchr(name, '=');
@@ -249,8 +256,10 @@ bool migrate_options_parse(MigrateOptions *m, const char *options, GError **erro
 		if (!add_word(m, word, value, &next, error))
 			return false;
 	}
+
 	if (m->overtime == MIGRATE_OVERTIME_POSTCOPY && !m->overtime_s)
 		return bad(error, "timeout-postcopy", "wants --timeout as well");
+
 	return true;
 }
 
@@ -270,6 +279,8 @@ bool migrate_options_converge(MigrateOptions *m, const char *value, GError **err
 					"not one or two numbers from 0 to 99", value);
 		migrate_options_add_int(m, names[i], (int)percent);
 	}
+
 	m->flags |= VIR_MIGRATE_AUTO_CONVERGE;
+
 	return true;
 }

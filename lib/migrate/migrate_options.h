@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * migrate_options.h - what a live migration shall do, told in the words of "virsh
  * migrate", which is what MIGRATE_OPTIONS of kvmrc holds.
  *
- * Source: actions.md 7; virsh(1), migrate; libvirt-facts.md J.
+ * Source: docs/facts/actions.md 7; virsh(1), migrate; libvirt.md J.
  */
 #ifndef MIGRATE_MIGRATE_OPTIONS_H
 #define MIGRATE_MIGRATE_OPTIONS_H

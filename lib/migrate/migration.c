@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migration.h"
 
 #include <libvirt/virterror.h>
@@ -30,12 +31,15 @@ static enum action_outcome where_is_it(struct migration *r, GError *cause, GErro
 		r->sides.dest_state = state;
 		return ACTION_DONE;
 	}
+
 	if (!fault || vmm_is(fault, VMM_ERROR_NOT_FOUND)) {
 		vmm_pass(error, &here);
 		return ACTION_FAILED;
 	}
+
 	other = vmm_is(fault, VMM_ERROR_EXISTS);
 	g_propagate_prefixed_error(error, g_steal_pointer(&fault), "at %s: ", r->dest_host);
+
 	return other ? ACTION_FAILED : ACTION_UNKNOWN;
 }
 
@@ -64,6 +68,7 @@ static bool save_snapshots(const struct migration *r, GError **error)
 		    !file_write(path, xml, strlen(xml), 0600, error))
 			return false;
 	}
+
 	return true;
 }
 
@@ -89,7 +94,9 @@ static enum action_outcome finish(struct migration *r, GError *cause, GError **e
 		g_error_free(cause);
 		return ACTION_UNKNOWN;
 	}
+
 	g_clear_pointer(&r->dom, virDomainFree);
+
 	return where_is_it(r, cause, error);
 }
 
@@ -114,30 +121,34 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
 		g_clear_pointer(&r->dom, virDomainFree);
 	}
+
 	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return where_is_it(r, g_steal_pointer(&cause), error);
 	if (cause) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	if (!ctx->dry_run && !stranded_check(ctx, r->dom, &state, &there, &cause)) {
 		if (!g_strcmp0(there, r->dest_uri))
 			return finish(r, g_steal_pointer(&cause), error);
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	r->was_running = state.state == VIR_DOMAIN_RUNNING;
 	virDomainGetUUIDString(r->dom, r->uuid);
 	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	repair_snapshots(r);
 	r->snapshots = snapshot_list_read(r->dom, error);
+
 	return r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error)
 		       ? ACTION_DONE
 		       : ACTION_FAILED;
 }
 
 /* Phase 4, again as long as a block job that ends soon is in the way. */
-static bool move(struct migration *r, GError **error)
+static bool call_migrate(struct migration *r, GError **error)
 {
 	struct migrate_move m = {
 		.dom = r->dom, .dest = r->dest, .dest_uri = r->dest_uri, .how = r->how,
@@ -198,6 +209,7 @@ static bool settle_at_source(struct migration *r, GError **error)
 			   virGetLastErrorMessage());
 	keep_snapshots(r, dom);
 	stranded_note(dom, NULL, NULL);
+
 	return true;
 }
 
@@ -207,6 +219,7 @@ static bool settle_at_destination(struct migration *r, GError **error)
 		return false;
 	keep_snapshots(r, r->sides.dest);
 	stranded_note(r->sides.dest, NULL, NULL);
+
 	return true;
 }
 
@@ -260,10 +273,12 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 	default:
 		break;
 	}
+
 	vmm_fail(error, unsure->code, "migrating domain %s: %s; where it is cannot be told: %s",
 		 name, why ? why->message : "done", unsure->message);
 	if (vmm_error_hint(unsure))
 		vmm_error_set_hint(error, "%s", vmm_error_hint(unsure));
+
 	return ACTION_UNKNOWN;
 }
 
@@ -277,10 +292,11 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 	if (!stranded_note(r->dom, r->dest_host, error) ||
 	    !snapshot_list_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
-	move(r, &cause);
+	call_migrate(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);
 	if (outcome == ACTION_DONE)
 		action_on_abort(ACTION_DONE, "%s", "");
+
 	return outcome;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * migration.h - a live migration as a transaction: whatever fails, whoever dies, one
  * copy of the VM lives, and the answer says where.
@@ -11,7 +12,7 @@
  *              registered here, what came in there removed, files of phase 2 removed
  *
  * Up to the end of 4 a signal or the deadline aborts the move and the VM stays.
- * Source: actions.md 7; libvirt-facts.md J; pitfalls.md P-22 to P-31.
+ * Source: docs/facts/actions.md 7; libvirt.md J; pitfalls.md P-22 to P-31.
  */
 #ifndef MIGRATE_MIGRATION_H
 #define MIGRATE_MIGRATION_H

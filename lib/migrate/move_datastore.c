@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/move_datastore.h"
 
 #include <unistd.h>
@@ -45,6 +46,7 @@ static bool revive(struct moving *m, GError **error)
 		return false;
 	virDomainFree(m->dom);
 	m->dom = again;
+
 	return true;
 }
 
@@ -57,6 +59,7 @@ static bool read_xml(struct moving *m, GError **error)
 		return false;
 	xmlFreeDoc(m->doc);
 	m->doc = doc;
+
 	return true;
 }
 
@@ -94,9 +97,11 @@ static bool plan(struct moving *m, const char *from, const char *to, GError **er
 			vmm_error_set_hint(error, "delete them, or move the VM powered off");
 			return false;
 		}
+
 		if (d->way == COPY_MIRROR)
 			g_array_append_val(m->mirrors, copy);
 	}
+
 	return m->stored != NULL;
 }
 
@@ -109,6 +114,7 @@ static bool make_image(struct moving *m, const struct planned_disk *d, GError **
 		  child_result_check(&result, "qemu-img", error);
 
 	child_result_clear(&result);
+
 	return ok;
 }
 
@@ -124,6 +130,7 @@ static bool end_copies(struct moving *m, GError **error)
 			return false;
 		g_hash_table_add(m->ended, g_steal_pointer(&path));
 	}
+
 	return true;
 }
 
@@ -138,10 +145,12 @@ static bool take_names(struct moving *m, GError **error)
 		if (!made_files_take(m->made, path, g_hash_table_contains(m->ended, path), error))
 			return false;
 	}
+
 	note = made_files_note(m->made, "moving");
 	if (!file_write(m->made->note, note, strlen(note), 0600, error))
 		return false;
 	made_files_will_bring(m->made, m->stored);
+
 	return true;
 }
 
@@ -157,6 +166,7 @@ static bool make_directory(struct moving *m, GError **error)
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: %s and %s are one directory",
 		 virDomainGetName(m->dom), m->stored->from, m->stored->to);
 	vmm_error_set_hint(error, "compare the two datastores' BASE_PATH and mounts");
+
 	return false;
 }
 
@@ -190,11 +200,12 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
 	if (!ok)
 		vmm_error_set_hint(error, "move the VM powered off, or to a directory of the same "
 				   "file system");
+
 	return ok;
 }
 
 /* Phase 1. */
-static bool prepare(struct moving *m, GError **error)
+static bool prepare_target(struct moving *m, GError **error)
 {
 	if (!end_copies(m, error) || !make_directory(m, error) || !link_nvram(m, true, error) ||
 	    !take_names(m, error))
@@ -212,6 +223,7 @@ static bool prepare(struct moving *m, GError **error)
 		if (d->way == COPY_MIRROR && !make_image(m, d, error))
 			return false;
 	}
+
 	return true;
 }
 
@@ -227,6 +239,7 @@ static bool copy(struct moving *m, GError **error)
 	if (block_copy_wait(m->dom, (struct block_copy *)m->mirrors->data, m->mirrors->len, &hooks,
 			    &aborted, error))
 		return true;
+
 	return aborted && progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
 }
 
@@ -288,6 +301,7 @@ static bool tell_metadata(struct moving *m, const char *directory, GError **erro
 	if (virConnectIsAlive(m->ctx->conn) == 1 || !revive(m, NULL))
 		return false;
 	g_clear_error(error);
+
 	return write_metadata(m, directory, error);
 }
 
@@ -310,11 +324,13 @@ static enum action_outcome stay(struct moving *m, guint moved, GError **error)
 		undo(m);
 		return ACTION_FAILED;
 	}
+
 	if (!end_copies(m, &fault))
 		action_log("WARN", "%s", fault->message);
 	g_prefix_error(error, "%u of %u disks of domain %s are in %s, the others in %s: ", moved,
 		       m->mirrors->len, virDomainGetName(m->dom), m->stored->to, m->stored->from);
 	vmm_error_set_hint(error, "keep both directories and migrate it again");
+
 	return ACTION_FAILED;
 }
 
@@ -336,15 +352,18 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 				       unsure->message);
 			return ACTION_UNKNOWN;
 		}
+
 		moved = 0;
 		for (guint i = 0; i < m->mirrors->len; i++)
 			moved += is_used(m, mirror(m, i));
 		if (!lost || tries == PIVOTS)
 			break;
 	}
+
 	if (moved < m->mirrors->len)
 		return stay(m, moved, error);
 	g_clear_error(error);
+
 	return ACTION_DONE;
 }
 
@@ -367,7 +386,7 @@ static void update_medium(struct moving *m, const struct planned_disk *d)
 			   error ? error->message : "");
 }
 
-static enum action_outcome move(struct moving *m, GError **error)
+static enum action_outcome move_disks(struct moving *m, GError **error)
 {
 	g_autoptr(GError) fault = NULL;
 	enum action_outcome outcome;
@@ -376,10 +395,12 @@ static enum action_outcome move(struct moving *m, GError **error)
 	m->made = made_files_new(m->ctx, NULL, m->stored->to, NOTE);
 	action_on_abort(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
 			m->stored->to);
-	if (!prepare(m, error) || !copy(m, error) || !tell_metadata(m, m->stored->to, error)) {
+	if (!prepare_target(m, error) || !copy(m, error) ||
+	    !tell_metadata(m, m->stored->to, error)) {
 		undo(m);
 		return ACTION_FAILED;
 	}
+
 	outcome = pivot(m, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
@@ -389,9 +410,11 @@ static enum action_outcome move(struct moving *m, GError **error)
 		if (d->way == COPY_BEFORE)
 			update_medium(m, d);
 	}
+
 	if (!made_files_keep(m->made, &fault))
 		action_log("WARN", "%s", fault->message);
 	made_files_leave(m->stored, NOTE);
+
 	return ACTION_DONE;
 }
 
@@ -411,14 +434,16 @@ enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const
 				     virDomainGetName(dom), m.stored->to);
 			outcome = ACTION_DONE;
 		} else {
-			outcome = move(&m, error);
+			outcome = move_disks(&m, error);
 		}
 	}
+
 	virDomainFree(m.dom);
 	xmlFreeDoc(m.doc);
 	g_clear_pointer(&m.stored, storage_plan_free);
 	g_clear_pointer(&m.mirrors, g_array_unref);
 	g_clear_pointer(&m.ended, g_hash_table_unref);
 	g_clear_pointer(&m.made, made_files_free);
+
 	return outcome;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * move_datastore.h - the files of a running VM go to another directory of the same
  * host.
@@ -11,7 +12,7 @@
  * If 4 fails in the middle nothing is removed: the next call moves the rest.
  * UEFI variables, which QEMU keeps open, become one file with two names: so both directories
  * must be on one file system then.
- * Source: actions.md 7, case C; pitfalls.md P-23, P-30.
+ * Source: docs/facts/actions.md 7, case C; pitfalls.md P-23, P-30.
  */
 #ifndef MIGRATE_MOVE_DATASTORE_H
 #define MIGRATE_MOVE_DATASTORE_H

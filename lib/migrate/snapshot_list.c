@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/snapshot_list.h"
 
 #include "virt/virt_domain.h"
@@ -48,13 +49,16 @@ SnapshotList *snapshot_list_read(virDomain *dom, GError **error)
 			ok = false;
 			continue;
 		}
+
 		s.name = g_strdup(virDomainSnapshotGetName(snap));
 		s.xml = g_strdup(xml);
 		s.current = virDomainSnapshotIsCurrent(snap, 0) == 1;
 		g_array_append_val(set->list, s);
 		free(xml);
 	}
+
 	free(list);
+
 	return ok ? g_steal_pointer(&set) : NULL;
 }
 
@@ -87,6 +91,7 @@ bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **erro
 		snapshot_list_register(set, dom, NULL);
 		return false;
 	}
+
 	return true;
 }
 
@@ -104,6 +109,7 @@ bool snapshot_list_register(const SnapshotList *set, virDomain *dom, GError **er
 			ok = virt_fail(error, "cannot register snapshot %s of domain %s",
 					      s->name, virDomainGetName(dom));
 	}
+
 	return ok;
 }
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot_list.h - what libvirt knows of a domain's snapshots, taken away from it for
  * a while: it refuses to move a domain that has some.
  *
- * Source: actions.md 7; pitfalls.md P-25; libvirt-facts.md G.
+ * Source: docs/facts/actions.md 7; pitfalls.md P-25; libvirt.md G.
  */
 #ifndef MIGRATE_SNAPSHOT_LIST_H
 #define MIGRATE_SNAPSHOT_LIST_H

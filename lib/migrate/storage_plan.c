@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/storage_plan.h"
 
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ static bool check_directory(const char *dir, GError **error)
 	if (plain && g_path_is_absolute(dir) && strspn(vm, "0123456789") == strlen(vm) &&
 	    strspn(datastore, "0123456789") == strlen(datastore))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not the directory of a VM in a datastore",
 			dir ? dir : "");
 }
@@ -43,6 +45,7 @@ static void add_other(StoragePlan *s, char *path)
 		g_free(path);
 		return;
 	}
+
 	for (guint i = 0; i < s->others->len; i++)
 		if (g_str_equal(s->others->pdata[i], path)) {
 			g_free(path);
@@ -106,7 +109,9 @@ static bool add_disk(const struct action_ctx *ctx, StoragePlan *s, const xmlNode
 		else if (!strchr(rest, '/'))	/* else it comes with its chain */
 			add_other(s, g_strdup(d->path));
 	}
+
 	g_ptr_array_add(s->disks, d);
+
 	return true;
 }
 
@@ -125,6 +130,7 @@ static void add_small_files(StoragePlan *s, const xmlNode *domain)
 		    (g_str_has_prefix(name, "disk.") && g_file_test(path, G_FILE_TEST_IS_SYMLINK)))
 			add_other(s, g_steal_pointer(&path));
 	}
+
 	rest = nvram ? below(nvram, s->from) : NULL;
 	if (rest)
 		add_other(s, g_build_filename(s->from, rest, NULL));
@@ -149,6 +155,7 @@ StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domai
 	add_small_files(s, domain);
 	g_ptr_array_add(s->others, NULL);
 	g_ptr_array_add(s->left_out, NULL);
+
 	return g_steal_pointer(&s);
 }
 
@@ -179,9 +186,11 @@ char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk 
 		g_ptr_array_add(words, g_strdup(d->image.backing_format ?
 						d->image.backing_format : "raw"));
 	}
+
 	g_ptr_array_add(words, g_strdup(d->there));
 	g_ptr_array_add(words, g_strdup_printf("%" G_GUINT64_FORMAT, d->image.size));
 	g_ptr_array_add(words, NULL);
+
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 

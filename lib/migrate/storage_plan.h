@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * storage_plan.h - the files of a VM that lie in its own directory, and how each of them
  * comes to another directory while the VM runs.
  *
- * Source: actions.md 7, disk classification; pitfalls.md P-16, P-24, P-30.
+ * Source: docs/facts/actions.md 7, disk classification; pitfalls.md P-16, P-24, P-30.
  */
 #ifndef MIGRATE_STORAGE_PLAN_H
 #define MIGRATE_STORAGE_PLAN_H

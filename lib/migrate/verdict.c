@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/verdict.h"
 
-enum migrate_side migrate_side(const struct virt_state *state, bool is_source)
+enum migrate_side migrate_side_of(const struct virt_state *state, bool is_source)
 {
 	if (state->gone)
 		return SIDE_ABSENT;
@@ -53,7 +54,7 @@ static const struct migrate_verdict verdict[SIDES][SIDES] = {
 };
 /* clang-format on */
 
-struct migrate_verdict migrate_verdict(enum migrate_side source, enum migrate_side dest)
+struct migrate_verdict migrate_verdict_of(enum migrate_side source, enum migrate_side dest)
 {
 	return verdict[source][dest];
 }

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verdict.h - where a VM is after a migration: what the two hosts say of it, as one table.
  *
  * Whether two copies of a guest run is decided here, and nowhere else. Each host reports a state;
- * migrate_side() makes one of six of it, and migrate_verdict() looks up the pair.
- * Source: libvirt-facts.md J; measured: libvirt pauses a source with reason "migration" before the
+ * migrate_side_of() makes one of six of it, and migrate_verdict_of() looks up the pair.
+ * Source: libvirt.md J; measured: libvirt pauses a source with reason "migration" before the
  * destination resumes the guest, and a destination is paused with "migration" or "starting up"
  * until then.
  */
@@ -39,9 +40,9 @@ struct migrate_verdict {
 };
 
 /* What STATE of one host means; IS_SOURCE: of the host that the VM came from. */
-enum migrate_side migrate_side(const struct virt_state *state, bool is_source);
+enum migrate_side migrate_side_of(const struct virt_state *state, bool is_source);
 
 /* What the two sides mean together. Never MIGRATE_LOCATION_UNKNOWN. */
-struct migrate_verdict migrate_verdict(enum migrate_side source, enum migrate_side dest);
+struct migrate_verdict migrate_verdict_of(enum migrate_side source, enum migrate_side dest);
 
 #endif

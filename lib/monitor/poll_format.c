@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/poll_format.h"
 
 #include <zlib.h>
@@ -25,6 +26,7 @@ static void each_item(const struct stats *s, GString *out,
 		g_snprintf(text, sizeof(text), "%" G_GUINT64_FORMAT, s->memory_kib);
 		put(out, "MEMORY", text);
 	}
+
 	for (size_t i = 0; i < VIRT_COUNTERS && *letter == 'a' && !moves && s->has_counters; i++) {
 		g_snprintf(text, sizeof(text), "%" G_GUINT64_FORMAT, s->counter[i]);
 		put(out, counters[i], text);
@@ -96,6 +98,7 @@ void poll_format_packed(const GPtrArray *list, GString *out)
 		g_string_append_printf(yaml, "%s:\n", name);
 		each_item(s, yaml, put_yaml);
 	}
+
 	len = compressBound(yaml->len);
 	packed = g_malloc(len);
 	rc = compress2(packed, &len, (const guchar *)yaml->str, yaml->len, Z_BEST_COMPRESSION);

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * poll_format.h - what domains use, in the three forms that OpenNebula 5 reads.
  *
- * Source: monitoring.md 7.
+ * Source: docs/facts/monitoring.md 7.
  */
 #ifndef MONITOR_POLL_FORMAT_H
 #define MONITOR_POLL_FORMAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/qemu_rss.h"
 
 #include <string.h>
@@ -17,5 +18,6 @@ guint64 qemu_rss_kib(GHashTable *pids, const char *uuid)
 
 	if (!pid || !g_file_get_contents(path, &status, NULL, NULL))
 		return 0;
+
 	return field(status, "\nVmRSS:") + field(status, "\nVmSwap:");
 }

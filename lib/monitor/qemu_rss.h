@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * qemu_rss.h - the memory that QEMU processes of this host use, from /proc: libvirt
  * would have to ask each QEMU.
  *
- * Source: monitoring.md 4, MEMORY.
+ * Source: docs/facts/monitoring.md 4, MEMORY.
  */
 #ifndef MONITOR_QEMU_RSS_H
 #define MONITOR_QEMU_RSS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/stats.h"
 
 #include "virt/connect.h"
@@ -59,6 +60,7 @@ static struct stats *stats_new(const virDomainStatsRecord *r)
 	s->cpu_percent = -1;
 	s->knows_cpu = cpu_time(s->dom, &s->cpu_ns);
 	s->asked_us = g_get_monotonic_time();
+
 	return s;
 }
 
@@ -82,9 +84,11 @@ GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error)
 		g_ptr_array_unref(list);
 		return NULL;
 	}
+
 	for (int i = 0; i < n; i++)
 		g_ptr_array_add(list, stats_new(records[i]));
 	virDomainStatsRecordListFree(records);
+
 	return list;
 }
 
@@ -116,6 +120,7 @@ static guint64 sum(const virDomainStatsRecord *r, const char *group, const char 
 
 		all += number(r, name);
 	}
+
 	return all;
 }
 
@@ -155,6 +160,7 @@ static bool ask_detail(void *data, GError **error)
 	d->has_counters = !has_field(records[0], "block.0.name") ||
 			  has_field(records[0], "block.0.rd.bytes");
 	virDomainStatsRecordListFree(records);
+
 	return d->has_counters || vmm_fail(error, VMM_ERROR_BUSY, "its QEMU is busy");
 }
 
@@ -179,12 +185,14 @@ static virDomain *handle(struct asking *a, const struct stats *s)
 		a->conn = next;
 		a->hung = 0;
 	}
+
 	if (a->conn)
 		dom = virDomainLookupByUUIDString(a->conn, s->uuid);
 	g_mutex_unlock(&a->mutex);
 	if (dom)
 		return dom;
 	virDomainRef(s->dom);
+
 	return s->dom;
 }
 
@@ -214,6 +222,7 @@ static void detail(void *task, void *data)
 		g_mutex_unlock(&a->mutex);
 		return;
 	}
+
 	take(s, d);
 	if (r == VIRT_CALL_FAILED)
 		s->fault = g_strdup(error->message);
@@ -283,5 +292,6 @@ char stats_letter(const struct stats *stats, bool *ret_moves)
 		*ret_moves = letters[i].moves;
 		return letters[i].letter;
 	}
+
 	return '-';
 }

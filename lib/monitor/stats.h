@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stats.h - what domains use, asked so that one whose QEMU hangs delays no other.
  *
  * The states of all come with one call that needs no QEMU, nor does CPU time.
  * The rest is asked for domain by domain, each with a limit.
- * Source: libvirt-facts.md M; monitoring.md 3.1, 4 and 7.
+ * Source: docs/facts/libvirt.md M; monitoring.md 3.1, 4 and 7.
  */
 #ifndef MONITOR_STATS_H
 #define MONITOR_STATS_H

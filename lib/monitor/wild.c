@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/wild.h"
 
 #include <string.h>
@@ -24,7 +25,9 @@ char *wild_quote(const char *text)
 			g_string_append_c(out, '\\');
 		g_string_append_c(out, g_ascii_iscntrl(*text) ? ' ' : *text);
 	}
+
 	g_string_append_c(out, '"');
+
 	return g_string_free(out, FALSE);
 }
 
@@ -49,6 +52,7 @@ static void add_features(GString *out, const xmlNode *features)
 		g_string_append_printf(out, "%s  %s=\"yes\"", separator, upper);
 		separator = ", ";
 	}
+
 	if (*separator == ',')
 		g_string_append(out, "]\n");
 }
@@ -93,5 +97,6 @@ char *wild_template(const char *xml, const char *key)
 	add_features(out, xml_child(domain, "features"));
 	add_graphics(out, xml_child(domain, "devices"), "spice");
 	add_graphics(out, xml_child(domain, "devices"), "vnc");
+
 	return g_string_free(out, FALSE);
 }

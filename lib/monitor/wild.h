@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wild.h - domains that OpenNebula did not make, as it can import them.
  *
- * Source: monitoring.md 5 and 7.
+ * Source: docs/facts/monitoring.md 5 and 7.
  */
 #ifndef MONITOR_WILD_H
 #define MONITOR_WILD_H

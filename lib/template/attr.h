@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attr.h - a template: attributes in order, each a single (NAME = "text") or a
  * vector (NAME = [ KEY = "text", … ]), with the place where it was written.
  *
- * Source: deployment.md 1.2.2, 1.2.3.
+ * Source: docs/facts/deployment.md 1.2.2, 1.2.3.
  */
 #ifndef TEMPLATE_ATTR_H
 #define TEMPLATE_ATTR_H

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attributes.h - the attributes that a defaults file may hold; a VM may hold them too,
  * and some more (vmknown.c).
  *
- * Source: deployment.md 1.1.2 to 1.1.6.
+ * Source: docs/facts/deployment.md 1.1.2 to 1.1.6.
  */
 #ifndef TEMPLATE_ATTRIBUTES_H
 #define TEMPLATE_ATTRIBUTES_H

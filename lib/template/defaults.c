@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "template/defaults.h"
 
 #include "base/file.h"
@@ -276,6 +277,7 @@ static bool read_vector(struct scanner *s, TmplAttr *vector)
 		s->at++;
 		return true;
 	}
+
 	while (read_item(s, vector)) {
 		if (s->at < s->end && *s->at == ']') {
 			s->at++;

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * defaults.h - the defaults file (vmm_exec_kvm.conf): its grammar, and what it may say.
  *
- * Source: deployment.md 1.2, with the "Ours should" columns.
+ * Source: docs/facts/deployment.md 1.2.
  */
 #ifndef TEMPLATE_DEFAULTS_H
 #define TEMPLATE_DEFAULTS_H

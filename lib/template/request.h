@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * request.h - the document that oned sends with an action.
  *
- * Source: protocol.md 4 and 5.2.
+ * Source: docs/facts/protocol.md 4 and 5.2.
  */
 #ifndef TEMPLATE_REQUEST_H
 #define TEMPLATE_REQUEST_H

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vm.h - a VM document with the templates that complete it: an attribute is
  * looked for in VM, host, cluster and defaults, key by key, not vector by
  * vector.
  *
- * Source: deployment.md 1.1, 1.3 ("ours").
+ * Source: docs/facts/deployment.md 1.1, 1.3.
  */
 #ifndef TEMPLATE_VM_H
 #define TEMPLATE_VM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 #include "template/attributes.h"
 #include "template/vm.h"
@@ -8,7 +9,7 @@
 /*
  * What a VM's TEMPLATE may hold beside the attributes of a defaults file: the
  * generator's, and those that only other parts of OpenNebula read. "*": any key.
- * Source: deployment.md 1.1; protocol.md 4.
+ * Source: docs/facts/deployment.md 1.1; protocol.md 4.
  */
 static const struct {
 	const char *vector, *names;

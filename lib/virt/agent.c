@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/agent.h"
 
 #include <libvirt/libvirt-qemu.h>
@@ -30,7 +31,7 @@ char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError *
 	enum virt_call_result r;
 
 	c->number = limit_s;
-	r = domain_call(c, ask_agent, (limit_s + RESERVE_S) * 1000, error);
+	r = domain_call_run(c, ask_agent, (limit_s + RESERVE_S) * 1000, error);
 	if (r == VIRT_CALL_TIMED_OUT) {
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s does not answer",
 			 virDomainGetName(dom));
@@ -44,7 +45,7 @@ char *virt_monitor(virDomain *dom, const char *command)
 {
 	g_autoptr(DomainCall) c = domain_call_new(dom, command);
 
-	if (domain_call(c, ask_monitor, RESERVE_S * 1000, NULL) == VIRT_CALL_TIMED_OUT)
+	if (domain_call_run(c, ask_monitor, RESERVE_S * 1000, NULL) == VIRT_CALL_TIMED_OUT)
 		return NULL;
 
 	return g_strdup(c->answer);

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * agent.h - the guest's agent, and QEMU's monitor: one command and its answer, within a limit.
  *
- * Source: libvirt-facts.md K.
+ * Source: docs/facts/libvirt.md K.
  */
 #ifndef VIRT_AGENT_H
 #define VIRT_AGENT_H

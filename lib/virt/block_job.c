@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/block_job.h"
 
 #include "xml/xml.h"
@@ -19,6 +20,7 @@ static char *busy_disk(virDomain *dom, GError **error)
 		if (target && virDomainGetBlockJobInfo(dom, target, &info, 0) > 0)
 			return g_steal_pointer(&target);
 	}
+
 	return NULL;
 }
 

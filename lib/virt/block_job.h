@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * block_job.h - jobs on a domain's disks, which keep it from being saved, resized or
  * given a snapshot.
  *
- * Source: libvirt-facts.md I; actions.md 0.5.
+ * Source: docs/facts/libvirt.md I; actions.md 0.5.
  */
 #ifndef VIRT_BLOCK_JOB_H
 #define VIRT_BLOCK_JOB_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/connect.h"
 
 #include "virt/virt_error.h"
@@ -31,6 +32,7 @@ static gpointer run_events(gpointer data G_GNUC_UNUSED)
 	g_mutex_unlock(&events.mutex);
 	while (virEventRunDefaultImpl() == 0)
 		;
+
 	return NULL;
 }
 
@@ -71,6 +73,7 @@ static bool open_it(void *data, GError **error)
 	/* A driver within this process has no keepalive and says so. */
 	if (virConnectSetKeepAlive(o->conn, KEEPALIVE_S, KEEPALIVE_COUNT) < 0)
 		virResetLastError();
+
 	return true;
 }
 
@@ -114,6 +117,7 @@ virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)
 			vmm_pass(error, &cause);
 			return NULL;
 		}
+
 		g_usleep(PAUSE_MS * 1000);
 	}
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * connect.h - a connection that cannot hang us: opening has a limit, and
  * keepalive ends what waits for a daemon that is gone.
  *
- * Source: libvirt-facts.md A; actions.md 0.4.
+ * Source: docs/facts/libvirt.md A; actions.md 0.4.
  */
 #ifndef VIRT_CONNECT_H
 #define VIRT_CONNECT_H

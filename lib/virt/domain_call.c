@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/domain_call.h"
 
 #include <stdlib.h>
@@ -9,6 +10,7 @@ DomainCall *domain_call_new(virDomain *dom, const char *text)
 	virDomainRef(dom);
 	c->dom = dom;
 	c->text = g_strdup(text);
+
 	return c;
 }
 
@@ -39,7 +41,7 @@ static bool run_domain_call(void *data, GError **error)
 	return c->func(c, error);
 }
 
-enum virt_call_result domain_call(DomainCall *c, domain_call_func *func, unsigned limit_ms,
+enum virt_call_result domain_call_run(DomainCall *c, domain_call_func *func, unsigned limit_ms,
 				  GError **error)
 {
 	enum virt_call_result r;

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * domain_call.h - one call of libvirt on a domain, with a time limit: what it is given and what it
  * answers are one object, which lives as long as the call or its caller needs it.
  *
  *	g_autoptr(DomainCall) c = domain_call_new(dom, "vdb");
- *	enum virt_call_result r = domain_call(c, detach, LIMIT_MS, error);
+ *	enum virt_call_result r = domain_call_run(c, detach, LIMIT_MS, error);
  *
  * After VIRT_CALL_TIMED_OUT the call still goes on, and may still write its answers: nobody reads
  * them any more.
@@ -28,7 +29,7 @@ struct domain_call {
 	int n_params, max_params;
 	char *answer;		/* of libvirt, by free(); or NULL */
 	int code;		/* of libvirt's error, after a failure that asks for it */
-	domain_call_func *func;	/* domain_call()'s own */
+	domain_call_func *func;	/* domain_call_run()'s own */
 };
 
 /* A call on DOM with TEXT, which may be NULL and is copied. The caller unrefs. */
@@ -37,7 +38,7 @@ void domain_call_unref(DomainCall *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainCall, domain_call_unref)
 
 /* Runs FUNC with C and waits at most LIMIT_MS for its end, as virt_call(). */
-enum virt_call_result domain_call(DomainCall *c, domain_call_func *func, unsigned limit_ms,
+enum virt_call_result domain_call_run(DomainCall *c, domain_call_func *func, unsigned limit_ms,
 				  GError **error);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/domain_job.h"
 
 #include "virt/virt_error.h"
@@ -32,6 +33,7 @@ static struct question *question_new(virDomain *dom)
 
 	virDomainRef(dom);
 	q->dom = dom;
+
 	return q;
 }
 
@@ -64,6 +66,7 @@ static bool ask_progress(void *data, GError **error)
 		p->downtime_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_DOWNTIME);
 	virTypedParamsFree(params, n);
 	q->has_job = type != VIR_DOMAIN_JOB_NONE;
+
 	return true;
 }
 
@@ -80,6 +83,7 @@ bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret
 	*ret = q->progress;
 	known = r == VIRT_CALL_OK && q->has_job;
 	question_free(q);
+
 	return known;
 }
 
@@ -106,8 +110,10 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 				return true;	/* one that does not run has none */
 			return vmm_pass(error, &cause);
 		}
+
 		left_ms = (until_us - g_get_monotonic_time()) / 1000;
 	}
+
 	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",
 			virDomainGetName(dom));
 }
@@ -142,11 +148,13 @@ static bool tick(void *data)
 		abort_job(job->dom);
 		return now - run->aborted_us < SETTLE_US;
 	}
+
 	if (job->progress && now - run->told_us >= PROGRESS_US) {
 		run->told_us = now;
 		if (virt_job_progress(job->dom, false, &progress))
 			job->progress(job->progress_data, &progress);
 	}
+
 	return true;
 }
 
@@ -177,5 +185,6 @@ char *virt_progress_text(const struct virt_progress *p)
 		g_string_append_printf(text, ", round %" G_GUINT64_FORMAT, p->iteration);
 	if (p->downtime_ms >= 0)
 		g_string_append_printf(text, ", downtime %" G_GINT64_FORMAT " ms", p->downtime_ms);
+
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * domain_job.h - calls of libvirt that last: a domain is saved, migrated, copied. They
  * tell how far they are, and end when they shall.
  *
- * Source: libvirt-facts.md E, I and J.
+ * Source: docs/facts/libvirt.md E, I and J.
  */
 #ifndef VIRT_DOMAIN_JOB_H
 #define VIRT_DOMAIN_JOB_H
@@ -35,7 +36,7 @@ struct virt_job {
  * Returns when libvirt has ended each call on DOM that reached it before, also those of programs
  * that have died or lost their connection: what its XML says then is how they ended. One that lasts
  * (a save, a migration) may let this one in between: RET_GOES_ON. False: VMM_ERROR_TIMEOUT, one
- * still held it after LIMIT_MS; VMM_ERROR_CONNECTION. Source: libvirt-facts.md L, of two
+ * still held it after LIMIT_MS; VMM_ERROR_CONNECTION. Source: docs/facts/libvirt.md L, of two
  * calls on a domain the second waits.
  */
 bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* domain_xml.h - disks in a domain's XML. */
 #ifndef VIRT_DOMAIN_XML_H
 #define VIRT_DOMAIN_XML_H

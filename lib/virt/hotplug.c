@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/hotplug.h"
 
 #include "xml/xml.h"
@@ -29,7 +30,7 @@ enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, co
 	g_autoptr(DomainCall) c = domain_call_new(dom, xml);
 
 	c->number = verb;
-	return domain_call(c, change_device, limit_ms, error);
+	return domain_call_run(c, change_device, limit_ms, error);
 }
 
 /* Receives the events DEVICE_REMOVED and DEVICE_REMOVAL_FAILED of one device. */
@@ -61,6 +62,7 @@ static void note_event(struct removal_watch *e, const char *alias, bool *what)
 		*what = true;
 		g_cond_signal(&e->cond);
 	}
+
 	g_mutex_unlock(&e->mutex);
 }
 
@@ -86,6 +88,7 @@ static int listen_to(virDomain *dom, int event, virConnectDomainEventGenericCall
 					      g_atomic_rc_box_acquire(e), removal_watch_release);
 	if (id < 0)
 		removal_watch_release(e);
+
 	return id;
 }
 
@@ -162,7 +165,7 @@ static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e
 {
 	g_autoptr(DomainCall) c = domain_call_new(dom, e->alias);
 	g_autoptr(GError) cause = NULL;
-	enum virt_call_result r = domain_call(c, detach_alias, ANSWER_MS, &cause);
+	enum virt_call_result r = domain_call_run(c, detach_alias, ANSWER_MS, &cause);
 	struct detach d = { .there = true };
 
 	if (r == VIRT_CALL_TIMED_OUT)
@@ -178,6 +181,7 @@ static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e
 		vmm_pass(error, &cause);
 		return r;
 	}
+
 	return VIRT_CALL_OK;
 }
 
@@ -193,6 +197,7 @@ static enum virt_call_result detach(virDomain *dom, struct removal_watch *e, uns
 		if (r != VIRT_CALL_OK)
 			return r;
 	}
+
 	if (gone)
 		return VIRT_CALL_OK;
 	if (e->refused)
@@ -201,6 +206,7 @@ static enum virt_call_result detach(virDomain *dom, struct removal_watch *e, uns
 		vmm_fail(error, VMM_ERROR_GUEST, "the guest did not release the device in time");
 	vmm_error_set_hint(error,
 			   "check whether the guest uses it; it may still be released later");
+
 	return VIRT_CALL_FAILED;
 }
 
@@ -222,5 +228,6 @@ enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tr
 	stop_listening(dom, removed);
 	stop_listening(dom, refused);
 	removal_watch_release(e);
+
 	return r;
 }

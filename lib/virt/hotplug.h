@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hotplug.h - devices of a running domain: given, changed and taken away, when QEMU
  * may hang and the guest has a say.
  *
- * Source: libvirt-facts.md F; actions.md 9 to 12.
+ * Source: docs/facts/libvirt.md F; actions.md 9 to 12.
  */
 #ifndef VIRT_HOTPLUG_H
 #define VIRT_HOTPLUG_H

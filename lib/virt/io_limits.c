@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/io_limits.h"
 
 #include "virt/domain_call.h"
@@ -33,6 +34,7 @@ static bool add_limit(DomainCall *c, const struct virt_limit *l, GError **error)
 				l->name, l->value);
 	rc = virTypedParamsAddUInt(&c->params, &c->n_params, &c->max_params, l->name,
 				   (unsigned)l->value);
+
 	return rc == 0 || virt_fail(error, "%s", l->name);
 }
 
@@ -47,5 +49,5 @@ enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, con
 		if (!add_limit(c, &limits[i], error))
 			return VIRT_CALL_FAILED;
 
-	return domain_call(c, set_limits, limit_ms, error);
+	return domain_call_run(c, set_limits, limit_ms, error);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * io_limits.h - limits of a running domain's disks and NICs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/pause.h"
 
 #include "virt/virt_error.h"

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pause.h - a guest that libvirt stopped for a while, and whose stop may have outlived
  * what it was for: a save or a snapshot in which the daemon was killed.
  *
- * Source: libvirt-facts.md A, "what is left".
+ * Source: docs/facts/libvirt.md A.
  */
 #ifndef VIRT_PAUSE_H
 #define VIRT_PAUSE_H

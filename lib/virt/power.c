@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/power.h"
 
 #include "virt/domain_call.h"
@@ -69,6 +70,7 @@ static bool ask_power(DomainCall *c, GError **error)
 		return true;
 
 	c->code = virGetLastErrorCode();
+
 	return virt_fail(error, "cannot %s domain %s", verb->text, virDomainGetName(c->dom));
 }
 
@@ -80,7 +82,7 @@ static enum virt_call_result request_power(virDomain *dom, const struct verb *ve
 	enum virt_call_result r;
 
 	c->fixed = verb;
-	r = domain_call(c, ask_power, limit_ms, error);
+	r = domain_call_run(c, ask_power, limit_ms, error);
 	if (r == VIRT_CALL_FAILED)
 		*ret_code = c->code;
 	return r;

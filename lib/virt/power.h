@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * power.h - asking a domain to stop or restart, when its QEMU or its agent
  * may hang: each request has a limit.
  *
- * Source: libvirt-facts.md D.
+ * Source: docs/facts/libvirt.md D.
  */
 #ifndef VIRT_POWER_H
 #define VIRT_POWER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/qemu_process.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ GHashTable *qemu_process_pids(void)
 			g_hash_table_insert(pids, g_strdup(uuid),
 					    GUINT_TO_POINTER(g_ascii_strtoull(name, NULL, 10)));
 	}
+
 	return pids;
 }
 
@@ -56,5 +58,6 @@ gint64 qemu_process_age_s(const char *uuid)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return -1;
+
 	return now.tv_sec - g_ascii_strtoll(at + 1, NULL, 10) / sysconf(_SC_CLK_TCK);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* qemu_process.h - the QEMU processes of this host: their ids and ages, from /proc. */
 #ifndef VIRT_QEMU_PROCESS_H
 #define VIRT_QEMU_PROCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/timed_call.h"
 
 struct call {
@@ -38,6 +39,7 @@ static gpointer run(gpointer data)
 		call_free(c);
 		g_atomic_int_add(&left_behind, -1);
 	}
+
 	return NULL;
 }
 
@@ -52,6 +54,7 @@ static bool wait_for(struct call *c, unsigned ms)
 		;
 	done = c->done;
 	g_mutex_unlock(&c->mutex);
+
 	return done;
 }
 
@@ -81,11 +84,13 @@ enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestr
 		g_thread_unref(thread);
 		return VIRT_CALL_TIMED_OUT;
 	}
+
 	g_thread_join(thread);
 	result = c->ok ? VIRT_CALL_OK : VIRT_CALL_FAILED;
 	if (!c->ok)
 		g_propagate_error(error, g_steal_pointer(&c->error));
 	call_free(c);
+
 	return result;
 }
 

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * timed_call.h - calls that may never return: libvirt's wait without limit for a
  * stopped daemon and for a QEMU that hangs, so each such call gets a thread
  * that can be left behind.
  *
- * Source: libvirt-facts.md A, D and M.
+ * Source: docs/facts/libvirt.md A, D and M.
  */
 #ifndef VIRT_TIMED_CALL_H
 #define VIRT_TIMED_CALL_H

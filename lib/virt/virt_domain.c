@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_domain.h"
 
 #include "xml/xml.h"
@@ -24,6 +25,7 @@ static bool is_uuid(const char *id)
 		else if (*id != '-')
 			return false;
 	}
+
 	return digits == 32;
 }
 
@@ -55,6 +57,7 @@ static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 		 virt_state_name(&state));
 	vmm_error_set_hint(error, "compare the two UUIDs with the VM's DEPLOY_ID; end the other "
 			   "one by its own UUID if nobody needs it");
+
 	return false;
 }
 
@@ -75,6 +78,7 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 			virDomainFree(dom);
 			return NULL;
 		}
+
 		if (dom)
 			return dom;
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN)) {
@@ -82,7 +86,9 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 			return NULL;
 		}
 	}
+
 	vmm_pass(error, &cause);
+
 	return NULL;
 }
 
@@ -109,6 +115,7 @@ bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
 		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
 	virConnectClose(conn);
 	g_usleep(PARSE_US);
+
 	return r == VIRT_CALL_OK;
 }
 
@@ -134,6 +141,7 @@ bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
 	} else {
 		s.gone = !active;
 	}
+
 	*ret = s;
 	return true;
 }
@@ -160,6 +168,7 @@ const char *virt_state_name(const struct virt_state *state)
 		return "starting";
 	if (state->state < 0 || state->state >= (int)G_N_ELEMENTS(names))
 		return "in an unknown state";
+
 	return names[state->state];
 }
 
@@ -197,6 +206,7 @@ static bool is_directory_of(virDomain *dom, const char *path)
 
 	if (*path != '/' || g_strv_contains((const char *const *)part, ".."))
 		return false;
+
 	return !g_str_has_prefix(name, "one-") || g_str_equal(last, name + strlen("one-"));
 }
 
@@ -216,6 +226,7 @@ bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError 
 		g_clear_pointer(ret, g_free);
 		return false;
 	}
+
 	return true;
 }
 
@@ -234,8 +245,10 @@ char *virt_xml(virDomain *dom, GError **error)
 		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
 		return NULL;
 	}
+
 	copy = g_strdup(text);
 	free(text);
+
 	return copy;
 }
 
@@ -293,9 +306,11 @@ VirtWatch *virt_watch_new(virDomain *dom, GError **error)
 		virDomainRef(dom);
 		return w;
 	}
+
 	virt_fail(error, "cannot watch domain %s", virDomainGetName(dom));
 	on_released(w);
 	on_released(w);
+
 	return NULL;
 }
 
@@ -328,6 +343,7 @@ static int detail_of_stop(struct virt_watch *w)
 	if (w->seen)
 		detail = w->detail;
 	g_mutex_unlock(&w->mutex);
+
 	return detail;
 }
 
@@ -340,12 +356,14 @@ static bool check_left(struct virt_watch *w, GError **error)
 		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
 		detail = detail_of_stop(w);
 	}
+
 	if (detail != VIR_DOMAIN_EVENT_STOPPED_MIGRATED && detail != VIR_DOMAIN_EVENT_STOPPED_SAVED)
 		return true;
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",
 		 virDomainGetName(w->dom),
 		 detail == VIR_DOMAIN_EVENT_STOPPED_SAVED ? "saved" : "migrated to another host");
 	vmm_error_set_hint(error, "look where it is now");
+
 	return false;
 }
 

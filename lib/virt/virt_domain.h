@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virt_domain.h - finding a domain, what state it is in, and waiting until it is gone.
  *
- * Source: actions.md 0.3 and 0.8; libvirt-facts.md B and D.
+ * Source: docs/facts/actions.md 0.3 and 0.8; libvirt.md B and D.
  */
 #ifndef VIRT_VIRT_DOMAIN_H
 #define VIRT_VIRT_DOMAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_error.h"
 
 enum { ANY = -1 };
@@ -171,9 +172,11 @@ enum vmm_error virt_error_class(const virError *cause, const char **ret_hint)
 		*ret_hint = r->hint;
 		return r->class;
 	}
+
 	/* libvirt puts errno there. */
 	if (cause->code == VIR_ERR_SYSTEM_ERROR)
 		return vmm_error_from_errno(cause->int1);
+
 	return VMM_ERROR_INTERNAL;
 }
 
@@ -187,6 +190,7 @@ static const char *own_words_of_qemu(const char *text)
 		if (colon && !memchr(p, ' ', (size_t)(colon - p)))
 			best = colon + 2;
 	}
+
 	return best;
 }
 
@@ -222,6 +226,7 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 	if (hint)
 		vmm_error_set_hint(error, "%s", hint);
 	virFreeError(cause);
+
 	return false;
 }
 

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virt_error.h - libvirt's errors as ours: the one place that knows what they mean.
  *
- * Source: libvirt-facts.md, whole; libvirt's virterror.h.
+ * Source: docs/facts/libvirt.md, whole; libvirt's virterror.h.
  */
 #ifndef VIRT_VIRT_ERROR_H
 #define VIRT_VIRT_ERROR_H

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_resize.h"
 
 #include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
-bool virt_sizes(virDomain *dom, struct virt_sizes *ret, GError **error)
+bool virt_sizes_read(virDomain *dom, struct virt_sizes *ret, GError **error)
 {
 	int now = virDomainGetVcpusFlags(dom, VIR_DOMAIN_AFFECT_LIVE);
 	int max = now < 0 ? now : virDomainGetVcpusFlags(dom, VIR_DOMAIN_AFFECT_LIVE |
@@ -30,6 +31,7 @@ static bool set_vcpus(DomainCall *c, GError **error)
 	virt_fail(error, "%s", "");
 	if (timed_out && vmm_is(*error, VMM_ERROR_GUEST))
 		c->code = VIR_ERR_OPERATION_TIMEOUT;
+
 	return false;
 }
 
@@ -58,7 +60,7 @@ enum virt_call_result virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_
 	enum virt_call_result r;
 
 	c->number = n;
-	r = domain_call(c, set_vcpus, limit_ms, error);
+	r = domain_call_run(c, set_vcpus, limit_ms, error);
 	*ret_waited = r == VIRT_CALL_FAILED && c->code == VIR_ERR_OPERATION_TIMEOUT;
 	return r;
 }
@@ -69,7 +71,7 @@ enum virt_call_result virt_set_memory(virDomain *dom, guint64 kib, unsigned limi
 	g_autoptr(DomainCall) c = domain_call_new(dom, NULL);
 
 	c->number = kib;
-	return domain_call(c, set_memory, limit_ms, error);
+	return domain_call_run(c, set_memory, limit_ms, error);
 }
 
 enum virt_call_result virt_set_disk(virDomain *dom, const char *target, guint64 bytes,
@@ -78,7 +80,7 @@ enum virt_call_result virt_set_disk(virDomain *dom, const char *target, guint64 
 	g_autoptr(DomainCall) c = domain_call_new(dom, target);
 
 	c->number = bytes;
-	return domain_call(c, set_disk, limit_ms, error);
+	return domain_call_run(c, set_disk, limit_ms, error);
 }
 
 bool virt_disk_size(virDomain *dom, const char *target, guint64 *ret, GError **error)

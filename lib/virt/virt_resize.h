@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virt_resize.h - sizes of a running domain, changed when its QEMU may hang.
  *
- * Source: libvirt-facts.md G.
+ * Source: docs/facts/libvirt.md G.
  */
 #ifndef VIRT_VIRT_RESIZE_H
 #define VIRT_VIRT_RESIZE_H
@@ -16,7 +17,7 @@ struct virt_sizes {
 	guint64 memory_max_kib;		/* modules included */
 };
 
-bool virt_sizes(virDomain *dom, struct virt_sizes *ret, GError **error);
+bool virt_sizes_read(virDomain *dom, struct virt_sizes *ret, GError **error);
 
 /*
  * Each within LIMIT_MS; LATE: QEMU does not answer, nobody knows. ERROR says only why. With

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/build_domain.h"
 
 #include "conf/paths.h"
@@ -14,6 +15,7 @@ static bool add_defaults(TmplVm *vm, const char *conf, GPtrArray *warnings, GErr
 	if (!set)
 		return false;
 	tmpl_vm_set_level(vm, TMPL_CONF, set);
+
 	return tmpl_defaults_check(set, warnings, error);
 }
 
@@ -29,6 +31,7 @@ const struct domain_policy *build_domain_policy(GError **error)
 	if (!config)
 		return NULL;
 	policy = domain_policy_of(config);
+
 	return &policy;
 }
 
@@ -52,5 +55,6 @@ xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, cons
 	xml = domain_xml(vm, &options, warnings, error);
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
+
 	return xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * build_domain.h - a domain made here from a VM document, for an administrator who
  * has no front-end that made it.
  *
- * Source: design.md, "A DEPLOY", 3.
+ * Source: docs/architecture.md, "A DEPLOY, from line to guest".
  */
 #ifndef VM_BUILD_DOMAIN_H
 #define VM_BUILD_DOMAIN_H

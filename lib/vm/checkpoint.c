@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/checkpoint.h"
 
 #include <errno.h>
@@ -37,8 +38,10 @@ xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError
 		virt_fail(error, "cannot read checkpoint %s", path);
 		return NULL;
 	}
+
 	doc = xml_parse(text, strlen(text), path, error);
 	free(text);
+
 	return doc;
 }
 
@@ -64,6 +67,7 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 		doc = checkpoint_domain(ctx, part, error);
 	else
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no checkpoint %s", file);
+
 	return doc && complete(part, file, error);
 }
 
@@ -88,7 +92,7 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 }
 
 /* Makes room for FILE and an empty PART that only we may read; libvirt keeps its mode. */
-static bool prepare(const char *file, const char *part, GError **error)
+static bool prepare_file(const char *file, const char *part, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(file);
 	g_autofree char *old = g_strdup_printf("%s.%" G_GINT64_FORMAT, file,
@@ -106,12 +110,14 @@ static bool prepare(const char *file, const char *part, GError **error)
 			return false;
 		action_log("INFO", "an older checkpoint is now %s", old);
 	}
+
 	if (unlink(part) < 0 && errno != ENOENT)
 		return vmm_fail_errno(error, errno, "cannot replace %s", part);
 	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", part);
 	close(fd);
+
 	return true;
 }
 
@@ -155,6 +161,7 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	r = virt_job_run(&job, ret_aborted, error);
 	if (r != VIRT_CALL_TIMED_OUT)
 		saving_free(s);
+
 	return r;
 }
 
@@ -173,23 +180,28 @@ static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, cons
 	} else {
 		dom = action_domain_reopen(ctx, first, &lost);
 	}
+
 	if ((!dom && !vmm_is(lost, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_wait_idle(dom, true, &state, &lost))) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
+
 	if (!state.gone) {
 		unlink(part);
 		g_propagate_error(error, cause);
 		return ACTION_FAILED;
 	}
+
 	doc = checkpoint_domain(ctx, part, NULL);
 	if (doc) {
 		g_error_free(cause);
 		return ACTION_DONE;
 	}
+
 	g_propagate_error(error, cause);
 	vmm_error_set_hint(error, "the VM ended before its memory was saved");
+
 	return ACTION_FAILED;
 }
 
@@ -205,7 +217,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	unsigned flags;
 
 	if (!virt_state_read(dom, &state, error) ||
-	    !stranded_check(ctx, dom, &state, NULL, error) || !prepare(file, part, error))
+	    !stranded_check(ctx, dom, &state, NULL, error) || !prepare_file(file, part, error))
 		return ACTION_FAILED;
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
 	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
@@ -223,13 +235,16 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		g_clear_error(&cause);
 		progress_fail(&cause, "saving domain %s", name);
 	}
+
 	if (r == VIRT_CALL_TIMED_OUT) {
 		vmm_pass(error, &cause);
 		return ACTION_UNKNOWN;
 	}
+
 	outcome = settle(ctx, dom, part, g_steal_pointer(&cause), error);
 	if (outcome == ACTION_DONE && !complete(part, file, error))
 		return ACTION_UNKNOWN;
+
 	return outcome;
 }
 
@@ -265,6 +280,7 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 			break;
 		g_usleep(PAUSE_US);
 	}
+
 	if (!stranded_is_not_there(ctx, dom, error))
 		return false;
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
@@ -282,7 +298,7 @@ static char *id_of(const xmlNode *domain)
 }
 
 /* After a lost connection: a daemon that ends takes a guest half started with it. */
-static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
+static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 				      virDomain **ret_dom, GError *cause, GError **error)
 {
 	g_autoptr(GError) lost = NULL;
@@ -295,6 +311,7 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
+
 	until_us = g_get_monotonic_time() + SETTLE_US;
 	while (g_get_monotonic_time() < until_us) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
@@ -305,11 +322,14 @@ static enum action_outcome look_again(struct action_ctx *ctx, const char *id,
 			g_error_free(cause);
 			return ACTION_DONE;
 		}
+
 		if (!dom && virt_last_is(VIR_ERR_NO_DOMAIN))
 			break;
 		g_usleep(PAUSE_US);
 	}
+
 	g_propagate_error(error, cause);
+
 	return g_get_monotonic_time() < until_us ? ACTION_FAILED : ACTION_UNKNOWN;
 }
 
@@ -342,6 +362,7 @@ static bool restore_call(void *data, GError **error)
 		return true;
 	virt_fail(error, "%s", r->what);
 	r->of_system = virt_last_is(VIR_ERR_SYSTEM_ERROR);
+
 	return false;
 }
 
@@ -396,16 +417,19 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 			*ret_dom = virt_domain(ctx->conn, w->id, NULL, error);
 			return *ret_dom ? ACTION_DONE : ACTION_UNKNOWN;
 		}
+
 		asked = r->asked;
 		of_system = r->of_system;
 		restoring_free(r);
 		if (virConnectIsAlive(ctx->conn) != 1)
-			return look_again(ctx, w->id, ret_dom, g_steal_pointer(&cause), error);
+			return find_restored(ctx, w->id, ret_dom, g_steal_pointer(&cause), error);
 		if (asked || !is_worth_a_retry(cause, of_system))
 			break;
 		action_log("WARN", "%s", cause->message);
 	}
+
 	vmm_pass(error, &cause);
+
 	return ACTION_FAILED;
 }
 
@@ -434,6 +458,7 @@ static bool check_unused(const xmlNode *domain, const char *file, GError **error
 	hint = g_strdup_printf("an older memory destroys newer file systems: start the VM from its "
 			       "disks; if you know that nothing but a snapshot was made, touch %s "
 			       "and restore again", file);
+
 	return refuse_used(name, file, why, hint, error);
 }
 
@@ -474,6 +499,7 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 		checkpoint_use_end(file);
 	else if (outcome == ACTION_FAILED)
 		give_back(ctx, domain, file, error);
+
 	return outcome;
 }
 

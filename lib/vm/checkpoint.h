@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * checkpoint.h - a guest's memory in a file: made whole or not at all, and used once.
  *
  * While it is written it is called FILE.part; a file called FILE is complete; how it is used up
  * is in checkpoint_use.h. All are readable by their owner only.
- * Source: actions.md 5 and 6; libvirt-facts.md A and E.
+ * Source: docs/facts/actions.md 5 and 6; libvirt.md A and E.
  */
 #ifndef VM_CHECKPOINT_H
 #define VM_CHECKPOINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/checkpoint_use.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ bool checkpoint_use_is_begun(const char *file)
 	return is_one(file, path);
 }
 
-static bool move(const char *from, const char *to, GError **error)
+static bool move_file(const char *from, const char *to, GError **error)
 {
 	if (is_one(from, to) && unlink(to) < 0)
 		return vmm_fail_errno(error, errno, "cannot remove %s", to);
@@ -55,14 +56,14 @@ bool checkpoint_use_begin(const char *file, GError **error)
 {
 	g_autofree char *path = checkpoint_use_path(file);
 
-	return move(file, path, error);
+	return move_file(file, path, error);
 }
 
 bool checkpoint_use_undo(const char *file, GError **error)
 {
 	g_autofree char *path = checkpoint_use_path(file);
 
-	return move(path, file, error);
+	return move_file(path, file, error);
 }
 
 /* What tells one checkpoint from another, also when it was copied; NULL: it cannot be read. */
@@ -82,8 +83,10 @@ static char *identity(const char *path)
 			while ((n = read(fd, buf, 65536)) > 0)
 				g_checksum_update(sum, buf, n);
 	}
+
 	if (fd >= 0)
 		close(fd);
+
 	return n == 0 ? g_strdup(g_checksum_get_string(sum)) : NULL;
 }
 
@@ -105,6 +108,7 @@ static GPtrArray *note_read(const char *file, const char *id)
 	for (char **l = all; l && *l; l++)
 		if (**l && g_strcmp0(*l, id) != 0)
 			g_ptr_array_add(lines, g_strdup(*l));
+
 	return lines;
 }
 
@@ -118,6 +122,7 @@ static bool note_write(const char *file, const GPtrArray *lines, const char *id,
 		g_string_append_printf(text, "%s\n", (char *)lines->pdata[i]);
 	if (id)
 		g_string_append_printf(text, "%s\n", id);
+
 	return file_write(path, text->str, text->len, 0600, error);
 }
 
@@ -199,6 +204,7 @@ static enum checkpoint_disks compare(const struct stat *disk, const struct stat 
 	if (d == c)
 		return disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec ? CHECKPOINT_DISKS_NEWER
 									   : CHECKPOINT_DISKS_OLDER;
+
 	return d > c ? CHECKPOINT_DISKS_NEWER : CHECKPOINT_DISKS_OLDER;
 }
 
@@ -226,5 +232,6 @@ enum checkpoint_disks checkpoint_use_look(const xmlNode *domain, const char *pat
 			return CHECKPOINT_DISKS_NEWER;
 		}
 	}
+
 	return any && all_older ? CHECKPOINT_DISKS_OLDER : CHECKPOINT_DISKS_UNKNOWN;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * checkpoint_use.h - a checkpoint is used once: an older memory beside newer disks destroys
  * a guest's file systems.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/create.h"
 
 #include "vm/stranded.h"
@@ -22,6 +23,7 @@ static bool is_same_vm(const struct action_ctx *ctx, virDomain *dom, const xmlNo
 
 	if (virDomainGetUUIDString(dom, text) < 0 || (!uuid && !wanted))
 		return false;
+
 	return (!uuid || !g_ascii_strcasecmp(uuid, text)) && same(wanted, found);
 }
 
@@ -41,8 +43,10 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 			break;
 		g_usleep(PAUSE_US);
 	}
+
 	vmm_fail(error, VMM_ERROR_TIMEOUT, "domain %s is still starting", virDomainGetName(dom));
 	virt_hint_lost(dom, error);
+
 	return false;
 }
 
@@ -73,6 +77,7 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 				   "nobody needs it");
 		return false;
 	}
+
 	if (!wait_until_up(ctx, dom, &up, error))
 		return false;
 	if (up && !ctx->dry_run &&
@@ -110,6 +115,7 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 	} while (g_get_monotonic_time() < until_us && !died);
 	vmm_fail(error, VMM_ERROR_CONNECTION, "libvirt went away while the domain was being "
 		 "created, and it is not there now");
+
 	return died ? ACTION_FAILED : ACTION_UNKNOWN;
 }
 
@@ -133,5 +139,6 @@ enum action_outcome create_domain(struct action_ctx *ctx, const xmlNode *domain,
 	    create_find(ctx, domain, ret_dom, NULL) && *ret_dom)
 		return ACTION_DONE;
 	vmm_pass(error, &cause);
+
 	return ACTION_FAILED;
 }

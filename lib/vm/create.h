@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * create.h - starting a domain so that the answer is true: also when it runs
  * already, and when libvirt goes away in the middle.
  *
- * Source: actions.md 1; libvirt-facts.md A and C.
+ * Source: docs/facts/actions.md 1; libvirt.md A and C.
  */
 #ifndef VM_CREATE_H
 #define VM_CREATE_H

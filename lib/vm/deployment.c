@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/deployment.h"
 
 #include "virt/virt_error.h"
@@ -13,6 +14,7 @@ bool deployment_of_environment(const char **ret, GError **error)
 	*ret = mark;
 	if (!mark || g_uuid_string_is_valid(mark))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_USAGE, "VMM_DEPLOYMENT: '%s' is not a UUID", mark);
 }
 
@@ -43,6 +45,7 @@ static xmlNode *mark_node(const char *mark)
 
 	xmlSetNs(node, ns);
 	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
+
 	return node;
 }
 
@@ -72,6 +75,7 @@ bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
 	xmlFreeNode(node);
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, "vmmexec", uri,
 				  VIR_DOMAIN_AFFECT_LIVE);
+
 	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
 				    virDomainGetName(dom));
 }
@@ -107,5 +111,6 @@ bool deployment_check(virDomain *dom, const char *mark, GError **error)
 	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s was made by another deployment than %s",
 		 virDomainGetName(dom), mark);
 	vmm_error_set_hint(error, "it is left alone: look what runs there");
+
 	return false;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * deployment.h - the mark by which a domain is known as the one that a certain DEPLOY made.
  *

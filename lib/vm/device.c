@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/device.h"
 
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ bool device_vm_refresh(DeviceVm *v, GError **error)
 	if (v->live)
 		xmlFreeDoc(v->live);
 	v->live = doc;
+
 	return true;
 }
 
@@ -32,6 +34,7 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	if (!v->document || !request_document_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
+
 	return v->vm != NULL;
 }
 
@@ -49,6 +52,7 @@ DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError
 			 virDomainGetName(v->dom));
 		return NULL;
 	}
+
 	return g_steal_pointer(&v);
 }
 
@@ -82,6 +86,7 @@ struct domain_attach device_attach_of(const struct action_ctx *ctx, const Device
 	attach.options.now = g_get_real_time() / G_USEC_PER_SEC;
 	attach.options.policy = build_domain_policy(NULL);	/* a bad file allows nothing */
 	virConnectGetLibVersion(ctx->conn, &attach.options.libvirt);
+
 	return attach;
 }
 
@@ -109,6 +114,7 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 					 g_ascii_strtoull(wanted, NULL, 16))
 			return false;
 	}
+
 	return true;
 }
 
@@ -126,6 +132,7 @@ static bool is_it(const xmlNode *n, const struct device_key *key)
 			  !xmlStrEqual(n->name, BAD_CAST "interface")))
 		return false;
 	uuid = xml_child_attribute(xml_child(n, "source"), "address", "uuid");
+
 	return is_address(n, key->pci) || equal(uuid, tmpl_attr_text(key->pci, "UUID"));
 }
 
@@ -140,7 +147,7 @@ xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
 }
 
 /* After a call that failed or was not answered: the domain's XML on a connection that lives. */
-static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
+static bool reread_device(struct action_ctx *ctx, DeviceVm *v, GError **error)
 {
 	virDomain *again;
 
@@ -151,6 +158,7 @@ static bool look_again(struct action_ctx *ctx, DeviceVm *v, GError **error)
 		return false;
 	virDomainFree(v->dom);
 	v->dom = again;
+
 	return device_vm_refresh(v, error);
 }
 
@@ -168,12 +176,13 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 			       "cannot attach %s to domain %s", what, virDomainGetName(v->dom));
 	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 		return outcome;
-	if (!look_again(ctx, v, &cause))
+	if (!reread_device(ctx, v, &cause))
 		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
 										ACTION_UNKNOWN;
 	if (!device_find(v, key))
 		return ACTION_FAILED;
 	g_clear_error(error);
+
 	return ACTION_DONE;
 }
 
@@ -203,13 +212,16 @@ static char *drive_with(xmlNode *drive, const char *path)
 		xmlUnlinkNode(source);
 		xmlFreeNode(source);
 	}
+
 	if (path) {
 		source = xmlNewChild(copy, NULL, BAD_CAST "source", NULL);
 		xmlNewProp(source, BAD_CAST(block ? "dev" : "file"), BAD_CAST path);
 		xmlSetProp(copy, BAD_CAST "type", BAD_CAST(block ? "block" : "file"));
 	}
+
 	xml = xml_print(copy);
 	xmlFreeNode(copy);
+
 	return xml;
 }
 
@@ -229,11 +241,13 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 							   "no such drive");
 		return ACTION_FAILED;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would change %s of domain %s to:\n%s\n", what,
 			     virDomainGetName(v->dom), xml);
 		return ACTION_DONE;
 	}
+
 	return device_update(ctx, v, VIRT_DEVICE_MEDIUM, what, xml, error);
 }
 
@@ -244,6 +258,7 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot detach %s from domain %s: it is %s", what,
 		 virDomainGetName(v->dom), virt_state_name(&v->state));
 	vmm_error_set_hint(error, "a guest must run to release a device; resume it first");
+
 	return false;
 }
 
@@ -261,11 +276,13 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		action_log("INFO", "domain %s has no %s already", virDomainGetName(v->dom), what);
 		return ACTION_DONE;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would detach %s from domain %s\n", what,
 			     virDomainGetName(v->dom));
 		return ACTION_DONE;
 	}
+
 	if (!check_hears(v, what, error))
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "detaching %s from domain %s", what,
@@ -283,7 +300,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 				       virDomainGetName(v->dom));
 		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
 			return outcome;
-		if (!look_again(ctx, v, &cause))
+		if (!reread_device(ctx, v, &cause))
 			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?
 			       ACTION_FAILED : ACTION_UNKNOWN;
 		if (!device_find(v, key))
@@ -291,6 +308,8 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		if (!lost)	/* else it may be on its way: asked again, and waited for */
 			return ACTION_FAILED;
 	}
+
 	g_clear_error(error);
+
 	return ACTION_DONE;
 }

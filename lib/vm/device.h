@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * device.h - what the actions that attach, detach and change devices have in common:
  * the running domain's XML is looked at before, and after whatever went wrong.
  *
- * Source: actions.md 9 to 13; libvirt-facts.md F.
+ * Source: docs/facts/actions.md 9 to 13; libvirt.md F.
  */
 #ifndef VM_DEVICE_H
 #define VM_DEVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/device_limits.h"
 
 enum { ANSWER_MS = 40000 };
@@ -27,6 +28,7 @@ enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum 
 			action_print(ctx, "would set %s of %s to %" G_GUINT64_FORMAT "\n",
 				     places[i].name, device, limits[i].value);
 	}
+
 	if (ctx->dry_run)
 		return ACTION_DONE;
 	action_on_abort(ACTION_UNKNOWN, "changing %s %s", what, device);

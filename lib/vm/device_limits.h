@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* device_limits.h - new limits for a running VM's disk or NIC. */
 #ifndef VM_DEVICE_LIMITS_H
 #define VM_DEVICE_LIMITS_H

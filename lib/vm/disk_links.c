@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/disk_links.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@ static bool is_numbered_disk(const char *path)
 	if (!name || !g_str_has_prefix(name, "/disk."))
 		return false;
 	name += strlen("/disk.");
+
 	return *name && strspn(name, "0123456789") == strlen(name);
 }
 
@@ -30,6 +32,7 @@ static char *target_of(const char *path)
 		target = g_strdup(text);
 	else
 		target = g_build_filename(directory, text, NULL);
+
 	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
 }
 

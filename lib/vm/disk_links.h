@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk_links.h - disks of a domain that is about to start and whose source is a symbolic link.
  *
  * OpenNebula's transfer drivers make ".../disk.N" a link to an image. QEMU shall not follow a link
  * that another action may change while it opens the disk, so the domain gets the link's target.
- * Source: actions.md 1, step 2; deployment.md 3.5.
+ * Source: docs/facts/actions.md 1, step 2; deployment.md 3.5.
  */
 #ifndef VM_DISK_LINKS_H
 #define VM_DISK_LINKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/domain_paths.h"
 
 #include <string.h>
@@ -24,8 +25,10 @@ static char *with_datastore(const char *text, const char *place, const char *dat
 				continue;
 			}
 		}
+
 		g_string_append_c(out, *text++);
 	}
+
 	return g_string_free(out, FALSE);
 }
 
@@ -59,6 +62,7 @@ static bool move_text(xmlNode *node, const struct move *m)
 		xmlSetNsProp(node->parent, node->ns, node->name, BAD_CAST twice);
 	else
 		xmlNodeSetContent(node, BAD_CAST twice);
+
 	return true;
 }
 
@@ -74,6 +78,7 @@ static bool move_all(xmlNode *node, const struct move *m)
 		else if (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE)
 			changed |= move_text(n, m);
 	}
+
 	return changed;
 }
 
@@ -93,5 +98,6 @@ bool domain_paths_rewrite(xmlNode *domain, const char *checkpoint, const char *v
 	g_free(m.place);
 	g_free(m.plain_place);
 	g_free(m.datastore);
+
 	return changed;
 }

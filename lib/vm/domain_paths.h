@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * domain_paths.h - paths in the XML of a domain whose VM has moved to another datastore.
  *
- * Source: actions.md 6; deployment.md 3.5.
+ * Source: docs/facts/actions.md 6; deployment.md 3.5.
  */
 #ifndef VM_DOMAIN_PATHS_H
 #define VM_DOMAIN_PATHS_H

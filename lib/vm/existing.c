@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/existing.h"
 
 #include <unistd.h>
@@ -29,6 +30,7 @@ static enum action_outcome remove_half(struct action_ctx *ctx, virDomain *dom, c
 
 	if (*ret_removed && begun && !checkpoint_use_undo(file, error))
 		return ACTION_FAILED;
+
 	return ACTION_DONE;
 }
 
@@ -62,5 +64,6 @@ enum action_outcome existing_find(struct action_ctx *ctx, const char *file, cons
 		return ACTION_FAILED;
 	if (!ret->state.gone)
 		ret->dom = g_steal_pointer(&dom);
+
 	return ACTION_DONE;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * existing.h - what is there of a VM before it is restored: nothing, the VM itself, or the half of
  * an earlier restore that was killed.
  *
- * Source: actions.md 6; libvirt-facts.md E.
+ * Source: docs/facts/actions.md 6; libvirt.md E.
  */
 #ifndef VM_EXISTING_H
 #define VM_EXISTING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/guest_clock.h"
 
 #include <unistd.h>
@@ -54,5 +55,6 @@ int guest_clock_set(const char *uri, const char *uuid)
 			return 0;
 		sleep(PAUSE_S);
 	}
+
 	return 1;
 }

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * guest_clock.h - a guest's clock after it stood still: set through its agent, by a process
  * that goes on when the action has answered.
  *
- * Source: actions.md 6, step 7; kvmrc.md, SYNC_TIME.
+ * Source: docs/facts/actions.md 6, step 7; kvmrc.md, SYNC_TIME.
  */
 #ifndef VM_GUEST_CLOCK_H
 #define VM_GUEST_CLOCK_H

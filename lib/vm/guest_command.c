@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/guest_command.h"
 
 #include "action/request_document.h"
@@ -18,6 +19,7 @@ static bool split_command(const char *text, char ***ret, GError **error)
 		return true;
 	if (g_error_matches(cause, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
 		return vmm_fail(error, VMM_ERROR_INPUT, "the command: it is empty");
+
 	return vmm_fail(error, VMM_ERROR_INPUT, "the command: a quote is not closed, or it ends "
 			"with a backslash");
 }
@@ -61,6 +63,7 @@ bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int com
 	if (!text)
 		return vmm_fail(error, VMM_ERROR_INPUT, "stdin: the VM has no "
 				"QEMU_GA_EXEC/COMMAND");
+
 	return parse(ret, text, stdin_text, error);
 }
 

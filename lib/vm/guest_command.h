@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* guest_command.h - the program that exec starts in a guest, and where it is asked for. */
 #ifndef VM_GUEST_COMMAND_H
 #define VM_GUEST_COMMAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/guest_exec.h"
 
 #include <errno.h>
@@ -24,12 +25,14 @@ bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 		run_directory_hint(error);
 		return false;
 	}
+
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
 		if (g_get_monotonic_time() >= until_us)
 			return vmm_fail(error, VMM_ERROR_BUSY, "%s/.exec-lock is held by another "
 					"program", GUEST_DIRECTORY);
 		g_usleep(PAUSE_US);
 	}
+
 	return true;
 }
 
@@ -41,6 +44,7 @@ virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error)
 	if (!*id || strspn(id, "0123456789") != strlen(id))
 		return virt_domain(ctx->conn, id, NULL, error);
 	name = g_strdup_printf("one-%s", id);
+
 	return virt_domain(ctx->conn, name, NULL, error);
 }
 
@@ -71,6 +75,7 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s gave an answer that is "
 			 "none", virDomainGetName(dom));
 	json_object_put(answer);
+
 	return value;
 }
 
@@ -92,6 +97,7 @@ bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gi
 
 		json_object_object_add(arguments, "input-data", json_object_new_string(data));
 	}
+
 	answer = command(dom, "guest-exec", arguments, error);
 	if (!answer)
 		return false;
@@ -102,6 +108,7 @@ bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gi
 	else
 		vmm_fail(error, VMM_ERROR_GUEST, "the agent gave no process");
 	json_object_put(answer);
+
 	return ok;
 }
 
@@ -118,6 +125,7 @@ static GString *data(json_object *answer, const char *name)
 
 		g_string_append_len(text, (const char *)bytes, (gssize)len);
 	}
+
 	return text;
 }
 
@@ -141,6 +149,7 @@ bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, G
 		ret->err = g_string_new(NULL);
 		return true;
 	}
+
 	if (!answer)
 		return vmm_pass(error, &cause);
 	ret->exited = json_object_object_get_ex(answer, "exited", &value) &&
@@ -150,6 +159,7 @@ bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, G
 	ret->out = data(answer, "out-data");
 	ret->err = data(answer, "err-data");
 	json_object_put(answer);
+
 	return true;
 }
 
@@ -167,8 +177,10 @@ enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_sta
 		vmm_error_set_hint(error, "let it write into a file of the guest");
 		return ACTION_UNKNOWN;
 	}
+
 	vmm_fail(error, VMM_ERROR_GUEST, "the program in domain %s ended with status %d", name,
 		 status->code);
+
 	return ACTION_FAILED;
 }
 
@@ -188,6 +200,7 @@ static bool is_windows(virDomain *dom)
 		   !g_strcmp0(json_object_get_string(id), "mswindows");
 
 	json_object_put(answer);
+
 	return yes;
 }
 

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * guest_exec.h - programs run in a guest by its agent: started, asked about, ended.
  *
  * What a VM has under way is noted in DIRECTORY/one-ID, the process's id in the guest, until
  * somebody (the monitoring) has fetched the result.
- * Source: actions.md 19; monitoring.md 6.
+ * Source: docs/facts/actions.md 19; monitoring.md 6.
  */
 #ifndef VM_GUEST_EXEC_H
 #define VM_GUEST_EXEC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/memory.h"
 
 #include "virt/virt_error.h"
@@ -17,12 +18,13 @@ static void watch_balloon(virDomain *dom, guint64 kib)
 	bool known;
 
 	for (;;) {
-		known = virt_sizes(dom, &now, NULL);
+		known = virt_sizes_read(dom, &now, NULL);
 		if ((known && now.memory_kib == kib) || g_get_monotonic_time() >= until_us ||
 		    (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1))
 			break;
 		g_usleep(PAUSE_US);
 	}
+
 	if (known && now.memory_kib != kib)
 		action_log("WARN", "domain %s: its guest has %" G_GUINT64_FORMAT " MiB so far",
 			   virDomainGetName(dom), now.memory_kib >> 10);
@@ -35,7 +37,7 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 	struct virt_sizes now;
 	enum virt_call_result r;
 
-	if (!virt_sizes(v->dom, &now, error))
+	if (!virt_sizes_read(v->dom, &now, error))
 		return ACTION_FAILED;
 	*ret_before = now.memory_kib >> 10;
 	if (now.memory_kib == mib << 10)
@@ -47,6 +49,7 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 			 now.memory_max_kib >> 10);
 		return ACTION_FAILED;
 	}
+
 	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
 			virDomainGetName(v->dom));
 	do
@@ -54,6 +57,7 @@ enum action_outcome memory_balloon(struct action_ctx *ctx, DeviceVm *v, guint64 
 	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	if (r == VIRT_CALL_OK)
 		watch_balloon(v->dom, mib << 10);
+
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,
 			    "cannot resize the memory of domain %s", virDomainGetName(v->dom));
 }
@@ -76,6 +80,7 @@ static guint modules_of(const DeviceVm *v, struct module *ret)
 		ret[n].alias = xml_child_attribute(d, "alias", "name");
 		ret[n++].mib = g_ascii_strtoull(size, NULL, 10) >> 10;
 	}
+
 	return n;
 }
 
@@ -90,6 +95,7 @@ static guint choose(const struct module *modules, guint n, guint64 mib)
 		if (sum == mib)
 			return bits;
 	}
+
 	return 0;
 }
 
@@ -109,10 +115,12 @@ static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 m
 					until_us, &cause);
 		g_free(modules[i].alias);
 	}
+
 	if (bits)
 		return action_judge(ctx, r, g_steal_pointer(&cause), error, "a memory module");
 	vmm_fail(error, VMM_ERROR_REFUSED, "no modules of it have %" G_GUINT64_FORMAT
 		 " MiB together", mib);
+
 	return ACTION_FAILED;
 }
 
@@ -147,8 +155,10 @@ enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 
 		g_clear_error(error);
 		return ACTION_DONE;
 	}
+
 	if (outcome != ACTION_DONE)
 		g_prefix_error(error, "cannot give domain %s %" G_GUINT64_FORMAT " MiB: ",
 			       virDomainGetName(v->dom), mib);
+
 	return outcome;
 }

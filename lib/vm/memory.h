@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * memory.h - a running VM's memory: by the balloon that its guest fills, or by modules
  * that are plugged in and out.
  *
- * Source: actions.md 14; libvirt-facts.md F and G.
+ * Source: docs/facts/actions.md 14; libvirt.md F and G.
  */
 #ifndef VM_MEMORY_H
 #define VM_MEMORY_H

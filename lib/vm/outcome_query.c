@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/outcome_query.h"
 
 #include <unistd.h>
@@ -69,6 +70,7 @@ static virDomain *look_up_marked(virConnect *conn, const struct outcome_case *c,
 
 	if (!dom || !deployment_read(dom, &mark, error) || g_strcmp0(mark, c->mark))
 		return NULL;
+
 	return g_steal_pointer(&dom);
 }
 
@@ -103,6 +105,7 @@ static enum outcome_verdict judge_stop(struct action_ctx *ctx G_GNUC_UNUSED,
 		return OUTCOME_NOT_DONE;
 	*ret_info = g_strdup_printf("domain %s was started after the request was made: it is left "
 				    "alone", virDomainGetName(f->dom));
+
 	return OUTCOME_REFUSED;
 }
 
@@ -171,6 +174,7 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 	g_clear_error(error);
 	*ret_info = g_strdup_printf("the VM runs on %s, and a paused copy is left here (hint: "
 				    "migrate it there again, which ends the copy)", to);
+
 	return OUTCOME_UNKNOWN;
 }
 
@@ -188,6 +192,7 @@ static char *text_of_attached(const struct outcome_case *c, const char *element,
 		if (attach && !g_ascii_strcasecmp(attach, "yes"))
 			return xml_child_text(n, name);
 	}
+
 	return NULL;
 }
 
@@ -208,6 +213,7 @@ static bool has_device(const struct found *f, const char *target, const char *ma
 
 		*ret |= kind && value && !g_ascii_strcasecmp(value, target ? target : mac);
 	}
+
 	return doc != NULL;
 }
 
@@ -256,6 +262,7 @@ static char *text_of_snapshot(const struct outcome_case *c, const char *name)
 		if (active && !g_ascii_strcasecmp(active, "yes"))
 			return xml_child_text(n, name);
 	}
+
 	return NULL;
 }
 
@@ -300,6 +307,7 @@ static enum outcome_verdict judge_snapshot_delete(struct action_ctx *ctx G_GNUC_
 		return OUTCOME_REPEAT;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
+
 	return there ? OUTCOME_NOT_DONE : OUTCOME_DONE;
 }
 
@@ -379,6 +387,7 @@ static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catc
 		f->dom = look_up_marked(ctx->conn, c, error);
 	if (f->dom && virDomainGetUUIDString(f->dom, f->uuid) < 0)
 		virt_fail(error, "cannot read the UUID of domain %s", virDomainGetName(f->dom));
+
 	return !*error && (!f->dom || virt_state_read(f->dom, &f->state, error));
 }
 
@@ -401,5 +410,6 @@ bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum ou
 			virDomainFree(f.dom);
 		return true;
 	}
+
 	return vmm_fail(error, VMM_ERROR_USAGE, "there is no action '%s'", c->action);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * outcome_query.h - what has become of an action whose end nobody heard: the way to the
  * host broke, or a driver died. The host is asked once nothing works on the VM any more.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/restart.h"
 
 enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
@@ -16,10 +17,12 @@ enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
 			 state.gone ? "not running" : virt_state_name(&state));
 		return ACTION_FAILED;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would %s domain %s\n", verb, name);
 		return ACTION_DONE;
 	}
+
 	action_on_abort(ACTION_UNKNOWN, "the %s of domain %s", verb, name);
 	for (size_t i = 0; i < n && answer == VIRT_CALL_TIMED_OUT; i++)
 		answer = virt_power_request(dom, ways[i].request,

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * restart.h - what reboot and reset have in common: a running guest is asked,
  * in one way after the other while QEMU or the agent does not answer.
  *
- * Source: actions.md 4; libvirt-facts.md D.
+ * Source: docs/facts/actions.md 4; libvirt.md D.
  */
 #ifndef VM_RESTART_H
 #define VM_RESTART_H

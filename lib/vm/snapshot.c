@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/snapshot.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **
 	if (!directory)
 		vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot read 'system_datastore' from domain "
 			 "%s", virDomainGetName(dom));
+
 	return directory;
 }
 
@@ -39,6 +41,7 @@ static virDomainSnapshot *look_up(virDomain *dom, const char *name, GError **err
 			 virDomainGetName(dom), name);
 	else if (!s)
 		virt_fail(error, "cannot look for snapshot %s", name);
+
 	return s;
 }
 
@@ -56,8 +59,10 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 		snapshot_redefine_all(dom, directory, action_log, &cause);
 		s = look_up(dom, name, cause ? NULL : &cause);
 	}
+
 	if (!s)
 		vmm_pass(error, &cause);
+
 	return s;
 }
 
@@ -72,6 +77,7 @@ bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 	ok = file_make_directory(directory, error) &&
 	     file_write(file, xml, strlen(xml), 0600, error);
 	free(xml);
+
 	return ok;
 }
 
@@ -91,7 +97,9 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 		ok = ok && (access(file, F_OK) < 0 || snapshot_keep(list[i], directory, error));
 		virDomainSnapshotFree(list[i]);
 	}
+
 	free(list);
+
 	return ok;
 }
 
@@ -104,10 +112,11 @@ static bool image_has(const struct action_ctx *ctx, const char *path, const char
 		return false;
 	*ret_has = g_ptr_array_find_with_equal_func(image.snapshots, name, g_str_equal, NULL);
 	qemu_img_clear(&image);
+
 	return true;
 }
 
-static bool refuse(GError **error, const char *name, const char *target, const char *why)
+static bool refuse_revert(GError **error, const char *name, const char *target, const char *why)
 {
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: disk %s %s", name,
 		 target, why);
@@ -125,7 +134,7 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 	bool has;
 
 	if (planned && access(planned, F_OK) < 0)
-		return refuse(error, name, target, "is not where it was then");
+		return refuse_revert(error, name, target, "is not where it was then");
 	if (g_strcmp0(how, "internal") != 0)
 		return true;
 	path = planned ? g_strdup(planned) : virt_disk_path(virt_disk(now, target));
@@ -133,7 +142,8 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 		return true;	/* a network's: nobody but QEMU can look into it */
 	if (!image_has(ctx, path, name, &has, error))
 		return false;
-	return has || refuse(error, name, target, "does not hold it");
+
+	return has || refuse_revert(error, name, target, "does not hold it");
 }
 
 /* What tells DEVICE from others of its kind, as users name it; NULL: it is of no matter. */
@@ -149,17 +159,21 @@ static char *device_name(const xmlNode *device)
 		return base ? g_strdup_printf("disk %s (%s)", id, base) :
 			      g_strdup_printf("disk %s", id);
 	}
+
 	if (g_str_equal(kind, "interface")) {
 		id = xml_child_attribute(device, "mac", "address");
 		return g_strdup_printf("NIC %s", id ? id : "");
 	}
+
 	if (g_str_equal(kind, "filesystem")) {
 		id = xml_child_attribute(device, "target", "dir");
 		return g_strdup_printf("file system %s", id ? id : "");
 	}
+
 	if (!g_str_equal(kind, "hostdev") && !g_str_equal(kind, "memory"))
 		return NULL;
 	id = xml_child_attribute(device, "alias", "name");
+
 	return g_strdup_printf("%s %s", kind, id ? id : "");
 }
 
@@ -175,6 +189,7 @@ static GPtrArray *device_names(const xmlNode *domain)
 		if (name)
 			g_ptr_array_add(names, name);
 	}
+
 	return names;
 }
 
@@ -204,9 +219,11 @@ static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *n
 				   "make a new snapshot");
 		return false;
 	}
+
 	if (back)
 		action_log("WARN", "snapshot %s brings back what was detached since: %s", name,
 			   back);
+
 	return true;
 }
 
@@ -234,6 +251,7 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 		if (n->type == XML_ELEMENT_NODE)
 			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
 				     name, error);
+
 	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"),
 					       name, error));
 }

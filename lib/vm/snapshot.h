@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot.h - system snapshots: in the images of the VM's disks, in libvirt's list
  * and, for the time when the VM is not there, in files beside the disks.
  *
- * Source: actions.md 16 to 18; libvirt-facts.md H.
+ * Source: docs/facts/actions.md 16 to 18; libvirt.md H.
  */
 #ifndef VM_SNAPSHOT_H
 #define VM_SNAPSHOT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/snapshot_redefine.h"
 
 #include <string.h>
@@ -41,6 +42,7 @@ static struct snapshot *snapshot_load(const char *path, GError **error)
 	s->doc = doc;
 	s->name = xml_child_text(root, "name");
 	s->parent = xml_child_text(xml_child(root, "parent"), "name");
+
 	return s;
 }
 
@@ -104,6 +106,7 @@ static void collect(const xmlNode *node, GHashTable *values)
 		if (value)
 			g_hash_table_add(values, value);
 	}
+
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
 		collect(n, values);
 }
@@ -146,10 +149,12 @@ static bool is_known(const xmlNode *node, GHashTable *values, const char *direct
 			return false;
 		g_clear_pointer(ret_bad, g_free);
 	}
+
 	for (xmlNode *n = metadata || node->ns ? NULL : xmlFirstElementChild((xmlNode *)node); n;
 	     n = xmlNextElementSibling(n))
 		if (!is_known(n, values, directory, ret_bad))
 			return false;
+
 	return true;
 }
 
@@ -167,6 +172,7 @@ static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **er
 	/* All of it: libvirt also opens, and removes, the files of an external snapshot. */
 	if (is_known(xmlDocGetRootElement(s->doc), values, directory, &bad))
 		return true;
+
 	return vmm_fail(error, VMM_ERROR_REFUSED,
 			"snapshot %s names what domain %s has not: '%.200s'", s->path,
 			virDomainGetName(dom), bad);
@@ -190,6 +196,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;
 	made = virDomainSnapshotCreateXML(dom, text, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
+
 	return made || virt_fail(error, "cannot register snapshot %s", s->path);
 }
 
@@ -240,6 +247,7 @@ bool snapshot_redefine_all(virDomain *dom, const char *directory,
 		else
 			note_fault(log, fault, &first);
 	}
+
 	while (waiting->len) {
 		guint before = waiting->len;
 
@@ -251,13 +259,17 @@ bool snapshot_redefine_all(virDomain *dom, const char *directory,
 				i++;
 				continue;
 			}
+
 			if (!snapshot_register(dom, s, &fault))
 				note_fault(log, fault, &first);
 			g_ptr_array_remove_index(waiting, i);
 		}
+
 		forced = waiting->len == before;	/* parents in a circle: as they come */
 	}
+
 	if (!first)
 		return true;
+
 	return vmm_pass(error, &first);
 }

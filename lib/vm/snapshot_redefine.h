@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot_redefine.h - makes the snapshots in a VM's images known again to a libvirt that does not
  * know them: the domain was started anew, or on another host.
@@ -5,7 +6,7 @@
  * The definitions are files of the VM's directory, which other users may be able to write to: a
  * definition that names files, devices or programs of the host which neither the running domain
  * names nor the VM may have is refused.
- * Source: actions.md 1, step 9; libvirt-facts.md G.
+ * Source: docs/facts/actions.md 1, step 9; libvirt.md G.
  */
 #ifndef VM_SNAPSHOT_REDEFINE_H
 #define VM_SNAPSHOT_REDEFINE_H

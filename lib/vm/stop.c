@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stop.h"
 
 enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
@@ -14,9 +15,11 @@ virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 			vmm_pass(error, &cause);
 		return dom;
 	}
+
 	if (virt_barrier(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
 		return find(ctx, error);
 	g_prefix_error(error, "cannot tell whether domain %s is gone: ", ctx->arg[0]);
+
 	return NULL;
 }
 
@@ -74,6 +77,7 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 				   "SHUTDOWN_TIMEOUT and FORCE_DESTROY in kvmrc");
 		return ACTION_FAILED;
 	}
+
 	if (!plan->at_once)
 		action_log("WARN", "domain %s did not shut down in time: destroying it", name);
 	switch (virt_destroy(dom, watch, ctx->deadline_us - SETTLE_US, error)) {
@@ -109,6 +113,7 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 			vmm_pass(error, &cause);
 			return outcome;
 		}
+
 		g_clear_error(&cause);
 		next = action_domain_reopen(ctx, dom, &cause);
 		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
@@ -117,6 +122,7 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 			vmm_pass(error, &cause);
 			return ACTION_UNKNOWN;
 		}
+
 		virDomainFree(dom);
 		dom = next;
 	}

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stop.h - ending a domain surely: with requests that may hang, and with a
  * libvirt that may go away in the middle.
  *
- * Source: actions.md 2 and 3; libvirt-facts.md D.
+ * Source: docs/facts/actions.md 2 and 3; libvirt.md D.
  */
 #ifndef VM_STOP_H
 #define VM_STOP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stranded.h"
 
 #include "action/other_host.h"
@@ -21,6 +22,7 @@ bool stranded_note(virDomain *dom, const char *host, GError **error)
 	xmlFreeNode(node);
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, host ? xml : NULL, "vmmexec",
 				  note_uri, VIR_DOMAIN_AFFECT_LIVE);
+
 	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
 				    virDomainGetName(dom));
 }
@@ -34,10 +36,11 @@ static char *read_note(virDomain *dom, GError **error)
 	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
 		virt_fail(error, "cannot read the metadata of domain %s", virDomainGetName(dom));
 	free(text);
+
 	return doc ? xml_attribute(xmlDocGetRootElement(doc), "to") : NULL;
 }
 
-static bool refuse(virDomain *dom, const char *where, const char *hint, GError **error)
+static bool refuse_stranded(virDomain *dom, const char *where, const char *hint, GError **error)
 {
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s stands still since a migration that did not "
 		 "end: %s", virDomainGetName(dom), where);
@@ -55,6 +58,7 @@ static char *host_of(const struct action_ctx *ctx, const char *note)
 	    !g_str_has_suffix(note, "/system"))
 		return NULL;
 	note += n + 3;
+
 	return strlen(note) > strlen("/system") ?
 		g_strndup(note, strlen(note) - strlen("/system")) : NULL;
 }
@@ -81,9 +85,10 @@ static char *noted(const struct action_ctx *ctx, virDomain *dom, GError **error)
 	if (cause)
 		vmm_pass(error, &cause);
 	else if (note && !uri)
-		refuse(dom, "the note of where it was moved to names no host",
+		refuse_stranded(dom, "the note of where it was moved to names no host",
 		       "look for it on the other hosts; if it runs nowhere else, resume it (virsh "
 		       "resume)", error);
+
 	return uri;
 }
 
@@ -103,6 +108,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 			       virDomainGetName(dom), uri);
 		return false;
 	}
+
 	if (virDomainGetUUIDString(dom, uuid) == 0)
 		other = virt_domain(there, uuid, NULL, &cause);
 	if (vmm_is(cause, VMM_ERROR_NOT_FOUND) ||
@@ -116,11 +122,14 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 
 		if (ret_there && virt_state_is_up(&state) && !virt_paused_for_job(&state))
 			*ret_there = g_strdup(uri);
-		refuse(dom, where, "migrate it there again, which ends what is left here; do not "
-				   "resume it", error);
+		refuse_stranded(dom, where,
+				"migrate it there again, which ends what is left here; do not "
+				"resume it", error);
 	}
+
 	g_clear_pointer(&other, virDomainFree);
 	virConnectClose(there);
+
 	return ok;
 }
 
@@ -131,6 +140,7 @@ bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError 
 
 	if (cause)
 		return vmm_pass(error, &cause);
+
 	return !to || is_not_at(ctx, dom, to, NULL, error);
 }
 
@@ -153,14 +163,17 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		if (cause)
 			return vmm_pass(error, &cause);
 		if (!to)
-			return refuse(dom, "it may live on another host", "if it lives nowhere "
-				      "else, resume it (virsh resume)", error);
+			return refuse_stranded(dom, "it may live on another host",
+					       "if it lives nowhere else, resume it (virsh resume)",
+					       error);
 		if (!is_not_at(ctx, dom, to, ret_there, error))
 			return false;
 	}
+
 	action_log("WARN", "domain %s stands still for what nobody does any more: it is resumed",
 		   virDomainGetName(dom));
 	if (virDomainResume(dom) < 0)
 		return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
+
 	return virt_state_read(dom, state, error);
 }

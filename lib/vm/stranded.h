@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stranded.h - a domain that stands still at the end of a migration: whether it was the one that
  * came to life at the other host, only that host can tell. Which host that is is kept with the
  * domain while it is moved, for whoever comes when the mover has died.
  *
  * Source: libvirt leaves the source paused ("migrating") when its client dies between the end of
- * the move and the word of the destination; libvirt-facts.md J.
+ * the move and the word of the destination; docs/facts/libvirt.md J.
  */
 #ifndef VM_STRANDED_H
 #define VM_STRANDED_H

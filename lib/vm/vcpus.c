@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/vcpus.h"
 
 #include <json-c/json.h>
@@ -25,6 +26,7 @@ static unsigned count(const char *answer, const char *key)
 				       json_object_get_boolean(value)));
 		}
 	json_object_put(all);
+
 	return n;
 }
 
@@ -55,7 +57,7 @@ static bool can_shrink(const xmlNode *domain)
 	return false;
 }
 
-static bool refuse(virDomain *dom, unsigned counted, unsigned has, GError **error)
+static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError **error)
 {
 	vmm_fail(error, VMM_ERROR_REFUSED, "libvirt counts %u CPUs of domain %s, and its QEMU has "
 		 "%u: libvirt missed the end of an unplug", counted, virDomainGetName(dom), has);
@@ -75,10 +77,11 @@ bool vcpus_agree(virDomain *dom, GError **error)
 		return false;
 	if (!can_shrink(xmlDocGetRootElement(doc)))
 		return true;
-	if (!virt_sizes(dom, &now, error))
+	if (!virt_sizes_read(dom, &now, error))
 		return false;
 	has = in_qemu(dom);
-	return !has || has == now.vcpus || refuse(dom, now.vcpus, has, error);
+
+	return !has || has == now.vcpus || refuse_count(dom, now.vcpus, has, error);
 }
 
 /* Whether DOM has N CPUs by now, by libvirt's count or QEMU's own. */
@@ -86,12 +89,13 @@ static bool has_now(virDomain *dom, guint64 n)
 {
 	struct virt_sizes now;
 
-	if (virt_sizes(dom, &now, NULL) && now.vcpus == n)
+	if (virt_sizes_read(dom, &now, NULL) && now.vcpus == n)
 		return true;
 	if (in_qemu(dom) != n)
 		return false;
 	action_log("WARN", "domain %s has %u CPUs; libvirt counts more until its daemon is "
 		   "restarted", virDomainGetName(dom), (unsigned)n);
+
 	return true;
 }
 
@@ -109,6 +113,7 @@ static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDoma
 			g_usleep(PAUSE_US);
 			continue;
 		}
+
 		guest = in_guest(dom);
 		used = guest ? g_strdup_printf(", the guest uses %u", guest) : g_strdup("");
 		vmm_fail(error, VMM_ERROR_GUEST, "domain %s was asked to go down to %"
@@ -117,6 +122,7 @@ static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDoma
 		vmm_error_set_hint(error, "its guest may still give them back: ask again later");
 		return ACTION_UNKNOWN;
 	}
+
 	return ACTION_DONE;
 }
 
@@ -129,17 +135,20 @@ static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
 	*ret = ACTION_FAILED;
 	if (has && has != now->vcpus) {
 		*ret = has == n && has_now(dom, n) ? ACTION_DONE : ACTION_FAILED;
-		return *ret == ACTION_DONE || !refuse(dom, now->vcpus, has, error);
+		return *ret == ACTION_DONE || !refuse_count(dom, now->vcpus, has, error);
 	}
+
 	if (n == now->vcpus) {
 		*ret = ACTION_DONE;
 		return true;
 	}
+
 	if (n <= now->vcpus_max)
 		return false;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot give domain %s %" G_GUINT64_FORMAT
 		 " CPUs: it can have %u", virDomainGetName(dom), n, now->vcpus_max);
 	vmm_error_set_hint(error, "its VCPU_MAX counts from its next start");
+
 	return true;
 }
 
@@ -151,7 +160,7 @@ enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GE
 	enum virt_call_result r;
 	bool waited = false;
 
-	if (!virt_sizes(v->dom, &now, error))
+	if (!virt_sizes_read(v->dom, &now, error))
 		return ACTION_FAILED;
 	if (is_settled(v->dom, &now, n, &outcome, error))
 		return outcome;
@@ -162,6 +171,7 @@ enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GE
 	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	if (r == VIRT_CALL_FAILED && waited && n < now.vcpus)
 		return wait_for_unplug(ctx, v->dom, n, error);
+
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot give domain %s %"
 			    G_GUINT64_FORMAT " CPUs", virDomainGetName(v->dom), n);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vcpus.h - how many CPUs a running VM has. libvirt waits 5 s for QEMU's word that one is gone and
  * then keeps its old count, whatever becomes of it: QEMU itself is asked.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/vtpm.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ static xmlNode *emulator(xmlNode *tpm)
 		if (xml_has(backend, "type", "emulator"))
 			return backend;
 	}
+
 	return NULL;
 }
 
@@ -60,6 +62,7 @@ static bool run(const struct action_ctx *ctx, const char *verb, const char *uuid
 	child_result_clear(&result);
 	if (!ok)
 		g_prefix_error(error, "cannot %s the TPM's state of domain %s: ", verb, uuid);
+
 	return ok;
 }
 
@@ -75,8 +78,10 @@ static bool must_run(const struct action_ctx *ctx, const char *verb, const char 
 		action_log("WARN", "%s", cause->message);
 		return true;
 	}
+
 	vmm_error_set_hint(&cause, "let sudo run vtpm_setup, see sudoers.example; or set "
 			   "REQUIRE_TPM_STATE=no in kvmrc and lose that state");
+
 	return vmm_pass(error, &cause);
 }
 
@@ -172,8 +177,10 @@ static bool fetch(const struct action_ctx *ctx, const char *host, const char *uu
 		ok = ok && fetch_file(ctx, host, sub, files[i], path, error);
 		other_host_run(ctx, host, env, forget, NULL);
 	}
+
 	other_host_run(ctx, host, env, (const char *const[]){ "rmdir", "--", sub, dir, NULL },
 		       NULL);
+
 	return ok;
 }
 
@@ -194,10 +201,12 @@ static bool bring_left(const struct action_ctx *ctx, const char *last, const cha
 		action_log("WARN", "%s", cause->message);
 		return true;
 	}
+
 	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "the TPM's newest state may be "
 				   "on host %s: ", last);
 	vmm_error_set_hint(error, "if that host is lost, remove %s: the VM then starts with the "
 			   "TPM as it was at its last stop", link);
+
 	return false;
 }
 
@@ -212,6 +221,7 @@ static char *last_host(const xmlNode *domain, const char *directory)
 	if (checkpoint_use_has(file) &&
 	    checkpoint_use_look(domain, begun, &disk) == CHECKPOINT_DISKS_OLDER)
 		return NULL;
+
 	return g_file_read_link(link, NULL);
 }
 
@@ -224,6 +234,7 @@ char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char 
 
 	if (host && vtpm_needed(domain) && !mark(ctx, NULL, directory, host, &error))
 		action_log("WARN", "%s", error->message);
+
 	return old;
 }
 
@@ -256,8 +267,10 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		copied = copied || g_file_test(path, G_FILE_TEST_EXISTS) ||
 			 g_file_test(path, G_FILE_TEST_IS_SYMLINK);
 	}
+
 	if (copied && !must_run(ctx, here ? "recover" : "replace", uuid, directory, error))
 		return false;
+
 	return !host || mark(ctx, NULL, directory, host, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vtpm.h - the state of a virtual TPM outlives its domain: the keys of the guest's disks are in it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deflate.h - requests that wait are kept small: a VM document deflates to a sixth. */
 #ifndef WIRE_DEFLATE_H
 #define WIRE_DEFLATE_H

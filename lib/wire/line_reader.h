@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * line_reader.h - lines out of a stream of bytes. What it keeps is bounded, and no more than what
  * it waits for the end of.

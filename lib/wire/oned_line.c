@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/oned_line.h"
 
 static const char blanks[] = " \t\r";

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * oned_line.h - the lines that oned and a driver exchange.
  *
- * Source: protocol.md 3.
+ * Source: docs/facts/protocol.md 3.
  */
 #ifndef WIRE_ONED_LINE_H
 #define WIRE_ONED_LINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/relay_frame.h"
 
 enum { HEADER = 9, LENGTH = 4, MAX_NOISE = 65536 };

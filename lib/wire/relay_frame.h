@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay_frame.h - what the driver and the relay on a host say to each other: frames
  * of a length, a type, the number of the step they are about, and a payload.

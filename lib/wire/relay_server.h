@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* relay_server.h - the relay itself: runs the steps that come in frames, and reports their ends. */
 #ifndef WIRE_RELAY_SERVER_H
 #define WIRE_RELAY_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/script_stderr.h"
 
 #include "base/text.h"

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * script_stderr.h - what a script's stderr means: lines for logs, and the reason of a
  * failure.
  *
- * Source: protocol.md 6.7, and its required improvements.
+ * Source: docs/facts/protocol.md 6.7, and its required improvements.
  */
 #ifndef WIRE_SCRIPT_STDERR_H
 #define WIRE_SCRIPT_STDERR_H

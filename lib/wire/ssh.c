@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/ssh.h"
 
 bool wire_ssh_check_host(const char *host, GError **error)

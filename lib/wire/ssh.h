@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ssh.h - command lines for ssh: the master connection of a host, which sessions share, and
  * commands for the remote shell, the only shell that evaluates them.
@@ -5,7 +6,7 @@
  * A remote command writes two marks on stderr: MARK:start PID when it begins and MARK:end STATUS
  * when it has ended. Without the first mark it was certainly not run; with only the first mark
  * its outcome is unknown.
- * Source: protocol.md 6.2, 6.11; ssh(1), ssh_config(5).
+ * Source: docs/facts/protocol.md 6.2, 6.11; ssh(1), ssh_config(5).
  */
 #ifndef WIRE_SSH_H
 #define WIRE_SSH_H

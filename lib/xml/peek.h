@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peek.h - reads a few texts of a large document without building a tree. */
 #ifndef XML_PEEK_H
 #define XML_PEEK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* xml.h - libxml2 without its traps: silent, no network, no DTD, GError. */
 #ifndef XML_XML_H
 #define XML_XML_H

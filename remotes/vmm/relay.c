@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay - the driver's end on a host: runs the steps that come in frames over one
  * connection. It also makes the directory and the files of a VM.
@@ -17,6 +18,7 @@ static bool write_file(const char *path, GError **error)
 
 	if (text)
 		g_string_free(text, TRUE);
+
 	return ok;
 }
 
@@ -66,5 +68,6 @@ int main(int argc, char **argv)
 		write_file(file, &error);
 	else
 		relay_serve(STDIN_FILENO, STDOUT_FILENO, &error);
+
 	return error ? program_fail("relay", error) : 0;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* domain COUNT VM.xml DEFAULTS - makes the domain of a VM COUNT times; prints its CPU seconds. */
 #include <time.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * feed COUNT WINDOW MESSAGE DRIVER ARGUMENTS - sends the request in MESSAGE (a line as oned
  * writes it) for each of COUNT VMs, at most WINDOW without a reply, and prints the seconds.

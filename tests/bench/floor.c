@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * floor ACTION URI [DOMAIN] - the libvirt calls of an action and nothing else: what it cannot be
  * faster than. deploy and attach_ read XML from stdin.

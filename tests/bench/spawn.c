@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * spawn COUNT PARALLEL COMMITS FILE PROGRAM... - the floor of a dispatcher: bare posix_spawn and
  * wait. With COMMITS a thread beside it also writes FILE that many times, each time synced: what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk.so - a disk that fills up, fails, and forgets what was not synced: for LD_PRELOAD.
  *

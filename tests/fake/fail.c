@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fail.so - libvirt as it is, except for one call: for LD_PRELOAD.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * answers - JSON of qemu-img, of a guest's agent and of QEMU: whatever it is, no more than an
  * error.

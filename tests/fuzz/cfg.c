@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cfg - vmm_exec.cfg: read, or refused with its place. */
 #include "conf/cfg.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* frame - what the relay and the driver read from each other: it ends, stays inside, and a step
  * that was understood is written as it was read. */
 #include "wire/relay_frame.h"

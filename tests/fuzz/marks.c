@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * marks - what a host writes on stderr beside a step's marks: they are taken out, nothing else
  * is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* migrate_options - MIGRATE_OPTIONS of kvmrc: understood, or refused with the word. */
 #include "migrate/migrate_options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * migrating - the note of a migration that did not end, in a directory that others may write to:
  * files of the VM's directory alone are copied again, and only an image that the note names is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * notes - the note of where a VM was moved to, in its metadata: the name of a host comes out, or
  * none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* output - what scripts and ssh write: marks, log lines and reasons. No more comes out than may,
  * and nothing that would be two lines. */
 #include "wire/script_stderr.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rc - the native parser of kvmrc must end, and stay inside its text, whatever that is. */
 #include "conf/shell_subset.h"
 

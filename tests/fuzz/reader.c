@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reader - lines from oned, in pieces of any size: the same come out, none longer than may be. */
 #include "wire/oned_line.h"
 #include "wire/line_reader.h"

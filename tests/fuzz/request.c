@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "template/request.h"
 #include "xml/xml.h"
 #include "wire/oned_line.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_file - domain and snapshot XML from a VM's directory: with its paths rewritten it is
  * still XML, and rewriting them again changes nothing more. */
 #include "vm/snapshot_redefine.c"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot_register - files snap-*.xml of a VM's directory, which others may write: each one
  * is registered once, as this domain's, and names no file or program of the host but those that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sync - what a host says of itself to kvm-sync-hosts: its os-release, and the manifest of what it
  * has.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tpm - the archive of a TPM's state, which a VM's owner may have made: one file comes out, or
  * none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict - where a VM is after a migration: what holds for every pair of states of two hosts. */
 #include "migrate/verdict.h"
 
@@ -12,7 +13,7 @@ static void each_pair(void (*check)(enum migrate_side s, enum migrate_side d,
 	for (int s = 0; s < SIDES; s++)
 		for (int d = 0; d < SIDES; d++)
 			check((enum migrate_side)s, (enum migrate_side)d,
-			      migrate_verdict((enum migrate_side)s, (enum migrate_side)d));
+			      migrate_verdict_of((enum migrate_side)s, (enum migrate_side)d));
 }
 
 static void check_absent(enum migrate_side s, enum migrate_side d, struct migrate_verdict v)
@@ -92,15 +93,15 @@ static void check_side(int state, int reason, enum migrate_side source, enum mig
 {
 	const struct virt_state s = { .state = state, .reason = reason };
 
-	g_assert_cmpint(migrate_side(&s, true), ==, source);
-	g_assert_cmpint(migrate_side(&s, false), ==, dest);
+	g_assert_cmpint(migrate_side_of(&s, true), ==, source);
+	g_assert_cmpint(migrate_side_of(&s, false), ==, dest);
 }
 
 static void the_same_pause_means_coming_in_there_and_handed_over_here(void)
 {
 	static const struct virt_state gone = { .gone = true };
 
-	g_assert_cmpint(migrate_side(&gone, true), ==, SIDE_ABSENT);
+	g_assert_cmpint(migrate_side_of(&gone, true), ==, SIDE_ABSENT);
 	check_side(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED, SIDE_RUNNING, SIDE_RUNNING);
 	check_side(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_POSTCOPY, SIDE_POSTCOPY, SIDE_POSTCOPY);
 	check_side(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, SIDE_MOVING, SIDE_MOVING);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 #include "migrate/migrate_options.h"

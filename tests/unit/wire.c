@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 #include "wire/oned_line.h"
 #include "wire/relay_frame.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal.h"
 
 #include "journal/journal_writer.h"
@@ -67,6 +68,7 @@ static GPtrArray *take_dirty(Journal *j)
 	}
 
 	g_hash_table_remove_all(j->dirty);
+
 	return rows;
 }
 
@@ -230,7 +232,7 @@ static void tell_kept(Journal *j)
 	}
 }
 
-struct journal_cost journal_cost(const Journal *j)
+struct journal_cost journal_cost_read(const Journal *j)
 {
 	return j ? j->cost : (struct journal_cost){ 0 };
 }
@@ -357,7 +359,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	j->keeper = journal_writer_new(&spec, mark, &rows, &j->marks, &j->damaged);
 	all = with_noted(j, rows, journal_writer_last_seq(j->keeper));
 	journal_writer_put_now(j->keeper, take_left(j, all));
-	j->state = journal_writer_state(j->keeper, &why);
+	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
 	notes_begin(j->notes);
 	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)

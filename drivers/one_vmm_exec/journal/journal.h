@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal.h - what was asked for and how far it has come, for the next driver: however this one
  * ends, each request is answered once.
@@ -91,7 +92,7 @@ struct journal_cost {
 	double wait_s, longest_s; /* all of them together; the longest */
 };
 
-struct journal_cost journal_cost(const Journal *journal);
+struct journal_cost journal_cost_read(const Journal *journal);
 
 /* Nobody waits with DATA any more. */
 void journal_stop_waiting(Journal *journal, const void *data);

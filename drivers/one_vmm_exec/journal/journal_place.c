@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal_place.h"
 
 #include <errno.h>
@@ -257,6 +258,7 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 	}
 
 	find_memory(ret, settings);
+
 	return true;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal_place.h - where the journal of this driver is, and that no other driver has it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal_print.h"
 
 #include <stdio.h>
@@ -79,5 +80,6 @@ bool journal_print(const struct driver_settings *settings, GError **error)
 	for (guint i = 0; i < paths->len; i++)
 		if (!print_file(settings, g_ptr_array_index(paths, i), error))
 			return false;
+
 	return true;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal_print.h - option --journal: what the journals hold, for people. */
 #ifndef ONE_VMM_EXEC_JOURNAL_PRINT_H
 #define ONE_VMM_EXEC_JOURNAL_PRINT_H

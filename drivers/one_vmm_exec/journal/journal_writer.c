@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal_writer.h"
 
 #include <signal.h>
@@ -248,10 +249,12 @@ static bool join_batches(JournalWriter *k, struct batch *batch)
 			batch->generation = next->generation;
 			g_ptr_array_extend_and_steal(batch->rows, next->rows);
 		}
+
 		g_free(next);
 		if (ends)
 			return false;
 	}
+
 	return true;
 }
 
@@ -278,6 +281,7 @@ static void *keep(void *data)
 			report(k);
 		g_free(batch);
 	}
+
 	return NULL;
 }
 
@@ -436,7 +440,7 @@ bool journal_writer_free(JournalWriter *k)
 	return safe;
 }
 
-enum journal_writer_state journal_writer_state(const JournalWriter *k, const char **ret_why)
+enum journal_writer_state journal_writer_state_now(const JournalWriter *k, const char **ret_why)
 {
 	*ret_why = k->why;
 	return k->state;

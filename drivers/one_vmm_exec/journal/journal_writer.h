@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal_writer.h - the thread that writes the journal: the main loop never waits for the disk.
  *
@@ -45,7 +46,7 @@ typedef void journal_writer_reported(void *data, const struct journal_writer_rep
 /*
  * Opens the files. RET_ROWS: what an earlier driver left, of struct row; RET_MARKS: its marks;
  * the caller unrefs both. MARK is added to them. RET_DAMAGED is set when the journal's file was
- * damaged and put aside. Never NULL; see journal_writer_state().
+ * damaged and put aside. Never NULL; see journal_writer_state_now().
  */
 JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
 				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged);
@@ -72,6 +73,7 @@ void journal_writer_put(JournalWriter *keeper, guint64 generation, GPtrArray *ro
 bool journal_writer_free(JournalWriter *keeper);
 
 /* Before journal_writer_start(). RET_WHY is borrowed, NULL when the state is SAFE. */
-enum journal_writer_state journal_writer_state(const JournalWriter *keeper, const char **ret_why);
+enum journal_writer_state journal_writer_state_now(const JournalWriter *keeper,
+						   const char **ret_why);
 
 #endif

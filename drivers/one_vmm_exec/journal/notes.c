@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/notes.h"
 
 #include <fcntl.h>
@@ -271,6 +272,7 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 			note(n, "sent", *(guint64 *)seq);
 		else
 			g_hash_table_iter_remove(&iter);
+
 	return true;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * notes.h - what a driver that is killed must not forget although the disk has not got it yet: the
  * requests that came a moment ago, the processes that run here, and the replies that were written.

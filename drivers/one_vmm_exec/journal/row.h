@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* row.h - one request of the journal, as far as it has come. */
 #ifndef ONE_VMM_EXEC_ROW_H
 #define ONE_VMM_EXEC_ROW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/store.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ static bool store_fail(const Store *s, const char *what, GError **error)
 	if (number)
 		return vmm_fail(error, class, "cannot %s %s: %s (%s)", what, s->path, why,
 				g_strerror(number));
+
 	return vmm_fail(error, class, "cannot %s %s: %s", what, s->path, why);
 }
 
@@ -222,6 +224,7 @@ static bool adjust_room(Store *s)
 	for (; s->rooms < wanted; s->rooms++)
 		if (!run_statement(s, ADD_ROOM, (gint64)s->room_bytes))
 			return false;
+
 	return true;
 }
 
@@ -258,6 +261,7 @@ static bool count_room(Store *s)
 		s->rooms = (guint)sqlite3_column_int64(rooms, 0);
 
 	sqlite3_reset(rooms);
+
 	return ok;
 }
 
@@ -302,6 +306,7 @@ bool store_put(Store *s, const GPtrArray *rows, guint64 last, GError **error)
 		return put_rows_into_room(s, rows, last, error);
 
 	g_propagate_error(error, g_steal_pointer(&cause));
+
 	return false;
 }
 
@@ -444,6 +449,7 @@ GPtrArray *store_marks(Store *s, GError **error)
 		return g_steal_pointer(&marks);
 
 	store_fail(s, "read", error);
+
 	return NULL;
 }
 
@@ -456,6 +462,7 @@ static bool create(const char *path, GError **error)
 		return vmm_fail_errno(error, errno, "cannot open %s", path);
 
 	close(fd);
+
 	return true;
 }
 
@@ -575,6 +582,7 @@ Store *store_open_to_read(const char *path, GError **error)
 		return g_steal_pointer(&s);
 
 	store_fail(s, "read", error);
+
 	return NULL;
 }
 

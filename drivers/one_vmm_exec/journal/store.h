@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store.h - one file of the journal: an SQLite database of the requests that have not come to
  * their end. One thread at a time uses a store.

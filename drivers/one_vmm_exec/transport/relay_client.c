@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/relay_client.h"
 
 #include <signal.h>
@@ -229,6 +230,7 @@ static size_t take_frame(RelayClient *l, size_t at)
 		return 0;
 
 	on_done(l, &frame);
+
 	return l->given_up ? 0 : used;
 }
 
@@ -445,6 +447,7 @@ static gboolean on_over(gpointer data)
 		return on_given_up(call);
 
 	call->guard = g_timeout_add(KILL_LIMIT_MS + call->grace_ms, on_given_up, call);
+
 	return G_SOURCE_REMOVE;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay_client.h - the relay of a host: a program there that runs steps, reached over one ssh
  * connection. The connection is opened when it is first needed, opened again after it was lost,

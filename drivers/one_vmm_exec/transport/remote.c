@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/remote.h"
 
 #include <errno.h>
@@ -226,6 +227,7 @@ static gboolean on_waited(gpointer data)
 	r->wait = 0;
 	if (forget(r))
 		not_started(r, "no connection in time");
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -351,6 +353,7 @@ static char **relay_argv(const Remote *r)
 		g_ptr_array_add(argv, g_strdup(*a));
 
 	g_ptr_array_add(argv, NULL);
+
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
@@ -471,6 +474,7 @@ static gboolean on_no_reap(gpointer data)
 
 	r->done(r->data, &nothing);
 	g_free(r);
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -581,6 +585,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 					       (GDestroyNotify)ssh_master_free);
 	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					 (GDestroyNotify)relay_client_free);
+
 	return h;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * remote.h - runs commands on hosts: over the relay of the host, or over one ssh connection a
  * host that its sessions share. A connection is opened when it is first needed, and opened again
@@ -8,7 +9,7 @@
  *   remote_cancel()        ends a command early; its callback follows
  *   remote_hosts_free()    when no command is in progress
  *
- * Source: design.md, "A DEPLOY"; protocol.md 6.
+ * Source: docs/architecture.md, "A DEPLOY, from line to guest"; docs/facts/protocol.md 6.
  */
 #ifndef ONE_VMM_EXEC_REMOTE_H
 #define ONE_VMM_EXEC_REMOTE_H

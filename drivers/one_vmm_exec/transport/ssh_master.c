@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/ssh_master.h"
 
 #include "or_else.h"
@@ -62,6 +63,7 @@ static gboolean on_pace(gpointer data)
 		return G_SOURCE_CONTINUE;
 
 	c->pace = 0;
+
 	return G_SOURCE_REMOVE;
 }
 
@@ -231,6 +233,7 @@ bool ssh_master_alone(SshMaster *c)
 		return false;
 
 	c->alone_us = now + ALONE_MS * (gint64)1000;
+
 	return true;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ssh_master.h - the ssh connection of a host that its sessions share (ControlMaster). It is
  * opened when it is first needed, opened again after it was lost, and closed when idle.

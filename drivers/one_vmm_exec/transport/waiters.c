@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/waiters.h"
 
 void waiters_add(GQueue *waiters, void (*ready)(void), void *data)

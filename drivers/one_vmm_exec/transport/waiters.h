@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* waiters.h - those who wait for a connection, in the order in which they came. */
 #ifndef ONE_VMM_EXEC_WAITERS_H
 #define ONE_VMM_EXEC_WAITERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attach_disk - gives a running VM one more disk. */
 #include "vm/device.h"
 #include "vm/disk_links.h"
@@ -17,6 +18,7 @@ static xmlDoc *build(struct action_ctx *ctx, const DeviceVm *v, const TmplAttr *
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
 	if (doc)
 		disk_link_resolve(xmlDocGetRootElement(doc));
+
 	return doc;
 }
 
@@ -31,6 +33,7 @@ static bool is_same_source(const xmlNode *a, const xmlNode *b)
 		if (g_strcmp0(one, other) != 0)
 			return false;
 	}
+
 	return true;
 }
 
@@ -49,6 +52,7 @@ static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, G
 		if (xml_has(n, "type", "scsi"))
 			return true;
 	action_log("INFO", "domain %s gets a SCSI controller first", virDomainGetName(v->dom));
+
 	return device_attach(ctx, v, "a SCSI controller", &none, xml, error) == ACTION_DONE;
 }
 
@@ -68,18 +72,22 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 		action_log("INFO", "domain %s has %s already", virDomainGetName(v->dom), what);
 		return ACTION_DONE;
 	}
+
 	if (there) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot attach %s to domain %s: it has another "
 			 "disk %s", what, virDomainGetName(v->dom), key.target);
 		return ACTION_FAILED;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would attach to domain %s:\n%s\n", virDomainGetName(v->dom),
 			     xml);
 		return ACTION_DONE;
 	}
+
 	if (!add_scsi(ctx, v, xmlDocGetRootElement(doc), error))
 		return ACTION_FAILED;
+
 	return device_attach(ctx, v, what, &key, xml, error);
 }
 
@@ -94,7 +102,9 @@ static enum action_outcome run_attach_disk(struct action_ctx *ctx, GError **erro
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no DISK has ATTACH = YES");
 		return ACTION_FAILED;
 	}
+
 	domain_attach_defaults(v->vm, ctx->rc);
+
 	return attach(ctx, v, disk, error);
 }
 

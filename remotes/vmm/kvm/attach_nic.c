@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attach_nic - gives a running VM one more NIC or PCI device. */
 #include "vm/device.h"
 
@@ -23,11 +24,13 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 		action_log("INFO", "domain %s has %s already", virDomainGetName(v->dom), what);
 		return ACTION_DONE;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would attach to domain %s:\n%s\n", virDomainGetName(v->dom),
 			     xml);
 		return ACTION_DONE;
 	}
+
 	return device_attach(ctx, v, what, &key, xml, error);
 }
 
@@ -43,7 +46,9 @@ static enum action_outcome run_attach_nic(struct action_ctx *ctx, GError **error
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no NIC or PCI has ATTACH = YES");
 		return ACTION_FAILED;
 	}
+
 	domain_attach_defaults(v->vm, ctx->rc);
+
 	return attach(ctx, v, nic, pci, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cancel - ends a VM at once, as by pulling the plug. */
 #include "vm/deployment.h"
 #include "host/root_helper.h"
@@ -7,7 +8,7 @@
 #include "xml/xml.h"
 
 /* Its directory and UUID, and a copy of what libvirt may delete at its end. */
-static bool prepare(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
+static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
 		    GError **error)
 {
 	g_autofree char *text = virt_xml(dom, error);
@@ -38,14 +39,16 @@ static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, state.gone ? "domain %s is gone already\n" :
 			     "would destroy domain %s\n", ctx->arg[0]);
 		return ACTION_DONE;
 	}
+
 	if (state.gone)
 		directory = root_helper_directory_of_request();
-	else if (!prepare(ctx, dom, &directory, uuid, error))
+	else if (!prepare_end_of(ctx, dom, &directory, uuid, error))
 		return ACTION_FAILED;
 	if (!state.gone)
 		outcome = stop_domain(ctx, dom, &plan, error);
@@ -54,6 +57,7 @@ static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 	root_helper_after_stop(ctx, directory);
 	checkpoint_use_domain_ended(directory, &state);
 	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);
+
 	return outcome;
 }
 

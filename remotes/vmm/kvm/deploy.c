@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
 #include "vm/create.h"
 #include "vm/deployment.h"
@@ -41,17 +42,19 @@ static xmlDoc *load(struct action_ctx *ctx, GError **error)
 	} else {
 		doc = xml_parse(text->str, text->len, "stdin", error);
 	}
+
 	g_string_free(text, TRUE);
 	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
 			 (const char *)xmlDocGetRootElement(doc)->name);
 		return NULL;
 	}
+
 	return g_steal_pointer(&doc);
 }
 
 /* RET_VGPU: whether one was made, to be undone. */
-static bool prepare(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
+static bool prepare_start(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
 		    const char *directory, bool *ret_vgpu, GError **error)
 {
 	const char *path = ctx->arg[FILE_PATH];
@@ -78,10 +81,11 @@ static enum action_outcome create(struct action_ctx *ctx, const xmlNode *domain,
 	g_autoptr(GError) cause = NULL;
 	bool vgpu = false;
 
-	if (prepare(ctx, domain, xml, directory, &vgpu, error))
+	if (prepare_start(ctx, domain, xml, directory, &vgpu, error))
 		outcome = create_domain(ctx, domain, xml, ret_dom, error);
 	if (outcome == ACTION_FAILED && vgpu && !root_helper_vgpu(ctx, "delete", directory, &cause))
 		action_log("WARN", "%s", cause->message);
+
 	return outcome;
 }
 
@@ -118,6 +122,7 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 		dry_run(ctx, domain);
 		return ACTION_DONE;
 	}
+
 	xml = xml_print(domain);
 	if (dom && mark && !deployment_adopt(dom, mark, error))
 		return ACTION_UNKNOWN;
@@ -132,6 +137,7 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 	action_on_abort(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);
 	snapshot_redefine_all(dom, directory, action_log, NULL);
+
 	return ACTION_DONE;
 }
 

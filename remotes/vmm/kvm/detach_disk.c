@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* detach_disk - takes a disk from a running VM, and says what its guest did about it. */
 #include "vm/device.h"
 

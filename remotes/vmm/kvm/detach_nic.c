@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did. */
 #include "vm/device.h"
 
@@ -16,6 +17,7 @@ static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error
 	if (vm && !tmpl_vm_attached(vm, "NIC"))
 		key.pci = tmpl_vm_attached(vm, "PCI");
 	v = device_vm_new(ctx, false, 0, error);
+
 	return v ? device_detach(ctx, v, what, &key, error) : ACTION_FAILED;
 }
 

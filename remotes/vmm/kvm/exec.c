@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
 #include "vm/guest_exec.h"
 #include "vm/guest_command.h"
@@ -31,6 +32,7 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 		return true;
 	runs = !status.exited;
 	guest_exec_status_clear(&status);
+
 	return !runs || vmm_fail(error, VMM_ERROR_BUSY, "process %s of an earlier exec still runs "
 				 "in domain %s", text, virDomainGetName(dom));
 }
@@ -51,6 +53,7 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 		guest_exec_status_clear(&status);
 		g_usleep(PAUSE_US);
 	}
+
 	if (!status.exited) {
 		if (guest_exec_kill(dom, pid, NULL))
 			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
@@ -59,10 +62,12 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 	} else {
 		outcome = guest_exec_judge(dom, &status, error);
 	}
+
 	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
 	if (status.err->len)
 		action_log("INFO", "%s", status.err->str);
 	guest_exec_status_clear(&status);
+
 	return outcome;
 }
 
@@ -83,10 +88,12 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 		guest_exec_kill(dom, pid, NULL);
 		return ACTION_FAILED;
 	}
+
 	if (!seconds)
 		return ACTION_DONE;
 	outcome = wait_for(ctx, dom, pid, seconds, error);
 	unlink(file);
+
 	return outcome;
 }
 
@@ -101,6 +108,7 @@ static enum action_outcome run_exec(struct action_ctx *ctx, GError **error)
 			 wait_s, MAX_WAIT_S);
 		return ACTION_FAILED;
 	}
+
 	if (!guest_command_read(&command, ctx, COMMAND, INPUT, error))
 		return ACTION_FAILED;
 	dom = guest_exec_domain(ctx, error);
@@ -111,6 +119,7 @@ static enum action_outcome run_exec(struct action_ctx *ctx, GError **error)
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
+
 	return start(ctx, dom, &command, seconds, error);
 }
 

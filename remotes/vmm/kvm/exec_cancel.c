@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* exec_cancel - ends the program that exec started in a VM's guest, and only that. */
 #include "vm/guest_exec.h"
 
@@ -22,7 +23,9 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	unlink(file);
+
 	return ACTION_DONE;
 }
 
@@ -39,6 +42,7 @@ static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **erro
 		action_print(ctx, "would end the program in domain %s\n", virDomainGetName(dom));
 		return ACTION_DONE;
 	}
+
 	if (!guest_exec_lock(ctx, error))
 		return ACTION_FAILED;
 	if (!g_file_get_contents(file, &text, NULL, NULL) ||
@@ -47,6 +51,7 @@ static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **erro
 		unlink(file);
 		return ACTION_DONE;
 	}
+
 	return cancel(ctx, dom, file, pid, error);
 }
 

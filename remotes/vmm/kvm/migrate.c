@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* migrate - moves a running VM to another host, or its files to another datastore. */
 #include "action/request_document.h"
 #include "host/root_helper.h"
@@ -32,6 +33,7 @@ static bool request_load(struct request *q, GError **error)
 		q->from = g_build_filename(base, id, NULL);
 	if (q->doc->doc)
 		q->target = xml_child_text(xmlDocGetRootElement(q->doc->doc), "DISK_TARGET_PATH");
+
 	return true;
 }
 
@@ -51,6 +53,7 @@ static bool add_features(struct migration *r, const struct request *q, GError **
 
 	if (compressed && !g_ascii_strcasecmp(compressed, "yes"))
 		r->how->flags |= VIR_MIGRATE_COMPRESSED;
+
 	return !converge || migrate_options_converge(r->how, converge, error);
 }
 
@@ -68,7 +71,9 @@ static enum action_outcome with_files(struct migration *r, const char *from, con
 		else if (outcome == ACTION_FAILED)
 			copy_to_host_undo(&f);
 	}
+
 	copy_to_host_clear(&f);
+
 	return outcome;
 }
 
@@ -83,12 +88,14 @@ static enum action_outcome to_host(struct migration *r, const struct request *q,
 			       ? ACTION_DONE
 			       : ACTION_UNKNOWN;
 	}
+
 	if (!add_features(r, q, error))
 		return ACTION_FAILED;
 	if (r->ctx->dry_run) {
 		action_print(r->ctx, "would migrate domain %s to %s\n", name, r->dest_uri);
 		return ACTION_DONE;
 	}
+
 	return q->shared ? migration_move(r, error) : with_files(r, q->from, q->target, error);
 }
 
@@ -128,7 +135,9 @@ static enum action_outcome run_migrate(struct action_ctx *ctx, GError **error)
 			after(&r);
 		migration_clear(&r);
 	}
+
 	request_clear(&q);
+
 	return outcome;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* migrate_local - migrate for shared storage, from the front-end (-l migrate=migrate_local). */
 #include "action/other_host.h"
 #include "migrate/migration.h"
@@ -9,7 +10,7 @@ enum { DAY_S = 86400, OPEN_MS = 30000 };
 
 enum { DEPLOY_ID, DEST_HOST, SOURCE_HOST, VM_ID };
 
-static enum action_outcome move(struct action_ctx *ctx, GError **error)
+static enum action_outcome move_vm(struct action_ctx *ctx, GError **error)
 {
 	const char *source = ctx->arg[SOURCE_HOST], *dest = ctx->arg[DEST_HOST];
 	struct migration r;
@@ -26,7 +27,9 @@ static enum action_outcome move(struct action_ctx *ctx, GError **error)
 		migration_after(&r);
 		migration_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", source);
 	}
+
 	migration_clear(&r);
+
 	return outcome;
 }
 
@@ -42,8 +45,10 @@ static enum action_outcome run_migrate_local(struct action_ctx *ctx, GError **er
 		uri = other_host_libvirt_uri(ctx, source);
 		ctx->uri = uri;
 	}
+
 	ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), error);
-	return ctx->conn ? move(ctx, error) : ACTION_FAILED;
+
+	return ctx->conn ? move_vm(ctx, error) : ACTION_FAILED;
 }
 
 const struct action action = {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
 #include "vm/outcome_query.h"
 
@@ -18,6 +19,7 @@ static bool read_case(const struct action_ctx *ctx, struct outcome_case *c, GErr
 	if (age && !number_signed(age, 0, G_MAXINT32, &c->age_s, NULL))
 		return vmm_fail(error, VMM_ERROR_USAGE, "VMM_REQUEST_AGE: '%s' is not a number of "
 				"seconds", age);
+
 	return deployment_of_environment(&c->mark, error);
 }
 
@@ -44,6 +46,7 @@ static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	action_print(ctx, "%s%s%s\n", outcome_query_word(verdict), info ? " " : "",
 		     info ? info : "");
+
 	return ACTION_DONE;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* poll - prints states and usage of one VM or of all, for OpenNebula 5. */
 #include "action/action.h"
 #include "monitor/poll_format.h"
@@ -31,6 +32,7 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 		if (s->fault)
 			action_log("WARN", "domain %s: %s", s->name, s->fault);
 	}
+
 	*ret = g_steal_pointer(&list);
 	return true;
 }
@@ -48,10 +50,12 @@ static enum action_outcome run_poll(struct action_ctx *ctx, GError **error)
 		action_print(ctx, "STATE=-\n");
 		return ACTION_DONE;
 	}
+
 	if (cause) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	if (!gather(ctx, dom, &list, error))
 		return ACTION_FAILED;
 	if (as_template) {
@@ -63,6 +67,7 @@ static enum action_outcome run_poll(struct action_ctx *ctx, GError **error)
 	} else {
 		action_print(ctx, "STATE=-\n");
 	}
+
 	return ACTION_DONE;
 }
 

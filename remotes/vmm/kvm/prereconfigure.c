@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prereconfigure - takes the context's medium out of a running VM's drive. */
 #include "vm/device.h"
 #include "virt/domain_xml.h"
@@ -23,6 +24,7 @@ static enum action_outcome run_prereconfigure(struct action_ctx *ctx, GError **e
 			   virDomainGetName(v->dom));
 		return ACTION_DONE;
 	}
+
 	return device_medium(ctx, v, target, NULL, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reboot - asks the guest of a running VM to restart. */
 #include "vm/restart.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reconfigure - puts a new context's medium into a running VM's drive. */
 #include "vm/device.h"
 #include "virt/domain_xml.h"
@@ -22,9 +23,11 @@ static enum action_outcome run_reconfigure(struct action_ctx *ctx, GError **erro
 			   virDomainGetName(v->dom));
 		return ACTION_DONE;
 	}
+
 	/* A guest that never saw the drive empty may take the new medium for the old one. */
 	if (present && !ctx->dry_run)
 		outcome = device_medium(ctx, v, target, NULL, error);
+
 	return outcome == ACTION_DONE ? device_medium(ctx, v, target, medium, error) : outcome;
 }
 

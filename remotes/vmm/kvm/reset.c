@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reset - restarts a VM as its reset button would. */
 #include "vm/restart.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resize - changes how much memory and how many CPUs a running VM has. */
 #include "host/root_helper.h"
 #include "vm/memory.h"
@@ -20,6 +21,7 @@ static bool read_number(const xmlNode *template, const char *name, guint64 max, 
 	if (!text || number_unsigned(text, 1, max, ret, error))
 		return true;
 	g_prefix_error(error, "stdin: %s: ", name);
+
 	return false;
 }
 
@@ -53,6 +55,7 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 		outcome = set_memory(ctx, v, w->by_modules, w->mib, &before, error);
 		root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	}
+
 	if (outcome != ACTION_DONE || !w->vcpus)
 		return outcome;
 	outcome = vcpus_set(ctx, v, w->vcpus, error);
@@ -64,6 +67,7 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	else
 		vmm_error_set_hint(error, "its memory has changed, and cannot go back: %s",
 				   cause->message);
+
 	return outcome;
 }
 
@@ -79,6 +83,7 @@ static enum action_outcome run_resize(struct action_ctx *ctx, GError **error)
 			     G_GUINT64_FORMAT " CPUs\n", virDomainGetName(v->dom), w.mib, w.vcpus);
 		return ACTION_DONE;
 	}
+
 	return resize(ctx, v, &w, error);
 }
 

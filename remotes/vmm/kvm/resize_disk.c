@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resize_disk - makes a disk of a running VM larger, never smaller. */
 #include "vm/device.h"
 #include "base/number.h"
@@ -34,6 +35,7 @@ static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char 
 		if (!action_busy_passed(ctx, v->dom, try, cause))
 			break;
 	}
+
 	return action_judge(ctx, r, g_steal_pointer(&cause), error,
 			    "cannot resize disk %s of domain %s", target,
 			    virDomainGetName(v->dom));
@@ -50,6 +52,7 @@ static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **erro
 		vmm_error_set_hint(error, "MIB, the third operand, is the disk's new size");
 		return ACTION_FAILED;
 	}
+
 	wanted = mib << 20;
 	v = device_vm_find(ctx, by_id, REQUEST, error);
 	if (!v)
@@ -61,6 +64,7 @@ static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **erro
 			 ctx->arg[DISK_ID]);
 		return ACTION_FAILED;
 	}
+
 	if (!virt_disk_size(v->dom, target, &size, error))
 		return ACTION_FAILED;
 	if (size > wanted) {	/* libvirt would do it, and what is beyond would be lost */
@@ -68,17 +72,20 @@ static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **erro
 			 "has %" G_GUINT64_FORMAT " bytes", target, virDomainGetName(v->dom), size);
 		return ACTION_FAILED;
 	}
+
 	if (size == wanted) {
 		action_log("INFO", "disk %s of domain %s is that large already", target,
 			   virDomainGetName(v->dom));
 		return ACTION_DONE;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would resize disk %s of domain %s from %" G_GUINT64_FORMAT
 			     " to %" G_GUINT64_FORMAT " bytes\n", target,
 			     virDomainGetName(v->dom), size, wanted);
 		return ACTION_DONE;
 	}
+
 	return grow(ctx, v, target, wanted, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* restore - lets a saved VM go on, out of its checkpoint, which is then used up. */
 #include "vm/checkpoint.h"
 
@@ -33,6 +34,7 @@ static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GErro
 			 virDomainGetName(dom));
 		return ACTION_UNKNOWN;
 	}
+
 	return r == VIRT_CALL_OK ? ACTION_DONE : ACTION_FAILED;
 }
 
@@ -53,11 +55,13 @@ static enum action_outcome already(struct action_ctx *ctx, const RequestDocument
 		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
 		return ACTION_FAILED;
 	}
+
 	action_log("INFO", "domain %s runs already", name);
 	if (!ctx->dry_run) {
 		checkpoint_use_end(file);
 		ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	}
+
 	return ACTION_DONE;
 }
 
@@ -86,6 +90,7 @@ static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
 		return NULL;
 	}
+
 	if (doc && domain_paths_rewrite(domain, file, action_arg(ctx, VM_ID)))
 		*ret_xml = xml_print(domain);
 	return g_steal_pointer(&doc);
@@ -111,6 +116,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 			     xml ? ", its paths changed" : "");
 		return ACTION_DONE;
 	}
+
 	if (!lock_take(name, action_left_ms(ctx, LOCK_MS), error))
 		return ACTION_FAILED;
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
@@ -122,12 +128,14 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 		ceph_pool_back(ctx, d, action_arg(ctx, VM_ID));
 		vtpm_unmark(ctx, domain, directory, tpm);
 	}
+
 	if (outcome != ACTION_DONE)
 		return outcome;
 	action_on_abort(ACTION_DONE, "%s", "");
 	ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	guest_clock_start(ctx, ctx->uri, dom);
 	snapshot_redefine_all(dom, directory, action_log, NULL);
+
 	return ACTION_DONE;
 }
 
@@ -152,6 +160,7 @@ static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 
 	if (dom)
 		return already(ctx, d, dom, &existing.state, error);
+
 	return restore(ctx, d, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* restore.ceph - brings a checkpoint from the VM's pool to where restore reads it. */
 #include "host/ceph_pool.h"
 

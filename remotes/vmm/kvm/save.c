@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* save - puts a VM's memory into a file and ends it. */
 #include "vm/checkpoint.h"
 
@@ -20,6 +21,7 @@ static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 		return ACTION_FAILED;
 	action_log("ERROR", "%s", cause->message);
 	vmm_error_set_hint(error, "the VM does not run; its checkpoint is %s", file);
+
 	return ACTION_UNKNOWN;
 }
 
@@ -40,6 +42,7 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Re
 	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
 		vtpm_collect(ctx, uuid, directory, true);
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
+
 	return ACTION_DONE;
 }
 
@@ -57,12 +60,14 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not an absolute path", file);
 		return ACTION_FAILED;
 	}
+
 	if (dom && !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	if (!state.gone && ctx->dry_run) {
 		action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom), file);
 		return ACTION_DONE;
 	}
+
 	if (!state.gone)
 		return save(ctx, dom, d, error);
 	if ((dom || vmm_is(cause, VMM_ERROR_NOT_FOUND)) &&
@@ -70,10 +75,12 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
 		return ACTION_DONE;
 	}
+
 	if (!cause)
 		vmm_fail(&cause, VMM_ERROR_REFUSED, "cannot save domain %s: it is not running",
 			 virDomainGetName(dom));
 	vmm_pass(error, &cause);
+
 	return ACTION_FAILED;
 }
 

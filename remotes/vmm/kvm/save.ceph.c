@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* save.ceph - brings a checkpoint that save made to the VM's pool. */
 #include "host/ceph_pool.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
 #include "host/root_helper.h"
 #include "vm/checkpoint_use.h"
@@ -36,7 +37,7 @@ static bool refuse_paused(virDomain *dom, const struct virt_state *state, GError
 }
 
 /* What the state and the XML of DOM say must be done before and how. */
-static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+static bool prepare_stop(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    const char *directory, struct stop_plan *plan, GError **error)
 {
 	g_autofree char *text = virt_xml(dom, error);
@@ -56,6 +57,7 @@ static bool prepare(struct action_ctx *ctx, virDomain *dom, const struct virt_st
 
 	if (!vtpm_copy(ctx, domain, directory, error))
 		return false;
+
 	return !wakes || stop_ask(ctx, dom, VIRT_WAKE_UP, error);
 }
 
@@ -85,20 +87,23 @@ static enum action_outcome run_shutdown(struct action_ctx *ctx, GError **error)
 			after_other_end(ctx);
 		return ACTION_DONE;
 	}
+
 	if (cause) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))
 		return ACTION_FAILED;
-	if (!prepare(ctx, dom, &state, directory, &plan, error))
+	if (!prepare_stop(ctx, dom, &state, directory, &plan, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would %s domain %s\n", plan.at_once ? "destroy" : "shut down",
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
+
 	outcome = virDomainGetUUIDString(dom, uuid) < 0 ? ACTION_FAILED :
 							  stop_domain(ctx, dom, &plan, error);
 	if (outcome == ACTION_DONE) {
@@ -106,6 +111,7 @@ static enum action_outcome run_shutdown(struct action_ctx *ctx, GError **error)
 		checkpoint_use_domain_ended(directory, &state);
 		vtpm_collect(ctx, uuid, directory, true);
 	}
+
 	return outcome;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
@@ -11,7 +12,7 @@
 enum { DEPLOY_ID, SNAPSHOT_ID };
 
 /* The connection was lost while snapshot NAME was being made. */
-static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, const char *name,
+static virDomainSnapshot *find_made(struct action_ctx *ctx, virDomain **dom, const char *name,
 				     enum action_outcome *outcome)
 {
 	virDomain *again = action_domain_reopen(ctx, *dom, NULL);
@@ -30,6 +31,7 @@ static virDomainSnapshot *look_again(struct action_ctx *ctx, virDomain **dom, co
 		snapshot_drop_orphan(again, name);
 		*outcome = ACTION_FAILED;
 	}
+
 	return s;
 }
 
@@ -52,11 +54,13 @@ static virDomainSnapshot *create(struct action_ctx *ctx, virDomain **dom, const 
 		if (!action_busy_passed(ctx, *dom, try, cause))
 			break;
 	}
+
 	*outcome = ACTION_FAILED;
 	if (!s && virConnectIsAlive(ctx->conn) != 1)
-		s = look_again(ctx, dom, name, outcome);
+		s = find_made(ctx, dom, name, outcome);
 	if (!s)
 		vmm_pass(error, &cause);
+
 	return s;
 }
 
@@ -69,7 +73,9 @@ static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
 			action_log("WARN", "snapshot %s stays", virDomainSnapshotGetName(s));
 		return ACTION_FAILED;
 	}
+
 	action_print(ctx, "%s\n", virDomainSnapshotGetName(s));
+
 	return ACTION_DONE;
 }
 
@@ -92,6 +98,7 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 	} else if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
 		vmm_pass(error, &cause);
 	}
+
 	return NULL;
 }
 
@@ -111,6 +118,7 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 				   "number");
 		return ACTION_FAILED;
 	}
+
 	dom = action_domain_alone(ctx, error);
 	if (!dom || !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
@@ -122,6 +130,7 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
+
 	if (!stranded_check(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
 	s = find(ctx, dom, directory, name, &cause);
@@ -130,14 +139,17 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 			   name);
 		return keep(ctx, s, directory, error);
 	}
+
 	if (cause) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	/* QEMU that lost a CPU behind libvirt's back may never end a snapshot. */
 	if (!vcpus_agree(dom, error))
 		return ACTION_FAILED;
 	s = create(ctx, &dom, name, &outcome, error);
+
 	return s ? keep(ctx, s, directory, error) : outcome;
 }
 

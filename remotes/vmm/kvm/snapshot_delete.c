@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
 #include "vm/snapshot.h"
 
@@ -19,6 +20,7 @@ static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot 
 		if (!action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
+
 	return vmm_pass(error, &cause);
 }
 
@@ -36,21 +38,25 @@ static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no snapshot's name", name);
 		return ACTION_FAILED;
 	}
+
 	if (ctx->dry_run) {
 		action_print(ctx, "would delete snapshot %s of domain %s\n", name,
 			     virDomainGetName(dom));
 		return ACTION_DONE;
 	}
+
 	s = snapshot_find(dom, directory, name, &cause);
 	if (!s && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
+
 	if (!s)
 		action_log("INFO", "%s already", cause->message);
 	action_on_abort(ACTION_UNKNOWN, "deleting snapshot %s", name);
 	if (s && !delete_it(ctx, dom, s, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+
 	return snapshot_forget(dom, directory, name, error) ? ACTION_DONE : ACTION_FAILED;
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
@@ -22,7 +23,7 @@ static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error
  * After a failure: a new QEMU, which has another id, is the sign that it was done all the
  * same; without any the VM is lost, which is said too.
  */
-static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, unsigned id,
+static enum action_outcome judge_revert(struct action_ctx *ctx, virDomain *first, unsigned id,
 				      GError *cause, GError **error)
 {
 	bool lost = virConnectIsAlive(ctx->conn) != 1;
@@ -38,9 +39,11 @@ static enum action_outcome look_again(struct action_ctx *ctx, virDomain *first, 
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
 		return ACTION_FAILED;
 	}
+
 	if (!lost || virDomainGetID(dom) == id)
 		return ACTION_FAILED;
 	g_clear_error(error);
+
 	return ACTION_DONE;
 }
 
@@ -59,7 +62,8 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 		if (!action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
-	return look_again(ctx, dom, id, g_steal_pointer(&cause), error);
+
+	return judge_revert(ctx, dom, id, g_steal_pointer(&cause), error);
 }
 
 static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
@@ -85,6 +89,7 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 			     virDomainGetName(dom), name);
 		return ACTION_DONE;
 	}
+
 	return revert(ctx, dom, s, error);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* update_disk - gives a disk of a running VM the limits that its document says now. */
 #include "vm/device_limits.h"
 
@@ -32,11 +33,13 @@ static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **erro
 			 virDomainGetName(v->dom), ctx->arg[DISK_ID]);
 		return ACTION_FAILED;
 	}
+
 	how = device_attach_of(ctx, v, NULL);
 	xml = domain_disk_xml(v->vm, disk, &how, NULL, error);
 	doc = xml ? xml_parse(xml, strlen(xml), "disk", error) : NULL;
 	if (!doc)
 		return ACTION_FAILED;
+
 	return device_limits_set(ctx, v, VIRT_IO_DISK, key.target, places, G_N_ELEMENTS(places),
 				 xml_child(xmlDocGetRootElement(doc), "iotune"), error);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* update_nic - gives a running VM's NICs in a network the bandwidth that its document says now. */
 #include "vm/device_limits.h"
 
@@ -21,6 +22,7 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 
 	if (!doc)
 		return ACTION_FAILED;
+
 	return device_limits_set(ctx, v, VIRT_IO_NIC, tmpl_attr_text(nic, "MAC"), places,
 				 G_N_ELEMENTS(places),
 				 xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
@@ -42,6 +44,7 @@ static enum action_outcome run_update_nic(struct action_ctx *ctx, GError **error
 		    key.mac && device_find(v, &key))
 			outcome = one(ctx, v, nic, error);
 	}
+
 	return outcome;
 }
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtiofsd.sh - what libvirt, as root, starts as virtiofsd: the first one that is there, as the
  * user oneadmin. (The name is what domains' XML has always held; it is no shell script.)
  *
- * Source: actions.md 20; pitfalls.md P-9, P-15.
+ * Source: docs/facts/actions.md 20; pitfalls.md P-9, P-15.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ static char *candidates(void)
 		return g_strdup(usual);
 	rc = conf_rc_load(path, CONF_RC_PLAIN, NULL);
 	value = rc ? conf_rc_get(rc, "VIRTIOFSD_BINARY_PATH") : NULL;
+
 	return g_strdup(value ? value : usual);
 }
 
@@ -56,6 +58,7 @@ static char *choose(const char *list, GError **error)
 			return g_strdup(*p);
 	vmm_fail(error, VMM_ERROR_NOT_FOUND, "no virtiofsd; looked for: %s", list);
 	vmm_error_set_hint(error, "see VIRTIOFSD_BINARY_PATH in kvmrc");
+
 	return NULL;
 }
 
@@ -80,6 +83,7 @@ static bool become_user(GError **error)
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no user %s", user);
 	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
 		return vmm_fail_errno(error, errno, "cannot become %s", user);
+
 	return true;
 }
 
@@ -111,6 +115,7 @@ static int start(char **argv)
 		run(fd, argv);
 		vmm_fail_errno(&error, errno, "cannot run %s", path);
 	}
+
 	return program_fail(name, error);
 }
 
