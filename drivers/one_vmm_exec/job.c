@@ -48,6 +48,7 @@ void job_set_left(Job *j, const struct row *row)
 
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
+	j->cancelled = row->cancelled;
 	job_set_deployment(j, row->deployment);
 
 	if (row->phase == ROW_ENDED) {
@@ -87,6 +88,7 @@ void job_free(Job *j)
 
 void job_drop(Job *j)
 {
+	journal_cancel(j->env->journal, j->seq);
 	journal_forget(j->env->journal, j->seq);
 	job_free(j);
 }
@@ -278,6 +280,12 @@ static void start_left(Job *j)
 {
 	g_autoptr(GError) error = NULL;
 
+	/* What an earlier driver was told to give up. What it ran has been ended by now. */
+	if (j->cancelled) {
+		job_end(j);
+		return;
+	}
+
 	switch (j->start) {
 	case START_ENDED:
 		job_end(j);
@@ -331,6 +339,8 @@ void job_cancel(Job *j)
 		return;
 
 	j->cancelled = true;
+	if (!j->left)
+		journal_cancel(j->env->journal, j->seq);
 	if (j->run) {
 		command_cancel(j->run);
 		return;

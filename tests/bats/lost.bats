@@ -397,3 +397,31 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	never grep -q '/clean' calls
 	finish
 }
+
+@test "DRIVER_CANCEL: the next driver neither runs nor answers the request, though the disk has not heard of it" {
+	faulty_disk
+	stub rem/vmm/kvm/shutdown 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	for cancelled in 306 308; do
+		rm -f go
+		: >calls
+		start_on_faulty_disk '-t 15 -r 0 kvm'
+		send "$(request SHUTDOWN 306 host-a)"
+		wait_for grep -q kvm/shutdown calls
+		send "$(request REBOOT 308 host-a)"
+		send "$(request RESET 309 host-b)"
+		expect '^RESET SUCCESS 309'
+		echo hang >fault
+		send "DRIVER_CANCEL  $cancelled "
+		expect "Driver command for $cancelled cancelled"
+		end_by kill
+		rm fault
+		touch go
+		start
+		send "$(request RESET "$cancelled" host-a)"
+		expect "^RESET SUCCESS $cancelled"
+		never grep -E "^(SHUTDOWN|REBOOT) (SUCCESS|FAILURE) $cancelled " out
+		[ "$cancelled" = 306 ] || expect '^SHUTDOWN SUCCESS 306'
+		[ "$cancelled" = 308 ] || [ "$(grep -c kvm/shutdown calls)" -eq 1 ]
+		finish
+	done
+}

@@ -4,8 +4,8 @@
  *
  * MODEL_DISK=DIR        what is below DIR is on that disk
  * MODEL_DISK_STATE=FILE its first word, read anew at each call: "full" (ENOSPC), "quota"
- *                       (EDQUOT), "readonly" (EROFS), "broken" (EIO, also of syncs); anything
- *                       else: all is well
+ *                       (EDQUOT), "readonly" (EROFS), "broken" (EIO, also of syncs), "hang" (no
+ *                       call returns until the word changes); anything else: all is well
  * MODEL_DISK_SYNCED=DIR gets what a power cut would leave: a copy of each file as it was when it
  *                       was last synced. Renames and removals are taken to be durable at once.
  *
@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MAX_PATH = 4096, BLOCK = 65536 };
+enum { MAX_PATH = 4096, BLOCK = 65536, HANG_US = 20000 };
 
 static char disk[MAX_PATH], synced[MAX_PATH], state_file[MAX_PATH];
 
@@ -85,16 +85,29 @@ static const char *path_of(int fd, char *path)
 	return is_below(path) ? path : NULL;
 }
 
-/* errno of what is written now, or 0. SYNC: it is a sync, for which a full disk has room. */
-static int fault(bool sync)
+/* The first word of the state file: "" when there is none. */
+static void read_state(char *word, size_t size)
 {
-	char word[16] = "";
 	int fd = *state_file ? real_open(state_file, O_RDONLY | O_CLOEXEC, 0) : -1;
-	ssize_t n = fd < 0 ? 0 : read(fd, word, sizeof(word) - 1);
+	ssize_t n = fd < 0 ? 0 : read(fd, word, size - 1);
 
 	if (fd >= 0)
 		close(fd);
 	word[MAX(n, 0)] = '\0';
+}
+
+/* errno of what is written now, or 0. SYNC: it is a sync, for which a full disk has room. */
+static int fault(bool sync)
+{
+	char word[16];
+
+	for (;;) {
+		read_state(word, sizeof(word));
+		if (!g_str_has_prefix(word, "hang"))
+			break;
+		g_usleep(HANG_US);
+	}
+
 	if (g_str_has_prefix(word, "broken"))
 		return EIO;
 	if (sync)

@@ -237,12 +237,13 @@ struct journal_cost journal_cost_read(const Journal *j)
 	return j ? j->cost : (struct journal_cost){ 0 };
 }
 
-/* ROW as an earlier driver left it, with the processes that it noted. */
+/* ROW as an earlier driver left it, with what that noted of it. */
 static struct row *noted_row(const Journal *j, const struct row *row)
 {
 	struct row *copy = row_copy(row);
 	const char *processes = notes_processes(j->notes, row->seq);
 
+	copy->cancelled = notes_cancelled(j->notes, row->seq);
 	if (processes && row->phase == ROW_AT_WORK) {
 		g_free(copy->processes);
 		copy->processes = g_strdup(processes);
@@ -264,7 +265,7 @@ static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 la
 		struct row *row = g_ptr_array_index(noted, i);
 
 		if (row->seq > last)
-			g_ptr_array_add(all, row_copy(row));
+			g_ptr_array_add(all, noted_row(j, row));
 	}
 
 	return all;
@@ -344,6 +345,17 @@ static void note_again(Journal *j)
 	}
 }
 
+/* Those of an earlier driver are forgotten on disk only when their jobs have been ended. */
+static void note_cancels_again(Journal *j)
+{
+	for (guint i = 0; i < j->left->len; i++) {
+		const struct row *row = g_ptr_array_index(j->left, i);
+
+		if (row->cancelled)
+			notes_cancel(j->notes, row->seq);
+	}
+}
+
 static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
 {
 	const struct journal_writer_spec spec = {
@@ -362,6 +374,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
 	notes_begin(j->notes);
+	note_cancels_again(j);
 	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)
 		note_again(j);
 
@@ -538,6 +551,12 @@ void journal_forget(Journal *j, guint64 seq)
 
 	row->phase = ROW_DONE;
 	touch(j, row);
+}
+
+void journal_cancel(Journal *j, guint64 seq)
+{
+	if (row_of(j, seq))
+		notes_cancel(j->notes, seq);
 }
 
 static void on_sent(void *journal, guint64 seq)

@@ -94,6 +94,12 @@ struct journal_cost {
 
 struct journal_cost journal_cost_read(const Journal *journal);
 
+/*
+ * DRIVER_CANCEL came for request SEQ. That is known to the next driver even if we are killed before
+ * the disk has heard that the request is done with.
+ */
+void journal_cancel(Journal *journal, guint64 seq);
+
 /* Nobody waits with DATA any more. */
 void journal_stop_waiting(Journal *journal, const void *data);
 

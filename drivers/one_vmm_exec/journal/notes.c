@@ -22,6 +22,8 @@ struct notes {
 	char *reader;		/* "PID START", who read the earlier driver; or NULL */
 	GHashTable *arrived;	/* seq; of the earlier driver */
 	GHashTable *processes;	/* seq to text; of the earlier driver */
+	GHashTable *cancelled;	/* seq; of the earlier driver */
+	GHashTable *cancels;	/* seq; of ours: few, so all are kept */
 	GHashTable *sent;	/* seq; of ours */
 	GPtrArray *requests;	/* of struct row */
 };
@@ -103,6 +105,8 @@ static void take_note(Notes *n, const char *line)
 			add_seq(n->arrived, seq);
 		else if (g_str_equal(word[0], "unread"))
 			g_hash_table_remove(n->arrived, &seq);
+		else if (g_str_equal(word[0], "cancel"))
+			add_seq(n->cancelled, seq);
 		else if (g_str_equal(word[0], "process") && count > 2)
 			take_process(n, seq, word[2]);
 	}
@@ -129,6 +133,8 @@ Notes *notes_open(const char *path)
 	n->path = g_strdup(path);
 	n->fd = -1;
 	n->arrived = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	n->cancelled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	n->cancels = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	n->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->requests = g_ptr_array_new_with_free_func(row_free);
@@ -145,6 +151,8 @@ void notes_close(Notes *n)
 		close(n->fd);
 
 	g_hash_table_unref(n->arrived);
+	g_hash_table_unref(n->cancelled);
+	g_hash_table_unref(n->cancels);
 	g_hash_table_unref(n->processes);
 	g_hash_table_unref(n->sent);
 	g_ptr_array_unref(n->requests);
@@ -242,6 +250,17 @@ void notes_sent(Notes *n, guint64 seq)
 	note(n, "sent", seq);
 }
 
+void notes_cancel(Notes *n, guint64 seq)
+{
+	add_seq(n->cancels, seq);
+	note(n, "cancel", seq);
+}
+
+bool notes_cancelled(const Notes *n, guint64 seq)
+{
+	return g_hash_table_contains(n->cancelled, &seq);
+}
+
 void notes_unread(Notes *n, guint64 seq)
 {
 	note(n, "unread", seq);
@@ -272,6 +291,10 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 			note(n, "sent", *(guint64 *)seq);
 		else
 			g_hash_table_iter_remove(&iter);
+
+	g_hash_table_iter_init(&iter, n->cancels);
+	while (g_hash_table_iter_next(&iter, &seq, NULL))
+		note(n, "cancel", *(guint64 *)seq);
 
 	return true;
 }

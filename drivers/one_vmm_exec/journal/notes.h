@@ -40,6 +40,12 @@ bool notes_process(Notes *notes, guint64 seq, const char *process);
 /* The reply to SEQ was written, whole. */
 void notes_sent(Notes *notes, guint64 seq);
 
+/* DRIVER_CANCEL came for SEQ: the next driver neither runs nor answers it. */
+void notes_cancel(Notes *notes, guint64 seq);
+
+/* Whether the earlier driver had DRIVER_CANCEL for request SEQ. */
+bool notes_cancelled(const Notes *notes, guint64 seq);
+
 /* The driver ends, and nobody has read the reply to SEQ. */
 void notes_unread(Notes *notes, guint64 seq);
 

@@ -24,6 +24,7 @@ struct row {
 	guint step;
 	char *processes;		/* that may still run here: "PID:START …", or NULL */
 	char *told;			/* output of the step that tells the reply, or NULL */
+	bool cancelled;			/* DRIVER_CANCEL came; it is in the notes, not stored */
 	bool success;			/* of ROW_ENDED */
 	char *reply;			/* of ROW_ENDED: its info, or NULL */
 	bool packed;			/* the document, by deflate_pack() */

@@ -482,13 +482,16 @@ void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child
 		       void *data)
 {
 	/*
-	 * The brackets keep patterns from matching themselves. A relay ends its steps itself; of
+	 * The brackets keep patterns from matching themselves. All marks are in one pattern: each
+	 * pgrep walks through all processes of the host. A relay ends its steps itself; of
 	 * sessions those that have to undo what they did get the time for it (plan.h).
 	 */
 	static const char script[] =
-		"all=$(for m; do pgrep -f \"[v]${m#v}:start\"; done); "
-		"slow=$(for m; do pgrep -f \"[v]${m#v}:start.*/(save|restore|migrate)'\"; "
-		"pgrep -f \"relay --driver [v]${m#v}\"; done); "
+		"[ $# -gt 0 ] || exit 0; "
+		"m=$(for m; do printf '|%s' \"${m#v}\"; done); m=\"[v](${m#|})\"; "
+		"all=$(pgrep -f \"$m:start\"); "
+		"slow=$(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; "
+		"pgrep -f \"relay --driver $m\"); "
 		"end() { n=$1; shift; "
 		"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
 		"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
