@@ -190,7 +190,7 @@ static bool put_file(GString *tar, const char *path, unsigned mode, gint64 mtime
 	return true;
 }
 
-/* It must be what the manifest says: somebody may be at work on the tree. */
+/* It must be what the manifest says: the tree may be changed while it is read. */
 static bool add_to_archive(GString *tar, const struct file *f, GError **error)
 {
 	GString *text = file_read(f->from, MAX_FILE, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver_log.h - the driver's own log file: what oned is told, and what it is not, with times. */
+/* driver_log.h - the driver's own log file: all that is sent to oned, and more, with times. */
 #ifndef ONE_VMM_EXEC_DRIVER_LOG_H
 #define ONE_VMM_EXEC_DRIVER_LOG_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * driver_settings.h - what the driver is told before its first line: arguments,
+ * driver_settings.h - what the driver knows before its first line: arguments,
  * configuration files, places.
  *
  * Source: docs/facts/protocol.md 1, 2 and 6.1.

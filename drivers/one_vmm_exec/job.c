@@ -280,7 +280,7 @@ static void start_left(Job *j)
 {
 	g_autoptr(GError) error = NULL;
 
-	/* What an earlier driver was told to give up. What it ran has been ended by now. */
+	/* DRIVER_CANCEL reached an earlier driver. What that ran has been ended by now. */
 	if (j->cancelled) {
 		job_end(j);
 		return;

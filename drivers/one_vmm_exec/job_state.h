@@ -42,7 +42,7 @@ struct job {
 	bool packed;			/* and deflated */
 	const struct job_events *events;
 	void *data;
-	bool over;			/* that was told */
+	bool over;			/* the end of OVER was reported */
 
 	const struct plan *plan;
 	struct step_context context;

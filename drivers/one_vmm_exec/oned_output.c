@@ -76,7 +76,7 @@ static guint64 bytes_unread(const OnedOutput *o)
 	return ioctl(o->fd, o->is_pipe ? FIONREAD : SIOCOUTQ, &n) == 0 && n > 0 ? (guint64)n : 0;
 }
 
-/* Takes those of FROM whose bytes are among the first END; each is told. */
+/* Takes those of FROM whose bytes are among the first END; each is reported. */
 static void pass(OnedOutput *o, GQueue *from, guint64 end, GQueue *to,
 		 void (*tell)(void *data, guint64 seq))
 {

@@ -32,7 +32,7 @@ void oned_init(OnedOutput *out);
 
 /*
  * "ACTION SUCCESS|FAILURE ID INFO"; an INFO of blanks becomes "-", NULL stays empty. What becomes
- * of the reply is told about SEQ, unless that is 0.
+ * of the reply is reported for SEQ, unless that is 0.
  */
 void oned_reply(OnedOutput *out, const char *action, bool success, gint64 id, const char *info,
 		guint64 seq);

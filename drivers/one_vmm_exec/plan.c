@@ -55,7 +55,7 @@ static const struct step restore[] = {
 	  .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
-/* Once MIGRATE itself is done the VM lives on the target: nothing after it can fail. */
+/* Once MIGRATE itself has succeeded the VM runs on the target: nothing after it can fail. */
 static const struct step migrate[] = {
 	{ TM,  "tm_premigrate", .prefix = "PRE", .input = INPUT_VM_BASE64,
 	  .undo = "failmigrate", .flags = STEP_IF_TM },

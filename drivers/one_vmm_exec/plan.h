@@ -43,7 +43,7 @@ enum step_flags {
 	STEP_REPLY_REQUIRED = 1 << 3,
 	/* If it was certainly not started, there is nothing to undo. */
 	STEP_FIRST_TO_UNDO = 1 << 4,
-	/* Running it again does no harm: that settles an unknown outcome. */
+	/* Running it again does no harm: so an unknown outcome is found out by a repetition. */
 	STEP_IDEMPOTENT = 1 << 5,
 	/* On MIGR_HOST, not on HOST. */
 	STEP_ON_TARGET = 1 << 6,
@@ -84,8 +84,8 @@ struct step {
 	const char *prefix, *suffix;
 	bool suffix_if_live;	/* SUFFIX is added for a live backup alone */
 	/*
-	 * Names of step_args.c, by blanks; the hypervisor's scripts get the VM's id and the host
-	 * behind them, or before them if ID_FIRST.
+	 * Names of step_args.c, separated by blanks; the hypervisor's scripts get the VM's id and
+	 * the host behind them, or before them if ID_FIRST.
 	 */
 	const char *args;
 	const char *optional_arg;	/* likewise, last; left out if the request has none */
@@ -93,7 +93,7 @@ struct step {
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
 	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */
-	const char *later;	/* plan run later when it failed and its action goes on, or NULL */
+	const char *later;	/* plan run later if it failed and its action continues, or NULL */
 	enum step_proof proof;
 	unsigned flags;
 };
@@ -109,7 +109,7 @@ struct plan {
 	const char *key;	/* of -d: "ATTACH_DISK"; NULL for one that undoes */
 	const struct step *steps;
 	size_t count;
-	const char *needs;	/* XPaths that must find something, by blanks; or NULL */
+	const char *needs;	/* XPaths that must find something, separated by blanks; or NULL */
 	const char *prefix;	/* XPath of what stands before any reply's info, or NULL */
 	unsigned checks;	/* a sum of enum plan_check */
 };

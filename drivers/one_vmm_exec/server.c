@@ -166,7 +166,7 @@ static void on_journal_notice(void *data, char severity, const char *text)
 {
 	const struct server *s = data;
 
-	if (s->recovering)	/* before that it is told again */
+	if (s->recovering)	/* before that it is reported again */
 		oned_log(s->env.out, severity, -1, "one_vmm_exec: %s", text);
 
 	driver_metrics_journal(s->env.metrics, journal_is_safe(s->env.journal));
@@ -185,7 +185,7 @@ static void on_journal_found(void *data, const GPtrArray *rows)
 
 static const struct journal_events journal_events = { on_journal_notice, on_journal_found };
 
-/* Said once: whoever reads it can still choose better. */
+/* Logged once, when the administrator can still choose a better protocol. */
 static void warn_of_tcp(const struct server *s)
 {
 	const ConfCfg *cfg = s->env.settings->cfg;

@@ -25,7 +25,7 @@ struct server {
 	bool starting;              /* start_jobs() is at work */
 	bool stopping;
 	bool answered_init;
-	bool recovering;  /* what an earlier driver left goes on */
+	bool recovering;  /* jobs of an earlier driver are being resumed */
 	guint recovery;   /* source id: it begins soon */
 	GPtrArray *found; /* rows that could be read late, before that; or NULL */
 	DriverLog *log;

@@ -8,7 +8,7 @@
 
 #include "base/run_directory.h"
 
-/* Whoever waits says for whom, before his own deadline ends him. */
+/* An action that waits reports who has the lock before its own deadline ends it. */
 enum { PAUSE_US = 20000, RESERVE_MS = 500 };
 
 /* The files, open until we end; none: not ours yet. */

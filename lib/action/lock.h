@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.h - one action at a time on one VM, whoever starts them.
+ * lock.h - one action at a time on one VM, by whatever user or program they are started.
  *
  * The lock is a file, locked with flock(), in a directory that only root and our user can reach:
  * nobody else can take it, and it is free again however the one that has it ends.

@@ -34,7 +34,7 @@ bool other_host_test(const struct action_ctx *ctx, const char *host, const char 
 
 /*
  * Brings PATHS (NULL-terminated) of this host to directory DIR of HOST (NULL: of
- * this one), as long as the action may take. IN_PLACE: into files that somebody may
+ * this one), as long as the action may take. IN_PLACE: into files that a process may
  * have open there. EXCEPT (NULL, or NULL-terminated): what is left out, seen from
  * the directories of PATHS.
  */

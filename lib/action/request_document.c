@@ -84,7 +84,7 @@ char *request_document_hook(const RequestDocument *d)
 	return access(path, X_OK) == 0 ? g_steal_pointer(&path) : NULL;
 }
 
-/* Our own programs end with marks around their message: the message is what counts. */
+/* Our own programs end with marks around their message: only the message is wanted. */
 static void take_lines(const char *name, GString *err)
 {
 	g_auto(GStrv) lines = g_strsplit(err->str, "\n", -1);

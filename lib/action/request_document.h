@@ -12,7 +12,7 @@
 #include "xml/xml.h"
 
 typedef struct request_document {
-	GString *text;			/* as it came */
+	GString *text;			/* verbatim */
 	xmlDoc *doc;			/* NULL: there was none */
 	const xmlNode *vm, *datastore;	/* or NULL; owned by DOC */
 } RequestDocument;

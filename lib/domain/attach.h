@@ -20,7 +20,7 @@ struct domain_attach {
 
 /*
  * Makes RC's DEFAULT_ATTACH_* the lowest level of VM's lookup, before what a
- * defaults file says of the same attribute. They count for whatever is built
+ * defaults file says of the same attribute. They apply to all that is built
  * from VM afterwards. Call it once, before the functions below.
  */
 void domain_attach_defaults(TmplVm *vm, const ConfKvmrc *rc);

@@ -25,7 +25,7 @@ static bool has_order(const DomainBuild *b)
 	return false;
 }
 
-/* The words of the site's default, NULL when it does not count. The caller frees. */
+/* The words of the site's default, NULL when it has no effect. The caller frees. */
 static char **words(DomainBuild *b)
 {
 	const char *text = domain_text(b, NULL, "OS/BOOT", TMPL_IN_SITE);

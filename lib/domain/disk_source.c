@@ -21,7 +21,7 @@ static bool is_volatile(const TmplAttr *disk)
 	return !g_ascii_strcasecmp(type, "swap") || !g_ascii_strcasecmp(type, "fs");
 }
 
-/* Whoever wrote a volatile disk's SOURCE, no image driver did. */
+/* The SOURCE of a volatile disk was not written by an image driver. */
 static const char *image_source(const TmplAttr *disk)
 {
 	const char *source;

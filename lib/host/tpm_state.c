@@ -65,7 +65,7 @@ static bool take(int from, const char *file, struct state *ret, GError **error)
 		return true;
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot open %s", file);
-	/* A second name of it would be a way to read somebody else's file. */
+	/* A second name of it would be a way to read another user's file. */
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		vmm_fail(error, VMM_ERROR_INPUT, "%s is no plain file", file);
 	else

@@ -64,7 +64,7 @@ static bool bring(struct copy_to_host *f, GError **error)
 			       (const char *const *)f->stored->left_out->pdata, error);
 }
 
-/* In a directory of another name, the domain is told where its files are. */
+/* Writes the paths into the XML when the directory there has another name. */
 static bool tell_directory(struct copy_to_host *f, GError **error)
 {
 	g_autofree char *inside = g_build_filename(f->stored->to, "checkpoint", NULL);
@@ -171,7 +171,7 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 	return false;
 }
 
-/* The guest stands still now, and nobody writes to its files here. */
+/* The guest is paused now, and nobody writes to its files here. */
 static bool bring_again(struct copy_to_host *f, const char *from, GError **error)
 {
 	for (guint i = 0; i < f->late->len; i++) {
@@ -255,7 +255,7 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 		ok = false;
 	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
 		action_log("WARN", "a migration that was killed had not finished: going on");
-		ok = finish(&f, plain, error);	/* the note here goes on naming what is left here */
+		ok = finish(&f, plain, error);	/* the note here keeps naming what is left here */
 	}
 
 	copy_to_host_clear(&f);

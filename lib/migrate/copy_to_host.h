@@ -17,7 +17,7 @@ struct copy_to_host {
 	StoragePlan *stored;
 	char *to;		/* the VM's directory there */
 	char *note;		/* here: what is left to do, until it is done; brought along */
-	GPtrArray *late;	/* paths here of disks to bring once the guest stands still */
+	GPtrArray *late;	/* paths here of disks to copy once the guest is paused */
 	bool resume;		/* it ran */
 	MadeFiles *made;		/* at the destination, to remove when the VM stays */
 };

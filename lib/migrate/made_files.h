@@ -59,7 +59,7 @@ bool made_files_any(const MadeFiles *m);
 
 /*
  * Removes what was made: images and brought files by name, directories if they are empty then.
- * Whoever calls it has proved that nobody uses them. Faults are logged.
+ * The caller has proved that nobody uses them. Faults are logged.
  */
 void made_files_undo(MadeFiles *m);
 

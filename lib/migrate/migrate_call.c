@@ -10,7 +10,7 @@ struct call {
 	virDomain *dom;
 	virConnect *dest;
 	char *dest_uri;
-	MigrateOptions *how;	/* ours: a call that is left behind goes on using it */
+	MigrateOptions *how;	/* ours: an abandoned call keeps using it */
 };
 
 static void call_free(void *data)

@@ -104,7 +104,7 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 		virt_fail(error, "cannot migrate domain %s: the destination cannot run it "
 			  "(machine %s, type %s, emulator %s)", f->name, f->machine, f->type,
 			  f->emulator);
-		/* It has many words for that; but who may not ask, or is not heard, is told so. */
+		/* Other errors, of permission or of the connection, keep their class. */
 		if (error && *error && ((*error)->code == VMM_ERROR_INTERNAL ||
 					(*error)->code == VMM_ERROR_INPUT ||
 					(*error)->code == VMM_ERROR_NOT_FOUND))

@@ -52,7 +52,7 @@ static void repair_snapshots(struct migration *r)
 		snapshot_redefine_all(r->dom, r->directory, action_log, NULL);
 }
 
-/* Whoever comes after us if we are killed finds them in files. */
+/* Keep the snapshots in files so that a later action can restore them if we are killed. */
 static bool save_snapshots(const struct migration *r, GError **error)
 {
 	if (r->ctx->dry_run || !r->directory || !g_file_test(r->directory, G_FILE_TEST_IS_DIR))
@@ -86,7 +86,7 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 			virDomainGetName(dom), where, virGetLastErrorMessage());
 }
 
-/* It lives at the destination, and whoever moved it died before he ended what is left here. */
+/* It runs at the destination, and its mover died before it ended what is left here. */
 static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
 {
 	action_log("WARN", "%s; what is left of it here is ended", cause->message);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * migration.h - a live migration as a transaction: whatever fails, whoever dies, one
- * copy of the VM lives, and the answer says where.
+ * migration.h - a live migration as a transaction: whatever fails and whichever process
+ * dies, one copy of the VM runs, and the answer says where.
  *
  *   1 look     the domain here, none there, and the other host can take it
  *   2 prepare  files at the destination, when storage is not shared; undone on failure
  *   3 part     libvirt forgets the snapshots (it refuses to move a domain with some)
  *   4 move     virDomainMigrate3() or, peer to peer, virDomainMigrateToURI3()
  *   5 judge    both hosts are asked, whatever the call said
- *   6 settle   moved: snapshots registered there, the guest resumed; stayed: snapshots
+ *   6 finish   moved: snapshots registered there, the guest resumed; stayed: snapshots
  *              registered here, what came in there removed, files of phase 2 removed
  *
  * Up to the end of 4 a signal or the deadline aborts the move and the VM stays.

@@ -178,7 +178,7 @@ static char *nvram_of(const struct moving *m)
 }
 
 /*
- * QEMU goes on writing to the file that it has open, whatever becomes of that name: the new name
+ * QEMU keeps writing to the file that it has open, whatever becomes of that name: the new name
  * must be one of the same file. It is tried with a name of our own, before anything is copied.
  */
 static bool link_nvram(struct moving *m, bool try, GError **error)

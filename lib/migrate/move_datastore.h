@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * move_datastore.h - the files of a running VM go to another directory of the same
+ * move_datastore.h - moves the files of a running VM to another directory of the same
  * host.
  *
  *   1 prepare   what does not change is copied, and images are made to copy into
  *   2 copy      QEMU copies its disks, until all copies are equal
  *   3 metadata  the domain says the new directory; up to here all can be undone
- *   4 pivot     QEMU goes on with the copies, one disk after the other
+ *   4 pivot     QEMU continues with the copies, one disk after the other
  *   5 media     CD-ROMs and read-only disks come from the new directory; a failure is logged
  *
  * If 4 fails in the middle nothing is removed: the next call moves the rest.

@@ -16,7 +16,7 @@ enum disk_way {
 	COPY_MIRROR,		/* by QEMU, into an image made before */
 	COPY_BEFORE,		/* read-only: beforehand */
 	COPY_BEFORE_AND_AFTER,	/* QEMU would leave its snapshots behind: beforehand, and what */
-				/* changed once the guest stands still */
+				/* changed once the guest is paused */
 	COPY_EXTERNAL,	/* a logical volume, made by others: copied by QEMU */
 };
 
@@ -37,7 +37,7 @@ typedef struct storage_plan {
 
 /*
  * What of DOMAIN (its live XML) lies in directory FROM, to come to TO. Disks that lie
- * elsewhere are shared, or none of our business. Errors: VMM_ERROR_INPUT when FROM or TO
+ * elsewhere are shared, or not the VM's own. Errors: VMM_ERROR_INPUT when FROM or TO
  * cannot be a VM's directory; those of qemu_img_read().
  */
 StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domain, const char *from,

@@ -156,7 +156,7 @@ static bool ask_detail(void *data, GError **error)
 	for (size_t i = 0; i < VIRT_COUNTERS; i++)
 		d->counter[i] = sum(records[0], fields[i].group, fields[i].field);
 	d->rss_kib = number(records[0], "balloon.rss");
-	/* Somebody else holds its job: then its disks have names, no numbers. */
+	/* Another client holds its job: then its disks have names, no numbers. */
 	d->has_counters = !has_field(records[0], "block.0.name") ||
 			  has_field(records[0], "block.0.rd.bytes");
 	virDomainStatsRecordListFree(records);

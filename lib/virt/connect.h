@@ -22,7 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virConnectClose)
  */
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
 
-/* Events run from now on: whoever registers for one calls this. */
+/* Runs the event loop from now on; to be called before registering for an event. */
 void virt_await_events(void);
 
 /*

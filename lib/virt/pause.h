@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pause.h - a guest that libvirt stopped for a while, and whose stop may have outlived
- * what it was for: a save or a snapshot in which the daemon was killed.
+ * pause.h - domains left paused by an interrupted save, snapshot or migration.
  *
  * Source: docs/facts/libvirt.md A.
  */
@@ -14,10 +13,9 @@
 bool virt_paused_for_job(const struct virt_state *state);
 
 /*
- * Waits until DOM has no such job any more, nor any other call on it from before; a guest that
- * after some seconds stands still for one that nobody does is, with RESUME, resumed. RET is the
- * state then. False: nobody knows it, or it cannot be resumed. Who resumes knows that no
- * migration made another one live.
+ * Waits for pending jobs of DOM. If it is still paused after some seconds for a job that no longer
+ * exists, resumes it when RESUME; the caller must have ruled out a live copy on another host. RET
+ * is the state then. False: nobody knows it, or the domain cannot be resumed.
  */
 bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error);
 

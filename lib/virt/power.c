@@ -116,7 +116,7 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			return r;
-		/* "not running" may be said of one that is: only its state counts. */
+		/* "not running" may be said of one that is: only its state tells. */
 		if (!virt_watch_gone(watch, MIN(until_us, g_get_monotonic_time() + RETRY_US),
 				     &gone, error))
 			return VIRT_CALL_FAILED;

@@ -17,11 +17,11 @@ typedef bool virt_call_func(void *data, GError **error);
 enum virt_call_result {
 	VIRT_CALL_OK,		/* FUNC returned true */
 	VIRT_CALL_FAILED,	/* FUNC returned false; ERROR is its error */
-	VIRT_CALL_TIMED_OUT,		/* it goes on without us; ERROR is not set */
+	VIRT_CALL_TIMED_OUT,	/* it is still in progress, abandoned; ERROR is not set */
 };
 
 /*
- * Calls FUNC with DATA and waits at most LIMIT_MS for it. In the LATE case DATA
+ * Calls FUNC with DATA and waits at most LIMIT_MS for it. After a time-out DATA
  * belongs to the thread, which ends with FREE_DATA; else it stays the caller's.
  */
 enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,

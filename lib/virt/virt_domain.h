@@ -19,7 +19,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
  * there may be "one-VM_ID" if VM_ID is a number. Never libvirt's own id. The caller
  * frees. VMM_ERROR_NOT_FOUND means that libvirt answered and it is not there;
  * VMM_ERROR_EXISTS that DEPLOY_ID is a UUID, which is not there, and that an active domain
- * "one-VM_ID" has another one: the VM was started by somebody else, so that "not there" would not
+ * "one-VM_ID" has another one: the VM was started by another client, so that "not there" would not
  * be the truth and that domain is not ours to touch. Every other error: nobody knows.
  */
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,

@@ -20,7 +20,7 @@ static const char hint_shared[] = "libvirt knows no shared file system below the
 				  "hosts have the same one, MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_rights[] = "the user that QEMU runs as must be able to use that file";
 
-/* The first row that fits counts. */
+/* The first row that fits is taken. */
 static const struct rule {
 	int domain, code;
 	const char *text;	/* part of the message; NULL: any */

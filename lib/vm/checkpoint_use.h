@@ -8,8 +8,9 @@
  *   .FILE.spent      which checkpoints of this VM guests ran from: should one be put back (a copy,
  *                    another name, a pool that still has it), it is known again
  *
- * Whoever dies while FILE.restoring is there leaves the question whether a guest ran. libvirt tells
- * while the domain is there; when it is gone, the disks do: a guest that ran writes to them.
+ * A restore that dies while FILE.restoring is there leaves the question whether a guest ran.
+ * libvirt tells while the domain is there; when it is gone, the disks do: a guest that ran writes
+ * to them.
  */
 #ifndef VM_CHECKPOINT_USE_H
 #define VM_CHECKPOINT_USE_H

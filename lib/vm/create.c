@@ -134,7 +134,7 @@ enum action_outcome create_domain(struct action_ctx *ctx, const xmlNode *domain,
 	died = daemon_died(ctx);
 	if (virConnectIsAlive(ctx->conn) != 1)
 		return ask_again(ctx, domain, died, ret_dom, error);
-	/* Somebody else may have been faster with the very same. */
+	/* Another client may have started the very same domain. */
 	if (vmm_is(cause, VMM_ERROR_EXISTS) &&
 	    create_find(ctx, domain, ret_dom, NULL) && *ret_dom)
 		return ACTION_DONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest_clock.h - a guest's clock after it stood still: set through its agent, by a process
- * that goes on when the action has answered.
+ * guest_clock.h - a guest's clock after a pause: set through its agent, by a process that
+ * outlives the action.
  *
  * Source: docs/facts/actions.md 6, step 7; kvmrc.md, SYNC_TIME.
  */

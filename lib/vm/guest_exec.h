@@ -3,7 +3,7 @@
  * guest_exec.h - programs run in a guest by its agent: started, asked about, ended.
  *
  * What a VM has under way is noted in DIRECTORY/one-ID, the process's id in the guest, until
- * somebody (the monitoring) has fetched the result.
+ * the monitoring has fetched the result.
  * Source: docs/facts/actions.md 19; monitoring.md 6.
  */
 #ifndef VM_GUEST_EXEC_H
@@ -34,7 +34,7 @@ char *guest_exec_file(virDomain *dom);
 bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
 		      GError **error);
 
-/* What became of PID; a result is told once. VMM_ERROR_GUEST: the agent knows no such process. */
+/* What became of PID; a result is given once. VMM_ERROR_GUEST: the agent knows no such process. */
 bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error);
 
 /* What that result of one that has exited means: DONE is exit status 0. */

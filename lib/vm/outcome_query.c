@@ -345,7 +345,7 @@ static enum outcome_verdict judge_untold(struct action_ctx *ctx G_GNUC_UNUSED,
 	return OUTCOME_UNKNOWN;
 }
 
-/* In these a call of somebody who has died may still be waiting in libvirt. */
+/* In these states a call of a client that has died may still be waiting in libvirt. */
 static const struct {
 	const char *action;
 	judge_func *judge;

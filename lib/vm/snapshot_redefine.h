@@ -17,7 +17,7 @@
 
 /*
  * Registers the snapshots defined by DIRECTORY/snap-*.xml for DOM, parents first, and rewrites the
- * files with DOM's UUID and paths. Goes on after a fault: each is reported to LOG, the first one
+ * files with DOM's UUID and paths. Continues after a fault: each is reported to LOG, the first one
  * is ERROR too.
  */
 bool snapshot_redefine_all(virDomain *dom, const char *directory,

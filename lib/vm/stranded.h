@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stranded.h - a domain that stands still at the end of a migration: whether it was the one that
- * came to life at the other host, only that host can tell. Which host that is is kept with the
- * domain while it is moved, for whoever comes when the mover has died.
+ * stranded.h - recovery after a migration whose client died: the domain is paused at the source and
+ * may already run at the destination, which only that host can tell. The destination is kept in the
+ * domain's metadata while it is moved, so that the next action can ask it.
  *
  * Source: libvirt leaves the source paused ("migrating") when its client dies between the end of
  * the move and the word of the destination; docs/facts/libvirt.md J.
@@ -16,9 +16,9 @@
 bool stranded_note(virDomain *dom, const char *host, GError **error);
 
 /*
- * To be asked before anything is done with DOM, in STATE. True: it is the VM, and it does not
- * stand still for what nobody does any more; one that did was resumed, STATE is new. False:
- * VMM_ERROR_REFUSED, it lives elsewhere or may; RET_THERE (may be NULL), to be freed by the
+ * To be asked before anything is done with DOM, in STATE. True: it is the VM, and it is not
+ * paused for a job that no longer exists; one that was has been resumed, and STATE is new. False:
+ * VMM_ERROR_REFUSED, it runs elsewhere or may; RET_THERE (may be NULL), to be freed by the
  * caller, is libvirt's URI of the host where it was found alive, else NULL.
  */
 bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,

@@ -61,7 +61,7 @@ bool journal_is_safe(const Journal *journal);
 
 /*
  * Returns the number of the request, 0 without a journal. DEPLOYMENT: of its domain, or NULL.
- * PAYLOAD is the document as it came, in base64; DOCUMENT: as job_new() has it.
+ * PAYLOAD is the document verbatim, in base64; DOCUMENT: as job_new() has it.
  */
 guint64 journal_accept(Journal *journal, const char *action, gint64 id, const char *deployment,
 		       const char *payload, GBytes *document, bool packed);

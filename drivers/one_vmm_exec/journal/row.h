@@ -31,7 +31,7 @@ struct row {
 	GBytes *document;		/* of the request; NULL: it is in the store already */
 };
 
-/* A row is counted (g_atomic_rc_box_…): whoever shares one does not change it. */
+/* A row is counted (g_atomic_rc_box_…): a shared row is never changed. */
 struct row *row_new(void);
 struct row *row_copy(const struct row *row);
 struct row *row_share(struct row *row);

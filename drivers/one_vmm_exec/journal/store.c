@@ -12,8 +12,8 @@
 
 /*
  * PAGES_AHEAD: of the file, there before they are needed; of its log LOG_TIMES as many, and a
- * checkpoint is made before the log has grown beyond them. BUSY_MS: somebody prints the journal
- * meanwhile.
+ * checkpoint is made before the log has grown beyond them. BUSY_MS: for a process that prints
+ * the journal meanwhile.
  */
 enum { PAGES_AHEAD = 48, LOG_TIMES = 2, CHECKPOINT_PAGES = 64, PAGE_BYTES = 4096 };
 enum { CACHE_KIB = 256, BUSY_MS = 2000, MARKS = 32 };

@@ -42,7 +42,7 @@ unsigned host_health_inflight(const HostHealth *health, const char *host);
 
 /*
  * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried:
- * the host is down, and somebody else finds out whether it still is. The caller frees.
+ * the host is down, and another step finds out whether it still is. The caller frees.
  */
 char *host_health_begin(HostHealth *health, const char *host);
 

@@ -231,7 +231,7 @@ static gboolean on_waited(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The time for a step counts from here. */
+/* The time for a step begins here. */
 static void begin_waiting(Remote *r)
 {
 	if (r->timeout_ms && !r->wait)

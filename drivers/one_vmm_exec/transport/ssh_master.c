@@ -23,7 +23,7 @@ struct ssh_master {
 	unsigned sessions;
 	guint timer;		/* source id: it is late, or idle */
 	gint64 alone_us;	/* when the next one may have a connection of its own */
-	guint pace;		/* source id: that is now, and somebody waits */
+	guint pace;		/* source id: that is now, and a step waits */
 	char *why;		/* what ssh said when it ended */
 };
 

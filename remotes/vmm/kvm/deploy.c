@@ -26,7 +26,7 @@ static const GOptionEntry options[] = {
 	{ 0 }
 };
 
-/* The domain's XML, as it came or made; NULL with ERROR set. */
+/* The domain's XML, verbatim or made here; NULL with ERROR set. */
 static xmlDoc *load(struct action_ctx *ctx, GError **error)
 {
 	GString *text = action_stdin(STDIN_MS, error);

@@ -8,7 +8,7 @@
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
 
-/* What could not be brought to where it belongs goes on as if nothing had been asked for. */
+/* If the hook cannot store the checkpoint, resumes the VM. */
 static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];

@@ -81,7 +81,7 @@ static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
 
 /*
  * The snapshot when it is there already; NULL without ERROR: it is not. One that libvirt or a file
- * tells of, but the images do not hold, is none: somebody deleted it in another way.
+ * tells of, but the images do not hold, is none: it was deleted outside libvirt.
  */
 static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const char *directory,
 			       const char *name, GError **error)
