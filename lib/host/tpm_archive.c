@@ -69,25 +69,54 @@ static bool name_is(const unsigned char *header, const char *wanted)
 	return strlen(wanted) == len && !strncmp(p, wanted, len);
 }
 
+/* The SIZE of the entry whose header is H. False: H is no header, or more than ROOM. */
+static bool read_size(const unsigned char *h, size_t room, size_t *size)
+{
+	if (memcmp(h + MAGIC, "ustar", 5) != 0)
+		return false;
+	if (!octal(h + SIZE, SIZE_LEN, size))
+		return false;
+
+	return *size <= room;
+}
+
+static bool is_expected_directory(const unsigned char *h)
+{
+	static const char *const names[] = { "tpm", ".", "" };
+
+	if (h[TYPE] != '5')
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (name_is(h, names[i]))
+			return true;
+
+	return false;
+}
+
+static bool is_member(const unsigned char *h)
+{
+	bool is_file = h[TYPE] == '0' || !h[TYPE];
+
+	return is_file && name_is(h, member);
+}
+
 static GBytes *member_of(const GByteArray *tar, GError **error)
 {
 	GBytes *found = NULL;
 
 	for (size_t at = 0; at + BLOCK <= tar->len && tar->data[at];) {
 		const unsigned char *h = tar->data + at;
-		bool is_directory = h[TYPE] == '5', is_file = h[TYPE] == '0' || !h[TYPE];
 		size_t size;
 
 		at += BLOCK;
-		if (memcmp(h + MAGIC, "ustar", 5) != 0 || !octal(h + SIZE, SIZE_LEN, &size) ||
-		    size > tar->len - at) {
+		if (!read_size(h, tar->len - at, &size)) {
 			bad(error, "not a tar archive");
 			break;
 		}
 
-		if (is_directory && (name_is(h, "tpm") || name_is(h, ".") || name_is(h, "")))
+		if (is_expected_directory(h))
 			continue;
-		if (!is_file || !name_is(h, member) || found) {
+		if (!is_member(h) || found) {
 			bad(error, "may hold tpm/tpm2-00.permall only");
 			break;
 		}

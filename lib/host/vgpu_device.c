@@ -66,21 +66,23 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 	const char *uuid = tmpl_attr_text(pci, "UUID"), *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *profile = tmpl_attr_text(pci, "PROFILE");
 	g_auto(GStrv) words = g_strsplit(profile ? profile : "", " ", 2);
-	char *address = address_of(pci, error);
+	g_autofree char *address = address_of(pci, error);
 	struct vgpu *v;
-
-	if (address && (!g_uuid_string_is_valid(uuid) || (*words && !is_made_of(*words, "_-")))) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no %s", address,
-			 g_uuid_string_is_valid(uuid) ? *words : uuid,
-			 g_uuid_string_is_valid(uuid) ? "profile" : "UUID");
-		g_clear_pointer(&address, g_free);
-	}
 
 	if (!address)
 		return NULL;
+	if (!g_uuid_string_is_valid(uuid)) {
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no UUID", address, uuid);
+		return NULL;
+	}
+	if (*words && !is_made_of(*words, "_-")) {
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no profile", address, *words);
+		return NULL;
+	}
+
 	v = g_new0(struct vgpu, 1);
 	v->uuid = g_ascii_strdown(uuid, -1);
-	v->address = address;
+	v->address = g_steal_pointer(&address);
 	v->profile = *words && **words ? g_strdup(*words) : NULL;
 	v->legacy = !mode || !g_ascii_strcasecmp(mode, "legacy");
 

@@ -149,8 +149,7 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const char *from,
 			  const char *to, GError **error)
 {
-	g_autofree char *live = virt_xml(r->dom, error);
-	g_autoptr(xmlDoc) doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
 
 	*f = (struct copy_to_host){ .r = r };
 	f->late = g_ptr_array_new_with_free_func(g_free);

@@ -52,8 +52,7 @@ static bool revive(struct moving *m, GError **error)
 
 static bool read_xml(struct moving *m, GError **error)
 {
-	g_autofree char *live = virt_xml(m->dom, error);
-	xmlDoc *doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	xmlDoc *doc = virt_xml_doc(m->dom, error);
 
 	if (!doc)
 		return false;

@@ -101,9 +101,8 @@ static void stop_listening(virDomain *dom, int id)
 /* Whether DOM still has that device. False with ERROR: nobody knows. */
 static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)

@@ -384,3 +384,13 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 		wait_for_event(w, MIN(until_us, now + ASK_US));
 	}
 }
+
+xmlDoc *virt_xml_doc(virDomain *dom, GError **error)
+{
+	g_autofree char *text = virt_xml(dom, error);
+
+	if (!text)
+		return NULL;
+
+	return xml_parse(text, strlen(text), "domain", error);
+}

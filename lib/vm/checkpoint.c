@@ -509,7 +509,7 @@ static bool settle_begun(const struct action_ctx *ctx, const char *file, const c
 {
 	g_autofree char *path = checkpoint_use_path(file), *disk = NULL, *name = NULL, *hint = NULL;
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, path, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 
 	if (!doc)
 		return false;

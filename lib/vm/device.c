@@ -10,8 +10,7 @@ enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
 
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
-	g_autofree char *text = virt_xml(v->dom, error);
-	xmlDoc *doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlDoc *doc = virt_xml_doc(v->dom, error);
 
 	if (!doc)
 		return false;

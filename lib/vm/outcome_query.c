@@ -196,22 +196,32 @@ static char *text_of_attached(const struct outcome_case *c, const char *element,
 	return NULL;
 }
 
+/* Whether NODE is an element KIND whose child PART has ATTRIBUTE with that VALUE, in any case. */
+static bool is_device(const xmlNode *node, const char *kind, const char *part,
+		      const char *attribute, const char *value)
+{
+	g_autofree char *has = NULL;
+
+	if (!xmlStrEqual(node->name, BAD_CAST kind))
+		return false;
+
+	has = xml_child_attribute(node, part, attribute);
+	return has && g_ascii_strcasecmp(has, value) == 0;
+}
+
 /* Whether the domain has a disk at TARGET or an interface with MAC; one of them is NULL. */
 static bool has_device(const struct found *f, const char *target, const char *mac, bool *ret,
 		       GError **error)
 {
-	g_autofree char *xml = virt_xml(f->dom, error);
-	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
-	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(f->dom, error);
+	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *part = xml_child(n, target ? "target" : "mac");
-		g_autofree char *value =
-			part ? xml_attribute(part, target ? "dev" : "address") : NULL;
-		bool kind = xmlStrEqual(n->name, BAD_CAST (target ? "disk" : "interface"));
-
-		*ret |= kind && value && !g_ascii_strcasecmp(value, target ? target : mac);
+		if (target)
+			*ret |= is_device(n, "disk", "target", "dev", target);
+		else
+			*ret |= is_device(n, "interface", "mac", "address", mac);
 	}
 
 	return doc != NULL;

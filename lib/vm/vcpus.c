@@ -68,8 +68,7 @@ static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError 
 
 bool vcpus_agree(virDomain *dom, GError **error)
 {
-	g_autofree char *xml = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 	struct virt_sizes now;
 	unsigned has;
 

@@ -249,27 +249,40 @@ void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char
 		unlink(link);
 }
 
+/* Whether DIRECTORY has a copy of the state, or a link that may lead to one. */
+static bool has_copy(const char *directory)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *path = g_build_filename(directory, "tpm", files[i], NULL);
+
+		if (lstat(path, &st) == 0)
+			return true;
+	}
+
+	return false;
+}
+
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error)
 {
 	g_autofree char *uuid = xml_child_text(domain, "uuid");
 	g_autofree char *last = last_host(domain, directory);
-	bool here = !g_strcmp0(last, host), copied = false;
+	bool here = !g_strcmp0(last, host);
+	bool elsewhere = last && host && !here;
 
 	if (!uuid || !vtpm_needed(domain))
 		return true;
-	if (last && host && !here &&
-	    !bring_left(ctx, last, uuid, directory, error))
+	if (elsewhere && !bring_left(ctx, last, uuid, directory, error))
 		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *path = g_build_filename(directory, "tpm", files[i], NULL);
 
-		copied = copied || g_file_test(path, G_FILE_TEST_EXISTS) ||
-			 g_file_test(path, G_FILE_TEST_IS_SYMLINK);
+	if (has_copy(directory)) {
+		const char *verb = here ? "recover" : "replace";
+
+		if (!must_run(ctx, verb, uuid, directory, error))
+			return false;
 	}
-
-	if (copied && !must_run(ctx, here ? "recover" : "replace", uuid, directory, error))
-		return false;
 
 	return !host || mark(ctx, NULL, directory, host, error);
 }

@@ -11,8 +11,7 @@
 static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
 		    GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 
 	return doc && virDomainGetUUIDString(dom, uuid) == 0 &&
 	       virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"),

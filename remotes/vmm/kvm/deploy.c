@@ -59,7 +59,7 @@ static bool prepare_start(struct action_ctx *ctx, const xmlNode *domain, const c
 {
 	const char *path = ctx->arg[FILE_PATH];
 	g_autoptr(xmlDoc) doc = root_helper_vm_document(directory);
-	const xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
+	const xmlNode *vm = xmlDocGetRootElement(doc);
 
 	if (!file_make_directory(directory, error) ||
 	    !file_write(path, xml, strlen(xml), 0600, error))
@@ -104,7 +104,7 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(xmlDoc) doc = load(ctx, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 	g_autofree char *directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
 	enum action_outcome outcome = ACTION_DONE;
 	g_autoptr(virDomain) dom = NULL;

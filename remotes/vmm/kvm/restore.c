@@ -84,7 +84,7 @@ static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 
 	if (doc && !xml_child(domain, "name")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);

@@ -40,9 +40,8 @@ static bool refuse_paused(virDomain *dom, const struct virt_state *state, GError
 static bool prepare_stop(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    const char *directory, struct stop_plan *plan, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	xmlNode *domain = xmlDocGetRootElement(doc);
 	bool has_acpi = xml_child(xml_child(domain, "features"), "acpi") != NULL;
 	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
 	bool cannot_hear = virt_state_is_unresponsive(state) && !wakes;
