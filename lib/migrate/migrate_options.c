@@ -107,7 +107,7 @@ void migrate_options_add_text(MigrateOptions *m, const char *name, const char *v
 	virTypedParamsAddString(&m->params, &m->n_params, &m->max_params, name, value);
 }
 
-void migrate_options_add_int(MigrateOptions *m, const char *name, int value)
+static void migrate_options_add_int(MigrateOptions *m, const char *name, int value)
 {
 	virTypedParamsAddInt(&m->params, &m->n_params, &m->max_params, name, value);
 }

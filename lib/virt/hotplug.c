@@ -13,13 +13,11 @@ static bool change_device(DomainCall *c, GError **error)
 	unsigned flags = VIR_DOMAIN_AFFECT_LIVE;
 	int rc;
 
-	if (c->number == VIRT_DEVICE_MEDIUM)
-		flags |= VIR_DOMAIN_DEVICE_MODIFY_FORCE;
-
 	if (c->number == VIRT_DEVICE_ATTACH)
 		rc = virDomainAttachDeviceFlags(c->dom, c->text, flags);
 	else
-		rc = virDomainUpdateDeviceFlags(c->dom, c->text, flags);
+		rc = virDomainUpdateDeviceFlags(c->dom, c->text,
+						flags | VIR_DOMAIN_DEVICE_MODIFY_FORCE);
 
 	return rc == 0 || virt_fail(error, "%s", "");
 }

@@ -185,15 +185,17 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 	return ACTION_DONE;
 }
 
-enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt_device_verb verb,
-				  const char *what, const char *xml, GError **error)
+/* Changes the drive to XML; WHAT is changed. */
+static enum action_outcome change_drive(struct action_ctx *ctx, DeviceVm *v, const char *what,
+					const char *xml, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	enum virt_call_result r;
 
 	action_on_abort(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
 	do
-		r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+		r = virt_device(v->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(ctx, ANSWER_MS),
+				&cause);
 	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot change %s of domain %s",
 			    what, virDomainGetName(v->dom));
@@ -247,7 +249,7 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 		return ACTION_DONE;
 	}
 
-	return device_update(ctx, v, VIRT_DEVICE_MEDIUM, what, xml, error);
+	return change_drive(ctx, v, what, xml, error);
 }
 
 static bool check_hears(DeviceVm *v, const char *what, GError **error)
