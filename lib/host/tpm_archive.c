@@ -53,7 +53,12 @@ static bool octal(const unsigned char *text, size_t len, size_t *ret)
 	for (; i < len && text[i] >= '0' && text[i] <= '7'; i++)
 		n = n * 8 + (size_t)(text[i] - '0');
 	*ret = n;
-	return i == len || text[i] == ' ' || text[i] == '\0';
+	if (i == len)
+		return true;
+	if (text[i] == ' ')
+		return true;
+
+	return text[i] == '\0';
 }
 
 /* "./" in front and "/" behind are how tar writes it. */
@@ -66,7 +71,10 @@ static bool name_is(const unsigned char *header, const char *wanted)
 	if (len && p[len - 1] == '/')
 		len--;
 
-	return strlen(wanted) == len && !strncmp(p, wanted, len);
+	if (strlen(wanted) != len)
+		return false;
+
+	return !strncmp(p, wanted, len);
 }
 
 /* The SIZE of the entry whose header is H. False: H is no header, or more than ROOM. */
@@ -97,7 +105,10 @@ static bool is_member(const unsigned char *h)
 {
 	bool is_file = h[TYPE] == '0' || !h[TYPE];
 
-	return is_file && name_is(h, member);
+	if (!is_file)
+		return false;
+
+	return name_is(h, member);
 }
 
 static GBytes *member_of(const GByteArray *tar, GError **error)
@@ -155,7 +166,9 @@ bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **erro
 	struct stat st;
 	gsize len;
 
-	if (!text || lstat(own, &st) == 0)
+	if (!text)
+		return true;
+	if (lstat(own, &st) == 0)
 		return true;
 	archive = g_base64_decode(text, &len);
 	bytes = tpm_archive_unpack(archive, len, error);

@@ -40,7 +40,10 @@ static guint64 bytes(virTypedParameter *params, int n, const char *name)
 {
 	unsigned long long value = 0;
 
-	return virTypedParamsGetULLong(params, n, name, &value) == 1 ? value : 0;
+	if (virTypedParamsGetULLong(params, n, name, &value) == 1)
+		return value;
+
+	return 0;
 }
 
 static bool ask_progress(void *data, GError **error)
@@ -120,7 +123,10 @@ static bool ask_abort(void *data, GError **error)
 {
 	struct question *q = data;
 
-	return virDomainAbortJob(q->dom) == 0 || virt_fail(error, "cannot abort");
+	if (virDomainAbortJob(q->dom) == 0)
+		return true;
+
+	return virt_fail(error, "cannot abort");
 }
 
 static void abort_job(virDomain *dom)

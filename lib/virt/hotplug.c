@@ -19,7 +19,10 @@ static bool change_device(DomainCall *c, GError **error)
 		rc = virDomainUpdateDeviceFlags(c->dom, c->text,
 						flags | VIR_DOMAIN_DEVICE_MODIFY_FORCE);
 
-	return rc == 0 || virt_fail(error, "%s", "");
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "%s", "");
 }
 
 enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
