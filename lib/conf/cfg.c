@@ -178,7 +178,7 @@ static bool check_text(config_setting_t *s, const char *path, const char *key, G
 	return true;
 }
 
-/* libconfig reads a number that is too large for an int as an int64. */
+/* What an int cannot hold, or has an L behind it, is an int64 to libconfig. */
 static bool has_type(config_setting_t *s, enum type type)
 {
 	int found = config_setting_type(s);

@@ -91,7 +91,7 @@ static bool kvmrc_check(const struct parameter *p, const char *text, GError **er
 	}
 }
 
-/* The scripts test their parameters with -n: an empty one is one that is not set. */
+/* An empty parameter is treated as unset: NAME= in the file is how a site takes one back. */
 static bool is_given(const char *text)
 {
 	if (!text)
@@ -122,7 +122,7 @@ static void kvmrc_set(ConfKvmrc *rc, size_t i, const char *path)
 	if (rc->file)
 		text = conf_rc_get(rc->file, p->name);
 
-	/* The scripts are run with oned's environment, and a kvmrc need not set all. */
+	/* What the file leaves out may come from oned's environment, as it did for the scripts. */
 	if (!text) {
 		text = g_getenv(p->name);
 		source = "environment";

@@ -137,7 +137,7 @@ static void judge_shell(ConfRc *rc, const char *path, const struct child_result 
 		warn(rc, "%s", (const char *)rc->text.faults->pdata[i]);
 }
 
-/* The scripts were bash; a host without it has a shell that reads most files as well. */
+/* OpenNebula's scripts are run by bash; without it, any shell reads most such files. */
 static void evaluate(ConfRc *rc, const char *path)
 {
 	g_autoptr(GError) error = NULL;
