@@ -178,14 +178,34 @@ static bool check_text(config_setting_t *s, const char *path, const char *key, G
 	return true;
 }
 
+/* What an int cannot hold, or has an L behind it, is an int64 to libconfig. */
+static bool has_type(config_setting_t *s, enum type type)
+{
+	int found = config_setting_type(s);
+
+	switch (type) {
+	case STRING:
+		return found == CONFIG_TYPE_STRING;
+	case SWITCH:
+		return found == CONFIG_TYPE_BOOL;
+	case INTEGER:
+	default:
+		return found == CONFIG_TYPE_INT || found == CONFIG_TYPE_INT64;
+	}
+}
+
 static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *path,
 		       GError **error)
 {
 	const struct key *k = &keys[i];
-	int line = (int)config_setting_source_line(s), type = config_setting_type(s);
+	int line = (int)config_setting_source_line(s);
 	gint64 n;
 
-	if (k->type == STRING && type == CONFIG_TYPE_STRING) {
+	if (!has_type(s, k->type))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s must be %s", path, line,
+				k->name, type_names[k->type]);
+
+	if (k->type == STRING) {
 		if (!check_text(s, path, k->name, error))
 			return false;
 
@@ -194,14 +214,11 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 		return true;
 	}
 
-	if (k->type == SWITCH && type == CONFIG_TYPE_BOOL) {
+	if (k->type == SWITCH) {
 		cfg->number[i] = config_setting_get_bool(s) != 0;
 		return true;
 	}
 
-	if (k->type != INTEGER || (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64))
-		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s must be %s", path, line,
-				k->name, type_names[k->type]);
 	n = config_setting_get_int64(s);
 	if (n < k->min || n > k->max)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s is %" G_GINT64_FORMAT
@@ -299,10 +316,31 @@ static bool fail_syntax(const config_t *c, const char *text, const char *path, G
 {
 	int column;
 	g_autofree char *token = cfg_position_fault(text, config_error_line(c), &column);
+	g_autofree char *at = NULL;
 
-	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s%s%s", path,
-			config_error_line(c), column, config_error_text(c), *token ? "'" : "",
-			*token ? token : "the end of the line", *token ? "'" : "");
+	if (*token)
+		at = g_strdup_printf("'%s'", token);
+	else
+		at = g_strdup("the end of the line");
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s", path,
+			config_error_line(c), column, config_error_text(c), at);
+}
+
+static bool check_includes(const char *text, const char *path, int depth, GError **error);
+
+static bool check_included(const char *path, int depth, GError **error)
+{
+	GString *text = file_read(path, MAX_FILE, error);
+	bool ok;
+
+	if (!text)
+		return false;
+
+	ok = check_includes(text->str, path, depth, error);
+	g_string_free(text, TRUE);
+
+	return ok;
 }
 
 /*
@@ -315,21 +353,22 @@ static bool check_includes(const char *text, const char *path, int depth, GError
 
 	for (int i = 0; lines[i]; i++) {
 		g_auto(GStrv) part = g_strsplit(g_strchug(lines[i]), "\"", 3);
-		GString *included;
-		bool ok;
+		const char *fault = NULL;
 
-		if (!g_str_has_prefix(part[0] ? part[0] : "", "@include") || !part[1])
+		/* Of an empty line g_strsplit() makes no part at all. */
+		if (!part[0])
 			continue;
-		if (depth == MAX_INCLUDES || !g_file_test(part[1], G_FILE_TEST_IS_REGULAR))
-			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: @include '%.200s': %s",
-					path, i + 1, part[1], depth == MAX_INCLUDES ?
-					"too deep" : "no such file");
-		included = file_read(part[1], MAX_FILE, error);
-		ok = included && check_includes(included->str, part[1], depth + 1, error);
+		if (!g_str_has_prefix(part[0], "@include") || !part[1])
+			continue;
 
-		if (included)
-			g_string_free(included, TRUE);
-		if (!ok)
+		if (depth == MAX_INCLUDES)
+			fault = "too deep";
+		else if (!g_file_test(part[1], G_FILE_TEST_IS_REGULAR))
+			fault = "no such file";
+		if (fault)
+			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: @include '%.200s': %s",
+					path, i + 1, part[1], fault);
+		if (!check_included(part[1], depth + 1, error))
 			return false;
 	}
 
@@ -441,7 +480,10 @@ const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 	for (guint r = 0; r < cfg->hosts->len; r++) {
 		const struct host *row = &g_array_index(cfg->hosts, struct host, r);
 
-		if (row->value[k] && text && g_pattern_match_simple(row->value[0], host))
+		/* GLib ends the process when it matches what is not UTF-8. */
+		if (!row->value[k])
+			continue;
+		if (text && g_pattern_match_simple(row->value[0], host))
 			return row->value[k];
 	}
 

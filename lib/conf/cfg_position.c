@@ -3,21 +3,52 @@
 
 #include <libconfig.h>
 
+static bool ends_line(char c)
+{
+	if (!c)
+		return true;
+	return c == '\n';
+}
+
+/* libconfig's names, numbers and switches. */
+static bool is_bare(char c)
+{
+	if (!c)
+		return false;
+	if (g_ascii_isalnum(c))
+		return true;
+
+	return strchr("_-+.*", c);
+}
+
+/* Its closing quote may be missing: that is often the fault which is looked for. */
+static size_t quoted_length(const char *text)
+{
+	size_t n = 1;
+
+	while (!ends_line(text[n]) && text[n] != '"') {
+		if (text[n] == '\\' && !ends_line(text[n + 1]))
+			n++;
+		n++;
+	}
+
+	if (text[n] == '"')
+		return n + 1;
+
+	return n;
+}
+
 /* The length of the token that begins at TEXT, which is neither blank nor the line's end. */
 static size_t token_length(const char *text)
 {
 	size_t n = 1;
 
-	if (*text == '"') {
-		while (text[n] && text[n] != '\n' && text[n] != '"')
-			n += text[n] == '\\' && text[n + 1] && text[n + 1] != '\n' ? 2 : 1;
-		if (text[n] == '"')
-			return n + 1;
+	if (*text == '"')
+		return quoted_length(text);
+	if (!is_bare(*text))
 		return n;
-	}
 
-	while ((g_ascii_isalnum(*text) || strchr("_-+.*", *text)) &&
-	       (g_ascii_isalnum(text[n]) || (text[n] && strchr("_-+.*", text[n]))))
+	while (is_bare(text[n]))
 		n++;
 
 	return n;
@@ -27,7 +58,10 @@ static bool is_comment(const char *text)
 {
 	if (*text == '#')
 		return true;
-	return text[0] == '/' && (text[1] == '/' || text[1] == '*');
+	if (text[0] != '/')
+		return false;
+
+	return text[1] == '/' || text[1] == '*';
 }
 
 static const char *line_start(const char *text, int line)
@@ -62,7 +96,7 @@ char *cfg_position_fault(const char *text, int line, int *ret_column)
 	g_autoptr(GPtrArray) tokens = g_ptr_array_new();
 	guint at;
 
-	for (p += strspn(p, " \t\r"); *p && *p != '\n' && !is_comment(p); p += strspn(p, " \t\r")) {
+	for (p += strspn(p, " \t\r"); !ends_line(*p) && !is_comment(p); p += strspn(p, " \t\r")) {
 		size_t n = token_length(p);
 
 		g_ptr_array_add(tokens, (char *)p);

@@ -91,27 +91,52 @@ static bool kvmrc_check(const struct parameter *p, const char *text, GError **er
 	}
 }
 
+/* An empty parameter is treated as unset: NAME= in the file is how a site takes one back. */
+static bool is_given(const char *text)
+{
+	if (!text)
+		return false;
+	return *text;
+}
+
+static void warn_unfit(ConfKvmrc *rc, const struct parameter *p, const char *source,
+		       const GError *error)
+{
+	g_autofree char *instead = NULL;
+
+	if (p->value)
+		instead = g_strconcat("default ", p->value, NULL);
+	else
+		instead = g_strdup("its default");
+
+	g_ptr_array_add(rc->warnings, g_strdup_printf("%s: %s: %s; using %s", source, p->name,
+						      error->message, instead));
+}
+
 static void kvmrc_set(ConfKvmrc *rc, size_t i, const char *path)
 {
 	const struct parameter *p = &parameters[i];
-	const char *text = rc->file ? conf_rc_get(rc->file, p->name) : NULL;
-	const char *source = "environment";
+	const char *text = NULL, *source = path;
 	g_autoptr(GError) error = NULL;
 
-	if (text)
-		source = path;
+	if (rc->file)
+		text = conf_rc_get(rc->file, p->name);
 
-	if (!text)
+	/* What the file leaves out may come from oned's environment, as it did for the scripts. */
+	if (!text) {
 		text = g_getenv(p->name);
-	if (text && *text && !kvmrc_check(p, text, &error)) {
-		g_ptr_array_add(rc->warnings,
-				g_strdup_printf("%s: %s: %s; using %s%s", source, p->name,
-						error->message, p->value ? "default " : "",
-						p->value ? p->value : "its default"));
+		source = "environment";
+	}
+
+	if (is_given(text) && !kvmrc_check(p, text, &error)) {
+		warn_unfit(rc, p, source, error);
 		text = NULL;
 	}
 
-	rc->value[i] = g_strdup(text && *text ? text : p->value);
+	if (is_given(text))
+		rc->value[i] = g_strdup(text);
+	else
+		rc->value[i] = g_strdup(p->value);
 }
 
 ConfKvmrc *conf_kvmrc_load(const char *path)
@@ -125,8 +150,9 @@ ConfKvmrc *conf_kvmrc_load(const char *path)
 	if (!rc->file)
 		g_ptr_array_add(rc->warnings,
 				g_strdup_printf("%s, so defaults count", error->message));
-	for (const char *const *w = rc->file ? conf_rc_warnings(rc->file) : NULL; w && *w; w++)
-		g_ptr_array_add(rc->warnings, g_strdup(*w));
+	else
+		for (const char *const *w = conf_rc_warnings(rc->file); *w; w++)
+			g_ptr_array_add(rc->warnings, g_strdup(*w));
 	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
 		kvmrc_set(rc, i, path);
 	g_ptr_array_add(rc->warnings, NULL);

@@ -94,6 +94,25 @@ static bool run_shell(const char *shell, const char *path, struct child_result *
 	return child_run(&spec, ret, error);
 }
 
+static void warn_ended(ConfRc *rc, const char *path, const struct child_result *result,
+		       const char *last)
+{
+	const char *kind = "status", *colon = "";
+	int number = result->exit_status;
+
+	if (result->signal) {
+		kind = "signal";
+		number = result->signal;
+	}
+
+	if (*last)
+		colon = ": ";
+
+	warn(rc, "%s: its shell ended (%s %d): only plain assignments were used%s%.200s", path,
+	     kind, number, colon, last);
+}
+
+/* A shell that failed may have stopped anywhere: what it had set by then is not used. */
 static void judge_shell(ConfRc *rc, const char *path, const struct child_result *result)
 {
 	g_autofree char *said = g_strchomp(g_utf8_make_valid(result->err->str, -1));
@@ -113,14 +132,12 @@ static void judge_shell(ConfRc *rc, const char *path, const struct child_result 
 		warn(rc, "%s: its shell took more than %d s: only plain assignments were used",
 		     path, SHELL_MS / 1000);
 	else
-		warn(rc, "%s: its shell ended (%s %d): only plain assignments were used%s%.200s",
-		     path, result->signal ? "signal" : "status",
-		     result->signal ? result->signal : result->exit_status, *last ? ": " : "",
-		     last);
+		warn_ended(rc, path, result, last);
 	for (guint i = 0; i < rc->text.faults->len; i++)
 		warn(rc, "%s", (const char *)rc->text.faults->pdata[i]);
 }
 
+/* OpenNebula's scripts are run by bash; without it, any shell reads most such files. */
 static void evaluate(ConfRc *rc, const char *path)
 {
 	g_autoptr(GError) error = NULL;
@@ -179,10 +196,14 @@ const char *conf_rc_get(const ConfRc *rc, const char *name)
 {
 	const struct rc_var *var = g_hash_table_lookup(rc->text.vars, name);
 
-	if (var && var->value && *var->value)
-		return var->value;
+	if (!var)
+		return NULL;
+	if (!var->value)
+		return NULL;
+	if (!*var->value)
+		return NULL;
 
-	return NULL;
+	return var->value;
 }
 
 const char *const *conf_rc_warnings(const ConfRc *rc)

@@ -20,7 +20,7 @@ struct parser {
 
 static enum reading expansion(struct parser *p, GString *out, bool quoted);
 
-void shell_var_free(void *data)
+static void shell_var_free(void *data)
 {
 	struct rc_var *var = data;
 
@@ -42,12 +42,26 @@ void shell_text_clear(struct rc_text *text)
 	g_clear_pointer(&text->instructions, g_ptr_array_unref);
 }
 
+static size_t rest_of_line(const struct parser *p, const char *at)
+{
+	const char *newline = memchr(at, '\n', (size_t)(p->end - at));
+
+	if (newline)
+		return (size_t)(newline - at);
+
+	return (size_t)(p->end - at);
+}
+
 static void note(struct parser *p, GPtrArray *list, const char *what, const char *at)
 {
-	size_t line = 1, column = 1, len = 0;
-	g_autofree char *token = NULL;
-	bool cut;
+	size_t line = 1, column = 1, rest = rest_of_line(p, at);
+	g_autofree char *token = g_utf8_make_valid(at, (gssize)MIN(rest, (size_t)SHOWN));
+	const char *more = "";
 
+	if (rest > SHOWN)
+		more = "…";
+
+	/* An editor counts characters: a byte that continues one in UTF-8 takes no column. */
 	for (const char *c = p->start; c < at; c++)
 		if (*c == '\n') {
 			line++;
@@ -55,12 +69,9 @@ static void note(struct parser *p, GPtrArray *list, const char *what, const char
 		} else if (((unsigned char)*c & 0xc0) != 0x80) {
 			column++;
 		}
-	while (at + len < p->end && at[len] != '\n' && len < SHOWN)
-		len++;
-	token = g_utf8_make_valid(at, (gssize)len);
-	cut = at + len < p->end && at[len] != '\n';
+
 	g_ptr_array_add(list, g_strdup_printf("%s:%zu:%zu: %s '%s%s'", p->name, line, column, what,
-					      token, cut ? "…" : ""));
+					      token, more));
 }
 
 static int peek(const struct parser *p, size_t ahead)
@@ -78,9 +89,60 @@ static bool is_in(int c, const char *set)
 	return strchr(set, c);
 }
 
+/* The byte that is AHEAD is one of SET, or the text ends there. */
+static bool ends_at(const struct parser *p, size_t ahead, const char *set)
+{
+	int c = peek(p, ahead);
+
+	if (!c)
+		return true;
+
+	return is_in(c, set);
+}
+
+/* Unlike ends_at(), this lets a NUL byte of the file pass: word() reports it. */
+static bool is_over(const struct parser *p, const char *ends)
+{
+	if (p->p >= p->end)
+		return true;
+
+	return is_in(*p->p, ends);
+}
+
+static bool at_pair(const struct parser *p, char first, char second)
+{
+	if (peek(p, 0) != first)
+		return false;
+
+	return peek(p, 1) == second;
+}
+
+/* The shell joins the lines before it looks at anything else. */
+static bool at_joined_line(const struct parser *p)
+{
+	return at_pair(p, '\\', '\n');
+}
+
+/* A backslash takes the next byte with it, whatever that is. */
+static void skip_byte(struct parser *p)
+{
+	bool escape = *p->p == '\\';
+
+	p->p++;
+	if (escape && p->p < p->end)
+		p->p++;
+}
+
 static bool is_name_start(int c)
 {
 	if (g_ascii_isalpha(c))
+		return true;
+	return c == '_';
+}
+
+static bool is_name_byte(int c)
+{
+	if (g_ascii_isalnum(c))
 		return true;
 	return c == '_';
 }
@@ -89,9 +151,11 @@ static size_t name_length(const struct parser *p)
 {
 	size_t n = 0;
 
-	if (is_name_start(peek(p, 0)))
-		while (g_ascii_isalnum(peek(p, n)) || peek(p, n) == '_')
-			n++;
+	if (!is_name_start(peek(p, 0)))
+		return 0;
+
+	while (is_name_byte(peek(p, n)))
+		n++;
 
 	return n;
 }
@@ -113,17 +177,36 @@ static const char *value_of(const struct parser *p, const char *name)
 {
 	const struct rc_var *var = g_hash_table_lookup(p->text->vars, name);
 
-	if (var && (var->value || var->unset))
+	if (!var)
+		return g_getenv(name);
+	if (var->value)
 		return var->value;
+	if (var->unset)
+		return NULL;
 
+	/* "export NAME" alone leaves the value that the environment gives. */
 	return g_getenv(name);
+}
+
+static const char *value_or_empty(const struct parser *p, const char *name)
+{
+	const char *value = value_of(p, name);
+
+	if (value)
+		return value;
+
+	return "";
 }
 
 static void assign(struct parser *p, const char *name, const char *value, bool append)
 {
-	const char *old = append ? value_of(p, name) : NULL;
-	g_autofree char *whole = g_strconcat(old ? old : "", value, NULL);
 	struct rc_var *var = var_of(p, name);
+	const char *old = "";
+	g_autofree char *whole = NULL;
+
+	if (append)
+		old = value_or_empty(p, name);
+	whole = g_strconcat(old, value, NULL);
 
 	g_free(var->value);
 	var->value = g_steal_pointer(&whole);
@@ -150,31 +233,98 @@ static enum reading single_quoted(struct parser *p, GString *out)
 	return PLAIN;
 }
 
+/* Passes the quote that closes the one at OPEN. R: how the text between them was read. */
+static enum reading close_quote(struct parser *p, const char *open, enum reading r)
+{
+	if (r != PLAIN)
+		return r;
+	if (p->p == p->end)
+		return unterminated(p, open);
+
+	p->p++;
+
+	return PLAIN;
+}
+
+/* Only before one of these is a backslash more than itself between double quotes (POSIX 2.2.3). */
+static bool escapes_in_quotes(const struct parser *p)
+{
+	if (*p->p != '\\')
+		return false;
+
+	return is_in(peek(p, 1), "$`\"\\");
+}
+
+static enum reading double_quoted_part(struct parser *p, GString *out)
+{
+	if (*p->p == '`')
+		return INSTRUCTION;
+	if (*p->p == '$')
+		return expansion(p, out, true);
+
+	if (at_joined_line(p)) {
+		p->p += 2;
+		return PLAIN;
+	}
+
+	if (escapes_in_quotes(p))
+		p->p++;
+	g_string_append_c(out, *p->p++);
+
+	return PLAIN;
+}
+
 static enum reading double_quoted(struct parser *p, GString *out)
 {
 	const char *open = p->p++;
 	enum reading r = PLAIN;
 
-	while (r == PLAIN && p->p < p->end && *p->p != '"') {
-		if (*p->p == '`') {
-			r = INSTRUCTION;
-		} else if (*p->p == '$') {
-			r = expansion(p, out, true);
-		} else if (*p->p == '\\' && peek(p, 1) == '\n') {
-			p->p += 2;
-		} else {
-			if (*p->p == '\\' && peek(p, 1) && strchr("$`\"\\", peek(p, 1)))
-				p->p++;
-			g_string_append_c(out, *p->p++);
-		}
+	while (r == PLAIN && !is_over(p, "\""))
+		r = double_quoted_part(p, out);
+
+	return close_quote(p, open, r);
+}
+
+/*
+ * Pipes, lists, redirections, arrays and subshells need a shell. Between quotes
+ * all but the backquote are plain bytes. No shell keeps a NUL byte in a value.
+ */
+static bool needs_shell(int c, bool quoted)
+{
+	if (c == '\0')
+		return true;
+	if (c == '`')
+		return true;
+	if (quoted)
+		return false;
+
+	return is_in(c, "&|<>()");
+}
+
+static enum reading word_part(struct parser *p, GString *out, bool quoted)
+{
+	int c = *p->p;
+
+	if (needs_shell(c, quoted))
+		return INSTRUCTION;
+	if (c == '\'' && !quoted)
+		return single_quoted(p, out);
+	if (c == '"')
+		return double_quoted(p, out);
+	if (c == '$')
+		return expansion(p, out, quoted);
+
+	if (at_joined_line(p)) {
+		p->p += 2;
+		return PLAIN;
 	}
 
-	if (r == PLAIN && p->p == p->end)
-		return unterminated(p, open);
+	/* A backslash that nothing follows is itself. */
+	if (c == '\\' && p->p + 1 < p->end)
+		p->p++;
+	g_string_append_c(out, *p->p++);
 
-	p->p += r == PLAIN;
-
-	return r;
+	return PLAIN;
 }
 
 /* Reads up to what ENDS says, a string of bytes; the end of the text is an end too. */
@@ -182,27 +332,21 @@ static enum reading word(struct parser *p, GString *out, const char *ends, bool 
 {
 	enum reading r = PLAIN;
 
-	while (r == PLAIN && p->p < p->end && !is_in(*p->p, ends)) {
-		int c = *p->p;
-
-		if (c == '\0' || (!quoted && is_in(c, "&|<>()`")) || c == '`') {
-			r = INSTRUCTION;
-		} else if (c == '\'' && !quoted) {
-			r = single_quoted(p, out);
-		} else if (c == '"') {
-			r = double_quoted(p, out);
-		} else if (c == '$') {
-			r = expansion(p, out, quoted);
-		} else if (c == '\\' && peek(p, 1) == '\n') {
-			p->p += 2;
-		} else {
-			if (c == '\\' && p->p + 1 < p->end)
-				p->p++;
-			g_string_append_c(out, *p->p++);
-		}
-	}
+	while (r == PLAIN && !is_over(p, ends))
+		r = word_part(p, out, quoted);
 
 	return r;
+}
+
+/* With a colon before the operator an empty value is treated as none (POSIX 2.6.2). */
+static bool has_value(const char *value, bool colon)
+{
+	if (!value)
+		return false;
+	if (*value)
+		return true;
+
+	return !colon;
 }
 
 /* After "${NAME": the operator, its word, the brace. */
@@ -212,36 +356,40 @@ static enum reading braced(struct parser *p, GString *out, const char *name, boo
 	g_autofree char *value = g_strdup(value_of(p, name));
 	g_autoptr(GString) other = g_string_new(NULL);
 	bool colon = peek(p, 0) == ':';
-	bool has = value && (*value || !colon);
-	bool apply = p->apply;
+	bool apply = p->apply, use_word, apply_word;
 	int op = peek(p, colon);
 	enum reading r;
 
 	if (op == '}' && !colon) {
 		p->p++;
-		g_string_append(out, value ? value : "");
+		if (value)
+			g_string_append(out, value);
 		return PLAIN;
 	}
 
-	if (!op || !strchr("-=+", op))
+	if (!is_in(op, "-=+"))
 		return INSTRUCTION;
 
 	p->p += 1 + colon;
+	use_word = has_value(value, colon) == (op == '+');
+	apply_word = apply && use_word;
 
-	/* What is not used does nothing. */
-	p->apply = apply && has == (op == '+');
+	/* An assignment within a word that is not used has no effect. */
+	p->apply = apply_word;
 	r = word(p, other, "}", quoted);
 	p->apply = apply;
 
-	if (r != PLAIN || p->p == p->end)
-		return r == PLAIN ? UNTERMINATED : r;
+	if (r != PLAIN)
+		return r;
+	if (p->p == p->end)
+		return UNTERMINATED;
 
 	p->p++;
-	if (op == '+')
-		g_string_append(out, has ? other->str : "");
-	else
-		g_string_append(out, has ? value : other->str);
-	if (op == '=' && !has && p->apply)
+	if (use_word)
+		g_string_append(out, other->str);
+	else if (op != '+')
+		g_string_append(out, value);
+	if (op == '=' && apply_word)
 		assign(p, name, other->str, false);
 
 	return PLAIN;
@@ -259,19 +407,22 @@ static enum reading expansion(struct parser *p, GString *out, bool quoted)
 	p->p += brace;
 	n = name_length(p);
 
-	if (!n && !brace && (peek(p, 0) == '\0' || strchr(" \t\n;\"", peek(p, 0)))) {
+	/* "$(", "$1", "$?", "$'" and "${#NAME}" are a shell's. */
+	if (!n) {
+		if (brace || !ends_at(p, 0, " \t\n;\""))
+			return INSTRUCTION;
 		g_string_append_c(out, '$');
 		return PLAIN;
 	}
 
-	if (!n || p->depth >= MAX_DEPTH)
+	if (p->depth >= MAX_DEPTH)
 		return INSTRUCTION;
 
 	name = g_strndup(p->p, n);
 	p->p += n;
 
 	if (!brace) {
-		g_string_append(out, value_of(p, name) ? value_of(p, name) : "");
+		g_string_append(out, value_or_empty(p, name));
 		return PLAIN;
 	}
 
@@ -287,15 +438,33 @@ static enum reading expansion(struct parser *p, GString *out, bool quoted)
 
 static void tilde(struct parser *p, GString *out)
 {
-	int next = peek(p, 1);
+	const char *home = value_of(p, "HOME");
 
 	if (peek(p, 0) != '~')
 		return;
-	if (next && !strchr("/ \t\n;", next))
+
+	/* "~USER" asks the password file: the text stays as it is. */
+	if (!ends_at(p, 1, "/ \t\n;"))
 		return;
 
-	g_string_append(out, value_of(p, "HOME") ? value_of(p, "HOME") : "~");
+	if (!home)
+		home = "~";
+	g_string_append(out, home);
 	p->p++;
+}
+
+/* A word that assigns nothing: a command's name, or what "export" marks. */
+static enum reading bare_name(struct parser *p, const char *name, bool export)
+{
+	if (!export)
+		return INSTRUCTION;
+	if (!ends_at(p, 0, " \t\n;"))
+		return INSTRUCTION;
+
+	if (p->apply)
+		var_of(p, name)->exported = true;
+
+	return PLAIN;
 }
 
 /* "NAME=value" or "NAME+=value"; with EXPORT also "NAME". */
@@ -308,19 +477,12 @@ static enum reading assignment(struct parser *p, bool export)
 	bool append;
 
 	p->p += n;
-	append = peek(p, 0) == '+' && peek(p, 1) == '=';
+	append = at_pair(p, '+', '=');
 
-	if (!n || (peek(p, 0) != '=' && !append)) {
-		if (!n)
-			return INSTRUCTION;
-		if (!export)
-			return INSTRUCTION;
-		if (peek(p, 0) && !strchr(" \t\n;", peek(p, 0)))
-			return INSTRUCTION;
-		if (p->apply)
-			var_of(p, name)->exported = true;
-		return PLAIN;
-	}
+	if (!n)
+		return INSTRUCTION;
+	if (peek(p, 0) != '=' && !append)
+		return bare_name(p, name, export);
 
 	p->p += 1 + append;
 	tilde(p, value);
@@ -348,25 +510,20 @@ static void unset(struct parser *p, const char *name)
 static void skip_blanks(struct parser *p)
 {
 	for (;; p->p++) {
-		if (peek(p, 0) == '\\' && peek(p, 1) == '\n')
+		if (at_joined_line(p))
 			p->p++;
-		else if (peek(p, 0) != ' ' && peek(p, 0) != '\t')
+		else if (!is_in(peek(p, 0), " \t"))
 			break;
 	}
 
 	if (peek(p, 0) == '#')
-		while (p->p < p->end && *p->p != '\n')
+		while (!is_over(p, "\n"))
 			p->p++;
 }
 
 static bool at_end_of_statement(const struct parser *p)
 {
-	if (p->p == p->end)
-		return true;
-	if (*p->p == '\n')
-		return true;
-
-	return *p->p == ';';
+	return is_over(p, "\n;");
 }
 
 static bool word_is(const struct parser *p, const char *text)
@@ -378,7 +535,7 @@ static bool word_is(const struct parser *p, const char *text)
 	if (memcmp(p->p, text, n))
 		return false;
 
-	return !peek(p, n) || strchr(" \t\n;()", peek(p, n));
+	return ends_at(p, n, " \t\n;()");
 }
 
 enum command { NOTHING, ASSIGN, EXPORT, UNSET };
@@ -478,8 +635,11 @@ static enum reading skip_substitution(struct parser *p)
 		else if (c == '"')
 			r = skip_double_quoted(p);
 		else
-			p->p += c == '\\' && p->p + 1 < p->end ? 2 : 1;
-	} while (r == PLAIN && parens && p->p < p->end);
+			skip_byte(p);
+
+		if (!parens)
+			break;
+	} while (r == PLAIN && p->p < p->end);
 
 	return r;
 }
@@ -491,23 +651,38 @@ static enum reading skip_double_quoted(struct parser *p)
 
 	if (++p->depth > MAX_DEPTH)
 		r = unterminated(p, open);
-	while (r == PLAIN && p->p < p->end && *p->p != '"')
-		if (*p->p == '$' && peek(p, 1) == '(') {
+	while (r == PLAIN && !is_over(p, "\""))
+		if (at_pair(p, '$', '(')) {
 			p->p++;
 			r = skip_substitution(p);
 		} else {
-			if (*p->p == '\\' && p->p + 1 < p->end)
-				p->p += 2;
-			else
-				p->p += 1;
+			skip_byte(p);
 		}
 	p->depth--;
-	if (r == PLAIN && p->p == p->end)
-		return unterminated(p, open);
 
-	p->p += r == PLAIN;
+	return close_quote(p, open, r);
+}
 
-	return r;
+/* A function's body or a subshell has statements of its own, which do not end the instruction. */
+static bool at_end_of_instruction(const struct parser *p, int parens)
+{
+	if (p->p >= p->end)
+		return true;
+	if (parens > 0)
+		return false;
+
+	return at_end_of_statement(p);
+}
+
+/* Within a word a '#' is a plain byte: "${a#b}", "x#y". */
+static bool at_comment(const struct parser *p)
+{
+	if (*p->p != '#')
+		return false;
+	if (p->p == p->start)
+		return false;
+
+	return strchr(" \t\n", p->p[-1]);
 }
 
 /* Passes one instruction, to the end of its line or its ';'. */
@@ -519,7 +694,7 @@ static enum reading skip_instruction(struct parser *p)
 	int parens = 0;
 
 	p->apply = false;
-	while (r == PLAIN && p->p < p->end && (parens > 0 || !at_end_of_statement(p))) {
+	while (r == PLAIN && !at_end_of_instruction(p, parens)) {
 		int c = *p->p;
 
 		if (at_word)
@@ -527,20 +702,16 @@ static enum reading skip_instruction(struct parser *p)
 		at_word = is_in(c, " \t;&|(){}\n");
 		parens += (c == '(') - (c == ')' && parens > 0);
 
-		if (c == '<' && peek(p, 1) == '<') {
+		if (at_pair(p, '<', '<'))
 			p->p = p->end;		/* its text could be anything */
-		} else if (c == '#' && p->p > p->start && strchr(" \t\n", p->p[-1])) {
+		else if (at_comment(p))
 			skip_blanks(p);
-		} else if (c == '\'') {
+		else if (c == '\'')
 			r = single_quoted(p, ignored);
-		} else if (c == '"') {
+		else if (c == '"')
 			r = skip_double_quoted(p);
-		} else {
-			if (c == '\\' && p->p + 1 < p->end)
-				p->p += 2;
-			else
-				p->p += 1;
-		}
+		else
+			skip_byte(p);
 	}
 
 	return r;
@@ -564,7 +735,11 @@ void shell_subset_parse(struct rc_text *text, const char *name, const char *sour
 		}
 
 		at = p.p;
-		r = p.blocks ? INSTRUCTION : statement(&p, false);
+
+		/* A statement is read twice: one that needs a shell must not be half applied. */
+		r = INSTRUCTION;
+		if (!p.blocks)
+			r = statement(&p, false);
 		p.p = at;
 
 		if (r == PLAIN) {

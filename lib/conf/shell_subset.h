@@ -17,7 +17,6 @@ struct rc_var {
 	bool unset;	/* taken out of the environment */
 };
 
-void shell_var_free(void *var);
 
 struct rc_text {
 	GHashTable *vars;		/* char * to struct rc_var */

@@ -29,9 +29,13 @@ static bool has_order(const DomainBuild *b)
 static char **words(DomainBuild *b)
 {
 	const char *text = domain_text(b, NULL, "OS/BOOT", TMPL_IN_SITE);
-	char **list = text && !has_order(b) ? g_strsplit(text, ",", -1) : NULL;
+	char **list;
 
-	for (char **w = list; w && *w; w++)
+	if (!text || has_order(b))
+		return NULL;
+
+	list = g_strsplit(text, ",", -1);
+	for (char **w = list; *w; w++)
 		g_strstrip(*w);
 
 	return list;
@@ -48,9 +52,15 @@ static const char *class_of(const char *word)
 /* "disk3" of DISK 3, "nic0" of NIC 0. */
 static bool is_device(const char *word, const TmplAttr *device)
 {
-	bool nic = !strcmp(device->name, "NIC");
-	const char *id = tmpl_attr_text(device, nic ? "NIC_ID" : "DISK_ID");
-	g_autofree char *name = g_strconcat(nic ? "nic" : "disk", id ? id : "", NULL);
+	const char *kind = "disk", *key = "DISK_ID";
+	g_autofree char *name = NULL;
+
+	if (!strcmp(device->name, "NIC")) {
+		kind = "nic";
+		key = "NIC_ID";
+	}
+
+	name = g_strconcat(kind, domain_or(tmpl_attr_text(device, key), ""), NULL);
 
 	return !g_ascii_strcasecmp(word, name);
 }
@@ -95,16 +105,27 @@ void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 			domain_set_number(domain_child(node, "boot"), "order", i + 1);
 }
 
+static bool names_device(const char *word)
+{
+	if (!g_ascii_strncasecmp(word, "disk", 4))
+		return true;
+
+	return !g_ascii_strncasecmp(word, "nic", 3);
+}
+
 void domain_boot_devices(DomainBuild *b, xmlNode *os)
 {
 	g_auto(GStrv) list = words(b);
-	guint n = list ? g_strv_length(list) : 0, n_classes = 0, n_devices = 0;
+	guint n, n_classes = 0, n_devices = 0;
 
 	check_own(b);
+	if (!list)
+		return;
+
+	n = g_strv_length(list);
 	for (guint i = 0; i < n; i++) {
 		n_classes += class_of(list[i]) != NULL;
-		n_devices += !g_ascii_strncasecmp(list[i], "disk", 4) ||
-			     !g_ascii_strncasecmp(list[i], "nic", 3);
+		n_devices += names_device(list[i]);
 	}
 
 	/* libvirt takes no mixture. */

@@ -9,6 +9,22 @@
 #include "domain/attach.h"
 #include "xml/xml.h"
 
+/* QEMU's machines have versions: "virt-6.2" is a "virt". */
+static bool is_version_of(const char *name, const char *machine)
+{
+	const char *after;
+
+	if (!g_str_has_prefix(name, machine))
+		return false;
+
+	after = name + strlen(machine);
+	if (!*after)
+		return true;
+
+	return *after == '-';
+}
+
+/* "pc-q35-8.1" is a q35; what merely begins like a "pc" or "virt" is neither. */
 static enum domain_machine machine_of(const char *name)
 {
 	static const struct {
@@ -22,13 +38,9 @@ static enum domain_machine machine_of(const char *name)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		const char *found = strstr(name, rows[i].text);
-		const char *after = "";
-
-		if (found)
-			after = found + strlen(rows[i].text);
-
-		if (found && (rows[i].anywhere || (found == name && (!*after || *after == '-'))))
+		if (is_version_of(name, rows[i].text))
+			return rows[i].machine;
+		if (rows[i].anywhere && strstr(name, rows[i].text))
 			return rows[i].machine;
 	}
 
@@ -80,21 +92,23 @@ static void set_machine(DomainBuild *b, const char *name)
 /* The running domain takes precedence over its template, which may have changed since. */
 static void init_live(DomainBuild *b)
 {
-	const xmlNode *live = b->attach ? b->attach->live : NULL;
-	g_autofree char *threads = xml_child_text(live, "iothreads");
-	g_autofree char *vcpus = xml_child_text(live, "vcpu");
-	xmlNode *type = xml_child(xml_child(live, "os"), "type");
-	g_autofree char *machine = NULL;
+	g_autofree char *threads = NULL, *vcpus = NULL, *machine = NULL;
+	const xmlNode *live = NULL;
 
+	if (b->attach)
+		live = b->attach->live;
 	if (!live)
 		return;
+
+	threads = xml_child_text(live, "iothreads");
+	vcpus = xml_child_text(live, "vcpu");
+	machine = xml_attribute(xml_child(xml_child(live, "os"), "type"), "machine");
 
 	b->iothreads = 0;
 	if (threads)
 		number_unsigned(threads, 0, G_MAXUINT16, &b->iothreads, NULL);
 	if (vcpus && !b->vcpus)
 		number_unsigned(vcpus, 1, G_MAXUINT16, &b->vcpus, NULL);
-	machine = xml_attribute(type, "machine");
 	if (machine)
 		set_machine(b, machine);
 }
@@ -177,8 +191,14 @@ char *domain_device_name(const TmplAttr *device)
 
 static void note(DomainBuild *b, const TmplAttr *device, const char *text)
 {
-	g_autofree char *name = device ? domain_device_name(device) : NULL;
-	g_autofree char *all = g_strconcat(name ? name : "", name ? ": " : "", text, NULL);
+	g_autofree char *name = NULL, *all = NULL;
+
+	if (device) {
+		name = domain_device_name(device);
+		all = g_strconcat(name, ": ", text, NULL);
+	} else {
+		all = g_strdup(text);
+	}
 
 	/* Several families may look at one attribute. */
 	if (!g_ptr_array_find_with_equal_func(b->problems, all, g_str_equal, NULL))
@@ -202,14 +222,17 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 	g_autofree char *place = tmpl_hit_place(hit);
 	g_autofree char *value = g_utf8_make_valid(hit->text, -1);
 	g_autofree char *why = NULL, *text = NULL;
-	const char *slash = device ? strchr(path, '/') : NULL;	/* the device is named anyway */
+	const char *slash = strchr(path, '/');
 	va_list ap;
 
 	va_start(ap, reason);
 	why = g_strdup_vprintf(reason, ap);
 	va_end(ap);
-	text = g_strdup_printf("%s = '%.200s' (%s): %s", slash ? slash + 1 : path,
-			       value, place, why);
+
+	/* note() names the device. */
+	if (device && slash)
+		path = slash + 1;
+	text = g_strdup_printf("%s = '%.200s' (%s): %s", path, value, place, why);
 	note(b, device, text);
 }
 
@@ -321,6 +344,14 @@ bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, uns
 	domain_bad_value(b, device, path, &hit, "not auto or a number up to %d", DOMAIN_QUEUES_MAX);
 
 	return false;
+}
+
+const char *domain_or(const char *text, const char *otherwise)
+{
+	if (text)
+		return text;
+
+	return otherwise;
 }
 
 xmlNode *domain_element(xmlNode *parent, const char *name)

@@ -99,6 +99,9 @@ const char *domain_word(DomainBuild *b, const TmplAttr *device, const char *path
 bool domain_queues(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
 		   guint64 *ret);
 
+/* TEXT, or OTHERWISE when that is NULL. */
+const char *domain_or(const char *text, const char *otherwise);
+
 /* Makes element NAME below PARENT. */
 xmlNode *domain_element(xmlNode *parent, const char *name);
 

@@ -97,7 +97,6 @@ guint domain_n_nodes(const DomainBuild *b);
 bool domain_has_topology(const DomainBuild *b);
 bool domain_memory_hotplug(DomainBuild *b);
 guint64 domain_hugepage_mib(DomainBuild *b);
-bool domain_has_filesystem(DomainBuild *b);
 
 /*
  * The children of the XML fragment that PATH holds, appended below PARENT. With

@@ -41,7 +41,7 @@ static void set_model(DomainBuild *b, xmlNode *cpu, const char *model)
 static void add_features(DomainBuild *b, xmlNode *cpu)
 {
 	const char *list = domain_text(b, NULL, "CPU_MODEL/FEATURES", TMPL_IN_ALL);
-	g_auto(GStrv) names = g_strsplit(list ? list : "", ",", -1);
+	g_auto(GStrv) names = g_strsplit(domain_or(list, ""), ",", -1);
 
 	for (char **n = names; *n; n++) {
 		const char *name = g_strstrip(*n);
@@ -119,7 +119,7 @@ static bool set_distances(const char *item, guint64 *values, guint n)
 static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, guint own, guint n)
 {
 	const char *list = tmpl_attr_text(node, "DISTANCE");
-	g_auto(GStrv) items = g_strsplit(list ? list : "", ",", -1);
+	g_auto(GStrv) items = g_strsplit(domain_or(list, ""), ",", -1);
 	g_autofree guint64 *values = g_new(guint64, n);
 	xmlNode *distances;
 

@@ -143,12 +143,26 @@ static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, cons
 
 static void check_io(DomainBuild *b, const TmplAttr *disk, const xmlNode *driver)
 {
+	static const char *const direct[] = { "none", "directsync", NULL };
 	g_autofree char *cache = xml_attribute(driver, "cache");
 
-	if (xml_has(driver, "io", "native") && cache && !g_str_equal(cache, "none") &&
-	    !g_str_equal(cache, "directsync"))
+	if (!xml_has(driver, "io", "native") || !cache)
+		return;
+
+	/* QEMU's native I/O works on files that are opened with O_DIRECT, else the VM fails. */
+	if (!g_strv_contains(direct, cache))
 		domain_problem(b, disk, "IO = 'native' needs CACHE none or directsync, not %s",
 			       cache);
+}
+
+static const char *device_of(const char *kind, const char *bus)
+{
+	if (is_cdrom(kind))
+		return "cdrom";
+	if (!strcmp(bus, "fdc"))
+		return "floppy";
+
+	return "disk";
 }
 
 static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk, const char *kind)
@@ -162,8 +176,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	if (!target)
 		target = "";
 	bus = bus_of(b, kind, target);
-	domain_set(b, node, "device", is_cdrom(kind) ? "cdrom" :
-		   !strcmp(bus, "fdc") ? "floppy" : "disk");
+	domain_set(b, node, "device", device_of(kind, bus));
 	domain_disk_source(b, node, disk, kind);
 	DOMAIN_EMIT(b, node, disk_rules, disk);
 	domain_boot_order(b, node, disk);

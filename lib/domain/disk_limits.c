@@ -53,8 +53,16 @@ static guint limits(DomainBuild *b, const TmplAttr *disk, const char *unit, guin
 {
 	bool own = is_set(b, disk, "READ", unit, TMPL_IN_VM) ||
 		   is_set(b, disk, "WRITE", unit, TMPL_IN_VM);
-	bool total = is_set(b, disk, "TOTAL", unit, own ? TMPL_IN_VM : TMPL_IN_ALL);
-	guint from = total ? 0 : 1, to = total ? 1 : G_N_ELEMENTS(directions);
+	unsigned levels = TMPL_IN_ALL;
+	guint from = 1, to = G_N_ELEMENTS(directions);
+
+	if (own)
+		levels = TMPL_IN_VM;
+
+	if (is_set(b, disk, "TOTAL", unit, levels)) {
+		from = 0;
+		to = 1;
+	}
 
 	for (guint i = from; i < to; i++) {
 		ret->group = g_strdup_printf("%s_%s", directions[i], unit);

@@ -68,24 +68,45 @@ static void block_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 	domain_set(b, source, "dev", path);
 }
 
-/* HOST, HOST:PORT, [IPv6] or [IPv6]:PORT. */
+/*
+ * The host of HOST, HOST:PORT, [IPv6] or [IPv6]:PORT; the caller frees. *RET_PORT,
+ * a part of TEXT, is set only when that has one.
+ */
+static char *split_host(const char *text, const char **ret_port)
+{
+	const char *bracket = NULL, *colon;
+
+	if (*text == '[')
+		bracket = strchr(text, ']');
+
+	if (bracket) {
+		colon = strchr(bracket, ':');
+		if (colon)
+			*ret_port = colon + 1;
+		return g_strndup(text + 1, (gsize)(bracket - text - 1));
+	}
+
+	colon = strchr(text, ':');
+	if (!colon)
+		return g_strdup(text);
+
+	/* An IPv6 address without brackets has no port. */
+	if (strchr(colon + 1, ':'))
+		return g_strdup(text);
+
+	*ret_port = colon + 1;
+
+	return g_strndup(text, (gsize)(colon - text));
+}
+
+/* PORT: the one that the protocol has; NULL: libvirt knows it. */
 static void add_host(DomainBuild *b, xmlNode *source, const char *text, const char *port,
 		     const char *transport)
 {
-	const char *bracket = *text == '[' ? strchr(text, ']') : NULL;
-	const char *colon = strchr(bracket ? bracket : text, ':');
-	g_autofree char *name = NULL;
+	g_autofree char *name = split_host(text, &port);
 	xmlNode *host = domain_element(source, "host");
 
-	if (bracket)
-		name = g_strndup(text + 1, (gsize)(bracket - text - 1));
-	else if (colon && strchr(colon + 1, ':'))
-		name = g_strdup(text);	/* an IPv6 address without brackets has no port */
-	else
-		name = colon ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
 	domain_set(b, host, "name", name);
-	if (colon && (bracket || !strchr(colon + 1, ':')))
-		port = colon + 1;
 	if (port)
 		domain_set(b, host, "port", port);
 	if (transport)
@@ -96,19 +117,26 @@ static void add_hosts(DomainBuild *b, xmlNode *source, const TmplAttr *disk, con
 		      const char *port, const char *transport)
 {
 	const char *list = tmpl_attr_text(disk, key);
-	g_auto(GStrv) hosts = g_strsplit(list ? list : "", " ", -1);
+	g_auto(GStrv) hosts = g_strsplit(domain_or(list, ""), " ", -1);
 
 	for (char **h = hosts; *h; h++)
 		if (**h)
 			add_host(b, source, *h, port, transport);
 }
 
-static void add_auth(DomainBuild *b, xmlNode *source, const TmplAttr *disk, const char *prefix,
-		     const char *secret_key, const char *type, const char *attribute)
+/* How libvirt finds the secret of a protocol; the keys are those of a DISK. */
+struct auth {
+	const char *user_key, *secret_key;
+	const char *type, *attribute;
+};
+
+static const struct auth iscsi_auth = { "ISCSI_USER", "ISCSI_USAGE", "iscsi", "usage" };
+static const struct auth ceph_auth = { "CEPH_USER", "CEPH_SECRET", "ceph", "uuid" };
+
+static void add_auth(DomainBuild *b, xmlNode *source, const TmplAttr *disk, const struct auth *a)
 {
-	g_autofree char *user_name = g_strconcat(prefix, "_USER", NULL);
-	const char *user = tmpl_attr_text(disk, user_name);
-	const char *secret = tmpl_attr_text(disk, secret_key);
+	const char *user = tmpl_attr_text(disk, a->user_key);
+	const char *secret = tmpl_attr_text(disk, a->secret_key);
 	xmlNode *auth, *node;
 
 	if (!user || !secret)
@@ -117,8 +145,8 @@ static void add_auth(DomainBuild *b, xmlNode *source, const TmplAttr *disk, cons
 	auth = domain_element(source->parent, "auth");
 	domain_set(b, auth, "username", user);
 	node = domain_element(auth, "secret");
-	domain_set(b, node, "type", type);
-	domain_set(b, node, attribute, secret);
+	domain_set(b, node, "type", a->type);
+	domain_set(b, node, a->attribute, secret);
 }
 
 static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
@@ -126,9 +154,9 @@ static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 	const char *iqn = tmpl_attr_text(disk, "ISCSI_IQN");
 
 	domain_set(b, source, "protocol", "iscsi");
-	domain_set(b, source, "name", iqn ? iqn : image_source(disk));
+	domain_set(b, source, "name", domain_or(iqn, image_source(disk)));
 	add_hosts(b, source, disk, "ISCSI_HOST", "3260", NULL);
-	add_auth(b, source, disk, "ISCSI", "ISCSI_USAGE", "iscsi", "usage");
+	add_auth(b, source, disk, &iscsi_auth);
 }
 
 static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
@@ -137,14 +165,14 @@ static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 	GString *name = g_string_new(image);
 
 	if (!*image)
-		g_string_append_printf(name, "%s/one-sys", pool ? pool : "one");
+		g_string_append_printf(name, "%s/one-sys", domain_or(pool, "one"));
 	if (!*image || is_clone(disk))
 		g_string_append_printf(name, "-%s-%s", b->id, disk_id(disk));
 	domain_set(b, source, "protocol", "rbd");
 	domain_set(b, source, "name", name->str);
 	g_string_free(name, TRUE);
 	add_hosts(b, source, disk, "CEPH_HOST", "6789", NULL);
-	add_auth(b, source, disk, "CEPH", "CEPH_SECRET", "ceph", "uuid");
+	add_auth(b, source, disk, &ceph_auth);
 }
 
 static void sheepdog_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
@@ -164,13 +192,17 @@ static void sheepdog_source(DomainBuild *b, xmlNode *source, const TmplAttr *dis
 static void gluster_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {
 	const char *volume = tmpl_attr_text(disk, "GLUSTER_VOLUME"), *image = image_source(disk);
-	const char *slash = strrchr(image, '/');
+	const char *slash = strrchr(image, '/'), *base = image;
 	g_autofree char *name = NULL;
 
+	/* SOURCE is a path: on the volume an image has its last part as its name. */
+	if (slash)
+		base = slash + 1;
+
 	if (is_clone(disk))
-		name = g_strdup_printf("%s/%s/disk.%s", volume ? volume : "", b->id, disk_id(disk));
+		name = g_strdup_printf("%s/%s/disk.%s", domain_or(volume, ""), b->id, disk_id(disk));
 	else
-		name = g_strdup_printf("%s/%s", volume ? volume : "", slash ? slash + 1 : image);
+		name = g_strdup_printf("%s/%s", domain_or(volume, ""), base);
 
 	if (!is_clone(disk) && !*image)
 		domain_problem(b, disk, "SOURCE is missing");
@@ -236,13 +268,21 @@ const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk)
 	const char *kind;
 
 	if (is_volatile(disk))
-		return volatile_kind(b, disk, second ? second : "");
+		return volatile_kind(b, disk, domain_or(second, ""));
 
-	kind = find_kind(type ? type : "");
-	if (!kind)
+	kind = find_kind(domain_or(type, ""));
+	if (!kind) {
 		domain_problem(b, disk, "TYPE = '%s': no kind of disk that is known", type);
-	else if (!g_strcmp0(second, "RBD") && (!strcmp(kind, "FILE") || !strcmp(kind, "CDROM")))
-		return !strcmp(kind, "CDROM") ? "RBD_CDROM" : "RBD";
+		return NULL;
+	}
+
+	/* Images in Ceph may have the TYPE of a file; their datastore's DISK_TYPE is right. */
+	if (g_strcmp0(second, "RBD"))
+		return kind;
+	if (!strcmp(kind, "FILE"))
+		return "RBD";
+	if (!strcmp(kind, "CDROM"))
+		return "RBD_CDROM";
 
 	return kind;
 }

@@ -31,9 +31,12 @@ static void emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *r,
 {
 	g_autofree char *made = NULL, *reason = NULL;
 	struct tmpl_hit hit = { 0 };
+	unsigned levels = r->levels;
 
+	if (!levels)
+		levels = TMPL_IN_ALL;
 	if (r->attr)
-		tmpl_vm_find(b->vm, device, r->attr, r->levels ? r->levels : TMPL_IN_ALL, &hit);
+		tmpl_vm_find(b->vm, device, r->attr, levels, &hit);
 	if (!hit.text) {
 		if (r->absent)
 			domain_put(b, parent, r->path, r->absent);
@@ -60,12 +63,6 @@ void domain_emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *rule
 char *domain_one_of(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
 {
 	return g_strdup(domain_pick(arg, text, reason));
-}
-
-char *domain_lower(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,
-		   char **reason G_GNUC_UNUSED)
-{
-	return g_ascii_strdown(text, -1);
 }
 
 char *domain_decimal(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
@@ -101,14 +98,26 @@ char *domain_if_yes(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 	return NULL;
 }
 
+static bool fits_pattern(const struct domain_pattern_rule *p, const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n]; n++)
+		if (!g_ascii_isalnum(text[n]) && !strchr(p->allowed, text[n]))
+			return false;
+	if (n > p->max)
+		return false;
+	if (!p->check)
+		return true;
+
+	return p->check(text);
+}
+
 char *domain_pattern(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg, char **reason)
 {
 	const struct domain_pattern_rule *p = arg;
-	const char *c = text;
 
-	while (*c && (g_ascii_isalnum(*c) || strchr(p->allowed, *c)))
-		c++;
-	if (!*c && (size_t)(c - text) <= p->max && (!p->check || p->check(text)))
+	if (fits_pattern(p, text))
 		return g_strdup(text);
 
 	*reason = g_strdup_printf("not %s", p->what);
@@ -127,8 +136,11 @@ static const char *cpuset_item(const char *p)
 		return NULL;
 
 	from = g_ascii_strtoull(p, &end, 10);
-	if (*end != '-')
-		return from <= G_MAXUINT16 ? end : NULL;
+	if (*end != '-') {
+		if (from > G_MAXUINT16)
+			return NULL;
+		return end;
+	}
 
 	p = end + 1;
 	if (!g_ascii_isdigit(*p))

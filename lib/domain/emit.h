@@ -37,7 +37,6 @@ void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *val
 
 /* Converters; the comment after each one says what ARG is. */
 domain_convert domain_one_of;		/* const char *const *: the words, lower case */
-domain_convert domain_lower;		/* NULL */
 domain_convert domain_decimal;		/* struct domain_range *; NULL: any */
 domain_convert domain_if_yes;		/* const char *: the value for yes; no: nothing */
 domain_convert domain_pattern;		/* struct domain_pattern_rule * */

@@ -33,7 +33,7 @@ static const struct encryption *find_encryption(DomainBuild *b, const TmplAttr *
 		if (!g_ascii_strcasecmp(type, encryptions[i].type))
 			return &encryptions[i];
 	domain_problem(b, vector, "TYPE = '%s': not one of SEV, SEV-ES, SEV-SNP, TDX",
-		       type ? type : "");
+		       domain_or(type, ""));
 
 	return NULL;
 }
@@ -61,7 +61,7 @@ static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struc
 		domain_problem(b, vector, "a VM with encrypted memory can have no IDE disk");
 	if (e->stateless && !uefi)
 		domain_problem(b, vector, "TYPE = '%s' needs OS/FIRMWARE = UEFI, not '%s'", e->type,
-			       firmware ? firmware : "");
+			       domain_or(firmware, ""));
 	else if (!firmware || !g_ascii_strcasecmp(firmware, "BIOS"))
 		domain_warn(b, "MEMORY_ENCRYPTION needs UEFI in OS/FIRMWARE: such a guest does not "
 			    "boot from a BIOS");
@@ -82,13 +82,25 @@ static void limit(DomainBuild *b, xmlNode *domain)
 	domain_put(b, domain, "memtune/hard_limit@unit", "MiB");
 }
 
-static char *policy(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,
-		    char **reason)
+/* libvirt's schema takes hexadecimal only; the longest policy, SEV-SNP's, has 64 bits. */
+static bool is_policy(const char *text)
 {
 	const char *digits = text + 2;
 
-	if (g_str_has_prefix(text, "0x") && *digits && strlen(digits) <= 16 &&
-	    strspn(digits, "0123456789abcdefABCDEF") == strlen(digits))
+	if (!g_str_has_prefix(text, "0x"))
+		return false;
+	if (!*digits)
+		return false;
+	if (strlen(digits) > 16)
+		return false;
+
+	return strspn(digits, "0123456789abcdefABCDEF") == strlen(digits);
+}
+
+static char *policy(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *arg G_GNUC_UNUSED,
+		    char **reason)
+{
+	if (is_policy(text))
 		return g_strdup(text);
 
 	*reason = g_strdup("not a hexadecimal number as 0x00000003");

@@ -33,6 +33,14 @@ static void line_free(struct line *l)
 	g_free(l);
 }
 
+static bool is_like(const xmlNode *node, const xmlNode *other)
+{
+	if (node->type != XML_ELEMENT_NODE)
+		return false;
+
+	return xmlStrEqual(node->name, other->name);
+}
+
 /* What tells NODE from its brothers of that name whatever their number. The caller frees. */
 static char *identity(const xmlNode *node)
 {
@@ -45,18 +53,21 @@ static char *identity(const xmlNode *node)
 	guint place = 1;
 
 	if (index)
-		return g_strdup_printf("%s %s", type ? type : "", index);
+		return g_strdup_printf("%s %s", domain_or(type, ""), index);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-		const char *child = keys[i].child;
-		char *text = xml_attribute(child ? xml_child(node, child) : node, keys[i].name);
+		const xmlNode *at = node;
+		char *text;
 
+		if (keys[i].child)
+			at = xml_child(node, keys[i].child);
+		text = xml_attribute(at, keys[i].name);
 		if (text)
 			return text;
 	}
 
 	for (const xmlNode *n = node->prev; n; n = n->prev)
-		place += n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name);
+		place += is_like(n, node);
 
 	return g_strdup_printf("%u", place);
 }
@@ -64,7 +75,7 @@ static char *identity(const xmlNode *node)
 static bool has_brother(const xmlNode *node)
 {
 	for (const xmlNode *n = node->parent->children; n; n = n->next)
-		if (n != node && n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, node->name))
+		if (n != node && is_like(n, node))
 			return true;
 	return false;
 }
@@ -90,15 +101,17 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 		text = xml_text(node);
 
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
-		bool secret = xmlStrEqual(a->name, BAD_CAST "passwd");
 		g_autofree char *value = xml_attribute(node, (const char *)a->name);
+		const char *shown = value;
 
-		add_line(lines, g_strdup_printf("%s/@%s", path, a->name),
-			 secret ? "***" : value);
+		/* The table is made to be shown to others. */
+		if (xmlStrEqual(a->name, BAD_CAST "passwd"))
+			shown = "***";
+		add_line(lines, g_strdup_printf("%s/@%s", path, a->name), shown);
 	}
 
 	if (leaf || (text && *text))
-		add_line(lines, g_strdup(path), text ? text : "");
+		add_line(lines, g_strdup(path), domain_or(text, ""));
 	for (const xmlNode *n = node->children; n; n = n->next) {
 		g_autofree char *below = NULL, *key = NULL;
 
@@ -229,13 +242,15 @@ static void try_set(struct explain *e, const TmplSet *set, enum tmpl_level level
 {
 	for (guint i = 0; set && i < set->attrs->len; i++) {
 		TmplAttr *attr = set->attrs->pdata[i];
-		g_autofree char *origin =
-			attr->value ? origin_of(set, level, place, attr, attr->name) : NULL;
+		g_autofree char *origin = NULL;
 
-		if (origin)
-			try_attr(e, attr, origin);
-		else
+		if (!attr->value) {
 			try_vector(e, set, level, attr);
+			continue;
+		}
+
+		origin = origin_of(set, level, place, attr, attr->name);
+		try_attr(e, attr, origin);
 	}
 }
 
@@ -250,7 +265,7 @@ static char *table(const GPtrArray *lines)
 
 		g_strdelimit(value, "\r\n\t", ' ');
 		g_string_append_printf(text, "%s\t%s\t%s\n", l->path, value,
-				       l->origin ? l->origin : "always");
+				       domain_or(l->origin, "always"));
 	}
 
 	return g_string_free(text, FALSE);

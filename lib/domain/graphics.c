@@ -59,19 +59,29 @@ static void set_password(DomainBuild *b, xmlNode *node, const TmplAttr *graphics
 	const char *given =
 		domain_text(b, graphics, "GRAPHICS/PASSWD", TMPL_IN_ALL | TMPL_EMPTY_COUNTS);
 	g_autofree char *made = NULL;
+	size_t n = VNC_PASSWORD_BYTES;
 
-	if ((!given || !*given) && domain_bool(b, graphics, "GRAPHICS/RANDOM_PASSWD", TMPL_IN_ALL))
-		given = made =
-			random_password(b, spice ? SPICE_PASSWORD_BYTES : VNC_PASSWORD_BYTES);
-	if (given && *given)
+	if (given && *given) {
 		domain_set(b, node, "passwd", given);
+		return;
+	}
+
+	if (!domain_bool(b, graphics, "GRAPHICS/RANDOM_PASSWD", TMPL_IN_ALL))
+		return;
+
+	/* VNC's protocol takes no more than 8 bytes; SPICE takes 60 with the NUL. */
+	if (spice)
+		n = SPICE_PASSWORD_BYTES;
+	made = random_password(b, n);
+	domain_set(b, node, "passwd", made);
 }
 
 static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 {
 	const char *given = domain_text(b, graphics, "GRAPHICS/TYPE", TMPL_IN_ALL);
-	g_autofree char *type = g_ascii_strdown(given ? given : "", -1);
+	g_autofree char *type = g_ascii_strdown(domain_or(given, ""), -1);
 	bool spice = !strcmp(type, "spice");
+	const char *const *allowed = NULL;
 	struct tmpl_hit options;
 	xmlNode *node;
 
@@ -87,9 +97,14 @@ static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 	DOMAIN_EMIT(b, node, graphics_rules, graphics);
 	set_password(b, node, graphics, spice);
 
-	if (spice && tmpl_vm_find(b->vm, NULL, "SPICE_OPTIONS", TMPL_IN_ALL, &options))
-		domain_fragment(b, devices, "SPICE_OPTIONS", TMPL_IN_ALL,
-				options.level == TMPL_VM ? spice_devices : NULL);
+	if (!spice)
+		return;
+	if (!tmpl_vm_find(b->vm, NULL, "SPICE_OPTIONS", TMPL_IN_ALL, &options))
+		return;
+
+	if (options.level == TMPL_VM)
+		allowed = spice_devices;
+	domain_fragment(b, devices, "SPICE_OPTIONS", TMPL_IN_ALL, allowed);
 }
 
 static void resolution(DomainBuild *b, xmlNode *model, const TmplAttr *video)

@@ -64,7 +64,7 @@ static void set_option(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu, c
 static void set_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
 {
 	const char *text = tmpl_attr_text(iommu, "OPTIONS");
-	g_auto(GStrv) words = g_strsplit_set(text ? text : "", " \t", -1);
+	g_auto(GStrv) words = g_strsplit_set(domain_or(text, ""), " \t", -1);
 
 	for (char **w = words; *w; w++) {
 		char *equals = strchr(*w, '=');

@@ -73,7 +73,7 @@ guint64 domain_hugepage_mib(DomainBuild *b)
 	return size;
 }
 
-bool domain_has_filesystem(DomainBuild *b)
+static bool domain_has_filesystem(DomainBuild *b)
 {
 	const TmplAttr *disk = NULL;
 

@@ -204,7 +204,7 @@ static char *key_of(const xmlNode *node, const char *key)
 		g_autofree char *index = index_of(node);
 
 		if (index)
-			return g_strdup_printf("%s %s", type ? type : "", index);
+			return g_strdup_printf("%s %s", domain_or(type, ""), index);
 		return NULL;
 	}
 
@@ -220,18 +220,23 @@ static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char
 	const struct list *list;
 	g_autofree char *key = NULL;
 
+	/* libvirt's own elements have no namespace: one that has is never about the same. */
 	if (node->ns)
-		list = NULL;
-	else
-		list = list_of(place);
-
-	if (node->ns || (list && list->key && !*list->key))
 		return NULL;
-	if (!list || !list->key)
+
+	list = list_of(place);
+	if (!list)
 		return xml_child(ours, (const char *)node->name);
+	if (!list->key)
+		return xml_child(ours, (const char *)node->name);
+	if (!*list->key)
+		return NULL;
 
 	key = key_of(node, list->key);
-	for (xmlNode *n = xml_child(ours, (const char *)node->name); key && n; n = xml_next(n)) {
+	if (!key)
+		return NULL;
+
+	for (xmlNode *n = xml_child(ours, (const char *)node->name); n; n = xml_next(n)) {
 		g_autofree char *same = key_of(n, list->key);
 
 		if (!g_strcmp0(same, key))
@@ -245,10 +250,14 @@ static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char
 static char *name_of(const char *place)
 {
 	g_auto(GStrv) part = g_strsplit(place, "@", 2);
-	const char *slash = strrchr(part[0], '/');
+	const char *slash = strrchr(part[0], '/'), *element = part[0];
 
-	return g_strdup_printf("<%s%s%s>", slash ? slash + 1 : part[0], part[1] ? " " : "",
-			       part[1] ? part[1] : "");
+	if (slash)
+		element = slash + 1;
+	if (!part[1])
+		return g_strdup_printf("<%s>", element);
+
+	return g_strdup_printf("<%s %s>", element, part[1]);
 }
 
 /* Whether THEIRS takes the place of OURS, two words about PLACE. */
@@ -256,7 +265,10 @@ static bool prevails(struct merge *m, const char *place, const char *ours, const
 {
 	bool clock = !strcmp(place, "domain/clock@offset");
 	g_autofree char *name = name_of(place);
-	const char *instead = way_out(place);
+	const char *instead = way_out(place), *hint = " of the site";
+
+	if (*instead)
+		hint = " of the site, or say it by ";
 
 	if (m->override || is_weaker(place)) {
 		domain_warn(m->b, "RAW: %s is '%s' as RAW says, not '%s'", name, theirs, ours);
@@ -269,9 +281,7 @@ static bool prevails(struct merge *m, const char *place, const char *ours, const
 			    ours, theirs);
 	else
 		domain_problem(m->b, NULL, "RAW: %s is there already, see RAW_OVERRIDE%s%s: it is "
-			       "'%.100s', RAW says '%.100s'", name,
-			       *instead ? " of the site, or say it by " : " of the site", instead,
-			       ours, theirs);
+			       "'%.100s', RAW says '%.100s'", name, hint, instead, ours, theirs);
 
 	return false;
 }

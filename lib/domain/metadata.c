@@ -40,7 +40,7 @@ static char *pci_devices(const DomainBuild *b)
 		for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
 			const char *text = tmpl_attr_text(pci, keys[i]);
 
-			g_string_append_printf(list, "%s%s", i ? ":" : "", text ? text : "");
+			g_string_append_printf(list, "%s%s", i ? ":" : "", domain_or(text, ""));
 		}
 	}
 

@@ -164,10 +164,10 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 	xmlNode *node = domain_element(devices, "filesystem");
 
 	domain_needs(b, disk, "TYPE = 'FILESYSTEM'", LIBVIRT_IDMAP);
-	domain_may_use(b, disk, "SOURCE", source ? source : "", DOMAIN_PATH_DATA);
+	domain_may_use(b, disk, "SOURCE", domain_or(source, ""), DOMAIN_PATH_DATA);
 
 	if (!tag || strlen(tag) > 36)
-		domain_problem(b, disk, "MOUNT_TAG = '%s': not 1 to 36 bytes", tag ? tag : "");
+		domain_problem(b, disk, "MOUNT_TAG = '%s': not 1 to 36 bytes", domain_or(tag, ""));
 	DOMAIN_EMIT(b, node, filesystem_rules, disk);
 	DOMAIN_EMIT(b, node, idmap_rules, disk);
 

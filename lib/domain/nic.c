@@ -50,17 +50,18 @@ static const struct {
 	  "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "OUTBOUND_PEAK_KW" },
 };
 
-static void set_rate(DomainBuild *b, xmlNode **node, xmlNode *parent, const TmplAttr *nic,
-		     const char *key, const char *element, const char *attribute)
+static void set_rate(DomainBuild *b, xmlNode *parent, const TmplAttr *nic, const char *key,
+		     const char *element, const char *attribute)
 {
 	g_autofree char *path = g_strconcat("NIC/", key, NULL);
 	guint64 value;
 
 	if (!domain_number(b, nic, path, TMPL_IN_VM, rates.min, rates.max, &value))
 		return;
-	if (!*node)
-		*node = domain_element(domain_child(parent, "bandwidth"), element);
-	domain_set_number(*node, attribute, value);
+
+	/* Made here only: a NIC without limits has no <bandwidth>. */
+	domain_set_number(domain_child(domain_child(parent, "bandwidth"), element), attribute,
+			  value);
 }
 
 static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
@@ -69,17 +70,17 @@ static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
 		bool alias = !tmpl_attr_text(nic, bandwidths[i].burst) &&
 			     tmpl_attr_text(nic, bandwidths[i].burst_alias);
 		const char *burst;
-		xmlNode *node = NULL;
+		xmlNode *node;
 
 		if (alias)
 			burst = bandwidths[i].burst_alias;
 		else
 			burst = bandwidths[i].burst;
 
-		set_rate(b, &node, parent, nic, bandwidths[i].average, bandwidths[i].element,
-			 "average");
-		set_rate(b, &node, parent, nic, bandwidths[i].peak, bandwidths[i].element, "peak");
-		set_rate(b, &node, parent, nic, burst, bandwidths[i].element, "burst");
+		set_rate(b, parent, nic, bandwidths[i].average, bandwidths[i].element, "average");
+		set_rate(b, parent, nic, bandwidths[i].peak, bandwidths[i].element, "peak");
+		set_rate(b, parent, nic, burst, bandwidths[i].element, "burst");
+		node = xml_child(xml_child(parent, "bandwidth"), bandwidths[i].element);
 
 		if (alias)
 			domain_warn(b, "NIC: %s is taken as %s", burst, bandwidths[i].burst);
@@ -112,7 +113,7 @@ static const struct {
 static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *port = tmpl_attr_text(nic, "TARGET");
-	g_autofree char *path = g_strconcat(VHOST_SOCKETS, port ? port : "", NULL);
+	g_autofree char *path = g_strconcat(VHOST_SOCKETS, domain_or(port, ""), NULL);
 
 	if (!port)
 		domain_problem(b, nic, "TARGET is missing: the port needs it for its socket");

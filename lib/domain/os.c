@@ -62,7 +62,7 @@ static void no_kernel(DomainBuild *b)
 
 static bool in_list(const char *list, const char *word)
 {
-	g_auto(GStrv) words = g_strsplit_set(list ? list : "", " \t\n", -1);
+	g_auto(GStrv) words = g_strsplit_set(domain_or(list, ""), " \t\n", -1);
 
 	return g_strv_contains((const char *const *)words, word);
 }

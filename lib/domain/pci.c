@@ -79,8 +79,12 @@ static guint64 part_of(const char *text, int base)
 static guint64 live_part(xmlNode *node, const char *name)
 {
 	g_autofree char *text = xml_attribute(node, name);
+	int base = 10;
 
-	return part_of(text, text && g_str_has_prefix(text, "0x") ? 16 : 10);
+	if (text && g_str_has_prefix(text, "0x"))
+		base = 16;
+
+	return part_of(text, base);
 }
 
 static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, guint64 function)
@@ -99,16 +103,30 @@ static bool takes(xmlNode *device, guint64 domain, guint64 bus, guint64 slot, gu
 	return live_part(address, "domain") == domain;
 }
 
+static bool is_bus(xmlNode *device, guint64 index)
+{
+	if (!xmlStrEqual(device->name, BAD_CAST "controller"))
+		return false;
+	if (!xml_has(device, "type", "pci"))
+		return false;
+
+	return live_part(device, "index") == index;
+}
+
 /* Whether a running domain has the bus for PCI's guest address, and nothing else there. */
 static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 {
-	const xmlNode *devices = NULL;
+	const xmlNode *devices;
 	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
 	guint64 domain = 0, bus, slot = 0, function = 0;
 	bool has_bus = false;
 
-	if (b->attach)
-		devices = xml_child(b->attach->live, "devices");
+	/* A VM that is deployed gets its buses with the device. */
+	if (!b->attach)
+		return true;
+	if (!b->attach->live)
+		return true;
+
 	if (index) {
 		bus = part_of(index, 10);
 	} else {
@@ -118,14 +136,13 @@ static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 		function = part_of(tmpl_attr_text(pci, "VM_FUNCTION"), 16);
 	}
 
-	if (!b->attach || !b->attach->live)
-		return true;
+	devices = xml_child(b->attach->live, "devices");
+	if (!devices)
+		return false;
 
-	for (xmlNode *d = devices ? devices->children : NULL; d; d = d->next) {
-		bool pci_bus =
-			xmlStrEqual(d->name, BAD_CAST "controller") && xml_has(d, "type", "pci");
-
-		has_bus = has_bus || (pci_bus && live_part(d, "index") == bus);
+	for (xmlNode *d = devices->children; d; d = d->next) {
+		if (is_bus(d, bus))
+			has_bus = true;
 		if (takes(d, domain, bus, slot, function))
 			return false;
 	}
@@ -133,33 +150,54 @@ static bool place_is_free(const DomainBuild *b, const TmplAttr *pci)
 	return has_bus;
 }
 
+/* FIXED: of a device that VM_BUS_INDEX puts on a bus of its own, where it is alone. */
+static const struct {
+	const char *key, *name, *fixed;
+} guest_parts[] = {
+	{ "VM_DOMAIN", "domain", "0x0000" }, { "VM_BUS", "bus", NULL },
+	{ "VM_SLOT", "slot", "0x00" }, { "VM_FUNCTION", "function", "0x0" },
+};
+
+static bool has_guest_address(const TmplAttr *pci)
+{
+	if (tmpl_attr_text(pci, "VM_BUS_INDEX"))
+		return true;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(guest_parts); i++)
+		if (!tmpl_attr_text(pci, guest_parts[i].key))
+			return false;
+
+	return true;
+}
+
+/* Without one libvirt chooses the address, as it must when ours is taken in a running domain. */
 static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 {
-	static const struct { const char *key, *name, *fixed; } parts[] = {
-		{ "VM_DOMAIN", "domain", "0x0000" }, { "VM_BUS", "bus", NULL },
-		{ "VM_SLOT", "slot", "0x00" }, { "VM_FUNCTION", "function", "0x0" },
-	};
 	const char *index = tmpl_attr_text(pci, "VM_BUS_INDEX");
 	xmlNode *address;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(parts) && !index; i++)
-		if (!tmpl_attr_text(pci, parts[i].key))
-			return;
+	if (!has_guest_address(pci))
+		return;
 	if (!place_is_free(b, pci))
 		return;
 
 	address = domain_element(hostdev, "address");
 	domain_set(b, address, "type", "pci");
 
-	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-		const char *key = index && !parts[i].fixed ? "VM_BUS_INDEX" : parts[i].key;
-		const char *value =
-			index && parts[i].fixed ? parts[i].fixed : tmpl_attr_text(pci, key);
+	for (size_t i = 0; i < G_N_ELEMENTS(guest_parts); i++) {
+		const char *key = guest_parts[i].key, *value = NULL;
+
+		if (index)
+			value = guest_parts[i].fixed;
+		if (index && !value)
+			key = "VM_BUS_INDEX";
+		if (!value)
+			value = tmpl_attr_text(pci, key);
 
 		if (!is_hex(unprefixed(value)))
 			domain_problem(b, pci, "%s = '%s': not a part of a PCI address", key,
 				       value);
-		domain_set(b, address, parts[i].name, value);
+		domain_set(b, address, guest_parts[i].name, value);
 	}
 }
 
@@ -173,19 +211,36 @@ static const struct domain_rule mdev_rules[] = {
 	{ "PCI/UUID", TMPL_IN_VM, "source/address@uuid", domain_pattern, &uuid,   NULL },
 };
 
-void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
+/* OpenNebula's name for it is "legacy": the mdev that the host's device was divided into. */
+static bool is_mediated(const TmplAttr *pci)
+{
+	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
+
+	if (!tmpl_attr_text(pci, "UUID"))
+		return false;
+	if (!mode)
+		return true;
+
+	return !g_ascii_strcasecmp(mode, "legacy");
+}
+
+/* NVIDIA's own driver keeps the virtual function: libvirt must not bind it to vfio-pci. */
+static void passthrough(DomainBuild *b, xmlNode *node, const TmplAttr *pci)
+{
+	const char *mode = tmpl_attr_text(pci, "MDEV_MODE"), *managed = "yes";
+
+	if (mode && !g_ascii_strcasecmp(mode, "nvidia"))
+		managed = "no";
+
+	domain_set(b, node, "mode", "subsystem");
+	domain_set(b, node, "type", "pci");
+	domain_set(b, node, "managed", managed);
+	host_address(b, domain_element(node, "source"), pci);
+}
+
+static void check_ids(DomainBuild *b, const TmplAttr *pci)
 {
 	static const char *const ids[] = { "VENDOR", "DEVICE", "CLASS" };
-	const char *mode = tmpl_attr_text(pci, "MDEV_MODE");
-	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
-	bool mediated =
-		tmpl_attr_text(pci, "UUID") && (!mode || !g_ascii_strcasecmp(mode, "legacy"));
-	xmlNode *node = domain_element(devices, "hostdev");
-
-	if (!domain_pci_complete(pci)) {
-		domain_problem(b, pci, "has no complete host address");
-		return;
-	}
 
 	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
 		const char *id = tmpl_attr_text(pci, ids[i]);
@@ -193,24 +248,43 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 		if (id && !is_hex(id))
 			domain_problem(b, pci, "%s = '%s': not hexadecimal", ids[i], id);
 	}
+}
 
-	if (mediated) {
-		DOMAIN_EMIT(b, node, mdev_rules, pci);
-	} else {
-		domain_set(b, node, "mode", "subsystem");
-		domain_set(b, node, "type", "pci");
-		domain_set(b, node, "managed",
-			   mode && !g_ascii_strcasecmp(mode, "nvidia") ? "no" : "yes");
-		host_address(b, domain_element(node, "source"), pci);
+static void acpi_nodes(DomainBuild *b, xmlNode *node, const TmplAttr *pci)
+{
+	const char *nodes = tmpl_attr_text(pci, "ACPI_NODES");
+
+	if (!nodes)
+		return;
+
+	if (!domain_is_cpuset(nodes)) {
+		domain_problem(b, pci, "ACPI_NODES = '%s': not a set of nodes", nodes);
+		return;
 	}
+
+	if (domain_needs(b, pci, "ACPI_NODES", LIBVIRT_ACPI_NODES))
+		domain_put(b, node, "acpi@nodeset", nodes);
+}
+
+void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
+{
+	xmlNode *node = domain_element(devices, "hostdev");
+
+	if (!domain_pci_complete(pci)) {
+		domain_problem(b, pci, "has no complete host address");
+		return;
+	}
+
+	check_ids(b, pci);
+	if (is_mediated(pci))
+		DOMAIN_EMIT(b, node, mdev_rules, pci);
+	else
+		passthrough(b, node, pci);
 
 	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM) &&
 	    domain_needs(b, pci, "IOMMUFD", LIBVIRT_IOMMUFD))
 		domain_put(b, node, "driver@iommufd", "yes");
-	if (nodes && !domain_is_cpuset(nodes))
-		domain_problem(b, pci, "ACPI_NODES = '%s': not a set of nodes", nodes);
-	else if (nodes && domain_needs(b, pci, "ACPI_NODES", LIBVIRT_ACPI_NODES))
-		domain_put(b, node, "acpi@nodeset", nodes);
+	acpi_nodes(b, node, pci);
 	guest_address(b, node, pci);
 }
 
@@ -320,7 +394,7 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 		if (!is_dedicated(pci))
 			continue;
 		if (!node || strspn(node, "0123456789") != strlen(node))
-			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", node ? node : "");
+			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", domain_or(node, ""));
 		if (bus > LAST_BUS)
 			domain_problem(b, pci, "too many dedicated PCI ports");
 		expander(b, devices, index, bus, node ? node : "0");

@@ -175,7 +175,7 @@ static const struct {
 
 static bool matches(const char *name, const char *list)
 {
-	g_auto(GStrv) patterns = g_strsplit_set(list ? list : "", " \t\n", -1);
+	g_auto(GStrv) patterns = g_strsplit_set(domain_or(list, ""), " \t\n", -1);
 
 	for (char **p = patterns; *p; p++)
 		if (**p && g_pattern_match_simple(*p, name))

@@ -87,7 +87,10 @@ void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned
 	if (text)
 		doc = raw_parse(b, text, path);
 
-	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
+	if (!doc)
+		return;
+
+	for (xmlNode *n = xmlDocGetRootElement(doc)->children; n; n = n->next) {
 		if (is_blank_node(n))
 			continue;
 		if (own && n->type == XML_ELEMENT_NODE)
@@ -111,7 +114,10 @@ static void add_raw(DomainBuild *b, xmlNode *domain, const char *text, bool over
 	if (text)
 		doc = raw_parse(b, text, "RAW");
 
-	for (xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next)
+	if (!doc)
+		return;
+
+	for (xmlNode *n = xmlDocGetRootElement(doc)->children; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE) {
 			if (own)
 				domain_reach(b, "RAW", "domain", n);
@@ -132,6 +138,15 @@ static const char *site_raw(DomainBuild *b)
 	return domain_text(b, NULL, "RAW/DATA", TMPL_IN_SITE);
 }
 
+/* OpenNebula's two words for this driver; both may use either. */
+static bool is_for_kvm(const char *type)
+{
+	if (!g_ascii_strcasecmp(type, "kvm"))
+		return true;
+
+	return !g_ascii_strcasecmp(type, "qemu");
+}
+
 /* NULL: a RAW for another hypervisor. */
 static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
 {
@@ -140,13 +155,13 @@ static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
 	};
 	const char *type = tmpl_attr_text(raw, "TYPE");
 
-	if (type && (!g_ascii_strcasecmp(type, "kvm") || !g_ascii_strcasecmp(type, "qemu")))
+	if (type && is_for_kvm(type))
 		return tmpl_attr_text(raw, "DATA");
 	if (type && g_strv_contains(hypervisors, type))
 		domain_warn(b, "RAW of TYPE '%s' is left out: it is not for kvm", type);
 	else
 		domain_problem(b, raw, "TYPE = '%s': no hypervisor that is known",
-			       type ? type : "");
+			       domain_or(type, ""));
 
 	return NULL;
 }

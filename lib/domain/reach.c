@@ -246,8 +246,10 @@ static char *name_of(const char *what, const char *place)
 {
 	g_auto(GStrv) part = g_strsplit(place, "@", 2);
 
-	return g_strdup_printf("%s: /%s%s%s", what, part[0], part[1] ? "/@" : "",
-			       part[1] ? part[1] : "");
+	if (!part[1])
+		return g_strdup_printf("%s: /%s", what, part[0]);
+
+	return g_strdup_printf("%s: /%s/@%s", what, part[0], part[1]);
 }
 
 static void need(DomainBuild *b, const char *name, enum use use)
@@ -324,18 +326,27 @@ static bool is_switch(const char *text)
 /* Checks VALUE, found at PLACE. */
 static void check_value(DomainBuild *b, const char *what, const char *place, const char *value)
 {
-	g_autofree char *text = g_strstrip(g_strdup(value ? value : ""));
+	g_autofree char *text = g_strstrip(g_strdup(domain_or(value, "")));
 	g_autofree char *name = name_of(what, place);
-	enum kind kind = kind_of(place);
 
-	if (kind == PATH || kind == OPEN)
+	switch (kind_of(place)) {
+	case PATH:
+	case OPEN:
 		check_known(b, name, text, use_of(place));
-	else if (kind == CLOSED && !is_plain(text))
-		domain_problem(b, NULL, "%s = '%.200s': a word or number is expected, not a path",
-			       name, text);
-	else if ((kind == UNKNOWN || kind == EMPTY) && !is_switch(text))
-		domain_problem(b, NULL, "%s = '%.200s': not known, and so not allowed; the RAW of "
-			       "host, cluster or defaults file may say it", name, text);
+		break;
+	case CLOSED:
+		/* The document need not follow the schema: libvirt checks it only when asked to. */
+		if (!is_plain(text))
+			domain_problem(b, NULL, "%s = '%.200s': a word or number is expected, not "
+				       "a path", name, text);
+		break;
+	case UNKNOWN:
+	case EMPTY:
+		if (!is_switch(text))
+			domain_problem(b, NULL, "%s = '%.200s': not known, and so not allowed; the "
+				       "RAW of host, cluster or defaults file may say it", name,
+				       text);
+	}
 }
 
 /* What NODE, at PLACE, is as a whole. */
@@ -367,27 +378,52 @@ static bool names_image(const char *place)
 	return use_of(at) == SOURCE;
 }
 
+/*
+ * QEMU itself sends the packets of an interface of these types, from the host and
+ * past its bridges and security groups: "tcp/HOST:PORT", "user/:". The caller frees.
+ */
+static char *remote_interface(const xmlNode *node)
+{
+	static const char far_interfaces[] = "server client mcast udp user";
+	const xmlNode *source = xml_child(node, "source");
+	g_autofree char *type = xml_attribute(node, "type");
+	g_autofree char *host = xml_attribute(source, "address");
+	g_autofree char *port = xml_attribute(source, "port");
+
+	if (!type || !has_word(far_interfaces, type))
+		return NULL;
+
+	return g_strdup_printf("%s/%s:%s", type, domain_or(host, ""), domain_or(port, ""));
+}
+
+/* The image of a disk has a protocol and a name, a character device a host and a service. */
+static char *remote_source(const xmlNode *node, const char *place)
+{
+	g_autofree char *type = xml_attribute(node->parent, "type");
+	g_autofree char *protocol = xml_attribute(node, "protocol");
+	g_autofree char *name = xml_attribute(node, "name");
+	g_autofree char *host = xml_attribute(node, "host");
+	g_autofree char *port = xml_attribute(node, "service");
+	bool image = name && names_image(place);
+
+	if (protocol || image)
+		return g_strdup_printf("%s/%s", domain_or(protocol, ""), domain_or(name, ""));
+	if (!host && !port)
+		return NULL;
+
+	return g_strdup_printf("%s/%s:%s", domain_or(type, ""), domain_or(host, ""),
+			       domain_or(port, ""));
+}
+
 /* What NODE, at PLACE, connects to: "tcp/HOST:PORT", "rbd/POOL/IMAGE", "user/:". NULL: nothing. */
 static char *remote(const xmlNode *node, const char *place)
 {
-	static const char far_interfaces[] = "server client mcast udp user";
-	bool interface = xmlStrEqual(node->name, BAD_CAST "interface");
-	const xmlNode *of = interface ? xml_child(node, "source") : node;
-	g_autofree char *type = xml_attribute(interface ? node : node->parent, "type");
-	g_autofree char *protocol = xml_attribute(node, "protocol");
-	g_autofree char *name = xml_attribute(node, "name");
-	g_autofree char *host = xml_attribute(of, interface ? "address" : "host");
-	g_autofree char *port = xml_attribute(of, interface ? "port" : "service");
+	if (xmlStrEqual(node->name, BAD_CAST "interface"))
+		return remote_interface(node);
+	if (xmlStrEqual(node->name, BAD_CAST "source"))
+		return remote_source(node, place);
 
-	if (interface ? !type || !has_word(far_interfaces, type)
-		      : !xmlStrEqual(node->name, BAD_CAST "source"))
-		return NULL;
-	if (!interface && (protocol || (name && names_image(place))))
-		return g_strdup_printf("%s/%s", protocol ? protocol : "", name ? name : "");
-	if (!interface && !host && !port)
-		return NULL;
-
-	return g_strdup_printf("%s/%s:%s", type ? type : "", host ? host : "", port ? port : "");
+	return NULL;
 }
 
 static void check_remote(DomainBuild *b, const char *what, const char *place, const xmlNode *node)
@@ -402,6 +438,15 @@ static void check_remote(DomainBuild *b, const char *what, const char *place, co
 		domain_may_name(b, name, address, DOMAIN_NAME_SOURCE);
 }
 
+/* The case is ignored, so that no lookalike passes for one of the two. */
+static bool is_reserved(const char *ns)
+{
+	if (!g_ascii_strncasecmp(ns, NS_OURS, strlen(NS_OURS)))
+		return true;
+
+	return !g_ascii_strncasecmp(ns, NS_ONE, strlen(NS_ONE));
+}
+
 /* Our own notes and what OpenNebula reads back must not come from a VM's owner. */
 static void check_metadata(DomainBuild *b, const char *what, const xmlNode *node)
 {
@@ -410,12 +455,38 @@ static void check_metadata(DomainBuild *b, const char *what, const xmlNode *node
 	if (node->ns && node->ns->href)
 		ns = (const char *)node->ns->href;
 
-	if (!g_ascii_strncasecmp(ns, NS_OURS, strlen(NS_OURS)) ||
-	    !g_ascii_strncasecmp(ns, NS_ONE, strlen(NS_ONE)))
+	if (is_reserved(ns))
 		domain_problem(b, NULL, "%s: <metadata>: '%.200s' is not a VM's to write", what,
 			       ns);
 	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
 		check_metadata(b, what, n);
+}
+
+/* libvirt does not read comments and processing instructions. */
+static bool is_read(const xmlNode *node)
+{
+	if (node->type == XML_COMMENT_NODE)
+		return false;
+
+	return node->type != XML_PI_NODE;
+}
+
+/*
+ * The text of NODE without that of its elements. A reference to an entity has no
+ * content: its '&' stands for it, as no place without text allows that either.
+ */
+static char *own_text(const xmlNode *node)
+{
+	GString *own = g_string_new(NULL);
+
+	for (const xmlNode *n = node->children; n; n = n->next) {
+		if (n->type == XML_ELEMENT_NODE)
+			continue;
+		if (is_read(n))
+			g_string_append(own, domain_or((const char *)n->content, "&"));
+	}
+
+	return g_string_free(own, FALSE);
 }
 
 /* libvirt reads an element's text with that of all elements in it. */
@@ -424,17 +495,10 @@ static void check_text(DomainBuild *b, const char *what, const char *place, cons
 	enum kind kind = kind_of(place);
 	g_autofree char *text = NULL;
 
-	if (kind == EMPTY || kind == UNKNOWN) {
-		GString *own = g_string_new(NULL);
-
-		for (const xmlNode *n = node->children; n; n = n->next)
-			if (n->type != XML_ELEMENT_NODE && n->type != XML_COMMENT_NODE &&
-			    n->type != XML_PI_NODE)
-				g_string_append(own, n->content ? (char *)n->content : "&");
-		text = g_string_free(own, FALSE);
-	} else {
+	if (kind == EMPTY || kind == UNKNOWN)
+		text = own_text(node);
+	else
 		text = xml_text(node);
-	}
 
 	if (text && *g_strstrip(text))
 		check_value(b, what, place, text);
@@ -458,16 +522,33 @@ static void check_node(DomainBuild *b, const char *what, const char *place, cons
 		domain_reach(b, what, place, n);
 }
 
+/* The chain of images may be of any length: the table of places has one of its links. */
+static char *place_below(const char *parent, const xmlNode *node)
+{
+	bool link = xmlStrEqual(node->name, BAD_CAST "backingStore");
+
+	if (link && !g_strcmp0(strrchr(parent, '/'), "/backingStore"))
+		return g_strdup(parent);
+
+	return g_strdup_printf("%s/%s", parent, node->name);
+}
+
+/* libvirt reads QEMU's namespace right below <domain> only. */
+static bool is_commandline(const xmlNode *node, const char *parent)
+{
+	if (!node->ns)
+		return false;
+	if (!xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU))
+		return false;
+
+	return !strcmp(parent, "domain");
+}
+
 void domain_reach(DomainBuild *b, const char *what, const char *parent, const xmlNode *node)
 {
-	const char *last = strrchr(parent, '/');
-	bool chain = !g_strcmp0(last, "/backingStore") &&
-		     xmlStrEqual(node->name, BAD_CAST "backingStore");
-	g_autofree char *place =
-		chain ? g_strdup(parent) : g_strdup_printf("%s/%s", parent, node->name);
+	g_autofree char *place = place_below(parent, node);
 
-	if (node->ns && xmlStrEqual(node->ns->href, BAD_CAST TMPL_XML_NS_QEMU) &&
-	    !strcmp(parent, "domain")) {
+	if (is_commandline(node, parent)) {
 		need(b, what, COMMAND);
 		return;
 	}

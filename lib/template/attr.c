@@ -68,8 +68,10 @@ TmplSet *tmpl_set_from_xml(const xmlNode *parent, const char *source)
 {
 	TmplSet *set = tmpl_set_new(source);
 
-	for (xmlNode *n = parent ? xmlFirstElementChild((xmlNode *)parent) : NULL; n;
-	     n = xmlNextElementSibling(n))
+	if (!parent)
+		return set;
+
+	for (xmlNode *n = xmlFirstElementChild((xmlNode *)parent); n; n = xmlNextElementSibling(n))
 		g_ptr_array_add(set->attrs, attr_from_xml(n));
 
 	return set;
@@ -79,11 +81,16 @@ TmplSet *tmpl_set_from_xml(const xmlNode *parent, const char *source)
 static const TmplAttr *attr_find(const GPtrArray *attrs, const char *name, bool vector,
 				 const TmplAttr *previous)
 {
-	for (guint i = 0; attrs && i < attrs->len; i++) {
+	bool behind = !previous;
+
+	if (!attrs)
+		return NULL;
+
+	for (guint i = 0; i < attrs->len; i++) {
 		const TmplAttr *attr = g_ptr_array_index(attrs, i);
 
-		if (previous)
-			previous = previous == attr ? NULL : previous;
+		if (!behind)
+			behind = attr == previous;
 		else if (!attr->value == vector && !strcmp(attr->name, name))
 			return attr;
 	}

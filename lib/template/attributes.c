@@ -168,14 +168,23 @@ static const char *suggestion(const char *vector, const char *name)
 	return found;
 }
 
+/* "DISK/CACHE", or "VCPU" when VECTOR is NULL. The caller frees. */
+static char *label_of(const char *vector, const char *name)
+{
+	if (!vector)
+		return g_strdup(name);
+
+	return g_strdup_printf("%s/%s", vector, name);
+}
+
 static void warn_unknown(struct check *c, const char *vector, const TmplAttr *attr)
 {
 	const char *near = suggestion(vector, attr->name);
+	g_autofree char *label = label_of(vector, attr->name);
 	GString *text = g_string_new(NULL);
 
 	add_place(text, c->set, attr);
-	g_string_append_printf(text, "unknown attribute %s%s%s is ignored", vector ? vector : "",
-			       vector ? "/" : "", attr->name);
+	g_string_append_printf(text, "unknown attribute %s is ignored", label);
 	if (near)
 		g_string_append_printf(text, "; did you mean %s?", near);
 	g_ptr_array_add(c->warnings, g_string_free(text, FALSE));
@@ -208,15 +217,17 @@ static bool value_fits(enum type type, const char *text)
 
 static void check_value(struct check *c, const struct known *k, const TmplAttr *attr)
 {
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *label = NULL;
+	const char *wanted = type_text[k->type];
 
 	if (!*attr->value || value_fits(k->type, attr->value))
 		return;
 
+	if (k->type == TEXT)
+		wanted = "UTF-8 text";
 	text = g_utf8_make_valid(attr->value, -1);
-	fault(c, attr, "%s%s%s: '%.60s' is not %s", k->vector ? k->vector : "",
-	      k->vector ? "/" : "", k->name, text,
-	      k->type == TEXT ? "UTF-8 text" : type_text[k->type]);
+	label = label_of(k->vector, k->name);
+	fault(c, attr, "%s: '%.60s' is not %s", label, text, wanted);
 }
 
 static const struct known *lookup(const char *vector, const char *name)
@@ -235,6 +246,19 @@ static bool is_vector(const char *name)
 	return false;
 }
 
+static void check_keys(struct check *c, const TmplAttr *vector)
+{
+	for (guint i = 0; i < vector->keys->len; i++) {
+		const TmplAttr *key = g_ptr_array_index(vector->keys, i);
+		const struct known *k = lookup(vector->name, key->name);
+
+		if (k)
+			check_value(c, k, key);
+		else
+			warn_unknown(c, vector->name, key);
+	}
+}
+
 static void check_attr(struct check *c, const TmplAttr *attr)
 {
 	const struct known *single = lookup(NULL, attr->name);
@@ -249,25 +273,19 @@ static void check_attr(struct check *c, const TmplAttr *attr)
 		fault(c, attr, "%s expects a single value: %s = \"…\"", attr->name, attr->name);
 	else if (attr->value)
 		check_value(c, single, attr);
-	for (guint i = 0; vector && attr->keys && i < attr->keys->len; i++) {
-		const TmplAttr *key = g_ptr_array_index(attr->keys, i);
-		const struct known *k = lookup(attr->name, key->name);
-
-		if (k)
-			check_value(c, k, key);
-		else
-			warn_unknown(c, attr->name, key);
-	}
+	if (vector && attr->keys)
+		check_keys(c, attr);
 }
 
 bool tmpl_defaults_check(const TmplSet *set, GPtrArray *warnings, GError **error)
 {
 	struct check c = { set, warnings, g_string_new(NULL) };
-	bool good;
+	bool good = true;
 
 	for (guint i = 0; i < set->attrs->len; i++)
 		check_attr(&c, g_ptr_array_index(set->attrs, i));
-	good = !c.faults->len || vmm_fail(error, VMM_ERROR_CONFIG, "%s", c.faults->str);
+	if (c.faults->len)
+		good = vmm_fail(error, VMM_ERROR_CONFIG, "%s", c.faults->str);
 	g_string_free(c.faults, TRUE);
 
 	return good;

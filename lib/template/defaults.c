@@ -26,21 +26,36 @@ static void place(struct scanner *s, const char *at, unsigned *line, unsigned *c
 	*column = (unsigned)(at - s->bol) + 1;
 }
 
-static char *token_at(const struct scanner *s, const char *at)
+/* A mark is a token of its own. */
+static const char *token_end(const struct scanner *s, const char *at)
 {
 	static const char marks[] = "=,[]";
-	g_autofree char *raw = NULL, *text = NULL;
 	const char *p = at + 1;
+
+	if (strchr(marks, *at))
+		return p;
+
+	while (p < s->end && p - at < TOKEN_MAX) {
+		if (g_ascii_isspace(*p))
+			break;
+		if (strchr(marks, *p))
+			break;
+		p++;
+	}
+
+	return p;
+}
+
+static char *token_at(const struct scanner *s, const char *at)
+{
+	g_autofree char *raw = NULL, *text = NULL;
 
 	if (at == s->end)
 		return g_strdup("end of file");
 	if (*at == '\n' || *at == '\r')
 		return g_strdup("end of line");
 
-	while (!strchr(marks, *at) && p < s->end && p - at < TOKEN_MAX && !g_ascii_isspace(*p) &&
-	       !strchr(marks, *p))
-		p++;
-	raw = g_strndup(at, (gsize)(p - at));
+	raw = g_strndup(at, (gsize)(token_end(s, at) - at));
 	text = g_utf8_make_valid(raw, -1);
 
 	return g_strdup_printf("'%s'", text);
@@ -64,7 +79,21 @@ static bool is_eol(const struct scanner *s, const char *p)
 	if (*p == '\n')
 		return true;
 
-	return *p == '\r' && p + 1 < s->end && p[1] == '\n';
+	if (*p != '\r')
+		return false;
+	if (p + 1 >= s->end)
+		return false;
+
+	return p[1] == '\n';
+}
+
+/* A mark of the grammar; at the end of the text there is none. */
+static bool at_mark(const struct scanner *s, char mark)
+{
+	if (s->at >= s->end)
+		return false;
+
+	return *s->at == mark;
 }
 
 static bool is_blank(char c)
@@ -96,18 +125,29 @@ static void skip(struct scanner *s)
 			while (s->at < s->end && *s->at != '\n')
 				s->at++;
 		else if (is_eol(s, s->at))
-			s->at += *s->at == '\r' ? 2 : 1;
+			s->at = strchr(s->at, '\n') + 1;
 		else
 			return;
 	}
 }
 
-/* A name may not begin as XML's do not; the prefix is what oned gives it. */
+/* oned makes XML elements of names, which begin neither with a digit nor with "xml". */
+static bool needs_prefix(const char *name, gsize len)
+{
+	if (g_ascii_isdigit(*name))
+		return true;
+	if (len < 3)
+		return false;
+
+	return !strncmp(name, "XML", 3);
+}
+
+/* The prefix is the one that oned gives such a name. */
 static char *read_name(struct scanner *s)
 {
 	const char *from = s->at;
 	g_autofree char *upper = NULL;
-	bool prefix;
+	const char *prefix = "";
 
 	while (s->at < s->end && is_name(*s->at))
 		s->at++;
@@ -115,9 +155,10 @@ static char *read_name(struct scanner *s)
 		return NULL;
 
 	upper = g_ascii_strup(from, s->at - from);
-	prefix = g_ascii_isdigit(*from) || (s->at - from >= 3 && !strncmp(from, "XML", 3));
+	if (needs_prefix(from, (gsize)(s->at - from)))
+		prefix = "ONE_";
 
-	return g_strconcat(prefix ? "ONE_" : "", upper, NULL);
+	return g_strconcat(prefix, upper, NULL);
 }
 
 static bool ends_value(const struct scanner *s, const char *p)
@@ -134,14 +175,28 @@ static bool ends_value(const struct scanner *s, const char *p)
 	return *p == '#';
 }
 
+static bool is_escaped_quote(const struct scanner *s, const char *p)
+{
+	if (*p != '\\')
+		return false;
+	if (p + 1 >= s->end)
+		return false;
+
+	return p[1] == '"';
+}
+
 /* The quote that ends the value whose first quote is at OPEN, or NULL. */
 static const char *closing_quote(const struct scanner *s, const char *open)
 {
-	for (const char *p = open + 1; p < s->end; p++)
-		if (*p == '\\' && p + 1 < s->end && p[1] == '"')
+	const char *p = open + 1;
+
+	for (; p < s->end && *p != '"'; p++)
+		if (is_escaped_quote(s, p))
 			p++;
-		else if (*p == '"')
-			return ends_value(s, p + 1) ? p : NULL;
+	if (p >= s->end)
+		return NULL;
+	if (ends_value(s, p + 1))
+		return p;
 
 	return NULL;
 }
@@ -156,7 +211,7 @@ static const char *closing_after_backslash(const struct scanner *s, const char *
 	for (const char *p = open + 1; p + 1 < s->end; p++) {
 		const char *q = p + 2;
 
-		if (p[0] != '\\' || p[1] != '"')
+		if (!is_escaped_quote(s, p))
 			continue;
 
 		while (q < s->end && is_blank(*q))
@@ -187,7 +242,7 @@ static char *read_quoted(struct scanner *s)
 
 	value = g_string_sized_new((gsize)(close - open));
 	for (const char *p = open + 1; p < close; p++) {
-		if (*p == '\\' && p[1] == '"' && p + 1 < close)
+		if (is_escaped_quote(s, p) && p + 1 < close)
 			p++;
 		if (*p != '\r' || p[1] != '\n')
 			g_string_append_c(value, *p);
@@ -198,11 +253,21 @@ static char *read_quoted(struct scanner *s)
 	return g_string_free(value, FALSE);
 }
 
+static bool ends_bare(const struct scanner *s, const char *p)
+{
+	if (is_eol(s, p))
+		return true;
+	if (is_blank(*p))
+		return true;
+
+	return strchr("=#,[]", *p);
+}
+
 static char *read_bare(struct scanner *s)
 {
 	const char *from = s->at;
 
-	while (s->at < s->end && !is_eol(s, s->at) && !is_blank(*s->at) && !strchr("=#,[]", *s->at))
+	while (!ends_bare(s, s->at))
 		s->at++;
 	if (s->at == from) {
 		fail(s, from, "a value is missing");
@@ -214,7 +279,7 @@ static char *read_bare(struct scanner *s)
 
 static char *read_value(struct scanner *s)
 {
-	if (s->at < s->end && *s->at == '"')
+	if (at_mark(s, '"'))
 		return read_quoted(s);
 	return read_bare(s);
 }
@@ -232,7 +297,7 @@ static TmplAttr *read_head(struct scanner *s)
 	}
 
 	skip_blanks(s);
-	if (s->at == s->end || *s->at != '=') {
+	if (!at_mark(s, '=')) {
 		fail(s, from, "'NAME = value' was expected");
 		return NULL;
 	}
@@ -258,7 +323,7 @@ static bool read_item(struct scanner *s, TmplAttr *vector)
 
 	if (!key)
 		return false;
-	if (s->at < s->end && *s->at == '[')
+	if (at_mark(s, '['))
 		return fail(s, s->at, "a vector cannot stand in a vector");
 	if (!make_single(key, read_value(s)))
 		return false;
@@ -273,18 +338,18 @@ static bool read_item(struct scanner *s, TmplAttr *vector)
 static bool read_vector(struct scanner *s, TmplAttr *vector)
 {
 	skip(s);
-	if (s->at < s->end && *s->at == ']') {
+	if (at_mark(s, ']')) {
 		s->at++;
 		return true;
 	}
 
 	while (read_item(s, vector)) {
-		if (s->at < s->end && *s->at == ']') {
+		if (at_mark(s, ']')) {
 			s->at++;
 			return true;
 		}
 
-		if (s->at == s->end || *s->at != ',')
+		if (!at_mark(s, ','))
 			return fail(s, s->at, "',' or ']' was expected");
 
 		s->at++;

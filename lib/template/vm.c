@@ -13,12 +13,15 @@ G_STATIC_ASSERT(G_N_ELEMENTS(level_name) == TMPL_LEVELS);
 
 static bool is_element(const xmlNode *node, const char *name, GError **error)
 {
-	if (node && xmlStrEqual(node->name, BAD_CAST name))
+	const char *found = "";
+
+	if (node)
+		found = (const char *)node->name;
+	if (!g_strcmp0(found, name))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_INPUT,
-			"a %s document was expected, the root element is '%s'", name,
-			node ? (const char *)node->name : "");
+			"a %s document was expected, the root element is '%s'", name, found);
 }
 
 static xmlNode *last_history(const xmlNode *vm)
@@ -70,7 +73,7 @@ static void take_users(TmplSet *set, TmplSet *user)
 TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 {
 	g_autoptr(TmplVm) vm = NULL;
-	const char *id;
+	const char *id, *missing = NULL;
 
 	if (!is_element(node, "VM", error))
 		return NULL;
@@ -80,9 +83,12 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 	vm->history = tmpl_set_from_xml(last_history(node), "history");
 	id = tmpl_vm_header(vm, "ID");
 
-	if (!*id || !xml_child(node, "TEMPLATE")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s",
-			 *id ? "TEMPLATE" : "ID");
+	if (!*id)
+		missing = "ID";
+	else if (!xml_child(node, "TEMPLATE"))
+		missing = "TEMPLATE";
+	if (missing) {
+		vmm_fail(error, VMM_ERROR_INPUT, "the VM document has no %s", missing);
 		return NULL;
 	}
 

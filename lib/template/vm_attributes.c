@@ -164,12 +164,27 @@ static bool is_vector(const struct names *names)
 	return names->n || names->more;
 }
 
+/* The N bytes at P are a word of WORDS, not a part of one. */
+static bool is_whole(const char *words, const char *p, size_t n)
+{
+	if (p != words && p[-1] != ' ')
+		return false;
+	if (!p[n])
+		return true;
+
+	return p[n] == ' ';
+}
+
+/* Called for each attribute of each VM: no list of the words is made. */
 static bool has_word(const char *words, const char *word)
 {
 	size_t n = strlen(word);
 
-	for (const char *p = words; n && (p = strstr(p, word)); p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+	if (!n)
+		return false;
+
+	for (const char *p = strstr(words, word); p; p = strstr(p + n, word))
+		if (is_whole(words, p, n))
 			return true;
 
 	return false;
@@ -179,8 +194,12 @@ static bool is_known(const struct names *names, const char *name)
 {
 	const char *of;
 
-	if (names->more && (*names->more == '*' || has_word(names->more, name)))
-		return true;
+	if (names->more) {
+		if (*names->more == '*')
+			return true;
+		if (has_word(names->more, name))
+			return true;
+	}
 
 	for (size_t i = 0; i < names->n; i++)
 		if (!strcmp(tmpl_attributes_row(names->first + i, &of), name))
@@ -202,29 +221,41 @@ static void warn(GPtrArray *warnings, const char *format, ...)
 static void warn_unknown(GPtrArray *warnings, const char *vector, const char *name)
 {
 	g_autofree char *near = nearest(vector, name);
+	GString *text = g_string_new("unknown attribute ");
 
-	warn(warnings, "unknown attribute %s%s%s is ignored%s%s%s", vector ? vector : "",
-	     vector ? "/" : "", name, near ? "; did you mean " : "", near ? near : "",
-	     near ? "?" : "");
+	if (vector)
+		g_string_append_printf(text, "%s/", vector);
+	g_string_append_printf(text, "%s is ignored", name);
+	if (near)
+		g_string_append_printf(text, "; did you mean %s?", near);
+
+	g_ptr_array_add(warnings, g_string_free(text, FALSE));
+}
+
+static void check_keys(const TmplAttr *vector, const struct names *names, GPtrArray *warnings)
+{
+	for (guint i = 0; i < vector->keys->len; i++) {
+		const TmplAttr *key = vector->keys->pdata[i];
+
+		if (!is_known(names, key->name))
+			warn_unknown(warnings, vector->name, key->name);
+	}
 }
 
 static void check_attributes(const TmplAttr *attr, const struct names *singles, GPtrArray *warnings)
 {
 	const struct names names = names_of(attr->name);
 	bool single = is_known(singles, attr->name), vector = is_vector(&names);
+	bool has_text = attr->value && *attr->value;
 
 	if (!single && !vector)
 		warn_unknown(warnings, NULL, attr->name);
-	else if (attr->value && !single && *attr->value)
+	else if (!single && has_text)
 		warn(warnings, "%s is ignored: it is no vector", attr->name);
 	else if (!attr->value && !vector)
 		warn(warnings, "%s is ignored: it is a vector", attr->name);
-	for (guint i = 0; vector && attr->keys && i < attr->keys->len; i++) {
-		const TmplAttr *key = attr->keys->pdata[i];
-
-		if (!is_known(&names, key->name))
-			warn_unknown(warnings, attr->name, key->name);
-	}
+	if (vector && attr->keys)
+		check_keys(attr, &names, warnings);
 }
 
 /* Users keep what they like here: only what is nearly one of ours is a slip. */

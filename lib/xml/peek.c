@@ -17,6 +17,18 @@ struct scan {
 	bool unfit;
 };
 
+/* Of children of one name the first is taken, as xml_child() takes it from a tree. */
+static void begin_child(struct scan *s, const xmlChar *name)
+{
+	for (size_t i = 0; s->names[i]; i++) {
+		if (s->texts[i])
+			continue;
+		if (g_str_equal(name, s->names[i]))
+			s->text = s->texts[i] = g_string_new(NULL);
+	}
+}
+
+/* The type is libxml2's startElementNsSAX2Func. */
 static void on_begin(void *data, const xmlChar *name, const xmlChar *prefix G_GNUC_UNUSED,
 		     const xmlChar *uri G_GNUC_UNUSED, int namespaces G_GNUC_UNUSED,
 		     const xmlChar **ns G_GNUC_UNUSED, int attributes G_GNUC_UNUSED,
@@ -27,9 +39,7 @@ static void on_begin(void *data, const xmlChar *name, const xmlChar *prefix G_GN
 	if (s->depth == 0 && !g_str_equal(name, s->root))
 		s->unfit = true;
 	if (s->depth == 1)
-		for (size_t i = 0; s->names[i]; i++)
-			if (!s->texts[i] && g_str_equal(name, s->names[i]))
-				s->text = s->texts[i] = g_string_new(NULL);
+		begin_child(s, name);
 	if (++s->depth > MAX_DEPTH)
 		s->unfit = true;
 }
@@ -70,10 +80,26 @@ static bool peek_parse(struct scan *s, const char *text, size_t len)
 	bool ok;
 
 	xmlCtxtUseOptions(ctxt, XML_PARSE_NONET);
-	ok = xmlParseChunk(ctxt, text, (int)len, 1) == 0 && !s->unfit;
+	ok = xmlParseChunk(ctxt, text, (int)len, 1) == 0;
 	xmlFreeParserCtxt(ctxt);
 
+	if (s->unfit)
+		return false;
+
 	return ok;
+}
+
+/* As xml_child_text(): an empty text is none. */
+static char *take_text(GString *text, bool ok)
+{
+	bool drop;
+
+	if (!text)
+		return NULL;
+
+	drop = !ok || !text->len;
+
+	return g_string_free(text, drop);
 }
 
 bool xml_peek(const char *text, size_t len, const char *root, const char *const names[],
@@ -82,16 +108,12 @@ bool xml_peek(const char *text, size_t len, const char *root, const char *const 
 	guint n = g_strv_length((char **)names);
 	g_autofree GString **texts = g_new0(GString *, n);
 	struct scan s = { .root = root, .names = names, .texts = texts };
-	bool ok = len <= MAX_LEN && peek_parse(&s, text, len);
+	bool ok = false;
 
-	for (guint i = 0; i < n; i++) {
-		bool empty = !ok || !texts[i] || !texts[i]->len;
-
-		if (texts[i])
-			ret[i] = g_string_free(texts[i], empty);
-		else
-			ret[i] = NULL;
-	}
+	if (len <= MAX_LEN)
+		ok = peek_parse(&s, text, len);
+	for (guint i = 0; i < n; i++)
+		ret[i] = take_text(texts[i], ok);
 
 	return ok;
 }

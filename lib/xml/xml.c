@@ -73,7 +73,10 @@ xmlDoc *xml_parse_fragment(const char *text, const char *name, GError **error)
 
 xmlNode *xml_child(const xmlNode *parent, const char *name)
 {
-	for (xmlNode *n = parent ? parent->children : NULL; n; n = n->next)
+	if (!parent)
+		return NULL;
+
+	for (xmlNode *n = parent->children; n; n = n->next)
 		if (n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, BAD_CAST name))
 			return n;
 	return NULL;
@@ -120,26 +123,40 @@ static bool is_plain(const xmlNode *node)
 	if (node->type != XML_ELEMENT_NODE)
 		return false;
 
-	return !only || (!only->next &&
-			 (only->type == XML_TEXT_NODE || only->type == XML_CDATA_SECTION_NODE));
+	if (!only)
+		return true;
+	if (only->next)
+		return false;
+
+	return only->type == XML_TEXT_NODE || only->type == XML_CDATA_SECTION_NODE;
+}
+
+static char *plain_text(const xmlNode *node)
+{
+	const xmlNode *only = node->children;
+
+	if (!only)
+		return g_strdup("");
+	if (!only->content)
+		return g_strdup("");
+
+	return g_strdup((const char *)only->content);
 }
 
 char *xml_text(const xmlNode *node)
 {
 	g_autoptr(xmlChar) text = NULL;
 
-	if (node && is_plain(node)) {
-		const xmlNode *only = node->children;
+	if (!node)
+		return NULL;
+	if (is_plain(node))
+		return plain_text(node);
 
-		return g_strdup(only && only->content ? (const char *)only->content : "");
-	}
+	text = xmlNodeGetContent(node);
+	if (!text)
+		return g_strdup("");
 
-	if (node)
-		text = xmlNodeGetContent(node);
-	if (node)
-		return g_strdup(text ? (const char *)text : "");
-
-	return NULL;
+	return g_strdup((const char *)text);
 }
 
 char *xml_child_text(const xmlNode *parent, const char *name)
