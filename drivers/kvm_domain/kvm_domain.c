@@ -141,8 +141,10 @@ static TmplVm *read_vm(const char *path, GError **error)
 {
 	g_autoptr(xmlDoc) doc = read_document(path, error);
 
-	return doc ? tmpl_vm_of_document(doc, strcmp(path, "-") ? path : "standard input", error) :
-		     NULL;
+	if (doc)
+		return tmpl_vm_of_document(doc, strcmp(path, "-") ? path : "standard input", error);
+
+	return NULL;
 }
 
 /* The default file may be missing on a host that has no front-end. */
@@ -171,7 +173,9 @@ static bool read_clock(gint64 *now, GError **error)
 	const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
 
 	*now = g_get_real_time() / G_USEC_PER_SEC;
-	if (!epoch || number_signed(epoch, 0, G_MAXINT64, now, NULL))
+	if (!epoch)
+		return true;
+	if (number_signed(epoch, 0, G_MAXINT64, now, NULL))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_USAGE, "SOURCE_DATE_EPOCH = '%s': not seconds", epoch);
@@ -224,8 +228,11 @@ static bool check_document(const TmplVm *vm, const struct domain_options *option
 	for (guint i = 0; i < problems->len; i++)
 		fprintf(stderr, "kvm-domain: error: %s\n", (const char *)problems->pdata[i]);
 
-	return !problems->len || vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors",
-					  tmpl_vm_header(vm, "ID"), problems->len);
+	if (!problems->len)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "VM %s: %u errors", tmpl_vm_header(vm, "ID"),
+			problems->len);
 }
 
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
@@ -236,32 +243,48 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	g_autoptr(TmplVm) vm = NULL;
 	g_autofree char *xml = NULL;
 
-	if (!config || !read_clock(&options.now, error) ||
-	    !read_libvirt(a->libvirt, &options.libvirt, error))
+	if (!config)
+		return false;
+	if (!read_clock(&options.now, error))
+		return false;
+	if (!read_libvirt(a->libvirt, &options.libvirt, error))
 		return false;
 	policy = domain_policy_of(config);
 	options.policy = &policy;
 	vm = read_vm(a->files ? a->files[0] : "-", error);
-	if (!vm || !add_object(vm, set_host, a->host, error) ||
-	    !add_object(vm, set_cluster, a->cluster, error) ||
-	    !add_object(vm, tmpl_vm_set_datastore, a->datastore, error) ||
-	    !add_conf(vm, a->conf, warnings, error))
+	if (!vm)
+		return false;
+	if (!add_object(vm, set_host, a->host, error))
+		return false;
+	if (!add_object(vm, set_cluster, a->cluster, error))
+		return false;
+	if (!add_object(vm, tmpl_vm_set_datastore, a->datastore, error))
+		return false;
+	if (!add_conf(vm, a->conf, warnings, error))
 		return false;
 	tmpl_vm_check(vm, warnings);
 	if (a->check)
 		return check_document(vm, &options, warnings, error);
 
-	xml = a->explain ? domain_explain(vm, &options, error) :
-			   domain_xml(vm, &options, warnings, error);
+	if (a->explain)
+		xml = domain_explain(vm, &options, error);
+	else
+		xml = domain_xml(vm, &options, warnings, error);
 
-	return xml && print_all(xml, error);
+	if (!xml)
+		return false;
+
+	return print_all(xml, error);
 }
 
 static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
 {
 	g_autoptr(TmplSet) set = tmpl_defaults_read(path, error);
 
-	return set && tmpl_defaults_check(set, warnings, error);
+	if (!set)
+		return false;
+
+	return tmpl_defaults_check(set, warnings, error);
 }
 
 int main(int argc, char **argv)
@@ -288,5 +311,8 @@ int main(int argc, char **argv)
 			(char *)g_ptr_array_index(warnings, i));
 	free_arguments(&a);
 
-	return done ? 0 : program_fail("kvm-domain", error);
+	if (done)
+		return 0;
+
+	return program_fail("kvm-domain", error);
 }

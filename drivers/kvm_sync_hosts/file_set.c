@@ -68,7 +68,10 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 	f->from = g_strdup(from);
 	f->sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text->str,
 						text->len);
-	f->mode = st->st_mode & 0111 ? 0755 : 0644;
+	if (st->st_mode & 0111)
+		f->mode = 0755;
+	else
+		f->mode = 0644;
 	f->mtime = st->st_mtime;
 	add_file(s, f);
 	g_string_free(text, TRUE);
@@ -78,8 +81,12 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 
 static bool is_ours(const char *name)
 {
-	return !g_str_equal(name, SET_MANIFEST) && !g_str_equal(name, ".update") &&
-	       !strchr(name, '\n');
+	if (g_str_equal(name, SET_MANIFEST))
+		return false;
+	if (g_str_equal(name, ".update"))
+		return false;
+
+	return !strchr(name, '\n');
 }
 
 /* Calls itself for directories. BELOW: "" or "vmm/". */
@@ -94,7 +101,9 @@ static bool read_tree(Set *s, const char *dir, const char *below, GError **error
 		g_autofree char *deeper = g_strconcat(path, "/", NULL);
 		struct stat st;
 
-		if (!is_ours(name) || stat(from, &st) < 0)
+		if (!is_ours(name))
+			continue;
+		if (stat(from, &st) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode) && !read_tree(s, from, deeper, error))
 			return false;
@@ -151,7 +160,9 @@ static bool put_name(char *header, const char *path)
 	}
 
 	cut = strchr(&path[len - NAME_SIZE - 1], '/');
-	if (!cut || cut - path > PREFIX_SIZE)
+	if (!cut)
+		return false;
+	if (cut - path > PREFIX_SIZE)
 		return false;
 
 	memcpy(header, cut + 1, strlen(cut + 1));
@@ -218,7 +229,10 @@ static bool has_line(const char *text, const char *line)
 {
 	const char *at = strstr(text, line);
 
-	return at && (at == text || at[-1] == '\n');
+	if (!at)
+		return false;
+
+	return at == text || at[-1] == '\n';
 }
 
 static bool has_same(const char *have, const struct file *f)
@@ -226,7 +240,10 @@ static bool has_same(const char *have, const struct file *f)
 	g_autofree char *sum = g_strdup_printf("%s  %s\n", f->sha256, f->path);
 	g_autofree char *program = g_strdup_printf("# program %s\n", f->path);
 
-	return has_line(have, sum) && has_line(have, program) == !!(f->mode & 0111);
+	if (!has_line(have, sum))
+		return false;
+
+	return has_line(have, program) == !!(f->mode & 0111);
 }
 
 GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GError **error)

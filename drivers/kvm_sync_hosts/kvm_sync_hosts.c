@@ -73,7 +73,9 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 		program_print_help(context);
 	if (o->version)
 		puts("kvm-sync-hosts " VMM_VERSION);
-	if (o->help || o->version)
+	if (o->help)
+		return true;
+	if (o->version)
 		return true;
 	if (!o->hosts && !o->all && !o->cluster)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no host is named (HOST…, --all or "
@@ -139,8 +141,10 @@ static char *own_platform(const char *dir)
 	char *platform;
 
 	uname(&name);
-	platform = kept ? g_strdup(g_strstrip(kept->str))
-			: file_set_platform(release ? release->str : "", name.machine);
+	if (kept)
+		platform = g_strdup(g_strstrip(kept->str));
+	else
+		platform = file_set_platform(release ? release->str : "", name.machine);
 	if (kept)
 		g_string_free(kept, TRUE);
 	if (release)
@@ -225,7 +229,10 @@ static int sync_hosts(const struct options *o, GError **error)
 	if (r.ended < r.hosts->len)
 		g_main_loop_run(loop);
 
-	return r.failed ? 1 : 0;
+	if (r.failed)
+		return 1;
+
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -239,10 +246,22 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 
 	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version) {
-		o.dir = o.dir ? o.dir : conf_path_var("remotes");
-		o.builds = o.builds ? o.builds : conf_path_var("remotes-builds");
-		o.remote_dir = o.remote_dir ? o.remote_dir : default_remote_dir();
-		o.ssh = o.ssh ? o.ssh : g_strdup("ssh");
+		if (o.dir)
+			o.dir = o.dir;
+		else
+			o.dir = conf_path_var("remotes");
+		if (o.builds)
+			o.builds = o.builds;
+		else
+			o.builds = conf_path_var("remotes-builds");
+		if (o.remote_dir)
+			o.remote_dir = o.remote_dir;
+		else
+			o.remote_dir = default_remote_dir();
+		if (o.ssh)
+			o.ssh = o.ssh;
+		else
+			o.ssh = g_strdup("ssh");
 		status = sync_hosts(&o, &error);
 	}
 

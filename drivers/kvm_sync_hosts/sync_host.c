@@ -142,7 +142,10 @@ static char *machine_of(const char *text)
 {
 	const char *at = strstr(text, "\nMACHINE=");
 
-	return at ? g_strndup(at + 9, strcspn(at + 9, "\n")) : g_strdup("unknown");
+	if (at)
+		return g_strndup(at + 9, strcspn(at + 9, "\n"));
+
+	return g_strdup("unknown");
 }
 
 static void on_looked(void *data, const struct child_result *r)

@@ -73,7 +73,9 @@ void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *doc
 	unsigned left = MIN(tries, l->tries), done = l->tries - left;
 	struct item *i;
 
-	if (!left || l->kept.length >= MAX_KEPT)
+	if (!left)
+		return;
+	if (l->kept.length >= MAX_KEPT)
 		return;
 
 	i = g_new0(struct item, 1);

@@ -33,7 +33,10 @@ static enum command_outcome judge(const Command *r, int status)
 	if (status == 0)
 		return COMMAND_DONE;
 
-	return r->tells_unknown && status == STATUS_UNKNOWN ? COMMAND_UNKNOWN : COMMAND_FAILED;
+	if (r->tells_unknown && status == STATUS_UNKNOWN)
+		return COMMAND_UNKNOWN;
+
+	return COMMAND_FAILED;
 }
 
 static char *late_text(const Command *r)
@@ -93,8 +96,12 @@ static char *remote_cause(const Command *r, const struct remote_result *x)
 /* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
 static bool was_killed(const Command *r, const struct remote_result *x)
 {
-	return r->tells_unknown && x->status > STATUS_SIGNAL &&
-	       x->status <= STATUS_SIGNAL + SIGNALS;
+	if (!r->tells_unknown)
+		return false;
+	if (x->status <= STATUS_SIGNAL)
+		return false;
+
+	return x->status <= STATUS_SIGNAL + SIGNALS;
 }
 
 static void on_remote(void *data, const struct remote_result *far)
@@ -136,7 +143,10 @@ static gboolean on_due(gpointer data)
 /* A result that is known already, given from the loop. ERROR NULL is success. */
 static void finish_soon(Command *r, const GError *error)
 {
-	r->due_cause = error ? g_strdup(error->message) : NULL;
+	if (error)
+		r->due_cause = g_strdup(error->message);
+	else
+		r->due_cause = NULL;
 	r->due = (struct command_result){
 		.outcome = error ? COMMAND_FAILED : COMMAND_DONE,
 		.status = error ? -1 : 0,

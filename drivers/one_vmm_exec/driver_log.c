@@ -51,7 +51,10 @@ bool driver_log_wants(const DriverLog *log, char severity)
 {
 	const char *at = strchr(severities, severity);
 
-	return at && (size_t)(at - severities) <= log->level;
+	if (!at)
+		return false;
+
+	return (size_t)(at - severities) <= log->level;
 }
 
 /* As JSON has a string: text_line() left no control character but perhaps DEL. */

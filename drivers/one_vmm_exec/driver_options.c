@@ -8,7 +8,10 @@
 /* As oned's users know it: leading digits count, anything else is 0. */
 static unsigned lenient(const char *text, unsigned absent)
 {
-	return text ? (unsigned)MIN(g_ascii_strtoull(text, NULL, 10), (guint64)G_MAXINT) : absent;
+	if (text)
+		return (unsigned)MIN(g_ascii_strtoull(text, NULL, 10), (guint64)G_MAXINT);
+
+	return absent;
 }
 
 static gboolean on_threads(const char *name G_GNUC_UNUSED, const char *value, gpointer data,

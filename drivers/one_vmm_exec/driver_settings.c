@@ -132,7 +132,10 @@ static bool find_places(struct driver_settings *s, GError **error)
 	s->local_dir = conf_path_var("remotes");
 	s->cfg = conf_cfg_load(cfg, error);
 
-	return s->cfg && check_ways(s->cfg, error);
+	if (!s->cfg)
+		return false;
+
+	return check_ways(s->cfg, error);
 }
 
 static char **words(const ConfRc *rc, const char *name)
@@ -156,8 +159,13 @@ bool driver_settings_load(int argc, char **argv, struct driver_settings *s, GErr
 	if (s->options.printed_and_done)
 		return true;
 	defaults = source(defaultrc, error);
-	rc = defaults ? source(vmm_execrc, error) : NULL;
-	if (!rc || !find_places(s, error))
+	if (defaults)
+		rc = source(vmm_execrc, error);
+	else
+		rc = NULL;
+	if (!rc)
+		return false;
+	if (!find_places(s, error))
 		return false;
 
 	open_debug_log(defaults, s->options.hypervisor);

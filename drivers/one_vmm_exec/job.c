@@ -15,7 +15,10 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	j->plan = plan;
 	j->id = id;
 	j->host = g_strdup(host);
-	j->document = document ? g_bytes_ref(document) : NULL;
+	if (document)
+		j->document = g_bytes_ref(document);
+	else
+		j->document = NULL;
 	j->packed = packed;
 	j->retries = env->settings->options.retries;
 	j->context = (struct step_context){
@@ -106,7 +109,10 @@ bool job_is_about_to_run(const Job *j)
 
 gsize job_size(const Job *j)
 {
-	return j->document ? g_bytes_get_size(j->document) : 0;
+	if (j->document)
+		return g_bytes_get_size(j->document);
+
+	return 0;
 }
 
 gint64 job_id(const Job *j)
@@ -126,7 +132,10 @@ const char *job_action(const Job *j)
 
 static bool succeeded(const Job *j)
 {
-	return j->start == START_ENDED ? j->success : !j->why;
+	if (j->start == START_ENDED)
+		return j->success;
+
+	return !j->why;
 }
 
 /* The info of its reply. The caller frees; NULL: none. */
@@ -134,7 +143,10 @@ static char *reply_info(const Job *j)
 {
 	const char *info = or_else(j->why, j->info);
 
-	return j->prefix ? g_strdup_printf("%s %s", j->prefix, or_else(info, "")) : g_strdup(info);
+	if (j->prefix)
+		return g_strdup_printf("%s %s", j->prefix, or_else(info, ""));
+
+	return g_strdup(info);
 }
 
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
@@ -232,7 +244,10 @@ static bool parse_request(Job *j, GError **error)
 		return false;
 
 	j->context.request = j->request;
-	j->prefix = p->prefix ? tmpl_request_text(j->request, p->prefix) : NULL;
+	if (p->prefix)
+		j->prefix = tmpl_request_text(j->request, p->prefix);
+	else
+		j->prefix = NULL;
 
 	return request_check(&j->context, error);
 }
@@ -240,7 +255,10 @@ static bool parse_request(Job *j, GError **error)
 /* Other than an action, which is asked about, it is simply run again. */
 static bool is_rerun(const struct step *s)
 {
-	return s->kind != STEP_VMM && s->flags & (STEP_IDEMPOTENT | STEP_OPTIONAL);
+	if (s->kind == STEP_VMM)
+		return false;
+
+	return s->flags & (STEP_IDEMPOTENT | STEP_OPTIONAL);
 }
 
 /*

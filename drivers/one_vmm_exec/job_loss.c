@@ -33,7 +33,10 @@ static gint64 wait_of(const Job *j)
 
 	wait_s = conf_cfg_int(cfg, limit);
 
-	return wait_s ? wait_s : WAIT_S;
+	if (wait_s)
+		return wait_s;
+
+	return WAIT_S;
 }
 
 /* The time for which the step's host is waited for has begun, and is not over. */
@@ -115,7 +118,9 @@ static enum answer answer_of(const struct step_command *m, const struct command_
 	};
 
 	*ret_info = "";
-	if (r->status == STATUS_MISSING || (m->spec.here && r->not_started))
+	if (r->status == STATUS_MISSING)
+		return ANSWER_NO_PROGRAM;
+	if (m->spec.here && r->not_started)
 		return ANSWER_NO_PROGRAM;
 	if (r->status == STATUS_USAGE)
 		return ANSWER_UNKNOWN;
@@ -156,7 +161,10 @@ static bool waits_for_libvirt(Job *j)
 	if (!j->libvirt_until_us)
 		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
 
-	return job_still_waits(j) && g_get_monotonic_time() < j->libvirt_until_us;
+	if (!job_still_waits(j))
+		return false;
+
+	return g_get_monotonic_time() < j->libvirt_until_us;
 }
 
 /* INFO: what the host said besides. */

@@ -73,7 +73,11 @@ static bool switch_to_undo(Job *j, bool untouched)
 	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
 
 	g_clear_pointer(&j->commands, g_ptr_array_unref);
-	if (!undo || !*undo || (untouched && s->flags & STEP_FIRST_TO_UNDO))
+	if (!undo)
+		return false;
+	if (!*undo)
+		return false;
+	if (untouched && s->flags & STEP_FIRST_TO_UNDO)
 		return false;
 
 	j->plan = plan_find(undo);
@@ -131,7 +135,9 @@ bool job_take_id(Job *j)
 	g_autofree char *line = g_strndup(info, strcspn(info, "\n"));
 	g_autofree char *id = text_line(line, G_MAXSIZE);
 
-	if (!*id || strlen(id) > MAX_DEPLOY_ID)
+	if (!*id)
+		return false;
+	if (strlen(id) > MAX_DEPLOY_ID)
 		return false;
 
 	g_free(j->context.deploy_info);
@@ -215,7 +221,10 @@ static bool take_place(Job *j, const struct step_command *m)
 	if (m->spec.works_here && !j->placed)
 		j->placed = local_slots_enter(j->env->places, on_place, j);
 
-	return j->placed || !m->spec.works_here;
+	if (j->placed)
+		return true;
+
+	return !m->spec.works_here;
 }
 
 static void leave_place(Job *j)
@@ -229,8 +238,11 @@ static void leave_place(Job *j)
 
 static bool retries(Job *j, const struct command_result *r)
 {
-	if (!(job_current(j)->flags & STEP_IS_DIRECT) || r->outcome != COMMAND_FAILED ||
-	    !j->retries)
+	if (!(job_current(j)->flags & STEP_IS_DIRECT))
+		return false;
+	if (r->outcome != COMMAND_FAILED)
+		return false;
+	if (!j->retries)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
@@ -267,7 +279,11 @@ void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
 /* One that is run again, and whose host is not reached: it may have been done before. */
 static bool waits_for_host(Job *j, const struct command_result *r)
 {
-	if (!j->attempt.repeated || !r->not_started || r->status >= 0)
+	if (!j->attempt.repeated)
+		return false;
+	if (!r->not_started)
+		return false;
+	if (r->status >= 0)
 		return false;
 	if (job_still_waits(j))
 		job_pause_and(j, job_on_retry);
@@ -300,7 +316,9 @@ static void on_run(void *data, const struct command_result *r)
 	}
 
 	log_command(j, m, r);
-	if (retries(j, r) || waits_for_host(j, r))
+	if (retries(j, r))
+		return;
+	if (waits_for_host(j, r))
 		return;
 
 	j->attempt.said_unknown = r->status >= 0;
@@ -362,7 +380,12 @@ static bool needs_absence(const Job *j)
 {
 	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
 
-	return unasked && job_current(j)->proof == PROOF_ABSENT && !j->attempt.absence_asked;
+	if (!unasked)
+		return false;
+	if (job_current(j)->proof != PROOF_ABSENT)
+		return false;
+
+	return !j->attempt.absence_asked;
 }
 
 /* Runs the command that is due, once the journal has the step. */

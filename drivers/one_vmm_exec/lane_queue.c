@@ -103,7 +103,9 @@ static void leave_lanes(LaneQueue *q, struct entry *e, int level)
 		struct lane *lane = e->lanes[i];
 
 		e->admitted[i] = false;
-		if (!lane || !g_queue_remove(&lane->entries, e))
+		if (!lane)
+			continue;
+		if (!g_queue_remove(&lane->entries, e))
 			continue;
 
 		lane->running -= e->running;
@@ -201,7 +203,9 @@ void lane_queue_release(LaneQueue *q, const void *item)
 	for (GList *l = q->waiting.head; l; l = l->next) {
 		struct entry *e = l->data;
 
-		if (e->item != item || !e->held)
+		if (e->item != item)
+			continue;
+		if (!e->held)
 			continue;
 
 		e->held = false;
@@ -263,7 +267,9 @@ void lane_queue_set_capacity(LaneQueue *q, const char *name, guint capacity)
 {
 	struct lane *lane = g_hash_table_lookup(q->lanes, name);
 
-	if (!lane || lane->capacity == capacity)
+	if (!lane)
+		return;
+	if (lane->capacity == capacity)
 		return;
 
 	lane->capacity = capacity;

@@ -73,7 +73,10 @@ static guint64 bytes_unread(const OnedOutput *o)
 	if (!o->is_pipe && !o->is_socket)
 		return 0;
 
-	return ioctl(o->fd, o->is_pipe ? FIONREAD : SIOCOUTQ, &n) == 0 && n > 0 ? (guint64)n : 0;
+	if (ioctl(o->fd, o->is_pipe ? FIONREAD : SIOCOUTQ, &n) == 0 && n > 0)
+		return (guint64)n;
+
+	return 0;
 }
 
 /* Takes those of FROM whose bytes are among the first END; each is reported. */
@@ -166,7 +169,10 @@ static bool has_no_reader(const OnedOutput *o)
 {
 	struct pollfd p = { .fd = o->fd };
 
-	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+
+	return p.revents & (POLLERR | POLLHUP);
 }
 
 void oned_output_free(OnedOutput *o)

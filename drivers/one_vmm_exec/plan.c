@@ -371,7 +371,10 @@ const struct plan *plan_find(const char *action)
 
 char *plan_script(const struct step *step)
 {
-	return step->script ? g_strdup(step->script) : g_ascii_strdown(step->name, -1);
+	if (step->script)
+		return g_strdup(step->script);
+
+	return g_ascii_strdown(step->name, -1);
 }
 
 char *plan_key(const struct step *step, const char *group)

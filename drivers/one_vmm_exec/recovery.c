@@ -24,7 +24,10 @@ static char *host_of(const struct row *row)
 	if (!row->document)
 		return NULL;
 
-	document = row->packed ? deflate_unpack(row->document) : g_bytes_ref(row->document);
+	if (row->packed)
+		document = deflate_unpack(row->document);
+	else
+		document = g_bytes_ref(row->document);
 
 	return tmpl_request_peek_host(document);
 }

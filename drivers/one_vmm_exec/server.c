@@ -28,7 +28,10 @@ static bool is_packed(const struct server *s, GBytes *document)
 {
 	guint ahead = lane_queue_length(s->queue);
 
-	return ahead >= PACKED_FROM || (ahead && g_bytes_get_size(document) >= PACKED_SIZE);
+	if (ahead >= PACKED_FROM)
+		return true;
+
+	return ahead && g_bytes_get_size(document) >= PACKED_SIZE;
 }
 
 /* The journal knows the request, and what marks the domain that it may make. */
@@ -70,7 +73,10 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 	host = tmpl_request_peek_host(document);
 	cleanup_retry_drop(s->env.later, line->id);
 	packed = is_packed(s, document);
-	kept = packed ? deflate_pack(document) : g_bytes_ref(document);
+	if (packed)
+		kept = deflate_pack(document);
+	else
+		kept = g_bytes_ref(document);
 	job = job_new(&s->env, plan, line->id, host, kept, packed);
 	accept(s, job, plan, line->payload, kept, packed);
 	server_enqueue(s, job, false);
@@ -283,7 +289,9 @@ static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data
 
 	if (n > 0)
 		line_reader_feed(s->reader, bytes, (size_t)n);
-	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
+	if (n > 0)
+		return G_SOURCE_CONTINUE;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return G_SOURCE_CONTINUE;
 
 	s->input = 0;

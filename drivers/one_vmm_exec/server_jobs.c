@@ -53,7 +53,9 @@ static guint processes(const struct server *s)
 
 static bool has_room(struct server *s)
 {
-	if (processes(s) < s->max_children || !lane_queue_length(s->queue))
+	if (processes(s) < s->max_children)
+		return true;
+	if (!lane_queue_length(s->queue))
 		return true;
 
 	remote_hosts_close_idle(s->env.hosts);
@@ -84,7 +86,10 @@ void server_start_jobs(struct server *s)
 
 static char *host_lane(const char *host)
 {
-	return host ? g_strconcat("host ", host, NULL) : NULL;
+	if (host)
+		return g_strconcat("host ", host, NULL);
+
+	return NULL;
 }
 
 /*
@@ -174,5 +179,8 @@ unsigned server_host_jobs(const struct driver_settings *settings)
 {
 	unsigned most = (unsigned)conf_cfg_int(settings->cfg, "limits.host");
 
-	return settings->options.parallel ? MIN(settings->options.threads, most) : 1;
+	if (settings->options.parallel)
+		return MIN(settings->options.threads, most);
+
+	return 1;
 }

@@ -13,14 +13,20 @@ static char *vm_directory(const struct step_context *c)
 {
 	g_autofree char *file = step_deployment_file(c);
 
-	return file ? g_path_get_dirname(file) : NULL;
+	if (file)
+		return g_path_get_dirname(file);
+
+	return NULL;
 }
 
 static bool is_live_backup(const struct step_context *c)
 {
 	g_autofree char *state = tmpl_request_text(c->request, "VM/LCM_STATE");
 
-	return state && g_str_equal(state, "69");
+	if (!state)
+		return false;
+
+	return g_str_equal(state, "69");
 }
 
 char *step_title(const struct step_context *c, const struct step *step)
@@ -39,7 +45,10 @@ char *step_title(const struct step_context *c, const struct step *step)
 
 static bool is_blank(const char *text)
 {
-	return !text || !text[strspn(text, " \t\r\n")];
+	if (!text)
+		return true;
+
+	return !text[strspn(text, " \t\r\n")];
 }
 
 bool step_applies(const struct step_context *c, const struct step *step)
@@ -100,8 +109,14 @@ static char **expand_args(const struct step_context *c, const struct step *step,
 
 bool step_needs_files(const struct step_context *c, const struct step *step)
 {
-	return step->kind == STEP_VMM && step_command_is_direct(c, step) &&
-	       !step_command_is_far(c, step) && !step_context_local_script(c, step->name);
+	if (step->kind != STEP_VMM)
+		return false;
+	if (!step_command_is_direct(c, step))
+		return false;
+	if (step_command_is_far(c, step))
+		return false;
+
+	return !step_context_local_script(c, step->name);
 }
 
 /* Whether PATH is a script of some interpreter, as all of OpenNebula's are and none of ours. */
@@ -142,14 +157,19 @@ static char *vmm_script(const struct step_context *c, const struct step *step)
 {
 	const char *local = step_context_local_script(c, step->name);
 
-	return local && *local ? g_strdup(local) : plan_script(step);
+	if (local && *local)
+		return g_strdup(local);
+
+	return plan_script(step);
 }
 
 bool step_omits_document(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *script = NULL;
 
-	if (step->kind != STEP_VMM || !step_args_omit_document(c, step))
+	if (step->kind != STEP_VMM)
+		return false;
+	if (!step_args_omit_document(c, step))
 		return false;
 
 	script = vmm_script(c, step);
@@ -213,7 +233,10 @@ static char **question_args(const struct step_context *c, const struct step *ste
 	static const char *const names[] = { "deployed_id", "checkpoint" };
 	char **args = g_new0(char *, 6);
 
-	args[0] = question == QUESTION_ABSENT ? g_strdup("absent") : plan_script(step);
+	if (question == QUESTION_ABSENT)
+		args[0] = g_strdup("absent");
+	else
+		args[0] = plan_script(step);
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		args[1 + i] = step_arg(c, step, names[i]);
 
@@ -261,8 +284,10 @@ static bool runs_here(const struct step_context *c, const char *network, const c
 {
 	g_autofree char *key = g_strdup_printf("%s-%s", network, name);
 
-	return step_context_local_script(c, name) ||
-	       g_strv_contains((const char *const *)c->settings->local_networks, key);
+	if (step_context_local_script(c, name))
+		return true;
+
+	return g_strv_contains((const char *const *)c->settings->local_networks, key);
 }
 
 static bool add_vnm(struct step_context *c, const struct step *step, GPtrArray *to,
@@ -457,5 +482,8 @@ GPtrArray *step_commands(struct step_context *c, const struct step *step, GError
 		break;
 	}
 
-	return ok ? g_steal_pointer(&commands) : NULL;
+	if (ok)
+		return g_steal_pointer(&commands);
+
+	return NULL;
 }

@@ -73,7 +73,10 @@ static char *deployed_id(const struct step_context *c)
 	if (c->deploy_info)
 		return g_strdup(c->deploy_info);
 
-	return c->deployment_id ? g_strdup(c->deployment_id) : deploy_id(c);
+	if (c->deployment_id)
+		return g_strdup(c->deployment_id);
+
+	return deploy_id(c);
 }
 
 /* 2 for vdc: oned's count of a disk, by its target's last letter. */
@@ -97,7 +100,10 @@ static char *document(const struct step_context *c)
 	gsize size;
 	const guchar *text = g_bytes_get_data(c->request->document, &size);
 
-	return is_long(c) ? g_strdup("") : g_base64_encode(text, size);
+	if (is_long(c))
+		return g_strdup("");
+
+	return g_base64_encode(text, size);
 }
 
 bool step_args_are_secret(const char *name)
@@ -111,7 +117,10 @@ bool step_args_omit_document(const struct step_context *c, const struct step *st
 {
 	g_auto(GStrv) words = g_strsplit(or_else(step->args, ""), " ", -1);
 
-	return g_strv_contains((const char *const *)words, "document") && is_long(c);
+	if (!g_strv_contains((const char *const *)words, "document"))
+		return false;
+
+	return is_long(c);
 }
 
 static char *nic_text(const struct step_context *c, const char *name)
@@ -127,7 +136,10 @@ static char *nic_text(const struct step_context *c, const char *name)
 
 		xpath = g_strdup_printf("%s/%s", or_else(nic, nics[0]), nic_texts[i].element);
 		text = tmpl_request_text(c->request, xpath);
-		return text ? g_strstrip(text) : g_strdup(nic_texts[i].absent);
+		if (text)
+			return g_strstrip(text);
+
+		return g_strdup(nic_texts[i].absent);
 	}
 
 	return NULL;
@@ -169,5 +181,8 @@ char *step_arg(const struct step_context *c, const struct step *step, const char
 			return made[i].make(c);
 	text = text_of(c, name);
 
-	return text ? text : g_strdup("");
+	if (text)
+		return text;
+
+	return g_strdup("");
 }

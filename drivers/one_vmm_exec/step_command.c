@@ -96,8 +96,11 @@ static char **environment(const struct step_context *c, const struct step *step)
 	bool deploys = g_str_equal(script, "deploy");
 	char **env;
 
-	if (step->kind != STEP_VMM || !c->deployment_id ||
-	    (!deploys && step->proof != PROOF_DEPLOYMENT))
+	if (step->kind != STEP_VMM)
+		return NULL;
+	if (!c->deployment_id)
+		return NULL;
+	if (!deploys && step->proof != PROOF_DEPLOYMENT)
 		return NULL;
 	env = g_new0(char *, 2);
 	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
@@ -113,7 +116,9 @@ static unsigned grace_ms(const struct step_context *c, const struct step *step)
 {
 	static const char *const slow[] = { "save", "restore", "migrate", NULL };
 
-	if (step->kind != STEP_VMM || !g_strv_contains(slow, step->name))
+	if (step->kind != STEP_VMM)
+		return SHORT_GRACE_MS;
+	if (!g_strv_contains(slow, step->name))
 		return SHORT_GRACE_MS;
 
 	return (unsigned)conf_cfg_int(c->settings->cfg, "timeout_s.abort") * 1000;
@@ -164,7 +169,12 @@ bool step_command_is_far(const struct step_context *c, const struct step *step)
 	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");
 	g_autofree char *vgpu = tmpl_request_text(c->request, "VM/TEMPLATE/PCI/UUID");
 
-	return step->flags & STEP_CONNECT_OK && !tpm && !vgpu;
+	if (!(step->flags & STEP_CONNECT_OK))
+		return false;
+	if (tpm)
+		return false;
+
+	return !vgpu;
 }
 
 /* The libvirt of STEP's host when it is asked from here; NULL: by a script there. Caller frees. */
@@ -173,7 +183,9 @@ char *step_command_direct_uri(const struct step_context *c, const struct step *s
 	const char *host = step_host(c, step);
 	g_auto(GStrv) around = NULL;
 
-	if (!step_command_is_direct(c, step) || !step_command_is_far(c, step))
+	if (!step_command_is_direct(c, step))
+		return NULL;
+	if (!step_command_is_far(c, step))
 		return NULL;
 
 	around = g_strsplit(conf_cfg_host(c->settings->cfg, host, "uri"), "%h", -1);

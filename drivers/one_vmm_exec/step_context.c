@@ -23,7 +23,10 @@ const char *step_context_local_script(const struct step_context *c, const char *
 
 bool step_context_deploys_here(const struct step_context *c)
 {
-	return g_str_equal(c->plan->action, "DEPLOY") && step_context_local_script(c, "deploy");
+	if (!g_str_equal(c->plan->action, "DEPLOY"))
+		return false;
+
+	return step_context_local_script(c, "deploy");
 }
 
 char *step_deployment_file(const struct step_context *c)

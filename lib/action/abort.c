@@ -66,14 +66,18 @@ static struct end *prepare_end(enum action_outcome outcome, enum vmm_error class
 	g_autoptr(GError) error = NULL;
 
 	if (outcome == ACTION_DONE) {
-		e->out = sudden.json ? report_json(sudden.action, outcome, what, NULL) :
-				       g_strdup(what);
+		if (sudden.json)
+			e->out = report_json(sudden.action, outcome, what, NULL);
+		else
+			e->out = g_strdup(what);
 		e->err = g_strdup("");
 	} else {
 		vmm_fail(&error, class, "%s %s", what, why);
 		e->err = report_error(sudden.action, outcome, error);
-		e->out = sudden.json ? report_json(sudden.action, outcome, "", error) :
-				       g_strdup("");
+		if (sudden.json)
+			e->out = report_json(sudden.action, outcome, "", error);
+		else
+			e->out = g_strdup("");
 	}
 
 	e->status = report_exit_status(outcome, error);

@@ -20,7 +20,10 @@ struct options {
 
 static bool write_out(FILE *file, const char *text)
 {
-	return fputs(text, file) >= 0 && fflush(file) == 0;
+	if (fputs(text, file) < 0)
+		return false;
+
+	return fflush(file) == 0;
 }
 
 void action_log(const char *level, const char *format, ...)
@@ -192,7 +195,10 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
 	}
 
-	ctx.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI");
+	if (o->uri)
+		ctx.uri = o->uri;
+	else
+		ctx.uri = conf_kvmrc_string(rc, "LIBVIRT_URI");
 	ctx.out = out;
 	action_on_abort(ACTION_FAILED, "connecting to %s", ctx.uri);
 	if (!action.offline)
@@ -203,7 +209,9 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	/* libvirt's own thread may be at work on what the lost connection left to it. */
 	if (ctx.reconnected)
 		end_at_once(status);
-	if (virt_call_any_abandoned() || !ctx.conn)
+	if (virt_call_any_abandoned())
+		return status;
+	if (!ctx.conn)
 		return status;
 	if (virConnectIsAlive(ctx.conn) != 1)
 		end_at_once(status);

@@ -96,8 +96,11 @@ virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError *
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 
-	if (virDomainGetUUIDString(old, uuid) < 0 || !action_reconnect(ctx, error))
+	if (virDomainGetUUIDString(old, uuid) < 0)
 		return NULL;
+	if (!action_reconnect(ctx, error))
+		return NULL;
+
 	return virt_domain(ctx->conn, uuid, NULL, error);
 }
 
@@ -106,7 +109,9 @@ virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GEr
 	g_autoptr(virDomain) dom = action_domain_reopen(ctx, old, error);
 	bool goes_on;
 
-	if (!dom || !virt_domain_barrier(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
+	if (!dom)
+		return NULL;
+	if (!virt_domain_barrier(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
 		return NULL;
 
 	return g_steal_pointer(&dom);
@@ -118,7 +123,11 @@ bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_
 	g_autoptr(GError) why = NULL;
 	virDomain *again;
 
-	if (r != VIRT_CALL_FAILED || ctx->reconnected || virConnectIsAlive(ctx->conn) == 1)
+	if (r != VIRT_CALL_FAILED)
+		return false;
+	if (ctx->reconnected)
+		return false;
+	if (virConnectIsAlive(ctx->conn) == 1)
 		return false;
 	again = action_domain_reopen_idle(ctx, *dom, &why);
 	if (!again) {
@@ -147,7 +156,11 @@ enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_re
 	if (r == VIRT_CALL_TIMED_OUT)
 		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
 	g_propagate_prefixed_error(error, cause, "%s: ", what);
-	if (r == VIRT_CALL_TIMED_OUT || ctx->unsettled || virConnectIsAlive(ctx->conn) != 1)
+	if (r == VIRT_CALL_TIMED_OUT)
+		return ACTION_UNKNOWN;
+	if (ctx->unsettled)
+		return ACTION_UNKNOWN;
+	if (virConnectIsAlive(ctx->conn) != 1)
 		return ACTION_UNKNOWN;
 
 	return ACTION_FAILED;

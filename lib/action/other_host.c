@@ -11,15 +11,20 @@ enum { LIMIT_MS = 60000, CONNECT_S = 15, ALIVE_S = 10, NOT_THERE = 42 };
 
 static char *name_of(const char *program, const char *const *words)
 {
-	return g_str_equal(program, "/usr/bin/env") ? g_strdup(words[0]) :
-	       g_path_get_basename(program);
+	if (g_str_equal(program, "/usr/bin/env"))
+		return g_strdup(words[0]);
+
+	return g_path_get_basename(program);
 }
 
 static char *what_of(const char *host, const char *program, const char *const *words)
 {
 	g_autofree char *name = name_of(program, words);
 
-	return host ? g_strdup_printf("%s on %s", name, host) : g_steal_pointer(&name);
+	if (host)
+		return g_strdup_printf("%s on %s", name, host);
+
+	return g_steal_pointer(&name);
 }
 
 /* On this host, without ssh: RET_STATUS as of run(). */
@@ -37,8 +42,14 @@ static bool run_here(const struct action_ctx *ctx, const char *program, const ch
 	spec.argv = (const char *const *)argv->pdata;
 	if (!child_run(&spec, result, error))
 		return false;
-	*ret_status = result->timed_out ? -1 : result->exit_status;
-	return *ret_status >= 0 || child_result_check(result, name, error);
+	if (result->timed_out)
+		*ret_status = -1;
+	else
+		*ret_status = result->exit_status;
+	if (*ret_status >= 0)
+		return true;
+
+	return child_result_check(result, name, error);
 }
 
 /* RET_STATUS: how PROGRAM ended, as the far end itself said. False: nobody knows. */
@@ -67,7 +78,10 @@ static bool run(const struct action_ctx *ctx, const char *host, const char *prog
 		       vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s: it is not installed", what);
 	if (result->timed_out)
 		return child_result_check(result, what, error);
-	why = marks.pid ? "the connection broke before its answer" : "the host does not answer";
+	if (marks.pid)
+		why = "the connection broke before its answer";
+	else
+		why = "the host does not answer";
 	g_strchomp(result->err->str);
 	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
 		 result->err->str : why);
@@ -81,8 +95,10 @@ static bool run_at(const struct action_ctx *ctx, const char *host, const char *p
 		   const char *const *words, struct child_result *result, int *ret_status,
 		   GError **error)
 {
-	return host ? run(ctx, host, program, words, result, ret_status, error) :
-		      run_here(ctx, program, words, result, ret_status, error);
+	if (host)
+		return run(ctx, host, program, words, result, ret_status, error);
+
+	return run_here(ctx, program, words, result, ret_status, error);
 }
 
 /* It must have ended with status 0. */

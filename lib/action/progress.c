@@ -42,7 +42,8 @@ bool progress_fail(GError **error, const char *format, ...)
 	what = g_strdup_vprintf(format, ap);
 	va_end(ap);
 
-	return abort_requested()
-		       ? vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what)
-		       : vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);
+	if (abort_requested())
+		return vmm_fail(error, VMM_ERROR_CANCELLED, "%s was stopped by a signal", what);
+
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "%s did not end in time", what);
 }

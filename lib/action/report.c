@@ -9,7 +9,10 @@ int report_exit_status(enum action_outcome outcome, const GError *error)
 {
 	if (outcome == ACTION_UNKNOWN)
 		return 3;
-	return outcome == ACTION_DONE ? 0 : vmm_error_exit_status(error);
+	if (outcome == ACTION_DONE)
+		return 0;
+
+	return vmm_error_exit_status(error);
 }
 
 char *report_line(const char *text)

@@ -16,7 +16,10 @@ static bool parse(RequestDocument *d, GError **error)
 	if (!d->doc)
 		return false;
 	root = xmlDocGetRootElement(d->doc);
-	d->vm = xmlStrEqual(root->name, BAD_CAST "VM") ? root : xml_child(root, "VM");
+	if (xmlStrEqual(root->name, BAD_CAST "VM"))
+		d->vm = root;
+	else
+		d->vm = xml_child(root, "VM");
 	d->datastore = xml_child(root, "DATASTORE");
 
 	return true;
@@ -27,7 +30,9 @@ RequestDocument *request_document_read(GError **error)
 	g_autoptr(RequestDocument) d = g_new0(RequestDocument, 1);
 
 	d->text = action_stdin(STDIN_MS, error);
-	if (!d->text || (d->text->len && !parse(d, error)))
+	if (!d->text)
+		return NULL;
+	if (d->text->len && !parse(d, error))
 		return NULL;
 
 	return g_steal_pointer(&d);
@@ -76,12 +81,17 @@ char *request_document_hook(const RequestDocument *d)
 	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");
 	g_autofree char *name = NULL, *path = NULL;
 
-	if (!kind || strspn(kind, allowed) != strlen(kind))
+	if (!kind)
+		return NULL;
+	if (strspn(kind, allowed) != strlen(kind))
 		return NULL;
 	name = g_strdup_printf("vmm/kvm/%s.%s", action.name, kind);
 	path = conf_path_remotes(name);
 
-	return access(path, X_OK) == 0 ? g_steal_pointer(&path) : NULL;
+	if (access(path, X_OK) == 0)
+		return g_steal_pointer(&path);
+
+	return NULL;
 }
 
 /* Our own programs end with marks around their message: only the message is wanted. */

@@ -16,7 +16,10 @@ static char *setting(const RequestDocument *d, const ConfRc *rc, const char *nam
 	char *own = xml_child_text(xml_child(d->datastore, "TEMPLATE"), name);
 	const char *site = rc ? conf_rc_get(rc, name) : NULL;
 
-	return own ? own : g_strdup(site ? site : fallback);
+	if (own)
+		return own;
+
+	return g_strdup(site ? site : fallback);
 }
 
 struct pool {
@@ -173,7 +176,10 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
 	     (way == CEPH_STORE ? store(ctx, &p, file, error) : fetch(ctx, &p, file, error));
 	pool_clear(&p);
 
-	return ok ? ACTION_DONE : ACTION_FAILED;
+	if (ok)
+		return ACTION_DONE;
+
+	return ACTION_FAILED;
 }
 
 /* Whether the VM's checkpoint lies in a pool, then P; false with ERROR: it cannot be told. */
@@ -181,7 +187,10 @@ static bool has_pool(const RequestDocument *d, const char *vm_id, struct pool *p
 {
 	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");
 
-	return !g_strcmp0(kind, "ceph") && pool_init(p, d, vm_id, error);
+	if (g_strcmp0(kind, "ceph"))
+		return false;
+
+	return pool_init(p, d, vm_id, error);
 }
 
 bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id,

@@ -17,8 +17,10 @@ enum { MAX_BYTES = 64 << 20 };
 static bool run_qemu_img(const struct action_ctx *ctx, const char *const *words,
 			 struct child_result *ret, GError **error)
 {
-	return process_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error) &&
-	       child_result_check(ret, "qemu-img", error);
+	if (!process_run(ctx, "QEMU_IMG", "qemu-img", words, ret, error))
+		return false;
+
+	return child_result_check(ret, "qemu-img", error);
 }
 
 static bool copy(const char *from, const char *to, GError **error)
@@ -63,8 +65,11 @@ static char *older_store(const char *directory)
 		struct stat st;
 		g_autofree char *path = g_build_filename(directory, name, NULL);
 
-		if (!g_str_has_suffix(name, STORE_SUFFIX) || lstat(path, &st) < 0 ||
-		    !S_ISREG(st.st_mode))
+		if (!g_str_has_suffix(name, STORE_SUFFIX))
+			continue;
+		if (lstat(path, &st) < 0)
+			continue;
+		if (!S_ISREG(st.st_mode))
 			continue;
 		if (found) {
 			g_free(found);
@@ -106,12 +111,18 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	struct qemu_image image;
 	struct stat st;
 
-	if (!*path || own || lstat(path, &st) == 0)
+	if (!*path)
+		return true;
+	if (own)
+		return true;
+	if (lstat(path, &st) == 0)
 		return true;
 	if (!g_path_is_absolute(path))
 		return vmm_fail(error, VMM_ERROR_INPUT, "os/nvram: '%s' is not absolute", path);
 	directory = g_path_get_dirname(path);
-	if (!file_make_directory(directory, error) || !adopt(directory, path, &done, error))
+	if (!file_make_directory(directory, error))
+		return false;
+	if (!adopt(directory, path, &done, error))
 		return false;
 	if (done)
 		return true;
@@ -121,8 +132,10 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 		return false;
 	}
 
-	ok = g_str_equal(image.format, format) ? copy(template, path, error) :
-						 convert(ctx, template, format, path, error);
+	if (g_str_equal(image.format, format))
+		ok = copy(template, path, error);
+	else
+		ok = convert(ctx, template, format, path, error);
 	qemu_img_clear(&image);
 
 	return ok;

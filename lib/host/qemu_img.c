@@ -18,8 +18,10 @@ static char *text(json_object *of, const char *name)
 {
 	json_object *value = member(of, name);
 
-	return json_object_is_type(value, json_type_string) ?
-		g_strdup(json_object_get_string(value)) : NULL;
+	if (json_object_is_type(value, json_type_string))
+		return g_strdup(json_object_get_string(value));
+
+	return NULL;
 }
 
 bool qemu_img_read(const struct action_ctx *ctx, const char *path, struct qemu_image *ret,

@@ -12,7 +12,10 @@ char *root_helper_argv(const char *name)
 {
 	char *own = program_root_copy(name);
 
-	return own ? own : conf_path_remotes(name);
+	if (own)
+		return own;
+
+	return conf_path_remotes(name);
 }
 
 xmlDoc *root_helper_vm_document(const char *directory)
@@ -73,7 +76,10 @@ static bool had_vgpu(const char *directory)
 {
 	g_autoptr(xmlDoc) doc = directory ? root_helper_vm_document(directory) : NULL;
 
-	return doc && root_helper_needs_vgpu(xmlDocGetRootElement(doc));
+	if (!doc)
+		return false;
+
+	return root_helper_needs_vgpu(xmlDocGetRootElement(doc));
 }
 
 void root_helper_after_stop(const struct action_ctx *ctx, const char *directory)
@@ -98,5 +104,8 @@ char *root_helper_directory_of_request(void)
 	if (doc)
 		file = xml_child_text(xmlDocGetRootElement(doc), "REMOTE_DEPLOYMENT_FILE");
 
-	return file && g_path_is_absolute(file) ? g_path_get_dirname(file) : NULL;
+	if (file && g_path_is_absolute(file))
+		return g_path_get_dirname(file);
+
+	return NULL;
 }

@@ -53,7 +53,12 @@ static bool octal(const unsigned char *text, size_t len, size_t *ret)
 	for (; i < len && text[i] >= '0' && text[i] <= '7'; i++)
 		n = n * 8 + (size_t)(text[i] - '0');
 	*ret = n;
-	return i == len || text[i] == ' ' || text[i] == '\0';
+	if (i == len)
+		return true;
+	if (text[i] == ' ')
+		return true;
+
+	return text[i] == '\0';
 }
 
 /* "./" in front and "/" behind are how tar writes it. */
@@ -66,7 +71,44 @@ static bool name_is(const unsigned char *header, const char *wanted)
 	if (len && p[len - 1] == '/')
 		len--;
 
-	return strlen(wanted) == len && !strncmp(p, wanted, len);
+	if (strlen(wanted) != len)
+		return false;
+
+	return !strncmp(p, wanted, len);
+}
+
+/* The SIZE of the entry whose header is H. False: H is no header, or more than ROOM. */
+static bool read_size(const unsigned char *h, size_t room, size_t *size)
+{
+	if (memcmp(h + MAGIC, "ustar", 5) != 0)
+		return false;
+	if (!octal(h + SIZE, SIZE_LEN, size))
+		return false;
+
+	return *size <= room;
+}
+
+static bool is_expected_directory(const unsigned char *h)
+{
+	static const char *const names[] = { "tpm", ".", "" };
+
+	if (h[TYPE] != '5')
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (name_is(h, names[i]))
+			return true;
+
+	return false;
+}
+
+static bool is_member(const unsigned char *h)
+{
+	bool is_file = h[TYPE] == '0' || !h[TYPE];
+
+	if (!is_file)
+		return false;
+
+	return name_is(h, member);
 }
 
 static GBytes *member_of(const GByteArray *tar, GError **error)
@@ -75,19 +117,17 @@ static GBytes *member_of(const GByteArray *tar, GError **error)
 
 	for (size_t at = 0; at + BLOCK <= tar->len && tar->data[at];) {
 		const unsigned char *h = tar->data + at;
-		bool is_directory = h[TYPE] == '5', is_file = h[TYPE] == '0' || !h[TYPE];
 		size_t size;
 
 		at += BLOCK;
-		if (memcmp(h + MAGIC, "ustar", 5) != 0 || !octal(h + SIZE, SIZE_LEN, &size) ||
-		    size > tar->len - at) {
+		if (!read_size(h, tar->len - at, &size)) {
 			bad(error, "not a tar archive");
 			break;
 		}
 
-		if (is_directory && (name_is(h, "tpm") || name_is(h, ".") || name_is(h, "")))
+		if (is_expected_directory(h))
 			continue;
-		if (!is_file || !name_is(h, member) || found) {
+		if (!is_member(h) || found) {
 			bad(error, "may hold tpm/tpm2-00.permall only");
 			break;
 		}
@@ -126,7 +166,9 @@ bool tpm_archive_prepare(const xmlNode *vm, const char *directory, GError **erro
 	struct stat st;
 	gsize len;
 
-	if (!text || lstat(own, &st) == 0)
+	if (!text)
+		return true;
+	if (lstat(own, &st) == 0)
 		return true;
 	archive = g_base64_decode(text, &len);
 	bytes = tpm_archive_unpack(archive, len, error);

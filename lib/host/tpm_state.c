@@ -61,7 +61,9 @@ static bool take(int from, const char *file, struct state *ret, GError **error)
 	struct stat st;
 
 	*ret = (struct state){ 0 };
-	if (from < 0 || (fd < 0 && errno == ENOENT))
+	if (from < 0)
+		return true;
+	if (fd < 0 && errno == ENOENT)
 		return true;
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot open %s", file);
@@ -101,7 +103,10 @@ static bool give(int to, const char *name, const struct state *s, mode_t mode,
 	if (!ok)
 		unlinkat(to, temp, 0);
 
-	return ok || vmm_fail_errno(error, cause, "cannot write %s", name);
+	if (ok)
+		return true;
+
+	return vmm_fail_errno(error, cause, "cannot write %s", name);
 }
 
 static void close_all(const int *fds, size_t n)
@@ -252,7 +257,10 @@ static bool do_kind(const char *verb, int place, int vm, const char *uuid, const
 		return false;
 	}
 
-	is_there = comes ? p.copy.bytes != NULL : p.live.bytes != NULL;
+	if (comes)
+		is_there = p.copy.bytes != NULL;
+	else
+		is_there = p.live.bytes != NULL;
 	if (is_there)
 		*ret_any = true;
 	ok = !is_there || do_pair(verb, &p, place, vm, uuid, error);

@@ -49,7 +49,10 @@ static char *address_of(const TmplAttr *pci, GError **error)
 		const char *text = tmpl_attr_text(pci, keys[i]);
 		char *end = NULL;
 
-		n[i] = text ? g_ascii_strtoull(text, &end, 16) : 0;
+		if (text)
+			n[i] = g_ascii_strtoull(text, &end, 16);
+		else
+			n[i] = 0;
 		if (!text || !g_ascii_isxdigit(*text) || *end || n[i] > max[i]) {
 			vmm_fail(error, VMM_ERROR_INPUT, "PCI: %s: '%s' is no part of an address",
 				 keys[i], text ? text : "");
@@ -66,22 +69,28 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 	const char *uuid = tmpl_attr_text(pci, "UUID"), *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *profile = tmpl_attr_text(pci, "PROFILE");
 	g_auto(GStrv) words = g_strsplit(profile ? profile : "", " ", 2);
-	char *address = address_of(pci, error);
+	g_autofree char *address = address_of(pci, error);
 	struct vgpu *v;
-
-	if (address && (!g_uuid_string_is_valid(uuid) || (*words && !is_made_of(*words, "_-")))) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no %s", address,
-			 g_uuid_string_is_valid(uuid) ? *words : uuid,
-			 g_uuid_string_is_valid(uuid) ? "profile" : "UUID");
-		g_clear_pointer(&address, g_free);
-	}
 
 	if (!address)
 		return NULL;
+	if (!g_uuid_string_is_valid(uuid)) {
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no UUID", address, uuid);
+		return NULL;
+	}
+
+	if (*words && !is_made_of(*words, "_-")) {
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no profile", address, *words);
+		return NULL;
+	}
+
 	v = g_new0(struct vgpu, 1);
 	v->uuid = g_ascii_strdown(uuid, -1);
-	v->address = address;
-	v->profile = *words && **words ? g_strdup(*words) : NULL;
+	v->address = g_steal_pointer(&address);
+	if (*words && **words)
+		v->profile = g_strdup(*words);
+	else
+		v->profile = NULL;
 	v->legacy = !mode || !g_ascii_strcasecmp(mode, "legacy");
 
 	return v;
@@ -123,14 +132,18 @@ static bool put(const char *path, const char *text, GError **error)
 	if (fd >= 0)
 		close(fd);
 
-	return n == (ssize_t)strlen(text) || vmm_fail_errno(error, cause, "cannot write %s to %s",
-							    text, path);
+	if (n == (ssize_t)strlen(text))
+		return true;
+
+	return vmm_fail_errno(error, cause, "cannot write %s to %s", text, path);
 }
 
 static bool check_device(const char *directory, const struct vgpu *v, GError **error)
 {
-	return access(directory, F_OK) == 0 ||
-	       vmm_fail(error, VMM_ERROR_NOT_FOUND, "PCI device %s has no vGPUs: there is no %s",
+	if (access(directory, F_OK) == 0)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_NOT_FOUND, "PCI device %s has no vGPUs: there is no %s",
 			v->address, directory);
 }
 
@@ -210,7 +223,10 @@ static bool create_nvidia(const struct vgpu *v, GError **error)
 		return true;
 	id = creatable(nvidia, v, error);
 
-	return id && put(current, id, error);
+	if (!id)
+		return false;
+
+	return put(current, id, error);
 }
 
 static bool remove_one(const struct vgpu *v, GError **error)
@@ -220,7 +236,10 @@ static bool remove_one(const struct vgpu *v, GError **error)
 			    g_build_filename("/sys/bus/pci/devices", v->address, "nvidia",
 					     "current_vgpu_type", NULL);
 
-	return (v->legacy && access(file, F_OK) < 0) || put(file, v->legacy ? "1" : "0", error);
+	if (v->legacy && access(file, F_OK) < 0)
+		return true;
+
+	return put(file, v->legacy ? "1" : "0", error);
 }
 
 /* Lets the monitoring look anew; a number in that file is believed only of its owner's process. */
@@ -230,8 +249,11 @@ static void tell_monitor(void)
 	struct stat file, process;
 	gint64 pid;
 
-	if (lstat(monitor_pid, &file) < 0 || !S_ISREG(file.st_mode) ||
-	    !g_file_get_contents(monitor_pid, &text, NULL, NULL))
+	if (lstat(monitor_pid, &file) < 0)
+		return;
+	if (!S_ISREG(file.st_mode))
+		return;
+	if (!g_file_get_contents(monitor_pid, &text, NULL, NULL))
 		return;
 	pid = g_ascii_strtoll(text, NULL, 10);
 	proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid);

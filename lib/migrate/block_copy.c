@@ -32,8 +32,10 @@ bool block_copy_start(virDomain *dom, const struct block_copy *m, GError **error
 			 (virDomainIsPersistent(dom) == 1 ?
 			  VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB : 0);
 
-	return virDomainBlockCopy(dom, m->target, xml, NULL, 0, flags) == 0 ||
-	       virt_fail(error, "cannot copy disk %s of domain %s", m->target,
+	if (virDomainBlockCopy(dom, m->target, xml, NULL, 0, flags) == 0)
+		return true;
+
+	return virt_fail(error, "cannot copy disk %s of domain %s", m->target,
 			 virDomainGetName(dom));
 }
 
@@ -112,9 +114,11 @@ bool block_copy_abort(virDomain *dom, const struct block_copy *m, GError **error
 {
 	virDomainBlockJobInfo info;
 
-	if (virDomainGetBlockJobInfo(dom, m->target, &info, 0) == 0 ||
-	    virDomainBlockJobAbort(dom, m->target, 0) == 0)
+	if (virDomainGetBlockJobInfo(dom, m->target, &info, 0) == 0)
 		return true;
+	if (virDomainBlockJobAbort(dom, m->target, 0) == 0)
+		return true;
+
 	return virt_fail(error, "cannot stop the copy of disk %s of domain %s", m->target,
 			 virDomainGetName(dom));
 }

@@ -58,8 +58,10 @@ static bool take_names(struct copy_to_host *f, GError **error)
 static bool bring(struct copy_to_host *f, GError **error)
 {
 	made_files_will_bring(f->made, f->stored);
-	return f->stored->others->len < 2 ||
-	       other_host_copy(f->r->ctx, f->r->dest_host,
+	if (f->stored->others->len < 2)
+		return true;
+
+	return other_host_copy(f->r->ctx, f->r->dest_host,
 			       (const char *const *)f->stored->others->pdata, f->stored->to, false,
 			       (const char *const *)f->stored->left_out->pdata, error);
 }
@@ -115,8 +117,9 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 {
 	bool copies = false, shared;
 
-	if (!made_files_directory(f->made, error) ||
-	    !made_files_is_one(f->made, f->stored->from, &shared, error))
+	if (!made_files_directory(f->made, error))
+		return false;
+	if (!made_files_is_one(f->made, f->stored->from, &shared, error))
 		return false;
 	if (shared) {
 		action_log("WARN", "%s is shared with %s although its datastore says that it is "
@@ -124,8 +127,13 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 		return true;
 	}
 
-	if (!has_room(f, error) || !take_names(f, error) || !write_note(f, error) ||
-	    !bring(f, error))
+	if (!has_room(f, error))
+		return false;
+	if (!take_names(f, error))
+		return false;
+	if (!write_note(f, error))
+		return false;
+	if (!bring(f, error))
 		return false;
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct planned_disk *d = f->stored->disks->pdata[i];
@@ -149,8 +157,7 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const char *from,
 			  const char *to, GError **error)
 {
-	g_autofree char *live = virt_xml(r->dom, error);
-	g_autoptr(xmlDoc) doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
 
 	*f = (struct copy_to_host){ .r = r };
 	f->late = g_ptr_array_new_with_free_func(g_free);
@@ -230,8 +237,12 @@ static bool is_file_in(const char *line, const char *directory)
 {
 	g_autofree char *plain = g_canonicalize_filename(line, "/");
 
-	return g_str_equal(plain, line) && g_str_has_prefix(line, directory) &&
-	       line[strlen(directory)] == '/';
+	if (!g_str_equal(plain, line))
+		return false;
+	if (!g_str_has_prefix(line, directory))
+		return false;
+
+	return line[strlen(directory)] == '/';
 }
 
 bool copy_to_host_repair(struct migration *r, const char *from, const char *to, GError **error)

@@ -27,7 +27,10 @@ static bool ask_there(const MadeFiles *m, const char *const *words, bool *ret_ye
 /* "PATH on HOST", or PATH. The caller frees. */
 static char *place_of(const MadeFiles *m, const char *path)
 {
-	return m->host ? g_strdup_printf("%s on %s", path, m->host) : g_strdup(path);
+	if (m->host)
+		return g_strdup_printf("%s on %s", path, m->host);
+
+	return g_strdup(path);
 }
 
 MadeFiles *made_files_new(const struct action_ctx *ctx, const char *host, const char *dir,
@@ -57,7 +60,10 @@ bool made_files_read_note(MadeFiles *m, GError **error)
 	if (there)
 		m->old = other_host_ask(m->ctx, m->host, env, words, error);
 
-	return !there || m->old;
+	if (!there)
+		return true;
+
+	return m->old;
 }
 
 bool made_files_directory(MadeFiles *m, GError **error)
@@ -68,7 +74,9 @@ bool made_files_directory(MadeFiles *m, GError **error)
 	const char *const test[] = { "test", "-d", m->dir, NULL };
 	bool there;
 
-	if (!do_there(m, parents, error) || !ask_there(m, make, &m->is_new, error))
+	if (!do_there(m, parents, error))
+		return false;
+	if (!ask_there(m, make, &m->is_new, error))
 		return false;
 	if (m->is_new)
 		return true;
@@ -154,7 +162,10 @@ static bool is_noted(const MadeFiles *m, const char *path)
 	g_autofree char *line = g_strconcat(IMAGE_LINE, path, NULL);
 	g_auto(GStrv) lines = m->old ? g_strsplit(m->old, "\n", -1) : NULL;
 
-	return lines && g_strv_contains((const char *const *)lines, line);
+	if (!lines)
+		return false;
+
+	return g_strv_contains((const char *const *)lines, line);
 }
 
 /* PATH is there, and not known for ours. */
@@ -259,7 +270,12 @@ static void remove_all(MadeFiles *m, const char *const *command, const GPtrArray
 
 bool made_files_any(const MadeFiles *m)
 {
-	return m->is_new || m->noted || m->images->len;
+	if (m->is_new)
+		return true;
+	if (m->noted)
+		return true;
+
+	return m->images->len;
 }
 
 void made_files_undo(MadeFiles *m)

@@ -40,7 +40,10 @@ static bool migrate(void *data, GError **error)
 		ok = moved != NULL;
 	}
 
-	return ok || virt_fail(error, "cannot migrate domain %s", virDomainGetName(c->dom));
+	if (ok)
+		return true;
+
+	return virt_fail(error, "cannot migrate domain %s", virDomainGetName(c->dom));
 }
 
 struct watch {
@@ -60,11 +63,15 @@ static void on_progress(void *data, const struct virt_progress *progress)
 
 	if (w->move->job.progress)
 		w->move->job.progress(w->move->job.progress_data, progress);
-	if (w->acted || (!late && !postcopy))
+	if (w->acted)
+		return;
+	if (!late && !postcopy)
 		return;
 	/* Refused while the destination is not ready: then the next second. */
-	w->acted = postcopy ? virDomainMigrateStartPostCopy(w->move->dom, 0) == 0 :
-		   virDomainSuspend(w->move->dom) == 0;
+	if (postcopy)
+		w->acted = virDomainMigrateStartPostCopy(w->move->dom, 0) == 0;
+	else
+		w->acted = virDomainSuspend(w->move->dom) == 0;
 }
 
 enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_aborted,
@@ -152,7 +159,9 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 
 		v = migrate_verdict_of(migrate_side_of(&ret->source_state, true),
 				    migrate_side_of(&ret->dest_state, false));
-		if (!v.wait || g_get_monotonic_time() >= until_us)
+		if (!v.wait)
+			break;
+		if (g_get_monotonic_time() >= until_us)
 			break;
 		migrate_sides_clear(ret);
 		g_usleep(PAUSE_US);

@@ -51,15 +51,21 @@ static char *host_uuid(virConnect *conn)
 
 	free(text);
 
-	return doc ? xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid") : NULL;
+	if (doc)
+		return xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid");
+
+	return NULL;
 }
 
 static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
 {
 	g_autofree char *here = host_uuid(virDomainGetConnect(dom)), *there = host_uuid(dest);
 
-	if (!here || g_strcmp0(here, there))
+	if (!here)
 		return true;
+	if (g_strcmp0(here, there))
+		return true;
+
 	return vmm_fail(error, VMM_ERROR_REFUSED, "cannot migrate domain %s: the destination is "
 			"the host where it runs", virDomainGetName(dom));
 }

@@ -107,7 +107,7 @@ void migrate_options_add_text(MigrateOptions *m, const char *name, const char *v
 	virTypedParamsAddString(&m->params, &m->n_params, &m->max_params, name, value);
 }
 
-void migrate_options_add_int(MigrateOptions *m, const char *name, int value)
+static void migrate_options_add_int(MigrateOptions *m, const char *name, int value)
 {
 	virTypedParamsAddInt(&m->params, &m->n_params, &m->max_params, name, value);
 }
@@ -190,7 +190,10 @@ static bool add_value(MigrateOptions *m, const struct word *word, const char *va
 
 static bool takes_value(const struct word *word)
 {
-	return word->kind >= TEXT && word->kind <= SECONDS;
+	if (word->kind < TEXT)
+		return false;
+
+	return word->kind <= SECONDS;
 }
 
 /* Of the value, *NEXT is the following word; it is moved on when it is used. */
@@ -231,7 +234,9 @@ bool migrate_options_parse(MigrateOptions *m, const char *options, GError **erro
 	g_auto(GStrv) argv = NULL;
 	g_autoptr(GError) cause = NULL;
 
-	if (!options || !*options)
+	if (!options)
+		return true;
+	if (!*options)
 		return true;
 	if (!g_shell_parse_argv(options, NULL, &argv, &cause)) {
 		if (g_error_matches(cause, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))

@@ -45,6 +45,5 @@ bool migrate_options_converge(MigrateOptions *m, const char *value, GError **err
 
 /* Adds parameter NAME (VIR_MIGRATE_PARAM_…). */
 void migrate_options_add_text(MigrateOptions *m, const char *name, const char *value);
-void migrate_options_add_int(MigrateOptions *m, const char *name, int value);
 
 #endif

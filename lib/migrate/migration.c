@@ -40,7 +40,10 @@ static enum action_outcome where_is_it(struct migration *r, GError *cause, GErro
 	other = vmm_is(fault, VMM_ERROR_EXISTS);
 	g_propagate_prefixed_error(error, g_steal_pointer(&fault), "at %s: ", r->dest_host);
 
-	return other ? ACTION_FAILED : ACTION_UNKNOWN;
+	if (other)
+		return ACTION_FAILED;
+
+	return ACTION_UNKNOWN;
 }
 
 /* A domain whose mover died has lost its snapshots; their files are still there. */
@@ -55,7 +58,11 @@ static void repair_snapshots(struct migration *r)
 /* Keep the snapshots in files so that a later action can restore them if we are killed. */
 static bool save_snapshots(const struct migration *r, GError **error)
 {
-	if (r->ctx->dry_run || !r->directory || !g_file_test(r->directory, G_FILE_TEST_IS_DIR))
+	if (r->ctx->dry_run)
+		return true;
+	if (!r->directory)
+		return true;
+	if (!g_file_test(r->directory, G_FILE_TEST_IS_DIR))
 		return true;
 	for (guint i = 0; i < snapshot_list_size(r->snapshots); i++) {
 		const char *name = snapshot_list_name(r->snapshots, i);
@@ -77,12 +84,16 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 {
 	struct virt_state state;
 
-	if (!dom || virDomainDestroyFlags(dom, 0) == 0)
+	if (!dom)
+		return true;
+	if (virDomainDestroyFlags(dom, 0) == 0)
 		return true;
 	if (!virt_state_read(dom, &state, error))
 		return false;
-	return state.gone ||
-	       vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
+	if (state.gone)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s cannot be removed %s: %s",
 			virDomainGetName(dom), where, virGetLastErrorMessage());
 }
 
@@ -142,9 +153,10 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 	repair_snapshots(r);
 	r->snapshots = snapshot_list_read(r->dom, error);
 
-	return r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error)
-		       ? ACTION_DONE
-		       : ACTION_FAILED;
+	if (r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error))
+		return ACTION_DONE;
+
+	return ACTION_FAILED;
 }
 
 /* Phase 4, again as long as a block job that ends soon is in the way. */
@@ -232,8 +244,11 @@ static enum migrate_location look(struct migration *r, GError **error)
 	for (int tries = 1;; tries++) {
 		reconnect(r);
 		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
-		if (where != MIGRATE_LOCATION_UNKNOWN || tries == LOOKS ||
-		    (virConnectIsAlive(r->ctx->conn) == 1 && virConnectIsAlive(r->dest) == 1))
+		if (where != MIGRATE_LOCATION_UNKNOWN)
+			return where;
+		if (tries == LOOKS)
+			return where;
+		if (virConnectIsAlive(r->ctx->conn) == 1 && virConnectIsAlive(r->dest) == 1)
 			return where;
 		g_clear_error(error);
 		migrate_sides_clear(&r->sides);
@@ -289,8 +304,9 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 	enum action_outcome outcome;
 
 	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!stranded_note(r->dom, r->dest_host, error) ||
-	    !snapshot_list_forget(r->snapshots, r->dom, error))
+	if (!stranded_note(r->dom, r->dest_host, error))
+		return ACTION_FAILED;
+	if (!snapshot_list_forget(r->snapshots, r->dom, error))
 		return ACTION_FAILED;
 	call_migrate(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);

@@ -52,8 +52,7 @@ static bool revive(struct moving *m, GError **error)
 
 static bool read_xml(struct moving *m, GError **error)
 {
-	g_autofree char *live = virt_xml(m->dom, error);
-	xmlDoc *doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
+	xmlDoc *doc = virt_xml_doc(m->dom, error);
 
 	if (!doc)
 		return false;
@@ -158,8 +157,9 @@ static bool make_directory(struct moving *m, GError **error)
 {
 	bool one;
 
-	if (!made_files_directory(m->made, error) ||
-	    !made_files_is_one(m->made, m->stored->from, &one, error))
+	if (!made_files_directory(m->made, error))
+		return false;
+	if (!made_files_is_one(m->made, m->stored->from, &one, error))
 		return false;
 	if (!one)
 		return true;
@@ -188,7 +188,11 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
 	g_autofree char *temp = to ? g_strconcat(to, ".vmmexec-new", NULL) : NULL;
 	bool ok;
 
-	if (!to || g_str_equal(from, to) || access(from, F_OK) < 0)
+	if (!to)
+		return true;
+	if (g_str_equal(from, to))
+		return true;
+	if (access(from, F_OK) < 0)
 		return true;
 	unlink(temp);	/* of one that was killed */
 	ok = link(from, temp) == 0 && (try || rename(temp, to) == 0);
@@ -207,8 +211,13 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
 /* Phase 1. */
 static bool prepare_target(struct moving *m, GError **error)
 {
-	if (!end_copies(m, error) || !make_directory(m, error) || !link_nvram(m, true, error) ||
-	    !take_names(m, error))
+	if (!end_copies(m, error))
+		return false;
+	if (!make_directory(m, error))
+		return false;
+	if (!link_nvram(m, true, error))
+		return false;
+	if (!take_names(m, error))
 		return false;
 	if (m->stored->others->len > 1 &&
 	    !other_host_copy(m->ctx, NULL, (const char *const *)m->stored->others->pdata,
@@ -240,7 +249,10 @@ static bool copy(struct moving *m, GError **error)
 			    &aborted, error))
 		return true;
 
-	return aborted && progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
+	if (!aborted)
+		return false;
+
+	return progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
 }
 
 static bool is_any_used(const struct moving *m)
@@ -282,15 +294,20 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 				 virDomainGetName(m->dom));
 	doc = xml_parse(text, strlen(text), "metadata", error);
 	free(text);
-	node = doc ? xml_child(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	if (doc)
+		node = xml_child(xmlDocGetRootElement(doc), "system_datastore");
+	else
+		node = NULL;
 	if (!node)
 		return doc != NULL;
 	xmlNodeSetContent(node, NULL);
 	xmlNodeAddContent(node, BAD_CAST directory);
 	xml = xml_print(xmlDocGetRootElement(doc));
-	return virDomainSetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
-				    VIR_DOMAIN_AFFECT_LIVE) == 0 ||
-	       virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
+	if (virDomainSetMetadata(m->dom, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
+				 VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return true;
+
+	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
 }
 
 /* Phase 3, before the disks: it can be taken back. */
@@ -298,7 +315,9 @@ static bool tell_metadata(struct moving *m, const char *directory, GError **erro
 {
 	if (write_metadata(m, directory, error))
 		return true;
-	if (virConnectIsAlive(m->ctx->conn) == 1 || !revive(m, NULL))
+	if (virConnectIsAlive(m->ctx->conn) == 1)
+		return false;
+	if (!revive(m, NULL))
 		return false;
 	g_clear_error(error);
 
@@ -356,7 +375,9 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 		moved = 0;
 		for (guint i = 0; i < m->mirrors->len; i++)
 			moved += is_used(m, mirror(m, i));
-		if (!lost || tries == PIVOTS)
+		if (!lost)
+			break;
+		if (tries == PIVOTS)
 			break;
 	}
 

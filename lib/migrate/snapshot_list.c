@@ -59,7 +59,10 @@ SnapshotList *snapshot_list_read(virDomain *dom, GError **error)
 
 	free(list);
 
-	return ok ? g_steal_pointer(&set) : NULL;
+	if (ok)
+		return g_steal_pointer(&set);
+
+	return NULL;
 }
 
 guint snapshot_list_size(const SnapshotList *set)

@@ -29,14 +29,20 @@ static char *below(const char *path, const char *dir)
 	g_autofree char *plain = g_canonicalize_filename(path, "/");	/* oned doubles slashes */
 	size_t len = strlen(dir);
 
-	return g_str_has_prefix(plain, dir) && plain[len] == '/' ? g_strdup(plain + len + 1) : NULL;
+	if (g_str_has_prefix(plain, dir) && plain[len] == '/')
+		return g_strdup(plain + len + 1);
+
+	return NULL;
 }
 
 char *storage_plan_moved(const StoragePlan *s, const char *path)
 {
 	g_autofree char *rest = below(path, s->from);
 
-	return rest ? g_build_filename(s->to, rest, NULL) : g_strdup(path);
+	if (rest)
+		return g_build_filename(s->to, rest, NULL);
+
+	return g_strdup(path);
 }
 
 static void add_other(StoragePlan *s, char *path)
@@ -59,15 +65,20 @@ static char *chain_of(const char *path)
 {
 	g_autofree char *dir = g_path_get_dirname(path);
 
-	return g_str_has_suffix(dir, ".snap") ? g_steal_pointer(&dir) :
-	       g_strconcat(path, ".snap", NULL);
+	if (g_str_has_suffix(dir, ".snap"))
+		return g_steal_pointer(&dir);
+
+	return g_strconcat(path, ".snap", NULL);
 }
 
 static enum disk_way way_of(const struct planned_disk *d, bool read_only)
 {
 	if (read_only)
 		return COPY_BEFORE;
-	return d->image.snapshots->len ? COPY_BEFORE_AND_AFTER : COPY_MIRROR;
+	if (d->image.snapshots->len)
+		return COPY_BEFORE_AND_AFTER;
+
+	return COPY_MIRROR;
 }
 
 static void disk_free(void *data)
@@ -90,7 +101,10 @@ static bool add_disk(const struct action_ctx *ctx, StoragePlan *s, const xmlNode
 	d->path = virt_disk_path(node);
 	d->is_block = xml_has(node, "type", "block");
 	d->target = xml_child_attribute(node, "target", "dev");
-	rest = d->path ? below(d->path, s->from) : NULL;
+	if (d->path)
+		rest = below(d->path, s->from);
+	else
+		rest = NULL;
 	if (d->path && g_str_has_prefix(d->path, "/dev/vg-one-")) {
 		d->way = COPY_EXTERNAL;
 		d->there = g_strdup(d->path);
@@ -131,7 +145,10 @@ static void add_small_files(StoragePlan *s, const xmlNode *domain)
 			add_other(s, g_steal_pointer(&path));
 	}
 
-	rest = nvram ? below(nvram, s->from) : NULL;
+	if (nvram)
+		rest = below(nvram, s->from);
+	else
+		rest = NULL;
 	if (rest)
 		add_other(s, g_build_filename(s->from, rest, NULL));
 }
@@ -142,7 +159,9 @@ StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domai
 	g_autoptr(StoragePlan) s = g_new0(StoragePlan, 1);
 	xmlNode *devices = xml_child(domain, "devices");
 
-	if (!check_directory(from, error) || !check_directory(to, error))
+	if (!check_directory(from, error))
+		return NULL;
+	if (!check_directory(to, error))
 		return NULL;
 	s->from = g_canonicalize_filename(from, "/");
 	s->to = g_canonicalize_filename(to, "/");

@@ -7,7 +7,10 @@ static guint64 field(const char *status, const char *name)
 {
 	const char *p = strstr(status, name);
 
-	return p ? g_ascii_strtoull(p + strlen(name), NULL, 10) : 0;
+	if (p)
+		return g_ascii_strtoull(p + strlen(name), NULL, 10);
+
+	return 0;
 }
 
 guint64 qemu_rss_kib(GHashTable *pids, const char *uuid)
@@ -16,7 +19,9 @@ guint64 qemu_rss_kib(GHashTable *pids, const char *uuid)
 	g_autofree char *path = g_strdup_printf("/proc/%u/status", pid);
 	g_autofree char *status = NULL;
 
-	if (!pid || !g_file_get_contents(path, &status, NULL, NULL))
+	if (!pid)
+		return 0;
+	if (!g_file_get_contents(path, &status, NULL, NULL))
 		return 0;
 
 	return field(status, "\nVmRSS:") + field(status, "\nVmSwap:");

@@ -33,7 +33,10 @@ static int small(const virDomainStatsRecord *r, const char *field)
 {
 	int n = 0;
 
-	return virTypedParamsGetInt(r->params, r->nparams, field, &n) == 1 ? n : 0;
+	if (virTypedParamsGetInt(r->params, r->nparams, field, &n) == 1)
+		return n;
+
+	return 0;
 }
 
 /* Asks neither QEMU nor for a job. */
@@ -161,7 +164,10 @@ static bool ask_detail(void *data, GError **error)
 			  has_field(records[0], "block.0.rd.bytes");
 	virDomainStatsRecordListFree(records);
 
-	return d->has_counters || vmm_fail(error, VMM_ERROR_BUSY, "its QEMU is busy");
+	if (d->has_counters)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_BUSY, "its QEMU is busy");
 }
 
 struct asking {
@@ -252,7 +258,11 @@ void stats_cpu(GPtrArray *list)
 		guint64 ns;
 		gint64 us;
 
-		if (!s->knows_cpu || !cpu_time(s->dom, &ns) || ns < s->cpu_ns)
+		if (!s->knows_cpu)
+			continue;
+		if (!cpu_time(s->dom, &ns))
+			continue;
+		if (ns < s->cpu_ns)
 			continue;
 		us = g_get_monotonic_time() - s->asked_us;
 		if (us > 0)
@@ -286,8 +296,9 @@ char stats_letter(const struct stats *stats, bool *ret_moves)
 
 	*ret_moves = false;
 	for (size_t i = 0; i < G_N_ELEMENTS(letters); i++) {
-		if (letters[i].state != stats->state.state ||
-		    (letters[i].reason >= 0 && letters[i].reason != stats->state.reason))
+		if (letters[i].state != stats->state.state)
+			continue;
+		if (letters[i].reason >= 0 && letters[i].reason != stats->state.reason)
 			continue;
 		*ret_moves = letters[i].moves;
 		return letters[i].letter;

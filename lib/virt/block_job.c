@@ -9,9 +9,8 @@ enum { PAUSE_US = 250000 };
 /* The first disk with a block job; NULL with ERROR clear when none has one. Caller frees. */
 static char *busy_disk(virDomain *dom, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 
 	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
 		g_autofree char *target = xml_child_attribute(n, "target", "dev");

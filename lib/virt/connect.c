@@ -39,9 +39,12 @@ static gpointer run_events(gpointer data G_GNUC_UNUSED)
 static gpointer start_events(gpointer data G_GNUC_UNUSED)
 {
 	virSetErrorFunc(NULL, quiet);	/* else libvirt prints on stderr too */
-	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
+	if (virInitialize() < 0)
+		return NULL;
+	if (virEventRegisterDefaultImpl() < 0)
 		return NULL;
 	g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));
+
 	return NULL;
 }
 

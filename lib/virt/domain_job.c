@@ -14,7 +14,6 @@ struct run {
 /* One short question about a domain, which may wait for a QEMU that hangs. */
 struct question {
 	virDomain *dom;
-	bool completed;
 	bool has_job;
 	struct virt_progress progress;
 };
@@ -41,18 +40,20 @@ static guint64 bytes(virTypedParameter *params, int n, const char *name)
 {
 	unsigned long long value = 0;
 
-	return virTypedParamsGetULLong(params, n, name, &value) == 1 ? value : 0;
+	if (virTypedParamsGetULLong(params, n, name, &value) == 1)
+		return value;
+
+	return 0;
 }
 
 static bool ask_progress(void *data, GError **error)
 {
 	struct question *q = data;
 	struct virt_progress *p = &q->progress;
-	unsigned flags = q->completed ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0;
 	virTypedParameter *params = NULL;
 	int type = 0, n = 0;
 
-	if (virDomainGetJobStats(q->dom, &type, &params, &n, flags) < 0)
+	if (virDomainGetJobStats(q->dom, &type, &params, &n, 0) < 0)
 		return virt_fail(error, "no statistics");
 	p->elapsed_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_TIME_ELAPSED);
 	p->total_bytes = bytes(params, n, VIR_DOMAIN_JOB_DATA_TOTAL);
@@ -70,13 +71,13 @@ static bool ask_progress(void *data, GError **error)
 	return true;
 }
 
-bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret)
+/* How far the job of DOM is. False when there is none, or libvirt does not say. */
+static bool read_progress(virDomain *dom, struct virt_progress *ret)
 {
 	struct question *q = question_new(dom);
 	enum virt_call_result r;
 	bool known;
 
-	q->completed = completed;
 	r = virt_call(ask_progress, q, question_free, ANSWER_MS, NULL);
 	if (r == VIRT_CALL_TIMED_OUT)
 		return false;
@@ -122,7 +123,10 @@ static bool ask_abort(void *data, GError **error)
 {
 	struct question *q = data;
 
-	return virDomainAbortJob(q->dom) == 0 || virt_fail(error, "cannot abort");
+	if (virDomainAbortJob(q->dom) == 0)
+		return true;
+
+	return virt_fail(error, "cannot abort");
 }
 
 static void abort_job(virDomain *dom)
@@ -151,7 +155,7 @@ static bool tick(void *data)
 
 	if (job->progress && now - run->told_us >= PROGRESS_US) {
 		run->told_us = now;
-		if (virt_job_progress(job->dom, false, &progress))
+		if (read_progress(job->dom, &progress))
 			job->progress(job->progress_data, &progress);
 	}
 

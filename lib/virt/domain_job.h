@@ -48,12 +48,6 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
  */
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
 
-/*
- * How far the job of DOM is; of one that is COMPLETED, what it was. False when
- * there is none, or it does not say.
- */
-bool virt_job_progress(virDomain *dom, bool completed, struct virt_progress *ret);
-
 /* "42 % (81 of 192 MiB left), 3.1 s, 35 MiB/s". The caller frees. */
 char *virt_progress_text(const struct virt_progress *progress);
 

@@ -17,5 +17,8 @@ char *virt_disk_path(const xmlNode *disk)
 {
 	char *file = xml_child_attribute(disk, "source", "file");
 
-	return file ? file : xml_child_attribute(disk, "source", "dev");
+	if (file)
+		return file;
+
+	return xml_child_attribute(disk, "source", "dev");
 }

@@ -13,15 +13,16 @@ static bool change_device(DomainCall *c, GError **error)
 	unsigned flags = VIR_DOMAIN_AFFECT_LIVE;
 	int rc;
 
-	if (c->number == VIRT_DEVICE_MEDIUM)
-		flags |= VIR_DOMAIN_DEVICE_MODIFY_FORCE;
-
 	if (c->number == VIRT_DEVICE_ATTACH)
 		rc = virDomainAttachDeviceFlags(c->dom, c->text, flags);
 	else
-		rc = virDomainUpdateDeviceFlags(c->dom, c->text, flags);
+		rc = virDomainUpdateDeviceFlags(c->dom, c->text,
+						flags | VIR_DOMAIN_DEVICE_MODIFY_FORCE);
 
-	return rc == 0 || virt_fail(error, "%s", "");
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "%s", "");
 }
 
 enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
@@ -101,9 +102,8 @@ static void stop_listening(virDomain *dom, int id)
 /* Whether DOM still has that device. False with ERROR: nobody knows. */
 static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)

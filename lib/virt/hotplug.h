@@ -13,8 +13,7 @@
 
 enum virt_device_verb {
 	VIRT_DEVICE_ATTACH,
-	VIRT_DEVICE_UPDATE,	/* the running one becomes what XML says */
-	VIRT_DEVICE_MEDIUM,	/* as UPDATE of a CD-ROM, even if the guest has locked it */
+	VIRT_DEVICE_MEDIUM,	/* a drive becomes what XML says, even if the guest has locked it */
 };
 
 /*

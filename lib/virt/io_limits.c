@@ -15,7 +15,10 @@ static bool set_limits(DomainCall *c, GError **error)
 		rc = virDomainSetInterfaceParameters(c->dom, c->text, c->params, c->n_params,
 						     flags);
 
-	return rc == 0 || virt_fail(error, "%s", "");
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "%s", "");
 }
 
 /* libvirt has 64 bits for a disk's limits, 32 for a NIC's. */
@@ -26,7 +29,10 @@ static bool add_limit(DomainCall *c, const struct virt_limit *l, GError **error)
 	if (c->number == VIRT_IO_DISK) {
 		rc = virTypedParamsAddULLong(&c->params, &c->n_params, &c->max_params, l->name,
 					     l->value);
-		return rc == 0 || virt_fail(error, "%s", l->name);
+		if (rc == 0)
+			return true;
+
+		return virt_fail(error, "%s", l->name);
 	}
 
 	if (l->value > G_MAXUINT32)
@@ -35,7 +41,10 @@ static bool add_limit(DomainCall *c, const struct virt_limit *l, GError **error)
 	rc = virTypedParamsAddUInt(&c->params, &c->n_params, &c->max_params, l->name,
 				   (unsigned)l->value);
 
-	return rc == 0 || virt_fail(error, "%s", l->name);
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "%s", l->name);
 }
 
 enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,

@@ -8,9 +8,11 @@ enum { SETTLE_US = 3000000, PAUSE_US = 200000, REST_MS = 60000 };
 
 bool virt_paused_for_job(const struct virt_state *s)
 {
-	return s->state == VIR_DOMAIN_PAUSED &&
-	       (s->reason == VIR_DOMAIN_PAUSED_SAVE || s->reason == VIR_DOMAIN_PAUSED_SNAPSHOT ||
-		s->reason == VIR_DOMAIN_PAUSED_MIGRATION);
+	if (s->state != VIR_DOMAIN_PAUSED)
+		return false;
+
+	return s->reason == VIR_DOMAIN_PAUSED_SAVE || s->reason == VIR_DOMAIN_PAUSED_SNAPSHOT ||
+	       s->reason == VIR_DOMAIN_PAUSED_MIGRATION;
 }
 
 bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
@@ -19,10 +21,13 @@ bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError 
 	bool goes_on;
 
 	for (;;) {
-		if (!virt_domain_barrier(dom, REST_MS, &goes_on, error) ||
-		    !virt_state_read(dom, ret, error))
+		if (!virt_domain_barrier(dom, REST_MS, &goes_on, error))
 			return false;
-		if (ret->gone || (!goes_on && !virt_paused_for_job(ret)))
+		if (!virt_state_read(dom, ret, error))
+			return false;
+		if (ret->gone)
+			return true;
+		if (!goes_on && !virt_paused_for_job(ret))
 			return true;
 		if (goes_on)
 			until_us = g_get_monotonic_time() + SETTLE_US;

@@ -99,8 +99,14 @@ enum virt_call_result virt_power_request(virDomain *dom, enum virt_power what, u
 /* What may go better a second later: QEMU in an I/O that cannot be interrupted… */
 static bool is_worth_a_retry(int code)
 {
-	return code == VIR_ERR_OPERATION_FAILED || code == VIR_ERR_SYSTEM_ERROR ||
-	       code == VIR_ERR_OPERATION_TIMEOUT || code == VIR_ERR_INTERNAL_ERROR;
+	if (code == VIR_ERR_OPERATION_FAILED)
+		return true;
+	if (code == VIR_ERR_SYSTEM_ERROR)
+		return true;
+	if (code == VIR_ERR_OPERATION_TIMEOUT)
+		return true;
+
+	return code == VIR_ERR_INTERNAL_ERROR;
 }
 
 enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 until_us,

@@ -28,7 +28,9 @@ GHashTable *qemu_process_pids(void)
 		const char *uuid;
 		gsize len;
 
-		if (!g_ascii_isdigit(*name) || !g_file_get_contents(path, &args, &len, NULL))
+		if (!g_ascii_isdigit(*name))
+			continue;
+		if (!g_file_get_contents(path, &args, &len, NULL))
 			continue;
 		uuid = uuid_of(args, len);
 		if (uuid)

@@ -86,7 +86,10 @@ enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestr
 	}
 
 	g_thread_join(thread);
-	result = c->ok ? VIRT_CALL_OK : VIRT_CALL_FAILED;
+	if (c->ok)
+		result = VIRT_CALL_OK;
+	else
+		result = VIRT_CALL_FAILED;
 	if (!c->ok)
 		g_propagate_error(error, g_steal_pointer(&c->error));
 	call_free(c);

@@ -31,13 +31,20 @@ static bool is_uuid(const char *id)
 
 static virDomain *lookup(virConnect *conn, const char *id)
 {
-	return is_uuid(id) ? virDomainLookupByUUIDString(conn, id) :
-			     virDomainLookupByName(conn, id);
+	if (is_uuid(id))
+		return virDomainLookupByUUIDString(conn, id);
+
+	return virDomainLookupByName(conn, id);
 }
 
 static bool is_number(const char *text)
 {
-	return text && *text && strspn(text, "0123456789") == strlen(text);
+	if (!text)
+		return false;
+	if (!*text)
+		return false;
+
+	return strspn(text, "0123456789") == strlen(text);
 }
 
 /* OTHER has the VM's name and not its UUID: nothing may be done with it in the VM's place. */
@@ -121,8 +128,12 @@ bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
 
 static bool may_be_off(int state)
 {
-	return state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED ||
-	       state == VIR_DOMAIN_NOSTATE;
+	if (state == VIR_DOMAIN_SHUTOFF)
+		return true;
+	if (state == VIR_DOMAIN_CRASHED)
+		return true;
+
+	return state == VIR_DOMAIN_NOSTATE;
 }
 
 bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
@@ -148,7 +159,10 @@ bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
 
 static bool is_starting(const struct virt_state *s)
 {
-	return s->state == VIR_DOMAIN_PAUSED && s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+	if (s->state != VIR_DOMAIN_PAUSED)
+		return false;
+
+	return s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
 }
 
 const char *virt_state_name(const struct virt_state *state)
@@ -174,7 +188,10 @@ const char *virt_state_name(const struct virt_state *state)
 
 bool virt_state_is_up(const struct virt_state *s)
 {
-	return !s->gone && !is_starting(s);
+	if (s->gone)
+		return false;
+
+	return !is_starting(s);
 }
 
 void virt_hint_lost(virDomain *dom, GError **error)
@@ -189,8 +206,12 @@ void virt_hint_lost(virDomain *dom, GError **error)
 
 bool virt_state_is_unresponsive(const struct virt_state *s)
 {
-	return s->state == VIR_DOMAIN_PAUSED || s->state == VIR_DOMAIN_PMSUSPENDED ||
-	       s->state == VIR_DOMAIN_CRASHED;
+	if (s->state == VIR_DOMAIN_PAUSED)
+		return true;
+	if (s->state == VIR_DOMAIN_PMSUSPENDED)
+		return true;
+
+	return s->state == VIR_DOMAIN_CRASHED;
 }
 
 /*
@@ -207,7 +228,10 @@ static bool is_directory_of(virDomain *dom, const char *path)
 	if (*path != '/' || g_strv_contains((const char *const *)part, ".."))
 		return false;
 
-	return !g_str_has_prefix(name, "one-") || g_str_equal(last, name + strlen("one-"));
+	if (!g_str_has_prefix(name, "one-"))
+		return true;
+
+	return g_str_equal(last, name + strlen("one-"));
 }
 
 bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
@@ -215,7 +239,10 @@ bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError 
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", NULL) : NULL;
 
-	*ret = doc ? xml_child_text(xmlDocGetRootElement(doc), "system_datastore") : NULL;
+	if (doc)
+		*ret = xml_child_text(xmlDocGetRootElement(doc), "system_datastore");
+	else
+		*ret = NULL;
 	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
 		return virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(dom));
@@ -234,7 +261,10 @@ char *virt_vm_directory(virDomain *dom, const char *uri)
 {
 	char *directory;
 
-	return virt_vm_directory_read(dom, uri, &directory, NULL) ? directory : NULL;
+	if (virt_vm_directory_read(dom, uri, &directory, NULL))
+		return directory;
+
+	return NULL;
 }
 
 char *virt_xml(virDomain *dom, GError **error)
@@ -383,4 +413,14 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 			return true;
 		wait_for_event(w, MIN(until_us, now + ASK_US));
 	}
+}
+
+xmlDoc *virt_xml_doc(virDomain *dom, GError **error)
+{
+	g_autofree char *text = virt_xml(dom, error);
+
+	if (!text)
+		return NULL;
+
+	return xml_parse(text, strlen(text), "domain", error);
 }

@@ -10,6 +10,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "xml/xml.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
@@ -67,6 +68,9 @@ bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError 
 
 /* The domain's XML with its secrets left out. The caller frees with g_free(). */
 char *virt_xml(virDomain *dom, GError **error);
+
+/* The same, parsed. The caller frees; NULL with ERROR. */
+xmlDoc *virt_xml_doc(virDomain *dom, GError **error);
 
 /* Sees a domain end without asking. */
 typedef struct virt_watch VirtWatch;

@@ -165,9 +165,11 @@ enum vmm_error virt_error_class(const virError *cause, const char **ret_hint)
 	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
 		const struct rule *r = &rules[i];
 
-		if ((r->domain != ANY && r->domain != cause->domain) ||
-		    (r->code != ANY && r->code != cause->code) ||
-		    (r->text && !(cause->message && strstr(cause->message, r->text))))
+		if (r->domain != ANY && r->domain != cause->domain)
+			continue;
+		if (r->code != ANY && r->code != cause->code)
+			continue;
+		if (r->text && !(cause->message && strstr(cause->message, r->text)))
 			continue;
 		*ret_hint = r->hint;
 		return r->class;
@@ -232,15 +234,20 @@ bool virt_fail_kept(GError **error, const char *format, ...)
 
 bool virt_is_agents_no(const GError *error)
 {
-	return vmm_is(error, VMM_ERROR_GUEST) &&
-	       strstr(error->message, "QEMU agent command");
+	if (!vmm_is(error, VMM_ERROR_GUEST))
+		return false;
+
+	return strstr(error->message, "QEMU agent command");
 }
 
 bool virt_last_is_end(void)
 {
 	const char *message = virGetLastErrorMessage();
 
-	return message && strstr(message, "End of file");
+	if (!message)
+		return false;
+
+	return strstr(message, "End of file");
 }
 
 bool virt_last_is(int code)

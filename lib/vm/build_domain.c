@@ -49,12 +49,17 @@ xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, cons
 		return NULL;
 	if (ctx->conn)
 		virConnectGetLibVersion(ctx->conn, &options.libvirt);
-	if (!vm || !add_defaults(vm, conf, warnings, error))
+	if (!vm)
+		return NULL;
+	if (!add_defaults(vm, conf, warnings, error))
 		return NULL;
 	tmpl_vm_check(vm, warnings);
 	xml = domain_xml(vm, &options, warnings, error);
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
 
-	return xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	if (xml)
+		return xml_parse(xml, strlen(xml), "domain", error);
+
+	return NULL;
 }

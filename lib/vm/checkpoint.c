@@ -68,7 +68,10 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 	else
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no checkpoint %s", file);
 
-	return doc && complete(part, file, error);
+	if (!doc)
+		return false;
+
+	return complete(part, file, error);
 }
 
 bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const char *deploy_id,
@@ -79,16 +82,25 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 	g_autoptr(xmlDoc) doc = NULL;
 	struct stat st;
 
-	if (!checkpoint_recover(ctx, file, NULL) || lstat(file, &st) < 0 ||
-	    st.st_mtime < time(NULL) - RECENT_S || checkpoint_use_knows(file, file))
+	if (!checkpoint_recover(ctx, file, NULL))
+		return false;
+	if (lstat(file, &st) < 0)
+		return false;
+	if (st.st_mtime < time(NULL) - RECENT_S)
+		return false;
+	if (checkpoint_use_knows(file, file))
 		return false;
 	doc = checkpoint_domain(ctx, file, NULL);
 	if (!doc)
 		return false;
 	name = xml_child_text(xmlDocGetRootElement(doc), "name");
 	uuid = xml_child_text(xmlDocGetRootElement(doc), "uuid");
-	return !g_strcmp0(name, deploy_id) || !g_strcmp0(name, own) ||
-	       (uuid && !g_ascii_strcasecmp(uuid, deploy_id));
+	if (!g_strcmp0(name, deploy_id))
+		return true;
+	if (!g_strcmp0(name, own))
+		return true;
+
+	return uuid && !g_ascii_strcasecmp(uuid, deploy_id);
 }
 
 /* Makes room for FILE and an empty PART that only we may read; libvirt keeps its mode. */
@@ -140,8 +152,10 @@ static bool save(void *data, GError **error)
 {
 	struct saving *s = data;
 
-	return virDomainSaveFlags(s->dom, s->path, NULL, s->flags) == 0 ||
-	       virt_fail(error, "cannot save domain %s to %s", virDomainGetName(s->dom), s->path);
+	if (virDomainSaveFlags(s->dom, s->path, NULL, s->flags) == 0)
+		return true;
+
+	return virt_fail(error, "cannot save domain %s to %s", virDomainGetName(s->dom), s->path);
 }
 
 static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, const char *part,
@@ -216,16 +230,24 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 	bool aborted = false;
 	unsigned flags;
 
-	if (!virt_state_read(dom, &state, error) ||
-	    !stranded_check(ctx, dom, &state, NULL, error) || !prepare_file(file, part, error))
+	if (!virt_state_read(dom, &state, error))
+		return ACTION_FAILED;
+	if (!stranded_check(ctx, dom, &state, NULL, error))
+		return ACTION_FAILED;
+	if (!prepare_file(file, part, error))
 		return ACTION_FAILED;
 	/* One that its guest suspended is woken by the save, and must not be restored paused. */
-	flags = state.state == VIR_DOMAIN_PMSUSPENDED ? VIR_DOMAIN_SAVE_RUNNING : 0;
+	if (state.state == VIR_DOMAIN_PMSUSPENDED)
+		flags = VIR_DOMAIN_SAVE_RUNNING;
+	else
+		flags = 0;
 	action_on_abort(ACTION_UNKNOWN, "saving domain %s", name);
 	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		r = save_once(ctx, dom, part, flags, &aborted, &cause);
-		if (aborted || !action_busy_passed(ctx, dom, try, cause))
+		if (aborted)
+			break;
+		if (!action_busy_passed(ctx, dom, try, cause))
 			break;
 	}
 
@@ -251,17 +273,24 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 /* Whether a second attempt may go better. */
 static bool is_worth_a_retry(const GError *cause, bool of_system)
 {
-	return vmm_is(cause, VMM_ERROR_BUSY) ||
-	       vmm_is(cause, VMM_ERROR_NO_RESOURCE) ||
-	       (of_system && !vmm_is(cause, VMM_ERROR_NOT_FOUND) &&
-		!vmm_is(cause, VMM_ERROR_PERMISSION));
+	if (vmm_is(cause, VMM_ERROR_BUSY))
+		return true;
+	if (vmm_is(cause, VMM_ERROR_NO_RESOURCE))
+		return true;
+
+	return of_system && !vmm_is(cause, VMM_ERROR_NOT_FOUND) &&
+	       !vmm_is(cause, VMM_ERROR_PERMISSION);
 }
 
 static bool is_half(const struct virt_state *s)
 {
-	return !s->gone && s->state == VIR_DOMAIN_PAUSED &&
-	       (s->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
-		s->reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+	if (s->gone)
+		return false;
+	if (s->state != VIR_DOMAIN_PAUSED)
+		return false;
+
+	return s->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
+	       s->reason == VIR_DOMAIN_PAUSED_STARTING_UP;
 }
 
 bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
@@ -286,7 +315,10 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
 		   "again", virDomainGetName(dom));
 	*ret_ended = virDomainDestroyFlags(dom, 0) == 0;
-	return *ret_ended || virt_fail(error, "cannot end domain %s", virDomainGetName(dom));
+	if (*ret_ended)
+		return true;
+
+	return virt_fail(error, "cannot end domain %s", virDomainGetName(dom));
 }
 
 /* The domain named in a checkpoint: its UUID, else its name. The caller frees. */
@@ -294,7 +326,10 @@ static char *id_of(const xmlNode *domain)
 {
 	char *uuid = xml_child_text(domain, "uuid");
 
-	return uuid ? uuid : xml_child_text(domain, "name");
+	if (uuid)
+		return uuid;
+
+	return xml_child_text(domain, "name");
 }
 
 /* After a lost connection: a daemon that ends takes a guest half started with it. */
@@ -330,7 +365,10 @@ static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 
 	g_propagate_error(error, cause);
 
-	return g_get_monotonic_time() < until_us ? ACTION_FAILED : ACTION_UNKNOWN;
+	if (g_get_monotonic_time() < until_us)
+		return ACTION_FAILED;
+
+	return ACTION_UNKNOWN;
 }
 
 /* A restore on a thread of its own, and what its watcher needs. */
@@ -415,7 +453,10 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 		if (restore_once(ctx, w, &r, &cause) == VIRT_CALL_OK) {
 			restoring_free(r);
 			*ret_dom = virt_domain(ctx->conn, w->id, NULL, error);
-			return *ret_dom ? ACTION_DONE : ACTION_UNKNOWN;
+			if (*ret_dom)
+				return ACTION_DONE;
+
+			return ACTION_UNKNOWN;
 		}
 
 		asked = r->asked;
@@ -423,7 +464,9 @@ static enum action_outcome restore_tries(struct action_ctx *ctx, const struct re
 		restoring_free(r);
 		if (virConnectIsAlive(ctx->conn) != 1)
 			return find_restored(ctx, w->id, ret_dom, g_steal_pointer(&cause), error);
-		if (asked || !is_worth_a_retry(cause, of_system))
+		if (asked)
+			break;
+		if (!is_worth_a_retry(cause, of_system))
 			break;
 		action_log("WARN", "%s", cause->message);
 	}
@@ -491,7 +534,9 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 				   .name = name };
 	enum action_outcome outcome;
 
-	if (!check_unused(domain, file, error) || !checkpoint_use_begin(file, error))
+	if (!check_unused(domain, file, error))
+		return ACTION_FAILED;
+	if (!checkpoint_use_begin(file, error))
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "restoring domain %s", name);
 	outcome = restore_tries(ctx, &w, ret_dom, error);
@@ -509,7 +554,7 @@ static bool settle_begun(const struct action_ctx *ctx, const char *file, const c
 {
 	g_autofree char *path = checkpoint_use_path(file), *disk = NULL, *name = NULL, *hint = NULL;
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, path, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 
 	if (!doc)
 		return false;
@@ -537,8 +582,9 @@ bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const cha
 		       GError **error)
 {
 	/* Another file was put there since: the one that a restore had begun to use is over. */
-	if (!checkpoint_use_has(file) ||
-	    (access(file, F_OK) == 0 && !checkpoint_use_is_begun(file)))
+	if (!checkpoint_use_has(file))
+		return true;
+	if (access(file, F_OK) == 0 && !checkpoint_use_is_begun(file))
 		return true;
 	return settle_begun(ctx, file, vm_id, error);
 }

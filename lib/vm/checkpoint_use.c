@@ -34,8 +34,14 @@ static bool is_one(const char *a, const char *b)
 {
 	struct stat one, other;
 
-	return lstat(a, &one) == 0 && lstat(b, &other) == 0 && one.st_dev == other.st_dev &&
-	       one.st_ino == other.st_ino;
+	if (lstat(a, &one) != 0)
+		return false;
+	if (lstat(b, &other) != 0)
+		return false;
+	if (one.st_dev != other.st_dev)
+		return false;
+
+	return one.st_ino == other.st_ino;
 }
 
 bool checkpoint_use_is_begun(const char *file)
@@ -87,7 +93,10 @@ static char *identity(const char *path)
 	if (fd >= 0)
 		close(fd);
 
-	return n == 0 ? g_strdup(g_checksum_get_string(sum)) : NULL;
+	if (n == 0)
+		return g_strdup(g_checksum_get_string(sum));
+
+	return NULL;
 }
 
 static char *note_path(const char *file)
@@ -131,7 +140,10 @@ bool checkpoint_use_knows(const char *file, const char *path)
 	g_autofree char *id = identity(path);
 	g_autoptr(GPtrArray) lines = note_read(file, NULL);
 
-	return id && g_ptr_array_find_with_equal_func(lines, id, g_str_equal, NULL);
+	if (!id)
+		return false;
+
+	return g_ptr_array_find_with_equal_func(lines, id, g_str_equal, NULL);
 }
 
 static void forget(const char *path)
@@ -188,9 +200,14 @@ static bool is_own(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");
 
-	return xml_has(disk, "type", "file") && !xml_child(disk, "readonly") &&
-	       !xml_child(disk, "shareable") &&
-	       (!device || g_str_equal(device, "disk") || g_str_equal(device, "lun"));
+	if (!xml_has(disk, "type", "file"))
+		return false;
+	if (xml_child(disk, "readonly"))
+		return false;
+	if (xml_child(disk, "shareable"))
+		return false;
+
+	return !device || g_str_equal(device, "disk") || g_str_equal(device, "lun");
 }
 
 /* Of two file systems, whose clocks may differ, times that are close tell nothing. */
@@ -205,7 +222,10 @@ static enum checkpoint_disks compare(const struct stat *disk, const struct stat 
 		return disk->st_mtim.tv_nsec > checkpoint->st_mtim.tv_nsec ? CHECKPOINT_DISKS_NEWER
 									   : CHECKPOINT_DISKS_OLDER;
 
-	return d > c ? CHECKPOINT_DISKS_NEWER : CHECKPOINT_DISKS_OLDER;
+	if (d > c)
+		return CHECKPOINT_DISKS_NEWER;
+
+	return CHECKPOINT_DISKS_OLDER;
 }
 
 enum checkpoint_disks checkpoint_use_look(const xmlNode *domain, const char *path, char **ret_disk)
@@ -220,7 +240,11 @@ enum checkpoint_disks checkpoint_use_look(const xmlNode *domain, const char *pat
 	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
 		g_autofree char *file = is_own(n) ? virt_disk_path(n) : NULL;
 
-		if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+		if (!file)
+			continue;
+		if (stat(file, &st) < 0)
+			continue;
+		if (!S_ISREG(st.st_mode))
 			continue;
 		any = true;
 		found = compare(&st, &checkpoint);
@@ -233,5 +257,8 @@ enum checkpoint_disks checkpoint_use_look(const xmlNode *domain, const char *pat
 		}
 	}
 
-	return any && all_older ? CHECKPOINT_DISKS_OLDER : CHECKPOINT_DISKS_UNKNOWN;
+	if (any && all_older)
+		return CHECKPOINT_DISKS_OLDER;
+
+	return CHECKPOINT_DISKS_UNKNOWN;
 }

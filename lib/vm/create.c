@@ -21,7 +21,9 @@ static bool is_same_vm(const struct action_ctx *ctx, virDomain *dom, const xmlNo
 									 "LIBVIRT_MD_URI"));
 	char text[VIR_UUID_STRING_BUFLEN];
 
-	if (virDomainGetUUIDString(dom, text) < 0 || (!uuid && !wanted))
+	if (virDomainGetUUIDString(dom, text) < 0)
+		return false;
+	if (!uuid && !wanted)
 		return false;
 
 	return (!uuid || !g_ascii_strcasecmp(uuid, text)) && same(wanted, found);
@@ -37,7 +39,9 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 		if (!virt_state_read(dom, &state, error))
 			return false;
 		*ret_up = virt_state_is_up(&state);
-		if (*ret_up || state.gone)
+		if (*ret_up)
+			return true;
+		if (state.gone)
 			return true;
 		if (action_left_ms(ctx, 2000) < 2000)
 			break;
@@ -83,7 +87,10 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 	if (up && !ctx->dry_run &&
 	    !(virt_state_read(dom, &state, error) && stranded_check(ctx, dom, &state, NULL, error)))
 		return false;
-	*ret_dom = up ? g_steal_pointer(&dom) : NULL;
+	if (up)
+		*ret_dom = g_steal_pointer(&dom);
+	else
+		*ret_dom = NULL;
 	return true;
 }
 
@@ -92,9 +99,14 @@ static bool daemon_died(const struct action_ctx *ctx)
 {
 	const char *authority = strstr(ctx->uri, "://");
 
-	return authority && authority[3] == '/' && !memchr(ctx->uri, '+',
-							  (size_t)(authority - ctx->uri)) &&
-	       virt_last_is_end();
+	if (!authority)
+		return false;
+	if (authority[3] != '/')
+		return false;
+	if (memchr(ctx->uri, '+', (size_t)(authority - ctx->uri)))
+		return false;
+
+	return virt_last_is_end();
 }
 
 /* The connection was lost in the middle of it. */
@@ -116,7 +128,10 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 	vmm_fail(error, VMM_ERROR_CONNECTION, "libvirt went away while the domain was being "
 		 "created, and it is not there now");
 
-	return died ? ACTION_FAILED : ACTION_UNKNOWN;
+	if (died)
+		return ACTION_FAILED;
+
+	return ACTION_UNKNOWN;
 }
 
 enum action_outcome create_domain(struct action_ctx *ctx, const xmlNode *domain, const char *xml,

@@ -12,7 +12,9 @@ bool deployment_of_environment(const char **ret, GError **error)
 	const char *mark = g_getenv("VMM_DEPLOYMENT");
 
 	*ret = mark;
-	if (!mark || g_uuid_string_is_valid(mark))
+	if (!mark)
+		return true;
+	if (g_uuid_string_is_valid(mark))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_USAGE, "VMM_DEPLOYMENT: '%s' is not a UUID", mark);
@@ -22,7 +24,10 @@ static bool is_ours(const xmlNode *node)
 {
 	const char *href = node->ns ? (const char *)node->ns->href : NULL;
 
-	return href && g_str_has_prefix(href, NAMESPACES);
+	if (!href)
+		return false;
+
+	return g_str_has_prefix(href, NAMESPACES);
 }
 
 static void remove_ours(xmlNode *metadata)
@@ -31,7 +36,9 @@ static void remove_ours(xmlNode *metadata)
 
 	for (xmlNode *n = metadata->children; n; n = next) {
 		next = n->next;
-		if (n->type != XML_ELEMENT_NODE || !is_ours(n))
+		if (n->type != XML_ELEMENT_NODE)
+			continue;
+		if (!is_ours(n))
 			continue;
 		xmlUnlinkNode(n);
 		xmlFreeNode(n);
@@ -76,8 +83,10 @@ bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, "vmmexec", uri,
 				  VIR_DOMAIN_AFFECT_LIVE);
 
-	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
-				    virDomainGetName(dom));
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(dom));
 }
 
 bool deployment_read(virDomain *dom, char **ret, GError **error)

@@ -10,8 +10,7 @@ enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
 
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
-	g_autofree char *text = virt_xml(v->dom, error);
-	xmlDoc *doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	xmlDoc *doc = virt_xml_doc(v->dom, error);
 
 	if (!doc)
 		return false;
@@ -31,7 +30,9 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	if (v->document && !v->document->doc && given &&
 	    !request_document_parse(v->document, argument, error))
 		return false;
-	if (!v->document || !request_document_check(v->document, error))
+	if (!v->document)
+		return false;
+	if (!request_document_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
 
@@ -45,7 +46,9 @@ DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError
 	if (need && !read_document(ctx, v, fallback, error))
 		return NULL;
 	v->dom = action_domain_alone(ctx, error);
-	if (!v->dom || !virt_state_read(v->dom, &v->state, error))
+	if (!v->dom)
+		return NULL;
+	if (!virt_state_read(v->dom, &v->state, error))
 		return NULL;
 	if (!virt_state_is_up(&v->state)) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is not running",
@@ -60,8 +63,11 @@ DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError 
 {
 	g_autoptr(DeviceVm) v = device_vm_find(ctx, need, fallback, error);
 
-	if (!v || !device_vm_refresh(v, error))
+	if (!v)
 		return NULL;
+	if (!device_vm_refresh(v, error))
+		return NULL;
+
 	return g_steal_pointer(&v);
 }
 
@@ -92,7 +98,14 @@ struct domain_attach device_attach_of(const struct action_ctx *ctx, const Device
 
 static bool equal(const char *a, const char *b)
 {
-	return a && b && *b && !g_ascii_strcasecmp(a, b);
+	if (!a)
+		return false;
+	if (!b)
+		return false;
+	if (!*b)
+		return false;
+
+	return !g_ascii_strcasecmp(a, b);
 }
 
 /* An address by its four numbers: "0x0a" and "a" are one. */
@@ -110,8 +123,11 @@ static bool is_address(const xmlNode *device, const TmplAttr *pci)
 		g_autofree char *found = xml_child_attribute(source, "address", parts[i].attribute);
 		const char *wanted = tmpl_attr_text(pci, parts[i].key);
 
-		if (!found || !wanted || g_ascii_strtoull(found, NULL, 16) !=
-					 g_ascii_strtoull(wanted, NULL, 16))
+		if (!found)
+			return false;
+		if (!wanted)
+			return false;
+		if (g_ascii_strtoull(found, NULL, 16) != g_ascii_strtoull(wanted, NULL, 16))
 			return false;
 	}
 
@@ -133,7 +149,10 @@ static bool is_it(const xmlNode *n, const struct device_key *key)
 		return false;
 	uuid = xml_child_attribute(xml_child(n, "source"), "address", "uuid");
 
-	return is_address(n, key->pci) || equal(uuid, tmpl_attr_text(key->pci, "UUID"));
+	if (is_address(n, key->pci))
+		return true;
+
+	return equal(uuid, tmpl_attr_text(key->pci, "UUID"));
 }
 
 xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
@@ -174,7 +193,9 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 	r = virt_device(v->dom, VIRT_DEVICE_ATTACH, xml, action_left_ms(ctx, ANSWER_MS), &cause);
 	outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
 			       "cannot attach %s to domain %s", what, virDomainGetName(v->dom));
-	if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
+	if (outcome == ACTION_DONE)
+		return outcome;
+	if (r == VIRT_CALL_TIMED_OUT)
 		return outcome;
 	if (!reread_device(ctx, v, &cause))
 		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
@@ -186,15 +207,17 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 	return ACTION_DONE;
 }
 
-enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt_device_verb verb,
-				  const char *what, const char *xml, GError **error)
+/* Changes the drive to XML; WHAT is changed. */
+static enum action_outcome change_drive(struct action_ctx *ctx, DeviceVm *v, const char *what,
+					const char *xml, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	enum virt_call_result r;
 
 	action_on_abort(ACTION_UNKNOWN, "changing %s of domain %s", what, virDomainGetName(v->dom));
 	do
-		r = virt_device(v->dom, verb, xml, action_left_ms(ctx, ANSWER_MS), &cause);
+		r = virt_device(v->dom, VIRT_DEVICE_MEDIUM, xml, action_left_ms(ctx, ANSWER_MS),
+				&cause);
 	while (action_call_repeat(ctx, &v->dom, r, &cause));
 	return action_judge(ctx, r, g_steal_pointer(&cause), error, "cannot change %s of domain %s",
 			    what, virDomainGetName(v->dom));
@@ -248,7 +271,7 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 		return ACTION_DONE;
 	}
 
-	return device_update(ctx, v, VIRT_DEVICE_MEDIUM, what, xml, error);
+	return change_drive(ctx, v, what, xml, error);
 }
 
 static bool check_hears(DeviceVm *v, const char *what, GError **error)
@@ -298,7 +321,9 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
 				       "cannot detach %s from domain %s", what,
 				       virDomainGetName(v->dom));
-		if (outcome == ACTION_DONE || r == VIRT_CALL_TIMED_OUT)
+		if (outcome == ACTION_DONE)
+			return outcome;
+		if (r == VIRT_CALL_TIMED_OUT)
 			return outcome;
 		if (!reread_device(ctx, v, &cause))
 			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?

@@ -56,10 +56,6 @@ xmlNode *device_find(const DeviceVm *v, const struct device_key *key);
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, const char *xml, GError **error);
 
-/* Changes the device WHAT to XML. */
-enum action_outcome device_update(struct action_ctx *ctx, DeviceVm *v, enum virt_device_verb verb,
-				  const char *what, const char *xml, GError **error);
-
 /* Puts PATH, a file or block device, into the CD-ROM drive TARGET of V; NULL empties it. */
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				  const char *path, GError **error);

@@ -9,7 +9,10 @@ static guint64 value_at(const struct limit_place *place, const xmlNode *xml)
 					? xml_child_attribute(xml, place->element, place->attribute)
 					: xml_child_text(xml, place->element);
 
-	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+	if (text)
+		return g_ascii_strtoull(text, NULL, 10);
+
+	return 0;
 }
 
 enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum virt_io_kind kind,

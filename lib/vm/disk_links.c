@@ -15,7 +15,10 @@ static bool is_numbered_disk(const char *path)
 		return false;
 	name += strlen("/disk.");
 
-	return *name && strspn(name, "0123456789") == strlen(name);
+	if (!*name)
+		return false;
+
+	return strspn(name, "0123456789") == strlen(name);
 }
 
 /* One level of link, as its text says; NULL if there is nothing to replace. */
@@ -33,7 +36,10 @@ static char *target_of(const char *path)
 	else
 		target = g_build_filename(directory, text, NULL);
 
-	return stat(target, &st) == 0 ? g_steal_pointer(&target) : NULL;
+	if (stat(target, &st) == 0)
+		return g_steal_pointer(&target);
+
+	return NULL;
 }
 
 void disk_link_resolve(xmlNode *disk)

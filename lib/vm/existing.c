@@ -18,7 +18,9 @@ static enum action_outcome remove_half(struct action_ctx *ctx, virDomain *dom, c
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome = ACTION_UNKNOWN;
 
-	if (ctx->dry_run || (!begun && access(file, F_OK) < 0))
+	if (ctx->dry_run)
+		return ACTION_DONE;
+	if (!begun && access(file, F_OK) < 0)
 		return ACTION_DONE;
 
 	if (!checkpoint_end_half(ctx, dom, ret_removed, &cause)) {
@@ -57,7 +59,9 @@ enum action_outcome existing_find(struct action_ctx *ctx, const char *file, cons
 	}
 
 	outcome = remove_half(ctx, dom, file, begun, &removed, error);
-	if (outcome != ACTION_DONE || removed)
+	if (outcome != ACTION_DONE)
+		return outcome;
+	if (removed)
 		return outcome;
 
 	if (!virt_state_read(dom, &ret->state, error))

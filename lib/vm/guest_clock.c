@@ -31,8 +31,10 @@ static void release(void *data)
 
 static bool set(void *data, GError **error)
 {
-	return virDomainSetTime(data, 0, 0, VIR_DOMAIN_TIME_SYNC) == 0 ||
-	       virt_fail(error, "cannot set the clock of domain %s", virDomainGetName(data));
+	if (virDomainSetTime(data, 0, 0, VIR_DOMAIN_TIME_SYNC) == 0)
+		return true;
+
+	return virt_fail(error, "cannot set the clock of domain %s", virDomainGetName(data));
 }
 
 int guest_clock_set(const char *uri, const char *uuid)
@@ -40,7 +42,10 @@ int guest_clock_set(const char *uri, const char *uuid)
 	g_autoptr(virConnect) conn = NULL;
 
 	alarm(END_S);		/* nobody waits for us who could end us */
-	conn = uri ? virt_open(uri, OPEN_MS, NULL) : NULL;
+	if (uri)
+		conn = virt_open(uri, OPEN_MS, NULL);
+	else
+		conn = NULL;
 	for (int i = 0; conn && i < TRIES; i++) {
 		virDomain *dom = virt_domain(conn, uuid, NULL, NULL);
 		enum virt_call_result r;

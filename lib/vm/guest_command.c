@@ -30,7 +30,9 @@ static bool decode_input(const char *text, GBytes **ret, GError **error)
 	g_autofree char *again = NULL;
 	gsize len;
 
-	if (!text || !*text)
+	if (!text)
+		return true;
+	if (!*text)
 		return true;
 	bytes = g_base64_decode(text, &len);
 	again = g_base64_encode(bytes, len);
@@ -42,8 +44,10 @@ static bool decode_input(const char *text, GBytes **ret, GError **error)
 
 static bool parse(GuestCommand *ret, const char *command, const char *input, GError **error)
 {
-	return split_command(command, &ret->argv, error) &&
-	       decode_input(input, &ret->input, error);
+	if (!split_command(command, &ret->argv, error))
+		return false;
+
+	return decode_input(input, &ret->input, error);
 }
 
 bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int command, int input,
@@ -56,7 +60,9 @@ bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int com
 		return parse(ret, ctx->arg[command], action_arg(ctx, input), error);
 
 	d = request_document_read(error);
-	if (!d || !request_document_check(d, error))
+	if (!d)
+		return false;
+	if (!request_document_check(d, error))
 		return false;
 	text = asked_text(d, "COMMAND");
 	stdin_text = asked_text(d, "STDIN");

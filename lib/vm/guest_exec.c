@@ -66,7 +66,10 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 	text = virt_agent(dom, json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN),
 			  AGENT_S, error);
 	json_object_put(all);
-	answer = text ? json_tokener_parse(text) : NULL;
+	if (text)
+		answer = json_tokener_parse(text);
+	else
+		answer = NULL;
 	if (answer)
 		json_object_object_get_ex(answer, "return", &value);
 	if (value)

@@ -19,8 +19,11 @@ static void watch_balloon(virDomain *dom, guint64 kib)
 
 	for (;;) {
 		known = virt_sizes_read(dom, &now, NULL);
-		if ((known && now.memory_kib == kib) || g_get_monotonic_time() >= until_us ||
-		    (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1))
+		if (known && now.memory_kib == kib)
+			break;
+		if (g_get_monotonic_time() >= until_us)
+			break;
+		if (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			break;
 		g_usleep(PAUSE_US);
 	}
@@ -129,14 +132,20 @@ static enum action_outcome plug(struct action_ctx *ctx, DeviceVm *v, guint64 mib
 	g_autofree char *xml = domain_dimm_xml(xmlDocGetRootElement(v->live), mib, error);
 	static const struct device_key none;
 
-	return xml ? device_attach(ctx, v, "a memory module", &none, xml, error) : ACTION_FAILED;
+	if (xml)
+		return device_attach(ctx, v, "a memory module", &none, xml, error);
+
+	return ACTION_FAILED;
 }
 
 static guint64 mib_of(const DeviceVm *v)
 {
 	g_autofree char *text = xml_child_text(xmlDocGetRootElement(v->live), "memory");
 
-	return text ? g_ascii_strtoull(text, NULL, 10) >> 10 : 0;
+	if (text)
+		return g_ascii_strtoull(text, NULL, 10) >> 10;
+
+	return 0;
 }
 
 enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
@@ -150,7 +159,10 @@ enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 
 		return ACTION_DONE;
 	action_on_abort(ACTION_UNKNOWN, "resizing the memory of domain %s",
 			virDomainGetName(v->dom));
-	outcome = mib > now ? plug(ctx, v, mib - now, error) : unplug(ctx, v, now - mib, error);
+	if (mib > now)
+		outcome = plug(ctx, v, mib - now, error);
+	else
+		outcome = unplug(ctx, v, now - mib, error);
 	if (outcome == ACTION_FAILED && mib_of(v) == mib) {	/* its answer was lost only */
 		g_clear_error(error);
 		return ACTION_DONE;

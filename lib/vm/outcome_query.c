@@ -38,12 +38,20 @@ const char *outcome_query_word(enum outcome_verdict verdict)
 
 static bool is_up(const struct found *f)
 {
-	return f->dom && !f->state.gone && virt_state_is_up(&f->state);
+	if (!f->dom)
+		return false;
+	if (f->state.gone)
+		return false;
+
+	return virt_state_is_up(&f->state);
 }
 
 static bool is_gone(const struct found *f)
 {
-	return !f->dom || f->state.gone;
+	if (!f->dom)
+		return true;
+
+	return f->state.gone;
 }
 
 static char *one_name(const struct outcome_case *c)
@@ -68,7 +76,11 @@ static virDomain *look_up_marked(virConnect *conn, const struct outcome_case *c,
 	g_autofree char *name = one_name(c), *mark = NULL;
 	g_autoptr(virDomain) dom = look_up(conn, name, error);
 
-	if (!dom || !deployment_read(dom, &mark, error) || g_strcmp0(mark, c->mark))
+	if (!dom)
+		return NULL;
+	if (!deployment_read(dom, &mark, error))
+		return NULL;
+	if (g_strcmp0(mark, c->mark))
 		return NULL;
 
 	return g_steal_pointer(&dom);
@@ -92,7 +104,12 @@ static bool is_younger(const struct outcome_case *c, const struct found *f)
 {
 	gint64 age_s = qemu_process_age_s(f->uuid);
 
-	return c->age_s >= 0 && age_s >= 0 && age_s + AGE_SLACK_S < c->age_s;
+	if (c->age_s < 0)
+		return false;
+	if (age_s < 0)
+		return false;
+
+	return age_s + AGE_SLACK_S < c->age_s;
 }
 
 static enum outcome_verdict judge_stop(struct action_ctx *ctx G_GNUC_UNUSED,
@@ -146,7 +163,9 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 	g_autoptr(virDomain) dom = there ? look_up(there, c->deploy_id, error) : NULL;
 	struct virt_state state = { .gone = true };
 
-	if (*error || (dom && !virt_state_read(dom, &state, error)))
+	if (*error)
+		return OUTCOME_LATER;
+	if (dom && !virt_state_read(dom, &state, error))
 		return OUTCOME_LATER;
 	if (virt_state_is_up(&state) && !state.gone && !virt_paused_for_job(&state))
 		return OUTCOME_DONE;
@@ -163,7 +182,9 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 	g_autofree char *there = NULL;
 	struct virt_state state = f->state;
 
-	if (!wire_ssh_check_host(to, error) || !g_strcmp0(to, from))
+	if (!wire_ssh_check_host(to, error))
+		return OUTCOME_UNKNOWN;
+	if (!g_strcmp0(to, from))
 		return OUTCOME_UNKNOWN;
 	if (is_gone(f))
 		return judge_at_destination(ctx, to, c, ret_info, error);
@@ -186,7 +207,9 @@ static char *text_of_attached(const struct outcome_case *c, const char *element,
 	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
 		g_autofree char *attach = NULL;
 
-		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST element))
+		if (n->type != XML_ELEMENT_NODE)
+			continue;
+		if (!xmlStrEqual(n->name, BAD_CAST element))
 			continue;
 		attach = xml_child_text(n, "ATTACH");
 		if (attach && !g_ascii_strcasecmp(attach, "yes"))
@@ -196,22 +219,35 @@ static char *text_of_attached(const struct outcome_case *c, const char *element,
 	return NULL;
 }
 
+/* Whether NODE is an element KIND whose child PART has ATTRIBUTE with that VALUE, in any case. */
+static bool is_device(const xmlNode *node, const char *kind, const char *part,
+		      const char *attribute, const char *value)
+{
+	g_autofree char *has = NULL;
+
+	if (!xmlStrEqual(node->name, BAD_CAST kind))
+		return false;
+
+	has = xml_child_attribute(node, part, attribute);
+	if (!has)
+		return false;
+
+	return g_ascii_strcasecmp(has, value) == 0;
+}
+
 /* Whether the domain has a disk at TARGET or an interface with MAC; one of them is NULL. */
 static bool has_device(const struct found *f, const char *target, const char *mac, bool *ret,
 		       GError **error)
 {
-	g_autofree char *xml = virt_xml(f->dom, error);
-	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
-	xmlNode *devices = doc ? xml_child(xmlDocGetRootElement(doc), "devices") : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(f->dom, error);
+	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 
 	*ret = false;
 	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		xmlNode *part = xml_child(n, target ? "target" : "mac");
-		g_autofree char *value =
-			part ? xml_attribute(part, target ? "dev" : "address") : NULL;
-		bool kind = xmlStrEqual(n->name, BAD_CAST (target ? "disk" : "interface"));
-
-		*ret |= kind && value && !g_ascii_strcasecmp(value, target ? target : mac);
+		if (target)
+			*ret |= is_device(n, "disk", "target", "dev", target);
+		else
+			*ret |= is_device(n, "interface", "mac", "address", mac);
 	}
 
 	return doc != NULL;
@@ -232,7 +268,10 @@ static enum outcome_verdict judge_device(const struct outcome_case *c, const str
 		return OUTCOME_LATER;
 	if (!there && attached)
 		*ret_info = g_strdup("the VM does not have the device");
-	return there == attached ? OUTCOME_DONE : OUTCOME_NOT_DONE;
+	if (there == attached)
+		return OUTCOME_DONE;
+
+	return OUTCOME_NOT_DONE;
 }
 
 static enum outcome_verdict judge_attach(struct action_ctx *ctx G_GNUC_UNUSED,
@@ -271,8 +310,12 @@ static bool has_snapshot(const struct found *f, const char *name, bool *ret, GEr
 	g_autoptr(virDomainSnapshot) s = virDomainSnapshotLookupByName(f->dom, name, 0);
 
 	*ret = s != NULL;
-	return s || virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) ||
-	       virt_fail(error, "cannot look for snapshot %s", name);
+	if (s)
+		return true;
+	if (virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		return true;
+
+	return virt_fail(error, "cannot look for snapshot %s", name);
 }
 
 static enum outcome_verdict judge_snapshot_create(struct action_ctx *ctx G_GNUC_UNUSED,
@@ -289,10 +332,18 @@ static enum outcome_verdict judge_snapshot_create(struct action_ctx *ctx G_GNUC_
 		return OUTCOME_UNKNOWN;
 	if (is_gone(f))
 		return OUTCOME_NOT_DONE;
-	if (!virt_wait_idle(f->dom, true, &state, error) || !has_snapshot(f, name, &there, error))
+	if (!virt_wait_idle(f->dom, true, &state, error))
 		return OUTCOME_LATER;
-	*ret_info = there ? g_strdup(name) : NULL;
-	return there ? OUTCOME_DONE : OUTCOME_NOT_DONE;
+	if (!has_snapshot(f, name, &there, error))
+		return OUTCOME_LATER;
+	if (there)
+		*ret_info = g_strdup(name);
+	else
+		*ret_info = NULL;
+	if (there)
+		return OUTCOME_DONE;
+
+	return OUTCOME_NOT_DONE;
 }
 
 static enum outcome_verdict judge_snapshot_delete(struct action_ctx *ctx G_GNUC_UNUSED,
@@ -303,12 +354,17 @@ static enum outcome_verdict judge_snapshot_delete(struct action_ctx *ctx G_GNUC_
 	g_autofree char *name = text_of_snapshot(c, "HYPERVISOR_ID");
 	bool there;
 
-	if (!name || is_gone(f))
+	if (!name)
+		return OUTCOME_REPEAT;
+	if (is_gone(f))
 		return OUTCOME_REPEAT;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
 
-	return there ? OUTCOME_NOT_DONE : OUTCOME_DONE;
+	if (there)
+		return OUTCOME_NOT_DONE;
+
+	return OUTCOME_DONE;
 }
 
 static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
@@ -319,7 +375,9 @@ static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
 	g_autoptr(virDomain) dom = look_up(ctx->conn, name, error);
 	struct virt_state state = { .gone = true };
 
-	if (*error || (dom && !virt_state_read(dom, &state, error)))
+	if (*error)
+		return OUTCOME_LATER;
+	if (dom && !virt_state_read(dom, &state, error))
 		return OUTCOME_LATER;
 	if (is_gone(f) && state.gone)
 		return OUTCOME_DONE;
@@ -388,7 +446,10 @@ static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catc
 	if (f->dom && virDomainGetUUIDString(f->dom, f->uuid) < 0)
 		virt_fail(error, "cannot read the UUID of domain %s", virDomainGetName(f->dom));
 
-	return !*error && (!f->dom || virt_state_read(f->dom, &f->state, error));
+	if (*error)
+		return false;
+
+	return !f->dom || virt_state_read(f->dom, &f->state, error);
 }
 
 bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,

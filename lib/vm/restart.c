@@ -9,7 +9,9 @@ enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
 	enum virt_call_result answer = VIRT_CALL_TIMED_OUT;
 	struct virt_state state;
 
-	if (!dom || !virt_state_read(dom, &state, error))
+	if (!dom)
+		return ACTION_FAILED;
+	if (!virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	/* libvirt would say yes, and nothing would happen. */
 	if (state.gone || virt_state_is_unresponsive(&state) || !virt_state_is_up(&state)) {

@@ -137,13 +137,19 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 		return refuse_revert(error, name, target, "is not where it was then");
 	if (g_strcmp0(how, "internal") != 0)
 		return true;
-	path = planned ? g_strdup(planned) : virt_disk_path(virt_disk(now, target));
+	if (planned)
+		path = g_strdup(planned);
+	else
+		path = virt_disk_path(virt_disk(now, target));
 	if (!path)
 		return true;	/* a network's: nobody but QEMU can look into it */
 	if (!image_has(ctx, path, name, &has, error))
 		return false;
 
-	return has || refuse_revert(error, name, target, "does not hold it");
+	if (has)
+		return true;
+
+	return refuse_revert(error, name, target, "does not hold it");
 }
 
 /* What tells DEVICE from others of its kind, as users name it; NULL: it is of no matter. */
@@ -154,10 +160,18 @@ static char *device_name(const xmlNode *device)
 
 	if (g_str_equal(kind, "disk")) {
 		id = xml_child_attribute(device, "target", "dev");
-		path = xml_has(device, "device", "cdrom") ? NULL : virt_disk_path(device);
-		base = path ? g_path_get_basename(path) : NULL;
-		return base ? g_strdup_printf("disk %s (%s)", id, base) :
-			      g_strdup_printf("disk %s", id);
+		if (xml_has(device, "device", "cdrom"))
+			path = NULL;
+		else
+			path = virt_disk_path(device);
+		if (path)
+			base = g_path_get_basename(path);
+		else
+			base = NULL;
+		if (base)
+			return g_strdup_printf("disk %s (%s)", id, base);
+
+		return g_strdup_printf("disk %s", id);
 	}
 
 	if (g_str_equal(kind, "interface")) {
@@ -202,7 +216,10 @@ static char *missing(const GPtrArray *a, GPtrArray *b)
 		if (!g_ptr_array_find_with_equal_func(b, a->pdata[i], g_str_equal, NULL))
 			g_string_append_printf(text, "%s%s", text->len ? ", " : "",
 					       (char *)a->pdata[i]);
-	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+	if (text->len)
+		return g_string_free(g_steal_pointer(&text), FALSE);
+
+	return NULL;
 }
 
 /* libvirt goes back to the devices of THEN: what is there NOW must be among them. */
@@ -243,7 +260,9 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 	else if (text)
 		doc = xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
 	free(text);
-	if (!doc || !now)
+	if (!doc)
+		return false;
+	if (!now)
 		return false;
 	root = xmlDocGetRootElement(doc);
 	disks = xml_child(root, "disks");
@@ -252,8 +271,11 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
 				     name, error);
 
-	return ok && (!revert || keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"),
-					       name, error));
+	if (!ok)
+		return false;
+
+	return !revert ||
+	       keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"), name, error);
 }
 
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,

@@ -91,8 +91,10 @@ static char *named_value(const xmlNode *node, size_t row)
 
 	if (!g_str_equal(place, named[row].element))
 		return NULL;
-	return named[row].attribute ? xml_attribute(node, named[row].attribute)
-				    : g_strstrip(xml_text(node));
+	if (named[row].attribute)
+		return xml_attribute(node, named[row].attribute);
+
+	return g_strstrip(xml_text(node));
 }
 
 /* Adds to VALUES what NODE and all below it name, arguments for QEMU whole. */
@@ -113,7 +115,10 @@ static void collect(const xmlNode *node, GHashTable *values)
 
 static bool is_below(const char *path, const char *directory)
 {
-	return g_str_has_prefix(path, directory) && path[strlen(directory)] == '/';
+	if (!g_str_has_prefix(path, directory))
+		return false;
+
+	return path[strlen(directory)] == '/';
 }
 
 /* Whether PATH is in the VM's DIRECTORY, DATASTORES/ID/VM, or an image, which no number names. */
@@ -126,8 +131,12 @@ static bool may_name(const char *path, const char *directory)
 
 	if (*path != '/' || is_below(plain, directory) || is_below(plain, "/dev/pts"))
 		return *path == '/';
-	return name && name[1 + strspn(name + 1, "0123456789")] != '/' &&
-	       name[1 + strspn(name + 1, "0123456789")] != '\0';
+	if (!name)
+		return false;
+	if (name[1 + strspn(name + 1, "0123456789")] == '/')
+		return false;
+
+	return name[1 + strspn(name + 1, "0123456789")] != '\0';
 }
 
 /* Whether NODE of a file that anybody may have written names no more than DOM itself, VALUES. */
@@ -197,7 +206,10 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 		return false;
 	made = virDomainSnapshotCreateXML(dom, text, VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE);
 
-	return made || virt_fail(error, "cannot register snapshot %s", s->path);
+	if (made)
+		return true;
+
+	return virt_fail(error, "cannot register snapshot %s", s->path);
 }
 
 static int by_version(const void *a, const void *b)

@@ -37,8 +37,11 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 	default:
 		if (!virt_state_read(dom, &state, error))
 			return false;
-		if (state.gone || what == VIRT_SHUTDOWN_AGENT ||
-		    vmm_is(cause, VMM_ERROR_BUSY))
+		if (state.gone)
+			return true;
+		if (what == VIRT_SHUTDOWN_AGENT)
+			return true;
+		if (vmm_is(cause, VMM_ERROR_BUSY))
 			return true;
 		return vmm_pass(error, &cause);
 	}
@@ -48,14 +51,18 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 static bool ask_and_wait(struct action_ctx *ctx, virDomain *dom, VirtWatch *watch,
 			 const struct stop_plan *plan, bool *ret_gone, GError **error)
 {
-	if (!stop_ask(ctx, dom, VIRT_SHUTDOWN, error) ||
-	    !virt_watch_gone(watch, plan->half_us, ret_gone, error))
+	if (!stop_ask(ctx, dom, VIRT_SHUTDOWN, error))
+		return false;
+	if (!virt_watch_gone(watch, plan->half_us, ret_gone, error))
 		return false;
 	if (*ret_gone)
 		return true;
-	return stop_ask(ctx, dom, VIRT_SHUTDOWN, error) &&
-	       stop_ask(ctx, dom, VIRT_SHUTDOWN_AGENT, error) &&
-	       virt_watch_gone(watch, plan->end_us, ret_gone, error);
+	if (!stop_ask(ctx, dom, VIRT_SHUTDOWN, error))
+		return false;
+	if (!stop_ask(ctx, dom, VIRT_SHUTDOWN_AGENT, error))
+		return false;
+
+	return virt_watch_gone(watch, plan->end_us, ret_gone, error);
 }
 
 /* On one connection. */
@@ -66,7 +73,9 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 	const char *name = virDomainGetName(dom);
 	bool gone = false;
 
-	if (!watch || (!plan->at_once && !ask_and_wait(ctx, dom, watch, plan, &gone, error)))
+	if (!watch)
+		return ACTION_FAILED;
+	if (!plan->at_once && !ask_and_wait(ctx, dom, watch, plan, &gone, error))
 		return ACTION_FAILED;
 	if (gone)
 		return ACTION_DONE;

@@ -23,8 +23,10 @@ bool stranded_note(virDomain *dom, const char *host, GError **error)
 	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, host ? xml : NULL, "vmmexec",
 				  note_uri, VIR_DOMAIN_AFFECT_LIVE);
 
-	return rc == 0 || virt_fail(error, "cannot write the metadata of domain %s",
-				    virDomainGetName(dom));
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(dom));
 }
 
 /* What the note of DOM says; NULL: it has none, or ERROR is set. The caller frees. */
@@ -37,7 +39,10 @@ static char *read_note(virDomain *dom, GError **error)
 		virt_fail(error, "cannot read the metadata of domain %s", virDomainGetName(dom));
 	free(text);
 
-	return doc ? xml_attribute(xmlDocGetRootElement(doc), "to") : NULL;
+	if (doc)
+		return xml_attribute(xmlDocGetRootElement(doc), "to");
+
+	return NULL;
 }
 
 static bool refuse_stranded(virDomain *dom, const char *where, const char *hint, GError **error)
@@ -59,8 +64,10 @@ static char *host_of(const struct action_ctx *ctx, const char *note)
 		return NULL;
 	note += n + 3;
 
-	return strlen(note) > strlen("/system") ?
-		g_strndup(note, strlen(note) - strlen("/system")) : NULL;
+	if (strlen(note) > strlen("/system"))
+		return g_strndup(note, strlen(note) - strlen("/system"));
+
+	return NULL;
 }
 
 /*
@@ -72,7 +79,10 @@ static char *uri_of(const struct action_ctx *ctx, const char *note)
 	g_autofree char *older = host_of(ctx, note);
 	const char *host = older ? older : note;
 
-	return wire_ssh_check_host(host, NULL) ? other_host_libvirt_uri(ctx, host) : NULL;
+	if (wire_ssh_check_host(host, NULL))
+		return other_host_libvirt_uri(ctx, host);
+
+	return NULL;
 }
 
 /* The same of what DOM notes; NULL: no note, or ERROR is set. The caller frees. */
@@ -141,7 +151,10 @@ bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError 
 	if (cause)
 		return vmm_pass(error, &cause);
 
-	return !to || is_not_at(ctx, dom, to, NULL, error);
+	if (!to)
+		return true;
+
+	return is_not_at(ctx, dom, to, NULL, error);
 }
 
 bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,

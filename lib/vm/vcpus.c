@@ -68,8 +68,7 @@ static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError 
 
 bool vcpus_agree(virDomain *dom, GError **error)
 {
-	g_autofree char *xml = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 	struct virt_sizes now;
 	unsigned has;
 
@@ -81,7 +80,12 @@ bool vcpus_agree(virDomain *dom, GError **error)
 		return false;
 	has = in_qemu(dom);
 
-	return !has || has == now.vcpus || refuse_count(dom, now.vcpus, has, error);
+	if (!has)
+		return true;
+	if (has == now.vcpus)
+		return true;
+
+	return refuse_count(dom, now.vcpus, has, error);
 }
 
 /* Whether DOM has N CPUs by now, by libvirt's count or QEMU's own. */
@@ -115,7 +119,10 @@ static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDoma
 		}
 
 		guest = in_guest(dom);
-		used = guest ? g_strdup_printf(", the guest uses %u", guest) : g_strdup("");
+		if (guest)
+			used = g_strdup_printf(", the guest uses %u", guest);
+		else
+			used = g_strdup("");
 		vmm_fail(error, VMM_ERROR_GUEST, "domain %s was asked to go down to %"
 			 G_GUINT64_FORMAT " CPUs and has not yet: QEMU has %u%s",
 			 virDomainGetName(dom), n, in_qemu(dom), used);
@@ -134,8 +141,14 @@ static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
 
 	*ret = ACTION_FAILED;
 	if (has && has != now->vcpus) {
-		*ret = has == n && has_now(dom, n) ? ACTION_DONE : ACTION_FAILED;
-		return *ret == ACTION_DONE || !refuse_count(dom, now->vcpus, has, error);
+		if (has == n && has_now(dom, n))
+			*ret = ACTION_DONE;
+		else
+			*ret = ACTION_FAILED;
+		if (*ret == ACTION_DONE)
+			return true;
+
+		return !refuse_count(dom, now->vcpus, has, error);
 	}
 
 	if (n == now->vcpus) {

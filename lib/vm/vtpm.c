@@ -34,7 +34,8 @@ static xmlNode *first_tpm(const xmlNode *domain)
 	return xml_child(xml_child(domain, "devices"), "tpm");
 }
 
-bool vtpm_needed(const xmlNode *domain)
+/* Whether libvirt starts a TPM for that domain XML. */
+static bool vtpm_needed(const xmlNode *domain)
 {
 	return emulator(first_tpm(domain)) != NULL;
 }
@@ -108,8 +109,10 @@ static bool mark(const struct action_ctx *ctx, const char *at, const char *direc
 	const char *const make[] = { "mkdir", "-p", "-m", "700", "--", dir, NULL };
 	const char *const words[] = { "ln", "-sfn", "--", host, link, NULL };
 
-	return other_host_run(ctx, at, env, make, error) &&
-	       other_host_run(ctx, at, env, words, error);
+	if (!other_host_run(ctx, at, env, make, error))
+		return false;
+
+	return other_host_run(ctx, at, env, words, error);
 }
 
 /* File NAME of directory DIR on HOST becomes PATH here, with its time. */
@@ -132,16 +135,24 @@ static bool fetch_file(const struct action_ctx *ctx, const char *host, const cha
 	if (!is_there)
 		return true;
 	text = other_host_ask(ctx, host, env, read, error);
-	when = text ? other_host_ask(ctx, host, env, ask, error) : NULL;
+	if (text)
+		when = other_host_ask(ctx, host, env, ask, error);
+	else
+		when = NULL;
 	if (!when)
 		return false;
 	bytes = g_base64_decode(text, &len);
 	times[1].tv_sec = (time_t)g_ascii_strtoll(when, &rest, 10);
-	times[1].tv_nsec = *rest == '.' ? (long)g_ascii_strtoll(rest + 1, NULL, 10) : 0;
+	if (*rest == '.')
+		times[1].tv_nsec = (long)g_ascii_strtoll(rest + 1, NULL, 10);
+	else
+		times[1].tv_nsec = 0;
 	times[0] = times[1];
-	return file_write(path, bytes, len, 0600, error) &&
-	       (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 ||
-		vmm_fail_errno(error, errno, "cannot set the time of %s", path));
+	if (!file_write(path, bytes, len, 0600, error))
+		return false;
+
+	return utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       vmm_fail_errno(error, errno, "cannot set the time of %s", path);
 }
 
 /* Runs vtpm_setup on HOST, where it puts the state of UUID into directory DIR. */
@@ -152,8 +163,10 @@ static bool run_there(const struct action_ctx *ctx, const char *host, const char
 	const char *const as_root[] = { "keep", uuid, dir, NULL };
 	const char *const by_sudo[] = { "-n", tool, "keep", uuid, dir, NULL };
 
-	return geteuid() == 0 ? other_host_run(ctx, host, tool, as_root, error)
-			      : other_host_run(ctx, host, "/usr/bin/sudo", by_sudo, error);
+	if (geteuid() == 0)
+		return other_host_run(ctx, host, tool, as_root, error);
+
+	return other_host_run(ctx, host, "/usr/bin/sudo", by_sudo, error);
 }
 
 /* The state that libvirt of HOST has kept, if it is newer than the copy in DIRECTORY. */
@@ -249,29 +262,47 @@ void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char
 		unlink(link);
 }
 
+/* Whether DIRECTORY has a copy of the state, or a link that may lead to one. */
+static bool has_copy(const char *directory)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *path = g_build_filename(directory, "tpm", files[i], NULL);
+
+		if (lstat(path, &st) == 0)
+			return true;
+	}
+
+	return false;
+}
+
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error)
 {
 	g_autofree char *uuid = xml_child_text(domain, "uuid");
 	g_autofree char *last = last_host(domain, directory);
-	bool here = !g_strcmp0(last, host), copied = false;
+	bool here = !g_strcmp0(last, host);
+	bool elsewhere = last && host && !here;
 
-	if (!uuid || !vtpm_needed(domain))
+	if (!uuid)
 		return true;
-	if (last && host && !here &&
-	    !bring_left(ctx, last, uuid, directory, error))
+	if (!vtpm_needed(domain))
+		return true;
+	if (elsewhere && !bring_left(ctx, last, uuid, directory, error))
 		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *path = g_build_filename(directory, "tpm", files[i], NULL);
 
-		copied = copied || g_file_test(path, G_FILE_TEST_EXISTS) ||
-			 g_file_test(path, G_FILE_TEST_IS_SYMLINK);
+	if (has_copy(directory)) {
+		const char *verb = here ? "recover" : "replace";
+
+		if (!must_run(ctx, verb, uuid, directory, error))
+			return false;
 	}
 
-	if (copied && !must_run(ctx, here ? "recover" : "replace", uuid, directory, error))
-		return false;
+	if (!host)
+		return true;
 
-	return !host || mark(ctx, NULL, directory, host, error);
+	return mark(ctx, NULL, directory, host, error);
 }
 
 void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
@@ -280,7 +311,9 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", NULL) : NULL;
 	g_autoptr(GError) error = NULL;
 
-	if (!doc || !vtpm_needed(xmlDocGetRootElement(doc)))
+	if (!doc)
+		return;
+	if (!vtpm_needed(xmlDocGetRootElement(doc)))
 		return;
 	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	if (host && directory && !mark(ctx, host, directory, host, &error))
@@ -293,8 +326,14 @@ bool vtpm_copy(const struct action_ctx *ctx, const xmlNode *domain, const char *
 {
 	g_autofree char *uuid = xml_child_text(domain, "uuid");
 
-	return !uuid || !directory || !vtpm_needed(domain) ||
-	       must_run(ctx, "backup", uuid, directory, error);
+	if (!uuid)
+		return true;
+	if (!directory)
+		return true;
+	if (!vtpm_needed(domain))
+		return true;
+
+	return must_run(ctx, "backup", uuid, directory, error);
 }
 
 bool vtpm_is_left(const char *uuid)
@@ -302,7 +341,10 @@ bool vtpm_is_left(const char *uuid)
 	g_autofree char *place = place_of(uuid);
 	struct stat st;
 
-	return g_uuid_string_is_valid(uuid) && lstat(place, &st) == 0;
+	if (!g_uuid_string_is_valid(uuid))
+		return false;
+
+	return lstat(place, &st) == 0;
 }
 
 void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *directory, bool ran)
@@ -311,7 +353,11 @@ void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *di
 	g_autofree char *link = directory ? mark_of(directory) : NULL;
 	g_autoptr(GError) error = NULL;
 
-	if (!uuid || !directory || !vtpm_is_left(uuid))
+	if (!uuid)
+		return;
+	if (!directory)
+		return;
+	if (!vtpm_is_left(uuid))
 		return;
 	if (!run(ctx, ran ? "backup" : "keep", uuid, directory, &error) ||
 	    !run(ctx, "forget", uuid, directory, &error))

@@ -23,9 +23,6 @@
 
 #define VTPM_PLACE "/var/lib/libvirt/swtpm"
 
-/* Whether libvirt starts a TPM for that domain XML. */
-bool vtpm_needed(const xmlNode *domain);
-
 /* Lets libvirt keep the state of DOMAIN's TPM at its end, if the XML does not say what it shall. */
 void vtpm_persist(xmlNode *domain);
 

@@ -69,5 +69,8 @@ int main(int argc, char **argv)
 	else
 		relay_serve(STDIN_FILENO, STDOUT_FILENO, &error);
 
-	return error ? program_fail("relay", error) : 0;
+	if (error)
+		return program_fail("relay", error);
+
+	return 0;
 }

@@ -3,7 +3,7 @@
  * sync - what a host says of itself to kvm-sync-hosts: its os-release, and the manifest of what it
  * has.
  */
-#include "../../drivers/kvm_sync_hosts/set.c"
+#include "../../drivers/kvm_sync_hosts/file_set.c"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -24,7 +24,7 @@ static Set *one_file(void)
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	g_autofree char *text = g_strndup((const char *)data, size);
-	g_autofree char *platform = set_platform(text, text);
+	g_autofree char *platform = file_set_platform(text, text);
 	static Set *set;
 
 	if (!set)

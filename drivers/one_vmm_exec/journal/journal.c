@@ -47,7 +47,10 @@ struct fresh {
 
 static char *cut(const Journal *j, const char *text)
 {
-	return text ? g_strndup(text, j->max_info) : NULL;
+	if (text)
+		return g_strndup(text, j->max_info);
+
+	return NULL;
 }
 
 /* The rows that were touched, as they are now; those that are done are forgotten. */
@@ -98,7 +101,10 @@ static void touch(Journal *j, const struct row *row)
 
 static struct row *row_of(Journal *j, guint64 seq)
 {
-	return j && seq ? g_hash_table_lookup(j->live, &seq) : NULL;
+	if (j && seq)
+		return g_hash_table_lookup(j->live, &seq);
+
+	return NULL;
 }
 
 static void add_row(Journal *j, struct row *row)
@@ -108,7 +114,10 @@ static void add_row(Journal *j, struct row *row)
 
 bool journal_is_safe(const Journal *j)
 {
-	return j && j->state == WRITER_SAFE;
+	if (!j)
+		return false;
+
+	return j->state == WRITER_SAFE;
 }
 
 static void notice(const Journal *j, char severity, const char *text)
@@ -138,7 +147,10 @@ static void take_writer_state(Journal *j, enum journal_writer_state state, const
 
 	j->state = state;
 	g_free(j->why);
-	j->why = state == WRITER_SAFE ? NULL : g_strdup(why);
+	if (state == WRITER_SAFE)
+		j->why = NULL;
+	else
+		j->why = g_strdup(why);
 	if (changed)
 		notify_state(j);
 }
@@ -234,7 +246,10 @@ static void tell_kept(Journal *j)
 
 struct journal_cost journal_cost_read(const Journal *j)
 {
-	return j ? j->cost : (struct journal_cost){ 0 };
+	if (j)
+		return j->cost;
+
+	return (struct journal_cost){ 0 };
 }
 
 /* ROW as an earlier driver left it, with what that noted of it. */
@@ -445,12 +460,18 @@ void journal_close(Journal *j)
 
 const GPtrArray *journal_left(const Journal *j)
 {
-	return j ? j->left : NULL;
+	if (j)
+		return j->left;
+
+	return NULL;
 }
 
 GPtrArray *journal_marks(const Journal *j)
 {
-	return j ? j->marks : NULL;
+	if (j)
+		return j->marks;
+
+	return NULL;
 }
 
 guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *deployment,
@@ -506,7 +527,10 @@ void journal_process(Journal *j, guint64 seq, int pid)
 
 	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT, pid, notes_start_of(pid));
 	old = row->processes;
-	row->processes = old ? g_strconcat(old, " ", process, NULL) : g_strdup(process);
+	if (old)
+		row->processes = g_strconcat(old, " ", process, NULL);
+	else
+		row->processes = g_strdup(process);
 
 	/* It dies with the machine, as notes do. */
 	if (!notes_process(j->notes, seq, process))

@@ -16,7 +16,10 @@ char *journal_place_dir(const struct driver_settings *settings)
 {
 	const char *set = conf_cfg_string(settings->cfg, "journal.dir");
 
-	return *set ? g_strdup(set) : conf_path_var("vmm_exec");
+	if (*set)
+		return g_strdup(set);
+
+	return conf_path_var("vmm_exec");
 }
 
 static int compare_keys(gconstpointer a, gconstpointer b)
@@ -75,7 +78,9 @@ static int open_lock(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd >= 0 || errno != EROFS)
+	if (fd >= 0)
+		return fd;
+	if (errno != EROFS)
 		return fd;
 
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -129,10 +134,15 @@ static bool is_private(const char *dir)
 {
 	struct stat st;
 
-	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (lstat(dir, &st) < 0)
+		return false;
+	if (!S_ISDIR(st.st_mode))
 		return false;
 
-	return st.st_uid == geteuid() && !(st.st_mode & 022);
+	if (st.st_uid != geteuid())
+		return false;
+
+	return !(st.st_mode & 022);
 }
 
 /* The directory that FILE names; NULL: none. The caller frees. */
@@ -140,7 +150,10 @@ static char *noted_dir(const char *file)
 {
 	GString *text = file_read(file, MAX_OPTIONS, NULL);
 
-	return text ? g_string_free(text, FALSE) : NULL;
+	if (text)
+		return g_string_free(text, FALSE);
+
+	return NULL;
 }
 
 /*
@@ -174,7 +187,9 @@ static gint64 written_us(const char *file)
 {
 	struct stat st;
 
-	if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+	if (lstat(file, &st) < 0)
+		return 0;
+	if (!S_ISREG(st.st_mode))
 		return 0;
 
 	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
@@ -241,7 +256,10 @@ char *journal_place_notes(const struct driver_settings *settings, const char *jo
 	g_autoptr(GPtrArray) dirs = memory_dirs(settings, file);
 	const char *dir = memory_dir(dirs, journal);
 
-	return dir ? memory_path(dir, journal, ".notes") : g_strconcat(journal, ".notes", NULL);
+	if (dir)
+		return memory_path(dir, journal, ".notes");
+
+	return g_strconcat(journal, ".notes", NULL);
 }
 
 bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,

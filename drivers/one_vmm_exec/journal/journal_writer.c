@@ -45,7 +45,10 @@ static void change_state(JournalWriter *k, enum journal_writer_state state, GErr
 		return;			/* what was said before still holds */
 
 	g_free(k->why);
-	k->why = why ? g_strdup(why->message) : NULL;
+	if (why)
+		k->why = g_strdup(why->message);
+	else
+		k->why = NULL;
 }
 
 /* A document that is in no file yet stays with its row. */
@@ -134,7 +137,10 @@ static bool reopen_journal(JournalWriter *k, GError **error)
 	if (!k->journal)
 		k->journal = store_open(k->journal_path, k->max_bytes, k->room_bytes, NULL, error);
 
-	return k->journal && (!k->unread || read_late(k, error));
+	if (!k->journal)
+		return false;
+
+	return !k->unread || read_late(k, error);
 }
 
 /* The journal's file can be written again, or cannot. */
@@ -336,7 +342,10 @@ static GPtrArray *read_rows(JournalWriter *k)
 	if (rows && k->spare && k->journal && store_is_partial(k->spare))
 		add_rows_of_journal(k, rows);
 
-	return rows ? g_steal_pointer(&rows) : g_ptr_array_new_with_free_func(row_free);
+	if (rows)
+		return g_steal_pointer(&rows);
+
+	return g_ptr_array_new_with_free_func(row_free);
 }
 
 static GPtrArray *read_marks(JournalWriter *k)
@@ -346,7 +355,10 @@ static GPtrArray *read_marks(JournalWriter *k)
 	if (k->journal)
 		store_mark(k->journal, k->mark, NULL);
 
-	return marks ? marks : g_ptr_array_new_with_free_func(g_free);
+	if (marks)
+		return marks;
+
+	return g_ptr_array_new_with_free_func(g_free);
 }
 
 JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
@@ -385,7 +397,10 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 
 guint64 journal_writer_last_seq(const JournalWriter *k)
 {
-	return k->unread ? G_MAXUINT64 : k->files_last_seq;
+	if (k->unread)
+		return G_MAXUINT64;
+
+	return k->files_last_seq;
 }
 
 void journal_writer_put_now(JournalWriter *k, GPtrArray *rows)

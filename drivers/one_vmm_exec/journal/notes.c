@@ -63,16 +63,21 @@ static void take_request(Notes *n, char **word)
 	struct row *row;
 	gsize size;
 
-	if (!number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL) ||
-	    !number_signed(word[WORD_TIME], 0, G_MAXINT64, &time_s, NULL) ||
-	    !number_signed(word[WORD_VM], G_MININT64, G_MAXINT64, &id, NULL))
+	if (!number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL))
+		return;
+	if (!number_signed(word[WORD_TIME], 0, G_MAXINT64, &time_s, NULL))
+		return;
+	if (!number_signed(word[WORD_VM], G_MININT64, G_MAXINT64, &id, NULL))
 		return;
 	row = row_new();
 	row->seq = seq;
 	row->accepted_s = time_s;
 	row->action = g_intern_string(word[WORD_ACTION]);
 	row->id = id;
-	row->deployment = *word[WORD_DEPLOYMENT] == '-' ? NULL : g_strdup(word[WORD_DEPLOYMENT]);
+	if (*word[WORD_DEPLOYMENT] == '-')
+		row->deployment = NULL;
+	else
+		row->deployment = g_strdup(word[WORD_DEPLOYMENT]);
 	bytes = g_base64_decode(word[WORD_PAYLOAD], &size);
 	row->document = g_bytes_new(bytes, size);
 	g_ptr_array_add(n->requests, row);
@@ -268,7 +273,10 @@ void notes_unread(Notes *n, guint64 seq)
 
 bool notes_are_large(const Notes *n)
 {
-	return n->fd >= 0 && n->size > LARGE + 2 * n->renewed_size;
+	if (n->fd < 0)
+		return false;
+
+	return n->size > LARGE + 2 * n->renewed_size;
 }
 
 bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)

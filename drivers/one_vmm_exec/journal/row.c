@@ -21,7 +21,10 @@ struct row *row_copy(const struct row *row)
 	copy->processes = g_strdup(row->processes);
 	copy->told = g_strdup(row->told);
 	copy->reply = g_strdup(row->reply);
-	copy->document = row->document ? g_bytes_ref(row->document) : NULL;
+	if (row->document)
+		copy->document = g_bytes_ref(row->document);
+	else
+		copy->document = NULL;
 
 	return copy;
 }

@@ -180,8 +180,10 @@ static bool put_change(Store *s, const struct row *row)
 		if (!run_statement(s, DROP_DOCUMENT, (gint64)row->seq))
 			return false;
 
-		return row->phase == ROW_DONE ? run_statement(s, DROP_ROW, (gint64)row->seq)
-					      : put_row(s, row);
+		if (row->phase == ROW_DONE)
+			return run_statement(s, DROP_ROW, (gint64)row->seq);
+
+		return put_row(s, row);
 	}
 
 	add_open(s, row->seq);
@@ -204,7 +206,10 @@ static bool drop_room(Store *s, guint left)
 	guint surplus = s->rooms - MIN(s->rooms, left);
 
 	s->rooms -= surplus;
-	return !surplus || run_statement(s, DROP_ROOM, surplus);
+	if (!surplus)
+		return true;
+
+	return run_statement(s, DROP_ROOM, surplus);
 }
 
 /*
@@ -247,7 +252,9 @@ static bool count_room(Store *s)
 	bool ok;
 
 	g_hash_table_remove_all(s->open);
-	if (!open || !rooms)
+	if (!open)
+		return false;
+	if (!rooms)
 		return false;
 
 	sqlite3_bind_int(open, 1, ROW_ENDED);
@@ -339,7 +346,10 @@ static struct row *take_row(sqlite3_stmt *statement)
 	row->action = g_intern_string((const char *)sqlite3_column_text(statement, 2));
 	row->id = sqlite3_column_int64(statement, 3);
 	row->deployment = column_text(statement, 4);
-	row->phase = phase >= 0 && phase < ROW_DONE ? (enum row_phase)phase : ROW_WAITING;
+	if (phase >= 0 && phase < ROW_DONE)
+		row->phase = (enum row_phase)phase;
+	else
+		row->phase = ROW_WAITING;
 	row->plan = column_text(statement, 6);
 	row->step = (guint)sqlite3_column_int64(statement, 7);
 	row->processes = column_text(statement, 8);
@@ -471,7 +481,10 @@ static gsize size_of(const char *path, const char *suffix)
 	g_autofree char *name = g_strconcat(path, suffix, NULL);
 	struct stat st;
 
-	return stat(name, &st) == 0 ? (gsize)st.st_size : 0;
+	if (stat(name, &st) == 0)
+		return (gsize)st.st_size;
+
+	return 0;
 }
 
 /*
@@ -520,7 +533,10 @@ static bool is_damaged(const Store *s)
 {
 	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_OK;
 
-	return code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
+	if (code == SQLITE_NOTADB)
+		return true;
+
+	return code == SQLITE_CORRUPT;
 }
 
 static void put_aside(const char *path)

@@ -55,14 +55,20 @@ enum host_health_state host_health_of(const HostHealth *health, const char *host
 {
 	const struct host *h = g_hash_table_lookup(health->hosts, host);
 
-	return h ? h->state : HEALTH_GOOD;
+	if (h)
+		return h->state;
+
+	return HEALTH_GOOD;
 }
 
 unsigned host_health_inflight(const HostHealth *health, const char *host)
 {
 	const struct host *h = g_hash_table_lookup(health->hosts, host);
 
-	return h ? h->inflight : 0;
+	if (h)
+		return h->inflight;
+
+	return 0;
 }
 
 void host_health_each(const HostHealth *health, host_health_one *each, void *data)

@@ -226,12 +226,17 @@ static size_t take_frame(RelayClient *l, size_t at)
 		break;
 	}
 
-	if (!may_come(l, &frame) || relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
+	if (!may_come(l, &frame))
+		return 0;
+	if (relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
 		return 0;
 
 	on_done(l, &frame);
 
-	return l->given_up ? 0 : used;
+	if (l->given_up)
+		return 0;
+
+	return used;
 }
 
 static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, size_t len)
@@ -383,7 +388,11 @@ void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 
 void relay_client_close_idle(RelayClient *l)
 {
-	if (l->state != UP || l->waiting.length || g_hash_table_size(l->calls))
+	if (l->state != UP)
+		return;
+	if (l->waiting.length)
+		return;
+	if (g_hash_table_size(l->calls))
 		return;
 
 	stop_relay_timer(l);

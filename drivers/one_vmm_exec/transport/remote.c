@@ -81,11 +81,17 @@ static void remote_free(Remote *r)
 /* What the result says about its host: NULL when it answered. */
 static const char *host_fault(const Remote *r)
 {
-	if (r->result.cancelled || r->result.status >= 0 || r->result.answered)
+	if (r->result.cancelled)
+		return NULL;
+	if (r->result.status >= 0)
+		return NULL;
+	if (r->result.answered)
 		return NULL;
 
-	return r->result.timed_out ? "a step did not end in time" :
-	       or_if_empty(r->result.err, "the connection broke");
+	if (r->result.timed_out)
+		return "a step did not end in time";
+
+	return or_if_empty(r->result.err, "the connection broke");
 }
 
 static void remote_finish(Remote *r)
@@ -129,7 +135,10 @@ static void on_killed(void *data, const struct child_result *result G_GNUC_UNUSE
 
 static const char *control_of(const Remote *r)
 {
-	return r->connection ? ssh_master_control(r->connection) : NULL;
+	if (r->connection)
+		return ssh_master_control(r->connection);
+
+	return NULL;
 }
 
 /* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
@@ -216,8 +225,10 @@ static void remote_start(Remote *r)
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
-	return (r->link && relay_client_forget(r->link, r)) ||
-	       (r->connection && ssh_master_forget(r->connection, r));
+	if (r->link && relay_client_forget(r->link, r))
+		return true;
+
+	return r->connection && ssh_master_forget(r->connection, r);
 }
 
 static gboolean on_waited(gpointer data)
@@ -425,7 +436,10 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 	r->path = g_strdup(spec->path);
 	r->args = g_strdupv((char **)spec->args);
 	r->env = g_strdupv((char **)spec->env);
-	r->input = spec->input ? g_bytes_ref(spec->input) : NULL;
+	if (spec->input)
+		r->input = g_bytes_ref(spec->input);
+	else
+		r->input = NULL;
 	r->timeout_ms = spec->timeout_ms;
 	r->grace_ms = spec->grace_ms;
 	r->max_output = spec->max_output;
@@ -454,7 +468,10 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 
 int remote_pid(const Remote *r)
 {
-	return r->child ? child_pid(r->child) : 0;
+	if (r->child)
+		return child_pid(r->child);
+
+	return 0;
 }
 
 const char *remote_hosts_mark(const RemoteHosts *h)
@@ -546,7 +563,10 @@ static const char *control_parent(const ConfCfg *cfg)
 	if (*dir)
 		return dir;
 
-	return g_access("/run/one", W_OK) == 0 ? "/run/one" : g_get_tmp_dir();
+	if (g_access("/run/one", W_OK) == 0)
+		return "/run/one";
+
+	return g_get_tmp_dir();
 }
 
 void remote_hosts_listen(RemoteHosts *h, remote_hosts_notice *notice, void *data)

@@ -101,7 +101,9 @@ static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString
 	SshMaster *c = data;
 	g_autofree char *ready = g_strdup_printf("%s:ready", c->ssh->mark);
 
-	if (c->state != CONNECTING || !strstr(out->str, ready))
+	if (c->state != CONNECTING)
+		return;
+	if (!strstr(out->str, ready))
 		return;
 
 	stop_master_timer(c);
@@ -188,7 +190,10 @@ void ssh_master_free(SshMaster *c)
 
 const char *ssh_master_control(const SshMaster *c)
 {
-	return c->state == UP ? c->control : NULL;
+	if (c->state == UP)
+		return c->control;
+
+	return NULL;
 }
 
 void ssh_master_wait(SshMaster *c, ssh_master_ready *ready, void *data)
@@ -202,7 +207,11 @@ void ssh_master_wait(SshMaster *c, ssh_master_ready *ready, void *data)
 
 void ssh_master_close_idle(SshMaster *c)
 {
-	if (c->state != UP || c->waiting.length || c->sessions)
+	if (c->state != UP)
+		return;
+	if (c->waiting.length)
+		return;
+	if (c->sessions)
 		return;
 
 	stop_master_timer(c);
@@ -216,7 +225,9 @@ bool ssh_master_forget(SshMaster *c, const void *data)
 
 bool ssh_master_enter(SshMaster *c)
 {
-	if (c->state != UP || c->sessions >= c->max_sessions)
+	if (c->state != UP)
+		return false;
+	if (c->sessions >= c->max_sessions)
 		return false;
 
 	stop_master_timer(c);

@@ -11,13 +11,17 @@
 static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
 		    GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 
-	return doc && virDomainGetUUIDString(dom, uuid) == 0 &&
-	       virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"),
-				      ret_directory, error) &&
-	       vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
+	if (!doc)
+		return false;
+	if (virDomainGetUUIDString(dom, uuid) != 0)
+		return false;
+	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"),
+				    ret_directory, error))
+		return false;
+
+	return vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
 }
 
 static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
@@ -31,8 +35,9 @@ static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 	enum action_outcome outcome = ACTION_DONE;
 	const char *mark;
 
-	if (!deployment_of_environment(&mark, error) ||
-	    (dom && !deployment_check(dom, mark, error)))
+	if (!deployment_of_environment(&mark, error))
+		return ACTION_FAILED;
+	if (dom && !deployment_check(dom, mark, error))
 		return ACTION_FAILED;
 	if ((!dom && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) ||
 	    (dom && !virt_state_read(dom, &state, &cause))) {

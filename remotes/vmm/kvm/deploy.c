@@ -60,14 +60,18 @@ static bool prepare_start(struct action_ctx *ctx, const xmlNode *domain, const c
 {
 	const char *path = ctx->arg[FILE_PATH];
 	g_autoptr(xmlDoc) doc = root_helper_vm_document(directory);
-	const xmlNode *vm = doc ? xmlDocGetRootElement(doc) : NULL;
+	const xmlNode *vm = xmlDocGetRootElement(doc);
 
-	if (!file_make_directory(directory, error) ||
-	    !file_write(path, xml, strlen(xml), 0600, error))
+	if (!file_make_directory(directory, error))
+		return false;
+	if (!file_write(path, xml, strlen(xml), 0600, error))
 		return false;
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, domain, error) || !tpm_archive_prepare(vm, directory, error) ||
-	    !vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
+	if (!nvram_prepare(ctx, domain, error))
+		return false;
+	if (!tpm_archive_prepare(vm, directory, error))
+		return false;
+	if (!vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
 		return false;
 	if (!root_helper_needs_vgpu(vm))
 		return true;
@@ -105,7 +109,7 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(xmlDoc) doc = load(ctx, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 	g_autofree char *directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
 	enum action_outcome outcome = ACTION_DONE;
 	g_autoptr(virDomain) dom = NULL;
@@ -113,8 +117,11 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 	g_autofree char *xml = NULL;
 	const char *mark;
 
-	if (!domain || !deployment_of_environment(&mark, error) ||
-	    !create_find(ctx, domain, &dom, error))
+	if (!domain)
+		return ACTION_FAILED;
+	if (!deployment_of_environment(&mark, error))
+		return ACTION_FAILED;
+	if (!create_find(ctx, domain, &dom, error))
 		return ACTION_FAILED;
 	deployment_set(domain, mark);
 	disk_links_resolve(domain);

@@ -10,7 +10,10 @@ static enum action_outcome run_detach_disk(struct action_ctx *ctx, GError **erro
 	const struct device_key key = { .target = ctx->arg[TARGET] };
 	g_autofree char *what = g_strdup_printf("disk %s", ctx->arg[TARGET]);
 
-	return v ? device_detach(ctx, v, what, &key, error) : ACTION_FAILED;
+	if (v)
+		return device_detach(ctx, v, what, &key, error);
+
+	return ACTION_FAILED;
 }
 
 const struct action action = {

@@ -12,13 +12,18 @@ static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error
 	struct device_key key = { .mac = ctx->arg[MAC] };
 	g_autofree char *what = g_strdup_printf("NIC %s", ctx->arg[MAC]);
 
-	if (!d || (d->vm && !vm))
+	if (!d)
+		return ACTION_FAILED;
+	if (d->vm && !vm)
 		return ACTION_FAILED;
 	if (vm && !tmpl_vm_attached(vm, "NIC"))
 		key.pci = tmpl_vm_attached(vm, "PCI");
 	v = device_vm_new(ctx, false, 0, error);
 
-	return v ? device_detach(ctx, v, what, &key, error) : ACTION_FAILED;
+	if (v)
+		return device_detach(ctx, v, what, &key, error);
+
+	return ACTION_FAILED;
 }
 
 const struct action action = {

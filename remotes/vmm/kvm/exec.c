@@ -26,15 +26,21 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 	gint64 pid;
 	bool runs;
 
-	if (!g_file_get_contents(file, &text, NULL, NULL) ||
-	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL) ||
-	    !guest_exec_ask(dom, pid, &status, NULL))
+	if (!g_file_get_contents(file, &text, NULL, NULL))
+		return true;
+	if (!number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL))
+		return true;
+	if (!guest_exec_ask(dom, pid, &status, NULL))
 		return true;
 	runs = !status.exited;
 	guest_exec_status_clear(&status);
 
-	return !runs || vmm_fail(error, VMM_ERROR_BUSY, "process %s of an earlier exec still runs "
-				 "in domain %s", text, virDomainGetName(dom));
+	if (!runs)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_BUSY,
+			"process %s of an earlier exec still runs in domain %s", text,
+			virDomainGetName(dom));
 }
 
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
@@ -48,7 +54,9 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 	for (;;) {
 		if (!guest_exec_ask(dom, pid, &status, error))
 			return ACTION_UNKNOWN;
-		if (status.exited || g_get_monotonic_time() >= until_us)
+		if (status.exited)
+			break;
+		if (g_get_monotonic_time() >= until_us)
 			break;
 		guest_exec_status_clear(&status);
 		g_usleep(PAUSE_US);
@@ -78,7 +86,9 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 	enum action_outcome outcome;
 	gint64 pid;
 
-	if (!guest_exec_lock(ctx, error) || !check_free(dom, file, error))
+	if (!guest_exec_lock(ctx, error))
+		return ACTION_FAILED;
+	if (!check_free(dom, file, error))
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))

@@ -54,7 +54,10 @@ static bool add_features(struct migration *r, const struct request *q, GError **
 	if (compressed && !g_ascii_strcasecmp(compressed, "yes"))
 		r->how->flags |= VIR_MIGRATE_COMPRESSED;
 
-	return !converge || migrate_options_converge(r->how, converge, error);
+	if (!converge)
+		return true;
+
+	return migrate_options_converge(r->how, converge, error);
 }
 
 /* With storage of its own each: the files go first, and the last of them after it. */
@@ -83,10 +86,18 @@ static enum action_outcome to_host(struct migration *r, const struct request *q,
 
 	if (!r->dom) {
 		action_log("INFO", "domain %s is at %s already", name, r->dest_host);
-		return q->shared || r->ctx->dry_run || !q->from || !q->target ||
-				       copy_to_host_repair(r, q->from, q->target, error)
-			       ? ACTION_DONE
-			       : ACTION_UNKNOWN;
+		if (q->shared)
+			return ACTION_DONE;
+		if (r->ctx->dry_run)
+			return ACTION_DONE;
+		if (!q->from)
+			return ACTION_DONE;
+		if (!q->target)
+			return ACTION_DONE;
+		if (copy_to_host_repair(r, q->from, q->target, error))
+			return ACTION_DONE;
+
+		return ACTION_UNKNOWN;
 	}
 
 	if (!add_features(r, q, error))
@@ -96,7 +107,10 @@ static enum action_outcome to_host(struct migration *r, const struct request *q,
 		return ACTION_DONE;
 	}
 
-	return q->shared ? migration_move(r, error) : with_files(r, q->from, q->target, error);
+	if (q->shared)
+		return migration_move(r, error);
+
+	return with_files(r, q->from, q->target, error);
 }
 
 /* To another datastore of the same host. */

@@ -48,7 +48,10 @@ static enum action_outcome run_migrate_local(struct action_ctx *ctx, GError **er
 
 	ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), error);
 
-	return ctx->conn ? move_vm(ctx, error) : ACTION_FAILED;
+	if (ctx->conn)
+		return move_vm(ctx, error);
+
+	return ACTION_FAILED;
 }
 
 const struct action action = {

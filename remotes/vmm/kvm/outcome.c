@@ -38,11 +38,17 @@ static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 	g_autofree char *info = NULL;
 	struct outcome_case c;
 
-	if (!request || !read_case(ctx, &c, error) || !wait_for_actions(ctx, error))
+	if (!request)
+		return ACTION_FAILED;
+	if (!read_case(ctx, &c, error))
+		return ACTION_FAILED;
+	if (!wait_for_actions(ctx, error))
 		return ACTION_FAILED;
 	c.request = request;
 	ctx->conn = virt_open(ctx->uri, action_left_ms(ctx, OPEN_MS), error);
-	if (!ctx->conn || !outcome_query(ctx, &c, &verdict, &info, error))
+	if (!ctx->conn)
+		return ACTION_FAILED;
+	if (!outcome_query(ctx, &c, &verdict, &info, error))
 		return ACTION_FAILED;
 	action_print(ctx, "%s%s%s\n", outcome_query_word(verdict), info ? " " : "",
 		     info ? info : "");

@@ -28,7 +28,10 @@ static enum action_outcome run_reconfigure(struct action_ctx *ctx, GError **erro
 	if (present && !ctx->dry_run)
 		outcome = device_medium(ctx, v, target, NULL, error);
 
-	return outcome == ACTION_DONE ? device_medium(ctx, v, target, medium, error) : outcome;
+	if (outcome == ACTION_DONE)
+		return device_medium(ctx, v, target, medium, error);
+
+	return outcome;
 }
 
 const struct action action = {

@@ -18,7 +18,9 @@ static bool read_number(const xmlNode *template, const char *name, guint64 max, 
 	g_autofree char *text = xml_child_text(template, name);
 
 	*ret = 0;
-	if (!text || number_unsigned(text, 1, max, ret, error))
+	if (!text)
+		return true;
+	if (number_unsigned(text, 1, max, ret, error))
 		return true;
 	g_prefix_error(error, "stdin: %s: ", name);
 
@@ -31,15 +33,19 @@ static bool read_wanted(const DeviceVm *v, struct wanted *w, GError **error)
 	g_autofree char *mode = xml_child_text(template, "MEMORY_RESIZE_MODE");
 
 	w->by_modules = mode && !g_ascii_strcasecmp(mode, "HOTPLUG");
-	return read_number(template, "MEMORY", G_MAXINT64 >> 20, &w->mib, error) &&
-	       read_number(template, "VCPU", G_MAXINT16, &w->vcpus, error);
+	if (!read_number(template, "MEMORY", G_MAXINT64 >> 20, &w->mib, error))
+		return false;
+
+	return read_number(template, "VCPU", G_MAXINT16, &w->vcpus, error);
 }
 
 static enum action_outcome set_memory(struct action_ctx *ctx, DeviceVm *v, bool by_modules,
 				      guint64 mib, guint64 *ret_before, GError **error)
 {
-	return by_modules ? memory_modules(ctx, v, mib, ret_before, error) :
-			    memory_balloon(ctx, v, mib, ret_before, error);
+	if (by_modules)
+		return memory_modules(ctx, v, mib, ret_before, error);
+
+	return memory_balloon(ctx, v, mib, ret_before, error);
 }
 
 /* Memory first; when the CPUs fail then, it goes back. */
@@ -56,10 +62,16 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 		root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_STOP", false);
 	}
 
-	if (outcome != ACTION_DONE || !w->vcpus)
+	if (outcome != ACTION_DONE)
+		return outcome;
+	if (!w->vcpus)
 		return outcome;
 	outcome = vcpus_set(ctx, v, w->vcpus, error);
-	if (outcome != ACTION_FAILED || !w->mib || before == w->mib)
+	if (outcome != ACTION_FAILED)
+		return outcome;
+	if (!w->mib)
+		return outcome;
+	if (before == w->mib)
 		return outcome;
 	if (device_vm_refresh(v, &cause) &&
 	    set_memory(ctx, v, w->by_modules, before, &ignored, &cause) == ACTION_DONE)
@@ -76,7 +88,9 @@ static enum action_outcome run_resize(struct action_ctx *ctx, GError **error)
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
 	struct wanted w;
 
-	if (!v || !read_wanted(v, &w, error))
+	if (!v)
+		return ACTION_FAILED;
+	if (!read_wanted(v, &w, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would give domain %s %" G_GUINT64_FORMAT " MiB and %"

@@ -36,7 +36,10 @@ static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GErro
 		return ACTION_UNKNOWN;
 	}
 
-	return r == VIRT_CALL_OK ? ACTION_DONE : ACTION_FAILED;
+	if (r == VIRT_CALL_OK)
+		return ACTION_DONE;
+
+	return ACTION_FAILED;
 }
 
 /* The VM is there; whether that is what was asked for. */
@@ -85,7 +88,7 @@ static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, error);
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *domain = xmlDocGetRootElement(doc);
 
 	if (doc && !xml_child(domain, "name")) {
 		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
@@ -107,7 +110,10 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 	enum action_outcome outcome;
 	xmlNode *domain;
 
-	doc = bring(ctx, d, error) ? load(ctx, &xml, error) : NULL;
+	if (bring(ctx, d, error))
+		doc = load(ctx, &xml, error);
+	else
+		doc = NULL;
 	if (!doc)
 		return ACTION_FAILED;
 	domain = xmlDocGetRootElement(doc);

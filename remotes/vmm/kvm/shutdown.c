@@ -40,9 +40,8 @@ static bool refuse_paused(virDomain *dom, const struct virt_state *state, GError
 static bool prepare_stop(struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    const char *directory, struct stop_plan *plan, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", error) : NULL;
-	xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	xmlNode *domain = xmlDocGetRootElement(doc);
 	bool has_acpi = xml_child(xml_child(domain, "features"), "acpi") != NULL;
 	bool wakes = state->state == VIR_DOMAIN_PMSUSPENDED;
 	bool cannot_hear = virt_state_is_unresponsive(state) && !wakes;
@@ -58,7 +57,10 @@ static bool prepare_stop(struct action_ctx *ctx, virDomain *dom, const struct vi
 	if (!vtpm_copy(ctx, domain, directory, error))
 		return false;
 
-	return !wakes || stop_ask(ctx, dom, VIRT_WAKE_UP, error);
+	if (!wakes)
+		return true;
+
+	return stop_ask(ctx, dom, VIRT_WAKE_UP, error);
 }
 
 /* It was gone when we came. */
@@ -104,8 +106,10 @@ static enum action_outcome run_shutdown(struct action_ctx *ctx, GError **error)
 		return ACTION_DONE;
 	}
 
-	outcome = virDomainGetUUIDString(dom, uuid) < 0 ? ACTION_FAILED :
-							  stop_domain(ctx, dom, &plan, error);
+	if (virDomainGetUUIDString(dom, uuid) < 0)
+		outcome = ACTION_FAILED;
+	else
+		outcome = stop_domain(ctx, dom, &plan, error);
 	if (outcome == ACTION_DONE) {
 		root_helper_after_stop(ctx, directory);
 		checkpoint_use_domain_ended(directory, &state);

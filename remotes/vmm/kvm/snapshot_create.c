@@ -120,7 +120,9 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	}
 
 	dom = action_domain_alone(ctx, error);
-	if (!dom || !virt_state_read(dom, &state, error))
+	if (!dom)
+		return ACTION_FAILED;
+	if (!virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))
@@ -150,7 +152,10 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 		return ACTION_FAILED;
 	s = create(ctx, &dom, name, &outcome, error);
 
-	return s ? keep(ctx, s, directory, error) : outcome;
+	if (s)
+		return keep(ctx, s, directory, error);
+
+	return outcome;
 }
 
 const struct action action = {

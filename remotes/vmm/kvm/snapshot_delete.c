@@ -13,7 +13,9 @@ static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot 
 
 	for (int try = 1;; try++) {
 		g_clear_error(&cause);
-		if (virDomainSnapshotDelete(s, 0) == 0 || virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		if (virDomainSnapshotDelete(s, 0) == 0)
+			return true;
+		if (virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
 			return true;
 		virt_fail(&cause, "cannot delete snapshot %s of domain %s",
 			  virDomainSnapshotGetName(s), virDomainGetName(dom));
@@ -57,7 +59,10 @@ static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **
 	if (s && !delete_it(ctx, dom, s, error))
 		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
 
-	return snapshot_forget(dom, directory, name, error) ? ACTION_DONE : ACTION_FAILED;
+	if (snapshot_forget(dom, directory, name, error))
+		return ACTION_DONE;
+
+	return ACTION_FAILED;
 }
 
 const struct action action = {

@@ -15,8 +15,11 @@ static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error
 
 	if (rc < 0 && virt_last_is(VIR_ERR_SNAPSHOT_REVERT_RISKY))
 		rc = virDomainRevertToSnapshot(s, VIR_DOMAIN_SNAPSHOT_REVERT_FORCE);
-	return rc == 0 || virt_fail(error, "cannot bring domain %s back to snapshot %s", domain,
-				    virDomainSnapshotGetName(s));
+	if (rc == 0)
+		return true;
+
+	return virt_fail(error, "cannot bring domain %s back to snapshot %s", domain,
+			 virDomainSnapshotGetName(s));
 }
 
 /*
@@ -32,15 +35,18 @@ static enum action_outcome judge_revert(struct action_ctx *ctx, virDomain *first
 	struct virt_state state = { .gone = true };
 
 	g_propagate_error(error, cause);
-	if ((!dom && !vmm_is(why, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_wait_idle(dom, true, &state, NULL)))
+	if (!dom && !vmm_is(why, VMM_ERROR_NOT_FOUND))
+		return ACTION_UNKNOWN;
+	if (dom && !virt_wait_idle(dom, true, &state, NULL))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
 		return ACTION_FAILED;
 	}
 
-	if (!lost || virDomainGetID(dom) == id)
+	if (!lost)
+		return ACTION_FAILED;
+	if (virDomainGetID(dom) == id)
 		return ACTION_FAILED;
 	g_clear_error(error);
 
@@ -74,7 +80,9 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 	g_autofree char *directory = NULL;
 	struct virt_state state;
 
-	if (!dom || !virt_state_read(dom, &state, error))
+	if (!dom)
+		return ACTION_FAILED;
+	if (!virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
 	if (!ctx->dry_run && !stranded_check(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
@@ -82,7 +90,9 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 				    error))
 		return ACTION_FAILED;
 	s = snapshot_find(dom, ctx->dry_run ? NULL : directory, name, error);
-	if (!s || !snapshot_can_revert(ctx, dom, s, error))
+	if (!s)
+		return ACTION_FAILED;
+	if (!snapshot_can_revert(ctx, dom, s, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would bring domain %s back to snapshot %s\n",

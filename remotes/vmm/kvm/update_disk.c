@@ -27,7 +27,10 @@ static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **erro
 	while ((disk = tmpl_set_next(v->vm->level[TMPL_VM], "DISK", disk)))
 		if (!g_strcmp0(tmpl_attr_text(disk, "DISK_ID"), ctx->arg[DISK_ID]))
 			break;
-	key.target = disk ? tmpl_attr_text(disk, "TARGET") : NULL;
+	if (disk)
+		key.target = tmpl_attr_text(disk, "TARGET");
+	else
+		key.target = NULL;
 	if (!key.target || !device_find(v, &key)) {
 		vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s has no disk %s",
 			 virDomainGetName(v->dom), ctx->arg[DISK_ID]);
@@ -36,7 +39,10 @@ static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **erro
 
 	how = device_attach_of(ctx, v, NULL);
 	xml = domain_disk_xml(v->vm, disk, &how, NULL, error);
-	doc = xml ? xml_parse(xml, strlen(xml), "disk", error) : NULL;
+	if (xml)
+		doc = xml_parse(xml, strlen(xml), "disk", error);
+	else
+		doc = NULL;
 	if (!doc)
 		return ACTION_FAILED;
 

@@ -43,7 +43,10 @@ static char *candidates(void)
 	if (stat(path, &st) < 0 || st.st_mode & 022)
 		return g_strdup(usual);
 	rc = conf_rc_load(path, CONF_RC_PLAIN, NULL);
-	value = rc ? conf_rc_get(rc, "VIRTIOFSD_BINARY_PATH") : NULL;
+	if (rc)
+		value = conf_rc_get(rc, "VIRTIOFSD_BINARY_PATH");
+	else
+		value = NULL;
 
 	return g_strdup(value ? value : usual);
 }
@@ -69,9 +72,12 @@ static bool check_system(int fd, const char *path, GError **error)
 
 	if (fstat(fd, &st) < 0)
 		return vmm_fail_errno(error, errno, "cannot look at %s", path);
-	return (S_ISREG(st.st_mode) && st.st_uid == 0 && !(st.st_mode & 022)) ||
-	       vmm_fail(error, VMM_ERROR_PERMISSION, "%s is not run as root: it must be root's, "
-			"and nobody else may write it", path);
+	if (S_ISREG(st.st_mode) && st.st_uid == 0 && !(st.st_mode & 022))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_PERMISSION,
+			"%s is not run as root: it must be root's, and nobody else may write it",
+			path);
 }
 
 static bool become_user(GError **error)
@@ -121,5 +127,8 @@ static int start(char **argv)
 
 int main(int argc G_GNUC_UNUSED, char **argv)
 {
-	return program_help(argv, help) ? 0 : start(argv);
+	if (program_help(argv, help))
+		return 0;
+
+	return start(argv);
 }
