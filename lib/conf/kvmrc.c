@@ -11,6 +11,7 @@ enum type {
 	SWITCH,
 	NUMBER,
 	QUEUES,		/* a number or "auto" */
+	CHECK,		/* a switch or "warn" */
 };
 
 struct parameter {
@@ -56,6 +57,9 @@ static const struct parameter parameters[] = {
 	{ "DEFAULT_ATTACH_SIZE_IOPS_SEC", NUMBER, COUNT },
 	{ "DEFAULT_ATTACH_NIC_MODEL",    TEXT,   0, 0,       NULL },
 	{ "DEFAULT_ATTACH_NIC_FILTER",   TEXT,   0, 0,       NULL },
+	{ "IMAGE_CHECK",                 CHECK,  0, 0,       "yes" },
+	{ "IMAGE_BACKING_PATHS",         TEXT,   0, 0,       NULL },
+	{ "VMDK_ALLOWED_TYPES",          TEXT,   0, 0,       "streamOptimized monolithicSparse" },
 	{ "VIRTIOFSD_BINARY_PATH",       TEXT,   0, 0,
 	  "/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd" },
 	{ "OVMF_NVRAM",                  TEXT,   0, 0,       "/usr/share/OVMF/OVMF_VARS.fd" },
@@ -80,6 +84,8 @@ static bool kvmrc_check(const struct parameter *p, const char *text, GError **er
 	switch (p->type) {
 	case SWITCH:
 		return number_bool(text, &on, error);
+	case CHECK:
+		return !g_ascii_strcasecmp(text, "warn") || number_bool(text, &on, error);
 	case QUEUES:
 		if (!g_ascii_strcasecmp(text, "auto"))
 			return true;

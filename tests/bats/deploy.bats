@@ -110,6 +110,86 @@ file=\"$PWD/vm/disk.0\"
 file=\"$PWD/vm/other\""
 }
 
+@test "deploy: an image that leads out of the datastores is refused; IMAGE_CHECK and IMAGE_BACKING_PATHS take effect" {
+	local backing
+	mkdir vm other
+	disk() {	# FORMAT
+		domain one-9 9 "<disk type='file' device='disk'><driver name='qemu' type='$1'/><source file='$PWD/vm/disk.0'/><target dev='vda'/></disk>"
+	}
+	overlay() {	# BACKING
+		qemu-img create -q -u -f qcow2 -b "$1" -F raw vm/disk.0 1M
+	}
+	overlay /etc/passwd
+	deploy "$(disk qcow2)"
+	assert_failure 1
+	[ "$(error_message)" = "deploy: disk vda: $PWD/vm/disk.0 is backed by /etc/passwd, which is not in a datastore of the VM [refused] (hint: qemu-img rebase, or IMAGE_BACKING_PATHS in kvmrc)" ]
+	[ ! -e vm/deployment.0 ]
+	deploy "$(disk qcow2)" --dry-run
+	assert_failure 1
+	IMAGE_CHECK=warn deploy "$(disk qcow2)" --dry-run
+	assert_success
+	[[ $stderr == *"WARN: deploy: disk vda: $PWD/vm/disk.0 is backed by /etc/passwd, which is not in a datastore of the VM"* ]]
+	IMAGE_CHECK=no deploy "$(disk qcow2)" --dry-run
+	assert_success
+	[[ $stderr != *passwd* ]]
+	# What a guest wrote into its raw disk is not read.
+	deploy "$(disk raw)" --dry-run
+	assert_success
+
+	for backing in 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' nbd://localhost/x; do
+		overlay "$backing"
+		deploy "$(disk qcow2)"
+		assert_failure 1
+		[[ $(error_message) == *"/disk.0 is backed by $backing, which is not a path [refused]"* ]]
+	done
+	rm vm/disk.0
+	qemu-img create -q -f qcow2 -o data_file="$PWD/vm/data" vm/disk.0 1M
+	deploy "$(disk qcow2)"
+	assert_failure 1
+	[[ $(error_message) == *"/disk.0 has its data in another file, $PWD/vm/data [refused]"* ]]
+	deploy "$(disk vmdk)"
+	assert_failure 1
+	[[ $(error_message) == *'/disk.0 is declared as vmdk, but it is qcow2 [input]'* ]]
+
+	truncate -s 1M other/base
+	overlay "$PWD/other/base"
+	deploy "$(disk qcow2)"
+	assert_failure 1
+	IMAGE_BACKING_PATHS="/srv $PWD/other" deploy "$(disk qcow2)" --dry-run
+	assert_success
+}
+
+@test "deploy: chains as transfer drivers make them pass" {
+	local store=$PWD/store
+	mkdir -p "$store/0/9/disk.0.snap" mount
+	ln -s "$PWD/mount" "$store/1"
+	truncate -s 1M base.raw
+	qemu-img convert -O qcow2 base.raw "$store/1/base"
+	cd "$store/0/9"
+	ln -s . disk.0.snap/disk.0.snap
+	qemu-img create -q -f qcow2 -b "$store/1/base" -F qcow2 disk.0.snap/0
+	qemu-img create -q -f qcow2 -b disk.0.snap/0 -F qcow2 disk.0.snap/1
+	ln -s disk.0.snap/1 disk.0
+	run --separate-stderr -- "$REMOTES/deploy" "$PWD/deployment.0" host 9 host <<<"$(domain one-9 9 "
+		<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$PWD/disk.0'/><target dev='vda'/></disk>")"
+	assert_success
+	# Another VM's disk is no base.
+	mkdir ../8
+	cp "$store/1/base" ../8/disk.0
+	qemu-img rebase -u -b "$store/0/8/disk.0" -F qcow2 disk.0.snap/0
+	run --separate-stderr -- "$REMOTES/deploy" "$PWD/deployment.1" host 10 host <<<"$(domain one-10 4 "
+		<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$PWD/disk.0'/><target dev='vda'/></disk>")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: disk vda: $PWD/disk.0.snap/disk.0.snap/0 is backed by $store/0/8/disk.0, which is not in a datastore of the VM"* ]]
+	qemu-img rebase -u -b "$store/1/base" -F qcow2 disk.0.snap/0
+	# The last link of the chain is looked at, too.
+	qemu-img rebase -u -b /etc/passwd -F raw "$store/1/base"
+	run --separate-stderr -- "$REMOTES/deploy" "$PWD/deployment.0" host 9 host <<<"$(domain one-9 9 "
+		<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$PWD/disk.0'/><target dev='vda'/></disk>")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: disk vda: $store/1/base is backed by /etc/passwd, "* ]]
+}
+
 @test "deploy: UEFI variables are made once, from the template, for their owner only" {
 	command -v qemu-img >/dev/null || skip 'no qemu-img'
 	head -c 65536 /dev/urandom >template

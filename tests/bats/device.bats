@@ -90,6 +90,31 @@ attach_disk() {	# LINE...
 	assert_output --partial 'iothread="2"'
 }
 
+@test "attach_disk: an image that leads out of the datastores is refused, what is declared raw is not read" {
+	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw image 1M
+	REQUEST=$(disk)
+	with -- attach_disk --dry-run one-5 "$PWD/image" vdb 1 x 5 host
+	assert_success
+	REQUEST=${REQUEST/>raw</>qcow2<}
+	for option in --dry-run --deadline=60; do
+		with -- attach_disk $option one-5 "$PWD/image" vdb 1 x 5 host
+		assert_failure 1
+		[ "$(error_message)" = "attach_disk: disk vdb: $PWD/image is backed by /etc/passwd, which is not in a datastore of the VM [refused] (hint: qemu-img rebase, or IMAGE_BACKING_PATHS in kvmrc)" ]
+	done
+	with IMAGE_CHECK=warn -- attach_disk --dry-run one-5 "$PWD/image" vdb 1 x 5 host
+	assert_success
+	[[ $stderr == *'WARN: attach_disk: disk vdb: '*' is backed by /etc/passwd, '* ]]
+	with IMAGE_CHECK=maybe -- attach_disk --dry-run one-5 "$PWD/image" vdb 1 x 5 host
+	assert_failure 1
+	[[ $stderr == *'IMAGE_CHECK: '*'; using default yes'* ]]
+	# Its base in the VM's own directory, which its metadata name.
+	mkdir -p "$BATS_FILE_TMPDIR/file/0/5"
+	truncate -s 1M "$BATS_FILE_TMPDIR/file/0/5/base"
+	qemu-img create -q -f qcow2 -b "$BATS_FILE_TMPDIR/file/0/5/base" -F raw image
+	with -- attach_disk --dry-run one-5 "$PWD/image" vdb 1 x 5 host
+	assert_success
+}
+
 @test "attach_nic: the model and filter of kvmrc take effect, and the NIC's own before them" {
 	REQUEST=$(nic)
 	with DEFAULT_ATTACH_NIC_MODEL=e1000 DEFAULT_ATTACH_NIC_FILTER=clean-traffic -- attach_nic -n one-5 x

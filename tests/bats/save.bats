@@ -166,6 +166,24 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e "$(FILE)"
 }
 
+@test "restore: an image that leads out of the datastores is refused, and the checkpoint stays" {
+	qemu-img create -q -f qcow2 image 1M
+	sed "/<name>one-5</,/<devices>/s|<devices>|&<disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/image'/><target dev='vda'/></disk>|" \
+		"$BATS_FILE_TMPDIR/node.xml" >node.xml
+	action save -c "test://$PWD/node.xml" one-5 "$(FILE)" host 5 host
+	assert_success
+	echo '<node/>' >node.xml
+	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw image 1M
+	action restore -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == "restore: disk vda: $PWD/image is backed by /etc/passwd, which is not in a datastore of the VM [refused] "* ]]
+	[ -e "$(FILE)" ]
+	qemu-img create -q -f qcow2 image 1M
+	touch -d '1 hour ago' image	# as if no guest had used it since
+	action restore -c "test://$PWD/node.xml" "$(FILE)" host one-5 5 host
+	assert_success
+}
+
 @test "restore: a checkpoint is used once, by whatever way it comes back" {
 	local empty
 	action save one-5 "$(FILE)" host 5 host

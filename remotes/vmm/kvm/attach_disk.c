@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attach_disk - gives a running VM one more disk. */
 #include "vm/device.h"
+#include "vm/disk_images.h"
 #include "vm/disk_links.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
@@ -62,6 +63,8 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	const char *target = tmpl_attr_text(disk, "TARGET");
 	const struct device_key key = { .target = target ? target : ctx->arg[TARGET] };
 	g_autoptr(xmlDoc) doc = build(ctx, v, disk, error);
+	const char *uri = conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI");
+	g_autofree char *directory = virt_vm_directory(v->dom, uri);
 	const xmlNode *there = device_find(v, &key);
 	g_autofree char *what = g_strdup_printf("disk %s (%s)", key.target, ctx->arg[SOURCE]);
 	g_autofree char *xml = doc ? xml_print(xmlDocGetRootElement(doc)) : NULL;
@@ -79,6 +82,8 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 		return ACTION_FAILED;
 	}
 
+	if (!disk_image_check(ctx, xmlDocGetRootElement(doc), directory, error))
+		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would attach to domain %s:\n%s\n", virDomainGetName(v->dom),
 			     xml);

@@ -4,6 +4,7 @@
 #include "vm/deployment.h"
 #include "host/root_helper.h"
 #include "host/nvram.h"
+#include "vm/disk_images.h"
 #include "vm/disk_links.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/checkpoint_use.h"
@@ -125,6 +126,8 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 	deployment_set(domain, mark);
 	disk_links_resolve(domain);
 	vtpm_persist(domain);
+	if (!dom && !disk_images_check(ctx, domain, directory, error))
+		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		dry_run(ctx, domain);
 		return ACTION_DONE;

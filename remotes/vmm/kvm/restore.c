@@ -12,6 +12,7 @@
 #include "vm/domain_paths.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/checkpoint_use.h"
+#include "vm/disk_images.h"
 #include "vm/existing.h"
 #include "vm/vtpm.h"
 #include "virt/power.h"
@@ -117,6 +118,8 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 		return ACTION_FAILED;
 	domain = xmlDocGetRootElement(doc);
 	name = xml_child_text(domain, "name");
+	if (!disk_images_check(ctx, domain, directory, error))
+		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would restore domain %s from %s%s\n", name, file,
 			     xml ? ", its paths changed" : "");

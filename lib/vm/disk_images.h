@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disk_images.h - whether the images of a domain's disks may be opened: kvmrc's IMAGE_CHECK.
+ *
+ * Source: docs/facts/images.md 2.
+ */
+#ifndef VM_DISK_IMAGES_H
+#define VM_DISK_IMAGES_H
+
+#include "action/action.h"
+#include "xml/xml.h"
+
+/*
+ * Checks each disk of DOMAIN that is a file or block device, with image_check(). Backing files may
+ * lie in the datastores, DIRECTORY (the VM's, or NULL) being in one of them. With IMAGE_CHECK =
+ * warn what is wrong is logged. Errors: as image_check(), the disk's target before it.
+ */
+bool disk_images_check(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
+		       GError **error);
+
+/* The same for one <disk>. */
+bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const char *directory,
+		      GError **error);
+
+#endif
