@@ -133,6 +133,7 @@ struct conf_cfg {
 	GArray *hosts;		/* of struct host */
 };
 
+/* Most unknown keys are known ones that are misspelt. */
 static const char *nearest(const char *name)
 {
 	const char *best = keys[0].name;
@@ -158,6 +159,7 @@ static ssize_t cfg_find(const char *name)
 	return -1;
 }
 
+/* A group that has no known key is a mistake, not an empty group of ours. */
 static bool is_group(const char *name)
 {
 	g_autofree char *prefix = g_strconcat(name, ".", NULL);
@@ -237,6 +239,7 @@ static int host_key(const char *name)
 	return -1;
 }
 
+/* A row overrides what may differ between hosts; all other keys are the driver's own. */
 static bool take_host_value(struct host *row, config_setting_t *s, const char *path,
 			    GError **error)
 {
@@ -445,6 +448,7 @@ void conf_cfg_free(ConfCfg *cfg)
 	g_free(cfg);
 }
 
+/* A key that the table lacks is a fault of the program, which no run may hide. */
 static size_t row(const char *key, enum type type)
 {
 	ssize_t i = cfg_find(key);
@@ -470,6 +474,7 @@ const char *conf_cfg_string(const ConfCfg *cfg, const char *key)
 	return cfg->string[row(key, STRING)];
 }
 
+/* The first row that matches and has the key: rows for all hosts go last. */
 const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 {
 	int k = host_key(key);

@@ -76,6 +76,10 @@ struct conf_kvmrc {
 	GPtrArray *warnings;				/* ends with NULL */
 };
 
+/*
+ * A bad value must not stop an action, as the scripts did not check any: the default is
+ * used, and a warning says so in oned's log.
+ */
 static bool kvmrc_check(const struct parameter *p, const char *text, GError **error)
 {
 	gint64 number;
@@ -209,6 +213,7 @@ gint64 conf_kvmrc_int(const ConfKvmrc *rc, const char *name)
 	return 0;
 }
 
+/* OpenNebula's kvmrc and its documentation differ in the name. */
 gint64 conf_kvmrc_tries(const ConfKvmrc *rc)
 {
 	gint64 twin = conf_kvmrc_int(rc, "VIRSH_TRIES");
@@ -219,6 +224,7 @@ gint64 conf_kvmrc_tries(const ConfKvmrc *rc)
 	return conf_kvmrc_int(rc, "VIRSH_RETRIES");
 }
 
+/* The parameter may hold arguments; it is split as a shell would, and no shell is run. */
 char **conf_kvmrc_command(const ConfKvmrc *rc, const char *name, const char *tool)
 {
 	const char *text = conf_kvmrc_string(rc, name);

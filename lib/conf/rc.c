@@ -94,6 +94,7 @@ static bool run_shell(const char *shell, const char *path, struct child_result *
 	return child_run(&spec, ret, error);
 }
 
+/* The last line is what most shells say when they give up. */
 static void warn_ended(ConfRc *rc, const char *path, const struct child_result *result,
 		       const char *last)
 {
@@ -152,6 +153,7 @@ static void evaluate(ConfRc *rc, const char *path)
 	child_result_clear(&result);
 }
 
+/* No shell is started for a file of assignments only: each action reads it. */
 static void rc_finish(ConfRc *rc, const char *path, enum conf_rc_flags flags)
 {
 	GPtrArray *found = rc->text.instructions;

@@ -17,7 +17,6 @@ struct rc_var {
 	bool unset;	/* taken out of the environment */
 };
 
-
 struct rc_text {
 	GHashTable *vars;		/* char * to struct rc_var */
 	GPtrArray *faults;		/* "FILE:LINE:COLUMN: unterminated quote 'TOKEN…'" */

@@ -5,6 +5,11 @@
 #include "domain/builders.h"
 #include "xml/xml.h"
 
+/*
+ * OpenNebula's attach scripts do not use the generator of deploy: a device got other
+ * defaults when it was attached than when its VM was deployed (B25). Here both use one
+ * builder, and the DEFAULT_ATTACH_ parameters of kvmrc are a level of defaults for it.
+ */
 #define PREFIX "DEFAULT_ATTACH_"
 
 /* Defaults whose place differs from the DISK key of that name. */
@@ -60,6 +65,7 @@ void domain_attach_defaults(TmplVm *vm, const ConfKvmrc *rc)
 
 typedef void build_device(DomainBuild *b, xmlNode *devices, const TmplAttr *device);
 
+/* B starts as for a whole domain, since bus and thread depend on machine and iothreads. */
 static char *device_xml(const TmplVm *vm, const TmplAttr *device, build_device *build,
 			const struct domain_attach *attach, GPtrArray *warnings, GError **error)
 {
@@ -117,6 +123,7 @@ static guint64 property(const xmlNode *node, const char *name)
 	return 0;
 }
 
+/* A module that is plugged has a slot, whatever its size. */
 static guint n_modules(const xmlNode *devices)
 {
 	guint n = 0;
@@ -152,6 +159,7 @@ static bool check_room(const xmlNode *live, guint64 mib, GError **error)
 	return true;
 }
 
+/* The first cell is the one that domain_cpu() makes for modules; a VM with more has it too. */
 char *domain_dimm_xml(const xmlNode *live, guint64 mib, GError **error)
 {
 	const xmlNode *numa = xml_child(xml_child(live, "cpu"), "numa");

@@ -12,6 +12,7 @@ static const struct {
 	{ "hd", "hd" }, { "network", "network" }, { "cdrom", "cdrom" }, { "fd", "fd" },
 };
 
+/* libvirt refuses a domain with both <boot dev> and <boot order>. */
 static bool has_order(const DomainBuild *b)
 {
 	static const char *const vectors[] = { "DISK", "NIC" };
@@ -41,6 +42,7 @@ static char **words(DomainBuild *b)
 	return list;
 }
 
+/* The words that OpenNebula's guides gave for OS/BOOT before there was ORDER. */
 static const char *class_of(const char *word)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(classes); i++)
@@ -96,6 +98,7 @@ static void check_own(DomainBuild *b)
 					 "the VM has");
 }
 
+/* words() gives none when oned has given an ORDER: libvirt refuses one order for two devices. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 {
 	g_auto(GStrv) list = words(b);
@@ -105,6 +108,7 @@ void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 			domain_set_number(domain_child(node, "boot"), "order", i + 1);
 }
 
+/* The number is not looked at: the site's list is for VMs with few and with many devices. */
 static bool names_device(const char *word)
 {
 	if (!g_ascii_strncasecmp(word, "disk", 4))

@@ -50,6 +50,7 @@ static enum domain_machine machine_of(const char *name)
 	return DOMAIN_MACHINE_PC;
 }
 
+/* Where the request names a datastore, its path is right; otherwise it is made of its id. */
 static char *directory_of(const TmplVm *vm, const char *id)
 {
 	const TmplAttr *base = tmpl_set_single(vm->datastore, "BASE_PATH");
@@ -63,6 +64,7 @@ static char *directory_of(const TmplVm *vm, const char *id)
 	return g_build_filename(stores, tmpl_vm_history(vm, "DS_ID"), id, NULL);
 }
 
+/* "auto" queues need a number: a VM that only says how many vCPUs it may get has that one. */
 static void init_vcpus(DomainBuild *b)
 {
 	if (!domain_number(b, NULL, "VCPU", TMPL_IN_ALL, 1, G_MAXUINT16, &b->vcpus))
@@ -83,6 +85,7 @@ static void init_sd_bus(DomainBuild *b)
 	b->names_sd_bus = bus != NULL;
 }
 
+/* Both machines have PCI Express only, and no IDE. */
 static void set_machine(DomainBuild *b, const char *name)
 {
 	b->machine = machine_of(name);
@@ -155,6 +158,7 @@ void domain_build_clear(DomainBuild *b)
 	g_clear_pointer(&b->raw, g_ptr_array_unref);
 }
 
+/* One line, since it becomes the VM's ERROR attribute: a long one would be cut. */
 bool domain_build_check(const DomainBuild *b, GError **error)
 {
 	guint n = MIN(b->problems->len, DOMAIN_PROBLEMS_MAX);
@@ -175,6 +179,7 @@ bool domain_build_check(const DomainBuild *b, GError **error)
 	return false;
 }
 
+/* OpenNebula's users know a device by its id. */
 char *domain_device_name(const TmplAttr *device)
 {
 	static const char *const ids[] = { "DISK_ID", "NIC_ID", "PCI_ID", "NODE_ID", NULL };
@@ -236,6 +241,7 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 	note(b, device, text);
 }
 
+/* An older libvirt ignores elements which it does not know: the VM would run without them. */
 bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since)
 {
 	if (b->options->libvirt >= since)
@@ -367,6 +373,7 @@ xmlNode *domain_child(xmlNode *parent, const char *name)
 	return domain_element(parent, name);
 }
 
+/* XML has no escape for most control characters: libxml2 would write them, and libvirt fail. */
 static bool is_xml_text(const char *text)
 {
 	if (!g_utf8_validate(text, -1, NULL))
@@ -395,6 +402,7 @@ void domain_set(DomainBuild *b, xmlNode *node, const char *name, const char *val
 		xmlSetProp(node, BAD_CAST name, BAD_CAST value);
 }
 
+/* No check: digits are always text that XML can hold. */
 void domain_set_number(xmlNode *node, const char *name, guint64 value)
 {
 	char text[24];
@@ -403,6 +411,7 @@ void domain_set_number(xmlNode *node, const char *name, guint64 value)
 	xmlSetProp(node, BAD_CAST name, BAD_CAST text);
 }
 
+/* Added, not set: xmlNodeSetContent() would read entities in it. */
 void domain_set_text(DomainBuild *b, xmlNode *node, const char *text)
 {
 	if (domain_check_text(b, node, text))

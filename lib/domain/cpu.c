@@ -18,6 +18,7 @@ guint domain_n_nodes(const DomainBuild *b)
 	return n;
 }
 
+/* Without a TOPOLOGY vector libvirt shows one socket per vCPU. */
 bool domain_has_topology(const DomainBuild *b)
 {
 	return tmpl_set_vector(b->vm->level[TMPL_VM], "TOPOLOGY");
@@ -57,6 +58,10 @@ static void add_features(DomainBuild *b, xmlNode *cpu)
 	}
 }
 
+/*
+ * libvirt refuses a topology whose product is not the number of vCPUs. Here the
+ * problem is reported with the names that the user wrote.
+ */
 static void add_topology(DomainBuild *b, xmlNode *cpu)
 {
 	static const char *const keys[] = { "sockets", "cores", "threads" };
@@ -110,12 +115,17 @@ static bool set_distances(const char *item, guint64 *values, guint n)
 	if (from > to)
 		return false;
 
+	/* A range may end beyond the last node: the same template is for VMs of any size. */
 	for (guint64 i = from; i <= to && i < n; i++)
 		values[i] = value;
 
 	return true;
 }
 
+/*
+ * DISTANCE may name some of the nodes only: the others are as far as ACPI says that a
+ * remote node is, 20; a node itself is at 10.
+ */
 static void add_siblings(DomainBuild *b, xmlNode *cell, const TmplAttr *node, guint own, guint n)
 {
 	const char *list = tmpl_attr_text(node, "DISTANCE");
@@ -161,6 +171,7 @@ static guint64 cell_kib(DomainBuild *b, const TmplAttr *node)
 	return (guint64)((double)kib / 1024 * (double)max / (double)b->memory_mib) * 1024;
 }
 
+/* A node without vCPUs is memory only: libvirt allows a cell that has no cpus. */
 static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
 {
 	static const char *const accesses[] = { "private", "shared", NULL };
@@ -203,6 +214,7 @@ static void add_hotplug_cell(DomainBuild *b, xmlNode *numa)
 	domain_set(b, cell, "unit", "KiB");
 }
 
+/* EVC_MODE is what the cluster's administrator lets VMs migrate with: it precedes CPU_MODEL. */
 void domain_cpu(DomainBuild *b, xmlNode *domain)
 {
 	const char *model = domain_text(b, NULL, "EVC_MODE", TMPL_IN_CLUSTER | TMPL_IN_CONF);

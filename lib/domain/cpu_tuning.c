@@ -40,6 +40,7 @@ static void shares(DomainBuild *b, xmlNode *cputune)
 	domain_text_element(b, cputune, "shares", text);
 }
 
+/* CORE and THREAD differ in which CPUs oned's scheduler takes; the pinning is the same. */
 static enum pin pin_policy(DomainBuild *b)
 {
 	static const char *const words[] = { "NONE", "CORE", "THREAD", "SHARED", NULL };
@@ -73,6 +74,7 @@ static guint64 total_cpus(DomainBuild *b, const TmplAttr *node)
 	return n;
 }
 
+/* One element per vCPU: libvirt knows no range of them. */
 static void pin(DomainBuild *b, xmlNode *cputune, guint64 vcpu, const char *cpuset)
 {
 	xmlNode *node = domain_element(cputune, "vcpupin");
@@ -124,6 +126,10 @@ static GString *pin_nodes(DomainBuild *b, xmlNode *cputune, enum pin policy)
 	return all;
 }
 
+/*
+ * QEMU's own threads run where its vCPUs do: on another NUMA node they would fetch the
+ * guest's memory from afar. EMULATOR_CPUS is for sites that keep CPUs free for them.
+ */
 static void cputune(DomainBuild *b, xmlNode *domain)
 {
 	xmlNode *node = domain_element(domain, "cputune");
@@ -144,6 +150,7 @@ static void cputune(DomainBuild *b, xmlNode *domain)
 		g_string_free(all, TRUE);
 }
 
+/* strict: memory of another node would be slow, and oned has reserved that of this one. */
 static void numatune(DomainBuild *b, xmlNode *domain)
 {
 	const TmplAttr *node = NULL;

@@ -3,7 +3,13 @@
 
 #include "xml/xml.h"
 
-/* docs/facts/deployment.md 2.13, 2.14 */
+/*
+ * docs/facts/deployment.md 2.13, 2.14
+ *
+ * A disk's TARGET decides its bus, and its letter where on the bus it is: guests have
+ * written these names into their configuration, so a VM must find its disks where oned's
+ * generator put them.
+ */
 
 static const char *const caches[] = {
 	"default", "none", "writethrough", "writeback", "directsync", "unsafe", NULL
@@ -19,6 +25,7 @@ static const struct domain_pattern_rule serial = { "_.+- ", 256, "a serial numbe
 static const struct domain_pattern_rule uuid = { "-", 36, "a UUID", domain_is_uuid };
 static const struct domain_pattern_rule target_name = { "", 32, "a device name", NULL };
 
+/* oned writes YES in capitals; any other word is none to it. */
 static char *shareable(DomainBuild *b G_GNUC_UNUSED, const char *text,
 		       const void *arg G_GNUC_UNUSED, char **reason G_GNUC_UNUSED)
 {
@@ -43,6 +50,7 @@ static bool is_cdrom(const char *kind)
 	return g_str_has_suffix(kind, "CDROM");
 }
 
+/* A q35 has no IDE, so its CD-ROMs are on SATA. */
 static const char *bus_of(const DomainBuild *b, const char *kind, const char *target)
 {
 	const char *fixed = "ide";
@@ -79,6 +87,7 @@ static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
 	return id % b->iothreads + 1;
 }
 
+/* Disks get the threads in turn, so that no thread serves them all. */
 static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 {
 	guint64 thread;
@@ -107,6 +116,10 @@ static void set_discard(DomainBuild *b, xmlNode *node, const TmplAttr *disk, con
 	DOMAIN_EMIT(b, node, rule, disk);
 }
 
+/*
+ * A CD-ROM's image is raw whatever its DRIVER says: oned hands down the driver of the
+ * datastore. Only virtio disks have queues and threads.
+ */
 static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, const char *kind,
 		       const char *bus)
 {
@@ -126,6 +139,7 @@ static void set_driver(DomainBuild *b, xmlNode *driver, const TmplAttr *disk, co
 		domain_set_number(driver, "queues", queues);
 }
 
+/* A block device on SCSI has a serial number of its own (B8). */
 static void set_serial(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind,
 		       const char *bus)
 {
@@ -198,6 +212,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	domain_disk_address(b, node, disk, bus, target);
 }
 
+/* DISK_ID is a part of the name of the disk's file: without it two disks could share one. */
 void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 {
 	const char *kind = domain_disk_kind(b, disk);
@@ -221,6 +236,7 @@ static const struct domain_rule context_rules[] = {
 	{ NULL,             0,          "driver@cache",  NULL,           NULL,         "none" },
 };
 
+/* Some datastores cannot hold a file: there the context is a block device, not a CD-ROM. */
 static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 {
 	const TmplAttr *type = tmpl_set_single(b->vm->datastore, "CONTEXT_DISK_TYPE");
@@ -256,6 +272,7 @@ static void sata_controllers(DomainBuild *b, xmlNode *devices)
 	}
 }
 
+/* Always there: a SCSI disk can then be attached to a VM that was deployed without one. */
 static void scsi_controller(DomainBuild *b, xmlNode *devices)
 {
 	xmlNode *node = domain_element(devices, "controller"), *driver;

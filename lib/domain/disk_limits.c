@@ -18,6 +18,10 @@ struct limit {
 	bool wanted[G_N_ELEMENTS(suffixes)];
 };
 
+/*
+ * QEMU refuses a burst below its base, and a length without a burst. A site's burst may
+ * meet a VM's own, higher base so: then the burst is left out, and the VM starts.
+ */
 static void read_limit(DomainBuild *b, const TmplAttr *disk, struct limit *l, guint64 max)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
@@ -80,6 +84,7 @@ static void put_number(DomainBuild *b, xmlNode *iotune, const char *name, guint6
 	domain_text_element(b, iotune, lower, text);
 }
 
+/* QEMU takes the size of a request only along with a limit of requests. */
 static void size_iops(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk)
 {
 	guint64 size;
@@ -127,6 +132,7 @@ static int letter_index(const char *suffix)
 	int n = 0;
 
 	for (const char *p = suffix; *p; p++) {
+		/* A name of any length must not overflow N. */
 		if (!g_ascii_islower(*p) || n > G_MAXINT16)
 			return -1;
 
@@ -146,6 +152,7 @@ static void take_limits(DomainBuild *b, int n)
 	b->places[n / 64] |= G_GUINT64_CONSTANT(1) << n % 64;
 }
 
+/* IDE and SATA have fewer places than letters: a name past the last means no place. */
 void domain_disk_reserve(DomainBuild *b, const char *target)
 {
 	int n;
@@ -205,6 +212,10 @@ static void ide_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, int
 		set_address(node, 0, (guint64)n / 2, 0, (guint64)n % 2);
 }
 
+/*
+ * Only sdX has an address here: libvirt itself makes one of vdX and hdX. For SCSI the letter
+ * is the target, not the unit as libvirt would choose; guests know the disk by that path.
+ */
 void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *bus,
 			 const char *target)
 {

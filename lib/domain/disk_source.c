@@ -6,6 +6,7 @@
 
 typedef void make_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk);
 
+/* oned writes CLONE itself, in capitals: it is no word of a user. */
 static bool is_clone(const TmplAttr *disk)
 {
 	return !g_strcmp0(tmpl_attr_text(disk, "CLONE"), "YES");
@@ -47,6 +48,7 @@ static const char *disk_id(const TmplAttr *disk)
 	return "";
 }
 
+/* attach knows where its disk is; deploy has all disks in the VM's directory. */
 static char *own_path(const DomainBuild *b, const TmplAttr *disk)
 {
 	if (b->attach && b->attach->path)
@@ -159,6 +161,10 @@ static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 	add_auth(b, source, disk, &iscsi_auth);
 }
 
+/*
+ * Where an image has no SOURCE, it is volatile: oned's Ceph driver makes it in the pool as
+ * "one-sys-VM-DISK". A clone has the same suffix behind the name of its image.
+ */
 static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {
 	const char *image = image_source(disk), *pool = tmpl_attr_text(disk, "POOL_NAME");
@@ -191,7 +197,8 @@ static void sheepdog_source(DomainBuild *b, xmlNode *source, const TmplAttr *dis
 
 static void gluster_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {
-	const char *volume = tmpl_attr_text(disk, "GLUSTER_VOLUME"), *image = image_source(disk);
+	const char *volume = domain_or(tmpl_attr_text(disk, "GLUSTER_VOLUME"), "");
+	const char *image = image_source(disk);
 	const char *slash = strrchr(image, '/'), *base = image;
 	g_autofree char *name = NULL;
 
@@ -200,9 +207,9 @@ static void gluster_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk
 		base = slash + 1;
 
 	if (is_clone(disk))
-		name = g_strdup_printf("%s/%s/disk.%s", domain_or(volume, ""), b->id, disk_id(disk));
+		name = g_strdup_printf("%s/%s/disk.%s", volume, b->id, disk_id(disk));
 	else
-		name = g_strdup_printf("%s/%s", domain_or(volume, ""), base);
+		name = g_strdup_printf("%s/%s", volume, base);
 
 	if (!is_clone(disk) && !*image)
 		domain_problem(b, disk, "SOURCE is missing");
@@ -248,6 +255,7 @@ static const char *find_kind(const char *word)
 	return NULL;
 }
 
+/* A volatile disk is made by the system datastore, which has these three kinds (E9). */
 static const char *volatile_kind(DomainBuild *b, const TmplAttr *disk, const char *second)
 {
 	static const char *const allowed[] = { "FILE", "BLOCK", "RBD", NULL };

@@ -10,6 +10,7 @@ static const struct domain_rule emulator_rules[] = {
 	{ "EMULATOR", 0,     "emulator", NULL,   NULL,    DEFAULT_EMULATOR },
 };
 
+/* A site uses the driver's name "qemu" for hosts without KVM, which emulate. */
 static const char *type_of(DomainBuild *b)
 {
 	const char *type;
@@ -54,6 +55,7 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_optional_devices(b, node);
 }
 
+/* RAW comes behind all that it may contradict; metadata is not RAW's to write at all. */
 static void domain(DomainBuild *b, xmlNode *root)
 {
 	xmlNewNs(root, BAD_CAST TMPL_XML_NS_QEMU, BAD_CAST "qemu");

@@ -3,6 +3,10 @@
 
 #include "base/number.h"
 
+/*
+ * Elements on the way are made only when they are missing: rules of several families write
+ * to one <driver>.
+ */
 void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *value)
 {
 	const char *attr = strchr(path, '@');
@@ -26,6 +30,7 @@ void domain_put(DomainBuild *b, xmlNode *node, const char *path, const char *val
 		domain_set_text(b, node, value);
 }
 
+/* A bad value is noted and nothing is written: a user gets all faults with one attempt. */
 static void emit(DomainBuild *b, xmlNode *parent, const struct domain_rule *r,
 		 const TmplAttr *device)
 {
@@ -98,6 +103,10 @@ char *domain_if_yes(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 	return NULL;
 }
 
+/*
+ * A list of allowed bytes: what QEMU or libvirt splits at, such as ',' or '/', is in none
+ * of the lists, so that a value cannot become two options (E3).
+ */
 static bool fits_pattern(const struct domain_pattern_rule *p, const char *text)
 {
 	size_t n = 0;
@@ -153,6 +162,7 @@ static const char *cpuset_item(const char *p)
 	return NULL;
 }
 
+/* libvirt's syntax. It reports a bad set without saying where in the document that is. */
 bool domain_is_cpuset(const char *text)
 {
 	const char *p = cpuset_item(text);

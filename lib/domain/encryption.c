@@ -70,6 +70,10 @@ static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struc
 			       "'%s'", b->machine_name);
 }
 
+/*
+ * SEV pins the guest's memory, and a process may lock only so much as its limit says. QEMU
+ * needs some for itself as well: that is MEMORY_TUNE_OFFSET.
+ */
 static void limit(DomainBuild *b, xmlNode *domain)
 {
 	guint64 offset = DEFAULT_TUNE_OFFSET_MIB;
@@ -107,6 +111,7 @@ static char *policy(DomainBuild *b G_GNUC_UNUSED, const char *text, const void *
 	return NULL;
 }
 
+/* POLICY is for the types that have one: TDX takes none here. */
 static void security(DomainBuild *b, xmlNode *domain, const TmplAttr *vector,
 		     const struct encryption *e)
 {

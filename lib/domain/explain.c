@@ -130,6 +130,10 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 	}
 }
 
+/*
+ * Without one of its attributes many a VM is wrong: only the problems of the VM as it is are
+ * reported, by the first call.
+ */
 static GPtrArray *build(const struct explain *e, GError **error)
 {
 	GPtrArray *lines = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
@@ -166,6 +170,7 @@ static void compare_places(struct explain *e, GHashTable *made)
 	}
 }
 
+/* As few lines as possible: MACHINE changes half of the document, a DISK's CACHE one line. */
 static void credit(GHashTable *made, const char *origin)
 {
 	guint n = g_hash_table_size(made);

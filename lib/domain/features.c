@@ -23,6 +23,7 @@ static const struct domain_rule gic[] = {
 	{ "FEATURES/GIC",    0,     "gic@version", domain_one_of, gic_versions, NULL },
 };
 
+/* Without a FIRMWARE, libvirt gives the VM a BIOS. */
 static bool has_uefi(DomainBuild *b)
 {
 	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
@@ -43,6 +44,7 @@ static void ras(DomainBuild *b, xmlNode *node)
 		domain_warn(b, "FEATURES/RAS is left out: it needs libvirt 10.4");
 }
 
+/* smm guards the variables of a secure UEFI from the guest's kernel (B17). */
 static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
 {
 	xmlNode *node = domain_element(domain, "features");
@@ -67,6 +69,7 @@ static void features(DomainBuild *b, xmlNode *domain, bool hyperv)
 	}
 }
 
+/* HYPERV needs a <clock> for its timers, LOCALTIME for its offset (B7). */
 void domain_features(DomainBuild *b, xmlNode *domain)
 {
 	bool hyperv = domain_bool(b, NULL, "FEATURES/HYPERV", TMPL_IN_ALL);

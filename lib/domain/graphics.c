@@ -39,6 +39,7 @@ static const struct domain_rule input_rules[] = {
 	{ "INPUT/BUS",  TMPL_IN_VM, "@bus",  domain_one_of, input_buses, NULL },
 };
 
+/* 64 letters: each byte modulo their number is as likely as any other. */
 static char *random_password(DomainBuild *b, size_t n)
 {
 	static const char letters[] =
@@ -54,6 +55,7 @@ static char *random_password(DomainBuild *b, size_t n)
 	return g_string_free(text, FALSE);
 }
 
+/* An empty PASSWD of the VM hides the site's, so that RANDOM_PASSWD applies. */
 static void set_password(DomainBuild *b, xmlNode *node, const TmplAttr *graphics, bool spice)
 {
 	const char *given =
@@ -76,6 +78,7 @@ static void set_password(DomainBuild *b, xmlNode *node, const TmplAttr *graphics
 	domain_set(b, node, "passwd", made);
 }
 
+/* libvirt's other types, such as sdl, open a window on the host itself. */
 static void display(DomainBuild *b, xmlNode *devices, const TmplAttr *graphics)
 {
 	const char *given = domain_text(b, graphics, "GRAPHICS/TYPE", TMPL_IN_ALL);
@@ -134,6 +137,10 @@ static void resolution(DomainBuild *b, xmlNode *model, const TmplAttr *video)
 	domain_set(b, node, "y", y);
 }
 
+/*
+ * IOMMU and ATS may be a site's defaults for its virtio cards. Only where a VM itself asks
+ * for them with another type is that a mistake.
+ */
 static void video(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 {
 	const char *type = domain_word(b, vector, "VIDEO/TYPE", TMPL_IN_ALL, video_types);

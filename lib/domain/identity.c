@@ -46,6 +46,7 @@ bool domain_vcpu_max(DomainBuild *b, guint64 *ret)
 	return domain_number(b, NULL, "VCPU_MAX", levels, 1, G_MAXUINT16, ret);
 }
 
+/* libvirt's <vcpu> is the maximum, of which "current" are there at the start. */
 static void vcpu(DomainBuild *b, xmlNode *domain)
 {
 	g_autofree char *text = NULL;

@@ -32,6 +32,7 @@ static const struct {
 	{ "oas",             NUMBER, DOMAIN_LIBVIRT(12, 1, 0) },
 };
 
+/* libvirt's schema takes on and off only; yes and no would be an error of a later step. */
 static bool fits(enum kind kind, const char *value)
 {
 	guint64 n;
@@ -124,6 +125,10 @@ void domain_iommu(DomainBuild *b, xmlNode *devices)
 		set_options(b, domain_element(node, "driver"), vector_of(b));
 }
 
+/*
+ * MODE device: each dedicated device has a bus of its own, for which the IOMMU works.
+ * An older libvirt ignores pciBus, and the IOMMU would work for all devices instead.
+ */
 void domain_iommu_behind(DomainBuild *b, xmlNode *devices, guint64 bus)
 {
 	xmlNode *node = element(b, devices, "device"), *driver;

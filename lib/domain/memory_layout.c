@@ -6,6 +6,7 @@
 #define DEFAULT_SLOTS 16
 #define SLOTS_MAX 256
 
+/* The site's MEMORY_MAX has no meaning: the memory is each VM's own. */
 static guint64 max_mib(DomainBuild *b)
 {
 	guint64 max = 0;
@@ -17,6 +18,7 @@ static guint64 max_mib(DomainBuild *b)
 	return 0;
 }
 
+/* A resize may have left MEMORY_MAX behind: that is no reason to refuse the VM. */
 static void warn_of_max(DomainBuild *b)
 {
 	const char *max = domain_text(b, NULL, "MEMORY_MAX", TMPL_IN_VM);
@@ -46,6 +48,10 @@ static xmlNode *kib_element(DomainBuild *b, xmlNode *domain, const char *name, g
 	return domain_text_element(b, domain, name, text);
 }
 
+/*
+ * By ballooning a domain starts with the maximum, of which the balloon takes what is above
+ * MEMORY. By hot-plug it starts with MEMORY, and modules are added up to maxMemory.
+ */
 void domain_memory(DomainBuild *b, xmlNode *domain)
 {
 	guint64 max = max_mib(b), slots = DEFAULT_SLOTS;
@@ -73,6 +79,7 @@ guint64 domain_hugepage_mib(DomainBuild *b)
 	return size;
 }
 
+/* virtiofsd maps the guest's memory: without sharing QEMU does not start. */
 static bool domain_has_filesystem(DomainBuild *b)
 {
 	const TmplAttr *disk = NULL;
@@ -84,6 +91,7 @@ static bool domain_has_filesystem(DomainBuild *b)
 	return false;
 }
 
+/* Huge pages can be shared as they are; other memory needs a file, which memfd is. */
 void domain_backing(DomainBuild *b, xmlNode *domain)
 {
 	guint64 page = domain_hugepage_mib(b);

@@ -138,6 +138,7 @@ static xmlNode *append(xmlNode *parent, const xmlNode *node)
 	return copy;
 }
 
+/* The star of a pattern matches a slash too, but a row is for one depth of the tree. */
 static bool is_as_deep(const char *pattern, const char *place)
 {
 	for (; *pattern || *place; pattern++, place++) {
@@ -286,6 +287,7 @@ static bool prevails(struct merge *m, const char *place, const char *ours, const
 	return false;
 }
 
+/* Each node that RAW adds is kept: domain_validate() says which one the schema does not allow. */
 static void merge_attribute(struct merge *m, xmlNode *ours, const xmlAttr *a, const char *place)
 {
 	const char *name = (const char *)a->name;
@@ -325,6 +327,7 @@ static void merge_text(struct merge *m, xmlNode *ours, const xmlNode *node, cons
 
 static void merge_node(struct merge *m, xmlNode *parent, const xmlNode *node, const char *where);
 
+/* libvirt 9.0 itself joins a second <clock>, <os> or <cputune> with the first. */
 static void join(struct merge *m, xmlNode *ours, const xmlNode *node, const char *place)
 {
 	for (const xmlAttr *a = node->properties; a; a = a->next)
@@ -334,7 +337,10 @@ static void join(struct merge *m, xmlNode *ours, const xmlNode *node, const char
 		merge_node(m, ours, n, place);
 }
 
-/* NODE goes below PARENT, which is at WHERE. */
+/*
+ * NODE goes below PARENT, which is at WHERE. A disk is never joined: half of it would
+ * be the image that OpenNebula gave the VM, and half another.
+ */
 static void merge_node(struct merge *m, xmlNode *parent, const xmlNode *node, const char *where)
 {
 	g_autofree char *place = g_strdup_printf("%s/%s", where, node->name);

@@ -5,6 +5,7 @@
 
 #define NS_ONE "http://opennebula.org/xmlns/libvirt/1.0"
 
+/* Other programs look for these elements in OpenNebula's namespace. */
 static void metadata_add(DomainBuild *b, xmlNode *vm, const char *name, const char *text)
 {
 	xmlNode *node = xmlNewChild(vm, vm->ns, BAD_CAST name, NULL);

@@ -21,6 +21,7 @@ static const struct domain_rule tpm_rules[] = {
 	{ "TPM/SECRET",  0,     "backend/encryption@secret", domain_pattern, &secret,      NULL },
 };
 
+/* libvirt removes the TPM's state along with a transient domain unless it is persistent. */
 void domain_tpm(DomainBuild *b, xmlNode *devices)
 {
 	const char *model = domain_text(b, NULL, "TPM/MODEL", TMPL_IN_ALL);
@@ -41,6 +42,7 @@ static const struct domain_rule agent_rules[] = {
 	{ NULL, 0, "target@name", NULL, NULL, "org.qemu.guest_agent.0" },
 };
 
+/* The path of the socket is left to libvirt, which makes one for each domain. */
 void domain_channels(DomainBuild *b, xmlNode *devices)
 {
 	if (domain_bool(b, NULL, "FEATURES/GUEST_AGENT", TMPL_IN_ALL))
@@ -90,6 +92,7 @@ static const struct option {
 	{ "MEMBALLOON", "memballoon", balloon_rules,  G_N_ELEMENTS(balloon_rules),  true },
 };
 
+/* An empty vector asks for the device with all its defaults. */
 static bool is_wanted(const DomainBuild *b, const char *vector)
 {
 	for (int i = 0; i < TMPL_LEVELS; i++)
@@ -112,6 +115,7 @@ static void option(DomainBuild *b, xmlNode *devices, const struct option *o)
 		domain_emit(b, domain_element(devices, o->element), o->rules, o->n, NULL);
 }
 
+/* QEMU takes a period only as a part of a rate. */
 static void check_rng(DomainBuild *b, xmlNode *rng)
 {
 	xmlNode *rate = xml_child(rng, "rate"), *backend = xml_child(rng, "backend");
@@ -146,6 +150,10 @@ static const struct domain_rule filesystem_rules[] = {
 	{ "DISK/MOUNT_TAG", TMPL_IN_VM, "target@dir",          NULL, NULL, NULL },
 };
 
+/*
+ * The map is the site's to set: with one of its own a VM could map its root to the host's,
+ * or to the user that another VM's files belong to.
+ */
 static const struct domain_rule idmap_rules[] = {
 	/* attribute     levels        path                convert         arg   absent */
 	{ NULL,          0,            "idmap/uid@start",  NULL,           NULL, "0" },

@@ -64,6 +64,7 @@ static void set_rate(DomainBuild *b, xmlNode *parent, const TmplAttr *nic, const
 			  value);
 }
 
+/* The guides misspell the burst: VMs that follow them would get none. */
 static void bandwidth(DomainBuild *b, xmlNode *parent, const TmplAttr *nic)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(bandwidths); i++) {
@@ -110,6 +111,7 @@ static const struct {
 	{ "linux",       bridge_source },
 };
 
+/* QEMU listens and the switch connects, as OpenNebula's Open vSwitch driver sets its port up. */
 static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *port = tmpl_attr_text(nic, "TARGET");
@@ -123,6 +125,10 @@ static void dpdk_source(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	domain_put(b, node, "source@path", path);
 }
 
+/*
+ * oned makes an ethernet, a TAP on no bridge, of a NIC that has no bridge or is of mode
+ * dummy. An unknown type of bridge, from a site's own driver, is treated as Linux's.
+ */
 static void set_type(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *bridge = tmpl_attr_text(nic, "BRIDGE");
@@ -165,6 +171,10 @@ static bool has_address(const TmplAttr *nic)
 	return false;
 }
 
+/*
+ * A filter such as clean-traffic compares packets with the addresses that it is given.
+ * Without any it would learn one from the guest, which could then choose it.
+ */
 static void filter(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *name = domain_text(b, nic, "NIC/FILTER", TMPL_IN_ALL);
@@ -191,6 +201,7 @@ static void filter(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	}
 }
 
+/* Only virtio NICs have queues. */
 static void queues(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	const char *model = domain_text(b, nic, "NIC/MODEL", TMPL_IN_ALL);

@@ -19,6 +19,7 @@ static const struct domain_rule rules[] = {
 /* Without a kernel these mean nothing. */
 static const char *const kernel_only[] = { "OS/INITRD", "OS/ROOT", "OS/KERNEL_CMD" };
 
+/* Only what the VM itself says: a kernel of the site is the administrator's choice (E6). */
 static void check_path(DomainBuild *b, const char *path)
 {
 	struct tmpl_hit hit;
@@ -27,6 +28,10 @@ static void check_path(DomainBuild *b, const char *path)
 		domain_may_use(b, NULL, path, hit.text, DOMAIN_PATH_KERNEL);
 }
 
+/*
+ * An empty KERNEL_CMD of the VM takes the site's default away, hence TMPL_EMPTY_COUNTS.
+ * OpenNebula's ROOT is the name of a device, such as "vda1".
+ */
 static void kernel(DomainBuild *b, xmlNode *os)
 {
 	const char *initrd = domain_text(b, NULL, "OS/INITRD", TMPL_IN_ALL);
@@ -50,6 +55,7 @@ static void kernel(DomainBuild *b, xmlNode *os)
 		domain_text_element(b, os, "cmdline", line);
 }
 
+/* A default of the site for VMs with a kernel is no reason to warn of each VM without one. */
 static void no_kernel(DomainBuild *b)
 {
 	if (domain_text(b, NULL, "OS/BOOTLOADER", TMPL_IN_ALL))
@@ -60,6 +66,7 @@ static void no_kernel(DomainBuild *b)
 			domain_warn(b, "%s is ignored: there is no OS/KERNEL", kernel_only[i]);
 }
 
+/* OpenNebula lists the firmware files of a host in OVMF_UEFIS, with blanks between. */
 static bool in_list(const char *list, const char *word)
 {
 	g_auto(GStrv) words = g_strsplit_set(domain_or(list, ""), " \t\n", -1);
@@ -67,6 +74,10 @@ static bool in_list(const char *list, const char *word)
 	return g_strv_contains((const char *const *)words, word);
 }
 
+/*
+ * A path is what OpenNebula's older templates say. Its variables are a file of our own, which
+ * deploy makes of OVMF_NVRAM: libvirt knows no template for a loader outside its list.
+ */
 static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit *hit, bool secure)
 {
 	static const char *const formats[] = { "raw", "qcow2", NULL };

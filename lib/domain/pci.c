@@ -18,6 +18,7 @@
 #define LIBVIRT_IOMMUFD DOMAIN_LIBVIRT(12, 1, 0)
 #define LIBVIRT_ACPI_NODES DOMAIN_LIBVIRT(11, 8, 0)
 
+/* oned writes PCI addresses without 0x, in up to four digits, as lspci does. */
 static bool is_hex(const char *text)
 {
 	size_t n = strspn(text, "0123456789abcdefABCDEF");
@@ -76,6 +77,7 @@ static guint64 part_of(const char *text, int base)
 	return G_MAXUINT64;
 }
 
+/* libvirt prints an index in decimal, and the parts of an address in hexadecimal. */
 static guint64 live_part(xmlNode *node, const char *name)
 {
 	g_autofree char *text = xml_attribute(node, name);
@@ -288,6 +290,7 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 	guest_address(b, node, pci);
 }
 
+/* ROOT = dedicated: oned gives the device a root port that no other device shares. */
 static bool is_dedicated(const TmplAttr *pci)
 {
 	const char *root = tmpl_attr_text(pci, "ROOT");
@@ -346,6 +349,7 @@ static void flat(DomainBuild *b, xmlNode *devices)
 	controller(b, devices, ports + 1, "pcie-to-pci-bridge");
 }
 
+/* busNr is what the guest sees: it must leave room for the buses below it. */
 static void expander(DomainBuild *b, xmlNode *devices, guint64 index, guint64 bus, const char *node)
 {
 	xmlNode *target =
@@ -368,6 +372,7 @@ static void port_address(xmlNode *port, guint64 bus, const char *function, bool 
 		xmlSetProp(address, BAD_CAST "multifunction", BAD_CAST "on");
 }
 
+/* The ports of a node are the eight functions of one slot: they take one place of its bus. */
 static void node_ports(DomainBuild *b, xmlNode *devices, guint node)
 {
 	guint64 index = FIRST_NODE_INDEX + (guint64)node * (NODE_PORTS + 1);
@@ -440,6 +445,7 @@ static void by_node(DomainBuild *b, xmlNode *devices)
 	dedicated_ports(b, devices, FIRST_NODE_INDEX + (guint64)used * (NODE_PORTS + 1));
 }
 
+/* Other machines have the buses that libvirt makes by itself. */
 void domain_controllers(DomainBuild *b, xmlNode *devices)
 {
 	guint64 hole = 0;

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
-/* docs/facts/deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host. */
+/*
+ * docs/facts/deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host.
+ *
+ * libvirtd is root, and opens for the guest whatever the document names. OpenNebula
+ * lets users write much of that document, so each path and name is checked here
+ * against what the administrator lists in vmm_exec.cfg. Host, cluster and defaults
+ * are the administrator's own words and are not checked.
+ */
 
+/* A caller that has no vmm_exec.cfg allows nothing. */
 static const struct domain_policy nothing = { .kernel_paths = "", .script_paths = "",
 					      .host_paths = "", .schema = "" };
 
@@ -44,6 +52,7 @@ static bool is_below(const char *path, const char *directory)
 	return !path[n] || path[n] == '/';
 }
 
+/* A relative directory in the list would be below wherever the driver was started. */
 static bool is_in(const char *path, const char *list)
 {
 	g_auto(GStrv) directories = g_strsplit(list, ":", -1);
@@ -116,6 +125,7 @@ static bool is_image(const DomainBuild *b, const char *path)
 	return !is_number(part[2]);
 }
 
+/* Both are data which the VM was given by OpenNebula: the image by its owner's rights. */
 static bool is_own_or_image(const DomainBuild *b, const char *path)
 {
 	if (is_own(b, path))
@@ -143,6 +153,7 @@ bool domain_may_use(DomainBuild *b, const TmplAttr *device, const char *what, co
 	g_autofree char *clean = NULL;
 	const char *const *list = G_STRUCT_MEMBER_P(domain_builder_policy(b), u->list);
 
+	/* Without "..", or a path below an allowed directory could leave it again. */
 	if (*path == '/')
 		clean = g_canonicalize_filename(path, "/");
 
@@ -173,6 +184,7 @@ static const struct {
 				 offsetof(struct domain_policy, network_sources) },
 };
 
+/* Blanks separate patterns: a bridge, network or pool has none in its name. */
 static bool matches(const char *name, const char *list)
 {
 	g_auto(GStrv) patterns = g_strsplit_set(domain_or(list, ""), " \t\n", -1);
@@ -184,7 +196,10 @@ static bool matches(const char *name, const char *list)
 	return false;
 }
 
-/* Whether a NIC of the VM is at that bridge. */
+/*
+ * Whether a NIC of the VM is at that bridge: then OpenNebula has let the VM into that
+ * network, and RAW only says more about the same NIC.
+ */
 static bool has_bridge(const DomainBuild *b, const char *bridge)
 {
 	const TmplAttr *nic = NULL;

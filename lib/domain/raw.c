@@ -7,6 +7,7 @@
 
 /* docs/facts/deployment.md 2.30: text that is XML, from users and sites, put into our tree. */
 
+/* People comment their RAW; libvirt drops comments, and so does the document. */
 static bool is_blank_node(const xmlNode *node)
 {
 	if (node->type == XML_COMMENT_NODE)
@@ -75,6 +76,10 @@ static char *place_of(const xmlNode *node)
 	return g_strdup_printf("%s/%s", parent, node->name);
 }
 
+/*
+ * The site may write any path into its own fragment. What the VM itself says is checked
+ * for all that it reaches, beside the list of elements (E4).
+ */
 void domain_fragment(DomainBuild *b, xmlNode *parent, const char *path, unsigned levels,
 		     const char *const *allowed)
 {
@@ -166,6 +171,10 @@ static const char *own_raw(DomainBuild *b, const TmplAttr *raw)
 	return NULL;
 }
 
+/*
+ * VALIDATE = no is the VM's word on its own RAW only: it switches no other check off (E5).
+ * A RAW of the site is always validated: its fault is a fault of many VMs.
+ */
 void domain_raw(DomainBuild *b, xmlNode *domain)
 {
 	bool override = domain_bool(b, NULL, "RAW_OVERRIDE", TMPL_IN_SITE);

@@ -226,6 +226,7 @@ static enum kind kind_of(const char *place)
 	return UNKNOWN;
 }
 
+/* What no row names is refused: libvirt's schema grows, and a new place may reach the host. */
 static enum use use_of(const char *place)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(uses); i++)
@@ -234,6 +235,7 @@ static enum use use_of(const char *place)
 	return FORBIDDEN;
 }
 
+/* QEMU and libvirt take a word with '/' or ".." for a path in more places than they say. */
 static bool is_plain(const char *text)
 {
 	if (strchr(text, '/'))
@@ -252,6 +254,7 @@ static char *name_of(const char *what, const char *place)
 	return g_strdup_printf("%s: /%s/@%s", what, part[0], part[1]);
 }
 
+/* libvirt does not let these be limited to some paths or names: all or none is allowed. */
 static void need(DomainBuild *b, const char *name, enum use use)
 {
 	const struct domain_policy *p = domain_builder_policy(b);
@@ -264,6 +267,7 @@ static void need(DomainBuild *b, const char *name, enum use use)
 		domain_not_allowed(b, name, "domain.qemu_commandline");
 }
 
+/* Both random devices are what every guest may read: libvirt's own examples name them. */
 static void check_path(DomainBuild *b, const char *name, const char *text, enum use use)
 {
 	static const char *const harmless[] = { "/dev/urandom", "/dev/random", NULL };
@@ -316,6 +320,7 @@ static void check_known(DomainBuild *b, const char *name, const char *text, enum
 	}
 }
 
+/* A number or a switch names nothing of the host, whatever libvirt makes of it later. */
 static bool is_switch(const char *text)
 {
 	if (strspn(text, "0123456789") == strlen(text))
@@ -504,6 +509,7 @@ static void check_text(DomainBuild *b, const char *what, const char *place, cons
 		check_value(b, what, place, text);
 }
 
+/* An attribute with a namespace has a place of its own, "@*:NAME", which no row knows. */
 static void check_node(DomainBuild *b, const char *what, const char *place, const xmlNode *node)
 {
 	check_gates(b, what, place, node);
@@ -544,6 +550,10 @@ static bool is_commandline(const xmlNode *node, const char *parent)
 	return !strcmp(parent, "domain");
 }
 
+/*
+ * libvirt keeps elements of other namespaces below <metadata> only. Elsewhere it skips
+ * them, but a later version may not: they are refused.
+ */
 void domain_reach(DomainBuild *b, const char *what, const char *parent, const xmlNode *node)
 {
 	g_autofree char *place = place_below(parent, node);

@@ -32,6 +32,10 @@ static void quiet(void *data G_GNUC_UNUSED, error_ptr error G_GNUC_UNUSED)
 {
 }
 
+/*
+ * An error of RELAX NG is followed by those of all elements around it: the deepest says
+ * most. Of several at one depth the first is the cause.
+ */
 static void keep(void *data, error_ptr error)
 {
 	struct report *r = data;
@@ -141,6 +145,7 @@ static void complain(DomainBuild *b, xmlRelaxNG *schema, xmlDoc *doc, const stru
 			       r->text->str);
 }
 
+/* Without a handler libxml2 prints to stderr, which oned reads as the action's. */
 static xmlRelaxNG *read_schema(const char *path)
 {
 	xmlRelaxNGParserCtxt *context = xmlRelaxNGNewParserCtxt(path);

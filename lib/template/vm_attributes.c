@@ -232,7 +232,8 @@ static void warn_unknown(GPtrArray *warnings, const char *vector, const char *na
 	g_ptr_array_add(warnings, g_string_free(text, FALSE));
 }
 
-static void check_keys(const TmplAttr *vector, const struct names *names, GPtrArray *warnings)
+static void check_vector_keys(const TmplAttr *vector, const struct names *names,
+			      GPtrArray *warnings)
 {
 	for (guint i = 0; i < vector->keys->len; i++) {
 		const TmplAttr *key = vector->keys->pdata[i];
@@ -255,7 +256,7 @@ static void check_attributes(const TmplAttr *attr, const struct names *singles, 
 	else if (!attr->value && !vector)
 		warn(warnings, "%s is ignored: it is a vector", attr->name);
 	if (vector && attr->keys)
-		check_keys(attr, &names, warnings);
+		check_vector_keys(attr, &names, warnings);
 }
 
 /* Users keep what they like here: only what is nearly one of ours is a slip. */
