@@ -41,6 +41,7 @@ void driver_metrics_free(DriverMetrics *m)
 	g_free(m);
 }
 
+/* Counts changes from safe to not safe, not each write that fails meanwhile. */
 void driver_metrics_journal(DriverMetrics *m, bool safe)
 {
 	m->journal_failures += m->journal_safe && !safe;
@@ -63,6 +64,7 @@ static char *class_of(const char *info)
 void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info,
 			   double seconds)
 {
+	/* The reason itself would make a series for each VM: only its class is a label. */
 	g_autofree char *class = success ? g_strdup("") : class_of(info);
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
 						  action, success ? "success" : "failure", class);
@@ -86,6 +88,7 @@ void driver_metrics_action(DriverMetrics *m, const char *action, bool success, c
 		t->bucket[i] += seconds <= bounds[i];
 }
 
+/* Buckets are cumulative, as Prometheus wants its histograms. */
 static void print_times(GString *to, const char *action, const struct times *t)
 {
 	char number[G_ASCII_DTOSTR_BUF_SIZE];

@@ -85,6 +85,7 @@ MigrateOptions *migrate_options_new(void)
 	return m;
 }
 
+/* Counted: a call that was abandoned may still read them. */
 MigrateOptions *migrate_options_ref(const MigrateOptions *m)
 {
 	return g_atomic_rc_box_acquire((MigrateOptions *)m);
@@ -117,6 +118,7 @@ static bool bad(GError **error, const char *word, const char *why)
 	return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: '--%s' %s", word, why);
 }
 
+/* The options are an administrator's: most faults in them are typing errors. */
 static bool unknown(const char *name, GError **error)
 {
 	const char *nearest = NULL;
@@ -188,6 +190,7 @@ static bool add_value(MigrateOptions *m, const struct word *word, const char *va
 	}
 }
 
+/* The kinds from TEXT to SECONDS are followed by a value. */
 static bool takes_value(const struct word *word)
 {
 	if (word->kind < TEXT)

@@ -26,6 +26,10 @@ static struct snapshot *at(const SnapshotList *set, guint i)
 	return &g_array_index(set->list, struct snapshot, i);
 }
 
+/*
+ * Parents come before their children, as libvirt registers them in that order only. Secrets are
+ * included: a definition without its VNC password is refused at the other host.
+ */
 SnapshotList *snapshot_list_read(virDomain *dom, GError **error)
 {
 	g_autoptr(SnapshotList) set = g_new0(SnapshotList, 1);
@@ -80,6 +84,7 @@ const char *snapshot_list_xml(const SnapshotList *set, guint i)
 	return at(set, i)->xml;
 }
 
+/* Children first: libvirt would otherwise hand them to their grandparents. */
 bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **error)
 {
 	for (guint i = set->list->len; i-- > 0;) {
@@ -100,6 +105,7 @@ bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **erro
 
 bool snapshot_list_register(const SnapshotList *set, virDomain *dom, GError **error)
 {
+	/* A snapshot that fails does not keep the others from being registered. */
 	bool ok = true;
 
 	for (guint i = 0; i < set->list->len; i++) {

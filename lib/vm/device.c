@@ -248,6 +248,7 @@ static char *drive_with(xmlNode *drive, const char *path)
 	return xml;
 }
 
+/* Only a CD-ROM has a medium to change; a disk would have to be detached. */
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				  const char *path, GError **error)
 {

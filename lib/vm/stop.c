@@ -3,6 +3,10 @@
 
 enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
 
+/*
+ * A lookup overtakes a create that a dead client asked for: "not found" is believed only after a
+ * barrier, or the domain would appear after its cancel.
+ */
 virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 {
 	virDomain *(*find)(const struct action_ctx *, GError **) = alone ? action_domain_alone :
@@ -34,6 +38,10 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 	case VIRT_CALL_TIMED_OUT:
 		action_log("WARN", "domain %s does not answer", virDomainGetName(dom));
 		return true;
+	/*
+	 * Refused. The agent may be missing, a request that is in progress is as good, and a domain
+	 * that ended meanwhile is what was wanted.
+	 */
 	default:
 		if (!virt_state_read(dom, &state, error))
 			return false;
@@ -87,6 +95,7 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 		return ACTION_FAILED;
 	}
 
+	/* FORCE_DESTROY: an ended VM is preferred to one that ignores its power button. */
 	if (!plan->at_once)
 		action_log("WARN", "domain %s did not shut down in time: destroying it", name);
 	switch (virt_destroy(dom, watch, ctx->deadline_us - SETTLE_US, error)) {
@@ -123,6 +132,7 @@ enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 			return outcome;
 		}
 
+		/* libvirtd went away: only the domain itself tells whether the request arrived. */
 		g_clear_error(&cause);
 		next = action_domain_reopen(ctx, dom, &cause);
 		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))

@@ -92,6 +92,10 @@ char *host_health_begin(HostHealth *health, const char *name)
 		g_hash_table_insert(health->hosts, h->name, h);
 	}
 
+	/*
+	 * One step at a time finds out whether a host that is down is back; the others would each
+	 * wait for the same time-out of ssh.
+	 */
 	if (h->state == HEALTH_DOWN && (h->inflight || now < h->probe_us))
 		return g_strdup_printf("%s did not answer %u times in a row, it is tried again %s "
 				       "(last: %s)", name, h->failures, h->inflight ? "now" :
@@ -106,6 +110,7 @@ static void change_health(HostHealth *health, struct host *h, enum host_health_s
 	enum host_health_state was = h->state;
 
 	h->state = state;
+	/* Each failure on the way down is worth a line of the log, each success is not. */
 	if (health->changed && (was != state || state == HEALTH_FAILING))
 		health->changed(health->data, h->name, was, state);
 }
@@ -125,6 +130,7 @@ void host_health_end(HostHealth *health, const char *name, const char *why)
 	h->why = g_strdup(why);
 	h->failures++;
 
+	/* A single lost connection is no reason to refuse the next step. */
 	if (h->failures < health->max_failures) {
 		change_health(health, h, HEALTH_FAILING);
 		return;

@@ -78,12 +78,14 @@ static gboolean on_master_idle(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* sshd counts connections (MaxStartups, MaxSessions): one that nobody uses is given back. */
 static void close_when_idle(SshMaster *c)
 {
 	if (!c->sessions && c->state == UP && c->idle_s && !c->timer)
 		c->timer = g_timeout_add_seconds(c->idle_s, on_master_idle, c);
 }
 
+/* ConnectTimeout limits the TCP connection alone; a frozen sshd accepts it and says nothing. */
 static gboolean on_master_late(gpointer data)
 {
 	SshMaster *c = data;
@@ -96,6 +98,7 @@ static gboolean on_master_late(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* The remote command prints the mark: only then the login has succeeded. */
 static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString *out)
 {
 	SshMaster *c = data;
@@ -223,6 +226,7 @@ bool ssh_master_forget(SshMaster *c, const void *data)
 	return waiters_forget(&c->waiting, data);
 }
 
+/* More than MaxSessions would be refused by sshd, and each refusal is a failed step. */
 bool ssh_master_enter(SshMaster *c)
 {
 	if (c->state != UP)
@@ -236,6 +240,7 @@ bool ssh_master_enter(SshMaster *c)
 	return true;
 }
 
+/* Connections beside the shared one are opened slowly, for sshd's MaxStartups. */
 bool ssh_master_alone(SshMaster *c)
 {
 	gint64 now = g_get_monotonic_time();
