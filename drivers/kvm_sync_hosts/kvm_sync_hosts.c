@@ -246,21 +246,13 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 
 	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version) {
-		if (o.dir)
-			o.dir = o.dir;
-		else
+		if (!o.dir)
 			o.dir = conf_path_var("remotes");
-		if (o.builds)
-			o.builds = o.builds;
-		else
+		if (!o.builds)
 			o.builds = conf_path_var("remotes-builds");
-		if (o.remote_dir)
-			o.remote_dir = o.remote_dir;
-		else
+		if (!o.remote_dir)
 			o.remote_dir = default_remote_dir();
-		if (o.ssh)
-			o.ssh = o.ssh;
-		else
+		if (!o.ssh)
 			o.ssh = g_strdup("ssh");
 		status = sync_hosts(&o, &error);
 	}
