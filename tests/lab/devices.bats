@@ -113,7 +113,7 @@ deaf_vm() {	# NUMBER
 	assert_regex "$(error_message)" 'not support hotplugging|No IDE|\[incompatible\]'
 	act_on "$(request 1 "$(disk vdd '<DRIVER>qcow2</DRIVER>' | sed 's|<DRIVER>raw</DRIVER>||')")" attach_disk one-1 "$(image c)" vdd 3 x 1 node1
 	assert_failure 1
-	assert_regex "$(error_message)" 'Image is not in qcow2 format'
+	assert_regex "$(error_message)" 'is declared as qcow2, but it is raw \[input\]'
 	act_on "$(request 1 "$(disk vdd '<VIRTIO_BLK_QUEUES>5000</VIRTIO_BLK_QUEUES>')")" attach_disk one-1 "$(image c)" vdd 3 x 1 node1
 	assert_failure 1
 	assert_regex "$(error_message)" 'VIRTIO_BLK_QUEUES .*\[input\]'
