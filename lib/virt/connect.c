@@ -9,6 +9,7 @@ enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 }
 static struct {
 	GMutex mutex;
 	GCond cond;
+	GThread *thread;	/* that runs them */
 	bool awaited;
 } events;
 
@@ -43,7 +44,8 @@ static gpointer start_events(gpointer data G_GNUC_UNUSED)
 		return NULL;
 	if (virEventRegisterDefaultImpl() < 0)
 		return NULL;
-	g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));
+	/* It is never joined. Kept, as a program may end while the thread is only beginning. */
+	events.thread = g_thread_new("libvirt-events", run_events, NULL);
 
 	return NULL;
 }
