@@ -83,6 +83,7 @@ enum virt_call_result migrate_call(const struct migrate_move *move, bool *ret_ab
 	enum virt_call_result r;
 
 	job.dom = move->dom;
+	job.operation = VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
 	job.func = migrate;
 	job.data = c;
 	job.free_data = call_free;

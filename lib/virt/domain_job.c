@@ -3,10 +3,14 @@
 
 #include "virt/virt_error.h"
 
-enum { TICK_MS = 100, PROGRESS_US = 1000000, ANSWER_MS = 5000, SETTLE_US = 15000000 };
+enum { TICK_MS = 100, LOOK_US = 200000, PROGRESS_US = 1000000, ANSWER_MS = 5000 };
+enum { SETTLE_US = 15000000 };
 
 struct run {
 	const struct virt_job *job;
+	gint64 called_us;	/* before the call was made */
+	bool begun;		/* it has the domain's job */
+	gint64 look_us;		/* when to look whether it has */
 	gint64 told_us;		/* when progress was last told */
 	gint64 aborted_us;	/* when it was asked to end; 0: not yet */
 };
@@ -15,6 +19,7 @@ struct run {
 struct question {
 	virDomain *dom;
 	bool has_job;
+	int operation;		/* of that job, VIR_DOMAIN_JOB_OPERATION_… */
 	struct virt_progress progress;
 };
 
@@ -65,14 +70,15 @@ static bool ask_progress(void *data, GError **error)
 	p->downtime_ms = -1;
 	if (virTypedParamsGet(params, n, VIR_DOMAIN_JOB_DOWNTIME))
 		p->downtime_ms = (gint64)bytes(params, n, VIR_DOMAIN_JOB_DOWNTIME);
+	virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &q->operation);
 	virTypedParamsFree(params, n);
 	q->has_job = type != VIR_DOMAIN_JOB_NONE;
 
 	return true;
 }
 
-/* How far the job of DOM is. False when there is none, or libvirt does not say. */
-static bool read_progress(virDomain *dom, struct virt_progress *ret)
+/* What job DOM has, and how far it is. False when there is none, or libvirt does not say. */
+static bool read_question(virDomain *dom, struct question *ret)
 {
 	struct question *q = question_new(dom);
 	enum virt_call_result r;
@@ -81,7 +87,8 @@ static bool read_progress(virDomain *dom, struct virt_progress *ret)
 	r = virt_call(ask_progress, q, question_free, ANSWER_MS, NULL);
 	if (r == VIRT_CALL_TIMED_OUT)
 		return false;
-	*ret = q->progress;
+	*ret = *q;
+	ret->dom = NULL;
 	known = r == VIRT_CALL_OK && q->has_job;
 	question_free(q);
 
@@ -137,26 +144,53 @@ static void abort_job(virDomain *dom)
 		question_free(q);
 }
 
-/* Before the job has begun there is nothing to abort yet, so it is asked again. */
+/*
+ * Looks whether our call has got the domain's job: it is of its operation, and not older than the
+ * call. As long as that lasts no other client can have it.
+ */
+static bool has_begun(struct run *run, gint64 now)
+{
+	struct question q;
+	gint64 elapsed_ms;
+
+	if (run->begun || now < run->look_us)
+		return run->begun;
+
+	run->look_us = now + LOOK_US;
+	if (!read_question(run->job->dom, &q))
+		return false;
+
+	elapsed_ms = (g_get_monotonic_time() - run->called_us) / 1000;
+	run->begun = q.operation == run->job->operation && q.progress.elapsed_ms <= elapsed_ms;
+	return run->begun;
+}
+
+/*
+ * libvirt aborts whatever job the domain has, that of another client for which our call still
+ * waits, too: so ours must have begun. It is asked again, as it may not have taken effect.
+ */
 static bool tick(void *data)
 {
 	struct run *run = data;
 	const struct virt_job *job = run->job;
 	gint64 now = g_get_monotonic_time();
-	struct virt_progress progress;
+	bool is_late = job->until_us && now >= job->until_us;
+	bool begun = has_begun(run, now);
+	struct question q;
 
-	if (!run->aborted_us && ((job->until_us && now >= job->until_us) ||
-				 (job->stop && job->stop())))
+	if (!run->aborted_us && (is_late || (job->stop && job->stop())))
 		run->aborted_us = now;
 	if (run->aborted_us) {
-		abort_job(job->dom);
+		if (begun)
+			abort_job(job->dom);
 		return now - run->aborted_us < SETTLE_US;
 	}
 
-	if (job->progress && now - run->told_us >= PROGRESS_US) {
+	/* How far a job of another client is tells nothing about ours. */
+	if (begun && job->progress && now - run->told_us >= PROGRESS_US) {
 		run->told_us = now;
-		if (read_progress(job->dom, &progress))
-			job->progress(job->progress_data, &progress);
+		if (read_question(job->dom, &q))
+			job->progress(job->progress_data, &q.progress);
 	}
 
 	return true;
@@ -164,7 +198,8 @@ static bool tick(void *data)
 
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
 {
-	struct run run = { .job = job, .told_us = g_get_monotonic_time() };
+	gint64 now = g_get_monotonic_time();
+	struct run run = { .job = job, .called_us = now, .told_us = now };
 	enum virt_call_result r =
 		virt_call_watched(job->func, job->data, job->free_data, TICK_MS, tick, &run, error);
 

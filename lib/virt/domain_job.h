@@ -22,6 +22,7 @@ struct virt_progress {
 
 struct virt_job {
 	virDomain *dom;
+	int operation;		/* VIR_DOMAIN_JOB_OPERATION_… of the job that the call begins */
 	virt_call_func *func;	/* the call, made on a thread of its own with DATA */
 	void *data;
 	GDestroyNotify free_data;	/* of DATA, when the call does not end */
@@ -42,9 +43,10 @@ struct virt_job {
 bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
 
 /*
- * Makes JOB's call and waits for it. RET_ABORTED says whether it was asked to
- * end early; it may have been done nevertheless. VIRT_CALL_TIMED_OUT: asked to end, and
- * it did not; DATA is then the call's, else the caller's.
+ * Makes JOB's call and waits for it. Only the job that this call has begun is aborted and reported
+ * on: while it waits for one of another client (a backup, a dump), that one is left alone.
+ * RET_ABORTED says whether it was asked to end early; it may have been done nevertheless.
+ * VIRT_CALL_TIMED_OUT: asked to end, and it did not; DATA is then the call's, else the caller's.
  */
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
 

@@ -169,6 +169,7 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	s->dom = dom;
 	s->path = g_strdup(part);
 	s->flags = flags;
+	job.operation = VIR_DOMAIN_JOB_OPERATION_SAVE;
 	job.func = save;
 	job.data = s;
 	job.free_data = saving_free;

@@ -92,6 +92,27 @@ end_slow_save() {
 	on umount /var/lib/one/local/full
 }
 
+@test "save: one that is stopped while it waits for a job of another client leaves that job alone" {
+	local dump
+	guest 16
+	on rm -rf $SLOW/16
+	on mkdir -p $SLOW/16
+	lab_virsh node1 dump --live one-16 $SLOW/16/dump >"$BATS_TEST_TMPDIR/dumped" 2>&1 &
+	dump=$!
+	lab_until node1 10 test -s $SLOW/16/dump
+	on "$ACTIONS/save" one-16 $SLOW/16/checkpoint node1 16 node1 2>"$BATS_TEST_TMPDIR/err" &
+	slow_pid=$!
+	lab_until node1 10 test -e $SLOW/16/checkpoint.part
+	lab_until node1 5 sh -c "virsh -q -c qemu:///system domjobinfo one-16 | grep -q Dump"
+	on pkill -TERM -x save
+	end_slow_save
+	[ "$status" -ne 0 ]
+	ended "$dump"
+	cat "$BATS_TEST_TMPDIR/dumped"
+	[ "$status" -eq 0 ]
+	is_whole 16
+}
+
 @test "save: SIGTERM and the deadline abort it, and the guest continues" {
 	guest 2
 	slow_save 2
