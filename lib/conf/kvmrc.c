@@ -159,7 +159,7 @@ ConfKvmrc *conf_kvmrc_load(const char *path)
 
 	if (!rc->file)
 		g_ptr_array_add(rc->warnings,
-				g_strdup_printf("%s, so defaults count", error->message));
+				g_strdup_printf("%s; using defaults", error->message));
 	else
 		for (const char *const *w = conf_rc_warnings(rc->file); *w; w++)
 			g_ptr_array_add(rc->warnings, g_strdup(*w));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/deployment.h"
 
-#include "virt/virt_error.h"
+#include "virt/domain_note.h"
 
 #define NAMESPACES "urn:vmmexec:"
 
-static const char uri[] = NAMESPACES "deployment";
+static const struct domain_note deployment = { NAMESPACES "deployment", "deployment", "id" };
 
 bool deployment_of_environment(const char **ret, GError **error)
 {
@@ -47,11 +47,11 @@ static void remove_ours(xmlNode *metadata)
 
 static xmlNode *mark_node(const char *mark)
 {
-	xmlNode *node = xmlNewNode(NULL, BAD_CAST "deployment");
-	xmlNs *ns = xmlNewNs(node, BAD_CAST uri, BAD_CAST "vmmexec");
+	xmlNode *node = xmlNewNode(NULL, BAD_CAST deployment.element);
+	xmlNs *ns = xmlNewNs(node, BAD_CAST deployment.uri, BAD_CAST "vmmexec");
 
 	xmlSetNs(node, ns);
-	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
+	xmlNewProp(node, BAD_CAST deployment.attribute, BAD_CAST mark);
 
 	return node;
 }
@@ -73,38 +73,12 @@ void deployment_set(xmlNode *domain, const char *mark)
 
 bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
 {
-	xmlNode *node = xmlNewNode(NULL, BAD_CAST "deployment");
-	g_autofree char *xml = NULL;
-	int rc;
-
-	xmlNewProp(node, BAD_CAST "id", BAD_CAST mark);
-	xml = xml_print(node);
-	xmlFreeNode(node);
-	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, "vmmexec", uri,
-				  VIR_DOMAIN_AFFECT_LIVE);
-
-	if (rc == 0)
-		return true;
-
-	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(dom));
+	return domain_note_write(dom, &deployment, mark, error);
 }
 
 bool deployment_read(virDomain *dom, char **ret, GError **error)
 {
-	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
-	g_autoptr(xmlDoc) doc = NULL;
-
-	*ret = NULL;
-	if (!text)
-		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
-		       virt_fail(error, "cannot read the metadata of domain %s",
-				 virDomainGetName(dom));
-	doc = xml_parse(text, strlen(text), "metadata", error);
-	free(text);
-	if (!doc)
-		return false;
-	*ret = xml_attribute(xmlDocGetRootElement(doc), "id");
-	return true;
+	return domain_note_read(dom, &deployment, ret, error);
 }
 
 bool deployment_check(virDomain *dom, const char *mark, GError **error)

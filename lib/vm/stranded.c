@@ -3,52 +3,24 @@
 
 #include "action/other_host.h"
 #include "xml/xml.h"
+#include "virt/domain_note.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 #include "wire/ssh.h"
 
 enum { OPEN_MS = 30000 };
 
-static const char note_uri[] = "urn:vmmexec:leaving";
+static const struct domain_note destination = { "urn:vmmexec:leaving", "leaving", "to" };
 
 bool stranded_note(virDomain *dom, const char *host, GError **error)
 {
-	xmlNode *node = xmlNewNode(NULL, BAD_CAST "leaving");
-	g_autofree char *xml = NULL;
-	int rc;
-
-	xmlNewProp(node, BAD_CAST "to", BAD_CAST host);
-	xml = xml_print(node);
-	xmlFreeNode(node);
-	rc = virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, host ? xml : NULL, "vmmexec",
-				  note_uri, VIR_DOMAIN_AFFECT_LIVE);
-
-	if (rc == 0)
-		return true;
-
-	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(dom));
-}
-
-/* What the note of DOM says; NULL: it has none, or ERROR is set. The caller frees. */
-static char *read_note(virDomain *dom, GError **error)
-{
-	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, note_uri, 0);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", error) : NULL;
-
-	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
-		virt_fail(error, "cannot read the metadata of domain %s", virDomainGetName(dom));
-	free(text);
-
-	if (doc)
-		return xml_attribute(xmlDocGetRootElement(doc), "to");
-
-	return NULL;
+	return domain_note_write(dom, &destination, host, error);
 }
 
 static bool refuse_stranded(virDomain *dom, const char *where, const char *hint, GError **error)
 {
-	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s stands still since a migration that did not "
-		 "end: %s", virDomainGetName(dom), where);
+	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is paused after an interrupted migration: "
+		 "%s", virDomainGetName(dom), where);
 	vmm_error_set_hint(error, "%s", hint);
 	return false;
 }
@@ -89,8 +61,11 @@ static char *uri_of(const struct action_ctx *ctx, const char *note)
 static char *noted(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
-	g_autofree char *note = read_note(dom, &cause);
-	char *uri = note ? uri_of(ctx, note) : NULL;
+	g_autofree char *note = NULL;
+	char *uri = NULL;
+
+	if (domain_note_read(dom, &destination, &note, &cause) && note)
+		uri = uri_of(ctx, note);
 
 	if (cause)
 		vmm_pass(error, &cause);
@@ -176,14 +151,14 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		if (cause)
 			return vmm_pass(error, &cause);
 		if (!to)
-			return refuse_stranded(dom, "it may live on another host",
-					       "if it lives nowhere else, resume it (virsh resume)",
+			return refuse_stranded(dom, "it may be running on another host",
+					       "if it runs nowhere else, resume it (virsh resume)",
 					       error);
 		if (!is_not_at(ctx, dom, to, ret_there, error))
 			return false;
 	}
 
-	action_log("WARN", "domain %s stands still for what nobody does any more: it is resumed",
+	action_log("WARN", "resuming domain %s: it is paused for a job that no longer exists",
 		   virDomainGetName(dom));
 	if (virDomainResume(dom) < 0)
 		return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));

@@ -99,7 +99,7 @@ actions() {
 	cp "$REMOTES/reboot" remotes/vmm/kvm/
 	run --separate-stderr remotes/vmm/kvm/reboot one-5
 	assert_success
-	[[ $stderr == "WARN: reboot: cannot read $PWD/remotes/etc/vmm/kvm/kvmrc: No such file or directory, so defaults count" ]]
+	[[ $stderr == "WARN: reboot: cannot read $PWD/remotes/etc/vmm/kvm/kvmrc: No such file or directory; using defaults" ]]
 	printf 'LIBVIRT_URI="%s"\nSHUTDOWN_TIMEOUT=x\n' "$NOWHERE" >remotes/etc/vmm/kvm/kvmrc
 	run --separate-stderr remotes/vmm/kvm/reboot one-5
 	assert_failure 1

@@ -288,7 +288,7 @@ left_behind() {
 	left_behind 52
 	migrate node1 node2 one-52
 	assert_failure 1
-	assert_regex "$(error_message)" 'it may live on another host \[refused\] \(hint: if it lives nowhere else'
+	assert_regex "$(error_message)" 'it may be running on another host \[refused\] \(hint: if it runs nowhere else'
 	left_behind 53 qemu+tcp://nohost/system
 	act save one-53 "$LAB_SHARED/0/53/checkpoint" node1 53 node1
 	assert_failure 1

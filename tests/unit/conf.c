@@ -138,7 +138,7 @@ static void without_a_kvmrc_defaults_count(void)
 	g_assert_cmpint(conf_kvmrc_int(rc, "SHUTDOWN_TIMEOUT"), ==, 120);
 	g_assert_false(conf_kvmrc_bool(rc, "FORCE_DESTROY"));
 	g_assert_cmpstr(conf_kvmrc_warnings(rc)[0], ==,
-			"cannot read /no/such: No such file or directory, so defaults count");
+			"cannot read /no/such: No such file or directory; using defaults");
 }
 
 static void the_shipped_kvmrc_names_each_parameter_and_is_plain(void)
