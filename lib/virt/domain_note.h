@@ -3,7 +3,7 @@
  * domain_note.h - one word of ours kept in the metadata of a running domain, for whichever action
  * looks at it next: <ELEMENT ATTRIBUTE="word"/> under a URI of its own.
  *
- * It ends with the domain. Whoever may define domains can write it: readers check the word.
+ * It ends with the domain. Every client that may define domains can write it: check the word.
  */
 #ifndef VIRT_DOMAIN_NOTE_H
 #define VIRT_DOMAIN_NOTE_H
