@@ -215,7 +215,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		return status;
 	if (virConnectIsAlive(ctx.conn) != 1)
 		end_at_once(status);
-	virConnectClose(ctx.conn);
+	virt_close(ctx.conn);
 
 	return status;
 }

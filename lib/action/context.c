@@ -85,7 +85,7 @@ bool action_reconnect(struct action_ctx *ctx, GError **error)
 
 	if (!conn)
 		return false;
-	virConnectClose(ctx->conn);
+	virt_close(ctx->conn);
 	ctx->conn = conn;
 	ctx->reconnected = true;
 

@@ -193,7 +193,7 @@ static void reconnect(struct migration *r)
 						   NULL);
 
 		if (dest) {
-			virConnectClose(r->dest);
+			virt_close(r->dest);
 			r->dest = dest;
 			r->ctx->reconnected = true;
 		}
@@ -342,6 +342,6 @@ void migration_clear(struct migration *r)
 	g_clear_pointer(&r->dest_uri, g_free);
 	g_clear_pointer(&r->directory, g_free);
 	if (r->dest)
-		virConnectClose(r->dest);
+		virt_close(r->dest);
 	r->dest = NULL;
 }

@@ -246,8 +246,8 @@ void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 	for (guint i = 0; i < list->len; i++)
 		g_thread_pool_push(pool, list->pdata[i], NULL);
 	g_thread_pool_free(pool, FALSE, TRUE);
-	if (a.conn && !a.hung)
-		virConnectClose(a.conn);
+	if (a.conn)
+		virt_close(a.conn);
 	g_mutex_clear(&a.mutex);
 }
 

@@ -5,6 +5,7 @@
 #include "virt/timed_call.h"
 
 enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 };
+enum { GOODBYE_MS = 1000 };
 
 static struct {
 	GMutex mutex;
@@ -125,4 +126,50 @@ virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)
 
 		g_usleep(PAUSE_MS * 1000);
 	}
+}
+
+static void nothing(void *data G_GNUC_UNUSED)
+{
+}
+
+static bool close_it(void *conn, GError **error G_GNUC_UNUSED)
+{
+	virConnectClose(conn);
+	return true;
+}
+
+void virt_close(virConnect *conn)
+{
+	if (!virt_call_any_abandoned())
+		virt_call(close_it, conn, nothing, GOODBYE_MS, NULL);
+}
+
+struct listening {
+	virConnect *conn;
+	int id;
+};
+
+/* On a dead connection this fails, and what libvirt holds stays until the end. */
+static bool deregister(void *data, GError **error G_GNUC_UNUSED)
+{
+	struct listening *l = data;
+
+	if (virConnectDomainEventDeregisterAny(l->conn, l->id) < 0)
+		virResetLastError();
+
+	return true;
+}
+
+void virt_stop_listening(virConnect *conn, int id)
+{
+	struct listening *l;
+
+	if (virt_call_any_abandoned())
+		return;
+
+	l = g_new(struct listening, 1);
+	l->conn = conn;
+	l->id = id;
+	if (virt_call(deregister, l, g_free, GOODBYE_MS, NULL) != VIRT_CALL_TIMED_OUT)
+		g_free(l);
 }

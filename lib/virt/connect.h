@@ -12,12 +12,10 @@
 
 #include "base/error.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virConnectClose)
-
 /*
  * Opens URI read-write within LIMIT_MS, with keepalive, and soon with libvirt's
  * events running on a thread of their own. libvirt prints nothing. The caller
- * closes. Errors: VMM_ERROR_CONNECTION when it did not answer or is not there;
+ * closes it with virt_close(). Errors: VMM_ERROR_CONNECTION when it did not answer or is not there;
  * others for a wrong URI or missing rights.
  */
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
@@ -30,5 +28,16 @@ void virt_await_events(void);
  * error is VMM_ERROR_CONNECTION: a daemon that ended is started again.
  */
 virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error);
+
+/*
+ * Gives up the caller's reference on CONN, or ends a callback by the ID that its registration gave.
+ *
+ * Neither keeps back an answer that the action has already: each waits a second at most for the
+ * daemon, and does nothing while a call that timed out is in progress, as the answer may come only
+ * after that one. CONN and the callback's data stay until the program ends then.
+ */
+void virt_close(virConnect *conn);
+void virt_stop_listening(virConnect *conn, int id);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virt_close)
 
 #endif

@@ -95,8 +95,8 @@ static int listen_to(virDomain *dom, int event, virConnectDomainEventGenericCall
 
 static void stop_listening(virDomain *dom, int id)
 {
-	if (id >= 0 && virConnectDomainEventDeregisterAny(virDomainGetConnect(dom), id) < 0)
-		virResetLastError();
+	if (id >= 0)
+		virt_stop_listening(virDomainGetConnect(dom), id);
 }
 
 /* Whether DOM still has that device. False with ERROR: nobody knows. */

@@ -348,9 +348,7 @@ void virt_watch_free(VirtWatch *w)
 {
 	if (!w)
 		return;
-	/* On a dead connection this fails, and what libvirt holds stays until the end. */
-	if (virConnectDomainEventDeregisterAny(virDomainGetConnect(w->dom), w->id) < 0)
-		virResetLastError();
+	virt_stop_listening(virDomainGetConnect(w->dom), w->id);
 	virDomainFree(w->dom);
 	on_released(w);
 }

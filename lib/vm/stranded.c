@@ -113,7 +113,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	}
 
 	g_clear_pointer(&other, virDomainFree);
-	virConnectClose(there);
+	virt_close(there);
 
 	return ok;
 }

@@ -75,6 +75,16 @@ after_save() {
 	every_way snapshot_delete one-5 snap-1
 }
 
+@test "an action that has its answer gives it, although libvirt does not answer its goodbye" {
+	local call a
+	for call in virConnectDomainEventDeregisterAny virConnectClose; do
+		for a in cancel shutdown; do
+			run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/$a")" VMM_FAIL_HOW=hang VMM_FAIL_AT=$call "$REMOTES/$a" --deadline 20 one-5
+			assert_success
+		done
+	done
+}
+
 # What a libvirtd that was killed in a save or a snapshot leaves: paused for that, and nobody does it any more.
 @test "a guest left paused by a job that no longer exists is resumed before a save or snapshot" {
 	local reason

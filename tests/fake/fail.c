@@ -8,6 +8,8 @@
  *                    lost:   the connection is lost before it
  *                    after:  it is done, and the connection is lost before its answer
  *                    kill:   it is done, and this process is killed before its answer
+ *                    hang:   it never returns (AT: virConnectClose or
+ *                            virConnectDomainEventDeregisterAny, which are not in the log)
  * VMM_FAIL_REASON=R  a paused domain is paused for reason R (virDomainPausedReason)
  *
  * A lost connection stays so for all handles until another one is opened. What a call gave that
@@ -134,6 +136,30 @@ int virConnectIsAlive(virConnectPtr c)
 	int (*func)(virConnectPtr) = real("virConnectIsAlive");
 
 	return g_atomic_int_get(&dead) ? 0 : func(c);
+}
+
+static void hang_at(const char *name)
+{
+	gboolean hangs = !g_strcmp0(g_getenv("VMM_FAIL_HOW"), "hang");
+
+	while (hangs && !g_strcmp0(g_getenv("VMM_FAIL_AT"), name))
+		pause();
+}
+
+int virConnectClose(virConnectPtr c)
+{
+	int (*func)(virConnectPtr) = real("virConnectClose");
+
+	hang_at("virConnectClose");
+	return func(c);
+}
+
+int virConnectDomainEventDeregisterAny(virConnectPtr c, int id)
+{
+	int (*func)(virConnectPtr, int) = real("virConnectDomainEventDeregisterAny");
+
+	hang_at("virConnectDomainEventDeregisterAny");
+	return func(c, id);
 }
 
 /* As exit() would; in the handler of a signal nothing can be looked at. */
