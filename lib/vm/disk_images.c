@@ -120,6 +120,20 @@ bool disk_images_check(const struct action_ctx *ctx, const xmlNode *domain, cons
 	return is_off(ctx) || check_disks(ctx, xml_child(devices, "disk"), true, directory, error);
 }
 
+bool disk_images_check_again(const struct action_ctx *ctx, virDomain *dom, const char *directory,
+			     GError **error)
+{
+	g_autoptr(xmlDoc) doc = NULL;
+
+	if (is_off(ctx))
+		return true;
+	doc = virt_xml_doc(dom, error);
+	if (!doc)
+		return false;
+
+	return disk_images_check(ctx, xmlDocGetRootElement(doc), directory, error);
+}
+
 bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const char *directory,
 		      GError **error)
 {

@@ -18,6 +18,13 @@
 bool disk_images_check(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		       GError **error);
 
+/*
+ * The same for DOM, before another QEMU opens its images: files of a datastore may have been
+ * replaced since it was started.
+ */
+bool disk_images_check_again(const struct action_ctx *ctx, virDomain *dom, const char *directory,
+			     GError **error);
+
 /* The same for one <disk>. */
 bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const char *directory,
 		      GError **error);

@@ -50,6 +50,24 @@ counts_on() {	# NODE NAME
 		[ "$n" -gt "$(cat /run/last)" ] && [ "$(cat /run/count)" -gt "$n" ] && echo "$n" >/run/last'
 }
 
+@test "migrate: a VM whose image leads out of the datastores by now stays where it is" {
+	local base=$LAB_SHARED/0/91/base
+	lab_exec node1 mkdir -p $LAB_SHARED/0/91
+	lab_disk node1 0/91/base 1M
+	lab_exec node1 qemu-img create -q -f qcow2 -b "$base" -F qcow2 $LAB_SHARED/0/91/disk.0
+	start_deaf node1 91 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/0/91/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	lab_exec node1 mv "$base" "$base.kept"
+	lab_exec node1 qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw "$base" 1M
+	migrate node1 node2 one-91
+	assert_failure 1
+	assert_regex "$(error_message)" "disk vda: $base is backed by /etc/passwd, .* \\[refused\\]"
+	lives 91 node1
+	lab_exec node1 mv "$base.kept" "$base"
+	migrate node1 node2 one-91
+	assert_success
+	lives 91 node2
+}
+
 @test "migrate: a guest continues where it was, by ssh, tcp, tls and peer to peer, there and back" {
 	local boot i from=node1 to=node2
 	local ways=("QEMU_PROTOCOL=qemu+tcp MIGRATE_OPTIONS=--unsafe" "QEMU_PROTOCOL=qemu+ssh MIGRATE_OPTIONS=--unsafe"

@@ -265,3 +265,23 @@ in_image() {	# NUMBER
 	lab_virsh node1 destroy one-9
 	on umount "$(directory 9)"
 }
+
+@test "snapshot_revert: a VM whose image leads out of the datastores by now is left as it is" {
+	local base
+	base=$(directory 31)/base
+	on mkdir -p "$(directory 31)"
+	lab_disk node1 0/31/base 8M
+	on qemu-img create -q -f qcow2 -b "$base" -F qcow2 "$(directory 31)/disk.0"
+	deploy_deaf 31 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 31)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	act snapshot_create "$(uuid 31)" 0 31 node1
+	assert_success
+	on mv "$base" "$base.kept"
+	on qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw "$base" 8M
+	act snapshot_revert "$(uuid 31)" snap-0 31 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "disk vda: $base is backed by /etc/passwd, .* \\[refused\\]"
+	[ "$(state 31)" = running ]
+	on mv "$base.kept" "$base"
+	act snapshot_revert "$(uuid 31)" snap-0 31 node1
+	assert_success
+}

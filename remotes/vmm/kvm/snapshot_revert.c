@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
+#include "vm/disk_images.h"
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
 
@@ -93,6 +94,8 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 	if (!s)
 		return ACTION_FAILED;
 	if (!snapshot_can_revert(ctx, dom, s, error))
+		return ACTION_FAILED;
+	if (!disk_images_check_again(ctx, dom, directory, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would bring domain %s back to snapshot %s\n",
