@@ -26,13 +26,15 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	const char *argument = fallback ? action_arg(ctx, fallback) : NULL;
 	bool given = argument && *argument && !g_str_equal(argument, "-");
 
-	v->document = request_document_read(error);
-	if (v->document && !v->document->doc && given &&
-	    !request_document_parse(v->document, argument, error))
-		return false;
+	v->document = request_input_read(error);
+	if (v->document && !v->document->doc && given) {
+		tmpl_request_free(v->document);
+		v->document = request_input_of_operand(argument, error);
+	}
+
 	if (!v->document)
 		return false;
-	if (!request_document_check(v->document, error))
+	if (!request_input_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
 
@@ -80,7 +82,7 @@ void device_vm_free(DeviceVm *v)
 	if (v->live)
 		xmlFreeDoc(v->live);
 	tmpl_vm_free(v->vm);
-	request_document_free(v->document);
+	tmpl_request_free(v->document);
 	g_free(v);
 }
 

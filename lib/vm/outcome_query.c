@@ -176,9 +176,8 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct outcome_case *c,
 					  const struct found *f, char **ret_info, GError **error)
 {
-	const xmlNode *root = c->request->doc ? xmlDocGetRootElement(c->request->doc) : NULL;
-	g_autofree char *to = root ? xml_child_text(root, "MIGR_HOST") : NULL;
-	g_autofree char *from = root ? xml_child_text(root, "HOST") : NULL;
+	g_autofree char *to = tmpl_request_child(c->request, "MIGR_HOST");
+	g_autofree char *from = tmpl_request_child(c->request, "HOST");
 	g_autofree char *there = NULL;
 	struct virt_state state = f->state;
 

@@ -6,7 +6,7 @@
 #ifndef VM_OUTCOME_QUERY_H
 #define VM_OUTCOME_QUERY_H
 
-#include "action/request_document.h"
+#include "action/request_input.h"
 
 enum outcome_verdict {
 	OUTCOME_DONE,		/* it was done; INFO: what it would have printed */
@@ -28,7 +28,7 @@ struct outcome_case {
 	const char *vm_id;
 	const char *mark;	/* of the deployment, or NULL */
 	gint64 age_s;		/* of the request; -1: not known */
-	const RequestDocument *request;
+	const TmplRequest *request;
 };
 
 /* RET_INFO: the caller frees, or NULL. VMM_ERROR_USAGE: there is no such action. */

@@ -33,7 +33,7 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 
 static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(RequestDocument) request = request_document_read(error);
+	g_autoptr(TmplRequest) request = request_input_read(error);
 	enum outcome_verdict verdict;
 	g_autofree char *info = NULL;
 	struct outcome_case c;
