@@ -13,26 +13,10 @@ struct command_spec {
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };
 
-enum command_outcome {
-	COMMAND_DONE,
-	COMMAND_FAILED,  /* it was certainly not done, or the script says so */
-	COMMAND_UNKNOWN, /* it may have been done */
-};
-
-struct command_result {
-	enum command_outcome outcome;
-	int status;		/* exit status, or -1 */
-	bool cancelled, timed_out;
-	bool not_started;	/* certainly: nothing was done at all */
-	const char *out, *err;
-	const char *cause;	/* what we know besides ERR, or NULL */
-	gint64 wall_us;
-};
-
 typedef struct command Command;
 
 /* Called once, from the loop. RESULT lives until it returns. */
-typedef void command_done(void *data, const struct command_result *result);
+typedef void command_done(void *data, const struct step_result *result);
 
 /* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
 Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,

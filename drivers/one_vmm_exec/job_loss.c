@@ -90,7 +90,7 @@ static void rerun(Job *j)
 
 void job_give_up(Job *j)
 {
-	job_command_failed(j, j->lost, true, false);
+	job_command_failed(j, FAILURE_UNKNOWN, j->lost);
 }
 
 /* What `outcome` said, or why it said nothing. */
@@ -105,7 +105,7 @@ enum answer {
 	ANSWER_NO_PROGRAM,	/* its actions are not ours */
 };
 
-static enum answer answer_of(const struct step_command *m, const struct command_result *r,
+static enum answer answer_of(const struct step_command *m, const struct step_result *r,
 			     const char **ret_info)
 {
 	static const struct {
@@ -124,7 +124,7 @@ static enum answer answer_of(const struct step_command *m, const struct command_
 		return ANSWER_NO_PROGRAM;
 	if (r->status == STATUS_USAGE)
 		return ANSWER_UNKNOWN;
-	if (r->outcome != COMMAND_DONE)
+	if (r->outcome != STEP_OUTCOME_DONE)
 		return r->status < 0 ? ANSWER_NONE : ANSWER_LATER;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -151,7 +151,7 @@ static void tell_unknown(Job *j, const char *line)
 	}
 
 	why = g_strdup_printf("%s: %s", j->lost, line);
-	job_command_failed(j, why, true, false);
+	job_command_failed(j, FAILURE_UNKNOWN, why);
 }
 
 static bool waits_for_libvirt(Job *j)
@@ -191,7 +191,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		}
 
 		why = g_strdup_printf("%s: it was not done%s%s", j->lost, *line ? ": " : "", line);
-		job_command_failed(j, why, false, false);
+		job_command_failed(j, FAILURE_NOT_DONE, why);
 		return;
 	case ANSWER_LATER:
 		if (waits_for_libvirt(j))
@@ -254,8 +254,8 @@ static void take_absence(Job *j, enum answer answer)
 		break;
 	}
 
-	job_command_failed(j, "the host does not say whether the VM runs there: nothing was "
-			   "removed", false, false);
+	job_command_failed(j, FAILURE_NOT_DONE,
+			   "the host does not say whether the VM runs there: nothing was removed");
 }
 
 static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
@@ -264,14 +264,14 @@ static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
 }
 
 /* Why the host cannot tell: libvirt is away, or an action still works on the VM. */
-static char *why_later(const Job *j, const struct command_result *r)
+static char *why_later(const Job *j, const struct step_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 
 	return script_stderr_reason(r->err, j->id, max, log_nothing, NULL);
 }
 
-static void on_answer(void *data, const struct command_result *r)
+static void on_answer(void *data, const struct step_result *r)
 {
 	Job *j = data;
 	g_autofree char *why = why_later(j, r);
@@ -300,7 +300,7 @@ void job_ask(Job *j, enum question what)
 	j->question = step_question(&j->context, job_current(j), what, &error);
 
 	if (!j->question) {
-		job_command_failed(j, error->message, true, false);
+		job_command_failed(j, FAILURE_UNKNOWN, error->message);
 		return;
 	}
 

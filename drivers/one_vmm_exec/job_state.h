@@ -101,13 +101,20 @@ void job_next_step(Job *job);
 void job_keep_output(Job *job, const struct step_command *m, const char *out);
 
 /*
- * walk.c: what deploy printed is the name under which the VM is known from now on, what
+ * job_walk.c: what deploy printed is the name under which the VM is known from now on, what
  * snapshot_create printed that of the snapshot. False: it is no usable one.
  */
 bool job_take_id(Job *job);
 
-/* job_walk.c: the command has failed. UNTOUCHED: it was certainly not begun. */
-void job_command_failed(Job *job, const char *why, bool unknown, bool untouched);
+/* How a step has failed. */
+enum failure {
+	FAILURE_UNTOUCHED,	/* it was certainly not begun: it leaves nothing to undo */
+	FAILURE_NOT_DONE,	/* it was begun, or may have been, and was not done */
+	FAILURE_UNKNOWN,	/* it may have been done */
+};
+
+/* job_walk.c: the command has failed because of WHY. */
+void job_command_failed(Job *job, enum failure failure, const char *why);
 
 /* job_loss.c: WHY nobody knows what has become of the step; MAY_RERUN: nothing else forbids that.
  */

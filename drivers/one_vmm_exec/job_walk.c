@@ -67,7 +67,7 @@ void job_next_step(Job *j)
 }
 
 /* Goes over to what undoes the current step, if anything does. False: nothing is left to do. */
-static bool switch_to_undo(Job *j, bool untouched)
+static bool switch_to_undo(Job *j, enum failure failure)
 {
 	const struct step *s = job_current(j);
 	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
@@ -77,7 +77,7 @@ static bool switch_to_undo(Job *j, bool untouched)
 		return false;
 	if (!*undo)
 		return false;
-	if (untouched && s->flags & STEP_FIRST_TO_UNDO)
+	if (failure == FAILURE_UNTOUCHED && s->flags & STEP_FIRST_TO_UNDO)
 		return false;
 
 	j->plan = plan_find(undo);
@@ -105,7 +105,7 @@ static void continue_after_failure(Job *j, const char *why)
 }
 
 /* The current step has failed because of WHY. False: the job has ended. */
-static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
+static bool step_failed(Job *j, enum failure failure, const char *why)
 {
 	const struct step *s = job_current(j);
 
@@ -123,10 +123,10 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 		return false;
 	}
 
-	j->unknown = unknown;
-	job_fail(j, "%s%s", unknown ? "outcome unknown: " : "", why);
+	j->unknown = failure == FAILURE_UNKNOWN;
+	job_fail(j, "%s%s", j->unknown ? "outcome unknown: " : "", why);
 
-	return switch_to_undo(j, untouched);
+	return switch_to_undo(j, failure);
 }
 
 bool job_take_id(Job *j)
@@ -153,7 +153,7 @@ static bool step_succeeded(Job *j)
 	g_autofree char *why = g_strdup_printf("%s printed no valid id", s->name);
 
 	if (s->flags & STEP_REPLY_REQUIRED && !job_take_id(j))
-		return step_failed(j, why, true, false);
+		return step_failed(j, FAILURE_UNKNOWN, why);
 	if (s->flags & STEP_REPLIES && !j->info)
 		j->info = g_strdup("");
 	if (s->flags & STEP_REPLIES && j->phase != JOB_UNDOING)
@@ -166,7 +166,7 @@ static bool step_succeeded(Job *j)
 }
 
 /* "bridge: cause: what the script said". The caller frees. */
-static char *reason(const Job *j, const struct step_command *m, const struct command_result *r)
+static char *reason(const Job *j, const struct step_command *m, const struct step_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 	g_autofree char *said = script_stderr_reason(r->err, j->id, max, on_log, (void *)j);
@@ -197,7 +197,7 @@ gboolean job_on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void log_command(const Job *j, const struct step_command *m, const struct command_result *r)
+static void log_command(const Job *j, const struct step_command *m, const struct step_result *r)
 {
 	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
 	const char *shown = or_else(m->shown, args);
@@ -236,11 +236,11 @@ static void leave_place(Job *j)
 		local_slots_leave(j->env->places);
 }
 
-static bool retries(Job *j, const struct command_result *r)
+static bool retries(Job *j, const struct step_result *r)
 {
 	if (!(job_current(j)->flags & STEP_IS_DIRECT))
 		return false;
-	if (r->outcome != COMMAND_FAILED)
+	if (r->outcome != STEP_OUTCOME_FAILED)
 		return false;
 	if (!j->retries)
 		return false;
@@ -265,19 +265,19 @@ void job_keep_output(Job *j, const struct step_command *m, const char *out)
 		j->info = g_steal_pointer(&text);
 }
 
-void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
+void job_command_failed(Job *j, enum failure failure, const char *why)
 {
 	g_autofree char *text = g_strdup(why);
 
 	job_forget_loss(j);
-	if (step_failed(j, text, unknown, untouched))
+	if (step_failed(j, failure, text))
 		job_advance(j);
 	else
 		job_end(j);
 }
 
 /* One that is run again, and whose host is not reached: it may have been done before. */
-static bool waits_for_host(Job *j, const struct command_result *r)
+static bool waits_for_host(Job *j, const struct step_result *r)
 {
 	if (!j->attempt.repeated)
 		return false;
@@ -293,7 +293,7 @@ static bool waits_for_host(Job *j, const struct command_result *r)
 	return true;
 }
 
-static void on_run(void *data, const struct command_result *r)
+static void on_run(void *data, const struct step_result *r)
 {
 	Job *j = data;
 	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
@@ -308,7 +308,7 @@ static void on_run(void *data, const struct command_result *r)
 		return;
 	}
 
-	if (r->outcome == COMMAND_DONE) {
+	if (r->outcome == STEP_OUTCOME_DONE) {
 		job_keep_output(j, m, r->out);
 		j->command++;
 		job_advance(j);
@@ -322,13 +322,16 @@ static void on_run(void *data, const struct command_result *r)
 		return;
 
 	j->attempt.said_unknown = r->status >= 0;
-	if (r->outcome == COMMAND_UNKNOWN) {
+	if (r->outcome == STEP_OUTCOME_UNKNOWN) {
 		job_find_out(j, why, !r->timed_out && r->status < 0);
 		return;
 	}
 
 	is_first = !j->command && !j->attempt.repeated;
-	job_command_failed(j, why, false, r->not_started && is_first);
+	if (r->not_started && is_first)
+		job_command_failed(j, FAILURE_UNTOUCHED, why);
+	else
+		job_command_failed(j, FAILURE_NOT_DONE, why);
 }
 
 /* False: the job has ended. */
@@ -352,7 +355,7 @@ bool job_begin_step(Job *j)
 
 	if (!j->commands) {
 		j->commands = g_ptr_array_new();
-		return step_failed(j, error->message, false, true);
+		return step_failed(j, FAILURE_UNTOUCHED, error->message);
 	}
 
 	if (step_needs_files(&j->context, s))

@@ -51,7 +51,7 @@ struct remote {
 	Child *child;			/* NULL before it starts and after it has ended */
 	guint due;			/* source id of a result that is known already */
 	int pid;			/* of the far end; 0: it has not said that it began */
-	struct remote_result result;
+	struct step_result result;
 	GString *out, *err;
 	remote_done *done;
 	void *data;
@@ -164,11 +164,10 @@ static void on_session_end(void *data, const struct child_result *result)
 	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
 	marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
 	r->pid = marks.pid;
-	r->result = (struct remote_result){
+	r->result = (struct step_result){
 		.status = marks.status,
 		.timed_out = result->timed_out,
 		.cancelled = result->cancelled,
-		.wall_us = result->wall_us,
 		/* On a shared connection the request may have gone out before it broke. */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
@@ -327,7 +326,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 
 	if (!done) {
 		g_string_append(r->err, why);
-		r->result = (struct remote_result){
+		r->result = (struct step_result){
 			.status = -1,
 			.not_started = loss == RELAY_CLIENT_NOT_SENT,
 			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
@@ -338,14 +337,13 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
-	r->result = (struct remote_result){
+	r->result = (struct step_result){
 		.status = done->flags & (RELAY_TIMED_OUT | RELAY_CANCELLED) ? -1 : done->status,
 		.signalled = !done->flags && done->status < 0,
 		.timed_out = done->flags & RELAY_TIMED_OUT,
 		.cancelled = done->flags & RELAY_CANCELLED,
 		.not_started = done->flags & RELAY_NOT_STARTED,
 		.answered = !(done->flags & RELAY_TIMED_OUT),
-		.wall_us = (gint64)done->wall_us,
 	};
 	remote_finish(r);
 }

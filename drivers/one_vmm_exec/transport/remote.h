@@ -16,6 +16,7 @@
 
 #include "base/child.h"
 #include "conf/cfg.h"
+#include "step_result.h"
 #include "transport/host_health.h"
 
 typedef struct remote_hosts RemoteHosts;
@@ -57,21 +58,10 @@ struct remote_spec {
 	bool forwarding;		/* a connection of its own that lends our keys */
 };
 
-struct remote_result {
-	int status;		/* of the far end's command; -1: not known */
-	bool not_started;	/* certainly: the host cannot be reached, or ssh cannot be run */
-	bool timed_out, cancelled;
-	bool answered;		/* the host told what became of it, though there is no status */
-	bool signalled;		/* a signal, not ours, ended it */
-	const char *out;	/* what it wrote, without our marks */
-	const char *err;
-	gint64 wall_us;
-};
-
 typedef struct remote Remote;
 
-/* Called once, from the loop. RESULT lives until it returns. */
-typedef void remote_done(void *data, const struct remote_result *result);
+/* Called once, from the loop, without the outcome and cause of RESULT, which lasts until it returns. */
+typedef void remote_done(void *data, const struct step_result *result);
 
 /*
  * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
