@@ -2,8 +2,8 @@
 /*
  * step_result.h - what became of one command of a step.
  *
- * transport/remote.c says what it has heard of the far end, command.c what that means, and job_walk.c
- * and job_loss.c decide by it. It is theirs until their callback returns.
+ * transport/remote.c says what the far end said, command.c what that means, and job_walk.c and
+ * job_loss.c decide by it. It is theirs until their callback returns.
  */
 #ifndef ONE_VMM_EXEC_STEP_RESULT_H
 #define ONE_VMM_EXEC_STEP_RESULT_H

@@ -74,19 +74,10 @@ virDomain *action_domain(const struct action_ctx *ctx, GError **error);
 virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error);
 
 /*
- * Replaces a connection that was lost, waiting a while for the daemon to come
- * back. Handles made with the old one stay valid to free, no more.
+ * Replaces a connection that was lost, waiting a while for the daemon to come back. Handles made
+ * with the old one can be freed, no more. Most want reconcile_domain() instead.
  */
 bool action_reconnect(struct action_ctx *ctx, GError **error);
-
-/* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
-virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError **error);
-
-/*
- * As action_domain_reopen(), once libvirt has ended what it was asked to do with the domain on the
- * connection that was lost: what it says of it then is true.
- */
-virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GError **error);
 
 /*
  * For a call that may be made twice, after its answer R: true, with DOM on a new connection and

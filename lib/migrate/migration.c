@@ -183,7 +183,10 @@ static bool call_migrate(struct migration *r, GError **error)
 	}
 }
 
-/* After a lost connection, a new one, if there is one to be had. */
+/*
+ * After a lost connection, a new one, if there is one to be had. reconcile_domain() would ask one
+ * host, and what it says is true only beside what the other one says.
+ */
 static void reconnect(struct migration *r)
 {
 	if (virConnectIsAlive(r->ctx->conn) != 1)

@@ -6,6 +6,7 @@
 #include "migrate/made_files.h"
 #include "action/other_host.h"
 #include "action/progress.h"
+#include "action/reconcile.h"
 #include "migrate/storage_plan.h"
 #include "action/process.h"
 #include "base/file.h"
@@ -32,22 +33,6 @@ struct moving {
 static struct block_copy *mirror(const struct moving *m, guint i)
 {
 	return &g_array_index(m->mirrors, struct block_copy, i);
-}
-
-/* True with a connection that lives: the old one, or one that replaces it. */
-static bool revive(struct moving *m, GError **error)
-{
-	virDomain *again;
-
-	if (virConnectIsAlive(m->ctx->conn) == 1)
-		return true;
-	again = action_domain_reopen(m->ctx, m->dom, error);
-	if (!again)
-		return false;
-	virDomainFree(m->dom);
-	m->dom = again;
-
-	return true;
 }
 
 static bool read_xml(struct moving *m, GError **error)
@@ -270,7 +255,8 @@ static void undo(struct moving *m)
 
 	if (!made_files_any(m->made))
 		return;
-	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error))
+	reconcile_domain(m->ctx, &m->dom, &error);
+	if (error || !read_xml(m, &error) || !end_copies(m, &error))
 		action_log("WARN", "%s: nothing is removed", error->message);
 	else if (is_any_used(m))
 		action_log("WARN", "the VM uses images in %s: nothing is removed", m->stored->to);
@@ -315,9 +301,7 @@ static bool tell_metadata(struct moving *m, const char *directory, GError **erro
 {
 	if (write_metadata(m, directory, error))
 		return true;
-	if (virConnectIsAlive(m->ctx->conn) == 1)
-		return false;
-	if (!revive(m, NULL))
+	if (reconcile_domain(m->ctx, &m->dom, NULL) != RECONCILE_REOPENED)
 		return false;
 	g_clear_error(error);
 
@@ -360,13 +344,13 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 	guint moved = 0;
 
 	for (int tries = 1;; tries++) {
-		bool lost;
+		enum reconcile found;
 
 		g_clear_error(error);
 		if (pivot_rest(m, error))
 			return ACTION_DONE;
-		lost = virConnectIsAlive(m->ctx->conn) != 1;
-		if (!revive(m, &unsure) || !read_xml(m, &unsure)) {
+		found = reconcile_domain(m->ctx, &m->dom, &unsure);
+		if (unsure || !read_xml(m, &unsure)) {
 			g_prefix_error(error, "where the disks are cannot be told (%s): ",
 				       unsure->message);
 			return ACTION_UNKNOWN;
@@ -375,7 +359,7 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 		moved = 0;
 		for (guint i = 0; i < m->mirrors->len; i++)
 			moved += is_used(m, mirror(m, i));
-		if (!lost)
+		if (found == RECONCILE_ALIVE)
 			break;
 		if (tries == PIVOTS)
 			break;
@@ -442,10 +426,9 @@ static enum action_outcome move_disks(struct moving *m, GError **error)
 enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
 				   const char *to, GError **error)
 {
-	struct moving m = { .ctx = ctx, .dom = dom };
+	struct moving m = { .ctx = ctx, .dom = virt_domain_ref(dom) };
 	enum action_outcome outcome = ACTION_FAILED;
 
-	virDomainRef(dom);
 	if (plan(&m, from, to, error)) {
 		if (g_str_equal(m.stored->from, m.stored->to)) {
 			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: it is on that "

@@ -68,6 +68,12 @@ static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 	return false;
 }
 
+virDomain *virt_domain_ref(virDomain *dom)
+{
+	virDomainRef(dom);
+	return dom;
+}
+
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id, GError **error)
 {
 	virDomain *dom = lookup(conn, deploy_id);

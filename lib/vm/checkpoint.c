@@ -8,6 +8,7 @@
 
 #include "vm/stranded.h"
 #include "action/progress.h"
+#include "action/reconcile.h"
 #include "vm/domain_paths.h"
 #include "vm/checkpoint_use.h"
 #include "action/abort.h"
@@ -165,8 +166,7 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	struct saving *s = g_new0(struct saving, 1);
 	enum virt_call_result r;
 
-	virDomainRef(dom);
-	s->dom = dom;
+	s->dom = virt_domain_ref(dom);
 	s->path = g_strdup(part);
 	s->flags = flags;
 	job.operation = VIR_DOMAIN_JOB_OPERATION_SAVE;
@@ -184,20 +184,15 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, const char *part,
 				  GError *cause, GError **error)
 {
-	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(virDomain) dom = virt_domain_ref(first);
 	g_autoptr(xmlDoc) doc = NULL;
-	g_autoptr(GError) lost = NULL;
 	struct virt_state state = { .gone = true };
+	enum reconcile found = reconcile_domain(ctx, &dom, NULL);
+	bool known = found != RECONCILE_UNKNOWN;
 
-	if (virConnectIsAlive(ctx->conn) == 1) {
-		virDomainRef(first);
-		dom = first;
-	} else {
-		dom = action_domain_reopen(ctx, first, &lost);
-	}
-
-	if ((!dom && !vmm_is(lost, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_wait_idle(dom, true, &state, &lost))) {
+	if (found != RECONCILE_GONE)
+		known = known && virt_wait_idle(dom, true, &state, NULL);
+	if (!known) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -333,7 +328,10 @@ static char *id_of(const xmlNode *domain)
 	return xml_child_text(domain, "name");
 }
 
-/* After a lost connection: a daemon that ends takes a guest half started with it. */
+/*
+ * After a lost connection: a daemon that ends takes a guest half started with it. There was no
+ * domain yet that reconcile_domain() could look for.
+ */
 static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 				      virDomain **ret_dom, GError *cause, GError **error)
 {

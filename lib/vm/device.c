@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "action/reconcile.h"
 #include "vm/build_domain.h"
 #include "virt/virt_error.h"
 
@@ -167,20 +168,30 @@ xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
 	return NULL;
 }
 
-/* After a call that failed or was not answered: the domain's XML on a connection that lives. */
-static bool reread_device(struct action_ctx *ctx, DeviceVm *v, GError **error)
+/*
+ * Reads the domain's XML after a call that failed. DONE: V has what is true now; FAILED: the domain
+ * is gone; UNKNOWN: libvirt cannot be asked.
+ */
+static enum action_outcome reread_device(struct action_ctx *ctx, DeviceVm *v)
 {
-	virDomain *again;
+	g_autoptr(GError) cause = NULL;
 
-	if (virConnectIsAlive(ctx->conn) == 1)
-		return device_vm_refresh(v, error);
-	again = action_domain_reopen_idle(ctx, v->dom, error);
-	if (!again)
-		return false;
-	virDomainFree(v->dom);
-	v->dom = again;
+	switch (reconcile_domain_idle(ctx, &v->dom, NULL)) {
+	case RECONCILE_ALIVE:
+	case RECONCILE_REOPENED:
+		break;
+	case RECONCILE_GONE:
+		return ACTION_FAILED;
+	case RECONCILE_UNKNOWN:
+		return ACTION_UNKNOWN;
+	}
 
-	return device_vm_refresh(v, error);
+	if (device_vm_refresh(v, &cause))
+		return ACTION_DONE;
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
+		return ACTION_FAILED;
+
+	return ACTION_UNKNOWN;
 }
 
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
@@ -199,9 +210,10 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 		return outcome;
 	if (r == VIRT_CALL_TIMED_OUT)
 		return outcome;
-	if (!reread_device(ctx, v, &cause))
-		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
-										ACTION_UNKNOWN;
+
+	outcome = reread_device(ctx, v);
+	if (outcome != ACTION_DONE)
+		return outcome;
 	if (!device_find(v, key))
 		return ACTION_FAILED;
 	g_clear_error(error);
@@ -328,9 +340,10 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 			return outcome;
 		if (r == VIRT_CALL_TIMED_OUT)
 			return outcome;
-		if (!reread_device(ctx, v, &cause))
-			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?
-			       ACTION_FAILED : ACTION_UNKNOWN;
+
+		outcome = reread_device(ctx, v);
+		if (outcome != ACTION_DONE)
+			return outcome;
 		if (!device_find(v, key))
 			break;
 		if (!lost)	/* else it may be on its way: asked again, and waited for */

@@ -60,7 +60,7 @@ struct remote_spec {
 
 typedef struct remote Remote;
 
-/* Called once, from the loop, without the outcome and cause of RESULT, which lasts until it returns. */
+/* Called once, from the loop. RESULT, without outcome and cause, lasts until it returns. */
 typedef void remote_done(void *data, const struct step_result *result);
 
 /*

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "action/reconcile.h"
 #include "base/file.h"
 #include "base/number.h"
 
@@ -92,7 +93,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+		return reconcile_failure(ctx);
 	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
 	if (!file_write(file, text, strlen(text), 0600, error)) {
 		guest_exec_kill(dom, pid, NULL);

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "action/busy.h"
+#include "action/reconcile.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
@@ -15,20 +16,17 @@ enum { DEPLOY_ID, SNAPSHOT_ID };
 static virDomainSnapshot *find_made(struct action_ctx *ctx, virDomain **dom, const char *name,
 				     enum action_outcome *outcome)
 {
-	virDomain *again = action_domain_reopen(ctx, *dom, NULL);
 	virDomainSnapshot *s = NULL;
 	struct virt_state state;
 
 	*outcome = ACTION_UNKNOWN;
-	if (!again)
+	if (reconcile_domain(ctx, dom, NULL) != RECONCILE_REOPENED)
 		return NULL;
-	virDomainFree(*dom);
-	*dom = again;
-	if (!virt_wait_idle(again, true, &state, NULL))
+	if (!virt_wait_idle(*dom, true, &state, NULL))
 		return NULL;
-	s = virDomainSnapshotLookupByName(again, name, 0);
+	s = virDomainSnapshotLookupByName(*dom, name, 0);
 	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
-		snapshot_drop_orphan(again, name);
+		snapshot_drop_orphan(*dom, name);
 		*outcome = ACTION_FAILED;
 	}
 
