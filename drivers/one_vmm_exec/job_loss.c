@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_state.h"
 
+#include "base/deadline.h"
 #include "base/text.h"
 #include "wire/script_stderr.h"
 
@@ -47,11 +48,11 @@ bool job_still_waits(Job *j)
 	if (kind == STEP_TM || kind == STEP_DS)
 		return false;		/* they run here */
 	if (!j->wait_until_us) {
-		j->wait_until_us = g_get_monotonic_time() + wait_of(j) * G_USEC_PER_SEC;
+		j->wait_until_us = deadline_in_ms(wait_of(j) * 1000);
 		j->pause_ms = FIRST_PAUSE_MS;
 	}
 
-	return g_get_monotonic_time() < j->wait_until_us;
+	return !deadline_passed(j->wait_until_us);
 }
 
 void job_pause_and(Job *j, GSourceFunc then)
@@ -159,12 +160,12 @@ static bool waits_for_libvirt(Job *j)
 	gint64 limit_s = j->attempt.said_unknown ? LIBVIRT_AGAIN_S : LIBVIRT_S;
 
 	if (!j->libvirt_until_us)
-		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
+		j->libvirt_until_us = deadline_in_ms(limit_s * 1000);
 
 	if (!job_still_waits(j))
 		return false;
 
-	return g_get_monotonic_time() < j->libvirt_until_us;
+	return !deadline_passed(j->libvirt_until_us);
 }
 
 /* INFO: what the host said besides. */

@@ -58,6 +58,9 @@ void action_log(const char *level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Milliseconds until the deadline, at most CAP_MS, at least 1. */
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
 
+/* CAP_MS from now, or RESERVE_MS before the deadline if that is earlier; see base/deadline.h. */
+gint64 action_until_us(const struct action_ctx *ctx, gint64 cap_ms, gint64 reserve_ms);
+
 /* What a sudden end means from now on; see abort.h. */
 void action_on_abort(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

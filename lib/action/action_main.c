@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/number.h"
 #include "base/program.h"
 #include "conf/paths.h"
@@ -184,7 +185,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 
 	if (deadline_s)		/* it shall hold for what kvmrc does as well */
 		abort_start(action.name, deadline_s, o->json);
-	ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
+	ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	ctx.rc = rc = load_kvmrc();
 	if (!deadline_s) {
 		deadline_s = action.deadline_s;
@@ -192,7 +193,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 			deadline_s = action.extra_deadline_s +
 				     (unsigned)conf_kvmrc_int(rc, "SHUTDOWN_TIMEOUT");
 		abort_start(action.name, deadline_s, o->json);
-		ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
+		ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	}
 
 	if (o->uri)

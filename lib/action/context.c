@@ -5,6 +5,7 @@
 #include "action/action.h"
 #include "action/lock.h"
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/file.h"
 
 enum { MAX_STDIN = 64 << 20 };
@@ -22,9 +23,14 @@ void action_print(struct action_ctx *ctx, const char *format, ...)
 
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms)
 {
-	gint64 left = (ctx->deadline_us - g_get_monotonic_time()) / 1000;
+	unsigned left_ms = deadline_left_ms(ctx->deadline_us);
 
-	return (unsigned)CLAMP(left, 1, (gint64)cap_ms);
+	return CLAMP(left_ms, 1, cap_ms);
+}
+
+gint64 action_until_us(const struct action_ctx *ctx, gint64 cap_ms, gint64 reserve_ms)
+{
+	return MIN(deadline_in_ms(cap_ms), ctx->deadline_us - reserve_ms * 1000);
 }
 
 void action_on_abort(enum action_outcome outcome, const char *format, ...)

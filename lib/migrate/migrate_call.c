@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_call.h"
 
+#include "base/deadline.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_US = 200000 };
+enum { PAUSE_MS = 200 };
 
 struct call {
 	virDomain *dom;
@@ -162,10 +163,9 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 				    migrate_side_of(&ret->dest_state, false));
 		if (!v.wait)
 			break;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
 		migrate_sides_clear(ret);
-		g_usleep(PAUSE_US);
 	}
 
 	if (v.location == MIGRATE_ORPHAN || v.location == MIGRATE_SPLIT)

@@ -8,13 +8,14 @@
 #include "action/other_host.h"
 #include "action/progress.h"
 #include "vm/snapshot_redefine.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/connect.h"
 #include "wire/ssh.h"
 
 enum {
-	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2,
+	OPEN_MS = 30000, LOOK_MS = 10000, LOOKS = 2,
 };
 
 /* CAUSE (taken) says that it is not here: whether it is there already. */
@@ -241,12 +242,12 @@ static bool settle_at_destination(struct migration *r, GError **error)
 /* Asks both hosts; a connection that is lost meanwhile is replaced once more. */
 static enum migrate_location look(struct migration *r, GError **error)
 {
-	gint64 until = g_get_monotonic_time() + SETTLE_US;
+	gint64 until_us = deadline_in_ms(LOOK_MS);
 	enum migrate_location where;
 
 	for (int tries = 1;; tries++) {
 		reconnect(r);
-		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
+		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until_us, &r->sides, error);
 		if (where != MIGRATE_LOCATION_UNKNOWN)
 			return where;
 		if (tries == LOOKS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/domain_job.h"
 
+#include "base/deadline.h"
 #include "virt/virt_error.h"
 
 enum { TICK_MS = 100, LOOK_US = 200000, PROGRESS_US = 1000000, ANSWER_MS = 5000 };
@@ -98,14 +99,15 @@ static bool read_question(virDomain *dom, struct question *ret)
 /* A question about its job waits for the domain's lock, for half a minute at most. */
 bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000, left_ms = limit_ms;
+	gint64 until_us = deadline_in_ms(limit_ms);
+	unsigned left_ms = limit_ms;
 
 	*ret_goes_on = false;
 	while (left_ms > 0) {
 		struct question *q = question_new(dom);
 		g_autoptr(GError) cause = NULL;
 		enum virt_call_result r =
-			virt_call(ask_progress, q, question_free, (unsigned)left_ms, &cause);
+			virt_call(ask_progress, q, question_free, left_ms, &cause);
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			break;
@@ -119,7 +121,7 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 			return vmm_pass(error, &cause);
 		}
 
-		left_ms = (until_us - g_get_monotonic_time()) / 1000;
+		left_ms = deadline_left_ms(until_us);
 	}
 
 	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",

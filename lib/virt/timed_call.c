@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/timed_call.h"
 
+#include "base/deadline.h"
+
 struct call {
 	GMutex mutex;
 	GCond cond;
@@ -46,11 +48,11 @@ static gpointer run(gpointer data)
 /* Waits until C has ended or MS have passed. */
 static bool wait_for(struct call *c, unsigned ms)
 {
-	gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+	gint64 until_us = deadline_in_ms(ms);
 	bool done;
 
 	g_mutex_lock(&c->mutex);
-	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until))
+	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until_us))
 		;
 	done = c->done;
 	g_mutex_unlock(&c->mutex);

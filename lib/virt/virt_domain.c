@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_domain.h"
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 
 /* PARSE_US: from there until a call has its domain in the list. */
-enum { ASK_US = 1000000, EVENT_US = 300000, PARSE_US = 100000 };
+enum { ASK_MS = 1000, EVENT_MS = 300, PARSE_US = 100000 };
 
 static bool fail_lookup(const char *name, GError **error)
 {
@@ -389,7 +390,7 @@ static bool check_left(struct virt_watch *w, GError **error)
 	int detail = detail_of_stop(w);
 
 	if (detail < 0) {	/* the state may be ahead of the event */
-		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
+		wait_for_event(w, deadline_in_ms(EVENT_MS));
 		detail = detail_of_stop(w);
 	}
 
@@ -408,16 +409,14 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 	struct virt_state state;
 
 	for (;;) {
-		gint64 now = g_get_monotonic_time();
-
 		if (!virt_state_read(w->dom, &state, error))
 			return false;
 		*ret_gone = state.gone;
 		if (state.gone)
 			return check_left(w, error);
-		if (now >= until_us)
+		if (deadline_passed(until_us))
 			return true;
-		wait_for_event(w, MIN(until_us, now + ASK_US));
+		wait_for_event(w, MIN(until_us, deadline_in_ms(ASK_MS)));
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "vm/domain_paths.h"
 #include "vm/checkpoint_use.h"
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/virt_error.h"
@@ -19,7 +20,7 @@
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
-	SETTLE_US = 3000000, PAUSE_US = 200000, HALF_US = 10000000,
+	FIND_MS = 3000, PAUSE_MS = 200, HALF_MS = 10000,
 	CATCH_UP_MS = 10000, TICK_MS = 100,
 	GRACE_S = 20,		/* for a restore to end when a signal came */
 };
@@ -292,7 +293,7 @@ static bool is_half(const struct virt_state *s)
 bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
 			 GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + HALF_US;
+	gint64 until_us = deadline_in_ms(HALF_MS);
 	struct virt_state state;
 
 	*ret_ended = false;
@@ -301,9 +302,8 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 			return false;
 		if (!is_half(&state))
 			return true;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
-		g_usleep(PAUSE_US);
 	}
 
 	if (!stranded_is_not_there(ctx, dom, error))
@@ -346,8 +346,8 @@ static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 		return ACTION_UNKNOWN;
 	}
 
-	until_us = g_get_monotonic_time() + SETTLE_US;
-	while (g_get_monotonic_time() < until_us) {
+	until_us = deadline_in_ms(FIND_MS);
+	while (!deadline_passed(until_us)) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 
 		if (dom && virt_state_read(dom, &state, NULL) && virt_state_is_up(&state) &&
@@ -359,15 +359,15 @@ static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 
 		if (!dom && virt_last_is(VIR_ERR_NO_DOMAIN))
 			break;
-		g_usleep(PAUSE_US);
+		g_usleep(PAUSE_MS * 1000);
 	}
 
 	g_propagate_error(error, cause);
 
-	if (g_get_monotonic_time() < until_us)
-		return ACTION_FAILED;
+	if (deadline_passed(until_us))
+		return ACTION_UNKNOWN;
 
-	return ACTION_UNKNOWN;
+	return ACTION_FAILED;
 }
 
 /* A restore on a thread of its own, and what its watcher needs. */

@@ -7,7 +7,7 @@
 #include "vm/build_domain.h"
 #include "virt/virt_error.h"
 
-enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
+enum { ANSWER_MS = 60000, DETACH_MS = 30000, RESERVE_MS = 2000 };
 
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
@@ -303,7 +303,7 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US, ctx->deadline_us - RESERVE_US);
+	gint64 until_us = action_until_us(ctx, DETACH_MS, RESERVE_MS);
 	const xmlNode *device = device_find(v, key);
 	g_autofree char *alias = xml_child_attribute(device, "alias", "name");
 	g_autoptr(GError) cause = NULL;

@@ -7,15 +7,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/run_directory.h"
 #include "virt/agent.h"
 
-enum { AGENT_S = 30, PAUSE_US = 100000, LOCK_US = 30000000 };
+enum { AGENT_S = 30, PAUSE_MS = 100, LOCK_MS = 30000 };
 
 bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 {
 	static int held = -1;
-	gint64 until_us = MIN(g_get_monotonic_time() + LOCK_US, ctx->deadline_us);
+	gint64 until_us = action_until_us(ctx, LOCK_MS, 0);
 
 	if (!run_directory_make(error))
 		return false;
@@ -27,10 +28,9 @@ bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 	}
 
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			return vmm_fail(error, VMM_ERROR_BUSY, "%s/.exec-lock is held by another "
 					"program", GUEST_DIRECTORY);
-		g_usleep(PAUSE_US);
 	}
 
 	return true;

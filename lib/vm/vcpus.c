@@ -3,11 +3,12 @@
 
 #include <json-c/json.h>
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/agent.h"
 #include "virt/virt_resize.h"
 
-enum { ANSWER_MS = 60000, UNPLUG_US = 30000000, PAUSE_US = 500000, AGENT_S = 5 };
+enum { ANSWER_MS = 60000, UNPLUG_MS = 30000, PAUSE_MS = 500, AGENT_S = 5 };
 
 /* The entries of the list "return" of ANSWER, with KEY true if one is given; 0: it is no answer. */
 static unsigned count(const char *answer, const char *key)
@@ -107,16 +108,13 @@ static bool has_now(virDomain *dom, guint64 n)
 static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDomain *dom,
 					   guint64 n, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + UNPLUG_US,
-			      ctx->deadline_us - (AGENT_S + 1) * G_USEC_PER_SEC);
+	gint64 until_us = action_until_us(ctx, UNPLUG_MS, (AGENT_S + 1) * 1000);
 	g_autofree char *used = NULL;
 	unsigned guest;
 
 	while (!has_now(dom, n)) {
-		if (g_get_monotonic_time() < until_us) {
-			g_usleep(PAUSE_US);
+		if (deadline_pause(until_us, PAUSE_MS))
 			continue;
-		}
 
 		guest = in_guest(dom);
 		if (guest)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
 #include "vm/guest_exec.h"
+#include "base/deadline.h"
 #include "vm/guest_command.h"
 
 #include <unistd.h>
@@ -9,7 +10,7 @@
 #include "base/file.h"
 #include "base/number.h"
 
-enum { VM, HOST, COMMAND, INPUT, PAUSE_US = 100000, MAX_WAIT_S = 86400, RESERVE_US = 3000000 };
+enum { VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000 };
 
 static char *wait_s;
 
@@ -47,8 +48,7 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
 				    guint64 seconds, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC,
-			      ctx->deadline_us - RESERVE_US);
+	gint64 until_us = action_until_us(ctx, (gint64)seconds * 1000, RESERVE_MS);
 	enum action_outcome outcome = ACTION_FAILED;
 	struct guest_exec_status status = { 0 };
 
@@ -57,10 +57,9 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 			return ACTION_UNKNOWN;
 		if (status.exited)
 			break;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
 		guest_exec_status_clear(&status);
-		g_usleep(PAUSE_US);
 	}
 
 	if (!status.exited) {
