@@ -82,9 +82,8 @@ struct job {
 /* The step that the job is at. */
 const struct step *job_current(const Job *job);
 
-/* The first failure is why the action fails; more may be added to it. */
+/* The first failure is why the action fails. */
 void job_fail(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
-void job_add_to_why(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* job.c: it has come to its end, and replies once the journal has that. JOB may be freed. */
 void job_end(Job *job);

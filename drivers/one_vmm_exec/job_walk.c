@@ -21,7 +21,8 @@ void job_fail(Job *j, const char *format, ...)
 	va_end(ap);
 }
 
-void job_add_to_why(Job *j, const char *format, ...)
+static void add_to_why(Job *j, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void add_to_why(Job *j, const char *format, ...)
 {
 	g_autofree char *more = NULL;
 	g_autofree char *old = j->why;
@@ -116,9 +117,9 @@ static bool step_failed(Job *j, enum failure failure, const char *why)
 
 	log_step(j, "Failed to");
 	if (j->phase == JOB_UNDOING) {
-		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
+		add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
-			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
+			add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
 
 		return false;
 	}
@@ -423,11 +424,11 @@ static void tell_undone(Job *j)
 	const char *host = j->request->host;
 
 	if (!(j->context.plan->checks & CHECK_DEPLOYMENT))
-		job_add_to_why(j, "it was undone");
+		add_to_why(j, "it was undone");
 	else if (j->host_answered)
-		job_add_to_why(j, "it was undone: the VM does not run on %s", host);
+		add_to_why(j, "it was undone: the VM does not run on %s", host);
 	else
-		job_add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
+		add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
 			   "whether the VM runs there (hint: look there first)",
 			   host, j->context.deployment_id);
 }

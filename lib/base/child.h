@@ -59,9 +59,6 @@ void child_cancel(Child *child);
 /* Sends SIG to the process group and forgets the child: DONE is not called. */
 void child_abandon(Child *child, int sig);
 
-/* Sends SIG to the process group. */
-void child_kill(Child *child, int sig);
-
 /* Queues BYTES (a reference is kept) for the stdin of one that was started with hold_input. */
 void child_write(Child *child, GBytes *bytes);
 

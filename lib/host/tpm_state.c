@@ -225,45 +225,50 @@ static bool copy_in(const struct pair *p, bool replace, int place, const char *u
 	return recover(p, place, uuid, owner, error);
 }
 
-/* Does VERB with the two states in P. */
-static bool do_pair(const char *verb, const struct pair *p, int place, int vm, const char *uuid,
-		    GError **error)
+/* What is asked for, with the states of one VM. */
+struct task {
+	const char *verb, *uuid;
+	bool comes;		/* the state is copied to where libvirt has it, else from there */
+	int place, vm;		/* libvirt's directory of states, and the VM's: descriptors */
+};
+
+/* Does what T says with the two states in P. */
+static bool do_pair(const struct task *t, const struct pair *p, GError **error)
 {
 	struct stat owner;
 
-	if (fstat(vm, &owner) < 0)
+	if (fstat(t->vm, &owner) < 0)
 		return vmm_fail_errno(error, errno, "cannot read a directory");
 
-	if (g_str_equal(verb, "forget"))
-		return forget(p, place, uuid, error);
-	if (g_str_equal(verb, "recover"))
-		return copy_in(p, false, place, uuid, &owner, error);
-	if (g_str_equal(verb, "replace"))
-		return copy_in(p, true, place, uuid, &owner, error);
+	if (g_str_equal(t->verb, "forget"))
+		return forget(p, t->place, t->uuid, error);
+	if (g_str_equal(t->verb, "recover"))
+		return copy_in(p, false, t->place, t->uuid, &owner, error);
+	if (g_str_equal(t->verb, "replace"))
+		return copy_in(p, true, t->place, t->uuid, &owner, error);
 
-	return copy_out(p, g_str_equal(verb, "keep"), vm, &owner, error);
+	return copy_out(p, g_str_equal(t->verb, "keep"), t->vm, &owner, error);
 }
 
-/* Does VERB with the state of one kind, if there is one; RET_ANY is set then. */
-static bool do_kind(const char *verb, int place, int vm, const char *uuid, const struct kind *kind,
-		    bool *ret_any, GError **error)
+/* Does it with the state of one kind, if there is one; RET_ANY is set then. */
+static bool do_kind(const struct task *t, const struct kind *kind, bool *ret_any, GError **error)
 {
-	bool comes = g_str_equal(verb, "replace") || g_str_equal(verb, "recover");
+	int vm = g_str_equal(t->verb, "backup") ? -1 : t->vm;
 	bool is_there, ok;
 	struct pair p;
 
-	if (!pair_open(&p, place, g_str_equal(verb, "backup") ? -1 : vm, uuid, kind, error)) {
+	if (!pair_open(&p, t->place, vm, t->uuid, kind, error)) {
 		pair_clear(&p);
 		return false;
 	}
 
-	if (comes)
+	if (t->comes)
 		is_there = p.copy.bytes != NULL;
 	else
 		is_there = p.live.bytes != NULL;
 	if (is_there)
 		*ret_any = true;
-	ok = !is_there || do_pair(verb, &p, place, vm, uuid, error);
+	ok = !is_there || do_pair(t, &p, error);
 	pair_clear(&p);
 
 	return ok;
@@ -273,9 +278,8 @@ bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GE
 {
 	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
 					     "forget", NULL };
-	bool comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
+	struct task t = { .verb = verb, .uuid = uuid };
 	bool ok = true, any = false;
-	int place, vm;
 
 	if (!g_strv_contains(verbs, verb))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
@@ -286,17 +290,18 @@ bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GE
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
 	if (g_mkdir_with_parents(libvirt_place, 0711) < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", libvirt_place);
-	place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (place < 0 || vm < 0)
-		ok = vmm_fail_errno(error, errno, "cannot open %s", vm < 0 ? directory :
-									     libvirt_place);
+	t.comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
+	t.place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	t.vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (t.place < 0 || t.vm < 0)
+		ok = vmm_fail_errno(error, errno, "cannot open %s", t.vm < 0 ? directory :
+								       libvirt_place);
 	for (size_t i = 0; ok && i < G_N_ELEMENTS(kinds); i++)
-		ok = do_kind(verb, place, vm, uuid, &kinds[i], &any, error);
+		ok = do_kind(&t, &kinds[i], &any, error);
 	if (ok && !any && !g_str_equal(verb, "forget"))
 		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
-			      comes ? directory : libvirt_place, comes ? "/tpm" : "");
-	close_all((const int[]){ place, vm }, 2);
+			      t.comes ? directory : libvirt_place, t.comes ? "/tpm" : "");
+	close_all((const int[]){ t.place, t.vm }, 2);
 
 	return ok;
 }

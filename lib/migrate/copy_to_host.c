@@ -58,12 +58,8 @@ static bool take_names(struct copy_to_host *f, GError **error)
 static bool bring(struct copy_to_host *f, GError **error)
 {
 	made_files_will_bring(f->made, f->stored);
-	if (f->stored->others->len < 2)
-		return true;
 
-	return other_host_copy(f->r->ctx, f->r->dest_host,
-			       (const char *const *)f->stored->others->pdata, f->stored->to, false,
-			       (const char *const *)f->stored->left_out->pdata, error);
+	return storage_plan_copy(f->stored, f->r->ctx, f->r->dest_host, error);
 }
 
 /* Writes the paths into the XML when the directory there has another name. */
@@ -186,12 +182,13 @@ static bool bring_again(struct copy_to_host *f, const char *from, GError **error
 		const char *paths[] = { path, NULL };
 		g_autofree char *there = g_build_filename(f->to, path + strlen(from), NULL);
 		g_autofree char *dir = g_path_get_dirname(there);
+		const struct other_host_files files = { .paths = paths, .dir = dir,
+							.in_place = true };
 
 		for (int tries = 1;; tries++) {
 			g_autoptr(GError) cause = NULL;
 
-			if (other_host_copy(f->r->ctx, f->r->dest_host, paths, dir, true, NULL,
-					    &cause))
+			if (other_host_copy(f->r->ctx, f->r->dest_host, &files, &cause))
 				break;
 			if (tries == POST_TRIES)
 				return vmm_pass(error, &cause);

@@ -204,10 +204,7 @@ static bool prepare_target(struct moving *m, GError **error)
 		return false;
 	if (!take_names(m, error))
 		return false;
-	if (m->stored->others->len > 1 &&
-	    !other_host_copy(m->ctx, NULL, (const char *const *)m->stored->others->pdata,
-			     m->stored->to, false, (const char *const *)m->stored->left_out->pdata,
-			     error))
+	if (!storage_plan_copy(m->stored, m->ctx, NULL, error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;

@@ -52,6 +52,10 @@ char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk 
 /* PATH moved from FROM to TO; PATH itself when it is not in FROM. The caller frees. */
 char *storage_plan_moved(const StoragePlan *s, const char *path);
 
+/* Copies the others but those left out, if there are any, to TO of HOST (NULL: of this one). */
+bool storage_plan_copy(const StoragePlan *s, const struct action_ctx *ctx, const char *host,
+		       GError **error);
+
 void storage_plan_free(StoragePlan *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoragePlan, storage_plan_free)
 

@@ -202,8 +202,9 @@ enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted
 {
 	gint64 now = g_get_monotonic_time();
 	struct run run = { .job = job, .called_us = now, .told_us = now };
+	const struct virt_call_watch watch = { TICK_MS, tick, &run };
 	enum virt_call_result r =
-		virt_call_watched(job->func, job->data, job->free_data, TICK_MS, tick, &run, error);
+		virt_call_watched(job->func, job->data, job->free_data, &watch, error);
 
 	*ret_aborted = run.aborted_us != 0;
 	return r;

@@ -61,8 +61,7 @@ static bool wait_for(struct call *c, unsigned ms)
 }
 
 enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
-					unsigned every_ms, virt_call_tick *tick, void *tick_data,
-					GError **error)
+					const struct virt_call_watch *watch, GError **error)
 {
 	struct call *c = g_new0(struct call, 1);
 	enum virt_call_result result;
@@ -75,7 +74,7 @@ enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestr
 	c->data = data;
 	c->free_data = free_data;
 	thread = g_thread_new("late", run, c);
-	while (!wait_for(c, every_ms) && tick(tick_data))
+	while (!wait_for(c, watch->every_ms) && watch->goes_on(watch->data))
 		;
 	g_mutex_lock(&c->mutex);
 	left = c->left = !c->done;
@@ -107,7 +106,9 @@ static bool once(void *data G_GNUC_UNUSED)
 enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
 				unsigned limit_ms, GError **error)
 {
-	return virt_call_watched(func, data, free_data, limit_ms, once, NULL, error);
+	const struct virt_call_watch watch = { .every_ms = limit_ms, .goes_on = once };
+
+	return virt_call_watched(func, data, free_data, &watch, error);
 }
 
 bool virt_call_any_abandoned(void)

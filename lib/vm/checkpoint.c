@@ -425,6 +425,7 @@ static enum virt_call_result restore_once(struct action_ctx *ctx, const struct r
 					  struct restoring **ret, GError **error)
 {
 	struct restoring *r = g_new0(struct restoring, 1);
+	const struct virt_call_watch watch = { TICK_MS, restore_tick, r };
 
 	virConnectRef(ctx->conn);
 	*r = (struct restoring){ .conn = ctx->conn, .path = g_strdup(w->path),
@@ -432,7 +433,7 @@ static enum virt_call_result restore_once(struct action_ctx *ctx, const struct r
 	r->what = g_strdup_printf("cannot restore domain %s from %s", w->name, w->file);
 	abort_defer(GRACE_S);
 	*ret = r;
-	return virt_call_watched(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
+	return virt_call_watched(restore_call, r, restoring_free, &watch, error);
 }
 
 /* FAILED: libvirt says that it does not run. */

@@ -145,11 +145,14 @@ static const char *control_of(const Remote *r)
 static bool kill_far_end(Remote *r)
 {
 	const char *control = control_of(r);
-	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
-					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
-					   r->pid, r->grace_ms);
-	struct child_spec spec = { .argv = (const char *const *)argv,
-				   .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
+	struct wire_ssh_session session = { .ssh = &r->hosts->ssh, .host = r->host,
+					    .control = control };
+	g_auto(GStrv) argv = NULL;
+	struct child_spec spec = { .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
+
+	session.mode = control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
+	argv = wire_ssh_kill(&session, r->pid, r->grace_ms);
+	spec.argv = (const char *const *)argv;
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
 }
@@ -177,20 +180,20 @@ static void on_session_end(void *data, const struct child_result *result)
 	remote_finish(r);
 }
 
-static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char *control)
+static char **command_argv(const Remote *r, enum wire_ssh_mode mode)
 {
-	const struct wire_ssh *ssh = &r->hosts->ssh;
+	const struct wire_ssh_session session = { &r->hosts->ssh, r->host, mode, control_of(r) };
 
 	switch (r->kind) {
 	case REMOTE_MKDIR:
-		return wire_ssh_mkdir(ssh, r->host, mode, control, r->path);
+		return wire_ssh_mkdir(&session, r->path);
 	case REMOTE_WRITE:
-		return wire_ssh_write(ssh, r->host, mode, control, r->path);
+		return wire_ssh_write(&session, r->path);
 	case REMOTE_SCRIPT:
 		break;
 	}
 
-	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args,
+	return wire_ssh_run(&session, r->path, (const char *const *)r->args,
 			    (const char *const *)r->env);
 }
 
@@ -202,7 +205,7 @@ static void remote_start(Remote *r)
 	bool shares = r->connection && ssh_master_enter(r->connection);
 	enum wire_ssh_mode mode = r->forwarding ? WIRE_SSH_FORWARDING :
 				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
-	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
+	g_auto(GStrv) argv = command_argv(r, mode);
 	struct child_spec spec = { .argv = (const char *const *)argv, .input = r->input,
 				   .timeout_ms = r->timeout_ms, .grace_ms = r->grace_ms,
 				   .max_output = r->max_output };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
 #include "vm/guest_exec.h"
-#include "base/deadline.h"
 #include "vm/guest_command.h"
 
 #include <unistd.h>
 
 #include "action/reconcile.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "base/number.h"
 

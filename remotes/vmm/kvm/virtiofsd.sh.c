@@ -104,23 +104,38 @@ static void run(int fd, char **argv)
 	fexecve(fd, argv, environ);
 }
 
+/* Runs PATH; as root only the one that QEMU came with. Returns only if that fails. */
+static void become(char *path, char **argv, GError **error)
+{
+	bool is_root = geteuid() == 0, stays_root = is_root && strstr(path, "qemu");
+	int fd;
+
+	if (is_root && !stays_root && !become_user(error))
+		return;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		vmm_fail_errno(error, errno, "cannot open %s", path);
+		return;
+	}
+
+	if (stays_root && !check_system(fd, path, error))
+		return;
+
+	argv[0] = path;
+	run(fd, argv);
+	vmm_fail_errno(error, errno, "cannot run %s", path);
+}
+
 /* Becomes the virtiofsd; returns the exit status if that fails. */
 static int start(char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *list = candidates();
 	g_autofree char *path = choose(list, &error);
-	bool root = geteuid() == 0, stays = root && path && strstr(path, "qemu");
-	bool ok = path && (!root || stays || become_user(&error));
-	int fd = ok ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 
-	if (ok && fd < 0)
-		vmm_fail_errno(&error, errno, "cannot open %s", path);
-	if (fd >= 0 && (!stays || check_system(fd, path, &error))) {
-		argv[0] = path;
-		run(fd, argv);
-		vmm_fail_errno(&error, errno, "cannot run %s", path);
-	}
+	if (path)
+		become(path, argv, &error);
 
 	return program_fail(name, error);
 }
