@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "transport/ssh_master.h"
 #include "transport/relay_client.h"
+#include "transport/session_reaper.h"
 #include "or_else.h"
 
-enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
+enum { KILL_LIMIT_MS = 8000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct remote_hosts {
@@ -480,61 +481,13 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 	return h->mark;
 }
 
-struct reap {
-	child_done *done;
-	void *data;
-};
-
-static gboolean on_no_reap(gpointer data)
-{
-	struct reap *r = data;
-	const struct child_result nothing = { .exit_status = -1 };
-
-	r->done(r->data, &nothing);
-	g_free(r);
-
-	return G_SOURCE_REMOVE;
-}
-
 void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
 		       void *data)
 {
-	/*
-	 * The brackets keep patterns from matching themselves. All marks are in one pattern: each
-	 * pgrep walks through all processes of the host. A relay ends its steps itself; of
-	 * sessions those that have to undo what they did get the time for it (plan.h).
-	 */
-	static const char script[] =
-		"[ $# -gt 0 ] || exit 0; "
-		"m=$(for m; do printf '|%s' \"${m#v}\"; done); m=\"[v](${m#|})\"; "
-		"all=$(pgrep -f \"$m:start\"); "
-		"slow=$(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; "
-		"pgrep -f \"relay --driver $m\"); "
-		"end() { n=$1; shift; "
-		"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
-		"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
-		"for p; do kill -KILL -- -$p 2>/dev/null; done; }; "
-		"left() { for p; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
-		"end $i $slow; end 5 $all; exit 0";
 	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
-	g_autofree char *whole = g_strdup_printf("i=%u; %s", (abort_s + 1) * 10, script);
-	g_autoptr(GPtrArray) words = g_ptr_array_new();
-	g_auto(GStrv) argv = NULL;
-	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + abort_s * 1000 };
+	const struct session_reaper reaper = { &h->ssh, abort_s };
 
-	for (guint i = 0; i < marks->len; i++)
-		g_ptr_array_add(words, g_ptr_array_index(marks, i));
-
-	g_ptr_array_add(words, NULL);
-	argv = wire_ssh_shell(&h->ssh, host, whole, (const char *const *)words->pdata);
-	spec.argv = (const char *const *)argv;
-
-	if (!child_start(&spec, done, data, NULL)) {
-		struct reap *r = g_new(struct reap, 1);
-
-		*r = (struct reap){ done, data };
-		g_idle_add(on_no_reap, r);
-	}
+	session_reaper_run(&reaper, host, marks, done, data);
 }
 
 void remote_hosts_close_idle(RemoteHosts *h)
