@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * other_host.h - what an action does on another host: programs there, and files brought
- * there. By ssh, as the user that we are.
+ * other_host.h - runs programs on another host and copies files to it: over ssh, as our user.
  *
  * Source: docs/facts/actions.md 7; kvmrc.md, SSH.
  */

@@ -99,7 +99,7 @@ static bool write_note(struct copy_to_host *f, GError **error)
 		if (d->way != COPY_BEFORE_AND_AFTER)
 			continue;
 		g_string_append_printf(text, "\n%s", plain);
-		g_ptr_array_add(f->late, g_steal_pointer(&plain));
+		g_ptr_array_add(f->copied_again, g_steal_pointer(&plain));
 	}
 
 	f->note = g_build_filename(f->stored->from, NOTE, NULL);
@@ -156,7 +156,7 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
 
 	*f = (struct copy_to_host){ .r = r };
-	f->late = g_ptr_array_new_with_free_func(g_free);
+	f->copied_again = g_ptr_array_new_with_free_func(g_free);
 	f->resume = r->was_running;
 	if (r->how->flags & VIR_MIGRATE_TUNNELLED)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: '--tunnelled' cannot "
@@ -177,8 +177,8 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 /* The guest is paused now, and nobody writes to its files here. */
 static bool bring_again(struct copy_to_host *f, const char *from, GError **error)
 {
-	for (guint i = 0; i < f->late->len; i++) {
-		const char *path = f->late->pdata[i];
+	for (guint i = 0; i < f->copied_again->len; i++) {
+		const char *path = f->copied_again->pdata[i];
 		const char *paths[] = { path, NULL };
 		g_autofree char *there = g_build_filename(f->to, path + strlen(from), NULL);
 		g_autofree char *dir = g_path_get_dirname(there);
@@ -253,11 +253,11 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 	f.made = made_files_new(r->ctx, r->dest_host, f.to, NOTE);
 	if (made_files_read_note(f.made, &cause) && f.made->old)
 		lines = g_strsplit(f.made->old, "\n", -1);
-	f.late = g_ptr_array_new_with_free_func(g_free);
+	f.copied_again = g_ptr_array_new_with_free_func(g_free);
 	f.resume = lines && !g_strcmp0(lines[0], "running");
 	for (guint i = 1; lines && lines[0] && lines[i]; i++)
 		if (is_file_in(lines[i], plain))
-			g_ptr_array_add(f.late, g_strdup(lines[i]));
+			g_ptr_array_add(f.copied_again, g_strdup(lines[i]));
 	if (cause) {
 		vmm_pass(error, &cause);
 		ok = false;
@@ -307,7 +307,7 @@ void copy_to_host_clear(struct copy_to_host *f)
 {
 	g_clear_pointer(&f->stored, storage_plan_free);
 	g_clear_pointer(&f->made, made_files_free);
-	g_clear_pointer(&f->late, g_ptr_array_unref);
+	g_clear_pointer(&f->copied_again, g_ptr_array_unref);
 	g_clear_pointer(&f->to, g_free);
 	g_clear_pointer(&f->note, g_free);
 }

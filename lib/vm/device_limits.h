@@ -22,8 +22,8 @@ struct limit_kind {
 };
 
 /*
- * Gives DEVICE (a target or a MAC) of V the limits of its KIND that XML, an element or NULL, says;
- * what it does not say is no limit.
+ * Sets the limits of DEVICE (a target or a MAC) of V to those in XML, an element or NULL. Limits of
+ * its KIND that XML does not name are removed.
  */
 enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v,
 				      const struct limit_kind *kind, const char *device,

@@ -6,7 +6,7 @@
 #include "virt/virt_resize.h"
 
 enum {
-	LEAST_MIB = 32,		/* no Linux lives with less: its guest would be killed by it */
+	LEAST_MIB = 32,		/* with less a Linux guest runs out of memory */
 	ANSWER_MS = 40000, FOLLOW_MS = 3000, PAUSE_MS = 100,
 	DETACH_MS = 30000, RESERVE_MS = 1000, MAX_MODULES = 16
 };
