@@ -8,7 +8,7 @@
 struct command_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
-	bool works_here;	/* and not only waits for another host: option -t counts it */
+	bool works_here;	/* works, and does not only wait for another host: -t counts it */
 	int nice;		/* of one that runs here */
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };
@@ -22,7 +22,7 @@ typedef void command_done(void *data, const struct step_result *result);
 Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
 		       void *data);
 
-/* The process here that it is, or is reached through; 0: there is none of its own. */
+/* Its process here, or that of its ssh; 0: it has none of its own. */
 int command_pid(const Command *run);
 
 /* Ends it, here and on the host; DONE follows. */

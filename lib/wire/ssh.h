@@ -24,7 +24,7 @@ struct wire_ssh {
 enum wire_ssh_mode {
 	WIRE_SSH_ALONE,		/* a connection of its own */
 	WIRE_SSH_SHARED,	/* a session of the connection at the control path */
-	WIRE_SSH_FORWARDING,	/* a connection of its own that lends our keys */
+	WIRE_SSH_FORWARDING,	/* a connection of its own with agent forwarding */
 };
 
 /* How a session reaches its host. */

@@ -442,7 +442,7 @@ static gboolean on_given_up(gpointer data)
 
 	call->guard = 0;
 	drop(call);
-	done(call->data, NULL, RELAY_CLIENT_LATE, "the host does not answer");
+	done(call->data, NULL, RELAY_CLIENT_TIMED_OUT, "the host does not answer");
 
 	return G_SOURCE_REMOVE;
 }

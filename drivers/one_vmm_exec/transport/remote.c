@@ -333,7 +333,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 		r->result = (struct step_result){
 			.status = -1,
 			.not_started = loss == RELAY_CLIENT_NOT_SENT,
-			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
+			.timed_out = loss == RELAY_CLIENT_TIMED_OUT && !r->cancelled,
 		};
 		remote_finish(r);
 		return;
