@@ -83,7 +83,8 @@ static void ask_later(Job *j)
 /* The step is run again: it does once what it does twice. */
 static void rerun(Job *j)
 {
-	oned_log(j->env->out, 'W', j->id, "%s: %s: it is run again", job_current(j)->name, j->lost);
+	oned_log(j->env->out, 'W', j->id, "%s: %s: running it again",
+		 job_current(j)->name, j->lost);
 	j->attempt.repeated = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	job_advance(j);

@@ -96,8 +96,8 @@ static void continue_after_failure(Job *j, const char *why)
 	bool all = j->plan->steps[0].flags & STEP_OPTIONAL;
 
 	oned_log(j->env->out, 'E', j->id,
-		 all ? "%s: %s (the %s goes on)" : "%s: %s (the %s itself was done)", s->name, why,
-		 action);
+		 all ? "%s: %s (the %s continues)" : "%s: %s (the %s itself was done)", s->name,
+		 why, action);
 	if (s->later && !j->attempt.had_failure)
 		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
 

@@ -201,8 +201,8 @@ static void warn_of_tcp(const struct server *s)
 		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
 			oned_log(s->env.out, 'W', -1,
 				 "one_vmm_exec: host %s: qemu+tcp is not "
-				 "encrypted, and without authentication whoever reaches it is root "
-				 "there (safer: qemu+tls or qemu+ssh)",
+				 "encrypted, and without authentication anyone who reaches it is "
+				 "root there (safer: qemu+tls or qemu+ssh)",
 				 host);
 }
 

@@ -42,9 +42,11 @@ static bool pool_init(struct pool *p, const TmplRequest *d, const char *vm_id, G
 	g_autofree char *name = setting(d, rc, "POOL_NAME", "one");
 
 	if (!vm_id || !*vm_id || strspn(vm_id, "0123456789") != strlen(vm_id))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no VM's id", vm_id ? vm_id : "");
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not the id of a VM",
+				vm_id ? vm_id : "");
 	if (!is_plain(name))
-		return vmm_fail(error, VMM_ERROR_INPUT, "POOL_NAME: '%s' is no pool's name", name);
+		return vmm_fail(error, VMM_ERROR_INPUT,
+				"POOL_NAME: '%s' is not the name of a pool", name);
 	p->user = setting(d, rc, "CEPH_USER", NULL);
 	p->conf = setting(d, rc, "CEPH_CONF", NULL);
 	p->format = setting(d, rc, "RBD_FORMAT", "2");

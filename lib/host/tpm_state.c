@@ -69,7 +69,7 @@ static bool take(int from, const char *file, struct state *ret, GError **error)
 		return vmm_fail_errno(error, errno, "cannot open %s", file);
 	/* A second name of it would be a way to read another user's file. */
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
-		vmm_fail(error, VMM_ERROR_INPUT, "%s is no plain file", file);
+		vmm_fail(error, VMM_ERROR_INPUT, "%s is not a regular file", file);
 	else
 		ret->bytes = file_read_fd(fd, MAX_BYTES, file, error);
 	ret->time = st.st_mtim;
@@ -285,7 +285,7 @@ bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GE
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
 				"replace or forget", verb);
 	if (!g_uuid_string_is_valid(uuid))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no UUID", uuid);
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not a UUID", uuid);
 	if (!g_path_is_absolute(directory))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
 	if (g_mkdir_with_parents(libvirt_place, 0711) < 0)

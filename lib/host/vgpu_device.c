@@ -54,8 +54,9 @@ static char *address_of(const TmplAttr *pci, GError **error)
 		else
 			n[i] = 0;
 		if (!text || !g_ascii_isxdigit(*text) || *end || n[i] > max[i]) {
-			vmm_fail(error, VMM_ERROR_INPUT, "PCI: %s: '%s' is no part of an address",
-				 keys[i], text ? text : "");
+			vmm_fail(error, VMM_ERROR_INPUT,
+				 "PCI: %s: '%s' is not a part of an address", keys[i],
+				 text ? text : "");
 			return NULL;
 		}
 	}
@@ -75,12 +76,12 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 	if (!address)
 		return NULL;
 	if (!g_uuid_string_is_valid(uuid)) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no UUID", address, uuid);
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is not a UUID", address, uuid);
 		return NULL;
 	}
 
 	if (*words && !is_made_of(*words, "_-")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no profile", address, *words);
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is not a profile", address, *words);
 		return NULL;
 	}
 

@@ -262,7 +262,7 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 		vmm_pass(error, &cause);
 		ok = false;
 	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
-		action_log("WARN", "a migration that was killed had not finished: going on");
+		action_log("WARN", "finishing a migration that was interrupted");
 		ok = finish(&f, plain, error);	/* the note here keeps naming what is left here */
 	}
 

@@ -101,7 +101,7 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 /* It runs at the destination, and its mover died before it ended what is left here. */
 static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
 {
-	action_log("WARN", "%s; what is left of it here is ended", cause->message);
+	action_log("WARN", "%s; removing what is left of it here", cause->message);
 	if (!end_copy(r->dom, "at the source", error)) {
 		g_error_free(cause);
 		return ACTION_UNKNOWN;
@@ -269,7 +269,7 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 		if (!settle_at_source(r, &unsure))
 			break;
 		if (!why)
-			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s did not leave", name);
+			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s was not moved", name);
 		vmm_pass(error, &why);
 		return ACTION_FAILED;
 	case MIGRATE_AT_DESTINATION:
@@ -287,13 +287,13 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 		virDomainSuspend(r->sides.dest);
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s runs on both hosts; it was paused "
 			 "at %s", name, r->dest_host);
-		vmm_error_set_hint(error, "destroy the one that shall not live; never resume both");
+		vmm_error_set_hint(error, "destroy the copy that is not wanted; never resume both");
 		return ACTION_UNKNOWN;
 	default:
 		break;
 	}
 
-	vmm_fail(error, unsure->code, "migrating domain %s: %s; where it is cannot be told: %s",
+	vmm_fail(error, unsure->code, "migrating domain %s: %s; cannot tell where it is: %s",
 		 name, why ? why->message : "done", unsure->message);
 	if (vmm_error_hint(unsure))
 		vmm_error_set_hint(error, "%s", vmm_error_hint(unsure));

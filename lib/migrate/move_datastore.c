@@ -348,7 +348,7 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 			return ACTION_DONE;
 		found = reconcile_domain(m->ctx, &m->dom, &unsure);
 		if (unsure || !read_xml(m, &unsure)) {
-			g_prefix_error(error, "where the disks are cannot be told (%s): ",
+			g_prefix_error(error, "cannot tell where the disks are (%s): ",
 				       unsure->message);
 			return ACTION_UNKNOWN;
 		}

@@ -124,7 +124,7 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 		left_ms = deadline_left_ms(until_us);
 	}
 
-	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still working on domain %s",
 			virDomainGetName(dom));
 }
 

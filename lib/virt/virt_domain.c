@@ -126,7 +126,7 @@ bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
 	virConnectRef(conn);
 	r = virt_call(ask_what_qemu_can, conn, unref, limit_ms, error);
 	if (r == VIRT_CALL_TIMED_OUT)
-		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
+		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirtd does not respond");
 	virConnectClose(conn);
 	g_usleep(PARSE_US);
 
@@ -399,7 +399,7 @@ static bool check_left(struct virt_watch *w, GError **error)
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",
 		 virDomainGetName(w->dom),
 		 detail == VIR_DOMAIN_EVENT_STOPPED_SAVED ? "saved" : "migrated to another host");
-	vmm_error_set_hint(error, "look where it is now");
+	vmm_error_set_hint(error, "check where it is now");
 
 	return false;
 }

@@ -75,8 +75,8 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 	if (value)
 		json_object_get(value);
 	else if (text)
-		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s gave an answer that is "
-			 "none", virDomainGetName(dom));
+		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s sent an "
+			 "invalid reply", virDomainGetName(dom));
 	json_object_put(answer);
 
 	return value;

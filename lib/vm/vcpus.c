@@ -62,8 +62,8 @@ static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError 
 {
 	vmm_fail(error, VMM_ERROR_REFUSED, "libvirt counts %u CPUs of domain %s, and its QEMU has "
 		 "%u: libvirt missed the end of an unplug", counted, virDomainGetName(dom), has);
-	vmm_error_set_hint(error, "restart libvirt's daemon on the host, guests go on: it counts "
-			   "anew");
+	vmm_error_set_hint(error, "restart libvirt's daemon on the host; guests keep running, "
+			   "and it counts again");
 	return false;
 }
 
@@ -158,7 +158,7 @@ static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
 		return false;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot give domain %s %" G_GUINT64_FORMAT
 		 " CPUs: it can have %u", virDomainGetName(dom), n, now->vcpus_max);
-	vmm_error_set_hint(error, "its VCPU_MAX counts from its next start");
+	vmm_error_set_hint(error, "the new VCPU_MAX takes effect at the next start");
 
 	return true;
 }

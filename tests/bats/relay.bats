@@ -139,7 +139,7 @@ setup() {
 	wait_for eval '[ "$(pgrep -fc "sleep 76[.]5")" -eq 2 ]'
 	pkill -KILL -f "$PWD/rem/vmm/relay"
 	expect '^RESET FAILURE 1 outcome unknown: the connection to host-a broke while .*/vmm/kvm/reset was running'
-	expect '^LOG W 2 cancel: the connection to host-a broke .*: it is run again$'
+	expect '^LOG W 2 cancel: the connection to host-a broke .*: running it again$'
 	expect '^CANCEL SUCCESS 2 -$'
 	finish
 	pkill -f 'sleep 76[.]5' || true

@@ -158,7 +158,7 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	rm -rf vm real
 	alone "$TPM mkdir vm/tpm; echo secret >vm/other; ln vm/other vm/tpm/tpm2-00.permall; remotes/vtpm_setup recover $A \$here/vm"
 	assert_failure 1
-	[[ $stderr == 'vtpm_setup: tpm2-00.permall is no plain file [input]'* ]]
+	[[ $stderr == 'vtpm_setup: tpm2-00.permall is not a regular file [input]'* ]]
 	alone "$TPM remotes/vtpm_setup recover '' \$here/vm"
 	assert_failure 2
 	alone "$TPM remotes/vtpm_setup recover ../x \$here/vm"

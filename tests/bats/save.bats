@@ -135,7 +135,7 @@ request() {	# TM_MAD [TEMPLATE]
 	fake other 'exit 1'
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a/../b</POOL_NAME>')
 	assert_failure 1
-	[[ $(error_message) == "restore.ceph: POOL_NAME: 'a/../b' is no pool's name [input]"* ]]
+	[[ $(error_message) == "restore.ceph: POOL_NAME: 'a/../b' is not the name of a pool [input]"* ]]
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 '../5' host < <(request ceph)
 	assert_failure 2
 	never test -e calls

@@ -46,7 +46,7 @@ load node
 	[[ $stderr == *'domain one-5 has no snapshot snap-1 already' ]]
 	action snapshot_delete one-5 ../snap-1 5 host
 	assert_failure 2
-	[[ $(error_message) == "snapshot_delete: '../snap-1' is no snapshot's name [usage]"* ]]
+	[[ $(error_message) == "snapshot_delete: '../snap-1' is not the name of a snapshot [usage]"* ]]
 }
 
 @test "snapshots: --dry-run" {

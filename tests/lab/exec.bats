@@ -63,7 +63,7 @@ pid() {
 	never on test -e /run/one/one-1
 	act exec_cancel 1 node1
 	assert_success
-	assert_regex "$stderr" 'no program runs in domain one-1 already'
+	assert_regex "$stderr" 'no program runs in domain one-1 any more'
 	act exec 1 node1 /bin/true
 	assert_success
 	act exec 1 node1 /bin/true

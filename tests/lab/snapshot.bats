@@ -177,7 +177,7 @@ in_image() {	# NUMBER
 	act snapshot_create one-17 0 17 node1
 	assert_success
 	assert_output snap-0
-	assert_regex "$stderr" 'disk vda does not hold it; making it anew'
+	assert_regex "$stderr" 'disk vda does not hold it; making it again'
 	[ "$(listed 17) $(in_image 17)" = 'snap-0 snap-0' ]
 }
 

@@ -16,7 +16,7 @@ static char *wait_s;
 
 static const GOptionEntry options[] = {
 	{ "wait", 'w', 0, G_OPTION_ARG_FILENAME, &wait_s,
-	  "Wait that long for its end, print its output; end it when it is late", "SECONDS" },
+	  "Wait that long for its end and print its output; then end it", "SECONDS" },
 	{ 0 }
 };
 

@@ -48,7 +48,7 @@ static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **erro
 		return ACTION_FAILED;
 	if (!g_file_get_contents(file, &text, NULL, NULL) ||
 	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL)) {
-		action_log("INFO", "no program runs in domain %s already", virDomainGetName(dom));
+		action_log("INFO", "no program runs in domain %s any more", virDomainGetName(dom));
 		unlink(file);
 		return ACTION_DONE;
 	}

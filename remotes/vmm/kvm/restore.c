@@ -57,7 +57,7 @@ static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d,
 	if (!used && access(file, F_OK) == 0) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot restore domain %s from %s: it is %s",
 			 name, file, virt_state_name(state));
-		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
+		vmm_error_set_hint(error, "check which of the two is wanted; the file was kept");
 		return ACTION_FAILED;
 	}
 

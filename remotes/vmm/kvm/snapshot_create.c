@@ -68,7 +68,8 @@ static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
 {
 	if (directory && !snapshot_keep(s, directory, error)) {
 		if (virDomainSnapshotDelete(s, 0) < 0)
-			action_log("WARN", "snapshot %s stays", virDomainSnapshotGetName(s));
+			action_log("WARN", "could not remove snapshot %s",
+				   virDomainSnapshotGetName(s));
 		return ACTION_FAILED;
 	}
 
@@ -90,7 +91,7 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 	if (s && snapshot_is_whole(ctx, dom, s, &cause))
 		return g_steal_pointer(&s);
 	if (s && vmm_is(cause, VMM_ERROR_REFUSED)) {
-		action_log("WARN", "%s; making it anew", cause->message);
+		action_log("WARN", "%s; making it again", cause->message);
 		if (virDomainSnapshotDelete(s, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) < 0)
 			virt_fail(error, "cannot forget snapshot %s", name);
 	} else if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {

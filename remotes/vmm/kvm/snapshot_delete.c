@@ -38,7 +38,7 @@ static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **
 	if (!directory)
 		return ACTION_FAILED;
 	if (strchr(name, '/')) {
-		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no snapshot's name", name);
+		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not the name of a snapshot", name);
 		return ACTION_FAILED;
 	}
 
