@@ -137,7 +137,7 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $stderr == *'warning: OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw'* ]]
 }
 
-@test "kvm-domain: what oned asks of a new libvirt is there for one" {
+@test "kvm-domain: elements that need a new libvirt are written for a new libvirt" {
 	printf '#!/bin/sh\nexec %s --libvirt 12.1.0 "$@"\n' "$KVM_DOMAIN" >new
 	chmod +x new
 	for name in 158-disk-virtiofs 160-disk-virtiofs-hp 200-pci-iommufd 202-pci-numa-dedicated-iommu; do
@@ -300,7 +300,7 @@ refusal() {
 	done
 }
 
-@test "kvm-domain: RAW: neither another VM's directory nor what is kept in the own one" {
+@test "kvm-domain: RAW: neither another VM's directory nor the files that we keep in the VM's own" {
 	local stores=$ONE_LOCATION/var/datastores path
 	for path in 0/9/disk.0 0/70/disk.0 0/7 0/7/ 0/7/../9/disk.0 0 0/9 105/9/disk.0 105 1 0/7/deployment.0 0/7/checkpoint \
 		0/7/.vmmexec-migrating 0/7/tpm/x 0/7/snap-1.xml 0/7/vm.xml; do

@@ -76,7 +76,7 @@ counts_on() {	# NODE NAME
 $boot"
 }
 
-@test "migrate: a UUID that is gone is no other VM of its name, neither here nor there" {
+@test "migrate: a UUID that is gone never means another VM of its name, neither here nor there" {
 	local gone=00000000-aaaa-4000-8000-000000000019
 	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
 	start_deaf node1 19
@@ -131,7 +131,7 @@ $boot"
 	lives 5 node1
 }
 
-@test "migrate: an option that is none is named" {
+@test "migrate: an unknown option is named" {
 	start_deaf node1 6
 	settings 'MIGRATE_OPTIONS=--unsave'
 	migrate node1 node2 one-6
@@ -252,7 +252,7 @@ left_behind() {
 	assert_output 'paused (migrating)'
 }
 
-@test "migrate: what a killed one left standing is never a second live copy: the next call looks, and ends or resumes it" {
+@test "migrate: a domain left paused by a killed migration never becomes a second running copy: the next call ends or resumes it" {
 	local action
 	start_deaf node2 50
 	left_behind 50 qemu+tcp://node2/system
