@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 
-/* A shell tells of a signal by a status above 128. */
+/* A shell reports a signal as a status above 128. */
 enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42, STATUS_SIGNAL = 128, SIGNALS = 64 };
 
 struct command {
@@ -39,7 +39,7 @@ static enum step_outcome judge(const Command *r, int status)
 	return STEP_OUTCOME_FAILED;
 }
 
-static char *late_text(const Command *r)
+static char *timeout_text(const Command *r)
 {
 	return g_strdup_printf("%s did not end within %u s", r->path, r->timeout_ms / 1000);
 }
@@ -60,7 +60,7 @@ static void on_child(void *data, const struct child_result *c)
 	if (c->timed_out || c->signal)
 		result.outcome = STEP_OUTCOME_UNKNOWN;
 	if (c->timed_out)
-		cause = late_text(r);
+		cause = timeout_text(r);
 	else if (c->signal)
 		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
 
@@ -76,7 +76,7 @@ static char *missing_text(const Command *r)
 static char *remote_cause(const Command *r, const struct step_result *x)
 {
 	if (x->timed_out)
-		return late_text(r);
+		return timeout_text(r);
 	if (x->not_started && x->answered)
 		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
 	if (x->not_started)
@@ -92,7 +92,7 @@ static char *remote_cause(const Command *r, const struct step_result *x)
 	return NULL;
 }
 
-/* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
+/* An action that was killed may have been done; the shell of ssh reports the signal as a status. */
 static bool was_killed(const Command *r, const struct step_result *x)
 {
 	if (!r->tells_unknown)

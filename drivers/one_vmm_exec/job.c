@@ -180,7 +180,7 @@ static void reply(const Job *j)
 	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
-static void tell_over(Job *j)
+static void report_over(Job *j)
 {
 	if (j->over)
 		return;
@@ -191,7 +191,7 @@ static void tell_over(Job *j)
 
 static void job_finish(Job *j)
 {
-	tell_over(j);
+	report_over(j);
 	j->events->done(j->data, j);
 	job_free(j);
 }
@@ -229,8 +229,8 @@ void job_end(Job *j)
 		return;
 	}
 
-	/* The next one's begin goes to disk with this end, and its first step after it. */
-	tell_over(j);
+	/* The beginning of the next job goes to disk with this end, its first step after it. */
+	report_over(j);
 }
 
 static bool parse_request(Job *j, GError **error)

@@ -10,10 +10,10 @@ enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000 };
 enum { STATUS_USAGE = 2, STATUS_MISSING = 42 };
 /* For a step without a time limit. */
 enum { WAIT_S = 3600 };
-/* For libvirt on a host that answers; the second when the action itself has waited for it. */
+/* For the libvirt of a host that answers; the second if the action itself has waited for it. */
 enum { LIBVIRT_S = 60, LIBVIRT_AGAIN_S = 5 };
 
-/* One of what its steps do is over: the next may wait for its own host. */
+/* The command is done with: the next one may wait for its own host. */
 void job_forget_loss(Job *j)
 {
 	g_clear_pointer(&j->lost, g_free);
@@ -80,7 +80,7 @@ static void ask_later(Job *j)
 	job_pause_and(j, on_ask_again);
 }
 
-/* The step is run again: it does once what it does twice. */
+/* Runs the step again: it is idempotent. */
 static void rerun(Job *j)
 {
 	oned_log(j->env->out, 'W', j->id, "%s: %s: running it again",
@@ -100,11 +100,11 @@ enum answer {
 	ANSWER_DONE,		/* for QUESTION_ABSENT: the VM does not run there */
 	ANSWER_NOT_DONE,
 	ANSWER_REFUSED,		/* it was not done, and shall not be */
-	ANSWER_REPEAT,		/* the host cannot tell: it may be run again */
-	ANSWER_UNKNOWN,		/* the host cannot tell, and never will */
-	ANSWER_LATER,		/* it cannot tell yet */
+	ANSWER_REPEAT,		/* the host does not know: it may be run again */
+	ANSWER_UNKNOWN,		/* the host does not know, and never will */
+	ANSWER_LATER,		/* the host does not know yet */
 	ANSWER_NONE,		/* the host was not reached */
-	ANSWER_NO_PROGRAM,	/* its actions are not ours */
+	ANSWER_NO_PROGRAM,	/* the host has not our programs */
 };
 
 static enum answer answer_of(const struct step_command *m, const struct step_result *r,
@@ -143,7 +143,7 @@ static enum answer answer_of(const struct step_command *m, const struct step_res
 }
 
 /* LINE: what the host says besides. */
-static void tell_unknown(Job *j, const char *line)
+static void fail_unknown(Job *j, const char *line)
 {
 	g_autofree char *why = NULL;
 
@@ -199,7 +199,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		if (waits_for_libvirt(j))
 			ask_later(j);
 		else
-			tell_unknown(j, line);
+			fail_unknown(j, line);
 
 		return;
 	case ANSWER_NONE:
@@ -221,7 +221,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		break;
 	}
 
-	tell_unknown(j, line);
+	fail_unknown(j, line);
 }
 
 static void leave_alone(const Job *j)
@@ -265,7 +265,7 @@ static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
 {
 }
 
-/* Why the host cannot tell: libvirt is away, or an action still works on the VM. */
+/* Why the host does not know: libvirt is not running, or an action still works on the VM. */
 static char *why_later(const Job *j, const struct step_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
@@ -311,8 +311,8 @@ void job_ask(Job *j, enum question what)
 }
 
 /*
- * WHY nobody knows what has become of the step. Its host is asked, and waited for if need be;
- * what cannot be asked about is run again if that does no harm.
+ * Asks the step's host, and waits for it if need be. A step that leaves no trace on its host is run
+ * again if that does no harm.
  */
 void job_find_out(Job *j, const char *why, bool may_rerun)
 {

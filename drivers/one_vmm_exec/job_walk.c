@@ -251,7 +251,7 @@ static bool retries(Job *j, const struct step_result *r)
 	return true;
 }
 
-/* What tells the reply: a script's output, of network drivers each with its name. */
+/* Keeps the reply's info: a script's output, of network drivers each with its name. */
 void job_keep_output(Job *j, const struct step_command *m, const char *out)
 {
 	g_autofree char *old = j->info;
@@ -379,7 +379,7 @@ static void on_step_kept(void *data)
 	job_advance(j);
 }
 
-/* What is removed when nobody has just asked for it. */
+/* Whether the host must prove that the VM does not run there before the step removes something. */
 static bool needs_absence(const Job *j)
 {
 	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
@@ -418,8 +418,8 @@ static void run_command(Job *j)
 		journal_process(j->env->journal, j->seq, command_pid(j->run));
 }
 
-/* What is known of a DEPLOY whose deploy may have worked, once that was undone. */
-static void tell_undone(Job *j)
+/* Adds to the reply what is known of a DEPLOY that may have succeeded and was undone. */
+static void report_undone(Job *j)
 {
 	const char *host = j->request->host;
 
@@ -450,7 +450,7 @@ void job_advance(Job *j)
 	}
 
 	if (alive && j->phase == JOB_UNDOING && j->unknown)
-		tell_undone(j);
+		report_undone(j);
 
 	job_end(j);
 }

@@ -128,7 +128,7 @@ static void stop_serving(struct server *s, int status)
 	s->stopping = true;
 	s->status = status;
 
-	/* What we would read now nobody would answer: it is not read. */
+	/* Lines that are read now would not be answered. */
 	if (s->input)
 		g_source_remove(s->input);
 

@@ -74,7 +74,7 @@ static void add_vm_and_host(const struct step_context *c, const struct step *ste
 	g_ptr_array_add(args, g_strdup(step_host(c, step)));
 }
 
-/* In place of a secret word stands "-", as no later word may move up. */
+/* A secret argument is replaced by "-", to keep the positions of the others. */
 static void add_arg(const struct step_context *c, const struct step *step, const char *name,
 		    bool secrets, GPtrArray *args)
 {
@@ -212,7 +212,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 	return true;
 }
 
-/* How long ago, in seconds, the request came: a younger domain is not the one that it is about. */
+/* Age of the request in seconds: a younger domain is not the one that it is about. */
 static char *age_of_request(const struct step_context *c)
 {
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
@@ -444,7 +444,7 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 	return true;
 }
 
-/* With what stands in TM_COMMAND behind its action and driver. */
+/* Its arguments are those of TM_COMMAND after the action and the driver. */
 static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *to,
 		   GError **error)
 {

@@ -17,7 +17,7 @@
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
 	bool reconnected;		/* a connection was lost and replaced */
-	bool unsettled;			/* a call of a lost connection may still be in progress */
+	bool in_doubt;			/* a call of a lost connection may still be in progress */
 	const char *uri;
 	const char *const *arg;		/* the operands, NULL-terminated */
 	const ConfKvmrc *rc;

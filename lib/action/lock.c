@@ -16,7 +16,10 @@ enum { PAUSE_MS = 20, RESERVE_MS = 500 };
 static int held[RUN_DIRECTORY_LOCKS];
 static int n_held;
 
-/* Who has FD, as /proc/locks says: "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF"; 0: nobody. */
+/*
+ * The process that holds FD; 0: none. /proc/locks has lines
+ * "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF".
+ */
 static pid_t holder_of(int fd)
 {
 	g_autofree char *text = NULL, *end = NULL;
@@ -48,7 +51,7 @@ static char *program_of(pid_t pid)
 	return g_strchomp(text);
 }
 
-static bool take(int fd, const char *name, gint64 until_us, GError **error)
+static bool lock_descriptor(int fd, const char *name, gint64 until_us, GError **error)
 {
 	g_autofree char *program = NULL;
 	pid_t pid;
@@ -83,7 +86,7 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 	}
 
 	for (int i = 0; i < n_held; i++)
-		if (!take(held[i], name, until_us, error)) {
+		if (!lock_descriptor(held[i], name, until_us, error)) {
 			while (n_held)
 				close(held[--n_held]);
 			return false;

@@ -58,7 +58,7 @@ static bool run_here(const struct action_ctx *ctx, const struct far_program *p,
 	return child_result_check(result, name, error);
 }
 
-/* RET_STATUS: how PROGRAM ended, as the far end itself said. False: nobody knows. */
+/* RET_STATUS: the exit status, as the far end itself reported it. False: not known. */
 static bool run_far(const struct action_ctx *ctx, const struct far_program *p,
 		    struct child_result *result, int *ret_status, GError **error)
 {

@@ -95,7 +95,7 @@ bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_
 
 	found = reconcile_domain_idle(ctx, dom, NULL);
 	if (found == RECONCILE_UNKNOWN)
-		ctx->unsettled = true;
+		ctx->in_doubt = true;
 	if (found != RECONCILE_REOPENED)
 		return false;
 
@@ -120,7 +120,7 @@ enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_re
 	g_propagate_prefixed_error(error, cause, "%s: ", what);
 	if (r == VIRT_CALL_TIMED_OUT)
 		return ACTION_UNKNOWN;
-	if (ctx->unsettled)
+	if (ctx->in_doubt)
 		return ACTION_UNKNOWN;
 
 	return reconcile_failure(ctx);

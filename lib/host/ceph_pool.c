@@ -184,7 +184,7 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
 	return ACTION_FAILED;
 }
 
-/* Whether the VM's checkpoint lies in a pool, then P; false with ERROR: it cannot be told. */
+/* Whether the VM's checkpoint is in a pool, then P; false with ERROR: not known. */
 static bool has_pool(const TmplRequest *d, const char *vm_id, struct pool *p, GError **error)
 {
 	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");

@@ -54,7 +54,7 @@ static void state_clear(struct state *s)
 }
 
 /* State FILE in directory FROM (-1: none is there); to be cleared. False: it cannot be had. */
-static bool take(int from, const char *file, struct state *ret, GError **error)
+static bool read_state(int from, const char *file, struct state *ret, GError **error)
 {
 	int fd = from < 0 ? -1 : openat(from, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 					O_CLOEXEC);
@@ -154,8 +154,8 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 		p->here = enter_if(p->own, kind->dir, &cause);
 	if (!cause)
 		p->copies = enter_if(vm, "tpm", &cause);
-	if (!cause && take(p->here, kind->file, &p->live, error))
-		return take(p->copies, kind->file, &p->copy, error);
+	if (!cause && read_state(p->here, kind->file, &p->live, error))
+		return read_state(p->copies, kind->file, &p->copy, error);
 	if (cause)
 		vmm_pass(error, &cause);
 

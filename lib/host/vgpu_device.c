@@ -243,8 +243,8 @@ static bool remove_one(const struct vgpu *v, GError **error)
 	return put(file, v->legacy ? "1" : "0", error);
 }
 
-/* Lets the monitoring look anew; a number in that file is believed only of its owner's process. */
-static void tell_monitor(void)
+/* Makes the monitoring look again; the file's process must belong to the file's owner. */
+static void notify_monitor(void)
 {
 	g_autofree char *text = NULL, *proc = NULL;
 	struct stat file, process;
@@ -283,7 +283,7 @@ bool vgpu_device_create(const char *path, GError **error)
 	if (!made)
 		while (done--)
 			remove_one(all->pdata[done], NULL);
-	tell_monitor();
+	notify_monitor();
 
 	return made;
 }
@@ -300,7 +300,7 @@ bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError
 	}
 
 	if (all)
-		tell_monitor();
+		notify_monitor();
 
 	return all != NULL;
 }

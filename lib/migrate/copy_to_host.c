@@ -55,7 +55,7 @@ static bool take_names(struct copy_to_host *f, GError **error)
 	return true;
 }
 
-static bool bring(struct copy_to_host *f, GError **error)
+static bool copy_others(struct copy_to_host *f, GError **error)
 {
 	made_files_will_bring(f->made, f->stored);
 
@@ -63,7 +63,7 @@ static bool bring(struct copy_to_host *f, GError **error)
 }
 
 /* Writes the paths into the XML when the directory there has another name. */
-static bool tell_directory(struct copy_to_host *f, GError **error)
+static bool rewrite_paths(struct copy_to_host *f, GError **error)
 {
 	g_autofree char *inside = g_build_filename(f->stored->to, "checkpoint", NULL);
 	g_autoptr(xmlDoc) doc = NULL;
@@ -129,7 +129,7 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 		return false;
 	if (!write_note(f, error))
 		return false;
-	if (!bring(f, error))
+	if (!copy_others(f, error))
 		return false;
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct planned_disk *d = f->stored->disks->pdata[i];
@@ -143,11 +143,11 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 		}
 	}
 
-	/* What libvirt calls unsafe is that it does not copy what we bring. */
+	/* libvirt calls it unsafe, as it does not know that we copy the other files. */
 	f->r->how->flags |= VIR_MIGRATE_UNSAFE | (copies ? VIR_MIGRATE_NON_SHARED_DISK : 0) |
 			    (f->r->was_running ? VIR_MIGRATE_PAUSED : 0);
 
-	return tell_directory(f, error);
+	return rewrite_paths(f, error);
 }
 
 bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const char *from,
@@ -174,8 +174,8 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 	return false;
 }
 
-/* The guest is paused now, and nobody writes to its files here. */
-static bool bring_again(struct copy_to_host *f, const char *from, GError **error)
+/* The guest is paused now, so its files here do not change. */
+static bool copy_changed(struct copy_to_host *f, const char *from, GError **error)
 {
 	for (guint i = 0; i < f->copied_again->len; i++) {
 		const char *path = f->copied_again->pdata[i];
@@ -204,8 +204,8 @@ static bool finish(struct copy_to_host *f, const char *from, GError **error)
 	virDomain *dom = f->r->sides.dest;
 	const char *name = virDomainGetName(dom);
 
-	/* The note goes first: what a guest that runs has written is never brought again. */
-	if (!bring_again(f, from, error) || !made_files_keep(f->made, error)) {
+	/* The note is removed first: files that a running guest wrote are never overwritten. */
+	if (!copy_changed(f, from, error) || !made_files_keep(f->made, error)) {
 		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
 			       "could be brought: ", name, f->r->dest_host);
 		vmm_error_set_hint(error, "migrate it again: that goes on here");

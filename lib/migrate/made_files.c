@@ -286,7 +286,7 @@ void made_files_undo(MadeFiles *m)
 
 	remove_all(m, remove, m->images);
 	remove_all(m, remove, m->files);
-	/* What is not new keeps the small files that were brought: others may have been there. */
+	/* In a directory that existed, the copied small files stay: they may have been there. */
 	if (m->noted && !m->old)
 		g_ptr_array_add(own, m->note);
 	remove_all(m, remove, own);

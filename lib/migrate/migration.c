@@ -18,7 +18,7 @@ enum {
 	OPEN_MS = 30000, LOOK_MS = 10000, LOOKS = 2,
 };
 
-/* CAUSE (taken) says that it is not here: whether it is there already. */
+/* CAUSE (taken) says that it is not here: whether it is at the destination already. */
 static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) here = cause, fault = NULL;
@@ -80,7 +80,7 @@ static bool save_snapshots(const struct migration *r, GError **error)
 	return true;
 }
 
-/* Ends the copy of DOM that does not live; true when it is gone. */
+/* Destroys DOM, a copy that does not run; true when it is gone. */
 static bool end_copy(virDomain *dom, const char *where, GError **error)
 {
 	struct virt_state state;
@@ -172,9 +172,9 @@ static bool call_migrate(struct migration *r, GError **error)
 	for (int try = 1;; try++) {
 		g_autoptr(GError) cause = NULL;
 		bool aborted = false;
-		enum virt_call_result late = migrate_call(&m, &aborted, &cause);
+		enum virt_call_result result = migrate_call(&m, &aborted, &cause);
 
-		if (late == VIRT_CALL_OK)
+		if (result == VIRT_CALL_OK)
 			return true;
 		if (aborted)
 			return progress_fail(error, "migration of domain %s", name);
@@ -212,8 +212,8 @@ static void keep_snapshots(const struct migration *r, virDomain *dom)
 		action_log("WARN", "%s", error->message);
 }
 
-/* It stayed: as it was before. What was coming in is certainly not running. */
-static bool settle_at_source(struct migration *r, GError **error)
+/* It stayed: restores what it was before. The incoming copy is certainly not running. */
+static bool finish_at_source(struct migration *r, GError **error)
 {
 	virDomain *dom = r->sides.source;
 
@@ -229,7 +229,7 @@ static bool settle_at_source(struct migration *r, GError **error)
 	return true;
 }
 
-static bool settle_at_destination(struct migration *r, GError **error)
+static bool finish_at_destination(struct migration *r, GError **error)
 {
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
@@ -266,7 +266,7 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 
 	switch (look(r, &unsure)) {
 	case MIGRATE_AT_SOURCE:
-		if (!settle_at_source(r, &unsure))
+		if (!finish_at_source(r, &unsure))
 			break;
 		if (!why)
 			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s was not moved", name);
@@ -275,7 +275,7 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 	case MIGRATE_AT_DESTINATION:
 		if (why)
 			action_log("WARN", "%s; but it runs at %s", why->message, r->dest_host);
-		if (!settle_at_destination(r, &unsure))
+		if (!finish_at_destination(r, &unsure))
 			break;
 		return ACTION_DONE;
 	case MIGRATE_NOWHERE:

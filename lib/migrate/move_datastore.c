@@ -20,7 +20,7 @@ enum { ANSWER_MS = 30000, PIVOTS = 3 };
 
 struct moving {
 	struct action_ctx *ctx;
-	virDomain *dom;		/* found anew after a lost connection */
+	virDomain *dom;		/* replaced after a lost connection */
 	xmlDoc *doc;		/* its live XML */
 	StoragePlan *stored;
 	GArray *mirrors;	/* of struct block_copy: disks that are copied */
@@ -245,7 +245,7 @@ static bool is_any_used(const struct moving *m)
 	return false;
 }
 
-/* Back to before phase 1: first nobody may write to the copies any more. */
+/* Undoes phases 1 to 3. First of all the copies must no longer be written to. */
 static void undo(struct moving *m)
 {
 	g_autoptr(GError) error = NULL;
@@ -271,7 +271,7 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 	g_autofree char *xml = NULL;
 	xmlNode *node;
 
-	if (!text)	/* one that is not OpenNebula's has none */
+	if (!text)	/* not a domain of OpenNebula */
 		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
 		       virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(m->dom));
@@ -294,7 +294,7 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 }
 
 /* Phase 3, before the disks: it can be taken back. */
-static bool tell_metadata(struct moving *m, const char *directory, GError **error)
+static bool update_metadata(struct moving *m, const char *directory, GError **error)
 {
 	if (write_metadata(m, directory, error))
 		return true;
@@ -319,7 +319,7 @@ static enum action_outcome stay(struct moving *m, guint moved, GError **error)
 	g_autoptr(GError) fault = NULL;
 
 	if (moved == 0) {
-		if (!tell_metadata(m, m->stored->from, &fault))
+		if (!update_metadata(m, m->stored->from, &fault))
 			action_log("WARN", "%s", fault->message);
 		undo(m);
 		return ACTION_FAILED;
@@ -398,7 +398,7 @@ static enum action_outcome move_disks(struct moving *m, GError **error)
 	action_on_abort(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
 			m->stored->to);
 	if (!prepare_target(m, error) || !copy(m, error) ||
-	    !tell_metadata(m, m->stored->to, error)) {
+	    !update_metadata(m, m->stored->to, error)) {
 		undo(m);
 		return ACTION_FAILED;
 	}

@@ -12,7 +12,7 @@ struct run {
 	gint64 called_us;	/* before the call was made */
 	bool begun;		/* it has the domain's job */
 	gint64 look_us;		/* when to look whether it has */
-	gint64 told_us;		/* when progress was last told */
+	gint64 reported_us;	/* when progress was last reported */
 	gint64 aborted_us;	/* when it was asked to end; 0: not yet */
 };
 
@@ -188,9 +188,9 @@ static bool tick(void *data)
 		return now - run->aborted_us < SETTLE_US;
 	}
 
-	/* How far a job of another client is tells nothing about ours. */
-	if (begun && job->progress && now - run->told_us >= PROGRESS_US) {
-		run->told_us = now;
+	/* The progress of another client's job is not ours. */
+	if (begun && job->progress && now - run->reported_us >= PROGRESS_US) {
+		run->reported_us = now;
 		if (read_question(job->dom, &q))
 			job->progress(job->progress_data, &q.progress);
 	}
@@ -201,7 +201,7 @@ static bool tick(void *data)
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
 {
 	gint64 now = g_get_monotonic_time();
-	struct run run = { .job = job, .called_us = now, .told_us = now };
+	struct run run = { .job = job, .called_us = now, .reported_us = now };
 	const struct virt_call_watch watch = { TICK_MS, tick, &run };
 	enum virt_call_result r =
 		virt_call_watched(job->func, job->data, job->free_data, &watch, error);

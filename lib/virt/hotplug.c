@@ -100,7 +100,7 @@ static void stop_listening(virDomain *dom, int id)
 		virResetLastError();
 }
 
-/* Whether DOM still has that device. False with ERROR: nobody knows. */
+/* RET: whether DOM still has that device. False: not known. */
 static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 {
 	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
@@ -145,7 +145,7 @@ static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, g
 			  struct detach *d, GError **error)
 {
 	for (;;) {
-		bool settled;
+		bool decided;
 
 		/* The guest may still release it although one look failed. */
 		g_clear_error(error);
@@ -153,8 +153,8 @@ static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, g
 		if (!d->known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			return false;
 
-		settled = d->known && !(d->there && asked);
-		if (settled || e->refused || deadline_passed(until_us))
+		decided = d->known && !(d->there && asked);
+		if (decided || e->refused || deadline_passed(until_us))
 			return d->known;
 		wait_for_event(e, until_us);
 	}

@@ -122,7 +122,7 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			return r;
-		/* "not running" may be said of one that is: only its state tells. */
+		/* libvirt may report a running one as "not running": only the state is reliable. */
 		if (!virt_watch_gone(watch, MIN(until_us, deadline_in_ms(RETRY_MS)),
 				     &gone, error))
 			return VIRT_CALL_FAILED;

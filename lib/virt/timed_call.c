@@ -73,7 +73,7 @@ enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestr
 	c->func = func;
 	c->data = data;
 	c->free_data = free_data;
-	thread = g_thread_new("late", run, c);
+	thread = g_thread_new("call", run, c);
 	while (!wait_for(c, watch->every_ms) && watch->goes_on(watch->data))
 		;
 	g_mutex_lock(&c->mutex);

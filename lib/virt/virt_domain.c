@@ -148,7 +148,7 @@ bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
 	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
 	int active = 1;
 
-	/* Whatever runs, stands or is being stopped has a QEMU: one question less. */
+	/* A domain that runs, is paused or is being stopped has a QEMU: saves one call. */
 	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
 	    (may_be_off(s.state) && (active = virDomainIsActive(dom)) < 0)) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||

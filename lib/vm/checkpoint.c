@@ -47,7 +47,7 @@ xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError
 	return doc;
 }
 
-/* PART is whole. */
+/* PART is complete: gives it its name. */
 static bool complete(const char *part, const char *file, GError **error)
 {
 	if (!file_rename(part, file, error))
@@ -181,9 +181,9 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	return r;
 }
 
-/* What became of a save that failed, was aborted, or whose end was not heard; CAUSE says which. */
-static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, const char *part,
-				  GError *cause, GError **error)
+/* The outcome of a save that failed, was aborted, or whose result was lost; CAUSE says which. */
+static enum action_outcome judge_save(struct action_ctx *ctx, virDomain *first, const char *part,
+				      GError *cause, GError **error)
 {
 	g_autoptr(virDomain) dom = virt_domain_ref(first);
 	g_autoptr(xmlDoc) doc = NULL;
@@ -260,7 +260,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_UNKNOWN;
 	}
 
-	outcome = settle(ctx, dom, part, g_steal_pointer(&cause), error);
+	outcome = judge_save(ctx, dom, part, g_steal_pointer(&cause), error);
 	if (outcome == ACTION_DONE && !complete(part, file, error))
 		return ACTION_UNKNOWN;
 
@@ -549,7 +549,7 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 }
 
 /* FILE.restoring is there, and its domain is not. */
-static bool settle_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
+static bool decide_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
 			 GError **error)
 {
 	g_autofree char *path = checkpoint_use_path(file), *disk = NULL, *name = NULL, *hint = NULL;
@@ -581,10 +581,10 @@ static bool settle_begun(const struct action_ctx *ctx, const char *file, const c
 bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
 		       GError **error)
 {
-	/* Another file was put there since: the one that a restore had begun to use is over. */
+	/* Another file was put there since: FILE.restoring no longer matters. */
 	if (!checkpoint_use_has(file))
 		return true;
 	if (access(file, F_OK) == 0 && !checkpoint_use_is_begun(file))
 		return true;
-	return settle_begun(ctx, file, vm_id, error);
+	return decide_begun(ctx, file, vm_id, error);
 }

@@ -146,7 +146,7 @@ bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, G
 	json_object_object_add(arguments, "pid", json_object_new_int64(pid));
 	answer = command(dom, "guest-exec-status", arguments, &cause);
 	*ret = (struct guest_exec_status){ .code = -1, .lost = !answer && was_too_much(cause) };
-	if (ret->lost) {	/* the agent has told it, and will not again */
+	if (ret->lost) {	/* the agent gives a result only once */
 		ret->exited = true;
 		ret->out = g_string_new(NULL);
 		ret->err = g_string_new(NULL);

@@ -11,7 +11,7 @@ enum {
 	DETACH_MS = 30000, RESERVE_MS = 1000, MAX_MODULES = 16
 };
 
-/* The guest gives memory away when it likes; that it does at all is worth a look. */
+/* The guest may release memory late or never: waits a moment, and warns. */
 static void watch_balloon(virDomain *dom, guint64 kib)
 {
 	gint64 until_us = deadline_in_ms(FOLLOW_MS);

@@ -393,7 +393,7 @@ static enum outcome_verdict judge_repeat(struct action_ctx *ctx G_GNUC_UNUSED,
 	return OUTCOME_REPEAT;
 }
 
-static enum outcome_verdict judge_untold(struct action_ctx *ctx G_GNUC_UNUSED,
+static enum outcome_verdict judge_untraced(struct action_ctx *ctx G_GNUC_UNUSED,
 					 const struct outcome_case *c,
 					 const struct found *f G_GNUC_UNUSED, char **ret_info,
 					 GError **error G_GNUC_UNUSED)
@@ -428,9 +428,9 @@ static const struct {
 	{ "resize_disk", judge_repeat, false },
 	{ "exec_cancel", judge_repeat, false },
 	{ "poll", judge_repeat, false },
-	{ "reboot", judge_untold, false },
-	{ "reset", judge_untold, false },
-	{ "exec", judge_untold, false },
+	{ "reboot", judge_untraced, false },
+	{ "reset", judge_untraced, false },
+	{ "exec", judge_untraced, false },
 };
 
 static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catch_up,

@@ -47,7 +47,7 @@ static unsigned in_guest(virDomain *dom)
 	return count(answer, "online");
 }
 
-/* Whether a CPU of DOM can be taken away while it runs. */
+/* Whether a CPU of DOM can be unplugged while it runs. */
 static bool can_shrink(const xmlNode *domain)
 {
 	const xmlNode *vcpus = xml_child(domain, "vcpus");
@@ -104,7 +104,7 @@ static bool has_now(virDomain *dom, guint64 n)
 	return true;
 }
 
-/* libvirt does not wait any longer; the guest gives a CPU away when it likes. */
+/* libvirt does not wait any longer; the guest may release the CPU later. */
 static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDomain *dom,
 					   guint64 n, GError **error)
 {
@@ -132,7 +132,7 @@ static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDoma
 }
 
 /* Whether nothing is to be asked of libvirt for N: RET says what is true. */
-static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
+static bool is_decided(virDomain *dom, const struct virt_sizes *now, guint64 n,
 		       enum action_outcome *ret, GError **error)
 {
 	unsigned has = now->vcpus_max > 1 ? in_qemu(dom) : 0;
@@ -173,7 +173,7 @@ enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GE
 
 	if (!virt_sizes_read(v->dom, &now, error))
 		return ACTION_FAILED;
-	if (is_settled(v->dom, &now, n, &outcome, error))
+	if (is_decided(v->dom, &now, n, &outcome, error))
 		return outcome;
 	action_on_abort(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
 	do

@@ -40,7 +40,7 @@ struct remote {
 	bool cancelled;
 	bool counted;                   /* host_health_end() is due */
 	bool queued;			/* it waited for a session of the connection */
-	bool again;			/* it was never sent, and goes over a new connection */
+	bool again;			/* it was never sent, and is sent over a new connection */
 	enum remote_kind kind;
 	char *host, *path;
 	char **args;
@@ -120,7 +120,7 @@ static gboolean on_fault_due(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* It never started; WHY goes where ssh's own words would. DONE is called from the loop. */
+/* It never started; WHY is reported as ssh's stderr. DONE is called from the loop. */
 static void not_started(Remote *r, const char *why)
 {
 	g_string_append(r->err, why);
@@ -142,7 +142,7 @@ static const char *control_of(const Remote *r)
 	return NULL;
 }
 
-/* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
+/* Whatever became of our ssh, the command on the host must end. False: cannot even try. */
 static bool kill_far_end(Remote *r)
 {
 	const char *control = control_of(r);
@@ -224,7 +224,7 @@ static void remote_start(Remote *r)
 		not_started(r, error->message);
 }
 
-/* Nobody waits with R for a connection any more. False: nobody did. */
+/* Stops waiting for a connection. False: R did not wait. */
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
@@ -421,7 +421,7 @@ void remote_cancel(Remote *r)
 		not_started(r, "cancelled");
 }
 
-/* What "direct" cannot do goes over the relay too. */
+/* Steps that "direct" cannot do use the relay, too. */
 static bool uses_relay(const RemoteHosts *h, const char *host)
 {
 	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
@@ -509,7 +509,7 @@ HostHealth *remote_hosts_health(RemoteHosts *h)
 	return h->health;
 }
 
-/* Not in /tmp if it can be helped: there old files are cleaned away. */
+/* Not in /tmp if possible, where old files are removed. */
 static const char *control_parent(const ConfCfg *cfg)
 {
 	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
+/* exec - starts a program in a VM's guest; with --wait, reports its result. */
 #include "vm/guest_exec.h"
 #include "vm/guest_command.h"
 
@@ -20,7 +20,7 @@ static const GOptionEntry options[] = {
 	{ 0 }
 };
 
-/* VMM_ERROR_BUSY while an earlier one runs; its result, if nobody fetched it, is given up. */
+/* VMM_ERROR_BUSY while an earlier one runs; a result that was not fetched is dropped. */
 static bool check_free(virDomain *dom, const char *file, GError **error)
 {
 	g_autofree char *text = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
+/* outcome - reports what became of an action whose result was lost; changes nothing. */
 #include "vm/outcome_query.h"
 
 #include "vm/deployment.h"

@@ -70,8 +70,8 @@ static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d,
 	return ACTION_DONE;
 }
 
-/* What the datastore's own program brings, or what lies there; FILE is complete then. */
-static bool bring(struct action_ctx *ctx, const TmplRequest *d, GError **error)
+/* Gets FILE by the datastore's own program, or as it is there; then it is complete. */
+static bool get_checkpoint(struct action_ctx *ctx, const TmplRequest *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *hook = ctx->dry_run ? NULL : datastore_hook_find(d);
@@ -111,7 +111,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 	enum action_outcome outcome;
 	xmlNode *domain;
 
-	if (bring(ctx, d, error))
+	if (get_checkpoint(ctx, d, error))
 		doc = load(ctx, &xml, error);
 	else
 		doc = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
+/* snapshot_revert - reverts a VM to a snapshot, memory and disks. */
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
 

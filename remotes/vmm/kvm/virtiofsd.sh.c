@@ -32,7 +32,7 @@ static const char help[] =
 	"Example:\n"
 	"  virtiofsd.sh --version\n";
 
-/* The settings; as root never a shell's work, and only of a file that nobody else can write. */
+/* The settings; as root without a shell, and only from a file that only root can write. */
 static char *candidates(void)
 {
 	g_autofree char *path = conf_path_kvmrc();
@@ -65,7 +65,7 @@ static char *choose(const char *list, GError **error)
 	return NULL;
 }
 
-/* The one that QEMU came with drops its rights by itself; so it must be one of the system's. */
+/* The one that QEMU ships drops its rights itself; it must be a file of the system. */
 static bool check_system(int fd, const char *path, GError **error)
 {
 	struct stat st;
