@@ -26,7 +26,7 @@ static const char help[] =
 	"Example:\n"
 	"  sudo vgpu create /var/lib/one/datastores/0/7/vm.xml\n";
 
-/* Prints where VM DEPLOY_ID lives, as its domain says. */
+/* Prints the directory of VM DEPLOY_ID, from its domain. */
 static bool print_directory(const char *deploy_id, GError **error)
 {
 	g_autofree char *path = conf_path_kvmrc();

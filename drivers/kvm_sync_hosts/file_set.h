@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_set.h - the set of scripts and programs that hosts get: its files, what they
- * hold, and the archive of those that a host lacks.
+ * file_set.h - the set of scripts and programs that hosts get: its files, their contents, and an
+ * archive of those that a host lacks.
  *
  * Source: docs/facts/sync.md 1, 5, 6.
  */
@@ -23,12 +23,12 @@ Set *file_set_read(const char *dir, const char *over, GError **error);
 void file_set_free(Set *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Set, file_set_free)
 
-/* "SHA256  PATH" lines, and comments: version, modes. The same for the same set. Borrowed. */
+/* "SHA256  PATH" lines, and comments: version, modes. Equal sets have equal ones. Borrowed. */
 const char *file_set_manifest(const Set *set);
 
 /*
- * A tar archive of the manifest and all files that HAVE, a manifest or "", has not the same;
- * *RET_FILES of them. The caller unrefs. NULL with ERROR set: one cannot be read, or has changed.
+ * A tar archive of the manifest and the *RET_FILES files that differ from those of HAVE, a manifest
+ * or "". The caller unrefs. NULL with ERROR set: a file cannot be read, or has changed.
  */
 GBytes *file_set_archive(const Set *set, const char *have, guint *ret_files, GError **error);
 

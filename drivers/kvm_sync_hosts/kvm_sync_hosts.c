@@ -81,7 +81,8 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 		return vmm_fail(error, VMM_ERROR_USAGE, "no host is named (HOST…, --all or "
 				"--cluster)");
 	if (o->parallel < 1 || o->timeout_s < 1)
-		return vmm_fail(error, VMM_ERROR_USAGE, "--parallel and --timeout begin at 1");
+		return vmm_fail(error, VMM_ERROR_USAGE,
+				"--parallel and --timeout must be at least 1");
 
 	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sync_host.h - one host's share of a sync: look what it has, send what it lacks, swap. */
+/* sync_host.h - syncs one host: queries what it has, sends what it lacks, swaps the set. */
 #ifndef KVM_SYNC_HOSTS_SYNC_HOST_H
 #define KVM_SYNC_HOSTS_SYNC_HOST_H
 

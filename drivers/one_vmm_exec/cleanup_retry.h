@@ -10,7 +10,7 @@
 
 typedef struct cleanup_retry CleanupRetry;
 
-/* It is time for PLAN for VM ID of DOCUMENT; TRIES are left after it. */
+/* PLAN is due for VM ID, with DOCUMENT; TRIES are left after it. */
 typedef void cleanup_retry_due(void *data, const char *plan, gint64 id, GBytes *document,
 			       unsigned tries);
 
@@ -23,7 +23,7 @@ void cleanup_retry_free(CleanupRetry *later);
 void cleanup_retry_add(CleanupRetry *later, const char *plan, gint64 id, GBytes *document,
 		       unsigned tries);
 
-/* VM ID has other things to do: what is kept for it might undo them. */
+/* Drops what is kept for VM ID: another action for it has arrived, which a clean-up could undo. */
 void cleanup_retry_drop(CleanupRetry *later, gint64 id);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 
-/* A shell tells of a signal by a status above 128. */
+/* A shell reports a signal as a status above 128. */
 enum { STATUS_UNKNOWN = 3, STATUS_MISSING = 42, STATUS_SIGNAL = 128, SIGNALS = 64 };
 
 struct command {
@@ -13,13 +13,13 @@ struct command {
 	Child *child;
 	Remote *remote;
 	guint idle;		/* source id of a result that is due */
-	struct command_result due;
+	struct step_result due;
 	char *due_cause;
 	command_done *done;
 	void *data;
 };
 
-static void command_finish(Command *r, const struct command_result *result)
+static void command_finish(Command *r, const struct step_result *result)
 {
 	r->done(r->data, result);
 	g_free(r->host);
@@ -28,18 +28,18 @@ static void command_finish(Command *r, const struct command_result *result)
 	g_free(r);
 }
 
-static enum command_outcome judge(const Command *r, int status)
+static enum step_outcome judge(const Command *r, int status)
 {
 	if (status == 0)
-		return COMMAND_DONE;
+		return STEP_OUTCOME_DONE;
 
 	if (r->tells_unknown && status == STATUS_UNKNOWN)
-		return COMMAND_UNKNOWN;
+		return STEP_OUTCOME_UNKNOWN;
 
-	return COMMAND_FAILED;
+	return STEP_OUTCOME_FAILED;
 }
 
-static char *late_text(const Command *r)
+static char *timeout_text(const Command *r)
 {
 	return g_strdup_printf("%s did not end within %u s", r->path, r->timeout_ms / 1000);
 }
@@ -48,20 +48,19 @@ static void on_child(void *data, const struct child_result *c)
 {
 	Command *r = data;
 	g_autofree char *cause = NULL;
-	struct command_result result = {
+	struct step_result result = {
 		.outcome = judge(r, c->exit_status),
 		.status = c->exit_status,
 		.cancelled = c->cancelled,
 		.timed_out = c->timed_out,
 		.out = c->out->str,
 		.err = c->err->str,
-		.wall_us = c->wall_us,
 	};
 
 	if (c->timed_out || c->signal)
-		result.outcome = COMMAND_UNKNOWN;
+		result.outcome = STEP_OUTCOME_UNKNOWN;
 	if (c->timed_out)
-		cause = late_text(r);
+		cause = timeout_text(r);
 	else if (c->signal)
 		cause = g_strdup_printf("%s was killed by signal %d", r->path, c->signal);
 
@@ -74,10 +73,10 @@ static char *missing_text(const Command *r)
 	return g_strdup_printf("%s is not on %s (hint: onehost sync --force)", r->path, r->host);
 }
 
-static char *remote_cause(const Command *r, const struct remote_result *x)
+static char *remote_cause(const Command *r, const struct step_result *x)
 {
 	if (x->timed_out)
-		return late_text(r);
+		return timeout_text(r);
 	if (x->not_started && x->answered)
 		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
 	if (x->not_started)
@@ -93,8 +92,8 @@ static char *remote_cause(const Command *r, const struct remote_result *x)
 	return NULL;
 }
 
-/* An action that was killed may have done what it was for; the shell of ssh says so by a status. */
-static bool was_killed(const Command *r, const struct remote_result *x)
+/* An action that was killed may have been done; the shell of ssh reports the signal as a status. */
+static bool was_killed(const Command *r, const struct step_result *x)
 {
 	if (!r->tells_unknown)
 		return false;
@@ -104,31 +103,31 @@ static bool was_killed(const Command *r, const struct remote_result *x)
 	return x->status <= STATUS_SIGNAL + SIGNALS;
 }
 
-static void on_remote(void *data, const struct remote_result *far)
+static enum step_outcome remote_outcome(const Command *r, const struct step_result *far)
+{
+	if (far->status >= 0)
+		return judge(r, far->status);
+
+	if (far->not_started)
+		return STEP_OUTCOME_FAILED;
+
+	return STEP_OUTCOME_UNKNOWN;
+}
+
+static void on_remote(void *data, const struct step_result *far)
 {
 	Command *r = data;
-	struct remote_result killed = *far;
-	const struct remote_result *x = was_killed(r, far) ? &killed : far;
+	struct step_result result = *far;
 	g_autofree char *cause = NULL;
-	struct command_result result;
 
-	killed.status = -1;
-	killed.signalled = true;
-	cause = remote_cause(r, x);
-	result = (struct command_result){
-		.outcome = x->status >= 0   ? judge(r, x->status)
-			   : x->not_started ? COMMAND_FAILED
-					    : COMMAND_UNKNOWN,
-		.status = x->status,
-		.cancelled = x->cancelled,
-		.timed_out = x->timed_out,
-		.not_started = x->not_started,
-		.out = x->out,
-		.err = x->err,
-		.cause = cause,
-		.wall_us = x->wall_us,
-	};
+	if (was_killed(r, far)) {
+		result.status = -1;
+		result.signalled = true;
+	}
 
+	cause = remote_cause(r, &result);
+	result.cause = cause;
+	result.outcome = remote_outcome(r, &result);
 	command_finish(r, &result);
 }
 
@@ -147,8 +146,8 @@ static void finish_soon(Command *r, const GError *error)
 		r->due_cause = g_strdup(error->message);
 	else
 		r->due_cause = NULL;
-	r->due = (struct command_result){
-		.outcome = error ? COMMAND_FAILED : COMMAND_DONE,
+	r->due = (struct step_result){
+		.outcome = error ? STEP_OUTCOME_FAILED : STEP_OUTCOME_DONE,
 		.status = error ? -1 : 0,
 		.not_started = error != NULL,
 		.out = "",

@@ -8,37 +8,21 @@
 struct command_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
-	bool works_here;	/* and not only waits for another host: option -t counts it */
+	bool works_here;	/* works, and does not only wait for another host: -t counts it */
 	int nice;		/* of one that runs here */
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
-};
-
-enum command_outcome {
-	COMMAND_DONE,
-	COMMAND_FAILED,  /* it was certainly not done, or the script says so */
-	COMMAND_UNKNOWN, /* it may have been done */
-};
-
-struct command_result {
-	enum command_outcome outcome;
-	int status;		/* exit status, or -1 */
-	bool cancelled, timed_out;
-	bool not_started;	/* certainly: nothing was done at all */
-	const char *out, *err;
-	const char *cause;	/* what we know besides ERR, or NULL */
-	gint64 wall_us;
 };
 
 typedef struct command Command;
 
 /* Called once, from the loop. RESULT lives until it returns. */
-typedef void command_done(void *data, const struct command_result *result);
+typedef void command_done(void *data, const struct step_result *result);
 
 /* Starts SPEC (copied). Never fails at once: what goes wrong is in the result. */
 Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, command_done *done,
 		       void *data);
 
-/* The process here that it is, or is reached through; 0: there is none of its own. */
+/* Its process here, or that of its ssh; 0: it has none of its own. */
 int command_pid(const Command *run);
 
 /* Ends it, here and on the host; DONE follows. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver_log.h - the driver's own log file: all that is sent to oned, and more, with times. */
+/* driver_log.h - the driver's own log file: all that is sent to oned and more, with times. */
 #ifndef ONE_VMM_EXEC_DRIVER_LOG_H
 #define ONE_VMM_EXEC_DRIVER_LOG_H
 
@@ -7,7 +7,7 @@
 
 typedef struct driver_log DriverLog;
 
-/* Never fails: a file that cannot be opened is said on stderr, and nothing is logged. */
+/* Never fails: if the file cannot be opened, that is reported on stderr and nothing is logged. */
 DriverLog *driver_log_new(const ConfCfg *cfg);
 void driver_log_free(DriverLog *log);
 

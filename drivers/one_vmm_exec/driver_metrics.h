@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * driver_metrics.h - counters for a monitoring system, in the text format of Prometheus, in a file
- * that is whole at any moment (for node_exporter's textfile collector).
+ * driver_metrics.h - counters for a monitoring system, in Prometheus' text format, in a file that
+ * is replaced atomically (for node_exporter's textfile collector).
  */
 #ifndef ONE_VMM_EXEC_DRIVER_METRICS_H
 #define ONE_VMM_EXEC_DRIVER_METRICS_H
@@ -14,14 +14,14 @@ typedef struct driver_metrics DriverMetrics;
 DriverMetrics *driver_metrics_new(void);
 void driver_metrics_free(DriverMetrics *metrics);
 
-/* ACTION has ended after SECONDS. INFO: of its reply; what stands in "[class]" is counted. */
+/* ACTION has ended after SECONDS. The class in INFO, its reply ("… [class]"), is counted. */
 void driver_metrics_action(DriverMetrics *metrics, const char *action, bool success,
 			   const char *info, double seconds);
 
 /* Whether the journal can be written now. */
 void driver_metrics_journal(DriverMetrics *metrics, bool safe);
 
-/* What is so at the moment of driver_metrics_write(). */
+/* Values at the moment of driver_metrics_write(). */
 struct driver_metrics_now {
 	guint waiting, running;		/* actions */
 	const HostHealth *health;       /* of the hosts */

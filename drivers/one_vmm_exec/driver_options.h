@@ -17,15 +17,15 @@ struct driver_options {
 	char *shell;		/* of the far end */
 	char *hypervisor;	/* the folder below vmm/ */
 	char *proxy;		/* for http_proxy, or NULL */
-	char *text;		/* all of them, as they came */
+	char *text;		/* all of them, verbatim */
 	char *name;		/* of the journal; NULL: made from how we were started */
-	bool printed_and_done;  /* --help, --version or --plans was asked for, and that is all */
+	bool printed_and_done;  /* --help, --version or --plans was printed: exit */
 	bool journal;		/* --journal likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */
 };
 
-/* oned gives all arguments as one word: each of ARGV[1…] is split at blanks first. */
+/* oned passes all arguments as one word: each of ARGV[1…] is split at blanks first. */
 bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GError **error);
 
 void driver_options_clear(struct driver_options *options);

@@ -38,7 +38,7 @@ static ConfRc *source(const char *file, GError **error)
 	return rc;
 }
 
-/* ONE_MAD_DEBUG: what we and our children say goes to a file, not to oned's closed stderr. */
+/* ONE_MAD_DEBUG: our stderr and that of children is a file, instead of oned's closed one. */
 static void open_debug_log(const ConfRc *rc, const char *hypervisor)
 {
 	g_autofree char *name = g_strdup_printf("one_vmm_%s.log", hypervisor);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * driver_settings.h - what the driver knows before its first line: arguments,
- * configuration files, places.
+ * driver_settings.h - what the driver reads before its first line from oned: arguments,
+ * configuration files, directories.
  *
  * Source: docs/facts/protocol.md 1, 2 and 6.1.
  */
@@ -22,9 +22,8 @@ struct driver_settings {
 };
 
 /*
- * Reads everything, and makes the process what oned's scripts expect: their
- * environment and directory; nothing when options.printed_and_done. Call it once, before any thread
- * or child.
+ * Reads everything, and sets the environment and directory that oned's scripts expect; does neither
+ * if options.printed_and_done. Call it once, before any thread or child.
  */
 bool driver_settings_load(int argc, char **argv, struct driver_settings *ret, GError **error);
 

@@ -180,7 +180,7 @@ static void reply(const Job *j)
 	oned_reply(j->env->out, j->context.plan->action, success, j->id, info, j->seq);
 }
 
-static void tell_over(Job *j)
+static void report_over(Job *j)
 {
 	if (j->over)
 		return;
@@ -191,7 +191,7 @@ static void tell_over(Job *j)
 
 static void job_finish(Job *j)
 {
-	tell_over(j);
+	report_over(j);
 	j->events->done(j->data, j);
 	job_free(j);
 }
@@ -229,8 +229,8 @@ void job_end(Job *j)
 		return;
 	}
 
-	/* The next one's begin goes to disk with this end, and its first step after it. */
-	tell_over(j);
+	/* The beginning of the next job goes to disk with this end, its first step after it. */
+	report_over(j);
 }
 
 static bool parse_request(Job *j, GError **error)
@@ -281,9 +281,9 @@ static void resume(Job *j)
 	if (j->phase == JOB_UNDOING)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
 
-	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was at work",
+	oned_log(j->env->out, 'W', j->id, "%s: the driver ended while %s was running",
 		 j->context.plan->action, s->name);
-	why = g_strdup_printf("the driver ended while %s was at work", s->name);
+	why = g_strdup_printf("the driver ended while %s was running", s->name);
 
 	if (!job_begin_step(j)) {
 		job_end(j);
@@ -318,13 +318,13 @@ static void start_left(Job *j)
 	}
 
 	if (!j->document) {
-		job_fail(j, "outcome unknown: the driver ended while it was at work, and the "
+		job_fail(j, "outcome unknown: the driver ended while it was running, and the "
 			  "journal has lost the request");
 		job_end(j);
 	} else if (parse_request(j, &error)) {
 		resume(j);
 	} else {
-		job_fail(j, "outcome unknown: the driver ended while it was at work: %s",
+		job_fail(j, "outcome unknown: the driver ended while it was running: %s",
 			  error->message);
 		job_end(j);
 	}

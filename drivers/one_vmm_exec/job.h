@@ -4,9 +4,9 @@
  *
  * The life of a job:
  *   job_new()      the request was read; job_set_…() say more about it
- *   job_start()    its turn has come: it checks the request and runs its plan
- *   events.over    it has run: its end goes to the journal
- *   events.done    its end is on disk, and the reply was given: the job is freed
+ *   job_start()    its turn has come: checks the request and runs the plan
+ *   events.over    it has run; its result goes to the journal
+ *   events.done    its result is on disk, and the reply was sent: the job is freed
  * job_cancel() and job_leave() end it early; it is then freed in the same way.
  */
 #ifndef ONE_VMM_EXEC_JOB_H
@@ -25,7 +25,7 @@
 struct job_env {
 	const struct driver_settings *settings;
 	RemoteHosts *hosts;
-	LocalSlots *places; /* of what works here */
+	LocalSlots *places; /* of commands that work on the front-end */
 	OnedOutput *out;
 	CleanupRetry *later;
 	Journal *journal;		/* or NULL */
@@ -35,9 +35,9 @@ struct job_env {
 typedef struct job Job;
 
 struct job_events {
-	/* It has run: the next of its VM and host may begin. Once, before DONE. */
+	/* It has run: the next job of its VM and host may begin. Called once, before DONE. */
 	void (*over)(void *data, Job *job);
-	/* Its reply was given: JOB is freed when this returns. Once. */
+	/* Its reply was sent: JOB is freed when this returns. Called once. */
 	void (*done)(void *data, Job *job);
 };
 
@@ -71,7 +71,7 @@ void job_set_left(Job *job, const struct row *row);
 /* Frees a job that was not started. */
 void job_free(Job *job);
 
-/* As job_free() of one that shall not be run, nor answered. */
+/* As job_free(), and removes it from the journal: it is neither run nor answered. */
 void job_drop(Job *job);
 
 /* Runs the plan. EVENTS (borrowed) may be called before this returns. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_state.h"
 
+#include "base/deadline.h"
 #include "base/text.h"
 #include "wire/script_stderr.h"
 
@@ -9,10 +10,10 @@ enum { FIRST_PAUSE_MS = 500, MAX_PAUSE_MS = 10000 };
 enum { STATUS_USAGE = 2, STATUS_MISSING = 42 };
 /* For a step without a time limit. */
 enum { WAIT_S = 3600 };
-/* For libvirt on a host that answers; the second when the action itself has waited for it. */
+/* For the libvirt of a host that answers; the second if the action itself has waited for it. */
 enum { LIBVIRT_S = 60, LIBVIRT_AGAIN_S = 5 };
 
-/* One of what its steps do is over: the next may wait for its own host. */
+/* The command is done with: the next one may wait for its own host. */
 void job_forget_loss(Job *j)
 {
 	g_clear_pointer(&j->lost, g_free);
@@ -47,11 +48,11 @@ bool job_still_waits(Job *j)
 	if (kind == STEP_TM || kind == STEP_DS)
 		return false;		/* they run here */
 	if (!j->wait_until_us) {
-		j->wait_until_us = g_get_monotonic_time() + wait_of(j) * G_USEC_PER_SEC;
+		j->wait_until_us = deadline_in_ms(wait_of(j) * 1000);
 		j->pause_ms = FIRST_PAUSE_MS;
 	}
 
-	return g_get_monotonic_time() < j->wait_until_us;
+	return !deadline_passed(j->wait_until_us);
 }
 
 void job_pause_and(Job *j, GSourceFunc then)
@@ -79,10 +80,11 @@ static void ask_later(Job *j)
 	job_pause_and(j, on_ask_again);
 }
 
-/* The step is run again: it does once what it does twice. */
+/* Runs the step again: it is idempotent. */
 static void rerun(Job *j)
 {
-	oned_log(j->env->out, 'W', j->id, "%s: %s: it is run again", job_current(j)->name, j->lost);
+	oned_log(j->env->out, 'W', j->id, "%s: %s: running it again",
+		 job_current(j)->name, j->lost);
 	j->attempt.repeated = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	job_advance(j);
@@ -90,7 +92,7 @@ static void rerun(Job *j)
 
 void job_give_up(Job *j)
 {
-	job_command_failed(j, j->lost, true, false);
+	job_command_failed(j, FAILURE_UNKNOWN, j->lost);
 }
 
 /* What `outcome` said, or why it said nothing. */
@@ -98,14 +100,14 @@ enum answer {
 	ANSWER_DONE,		/* for QUESTION_ABSENT: the VM does not run there */
 	ANSWER_NOT_DONE,
 	ANSWER_REFUSED,		/* it was not done, and shall not be */
-	ANSWER_REPEAT,		/* the host cannot tell: it may be run again */
-	ANSWER_UNKNOWN,		/* the host cannot tell, and never will */
-	ANSWER_LATER,		/* it cannot tell yet */
+	ANSWER_REPEAT,		/* the host does not know: it may be run again */
+	ANSWER_UNKNOWN,		/* the host does not know, and never will */
+	ANSWER_LATER,		/* the host does not know yet */
 	ANSWER_NONE,		/* the host was not reached */
-	ANSWER_NO_PROGRAM,	/* its actions are not ours */
+	ANSWER_NO_PROGRAM,	/* the host has not our programs */
 };
 
-static enum answer answer_of(const struct step_command *m, const struct command_result *r,
+static enum answer answer_of(const struct step_command *m, const struct step_result *r,
 			     const char **ret_info)
 {
 	static const struct {
@@ -124,7 +126,7 @@ static enum answer answer_of(const struct step_command *m, const struct command_
 		return ANSWER_NO_PROGRAM;
 	if (r->status == STATUS_USAGE)
 		return ANSWER_UNKNOWN;
-	if (r->outcome != COMMAND_DONE)
+	if (r->outcome != STEP_OUTCOME_DONE)
 		return r->status < 0 ? ANSWER_NONE : ANSWER_LATER;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -141,7 +143,7 @@ static enum answer answer_of(const struct step_command *m, const struct command_
 }
 
 /* LINE: what the host says besides. */
-static void tell_unknown(Job *j, const char *line)
+static void fail_unknown(Job *j, const char *line)
 {
 	g_autofree char *why = NULL;
 
@@ -151,7 +153,7 @@ static void tell_unknown(Job *j, const char *line)
 	}
 
 	why = g_strdup_printf("%s: %s", j->lost, line);
-	job_command_failed(j, why, true, false);
+	job_command_failed(j, FAILURE_UNKNOWN, why);
 }
 
 static bool waits_for_libvirt(Job *j)
@@ -159,12 +161,12 @@ static bool waits_for_libvirt(Job *j)
 	gint64 limit_s = j->attempt.said_unknown ? LIBVIRT_AGAIN_S : LIBVIRT_S;
 
 	if (!j->libvirt_until_us)
-		j->libvirt_until_us = g_get_monotonic_time() + limit_s * G_USEC_PER_SEC;
+		j->libvirt_until_us = deadline_in_ms(limit_s * 1000);
 
 	if (!job_still_waits(j))
 		return false;
 
-	return g_get_monotonic_time() < j->libvirt_until_us;
+	return !deadline_passed(j->libvirt_until_us);
 }
 
 /* INFO: what the host said besides. */
@@ -191,13 +193,13 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		}
 
 		why = g_strdup_printf("%s: it was not done%s%s", j->lost, *line ? ": " : "", line);
-		job_command_failed(j, why, false, false);
+		job_command_failed(j, FAILURE_NOT_DONE, why);
 		return;
 	case ANSWER_LATER:
 		if (waits_for_libvirt(j))
 			ask_later(j);
 		else
-			tell_unknown(j, line);
+			fail_unknown(j, line);
 
 		return;
 	case ANSWER_NONE:
@@ -219,7 +221,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		break;
 	}
 
-	tell_unknown(j, line);
+	fail_unknown(j, line);
 }
 
 static void leave_alone(const Job *j)
@@ -254,8 +256,8 @@ static void take_absence(Job *j, enum answer answer)
 		break;
 	}
 
-	job_command_failed(j, "the host does not say whether the VM runs there: nothing was "
-			   "removed", false, false);
+	job_command_failed(j, FAILURE_NOT_DONE,
+			   "the host does not say whether the VM runs there: nothing was removed");
 }
 
 static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
@@ -263,15 +265,15 @@ static void log_nothing(void *data G_GNUC_UNUSED, char severity G_GNUC_UNUSED,
 {
 }
 
-/* Why the host cannot tell: libvirt is away, or an action still works on the VM. */
-static char *why_later(const Job *j, const struct command_result *r)
+/* Why the host does not know: libvirt is not running, or an action still works on the VM. */
+static char *why_later(const Job *j, const struct step_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 
 	return script_stderr_reason(r->err, j->id, max, log_nothing, NULL);
 }
 
-static void on_answer(void *data, const struct command_result *r)
+static void on_answer(void *data, const struct step_result *r)
 {
 	Job *j = data;
 	g_autofree char *why = why_later(j, r);
@@ -300,7 +302,7 @@ void job_ask(Job *j, enum question what)
 	j->question = step_question(&j->context, job_current(j), what, &error);
 
 	if (!j->question) {
-		job_command_failed(j, error->message, true, false);
+		job_command_failed(j, FAILURE_UNKNOWN, error->message);
 		return;
 	}
 
@@ -309,8 +311,8 @@ void job_ask(Job *j, enum question what)
 }
 
 /*
- * WHY nobody knows what has become of the step. Its host is asked, and waited for if need be;
- * what cannot be asked about is run again if that does no harm.
+ * Asks the step's host, and waits for it if need be. A step that leaves no trace on its host is run
+ * again if that does no harm.
  */
 void job_find_out(Job *j, const char *why, bool may_rerun)
 {

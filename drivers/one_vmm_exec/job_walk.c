@@ -21,7 +21,8 @@ void job_fail(Job *j, const char *format, ...)
 	va_end(ap);
 }
 
-void job_add_to_why(Job *j, const char *format, ...)
+static void add_to_why(Job *j, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void add_to_why(Job *j, const char *format, ...)
 {
 	g_autofree char *more = NULL;
 	g_autofree char *old = j->why;
@@ -67,7 +68,7 @@ void job_next_step(Job *j)
 }
 
 /* Goes over to what undoes the current step, if anything does. False: nothing is left to do. */
-static bool switch_to_undo(Job *j, bool untouched)
+static bool switch_to_undo(Job *j, enum failure failure)
 {
 	const struct step *s = job_current(j);
 	const char *undo = j->unknown && s->undo_unknown ? s->undo_unknown : s->undo;
@@ -77,7 +78,7 @@ static bool switch_to_undo(Job *j, bool untouched)
 		return false;
 	if (!*undo)
 		return false;
-	if (untouched && s->flags & STEP_FIRST_TO_UNDO)
+	if (failure == FAILURE_UNTOUCHED && s->flags & STEP_FIRST_TO_UNDO)
 		return false;
 
 	j->plan = plan_find(undo);
@@ -95,8 +96,8 @@ static void continue_after_failure(Job *j, const char *why)
 	bool all = j->plan->steps[0].flags & STEP_OPTIONAL;
 
 	oned_log(j->env->out, 'E', j->id,
-		 all ? "%s: %s (the %s goes on)" : "%s: %s (the %s itself was done)", s->name, why,
-		 action);
+		 all ? "%s: %s (the %s continues)" : "%s: %s (the %s itself was done)", s->name,
+		 why, action);
 	if (s->later && !j->attempt.had_failure)
 		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
 
@@ -105,7 +106,7 @@ static void continue_after_failure(Job *j, const char *why)
 }
 
 /* The current step has failed because of WHY. False: the job has ended. */
-static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
+static bool step_failed(Job *j, enum failure failure, const char *why)
 {
 	const struct step *s = job_current(j);
 
@@ -116,17 +117,17 @@ static bool step_failed(Job *j, const char *why, bool unknown, bool untouched)
 
 	log_step(j, "Failed to");
 	if (j->phase == JOB_UNDOING) {
-		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
+		add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
-			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
+			add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
 
 		return false;
 	}
 
-	j->unknown = unknown;
-	job_fail(j, "%s%s", unknown ? "outcome unknown: " : "", why);
+	j->unknown = failure == FAILURE_UNKNOWN;
+	job_fail(j, "%s%s", j->unknown ? "outcome unknown: " : "", why);
 
-	return switch_to_undo(j, untouched);
+	return switch_to_undo(j, failure);
 }
 
 bool job_take_id(Job *j)
@@ -153,7 +154,7 @@ static bool step_succeeded(Job *j)
 	g_autofree char *why = g_strdup_printf("%s printed no valid id", s->name);
 
 	if (s->flags & STEP_REPLY_REQUIRED && !job_take_id(j))
-		return step_failed(j, why, true, false);
+		return step_failed(j, FAILURE_UNKNOWN, why);
 	if (s->flags & STEP_REPLIES && !j->info)
 		j->info = g_strdup("");
 	if (s->flags & STEP_REPLIES && j->phase != JOB_UNDOING)
@@ -166,7 +167,7 @@ static bool step_succeeded(Job *j)
 }
 
 /* "bridge: cause: what the script said". The caller frees. */
-static char *reason(const Job *j, const struct step_command *m, const struct command_result *r)
+static char *reason(const Job *j, const struct step_command *m, const struct step_result *r)
 {
 	size_t max = (size_t)conf_cfg_int(j->env->settings->cfg, "limits.info_bytes");
 	g_autofree char *said = script_stderr_reason(r->err, j->id, max, on_log, (void *)j);
@@ -197,7 +198,7 @@ gboolean job_on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void log_command(const Job *j, const struct step_command *m, const struct command_result *r)
+static void log_command(const Job *j, const struct step_command *m, const struct step_result *r)
 {
 	g_autofree char *args = m->args && !m->shown ? g_strjoinv(" ", m->args) : NULL;
 	const char *shown = or_else(m->shown, args);
@@ -236,11 +237,11 @@ static void leave_place(Job *j)
 		local_slots_leave(j->env->places);
 }
 
-static bool retries(Job *j, const struct command_result *r)
+static bool retries(Job *j, const struct step_result *r)
 {
 	if (!(job_current(j)->flags & STEP_IS_DIRECT))
 		return false;
-	if (r->outcome != COMMAND_FAILED)
+	if (r->outcome != STEP_OUTCOME_FAILED)
 		return false;
 	if (!j->retries)
 		return false;
@@ -250,7 +251,7 @@ static bool retries(Job *j, const struct command_result *r)
 	return true;
 }
 
-/* What tells the reply: a script's output, of network drivers each with its name. */
+/* Keeps the reply's info: a script's output, of network drivers each with its name. */
 void job_keep_output(Job *j, const struct step_command *m, const char *out)
 {
 	g_autofree char *old = j->info;
@@ -265,19 +266,19 @@ void job_keep_output(Job *j, const struct step_command *m, const char *out)
 		j->info = g_steal_pointer(&text);
 }
 
-void job_command_failed(Job *j, const char *why, bool unknown, bool untouched)
+void job_command_failed(Job *j, enum failure failure, const char *why)
 {
 	g_autofree char *text = g_strdup(why);
 
 	job_forget_loss(j);
-	if (step_failed(j, text, unknown, untouched))
+	if (step_failed(j, failure, text))
 		job_advance(j);
 	else
 		job_end(j);
 }
 
 /* One that is run again, and whose host is not reached: it may have been done before. */
-static bool waits_for_host(Job *j, const struct command_result *r)
+static bool waits_for_host(Job *j, const struct step_result *r)
 {
 	if (!j->attempt.repeated)
 		return false;
@@ -293,7 +294,7 @@ static bool waits_for_host(Job *j, const struct command_result *r)
 	return true;
 }
 
-static void on_run(void *data, const struct command_result *r)
+static void on_run(void *data, const struct step_result *r)
 {
 	Job *j = data;
 	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
@@ -308,7 +309,7 @@ static void on_run(void *data, const struct command_result *r)
 		return;
 	}
 
-	if (r->outcome == COMMAND_DONE) {
+	if (r->outcome == STEP_OUTCOME_DONE) {
 		job_keep_output(j, m, r->out);
 		j->command++;
 		job_advance(j);
@@ -322,13 +323,16 @@ static void on_run(void *data, const struct command_result *r)
 		return;
 
 	j->attempt.said_unknown = r->status >= 0;
-	if (r->outcome == COMMAND_UNKNOWN) {
+	if (r->outcome == STEP_OUTCOME_UNKNOWN) {
 		job_find_out(j, why, !r->timed_out && r->status < 0);
 		return;
 	}
 
 	is_first = !j->command && !j->attempt.repeated;
-	job_command_failed(j, why, false, r->not_started && is_first);
+	if (r->not_started && is_first)
+		job_command_failed(j, FAILURE_UNTOUCHED, why);
+	else
+		job_command_failed(j, FAILURE_NOT_DONE, why);
 }
 
 /* False: the job has ended. */
@@ -352,7 +356,7 @@ bool job_begin_step(Job *j)
 
 	if (!j->commands) {
 		j->commands = g_ptr_array_new();
-		return step_failed(j, error->message, false, true);
+		return step_failed(j, FAILURE_UNTOUCHED, error->message);
 	}
 
 	if (step_needs_files(&j->context, s))
@@ -375,7 +379,7 @@ static void on_step_kept(void *data)
 	job_advance(j);
 }
 
-/* What is removed when nobody has just asked for it. */
+/* Whether the host must prove that the VM does not run there before the step removes something. */
 static bool needs_absence(const Job *j)
 {
 	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
@@ -414,17 +418,17 @@ static void run_command(Job *j)
 		journal_process(j->env->journal, j->seq, command_pid(j->run));
 }
 
-/* What is known of a DEPLOY whose deploy may have worked, once that was undone. */
-static void tell_undone(Job *j)
+/* Adds to the reply what is known of a DEPLOY that may have succeeded and was undone. */
+static void report_undone(Job *j)
 {
 	const char *host = j->request->host;
 
 	if (!(j->context.plan->checks & CHECK_DEPLOYMENT))
-		job_add_to_why(j, "it was undone");
+		add_to_why(j, "it was undone");
 	else if (j->host_answered)
-		job_add_to_why(j, "it was undone: the VM does not run on %s", host);
+		add_to_why(j, "it was undone: the VM does not run on %s", host);
 	else
-		job_add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
+		add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
 			   "whether the VM runs there (hint: look there first)",
 			   host, j->context.deployment_id);
 }
@@ -446,7 +450,7 @@ void job_advance(Job *j)
 	}
 
 	if (alive && j->phase == JOB_UNDOING && j->unknown)
-		tell_undone(j);
+		report_undone(j);
 
 	job_end(j);
 }

@@ -245,7 +245,7 @@ void *lane_queue_start(LaneQueue *q)
 	return e->item;
 }
 
-/* Lanes that nobody uses are forgotten. */
+/* Lanes without items are removed. */
 static void entry_end(LaneQueue *q, struct entry *e)
 {
 	leave_lanes(q, e, 0);

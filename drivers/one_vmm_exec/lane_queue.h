@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lane_queue.h - what waits to run. An item has one or two lanes (its VM, its host),
- * and a lane lets only so many of its items run at a time, the oldest first;
- * an item waits for the second once the first lets it run. Of those that may run
- * the oldest is first.
+ * lane_queue.h - items that wait to run. An item is in one or two lanes (its VM, its host). A lane
+ * limits how many of its items run at a time, and starts the oldest first; an item waits for its
+ * second lane once the first lets it run. Of all items that may run the oldest starts first.
  */
 #ifndef ONE_VMM_EXEC_LANE_QUEUE_H
 #define ONE_VMM_EXEC_LANE_QUEUE_H
@@ -13,7 +12,7 @@
 
 typedef struct lane_queue LaneQueue;
 
-/* What an item is in; NULL: in none. CAPACITY is that of a lane that is new. */
+/* A lane of an item; NAME NULL: none. CAPACITY is used when the lane is new. */
 struct lane_queue_lane {
 	const char *name;
 	guint capacity;
@@ -26,9 +25,9 @@ void lane_queue_free(LaneQueue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LaneQueue, lane_queue_free)
 
 /*
- * Appends ITEM, which the queue does not own, to its lanes; or, when OVERTAKES(other, ITEM) is 0
- * for a waiting one of its first lane, puts it before the oldest such one. One that is HELD has
- * its place in the lanes and does not run before lane_queue_release().
+ * Appends ITEM, which the queue does not own, to its lanes. If OVERTAKES(other, ITEM) is 0 for a
+ * waiting item of its first lane, ITEM is put before the oldest of these instead. An item that is
+ * HELD has its place in the lanes, but does not run before lane_queue_release().
  */
 void lane_queue_push(LaneQueue *queue, const struct lane_queue_lane lanes[2], void *item,
 		     GCompareFunc overtakes, bool held);
@@ -45,7 +44,7 @@ void *lane_queue_start(LaneQueue *queue);
 /* ITEM, which lane_queue_start() gave, has ended. */
 void lane_queue_done(LaneQueue *queue, const void *item);
 
-/* How many of LANE, when it is in use, may run at once from now on; what runs is not touched. */
+/* Sets how many items of LANE may run at once from now on; running ones are not affected. */
 void lane_queue_set_capacity(LaneQueue *queue, const char *lane, guint capacity);
 
 /* Takes out the oldest waiting item for which MATCH(item, DATA) is 0 (NULL: any); NULL: none. */

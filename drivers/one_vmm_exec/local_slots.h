@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * local_slots.h - the places of those that work on the front-end itself (option -t): who finds none
- * waits for one, and who waits longest gets it. Waiting for a host takes none.
+ * local_slots.h - limits how many commands work on the front-end itself (option -t). Those that
+ * find no slot free wait, and get one in order of arrival. Waiting for a host needs no slot.
  */
 #ifndef ONE_VMM_EXEC_LOCAL_SLOTS_H
 #define ONE_VMM_EXEC_LOCAL_SLOTS_H

@@ -10,7 +10,7 @@
 #include "base/program.h"
 #include "server.h"
 
-/* What a big document took goes back to the system when it is freed, whatever lies behind it. */
+/* Large documents are mapped, so that their memory goes back to the system when they are freed. */
 static void give_memory_back(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);

@@ -26,7 +26,7 @@ struct oned_output {
 	DriverLog *log;
 	GString *pending;
 	guint watch;		/* source id; 0 when nothing waits */
-	bool broken;		/* nobody reads it any more */
+	bool broken;		/* oned has closed it */
 	bool is_pipe, is_socket;
 	guint64 queued, written;	/* bytes */
 	GQueue unsent, unread;	/* of struct mail, oldest first */
@@ -65,7 +65,7 @@ void oned_output_listen(OnedOutput *o, const struct oned_output_events *events, 
 	o->data = data;
 }
 
-/* Of what was written, bytes that nobody has read yet. A file's are as good as read. */
+/* Bytes written that oned has not read yet; 0 for a file. */
 static guint64 bytes_unread(const OnedOutput *o)
 {
 	int n = 0;
@@ -164,7 +164,7 @@ static void send_pending(OnedOutput *o)
 		o->watch = g_unix_fd_add(o->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, o);
 }
 
-/* Whether the far end is closed: then nobody will read what is in the pipe. */
+/* Whether the far end is closed: then what is in the pipe will never be read. */
 static bool has_no_reader(const OnedOutput *o)
 {
 	struct pollfd p = { .fd = o->fd };
@@ -201,7 +201,7 @@ void oned_output_free(OnedOutput *o)
 	g_free(o);
 }
 
-/* TEXT goes out behind what waits. */
+/* Queues TEXT. */
 static void queue_text(OnedOutput *o, const char *text)
 {
 	g_string_append(o->pending, text);

@@ -15,7 +15,7 @@ typedef struct oned_output OnedOutput;
 struct oned_output_events {
 	void (*sent)(void *data, guint64 seq);		/* it was written */
 	void (*read)(void *data, guint64 seq);		/* and read */
-	void (*unread)(void *data, guint64 seq);        /* oned_output_free(): nobody has read it */
+	void (*unread)(void *data, guint64 seq);	/* not read, at oned_output_free() */
 };
 
 /* Writes to descriptor FD; texts are cut to MAX_TEXT bytes. LOG (borrowed) gets them too. */

@@ -43,7 +43,7 @@ enum step_flags {
 	STEP_REPLY_REQUIRED = 1 << 3,
 	/* If it was certainly not started, there is nothing to undo. */
 	STEP_FIRST_TO_UNDO = 1 << 4,
-	/* Running it again does no harm: so an unknown outcome is found out by a repetition. */
+	/* Running it again does no harm: so it may be repeated if its outcome is unknown. */
 	STEP_IDEMPOTENT = 1 << 5,
 	/* On MIGR_HOST, not on HOST. */
 	STEP_ON_TARGET = 1 << 6,
@@ -64,16 +64,16 @@ enum step_flags {
 };
 
 /*
- * Why a step may end or remove something when nobody asked for it just now: as an undo, as a
- * retry, or in the driver after the one that began it. What we remember is no proof.
+ * What must be proved before a step ends or removes something that no request asks for just now: as
+ * an undo, as a retry, or resumed by the next driver. The driver's own memory is no proof.
  */
 enum step_proof {
 	PROOF_NONE,		/* it needs none: it ends and removes nothing */
 	PROOF_DEPLOYMENT,	/* the host compares the mark that this DEPLOY gave its domain */
 	PROOF_DOMAIN,		/* the host compares UUID and age of the request's domain */
-	PROOF_DEVICE,		/* of that domain, the very device of the request */
+	PROOF_DEVICE,		/* the host compares the device of the request, in that domain */
 	PROOF_ABSENT,		/* the host says that the VM does not run there */
-	PROOF_TURN,		/* OpenNebula's own script here: its VM's turn has not passed */
+	PROOF_TURN,		/* OpenNebula's own script here: no later action of the VM runs */
 };
 
 struct step {
@@ -92,7 +92,7 @@ struct step {
 	bool id_first;
 	enum step_input input;
 	const char *undo;	/* plan run when it failed, or NULL */
-	const char *undo_unknown; /* when nobody knows whether it did; "": none, NULL: UNDO */
+	const char *undo_unknown; /* when its outcome is unknown; "": none, NULL: UNDO */
 	const char *later;	/* plan run later if it failed and its action continues, or NULL */
 	enum step_proof proof;
 	unsigned flags;
@@ -110,7 +110,7 @@ struct plan {
 	const struct step *steps;
 	size_t count;
 	const char *needs;	/* XPaths that must find something, separated by blanks; or NULL */
-	const char *prefix;	/* XPath of what stands before any reply's info, or NULL */
+	const char *prefix;	/* XPath of a text put before the info of any reply, or NULL */
 	unsigned checks;	/* a sum of enum plan_check */
 };
 
@@ -118,8 +118,8 @@ struct plan {
 const struct plan *plan_find(const char *action);
 
 /*
- * The key of vmm_exec.cfg for STEP in GROUP: "timeout_s.deploy" limits it, "wait_s.deploy" limits
- * how long its host is waited for when it went away meanwhile. The caller frees.
+ * The key of vmm_exec.cfg for STEP in GROUP: "timeout_s.deploy" limits the step, "wait_s.deploy"
+ * limits how long to wait for its host if that went away meanwhile. The caller frees.
  */
 char *plan_key(const struct step *step, const char *group);
 

@@ -77,11 +77,19 @@ static bool check_nic(const struct step_context *c, GError **error)
 
 bool request_check(struct step_context *c, GError **error)
 {
-	const struct plan *p = c->plan;
+	const char *target = c->request->migr_host;
+	unsigned checks = c->plan->checks;
 
-	return wire_ssh_check_host(c->request->host, error) && check_needs(c, error) &&
-	       (!c->request->migr_host || wire_ssh_check_host(c->request->migr_host, error)) &&
-	       (!(p->checks & CHECK_NIC) || check_nic(c, error)) &&
-	       (!(p->checks & CHECK_LIVE_SNAPSHOT) || check_live_snapshot(c, error)) &&
-	       (!(p->checks & CHECK_DEPLOYMENT) || read_deployment(c, error));
+	if (!wire_ssh_check_host(c->request->host, error))
+		return false;
+	if (!check_needs(c, error))
+		return false;
+	if (target && !wire_ssh_check_host(target, error))
+		return false;
+	if (checks & CHECK_NIC && !check_nic(c, error))
+		return false;
+	if (checks & CHECK_LIVE_SNAPSHOT && !check_live_snapshot(c, error))
+		return false;
+
+	return !(checks & CHECK_DEPLOYMENT) || read_deployment(c, error);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * request_check.h - what can be known to be wrong with a request before anything is run.
+ * request_check.h - checks a request before anything is run.
  *
  * Source: docs/facts/protocol.md 5.
  */
@@ -9,7 +9,7 @@
 
 #include "step.h"
 
-/* The local deployment file is read into CONTEXT where its plan has a use for it. */
+/* Also reads the local deployment file into CONTEXT, if its plan needs one. */
 bool request_check(struct step_context *context, GError **error);
 
 #endif

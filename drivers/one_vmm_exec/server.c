@@ -128,7 +128,7 @@ static void stop_serving(struct server *s, int status)
 	s->stopping = true;
 	s->status = status;
 
-	/* What we would read now nobody would answer: it is not read. */
+	/* Lines that are read now would not be answered. */
 	if (s->input)
 		g_source_remove(s->input);
 
@@ -201,8 +201,8 @@ static void warn_of_tcp(const struct server *s)
 		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
 			oned_log(s->env.out, 'W', -1,
 				 "one_vmm_exec: host %s: qemu+tcp is not "
-				 "encrypted, and without authentication whoever reaches it is root "
-				 "there (safer: qemu+tls or qemu+ssh)",
+				 "encrypted, and without authentication anyone who reaches it is "
+				 "root there (safer: qemu+tls or qemu+ssh)",
 				 host);
 }
 

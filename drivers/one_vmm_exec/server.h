@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server.h - the loop: lines from oned in, jobs run, an orderly end.
+ * server.h - the main loop: reads lines from oned, runs jobs, ends in order.
  *
  * Source: docs/facts/protocol.md 3.3 to 3.5.
  */
@@ -9,13 +9,13 @@
 
 #include "driver_settings.h"
 
-/* Prints what the journals hold that has not ended. */
+/* Prints the requests in the journals that have not ended. */
 bool server_print_journal(const struct driver_settings *settings, GError **error);
 
 /*
- * Serves standard input until FINALIZE, its end or SIGTERM, then lets what
- * runs end within seconds. *RET_STATUS is our exit status: 0, or 255 when the input ended
- * without FINALIZE. False with ERROR set: it could not start.
+ * Serves standard input until FINALIZE, its end or SIGTERM, then gives running jobs some seconds to
+ * end. *RET_STATUS is the exit status: 0, or 255 if the input ended without FINALIZE. False with
+ * ERROR set: it could not start.
  */
 bool server_run(const struct driver_settings *settings, int *ret_status, GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_state.h - what the two files of the server share: server.c (what oned says, and how the
- * driver begins and ends) and server_jobs.c (which action runs when).
+ * server_state.h - shared by the two files of the server: server.c (reads oned's lines, starts and
+ * ends the driver) and server_jobs.c (decides which action runs when).
  */
 #ifndef ONE_VMM_EXEC_SERVER_STATE_H
 #define ONE_VMM_EXEC_SERVER_STATE_H
@@ -15,19 +15,19 @@ struct server {
 	struct job_env env;
 	LaneQueue *queue;
 	GQueue running;   /* of Job, oldest first */
-	unsigned at_work; /* of RUNNING, those whose turn is not over */
+	unsigned at_work; /* of RUNNING, those whose events.over is still to come */
 	unsigned max_running, host_jobs;
 	LineReader *reader;
 	guint max_queue, max_children;
 	gsize waiting, max_waiting; /* bytes of documents */
-	guint room;                 /* source id: too many processes run, that is looked at again */
+	guint room;                 /* source id: too many processes run, checks that again */
 	guint input;                /* source id; 0 when no more is read */
-	bool starting;              /* start_jobs() is at work */
+	bool starting;              /* in server_start_jobs() */
 	bool stopping;
 	bool answered_init;
 	bool recovering;  /* jobs of an earlier driver are being resumed */
 	guint recovery;   /* source id: it begins soon */
-	GPtrArray *found; /* rows that could be read late, before that; or NULL */
+	GPtrArray *found; /* rows of the journal that recovery will resume; or NULL */
 	DriverLog *log;
 	int status;
 };
@@ -39,8 +39,8 @@ void server_start_jobs(struct server *server);
 void server_quit_when_idle(struct server *server);
 
 /*
- * JOB waits for its turn: one at a time for each VM; on each host as many as -t says, without -p
- * one. HELD: not before it is released.
+ * Queues JOB: one at a time runs for each VM, and on each host as many as -t says, without -p one.
+ * HELD: not before it is released.
  */
 void server_enqueue(struct server *server, Job *job, bool held);
 

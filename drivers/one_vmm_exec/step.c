@@ -55,11 +55,16 @@ bool step_applies(const struct step_context *c, const struct step *step)
 {
 	TmplRequest *r = c->request;
 
-	return !((step->flags & STEP_IF_TM && is_blank(r->tm_command)) ||
-		 (step->flags & STEP_IF_NIC && step_args_nic_is_alias(r)) ||
-		 (step->flags & STEP_IF_MOVES && !g_strcmp0(r->host, r->migr_host)) ||
-		 (step->flags & STEP_IF_DEPLOYED && !r->deploy_id) ||
-		 (step->flags & STEP_IF_TARGET && !r->migr_host));
+	if (step->flags & STEP_IF_TM && is_blank(r->tm_command))
+		return false;
+	if (step->flags & STEP_IF_NIC && step_args_nic_is_alias(r))
+		return false;
+	if (step->flags & STEP_IF_MOVES && !g_strcmp0(r->host, r->migr_host))
+		return false;
+	if (step->flags & STEP_IF_DEPLOYED && !r->deploy_id)
+		return false;
+
+	return !(step->flags & STEP_IF_TARGET && !r->migr_host);
 }
 
 /* The VM's id and the host, which each script of the hypervisor gets. */
@@ -69,7 +74,7 @@ static void add_vm_and_host(const struct step_context *c, const struct step *ste
 	g_ptr_array_add(args, g_strdup(step_host(c, step)));
 }
 
-/* In place of a secret word stands "-", as no later word may move up. */
+/* A secret argument is replaced by "-", to keep the positions of the others. */
 static void add_arg(const struct step_context *c, const struct step *step, const char *name,
 		    bool secrets, GPtrArray *args)
 {
@@ -207,7 +212,7 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 	return true;
 }
 
-/* How long ago, in seconds, the request came: a younger domain is not the one that it is about. */
+/* Age of the request in seconds: a younger domain is not the one that it is about. */
 static char *age_of_request(const struct step_context *c)
 {
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
@@ -369,28 +374,38 @@ static char *transfer_script(const struct step_context *c, const struct step *st
 	return g_strdup_printf("%s%.*s%s%s", prefix, (int)stem, word, suffix, word + stem);
 }
 
-/* A command of driver MAD, which is KIND ("tm"), for the front-end: its script NAME with ARGS. */
-static bool add_driver(struct step_context *c, const struct step *step, const char *kind,
-		       const char *mad, const char *name, char **args, GPtrArray *to,
-		       GError **error)
+/* A script of a driver of the front-end. */
+struct driver_script {
+	const char *kind;	/* the directory of its drivers: "tm" */
+	const char *mad;	/* the driver */
+	const char *name;
+	char **args;
+};
+
+static bool add_driver(struct step_context *c, const struct step *step,
+		       const struct driver_script *script, GPtrArray *to, GError **error)
 {
-	const char *label = step->kind == STEP_DS ? "Datastore" : "Transfer";
+	bool is_datastore = step->kind == STEP_DS;
+	const char *label = is_datastore ? "Datastore" : "Transfer";
+	const char *what = is_datastore ? "datastore driver" : "transfer driver";
 	g_autofree char *dir = NULL;
 	char *path;
 
-	if (!step_command_check_name(name, "driver command", error) ||
-	    !step_command_check_name(
-		    mad, step->kind == STEP_DS ? "datastore driver" : "transfer driver", error))
+	if (!step_command_check_name(script->name, "driver command", error))
 		return false;
-	dir = g_build_filename(c->settings->local_dir, kind, mad, NULL);
+	if (!step_command_check_name(script->mad, what, error))
+		return false;
+
+	dir = g_build_filename(c->settings->local_dir, script->kind, script->mad, NULL);
 	if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s Driver '%s' not available", label,
-				mad);
-	path = find_driver_script(dir, name, error);
+				script->mad);
+
+	path = find_driver_script(dir, script->name, error);
 	if (!path)
 		return false;
 
-	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(args),
+	g_ptr_array_add(to, step_command_new(c, step, true, path, g_strdupv(script->args),
 					     step_command_input(c, step->input)));
 
 	return true;
@@ -402,14 +417,17 @@ static bool add_transfer(struct step_context *c, const struct step *step, const 
 {
 	g_auto(GStrv) words = words_of(line);
 	g_autofree char *name = NULL;
+	struct driver_script script = { .kind = "tm" };
 
 	if (!words[0])
 		return true;
 
 	name = transfer_script(c, step, words[0]);
+	script.name = name;
+	script.mad = or_else(words[1], "");
+	script.args = words[1] ? words + 2 : words + 1;
 
-	return add_driver(c, step, "tm", or_else(words[1], ""), name,
-			  words[1] ? words + 2 : words + 1, to, error);
+	return add_driver(c, step, &script, to, error);
 }
 
 static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *to,
@@ -426,18 +444,21 @@ static bool add_tm(struct step_context *c, const struct step *step, GPtrArray *t
 	return true;
 }
 
-/* With what stands in TM_COMMAND behind its action and driver. */
+/* Its arguments are those of TM_COMMAND after the action and the driver. */
 static bool add_ds(struct step_context *c, const struct step *step, GPtrArray *to,
 		   GError **error)
 {
 	g_autofree char *mad = tmpl_request_text(c->request, "DATASTORE/DS_MAD");
 	g_auto(GStrv) words = words_of(or_else(c->request->tm_command, ""));
+	struct driver_script script;
 	char **args = words;
 
 	for (int i = 0; i < 2 && *args; i++)
 		args++;
 
-	return add_driver(c, step, "datastore", or_else(mad, ""), step->name, args, to, error);
+	script = (struct driver_script){ "datastore", or_else(mad, ""), step->name, args };
+
+	return add_driver(c, step, &script, to, error);
 }
 
 static bool add_file(struct step_context *c, const struct step *step, GPtrArray *to,

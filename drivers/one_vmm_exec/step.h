@@ -17,7 +17,7 @@ GPtrArray *step_commands(struct step_context *context, const struct step *step, 
 
 /* What can be asked of the host of a step: see outcome(8). */
 enum question {
-	QUESTION_OUTCOME,	/* what has become of the step */
+	QUESTION_OUTCOME,	/* what became of the step */
 	QUESTION_ABSENT,	/* whether the VM runs there */
 };
 
@@ -28,10 +28,10 @@ GPtrArray *step_question(struct step_context *context, const struct step *step,
 /* Whether the request asks for STEP at all (STEP_IF_…). */
 bool step_applies(const struct step_context *context, const struct step *step);
 
-/* Whether STEP goes to its host although that is asked from here: it needs files there. */
+/* Whether STEP runs on its host although transport is "direct": it needs files there. */
 bool step_needs_files(const struct step_context *context, const struct step *step);
 
-/* Whether the script of STEP reads the document as a word, and it is too long to be one. */
+/* Whether the script of STEP reads the document as an argument, and it is too long for one. */
 bool step_omits_document(const struct step_context *context, const struct step *step);
 
 /* STEP's name in LOG lines: "/bin/mkdir -p", "pre". The caller frees. */

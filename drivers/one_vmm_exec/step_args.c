@@ -58,7 +58,7 @@ bool step_args_nic_is_alias(TmplRequest *r)
 	return step_args_nic(r) == nics[G_N_ELEMENTS(nics) - 1];
 }
 
-/* A VM deployed by us is one-ID when oned has not (yet) told another name. */
+/* A VM deployed by us is called one-ID until oned knows another name. */
 static char *deploy_id(const struct step_context *c)
 {
 	if (c->request->deploy_id)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * step_args.h - the arguments of scripts: what the names in a plan ("deploy_id", "disk_target")
- * stand for in a request.
+ * step_args.h - the arguments of scripts: values in a request for the names in a plan ("deploy_id",
+ * "disk_target").
  *
  * Source: docs/facts/protocol.md 4 and 5.
  */
@@ -13,16 +13,16 @@
 /* As step_arg(); NULL: the request has none. */
 char *step_arg_optional(const struct step_context *context, const char *name);
 
-/* The word that NAME means for STEP; "": the request has none. The caller frees. */
+/* The value of NAME for STEP; "": the request has none. The caller frees. */
 char *step_arg(const struct step_context *context, const struct step *step, const char *name);
 
 /*
- * True when the word NAME may hold secrets: the request's document, EXEC's command and its input.
- * They are in no log, and words of a command line only for scripts that read them nowhere else.
+ * True if argument NAME may hold secrets: the request's document, EXEC's command and its input.
+ * They are never logged, and put on a command line only for scripts that read them nowhere else.
  */
 bool step_args_are_secret(const char *name);
 
-/* True when STEP has the document as a word, and it is "", longer than any word may be. */
+/* True if STEP has the document as an argument, and it is too long for one: "" is passed. */
 bool step_args_omit_document(const struct step_context *context, const struct step *step);
 
 /* The interface that is attached or detached, as XPath; NULL: none. Static. */

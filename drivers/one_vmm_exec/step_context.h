@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* step_context.h - what the steps of one action draw on. */
+/* step_context.h - what the steps of one action share. */
 #ifndef ONE_VMM_EXEC_STEP_CONTEXT_H
 #define ONE_VMM_EXEC_STEP_CONTEXT_H
 
@@ -17,14 +17,14 @@ struct step_context {
 	char *deployment_id;     /* UUID: marks the domain of this DEPLOY; or NULL */
 	gint64 accepted_s;       /* Unix time of the request */
 	GBytes *deployment;      /* the local deployment file, once it was read */
-	char **networks;         /* network drivers; NULL until they are asked for */
-	GBytes *network_vm;      /* in base64; NULL until it is asked for */
+	char **networks;         /* network drivers; NULL until they are needed */
+	GBytes *network_vm;      /* in base64; NULL until it is needed */
 	GBytes *vm_base64;       /* likewise */
 };
 
 void step_context_clear(struct step_context *context);
 
-/* The host that STEP is about, "" when the request does not tell. Borrowed. */
+/* The host of STEP, "" if the request names none. Borrowed. */
 const char *step_host(const struct step_context *context, const struct step *step);
 
 /* The deployment file where deploy runs, or NULL. The caller frees. */

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 /* What to write and how to exit; never freed, since the handler may be reading it. */
-struct end {
-	struct end *older;
+struct ending {
+	struct ending *older;
 	char *out, *err;
 	size_t out_len, err_len;
 	int status;
@@ -18,12 +18,12 @@ static struct {
 	const char *action;
 	unsigned seconds;
 	bool json;
-	struct end *ends;	/* all that were made */
+	struct ending *endings;	/* all that were made */
 	/* Read by the handler. */
-	struct end *late, *stopped;
-	unsigned grace_s;	/* 0: a signal ends us at once */
-	int asked;		/* a signal came and was deferred */
-} sudden;
+	struct ending *on_deadline, *on_stop;
+	unsigned grace_s;	/* 0: a signal ends the process at once */
+	int requested;		/* a signal came and was deferred */
+} state;
 
 static void put(int fd, const char *text, size_t len)
 {
@@ -41,15 +41,15 @@ static void put(int fd, const char *text, size_t len)
 
 static void on_signal(int sig)
 {
-	bool late = sig == SIGALRM && !sudden.asked;
-	const struct end *e = __atomic_load_n(late ? &sudden.late : &sudden.stopped,
-					      __ATOMIC_ACQUIRE);
+	bool timed_out = sig == SIGALRM && !state.requested;
+	struct ending **which = timed_out ? &state.on_deadline : &state.on_stop;
+	const struct ending *e = __atomic_load_n(which, __ATOMIC_ACQUIRE);
 	unsigned left;
 
-	if (sig != SIGALRM && sudden.grace_s && !sudden.asked) {
-		__atomic_store_n(&sudden.asked, 1, __ATOMIC_RELEASE);
-		left = alarm(sudden.grace_s);
-		if (left && left < sudden.grace_s)
+	if (sig != SIGALRM && state.grace_s && !state.requested) {
+		__atomic_store_n(&state.requested, 1, __ATOMIC_RELEASE);
+		left = alarm(state.grace_s);
+		if (left && left < state.grace_s)
 			alarm(left);
 		return;
 	}
@@ -59,23 +59,23 @@ static void on_signal(int sig)
 	_exit(e->status);
 }
 
-static struct end *prepare_end(enum action_outcome outcome, enum vmm_error class, const char *why,
-			   const char *what)
+static struct ending *prepare(enum action_outcome outcome, enum vmm_error class, const char *why,
+			      const char *what)
 {
-	struct end *e = g_new0(struct end, 1);
+	struct ending *e = g_new0(struct ending, 1);
 	g_autoptr(GError) error = NULL;
 
 	if (outcome == ACTION_DONE) {
-		if (sudden.json)
-			e->out = report_json(sudden.action, outcome, what, NULL);
+		if (state.json)
+			e->out = report_json(state.action, outcome, what, NULL);
 		else
 			e->out = g_strdup(what);
 		e->err = g_strdup("");
 	} else {
 		vmm_fail(&error, class, "%s %s", what, why);
-		e->err = report_error(sudden.action, outcome, error);
-		if (sudden.json)
-			e->out = report_json(sudden.action, outcome, "", error);
+		e->err = report_error(state.action, outcome, error);
+		if (state.json)
+			e->out = report_json(state.action, outcome, "", error);
 		else
 			e->out = g_strdup("");
 	}
@@ -83,20 +83,21 @@ static struct end *prepare_end(enum action_outcome outcome, enum vmm_error class
 	e->status = report_exit_status(outcome, error);
 	e->out_len = strlen(e->out);
 	e->err_len = strlen(e->err);
-	e->older = sudden.ends;
-	sudden.ends = e;
+	e->older = state.endings;
+	state.endings = e;
 
 	return e;
 }
 
 void abort_outcome(enum action_outcome outcome, const char *what)
 {
-	g_autofree char *late = g_strdup_printf("did not end within %u s", sudden.seconds);
-	struct end *e = prepare_end(outcome, VMM_ERROR_TIMEOUT, late, what);
-	struct end *s = prepare_end(outcome, VMM_ERROR_CANCELLED, "was stopped by a signal", what);
+	g_autofree char *why = g_strdup_printf("did not end within %u s", state.seconds);
+	struct ending *on_deadline = prepare(outcome, VMM_ERROR_TIMEOUT, why, what);
+	struct ending *on_stop =
+		prepare(outcome, VMM_ERROR_CANCELLED, "was stopped by a signal", what);
 
-	__atomic_store_n(&sudden.late, e, __ATOMIC_RELEASE);
-	__atomic_store_n(&sudden.stopped, s, __ATOMIC_RELEASE);
+	__atomic_store_n(&state.on_deadline, on_deadline, __ATOMIC_RELEASE);
+	__atomic_store_n(&state.on_stop, on_stop, __ATOMIC_RELEASE);
 }
 
 static void handle(void (*handler)(int))
@@ -114,9 +115,9 @@ void abort_start(const char *action, unsigned seconds, bool json)
 	struct itimerval timer = { .it_value.tv_sec = seconds };
 	sigset_t all;
 
-	sudden.action = action;
-	sudden.seconds = seconds;
-	sudden.json = json;
+	state.action = action;
+	state.seconds = seconds;
+	state.json = json;
 	abort_outcome(ACTION_FAILED, "preparing");
 	handle(on_signal);
 	sigemptyset(&all);
@@ -126,12 +127,12 @@ void abort_start(const char *action, unsigned seconds, bool json)
 
 void abort_defer(unsigned grace_s)
 {
-	__atomic_store_n(&sudden.grace_s, grace_s, __ATOMIC_RELEASE);
+	__atomic_store_n(&state.grace_s, grace_s, __ATOMIC_RELEASE);
 }
 
 bool abort_requested(void)
 {
-	return __atomic_load_n(&sudden.asked, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&state.requested, __ATOMIC_ACQUIRE);
 }
 
 void abort_disarm(void)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * abort.h - the end of an action that cannot wait: its deadline, SIGTERM,
+ * abort.h - ends the process without running clean-up: at the action's deadline, or by SIGTERM,
  * SIGINT or SIGHUP.
  *
- * A call of libvirt may hang for ever with locks held, so nothing can be
- * cleaned up then. What to say is prepared beforehand and said by the signal's
- * handler itself, which then ends the process; that works whatever all threads
- * are waiting for, where a thread with a timer would still need them.
+ * A libvirt call may hang for ever with locks held, so nothing can be cleaned up then. The message
+ * is prepared beforehand; the signal handler itself writes it and ends the process. That works
+ * whatever the threads are waiting for.
  * Source: docs/facts/libvirt.md A and D.
  */
 #ifndef ACTION_ABORT_H
@@ -14,24 +13,24 @@
 
 #include "action/report.h"
 
-/* From now on ACTION ends after SECONDS, or by a signal; as if nothing had been asked for. */
+/* From now on a signal, or SECONDS, end ACTION; the outcome is FAILED while it prepares. */
 void abort_start(const char *action, unsigned seconds, bool json);
 
 /*
- * What a sudden end would mean from now on: OUTCOME, and WHAT was going on
- * ("destroying domain one-5"); of ACTION_DONE, what then belongs on stdout.
+ * What an abort means from now on: OUTCOME, and WHAT was in progress ("destroying domain one-5");
+ * of ACTION_DONE, what belongs on stdout.
  */
 void abort_outcome(enum action_outcome outcome, const char *what);
 
 /*
- * From now on the first SIGTERM, SIGINT or SIGHUP only makes abort_requested() true,
- * for an action that can undo what it did; the end comes GRACE_S seconds later,
- * or with a second signal. The deadline stays as it is. 0: as before.
+ * For an action that can undo what it did: from now on the first SIGTERM, SIGINT or SIGHUP only
+ * makes abort_requested() true; GRACE_S seconds later, or at a second signal, the process ends. The
+ * deadline does not change. 0: a signal ends the process at once.
  */
 void abort_defer(unsigned grace_s);
 bool abort_requested(void);
 
-/* No sudden end any more: the action is about to say how it ended. */
+/* Ignores further signals and the deadline: the action is about to report its outcome. */
 void abort_disarm(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * action.h - what every program under remotes/ has in common: main(), options,
- * the connection, its deadline and how it tells its outcome.
+ * the connection, its deadline and how it reports its outcome.
  *
  * Source: docs/facts/actions.md 0; docs/architecture.md, "Three outcomes".
  */
@@ -16,13 +16,13 @@
 
 struct action_ctx {
 	virConnect *conn;		/* open, unless the action is ACTION_OFFLINE */
-	bool reconnected;		/* a connection was lost on the way */
-	bool unsettled;			/* and what it was asked for last may still be done */
+	bool reconnected;		/* a connection was lost and replaced */
+	bool in_doubt;			/* a call of a lost connection may still be in progress */
 	const char *uri;
 	const char *const *arg;		/* the operands, NULL-terminated */
 	const ConfKvmrc *rc;
-	bool dry_run;			/* say it with action_print(), change nothing */
-	gint64 deadline_us;		/* monotonic time of the sudden end */
+	bool dry_run;			/* print with action_print() what would be done */
+	gint64 deadline_us;		/* monotonic time at which abort.h ends the process */
 	GString *out;			/* stdout, written when the action is done */
 };
 
@@ -37,7 +37,7 @@ struct action {
 	unsigned deadline_s;		/* 0: extra_deadline_s + SHUTDOWN_TIMEOUT of kvmrc */
 	unsigned extra_deadline_s;
 	bool offline;			/* run() connects itself, if at all */
-	/* It ends no domain: one-VM_ID will do when the UUID of operand 0 is gone. */
+	/* It ends no domain: may use one-VM_ID when the UUID of operand 0 is gone. */
 	bool takes_namesake;
 	const GOptionEntry *options;	/* its own, or NULL */
 	/* What "--sync-time UUID" runs, in a process that outlives the action; an exit status. */
@@ -58,7 +58,10 @@ void action_log(const char *level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Milliseconds until the deadline, at most CAP_MS, at least 1. */
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms);
 
-/* What a sudden end means from now on; see abort.h. */
+/* CAP_MS from now, or RESERVE_MS before the deadline if that is earlier; see base/deadline.h. */
+gint64 action_until_us(const struct action_ctx *ctx, gint64 cap_ms, gint64 reserve_ms);
+
+/* What an abort means from now on; see abort.h. */
 void action_on_abort(enum action_outcome outcome, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Operand I, counted from 0; NULL when there are fewer. */
@@ -68,36 +71,27 @@ const char *action_arg(const struct action_ctx *ctx, int i);
 virDomain *action_domain(const struct action_ctx *ctx, GError **error);
 
 /*
- * As action_domain(), and no other action works on that VM until we end. VMM_ERROR_BUSY:
- * one still does after a while.
+ * As action_domain(), and locks the VM until the process ends. VMM_ERROR_BUSY: another action has
+ * held the lock for a minute.
  */
 virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error);
 
 /*
- * Replaces a connection that was lost, waiting a while for the daemon to come
- * back. Handles made with the old one stay valid to free, no more.
+ * Replaces a connection that was lost, waiting a while for the daemon to come back. Handles made
+ * with the old one can be freed, no more. Most want reconcile_domain() instead.
  */
 bool action_reconnect(struct action_ctx *ctx, GError **error);
 
-/* As action_reconnect(), then finds domain OLD there by its UUID, as virt_domain(). */
-virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError **error);
-
 /*
- * As action_domain_reopen(), once libvirt has ended what it was asked to do with the domain on the
- * connection that was lost: what it says of it then is true.
- */
-virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GError **error);
-
-/*
- * For a call that may be made twice, after its answer R: true, with DOM on a new connection and
- * CAUSE cleared, when the connection was lost with it: it is to be made again. Once at most.
+ * For idempotent calls, after result R: true, with DOM on a new connection and CAUSE cleared, if
+ * the call must be repeated because the connection was lost. At most once.
  */
 bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_result r,
 			GError **cause);
 
 /*
- * What the answer R of a call means, its ERROR being CAUSE (taken; NULL unless FAILED): DONE, or
- * ERROR "FORMAT…: cause" and whether nobody knows.
+ * The outcome of a call with result R and error CAUSE (taken; NULL unless FAILED). Unless DONE,
+ * ERROR is "FORMAT…: cause".
  */
 enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_result r,
 				 GError *cause, GError **error, const char *format, ...)

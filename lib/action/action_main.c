@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/number.h"
 #include "base/program.h"
 #include "conf/paths.h"
@@ -50,7 +51,7 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 
 	abort_disarm();
 	if (!write_out(stdout, json ? object : text) && status == 0) {
-		/* A deploy whose UUID nobody has read is not done for the one who asked. */
+		/* A deploy whose UUID could not be written is not done for its caller. */
 		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
 		block = report_error(action.name, ACTION_UNKNOWN, cause);
 		status = report_exit_status(ACTION_UNKNOWN, cause);
@@ -140,7 +141,7 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 	return true;
 }
 
-/* A wrong command line shall be told in JSON too. */
+/* A wrong command line is reported in JSON, too. */
 static bool wants_json(char **argv)
 {
 	for (char **a = argv + 1; *a && **a == '-' && !g_str_equal(*a, "--"); a++)
@@ -184,7 +185,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 
 	if (deadline_s)		/* it shall hold for what kvmrc does as well */
 		abort_start(action.name, deadline_s, o->json);
-	ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
+	ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	ctx.rc = rc = load_kvmrc();
 	if (!deadline_s) {
 		deadline_s = action.deadline_s;
@@ -192,7 +193,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 			deadline_s = action.extra_deadline_s +
 				     (unsigned)conf_kvmrc_int(rc, "SHUTDOWN_TIMEOUT");
 		abort_start(action.name, deadline_s, o->json);
-		ctx.deadline_us = g_get_monotonic_time() + (gint64)deadline_s * G_USEC_PER_SEC;
+		ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	}
 
 	if (o->uri)
@@ -206,7 +207,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	if (ctx.conn || action.offline)
 		outcome = action.run(&ctx, &error);
 	status = finish(outcome, o->json, out->str, error);
-	/* libvirt's own thread may be at work on what the lost connection left to it. */
+	/* libvirt's own thread may still use what belongs to the lost connection. */
 	if (ctx.reconnected)
 		end_at_once(status);
 	if (virt_call_any_abandoned())

@@ -5,10 +5,10 @@
 #include "action/action.h"
 #include "action/lock.h"
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/file.h"
-#include "virt/domain_job.h"
 
-enum { MAX_STDIN = 64 << 20, RECONNECT_MS = 30000, REST_MS = 60000 };
+enum { MAX_STDIN = 64 << 20 };
 
 enum { DEPLOY_ID, VM_ID = 2, LOCK_MS = 60000 };
 
@@ -23,9 +23,14 @@ void action_print(struct action_ctx *ctx, const char *format, ...)
 
 unsigned action_left_ms(const struct action_ctx *ctx, unsigned cap_ms)
 {
-	gint64 left = (ctx->deadline_us - g_get_monotonic_time()) / 1000;
+	unsigned left_ms = deadline_left_ms(ctx->deadline_us);
 
-	return (unsigned)CLAMP(left, 1, (gint64)cap_ms);
+	return CLAMP(left_ms, 1, cap_ms);
+}
+
+gint64 action_until_us(const struct action_ctx *ctx, gint64 cap_ms, gint64 reserve_ms)
+{
+	return MIN(deadline_in_ms(cap_ms), ctx->deadline_us - reserve_ms * 1000);
 }
 
 void action_on_abort(enum action_outcome outcome, const char *format, ...)
@@ -77,93 +82,6 @@ virDomain *action_domain_alone(const struct action_ctx *ctx, GError **error)
 		return NULL;
 
 	return g_steal_pointer(&dom);
-}
-
-bool action_reconnect(struct action_ctx *ctx, GError **error)
-{
-	virConnect *conn = virt_open_again(ctx->uri, action_left_ms(ctx, RECONNECT_MS), error);
-
-	if (!conn)
-		return false;
-	virt_close(ctx->conn);
-	ctx->conn = conn;
-	ctx->reconnected = true;
-
-	return true;
-}
-
-virDomain *action_domain_reopen(struct action_ctx *ctx, virDomain *old, GError **error)
-{
-	char uuid[VIR_UUID_STRING_BUFLEN];
-
-	if (virDomainGetUUIDString(old, uuid) < 0)
-		return NULL;
-	if (!action_reconnect(ctx, error))
-		return NULL;
-
-	return virt_domain(ctx->conn, uuid, NULL, error);
-}
-
-virDomain *action_domain_reopen_idle(struct action_ctx *ctx, virDomain *old, GError **error)
-{
-	g_autoptr(virDomain) dom = action_domain_reopen(ctx, old, error);
-	bool goes_on;
-
-	if (!dom)
-		return NULL;
-	if (!virt_domain_barrier(dom, action_left_ms(ctx, REST_MS), &goes_on, error))
-		return NULL;
-
-	return g_steal_pointer(&dom);
-}
-
-bool action_call_repeat(struct action_ctx *ctx, virDomain **dom, enum virt_call_result r,
-			GError **cause)
-{
-	g_autoptr(GError) why = NULL;
-	virDomain *again;
-
-	if (r != VIRT_CALL_FAILED)
-		return false;
-	if (ctx->reconnected)
-		return false;
-	if (virConnectIsAlive(ctx->conn) == 1)
-		return false;
-	again = action_domain_reopen_idle(ctx, *dom, &why);
-	if (!again) {
-		ctx->unsettled = !vmm_is(why, VMM_ERROR_NOT_FOUND);
-		return false;
-	}
-
-	virDomainFree(*dom);
-	*dom = again;
-	g_clear_error(cause);
-
-	return true;
-}
-
-enum action_outcome action_judge(const struct action_ctx *ctx, enum virt_call_result r,
-				 GError *cause, GError **error, const char *format, ...)
-{
-	g_autofree char *what = NULL;
-	va_list ap;
-
-	if (r == VIRT_CALL_OK)
-		return ACTION_DONE;
-	va_start(ap, format);
-	what = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	if (r == VIRT_CALL_TIMED_OUT)
-		vmm_fail(&cause, VMM_ERROR_TIMEOUT, "its QEMU does not answer");
-	g_propagate_prefixed_error(error, cause, "%s: ", what);
-	if (r == VIRT_CALL_TIMED_OUT)
-		return ACTION_UNKNOWN;
-	if (ctx->unsettled)
-		return ACTION_UNKNOWN;
-	if (virConnectIsAlive(ctx->conn) != 1)
-		return ACTION_UNKNOWN;
-
-	return ACTION_FAILED;
 }
 
 static bool is_silent(unsigned wait_ms)

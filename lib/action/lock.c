@@ -6,16 +6,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/run_directory.h"
 
 /* An action that waits reports who has the lock before its own deadline ends it. */
-enum { PAUSE_US = 20000, RESERVE_MS = 500 };
+enum { PAUSE_MS = 20, RESERVE_MS = 500 };
 
 /* The files, open until we end; none: not ours yet. */
 static int held[RUN_DIRECTORY_LOCKS];
 static int n_held;
 
-/* Who has FD, as /proc/locks says: "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF"; 0: nobody. */
+/*
+ * The process that holds FD; 0: none. /proc/locks has lines
+ * "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF".
+ */
 static pid_t holder_of(int fd)
 {
 	g_autofree char *text = NULL, *end = NULL;
@@ -47,7 +51,7 @@ static char *program_of(pid_t pid)
 	return g_strchomp(text);
 }
 
-static bool take(int fd, const char *name, gint64 until_us, GError **error)
+static bool lock_descriptor(int fd, const char *name, gint64 until_us, GError **error)
 {
 	g_autofree char *program = NULL;
 	pid_t pid;
@@ -55,10 +59,8 @@ static bool take(int fd, const char *name, gint64 until_us, GError **error)
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return vmm_fail_errno(error, errno, "cannot lock domain %s", name);
-		if (g_get_monotonic_time() < until_us) {
-			g_usleep(PAUSE_US);
+		if (deadline_pause(until_us, PAUSE_MS))
 			continue;
-		}
 
 		pid = holder_of(fd);
 		program = program_of(pid);
@@ -71,8 +73,7 @@ static bool take(int fd, const char *name, gint64 until_us, GError **error)
 
 bool lock_take(const char *name, unsigned wait_ms, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() +
-			  (gint64)(wait_ms - MIN(RESERVE_MS, wait_ms / 2)) * 1000;
+	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
 	/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
 	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
 
@@ -85,7 +86,7 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error)
 	}
 
 	for (int i = 0; i < n_held; i++)
-		if (!take(held[i], name, until_us, error)) {
+		if (!lock_descriptor(held[i], name, until_us, error)) {
 			while (n_held)
 				close(held[--n_held]);
 			return false;

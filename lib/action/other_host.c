@@ -9,35 +9,41 @@
 
 enum { LIMIT_MS = 60000, CONNECT_S = 15, ALIVE_S = 10, NOT_THERE = 42 };
 
-static char *name_of(const char *program, const char *const *words)
-{
-	if (g_str_equal(program, "/usr/bin/env"))
-		return g_strdup(words[0]);
+struct far_program {
+	const char *host;	/* NULL: this one */
+	const char *path;
+	const char *const *words;
+};
 
-	return g_path_get_basename(program);
+static char *name_of(const struct far_program *p)
+{
+	if (g_str_equal(p->path, "/usr/bin/env"))
+		return g_strdup(p->words[0]);
+
+	return g_path_get_basename(p->path);
 }
 
-static char *what_of(const char *host, const char *program, const char *const *words)
+static char *what_of(const struct far_program *p)
 {
-	g_autofree char *name = name_of(program, words);
+	g_autofree char *name = name_of(p);
 
-	if (host)
-		return g_strdup_printf("%s on %s", name, host);
+	if (p->host)
+		return g_strdup_printf("%s on %s", name, p->host);
 
 	return g_steal_pointer(&name);
 }
 
-/* On this host, without ssh: RET_STATUS as of run(). */
-static bool run_here(const struct action_ctx *ctx, const char *program, const char *const *words,
+/* On this host, without ssh: RET_STATUS as of run_far(). */
+static bool run_here(const struct action_ctx *ctx, const struct far_program *p,
 		     struct child_result *result, int *ret_status, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
-	g_autofree char *name = name_of(program, words);
+	g_autofree char *name = name_of(p);
 
-	g_ptr_array_add(argv, (char *)program);
-	for (; *words; words++)
-		g_ptr_array_add(argv, (char *)*words);
+	g_ptr_array_add(argv, (char *)p->path);
+	for (const char *const *w = p->words; *w; w++)
+		g_ptr_array_add(argv, (char *)*w);
 	g_ptr_array_add(argv, NULL);
 	spec.argv = (const char *const *)argv->pdata;
 	if (!child_run(&spec, result, error))
@@ -52,20 +58,20 @@ static bool run_here(const struct action_ctx *ctx, const char *program, const ch
 	return child_result_check(result, name, error);
 }
 
-/* RET_STATUS: how PROGRAM ended, as the far end itself said. False: nobody knows. */
-static bool run(const struct action_ctx *ctx, const char *host, const char *program,
-		const char *const *words, struct child_result *result, int *ret_status,
-		GError **error)
+/* RET_STATUS: the exit status, as the far end itself reported it. False: not known. */
+static bool run_far(const struct action_ctx *ctx, const struct far_program *p,
+		    struct child_result *result, int *ret_status, GError **error)
 {
 	g_auto(GStrv) command = conf_kvmrc_command(ctx->rc, "SSH", "ssh");
 	g_autofree char *joined = g_strjoinv(" ", command);
 	g_autofree char *mark = g_strdup_printf("vmmexec-%d", (int)getpid());
 	struct wire_ssh ssh = { .command = joined, .shell = "sh", .mark = mark,
 				.connect_timeout_s = CONNECT_S, .alive_interval_s = ALIVE_S };
-	g_auto(GStrv) argv = wire_ssh_run(&ssh, host, WIRE_SSH_ALONE, NULL, program, words, NULL);
+	const struct wire_ssh_session session = { &ssh, p->host, WIRE_SSH_ALONE, NULL };
+	g_auto(GStrv) argv = wire_ssh_run(&session, p->path, p->words, NULL);
 	struct child_spec spec = { .argv = (const char *const *)argv,
 				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
-	g_autofree char *what = what_of(host, program, words);
+	g_autofree char *what = what_of(p);
 	struct wire_ssh_marks marks;
 	const char *why;
 
@@ -85,30 +91,28 @@ static bool run(const struct action_ctx *ctx, const char *host, const char *prog
 	g_strchomp(result->err->str);
 	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
 		 result->err->str : why);
-	vmm_error_set_hint(error, "ssh to %s must work without a password", host);
+	vmm_error_set_hint(error, "ssh to %s must work without a password", p->host);
 
 	return false;
 }
 
-/* As run(), on this host when HOST is NULL. */
-static bool run_at(const struct action_ctx *ctx, const char *host, const char *program,
-		   const char *const *words, struct child_result *result, int *ret_status,
-		   GError **error)
+static bool run_at(const struct action_ctx *ctx, const struct far_program *p,
+		   struct child_result *result, int *ret_status, GError **error)
 {
-	if (host)
-		return run(ctx, host, program, words, result, ret_status, error);
+	if (p->host)
+		return run_far(ctx, p, result, ret_status, error);
 
-	return run_here(ctx, program, words, result, ret_status, error);
+	return run_here(ctx, p, result, ret_status, error);
 }
 
 /* It must have ended with status 0. */
-static bool run_well(const struct action_ctx *ctx, const char *host, const char *program,
-		     const char *const *words, struct child_result *result, GError **error)
+static bool run_well(const struct action_ctx *ctx, const struct far_program *p,
+		     struct child_result *result, GError **error)
 {
-	g_autofree char *what = what_of(host, program, words);
+	g_autofree char *what = what_of(p);
 	int status;
 
-	if (!run_at(ctx, host, program, words, result, &status, error))
+	if (!run_at(ctx, p, result, &status, error))
 		return false;
 	result->exit_status = status;	/* what ssh itself ended with is of no matter */
 	result->signal = 0;
@@ -120,8 +124,9 @@ static bool run_well(const struct action_ctx *ctx, const char *host, const char 
 bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
 		    const char *const *words, GError **error)
 {
+	const struct far_program p = { host, program, words };
 	struct child_result result = { 0 };
-	bool ok = run_well(ctx, host, program, words, &result, error);
+	bool ok = run_well(ctx, &p, &result, error);
 
 	child_result_clear(&result);
 
@@ -131,10 +136,11 @@ bool other_host_run(const struct action_ctx *ctx, const char *host, const char *
 char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
 		     const char *const *words, GError **error)
 {
+	const struct far_program p = { host, program, words };
 	struct child_result result = { 0 };
 	char *text = NULL;
 
-	if (run_well(ctx, host, program, words, &result, error))
+	if (run_well(ctx, &p, &result, error))
 		text = g_strdup(result.out->str);
 	child_result_clear(&result);
 
@@ -144,10 +150,11 @@ char *other_host_ask(const struct action_ctx *ctx, const char *host, const char 
 bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
 		     const char *const *words, bool *ret_yes, GError **error)
 {
+	const struct far_program p = { host, program, words };
 	struct child_result result = { 0 };
-	g_autofree char *what = what_of(host, program, words);
+	g_autofree char *what = what_of(&p);
 	int status = -1;
-	bool ok = run_at(ctx, host, program, words, &result, &status, error);
+	bool ok = run_at(ctx, &p, &result, &status, error);
 
 	*ret_yes = ok && status == 0;
 	if (ok && status > 1) {
@@ -178,23 +185,24 @@ static char *target_of(const char *host, const char *dir)
 	return g_strdup_printf(strchr(host, ':') ? "[%s]:%s/" : "%s:%s/", host, dir);
 }
 
-bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
-		     const char *dir, bool in_place, const char *const *except, GError **error)
+bool other_host_copy(const struct action_ctx *ctx, const char *host,
+		     const struct other_host_files *files, GError **error)
 {
 	g_autofree char *shell = remote_shell(ctx);
-	g_autofree char *target = target_of(host, dir);
+	g_autofree char *target = target_of(host, files->dir);
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	const char *way = files->in_place ? "--inplace" : "--sparse";
 	struct child_result result = { 0 };
 	bool ok;
 
 	g_ptr_array_add(words, g_strdup("-azs"));
-	g_ptr_array_add(words, g_strdup(in_place ? "--inplace" : "--sparse"));
+	g_ptr_array_add(words, g_strdup(way));
 	g_ptr_array_add(words, g_strdup_printf("--rsh=%s", shell));
-	for (; except && *except; except++)
-		g_ptr_array_add(words, g_strdup_printf("--exclude=/%s", *except));
+	for (const char *const *e = files->except; e && *e; e++)
+		g_ptr_array_add(words, g_strdup_printf("--exclude=/%s", *e));
 	g_ptr_array_add(words, g_strdup("--"));
-	for (; *paths; paths++)
-		g_ptr_array_add(words, g_strdup(*paths));
+	for (const char *const *p = files->paths; *p; p++)
+		g_ptr_array_add(words, g_strdup(*p));
 	g_ptr_array_add(words, g_strdup(target));
 	g_ptr_array_add(words, NULL);
 	ok = process_run_long(ctx, "RSYNC", "rsync", (const char *const *)words->pdata, &result,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * other_host.h - what an action does on another host: programs there, and files brought
- * there. By ssh, as the user that we are.
+ * other_host.h - runs programs on another host and copies files to it: over ssh, as our user.
  *
  * Source: docs/facts/actions.md 7; kvmrc.md, SSH.
  */
@@ -32,13 +31,16 @@ char *other_host_ask(const struct action_ctx *ctx, const char *host, const char 
 bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
 		     const char *const *words, bool *ret_yes, GError **error);
 
-/*
- * Brings PATHS (NULL-terminated) of this host to directory DIR of HOST (NULL: of
- * this one), as long as the action may take. IN_PLACE: into files that a process may
- * have open there. EXCEPT (NULL, or NULL-terminated): what is left out, seen from
- * the directories of PATHS.
- */
-bool other_host_copy(const struct action_ctx *ctx, const char *host, const char *const *paths,
-		     const char *dir, bool in_place, const char *const *except, GError **error);
+/* Both lists end with NULL. */
+struct other_host_files {
+	const char *const *paths;	/* on this host */
+	const char *dir;		/* where they go */
+	bool in_place;			/* into files that a process may have open there */
+	const char *const *except;	/* left out, seen from the directories of PATHS; or NULL */
+};
+
+/* Copies FILES to HOST (NULL: to this one), as long as the action may take. */
+bool other_host_copy(const struct action_ctx *ctx, const char *host,
+		     const struct other_host_files *files, GError **error);
 
 #endif

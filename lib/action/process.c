@@ -18,11 +18,11 @@ char **process_argv(const struct action_ctx *ctx, const char *name, const char *
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
-static bool run(const struct action_ctx *ctx, const char *name, const char *tool,
-		const char *const *words, unsigned limit_ms, struct child_result *ret,
-		GError **error)
+/* Takes WORDS, the command line. */
+static bool run(const struct action_ctx *ctx, char **words, unsigned limit_ms,
+		struct child_result *ret, GError **error)
 {
-	g_auto(GStrv) argv = process_argv(ctx, name, tool, words);
+	g_auto(GStrv) argv = words;
 	g_auto(GStrv) env = conf_kvmrc_environ(ctx->rc);
 	struct child_spec spec = { .argv = (const char *const *)argv,
 				   .env = (const char *const *)env, .timeout_ms = limit_ms };
@@ -33,11 +33,13 @@ static bool run(const struct action_ctx *ctx, const char *name, const char *tool
 bool process_run(const struct action_ctx *ctx, const char *name, const char *tool,
 		 const char *const *words, struct child_result *ret, GError **error)
 {
-	return run(ctx, name, tool, words, action_left_ms(ctx, LIMIT_MS), ret, error);
+	return run(ctx, process_argv(ctx, name, tool, words), action_left_ms(ctx, LIMIT_MS), ret,
+		   error);
 }
 
 bool process_run_long(const struct action_ctx *ctx, const char *name, const char *tool,
 		      const char *const *words, struct child_result *ret, GError **error)
 {
-	return run(ctx, name, tool, words, action_left_ms(ctx, G_MAXINT), ret, error);
+	return run(ctx, process_argv(ctx, name, tool, words), action_left_ms(ctx, G_MAXINT), ret,
+		   error);
 }

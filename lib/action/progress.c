@@ -8,7 +8,7 @@
 enum { TELL_US = 10000000, GRACE_S = 20 };
 
 /* Each second on a terminal, on one line. */
-static void tell(void *data G_GNUC_UNUSED, const struct virt_progress *progress)
+static void show_progress(void *data G_GNUC_UNUSED, const struct virt_progress *progress)
 {
 	static gint64 told_us;
 	g_autofree char *text = virt_progress_text(progress);
@@ -30,7 +30,7 @@ struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom)
 	abort_defer(GRACE_S);
 
 	return (struct virt_job){ .dom = dom, .until_us = ctx->deadline_us - reserve_us,
-				  .stop = abort_requested, .progress = tell };
+				  .stop = abort_requested, .progress = show_progress };
 }
 
 bool progress_fail(GError **error, const char *format, ...)

@@ -7,12 +7,12 @@
 #include "virt/domain_job.h"
 
 /*
- * A job of DOM that tells its progress, and that this action's deadline and the first signal
- * abort; the call it makes is for the caller to add.
+ * A job of DOM that reports its progress; this action's deadline and the first signal abort it. The
+ * caller adds the call that it makes.
  */
 struct virt_job progress_job(const struct action_ctx *ctx, virDomain *dom);
 
-/* Sets ERROR after such an abort: "FORMAT… was stopped by a signal", or was late. False. */
+/* Sets ERROR after such an abort: "FORMAT… was stopped by a signal" or timed out. False. */
 bool progress_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 #endif

@@ -22,7 +22,7 @@ char *report_line(const char *text)
 	return text_line(valid, G_MAXSIZE);
 }
 
-/* ERROR, with what to do first when nobody knows the outcome. */
+/* ERROR, with what to do first when the outcome is unknown. */
 static GError *advise(enum action_outcome outcome, const GError *error)
 {
 	static const char look[] = "the outcome is unknown: look at the VM before trying again";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report.h - how an action tells its outcome: the lines that OpenNebula looks
- * for at the end of stderr, or one JSON object on stdout.
+ * report.h - how an action reports its outcome: the lines that OpenNebula reads at the end of
+ * stderr, or one JSON object on stdout.
  *
  * Source: docs/facts/actions.md 0.2; docs/architecture.md, "Three outcomes".
  */
@@ -11,9 +11,9 @@
 #include "base/error.h"
 
 enum action_outcome {
-	ACTION_DONE,	/* it is so, or was so already */
-	ACTION_FAILED,	/* it is certainly not done */
-	ACTION_UNKNOWN,	/* it was asked for, and nobody knows */
+	ACTION_DONE,	/* done, now or before */
+	ACTION_FAILED,	/* certainly not done */
+	ACTION_UNKNOWN,	/* requested; it may or may not be done */
 };
 
 /* 0 done, 1 failed, 2 misuse, 3 unknown. ERROR: NULL when done. */

@@ -257,12 +257,19 @@ static gboolean on_drained(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* Sends SIG to its process group. */
+static void signal_group(const Child *c, int sig)
+{
+	if (!c->exited)
+		kill(-c->pid, sig);
+}
+
 static void on_exit_status(GPid pid G_GNUC_UNUSED, gint status, gpointer data)
 {
 	Child *c = data;
 
 	if (c->timed_out || c->cancelled)
-		child_kill(c, SIGKILL);		/* those of its group that outlived it */
+		signal_group(c, SIGKILL);		/* those of its group that outlived it */
 	c->status = status;
 	c->exited = true;
 	source_clear(&c->timer);
@@ -278,14 +285,14 @@ static void on_exit_status(GPid pid G_GNUC_UNUSED, gint status, gpointer data)
 
 static gboolean on_kill(gpointer data)
 {
-	child_kill(data, SIGKILL);
+	signal_group(data, SIGKILL);
 	return G_SOURCE_CONTINUE;	/* what a dying group still forks is killed next time */
 }
 
 static void child_stop(Child *c)
 {
 	source_clear(&c->timer);
-	child_kill(c, SIGTERM);
+	signal_group(c, SIGTERM);
 	add_source(c, &c->timer, g_timeout_source_new(c->grace_ms), on_kill);
 }
 
@@ -307,15 +314,9 @@ void child_cancel(Child *c)
 	child_stop(c);
 }
 
-void child_kill(Child *c, int sig)
-{
-	if (!c->exited)
-		kill(-c->pid, sig);
-}
-
 void child_abandon(Child *c, int sig)
 {
-	child_kill(c, sig);
+	signal_group(c, sig);
 	child_free(c);
 }
 

@@ -4,7 +4,7 @@
  * limit and bounded output, on a GMainLoop and without threads.
  *
  * Not g_spawn_async(): it cannot set the process group without code between
- * fork and exec, and a late ssh must be killed together with its children.
+ * fork and exec, and an ssh that times out must be killed together with its children.
  */
 #ifndef BASE_CHILD_H
 #define BASE_CHILD_H
@@ -28,7 +28,7 @@ struct child_spec {
 	child_progress *progress;	/* or NULL */
 	child_reader *reader;		/* or NULL */
 	unsigned timeout_ms;		/* 0: none */
-	unsigned grace_ms;		/* from SIGTERM to SIGKILL of a late one; 0: 2000 */
+	unsigned grace_ms;		/* from SIGTERM to SIGKILL after a time-out; 0: 2000 */
 	int nice;			/* how much nicer than we are it shall be */
 	size_t max_output;		/* bytes kept of stdout and of stderr; 0: 1 MiB */
 };
@@ -58,9 +58,6 @@ void child_cancel(Child *child);
 
 /* Sends SIG to the process group and forgets the child: DONE is not called. */
 void child_abandon(Child *child, int sig);
-
-/* Sends SIG to the process group. */
-void child_kill(Child *child, int sig);
 
 /* Queues BYTES (a reference is kept) for the stdin of one that was started with hold_input. */
 void child_write(Child *child, GBytes *bytes);

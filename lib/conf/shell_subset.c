@@ -4,13 +4,10 @@
 #include <string.h>
 
 #include "conf/cursor.h"
+#include "conf/shell_quote.h"
+#include "conf/shell_skip.h"
 
-enum { MAX_DEPTH = 32 };
-
-/* How a piece of text was read. */
-enum reading { PLAIN, INSTRUCTION, UNTERMINATED };
-
-static enum reading expansion(struct shell_parser *p, GString *out, bool quoted);
+static enum shell_reading expansion(struct shell_parser *p, GString *out, bool quoted);
 
 static void shell_var_free(void *data)
 {
@@ -88,40 +85,6 @@ static void assign(struct shell_parser *p, const char *name, const char *value, 
 	var->unset = false;
 }
 
-static enum reading unterminated(struct shell_parser *p, const char *at)
-{
-	p->fault = at;
-	return UNTERMINATED;
-}
-
-/* Nothing is special between single quotes, not even a backslash (POSIX 2.2.2). */
-static enum reading single_quoted(struct shell_parser *p, GString *out)
-{
-	const char *open = p->p++;
-	const char *close = memchr(p->p, '\'', (size_t)(p->end - p->p));
-
-	if (!close)
-		return unterminated(p, open);
-
-	g_string_append_len(out, p->p, close - p->p);
-	p->p = close + 1;
-
-	return PLAIN;
-}
-
-/* Passes the quote that closes the one at OPEN. R: how the text between them was read. */
-static enum reading close_quote(struct shell_parser *p, const char *open, enum reading r)
-{
-	if (r != PLAIN)
-		return r;
-	if (p->p == p->end)
-		return unterminated(p, open);
-
-	p->p++;
-
-	return PLAIN;
-}
-
 /* Only before one of these is a backslash more than itself between double quotes (POSIX 2.2.3). */
 static bool escapes_in_quotes(const struct shell_parser *p)
 {
@@ -131,34 +94,34 @@ static bool escapes_in_quotes(const struct shell_parser *p)
 	return cursor_is_in(cursor_peek(p, 1), "$`\"\\");
 }
 
-static enum reading double_quoted_part(struct shell_parser *p, GString *out)
+static enum shell_reading double_quoted_part(struct shell_parser *p, GString *out)
 {
 	if (*p->p == '`')
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 	if (*p->p == '$')
 		return expansion(p, out, true);
 
 	if (cursor_at_joined_line(p)) {
 		p->p += 2;
-		return PLAIN;
+		return SHELL_PLAIN;
 	}
 
 	if (escapes_in_quotes(p))
 		p->p++;
 	g_string_append_c(out, *p->p++);
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
-static enum reading double_quoted(struct shell_parser *p, GString *out)
+static enum shell_reading double_quoted(struct shell_parser *p, GString *out)
 {
 	const char *open = p->p++;
-	enum reading r = PLAIN;
+	enum shell_reading r = SHELL_PLAIN;
 
-	while (r == PLAIN && !cursor_is_over(p, "\""))
+	while (r == SHELL_PLAIN && !cursor_is_over(p, "\""))
 		r = double_quoted_part(p, out);
 
-	return close_quote(p, open, r);
+	return shell_quote_close(p, open, r);
 }
 
 /*
@@ -177,14 +140,14 @@ static bool needs_shell(int c, bool quoted)
 	return cursor_is_in(c, "&|<>()");
 }
 
-static enum reading word_part(struct shell_parser *p, GString *out, bool quoted)
+static enum shell_reading word_part(struct shell_parser *p, GString *out, bool quoted)
 {
 	int c = *p->p;
 
 	if (needs_shell(c, quoted))
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 	if (c == '\'' && !quoted)
-		return single_quoted(p, out);
+		return shell_quote_single(p, out);
 	if (c == '"')
 		return double_quoted(p, out);
 	if (c == '$')
@@ -192,7 +155,7 @@ static enum reading word_part(struct shell_parser *p, GString *out, bool quoted)
 
 	if (cursor_at_joined_line(p)) {
 		p->p += 2;
-		return PLAIN;
+		return SHELL_PLAIN;
 	}
 
 	/* A backslash that nothing follows is itself. */
@@ -200,15 +163,15 @@ static enum reading word_part(struct shell_parser *p, GString *out, bool quoted)
 		p->p++;
 	g_string_append_c(out, *p->p++);
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* Reads up to what ENDS says, a string of bytes; the end of the text is an end too. */
-static enum reading word(struct shell_parser *p, GString *out, const char *ends, bool quoted)
+static enum shell_reading word(struct shell_parser *p, GString *out, const char *ends, bool quoted)
 {
-	enum reading r = PLAIN;
+	enum shell_reading r = SHELL_PLAIN;
 
-	while (r == PLAIN && !cursor_is_over(p, ends))
+	while (r == SHELL_PLAIN && !cursor_is_over(p, ends))
 		r = word_part(p, out, quoted);
 
 	return r;
@@ -226,27 +189,28 @@ static bool has_value(const char *value, bool colon)
 }
 
 /* An assignment within a word that is not used, "${A:-${B:=x}}", has no effect. */
-static enum reading brace_word(struct shell_parser *p, GString *out, bool quoted, bool apply)
+static enum shell_reading brace_word(struct shell_parser *p, GString *out, bool quoted, bool apply)
 {
 	bool was = p->apply;
-	enum reading r;
+	enum shell_reading r;
 
 	p->apply = apply;
 	r = word(p, out, "}", quoted);
 	p->apply = was;
 
-	if (r != PLAIN)
+	if (r != SHELL_PLAIN)
 		return r;
 	if (p->p == p->end)
-		return UNTERMINATED;
+		return SHELL_UNTERMINATED;
 
 	p->p++;
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* After "${NAME": the operator, its word, the brace. */
-static enum reading braced(struct shell_parser *p, GString *out, const char *name, bool quoted)
+static enum shell_reading braced(struct shell_parser *p, GString *out, const char *name,
+				 bool quoted)
 {
 	/* A copy: the word may assign to NAME. */
 	g_autofree char *value = g_strdup(value_of(p, name));
@@ -254,24 +218,24 @@ static enum reading braced(struct shell_parser *p, GString *out, const char *nam
 	bool colon = cursor_peek(p, 0) == ':';
 	bool use_word, apply_word;
 	int op = cursor_peek(p, colon);
-	enum reading r;
+	enum shell_reading r;
 
 	if (op == '}' && !colon) {
 		p->p++;
 		if (value)
 			g_string_append(out, value);
-		return PLAIN;
+		return SHELL_PLAIN;
 	}
 
 	if (!cursor_is_in(op, "-=+"))
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 
 	p->p += 1 + colon;
 	use_word = has_value(value, colon) == (op == '+');
 	apply_word = p->apply && use_word;
 
 	r = brace_word(p, other, quoted, apply_word);
-	if (r != PLAIN)
+	if (r != SHELL_PLAIN)
 		return r;
 
 	if (use_word)
@@ -281,16 +245,16 @@ static enum reading braced(struct shell_parser *p, GString *out, const char *nam
 	if (op == '=' && apply_word)
 		assign(p, name, other->str, false);
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* A '$' and what belongs to it; one that begins nothing is itself. */
-static enum reading expansion(struct shell_parser *p, GString *out, bool quoted)
+static enum shell_reading expansion(struct shell_parser *p, GString *out, bool quoted)
 {
 	const char *at = p->p++;
 	bool brace = cursor_peek(p, 0) == '{';
 	g_autofree char *name = NULL;
-	enum reading r;
+	enum shell_reading r;
 	size_t n;
 
 	p->p += brace;
@@ -299,27 +263,27 @@ static enum reading expansion(struct shell_parser *p, GString *out, bool quoted)
 	/* "$(", "$1", "$?", "$'" and "${#NAME}" are a shell's. */
 	if (!n) {
 		if (brace || !cursor_ends_at(p, 0, " \t\n;\""))
-			return INSTRUCTION;
+			return SHELL_INSTRUCTION;
 		g_string_append_c(out, '$');
-		return PLAIN;
+		return SHELL_PLAIN;
 	}
 
-	if (p->depth >= MAX_DEPTH)
-		return INSTRUCTION;
+	if (p->depth >= SHELL_MAX_DEPTH)
+		return SHELL_INSTRUCTION;
 
 	name = g_strndup(p->p, n);
 	p->p += n;
 
 	if (!brace) {
 		g_string_append(out, value_or_empty(p, name));
-		return PLAIN;
+		return SHELL_PLAIN;
 	}
 
 	p->depth++;
 	r = braced(p, out, name, quoted);
 	p->depth--;
 
-	if (r == UNTERMINATED && !p->fault)
+	if (r == SHELL_UNTERMINATED && !p->fault)
 		p->fault = at;
 
 	return r;
@@ -343,33 +307,33 @@ static void tilde(struct shell_parser *p, GString *out)
 }
 
 /* A word that assigns nothing: a command's name, or what "export" marks. */
-static enum reading bare_name(struct shell_parser *p, const char *name, bool export)
+static enum shell_reading bare_name(struct shell_parser *p, const char *name, bool export)
 {
 	if (!export)
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 	if (!cursor_ends_at(p, 0, " \t\n;"))
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 
 	if (p->apply)
 		var_of(p, name)->exported = true;
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* "NAME=value" or "NAME+=value"; with EXPORT also "NAME". */
-static enum reading assignment(struct shell_parser *p, bool export)
+static enum shell_reading assignment(struct shell_parser *p, bool export)
 {
 	g_autoptr(GString) value = g_string_new(NULL);
 	size_t n = cursor_name_length(p);
 	g_autofree char *name = g_strndup(p->p, n);
-	enum reading r;
+	enum shell_reading r;
 	bool append;
 
 	p->p += n;
 	append = cursor_at_pair(p, '+', '=');
 
 	if (!n)
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 	if (cursor_peek(p, 0) != '=' && !append)
 		return bare_name(p, name, export);
 
@@ -377,14 +341,14 @@ static enum reading assignment(struct shell_parser *p, bool export)
 	tilde(p, value);
 	r = word(p, value, " \t\n;", false);
 
-	if (r != PLAIN || !p->apply)
+	if (r != SHELL_PLAIN || !p->apply)
 		return r;
 
 	assign(p, name, value->str, append);
 	if (export)
 		var_of(p, name)->exported = true;
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* Kept in the table: a program that is run must not inherit it from the environment either. */
@@ -423,10 +387,10 @@ static enum command command(struct shell_parser *p)
 	return ASSIGN;
 }
 
-static enum reading operand(struct shell_parser *p, enum command c)
+static enum shell_reading operand(struct shell_parser *p, enum command c)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	enum reading r;
+	enum shell_reading r;
 	size_t n;
 
 	if (c == ASSIGN || c == EXPORT)
@@ -435,148 +399,29 @@ static enum reading operand(struct shell_parser *p, enum command c)
 	n = cursor_name_length(p);
 	r = word(p, text, " \t\n;", false);
 
-	if (r != PLAIN || c == NOTHING)
+	if (r != SHELL_PLAIN || c == NOTHING)
 		return r;
 	if (!n || n != text->len)
-		return INSTRUCTION;
+		return SHELL_INSTRUCTION;
 	if (p->apply)
 		unset(p, text->str);
 
-	return PLAIN;
+	return SHELL_PLAIN;
 }
 
 /* Several assignments may be on one line, with one command for all of them. */
-static enum reading statement(struct shell_parser *p, bool apply)
+static enum shell_reading statement(struct shell_parser *p, bool apply)
 {
 	enum command c;
-	enum reading r = PLAIN;
+	enum shell_reading r = SHELL_PLAIN;
 
 	p->apply = apply;
 	c = command(p);
 	cursor_skip_blanks(p);
 
-	while (r == PLAIN && !cursor_at_end(p)) {
+	while (r == SHELL_PLAIN && !cursor_at_end(p)) {
 		r = operand(p, c);
 		cursor_skip_blanks(p);
-	}
-
-	return r;
-}
-
-/* Words that begin and end what is skipped as a whole. */
-static int block_change(const struct shell_parser *p)
-{
-	static const char *const openers[] = {
-		"if", "case", "for", "while", "until", "select", "{"
-	};
-	static const char *const closers[] = { "fi", "esac", "done", "}" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(openers); i++)
-		if (cursor_at_word(p, openers[i]))
-			return 1;
-	for (size_t i = 0; i < G_N_ELEMENTS(closers); i++)
-		if (cursor_at_word(p, closers[i]))
-			return -1;
-
-	return 0;
-}
-
-static enum reading skip_double_quoted(struct shell_parser *p);
-
-/* What is between the parentheses of a "$(…)". */
-static enum reading skip_substitution(struct shell_parser *p)
-{
-	g_autoptr(GString) ignored = g_string_new(NULL);
-	enum reading r = PLAIN;
-	int parens = 0;
-
-	do {
-		int c = *p->p;
-
-		parens += (c == '(') - (c == ')');
-		if (c == '\'')
-			r = single_quoted(p, ignored);
-		else if (c == '"')
-			r = skip_double_quoted(p);
-		else
-			cursor_skip_byte(p);
-
-		if (!parens)
-			break;
-	} while (r == PLAIN && p->p < p->end);
-
-	return r;
-}
-
-/* "$(…)" between double quotes has quotes of its own, which do not end the outer ones. */
-static enum reading skip_double_quoted(struct shell_parser *p)
-{
-	const char *open = p->p++;
-	enum reading r = PLAIN;
-
-	if (++p->depth > MAX_DEPTH)
-		r = unterminated(p, open);
-	while (r == PLAIN && !cursor_is_over(p, "\""))
-		if (cursor_at_pair(p, '$', '(')) {
-			p->p++;
-			r = skip_substitution(p);
-		} else {
-			cursor_skip_byte(p);
-		}
-	p->depth--;
-
-	return close_quote(p, open, r);
-}
-
-/* A function's body or a subshell has statements of its own, which do not end the instruction. */
-static bool at_end_of_instruction(const struct shell_parser *p, int parens)
-{
-	if (p->p >= p->end)
-		return true;
-	if (parens > 0)
-		return false;
-
-	return cursor_at_end(p);
-}
-
-/* Within a word a '#' is a plain byte: "${a#b}", "x#y". */
-static bool at_comment(const struct shell_parser *p)
-{
-	if (*p->p != '#')
-		return false;
-	if (p->p == p->start)
-		return false;
-
-	return strchr(" \t\n", p->p[-1]);
-}
-
-/* Passes one instruction, to the end of its line or its ';'. */
-static enum reading skip_instruction(struct shell_parser *p)
-{
-	g_autoptr(GString) ignored = g_string_new(NULL);
-	enum reading r = PLAIN;
-	bool at_word = true;
-	int parens = 0;
-
-	p->apply = false;
-	while (r == PLAIN && !at_end_of_instruction(p, parens)) {
-		int c = *p->p;
-
-		if (at_word)
-			p->blocks = MAX(0, p->blocks + block_change(p));
-		at_word = cursor_is_in(c, " \t;&|(){}\n");
-		parens += (c == '(') - (c == ')' && parens > 0);
-
-		if (cursor_at_pair(p, '<', '<'))
-			p->p = p->end;		/* its text could be anything */
-		else if (at_comment(p))
-			cursor_skip_blanks(p);
-		else if (c == '\'')
-			r = single_quoted(p, ignored);
-		else if (c == '"')
-			r = skip_double_quoted(p);
-		else
-			cursor_skip_byte(p);
 	}
 
 	return r;
@@ -586,9 +431,9 @@ void shell_subset_parse(struct rc_text *text, const char *name, const char *sour
 {
 	struct shell_parser p = { .text = text, .name = name, .start = source, .p = source,
 			    .end = source + len };
-	enum reading r = PLAIN;
+	enum shell_reading r = SHELL_PLAIN;
 
-	while (r != UNTERMINATED) {
+	while (r != SHELL_UNTERMINATED) {
 		const char *at;
 
 		cursor_skip_blanks(&p);
@@ -602,20 +447,20 @@ void shell_subset_parse(struct rc_text *text, const char *name, const char *sour
 		at = p.p;
 
 		/* A statement is read twice: one that needs a shell must not be half applied. */
-		r = INSTRUCTION;
+		r = SHELL_INSTRUCTION;
 		if (!p.blocks)
 			r = statement(&p, false);
 		p.p = at;
 
-		if (r == PLAIN) {
+		if (r == SHELL_PLAIN) {
 			statement(&p, true);
-		} else if (r == INSTRUCTION) {
+		} else if (r == SHELL_INSTRUCTION) {
 			if (!p.blocks)
 				cursor_note(&p, text->instructions, "instruction", at);
-			r = skip_instruction(&p);
+			r = shell_skip_instruction(&p);
 		}
 	}
 
-	if (r == UNTERMINATED)
+	if (r == SHELL_UNTERMINATED)
 		cursor_note(&p, text->faults, "unterminated quote", p.fault);
 }

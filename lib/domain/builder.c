@@ -67,8 +67,8 @@ static char *directory_of(const TmplVm *vm, const char *id)
 /* "auto" queues need a number: a VM that only says how many vCPUs it may get has that one. */
 static void init_vcpus(DomainBuild *b)
 {
-	if (!domain_number(b, NULL, "VCPU", TMPL_IN_ALL, 1, G_MAXUINT16, &b->vcpus))
-		domain_number(b, NULL, "VCPU_MAX", TMPL_IN_ALL, 1, G_MAXUINT16, &b->vcpus);
+	if (!domain_number(b, NULL, "VCPU", TMPL_IN_ALL, RANGE(1, G_MAXUINT16), &b->vcpus))
+		domain_number(b, NULL, "VCPU_MAX", TMPL_IN_ALL, RANGE(1, G_MAXUINT16), &b->vcpus);
 }
 
 static void init_sd_bus(DomainBuild *b)
@@ -146,8 +146,9 @@ void domain_build_init(DomainBuild *b, const TmplVm *vm, const struct domain_opt
 	b->directory = directory_of(vm, b->id);
 	init_vcpus(b);
 	init_sd_bus(b);
-	domain_number(b, NULL, "FEATURES/IOTHREADS", TMPL_IN_ALL, 0, G_MAXUINT16, &b->iothreads);
-	domain_number(b, NULL, "MEMORY", TMPL_IN_VM, 1, G_MAXINT64 / 1024, &b->memory_mib);
+	domain_number(b, NULL, "FEATURES/IOTHREADS", TMPL_IN_ALL,
+		      RANGE(0, G_MAXUINT16), &b->iothreads);
+	domain_number(b, NULL, "MEMORY", TMPL_IN_VM, RANGE(1, G_MAXINT64 / 1024), &b->memory_mib);
 	init_live(b);
 }
 
@@ -275,18 +276,18 @@ const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path
 }
 
 bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
-		   guint64 min, guint64 max, guint64 *ret)
+		   struct number_range range, guint64 *ret)
 {
 	struct tmpl_hit hit;
 
 	if (!tmpl_vm_find(b->vm, device, path, levels, &hit))
 		return false;
-	if (number_unsigned(hit.text, min, max, ret, NULL))
+	if (number_unsigned(hit.text, range.min, range.max, ret, NULL))
 		return true;
 
-	*ret = min;
+	*ret = range.min;
 	domain_bad_value(b, device, path, &hit, "not a whole number from %" G_GUINT64_FORMAT
-			 " to %" G_GUINT64_FORMAT, min, max);
+			 " to %" G_GUINT64_FORMAT, range.min, range.max);
 
 	return true;
 }

@@ -79,15 +79,21 @@ char *domain_device_name(const TmplAttr *device);
 /* The entry of WORDS that equals TEXT in any case; NULL with *REASON (caller frees) set. */
 const char *domain_pick(const char *const *words, const char *text, char **reason);
 
+struct number_range {
+	guint64 min, max;
+};
+
+#define RANGE(least, most) ((struct number_range){ (least), (most) })
+
 /*
  * Typed lookups in the VM (tmpl_vm_find()). Text: NULL when unset. Number: false when unset; true
- * with MIN, and a problem recorded, when it is not a number from MIN to MAX. Bool: false when
+ * with its least value, and a problem recorded, when it is no number in RANGE. Bool: false when
  * unset or invalid. Word: the entry of WORDS (NULL-terminated, lower case)
  * that equals the text in any case, NULL when unset or bad.
  */
 const char *domain_text(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels);
 bool domain_number(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
-		   guint64 min, guint64 max, guint64 *ret);
+		   struct number_range range, guint64 *ret);
 bool domain_bool(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels);
 const char *domain_word(DomainBuild *b, const TmplAttr *device, const char *path, unsigned levels,
 			const char *const *words);

@@ -73,7 +73,7 @@ static void add_topology(DomainBuild *b, xmlNode *cpu)
 		g_autofree char *path = g_strconcat("TOPOLOGY/", upper, NULL);
 		guint64 n = 1;
 
-		domain_number(b, NULL, path, TMPL_IN_VM, 1, G_MAXUINT16, &n);
+		domain_number(b, NULL, path, TMPL_IN_VM, RANGE(1, G_MAXUINT16), &n);
 		domain_set_number(topology, keys[i], n);
 		product *= n;
 	}
@@ -158,9 +158,10 @@ static guint64 cell_kib(DomainBuild *b, const TmplAttr *node)
 {
 	guint64 kib = 0, max = 0;
 
-	if (!domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &kib))
+	if (!domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM,
+			   RANGE(0, G_MAXINT64 / 1024), &kib))
 		domain_problem(b, node, "MEMORY is missing");
-	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &max);
+	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, RANGE(0, G_MAXINT64 / 1024), &max);
 	if (max <= b->memory_mib)
 		return kib;
 	if (!b->memory_mib)
@@ -185,7 +186,8 @@ static void add_cells(DomainBuild *b, xmlNode *numa, guint n)
 
 		domain_set_number(cell, "id", i);
 		domain_set_number(cell, "memory", cell_kib(b, node));
-		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
+		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM,
+			      RANGE(0, G_MAXUINT16), &cpus);
 
 		if (cpus) {
 			g_autofree char *range =

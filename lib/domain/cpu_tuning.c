@@ -22,7 +22,7 @@ static void shares(DomainBuild *b, xmlNode *cputune)
 	size_t row;
 	g_autofree char *text = NULL;
 
-	domain_number(b, NULL, "CGROUPS_VERSION", TMPL_IN_SITE, 0, 2, &version);
+	domain_number(b, NULL, "CGROUPS_VERSION", TMPL_IN_SITE, RANGE(0, 2), &version);
 	row = version == 2;
 
 	if (tmpl_vm_find(b->vm, NULL, "CPU", TMPL_IN_VM, &hit)) {
@@ -63,14 +63,15 @@ static bool has_affinity(DomainBuild *b)
 	if (!node || !strcmp(node, "-1"))
 		return false;
 
-	return domain_number(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM, 0, G_MAXUINT16, &n);
+	return domain_number(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM,
+			     RANGE(0, G_MAXUINT16), &n);
 }
 
 static guint64 total_cpus(DomainBuild *b, const TmplAttr *node)
 {
 	guint64 n = 0;
 
-	domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &n);
+	domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, RANGE(0, G_MAXUINT16), &n);
 	return n;
 }
 

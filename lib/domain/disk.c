@@ -78,11 +78,11 @@ static guint64 attached_iothread(DomainBuild *b, const TmplAttr *disk)
 {
 	guint64 thread = 0, id = 0;
 
-	if (domain_number(b, NULL, "DISK/IOTHREAD", TMPL_IN_SITE, 0, G_MAXINT32, &thread) &&
+	if (domain_number(b, NULL, "DISK/IOTHREAD", TMPL_IN_SITE, RANGE(0, G_MAXINT32), &thread) &&
 	    thread)
 		return MIN(thread, b->iothreads);
 
-	domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id);
+	domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, RANGE(0, G_MAXINT32), &id);
 
 	return id % b->iothreads + 1;
 }
@@ -94,7 +94,7 @@ static void set_iothread(DomainBuild *b, xmlNode *driver, const TmplAttr *disk)
 
 	if (!b->iothreads)
 		return;
-	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, 1, b->iothreads, &thread)) {
+	if (!domain_number(b, disk, "DISK/IOTHREAD", TMPL_IN_VM, RANGE(1, b->iothreads), &thread)) {
 		if (b->attach)
 			thread = attached_iothread(b, disk);
 		else
@@ -218,7 +218,7 @@ void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 	const char *kind = domain_disk_kind(b, disk);
 	guint64 id;
 
-	if (!domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id))
+	if (!domain_number(b, disk, "DISK/DISK_ID", TMPL_IN_VM, RANGE(0, G_MAXINT32), &id))
 		domain_problem(b, disk, "DISK_ID is missing");
 	if (kind && !strcmp(kind, "FILESYSTEM"))
 		domain_filesystem(b, devices, disk);
@@ -252,7 +252,7 @@ static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 		return;
 	}
 
-	if (!domain_number(b, vector, "CONTEXT/DISK_ID", TMPL_IN_VM, 0, G_MAXINT32, &id))
+	if (!domain_number(b, vector, "CONTEXT/DISK_ID", TMPL_IN_VM, RANGE(0, G_MAXINT32), &id))
 		domain_problem(b, vector, "DISK_ID is missing");
 	node = domain_element(devices, "disk");
 	domain_disk_source(b, node, vector, kind);

@@ -27,7 +27,8 @@ static void read_limit(DomainBuild *b, const TmplAttr *disk, struct limit *l, gu
 	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
 		g_autofree char *path = g_strdup_printf("DISK/%s_SEC%s", l->group, suffixes[i]);
 
-		l->wanted[i] = domain_number(b, disk, path, TMPL_IN_ALL, 0, max, &l->value[i]);
+		l->wanted[i] = domain_number(b, disk, path, TMPL_IN_ALL,
+					     RANGE(0, max), &l->value[i]);
 	}
 
 	l->wanted[1] = l->wanted[1] && l->value[1] > l->value[0];
@@ -96,7 +97,8 @@ static void size_iops(DomainBuild *b, xmlNode *iotune, const TmplAttr *disk)
 		iops = iops || domain_text(b, disk, name, TMPL_IN_ALL);
 	}
 
-	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL, 0, G_MAXUINT32, &size) &&
+	if (domain_number(b, disk, "DISK/SIZE_IOPS_SEC", TMPL_IN_ALL,
+			  RANGE(0, G_MAXUINT32), &size) &&
 	    iops)
 		put_number(b, iotune, "SIZE_IOPS_SEC", size);
 }

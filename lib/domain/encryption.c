@@ -79,8 +79,8 @@ static void limit(DomainBuild *b, xmlNode *domain)
 	guint64 offset = DEFAULT_TUNE_OFFSET_MIB;
 	g_autofree char *text = NULL;
 
-	domain_number(b, NULL, "MEMORY_TUNE_OFFSET", TMPL_IN_VM | TMPL_IN_CONF, 0, G_MAXUINT32,
-		      &offset);
+	domain_number(b, NULL, "MEMORY_TUNE_OFFSET", TMPL_IN_VM | TMPL_IN_CONF,
+		      RANGE(0, G_MAXUINT32), &offset);
 	text = g_strdup_printf("%" G_GUINT64_FORMAT, b->memory_mib + offset);
 	domain_put(b, domain, "memtune/hard_limit", text);
 	domain_put(b, domain, "memtune/hard_limit@unit", "MiB");

@@ -168,7 +168,8 @@ static void video(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 
 	if (!strcmp(type, "none"))
 		return;
-	if (domain_number(b, vector, "VIDEO/VRAM", TMPL_IN_ALL, VRAM_MIN_KIB, G_MAXUINT32, &vram))
+	if (domain_number(b, vector, "VIDEO/VRAM", TMPL_IN_ALL,
+			  RANGE(VRAM_MIN_KIB, G_MAXUINT32), &vram))
 		domain_set_number(model, "vram", vram);
 	if (strcmp(type, "cirrus"))
 		resolution(b, model, vector);

@@ -43,7 +43,7 @@ bool domain_vcpu_max(DomainBuild *b, guint64 *ret)
 	if (domain_has_topology(b))
 		levels = TMPL_IN_VM;
 
-	return domain_number(b, NULL, "VCPU_MAX", levels, 1, G_MAXUINT16, ret);
+	return domain_number(b, NULL, "VCPU_MAX", levels, RANGE(1, G_MAXUINT16), ret);
 }
 
 /* libvirt's <vcpu> is the maximum, of which "current" are there at the start. */

@@ -11,7 +11,7 @@ static guint64 max_mib(DomainBuild *b)
 {
 	guint64 max = 0;
 
-	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, 0, G_MAXINT64 / 1024, &max);
+	domain_number(b, NULL, "MEMORY_MAX", TMPL_IN_VM, RANGE(0, G_MAXINT64 / 1024), &max);
 	if (max > b->memory_mib)
 		return max;
 
@@ -66,7 +66,7 @@ void domain_memory(DomainBuild *b, xmlNode *domain)
 		return;
 	}
 
-	domain_number(b, NULL, "MEMORY_SLOTS", TMPL_IN_ALL, 1, SLOTS_MAX, &slots);
+	domain_number(b, NULL, "MEMORY_SLOTS", TMPL_IN_ALL, RANGE(1, SLOTS_MAX), &slots);
 	kib_element(b, domain, "memory", b->memory_mib);
 	domain_set_number(kib_element(b, domain, "maxMemory", max), "slots", slots);
 }
@@ -75,7 +75,7 @@ guint64 domain_hugepage_mib(DomainBuild *b)
 {
 	guint64 size = 0;
 
-	domain_number(b, NULL, "TOPOLOGY/HUGEPAGE_SIZE", TMPL_IN_VM, 0, G_MAXUINT32, &size);
+	domain_number(b, NULL, "TOPOLOGY/HUGEPAGE_SIZE", TMPL_IN_VM, RANGE(0, G_MAXUINT32), &size);
 	return size;
 }
 

@@ -56,7 +56,7 @@ static void set_rate(DomainBuild *b, xmlNode *parent, const TmplAttr *nic, const
 	g_autofree char *path = g_strconcat("NIC/", key, NULL);
 	guint64 value;
 
-	if (!domain_number(b, nic, path, TMPL_IN_VM, rates.min, rates.max, &value))
+	if (!domain_number(b, nic, path, TMPL_IN_VM, RANGE(rates.min, rates.max), &value))
 		return;
 
 	/* Made here only: a NIC without limits has no <bandwidth>. */

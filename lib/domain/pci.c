@@ -331,7 +331,7 @@ static void flat(DomainBuild *b, xmlNode *devices)
 	guint64 ports = 0;
 	const TmplAttr *pci = NULL;
 
-	domain_number(b, NULL, "Q35_ROOT_PORTS", TMPL_IN_SITE, 0, ROOT_PORTS_MAX, &ports);
+	domain_number(b, NULL, "Q35_ROOT_PORTS", TMPL_IN_SITE, RANGE(0, ROOT_PORTS_MAX), &ports);
 	if (!ports)
 		ports = DEFAULT_ROOT_PORTS;
 	while ((pci = tmpl_set_next(b->vm->level[TMPL_VM], "PCI", pci))) {
@@ -424,8 +424,10 @@ static void by_node(DomainBuild *b, xmlNode *devices)
 	for (guint i = 0; (node = tmpl_set_next(b->vm->level[TMPL_VM], "NUMA_NODE", node)); i++) {
 		guint64 cpus = 0, memory = 0;
 
-		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM, 0, G_MAXUINT16, &cpus);
-		domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM, 0, G_MAXINT64, &memory);
+		domain_number(b, node, "NUMA_NODE/TOTAL_CPUS", TMPL_IN_VM,
+			      RANGE(0, G_MAXUINT16), &cpus);
+		domain_number(b, node, "NUMA_NODE/MEMORY", TMPL_IN_VM,
+			      RANGE(0, G_MAXINT64), &memory);
 
 		if (!cpus || !memory)
 			continue;
@@ -455,7 +457,7 @@ void domain_controllers(DomainBuild *b, xmlNode *devices)
 		return;
 
 	root = controller(b, devices, 0, "pcie-root");
-	domain_number(b, NULL, "FEATURES/PCIHOLE64", TMPL_IN_ALL, 0, G_MAXINT64, &hole);
+	domain_number(b, NULL, "FEATURES/PCIHOLE64", TMPL_IN_ALL, RANGE(0, G_MAXINT64), &hole);
 
 	if (hole) {
 		g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, hole);

@@ -10,7 +10,7 @@
 #include "conf/rc.h"
 
 /* As the datastore's document says, else the site's ceph.conf, else FALLBACK. Caller frees. */
-static char *setting(const RequestDocument *d, const ConfRc *rc, const char *name,
+static char *setting(const TmplRequest *d, const ConfRc *rc, const char *name,
 		     const char *fallback)
 {
 	char *own = xml_child_text(xml_child(d->datastore, "TEMPLATE"), name);
@@ -35,16 +35,18 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static bool pool_init(struct pool *p, const RequestDocument *d, const char *vm_id, GError **error)
+static bool pool_init(struct pool *p, const TmplRequest *d, const char *vm_id, GError **error)
 {
 	g_autofree char *path = conf_path_remotes("etc/datastore/ceph/ceph.conf");
 	g_autoptr(ConfRc) rc = conf_rc_load(path, CONF_RC_OPTIONAL, NULL);
 	g_autofree char *name = setting(d, rc, "POOL_NAME", "one");
 
 	if (!vm_id || !*vm_id || strspn(vm_id, "0123456789") != strlen(vm_id))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no VM's id", vm_id ? vm_id : "");
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not the id of a VM",
+				vm_id ? vm_id : "");
 	if (!is_plain(name))
-		return vmm_fail(error, VMM_ERROR_INPUT, "POOL_NAME: '%s' is no pool's name", name);
+		return vmm_fail(error, VMM_ERROR_INPUT,
+				"POOL_NAME: '%s' is not the name of a pool", name);
 	p->user = setting(d, rc, "CEPH_USER", NULL);
 	p->conf = setting(d, rc, "CEPH_CONF", NULL);
 	p->format = setting(d, rc, "RBD_FORMAT", "2");
@@ -158,7 +160,7 @@ static bool fetch(const struct action_ctx *ctx, const struct pool *p, const char
 enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, const char *vm_id,
 				   const char *file, GError **error)
 {
-	g_autoptr(RequestDocument) d = request_document_read(error);
+	g_autoptr(TmplRequest) d = request_input_read(error);
 	struct pool p = { 0 };
 	bool ok;
 
@@ -182,8 +184,8 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
 	return ACTION_FAILED;
 }
 
-/* Whether the VM's checkpoint lies in a pool, then P; false with ERROR: it cannot be told. */
-static bool has_pool(const RequestDocument *d, const char *vm_id, struct pool *p, GError **error)
+/* Whether the VM's checkpoint is in a pool, then P; false with ERROR: not known. */
+static bool has_pool(const TmplRequest *d, const char *vm_id, struct pool *p, GError **error)
 {
 	g_autofree char *kind = xml_child_text(d->datastore, "TM_MAD");
 
@@ -193,7 +195,7 @@ static bool has_pool(const RequestDocument *d, const char *vm_id, struct pool *p
 	return pool_init(p, d, vm_id, error);
 }
 
-bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id,
+bool ceph_pool_begin(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id,
 		     GError **error)
 {
 	g_autoptr(GError) cause = NULL;
@@ -213,7 +215,7 @@ bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, con
 	return false;
 }
 
-void ceph_pool_back(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id)
+void ceph_pool_back(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id)
 {
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };
@@ -225,7 +227,7 @@ void ceph_pool_back(const struct action_ctx *ctx, const RequestDocument *d, cons
 	pool_clear(&p);
 }
 
-void ceph_pool_forget(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id)
+void ceph_pool_forget(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id)
 {
 	g_autoptr(GError) cause = NULL;
 	struct pool p = { 0 };

@@ -8,7 +8,7 @@
 #ifndef HOST_CEPH_POOL_H
 #define HOST_CEPH_POOL_H
 
-#include "action/request_document.h"
+#include "action/request_input.h"
 
 enum ceph_way {
 	CEPH_STORE,	/* into the pool, where it replaces an older one; the file is removed */
@@ -23,13 +23,13 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
  * Before a guest may run from it: renames it in the pool, if the VM's datastore is one at all, so
  * that no other host takes it again. False: it was not, or that cannot be told.
  */
-bool ceph_pool_begin(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id,
+bool ceph_pool_begin(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id,
 		     GError **error);
 
 /* No guest ran from it: its old name. A failure is logged. */
-void ceph_pool_back(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id);
+void ceph_pool_back(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id);
 
 /* Removes what was renamed from the pool. A failure is logged. */
-void ceph_pool_forget(const struct action_ctx *ctx, const RequestDocument *d, const char *vm_id);
+void ceph_pool_forget(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id);
 
 #endif

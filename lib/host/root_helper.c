@@ -68,7 +68,7 @@ void root_helper_clean_memory(const struct action_ctx *ctx, const char *name, bo
 		return;
 	if (wait && process_run(ctx, "SUDO", "sudo", words, &result, NULL))
 		child_result_clear(&result);
-	else if (!wait)		/* detached: nobody waits for it */
+	else if (!wait)		/* in the background */
 		child_detach((const char *const *)argv, NULL, NULL);
 }
 

@@ -54,7 +54,7 @@ static void state_clear(struct state *s)
 }
 
 /* State FILE in directory FROM (-1: none is there); to be cleared. False: it cannot be had. */
-static bool take(int from, const char *file, struct state *ret, GError **error)
+static bool read_state(int from, const char *file, struct state *ret, GError **error)
 {
 	int fd = from < 0 ? -1 : openat(from, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 					O_CLOEXEC);
@@ -69,7 +69,7 @@ static bool take(int from, const char *file, struct state *ret, GError **error)
 		return vmm_fail_errno(error, errno, "cannot open %s", file);
 	/* A second name of it would be a way to read another user's file. */
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
-		vmm_fail(error, VMM_ERROR_INPUT, "%s is no plain file", file);
+		vmm_fail(error, VMM_ERROR_INPUT, "%s is not a regular file", file);
 	else
 		ret->bytes = file_read_fd(fd, MAX_BYTES, file, error);
 	ret->time = st.st_mtim;
@@ -154,8 +154,8 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 		p->here = enter_if(p->own, kind->dir, &cause);
 	if (!cause)
 		p->copies = enter_if(vm, "tpm", &cause);
-	if (!cause && take(p->here, kind->file, &p->live, error))
-		return take(p->copies, kind->file, &p->copy, error);
+	if (!cause && read_state(p->here, kind->file, &p->live, error))
+		return read_state(p->copies, kind->file, &p->copy, error);
 	if (cause)
 		vmm_pass(error, &cause);
 
@@ -225,45 +225,50 @@ static bool copy_in(const struct pair *p, bool replace, int place, const char *u
 	return recover(p, place, uuid, owner, error);
 }
 
-/* Does VERB with the two states in P. */
-static bool do_pair(const char *verb, const struct pair *p, int place, int vm, const char *uuid,
-		    GError **error)
+/* What is asked for, with the states of one VM. */
+struct task {
+	const char *verb, *uuid;
+	bool comes;		/* the state is copied to where libvirt has it, else from there */
+	int place, vm;		/* libvirt's directory of states, and the VM's: descriptors */
+};
+
+/* Does what T says with the two states in P. */
+static bool do_pair(const struct task *t, const struct pair *p, GError **error)
 {
 	struct stat owner;
 
-	if (fstat(vm, &owner) < 0)
+	if (fstat(t->vm, &owner) < 0)
 		return vmm_fail_errno(error, errno, "cannot read a directory");
 
-	if (g_str_equal(verb, "forget"))
-		return forget(p, place, uuid, error);
-	if (g_str_equal(verb, "recover"))
-		return copy_in(p, false, place, uuid, &owner, error);
-	if (g_str_equal(verb, "replace"))
-		return copy_in(p, true, place, uuid, &owner, error);
+	if (g_str_equal(t->verb, "forget"))
+		return forget(p, t->place, t->uuid, error);
+	if (g_str_equal(t->verb, "recover"))
+		return copy_in(p, false, t->place, t->uuid, &owner, error);
+	if (g_str_equal(t->verb, "replace"))
+		return copy_in(p, true, t->place, t->uuid, &owner, error);
 
-	return copy_out(p, g_str_equal(verb, "keep"), vm, &owner, error);
+	return copy_out(p, g_str_equal(t->verb, "keep"), t->vm, &owner, error);
 }
 
-/* Does VERB with the state of one kind, if there is one; RET_ANY is set then. */
-static bool do_kind(const char *verb, int place, int vm, const char *uuid, const struct kind *kind,
-		    bool *ret_any, GError **error)
+/* Does it with the state of one kind, if there is one; RET_ANY is set then. */
+static bool do_kind(const struct task *t, const struct kind *kind, bool *ret_any, GError **error)
 {
-	bool comes = g_str_equal(verb, "replace") || g_str_equal(verb, "recover");
+	int vm = g_str_equal(t->verb, "backup") ? -1 : t->vm;
 	bool is_there, ok;
 	struct pair p;
 
-	if (!pair_open(&p, place, g_str_equal(verb, "backup") ? -1 : vm, uuid, kind, error)) {
+	if (!pair_open(&p, t->place, vm, t->uuid, kind, error)) {
 		pair_clear(&p);
 		return false;
 	}
 
-	if (comes)
+	if (t->comes)
 		is_there = p.copy.bytes != NULL;
 	else
 		is_there = p.live.bytes != NULL;
 	if (is_there)
 		*ret_any = true;
-	ok = !is_there || do_pair(verb, &p, place, vm, uuid, error);
+	ok = !is_there || do_pair(t, &p, error);
 	pair_clear(&p);
 
 	return ok;
@@ -273,30 +278,30 @@ bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GE
 {
 	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
 					     "forget", NULL };
-	bool comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
+	struct task t = { .verb = verb, .uuid = uuid };
 	bool ok = true, any = false;
-	int place, vm;
 
 	if (!g_strv_contains(verbs, verb))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
 				"replace or forget", verb);
 	if (!g_uuid_string_is_valid(uuid))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no UUID", uuid);
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not a UUID", uuid);
 	if (!g_path_is_absolute(directory))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
 	if (g_mkdir_with_parents(libvirt_place, 0711) < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", libvirt_place);
-	place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (place < 0 || vm < 0)
-		ok = vmm_fail_errno(error, errno, "cannot open %s", vm < 0 ? directory :
-									     libvirt_place);
+	t.comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
+	t.place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	t.vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (t.place < 0 || t.vm < 0)
+		ok = vmm_fail_errno(error, errno, "cannot open %s", t.vm < 0 ? directory :
+								       libvirt_place);
 	for (size_t i = 0; ok && i < G_N_ELEMENTS(kinds); i++)
-		ok = do_kind(verb, place, vm, uuid, &kinds[i], &any, error);
+		ok = do_kind(&t, &kinds[i], &any, error);
 	if (ok && !any && !g_str_equal(verb, "forget"))
 		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
-			      comes ? directory : libvirt_place, comes ? "/tpm" : "");
-	close_all((const int[]){ place, vm }, 2);
+			      t.comes ? directory : libvirt_place, t.comes ? "/tpm" : "");
+	close_all((const int[]){ t.place, t.vm }, 2);
 
 	return ok;
 }

@@ -54,8 +54,9 @@ static char *address_of(const TmplAttr *pci, GError **error)
 		else
 			n[i] = 0;
 		if (!text || !g_ascii_isxdigit(*text) || *end || n[i] > max[i]) {
-			vmm_fail(error, VMM_ERROR_INPUT, "PCI: %s: '%s' is no part of an address",
-				 keys[i], text ? text : "");
+			vmm_fail(error, VMM_ERROR_INPUT,
+				 "PCI: %s: '%s' is not a part of an address", keys[i],
+				 text ? text : "");
 			return NULL;
 		}
 	}
@@ -75,12 +76,12 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 	if (!address)
 		return NULL;
 	if (!g_uuid_string_is_valid(uuid)) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no UUID", address, uuid);
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is not a UUID", address, uuid);
 		return NULL;
 	}
 
 	if (*words && !is_made_of(*words, "_-")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is no profile", address, *words);
+		vmm_fail(error, VMM_ERROR_INPUT, "PCI %s: '%s' is not a profile", address, *words);
 		return NULL;
 	}
 
@@ -242,8 +243,8 @@ static bool remove_one(const struct vgpu *v, GError **error)
 	return put(file, v->legacy ? "1" : "0", error);
 }
 
-/* Lets the monitoring look anew; a number in that file is believed only of its owner's process. */
-static void tell_monitor(void)
+/* Makes the monitoring look again; the file's process must belong to the file's owner. */
+static void notify_monitor(void)
 {
 	g_autofree char *text = NULL, *proc = NULL;
 	struct stat file, process;
@@ -282,7 +283,7 @@ bool vgpu_device_create(const char *path, GError **error)
 	if (!made)
 		while (done--)
 			remove_one(all->pdata[done], NULL);
-	tell_monitor();
+	notify_monitor();
 
 	return made;
 }
@@ -299,7 +300,7 @@ bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError
 	}
 
 	if (all)
-		tell_monitor();
+		notify_monitor();
 
 	return all != NULL;
 }

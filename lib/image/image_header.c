@@ -142,6 +142,17 @@ static bool qcow2_extensions(const struct source *s, guint64 at, guint64 end,
 	return malformed(s, h->format, "too many extensions", error);
 }
 
+/* Whether LEN bytes from AT on lie between the header's end, START, and the cluster's. */
+static bool is_in_cluster(guint64 at, guint32 len, guint64 start, guint64 cluster)
+{
+	if (at < start)
+		return false;
+	if (at > cluster)
+		return false;
+
+	return len <= cluster - at;
+}
+
 static bool read_qcow2(const struct source *s, struct image_header *h, GError **error)
 {
 	const guint8 *p = s->head;
@@ -162,7 +173,7 @@ static bool read_qcow2(const struct source *s, struct image_header *h, GError **
 		return malformed(s, h->format, "its length", error);
 	if (features & ~(guint64)QCOW2_KNOWN)
 		return malformed(s, h->format, "it needs unknown features", error);
-	if (backing && (backing < start || backing > cluster || be32(p + 16) > cluster - backing))
+	if (backing && !is_in_cluster(backing, be32(p + 16), start, cluster))
 		return malformed(s, h->format, "the backing file's name is elsewhere", error);
 
 	h->size = be64(p + 24);

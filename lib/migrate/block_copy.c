@@ -106,7 +106,7 @@ bool block_copy_pivot(virDomain *dom, const struct block_copy *m, GError **error
 		g_usleep(POLL_US);
 	}
 
-	return virt_fail(error, "cannot go on with the copy of disk %s of domain %s", m->target,
+	return virt_fail(error, "cannot switch to the copy of disk %s of domain %s", m->target,
 			 virDomainGetName(dom));
 }
 

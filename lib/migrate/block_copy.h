@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * block_copy.h - disks of a running domain go to other images while it runs: copied, kept
- * equal, and then used instead.
+ * block_copy.h - moves disks of a running domain to other images: QEMU copies them, keeps the
+ * copies equal, and then uses them instead.
  *
  * Source: docs/facts/actions.md 7, case C; libvirt.md I.
  */
@@ -22,13 +22,13 @@ struct block_copy {
 bool block_copy_start(virDomain *dom, const struct block_copy *mirror, GError **error);
 
 /*
- * Waits until all N copies are equal to their disks. HOOKS: when to give up and whom to
- * tell, as for virt_job_run(); its call is not made. RET_ABORTED: they said so.
+ * Waits until all N copies are equal to their disks. HOOKS: when to give up and where to report
+ * progress, as for virt_job_run(); their call is not made. RET_ABORTED: they asked to stop.
  */
 bool block_copy_wait(virDomain *dom, const struct block_copy *mirrors, guint n,
 		     const struct virt_job *hooks, bool *ret_aborted, GError **error);
 
-/* Makes DOM go on with the copy. */
+/* Switches DOM to the copy. */
 bool block_copy_pivot(virDomain *dom, const struct block_copy *mirror, GError **error);
 
 /* Ends the copying; the disk stays where it is. True as well when there was none. */

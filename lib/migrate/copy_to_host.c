@@ -55,19 +55,15 @@ static bool take_names(struct copy_to_host *f, GError **error)
 	return true;
 }
 
-static bool bring(struct copy_to_host *f, GError **error)
+static bool copy_others(struct copy_to_host *f, GError **error)
 {
 	made_files_will_bring(f->made, f->stored);
-	if (f->stored->others->len < 2)
-		return true;
 
-	return other_host_copy(f->r->ctx, f->r->dest_host,
-			       (const char *const *)f->stored->others->pdata, f->stored->to, false,
-			       (const char *const *)f->stored->left_out->pdata, error);
+	return storage_plan_copy(f->stored, f->r->ctx, f->r->dest_host, error);
 }
 
 /* Writes the paths into the XML when the directory there has another name. */
-static bool tell_directory(struct copy_to_host *f, GError **error)
+static bool rewrite_paths(struct copy_to_host *f, GError **error)
 {
 	g_autofree char *inside = g_build_filename(f->stored->to, "checkpoint", NULL);
 	g_autoptr(xmlDoc) doc = NULL;
@@ -103,7 +99,7 @@ static bool write_note(struct copy_to_host *f, GError **error)
 		if (d->way != COPY_BEFORE_AND_AFTER)
 			continue;
 		g_string_append_printf(text, "\n%s", plain);
-		g_ptr_array_add(f->late, g_steal_pointer(&plain));
+		g_ptr_array_add(f->copied_again, g_steal_pointer(&plain));
 	}
 
 	f->note = g_build_filename(f->stored->from, NOTE, NULL);
@@ -133,7 +129,7 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 		return false;
 	if (!write_note(f, error))
 		return false;
-	if (!bring(f, error))
+	if (!copy_others(f, error))
 		return false;
 	for (guint i = 0; i < f->stored->disks->len; i++) {
 		const struct planned_disk *d = f->stored->disks->pdata[i];
@@ -147,11 +143,11 @@ static bool prepare_copies(struct copy_to_host *f, GError **error)
 		}
 	}
 
-	/* What libvirt calls unsafe is that it does not copy what we bring. */
+	/* libvirt calls it unsafe, as it does not know that we copy the other files. */
 	f->r->how->flags |= VIR_MIGRATE_UNSAFE | (copies ? VIR_MIGRATE_NON_SHARED_DISK : 0) |
 			    (f->r->was_running ? VIR_MIGRATE_PAUSED : 0);
 
-	return tell_directory(f, error);
+	return rewrite_paths(f, error);
 }
 
 bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const char *from,
@@ -160,7 +156,7 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
 
 	*f = (struct copy_to_host){ .r = r };
-	f->late = g_ptr_array_new_with_free_func(g_free);
+	f->copied_again = g_ptr_array_new_with_free_func(g_free);
 	f->resume = r->was_running;
 	if (r->how->flags & VIR_MIGRATE_TUNNELLED)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "MIGRATE_OPTIONS: '--tunnelled' cannot "
@@ -178,20 +174,21 @@ bool copy_to_host_prepare(struct copy_to_host *f, struct migration *r, const cha
 	return false;
 }
 
-/* The guest is paused now, and nobody writes to its files here. */
-static bool bring_again(struct copy_to_host *f, const char *from, GError **error)
+/* The guest is paused now, so its files here do not change. */
+static bool copy_changed(struct copy_to_host *f, const char *from, GError **error)
 {
-	for (guint i = 0; i < f->late->len; i++) {
-		const char *path = f->late->pdata[i];
+	for (guint i = 0; i < f->copied_again->len; i++) {
+		const char *path = f->copied_again->pdata[i];
 		const char *paths[] = { path, NULL };
 		g_autofree char *there = g_build_filename(f->to, path + strlen(from), NULL);
 		g_autofree char *dir = g_path_get_dirname(there);
+		const struct other_host_files files = { .paths = paths, .dir = dir,
+							.in_place = true };
 
 		for (int tries = 1;; tries++) {
 			g_autoptr(GError) cause = NULL;
 
-			if (other_host_copy(f->r->ctx, f->r->dest_host, paths, dir, true, NULL,
-					    &cause))
+			if (other_host_copy(f->r->ctx, f->r->dest_host, &files, &cause))
 				break;
 			if (tries == POST_TRIES)
 				return vmm_pass(error, &cause);
@@ -207,8 +204,8 @@ static bool finish(struct copy_to_host *f, const char *from, GError **error)
 	virDomain *dom = f->r->sides.dest;
 	const char *name = virDomainGetName(dom);
 
-	/* The note goes first: what a guest that runs has written is never brought again. */
-	if (!bring_again(f, from, error) || !made_files_keep(f->made, error)) {
+	/* The note is removed first: files that a running guest wrote are never overwritten. */
+	if (!copy_changed(f, from, error) || !made_files_keep(f->made, error)) {
 		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
 			       "could be brought: ", name, f->r->dest_host);
 		vmm_error_set_hint(error, "migrate it again: that goes on here");
@@ -256,16 +253,16 @@ bool copy_to_host_repair(struct migration *r, const char *from, const char *to, 
 	f.made = made_files_new(r->ctx, r->dest_host, f.to, NOTE);
 	if (made_files_read_note(f.made, &cause) && f.made->old)
 		lines = g_strsplit(f.made->old, "\n", -1);
-	f.late = g_ptr_array_new_with_free_func(g_free);
+	f.copied_again = g_ptr_array_new_with_free_func(g_free);
 	f.resume = lines && !g_strcmp0(lines[0], "running");
 	for (guint i = 1; lines && lines[0] && lines[i]; i++)
 		if (is_file_in(lines[i], plain))
-			g_ptr_array_add(f.late, g_strdup(lines[i]));
+			g_ptr_array_add(f.copied_again, g_strdup(lines[i]));
 	if (cause) {
 		vmm_pass(error, &cause);
 		ok = false;
 	} else if (lines && r->sides.dest_state.state == VIR_DOMAIN_PAUSED) {
-		action_log("WARN", "a migration that was killed had not finished: going on");
+		action_log("WARN", "finishing a migration that was interrupted");
 		ok = finish(&f, plain, error);	/* the note here keeps naming what is left here */
 	}
 
@@ -310,7 +307,7 @@ void copy_to_host_clear(struct copy_to_host *f)
 {
 	g_clear_pointer(&f->stored, storage_plan_free);
 	g_clear_pointer(&f->made, made_files_free);
-	g_clear_pointer(&f->late, g_ptr_array_unref);
+	g_clear_pointer(&f->copied_again, g_ptr_array_unref);
 	g_clear_pointer(&f->to, g_free);
 	g_clear_pointer(&f->note, g_free);
 }

@@ -146,7 +146,7 @@ bool made_files_is_one(MadeFiles *m, const char *from, bool *ret_one, GError **e
 	bool there, here;
 
 	if (!is_seen_there(m, from, &there, error) || !is_seen_here(m, from, &here, error)) {
-		g_prefix_error(error, "whether %s is shared cannot be told: ", m->dir);
+		g_prefix_error(error, "cannot tell whether %s is shared: ", m->dir);
 		return false;
 	}
 
@@ -181,7 +181,7 @@ static bool judge_found(MadeFiles *m, const char *path, const char *const *make,
 		return do_there(m, make, error);
 	vmm_fail(error, VMM_ERROR_EXISTS, "%s is there already, and nothing says that a move of "
 		 "this VM left it", place);
-	vmm_error_set_hint(error, "look whose it is; remove it if nobody needs it");
+	vmm_error_set_hint(error, "check whose it is; remove it if it is not needed");
 
 	return false;
 }
@@ -286,7 +286,7 @@ void made_files_undo(MadeFiles *m)
 
 	remove_all(m, remove, m->images);
 	remove_all(m, remove, m->files);
-	/* What is not new keeps the small files that were brought: others may have been there. */
+	/* In a directory that existed, the copied small files stay: they may have been there. */
 	if (m->noted && !m->old)
 		g_ptr_array_add(own, m->note);
 	remove_all(m, remove, own);

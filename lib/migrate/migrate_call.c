@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_call.h"
 
+#include "base/deadline.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_US = 200000 };
+enum { PAUSE_MS = 200 };
 
 struct call {
 	virDomain *dom;
@@ -56,16 +57,16 @@ static void on_progress(void *data, const struct virt_progress *progress)
 {
 	struct watch *w = data;
 	const MigrateOptions *how = w->move->how;
-	bool late = how->overtime_s && g_get_monotonic_time() - w->begun_us >=
+	bool too_long = how->overtime_s && g_get_monotonic_time() - w->begun_us >=
 		    (gint64)how->overtime_s * G_USEC_PER_SEC;
-	bool postcopy = (late && how->overtime == MIGRATE_OVERTIME_POSTCOPY) ||
+	bool postcopy = (too_long && how->overtime == MIGRATE_OVERTIME_POSTCOPY) ||
 			(how->postcopy_soon && progress->iteration > 1);
 
 	if (w->move->job.progress)
 		w->move->job.progress(w->move->job.progress_data, progress);
 	if (w->acted)
 		return;
-	if (!late && !postcopy)
+	if (!too_long && !postcopy)
 		return;
 	/* Refused while the destination is not ready: then the next second. */
 	if (postcopy)
@@ -127,7 +128,7 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 	return true;
 }
 
-/* Sets ERROR for a location that nobody may act on. */
+/* Sets ERROR for a location in which neither copy may be touched. */
 static enum migrate_location refuse_location(enum migrate_location location, const char *uuid,
 				    GError **error)
 {
@@ -162,10 +163,9 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 				    migrate_side_of(&ret->dest_state, false));
 		if (!v.wait)
 			break;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
 		migrate_sides_clear(ret);
-		g_usleep(PAUSE_US);
 	}
 
 	if (v.location == MIGRATE_ORPHAN || v.location == MIGRATE_SPLIT)

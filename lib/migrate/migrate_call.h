@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * migrate_call.h - moving a running domain to another host: whether that host can
- * take it, the move, and what is true on both hosts afterwards.
+ * migrate_call.h - moves a running domain to another host: checks whether that host can run it,
+ * makes the call, and finds out where the domain is afterwards.
  *
  * Source: docs/facts/actions.md 7; libvirt.md J.
  */
@@ -13,11 +13,10 @@
 #include "migrate/verdict.h"
 
 /*
- * Whether the host of DEST can take DOM, as far as it can be told beforehand:
- * another host, no domain of that name or UUID there, the emulator, the machine
- * type, the CPU model. ERROR names what is missing. Bridges and disks are for
- * libvirt to look at, before it moves anything: what it lists of a host's
- * interfaces may be older than they are.
+ * Checks that the host of DEST can run DOM: it is another host, has no domain of that name or UUID,
+ * and has the emulator, the machine type and the CPU model. ERROR names what is missing. Bridges
+ * and disks are left to libvirt, which checks them before it moves anything: its list of a host's
+ * interfaces may be stale.
  */
 bool migrate_check(virDomain *dom, virConnect *dest, GError **error);
 
@@ -26,7 +25,7 @@ struct migrate_move {
 	virConnect *dest;
 	const char *dest_uri;
 	const MigrateOptions *how;
-	struct virt_job job;	/* when to abort it and whom to tell; the call is ours */
+	struct virt_job job;	/* when to abort it and where to report; its call is set here */
 };
 
 /*
@@ -45,7 +44,7 @@ void migrate_sides_clear(struct migrate_sides *sides);
 
 /*
  * Looks for the domain of UUID on both hosts, and again until UNTIL_US (monotonic) while libvirt is
- * at work on the move; verdict.h says what the two states mean. MIGRATE_LOCATION_UNKNOWN: ERROR is
+ * still moving it; verdict.h says what the two states mean. MIGRATE_LOCATION_UNKNOWN: ERROR is
  * set, a host does not answer or neither copy is complete. The caller clears RET.
  */
 enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,

@@ -147,7 +147,7 @@ static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
 		return false;
 	}
 
-	return true;	/* cannot be told, as without KVM */
+	return true;	/* not known, as without KVM */
 }
 
 bool migrate_check(virDomain *dom, virConnect *dest, GError **error)

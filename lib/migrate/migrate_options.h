@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * migrate_options.h - what a live migration shall do, told in the words of "virsh
- * migrate", which is what MIGRATE_OPTIONS of kvmrc holds.
+ * migrate_options.h - options of a live migration, in the syntax of "virsh migrate", which
+ * MIGRATE_OPTIONS of kvmrc has.
  *
  * Source: docs/facts/actions.md 7; virsh(1), migrate; libvirt.md J.
  */
@@ -12,24 +12,24 @@
 
 #include "base/error.h"
 
-/* What becomes of a migration that is not done in time. */
+/* What to do with a migration that takes too long. */
 enum migrate_overtime {
 	MIGRATE_OVERTIME_SUSPEND,		/* stop the guest, so that it can end */
-	MIGRATE_OVERTIME_POSTCOPY,		/* let it go on at the destination at once */
+	MIGRATE_OVERTIME_POSTCOPY,		/* switch to post-copy */
 };
 
 typedef struct migrate_options {
 	unsigned flags;			/* virDomainMigrateFlags */
 	virTypedParameter *params;
 	int n_params, max_params;
-	unsigned overtime_s;		/* 0: it may last */
+	unsigned overtime_s;		/* 0: no limit */
 	enum migrate_overtime overtime;
 	bool postcopy_soon;		/* after the first round through the memory */
 } MigrateOptions;
 
 MigrateOptions *migrate_options_new(void);
 
-/* One more who holds M, on whichever thread; each lets go with migrate_options_free(). */
+/* Adds a reference, from any thread; migrate_options_free() drops one. */
 MigrateOptions *migrate_options_ref(const MigrateOptions *m);
 void migrate_options_free(MigrateOptions *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MigrateOptions, migrate_options_free)

@@ -9,16 +9,17 @@
 #include "action/other_host.h"
 #include "action/progress.h"
 #include "vm/snapshot_redefine.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/connect.h"
 #include "wire/ssh.h"
 
 enum {
-	OPEN_MS = 30000, SETTLE_US = 10000000, LOOKS = 2,
+	OPEN_MS = 30000, LOOK_MS = 10000, LOOKS = 2,
 };
 
-/* CAUSE (taken) says that it is not here: whether it is there already. */
+/* CAUSE (taken) says that it is not here: whether it is at the destination already. */
 static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) here = cause, fault = NULL;
@@ -80,7 +81,7 @@ static bool save_snapshots(const struct migration *r, GError **error)
 	return true;
 }
 
-/* Ends the copy of DOM that does not live; true when it is gone. */
+/* Destroys DOM, a copy that does not run; true when it is gone. */
 static bool end_copy(virDomain *dom, const char *where, GError **error)
 {
 	struct virt_state state;
@@ -101,7 +102,7 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 /* It runs at the destination, and its mover died before it ended what is left here. */
 static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
 {
-	action_log("WARN", "%s; what is left of it here is ended", cause->message);
+	action_log("WARN", "%s; removing what is left of it here", cause->message);
 	if (!end_copy(r->dom, "at the source", error)) {
 		g_error_free(cause);
 		return ACTION_UNKNOWN;
@@ -174,9 +175,9 @@ static bool call_migrate(struct migration *r, GError **error)
 	for (int try = 1;; try++) {
 		g_autoptr(GError) cause = NULL;
 		bool aborted = false;
-		enum virt_call_result late = migrate_call(&m, &aborted, &cause);
+		enum virt_call_result result = migrate_call(&m, &aborted, &cause);
 
-		if (late == VIRT_CALL_OK)
+		if (result == VIRT_CALL_OK)
 			return true;
 		if (aborted)
 			return progress_fail(error, "migration of domain %s", name);
@@ -186,7 +187,10 @@ static bool call_migrate(struct migration *r, GError **error)
 	}
 }
 
-/* After a lost connection, a new one, if there is one to be had. */
+/*
+ * After a lost connection, a new one, if there is one to be had. reconcile_domain() would ask one
+ * host, and what it says is true only beside what the other one says.
+ */
 static void reconnect(struct migration *r)
 {
 	if (virConnectIsAlive(r->ctx->conn) != 1)
@@ -211,8 +215,8 @@ static void keep_snapshots(const struct migration *r, virDomain *dom)
 		action_log("WARN", "%s", error->message);
 }
 
-/* It stayed: as it was before. What was coming in is certainly not running. */
-static bool settle_at_source(struct migration *r, GError **error)
+/* It stayed: restores what it was before. The incoming copy is certainly not running. */
+static bool finish_at_source(struct migration *r, GError **error)
 {
 	virDomain *dom = r->sides.source;
 
@@ -228,7 +232,7 @@ static bool settle_at_source(struct migration *r, GError **error)
 	return true;
 }
 
-static bool settle_at_destination(struct migration *r, GError **error)
+static bool finish_at_destination(struct migration *r, GError **error)
 {
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
@@ -241,12 +245,12 @@ static bool settle_at_destination(struct migration *r, GError **error)
 /* Asks both hosts; a connection that is lost meanwhile is replaced once more. */
 static enum migrate_location look(struct migration *r, GError **error)
 {
-	gint64 until = g_get_monotonic_time() + SETTLE_US;
+	gint64 until_us = deadline_in_ms(LOOK_MS);
 	enum migrate_location where;
 
 	for (int tries = 1;; tries++) {
 		reconnect(r);
-		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until, &r->sides, error);
+		where = migrate_locate(r->ctx->conn, r->dest, r->uuid, until_us, &r->sides, error);
 		if (where != MIGRATE_LOCATION_UNKNOWN)
 			return where;
 		if (tries == LOOKS)
@@ -265,16 +269,16 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 
 	switch (look(r, &unsure)) {
 	case MIGRATE_AT_SOURCE:
-		if (!settle_at_source(r, &unsure))
+		if (!finish_at_source(r, &unsure))
 			break;
 		if (!why)
-			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s did not leave", name);
+			vmm_fail(&why, VMM_ERROR_INTERNAL, "domain %s was not moved", name);
 		vmm_pass(error, &why);
 		return ACTION_FAILED;
 	case MIGRATE_AT_DESTINATION:
 		if (why)
 			action_log("WARN", "%s; but it runs at %s", why->message, r->dest_host);
-		if (!settle_at_destination(r, &unsure))
+		if (!finish_at_destination(r, &unsure))
 			break;
 		return ACTION_DONE;
 	case MIGRATE_NOWHERE:
@@ -286,13 +290,13 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 		virDomainSuspend(r->sides.dest);
 		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s runs on both hosts; it was paused "
 			 "at %s", name, r->dest_host);
-		vmm_error_set_hint(error, "destroy the one that shall not live; never resume both");
+		vmm_error_set_hint(error, "destroy the copy that is not wanted; never resume both");
 		return ACTION_UNKNOWN;
 	default:
 		break;
 	}
 
-	vmm_fail(error, unsure->code, "migrating domain %s: %s; where it is cannot be told: %s",
+	vmm_fail(error, unsure->code, "migrating domain %s: %s; cannot tell where it is: %s",
 		 name, why ? why->message : "done", unsure->message);
 	if (vmm_error_hint(unsure))
 		vmm_error_set_hint(error, "%s", vmm_error_hint(unsure));

@@ -3,15 +3,15 @@
  * migration.h - a live migration as a transaction: whatever fails and whichever process
  * dies, one copy of the VM runs, and the answer says where.
  *
- *   1 look     the domain here, none there, and the other host can take it
+ *   1 look     finds the domain here and not there, and checks that the destination can run it
  *   2 prepare  files at the destination, when storage is not shared; undone on failure
- *   3 part     libvirt forgets the snapshots (it refuses to move a domain with some)
+ *   3 part     makes libvirt forget the snapshots (it refuses to move a domain with some)
  *   4 move     virDomainMigrate3() or, peer to peer, virDomainMigrateToURI3()
- *   5 judge    both hosts are asked, whatever the call said
- *   6 finish   moved: snapshots registered there, the guest resumed; stayed: snapshots
- *              registered here, what came in there removed, files of phase 2 removed
+ *   5 judge    asks both hosts where the domain is, whatever the call returned
+ *   6 finish   moved: registers the snapshots there, resumes the guest; stayed: registers them
+ *              here, removes the incoming domain there and the files of phase 2
  *
- * Up to the end of 4 a signal or the deadline aborts the move and the VM stays.
+ * Until the end of 4 a signal or the deadline aborts the move, and the VM stays.
  * Source: docs/facts/actions.md 7; libvirt.md J; pitfalls.md P-22 to P-31.
  */
 #ifndef MIGRATE_MIGRATION_H
@@ -34,13 +34,12 @@ struct migration {
 	SnapshotList *snapshots;
 	char *directory;		/* the VM's, at the source; may be NULL */
 	struct migrate_sides sides;	/* after phase 5 */
-	bool nowhere;			/* and it had ended */
+	bool nowhere;			/* after phase 5: it has ended */
 };
 
 /*
- * Phase 1: finds the domain of operand 0 and connects to DEST_HOST. ACTION_DONE:
- * go on, or, with R->dom NULL, it is at the destination already, R->sides.dest.
- * What MIGRATE_OPTIONS says is in R->how.
+ * Phase 1: finds the domain of operand 0 and connects to DEST_HOST. ACTION_DONE: continue, or, if
+ * R->dom is NULL, it is at the destination already, R->sides.dest. R->how holds MIGRATE_OPTIONS.
  */
 enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 				   const char *dest_host, GError **error);
@@ -51,7 +50,7 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
  */
 enum action_outcome migration_move(struct migration *r, GError **error);
 
-/* Sets its clock there, when kvmrc says so; nobody waits for that. */
+/* Sets its clock there if kvmrc says so, in the background. */
 void migration_after(struct migration *r);
 
 /* root_helper_clean_memory() on another HOST, by ssh; what goes wrong is logged. */

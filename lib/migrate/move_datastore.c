@@ -6,6 +6,7 @@
 #include "migrate/made_files.h"
 #include "action/other_host.h"
 #include "action/progress.h"
+#include "action/reconcile.h"
 #include "migrate/storage_plan.h"
 #include "action/process.h"
 #include "base/file.h"
@@ -19,7 +20,7 @@ enum { ANSWER_MS = 30000, PIVOTS = 3 };
 
 struct moving {
 	struct action_ctx *ctx;
-	virDomain *dom;		/* found anew after a lost connection */
+	virDomain *dom;		/* replaced after a lost connection */
 	xmlDoc *doc;		/* its live XML */
 	StoragePlan *stored;
 	GArray *mirrors;	/* of struct block_copy: disks that are copied */
@@ -32,22 +33,6 @@ struct moving {
 static struct block_copy *mirror(const struct moving *m, guint i)
 {
 	return &g_array_index(m->mirrors, struct block_copy, i);
-}
-
-/* True with a connection that lives: the old one, or one that replaces it. */
-static bool revive(struct moving *m, GError **error)
-{
-	virDomain *again;
-
-	if (virConnectIsAlive(m->ctx->conn) == 1)
-		return true;
-	again = action_domain_reopen(m->ctx, m->dom, error);
-	if (!again)
-		return false;
-	virDomainFree(m->dom);
-	m->dom = again;
-
-	return true;
 }
 
 static bool read_xml(struct moving *m, GError **error)
@@ -219,10 +204,7 @@ static bool prepare_target(struct moving *m, GError **error)
 		return false;
 	if (!take_names(m, error))
 		return false;
-	if (m->stored->others->len > 1 &&
-	    !other_host_copy(m->ctx, NULL, (const char *const *)m->stored->others->pdata,
-			     m->stored->to, false, (const char *const *)m->stored->left_out->pdata,
-			     error))
+	if (!storage_plan_copy(m->stored, m->ctx, NULL, error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;
@@ -263,14 +245,15 @@ static bool is_any_used(const struct moving *m)
 	return false;
 }
 
-/* Back to before phase 1: first nobody may write to the copies any more. */
+/* Undoes phases 1 to 3. First of all the copies must no longer be written to. */
 static void undo(struct moving *m)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (!made_files_any(m->made))
 		return;
-	if (!revive(m, &error) || !read_xml(m, &error) || !end_copies(m, &error))
+	reconcile_domain(m->ctx, &m->dom, &error);
+	if (error || !read_xml(m, &error) || !end_copies(m, &error))
 		action_log("WARN", "%s: nothing is removed", error->message);
 	else if (is_any_used(m))
 		action_log("WARN", "the VM uses images in %s: nothing is removed", m->stored->to);
@@ -288,7 +271,7 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 	g_autofree char *xml = NULL;
 	xmlNode *node;
 
-	if (!text)	/* one that is not OpenNebula's has none */
+	if (!text)	/* not a domain of OpenNebula */
 		return virt_last_is(VIR_ERR_NO_DOMAIN_METADATA) ||
 		       virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(m->dom));
@@ -311,13 +294,11 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 }
 
 /* Phase 3, before the disks: it can be taken back. */
-static bool tell_metadata(struct moving *m, const char *directory, GError **error)
+static bool update_metadata(struct moving *m, const char *directory, GError **error)
 {
 	if (write_metadata(m, directory, error))
 		return true;
-	if (virConnectIsAlive(m->ctx->conn) == 1)
-		return false;
-	if (!revive(m, NULL))
+	if (reconcile_domain(m->ctx, &m->dom, NULL) != RECONCILE_REOPENED)
 		return false;
 	g_clear_error(error);
 
@@ -338,7 +319,7 @@ static enum action_outcome stay(struct moving *m, guint moved, GError **error)
 	g_autoptr(GError) fault = NULL;
 
 	if (moved == 0) {
-		if (!tell_metadata(m, m->stored->from, &fault))
+		if (!update_metadata(m, m->stored->from, &fault))
 			action_log("WARN", "%s", fault->message);
 		undo(m);
 		return ACTION_FAILED;
@@ -360,14 +341,14 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 	guint moved = 0;
 
 	for (int tries = 1;; tries++) {
-		bool lost;
+		enum reconcile found;
 
 		g_clear_error(error);
 		if (pivot_rest(m, error))
 			return ACTION_DONE;
-		lost = virConnectIsAlive(m->ctx->conn) != 1;
-		if (!revive(m, &unsure) || !read_xml(m, &unsure)) {
-			g_prefix_error(error, "where the disks are cannot be told (%s): ",
+		found = reconcile_domain(m->ctx, &m->dom, &unsure);
+		if (unsure || !read_xml(m, &unsure)) {
+			g_prefix_error(error, "cannot tell where the disks are (%s): ",
 				       unsure->message);
 			return ACTION_UNKNOWN;
 		}
@@ -375,7 +356,7 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 		moved = 0;
 		for (guint i = 0; i < m->mirrors->len; i++)
 			moved += is_used(m, mirror(m, i));
-		if (!lost)
+		if (found == RECONCILE_ALIVE)
 			break;
 		if (tries == PIVOTS)
 			break;
@@ -417,7 +398,7 @@ static enum action_outcome move_disks(struct moving *m, GError **error)
 	action_on_abort(ACTION_UNKNOWN, "moving domain %s to %s", virDomainGetName(m->dom),
 			m->stored->to);
 	if (!prepare_target(m, error) || !copy(m, error) ||
-	    !tell_metadata(m, m->stored->to, error)) {
+	    !update_metadata(m, m->stored->to, error)) {
 		undo(m);
 		return ACTION_FAILED;
 	}
@@ -442,10 +423,9 @@ static enum action_outcome move_disks(struct moving *m, GError **error)
 enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
 				   const char *to, GError **error)
 {
-	struct moving m = { .ctx = ctx, .dom = dom };
+	struct moving m = { .ctx = ctx, .dom = virt_domain_ref(dom) };
 	enum action_outcome outcome = ACTION_FAILED;
 
-	virDomainRef(dom);
 	if (plan(&m, from, to, error)) {
 		if (g_str_equal(m.stored->from, m.stored->to)) {
 			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: it is on that "

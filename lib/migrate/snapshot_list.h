@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * snapshot_list.h - what libvirt knows of a domain's snapshots, taken away from it for
- * a while: it refuses to move a domain that has some.
+ * snapshot_list.h - takes a domain's snapshots out of libvirt's list while the domain is migrated,
+ * as libvirt refuses to migrate one that has snapshots.
  *
  * Source: docs/facts/actions.md 7; pitfalls.md P-25; libvirt.md G.
  */
@@ -24,10 +24,10 @@ guint snapshot_list_size(const SnapshotList *set);
 const char *snapshot_list_name(const SnapshotList *set, guint i);
 const char *snapshot_list_xml(const SnapshotList *set, guint i);
 
-/* Makes libvirt forget those of SET; the images keep them. On failure all are put back. */
+/* Removes them from libvirt's list; the images keep them. On failure all are registered again. */
 bool snapshot_list_forget(const SnapshotList *set, virDomain *dom, GError **error);
 
-/* Makes libvirt know them again, of DOM on any host; those it knows stay. */
+/* Registers them for DOM, on any host; those that libvirt knows are left as they are. */
 bool snapshot_list_register(const SnapshotList *set, virDomain *dom, GError **error);
 
 void snapshot_list_free(SnapshotList *set);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "action/other_host.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
 
@@ -211,6 +212,20 @@ char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk 
 	g_ptr_array_add(words, NULL);
 
 	return (char **)g_ptr_array_free(words, FALSE);
+}
+
+bool storage_plan_copy(const StoragePlan *s, const struct action_ctx *ctx, const char *host,
+		       GError **error)
+{
+	const struct other_host_files files = {
+		.paths = (const char *const *)s->others->pdata, .dir = s->to,
+		.except = (const char *const *)s->left_out->pdata,
+	};
+
+	if (!files.paths[0])
+		return true;
+
+	return other_host_copy(ctx, host, &files, error);
 }
 
 void storage_plan_free(StoragePlan *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storage_plan.h - the files of a VM that lie in its own directory, and how each of them
- * comes to another directory while the VM runs.
+ * storage_plan.h - plan for moving a running VM's files to another directory: which to copy before,
+ * which QEMU mirrors, which to copy again.
  *
  * Source: docs/facts/actions.md 7, disk classification; pitfalls.md P-16, P-24, P-30.
  */
@@ -13,16 +13,16 @@
 #include "host/qemu_img.h"
 
 enum disk_way {
-	COPY_MIRROR,		/* by QEMU, into an image made before */
-	COPY_BEFORE,		/* read-only: beforehand */
-	COPY_BEFORE_AND_AFTER,	/* QEMU would leave its snapshots behind: beforehand, and what */
-				/* changed once the guest is paused */
-	COPY_EXTERNAL,	/* a logical volume, made by others: copied by QEMU */
+	COPY_MIRROR,		/* QEMU mirrors it into an image that we create */
+	COPY_BEFORE,		/* read-only: copied before the move */
+	COPY_BEFORE_AND_AFTER,	/* QEMU would lose its snapshots: copied before, and what changed */
+				/* once the guest is paused */
+	COPY_EXTERNAL,		/* a logical volume that exists already: QEMU mirrors it */
 };
 
 struct planned_disk {
 	char *target;		/* "vda" */
-	char *path, *there;	/* now, and then */
+	char *path, *there;	/* now, and after the move */
 	bool is_block;
 	enum disk_way way;
 	struct qemu_image image;
@@ -36,8 +36,8 @@ typedef struct storage_plan {
 } StoragePlan;
 
 /*
- * What of DOMAIN (its live XML) lies in directory FROM, to come to TO. Disks that lie
- * elsewhere are shared, or not the VM's own. Errors: VMM_ERROR_INPUT when FROM or TO
+ * Plans the move of the files of DOMAIN (its live XML) in directory FROM to TO. Disks elsewhere are
+ * shared, or not the VM's own, and stay. Errors: VMM_ERROR_INPUT when FROM or TO
  * cannot be a VM's directory; those of qemu_img_read().
  */
 StoragePlan *storage_plan_new(const struct action_ctx *ctx, const xmlNode *domain, const char *from,
@@ -51,6 +51,10 @@ char **storage_plan_create_argv(const StoragePlan *s, const struct planned_disk 
 
 /* PATH moved from FROM to TO; PATH itself when it is not in FROM. The caller frees. */
 char *storage_plan_moved(const StoragePlan *s, const char *path);
+
+/* Copies the others but those left out, if there are any, to TO of HOST (NULL: of this one). */
+bool storage_plan_copy(const StoragePlan *s, const struct action_ctx *ctx, const char *host,
+		       GError **error);
 
 void storage_plan_free(StoragePlan *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoragePlan, storage_plan_free)

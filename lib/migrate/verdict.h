@@ -36,7 +36,7 @@ enum migrate_location {
 
 struct migrate_verdict {
 	enum migrate_location location;
-	bool wait;	/* libvirt is still at work: look again; LOCATION holds in the end */
+	bool wait;	/* libvirt is still moving it: look again; LOCATION if it stays so */
 };
 
 /* What STATE of one host means; IS_SOURCE: of the host that the VM came from. */

@@ -27,15 +27,41 @@ static void take_element(TmplRequest *r, char *texts[])
 		*fields[i] = texts[i];
 }
 
-static bool parse_tree(TmplRequest *r, GError **error)
+void tmpl_request_parts(xmlDoc *doc, const xmlNode **ret_vm, const xmlNode **ret_datastore)
 {
-	char *texts[G_N_ELEMENTS(field_names) - 1];
-	const xmlNode *root;
+	const xmlNode *root = xmlDocGetRootElement(doc);
+
+	*ret_vm = *ret_datastore = NULL;
+	if (root && xmlStrEqual(root->name, BAD_CAST "VM")) {
+		*ret_vm = root;
+		return;
+	}
+
+	*ret_vm = xml_child(root, "VM");
+	*ret_datastore = xml_child(root, "DATASTORE");
+}
+
+static bool make_tree(TmplRequest *r, const char *name, GError **error)
+{
 	gsize size;
 	const char *text = g_bytes_get_data(r->document, &size);
 
-	r->doc = xml_parse(text, size, "request", error);
+	r->doc = xml_parse(text, size, name, error);
 	if (!r->doc)
+		return false;
+
+	tmpl_request_parts(r->doc, &r->vm, &r->datastore);
+
+	return true;
+}
+
+/* What the fast way could not read. */
+static bool read_tree(TmplRequest *r, GError **error)
+{
+	char *texts[G_N_ELEMENTS(field_names) - 1];
+	const xmlNode *root;
+
+	if (!make_tree(r, "request", error))
 		return false;
 
 	root = xmlDocGetRootElement(r->doc);
@@ -59,20 +85,36 @@ TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
 	r->document = g_bytes_ref(document);
 	if (xml_peek(text, size, ROOT, field_names, texts))
 		take_element(r, texts);
-	else if (!parse_tree(r, error))
+	else if (!read_tree(r, error))
 		return NULL;
 
 	return g_steal_pointer(&r);
 }
 
+TmplRequest *tmpl_request_of_input(GBytes *document, const char *name, GError **error)
+{
+	g_autoptr(TmplRequest) r = g_new0(TmplRequest, 1);
+
+	r->document = g_bytes_ref(document);
+	if (g_bytes_get_size(document) && !make_tree(r, name, error))
+		return NULL;
+
+	return g_steal_pointer(&r);
+}
+
+char *tmpl_request_child(const TmplRequest *r, const char *name)
+{
+	if (!r->doc)
+		return NULL;
+
+	return xml_child_text(xmlDocGetRootElement(r->doc), name);
+}
+
 /* Many actions need none. */
 static xmlDoc *tree(TmplRequest *r)
 {
-	gsize size;
-	const char *text = g_bytes_get_data(r->document, &size);
-
 	if (!r->doc)
-		r->doc = xml_parse(text, size, "request", NULL);
+		make_tree(r, "request", NULL);
 
 	return r->doc;
 }

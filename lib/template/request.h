@@ -1,25 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * request.h - the document that oned sends with an action.
+ * request.h - the document that oned sends with an action: VMM_DRIVER_ACTION_DATA. The dispatcher
+ * reads it, and so do the programs on the host that have it on their stdin; there it may also be
+ * the VM alone, when an administrator gives that.
  *
- * Source: docs/facts/protocol.md 4 and 5.2.
+ * Source: docs/facts/protocol.md 4 and 5.2; actions.md 0.1.
  */
 #ifndef TEMPLATE_REQUEST_H
 #define TEMPLATE_REQUEST_H
 
+#include <libxml/tree.h>
+
 #include "base/error.h"
 
 typedef struct tmpl_request {
-	/* Each is NULL when the element is missing or empty. */
+	/* Of what oned sent; each is NULL when the element is missing or empty. */
 	char *host, *migr_host, *deploy_id;
 	char *local_file, *remote_file;		/* deployment files */
 	char *tm_command;			/* lines of words */
-	GBytes *document;			/* as oned sent it */
-	struct _xmlDoc *doc;			/* NULL until something of it is asked for */
+	GBytes *document;			/* verbatim */
+	xmlDoc *doc;				/* NULL until something of it is asked for */
+	/* Set with DOC, which owns them; NULL when the element is missing. */
+	const xmlNode *vm, *datastore;
 } TmplRequest;
 
-/* Parses DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
+/* What oned sent: DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
 TmplRequest *tmpl_request_parse(GBytes *document, GError **error);
+
+/*
+ * What a program was given as NAME ("stdin"): DOCUMENT (a reference is kept) may be a request, a VM
+ * alone, or empty: then DOC stays NULL. NULL with VMM_ERROR_INPUT when it is no XML.
+ */
+TmplRequest *tmpl_request_of_input(GBytes *document, const char *name, GError **error);
+
+/* The text of the child NAME of the root; NULL when it is missing or empty. The caller frees. */
+char *tmpl_request_child(const TmplRequest *request, const char *name);
+
+/* RET_VM and RET_DATASTORE in DOC, which may be a VM alone; NULL when the element is missing. */
+void tmpl_request_parts(xmlDoc *doc, const xmlNode **ret_vm, const xmlNode **ret_datastore);
 
 void tmpl_request_free(TmplRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)

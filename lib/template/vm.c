@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "template/vm.h"
 
+#include "template/request.h"
 #include "xml/xml.h"
 
 static const char *const level_name[] = {
@@ -101,15 +102,14 @@ TmplVm *tmpl_vm_new(const xmlNode *node, GError **error)
 
 TmplVm *tmpl_vm_of_document(xmlDoc *doc, const char *name, GError **error)
 {
-	xmlNode *root = xmlDocGetRootElement(doc), *datastore = NULL;
+	const xmlNode *node, *datastore;
 	g_autoptr(TmplVm) vm = NULL;
 
-	if (xmlStrEqual(root->name, BAD_CAST "VMM_DRIVER_ACTION_DATA")) {
-		datastore = xml_child(root, "DATASTORE");
-		root = xml_child(root, "VM");
-	}
+	tmpl_request_parts(doc, &node, &datastore);
+	if (!node)
+		node = xmlDocGetRootElement(doc);	/* for the message */
 
-	vm = tmpl_vm_new(root, error);
+	vm = tmpl_vm_new(node, error);
 	if (!vm || (datastore && !tmpl_vm_set_datastore(vm, datastore, error))) {
 		g_prefix_error(error, "%s: ", name);
 		return NULL;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/block_job.h"
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_US = 250000 };
+enum { PAUSE_MS = 250 };
 
 /* The first disk with a block job; NULL with ERROR clear when none has one. Caller frees. */
 static char *busy_disk(virDomain *dom, GError **error)
@@ -25,7 +26,7 @@ static char *busy_disk(virDomain *dom, GError **error)
 
 bool virt_block_wait(virDomain *dom, unsigned limit_ms, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000;
+	gint64 until_us = deadline_in_ms(limit_ms);
 
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
@@ -35,9 +36,8 @@ bool virt_block_wait(virDomain *dom, unsigned limit_ms, GError **error)
 			return vmm_pass(error, &cause);
 		if (!disk)
 			return true;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			return vmm_fail(error, VMM_ERROR_BUSY, "domain %s: a block job works on "
 					"its disk %s", virDomainGetName(dom), disk);
-		g_usleep(PAUSE_US);
 	}
 }

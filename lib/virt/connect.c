@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/connect.h"
 
+#include "base/deadline.h"
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 
-enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_US = 100000 };
-enum { GOODBYE_MS = 1000 };
+enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_MS = 100, GOODBYE_MS = 1000 };
 
 static struct {
 	GMutex mutex;
@@ -26,7 +26,7 @@ static void quiet(void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
 /* Each call and its answer would wake this thread too: most actions have ended before that. */
 static gpointer run_events(gpointer data G_GNUC_UNUSED)
 {
-	gint64 until_us = g_get_monotonic_time() + SHORT_US;
+	gint64 until_us = deadline_in_ms(SHORT_MS);
 
 	g_mutex_lock(&events.mutex);
 	while (!events.awaited && g_cond_wait_until(&events.cond, &events.mutex, until_us))
@@ -109,17 +109,16 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 
 virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)
 {
-	gint64 until = g_get_monotonic_time() + (gint64)limit_ms * 1000;
+	gint64 until_us = deadline_in_ms(limit_ms);
 
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
-		gint64 left_ms = (until - g_get_monotonic_time()) / 1000;
-		virConnect *conn = virt_open(uri, (unsigned)MAX(left_ms, PAUSE_MS), &cause);
+		unsigned left_ms = deadline_left_ms(until_us);
+		virConnect *conn = virt_open(uri, MAX(left_ms, PAUSE_MS), &cause);
 
 		if (conn)
 			return conn;
-		if (!vmm_is(cause, VMM_ERROR_CONNECTION) ||
-		    left_ms <= PAUSE_MS) {
+		if (!vmm_is(cause, VMM_ERROR_CONNECTION) || left_ms <= PAUSE_MS) {
 			vmm_pass(error, &cause);
 			return NULL;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/domain_job.h"
 
+#include "base/deadline.h"
 #include "virt/virt_error.h"
 
 enum { TICK_MS = 100, LOOK_US = 200000, PROGRESS_US = 1000000, ANSWER_MS = 5000 };
@@ -11,7 +12,7 @@ struct run {
 	gint64 called_us;	/* before the call was made */
 	bool begun;		/* it has the domain's job */
 	gint64 look_us;		/* when to look whether it has */
-	gint64 told_us;		/* when progress was last told */
+	gint64 reported_us;	/* when progress was last reported */
 	gint64 aborted_us;	/* when it was asked to end; 0: not yet */
 };
 
@@ -98,14 +99,15 @@ static bool read_question(virDomain *dom, struct question *ret)
 /* A question about its job waits for the domain's lock, for half a minute at most. */
 bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + (gint64)limit_ms * 1000, left_ms = limit_ms;
+	gint64 until_us = deadline_in_ms(limit_ms);
+	unsigned left_ms = limit_ms;
 
 	*ret_goes_on = false;
 	while (left_ms > 0) {
 		struct question *q = question_new(dom);
 		g_autoptr(GError) cause = NULL;
 		enum virt_call_result r =
-			virt_call(ask_progress, q, question_free, (unsigned)left_ms, &cause);
+			virt_call(ask_progress, q, question_free, left_ms, &cause);
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			break;
@@ -119,10 +121,10 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 			return vmm_pass(error, &cause);
 		}
 
-		left_ms = (until_us - g_get_monotonic_time()) / 1000;
+		left_ms = deadline_left_ms(until_us);
 	}
 
-	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still at work on domain %s",
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still working on domain %s",
 			virDomainGetName(dom));
 }
 
@@ -186,9 +188,9 @@ static bool tick(void *data)
 		return now - run->aborted_us < SETTLE_US;
 	}
 
-	/* How far a job of another client is tells nothing about ours. */
-	if (begun && job->progress && now - run->told_us >= PROGRESS_US) {
-		run->told_us = now;
+	/* The progress of another client's job is not ours. */
+	if (begun && job->progress && now - run->reported_us >= PROGRESS_US) {
+		run->reported_us = now;
 		if (read_question(job->dom, &q))
 			job->progress(job->progress_data, &q.progress);
 	}
@@ -199,9 +201,10 @@ static bool tick(void *data)
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error)
 {
 	gint64 now = g_get_monotonic_time();
-	struct run run = { .job = job, .called_us = now, .told_us = now };
+	struct run run = { .job = job, .called_us = now, .reported_us = now };
+	const struct virt_call_watch watch = { TICK_MS, tick, &run };
 	enum virt_call_result r =
-		virt_call_watched(job->func, job->data, job->free_data, TICK_MS, tick, &run, error);
+		virt_call_watched(job->func, job->data, job->free_data, &watch, error);
 
 	*ret_aborted = run.aborted_us != 0;
 	return r;

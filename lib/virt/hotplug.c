@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/hotplug.h"
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
 #include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
-enum { ASK_US = 1000000, ANSWER_MS = 40000 };
+enum { ASK_MS = 1000, ANSWER_MS = 40000 };
 
 static bool change_device(DomainCall *c, GError **error)
 {
@@ -99,7 +100,7 @@ static void stop_listening(virDomain *dom, int id)
 		virt_stop_listening(virDomainGetConnect(dom), id);
 }
 
-/* Whether DOM still has that device. False with ERROR: nobody knows. */
+/* RET: whether DOM still has that device. False: not known. */
 static bool has(virDomain *dom, const char *alias, bool *ret, GError **error)
 {
 	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
@@ -122,7 +123,7 @@ static bool detach_alias(DomainCall *c, GError **error)
 /* Until an event comes, at most a second. */
 static void wait_for_event(struct removal_watch *e, gint64 until_us)
 {
-	gint64 end = MIN(until_us, g_get_monotonic_time() + ASK_US);
+	gint64 end = MIN(until_us, deadline_in_ms(ASK_MS));
 
 	g_mutex_lock(&e->mutex);
 	while (!e->removed && !e->refused && g_cond_wait_until(&e->cond, &e->mutex, end))
@@ -144,7 +145,7 @@ static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, g
 			  struct detach *d, GError **error)
 {
 	for (;;) {
-		bool settled;
+		bool decided;
 
 		/* The guest may still release it although one look failed. */
 		g_clear_error(error);
@@ -152,8 +153,8 @@ static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, g
 		if (!d->known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			return false;
 
-		settled = d->known && !(d->there && asked);
-		if (settled || e->refused || g_get_monotonic_time() >= until_us)
+		decided = d->known && !(d->there && asked);
+		if (decided || e->refused || deadline_passed(until_us))
 			return d->known;
 		wait_for_event(e, until_us);
 	}

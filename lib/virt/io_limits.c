@@ -47,15 +47,15 @@ static bool add_limit(DomainCall *c, const struct virt_limit *l, GError **error)
 	return virt_fail(error, "%s", l->name);
 }
 
-enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,
-				     const struct virt_limit *limits, size_t n, unsigned limit_ms,
+enum virt_call_result virt_io_limits(virDomain *dom, const char *device,
+				     const struct virt_limits *limits, unsigned limit_ms,
 				     GError **error)
 {
 	g_autoptr(DomainCall) c = domain_call_new(dom, device);
 
-	c->number = what;
-	for (size_t i = 0; i < n; i++)
-		if (!add_limit(c, &limits[i], error))
+	c->number = limits->kind;
+	for (size_t i = 0; i < limits->n; i++)
+		if (!add_limit(c, &limits->limit[i], error))
 			return VIRT_CALL_FAILED;
 
 	return domain_call_run(c, set_limits, limit_ms, error);

@@ -17,12 +17,18 @@ struct virt_limit {
 	guint64 value;		/* 0: no limit */
 };
 
+struct virt_limits {
+	enum virt_io_kind kind;
+	const struct virt_limit *limit;
+	size_t n;
+};
+
 /*
- * Sets N limits of the disk with that target, or the NIC with that MAC. LATE: QEMU does not
- * answer. ERROR says only why.
+ * Sets LIMITS of DEVICE: the disk with that target, or the NIC with that MAC. VIRT_CALL_TIMED_OUT:
+ * QEMU does not answer. ERROR says only why.
  */
-enum virt_call_result virt_io_limits(virDomain *dom, enum virt_io_kind what, const char *device,
-				     const struct virt_limit *limits, size_t n, unsigned limit_ms,
+enum virt_call_result virt_io_limits(virDomain *dom, const char *device,
+				     const struct virt_limits *limits, unsigned limit_ms,
 				     GError **error);
 
 #endif

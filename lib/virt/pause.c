@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/pause.h"
 
+#include "base/deadline.h"
 #include "virt/virt_error.h"
 #include "virt/domain_job.h"
 
-enum { SETTLE_US = 3000000, PAUSE_US = 200000, REST_MS = 60000 };
+enum { WAIT_MS = 3000, PAUSE_US = 200000, BARRIER_MS = 60000 };
 
 bool virt_paused_for_job(const struct virt_state *s)
 {
@@ -17,11 +18,11 @@ bool virt_paused_for_job(const struct virt_state *s)
 
 bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + SETTLE_US;
+	gint64 until_us = deadline_in_ms(WAIT_MS);
 	bool goes_on;
 
 	for (;;) {
-		if (!virt_domain_barrier(dom, REST_MS, &goes_on, error))
+		if (!virt_domain_barrier(dom, BARRIER_MS, &goes_on, error))
 			return false;
 		if (!virt_state_read(dom, ret, error))
 			return false;
@@ -30,10 +31,10 @@ bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError 
 		if (!goes_on && !virt_paused_for_job(ret))
 			return true;
 		if (goes_on)
-			until_us = g_get_monotonic_time() + SETTLE_US;
-		else if (g_get_monotonic_time() >= until_us && !resume)
+			until_us = deadline_in_ms(WAIT_MS);
+		else if (deadline_passed(until_us) && !resume)
 			return true;
-		else if (g_get_monotonic_time() >= until_us && virDomainResume(dom) < 0)
+		else if (deadline_passed(until_us) && virDomainResume(dom) < 0)
 			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
 		g_usleep(PAUSE_US);
 	}

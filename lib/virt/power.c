@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/power.h"
 
+#include "base/deadline.h"
 #include "virt/domain_call.h"
 #include "virt/virt_error.h"
 
-enum { RETRY_US = 1000000 };
+enum { RETRY_MS = 1000 };
 
 static int shutdown_acpi(virDomain *dom)
 {
@@ -114,21 +115,20 @@ enum virt_call_result virt_destroy(virDomain *dom, VirtWatch *watch, gint64 unti
 {
 	for (;;) {
 		g_autoptr(GError) cause = NULL;
-		gint64 now = g_get_monotonic_time();
 		int code = VIR_ERR_OK;
 		bool gone;
-		unsigned left_ms = (unsigned)MAX((until_us - now) / 1000, 1);
+		unsigned left_ms = MAX(deadline_left_ms(until_us), 1);
 		enum virt_call_result r = request_power(dom, &destroy_verb, left_ms, &code, &cause);
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			return r;
-		/* "not running" may be said of one that is: only its state tells. */
-		if (!virt_watch_gone(watch, MIN(until_us, g_get_monotonic_time() + RETRY_US),
+		/* libvirt may report a running one as "not running": only the state is reliable. */
+		if (!virt_watch_gone(watch, MIN(until_us, deadline_in_ms(RETRY_MS)),
 				     &gone, error))
 			return VIRT_CALL_FAILED;
 		if (gone)
 			return VIRT_CALL_OK;
-		if (g_get_monotonic_time() >= until_us ||
+		if (deadline_passed(until_us) ||
 		    (r == VIRT_CALL_FAILED && !is_worth_a_retry(code))) {
 			if (cause)
 				vmm_pass(error, &cause);

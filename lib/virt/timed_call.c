@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/timed_call.h"
 
+#include "base/deadline.h"
+
 struct call {
 	GMutex mutex;
 	GCond cond;
@@ -46,11 +48,11 @@ static gpointer run(gpointer data)
 /* Waits until C has ended or MS have passed. */
 static bool wait_for(struct call *c, unsigned ms)
 {
-	gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+	gint64 until_us = deadline_in_ms(ms);
 	bool done;
 
 	g_mutex_lock(&c->mutex);
-	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until))
+	while (!c->done && g_cond_wait_until(&c->cond, &c->mutex, until_us))
 		;
 	done = c->done;
 	g_mutex_unlock(&c->mutex);
@@ -59,8 +61,7 @@ static bool wait_for(struct call *c, unsigned ms)
 }
 
 enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
-					unsigned every_ms, virt_call_tick *tick, void *tick_data,
-					GError **error)
+					const struct virt_call_watch *watch, GError **error)
 {
 	struct call *c = g_new0(struct call, 1);
 	enum virt_call_result result;
@@ -72,8 +73,8 @@ enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestr
 	c->func = func;
 	c->data = data;
 	c->free_data = free_data;
-	thread = g_thread_new("late", run, c);
-	while (!wait_for(c, every_ms) && tick(tick_data))
+	thread = g_thread_new("call", run, c);
+	while (!wait_for(c, watch->every_ms) && watch->goes_on(watch->data))
 		;
 	g_mutex_lock(&c->mutex);
 	left = c->left = !c->done;
@@ -105,7 +106,9 @@ static bool once(void *data G_GNUC_UNUSED)
 enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
 				unsigned limit_ms, GError **error)
 {
-	return virt_call_watched(func, data, free_data, limit_ms, once, NULL, error);
+	const struct virt_call_watch watch = { .every_ms = limit_ms, .goes_on = once };
+
+	return virt_call_watched(func, data, free_data, &watch, error);
 }
 
 bool virt_call_any_abandoned(void)

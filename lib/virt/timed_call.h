@@ -27,13 +27,16 @@ enum virt_call_result {
 enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
 				unsigned limit_ms, GError **error);
 
-/* Called while a call lasts. False: wait no longer. */
-typedef bool virt_call_tick(void *tick_data);
+/* What is asked, every few milliseconds while a call lasts, whether to wait on. */
+struct virt_call_watch {
+	unsigned every_ms;
+	bool (*goes_on)(void *data);	/* false: wait no longer */
+	void *data;
+};
 
-/* As virt_call(); after each EVERY_MS it asks TICK whether to wait on. */
+/* As virt_call(), as long as WATCH allows. */
 enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
-					unsigned every_ms, virt_call_tick *tick, void *tick_data,
-					GError **error);
+					const struct virt_call_watch *watch, GError **error);
 
 /* Whether a thread was left behind that still runs: exit() is not safe then. */
 bool virt_call_any_abandoned(void);

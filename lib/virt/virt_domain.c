@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_domain.h"
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 
 /* PARSE_US: from there until a call has its domain in the list. */
-enum { ASK_US = 1000000, EVENT_US = 300000, PARSE_US = 100000 };
+enum { ASK_MS = 1000, EVENT_MS = 300, PARSE_US = 100000 };
 
 static bool fail_lookup(const char *name, GError **error)
 {
@@ -68,6 +69,12 @@ static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 	return false;
 }
 
+virDomain *virt_domain_ref(virDomain *dom)
+{
+	virDomainRef(dom);
+	return dom;
+}
+
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id, GError **error)
 {
 	virDomain *dom = lookup(conn, deploy_id);
@@ -119,7 +126,7 @@ bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error)
 	virConnectRef(conn);
 	r = virt_call(ask_what_qemu_can, conn, unref, limit_ms, error);
 	if (r == VIRT_CALL_TIMED_OUT)
-		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt answers nobody");
+		return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirtd does not respond");
 	virConnectClose(conn);
 	g_usleep(PARSE_US);
 
@@ -141,7 +148,7 @@ bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error)
 	struct virt_state s = { VIR_DOMAIN_SHUTOFF, 0, false };
 	int active = 1;
 
-	/* Whatever runs, stands or is being stopped has a QEMU: one question less. */
+	/* A domain that runs, is paused or is being stopped has a QEMU: saves one call. */
 	if (virDomainGetState(dom, &s.state, &s.reason, 0) < 0 ||
 	    (may_be_off(s.state) && (active = virDomainIsActive(dom)) < 0)) {
 		if (!virt_last_is(VIR_ERR_NO_DOMAIN) ||
@@ -381,7 +388,7 @@ static bool check_left(struct virt_watch *w, GError **error)
 	int detail = detail_of_stop(w);
 
 	if (detail < 0) {	/* the state may be ahead of the event */
-		wait_for_event(w, g_get_monotonic_time() + EVENT_US);
+		wait_for_event(w, deadline_in_ms(EVENT_MS));
 		detail = detail_of_stop(w);
 	}
 
@@ -390,7 +397,7 @@ static bool check_left(struct virt_watch *w, GError **error)
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s was %s meanwhile: it was not stopped",
 		 virDomainGetName(w->dom),
 		 detail == VIR_DOMAIN_EVENT_STOPPED_SAVED ? "saved" : "migrated to another host");
-	vmm_error_set_hint(error, "look where it is now");
+	vmm_error_set_hint(error, "check where it is now");
 
 	return false;
 }
@@ -400,16 +407,14 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 	struct virt_state state;
 
 	for (;;) {
-		gint64 now = g_get_monotonic_time();
-
 		if (!virt_state_read(w->dom, &state, error))
 			return false;
 		*ret_gone = state.gone;
 		if (state.gone)
 			return check_left(w, error);
-		if (now >= until_us)
+		if (deadline_passed(until_us))
 			return true;
-		wait_for_event(w, MIN(until_us, now + ASK_US));
+		wait_for_event(w, MIN(until_us, deadline_in_ms(ASK_MS)));
 	}
 }
 

@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,
 		       GError **error);
 
+/* DOM once more: the caller frees it as well. */
+virDomain *virt_domain_ref(virDomain *dom);
+
 /*
  * Returns when libvirt has looked at every call that reached it before this one, also at those of
  * programs that have died: a domain that such a call makes is found afterwards. VMM_ERROR_TIMEOUT

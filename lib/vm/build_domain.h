@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * build_domain.h - a domain made here from a VM document, for an administrator who
- * has no front-end that made it.
+ * build_domain.h - builds a domain from a VM document on the host itself, for an administrator
+ * without a front-end.
  *
  * Source: docs/architecture.md, "A DEPLOY, from line to guest".
  */
@@ -14,14 +14,14 @@
 
 /*
  * The domain for the VM document (or action data) in TEXT, with the defaults of file
- * CONF unless it is NULL, as our libvirt understands it. What is odd is logged.
+ * CONF unless it is NULL, for the libvirt of this host. Warnings are logged.
  * The caller frees. Errors: VMM_ERROR_INPUT, VMM_ERROR_CONFIG.
  */
 xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
 			 GError **error);
 
 /*
- * What vmm_exec.cfg on this machine allows VMs to ask of their host, for
+ * What vmm_exec.cfg on this machine permits VMs to use of their host, for
  * struct domain_options; read once. NULL with VMM_ERROR_CONFIG. Static.
  */
 const struct domain_policy *build_domain_policy(GError **error);

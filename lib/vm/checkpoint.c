@@ -8,9 +8,11 @@
 
 #include "vm/stranded.h"
 #include "action/progress.h"
+#include "action/reconcile.h"
 #include "vm/domain_paths.h"
 #include "vm/checkpoint_use.h"
 #include "action/abort.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/virt_error.h"
@@ -18,7 +20,7 @@
 
 enum {
 	RECENT_S = 600,		/* longer than anybody waits before asking again */
-	SETTLE_US = 3000000, PAUSE_US = 200000, HALF_US = 10000000,
+	FIND_MS = 3000, PAUSE_MS = 200, HALF_MS = 10000,
 	CATCH_UP_MS = 10000, TICK_MS = 100,
 	GRACE_S = 20,		/* for a restore to end when a signal came */
 };
@@ -45,7 +47,7 @@ xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError
 	return doc;
 }
 
-/* PART is whole. */
+/* PART is complete: gives it its name. */
 static bool complete(const char *part, const char *file, GError **error)
 {
 	if (!file_rename(part, file, error))
@@ -165,8 +167,7 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	struct saving *s = g_new0(struct saving, 1);
 	enum virt_call_result r;
 
-	virDomainRef(dom);
-	s->dom = dom;
+	s->dom = virt_domain_ref(dom);
 	s->path = g_strdup(part);
 	s->flags = flags;
 	job.operation = VIR_DOMAIN_JOB_OPERATION_SAVE;
@@ -180,24 +181,19 @@ static enum virt_call_result save_once(struct action_ctx *ctx, virDomain *dom, c
 	return r;
 }
 
-/* What became of a save that failed, was aborted, or whose end was not heard; CAUSE says which. */
-static enum action_outcome settle(struct action_ctx *ctx, virDomain *first, const char *part,
-				  GError *cause, GError **error)
+/* The outcome of a save that failed, was aborted, or whose result was lost; CAUSE says which. */
+static enum action_outcome judge_save(struct action_ctx *ctx, virDomain *first, const char *part,
+				      GError *cause, GError **error)
 {
-	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(virDomain) dom = virt_domain_ref(first);
 	g_autoptr(xmlDoc) doc = NULL;
-	g_autoptr(GError) lost = NULL;
 	struct virt_state state = { .gone = true };
+	enum reconcile found = reconcile_domain(ctx, &dom, NULL);
+	bool known = found != RECONCILE_UNKNOWN;
 
-	if (virConnectIsAlive(ctx->conn) == 1) {
-		virDomainRef(first);
-		dom = first;
-	} else {
-		dom = action_domain_reopen(ctx, first, &lost);
-	}
-
-	if ((!dom && !vmm_is(lost, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_wait_idle(dom, true, &state, &lost))) {
+	if (found != RECONCILE_GONE)
+		known = known && virt_wait_idle(dom, true, &state, NULL);
+	if (!known) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;
 	}
@@ -264,7 +260,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_UNKNOWN;
 	}
 
-	outcome = settle(ctx, dom, part, g_steal_pointer(&cause), error);
+	outcome = judge_save(ctx, dom, part, g_steal_pointer(&cause), error);
 	if (outcome == ACTION_DONE && !complete(part, file, error))
 		return ACTION_UNKNOWN;
 
@@ -297,7 +293,7 @@ static bool is_half(const struct virt_state *s)
 bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
 			 GError **error)
 {
-	gint64 until_us = g_get_monotonic_time() + HALF_US;
+	gint64 until_us = deadline_in_ms(HALF_MS);
 	struct virt_state state;
 
 	*ret_ended = false;
@@ -306,9 +302,8 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 			return false;
 		if (!is_half(&state))
 			return true;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
-		g_usleep(PAUSE_US);
 	}
 
 	if (!stranded_is_not_there(ctx, dom, error))
@@ -333,7 +328,10 @@ static char *id_of(const xmlNode *domain)
 	return xml_child_text(domain, "name");
 }
 
-/* After a lost connection: a daemon that ends takes a guest half started with it. */
+/*
+ * After a lost connection: a daemon that ends takes a guest half started with it. There was no
+ * domain yet that reconcile_domain() could look for.
+ */
 static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 				      virDomain **ret_dom, GError *cause, GError **error)
 {
@@ -348,8 +346,8 @@ static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 		return ACTION_UNKNOWN;
 	}
 
-	until_us = g_get_monotonic_time() + SETTLE_US;
-	while (g_get_monotonic_time() < until_us) {
+	until_us = deadline_in_ms(FIND_MS);
+	while (!deadline_passed(until_us)) {
 		g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 
 		if (dom && virt_state_read(dom, &state, NULL) && virt_state_is_up(&state) &&
@@ -361,15 +359,15 @@ static enum action_outcome find_restored(struct action_ctx *ctx, const char *id,
 
 		if (!dom && virt_last_is(VIR_ERR_NO_DOMAIN))
 			break;
-		g_usleep(PAUSE_US);
+		g_usleep(PAUSE_MS * 1000);
 	}
 
 	g_propagate_error(error, cause);
 
-	if (g_get_monotonic_time() < until_us)
-		return ACTION_FAILED;
+	if (deadline_passed(until_us))
+		return ACTION_UNKNOWN;
 
-	return ACTION_UNKNOWN;
+	return ACTION_FAILED;
 }
 
 /* A restore on a thread of its own, and what its watcher needs. */
@@ -427,6 +425,7 @@ static enum virt_call_result restore_once(struct action_ctx *ctx, const struct r
 					  struct restoring **ret, GError **error)
 {
 	struct restoring *r = g_new0(struct restoring, 1);
+	const struct virt_call_watch watch = { TICK_MS, restore_tick, r };
 
 	virConnectRef(ctx->conn);
 	*r = (struct restoring){ .conn = ctx->conn, .path = g_strdup(w->path),
@@ -434,7 +433,7 @@ static enum virt_call_result restore_once(struct action_ctx *ctx, const struct r
 	r->what = g_strdup_printf("cannot restore domain %s from %s", w->name, w->file);
 	abort_defer(GRACE_S);
 	*ret = r;
-	return virt_call_watched(restore_call, r, restoring_free, TICK_MS, restore_tick, r, error);
+	return virt_call_watched(restore_call, r, restoring_free, &watch, error);
 }
 
 /* FAILED: libvirt says that it does not run. */
@@ -550,7 +549,7 @@ enum action_outcome checkpoint_restore(struct action_ctx *ctx, const char *file,
 }
 
 /* FILE.restoring is there, and its domain is not. */
-static bool settle_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
+static bool decide_begun(const struct action_ctx *ctx, const char *file, const char *vm_id,
 			 GError **error)
 {
 	g_autofree char *path = checkpoint_use_path(file), *disk = NULL, *name = NULL, *hint = NULL;
@@ -582,10 +581,10 @@ static bool settle_begun(const struct action_ctx *ctx, const char *file, const c
 bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
 		       GError **error)
 {
-	/* Another file was put there since: the one that a restore had begun to use is over. */
+	/* Another file was put there since: FILE.restoring no longer matters. */
 	if (!checkpoint_use_has(file))
 		return true;
 	if (access(file, F_OK) == 0 && !checkpoint_use_is_begun(file))
 		return true;
-	return settle_begun(ctx, file, vm_id, error);
+	return decide_begun(ctx, file, vm_id, error);
 }

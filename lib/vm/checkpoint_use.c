@@ -72,7 +72,7 @@ bool checkpoint_use_undo(const char *file, GError **error)
 	return move_file(path, file, error);
 }
 
-/* What tells one checkpoint from another, also when it was copied; NULL: it cannot be read. */
+/* Identifies a checkpoint, also a copy of it; NULL: it cannot be read. */
 static char *identity(const char *path)
 {
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -195,7 +195,7 @@ void checkpoint_use_reset(const char *file)
 		action_log("WARN", "%s", error->message);
 }
 
-/* Whether DISK is one that this VM alone writes to. */
+/* Whether no other VM writes to DISK. */
 static bool is_own(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * checkpoint_use.h - a checkpoint is used once: an older memory beside newer disks destroys
- * a guest's file systems.
+ * checkpoint_use.h - makes sure that a checkpoint is restored once: memory that is older than the
+ * disks destroys the guest's file systems.
  *
- *   FILE             complete, and no guest ran from it
+ *   FILE             complete; no guest ran from it
  *   FILE.restoring   a restore has begun: a guest may have run from it
  *   .FILE.spent      which checkpoints of this VM guests ran from: should one be put back (a copy,
  *                    another name, a pool that still has it), it is known again
  *
- * A restore that dies while FILE.restoring is there leaves the question whether a guest ran.
- * libvirt tells while the domain is there; when it is gone, the disks do: a guest that ran writes
- * to them.
+ * If a restore dies while FILE.restoring exists, a guest may or may not have run. While the domain
+ * exists libvirt knows; afterwards the times of the disks do, as a running guest writes to them.
  */
 #ifndef VM_CHECKPOINT_USE_H
 #define VM_CHECKPOINT_USE_H
@@ -30,7 +29,7 @@ bool checkpoint_use_is_begun(const char *file);
 /* FILE becomes FILE.restoring, for good. */
 bool checkpoint_use_begin(const char *file, GError **error);
 
-/* It has certainly not been used: FILE.restoring becomes FILE again. */
+/* No guest ran from it: FILE.restoring becomes FILE again. */
 bool checkpoint_use_undo(const char *file, GError **error);
 
 /*
@@ -51,7 +50,7 @@ void checkpoint_use_warn_unused(const char *directory);
 /* Whether the checkpoint in PATH, FILE or another one, is noted in .FILE.spent. */
 bool checkpoint_use_knows(const char *file, const char *path);
 
-/* FILE was made just now: what guests before ran from is done with. Faults are logged. */
+/* FILE was made just now: forgets which checkpoints were used before. Faults are logged. */
 void checkpoint_use_reset(const char *file);
 
 enum checkpoint_disks {

@@ -93,7 +93,7 @@ bool deployment_check(virDomain *dom, const char *mark, GError **error)
 		return true;
 	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s was made by another deployment than %s",
 		 virDomainGetName(dom), mark);
-	vmm_error_set_hint(error, "it is left alone: look what runs there");
+	vmm_error_set_hint(error, "it is left alone: check what runs there");
 
 	return false;
 }

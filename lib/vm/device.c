@@ -3,10 +3,11 @@
 
 #include <sys/stat.h>
 
+#include "action/reconcile.h"
 #include "vm/build_domain.h"
 #include "virt/virt_error.h"
 
-enum { ANSWER_MS = 60000, DETACH_US = 30000000, RESERVE_US = 2000000 };
+enum { ANSWER_MS = 60000, DETACH_MS = 30000, RESERVE_MS = 2000 };
 
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
@@ -26,13 +27,15 @@ static bool read_document(struct action_ctx *ctx, DeviceVm *v, int fallback, GEr
 	const char *argument = fallback ? action_arg(ctx, fallback) : NULL;
 	bool given = argument && *argument && !g_str_equal(argument, "-");
 
-	v->document = request_document_read(error);
-	if (v->document && !v->document->doc && given &&
-	    !request_document_parse(v->document, argument, error))
-		return false;
+	v->document = request_input_read(error);
+	if (v->document && !v->document->doc && given) {
+		tmpl_request_free(v->document);
+		v->document = request_input_of_operand(argument, error);
+	}
+
 	if (!v->document)
 		return false;
-	if (!request_document_check(v->document, error))
+	if (!request_input_check(v->document, error))
 		return false;
 	v->vm = tmpl_vm_of_document(v->document->doc, "stdin", error);
 
@@ -80,7 +83,7 @@ void device_vm_free(DeviceVm *v)
 	if (v->live)
 		xmlFreeDoc(v->live);
 	tmpl_vm_free(v->vm);
-	request_document_free(v->document);
+	tmpl_request_free(v->document);
 	g_free(v);
 }
 
@@ -165,20 +168,30 @@ xmlNode *device_find(const DeviceVm *v, const struct device_key *key)
 	return NULL;
 }
 
-/* After a call that failed or was not answered: the domain's XML on a connection that lives. */
-static bool reread_device(struct action_ctx *ctx, DeviceVm *v, GError **error)
+/*
+ * Reads the domain's XML after a call that failed. DONE: V has what is true now; FAILED: the domain
+ * is gone; UNKNOWN: libvirt cannot be asked.
+ */
+static enum action_outcome reread_device(struct action_ctx *ctx, DeviceVm *v)
 {
-	virDomain *again;
+	g_autoptr(GError) cause = NULL;
 
-	if (virConnectIsAlive(ctx->conn) == 1)
-		return device_vm_refresh(v, error);
-	again = action_domain_reopen_idle(ctx, v->dom, error);
-	if (!again)
-		return false;
-	virDomainFree(v->dom);
-	v->dom = again;
+	switch (reconcile_domain_idle(ctx, &v->dom, NULL)) {
+	case RECONCILE_ALIVE:
+	case RECONCILE_REOPENED:
+		break;
+	case RECONCILE_GONE:
+		return ACTION_FAILED;
+	case RECONCILE_UNKNOWN:
+		return ACTION_UNKNOWN;
+	}
 
-	return device_vm_refresh(v, error);
+	if (device_vm_refresh(v, &cause))
+		return ACTION_DONE;
+	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
+		return ACTION_FAILED;
+
+	return ACTION_UNKNOWN;
 }
 
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
@@ -197,9 +210,10 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 		return outcome;
 	if (r == VIRT_CALL_TIMED_OUT)
 		return outcome;
-	if (!reread_device(ctx, v, &cause))
-		return vmm_is(cause, VMM_ERROR_NOT_FOUND) ? ACTION_FAILED :
-										ACTION_UNKNOWN;
+
+	outcome = reread_device(ctx, v);
+	if (outcome != ACTION_DONE)
+		return outcome;
 	if (!device_find(v, key))
 		return ACTION_FAILED;
 	g_clear_error(error);
@@ -289,7 +303,7 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US, ctx->deadline_us - RESERVE_US);
+	gint64 until_us = action_until_us(ctx, DETACH_MS, RESERVE_MS);
 	const xmlNode *device = device_find(v, key);
 	g_autofree char *alias = xml_child_attribute(device, "alias", "name");
 	g_autoptr(GError) cause = NULL;
@@ -326,9 +340,10 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 			return outcome;
 		if (r == VIRT_CALL_TIMED_OUT)
 			return outcome;
-		if (!reread_device(ctx, v, &cause))
-			return vmm_is(cause, VMM_ERROR_NOT_FOUND) ?
-			       ACTION_FAILED : ACTION_UNKNOWN;
+
+		outcome = reread_device(ctx, v);
+		if (outcome != ACTION_DONE)
+			return outcome;
 		if (!device_find(v, key))
 			break;
 		if (!lost)	/* else it may be on its way: asked again, and waited for */

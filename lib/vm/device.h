@@ -9,7 +9,7 @@
 #define VM_DEVICE_H
 
 #include "action/action.h"
-#include "action/request_document.h"
+#include "action/request_input.h"
 #include "domain/attach.h"
 #include "virt/hotplug.h"
 
@@ -26,7 +26,7 @@ typedef struct device_vm {
 	struct virt_state state;	/* when it was found */
 	xmlDoc *live;		/* its XML */
 	TmplVm *vm;		/* NULL without document */
-	RequestDocument *document;
+	TmplRequest *document;
 } DeviceVm;
 
 /*

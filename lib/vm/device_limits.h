@@ -14,12 +14,19 @@ struct limit_place {
 
 enum { LIMIT_MAX = 32 };	/* places of one kind of device */
 
+/* The limits of one kind of device, at most LIMIT_MAX. */
+struct limit_kind {
+	enum virt_io_kind kind;
+	const struct limit_place *place;
+	size_t n;
+};
+
 /*
- * Gives DEVICE (a target or a MAC) of V the N limits that XML, an element or NULL, says; what it
- * does not say is no limit.
+ * Sets the limits of DEVICE (a target or a MAC) of V to those in XML, an element or NULL. Limits of
+ * its KIND that XML does not name are removed.
  */
-enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v, enum virt_io_kind kind,
-				      const char *device, const struct limit_place *places,
-				      size_t n, const xmlNode *xml, GError **error);
+enum action_outcome device_limits_set(struct action_ctx *ctx, DeviceVm *v,
+				      const struct limit_kind *kind, const char *device,
+				      const xmlNode *xml, GError **error);
 
 #endif

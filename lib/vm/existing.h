@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * existing.h - what is there of a VM before it is restored: nothing, the VM itself, or the half of
- * an earlier restore that was killed.
+ * existing.h - what exists of a VM before it is restored: nothing, the VM itself, or a
+ * half-restored domain of an earlier restore that was killed.
  *
  * Source: docs/facts/actions.md 6; libvirt.md E.
  */
@@ -17,8 +17,8 @@ struct existing {
 
 /*
  * Looks for the VM that DEPLOY_ID (NULL: none is known) or one-VM_ID names. A half-restored domain
- * of checkpoint FILE is destroyed, and FILE made whole again. Only after ACTION_DONE RET is
- * true; the caller frees RET->dom. ACTION_UNKNOWN: such a half may still be there.
+ * of checkpoint FILE is destroyed, and FILE can be restored again. RET is set only with
+ * ACTION_DONE; the caller frees RET->dom. ACTION_UNKNOWN: a half-restored domain may still exist.
  */
 enum action_outcome existing_find(struct action_ctx *ctx, const char *file, const char *deploy_id,
 				  const char *vm_id, struct existing *ret, GError **error);

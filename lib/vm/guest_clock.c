@@ -41,7 +41,7 @@ int guest_clock_set(const char *uri, const char *uuid)
 {
 	g_autoptr(virConnect) conn = NULL;
 
-	alarm(END_S);		/* nobody waits for us who could end us */
+	alarm(END_S);		/* no parent is left that could end us */
 	if (uri)
 		conn = virt_open(uri, OPEN_MS, NULL);
 	else

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/guest_command.h"
 
-#include "action/request_document.h"
+#include "action/request_input.h"
 
-static char *asked_text(const RequestDocument *d, const char *name)
+static char *asked_text(const TmplRequest *d, const char *name)
 {
 	const xmlNode *template = xml_child(d->vm, "TEMPLATE");
 
@@ -53,16 +53,16 @@ static bool parse(GuestCommand *ret, const char *command, const char *input, GEr
 bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int command, int input,
 			GError **error)
 {
-	g_autoptr(RequestDocument) d = NULL;
+	g_autoptr(TmplRequest) d = NULL;
 	g_autofree char *text = NULL, *stdin_text = NULL;
 
 	if (!g_str_equal(ctx->arg[command], "-"))
 		return parse(ret, ctx->arg[command], action_arg(ctx, input), error);
 
-	d = request_document_read(error);
+	d = request_input_read(error);
 	if (!d)
 		return false;
-	if (!request_document_check(d, error))
+	if (!request_input_check(d, error))
 		return false;
 	text = asked_text(d, "COMMAND");
 	stdin_text = asked_text(d, "STDIN");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guest_command.h - the program that exec starts in a guest, and where it is asked for. */
+/* guest_command.h - reads which program exec starts in a guest: from operands or the request. */
 #ifndef VM_GUEST_COMMAND_H
 #define VM_GUEST_COMMAND_H
 
@@ -13,8 +13,8 @@ typedef struct guest_command {
 /*
  * Reads operand COMMAND (words as in a shell) and operand INPUT (base64; need not be there). Every
  * user of the host can read operands: with "-" as COMMAND both come from the request on our stdin,
- * VM/TEMPLATE/QEMU_GA_EXEC. VMM_ERROR_INPUT: they cannot be understood; what they say, which may
- * be a password, is never part of the message.
+ * VM/TEMPLATE/QEMU_GA_EXEC. VMM_ERROR_INPUT: invalid; the message never quotes them, as they may
+ * hold a password.
  */
 bool guest_command_read(GuestCommand *ret, const struct action_ctx *ctx, int command, int input,
 			GError **error);

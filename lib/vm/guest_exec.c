@@ -7,15 +7,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/run_directory.h"
 #include "virt/agent.h"
 
-enum { AGENT_S = 30, PAUSE_US = 100000, LOCK_US = 30000000 };
+enum { AGENT_S = 30, PAUSE_MS = 100, LOCK_MS = 30000 };
 
 bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 {
 	static int held = -1;
-	gint64 until_us = MIN(g_get_monotonic_time() + LOCK_US, ctx->deadline_us);
+	gint64 until_us = action_until_us(ctx, LOCK_MS, 0);
 
 	if (!run_directory_make(error))
 		return false;
@@ -27,10 +28,9 @@ bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 	}
 
 	while (flock(held, LOCK_EX | LOCK_NB) < 0) {
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			return vmm_fail(error, VMM_ERROR_BUSY, "%s/.exec-lock is held by another "
 					"program", GUEST_DIRECTORY);
-		g_usleep(PAUSE_US);
 	}
 
 	return true;
@@ -75,8 +75,8 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 	if (value)
 		json_object_get(value);
 	else if (text)
-		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s gave an answer that is "
-			 "none", virDomainGetName(dom));
+		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s sent an "
+			 "invalid reply", virDomainGetName(dom));
 	json_object_put(answer);
 
 	return value;
@@ -146,7 +146,7 @@ bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, G
 	json_object_object_add(arguments, "pid", json_object_new_int64(pid));
 	answer = command(dom, "guest-exec-status", arguments, &cause);
 	*ret = (struct guest_exec_status){ .code = -1, .lost = !answer && was_too_much(cause) };
-	if (ret->lost) {	/* the agent has told it, and will not again */
+	if (ret->lost) {	/* the agent gives a result only once */
 		ret->exited = true;
 		ret->out = g_string_new(NULL);
 		ret->err = g_string_new(NULL);

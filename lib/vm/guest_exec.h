@@ -2,8 +2,8 @@
 /*
  * guest_exec.h - programs run in a guest by its agent: started, asked about, ended.
  *
- * What a VM has under way is noted in DIRECTORY/one-ID, the process's id in the guest, until
- * the monitoring has fetched the result.
+ * While a program runs, its process id in the guest is kept in GUEST_DIRECTORY/one-ID, until the
+ * monitoring has fetched the result.
  * Source: docs/facts/actions.md 19; monitoring.md 6.
  */
 #ifndef VM_GUEST_EXEC_H
@@ -16,12 +16,12 @@
 
 struct guest_exec_status {
 	bool exited;
-	bool lost;		/* it has, and wrote more than libvirt takes: no more is known */
+	bool lost;		/* it has, and its output is larger than libvirt can pass on */
 	int code;		/* its exit status; -1: ended by a signal */
 	GString *out, *err;	/* what it wrote; of one that has exited */
 };
 
-/* Takes the lock that the monitoring takes, until we end. */
+/* Takes the lock that the monitoring takes, until the process ends. */
 bool guest_exec_lock(const struct action_ctx *ctx, GError **error);
 
 /* The domain that operand 0 names: a VM's id, else as virt_domain(). */
@@ -34,10 +34,10 @@ char *guest_exec_file(virDomain *dom);
 bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
 		      GError **error);
 
-/* What became of PID; a result is given once. VMM_ERROR_GUEST: the agent knows no such process. */
+/* Status of PID; the agent returns a result once. VMM_ERROR_GUEST: it knows no such process. */
 bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error);
 
-/* What that result of one that has exited means: DONE is exit status 0. */
+/* The outcome of a program that has exited: DONE for exit status 0. */
 enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_status *status,
 				     GError **error);
 

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/memory.h"
 
+#include "base/deadline.h"
 #include "virt/virt_error.h"
 #include "virt/virt_resize.h"
 
 enum {
-	LEAST_MIB = 32,		/* no Linux lives with less: its guest would be killed by it */
-	ANSWER_MS = 40000, FOLLOW_US = 3000000, PAUSE_US = 100000,
-	DETACH_US = 30000000, MAX_MODULES = 16
+	LEAST_MIB = 32,		/* with less a Linux guest runs out of memory */
+	ANSWER_MS = 40000, FOLLOW_MS = 3000, PAUSE_MS = 100,
+	DETACH_MS = 30000, RESERVE_MS = 1000, MAX_MODULES = 16
 };
 
-/* The guest gives memory away when it likes; that it does at all is worth a look. */
+/* The guest may release memory late or never: waits a moment, and warns. */
 static void watch_balloon(virDomain *dom, guint64 kib)
 {
-	gint64 until_us = g_get_monotonic_time() + FOLLOW_US;
+	gint64 until_us = deadline_in_ms(FOLLOW_MS);
 	struct virt_sizes now = { .memory_kib = kib };
 	bool known;
 
@@ -21,11 +22,10 @@ static void watch_balloon(virDomain *dom, guint64 kib)
 		known = virt_sizes_read(dom, &now, NULL);
 		if (known && now.memory_kib == kib)
 			break;
-		if (g_get_monotonic_time() >= until_us)
-			break;
 		if (!known && virConnectIsAlive(virDomainGetConnect(dom)) != 1)
 			break;
-		g_usleep(PAUSE_US);
+		if (!deadline_pause(until_us, PAUSE_MS))
+			break;
 	}
 
 	if (known && now.memory_kib != kib)
@@ -106,8 +106,7 @@ static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 m
 {
 	struct module modules[MAX_MODULES];
 	guint n = modules_of(v, modules), bits = choose(modules, n, mib);
-	gint64 until_us = MIN(g_get_monotonic_time() + DETACH_US,
-			      ctx->deadline_us - G_USEC_PER_SEC);
+	gint64 until_us = action_until_us(ctx, DETACH_MS, RESERVE_MS);
 	enum virt_call_result r = VIRT_CALL_OK;
 	g_autoptr(GError) cause = NULL;
 

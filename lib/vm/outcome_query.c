@@ -176,9 +176,8 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct outcome_case *c,
 					  const struct found *f, char **ret_info, GError **error)
 {
-	const xmlNode *root = c->request->doc ? xmlDocGetRootElement(c->request->doc) : NULL;
-	g_autofree char *to = root ? xml_child_text(root, "MIGR_HOST") : NULL;
-	g_autofree char *from = root ? xml_child_text(root, "HOST") : NULL;
+	g_autofree char *to = tmpl_request_child(c->request, "MIGR_HOST");
+	g_autofree char *from = tmpl_request_child(c->request, "HOST");
 	g_autofree char *there = NULL;
 	struct virt_state state = f->state;
 
@@ -394,7 +393,7 @@ static enum outcome_verdict judge_repeat(struct action_ctx *ctx G_GNUC_UNUSED,
 	return OUTCOME_REPEAT;
 }
 
-static enum outcome_verdict judge_untold(struct action_ctx *ctx G_GNUC_UNUSED,
+static enum outcome_verdict judge_untraced(struct action_ctx *ctx G_GNUC_UNUSED,
 					 const struct outcome_case *c,
 					 const struct found *f G_GNUC_UNUSED, char **ret_info,
 					 GError **error G_GNUC_UNUSED)
@@ -429,9 +428,9 @@ static const struct {
 	{ "resize_disk", judge_repeat, false },
 	{ "exec_cancel", judge_repeat, false },
 	{ "poll", judge_repeat, false },
-	{ "reboot", judge_untold, false },
-	{ "reset", judge_untold, false },
-	{ "exec", judge_untold, false },
+	{ "reboot", judge_untraced, false },
+	{ "reset", judge_untraced, false },
+	{ "exec", judge_untraced, false },
 };
 
 static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catch_up,

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outcome_query.h - what has become of an action whose end nobody heard: the way to the
- * host broke, or a driver died. The host is asked once nothing works on the VM any more.
+ * outcome_query.h - finds out on the host what became of an action whose result was lost, because
+ * the connection broke or the driver died. Asked when no other action works on the VM any more.
  */
 #ifndef VM_OUTCOME_QUERY_H
 #define VM_OUTCOME_QUERY_H
 
-#include "action/request_document.h"
+#include "action/request_input.h"
 
 enum outcome_verdict {
 	OUTCOME_DONE,		/* it was done; INFO: what it would have printed */
 	OUTCOME_NOT_DONE,	/* it was not done */
-	OUTCOME_REFUSED,	/* it was not, and shall not be: INFO says why */
-	OUTCOME_REPEAT,		/* nobody can tell, and doing it again does no harm */
-	OUTCOME_UNKNOWN,	/* nobody can tell; INFO says why */
-	OUTCOME_LATER,		/* nobody can tell yet */
+	OUTCOME_REFUSED,	/* it was not, and must not be repeated: INFO says why */
+	OUTCOME_REPEAT,		/* not known, and repeating it does no harm */
+	OUTCOME_UNKNOWN,	/* not known, and never will be; INFO says why */
+	OUTCOME_LATER,		/* not known yet: ask again */
 };
 
 /* "done", "not-done"…: the first word of the answer. Static. */
@@ -28,7 +28,7 @@ struct outcome_case {
 	const char *vm_id;
 	const char *mark;	/* of the deployment, or NULL */
 	gint64 age_s;		/* of the request; -1: not known */
-	const RequestDocument *request;
+	const TmplRequest *request;
 };
 
 /* RET_INFO: the caller frees, or NULL. VMM_ERROR_USAGE: there is no such action. */

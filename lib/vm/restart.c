@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/restart.h"
 
+#include "action/reconcile.h"
+
 enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
 				   const struct restart_way *ways, size_t n, GError **error)
 {
@@ -33,7 +35,7 @@ enum action_outcome restart_domain(struct action_ctx *ctx, const char *verb,
 	case VIRT_CALL_OK:
 		return ACTION_DONE;
 	case VIRT_CALL_FAILED:
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+		return reconcile_failure(ctx);
 	default:
 		vmm_fail(error, VMM_ERROR_GUEST, "cannot %s domain %s: its QEMU does not answer",
 			 verb, name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * restart.h - what reboot and reset have in common: a running guest is asked,
- * in one way after the other while QEMU or the agent does not answer.
+ * restart.h - what reboot and reset share: they ask a running guest, in the next way if QEMU or the
+ * agent does not answer.
  *
  * Source: docs/facts/actions.md 4; libvirt.md D.
  */

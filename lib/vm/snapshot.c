@@ -142,7 +142,7 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 	else
 		path = virt_disk_path(virt_disk(now, target));
 	if (!path)
-		return true;	/* a network's: nobody but QEMU can look into it */
+		return true;	/* a network's: only QEMU can read it */
 	if (!image_has(ctx, path, name, &has, error))
 		return false;
 
@@ -152,7 +152,7 @@ static bool is_held(const struct action_ctx *ctx, const xmlNode *disk, const xml
 	return refuse_revert(error, name, target, "does not hold it");
 }
 
-/* What tells DEVICE from others of its kind, as users name it; NULL: it is of no matter. */
+/* The name of DEVICE for users, which differs from others of its kind; NULL: not compared. */
 static char *device_name(const xmlNode *device)
 {
 	const char *kind = (const char *)device->name;
@@ -222,7 +222,7 @@ static char *missing(const GPtrArray *a, GPtrArray *b)
 	return NULL;
 }
 
-/* libvirt goes back to the devices of THEN: what is there NOW must be among them. */
+/* libvirt reverts to the devices of THEN: each device of NOW must be among them. */
 static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *name,
 			  GError **error)
 {

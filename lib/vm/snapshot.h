@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * snapshot.h - system snapshots: in the images of the VM's disks, in libvirt's list
- * and, for the time when the VM is not there, in files beside the disks.
+ * snapshot.h - system snapshots. Their data are in the images of the VM's disks; their definitions
+ * in libvirt's list and, while the VM does not run, in files beside the disks.
  *
  * Source: docs/facts/actions.md 16 to 18; libvirt.md H.
  */
@@ -23,24 +23,24 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 /* Writes the file of S in DIRECTORY, 0600: what snapshot_find() registers again. */
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error);
 
-/* Removes that file of snapshot NAME, and writes anew those of the others, whose parents change. */
+/* Removes the file of snapshot NAME, and rewrites those of the others, whose parents change. */
 bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error);
 
 /*
- * Whether all images that S needs are there and hold it: libvirt stops the VM before it
- * finds out, and cannot start it again. VMM_ERROR_REFUSED names the disk.
+ * Checks that all images that S needs exist and hold it: libvirt would stop the VM first, find one
+ * missing, and could not start the VM again. VMM_ERROR_REFUSED names the disk.
  */
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 		       GError **error);
 
 /*
- * As snapshot_is_whole(), and that DOM has no disk, NIC or other device which S has not: libvirt
- * would take it from the VM, and nobody else would know. VMM_ERROR_REFUSED names them.
+ * As snapshot_is_whole(), and that S has every disk, NIC and other device of DOM: libvirt would
+ * remove the others, and OpenNebula would not know. VMM_ERROR_REFUSED names them.
  */
 bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 			 GError **error);
 
-/* Takes snapshot NAME out of the images of DOM when libvirt does not know that it is there. */
+/* Deletes from the images of DOM a snapshot NAME that libvirt does not know. */
 void snapshot_drop_orphan(virDomain *dom, const char *name);
 
 #endif

@@ -54,7 +54,7 @@ static void set_uuid(xmlNode *root, const char *element, const char *uuid)
 		xmlNodeSetContent(n, BAD_CAST uuid);
 }
 
-/* What a domain may name of its host: programs only as the one that runs; files also of its own. */
+/* What a definition may name of the host: programs of the running domain, and files of the VM. */
 static const struct {
 	const char *element;	/* "parent/element" */
 	const char *attribute;	/* NULL: the text */

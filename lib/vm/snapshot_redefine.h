@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot_redefine.h - makes the snapshots in a VM's images known again to a libvirt that does not
- * know them: the domain was started anew, or on another host.
+ * know them: the domain was started again, or on another host.
  *
  * The definitions are files of the VM's directory, which other users may be able to write to: a
  * definition that names files, devices or programs of the host which neither the running domain

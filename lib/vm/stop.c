@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stop.h"
 
+#include "action/reconcile.h"
+
 enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
 
 /*
@@ -114,35 +116,32 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 enum action_outcome stop_domain(struct action_ctx *ctx, virDomain *first,
 				const struct stop_plan *plan, GError **error)
 {
-	g_autoptr(virDomain) dom = NULL;
-	virDomain *next;
+	g_autoptr(virDomain) dom = virt_domain_ref(first);
 
-	virDomainRef(first);
-	dom = first;
 	action_on_abort(ACTION_UNKNOWN, "%s domain %s",
 			plan->at_once ? "destroying" : "shutting down", virDomainGetName(dom));
 	for (;;) {
-		g_autoptr(GError) cause = NULL;
+		g_autoptr(GError) cause = NULL, lost = NULL;
 		enum action_outcome outcome = stop(ctx, dom, plan, &cause);
 
 		if (outcome == ACTION_DONE)
 			return outcome;
-		if (outcome == ACTION_UNKNOWN || virConnectIsAlive(ctx->conn) == 1) {
+		if (outcome == ACTION_UNKNOWN) {
 			vmm_pass(error, &cause);
 			return outcome;
 		}
 
-		/* libvirtd went away: only the domain itself tells whether the request arrived. */
-		g_clear_error(&cause);
-		next = action_domain_reopen(ctx, dom, &cause);
-		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
-			return ACTION_DONE;
-		if (!next) {
+		switch (reconcile_domain(ctx, &dom, &lost)) {
+		case RECONCILE_ALIVE:
 			vmm_pass(error, &cause);
+			return ACTION_FAILED;
+		case RECONCILE_GONE:
+			return ACTION_DONE;
+		case RECONCILE_UNKNOWN:
+			vmm_pass(error, &lost);
 			return ACTION_UNKNOWN;
+		case RECONCILE_REOPENED:
+			break;	/* it is still there: asked again, as the request may be lost */
 		}
-
-		virDomainFree(dom);
-		dom = next;
 	}
 }

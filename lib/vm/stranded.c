@@ -89,7 +89,7 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	bool ok = false;
 
 	if (!there) {
-		g_prefix_error(error, "whether domain %s lives at %s cannot be told: ",
+		g_prefix_error(error, "cannot tell whether domain %s runs at %s: ",
 			       virDomainGetName(dom), uri);
 		return false;
 	}

@@ -12,21 +12,21 @@
 
 #include "action/action.h"
 
-/* Notes in the live domain that it is moved to HOST, which was checked; NULL: not any more. */
+/* Notes in the running domain that it is being moved to HOST (checked); NULL: removes the note. */
 bool stranded_note(virDomain *dom, const char *host, GError **error);
 
 /*
- * To be asked before anything is done with DOM, in STATE. True: it is the VM, and it is not
- * paused for a job that no longer exists; one that was has been resumed, and STATE is new. False:
- * VMM_ERROR_REFUSED, it runs elsewhere or may; RET_THERE (may be NULL), to be freed by the
- * caller, is libvirt's URI of the host where it was found alive, else NULL.
+ * Call it before anything is done with DOM, in STATE. True: DOM is the VM. If it was paused for a
+ * job that no longer exists, it has been resumed and STATE updated. False: VMM_ERROR_REFUSED, it
+ * runs on another host or may; RET_THERE (may be NULL) is the libvirt URI of the host where it was
+ * found running, else NULL; the caller frees.
  */
 bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error);
 
 /*
- * Whether DOM may be taken for nobody's: the host that it was moved to, if one is noted, was asked
- * and has it not. False: VMM_ERROR_REFUSED, or that host does not answer.
+ * True if the VM does not run on the host that DOM was moved to: none is noted, or that host was
+ * asked and does not have it. False: VMM_ERROR_REFUSED, or that host does not answer.
  */
 bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
 

@@ -3,11 +3,12 @@
 
 #include <json-c/json.h>
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/agent.h"
 #include "virt/virt_resize.h"
 
-enum { ANSWER_MS = 60000, UNPLUG_US = 30000000, PAUSE_US = 500000, AGENT_S = 5 };
+enum { ANSWER_MS = 60000, UNPLUG_MS = 30000, PAUSE_MS = 500, AGENT_S = 5 };
 
 /* The entries of the list "return" of ANSWER, with KEY true if one is given; 0: it is no answer. */
 static unsigned count(const char *answer, const char *key)
@@ -46,7 +47,7 @@ static unsigned in_guest(virDomain *dom)
 	return count(answer, "online");
 }
 
-/* Whether a CPU of DOM can be taken away while it runs. */
+/* Whether a CPU of DOM can be unplugged while it runs. */
 static bool can_shrink(const xmlNode *domain)
 {
 	const xmlNode *vcpus = xml_child(domain, "vcpus");
@@ -61,8 +62,8 @@ static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError 
 {
 	vmm_fail(error, VMM_ERROR_REFUSED, "libvirt counts %u CPUs of domain %s, and its QEMU has "
 		 "%u: libvirt missed the end of an unplug", counted, virDomainGetName(dom), has);
-	vmm_error_set_hint(error, "restart libvirt's daemon on the host, guests go on: it counts "
-			   "anew");
+	vmm_error_set_hint(error, "restart libvirt's daemon on the host; guests keep running, "
+			   "and it counts again");
 	return false;
 }
 
@@ -103,20 +104,17 @@ static bool has_now(virDomain *dom, guint64 n)
 	return true;
 }
 
-/* libvirt does not wait any longer; the guest gives a CPU away when it likes. */
+/* libvirt does not wait any longer; the guest may release the CPU later. */
 static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDomain *dom,
 					   guint64 n, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + UNPLUG_US,
-			      ctx->deadline_us - (AGENT_S + 1) * G_USEC_PER_SEC);
+	gint64 until_us = action_until_us(ctx, UNPLUG_MS, (AGENT_S + 1) * 1000);
 	g_autofree char *used = NULL;
 	unsigned guest;
 
 	while (!has_now(dom, n)) {
-		if (g_get_monotonic_time() < until_us) {
-			g_usleep(PAUSE_US);
+		if (deadline_pause(until_us, PAUSE_MS))
 			continue;
-		}
 
 		guest = in_guest(dom);
 		if (guest)
@@ -134,7 +132,7 @@ static enum action_outcome wait_for_unplug(const struct action_ctx *ctx, virDoma
 }
 
 /* Whether nothing is to be asked of libvirt for N: RET says what is true. */
-static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
+static bool is_decided(virDomain *dom, const struct virt_sizes *now, guint64 n,
 		       enum action_outcome *ret, GError **error)
 {
 	unsigned has = now->vcpus_max > 1 ? in_qemu(dom) : 0;
@@ -160,7 +158,7 @@ static bool is_settled(virDomain *dom, const struct virt_sizes *now, guint64 n,
 		return false;
 	vmm_fail(error, VMM_ERROR_REFUSED, "cannot give domain %s %" G_GUINT64_FORMAT
 		 " CPUs: it can have %u", virDomainGetName(dom), n, now->vcpus_max);
-	vmm_error_set_hint(error, "its VCPU_MAX counts from its next start");
+	vmm_error_set_hint(error, "the new VCPU_MAX takes effect at the next start");
 
 	return true;
 }
@@ -175,7 +173,7 @@ enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GE
 
 	if (!virt_sizes_read(v->dom, &now, error))
 		return ACTION_FAILED;
-	if (is_settled(v->dom, &now, n, &outcome, error))
+	if (is_decided(v->dom, &now, n, &outcome, error))
 		return outcome;
 	action_on_abort(ACTION_UNKNOWN, "resizing domain %s", virDomainGetName(v->dom));
 	do

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vcpus.h - how many CPUs a running VM has. libvirt waits 5 s for QEMU's word that one is gone and
- * then keeps its old count, whatever becomes of it: QEMU itself is asked.
+ * vcpus.h - changes the number of CPUs of a running VM. libvirt waits 5 s for QEMU to confirm that
+ * one is unplugged and then keeps its old count, so QEMU itself is asked.
  *
- * Source: libvirt 9.0 with QEMU 7.2, measured; libvirt counts anew when its daemon is restarted.
+ * Source: libvirt 9.0 with QEMU 7.2, measured; libvirt counts again when its daemon is restarted.
  */
 #ifndef VM_VCPUS_H
 #define VM_VCPUS_H
@@ -11,12 +11,12 @@
 #include "vm/device.h"
 
 /*
- * Gives the domain of V N CPUs. UNKNOWN: its guest was asked for some back and keeps them so far,
- * but may yet give them. REFUSED: it cannot have so many, or libvirt counts others than QEMU has.
+ * Gives the domain of V N CPUs. UNKNOWN: the guest was asked to release some, has not yet, and may
+ * still do so. VMM_ERROR_REFUSED: too many, or libvirt and QEMU disagree about the number.
  */
 enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GError **error);
 
-/* False with VMM_ERROR_REFUSED: libvirt counts other CPUs than QEMU has. Not known is true. */
+/* False with VMM_ERROR_REFUSED if libvirt counts other CPUs than QEMU has. True if not known. */
 bool vcpus_agree(virDomain *dom, GError **error);
 
 #endif

@@ -198,7 +198,7 @@ static bool fetch(const struct action_ctx *ctx, const char *host, const char *uu
 }
 
 /* What is left on host LAST, where it ran, comes into DIRECTORY. */
-static bool bring_left(const struct action_ctx *ctx, const char *last, const char *uuid,
+static bool fetch_left(const struct action_ctx *ctx, const char *last, const char *uuid,
 		       const char *directory, GError **error)
 {
 	g_autofree char *place = place_of(uuid), *link = mark_of(directory);
@@ -289,7 +289,7 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		return true;
 	if (!vtpm_needed(domain))
 		return true;
-	if (elsewhere && !bring_left(ctx, last, uuid, directory, error))
+	if (elsewhere && !fetch_left(ctx, last, uuid, directory, error))
 		return false;
 
 	if (has_copy(directory)) {

@@ -2,14 +2,14 @@
 /*
  * vtpm.h - the state of a virtual TPM outlives its domain: the keys of the guest's disks are in it.
  *
- * While a VM runs it lies in libvirt's place, VTPM_PLACE/UUID; the copy in DIRECTORY/tpm, the VM's,
- * is where it lies otherwise. What libvirt is given keeps it at the domain's end (it deletes that
- * of a transient domain else); after each stop it is brought to the VM's directory, and removed
- * there when the two are the same. vtpm_setup does it, as root.
+ * While a VM runs, the state is in libvirt's directory, VTPM_PLACE/UUID; otherwise in the VM's,
+ * DIRECTORY/tpm. The domain's XML makes libvirt keep it at the domain's end (it would delete that
+ * of a transient domain). After each stop it is copied to the VM's directory, and removed from
+ * libvirt's once both are equal. The program vtpm_setup does this, as root.
  *
- * The link DIRECTORY/tpm/.host says on which host the newest state is: a guest that powers off by
- * itself leaves it there, and a start on another host fetches it. Without that link it is in
- * the directory. What any other host has in libvirt's place is of no worth: a migration or
+ * The link DIRECTORY/tpm/.host names the host with the newest state: a guest that powers off by
+ * itself leaves it there, and a start on another host fetches it. Without that link the newest is
+ * in the VM's directory. What other hosts have in libvirt's directory is ignored: a migration or
  * restore that failed leaves an empty TPM there.
  * Source: actions.md 22; pitfalls.md P-21; measured: persistent_state of libvirt 9.0 holds for
  * transient domains, also when QEMU is killed; a saved or migrated domain brings its state along.
@@ -23,13 +23,13 @@
 
 #define VTPM_PLACE "/var/lib/libvirt/swtpm"
 
-/* Lets libvirt keep the state of DOMAIN's TPM at its end, if the XML does not say what it shall. */
+/* Makes libvirt keep the TPM's state at the end of DOMAIN, unless the XML says what it does. */
 void vtpm_persist(xmlNode *domain);
 
 /*
- * Before DOMAIN starts on this host, called HOST (or NULL): puts the newest state, the copy in
- * DIRECTORY or what is left on the host where it ran last, where libvirt finds it. False: that
- * cannot be had, and REQUIRE_TPM_STATE of kvmrc is not "no".
+ * Before DOMAIN starts on this host, called HOST (or NULL): copies the newest state, from DIRECTORY
+ * or from the host where it ran last, to where libvirt finds it. False: that failed, and
+ * REQUIRE_TPM_STATE of kvmrc is not "no".
  */
 bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host, GError **error);
@@ -41,29 +41,29 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host);
 
-/* It was not restored: what was noted before, OLD or nothing, is true again. */
+/* It was not restored: notes OLD (or nothing) again. */
 void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		 const char *old);
 
 /*
- * DOM, whose TPM if it has one came along, runs at HOST now: notes that in its directory there. A
+ * DOM runs on HOST now, and its TPM, if any, moved with it: notes that in its directory there. A
  * failure is logged.
  */
 void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host);
 
 /*
- * Before DOMAIN, which runs, is ended: a copy in DIRECTORY (NULL: it is none of ours). False: there
- * is none, so it must not be ended, unless REQUIRE_TPM_STATE of kvmrc is "no".
+ * Before DOMAIN, which is running, is ended: copies the state to DIRECTORY (NULL: not a VM of
+ * OpenNebula). False: that failed, and it must not be ended, as REQUIRE_TPM_STATE is not "no".
  */
 bool vtpm_copy(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 	       GError **error);
 
-/* Whether libvirt's place has a state of UUID, whose domain is gone. */
+/* Whether libvirt's directory still has a state of UUID, whose domain is gone. */
 bool vtpm_is_left(const char *uuid);
 
 /*
- * After a domain's end, seen (RAN) or found: brings what libvirt kept of UUID to DIRECTORY. Either
- * may be NULL. A failure is logged: the state stays in libvirt's place then.
+ * After a domain's end (RAN: we saw it run): copies what libvirt kept of UUID to DIRECTORY. Either
+ * may be NULL. A failure is logged: the state then stays in libvirt's directory.
  */
 void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *directory, bool ran);
 

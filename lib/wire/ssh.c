@@ -68,11 +68,11 @@ static char **ssh_finish(GPtrArray *argv)
  * shell, which read its start-up files already: bash does so again for each
  * shell that ssh seems to have started, unless SHLVL says that it is an inner one.
  */
-static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		      const char *control, const char *body)
+static char **session_argv(const struct wire_ssh_session *s, const char *body)
 {
-	GPtrArray *argv = ssh_argv(ssh, host, "no", mode == WIRE_SSH_SHARED ? control : NULL,
-				   mode == WIRE_SSH_FORWARDING);
+	const struct wire_ssh *ssh = s->ssh;
+	const char *control = s->mode == WIRE_SSH_SHARED ? s->control : NULL;
+	GPtrArray *argv = ssh_argv(ssh, s->host, "no", control, s->mode == WIRE_SSH_FORWARDING);
 	g_autofree char *text = g_strdup_printf("echo \"%s:start $$\" >&2; %s; "
 						"echo \"%s:end $c\" >&2; exit $c",
 						ssh->mark, body, ssh->mark);
@@ -83,9 +83,8 @@ static char **session(const struct wire_ssh *ssh, const char *host, enum wire_ss
 	return ssh_finish(argv);
 }
 
-char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		    const char *control, const char *script, const char *const *args,
-		    const char *const *env)
+char **wire_ssh_run(const struct wire_ssh_session *session, const char *script,
+		    const char *const *args, const char *const *env)
 {
 	g_autofree char *path = g_shell_quote(script);
 	g_autoptr(GString) body = g_string_new(NULL);
@@ -108,31 +107,28 @@ char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_
 
 	g_string_append(body, "; c=$?; else c=42; fi");
 
-	return session(ssh, host, mode, control, body->str);
+	return session_argv(session, body->str);
 }
 
-char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		      const char *control, const char *dir)
+char **wire_ssh_mkdir(const struct wire_ssh_session *session, const char *dir)
 {
 	g_autofree char *path = g_shell_quote(dir);
 	g_autofree char *body = g_strdup_printf("/bin/mkdir -p -- %s; c=$?", path);
 
-	return session(ssh, host, mode, control, body);
+	return session_argv(session, body);
 }
 
-char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		      const char *control, const char *file)
+char **wire_ssh_write(const struct wire_ssh_session *session, const char *file)
 {
 	g_autofree char *path = g_shell_quote(file);
 	g_autofree char *body = g_strdup_printf(
 		"f=%s; umask 077; /bin/cat >\"$f.$$\" && /bin/mv -f -- \"$f.$$\" \"$f\"; c=$?; "
 		"[ $c = 0 ] || /bin/rm -f -- \"$f.$$\"", path);
 
-	return session(ssh, host, mode, control, body);
+	return session_argv(session, body);
 }
 
-char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		     const char *control, int pid, unsigned grace_ms)
+char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms)
 {
 	g_autofree char *body = g_strdup_printf(
 		"p=%d i=%u; kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
@@ -140,7 +136,7 @@ char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh
 		"i=$((i - 1)); done; kill -KILL -- -$p 2>/dev/null; c=0", pid,
 		grace_ms / 100);
 
-	return session(ssh, host, mode, control, body);
+	return session_argv(session, body);
 }
 
 char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char *control)

@@ -24,33 +24,35 @@ struct wire_ssh {
 enum wire_ssh_mode {
 	WIRE_SSH_ALONE,		/* a connection of its own */
 	WIRE_SSH_SHARED,	/* a session of the connection at the control path */
-	WIRE_SSH_FORWARDING,	/* a connection of its own that lends our keys */
+	WIRE_SSH_FORWARDING,	/* a connection of its own with agent forwarding */
+};
+
+/* How a session reaches its host. */
+struct wire_ssh_session {
+	const struct wire_ssh *ssh;
+	const char *host;
+	enum wire_ssh_mode mode;
+	const char *control;	/* path of a shared connection's socket, for WIRE_SSH_SHARED */
 };
 
 /* False with VMM_ERROR_INPUT when HOST could be taken for an option or two words. */
 bool wire_ssh_check_host(const char *host, GError **error);
 
 /*
- * Runs SCRIPT (an absolute path on HOST) with ARGS there; status 42 when it
- * is not there or not executable. CONTROL is the path of a shared
- * connection's socket, for WIRE_SSH_SHARED. ENV: "VMM_NAME=VALUE" words, or NULL. The caller
- * frees with g_strfreev().
+ * Runs SCRIPT (an absolute path on the host) with ARGS there; status 42 when it is not there or not
+ * executable. ENV: "VMM_NAME=VALUE" words, or NULL. The caller frees with g_strfreev().
  */
-char **wire_ssh_run(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		    const char *control, const char *script, const char *const *args,
-		    const char *const *env);
+char **wire_ssh_run(const struct wire_ssh_session *session, const char *script,
+		    const char *const *args, const char *const *env);
 
-/* Makes directory DIR and its parents on HOST. */
-char **wire_ssh_mkdir(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		      const char *control, const char *dir);
+/* Makes directory DIR and its parents. */
+char **wire_ssh_mkdir(const struct wire_ssh_session *session, const char *dir);
 
-/* Puts its stdin into FILE on HOST: private, and whole or not at all. */
-char **wire_ssh_write(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		      const char *control, const char *file);
+/* Puts its stdin into FILE: private, and whole or not at all. */
+char **wire_ssh_write(const struct wire_ssh_session *session, const char *file);
 
-/* Ends the process group of PID on HOST: SIGTERM, and SIGKILL for what is left GRACE_MS later. */
-char **wire_ssh_kill(const struct wire_ssh *ssh, const char *host, enum wire_ssh_mode mode,
-		     const char *control, int pid, unsigned grace_ms);
+/* Ends the process group of PID: SIGTERM, and SIGKILL for what is left GRACE_MS later. */
+char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms);
 
 /*
  * Opens the connection that sessions share, listening at CONTROL. It says

@@ -41,7 +41,7 @@ gone() { never kill -0 "$(cat "$1")" 2>/dev/null; }
 	done
 }
 
-@test "DRIVER_CANCEL: save ends by itself, and nothing of its VM runs before that" {
+@test "DRIVER_CANCEL: save gets time to end by itself, and the VM's next action waits for it" {
 	for way in ssh relay; do
 		rm -f taken-back.* pid.*
 		configure "transport = \"$way\";"

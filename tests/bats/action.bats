@@ -38,7 +38,7 @@ actions() {
 	[[ $(error_message) == "cancel: --deadline: '1x' is not a number from 1 to 604800 [usage]"* ]]
 }
 
-@test "action: an option's value that is none is misuse, and the option is named" {
+@test "action: an invalid value of an option is misuse, and the option is named" {
 	for value in x 0 -1 86401 ''; do
 		action exec "--wait=$value" 5 host /bin/true
 		assert_failure 2
@@ -78,7 +78,7 @@ actions() {
 	[[ $(error_message) == *"[config] (hint: check LIBVIRT_URI in kvmrc)" ]]
 }
 
-@test "action: --json tells what was done" {
+@test "action: --json reports what was done" {
 	action reset --json one-5
 	assert_success
 	assert_output '{"action":"reset","outcome":"done","output":""}'

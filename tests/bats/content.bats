@@ -127,7 +127,7 @@ rows() {
 	finish
 }
 
-@test "a backup without an id is a failure, and its transfer driver is told" {
+@test "a backup without an id fails, and its transfer driver is informed" {
 	stub var/remotes/datastore/rsync/backup
 	start
 	send "$(request BACKUP 1)"
@@ -153,7 +153,7 @@ rows() {
 	finish
 }
 
-@test "a script that may not be executed is named as one that is not there" {
+@test "a script that is not executable is reported as missing" {
 	chmod -x rem/vmm/kvm/resize
 	start '-r 2 kvm'
 	send "$(request RESIZE 1)"
@@ -318,7 +318,7 @@ deploys() {
 	[ "$(grep -c '^here var/remotes/vnm/[a-zQ0-9.]*/update_sg one-306$' calls)" -eq 2 ]
 }
 
-@test "what a device's script prints is in the reply, of several networks each with its name" {
+@test "the output of a device's script is in the reply; that of several networks with their names" {
 	stub rem/vmm/kvm/attach_disk 'printf "\n  hda \nat 0\n"'
 	stub rem/vnm/bridge/update_sg 'echo rules: 4'
 	start
@@ -336,7 +336,7 @@ sized() {	# BYTES ACTION ID
 	request "$2" "$3" - "VM/USER_TEMPLATE/BIG=$(head -c $(($1 - empty + 1)) /dev/zero | tr '\0' x)"
 }
 
-@test "a document that no command line holds is on the script's input alone, and that is said; by ssh and relay" {
+@test "a document too long for a command line is passed on stdin only, and that is logged; by ssh and relay" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	stub rem/vmm/kvm/attach_disk 'echo "${#5}"'
 	for way in ssh relay; do
@@ -355,7 +355,7 @@ sized() {	# BYTES ACTION ID
 	done
 }
 
-@test "a word of the VM's owner that no command line holds is a failure that says so; by ssh, relay and here" {
+@test "an argument too long for a command line is a failure that says so; by ssh, relay and here" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	mkdir -p var/remotes/vmm/kvm
 	stub var/remotes/vmm/kvm/exec

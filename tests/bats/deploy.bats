@@ -60,7 +60,7 @@ deploy() {
 	[[ $(error_message) == 'deploy: cannot create domain one-5: another one of that name is running [exists] (hint: '* ]]
 }
 
-@test "deploy: --vm makes the domain itself, and asks vmm_exec.cfg what a VM may have of its host" {
+@test "deploy: --vm builds the domain itself, within what vmm_exec.cfg permits" {
 	local vm='<VM><ID>9</ID><NAME>x</NAME><TEMPLATE><MEMORY>64</MEMORY><OS><ARCH>x86_64</ARCH><KERNEL>/srv/k</KERNEL></OS></TEMPLATE></VM>'
 	export ONE_LOCATION=$PWD
 	deploy "$vm" --vm --dry-run
@@ -77,7 +77,7 @@ deploy() {
 	[[ $(error_message) == *'domain.kernel_paths must be a "string"'* ]]
 }
 
-@test "deploy: what is no domain is refused" {
+@test "deploy: XML that is not a domain is refused" {
 	deploy ''
 	assert_failure 1
 	[ "$(error_message)" = "deploy: stdin: no domain XML [input] (hint: give the domain's XML, or with --vm a VM document)" ]
@@ -91,7 +91,7 @@ deploy() {
 	assert_failure 1
 }
 
-@test "deploy: a link is replaced by what it says, once, if that is there" {
+@test "deploy: one level of a symbolic link is resolved, if its target exists" {
 	mkdir vm
 	touch vm/real
 	ln -s real vm/disk.0

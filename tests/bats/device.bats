@@ -90,7 +90,7 @@ attach_disk() {	# LINE...
 	assert_output --partial 'iothread="2"'
 }
 
-@test "attach_disk: an image that leads out of the datastores is refused, what is declared raw is not read" {
+@test "attach_disk: an image with a backing file outside the datastores is refused; one declared raw is not read" {
 	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw image 1M
 	REQUEST=$(disk)
 	with -- attach_disk --dry-run one-5 "$PWD/image" vdb 1 x 5 host
@@ -147,7 +147,7 @@ attach_disk() {	# LINE...
 	assert_output --partial 'uuid="6e4a2c1e-0000-4000-8000-00000000000a"'
 }
 
-@test "devices: what libvirt cannot do is reported; a VM that is off is refused; no document is misuse of stdin" {
+@test "devices: a call that libvirt does not support is reported; a VM that is off and a missing document are refused" {
 	local a
 	REQUEST=$(disk)
 	with -- attach_disk one-5 /a/disk vdb
@@ -184,7 +184,7 @@ attach_disk() {	# LINE...
 	[[ $(error_message) == 'prereconfigure: cannot change the medium in hdc of domain one-5: it has no such drive [not-found]' ]]
 }
 
-@test "resize: caches are dropped before and after, if kvmrc says so; what is there already succeeds" {
+@test "resize: caches are dropped before and after if kvmrc says so; the current size succeeds" {
 	mkdir bin
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\necho "sudo $*" >>%q\n' "$PWD/calls" >bin/sudo

@@ -10,7 +10,7 @@ setup() {
 	configure 'transport = "ssh"; host: ( { name = "host-a"; transport = "direct"; uri = "qemu+tls://%h/system"; } );'
 }
 
-@test "what needs no files runs here with --connect, networks and files stay on the host" {
+@test "actions that need no files run here with --connect; those of networks and files run on the host" {
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	start
 	send "$(request RESET 1)"
@@ -52,7 +52,7 @@ setup() {
 	finish
 }
 
-@test "plain TCP is warned of, once, with what is safer" {
+@test "plain TCP is warned about once, with a safer alternative" {
 	configure 'host: ( { name = "host-a"; transport = "direct"; uri = "qemu+tcp://%h/system"; } );'
 	start
 	expect '^LOG W -1 one_vmm_exec: host host-a: qemu\+tcp is not encrypted.*\(safer: qemu\+tls or qemu\+ssh\)$'

@@ -35,7 +35,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 		crash
 		start
 		expect '^SHUTDOWN SUCCESS 306 -$'
-		expect '^LOG W 306 SHUTDOWN: the driver ended while shutdown was at work$'
+		expect '^LOG W 306 SHUTDOWN: the driver ended while shutdown was running$'
 		never pgrep -f 'sleep 81[.]5'
 		[ "$(called)" = 'shutdown shutdown clean clean' ]
 		finish
@@ -49,7 +49,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	wait_for pgrep -f 'sleep 82[.]5'
 	crash
 	start
-	expect '^DEPLOY FAILURE 306 outcome unknown: the driver ended while deploy was at work; it was undone if host-a made domain [0-9a-f-]{36}: its scripts cannot say '
+	expect '^DEPLOY FAILURE 306 outcome unknown: the driver ended while deploy was running; it was undone if host-a made domain [0-9a-f-]{36}: its scripts cannot say '
 	never pgrep -f 'sleep 82[.]5'
 	[ "$(called)" = 'context pre deploy cancel clean' ]
 	finish
@@ -93,7 +93,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	stub rem/vmm/kvm/reset
 	start
 	expect '^REBOOT FAILURE 2 not started: the driver was restarted$'
-	expect '^RESET FAILURE 1 outcome unknown: the driver ended while reset was at work$'
+	expect '^RESET FAILURE 1 outcome unknown: the driver ended while reset was running$'
 	never grep -q 'kvm/reboot' calls
 	finish
 	[ "$(grep -c '^RE' out)" -eq 2 ]

@@ -32,12 +32,13 @@ site() {
 
 @test "kvm-domain: every recorded VM gives oned's domain, a listed deviation or a known error" {
 	mkdir text domain
-	for case in "$CASES"/*; do basename "$case"; done >all
-	xargs -P "$(nproc)" -I{} bash -c '"$0" "$1" "$2/{}" domain/{} >text/{}' \
-		"$TOP/tests/tools/domain-case" "$KVM_DOMAIN" "$CASES" <all
-	while read -r name; do
-		diff <(sed 1,2d "$CASES/$name/case") "text/$name" || echo "$name: not what was known" >>bad
-		[ -s "domain/$name" ] || [ "$(sed -n 3p "$CASES/$name/case")" = error: ] || echo "$name: no domain" >>bad
+	printf '%s\n' "$CASES"/* "$CASES"-random/* >all
+	xargs -P "$(nproc)" -I{} bash -c 'case={} name=${case##*/}; "$0" "$1" "$case" "domain/$name" >"text/$name"' \
+		"$TOP/tests/tools/domain-case" "$KVM_DOMAIN" <all
+	while read -r case; do
+		name=${case##*/}
+		diff <(sed 1,2d "$case/case") "text/$name" || echo "$name: not what was known" >>bad
+		[ -s "domain/$name" ] || [ "$(sed -n 3p "$case/case")" = error: ] || echo "$name: no domain" >>bad
 	done <all
 	find domain -size 0 -delete
 	xmllint --noout --relaxng "$SCHEMA" domain/* 2>&1 | grep -v ' validates$' >>bad || true
@@ -47,7 +48,7 @@ site() {
 @test "kvm-domain: each deviation has a reason, and DEVIATIONS.md is made of them" {
 	"$TOP/tests/tools/deviations" "$DATA/domain" >made
 	diff "$DATA/domain/DEVIATIONS.md" made
-	[ -z "$(grep -LE '^reason=[a-z]' $(grep -lE '^(deviation|error):$' "$CASES"/*/case))" ]
+	[ -z "$(grep -LE '^reason=[a-z]' $(grep -lE '^(deviation|error):$' "$CASES"{,-random}/*/case))" ]
 }
 
 @test "kvm-domain: the cases' sites share what is the same" {
@@ -137,7 +138,7 @@ CACHE = 'fast' (VM 7): not one of default, none, writethrough, writeback, direct
 	[[ $stderr == *'warning: OS/FIRMWARE_FORMAT: libvirt before 9.2 keeps UEFI variables raw'* ]]
 }
 
-@test "kvm-domain: what oned asks of a new libvirt is there for one" {
+@test "kvm-domain: elements that need a new libvirt are written for a new libvirt" {
 	printf '#!/bin/sh\nexec %s --libvirt 12.1.0 "$@"\n' "$KVM_DOMAIN" >new
 	chmod +x new
 	for name in 158-disk-virtiofs 160-disk-virtiofs-hp 200-pci-iommufd 202-pci-numa-dedicated-iommu; do
@@ -300,7 +301,7 @@ refusal() {
 	done
 }
 
-@test "kvm-domain: RAW: neither another VM's directory nor what is kept in the own one" {
+@test "kvm-domain: RAW: neither another VM's directory nor the files that we keep in the VM's own" {
 	local stores=$ONE_LOCATION/var/datastores path
 	for path in 0/9/disk.0 0/70/disk.0 0/7 0/7/ 0/7/../9/disk.0 0 0/9 105/9/disk.0 105 1 0/7/deployment.0 0/7/checkpoint \
 		0/7/.vmmexec-migrating 0/7/tpm/x 0/7/snap-1.xml 0/7/vm.xml; do

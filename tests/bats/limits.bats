@@ -8,7 +8,7 @@ held() {	# what waits until go is there
 	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 }
 
-@test "limits.queue: one action too many is answered at once" {
+@test "limits.queue: an action above the limit fails at once" {
 	configure 'limits: { queue = 3; };'
 	held
 	start '-t 1 kvm'
@@ -88,7 +88,7 @@ held() {	# what waits until go is there
 	done
 }
 
-@test "limits.output_bytes, limits.info_bytes: what a script says too much is left out in the middle" {
+@test "limits.output_bytes, limits.info_bytes: the middle of too long an output is left out" {
 	configure 'limits: { output_bytes = 8192; info_bytes = 128; };'
 	stub rem/vmm/kvm/reset '{ echo first cause; yes | head -c 3000000; echo last word; } >&2; exit 1'
 	stub rem/vmm/kvm/poll 'yes x | head -c 3000000'

@@ -114,7 +114,7 @@ s = socket.socket(socket.AF_UNIX); s.bind('\0vmmexec/vm/$HASH'); s.listen(64); p
 	assert_success
 }
 
-@test "lock: exec without /run/one, or with another's: whose it must be, and what makes it" {
+@test "lock: exec without /run/one, or with one of another owner, says whose it must be and what creates it" {
 	[ "$EUID" -eq 0 ]
 	mkdir -p run bin
 	cp "$REMOTES/exec" bin/

@@ -142,7 +142,7 @@ nothing_left() {
 	expect '^LOG E -1 one_vmm_exec: the journal cannot be written'
 	crash
 	start_on_faulty_disk
-	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was at work$'
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
 	rm fault
 	expect '^LOG I -1 one_vmm_exec: the journal is written again'
 	finish
@@ -164,7 +164,7 @@ nothing_left() {
 	expect '^REBOOT SUCCESS 1'
 	never grep -q '^RESET' out
 	mount -o remount,rw j
-	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was at work$'
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
 	finish
 }
 
@@ -178,7 +178,7 @@ nothing_left() {
 		end_by "$how"
 		stub rem/vmm/kvm/save
 		start
-		expect '^SAVE FAILURE 306 outcome unknown: the driver ended while save was at work$'
+		expect '^SAVE FAILURE 306 outcome unknown: the driver ended while save was running$'
 		expect '^REBOOT FAILURE 307 not started: the driver was restarted$'
 		finish
 		[ "$(grep -cE '^(SAVE|REBOOT)' out)" -eq 2 ]

@@ -148,7 +148,7 @@ load driver
 	[ "$(cat out)" = 'INIT SUCCESS - -' ]
 }
 
-@test "FINALIZE: what runs may end and is answered; what waits is dropped" {
+@test "FINALIZE: running actions may end and are answered; waiting ones are dropped" {
 	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"
@@ -162,7 +162,7 @@ load driver
 	[ "$(called)" = reset ]
 }
 
-@test "end of input: status 255, and nothing of what ran stays behind" {
+@test "end of input: status 255, and no process stays behind" {
 	stub rem/vmm/kvm/reset 'exec sleep 61.5'
 	start
 	send "$(request RESET 1)"
@@ -189,7 +189,7 @@ load driver
 	[ "$status" -eq 0 ]
 }
 
-@test "DRIVER_CANCEL: what runs is ended with its children within a second, and gets no reply" {
+@test "DRIVER_CANCEL: a running action is ended with its children within a second, and gets no reply" {
 	stub rem/vmm/kvm/shutdown 'sleep 62.5 & wait'
 	start
 	send "$(request SHUTDOWN 306)"
@@ -226,7 +226,7 @@ load driver
 	[ "$(called)" = context ]
 }
 
-@test "DRIVER_CANCEL: what waits is taken out, others are not touched, an unknown id is no fault" {
+@test "DRIVER_CANCEL: a waiting action is dropped, others are not touched, an unknown id is ignored" {
 	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 	start '-t 15 kvm'
 	send "$(request RESET 1)"
@@ -325,7 +325,7 @@ load driver
 	[[ $BUILD == *asan* ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\).*/\1/p' <<<"$output")" -lt 32768 ]
 }
 
-@test "but for the one that writes the journal it has no threads" {
+@test "it has no threads except the one that writes the journal" {
 	start
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'

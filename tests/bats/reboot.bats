@@ -12,7 +12,7 @@ load node
 	assert_success
 }
 
-@test "reboot: one that is paused or off is refused" {
+@test "reboot: a VM that is paused or off is refused" {
 	action reboot one-6
 	assert_failure 1
 	[ "$(error_message)" = 'reboot: cannot reboot domain one-6: it is paused [refused]' ]

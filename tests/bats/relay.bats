@@ -29,7 +29,7 @@ setup() {
 	[ "$(stat -c %a ds/113/306/vm.xml ds/113/306/ds.xml | tr '\n' ' ')" = '600 600 ' ]
 }
 
-@test "a host without it gets ssh sessions, and that is logged once" {
+@test "a host without a relay gets ssh sessions, and that is logged once" {
 	rm rem/vmm/relay
 	start
 	for id in 1 2 3; do
@@ -60,7 +60,7 @@ setup() {
 	grep -q '^LOG W -1 one_vmm_exec: host host-a has version 0.0.9 of the set, here is .* (hint: kvm-sync-hosts)' out
 }
 
-@test "what login scripts print before it begins does no harm" {
+@test "output of login scripts before the relay starts does no harm" {
 	sed -i 's|^exec bash|echo "Welcome to vmmexec"; printf "\\0\\1\\2"; exec bash|' bin/ssh
 	start
 	send "$(request RESET 1)"
@@ -69,7 +69,7 @@ setup() {
 	[ "$(grep -c . ssh.log)" -eq 1 ]
 }
 
-@test "many at once on one host, a slow one holds up nobody" {
+@test "many steps run at once on one host, and a slow one delays no other" {
 	stub rem/vmm/kvm/reboot 'until [ -e go ]; do sleep 0.02; done'
 	start '-t 50 kvm -p'
 	send "$(request RESET 1)"
@@ -130,7 +130,7 @@ setup() {
 	finish
 }
 
-@test "a connection that breaks ends what ran there; what may be repeated is, the rest is unknown" {
+@test "a broken connection ends the steps on the host; idempotent ones are repeated, the others are unknown" {
 	stub rem/vmm/kvm/reset 'exec sleep 76.5'
 	stub rem/vmm/kvm/cancel '[ -e again ] || { touch again; exec sleep 76.5; }'
 	start
@@ -139,7 +139,7 @@ setup() {
 	wait_for eval '[ "$(pgrep -fc "sleep 76[.]5")" -eq 2 ]'
 	pkill -KILL -f "$PWD/rem/vmm/relay"
 	expect '^RESET FAILURE 1 outcome unknown: the connection to host-a broke while .*/vmm/kvm/reset was running'
-	expect '^LOG W 2 cancel: the connection to host-a broke .*: it is run again$'
+	expect '^LOG W 2 cancel: the connection to host-a broke .*: running it again$'
 	expect '^CANCEL SUCCESS 2 -$'
 	finish
 	pkill -f 'sleep 76[.]5' || true
@@ -168,7 +168,7 @@ setup() {
 	finish
 }
 
-@test "the driver's end, also a sudden one, is the end of all that it ran on hosts" {
+@test "when the driver ends or is killed, everything that it ran on hosts ends" {
 	stub rem/vmm/kvm/reset 'trap "" TERM; sleep 77.5 & wait'
 	start
 	send "$(request RESET 1)"
@@ -178,7 +178,7 @@ setup() {
 	wait_for never pgrep -f "$PWD/rem/vmm/relay"
 }
 
-@test "relay: what is no frame ends it, with what it ran" {
+@test "relay: a malformed frame ends it and the steps that it runs" {
 	run --separate-stderr "$BUILD/remotes/vmm/relay" <<<'GET / HTTP/1.1'
 	[ "$status" -eq 1 ]
 	[[ $stderr == 'relay: malformed frame [input]'* ]]

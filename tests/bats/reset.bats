@@ -12,7 +12,7 @@ load node
 	assert_success
 }
 
-@test "reset: one that is paused or off is refused" {
+@test "reset: a VM that is paused or off is refused" {
 	action reset one-6
 	assert_failure 1
 	[ "$(error_message)" = 'reset: cannot reset domain one-6: it is paused [refused]' ]

@@ -41,7 +41,7 @@ vm() {
 
 A=6e4a2c1e-0000-4000-8000-00000000000a
 
-@test "vgpu: makes one of the first type, or of the one that is named; any case of the verb" {
+@test "vgpu: creates one of the first type, or of the named one; the verb in any case" {
 	vm "$(pci 01 0 $A)"
 	alone "$SYS remotes/vgpu CREATE vm.xml; cat \$old/mdev_supported_types/t-1/create"
 	assert_success
@@ -57,7 +57,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	assert_output 558
 }
 
-@test "vgpu: a failure undoes what was made; what is not there, or no more, is reported" {
+@test "vgpu: a failure undoes what was created; a missing device or type is reported" {
 	vm "$(pci 02 4 $A '<MDEV_MODE>nvidia</MDEV_MODE>')$(pci 09 0 ${A%a}b)"
 	alone "$SYS remotes/vgpu create vm.xml || { head -c 1 \$new/current_vgpu_type; exit 1; }"
 	assert_failure 1
@@ -80,7 +80,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	[[ $stderr == 'WARN: vgpu: cannot write 0 to /sys/bus/pci/devices/0000:02:00.4/nvidia/current_vgpu_type: '* ]]
 }
 
-@test "vgpu: what is no address, UUID or profile never becomes a path" {
+@test "vgpu: an invalid address, UUID or profile never becomes a path" {
 	local bad
 	for bad in "$(pci ../.. 0 $A)" "$(pci 01 8 $A)" "$(pci 01 0 ../../../etc)" "$(pci 01 0 $A '<PROFILE>../x</PROFILE>')"; do
 		vm "$bad"
@@ -96,7 +96,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	assert_failure 1
 }
 
-@test "vgpu: the monitoring is told, if its process is its user's" {
+@test "vgpu: the monitoring is notified, if its process belongs to its user" {
 	vm "$(pci 01 0 $A)"
 	alone "$SYS mkdir -p /var/tmp/one_db; mount -t tmpfs tmpfs /var/tmp/one_db
 		bash -c 'trap \"echo told; exit\" USR1; echo ready; while :; do sleep 0.05; done' >out &
@@ -109,7 +109,7 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	rmdir /var/tmp/one_db 2>/dev/null || true
 }
 
-@test "vgpu: datastore prints where a VM lives" {
+@test "vgpu: datastore prints the directory of a VM" {
 	cat >node.xml <<-END
 		<node><domain type='test'><name>one-5</name><metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>
 		<one:system_datastore>/ds/0/5</one:system_datastore></one:vm></metadata><memory>1</memory><os><type>hvm</type></os></domain></node>
@@ -133,7 +133,7 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	assert_output $'711 root .\n700 nobody tpm2\n640 nobody tpm2/.lock\n600 nobody tpm2/tpm2-00.permall\nstate\nmore\n700 nobody\n600 nobody'
 }
 
-@test "vtpm_setup: the newer state wins, and what goes is there as a copy" {
+@test "vtpm_setup: the newer state wins, and the replaced one is kept as a copy" {
 	alone "$TPM mkdir -p vm/tpm /var/lib/libvirt/swtpm/$A/tpm2; place=/var/lib/libvirt/swtpm/$A/tpm2/tpm2-00.permall; copy=vm/tpm/tpm2-00.permall
 		say() { echo \"\$1 \$(cat \$place 2>/dev/null) \$(cat \$copy)\"; }
 		echo new >\$place; echo old >\$copy; touch -d 2001-01-01 \$copy
@@ -158,7 +158,7 @@ TPM='mount -t tmpfs tmpfs /var/lib; mkdir -p /var/lib/libvirt/swtpm vm;'
 	rm -rf vm real
 	alone "$TPM mkdir vm/tpm; echo secret >vm/other; ln vm/other vm/tpm/tpm2-00.permall; remotes/vtpm_setup recover $A \$here/vm"
 	assert_failure 1
-	[[ $stderr == 'vtpm_setup: tpm2-00.permall is no plain file [input]'* ]]
+	[[ $stderr == 'vtpm_setup: tpm2-00.permall is not a regular file [input]'* ]]
 	alone "$TPM remotes/vtpm_setup recover '' \$here/vm"
 	assert_failure 2
 	alone "$TPM remotes/vtpm_setup recover ../x \$here/vm"
@@ -206,7 +206,7 @@ own /usr/libexec/vmmexec/vtpm_setup backup $A /x by root"
 # users: oneadmin is there, with the ids of nobody.
 USERS='sed "s/^nobody:/oneadmin:/" /etc/passwd >passwd; mount --bind passwd /etc/passwd;'
 
-@test "virtiofsd.sh: the first one that is there, as oneadmin, with exactly our arguments" {
+@test "virtiofsd.sh: runs the first virtiofsd found, as oneadmin, with exactly the same arguments" {
 	mkdir bin
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nid -un; printf "[%%s]" "$@"; cat <&7\n' >bin/virtiofsd

@@ -27,7 +27,7 @@ request() {	# TM_MAD [TEMPLATE]
 	[ "$(ls 0/5)" = checkpoint ]
 }
 
-@test "save: one that is off, and one that is unknown" {
+@test "save: a VM that is off, and one that is unknown, fail" {
 	action save one-7 "$(FILE)"
 	assert_failure 1
 	[ "$(error_message)" = 'save: cannot save domain one-7: it is not running [refused]' ]
@@ -37,7 +37,7 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e 0
 }
 
-@test "save: what is no regular file is not touched; a relative one is misuse" {
+@test "save: a path that is not a regular file is not touched; a relative one is misuse" {
 	mkdir -p "$(FILE)"
 	action save one-5 "$(FILE)"
 	assert_failure 1
@@ -54,7 +54,7 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e 0
 }
 
-@test "save: what is no request is refused before anything is done" {
+@test "save: an invalid request is refused before anything is done" {
 	run --separate-stderr "$REMOTES/save" one-5 "$(FILE)" host 5 host <<<'<a><b>'
 	assert_failure 1
 	[[ $(error_message) == 'save: stdin:'*'[input]' ]]
@@ -117,7 +117,7 @@ request() {	# TM_MAD [TEMPLATE]
 	[ "$(cat "$(FILE)")" = memory ]
 }
 
-@test "restore.ceph: the checkpoint comes from the pool, only we may read it; one that is there is used" {
+@test "restore.ceph: the checkpoint is copied from the pool, readable by its owner only; an existing file is used" {
 	# shellcheck disable=SC2016
 	fake rbd 'f=("$@"); echo memory >"${f[-1]}"'
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a</POOL_NAME>')
@@ -135,7 +135,7 @@ request() {	# TM_MAD [TEMPLATE]
 	fake other 'exit 1'
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 5 host < <(request ceph '<POOL_NAME>a/../b</POOL_NAME>')
 	assert_failure 1
-	[[ $(error_message) == "restore.ceph: POOL_NAME: 'a/../b' is no pool's name [input]"* ]]
+	[[ $(error_message) == "restore.ceph: POOL_NAME: 'a/../b' is not the name of a pool [input]"* ]]
 	run --separate-stderr "$REMOTES/restore.ceph" "$(FILE)" host one-5 '../5' host < <(request ceph)
 	assert_failure 2
 	never test -e calls
@@ -149,7 +149,7 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e "$(FILE)"
 }
 
-@test "restore: a saved VM runs, and its checkpoint is gone; one that runs is not touched" {
+@test "restore: a saved VM runs, and its checkpoint is removed; a running VM is not touched" {
 	action save one-5 "$(FILE)" host 5 host
 	# The test driver has forgotten what the save did to one-5.
 	action restore "$(FILE)" host one-5 5 host

@@ -69,7 +69,7 @@ freezable() {
 	[ "$(awk '/kvm.reboot/ { print $5 }' calls | paste -sd ' ')" = '11 12 13' ]
 }
 
-@test "limits.host: no more than that many at once on one host, others are not held up" {
+@test "limits.host: limits the actions on one host, and delays no other host" {
 	configure 'limits: { host = 2; };'
 	stub rem/vmm/kvm/reset '[ "$ON_HOST" = host-b ] || until [ -e go ]; do sleep 0.02; done'
 	start
@@ -244,7 +244,7 @@ until_line() {	# BEGIN PATTERN
 	finish
 }
 
-@test "two thousand for 200 hosts, some fail, wait or are killed: each is answered once, in order" {
+@test "two thousand actions on 200 hosts, some fail, wait or are killed: each is answered once, in order" {
 	configure 'transport = "relay"; journal: { on = false; };'
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	cat >rem/vmm/kvm/reboot <<-EOF
@@ -279,7 +279,7 @@ until_line() {	# BEGIN PATTERN
 	[[ $BUILD == */[at]san ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\) .*/\1/p' <<<"$output")" -lt 32768 ]
 }
 
-@test "DRIVER_CANCEL of two of one VM: the one that runs, then the one that waits" {
+@test "DRIVER_CANCEL of two actions of one VM: ends the running one, then the waiting one" {
 	stub rem/vmm/kvm/reset 'exec sleep 72.5'
 	start
 	send "$(request RESET 1)"

@@ -140,7 +140,7 @@ play() {	# ARGUMENTS: of the driver
 	grep -q 'SECRET-c-SECRET U0VDUkVULXgtU0VDUkVU' calls
 }
 
-@test "exec: with - as its command it runs what the request asks for; a command that is none is not quoted" {
+@test "exec: with - as its command it runs that of the request; an invalid command is never quoted" {
 	request() { printf '<VMM_DRIVER_ACTION_DATA><VM><ID>1</ID><TEMPLATE>%s</TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>' "$1"; }
 	run --separate-stderr "$REMOTES/exec" --connect test:///default --dry-run test host - \
 		<<<"$(request '<QEMU_GA_EXEC><COMMAND>/bin/x SECRET-a-SECRET</COMMAND><STDIN>eA==</STDIN></QEMU_GA_EXEC>')"

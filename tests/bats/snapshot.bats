@@ -37,7 +37,7 @@ load node
 	done
 }
 
-@test "snapshot_delete, snapshot_revert: one that is not there" {
+@test "snapshot_delete succeeds and snapshot_revert fails when there is no such snapshot" {
 	action snapshot_revert one-5 snap-1 5 host
 	assert_failure 1
 	[ "$(error_message)" = 'snapshot_revert: domain one-5 has no snapshot snap-1 [not-found]' ]
@@ -46,7 +46,7 @@ load node
 	[[ $stderr == *'domain one-5 has no snapshot snap-1 already' ]]
 	action snapshot_delete one-5 ../snap-1 5 host
 	assert_failure 2
-	[[ $(error_message) == "snapshot_delete: '../snap-1' is no snapshot's name [usage]"* ]]
+	[[ $(error_message) == "snapshot_delete: '../snap-1' is not the name of a snapshot [usage]"* ]]
 }
 
 @test "snapshots: --dry-run" {

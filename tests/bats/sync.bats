@@ -56,7 +56,7 @@ same() {	# HOST: has exactly the set
 	[ "$wait_sent" -eq 0 ]
 }
 
-@test "only what has changed is sent, what is gone goes, modes and all stay right" {
+@test "only changed files are sent, removed ones are removed, modes are kept" {
 	"$SYNC" h1
 	echo 'echo 2' >>var/remotes/vmm/kvm/deploy
 	chmod +x var/remotes/VERSION
@@ -216,7 +216,7 @@ stranger() {
 	[ "$(cat h1/one/VERSION)" = 7.0.0 ]
 }
 
-@test "what a host says of its platform leads nowhere else" {
+@test "the platform that a host reports never leads out of the builds directory" {
 	mkdir -p evil/x etc
 	cat >bin/cat <<-'EOF'
 	#!/bin/sh

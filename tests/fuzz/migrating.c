@@ -53,10 +53,10 @@ bool other_host_test(const struct action_ctx *ctx G_GNUC_UNUSED, const char *hos
 }
 
 bool other_host_copy(const struct action_ctx *ctx G_GNUC_UNUSED, const char *host G_GNUC_UNUSED,
-		const char *const *paths, const char *dir, bool in_place G_GNUC_UNUSED,
-		const char *const *except G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+		     const struct other_host_files *files, GError **error G_GNUC_UNUSED)
 {
-	g_autofree char *plain_dir = g_canonicalize_filename(dir, "/");
+	g_autofree char *plain_dir = g_canonicalize_filename(files->dir, "/");
+	const char *const *paths = files->paths;
 
 	g_assert(paths[0] && !paths[1]);
 	g_assert(g_str_has_prefix(paths[0], FROM "/"));

@@ -40,7 +40,7 @@ setup() {
 	assert_output --partial "$(directory 2)/real"
 }
 
-@test "deploy: who is killed before libvirt has begun: cancel waits for what comes, and ends it" {
+@test "deploy is killed before libvirt has begun: cancel waits for the domain, and ends it" {
 	local qemu=$LAB_SHARED/slow-qemu
 	on tee "$qemu" >/dev/null <<-END
 		#!/bin/sh
@@ -82,7 +82,7 @@ setup() {
 	assert_failure
 }
 
-@test "errors: misuse, a wrong kvmrc, missing rights and a QEMU that is none each have their class" {
+@test "errors: misuse, an invalid kvmrc, missing rights and an invalid emulator each have their class" {
 	act cancel
 	assert_failure 2
 	assert_regex "$(error_message)" '^cancel: .*\[usage\]'
@@ -287,7 +287,7 @@ setup() {
 	assert_failure
 }
 
-@test "cancel: ends a VM, a persistent one too, and one that is gone" {
+@test "cancel: ends a VM, also a persistent one; succeeds for one that is gone" {
 	deploy_deaf 20
 	act cancel "$(uuid 20)" node1 20 node1
 	assert_success
@@ -304,7 +304,7 @@ setup() {
 	assert_success
 }
 
-@test "a UUID that is gone never stands for another VM of its name: nothing ends or saves that" {
+@test "a UUID that is gone never means another VM of its name: no action ends or saves that one" {
 	local gone=00000000-aaaa-4000-8000-000000000022 file a id
 	file=$(directory 22)/checkpoint
 	deploy_deaf 22
@@ -399,7 +399,7 @@ setup() {
 	assert_failure
 }
 
-@test "reboot and reset: a guest starts anew" {
+@test "reboot and reset: a guest starts again" {
 	start node1 30
 	act reset one-30
 	assert_success
@@ -428,7 +428,7 @@ setup() {
 	assert_failure 3
 }
 
-@test "poll: the VMs beside one that hangs are reported, and that one apart" {
+@test "poll: a VM that hangs does not keep the others from being reported" {
 	local n
 	for n in 40 41 42 43; do
 		deploy_deaf $n "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(disk $n)'/><target dev='vda' bus='virtio'/></disk>"

@@ -269,7 +269,7 @@ deaf_vm() {	# NUMBER
 	act cancel one-23
 }
 
-@test "attach_disk: two at once: both are done, and it is there once" {
+@test "attach_disk: two at once both succeed, and the disk is attached once" {
 	local path
 	path=$(image f)
 	request 1 "$(disk vdf)" >"$BATS_TEST_TMPDIR/request"

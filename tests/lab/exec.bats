@@ -63,14 +63,14 @@ pid() {
 	never on test -e /run/one/one-1
 	act exec_cancel 1 node1
 	assert_success
-	assert_regex "$stderr" 'no program runs in domain one-1 already'
+	assert_regex "$stderr" 'no program runs in domain one-1 any more'
 	act exec 1 node1 /bin/true
 	assert_success
 	act exec 1 node1 /bin/true
 	assert_success
 }
 
-@test "exec: one that is late is ended" {
+@test "exec: a program that does not end in time is ended" {
 	act exec --wait 1 1 node1 '/bin/sleep 302'
 	assert_failure 1
 	assert_regex "$(error_message)" '^exec: the program in domain one-1 did not end in time \[timeout\]'
@@ -88,7 +88,7 @@ pid() {
 	lab_in_guest node1 one-1 "kill -0 $other && kill $other"
 }
 
-@test "exec: a VM without agent, one that is paused" {
+@test "exec: a VM without agent, and a paused one, are refused" {
 	deploy_deaf 2
 	act exec 2 node1 /bin/true
 	assert_failure 1

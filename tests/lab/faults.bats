@@ -140,7 +140,7 @@ where() {
 	act cancel one-5
 }
 
-@test "migrate: we are killed when it is about to be done, and after each further call: one copy lives" {
+@test "migrate: we are killed when it is about to be done, and after each further call: one copy runs" {
 	before() {
 		[ "$(where 6)" != node1 ] || return 0
 		lab_virsh node2 destroy one-6 2>/dev/null || true
@@ -248,7 +248,7 @@ where() {
 	lab_exec node2 umount $local/11
 }
 
-@test "the disk is full when they begin: what writes nothing works" {
+@test "the disk is full when they begin: actions that write nothing succeed" {
 	deaf 12
 	do_it save 12
 	on mkdir -p /var/lib/one/local/full

@@ -94,7 +94,7 @@ counts_on() {	# NODE NAME
 $boot"
 }
 
-@test "migrate: a UUID that is gone is no other VM of its name, neither here nor there" {
+@test "migrate: a UUID that is gone never means another VM of its name, neither here nor there" {
 	local gone=00000000-aaaa-4000-8000-000000000019
 	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
 	start_deaf node1 19
@@ -149,7 +149,7 @@ $boot"
 	lives 5 node1
 }
 
-@test "migrate: an option that is none is named" {
+@test "migrate: an unknown option is named" {
 	start_deaf node1 6
 	settings 'MIGRATE_OPTIONS=--unsave'
 	migrate node1 node2 one-6
@@ -270,7 +270,7 @@ left_behind() {
 	assert_output 'paused (migrating)'
 }
 
-@test "migrate: what a killed one left standing is never a second live copy: the next call looks, and ends or resumes it" {
+@test "migrate: a domain left paused by a killed migration never becomes a second running copy: the next call ends or resumes it" {
 	local action
 	start_deaf node2 50
 	left_behind 50 qemu+tcp://node2/system
@@ -293,7 +293,7 @@ left_behind() {
 	[ "$(state_at node1 50)" = paused ]
 	migrate node1 node2 one-50
 	assert_success
-	assert_regex "$stderr" 'what is left of it here is ended'
+	assert_regex "$stderr" 'removing what is left of it here'
 	lives 50 node2
 
 	# It never came to life there.
@@ -310,7 +310,7 @@ left_behind() {
 	left_behind 53 qemu+tcp://nohost/system
 	act save one-53 "$LAB_SHARED/0/53/checkpoint" node1 53 node1
 	assert_failure 1
-	assert_regex "$(error_message)" 'whether domain one-53 lives at qemu.tcp://nohost/system cannot be told'
+	assert_regex "$(error_message)" 'cannot tell whether domain one-53 runs at qemu.tcp://nohost/system'
 	[ "$(state_at node1 53)" = paused ]
 }
 
@@ -454,7 +454,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
 	migrate_files node1 node2 26
 	assert_success
-	assert_regex "$stderr" 'had not finished: going on'
+	assert_regex "$stderr" 'finishing a migration that was interrupted'
 	lives 26 node2
 	lab_wait_agent node2 one-26
 	run lab_in_guest node2 one-26 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/vda | cmp - /run/sum && echo same'

@@ -29,7 +29,7 @@ mark_of() {	# NUMBER
 	lab_virsh node1 metadata "one-$1" urn:vmmexec:deployment 2>/dev/null | grep -oE '[0-9a-f-]{36}'
 }
 
-@test "deploy gives its domain the mark of its DEPLOY, and what takes that back ends no other" {
+@test "deploy gives its domain the mark of its DEPLOY, and the undo of that ends no other" {
 	run --separate-stderr deploy_marked 1 $MARK
 	assert_output $MARK
 	[ "$(mark_of 1)" = $MARK ]
@@ -46,7 +46,7 @@ mark_of() {	# NUMBER
 	assert_output not-done
 }
 
-@test "a VM that was deployed anew is not taken for the one of an earlier DEPLOY" {
+@test "a VM that was deployed again is not taken for the one of an earlier DEPLOY" {
 	deaf_xml 2 | on env VMM_DEPLOYMENT=$MARK "$ACTIONS/deploy" "$(directory 2)/deployment.0" node1 2 node1
 	lab_virsh node1 destroy one-2
 	DEPLOYMENT=$MARK ID=$MARK ask deploy 2

@@ -71,7 +71,7 @@ cpus_in_guest() {
 	assert_regex "$(error_message)" "^resize: stdin: VCPU: 'x' is not a number .*\\[input\\]"
 }
 
-@test "resize: memory by balloon: the guest follows, nobody squeezes it to death, CPUs that fail undo it" {
+@test "resize: memory by balloon: the guest follows, too little is refused, a failure of CPUs undoes it" {
 	local before
 	before=$(mib_in_guest)
 	resize 1 '<MEMORY>168</MEMORY>'

@@ -26,7 +26,7 @@ rounds() {
 	assert_success
 }
 
-@test "whatever is killed when: one live copy, nothing lost, and what was said is true" {
+@test "random actions with random kills: one running copy, nothing lost, every answer true" {
 	rounds "${ROUNDS:-18}"
 }
 

@@ -92,7 +92,7 @@ end_slow_save() {
 	on umount /var/lib/one/local/full
 }
 
-@test "save: one that is stopped while it waits for a job of another client leaves that job alone" {
+@test "save: stopped while it waits for a job of another client, it leaves that job alone" {
 	local dump
 	guest 16
 	on rm -rf $SLOW/16
@@ -350,7 +350,7 @@ slow_restore() {	# NUMBER
 	assert_regex "$stderr" 'an older checkpoint is now .*/checkpoint\.[0-9]+'
 }
 
-@test "restore: what may go better later is tried again, VIRSH_RETRIES times in all" {
+@test "restore: errors that may pass are retried, VIRSH_RETRIES times in all" {
 	local disk="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/both.img'/><target dev='vda' bus='virtio'/></disk>"
 	lab_disk node1 both.img 1M
 	deploy_deaf 11 "$disk"
@@ -383,7 +383,7 @@ slow_restore() {	# NUMBER
 	assert_output --partial "[$LAB_SHARED/1/7]"
 }
 
-@test "restore: what is no checkpoint is kept, with libvirt's reason" {
+@test "restore: a file that is not a checkpoint is kept, and libvirt's reason is reported" {
 	on mkdir -p "$(directory 8)"
 	on sh -c "head -c 100000 /dev/zero >$(file 8)"
 	act restore "$(file 8)" node1 one-8 8 node1
@@ -413,7 +413,7 @@ slow_restore() {	# NUMBER
 	is_whole 9
 }
 
-@test "save: a datastore's own step that fails lets the guest go on" {
+@test "save: if the datastore's own step fails, the guest continues" {
 	guest 10
 	on sh -c "printf '#!/bin/sh\ncat >/dev/null\necho pool is full >&2\nexit 1\n' >$ACTIONS/save.test; chmod 755 $ACTIONS/save.test"
 	run --separate-stderr on sh -c "echo '<VMM_DRIVER_ACTION_DATA><DATASTORE><TM_MAD>test</TM_MAD></DATASTORE></VMM_DRIVER_ACTION_DATA>' | $ACTIONS/save one-10 $(file 10) node1 10 node1"

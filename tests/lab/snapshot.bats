@@ -168,7 +168,7 @@ in_image() {	# NUMBER
 	never on test -e /var/lib/one/local/owned
 }
 
-@test "snapshot_create: one that was deleted in another way, of which only the file is left, is made anew" {
+@test "snapshot_create: a snapshot that was deleted outside libvirt, of which only the file is left, is created again" {
 	deaf 17
 	act snapshot_create one-17 0 17 node1
 	assert_success
@@ -177,7 +177,7 @@ in_image() {	# NUMBER
 	act snapshot_create one-17 0 17 node1
 	assert_success
 	assert_output snap-0
-	assert_regex "$stderr" 'disk vda does not hold it; making it anew'
+	assert_regex "$stderr" 'disk vda does not hold it; making it again'
 	[ "$(listed 17) $(in_image 17)" = 'snap-0 snap-0' ]
 }
 

@@ -116,7 +116,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	is_same node1 "$(place 3)" 3
 }
 
-@test "vtpm: what a restore or a migration that failed leaves on a host is no state of it" {
+@test "vtpm: state that a failed restore or migration leaves on a host is ignored" {
 	deploy_tpm 9
 	remember node1 9
 	# libvirt makes an empty TPM for what comes in; on this host, and on the other one.
@@ -180,7 +180,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	never on test -e /run/hit
 }
 
-@test "vtpm: who cannot copy its state does not end or start the VM, unless kvmrc says so" {
+@test "vtpm: if the state cannot be copied the VM is neither ended nor started, unless kvmrc says so" {
 	local how
 	deploy_tpm 5
 	remember node1 5

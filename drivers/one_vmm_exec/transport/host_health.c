@@ -5,7 +5,7 @@ struct host {
 	char *name;
 	enum host_health_state state;
 	unsigned inflight, failures;
-	gint64 probe_us;		/* when one that is down may be tried again */
+	gint64 probe_us;		/* when a host that is down may be tried again */
 	char *why;			/* it failed last time */
 };
 

@@ -2,9 +2,8 @@
 /*
  * host_health.h - which hosts do not answer.
  *
- * A host that did not answer several times in a row is down: its steps fail at once, but for one
- * at a time that finds out whether it is back. How long a host takes says nothing: a step may last
- * for hours.
+ * A host that did not answer several times in a row is down: its steps fail at once, except one at
+ * a time that probes whether it is back. The duration of a step says nothing: it may be hours.
  */
 #ifndef ONE_VMM_EXEC_HOST_HEALTH_H
 #define ONE_VMM_EXEC_HOST_HEALTH_H
@@ -32,7 +31,7 @@ void host_health_free(HostHealth *health);
 /* CHANGED(DATA) is called from the loop, also for each step that a failing host does not answer. */
 void host_health_listen(HostHealth *health, host_health_changed *changed, void *data);
 
-/* Calls EACH(DATA) for each host that was asked for. */
+/* Calls EACH(DATA) for each host that was used so far. */
 void host_health_each(const HostHealth *health, host_health_one *each, void *data);
 
 enum host_health_state host_health_of(const HostHealth *health, const char *host);
@@ -41,12 +40,12 @@ enum host_health_state host_health_of(const HostHealth *health, const char *host
 unsigned host_health_inflight(const HostHealth *health, const char *host);
 
 /*
- * A step goes to HOST. NULL, and host_health_end() must follow; or why it shall not even be tried:
- * the host is down, and another step finds out whether it still is. The caller frees.
+ * Call it before a step on HOST. NULL: run it, and call host_health_end() afterwards. Otherwise why
+ * not to try: the host is down, and another step is probing it. The caller frees.
  */
 char *host_health_begin(HostHealth *health, const char *host);
 
-/* A step on HOST has ended: as it should, or, with WHY, because the host did not answer. */
+/* A step on HOST has ended. WHY: because the host did not answer; NULL: it did. */
 void host_health_end(HostHealth *health, const char *host, const char *why);
 
 #endif

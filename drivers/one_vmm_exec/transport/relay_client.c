@@ -17,7 +17,7 @@ struct relay_call {
 	RelayClient *link;
 	guint32 id;
 	guint64 end;		/* in the stream of what is sent: behind its frame */
-	relay_client_done *done; /* NULL: nobody asks any more */
+	relay_client_done *done; /* NULL: its result is no longer wanted */
 	void *data;
 	unsigned timeout_ms, grace_ms;
 	size_t max_answer;	/* bytes of the data of a true one */
@@ -34,12 +34,12 @@ struct relay_client {
 	gint64 absent_us;	/* until then the host has no relay */
 	Child *child;
 	GByteArray *in;		/* the begin of a frame, or of what comes before the hello */
-	bool given_up;		/* what it still says is not looked at */
+	bool given_up;		/* its further output is ignored */
 	guint64 sent;		/* bytes, since it is up */
 	GQueue waiting;		/* of struct waiter */
 	GHashTable *calls;      /* id to struct relay_call */
 	guint32 next_id;
-	guint timer;		/* source id: it is late, or idle */
+	guint timer;		/* source id: time-out, or idle */
 	char *why;
 	char *last_notice; /* what the last notice said, or NULL */
 	relay_client_notice *notice;
@@ -64,7 +64,7 @@ static void notify(RelayClient *l, const char *text)
 }
 
 /* Each may come back at once and wait again. */
-static void tell_relay_waiters(RelayClient *l, enum relay_client_outcome outcome, const char *why)
+static void call_relay_waiters(RelayClient *l, enum relay_client_outcome outcome, const char *why)
 {
 	GQueue waiting = l->waiting;
 	struct waiter w;
@@ -148,7 +148,7 @@ static void on_hello(RelayClient *l)
 		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
 				       " (hint: kvm-sync-hosts)", MAX_VERSION, version);
 	notify(l, text);
-	tell_relay_waiters(l, RELAY_CLIENT_UP, NULL);
+	call_relay_waiters(l, RELAY_CLIENT_UP, NULL);
 	start_idle_timer(l);
 }
 
@@ -160,7 +160,7 @@ static void stop_guard(RelayCall *call)
 	call->guard = 0;
 }
 
-/* Its answer, should one come, is for nobody. */
+/* Its result, if one still comes, is dropped. */
 static void drop(RelayCall *call)
 {
 	stop_guard(call);
@@ -298,9 +298,9 @@ static void on_end(void *data, const struct child_result *r)
 	} else if (l->absent_us > g_get_monotonic_time()) {
 		notify(l, "has no relay of this version: each step is an ssh session "
 		       "(hint: kvm-sync-hosts)");
-		tell_relay_waiters(l, RELAY_CLIENT_ABSENT, l->why);
+		call_relay_waiters(l, RELAY_CLIENT_ABSENT, l->why);
 	} else {
-		tell_relay_waiters(l, RELAY_CLIENT_FAILED, l->why);
+		call_relay_waiters(l, RELAY_CLIENT_FAILED, l->why);
 	}
 }
 
@@ -320,7 +320,7 @@ static void open_link(RelayClient *l)
 	l->child = child_start(&spec, on_end, l, &error);
 
 	if (!l->child) {
-		tell_relay_waiters(l, RELAY_CLIENT_FAILED, error->message);
+		call_relay_waiters(l, RELAY_CLIENT_FAILED, error->message);
 		return;
 	}
 
@@ -442,12 +442,12 @@ static gboolean on_given_up(gpointer data)
 
 	call->guard = 0;
 	drop(call);
-	done(call->data, NULL, RELAY_CLIENT_LATE, "the host does not answer");
+	done(call->data, NULL, RELAY_CLIENT_TIMED_OUT, "the host does not answer");
 
 	return G_SOURCE_REMOVE;
 }
 
-/* The relay ends it now, and says so; unless it is not at work itself. */
+/* The relay ends it now and reports that, unless the relay itself hangs. */
 static gboolean on_over(gpointer data)
 {
 	RelayCall *call = data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay_client.h - the relay of a host: a program there that runs steps, reached over one ssh
+ * relay_client.h - runs steps by the relay, a program on the host that is reached over one ssh
  * connection. The connection is opened when it is first needed, opened again after it was lost,
  * and closed when idle.
  *
@@ -28,16 +28,16 @@ typedef void relay_client_ready(void *data, enum relay_client_outcome outcome, c
 
 /* Why the outcome of a step is unknown. */
 enum relay_client_loss {
-	RELAY_CLIENT_BROKE,    /* the connection did */
-	RELAY_CLIENT_NOT_SENT, /* likewise, but certainly before the relay knew of the step */
-	RELAY_CLIENT_LATE,     /* its time is over, and the relay does not say so */
+	RELAY_CLIENT_BROKE,    /* the connection broke */
+	RELAY_CLIENT_NOT_SENT, /* likewise, but certainly before the relay received the step */
+	RELAY_CLIENT_TIMED_OUT, /* its time is over, and the relay has not answered */
 };
 
-/* Called once, from the loop: DONE is NULL when the relay did not tell, because of LOSS and WHY. */
+/* Called once, from the loop. DONE is NULL if there is no result, because of LOSS and WHY. */
 typedef void relay_client_done(void *data, const struct relay_done *done,
 			       enum relay_client_loss loss, const char *why);
 
-/* Told when a relay is found that is not ours, or none, or that breaks the protocol; once each. */
+/* Called once each if a host has no relay, a foreign one, or one that breaks the protocol. */
 typedef void relay_client_notice(void *data, const char *host, const char *text);
 
 /* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
@@ -57,14 +57,14 @@ void relay_client_close_idle(RelayClient *link);
 bool relay_client_forget(RelayClient *link, const void *data);
 
 /*
- * Runs RUN on one that is up; DONE(DATA) follows: a relay that does not answer is waited for until
- * RUN's time is over, one that does for some seconds more, as it has to end the step. One that
- * answers more than RUN allows, or what nobody asked for, is given up; nothing of it is kept.
+ * Runs RUN on a relay that is up; DONE(DATA) follows. A relay that does not answer gets until RUN's
+ * time is over, one that answers some seconds more, as it has to end the step. A relay that sends
+ * more than RUN allows, or anything unexpected, is given up; nothing of it is kept.
  */
 RelayCall *relay_client_run(RelayClient *link, const struct relay_run *run, relay_client_done *done,
 			    void *data);
 
-/* The relay shall end it; DONE follows, a moment after RUN's grace_ms at the latest. */
+/* Asks the relay to end it; DONE follows, a moment after RUN's grace_ms at the latest. */
 void relay_client_cancel(RelayCall *call);
 
 #endif

@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "transport/ssh_master.h"
 #include "transport/relay_client.h"
+#include "transport/session_reaper.h"
 #include "or_else.h"
 
-enum { KILL_LIMIT_MS = 8000, REAP_LIMIT_MS = 60000 };
+enum { KILL_LIMIT_MS = 8000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
 
 struct remote_hosts {
@@ -39,7 +40,7 @@ struct remote {
 	bool cancelled;
 	bool counted;                   /* host_health_end() is due */
 	bool queued;			/* it waited for a session of the connection */
-	bool again;			/* it was never sent, and goes over a new connection */
+	bool again;			/* it was never sent, and is sent over a new connection */
 	enum remote_kind kind;
 	char *host, *path;
 	char **args;
@@ -51,7 +52,7 @@ struct remote {
 	Child *child;			/* NULL before it starts and after it has ended */
 	guint due;			/* source id of a result that is known already */
 	int pid;			/* of the far end; 0: it has not said that it began */
-	struct remote_result result;
+	struct step_result result;
 	GString *out, *err;
 	remote_done *done;
 	void *data;
@@ -119,7 +120,7 @@ static gboolean on_fault_due(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* It never started; WHY goes where ssh's own words would. DONE is called from the loop. */
+/* It never started; WHY is reported as ssh's stderr. DONE is called from the loop. */
 static void not_started(Remote *r, const char *why)
 {
 	g_string_append(r->err, why);
@@ -141,15 +142,18 @@ static const char *control_of(const Remote *r)
 	return NULL;
 }
 
-/* Whatever became of our ssh: the far end must not go on alone. False: cannot even try. */
+/* Whatever became of our ssh, the command on the host must end. False: cannot even try. */
 static bool kill_far_end(Remote *r)
 {
 	const char *control = control_of(r);
-	g_auto(GStrv) argv = wire_ssh_kill(&r->hosts->ssh, r->host,
-					   control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE, control,
-					   r->pid, r->grace_ms);
-	struct child_spec spec = { .argv = (const char *const *)argv,
-				   .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
+	struct wire_ssh_session session = { .ssh = &r->hosts->ssh, .host = r->host,
+					    .control = control };
+	g_auto(GStrv) argv = NULL;
+	struct child_spec spec = { .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
+
+	session.mode = control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
+	argv = wire_ssh_kill(&session, r->pid, r->grace_ms);
+	spec.argv = (const char *const *)argv;
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
 }
@@ -164,11 +168,10 @@ static void on_session_end(void *data, const struct child_result *result)
 	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
 	marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
 	r->pid = marks.pid;
-	r->result = (struct remote_result){
+	r->result = (struct step_result){
 		.status = marks.status,
 		.timed_out = result->timed_out,
 		.cancelled = result->cancelled,
-		.wall_us = result->wall_us,
 		/* On a shared connection the request may have gone out before it broke. */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
@@ -178,20 +181,20 @@ static void on_session_end(void *data, const struct child_result *result)
 	remote_finish(r);
 }
 
-static char **session_argv(const Remote *r, enum wire_ssh_mode mode, const char *control)
+static char **command_argv(const Remote *r, enum wire_ssh_mode mode)
 {
-	const struct wire_ssh *ssh = &r->hosts->ssh;
+	const struct wire_ssh_session session = { &r->hosts->ssh, r->host, mode, control_of(r) };
 
 	switch (r->kind) {
 	case REMOTE_MKDIR:
-		return wire_ssh_mkdir(ssh, r->host, mode, control, r->path);
+		return wire_ssh_mkdir(&session, r->path);
 	case REMOTE_WRITE:
-		return wire_ssh_write(ssh, r->host, mode, control, r->path);
+		return wire_ssh_write(&session, r->path);
 	case REMOTE_SCRIPT:
 		break;
 	}
 
-	return wire_ssh_run(ssh, r->host, mode, control, r->path, (const char *const *)r->args,
+	return wire_ssh_run(&session, r->path, (const char *const *)r->args,
 			    (const char *const *)r->env);
 }
 
@@ -203,7 +206,7 @@ static void remote_start(Remote *r)
 	bool shares = r->connection && ssh_master_enter(r->connection);
 	enum wire_ssh_mode mode = r->forwarding ? WIRE_SSH_FORWARDING :
 				  shares ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
-	g_auto(GStrv) argv = session_argv(r, mode, control_of(r));
+	g_auto(GStrv) argv = command_argv(r, mode);
 	struct child_spec spec = { .argv = (const char *const *)argv, .input = r->input,
 				   .timeout_ms = r->timeout_ms, .grace_ms = r->grace_ms,
 				   .max_output = r->max_output };
@@ -221,7 +224,7 @@ static void remote_start(Remote *r)
 		not_started(r, error->message);
 }
 
-/* Nobody waits with R for a connection any more. False: nobody did. */
+/* Stops waiting for a connection. False: R did not wait. */
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
@@ -327,10 +330,10 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 
 	if (!done) {
 		g_string_append(r->err, why);
-		r->result = (struct remote_result){
+		r->result = (struct step_result){
 			.status = -1,
 			.not_started = loss == RELAY_CLIENT_NOT_SENT,
-			.timed_out = loss == RELAY_CLIENT_LATE && !r->cancelled,
+			.timed_out = loss == RELAY_CLIENT_TIMED_OUT && !r->cancelled,
 		};
 		remote_finish(r);
 		return;
@@ -338,14 +341,13 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
-	r->result = (struct remote_result){
+	r->result = (struct step_result){
 		.status = done->flags & (RELAY_TIMED_OUT | RELAY_CANCELLED) ? -1 : done->status,
 		.signalled = !done->flags && done->status < 0,
 		.timed_out = done->flags & RELAY_TIMED_OUT,
 		.cancelled = done->flags & RELAY_CANCELLED,
 		.not_started = done->flags & RELAY_NOT_STARTED,
 		.answered = !(done->flags & RELAY_TIMED_OUT),
-		.wall_us = (gint64)done->wall_us,
 	};
 	remote_finish(r);
 }
@@ -419,7 +421,7 @@ void remote_cancel(Remote *r)
 		not_started(r, "cancelled");
 }
 
-/* What "direct" cannot do goes over the relay too. */
+/* Steps that "direct" cannot do use the relay, too. */
 static bool uses_relay(const RemoteHosts *h, const char *host)
 {
 	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
@@ -479,61 +481,13 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 	return h->mark;
 }
 
-struct reap {
-	child_done *done;
-	void *data;
-};
-
-static gboolean on_no_reap(gpointer data)
-{
-	struct reap *r = data;
-	const struct child_result nothing = { .exit_status = -1 };
-
-	r->done(r->data, &nothing);
-	g_free(r);
-
-	return G_SOURCE_REMOVE;
-}
-
 void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
 		       void *data)
 {
-	/*
-	 * The brackets keep patterns from matching themselves. All marks are in one pattern: each
-	 * pgrep walks through all processes of the host. A relay ends its steps itself; of
-	 * sessions those that have to undo what they did get the time for it (plan.h).
-	 */
-	static const char script[] =
-		"[ $# -gt 0 ] || exit 0; "
-		"m=$(for m; do printf '|%s' \"${m#v}\"; done); m=\"[v](${m#|})\"; "
-		"all=$(pgrep -f \"$m:start\"); "
-		"slow=$(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; "
-		"pgrep -f \"relay --driver $m\"); "
-		"end() { n=$1; shift; "
-		"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
-		"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
-		"for p; do kill -KILL -- -$p 2>/dev/null; done; }; "
-		"left() { for p; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
-		"end $i $slow; end 5 $all; exit 0";
 	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
-	g_autofree char *whole = g_strdup_printf("i=%u; %s", (abort_s + 1) * 10, script);
-	g_autoptr(GPtrArray) words = g_ptr_array_new();
-	g_auto(GStrv) argv = NULL;
-	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + abort_s * 1000 };
+	const struct session_reaper reaper = { &h->ssh, abort_s };
 
-	for (guint i = 0; i < marks->len; i++)
-		g_ptr_array_add(words, g_ptr_array_index(marks, i));
-
-	g_ptr_array_add(words, NULL);
-	argv = wire_ssh_shell(&h->ssh, host, whole, (const char *const *)words->pdata);
-	spec.argv = (const char *const *)argv;
-
-	if (!child_start(&spec, done, data, NULL)) {
-		struct reap *r = g_new(struct reap, 1);
-
-		*r = (struct reap){ done, data };
-		g_idle_add(on_no_reap, r);
-	}
+	session_reaper_run(&reaper, host, marks, done, data);
 }
 
 void remote_hosts_close_idle(RemoteHosts *h)
@@ -555,7 +509,7 @@ HostHealth *remote_hosts_health(RemoteHosts *h)
 	return h->health;
 }
 
-/* Not in /tmp if it can be helped: there old files are cleaned away. */
+/* Not in /tmp if possible, where old files are removed. */
 static const char *control_parent(const ConfCfg *cfg)
 {
 	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");

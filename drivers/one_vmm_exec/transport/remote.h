@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * remote.h - runs commands on hosts: over the relay of the host, or over one ssh connection a
- * host that its sessions share. A connection is opened when it is first needed, and opened again
- * after it was lost.
+ * remote.h - runs commands on hosts: by the relay of the host, or as sessions that share one ssh
+ * connection to it. Connections are opened when first needed, and opened again after they were
+ * lost.
  *
  *   remote_hosts_new()     once, when the driver starts
  *   remote_run()           for each command; its callback gets the result, once
@@ -16,6 +16,7 @@
 
 #include "base/child.h"
 #include "conf/cfg.h"
+#include "step_result.h"
 #include "transport/host_health.h"
 
 typedef struct remote_hosts RemoteHosts;
@@ -36,7 +37,7 @@ void remote_hosts_listen(RemoteHosts *hosts, remote_hosts_notice *notice, void *
 /* Ends all connections and removes their sockets. Nothing may be running. */
 void remote_hosts_free(RemoteHosts *hosts);
 
-/* Closes the connections that nobody uses. */
+/* Closes the connections that are idle. */
 void remote_hosts_close_idle(RemoteHosts *hosts);
 
 /* Which of them answer. Borrowed. */
@@ -54,28 +55,17 @@ struct remote_spec {
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL when it is ended */
 	size_t max_output;
-	bool forwarding;		/* a connection of its own that lends our keys */
-};
-
-struct remote_result {
-	int status;		/* of the far end's command; -1: not known */
-	bool not_started;	/* certainly: the host cannot be reached, or ssh cannot be run */
-	bool timed_out, cancelled;
-	bool answered;		/* the host told what became of it, though there is no status */
-	bool signalled;		/* a signal, not ours, ended it */
-	const char *out;	/* what it wrote, without our marks */
-	const char *err;
-	gint64 wall_us;
+	bool forwarding;		/* a connection of its own with agent forwarding */
 };
 
 typedef struct remote Remote;
 
-/* Called once, from the loop. RESULT lives until it returns. */
-typedef void remote_done(void *data, const struct remote_result *result);
+/* Called once, from the loop. RESULT, without outcome and cause, lasts until it returns. */
+typedef void remote_done(void *data, const struct step_result *result);
 
 /*
- * Runs SPEC (copied). One that is late or cancelled is ended here and on the host
- * before DONE is called. Never fails at once: what goes wrong is in the result.
+ * Runs SPEC (copied). If it times out or is cancelled, it is ended here and on the host before DONE
+ * is called. Never fails at once: errors are in the result.
  */
 Remote *remote_run(RemoteHosts *hosts, const struct remote_spec *spec, remote_done *done,
 		   void *data);
@@ -87,8 +77,8 @@ int remote_pid(const Remote *remote);
 const char *remote_hosts_mark(const RemoteHosts *hosts);
 
 /*
- * Ends on HOST all sessions and relays that an earlier driver marked with one of MARKS, none of
- * which is ours, with what they run, which gets timeout_s.abort for it; DONE(DATA) follows.
+ * Ends on HOST all sessions and relays of an earlier driver, which bear one of MARKS (none is
+ * ours), and what they run, which gets timeout_s.abort for that. DONE(DATA) follows.
  */
 void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done,
 		       void *data);

@@ -21,7 +21,7 @@ struct ssh_master {
 	Child *master;		/* NULL when DOWN */
 	GQueue waiting;		/* of struct waiter */
 	unsigned sessions;
-	guint timer;		/* source id: it is late, or idle */
+	guint timer;		/* source id: time-out, or idle */
 	gint64 alone_us;	/* when the next one may have a connection of its own */
 	guint pace;		/* source id: that is now, and a step waits */
 	char *why;		/* what ssh said when it ended */
@@ -36,7 +36,7 @@ static void stop_master_timer(SshMaster *c)
 }
 
 /* Each may come back at once and wait again. */
-static void tell_master_waiters(SshMaster *c, const char *why)
+static void call_master_waiters(SshMaster *c, const char *why)
 {
 	GQueue waiting = c->waiting;
 	struct waiter w;
@@ -78,7 +78,7 @@ static gboolean on_master_idle(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* sshd counts connections (MaxStartups, MaxSessions): one that nobody uses is given back. */
+/* sshd limits connections (MaxStartups, MaxSessions): idle ones are closed. */
 static void close_when_idle(SshMaster *c)
 {
 	if (!c->sessions && c->state == UP && c->idle_s && !c->timer)
@@ -111,7 +111,7 @@ static void on_master_says(void *data, Child *child G_GNUC_UNUSED, const GString
 
 	stop_master_timer(c);
 	c->state = UP;
-	tell_master_waiters(c, NULL);
+	call_master_waiters(c, NULL);
 	close_when_idle(c);
 }
 
@@ -133,7 +133,7 @@ static void on_master_end(void *data, const struct child_result *result)
 	if (was_up && c->waiting.length)
 		open_master(c);
 	else
-		tell_master_waiters(c, c->why);
+		call_master_waiters(c, c->why);
 }
 
 static void open_master(SshMaster *c)
@@ -150,7 +150,7 @@ static void open_master(SshMaster *c)
 	c->master = child_start(&spec, on_master_end, c, &error);
 
 	if (!c->master) {
-		tell_master_waiters(c, error->message);
+		call_master_waiters(c, error->message);
 		return;
 	}
 

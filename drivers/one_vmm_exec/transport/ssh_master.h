@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ssh_master.h - the ssh connection of a host that its sessions share (ControlMaster). It is
- * opened when it is first needed, opened again after it was lost, and closed when idle.
+ * ssh_master.h - an ssh connection to a host that sessions share (ControlMaster). It is opened when
+ * first needed, opened again after it was lost, and closed when idle.
  *
  *   ssh_master_wait()      calls back when the connection is up, or says why it is not
  *   ssh_master_enter()     takes one of its sessions

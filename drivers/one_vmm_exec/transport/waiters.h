@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* waiters.h - those who wait for a connection, in the order in which they came. */
+/* waiters.h - a queue of callbacks that wait for a connection, in order of arrival. */
 #ifndef ONE_VMM_EXEC_WAITERS_H
 #define ONE_VMM_EXEC_WAITERS_H
 

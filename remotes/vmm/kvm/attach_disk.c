@@ -6,7 +6,7 @@
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
 
-/* The disk's XML, its link replaced by what it leads to. The caller frees. */
+/* The disk's XML, with its link resolved. The caller frees. */
 static xmlDoc *build(struct action_ctx *ctx, const DeviceVm *v, const TmplAttr *disk,
 		     GError **error)
 {
@@ -38,7 +38,7 @@ static bool is_same_source(const xmlNode *a, const xmlNode *b)
 	return true;
 }
 
-/* Else libvirt would add one that newer guests have no driver for. */
+/* libvirt would add a model that newer guests have no driver for. */
 static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, GError **error)
 {
 	static const char xml[] = "<controller type='scsi' model='virtio-scsi'/>";

@@ -6,7 +6,7 @@ enum { DEPLOY_ID, MAC, VM_ID };
 
 static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(RequestDocument) d = request_document_read(error);
+	g_autoptr(TmplRequest) d = request_input_read(error);
 	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
 	g_autoptr(DeviceVm) v = NULL;
 	struct device_key key = { .mac = ctx->arg[MAC] };

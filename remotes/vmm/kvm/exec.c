@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec - starts a program in a VM's guest; with --wait, tells what became of it. */
+/* exec - starts a program in a VM's guest; with --wait, reports its result. */
 #include "vm/guest_exec.h"
 #include "vm/guest_command.h"
 
 #include <unistd.h>
 
+#include "action/reconcile.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "base/number.h"
 
-enum { VM, HOST, COMMAND, INPUT, PAUSE_US = 100000, MAX_WAIT_S = 86400, RESERVE_US = 3000000 };
+enum { VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000 };
 
 static char *wait_s;
 
 static const GOptionEntry options[] = {
 	{ "wait", 'w', 0, G_OPTION_ARG_FILENAME, &wait_s,
-	  "Wait that long for its end, print its output; end it when it is late", "SECONDS" },
+	  "Wait that long for its end and print its output; then end it", "SECONDS" },
 	{ 0 }
 };
 
-/* VMM_ERROR_BUSY while an earlier one runs; its result, if nobody fetched it, is given up. */
+/* VMM_ERROR_BUSY while an earlier one runs; a result that was not fetched is dropped. */
 static bool check_free(virDomain *dom, const char *file, GError **error)
 {
 	g_autofree char *text = NULL;
@@ -46,8 +48,7 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
 				    guint64 seconds, GError **error)
 {
-	gint64 until_us = MIN(g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC,
-			      ctx->deadline_us - RESERVE_US);
+	gint64 until_us = action_until_us(ctx, (gint64)seconds * 1000, RESERVE_MS);
 	enum action_outcome outcome = ACTION_FAILED;
 	struct guest_exec_status status = { 0 };
 
@@ -56,10 +57,9 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 			return ACTION_UNKNOWN;
 		if (status.exited)
 			break;
-		if (g_get_monotonic_time() >= until_us)
+		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
 		guest_exec_status_clear(&status);
-		g_usleep(PAUSE_US);
 	}
 
 	if (!status.exited) {
@@ -92,7 +92,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+		return reconcile_failure(ctx);
 	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
 	if (!file_write(file, text, strlen(text), 0600, error)) {
 		guest_exec_kill(dom, pid, NULL);

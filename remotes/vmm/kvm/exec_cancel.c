@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "action/reconcile.h"
 #include "base/number.h"
 #include "virt/virt_error.h"
 
@@ -18,7 +19,7 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 	runs = guest_exec_ask(dom, pid, &status, &cause) && !status.exited;
 	guest_exec_status_clear(&status);
 	if (runs && !guest_exec_kill(dom, pid, error))
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+		return reconcile_failure(ctx);
 	if (cause && !virt_is_agents_no(cause)) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
@@ -47,7 +48,7 @@ static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **erro
 		return ACTION_FAILED;
 	if (!g_file_get_contents(file, &text, NULL, NULL) ||
 	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL)) {
-		action_log("INFO", "no program runs in domain %s already", virDomainGetName(dom));
+		action_log("INFO", "no program runs in domain %s any more", virDomainGetName(dom));
 		unlink(file);
 		return ACTION_DONE;
 	}

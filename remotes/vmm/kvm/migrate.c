@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* migrate - moves a running VM to another host, or its files to another datastore. */
-#include "action/request_document.h"
+#include "action/request_input.h"
 #include "host/root_helper.h"
 #include "migrate/move_datastore.h"
 #include "migrate/copy_to_host.h"
@@ -13,7 +13,7 @@ enum { DEPLOY_ID, DEST_HOST, SOURCE_HOST, VM_ID };
 
 /* What the front-end's document says of it. */
 struct request {
-	RequestDocument *doc;
+	TmplRequest *doc;
 	bool shared;
 	char *from, *target;	/* the VM's directory now and then; or NULL */
 };
@@ -22,7 +22,7 @@ static bool request_load(struct request *q, GError **error)
 {
 	g_autofree char *shared = NULL, *base = NULL, *id = NULL;
 
-	q->doc = request_document_read(error);
+	q->doc = request_input_read(error);
 	if (!q->doc)
 		return false;
 	shared = xml_child_text(xml_child(q->doc->datastore, "TEMPLATE"), "SHARED");
@@ -31,15 +31,14 @@ static bool request_load(struct request *q, GError **error)
 	id = xml_child_text(q->doc->vm, "ID");
 	if (base && id)
 		q->from = g_build_filename(base, id, NULL);
-	if (q->doc->doc)
-		q->target = xml_child_text(xmlDocGetRootElement(q->doc->doc), "DISK_TARGET_PATH");
+	q->target = tmpl_request_child(q->doc, "DISK_TARGET_PATH");
 
 	return true;
 }
 
 static void request_clear(struct request *q)
 {
-	g_clear_pointer(&q->doc, request_document_free);
+	g_clear_pointer(&q->doc, tmpl_request_free);
 	g_free(q->from);
 	g_free(q->target);
 }

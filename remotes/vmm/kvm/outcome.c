@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outcome - says what has become of an action whose end nobody heard; it ends nothing. */
+/* outcome - reports what became of an action whose result was lost; changes nothing. */
 #include "vm/outcome_query.h"
 
 #include "vm/deployment.h"
@@ -33,7 +33,7 @@ static bool wait_for_actions(const struct action_ctx *ctx, GError **error)
 
 static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 {
-	g_autoptr(RequestDocument) request = request_document_read(error);
+	g_autoptr(TmplRequest) request = request_input_read(error);
 	enum outcome_verdict verdict;
 	g_autofree char *info = NULL;
 	struct outcome_case c;

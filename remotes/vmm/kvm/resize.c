@@ -48,7 +48,7 @@ static enum action_outcome set_memory(struct action_ctx *ctx, DeviceVm *v, bool 
 	return memory_balloon(ctx, v, mib, ret_before, error);
 }
 
-/* Memory first; when the CPUs fail then, it goes back. */
+/* Memory first; if the CPUs fail then, it is set back. */
 static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const struct wanted *w,
 				  GError **error)
 {

@@ -6,7 +6,8 @@
 
 #include "host/ceph_pool.h"
 #include "vm/guest_clock.h"
-#include "action/request_document.h"
+#include "action/datastore_hook.h"
+#include "action/request_input.h"
 #include "host/root_helper.h"
 #include "action/lock.h"
 #include "vm/domain_paths.h"
@@ -43,7 +44,7 @@ static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GErro
 }
 
 /* The VM is there; whether that is what was asked for. */
-static enum action_outcome already(struct action_ctx *ctx, const RequestDocument *d, virDomain *dom,
+static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d, virDomain *dom,
 				   const struct virt_state *state, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT], *name = virDomainGetName(dom);
@@ -56,7 +57,7 @@ static enum action_outcome already(struct action_ctx *ctx, const RequestDocument
 	if (!used && access(file, F_OK) == 0) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot restore domain %s from %s: it is %s",
 			 name, file, virt_state_name(state));
-		vmm_error_set_hint(error, "look which of the two is wanted; the file was kept");
+		vmm_error_set_hint(error, "check which of the two is wanted; the file was kept");
 		return ACTION_FAILED;
 	}
 
@@ -69,15 +70,15 @@ static enum action_outcome already(struct action_ctx *ctx, const RequestDocument
 	return ACTION_DONE;
 }
 
-/* What the datastore's own program brings, or what lies there; FILE is complete then. */
-static bool bring(struct action_ctx *ctx, const RequestDocument *d, GError **error)
+/* Gets FILE by the datastore's own program, or as it is there; then it is complete. */
+static bool get_checkpoint(struct action_ctx *ctx, const TmplRequest *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
-	g_autofree char *hook = ctx->dry_run ? NULL : request_document_hook(d);
+	g_autofree char *hook = ctx->dry_run ? NULL : datastore_hook_find(d);
 
 	if (!ctx->dry_run && !checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error))
 		return false;
-	if (hook && !request_document_run_hook(ctx, d, hook, error))
+	if (hook && !datastore_hook_run(ctx, d, hook, error))
 		return false;
 
 	return checkpoint_recover(ctx, file, error);
@@ -100,7 +101,7 @@ static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 	return g_steal_pointer(&doc);
 }
 
-static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument *d, GError **error)
+static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *directory = g_path_get_dirname(file);
@@ -110,7 +111,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const RequestDocument
 	enum action_outcome outcome;
 	xmlNode *domain;
 
-	if (bring(ctx, d, error))
+	if (get_checkpoint(ctx, d, error))
 		doc = load(ctx, &xml, error);
 	else
 		doc = NULL;
@@ -152,7 +153,7 @@ static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 {
 	const char *deploy_id = action_arg(ctx, DEPLOY_ID), *id = action_arg(ctx, VM_ID);
 	g_autofree char *own = id ? g_strdup_printf("one-%s", id) : NULL;
-	g_autoptr(RequestDocument) d = request_document_read(error);
+	g_autoptr(TmplRequest) d = request_input_read(error);
 	g_autoptr(virDomain) dom = NULL;
 	struct existing existing = { 0 };
 	enum action_outcome outcome;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* restore.ceph - brings a checkpoint from the VM's pool to where restore reads it. */
+/* restore.ceph - copies a checkpoint from the VM's pool to where restore reads it. */
 #include "host/ceph_pool.h"
 
 enum { CHECKPOINT, VM_ID = 3 };

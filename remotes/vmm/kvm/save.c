@@ -2,7 +2,8 @@
 /* save - puts a VM's memory into a file and ends it. */
 #include "vm/checkpoint.h"
 
-#include "action/request_document.h"
+#include "action/datastore_hook.h"
+#include "action/request_input.h"
 #include "host/root_helper.h"
 #include "vm/vtpm.h"
 
@@ -25,10 +26,10 @@ static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 	return ACTION_UNKNOWN;
 }
 
-static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const RequestDocument *d,
+static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const TmplRequest *d,
 				GError **error)
 {
-	g_autofree char *hook = request_document_hook(d);
+	g_autofree char *hook = datastore_hook_find(d);
 	g_autofree char *directory =
 		virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
@@ -36,7 +37,7 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Re
 
 	if (outcome != ACTION_DONE)
 		return outcome;
-	if (hook && !request_document_run_hook(ctx, d, hook, error))
+	if (hook && !datastore_hook_run(ctx, d, hook, error))
 		return undo(ctx, error);
 	action_on_abort(ACTION_DONE, "%s", "");
 	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
@@ -49,7 +50,7 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Re
 static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
-	g_autoptr(RequestDocument) d = request_document_read(error);
+	g_autoptr(TmplRequest) d = request_input_read(error);
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = d ? action_domain_alone(ctx, &cause) : NULL;
 	struct virt_state state = { .gone = true };

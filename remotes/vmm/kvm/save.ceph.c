@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* save.ceph - brings a checkpoint that save made to the VM's pool. */
+/* save.ceph - moves a checkpoint that save made to the VM's pool. */
 #include "host/ceph_pool.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };

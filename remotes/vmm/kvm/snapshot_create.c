@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "action/busy.h"
+#include "action/reconcile.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
@@ -15,20 +16,17 @@ enum { DEPLOY_ID, SNAPSHOT_ID };
 static virDomainSnapshot *find_made(struct action_ctx *ctx, virDomain **dom, const char *name,
 				     enum action_outcome *outcome)
 {
-	virDomain *again = action_domain_reopen(ctx, *dom, NULL);
 	virDomainSnapshot *s = NULL;
 	struct virt_state state;
 
 	*outcome = ACTION_UNKNOWN;
-	if (!again)
+	if (reconcile_domain(ctx, dom, NULL) != RECONCILE_REOPENED)
 		return NULL;
-	virDomainFree(*dom);
-	*dom = again;
-	if (!virt_wait_idle(again, true, &state, NULL))
+	if (!virt_wait_idle(*dom, true, &state, NULL))
 		return NULL;
-	s = virDomainSnapshotLookupByName(again, name, 0);
+	s = virDomainSnapshotLookupByName(*dom, name, 0);
 	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {
-		snapshot_drop_orphan(again, name);
+		snapshot_drop_orphan(*dom, name);
 		*outcome = ACTION_FAILED;
 	}
 
@@ -70,7 +68,8 @@ static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
 {
 	if (directory && !snapshot_keep(s, directory, error)) {
 		if (virDomainSnapshotDelete(s, 0) < 0)
-			action_log("WARN", "snapshot %s stays", virDomainSnapshotGetName(s));
+			action_log("WARN", "could not remove snapshot %s",
+				   virDomainSnapshotGetName(s));
 		return ACTION_FAILED;
 	}
 
@@ -92,7 +91,7 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 	if (s && snapshot_is_whole(ctx, dom, s, &cause))
 		return g_steal_pointer(&s);
 	if (s && vmm_is(cause, VMM_ERROR_REFUSED)) {
-		action_log("WARN", "%s; making it anew", cause->message);
+		action_log("WARN", "%s; making it again", cause->message);
 		if (virDomainSnapshotDelete(s, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) < 0)
 			virt_fail(error, "cannot forget snapshot %s", name);
 	} else if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {

@@ -3,6 +3,7 @@
 #include "vm/snapshot.h"
 
 #include "action/busy.h"
+#include "action/reconcile.h"
 #include "virt/virt_error.h"
 
 enum { DEPLOY_ID, NAME };
@@ -37,7 +38,7 @@ static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **
 	if (!directory)
 		return ACTION_FAILED;
 	if (strchr(name, '/')) {
-		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no snapshot's name", name);
+		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not the name of a snapshot", name);
 		return ACTION_FAILED;
 	}
 
@@ -57,7 +58,7 @@ static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **
 		action_log("INFO", "%s already", cause->message);
 	action_on_abort(ACTION_UNKNOWN, "deleting snapshot %s", name);
 	if (s && !delete_it(ctx, dom, s, error))
-		return virConnectIsAlive(ctx->conn) == 1 ? ACTION_FAILED : ACTION_UNKNOWN;
+		return reconcile_failure(ctx);
 
 	if (snapshot_forget(dom, directory, name, error))
 		return ACTION_DONE;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot_revert - brings a VM back to a snapshot, memory and disks. */
+/* snapshot_revert - reverts a VM to a snapshot, memory and disks. */
 #include "vm/disk_images.h"
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
 
 #include "action/busy.h"
+#include "action/reconcile.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 
@@ -30,22 +31,21 @@ static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error
 static enum action_outcome judge_revert(struct action_ctx *ctx, virDomain *first, unsigned id,
 				      GError *cause, GError **error)
 {
-	bool lost = virConnectIsAlive(ctx->conn) != 1;
-	g_autoptr(GError) why = NULL;
-	g_autoptr(virDomain) dom = action_domain_reopen(ctx, first, &why);
+	g_autoptr(virDomain) dom = virt_domain_ref(first);
+	enum reconcile found = reconcile_domain(ctx, &dom, NULL);
 	struct virt_state state = { .gone = true };
 
 	g_propagate_error(error, cause);
-	if (!dom && !vmm_is(why, VMM_ERROR_NOT_FOUND))
+	if (found == RECONCILE_UNKNOWN)
 		return ACTION_UNKNOWN;
-	if (dom && !virt_wait_idle(dom, true, &state, NULL))
+	if (found != RECONCILE_GONE && !virt_wait_idle(dom, true, &state, NULL))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
 		return ACTION_FAILED;
 	}
 
-	if (!lost)
+	if (found == RECONCILE_ALIVE)
 		return ACTION_FAILED;
 	if (virDomainGetID(dom) == id)
 		return ACTION_FAILED;

@@ -13,6 +13,8 @@ static const struct limit_place places[] = {
 	LIMIT("size_iops_sec"),
 };
 
+static const struct limit_kind limits = { VIRT_IO_DISK, places, G_N_ELEMENTS(places) };
+
 static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_new(ctx, true, 0, error);
@@ -46,7 +48,7 @@ static enum action_outcome run_update_disk(struct action_ctx *ctx, GError **erro
 	if (!doc)
 		return ACTION_FAILED;
 
-	return device_limits_set(ctx, v, VIRT_IO_DISK, key.target, places, G_N_ELEMENTS(places),
+	return device_limits_set(ctx, v, &limits, key.target,
 				 xml_child(xmlDocGetRootElement(doc), "iotune"), error);
 }
 

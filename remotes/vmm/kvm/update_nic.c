@@ -13,6 +13,8 @@ static const struct limit_place places[] = {
 	{ "outbound", "burst", VIR_DOMAIN_BANDWIDTH_OUT_BURST },
 };
 
+static const struct limit_kind limits = { VIRT_IO_NIC, places, G_N_ELEMENTS(places) };
+
 static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAttr *nic,
 			       GError **error)
 {
@@ -23,8 +25,7 @@ static enum action_outcome one(struct action_ctx *ctx, DeviceVm *v, const TmplAt
 	if (!doc)
 		return ACTION_FAILED;
 
-	return device_limits_set(ctx, v, VIRT_IO_NIC, tmpl_attr_text(nic, "MAC"), places,
-				 G_N_ELEMENTS(places),
+	return device_limits_set(ctx, v, &limits, tmpl_attr_text(nic, "MAC"),
 				 xml_child(xmlDocGetRootElement(doc), "bandwidth"), error);
 }
 

@@ -32,7 +32,7 @@ static const char help[] =
 	"Example:\n"
 	"  virtiofsd.sh --version\n";
 
-/* The settings; as root never a shell's work, and only of a file that nobody else can write. */
+/* The settings; as root without a shell, and only from a file that only root can write. */
 static char *candidates(void)
 {
 	g_autofree char *path = conf_path_kvmrc();
@@ -65,7 +65,7 @@ static char *choose(const char *list, GError **error)
 	return NULL;
 }
 
-/* The one that QEMU came with drops its rights by itself; so it must be one of the system's. */
+/* The one that QEMU ships drops its rights itself; it must be a file of the system. */
 static bool check_system(int fd, const char *path, GError **error)
 {
 	struct stat st;
@@ -104,23 +104,38 @@ static void run(int fd, char **argv)
 	fexecve(fd, argv, environ);
 }
 
+/* Runs PATH; as root only the one that QEMU came with. Returns only if that fails. */
+static void become(char *path, char **argv, GError **error)
+{
+	bool is_root = geteuid() == 0, stays_root = is_root && strstr(path, "qemu");
+	int fd;
+
+	if (is_root && !stays_root && !become_user(error))
+		return;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		vmm_fail_errno(error, errno, "cannot open %s", path);
+		return;
+	}
+
+	if (stays_root && !check_system(fd, path, error))
+		return;
+
+	argv[0] = path;
+	run(fd, argv);
+	vmm_fail_errno(error, errno, "cannot run %s", path);
+}
+
 /* Becomes the virtiofsd; returns the exit status if that fails. */
 static int start(char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *list = candidates();
 	g_autofree char *path = choose(list, &error);
-	bool root = geteuid() == 0, stays = root && path && strstr(path, "qemu");
-	bool ok = path && (!root || stays || become_user(&error));
-	int fd = ok ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 
-	if (ok && fd < 0)
-		vmm_fail_errno(&error, errno, "cannot open %s", path);
-	if (fd >= 0 && (!stays || check_system(fd, path, &error))) {
-		argv[0] = path;
-		run(fd, argv);
-		vmm_fail_errno(&error, errno, "cannot run %s", path);
-	}
+	if (path)
+		become(path, argv, &error);
 
 	return program_fail(name, error);
 }
