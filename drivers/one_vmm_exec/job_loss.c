@@ -100,6 +100,7 @@ enum answer {
 	ANSWER_DONE,		/* for QUESTION_ABSENT: the VM does not run there */
 	ANSWER_NOT_DONE,
 	ANSWER_REFUSED,		/* it was not done, and shall not be */
+	ANSWER_FINISH,		/* it was done but for its end: running it again does that */
 	ANSWER_REPEAT,		/* the host does not know: it may be run again */
 	ANSWER_UNKNOWN,		/* the host does not know, and never will */
 	ANSWER_LATER,		/* the host does not know yet */
@@ -115,8 +116,9 @@ static enum answer answer_of(const struct step_command *m, const struct step_res
 		enum answer answer;
 	} words[] = {
 		{ "done", ANSWER_DONE }, { "not-done", ANSWER_NOT_DONE },
-		{ "refused", ANSWER_REFUSED }, { "repeat", ANSWER_REPEAT },
-		{ "unknown", ANSWER_UNKNOWN }, { "later", ANSWER_LATER },
+		{ "refused", ANSWER_REFUSED }, { "finish", ANSWER_FINISH },
+		{ "repeat", ANSWER_REPEAT }, { "unknown", ANSWER_UNKNOWN },
+		{ "later", ANSWER_LATER },
 	};
 
 	*ret_info = "";
@@ -209,6 +211,13 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 			job_give_up(j);
 
 		return;
+	case ANSWER_FINISH:
+		if (j->attempt.repeated)
+			fail_unknown(j, line);
+		else
+			rerun(j);
+
+		return;
 	case ANSWER_REPEAT:
 	case ANSWER_NO_PROGRAM:
 		if (j->attempt.may_rerun)
@@ -249,6 +258,7 @@ static void take_absence(Job *j, enum answer answer)
 		job_next_step(j);
 		job_advance(j);
 		return;
+	case ANSWER_FINISH:
 	case ANSWER_REPEAT:
 	case ANSWER_UNKNOWN:
 	case ANSWER_LATER:

@@ -102,6 +102,19 @@ TmplRequest *tmpl_request_of_input(GBytes *document, const char *name, GError **
 	return g_steal_pointer(&r);
 }
 
+bool tmpl_request_is_shared(const TmplRequest *request)
+{
+	g_autofree char *shared = NULL;
+
+	if (!request->datastore)
+		return true;
+	shared = xml_child_text(xml_child(request->datastore, "TEMPLATE"), "SHARED");
+	if (!shared)
+		return false;
+
+	return g_ascii_strcasecmp(shared, "yes") == 0;
+}
+
 char *tmpl_request_child(const TmplRequest *r, const char *name)
 {
 	if (!r->doc)

@@ -36,6 +36,9 @@ TmplRequest *tmpl_request_of_input(GBytes *document, const char *name, GError **
 /* The text of the child NAME of the root; NULL when it is missing or empty. The caller frees. */
 char *tmpl_request_child(const TmplRequest *request, const char *name);
 
+/* Whether all hosts see the VM's datastore: SHARED of its DATASTORE, or no datastore. */
+bool tmpl_request_is_shared(const TmplRequest *request);
+
 /* RET_VM and RET_DATASTORE in DOC, which may be a VM alone; NULL when the element is missing. */
 void tmpl_request_parts(xmlDoc *doc, const xmlNode **ret_vm, const xmlNode **ret_datastore);
 

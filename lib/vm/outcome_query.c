@@ -6,6 +6,7 @@
 #include "vm/checkpoint.h"
 #include "vm/deployment.h"
 #include "vm/stranded.h"
+#include "vm/vtpm.h"
 #include "action/other_host.h"
 #include "base/number.h"
 #include "virt/qemu_process.h"
@@ -29,7 +30,8 @@ const char *outcome_query_word(enum outcome_verdict verdict)
 {
 	static const char *const words[] = {
 		[OUTCOME_DONE] = "done", [OUTCOME_NOT_DONE] = "not-done",
-		[OUTCOME_REFUSED] = "refused", [OUTCOME_REPEAT] = "repeat",
+		[OUTCOME_REFUSED] = "refused", [OUTCOME_FINISH] = "finish",
+		[OUTCOME_REPEAT] = "repeat",
 		[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_LATER] = "later",
 	};
 
@@ -154,6 +156,27 @@ static enum outcome_verdict judge_restore(struct action_ctx *ctx G_GNUC_UNUSED,
 	return OUTCOME_NOT_DONE;
 }
 
+/*
+ * Whether migrate has something left to do for DOM, which is at its destination: the last bytes of
+ * its files, before which it stays paused, and the note where its TPM's state is.
+ */
+static bool is_to_finish(const struct outcome_case *c, virDomain *dom,
+			 const struct virt_state *state, bool *ret, GError **error)
+{
+	g_autoptr(xmlDoc) doc = NULL;
+
+	*ret = state->state == VIR_DOMAIN_PAUSED && !tmpl_request_is_shared(c->request);
+	if (*ret)
+		return true;
+
+	doc = virt_xml_doc(dom, error);
+	if (!doc)
+		return false;
+	*ret = vtpm_needed(xmlDocGetRootElement(doc));
+
+	return true;
+}
+
 static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const char *host,
 						 const struct outcome_case *c, char **ret_info,
 						 GError **error)
@@ -162,15 +185,25 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 	g_autoptr(virConnect) there = virt_open(uri, action_left_ms(ctx, OPEN_MS), error);
 	g_autoptr(virDomain) dom = there ? look_up(there, c->deploy_id, error) : NULL;
 	struct virt_state state = { .gone = true };
+	bool unfinished;
 
 	if (*error)
 		return OUTCOME_LATER;
 	if (dom && !virt_state_read(dom, &state, error))
 		return OUTCOME_LATER;
-	if (virt_state_is_up(&state) && !state.gone && !virt_paused_for_job(&state))
+	if (!virt_state_is_up(&state) || virt_paused_for_job(&state)) {
+		*ret_info = g_strdup_printf("the VM is neither here nor running on %s", host);
+		return OUTCOME_UNKNOWN;
+	}
+
+	if (!is_to_finish(c, dom, &state, &unfinished, error))
+		return OUTCOME_LATER;
+	if (!unfinished)
 		return OUTCOME_DONE;
-	*ret_info = g_strdup_printf("the VM is neither here nor running on %s", host);
-	return OUTCOME_UNKNOWN;
+	*ret_info = g_strdup_printf("the VM is on %s, and its files or its TPM's note are not "
+				    "complete there", host);
+
+	return OUTCOME_FINISH;
 }
 
 static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct outcome_case *c,
@@ -195,7 +228,7 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 	*ret_info = g_strdup_printf("the VM runs on %s, and a paused copy is left here (hint: "
 				    "migrate it there again, which ends the copy)", to);
 
-	return OUTCOME_UNKNOWN;
+	return OUTCOME_FINISH;
 }
 
 /* The first text among XPATH's elements "VM/TEMPLATE/X[ATTACH='YES']/NAME". */

@@ -12,6 +12,7 @@ enum outcome_verdict {
 	OUTCOME_DONE,		/* it was done; INFO: what it would have printed */
 	OUTCOME_NOT_DONE,	/* it was not done */
 	OUTCOME_REFUSED,	/* it was not, and must not be repeated: INFO says why */
+	OUTCOME_FINISH,		/* it was done but for its end; repeating it does that: INFO */
 	OUTCOME_REPEAT,		/* not known, and repeating it does no harm */
 	OUTCOME_UNKNOWN,	/* not known, and never will be; INFO says why */
 	OUTCOME_LATER,		/* not known yet: ask again */

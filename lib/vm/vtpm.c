@@ -34,8 +34,7 @@ static xmlNode *first_tpm(const xmlNode *domain)
 	return xml_child(xml_child(domain, "devices"), "tpm");
 }
 
-/* Whether libvirt starts a TPM for that domain XML. */
-static bool vtpm_needed(const xmlNode *domain)
+bool vtpm_needed(const xmlNode *domain)
 {
 	return emulator(first_tpm(domain)) != NULL;
 }

@@ -26,6 +26,9 @@
 /* Makes libvirt keep the TPM's state at the end of DOMAIN, unless the XML says what it does. */
 void vtpm_persist(xmlNode *domain);
 
+/* Whether DOMAIN has a TPM that libvirt emulates, whose state is to be kept. */
+bool vtpm_needed(const xmlNode *domain);
+
 /*
  * Before DOMAIN starts on this host, called HOST (or NULL): copies the newest state, from DIRECTORY
  * or from the host where it ran last, to where libvirt finds it. False: that failed, and

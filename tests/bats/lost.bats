@@ -326,7 +326,6 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; wait_s: { save = 20; };'
 	start
-	touch no-ssh-host-a.soon
 	send "$(request "$1" 306)"
 	wait_for grep -q "kvm/$2" calls
 }
@@ -342,6 +341,25 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	finish
 	broken_way SAVE save 'unknown nobody can tell'
 	expect '^SAVE FAILURE 306 outcome unknown: .* broke .*: nobody can tell$'
+	finish
+}
+
+@test "a migration that was done but for its end is run again, once, to finish it" {
+	for s in premigrate postmigrate failmigrate; do stub "var/remotes/tm/qcow2/$s"; done
+	for a in pre post clean; do stub "rem/vnm/bridge/$a"; done
+	# What ssh runs on the host is killed with it.
+	stub rem/vmm/kvm/migrate '[ -e "$ONE_LOCATION/whole" ] || { kill -KILL $PPID; sleep 0.3; }'
+	stub rem/vmm/kvm/outcome 'echo "finish the VM is on host-a"'
+	start
+	send "$(request MIGRATE 306)"
+	expect '^LOG W 306 migrate: .*: running it again$'
+	expect '^MIGRATE FAILURE 306 outcome unknown: .*: the VM is on host-a$'
+	[ "$(grep -c 'kvm/migrate ' calls)" -eq 2 ]
+	never grep -qE 'failmigrate|clean' calls
+	stub rem/vmm/kvm/outcome 'touch "$ONE_LOCATION/whole"; echo "finish the VM is on host-a"'
+	send "$(request MIGRATE 307)"
+	expect '^MIGRATE SUCCESS 307'
+	[ "$(grep -c 'kvm/migrate ' calls)" -eq 4 ]
 	finish
 }
 

@@ -452,6 +452,8 @@ disk_xml() {	# FILE TARGET [MORE]
 	assert_failure
 	[ "$(state_at node2 26)" = paused ]
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	run lab_exec node1 "$ACTIONS/outcome" migrate "$(uuid 26)" - 26 node1 <<<"$(document 26 NO | sed 's|<DISK_TARGET|<HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST>&|')"
+	assert_output --regexp '^finish the VM is on node2, '
 	migrate_files node1 node2 26
 	assert_success
 	assert_regex "$stderr" 'finishing a migration that was interrupted'

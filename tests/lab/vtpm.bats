@@ -106,6 +106,13 @@ deploy_tpm() {	# NUMBER [TPM]
 	act migrate one-3 node2 node1 3 node1
 	assert_success
 	is_same node2 "$(place 3)" 3
+	# As when it was killed right after the move: whoever asks is told to run it again, and that notes where the state is.
+	on ln -sfn node1 "$(directory 3)/tpm/.host"
+	run lab_exec node1 "$ACTIONS/outcome" migrate "$(uuid 3)" - 3 node1 <<<"<VMM_DRIVER_ACTION_DATA><HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST><VM><ID>3</ID></VM></VMM_DRIVER_ACTION_DATA>"
+	assert_output --regexp '^finish the VM is on node2, '
+	act migrate one-3 node2 node1 3 node1
+	assert_success
+	[ "$(on readlink "$(directory 3)/tpm/.host")" = node2 ]
 	run lab_exec node2 "$ACTIONS/cancel" one-3 node2 3 node2 </dev/null
 	assert_success
 	is_same node1 "$(copy 3)" 3

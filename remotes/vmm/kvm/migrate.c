@@ -20,13 +20,12 @@ struct request {
 
 static bool request_load(struct request *q, GError **error)
 {
-	g_autofree char *shared = NULL, *base = NULL, *id = NULL;
+	g_autofree char *base = NULL, *id = NULL;
 
 	q->doc = request_input_read(error);
 	if (!q->doc)
 		return false;
-	shared = xml_child_text(xml_child(q->doc->datastore, "TEMPLATE"), "SHARED");
-	q->shared = !q->doc->datastore || (shared && !g_ascii_strcasecmp(shared, "yes"));
+	q->shared = tmpl_request_is_shared(q->doc);
 	base = xml_child_text(q->doc->datastore, "BASE_PATH");
 	id = xml_child_text(q->doc->vm, "ID");
 	if (base && id)

@@ -58,8 +58,8 @@ static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 
 const struct action action = {
 	.name = "outcome", .usage = "ACTION DEPLOY_ID CHECKPOINT VM_ID [HOST]",
-	.summary = "Prints what has become of ACTION on a VM: done, not-done, refused, repeat, "
-		   "unknown or later; ACTION \"absent\" asks whether the VM is running here.",
+	.summary = "Prints what has become of ACTION on a VM: done, not-done, refused, finish, "
+		   "repeat, unknown or later; of \"absent\" whether it is not running here.",
 	.input = "the request document, if there is one",
 	.example = "outcome deploy one-7 - 7",
 	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run_outcome,
