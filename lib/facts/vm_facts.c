@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "facts/facts_parts.h"
 
+#include <unistd.h>
+
 #include "base/file.h"
 #include "template/vm.h"
 #include "xml/xml.h"
@@ -69,9 +71,18 @@ static void read_vm(HostFacts *f, const char *root, const TmplVm *vm)
 	read_devices(f, w, vm);
 }
 
+/* "-" is standard input. */
+static GString *read_document_file(const char *file, GError **error)
+{
+	if (g_str_equal(file, "-"))
+		return file_read_fd(STDIN_FILENO, MAX_DOCUMENT, "standard input", error);
+
+	return file_read(file, MAX_DOCUMENT, error);
+}
+
 bool facts_read_vm(HostFacts *f, const char *root, const char *file, GError **error)
 {
-	GString *text = file_read(file, MAX_DOCUMENT, error);
+	GString *text = read_document_file(file, error);
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text->str, text->len, file, error) : NULL;
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, file, error) : NULL;
 

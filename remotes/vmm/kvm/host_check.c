@@ -35,7 +35,7 @@ static GOptionContext *option_context(struct options *o)
 		{ "arch", 0, 0, G_OPTION_ARG_STRING, &o->arch,
 		  "Architecture of the guests (the host's)", "ARCH" },
 		{ "vm", 0, 0, G_OPTION_ARG_FILENAME, &o->vm,
-		  "Also: could this VM run here? It is not started", "FILE" },
+		  "Also: could this VM run here? \"-\" is stdin", "FILE" },
 		{ "storage", 0, 0, G_OPTION_ARG_STRING, &o->storage,
 		  "Also: are these there? lvm:GROUP or rbd:POOL[:USER], with commas", "LIST" },
 		{ "peer", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->peers,
