@@ -6,17 +6,17 @@
 
 enum { API_VERSION = 12 };
 
-bool check_is_x86(const struct check_view *v)
+static bool is_x86(const struct check_view *v)
 {
 	return !g_strcmp0(v->f->arch, "x86_64") || !g_strcmp0(v->f->arch, "i686");
 }
 
-bool check_is_power(const struct check_view *v)
+static bool is_power(const struct check_view *v)
 {
 	return v->f->arch && g_str_has_prefix(v->f->arch, "ppc64");
 }
 
-bool check_is_arm(const struct check_view *v)
+static bool is_arm(const struct check_view *v)
 {
 	return !g_strcmp0(v->f->arch, "aarch64");
 }
@@ -37,9 +37,9 @@ const char *check_vendor_module(const struct check_view *v)
 {
 	const char *vendor = v->f->vendor;
 
-	if (check_is_power(v))
+	if (is_power(v))
 		return "kvm_hv";
-	if (!vendor || !check_is_x86(v))
+	if (!vendor || !is_x86(v))
 		return NULL;
 	if (g_str_equal(vendor, "AuthenticAMD") || g_str_equal(vendor, "HygonGenuine"))
 		return "kvm_amd";
@@ -49,7 +49,7 @@ const char *check_vendor_module(const struct check_view *v)
 
 static bool x86_with_flag(const struct check_view *v)
 {
-	return check_is_x86(v) && v->f->flag;
+	return is_x86(v) && v->f->flag;
 }
 
 /* The driver is registered only after the processor was found fit by some module. */
@@ -60,22 +60,22 @@ static bool has_driver(const struct check_view *v)
 
 static bool x86_driver(const struct check_view *v)
 {
-	return check_is_x86(v) && has_driver(v) && v->f->kvm_vendors;
+	return is_x86(v) && has_driver(v) && v->f->kvm_vendors;
 }
 
 static bool x86_guest(const struct check_view *v)
 {
-	return check_is_x86(v) && v->f->is_guest;
+	return is_x86(v) && v->f->is_guest;
 }
 
 static bool power_native(const struct check_view *v)
 {
-	return check_is_power(v) && v->f->platform && g_str_has_prefix(v->f->platform, "PowerNV");
+	return is_power(v) && v->f->platform && g_str_has_prefix(v->f->platform, "PowerNV");
 }
 
 static bool power_works(const struct check_view *v)
 {
-	return check_is_power(v) && check_kvm_works(v);
+	return is_power(v) && check_kvm_works(v);
 }
 
 static bool no_arch(const struct check_view *v)
@@ -146,12 +146,12 @@ static bool device_absent_vendor_there(const struct check_view *v)
 
 static bool device_absent_arm(const struct check_view *v)
 {
-	return !device(v)->there && check_is_arm(v);
+	return !device(v)->there && is_arm(v);
 }
 
 static bool device_absent_flagless(const struct check_view *v)
 {
-	return !device(v)->there && check_is_x86(v) && !v->f->flag;
+	return !device(v)->there && is_x86(v) && !v->f->flag;
 }
 
 static bool device_absent(const struct check_view *v)
@@ -285,18 +285,18 @@ static const struct check_row rows[] = {
 	  "this host is itself a guest, and sees neither vmx nor svm",
 	  "its own host must allow nested guests and give it that flag; or use TYPE = \"qemu\" in "
 	  "VM_MAD", { 0 }, NULL },
-	{ "cpu-virt", CHECK_FAIL, check_is_x86, "/proc/cpuinfo has neither vmx nor svm",
+	{ "cpu-virt", CHECK_FAIL, is_x86, "/proc/cpuinfo has neither vmx nor svm",
 	  hint_firmware, { 0 }, NULL },
 	{ "cpu-virt", CHECK_OK, power_native, "the platform is PowerNV", NULL, { 0 }, NULL },
 	{ "cpu-virt", CHECK_INFO, power_works,
 	  "the platform is {platform}, not PowerNV, and KVM works all the same", NULL, { 0 },
 	  NULL },
-	{ "cpu-virt", CHECK_FAIL, check_is_power, "the platform is {platform}, not PowerNV",
+	{ "cpu-virt", CHECK_FAIL, is_power, "the platform is {platform}, not PowerNV",
 	  hint_qemu, { 0 }, NULL },
 	{ "cpu-virt", CHECK_OK, NULL, "{arch} needs no flag", NULL, { 0 }, NULL },
 
 	{ "kvm-module", CHECK_OK, kvm_is_there, "the kernel has kvm", NULL, { 0 }, NULL },
-	{ "kvm-module", CHECK_FAIL, check_is_arm, "the kernel has no kvm",
+	{ "kvm-module", CHECK_FAIL, is_arm, "the kernel has no kvm",
 	  "it must be built with KVM, and the firmware must start it at EL2 (dmesg says which)",
 	  { "dmesg | grep -iE 'kvm|EL2'" }, NULL },
 	{ "kvm-module", CHECK_FAIL, NULL, "the module kvm is not loaded", hint_load,

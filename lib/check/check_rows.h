@@ -15,10 +15,6 @@ extern const struct check_table check_kvm, check_libvirt, check_secure, check_sy
 /* TEXT with its words in braces replaced. The caller frees. */
 char *check_fill(const char *text, const struct check_view *v);
 
-bool check_is_x86(const struct check_view *v);
-bool check_is_power(const struct check_view *v);
-bool check_is_arm(const struct check_view *v);
-
 /* A VM was really made with /dev/kvm. */
 bool check_kvm_works(const struct check_view *v);
 
@@ -29,8 +25,5 @@ const char *check_vendor_module(const struct check_view *v);
 bool check_is_on(const char *parameter);
 
 bool check_has_domain(const struct check_view *v);
-
-/* " (it lacks FLAGS)": what keeps the host from running MODEL, or "". The caller frees. */
-char *check_blockers(const struct check_view *v, const char *model);
 
 #endif

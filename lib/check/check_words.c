@@ -155,26 +155,8 @@ static char *emulator(const struct check_view *v)
 	return g_strconcat("/usr/bin/qemu-system-", v->f->arch ? v->f->arch : "x86_64", NULL);
 }
 
-/* Those of CPU_MODELS that libvirt does not list as usable. */
-static char *bad_models(const struct check_view *v)
-{
-	g_auto(GStrv) names = g_strsplit_set(v->f->cpu_models ? v->f->cpu_models : "", ", ", -1);
-	g_autoptr(GString) bad = g_string_new(NULL);
-
-	for (char **n = names; *n; n++) {
-		g_autofree char *why = NULL;
-
-		if (!**n || facts_has(v->f->libvirt.models, *n))
-			continue;
-
-		why = check_blockers(v, *n);
-		g_string_append_printf(bad, "%s%s%s", bad->len ? ", " : "", *n, why);
-	}
-
-	return g_string_free(g_steal_pointer(&bad), FALSE);
-}
-
-char *check_blockers(const struct check_view *v, const char *model)
+/* " (it lacks FLAGS)": what keeps the host from running MODEL, or "". */
+static char *blockers_of(const struct check_view *v, const char *model)
 {
 	g_auto(GStrv) words = g_strsplit(v->f->libvirt.blockers ? v->f->libvirt.blockers : "",
 					 " ", -1);
@@ -187,9 +169,28 @@ char *check_blockers(const struct check_view *v, const char *model)
 	return g_strdup("");
 }
 
+/* Those of CPU_MODELS that libvirt does not list as usable. */
+static char *bad_models(const struct check_view *v)
+{
+	g_auto(GStrv) names = g_strsplit_set(v->f->cpu_models ? v->f->cpu_models : "", ", ", -1);
+	g_autoptr(GString) bad = g_string_new(NULL);
+
+	for (char **n = names; *n; n++) {
+		g_autofree char *why = NULL;
+
+		if (!**n || facts_has(v->f->libvirt.models, *n))
+			continue;
+
+		why = blockers_of(v, *n);
+		g_string_append_printf(bad, "%s%s%s", bad->len ? ", " : "", *n, why);
+	}
+
+	return g_string_free(g_steal_pointer(&bad), FALSE);
+}
+
 static char *vm_blockers(const struct check_view *v)
 {
-	return check_blockers(v, v->f->vm->model);
+	return blockers_of(v, v->f->vm->model);
 }
 
 static char *iommu_command(const struct check_view *v)
