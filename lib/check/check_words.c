@@ -121,8 +121,11 @@ static char *api(const struct check_view *v)
 
 static char *tried_as(const struct check_view *v)
 {
-	if (v->f->qemu_user_there)
+	if (!v->f->kvm_device.tried_as_us)
 		return g_strdup(v->f->qemu_user);
+	if (v->f->qemu_user_there)
+		return g_strdup_printf("us, and its mode lets %s in", v->f->qemu_user);
+
 	if (v->f->is_root)
 		return g_strdup("root (QEMU's own user is not known)");
 

@@ -273,7 +273,12 @@ static void try_kvm(HostFacts *f, const struct identity *id, unsigned limit_ms)
 		d->open_errno = (int)g_ascii_strtoll(words[0], NULL, 10);
 		d->api_version = (int)g_ascii_strtoll(words[1], NULL, 10);
 		d->create_errno = (int)g_ascii_strtoll(words[2], NULL, 10);
+		d->tried_as_us = !is_theirs;
 	}
+
+	/* That we may not says nothing of QEMU's user. */
+	if (d->tried_as_us && d->open_errno == EACCES)
+		d->tried = false;
 
 	if (answer)
 		g_string_free(answer, TRUE);

@@ -22,6 +22,7 @@ struct device_fact {
 	const char *owner, *group;
 	enum fact allowed;		/* QEMU's user may use it, by owner, group and mode */
 	bool tried;			/* the rest is known */
+	bool tried_as_us;		/* with our own rights, as we may not take QEMU's */
 	int open_errno;			/* 0: it was opened */
 	int api_version;		/* KVM_GET_API_VERSION, which has been 12 since 2007 */
 	int create_errno;		/* of KVM_CREATE_VM; 0: a VM was made, and closed */
