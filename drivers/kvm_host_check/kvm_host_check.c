@@ -14,6 +14,9 @@
 #include "host_table.h"
 #include "wire/ssh.h"
 
+/* Without --timeout; a host asks its peers one after the other. */
+enum { HOST_S = 60, PEER_S = 10 };
+
 enum { MAX_VERSION = 65536, MAX_VM = 64 << 20, MAX_ANSWER = 8 << 20, GRACE_MS = 200 };
 
 /* $1 is host_check; without it the shell's own status says so. */
@@ -35,6 +38,7 @@ struct run {
 	GPtrArray *hosts;	/* names */
 	GPtrArray *answers;	/* of struct host_answer, in that order; NULL: not yet */
 	int width;		/* of the longest name */
+	unsigned timeout_s;
 };
 
 /* One host that is being asked. */
@@ -71,7 +75,7 @@ static GOptionContext *option_context(struct options *o)
 		  "A line for each check of each host", NULL },
 		{ "parallel", 'j', 0, G_OPTION_ARG_INT, &o->parallel, "Hosts at a time (50)", "N" },
 		{ "timeout", 't', 0, G_OPTION_ARG_INT, &o->timeout_s,
-		  "How long a host may take (60)", "SECONDS" },
+		  "How long a host may take (60; with --pairs 10 more for each host)", "SECONDS" },
 		{ "dir", 0, 0, G_OPTION_ARG_FILENAME, &o->dir,
 		  "The set here, to compare versions (/var/lib/one/remotes)", "DIR" },
 		{ "remote-dir", 0, 0, G_OPTION_ARG_FILENAME, &o->remote_dir,
@@ -100,7 +104,7 @@ static bool check_options(const struct options *o, GError **error)
 	if (!o->hosts && !o->all && !o->cluster)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no host is named (HOST…, --all or "
 				"--cluster)");
-	if (o->parallel < 1 || o->timeout_s < 1)
+	if (o->parallel < 1 || o->timeout_s < 0)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--parallel and --timeout begin at 1");
 	if (!g_path_is_absolute(o->remote_dir))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no directory for a set",
@@ -180,7 +184,7 @@ static void ask_host(void *data, Fleet *fleet, const char *host)
 	g_auto(GStrv) argv = wire_ssh_shell(&r->ssh, host, script, (const char *const *)args);
 	struct child_spec spec = {
 		.argv = (const char *const *)argv, .input = r->input,
-		.timeout_ms = (unsigned)r->o->timeout_s * 1000, .grace_ms = GRACE_MS,
+		.timeout_ms = r->timeout_s * 1000, .grace_ms = GRACE_MS,
 		.max_output = MAX_ANSWER,
 	};
 	g_autoptr(GError) error = NULL;
@@ -259,6 +263,9 @@ static int check_hosts(const struct options *o, GError **error)
 	g_ptr_array_set_size(answers, (int)hosts->len);
 	for (guint i = 0; i < hosts->len; i++)
 		r.width = MAX(r.width, (int)strlen(hosts->pdata[i]));
+	r.timeout_s = (unsigned)o->timeout_s;
+	if (!o->timeout_s)
+		r.timeout_s = HOST_S + (o->pairs ? hosts->len * PEER_S : 0);
 	fleet_run(hosts, (guint)o->parallel, ask_host, &r);
 
 	return print_answers(&r);
@@ -286,7 +293,7 @@ static void set_defaults(struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .parallel = 50, .timeout_s = 60 };
+	struct options o = { .parallel = 50 };
 	g_autoptr(GOptionContext) context = option_context(&o);
 	g_autoptr(GError) error = NULL;
 	int status = 0;

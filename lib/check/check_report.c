@@ -7,7 +7,7 @@
 
 enum { MAX_LINE = 2000 };
 
-void check_report_text(const GPtrArray *results, GString *out)
+static void report_as_text(const GPtrArray *results, GString *out)
 {
 	for (guint i = 0; i < results->len; i++) {
 		const struct check_result *r = results->pdata[i];
@@ -63,7 +63,7 @@ static json_object *cpu_json(const HostFacts *f)
 	return o;
 }
 
-void check_report_json(const GPtrArray *results, const HostFacts *f, GString *out)
+static void report_as_json(const GPtrArray *results, const HostFacts *f, GString *out)
 {
 	json_object *o = json_object_new_object();
 	json_object *checks = json_object_new_array();
@@ -149,7 +149,7 @@ static void add_encryption(const GPtrArray *results, const HostFacts *f, GString
 	add_attribute(out, "MEMORY_ENCRYPTION_USED", used);
 }
 
-void check_report_facts(const GPtrArray *results, const HostFacts *f, GString *out)
+static void report_as_facts(const GPtrArray *results, const HostFacts *f, GString *out)
 {
 	g_autofree char *features = g_strdelimit(g_strdup(f->libvirt.cpu_features ?
 							  f->libvirt.cpu_features : ""), " ", ',');
@@ -163,4 +163,22 @@ void check_report_facts(const GPtrArray *results, const HostFacts *f, GString *o
 	add_known(out, "KVM_CPU_MODELS", f->libvirt.models);
 	add_known(out, "KVM_CPU_FEATURES", features);
 	add_known(out, "KVM_MACHINES", f->libvirt.machines);
+}
+
+char *check_report(const GPtrArray *results, const HostFacts *f, enum check_format format)
+{
+	GString *out = g_string_new(NULL);
+
+	switch (format) {
+	case CHECK_JSON:
+		report_as_json(results, f, out);
+		break;
+	case CHECK_FACTS:
+		report_as_facts(results, f, out);
+		break;
+	default:
+		report_as_text(results, out);
+	}
+
+	return g_string_free(out, FALSE);
 }

@@ -5,20 +5,23 @@
 
 #include "check/check.h"
 
-/* Adds a line a result, with the commands that cure it below. */
-void check_report_text(const GPtrArray *results, GString *out);
+enum check_format {
+	/* A line a result, with the commands that cure it below. */
+	CHECK_TEXT,
+	/*
+	 * {"host", "result", "version", "set_version", "time_ms", "cpu": {…}, "checks": [{"id",
+	 * "result", "found", "hint", "commands"}…]} and a line's end. time_ms is the host's clock,
+	 * since 1970.
+	 */
+	CHECK_JSON,
+	/*
+	 * NAME="VALUE" lines as OpenNebula's probes print them.
+	 * Source: docs/facts/hosts.md 8.
+	 */
+	CHECK_FACTS,
+};
 
-/*
- * Adds {"host", "result", "version", "set_version", "time_ms", "cpu": {…}, "checks": [{"id",
- * "result", "found", "hint", "commands"}…]} and a line's end. time_ms is the host's clock, since
- * 1970.
- */
-void check_report_json(const GPtrArray *results, const HostFacts *facts, GString *out);
-
-/*
- * Adds NAME="VALUE" lines as OpenNebula's probes print them.
- * Source: docs/facts/hosts.md 8.
- */
-void check_report_facts(const GPtrArray *results, const HostFacts *facts, GString *out);
+/* RESULTS, of FACTS, in that form. The caller frees. */
+char *check_report(const GPtrArray *results, const HostFacts *facts, enum check_format format);
 
 #endif

@@ -41,8 +41,7 @@ static GOptionContext *option_context(struct options *o)
 		{ "peer", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->peers,
 		  "Also: can guests move to this host? May be repeated", "NAME" },
 		{ "timeout", 't', 0, G_OPTION_ARG_INT, &o->timeout_s,
-		  "How long libvirt, a chip, a storage or a peer may take to answer (20)",
-		  "SECONDS" },
+		  "How long libvirt, a chip, a storage, a peer may take (20)", "SECONDS" },
 		{ "connect", 'c', 0, G_OPTION_ARG_FILENAME, &o->uri,
 		  "Use this libvirt instead of LIBVIRT_URI in kvmrc", "URI" },
 		{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &o->sysroot,
@@ -99,32 +98,25 @@ static const char *parameter(const ConfKvmrc *rc, const char *name)
 	return NULL;
 }
 
-static void print_results(const struct options *o, const GPtrArray *results,
-			  const HostFacts *facts)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-
-	if (o->json)
-		check_report_json(results, facts, out);
-	else if (o->facts)
-		check_report_facts(results, facts, out);
-	else
-		check_report_text(results, out);
-	fputs(out->str, stdout);
-}
-
 /* What SOURCE and WISH ask for is found out, judged and printed; the exit status. */
 static int check(const struct options *o, const struct facts_source *source,
 		 const struct check_wish *wish, GError **error)
 {
 	g_autoptr(HostFacts) facts = facts_new(source, error);
 	g_autoptr(GPtrArray) results = NULL;
+	g_autofree char *text = NULL;
+	enum check_format format = CHECK_TEXT;
 
 	if (!facts)
 		return 2;
 
+	if (o->json)
+		format = CHECK_JSON;
+	else if (o->facts)
+		format = CHECK_FACTS;
 	results = check_host(facts, wish);
-	print_results(o, results, facts);
+	text = check_report(results, facts, format);
+	fputs(text, stdout);
 
 	return check_exit_status(results);
 }
@@ -160,6 +152,16 @@ static int run(struct options *o, GError **error)
 	return check(o, &source, &wish, error);
 }
 
+static void free_options(struct options *o)
+{
+	char *texts[] = { o->type, o->arch, o->require, o->only, o->uri, o->capabilities,
+			  o->domcapabilities, o->vm, o->sysroot, o->storage };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_free(texts[i]);
+	g_strfreev(o->peers);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .timeout_s = LIMIT_MS / 1000 };
@@ -178,6 +180,7 @@ int main(int argc, char **argv)
 		puts("vmmexec " VMM_VERSION);
 	else if (check_options(&o, &error))
 		status = run(&o, &error);
+	free_options(&o);
 	if (!error)
 		return status;
 
