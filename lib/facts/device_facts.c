@@ -230,22 +230,35 @@ static bool become(const struct identity *id)
 	       setuid(id->uid) == 0;
 }
 
+/* 0, or the error with which FD makes no VM. */
+static int try_vm(int fd)
+{
+	int vm = ioctl(fd, KVM_CREATE_VM, 0);
+
+	if (vm < 0)
+		return errno;
+
+	close(vm);
+
+	return 0;
+}
+
 /* Answers "ERRNO VERSION ERRNO": of opening, and of making a VM. */
 static void try_device(const void *data, GString *out)
 {
-	int fd, vm, version = 0, opened = 0, created = 0;
+	int fd, opened = 0, version = 0, created = 0;
 
 	if (!become(data))
 		return;
 
 	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
 		opened = errno;
-	else
+	} else {
 		version = ioctl(fd, KVM_GET_API_VERSION, 0);
-	vm = fd < 0 ? -1 : ioctl(fd, KVM_CREATE_VM, 0);
-	if (fd >= 0 && vm < 0)
-		created = errno;
+		created = try_vm(fd);
+		close(fd);
+	}
 
 	g_string_printf(out, "%d %d %d", opened, version, created);
 }
