@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host_answer.h"
 
+#include "base/text.h"
+
 enum { SSH_FAILED = 255, NOT_THERE = 127, MAX_SKEW_MS = 2000 };
 
 static const char *const verdict_words[] = { "ok", "warn", "fail", "unknown" };
@@ -18,7 +20,7 @@ const char *host_answer_text(json_object *object, const char *name)
 	json_object_object_get_ex(object, name, &found);
 	text = found ? json_object_get_string(found) : NULL;
 
-	return text ? text : "";
+	return text_or(text, "");
 }
 
 void host_answer_free(void *data)
@@ -124,7 +126,7 @@ static void compare_set(struct host_answer *a, const struct front_end *front)
 
 	found = g_strdup_printf("it has the set of vmmexec %s and OpenNebula %s, here are %s and "
 				"%s", version, set, VMM_VERSION,
-				front->set_version ? front->set_version : "none");
+				text_or(front->set_version, "none"));
 	add_check(a, "set-version", found, "on the front-end", command);
 }
 
@@ -142,8 +144,10 @@ static struct host_answer *no_answer(const char *host, const struct child_result
 		return a;
 	}
 
-	child_result_check(r, "host_check", &error);
-	a = host_answer_failed(host, error ? error->message : "its answer is not JSON");
+	if (child_result_check(r, "host_check", &error))
+		a = host_answer_failed(host, "its answer is not JSON");
+	else
+		a = host_answer_failed(host, error->message);
 	if (r->exit_status == SSH_FAILED)
 		a->command = g_strdup_printf("ssh -v %s true", host);
 

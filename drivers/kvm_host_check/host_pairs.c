@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host_pairs.h"
 
+#include "base/text.h"
+
 enum { MANY = 8 };
 
 static void pair_free(void *data)
@@ -33,8 +35,11 @@ static char *missing_words(const char *have, const char *lack)
 	for (char **w = words; *w; w++) {
 		if (!**w || g_strv_contains((const char *const *)others, *w))
 			continue;
-		if (n++ < MANY)
-			g_string_append_printf(text, "%s%s", text->len ? " " : "", *w);
+		if (n++ >= MANY)
+			continue;
+
+		text_separate(text, " ");
+		g_string_append(text, *w);
 	}
 
 	if (n > MANY)
@@ -77,11 +82,10 @@ static void compare_cpus(GPtrArray *pairs, const struct host_answer *from,
 					  host_answer_text(a, "arch"), host_answer_text(b, "arch"));
 		p.hint = g_strdup("running guests cannot move; those that are off can");
 	} else if (missing || differs(a, b, "model")) {
-		p.found = g_strdup_printf("the processors are %s and %s%s%s",
+		p.found = g_strdup_printf("the processors are %s and %s, the second lacks %s",
 					  host_answer_text(a, "model"),
 					  host_answer_text(b, "model"),
-					  missing ? ", the second lacks " : "",
-					  missing ? missing : "");
+					  text_or(missing, "nothing"));
 		p.hint = g_strdup("guests with host-model or host-passthrough cannot move; give "
 				  "them the older model by CPU_MODEL, or the cluster an EVC_MODE");
 	}

@@ -132,7 +132,8 @@ static char **host_argv(const struct run *r, const char *host)
 	add_option(argv, "--type", o->type);
 	add_option(argv, "--arch", o->arch);
 	add_option(argv, "--storage", o->storage);
-	add_option(argv, "--vm", o->vm ? "-" : NULL);
+	if (o->vm)
+		add_option(argv, "--vm", "-");
 
 	for (guint i = 0; o->pairs && i < r->hosts->len; i++)
 		if (!g_str_equal(r->hosts->pdata[i], host))
@@ -202,7 +203,10 @@ static char *own_set_version(const char *dir)
 	g_autofree char *trimmed = text ? g_strstrip(g_string_free(text, FALSE)) : NULL;
 	const char *last = trimmed ? strrchr(trimmed, '\n') : NULL;
 
-	return g_strdup(last ? last + 1 : trimmed);
+	if (last)
+		return g_strdup(last + 1);
+
+	return g_steal_pointer(&trimmed);
 }
 
 static int print_answers(const struct run *r)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Source: docs/facts/hosts.md 3, 4. */
+#include "base/text.h"
 #include "check/check_rows.h"
 
 #define RELEASE(major, minor, micro) ((major) * 1000000UL + (minor) * 1000UL + (micro))
@@ -139,7 +140,7 @@ static bool says_not_secure(const struct check_view *v)
 /* Names compared without case, as libvirt's are found. */
 static bool has_model(const char *list, const char *name)
 {
-	g_autofree char *low_list = g_ascii_strdown(list ? list : "", -1);
+	g_autofree char *low_list = g_ascii_strdown(text_or(list, ""), -1);
 	g_autofree char *low_name = g_ascii_strdown(name, -1);
 
 	return facts_has(low_list, low_name);
@@ -148,7 +149,7 @@ static bool has_model(const char *list, const char *name)
 static bool any_wanted_model(const struct check_view *v, bool (*is)(const struct check_view *,
 								     const char *))
 {
-	g_auto(GStrv) names = g_strsplit_set(v->f->cpu_models ? v->f->cpu_models : "", ", ", -1);
+	g_auto(GStrv) names = g_strsplit_set(text_or(v->f->cpu_models, ""), ", ", -1);
 
 	for (char **n = names; *n; n++)
 		if (**n && is(v, *n))

@@ -12,7 +12,7 @@ static void report_as_text(const GPtrArray *results, GString *out)
 	for (guint i = 0; i < results->len; i++) {
 		const struct check_result *r = results->pdata[i];
 		g_autofree char *found = text_line(r->found, MAX_LINE);
-		g_autofree char *hint = text_line(r->hint ? r->hint : "", MAX_LINE);
+		g_autofree char *hint = text_line(text_or(r->hint, ""), MAX_LINE);
 
 		g_string_append_printf(out, "%-5s %-13s %s", check_verdict_label(r->verdict), r->id,
 				       found);
@@ -26,7 +26,7 @@ static void report_as_text(const GPtrArray *results, GString *out)
 
 static json_object *valid_text(const char *text)
 {
-	g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
+	g_autofree char *valid = g_utf8_make_valid(text_or(text, ""), -1);
 
 	return json_object_new_string(valid);
 }
@@ -91,7 +91,10 @@ static void add_attribute(GString *out, const char *name, const char *value)
 	for (const char *p = value; *p; p++) {
 		if (*p == '"' || *p == '\\')
 			g_string_append_c(out, '\\');
-		g_string_append_c(out, (guchar)*p < ' ' ? ' ' : *p);
+		if ((guchar)*p < ' ')
+			g_string_append_c(out, ' ');
+		else
+			g_string_append_c(out, *p);
 	}
 
 	g_string_append(out, "\"\n");
@@ -135,10 +138,14 @@ static void add_encryption(const GPtrArray *results, const HostFacts *f, GString
 	g_autofree char *used = NULL;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (is_ok(results, kinds[i].id))
-			g_string_append_printf(list, "%s%s", list->len ? "," : "", kinds[i].name);
+		if (is_ok(results, kinds[i].id)) {
+			text_separate(list, ",");
+			g_string_append(list, kinds[i].name);
+		}
 
-	add_attribute(out, "MEMORY_ENCRYPTION", list->len ? list->str : "NONE");
+	if (!list->len)
+		g_string_append(list, "NONE");
+	add_attribute(out, "MEMORY_ENCRYPTION", list->str);
 	if (f->libvirt.sev_guests)
 		slots += g_ascii_strtoull(f->libvirt.sev_guests, NULL, 10);
 	if (f->libvirt.sev_es_guests)
@@ -151,13 +158,13 @@ static void add_encryption(const GPtrArray *results, const HostFacts *f, GString
 
 static void report_as_facts(const GPtrArray *results, const HostFacts *f, GString *out)
 {
-	g_autofree char *features = g_strdelimit(g_strdup(f->libvirt.cpu_features ?
-							  f->libvirt.cpu_features : ""), " ", ',');
+	g_autofree char *features = g_strdup(text_or(f->libvirt.cpu_features, ""));
 
+	g_strdelimit(features, " ", ',');
 	add_attribute(out, "KVM_CHECK", check_verdict_word(check_worst(results)));
 	add_attribute(out, "KVM_NESTED", yes_or_no(is_ok(results, "nested")));
 	add_attribute(out, "VHOST_NET", yes_or_no(is_ok(results, "vhost-net")));
-	add_attribute(out, "TPM", f->tpm_version ? f->tpm_version : "none");
+	add_attribute(out, "TPM", text_or(f->tpm_version, "none"));
 	add_encryption(results, f, out);
 	add_known(out, "KVM_CPU_MODEL", f->libvirt.cpu_model);
 	add_known(out, "KVM_CPU_MODELS", f->libvirt.models);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Source: docs/facts/hosts.md 7. */
+#include "base/text.h"
 #include "check/check_rows.h"
 
 enum { LITTLE_ROOM_PERCENT = 5, LEAST_MIB = 100 };
@@ -40,7 +41,7 @@ static bool has_guestmount(const struct check_view *v)
 
 static bool has_huge_pages(const struct check_view *v)
 {
-	g_auto(GStrv) sizes = g_strsplit(v->f->huge_pages ? v->f->huge_pages : "", " ", -1);
+	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
 
 	for (char **s = sizes; *s; s++) {
 		const char *all = strchr(*s, ':');

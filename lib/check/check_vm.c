@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a VM could run on the host: what its document asks for, against the host's facts. */
+#include "base/text.h"
 #include "check/check_rows.h"
 
 static const struct vm_fact *vm(const struct check_view *v)
@@ -9,7 +10,7 @@ static const struct vm_fact *vm(const struct check_view *v)
 
 static guint64 huge_free(const struct check_view *v, guint64 page_kib)
 {
-	g_auto(GStrv) sizes = g_strsplit(v->f->huge_pages ? v->f->huge_pages : "", " ", -1);
+	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
 
 	for (char **s = sizes; *s; s++) {
 		g_auto(GStrv) fields = g_strsplit(*s, ":", 3);
@@ -59,7 +60,7 @@ static bool asks_cpus(const struct check_view *v)
 
 static bool other_arch(const struct check_view *v)
 {
-	const char *arch = v->wish->arch ? v->wish->arch : v->f->arch;
+	const char *arch = text_or(v->wish->arch, v->f->arch);
 
 	return vm(v) && vm(v)->arch && g_strcmp0(vm(v)->arch, arch) != 0;
 }

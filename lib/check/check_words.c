@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands for {word} in the texts of the checks. */
+#include "base/text.h"
 #include "check/check_rows.h"
 
 struct word {
@@ -96,7 +97,7 @@ static char *libvirtd(const struct check_view *v)
 
 static char *guest_arch(const struct check_view *v)
 {
-	return g_strdup(v->wish->arch ? v->wish->arch : v->f->arch);
+	return g_strdup(text_or(v->wish->arch, v->f->arch));
 }
 
 static char *mode(const struct check_view *v)
@@ -155,13 +156,13 @@ static char *emulator(const struct check_view *v)
 	if (is_red_hat(v))
 		return g_strdup("/usr/libexec/qemu-kvm");
 
-	return g_strconcat("/usr/bin/qemu-system-", v->f->arch ? v->f->arch : "x86_64", NULL);
+	return g_strconcat("/usr/bin/qemu-system-", text_or(v->f->arch, "x86_64"), NULL);
 }
 
 /* " (it lacks FLAGS)": what keeps the host from running MODEL, or "". */
 static char *blockers_of(const struct check_view *v, const char *model)
 {
-	g_auto(GStrv) words = g_strsplit(v->f->libvirt.blockers ? v->f->libvirt.blockers : "",
+	g_auto(GStrv) words = g_strsplit(text_or(v->f->libvirt.blockers, ""),
 					 " ", -1);
 	size_t len = strlen(model);
 
@@ -175,7 +176,7 @@ static char *blockers_of(const struct check_view *v, const char *model)
 /* Those of CPU_MODELS that libvirt does not list as usable. */
 static char *bad_models(const struct check_view *v)
 {
-	g_auto(GStrv) names = g_strsplit_set(v->f->cpu_models ? v->f->cpu_models : "", ", ", -1);
+	g_auto(GStrv) names = g_strsplit_set(text_or(v->f->cpu_models, ""), ", ", -1);
 	g_autoptr(GString) bad = g_string_new(NULL);
 
 	for (char **n = names; *n; n++) {
@@ -185,7 +186,8 @@ static char *bad_models(const struct check_view *v)
 			continue;
 
 		why = blockers_of(v, *n);
-		g_string_append_printf(bad, "%s%s%s", bad->len ? ", " : "", *n, why);
+		text_separate(bad, ", ");
+		g_string_append_printf(bad, "%s%s", *n, why);
 	}
 
 	return g_string_free(g_steal_pointer(&bad), FALSE);
@@ -220,9 +222,11 @@ static char *storage(const struct check_view *v, bool works)
 	for (unsigned i = 0; i < v->f->storages; i++) {
 		const struct storage_fact *s = &v->f->storage[i];
 
-		if ((s->works == FACT_YES) == works)
-			g_string_append_printf(text, "%s%s %s", text->len ? "; " : "", s->what,
-					       s->text);
+		if ((s->works == FACT_YES) != works)
+			continue;
+
+		text_separate(text, "; ");
+		g_string_append_printf(text, "%s %s", s->what, s->text);
 	}
 
 	return g_string_free(g_steal_pointer(&text), FALSE);
@@ -241,16 +245,18 @@ static char *good_storage(const struct check_view *v)
 /* "2048 KiB: 300 of 512 free" */
 static char *huge_pages(const struct check_view *v)
 {
-	g_auto(GStrv) sizes = g_strsplit(v->f->huge_pages ? v->f->huge_pages : "", " ", -1);
+	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	for (char **s = sizes; *s; s++) {
 		g_auto(GStrv) fields = g_strsplit(*s, ":", 3);
 
-		if (g_strv_length(fields) == 3 && !g_str_equal(fields[1], "0"))
-			g_string_append_printf(text, "%s%s of %s of %s KiB are free",
-					       text->len ? ", " : "", fields[2], fields[1],
-					       fields[0]);
+		if (g_strv_length(fields) != 3 || g_str_equal(fields[1], "0"))
+			continue;
+
+		text_separate(text, ", ");
+		g_string_append_printf(text, "%s of %s of %s KiB are free", fields[2], fields[1],
+				       fields[0]);
 	}
 
 	if (text->len)
@@ -282,8 +288,8 @@ static char *room(const struct check_view *v)
 		const struct room_fact *r = &v->f->room[i];
 		g_autofree char *size = gib(r->free_mib << 10);
 
-		g_string_append_printf(text, "%s%s %s (%u %%)", text->len ? ", " : "", r->path,
-				       size, r->free_percent);
+		text_separate(text, ", ");
+		g_string_append_printf(text, "%s %s (%u %%)", r->path, size, r->free_percent);
 	}
 
 	return g_string_free(g_steal_pointer(&text), FALSE);
@@ -293,8 +299,10 @@ static char *room_paths(const struct check_view *v)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	for (unsigned i = 0; i < v->f->rooms; i++)
-		g_string_append_printf(text, "%s%s", i ? " " : "", v->f->room[i].path);
+	for (unsigned i = 0; i < v->f->rooms; i++) {
+		text_separate(text, " ");
+		g_string_append(text, v->f->room[i].path);
+	}
 
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
@@ -305,13 +313,15 @@ static char *bad_peers(const struct check_view *v)
 
 	for (unsigned i = 0; i < v->f->peers; i++) {
 		const struct peer_fact *p = &v->f->peer[i];
-		const char *sep = text->len ? "; " : "";
 
+		if (!p->ssh_error && !p->libvirt_error)
+			continue;
+
+		text_separate(text, "; ");
 		if (p->ssh_error)
-			g_string_append_printf(text, "%sno ssh to %s: %s", sep, p->host,
-					       p->ssh_error);
-		else if (p->libvirt_error)
-			g_string_append_printf(text, "%sno libvirt of %s: %s", sep, p->host,
+			g_string_append_printf(text, "no ssh to %s: %s", p->host, p->ssh_error);
+		else
+			g_string_append_printf(text, "no libvirt of %s: %s", p->host,
 					       p->libvirt_error);
 	}
 
@@ -361,13 +371,12 @@ TEXT_WORD(sev, v->f->sev)
 TEXT_WORD(sev_es, v->f->sev_es)
 TEXT_WORD(sev_snp, v->f->sev_snp)
 TEXT_WORD(tdx, v->f->tdx)
-TEXT_WORD(sev_slots, v->f->libvirt.sev_guests ? v->f->libvirt.sev_guests : "an unknown number of")
-TEXT_WORD(es_slots, v->f->libvirt.sev_es_guests ? v->f->libvirt.sev_es_guests
-						: "an unknown number of")
+TEXT_WORD(sev_slots, text_or(v->f->libvirt.sev_guests, "an unknown number of"))
+TEXT_WORD(es_slots, text_or(v->f->libvirt.sev_es_guests, "an unknown number of"))
 TEXT_WORD(tpm_version, v->f->tpm_version)
-TEXT_WORD(controllers, v->f->controllers ? v->f->controllers : "none")
+TEXT_WORD(controllers, text_or(v->f->controllers, "none"))
 TEXT_WORD(ignore_msrs, v->f->ignore_msrs)
-TEXT_WORD(invalid_state, v->f->invalid_state ? v->f->invalid_state : "not there")
+TEXT_WORD(invalid_state, text_or(v->f->invalid_state, "not there"))
 TEXT_WORD(set_version, v->f->set_version)
 TEXT_WORD(vm, v->f->vm->name)
 TEXT_WORD(vm_arch, v->f->vm->arch)
@@ -435,7 +444,7 @@ char *check_fill(const char *text, const struct check_view *v)
 
 		name = g_strndup(p + 1, (gsize)(end - p - 1));
 		filled = word_text(name, v);
-		g_string_append(out, filled ? filled : "");
+		g_string_append(out, text_or(filled, ""));
 		p = end + 1;
 	}
 

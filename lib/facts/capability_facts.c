@@ -2,6 +2,7 @@
 /* Source: docs/facts/hosts.md 4. */
 #include "facts/facts_parts.h"
 
+#include "base/text.h"
 #include "xml/xml.h"
 
 static void add_texts(HostFacts *f, const char **list, const xmlNode *parent, const char *name)
@@ -119,8 +120,11 @@ static void read_models(HostFacts *f, const xmlNode *cpu)
 		for (xmlNode *b = xml_child(n, "feature"); b; b = xml_next(b)) {
 			g_autofree char *name = xml_attribute(b, "name");
 
-			g_string_append_printf(word, "%c%s", b == xml_child(n, "feature") ? ':'
-					       : ',', name ? name : "");
+			if (b == xml_child(n, "feature"))
+				g_string_append_c(word, ':');
+			else
+				g_string_append_c(word, ',');
+			g_string_append(word, text_or(name, ""));
 		}
 
 		facts_add(f, &v->blockers, word->str);
@@ -160,7 +164,7 @@ static void read_domain(HostFacts *f, const xmlNode *root)
 bool facts_read_documents(HostFacts *f, const struct facts_source *s, const char *capabilities,
 			  const char *domcapabilities, GError **error)
 {
-	const char *arch = s->arch ? s->arch : f->arch;
+	const char *arch = text_or(s->arch, f->arch);
 
 	if (capabilities) {
 		g_autoptr(xmlDoc) doc = xml_parse(capabilities, strlen(capabilities),
@@ -170,7 +174,7 @@ bool facts_read_documents(HostFacts *f, const struct facts_source *s, const char
 			return false;
 
 		f->libvirt.has_capabilities = true;
-		read_capabilities(f, xmlDocGetRootElement(doc), arch ? arch : "", s->type);
+		read_capabilities(f, xmlDocGetRootElement(doc), text_or(arch, ""), s->type);
 	}
 
 	if (domcapabilities) {

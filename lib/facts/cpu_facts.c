@@ -3,6 +3,8 @@
 
 #include <sys/utsname.h>
 
+#include "base/text.h"
+
 /* Whole words of the line "flags": "vmx flags" is another line. */
 static void read_flags(HostFacts *f, const char *cpuinfo)
 {
@@ -47,13 +49,13 @@ static unsigned count_cpus(const char *cpuinfo)
 void facts_read_cpu(HostFacts *f, const struct facts_source *s)
 {
 	g_autofree char *cpuinfo = facts_text(s->root, "/proc/cpuinfo");
-	g_autofree char *vendor = facts_field(cpuinfo ? cpuinfo : "", "vendor_id");
-	g_autofree char *platform = facts_field(cpuinfo ? cpuinfo : "", "platform");
+	g_autofree char *vendor = facts_field(text_or(cpuinfo, ""), "vendor_id");
+	g_autofree char *platform = facts_field(text_or(cpuinfo, ""), "platform");
 	g_auto(GStrv) nodes = facts_names(s->root, "/sys/devices/system/node", "node");
 
 	f->vendor = facts_keep(f, vendor);
 	f->platform = facts_keep(f, platform);
-	f->arch = arch_of(f, cpuinfo ? cpuinfo : "", !s->root);
+	f->arch = arch_of(f, text_or(cpuinfo, ""), !s->root);
 	f->nodes = g_strv_length(nodes);
 	if (!cpuinfo)
 		return;
@@ -75,7 +77,7 @@ static void add_module(HostFacts *f, const char **list, const char *name)
 static void read_list(HostFacts *f, const char *root, const char *path)
 {
 	g_autofree char *text = facts_text(root, path);
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++) {
 		g_auto(GStrv) words = NULL;
@@ -122,7 +124,7 @@ static void read_automatic(HostFacts *f, const char *root)
 		g_autofree char *dashed = g_strdelimit(g_strdup(modules[i]), "_", '-');
 		g_autofree char *file = g_strconcat("/", dashed, ".ko", NULL);
 		g_autofree char *line = g_strconcat(" ", modules[i], "\n", NULL);
-		g_autofree char *with_end = g_strconcat(aliases ? aliases : "", "\n", NULL);
+		g_autofree char *with_end = g_strconcat(text_or(aliases, ""), "\n", NULL);
 
 		if (built && strstr(built, file))
 			facts_add(f, &f->auto_modules, modules[i]);
@@ -160,7 +162,7 @@ static void read_parameters(HostFacts *f, const char *root)
 /* Each line is "NUMBER NAME". */
 static enum fact registered(const char *misc)
 {
-	g_auto(GStrv) lines = g_strsplit(misc ? misc : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(misc, ""), "\n", -1);
 
 	if (!misc)
 		return FACT_UNKNOWN;

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "facts/probe.h"
 
 enum { MAX_GROUPS = 64 };
@@ -29,7 +30,7 @@ struct identity {
 static char *qemu_setting(const char *root, const char *name)
 {
 	g_autofree char *text = facts_text(root, "/etc/libvirt/qemu.conf");
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++) {
 		char *rest = g_strstrip(*l) + strlen(name);
@@ -52,7 +53,7 @@ static char *qemu_setting(const char *root, const char *name)
 static char **account(const char *root, const char *file, unsigned at, const char *value)
 {
 	g_autofree char *text = facts_text(root, file);
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++) {
 		g_auto(GStrv) fields = g_strsplit(*l, ":", -1);
@@ -86,7 +87,7 @@ static void add_group(struct identity *id, gid_t gid)
 static void read_groups(const char *root, const char *user, struct identity *id)
 {
 	g_autofree char *text = facts_text(root, "/etc/group");
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	add_group(id, id->gid);
 	for (char **l = lines; *l; l++) {
@@ -189,7 +190,10 @@ static const char *account_name(HostFacts *f, const char *root, const char *file
 	g_autofree char *text = g_strdup_printf("%u", number);
 	g_auto(GStrv) fields = account(root, file, 2, text);
 
-	return facts_keep(f, fields ? fields[0] : text);
+	if (fields)
+		return facts_keep(f, fields[0]);
+
+	return facts_keep(f, text);
 }
 
 /* Below a directory that stands for / a plain file stands for a device: making one takes root. */
@@ -263,24 +267,36 @@ static void try_device(const void *data, GString *out)
 	g_string_printf(out, "%d %d %d", opened, version, created);
 }
 
+/* The caller frees; NULL: no answer. */
+static char *probe_text(const struct identity *id, unsigned limit_ms)
+{
+	GString *answer = probe_run(try_device, id, limit_ms);
+
+	if (!answer)
+		return NULL;
+
+	return g_string_free(answer, FALSE);
+}
+
 /* Opened only if a driver is behind it: else the kernel would load the module. */
 static void try_kvm(HostFacts *f, const struct identity *id, unsigned limit_ms)
 {
 	struct device_fact *d = &f->kvm_device;
 	bool is_safe = d->is_device && f->kvm_registered == FACT_YES && !f->below_sysroot;
-	bool is_theirs = f->is_root ? id->there : id->there && id->uid == geteuid();
-	GString *answer;
+	bool is_theirs = id->there && (f->is_root || id->uid == geteuid());
+	bool is_half = !is_theirs && id->there && d->allowed != FACT_YES;
+	g_autofree char *answer = NULL;
 	g_auto(GStrv) words = NULL;
 
 	if (!is_safe)
 		return;
 
 	/* Without their rights, what we ourselves may do is half an answer. */
-	if (!is_theirs && d->allowed != FACT_YES && id->there)
+	if (is_half)
 		return;
 
-	answer = probe_run(try_device, id, limit_ms);
-	words = g_strsplit(answer ? answer->str : "", " ", -1);
+	answer = probe_text(id, limit_ms);
+	words = g_strsplit(text_or(answer, ""), " ", -1);
 	if (g_strv_length(words) == 3) {
 		d->tried = true;
 		d->open_errno = (int)g_ascii_strtoll(words[0], NULL, 10);
@@ -292,9 +308,6 @@ static void try_kvm(HostFacts *f, const struct identity *id, unsigned limit_ms)
 	/* That we may not says nothing of QEMU's user. */
 	if (d->tried_as_us && d->open_errno == EACCES)
 		d->tried = false;
-
-	if (answer)
-		g_string_free(answer, TRUE);
 }
 
 void facts_read_devices(HostFacts *f, const struct facts_source *s)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 enum { MAX_TEXT = 4 << 20 };
 
@@ -17,7 +18,7 @@ const char *facts_keep(HostFacts *f, const char *text)
 
 bool facts_has(const char *list, const char *word)
 {
-	g_auto(GStrv) words = g_strsplit(list ? list : "", " ", -1);
+	g_auto(GStrv) words = g_strsplit(text_or(list, ""), " ", -1);
 
 	return g_strv_contains((const char *const *)words, word);
 }
@@ -31,12 +32,12 @@ void facts_add(HostFacts *f, const char **list, const char *word)
 
 	if (*list)
 		joined = g_strjoin(" ", *list, word, NULL);
-	*list = facts_keep(f, joined ? joined : word);
+	*list = facts_keep(f, text_or(joined, word));
 }
 
 char *facts_path(const char *root, const char *path)
 {
-	return g_strconcat(root ? root : "", path, NULL);
+	return g_strconcat(text_or(root, ""), path, NULL);
 }
 
 char *facts_text(const char *root, const char *path)

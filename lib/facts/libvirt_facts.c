@@ -10,6 +10,7 @@
 #include <libvirt/virterror.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "facts/probe.h"
 #include "xml/xml.h"
 
@@ -101,13 +102,13 @@ static void count_encrypted(const struct api *a, virConnect *conn, unsigned used
 		if (policy && g_ascii_strtoull(policy, NULL, 0) & 4)
 			is_es = true;
 		if (type && g_str_has_prefix(type, "sev"))
-			used[is_es ? 1 : 0]++;
+			used[is_es]++;
 	}
 }
 
 static void put(GString *out, const char *text)
 {
-	g_string_append(out, text ? text : "");
+	g_string_append(out, text_or(text, ""));
 	g_string_append_c(out, '\0');
 }
 
@@ -142,7 +143,10 @@ static void ask_all(const struct api *a, virConnect *conn, const struct question
 	put(out, capabilities);
 	text = a->domain_capabilities(conn, NULL, q->arch, NULL, q->type, 0);
 	put(out, text);
-	put(out, text ? "" : a->message());
+	if (text)
+		put(out, "");
+	else
+		put(out, a->message());
 	put(out, expand_cpu(a, conn, capabilities));
 	count_encrypted(a, conn, used);
 	counts = g_strdup_printf("%u %u", used[0], used[1]);
@@ -164,10 +168,17 @@ static void ask(const void *data, GString *out)
 
 	a.set_error(NULL, libvirt_quiet);
 	conn = a.open(q->uri, NULL, 0);
-	state = g_strdup_printf("%d", conn ? LIBVIRT_ANSWERED : state_of(a.message()));
+	if (!conn) {
+		state = g_strdup_printf("%d", state_of(a.message()));
+		put(out, state);
+		put(out, a.message());
+		return;
+	}
+
+	state = g_strdup_printf("%d", LIBVIRT_ANSWERED);
 	put(out, state);
-	put(out, conn ? "" : a.message());
-	if (conn && !q->connect_only)
+	put(out, "");
+	if (!q->connect_only)
 		ask_all(&a, conn, q, out);
 }
 
@@ -178,7 +189,8 @@ static char **split_answers(const GString *text)
 	size_t at = 0;
 
 	for (int i = 0; i < ANSWERS; i++) {
-		answers[i] = g_strdup(at < text->len ? text->str + at : "");
+		/* Behind the last answer is the NUL that ends the text. */
+		answers[i] = g_strdup(text->str + MIN(at, text->len));
 		at += strlen(answers[i]) + 1;
 	}
 
@@ -208,7 +220,7 @@ static bool ask_libvirt(HostFacts *f, const struct facts_source *s, GError **err
 {
 	struct libvirt_fact *v = &f->libvirt;
 	const struct question q = {
-		.uri = s->uri, .type = s->type, .arch = s->arch ? s->arch : f->arch,
+		.uri = s->uri, .type = s->type, .arch = text_or(s->arch, f->arch),
 	};
 	g_auto(GStrv) answers = ask_in_time(&q, s->limit_ms);
 
@@ -235,34 +247,35 @@ static bool ask_libvirt(HostFacts *f, const struct facts_source *s, GError **err
 	return true;
 }
 
-static bool read_document(const char *path, GString **ret, GError **error)
+static bool read_document(const char *path, char **ret, GError **error)
 {
+	GString *text;
+
 	if (!path)
 		return true;
 
-	*ret = file_read(path, MAX_DOCUMENT, error);
+	text = file_read(path, MAX_DOCUMENT, error);
+	if (!text)
+		return false;
 
-	return *ret != NULL;
+	*ret = g_string_free(text, FALSE);
+
+	return true;
 }
 
 static bool read_captured(HostFacts *f, const struct facts_source *s, GError **error)
 {
-	GString *capabilities = NULL, *domain = NULL;
-	bool ok = read_document(s->capabilities, &capabilities, error) &&
-		  read_document(s->domcapabilities, &domain, error);
+	g_autofree char *capabilities = NULL;
+	g_autofree char *domain = NULL;
 
-	if (ok) {
-		f->libvirt.state = LIBVIRT_ANSWERED;
-		ok = facts_read_documents(f, s, capabilities ? capabilities->str : NULL,
-					  domain ? domain->str : NULL, error);
-	}
+	if (!read_document(s->capabilities, &capabilities, error))
+		return false;
+	if (!read_document(s->domcapabilities, &domain, error))
+		return false;
 
-	if (capabilities)
-		g_string_free(capabilities, TRUE);
-	if (domain)
-		g_string_free(domain, TRUE);
+	f->libvirt.state = LIBVIRT_ANSWERED;
 
-	return ok;
+	return facts_read_documents(f, s, capabilities, domain, error);
 }
 
 bool facts_read_libvirt(HostFacts *f, const struct facts_source *s, GError **error)

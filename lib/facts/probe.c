@@ -52,7 +52,7 @@ static bool read_all(int fd, gint64 end_us, GString *out)
 GString *probe_run(probe_func *func, const void *data, unsigned limit_ms)
 {
 	GString *out = g_string_new(NULL);
-	int pipes[2], status = 1;
+	int pipes[2], status = 1, options = 0;
 	bool whole;
 	pid_t pid;
 
@@ -68,11 +68,14 @@ GString *probe_run(probe_func *func, const void *data, unsigned limit_ms)
 	close(pipes[1]);
 	whole = pid > 0 && read_all(pipes[0], g_get_monotonic_time() + limit_ms * 1000L, out);
 	close(pipes[0]);
-	if (pid > 0 && !whole)
+	if (pid > 0 && !whole) {
+		/* One that hangs in the kernel does not end even so: it is not waited for. */
 		kill(pid, SIGKILL);
-	/* One that hangs in the kernel does not end even so: it is not waited for. */
+		options = WNOHANG;
+	}
+
 	if (pid > 0)
-		waitpid(pid, &status, whole ? 0 : WNOHANG);
+		waitpid(pid, &status, options);
 	if (whole && status == 0)
 		return out;
 

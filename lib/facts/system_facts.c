@@ -4,12 +4,13 @@
 #include <sys/statvfs.h>
 
 #include "base/child.h"
+#include "base/text.h"
 
 static void read_release(HostFacts *f, const char *root)
 {
 	static const char *const keys[] = { "ID=", "ID_LIKE=" };
 	g_autofree char *text = facts_text(root, "/etc/os-release");
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	for (char **l = lines; *l; l++)
 		for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -22,8 +23,8 @@ static void read_release(HostFacts *f, const char *root)
 static void read_memory(HostFacts *f, const char *root)
 {
 	g_autofree char *text = facts_text(root, "/proc/meminfo");
-	g_autofree char *all = facts_field(text ? text : "", "MemTotal");
-	g_autofree char *available = facts_field(text ? text : "", "MemAvailable");
+	g_autofree char *all = facts_field(text_or(text, ""), "MemTotal");
+	g_autofree char *available = facts_field(text_or(text, ""), "MemAvailable");
 
 	f->memory_kib = all ? g_ascii_strtoull(all, NULL, 10) : 0;
 	f->available_kib = available ? g_ascii_strtoull(available, NULL, 10) : 0;
@@ -101,7 +102,7 @@ static void read_programs(HostFacts *f, const char *root)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		for (size_t d = 0; d < G_N_ELEMENTS(dirs); d++) {
-			g_autofree char *path = g_strdup_printf("%s%s/%s", root ? root : "",
+			g_autofree char *path = g_strdup_printf("%s%s/%s", text_or(root, ""),
 								dirs[d], names[i]);
 
 			if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
@@ -114,7 +115,10 @@ static void read_set(HostFacts *f, const struct facts_source *s)
 	g_autofree char *text = s->set_directory ? facts_text(s->set_directory, "/VERSION") : NULL;
 	const char *last = text ? strrchr(text, '\n') : NULL;
 
-	f->set_version = facts_keep(f, last ? last + 1 : text);
+	if (last)
+		f->set_version = facts_keep(f, last + 1);
+	else
+		f->set_version = facts_keep(f, text);
 }
 
 void facts_read_system(HostFacts *f, const struct facts_source *s)
@@ -166,6 +170,7 @@ static void add_storage(HostFacts *f, const char *what, enum fact works, const c
 static void read_group(HostFacts *f, const char *what, const char *group, unsigned limit_ms)
 {
 	const char *const argv[] = { "sudo", "-n", "vgdisplay", "-c", group, NULL };
+	const char *const *words = f->is_root ? argv + 2 : argv;
 	g_autofree char *reason = NULL;
 
 	if (!facts_has(f->programs, "vgdisplay")) {
@@ -173,7 +178,7 @@ static void read_group(HostFacts *f, const char *what, const char *group, unsign
 		return;
 	}
 
-	reason = run_reason(f->is_root ? argv + 2 : argv, limit_ms);
+	reason = run_reason(words, limit_ms);
 	if (!reason)
 		add_storage(f, what, FACT_YES, "is there");
 	else if (!f->is_root && strstr(reason, "sudo"))
@@ -235,12 +240,13 @@ void facts_read_firmware(HostFacts *f, const struct facts_source *s)
 {
 	static const char *const argv[] = { "tpm2", "getrandom", "--hex", "8", NULL };
 	g_autofree char *reason = NULL;
+	bool may_ask = f->is_root && !s->root && facts_has(f->programs, "tpm2");
 
 	f->tpm_version = facts_line(f, s->root, "/sys/class/tpm/tpm0/tpm_version_major");
 	f->tpm_device = facts_there(s->root, "/dev/tpmrm0");
 	facts_read_descriptors(f, s->root);
 
-	if (!f->tpm_device || s->root || !f->is_root || !facts_has(f->programs, "tpm2"))
+	if (!f->tpm_device || !may_ask)
 		return;
 
 	reason = run_reason(argv, s->limit_ms);

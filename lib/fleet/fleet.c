@@ -2,6 +2,7 @@
 #include "fleet/fleet.h"
 
 #include "base/child.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
 #include "wire/ssh.h"
@@ -73,7 +74,7 @@ char *fleet_remote_dir(void)
 	g_autoptr(ConfRc) config = conf_rc_load(path, CONF_RC_OPTIONAL, NULL);
 	const char *dir = config ? conf_rc_get(config, "SCRIPTS_REMOTE_DIR") : NULL;
 
-	return g_strdup(dir ? dir : "/var/tmp/one");
+	return g_strdup(text_or(dir, "/var/tmp/one"));
 }
 
 static void start_more(Fleet *f)
