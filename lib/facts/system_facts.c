@@ -110,11 +110,17 @@ static void read_programs(HostFacts *f, const char *root)
 		}
 }
 
+/* Of the set that this program belongs to, so not of a host that only files stand for. */
 static void read_set(HostFacts *f, const struct facts_source *s)
 {
-	g_autofree char *text = s->set_directory ? facts_text(s->set_directory, "/VERSION") : NULL;
-	const char *last = text ? strrchr(text, '\n') : NULL;
+	g_autofree char *text = NULL;
+	const char *last;
 
+	if (s->root || !s->set_directory)
+		return;
+
+	text = facts_text(s->set_directory, "/VERSION");
+	last = strrchr(text_or(text, ""), '\n');
 	if (last)
 		f->set_version = facts_keep(f, last + 1);
 	else
