@@ -7,15 +7,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/file.h"
 #include "base/program.h"
 #include "conf/paths.h"
-#include "conf/rc.h"
+#include "fleet/fleet.h"
 #include "sync_host.h"
-#include "xml/xml.h"
-
-enum { MAX_POOL = 64 << 20, OFFLINE = 8 };
 
 struct options {
 	gboolean all, force, help, version, quiet;
@@ -26,9 +22,8 @@ struct options {
 
 struct run {
 	struct sync sync;
-	GMainLoop *loop;
-	GPtrArray *hosts;	/* names */
-	guint next, ended, failed, parallel;
+	Fleet *fleet;
+	guint all, failed;
 	bool quiet;
 };
 
@@ -87,52 +82,6 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 	return true;
 }
 
-static bool wanted(const struct options *o, const xmlNode *host)
-{
-	g_autofree char *state = xml_child_text(host, "STATE");
-	g_autofree char *cluster = xml_child_text(host, "CLUSTER");
-
-	return (!state || g_ascii_strtoll(state, NULL, 10) != OFFLINE) &&
-	       (!o->cluster || !g_strcmp0(cluster, o->cluster));
-}
-
-/* Those that OpenNebula's own program lists. */
-static bool add_pool(struct run *r, const struct options *o, GError **error)
-{
-	const char *const argv[] = { "onehost", "list", "-x", NULL };
-	struct child_spec spec = { .argv = argv, .timeout_ms = 60000, .max_output = MAX_POOL };
-	struct child_result result = { 0 };
-	g_autoptr(xmlDoc) doc = NULL;
-	bool ok = child_run(&spec, &result, error) && child_result_check(&result, "onehost", error);
-
-	if (ok)
-		doc = xml_parse(result.out->str, result.out->len, "onehost list", error);
-
-	child_result_clear(&result);
-	for (const xmlNode *n = doc ? xmlDocGetRootElement(doc)->children : NULL; n; n = n->next) {
-		char *name = wanted(o, n) ? xml_child_text(n, "NAME") : NULL;
-
-		if (name)
-			g_ptr_array_add(r->hosts, name);
-	}
-
-	return doc != NULL;
-}
-
-static bool find_hosts(struct run *r, const struct options *o, GError **error)
-{
-	for (char **h = o->hosts; h && *h; h++)
-		g_ptr_array_add(r->hosts, g_strdup(*h));
-	if ((o->all || o->cluster) && !add_pool(r, o, error))
-		return false;
-
-	for (guint i = 0; i < r->hosts->len; i++)
-		if (!wire_ssh_check_host(g_ptr_array_index(r->hosts, i), error))
-			return false;
-
-	return true;
-}
-
 static char *own_platform(const char *dir)
 {
 	g_autofree char *path = g_build_filename(dir, "vmm", "platform", NULL);
@@ -154,46 +103,35 @@ static char *own_platform(const char *dir)
 	return platform;
 }
 
-static char *default_remote_dir(void)
-{
-	g_autofree char *path = conf_path_var("config");
-	g_autoptr(ConfRc) config = conf_rc_load(path, CONF_RC_OPTIONAL, NULL);
-	const char *dir = config ? conf_rc_get(config, "SCRIPTS_REMOTE_DIR") : NULL;
-
-	return g_strdup(dir ? dir : "/var/tmp/one");
-}
-
-static void start_hosts(struct run *r);
-
 static void on_host(void *data, const struct host_result *x)
 {
 	struct run *r = data;
 	double seconds = (double)x->wall_us / G_USEC_PER_SEC;
+	guint ended = fleet_count_ended(r->fleet) + 1;
 
-	r->ended++;
 	if (x->error) {
 		g_autofree char *line = vmm_error_line(x->error);
 
 		r->failed++;
-		fprintf(stderr, "[%u/%u] %s: %s\n", r->ended, r->hosts->len, x->host, line);
+		fprintf(stderr, "[%u/%u] %s: %s\n", ended, r->all, x->host, line);
 	} else if (!r->quiet && x->changed) {
-		printf("[%u/%u] %s: updated, %u files, %.1f MB (%.1f s)\n", r->ended, r->hosts->len,
+		printf("[%u/%u] %s: updated, %u files, %.1f MB (%.1f s)\n", ended, r->all,
 		       x->host, x->files, (double)x->bytes / 1e6, seconds);
 	} else if (!r->quiet) {
-		printf("[%u/%u] %s: up to date (%.1f s)\n", r->ended, r->hosts->len, x->host,
+		printf("[%u/%u] %s: up to date (%.1f s)\n", ended, r->all, x->host,
 		       seconds);
 	}
 
 	fflush(stdout);
-	start_hosts(r);
-	if (r->ended == r->hosts->len)
-		g_main_loop_quit(r->loop);
+	fleet_ended(r->fleet);
 }
 
-static void start_hosts(struct run *r)
+static void start_host(void *data, Fleet *fleet, const char *host)
 {
-	while (r->next < r->hosts->len && r->next - r->ended < r->parallel)
-		sync_host(&r->sync, g_ptr_array_index(r->hosts, r->next++), on_host, r);
+	struct run *r = data;
+
+	r->fleet = fleet;
+	sync_host(&r->sync, host, on_host, r);
 }
 
 static int sync_hosts(const struct options *o, GError **error)
@@ -205,17 +143,15 @@ static int sync_hosts(const struct options *o, GError **error)
 			.remote_dir = o->remote_dir, .dir = o->dir, .builds = o->builds,
 			.timeout_ms = (unsigned)o->timeout_s * 1000, .force = o->force,
 		},
-		.parallel = (guint)o->parallel, .quiet = o->quiet,
+		.quiet = o->quiet,
 	};
 	g_autofree char *platform = own_platform(o->dir);
-	g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
+	const struct fleet_choice choice = { o->all, o->cluster, o->hosts };
+	g_autoptr(GPtrArray) hosts = NULL;
 	g_autoptr(GHashTable) sets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 							   (GDestroyNotify)file_set_free);
-	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 
-	r.hosts = hosts;
 	r.sync.sets = sets;
-	r.loop = loop;
 	r.sync.platform = platform;
 
 	if (!g_path_is_absolute(o->remote_dir) || strlen(o->remote_dir) < 2) {
@@ -223,12 +159,12 @@ static int sync_hosts(const struct options *o, GError **error)
 		return 2;
 	}
 
-	if (!find_hosts(&r, o, error))
+	hosts = fleet_hosts(&choice, error);
+	if (!hosts)
 		return 1;
 
-	start_hosts(&r);
-	if (r.ended < r.hosts->len)
-		g_main_loop_run(loop);
+	r.all = hosts->len;
+	fleet_run(hosts, (guint)o->parallel, start_host, &r);
 
 	if (r.failed)
 		return 1;
@@ -252,7 +188,7 @@ int main(int argc, char **argv)
 		if (!o.builds)
 			o.builds = conf_path_var("remotes-builds");
 		if (!o.remote_dir)
-			o.remote_dir = default_remote_dir();
+			o.remote_dir = fleet_remote_dir();
 		if (!o.ssh)
 			o.ssh = g_strdup("ssh");
 		status = sync_hosts(&o, &error);

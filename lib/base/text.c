@@ -63,3 +63,17 @@ guint text_distance(const char *a, const char *b, guint limit)
 
 	return row[m];
 }
+
+void text_separate(GString *text, const char *separator)
+{
+	if (text->len)
+		g_string_append(text, separator);
+}
+
+const char *text_or(const char *text, const char *instead)
+{
+	if (text)
+		return text;
+
+	return instead;
+}

@@ -11,6 +11,12 @@
  */
 char *text_line(const char *text, size_t max);
 
+/* Adds SEPARATOR, unless TEXT is still empty. */
+void text_separate(GString *text, const char *separator);
+
+/* TEXT, or INSTEAD when it is NULL. */
+const char *text_or(const char *text, const char *instead);
+
 /* Edits (insert, remove, replace) that make B of A, counted up to LIMIT + 1. */
 guint text_distance(const char *a, const char *b, guint limit);
 

@@ -6,7 +6,8 @@ enum { ANY = -1 };
 static const char hint_daemon[] = "check that libvirtd runs on the host";
 static const char hint_socket[] = "the user must be allowed to use libvirt's socket";
 static const char hint_image[] = "another program uses that image";
-static const char hint_kvm[] = "load the kvm module; virtualization must be on in the firmware";
+static const char hint_kvm[] = "run host_check --only kvm-device";
+static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device";
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
@@ -105,6 +106,17 @@ static const struct rule {
 	{ ANY,                VIR_ERR_ARGUMENT_UNSUPPORTED, "guest agent",
 	  VMM_ERROR_INCOMPATIBLE, "add the guest agent's channel to the VM" },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "virt type 'kvm'",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "domaintype=kvm",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "for os type 'hvm'",
+	  VMM_ERROR_INCOMPATIBLE, hint_hvm },
+	/* QEMU's own words, of older and newer releases; the reason after them is any errno. */
+	{ ANY,                ANY,                        "Could not access KVM kernel module",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "failed to initialize kvm",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "failed to initialize KVM",
 	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "exceed", VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, NULL, VMM_ERROR_INCOMPATIBLE, NULL },

@@ -3,11 +3,11 @@
 load helper
 load node
 
-# All that libvirt does not start.
+# All that libvirt does not start, and that act on a VM.
 actions() {
 	local file
 	for file in "$REMOTES"/*; do
-		[[ ! -x $file || $file == *.sh ]] || echo "${file##*/}"
+		[[ ! -x $file || $file == *.sh || $file == */host_check ]] || echo "${file##*/}"
 	done
 }
 

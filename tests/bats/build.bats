@@ -13,10 +13,13 @@ load helper
 	[ -x pkg/usr/lib/one/mads/one_vmm_exec ]
 	[ -x pkg/usr/bin/kvm-domain ]
 	[ -x pkg/usr/bin/kvm-sync-hosts ]
+	[ -x pkg/usr/bin/kvm-host-check ]
+	[ -x pkg/var/lib/one/remotes/vmm/kvm/host_check ]
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/deploy ]
 	[ -x pkg/var/lib/one/remotes/vmm/relay ]
 	grep -q -- "-$(uname -m)\$" pkg/var/lib/one/remotes/vmm/platform
 	[ -e pkg/usr/share/bash-completion/completions/kvm-sync-hosts ]
+	[ -e pkg/usr/share/bash-completion/completions/kvm-host-check ]
 	[ -e pkg/usr/share/man/man8/one_vmm_exec.8 ]
 	[ -e pkg/usr/share/man/man5/vmm_exec.cfg.5 ]
 	[ -e pkg/etc/one/vmm_exec/vmm_exec.cfg ]

@@ -8,6 +8,7 @@ programs() {
 	(cd "$TOP" && find remotes -name '*.c') | sed "s|\.c$||; s|^|$BUILD/|"
 	echo "$BUILD/drivers/one_vmm_exec/one_vmm_exec"
 	echo "$BUILD/drivers/kvm_domain/kvm-domain"
+	echo "$BUILD/drivers/kvm_host_check/kvm-host-check"
 	echo "$BUILD/drivers/kvm_sync_hosts/kvm-sync-hosts"
 }
 

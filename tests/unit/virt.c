@@ -56,6 +56,8 @@ static const struct vector {
 	  VMM_ERROR_NO_SPACE },
 	{ VIR_FROM_QEMU, VIR_ERR_CONFIG_UNSUPPORTED, 0, "Emulator 'e' does not support virt type "
 	  "'kvm'", VMM_ERROR_INCOMPATIBLE },
+	{ VIR_FROM_QEMU, VIR_ERR_INVALID_ARG, 0, "could not find capabilities for domaintype=kvm ",
+	  VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_DOMAIN, VIR_ERR_XML_DETAIL, 0, "(domain_definition):1: x", VMM_ERROR_INPUT },
 	{ VIR_FROM_QEMU, VIR_ERR_AGENT_UNRESPONSIVE, 0, "not connected", VMM_ERROR_GUEST },
 	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_FAILED, 0, "job 'migration out' failed: Unable to write "
@@ -71,6 +73,33 @@ static const struct vector {
 	  VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, NULL, VMM_ERROR_INTERNAL },
 };
+
+/* What host_check explains better than libvirt's words do. */
+static void errors_of_kvm_lead_to_host_check(void)
+{
+	static const char *const texts[] = {
+		"Emulator 'e' does not support virt type 'kvm'",
+		"could not find capabilities for domaintype=kvm ",
+		"unsupported configuration: no supported architecture for os type 'hvm'",
+		"qemu-system-x86_64: Could not access KVM kernel module: Permission denied",
+		"qemu-system-x86_64: failed to initialize kvm: No such file or directory",
+		"qemu-system-x86_64: failed to initialize KVM: Device or resource busy",
+	};
+	static const int codes[] = { VIR_ERR_CONFIG_UNSUPPORTED, VIR_ERR_INVALID_ARG,
+				     VIR_ERR_CONFIG_UNSUPPORTED, VIR_ERR_INTERNAL_ERROR,
+				     VIR_ERR_INTERNAL_ERROR, VIR_ERR_INTERNAL_ERROR };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *text = g_strdup(texts[i]);
+		virError e = { .domain = VIR_FROM_QEMU, .code = codes[i], .message = text };
+		const char *hint = NULL;
+
+		g_assert_cmpint(virt_error_class(&e, &hint), ==, VMM_ERROR_INCOMPATIBLE);
+		g_assert_nonnull(hint);
+		g_assert_nonnull(strstr(hint, "run host_check --only"));
+		g_assert_nonnull(strstr(hint, "kvm-device"));
+	}
+}
 
 static void errors_have_classes(void)
 {
@@ -242,6 +271,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/virt/migration-options-are-those-of-virsh",
 			migration_options_are_those_of_virsh);
 	g_test_add_func("/virt/a-vm-may-ask-to-converge", a_vm_may_ask_to_converge);
+	g_test_add_func("/virt/errors-of-kvm-lead-to-host-check",
+			errors_of_kvm_lead_to_host_check);
 	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
 	g_test_add_func("/virt/of-qemu-its-own-words-are-kept", of_qemu_its_own_words_are_kept);
 	g_test_add_func("/virt/a-late-call-is-left-behind", a_late_call_is_left_behind);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source: docs/facts/hosts.md 3, 4. */
+#include "base/text.h"
+#include "check/check_rows.h"
+
+#define RELEASE(major, minor, micro) ((major) * 1000000UL + (minor) * 1000UL + (micro))
+
+static const struct libvirt_fact *libvirt(const struct check_view *v)
+{
+	return &v->f->libvirt;
+}
+
+static bool is_kvm(const struct check_view *v)
+{
+	return g_str_equal(v->wish->type, "kvm");
+}
+
+static bool not_installed(const struct check_view *v)
+{
+	return libvirt(v)->state == LIBVIRT_NOT_INSTALLED;
+}
+
+static bool not_running(const struct check_view *v)
+{
+	return libvirt(v)->state == LIBVIRT_NOT_RUNNING;
+}
+
+static bool has_no_daemon(const struct check_view *v)
+{
+	return not_running(v) && !facts_has(v->f->programs, "libvirtd") &&
+	       !facts_has(v->f->programs, "virtqemud");
+}
+
+static bool not_let_in(const struct check_view *v)
+{
+	return libvirt(v)->state == LIBVIRT_DENIED;
+}
+
+static bool is_silent(const struct check_view *v)
+{
+	return libvirt(v)->state == LIBVIRT_SILENT;
+}
+
+static bool libvirt_below(const struct check_view *v, unsigned long release)
+{
+	return libvirt(v)->version && libvirt(v)->version < release;
+}
+
+static bool libvirt_too_old(const struct check_view *v)
+{
+	return libvirt_below(v, RELEASE(8, 0, 0));
+}
+
+static bool libvirt_old(const struct check_view *v)
+{
+	return libvirt_below(v, RELEASE(10, 0, 0));
+}
+
+static bool libvirt_known(const struct check_view *v)
+{
+	return libvirt(v)->version != 0;
+}
+
+static bool qemu_below(const struct check_view *v, unsigned long release)
+{
+	return libvirt(v)->qemu && libvirt(v)->qemu < release;
+}
+
+static bool qemu_too_old(const struct check_view *v)
+{
+	return qemu_below(v, RELEASE(6, 2, 0));
+}
+
+static bool qemu_old(const struct check_view *v)
+{
+	return qemu_below(v, RELEASE(8, 2, 2));
+}
+
+static bool qemu_known(const struct check_view *v)
+{
+	return libvirt(v)->qemu != 0;
+}
+
+static bool no_hvm(const struct check_view *v)
+{
+	return libvirt(v)->has_capabilities && !libvirt(v)->hvm;
+}
+
+static bool no_hvm_type(const struct check_view *v)
+{
+	return libvirt(v)->has_capabilities && !libvirt(v)->hvm_type;
+}
+
+/* The module came after libvirt had looked. */
+static bool no_hvm_type_yet(const struct check_view *v)
+{
+	return no_hvm_type(v) && is_kvm(v) && check_kvm_works(v);
+}
+
+static bool has_hvm_type(const struct check_view *v)
+{
+	return libvirt(v)->hvm_type;
+}
+
+static bool no_qemu_img(const struct check_view *v)
+{
+	return !facts_has(v->f->programs, "qemu-img");
+}
+
+static bool has_stock_emulator(const struct check_view *v)
+{
+	return facts_has(v->f->programs, "qemu-kvm-one");
+}
+
+bool check_has_domain(const struct check_view *v)
+{
+	return libvirt(v)->has_domain;
+}
+
+static bool has_efi(const struct check_view *v)
+{
+	return facts_has(libvirt(v)->loaders, "efi");
+}
+
+static bool has_firmware_file(const struct check_view *v)
+{
+	return v->f->firmwares > 0;
+}
+
+static bool firmware_is_secure(const struct check_view *v)
+{
+	return facts_has(v->f->firmware_features, "secure-boot");
+}
+
+static bool says_not_secure(const struct check_view *v)
+{
+	return check_has_domain(v) && !facts_has(libvirt(v)->secure, "yes");
+}
+
+/* Names compared without case, as libvirt's are found. */
+static bool has_model(const char *list, const char *name)
+{
+	g_autofree char *low_list = g_ascii_strdown(text_or(list, ""), -1);
+	g_autofree char *low_name = g_ascii_strdown(name, -1);
+
+	return facts_has(low_list, low_name);
+}
+
+static bool any_wanted_model(const struct check_view *v, bool (*is)(const struct check_view *,
+								     const char *))
+{
+	g_auto(GStrv) names = g_strsplit_set(text_or(v->f->cpu_models, ""), ", ", -1);
+
+	for (char **n = names; *n; n++)
+		if (**n && is(v, *n))
+			return true;
+
+	return false;
+}
+
+static bool is_no_model(const struct check_view *v, const char *name)
+{
+	return !has_model(libvirt(v)->models, name) && !has_model(libvirt(v)->unusable, name);
+}
+
+static bool is_unusable(const struct check_view *v, const char *name)
+{
+	return !has_model(libvirt(v)->models, name);
+}
+
+static bool no_models_wanted(const struct check_view *v)
+{
+	return !v->f->cpu_models || !check_has_domain(v);
+}
+
+static bool wants_no_model(const struct check_view *v)
+{
+	return !no_models_wanted(v) && any_wanted_model(v, is_no_model);
+}
+
+/* QEMU without acceleration starts them, without some of their flags. */
+static bool wants_unusable(const struct check_view *v)
+{
+	return !no_models_wanted(v) && is_kvm(v) && any_wanted_model(v, is_unusable);
+}
+
+static bool models_wanted(const struct check_view *v)
+{
+	return !no_models_wanted(v);
+}
+
+static const struct check_row rows[] = {
+	{ "libvirt", CHECK_FAIL, not_installed, "libvirt is not installed", NULL,
+	  { "{install:libvirt}" }, NULL },
+	{ "libvirt", CHECK_FAIL, has_no_daemon, "libvirt's daemon is not installed", NULL,
+	  { "{install:libvirt}" }, NULL },
+	{ "libvirt", CHECK_FAIL, not_running, "libvirt cannot be reached: {libvirt_error}",
+	  "start it; LIBVIRT_URI in kvmrc says which",
+	  { "systemctl enable --now {libvirtd}.socket", "systemctl start {libvirtd}" }, NULL },
+	{ "libvirt", CHECK_UNKNOWN, not_let_in, "libvirt does not let us in: {libvirt_error}",
+	  "oneadmin must be in the group of its socket, and log in again after that",
+	  { "usermod -aG libvirt oneadmin" }, NULL },
+	{ "libvirt", CHECK_UNKNOWN, is_silent, "libvirt does not answer", "its log may say why",
+	  { "journalctl -u {libvirtd} | tail", "systemctl restart {libvirtd}" }, NULL },
+	{ "libvirt", CHECK_FAIL, libvirt_too_old,
+	  "libvirt is {libvirt_version}, and 8.0.0 is the least", NULL, { "{install:libvirt}" },
+	  NULL },
+	{ "libvirt", CHECK_WARN, libvirt_old,
+	  "libvirt is {libvirt_version}; a later release will need 10.0.0", NULL, { 0 }, NULL },
+	{ "libvirt", CHECK_OK, libvirt_known, "libvirt is {libvirt_version}", NULL, { 0 }, NULL },
+
+	{ "qemu", CHECK_FAIL, qemu_too_old, "QEMU is {qemu_version}, and 6.2.0 is the least", NULL,
+	  { "{install:qemu}" }, NULL },
+	{ "qemu", CHECK_WARN, qemu_old,
+	  "QEMU is {qemu_version}; a later release will need 8.2.2", NULL, { 0 }, NULL },
+	{ "qemu", CHECK_OK, qemu_known, "QEMU is {qemu_version}", NULL, { 0 }, NULL },
+
+	{ "guest-arch", CHECK_FAIL, no_hvm, "libvirt has no guests of os type hvm for {guest_arch}",
+	  "QEMU for that architecture is not installed (\"no supported architecture for os type "
+	  "'hvm'\" means this)", { "{install:qemu}", "systemctl restart {libvirtd}" }, NULL },
+	{ "guest-arch", CHECK_FAIL, no_hvm_type_yet,
+	  "libvirt has no {type} guests for {guest_arch}, though /dev/kvm works",
+	  "it looked before the module was loaded", { "systemctl restart {libvirtd}" }, NULL },
+	{ "guest-arch", CHECK_FAIL, no_hvm_type,
+	  "libvirt has no {type} guests for {guest_arch}",
+	  "\"no supported architecture for os type 'hvm'\" means this: see kvm-device",
+	  { "systemctl restart {libvirtd}" }, "cpu-virt kvm-module kvm-vendor kvm-device" },
+	{ "guest-arch", CHECK_OK, has_hvm_type, "libvirt has {type} guests for {guest_arch}", NULL,
+	  { 0 }, NULL },
+
+	{ "emulator", CHECK_FAIL, no_qemu_img, "qemu-img is not installed", NULL,
+	  { "{install:qemu}" }, NULL },
+	{ "emulator", CHECK_OK, has_stock_emulator, "qemu-kvm-one and qemu-img are there", NULL,
+	  { 0 }, NULL },
+	{ "emulator", CHECK_WARN, NULL,
+	  "/usr/bin/qemu-kvm-one, the EMULATOR of the shipped configuration, is not there",
+	  "or name another EMULATOR in vmm_exec_kvm.conf",
+	  { "ln -s {emulator} /usr/bin/qemu-kvm-one" }, NULL },
+
+	{ "uefi", CHECK_OK, has_efi, "libvirt has UEFI firmware", NULL, { 0 }, NULL },
+	{ "uefi", CHECK_INFO, check_has_domain, "libvirt has no UEFI firmware", NULL,
+	  { "{install:firmware}" }, NULL },
+	{ "uefi", CHECK_OK, has_firmware_file, "there are {firmwares} descriptors of firmware",
+	  NULL, { 0 }, NULL },
+	{ "uefi", CHECK_INFO, NULL, "there is no descriptor of a UEFI firmware", NULL,
+	  { "{install:firmware}" }, NULL },
+
+	{ "secure-boot", CHECK_INFO, says_not_secure, "libvirt has no firmware for Secure Boot",
+	  NULL, { "{install:firmware}" }, NULL },
+	{ "secure-boot", CHECK_OK, firmware_is_secure, "there is firmware for Secure Boot", NULL,
+	  { 0 }, NULL },
+	{ "secure-boot", CHECK_INFO, NULL, "no descriptor of a firmware names Secure Boot", NULL,
+	  { "{install:firmware}" }, NULL },
+
+	{ "cpu-models", CHECK_FAIL, wants_no_model,
+	  "CPU_MODELS of kvmrc has a model that libvirt does not know: {bad_models}",
+	  "it knows {models}", { 0 }, NULL },
+	{ "cpu-models", CHECK_FAIL, wants_unusable,
+	  "CPU_MODELS of kvmrc has a model that this host cannot run: {bad_models}", NULL, { 0 },
+	  NULL },
+	{ "cpu-models", CHECK_OK, models_wanted, "this host can run {cpu_models}", NULL, { 0 },
+	  NULL },
+};
+
+const struct check_table check_libvirt = { rows, G_N_ELEMENTS(rows) };
