@@ -145,6 +145,7 @@ stranger() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
 
+# bats test_tags=root
 @test "in a sticky directory another user can neither block a sync nor have it write through his links" {
 	[ "$EUID" -eq 0 ]
 	sticky h1
@@ -183,6 +184,7 @@ stranger() {
 	kill $holders
 }
 
+# bats test_tags=root
 @test "in a sticky directory: a set that is another user's is not built upon" {
 	[ "$EUID" -eq 0 ]
 	sticky h1
