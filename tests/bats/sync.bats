@@ -128,7 +128,7 @@ same() {	# HOST: has exactly the set
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is at work'* ]]
+	[[ $output == *'another sync is running'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	same h1
@@ -176,7 +176,7 @@ stranger() {
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is at work'* ]]
+	[[ $output == *'another sync is running'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
