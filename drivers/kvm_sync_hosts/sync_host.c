@@ -22,7 +22,7 @@ static const char look[] =
 static const char take[] =
 	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}\"; "
 	"ours() { [ -O \"$1\" ] && [ -d \"$1\" ] && [ ! -L \"$1\" ]; }; "
-	"busy() { echo 'another sync is at work' >&2; exit 75; }; "
+	"busy() { echo 'another sync is running' >&2; exit 75; }; "
 	/* Where others cannot make names, a file will do. */
 	"if [ ! -k \"${d%/*}\" ]; then exec 9>>\"$d.lock\"; flock -n 9 || busy; fi; "
 	"l=; for f in \"$d\".lock.*; do ! ours \"$f\" || l=$f; done; "

@@ -31,7 +31,7 @@ void shell_text_clear(struct rc_text *text)
 	g_clear_pointer(&text->instructions, g_ptr_array_unref);
 }
 
-/* A shell exports a variable that it inherited, also when the file assigns to it anew. */
+/* A shell exports a variable that it inherited, also when the file assigns to it again. */
 static struct rc_var *var_of(struct shell_parser *p, const char *name)
 {
 	struct rc_var *var = g_hash_table_lookup(p->text->vars, name);

@@ -21,7 +21,7 @@ enum action_outcome ceph_pool_move(struct action_ctx *ctx, enum ceph_way way, co
 
 /*
  * Before a guest may run from it: renames it in the pool, if the VM's datastore is one at all, so
- * that no other host takes it again. False: it was not, or that cannot be told.
+ * that no other host takes it again. False: it was not, or that is not known.
  */
 bool ceph_pool_begin(const struct action_ctx *ctx, const TmplRequest *d, const char *vm_id,
 		     GError **error);

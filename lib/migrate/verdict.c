@@ -36,7 +36,7 @@ enum migrate_side migrate_side_of(const struct virt_state *state, bool is_source
 #define W_ORPH	{ MIGRATE_ORPHAN, true }
 
 /*
- * A row for the source, a column for the destination. W_…: libvirt is still at work.
+ * A row for the source, a column for the destination. W_…: libvirt is still moving it.
  *
  * A destination that never resumed the guest (MOVING) is not a copy: the VM is at its source. A
  * source that is paused for the move (MOVING) has handed over if the destination has a guest.

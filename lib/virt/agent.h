@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent.h - the guest's agent, and QEMU's monitor: one command and its answer, within a limit.
+ * agent.h - sends one command to the guest's agent or to QEMU's monitor, with a time limit.
  *
  * Source: docs/facts/libvirt.md K.
  */
@@ -11,14 +11,14 @@
 
 /*
  * Sends COMMAND, JSON, to the agent of DOM and returns its answer, which the caller frees. NULL:
- * VMM_ERROR_GUEST, it said no or did not answer within LIMIT_S; VMM_ERROR_INCOMPATIBLE, the VM
- * has no agent's channel; VMM_ERROR_REFUSED, it does not run.
+ * VMM_ERROR_GUEST, it refused or did not answer within LIMIT_S; VMM_ERROR_INCOMPATIBLE, the VM has
+ * no channel for an agent; VMM_ERROR_REFUSED, it is not running.
  */
 char *virt_agent(virDomain *dom, const char *command, unsigned limit_s, GError **error);
 
 /*
- * Asks the QEMU of DOM itself: sends COMMAND, JSON, that changes nothing, to its monitor and
- * returns the answer, which the caller frees. NULL: it is not to be had.
+ * Sends COMMAND, JSON that changes nothing, to the monitor of DOM's QEMU and returns the answer,
+ * which the caller frees. NULL: there is none.
  */
 char *virt_monitor(virDomain *dom, const char *command);
 

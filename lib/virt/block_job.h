@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * block_job.h - jobs on a domain's disks, which keep it from being saved, resized or
- * given a snapshot.
+ * block_job.h - waits for block jobs on a domain's disks, during which libvirt refuses to save the
+ * domain, resize its disks or make a snapshot.
  *
  * Source: docs/facts/libvirt.md I; actions.md 0.5.
  */
@@ -11,8 +11,8 @@
 #include "virt/virt_domain.h"
 
 /*
- * Waits until no disk of DOM has a block job, at most LIMIT_MS. False: one still has,
- * VMM_ERROR_BUSY names the disk; or nobody knows.
+ * Waits until no disk of DOM has a block job, at most LIMIT_MS. False: VMM_ERROR_BUSY names a disk
+ * that still has one; other errors: not known.
  */
 bool virt_block_wait(virDomain *dom, unsigned limit_ms, GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connect.h - a connection that cannot hang us: opening has a limit, and
- * keepalive ends what waits for a daemon that is gone.
+ * connect.h - opens connections to libvirt that cannot hang the action: opening has a time limit,
+ * and keepalive ends calls that wait for a daemon that is gone.
  *
  * Source: docs/facts/libvirt.md A; actions.md 0.4.
  */
@@ -24,8 +24,8 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
 void virt_await_events(void);
 
 /*
- * As virt_open(), again and again until LIMIT_MS has passed, as long as the
- * error is VMM_ERROR_CONNECTION: a daemon that ended is started again.
+ * As virt_open(), repeated for LIMIT_MS while the error is VMM_ERROR_CONNECTION: a daemon that
+ * ended is started again.
  */
 virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error);
 

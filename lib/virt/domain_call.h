@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * domain_call.h - one call of libvirt on a domain, with a time limit: what it is given and what it
- * answers are one object, kept as long as the call or its caller needs it.
+ * domain_call.h - one call of libvirt on a domain, with a time limit. Its arguments and results are
+ * one object, which exists as long as the call or its caller needs it.
  *
  *	g_autoptr(DomainCall) c = domain_call_new(dom, "vdb");
  *	enum virt_call_result r = domain_call_run(c, detach, LIMIT_MS, error);
  *
- * After VIRT_CALL_TIMED_OUT the call is still in progress, and may still write its answers: nobody
- * reads them any more.
+ * After VIRT_CALL_TIMED_OUT the call is still in progress and may still write its results: do not
+ * read them.
  */
 #ifndef VIRT_DOMAIN_CALL_H
 #define VIRT_DOMAIN_CALL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * domain_job.h - calls of libvirt that last: a domain is saved, migrated, copied. They
- * tell how far they are, and end when they shall.
+ * domain_job.h - long calls of libvirt, which save, migrate or copy a domain: with progress, and
+ * aborted at a deadline or on request.
  *
  * Source: docs/facts/libvirt.md E, I and J.
  */
@@ -16,7 +16,7 @@ struct virt_progress {
 	guint64 done_bytes, total_bytes;	/* memory and disks; total 0: not known yet */
 	guint64 remaining_bytes;
 	guint64 rate_bytes;			/* in a second */
-	guint64 iteration;			/* how often the memory was gone through */
+	guint64 iteration;			/* passes over the memory so far */
 	gint64 downtime_ms;			/* expected or, at the end, real; -1 unknown */
 };
 
@@ -34,19 +34,19 @@ struct virt_job {
 };
 
 /*
- * Returns when libvirt has ended each call on DOM that reached it before, also those of programs
- * that have died or lost their connection: what its XML says then is how they ended. One that lasts
- * (a save, a migration) may let this one in between: RET_GOES_ON. False: VMM_ERROR_TIMEOUT, one
- * still held it after LIMIT_MS; VMM_ERROR_CONNECTION. Source: docs/facts/libvirt.md L, of two
- * calls on a domain the second waits.
+ * Barrier for one domain: returns once libvirt has ended all earlier calls on DOM, also those of
+ * programs that have died or lost their connection, so that its XML is current. RET_GOES_ON: a long
+ * job (a save, a migration) is still in progress, as it lets other calls in between. False:
+ * VMM_ERROR_TIMEOUT, a call has not ended after LIMIT_MS; VMM_ERROR_CONNECTION. Source:
+ * docs/facts/libvirt.md L, of two calls on a domain the second waits.
  */
 bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
 
 /*
  * Makes JOB's call and waits for it. Only the job that this call has begun is aborted and reported
- * on: while it waits for one of another client (a backup, a dump), that one is left alone.
- * RET_ABORTED says whether it was asked to end early; it may have been done nevertheless.
- * VIRT_CALL_TIMED_OUT: asked to end, and it did not; DATA is then the call's, else the caller's.
+ * on: while the call waits for a job of another client (a backup, a dump), that one is left alone.
+ * RET_ABORTED: it was asked to end early, but may have succeeded nevertheless. VIRT_CALL_TIMED_OUT:
+ * it was asked to end and did not; DATA then belongs to the call, otherwise to the caller.
  */
 enum virt_call_result virt_job_run(const struct virt_job *job, bool *ret_aborted, GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * domain_note.h - one word of ours kept in the metadata of a running domain, for whichever action
- * looks at it next: <ELEMENT ATTRIBUTE="word"/> under a URI of its own.
+ * domain_note.h - keeps one word in the metadata of a running domain, for the next action to read:
+ * <ELEMENT ATTRIBUTE="word"/> under a URI of its own.
  *
  * It ends with the domain. Every client that may define domains can write it: check the word.
  */
@@ -19,7 +19,7 @@ struct domain_note {
 bool domain_note_write(virDomain *dom, const struct domain_note *note, const char *word,
 		       GError **error);
 
-/* The word, in RET (the caller frees; NULL: DOM has no such note). False: nobody knows. */
+/* The word, in RET (the caller frees; NULL: DOM has no such note). False: it cannot be read. */
 bool domain_note_read(virDomain *dom, const struct domain_note *note, char **ret, GError **error);
 
 #endif

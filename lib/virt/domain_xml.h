@@ -5,12 +5,12 @@
 
 #include <libxml/tree.h>
 
-/* The disk of DOMAIN, its XML, that is at TARGET ("vda"); NULL. */
+/* The disk at TARGET ("vda") of DOMAIN, its XML; or NULL. */
 xmlNode *virt_disk(const xmlNode *domain, const char *target);
 
 /*
- * The path of DISK (NULL: none) when that is a file or a block device of this host, or a drive
- * with one in it; else NULL: an empty drive may have a source too. The caller frees.
+ * The path of DISK (may be NULL) if it is a file or block device of this host, or a drive that
+ * holds one; otherwise NULL. The caller frees.
  */
 char *virt_disk_path(const xmlNode *disk);
 

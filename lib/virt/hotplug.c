@@ -139,7 +139,7 @@ struct detach {
 
 /*
  * Looks until the device is gone, the guest refuses, or UNTIL_US. ASKED: the guest was asked;
- * otherwise one look at what DOM has is enough. False: nobody knows, the connection is lost.
+ * otherwise one look at what DOM has is enough. False: not known, the connection is lost.
  */
 static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, gint64 until_us,
 			  struct detach *d, GError **error)

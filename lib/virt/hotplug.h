@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hotplug.h - devices of a running domain: given, changed and taken away, when QEMU
- * may hang and the guest has a say.
+ * hotplug.h - attaches, changes and detaches devices of a running domain, although QEMU may hang
+ * and the guest may refuse.
  *
  * Source: docs/facts/libvirt.md F; actions.md 9 to 12.
  */
@@ -13,21 +13,21 @@
 
 enum virt_device_verb {
 	VIRT_DEVICE_ATTACH,
-	VIRT_DEVICE_MEDIUM,	/* a drive becomes what XML says, even if the guest has locked it */
+	VIRT_DEVICE_MEDIUM,	/* changes the medium, even if the guest has locked the drive */
 };
 
 /*
- * Does it with the device of XML in running domain DOM. LATE: QEMU did not answer, nobody knows.
- * ERROR has no text of its own about the device: the caller's comes before it.
+ * Applies VERB to the device XML of running domain DOM. VIRT_CALL_TIMED_OUT: QEMU did not answer,
+ * the outcome is unknown. ERROR does not name the device: the caller adds that.
  */
 enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, const char *xml,
 				  unsigned limit_ms, GError **error);
 
 /*
- * Asks the guest to release the device ALIAS, at most TRIES times until UNTIL_US, and waits
- * for what becomes of it. OK: it is gone, or was. FAILED: VMM_ERROR_REFUSED, the guest said
- * no; VMM_ERROR_GUEST, it did not answer, and may still do it later; VMM_ERROR_CONNECTION,
- * nobody knows. LATE: QEMU did not answer.
+ * Asks the guest to release the device ALIAS, at most TRIES times until UNTIL_US, and waits for the
+ * result. VIRT_CALL_OK: it is gone, or was not there. VIRT_CALL_FAILED: VMM_ERROR_REFUSED, the
+ * guest refused; VMM_ERROR_GUEST, it did not answer and may still release it later;
+ * VMM_ERROR_CONNECTION, unknown. VIRT_CALL_TIMED_OUT: QEMU did not answer.
  */
 enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
 				  gint64 until_us, GError **error);

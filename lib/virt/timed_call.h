@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * timed_call.h - calls that may never return: libvirt's wait without limit for a
- * stopped daemon and for a QEMU that hangs, so each such call gets a thread
- * that can be left behind.
+ * timed_call.h - libvirt calls with a time limit. They wait without limit for a stopped daemon and
+ * for a QEMU that hangs, so each call is made on a thread of its own that can be abandoned.
  *
  * Source: docs/facts/libvirt.md A, D and M.
  */
@@ -21,13 +20,13 @@ enum virt_call_result {
 };
 
 /*
- * Calls FUNC with DATA and waits at most LIMIT_MS for it. After a time-out DATA
- * belongs to the thread, which ends with FREE_DATA; else it stays the caller's.
+ * Calls FUNC with DATA and waits at most LIMIT_MS for it. After a time-out DATA belongs to the
+ * thread, which calls FREE_DATA at its end; otherwise it stays the caller's.
  */
 enum virt_call_result virt_call(virt_call_func *func, void *data, GDestroyNotify free_data,
 				unsigned limit_ms, GError **error);
 
-/* What is asked, every few milliseconds while a call lasts, whether to wait on. */
+/* Decides, every EVERY_MS while a call is in progress, whether to continue waiting. */
 struct virt_call_watch {
 	unsigned every_ms;
 	bool (*goes_on)(void *data);	/* false: wait no longer */
@@ -38,7 +37,7 @@ struct virt_call_watch {
 enum virt_call_result virt_call_watched(virt_call_func *func, void *data, GDestroyNotify free_data,
 					const struct virt_call_watch *watch, GError **error);
 
-/* Whether a thread was left behind that still runs: exit() is not safe then. */
+/* Whether an abandoned thread still runs: exit() is not safe then. */
 bool virt_call_any_abandoned(void);
 
 #endif

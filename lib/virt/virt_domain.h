@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virt_domain.h - finding a domain, what state it is in, and waiting until it is gone.
+ * virt_domain.h - finds a domain, reads its state, and waits until it is gone.
  *
  * Source: docs/facts/actions.md 0.3 and 0.8; libvirt.md B and D.
  */
@@ -16,24 +16,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainSnapshot, virDomainSnapshotFree)
 
 /*
- * Finds the domain that DEPLOY_ID names: a UUID, else a name; a name that is not
- * there may be "one-VM_ID" if VM_ID is a number. Never libvirt's own id. The caller
- * frees. VMM_ERROR_NOT_FOUND means that libvirt answered and it is not there;
- * VMM_ERROR_EXISTS that DEPLOY_ID is a UUID, which is not there, and that an active domain
- * "one-VM_ID" has another one: the VM was started by another client, so that "not there" would not
- * be the truth and that domain is not ours to touch. Every other error: nobody knows.
+ * Finds the domain that DEPLOY_ID names: a UUID, or else a name; if there is none of that name,
+ * "one-VM_ID", if VM_ID is a number. Never libvirt's own id. The caller frees. VMM_ERROR_NOT_FOUND:
+ * libvirt answered that it does not exist. VMM_ERROR_EXISTS: DEPLOY_ID is a UUID that does not
+ * exist, but an active domain "one-VM_ID" with another UUID does: another client has started the
+ * VM, so "not found" would be wrong, and that domain must not be touched. Other errors: not known.
  */
 virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_id,
 		       GError **error);
 
-/* DOM once more: the caller frees it as well. */
+/* Another reference to DOM, which the caller frees. */
 virDomain *virt_domain_ref(virDomain *dom);
 
 /*
- * Returns when libvirt has looked at every call that reached it before this one, also at those of
- * programs that have died: a domain that such a call makes is found afterwards. VMM_ERROR_TIMEOUT
- * after LIMIT_MS. Source: lookups overtake the calls that make a domain, which first may
- * wait until a new QEMU has told what it can; to ask what it can waits for the same.
+ * Barrier: returns once libvirt has processed all earlier requests, including those of programs
+ * that have died, so that a domain that such a request creates is found. VMM_ERROR_TIMEOUT after
+ * LIMIT_MS. Source: a lookup overtakes a create, which may first wait until a new QEMU binary has
+ * been probed; a request for capabilities waits for the same.
  */
 bool virt_barrier(virConnect *conn, unsigned limit_ms, GError **error);
 
@@ -42,31 +41,31 @@ struct virt_state {
 	bool gone;		/* libvirt answered that it is not there, or not active */
 };
 
-/* The state of DOM now. False: nobody knows. Not blocked by a QEMU that hangs. */
+/* The state of DOM now. False: not known. Not blocked by a QEMU that hangs. */
 bool virt_state_read(virDomain *dom, struct virt_state *ret, GError **error);
 
 /* "running", "paused"… Static. */
 const char *virt_state_name(const struct virt_state *state);
 
-/* Whether it runs, as far as libvirt is concerned: a domain still being started does not. */
+/* Whether it runs for libvirt: a domain that is still being started does not. */
 bool virt_state_is_up(const struct virt_state *state);
 
 /*
- * Adds to ERROR what helps when DOM is being started for ever: libvirt never lets go of a domain
- * when its daemon died before it had heard of that domain's QEMU. No call ends it.
+ * Adds a hint to ERROR if DOM stays "starting" for ever: libvirt never forgets a domain if its
+ * daemon died before it had the domain's QEMU. No call ends such a domain.
  */
 void virt_hint_lost(virDomain *dom, GError **error);
 
-/* What a guest in that state does with a request to restart or shut down: nothing. */
+/* Whether a guest in that state ignores requests to restart or shut down. */
 bool virt_state_is_unresponsive(const struct virt_state *state);
 
 /*
- * The VM's directory as its metadata (namespace URI) say; NULL when they do
- * not. The caller frees.
+ * The VM's directory by its metadata (namespace URI); NULL if they do not name one. The caller
+ * frees.
  */
 char *virt_vm_directory(virDomain *dom, const char *uri);
 
-/* As virt_vm_directory(), in RET; false with ERROR when nobody knows what its metadata say. */
+/* As virt_vm_directory(), in RET; false with ERROR if the metadata cannot be read. */
 bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error);
 
 /* The domain's XML with its secrets left out. The caller frees with g_free(). */
@@ -75,17 +74,16 @@ char *virt_xml(virDomain *dom, GError **error);
 /* The same, parsed. The caller frees; NULL with ERROR. */
 xmlDoc *virt_xml_doc(virDomain *dom, GError **error);
 
-/* Sees a domain end without asking. */
+/* Listens for the end of a domain. */
 typedef struct virt_watch VirtWatch;
 
-/* Begins to listen; before the request that shall end DOM, so that nothing is missed. */
+/* Begins to listen; call it before the request that ends DOM, so that no event is missed. */
 VirtWatch *virt_watch_new(virDomain *dom, GError **error);
 
 /*
- * Waits until the domain is gone, or until monotonic time UNTIL_US. RET_GONE
- * says which. False: nobody knows, mostly VMM_ERROR_CONNECTION; or it is gone but was
- * saved or migrated, not stopped: VMM_ERROR_REFUSED. Besides the events it asks
- * once a second.
+ * Waits until the domain is gone, or until UNTIL_US; RET_GONE says which. Besides the events it
+ * reads the state once a second. False: not known, mostly VMM_ERROR_CONNECTION; or
+ * VMM_ERROR_REFUSED, the domain is gone because it was saved or migrated.
  */
 bool virt_watch_gone(VirtWatch *watch, gint64 until_us, bool *ret_gone, GError **error);
 

@@ -20,8 +20,9 @@ struct virt_sizes {
 bool virt_sizes_read(virDomain *dom, struct virt_sizes *ret, GError **error);
 
 /*
- * Each within LIMIT_MS; LATE: QEMU does not answer, nobody knows. ERROR says only why. With
- * RET_WAITED: the guest was asked for CPUs back, and libvirt does not wait for them any longer.
+ * Each within LIMIT_MS; VIRT_CALL_TIMED_OUT: QEMU does not answer, the outcome is unknown. ERROR
+ * says only why. With RET_WAITED: the guest was asked for CPUs back, and libvirt does not wait for
+ * them any longer.
  */
 enum virt_call_result virt_set_vcpus(virDomain *dom, unsigned n, unsigned limit_ms,
 				     bool *ret_waited, GError **error);

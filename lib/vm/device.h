@@ -13,14 +13,14 @@
 #include "domain/attach.h"
 #include "virt/hotplug.h"
 
-/* What makes a device of a domain the one that is meant. Empty texts count as NULL. */
+/* Identifies a device of a domain. Empty texts are as NULL. */
 struct device_key {
 	const char *target;	/* of a disk: "vdb" */
 	const char *mac;	/* of a NIC */
 	const TmplAttr *pci;	/* of a host's device: its PCI vector */
 };
 
-/* The running domain, and what is needed to build devices for it. */
+/* A running domain, and the documents to build devices for it. */
 typedef struct device_vm {
 	virDomain *dom;
 	struct virt_state state;	/* when it was found */
@@ -30,9 +30,9 @@ typedef struct device_vm {
 } DeviceVm;
 
 /*
- * Finds the VM of the operands, for us alone, and reads its XML; with NEED, the document on stdin
- * (or, when stdin has none, in operand FALLBACK as base64; 0: none) too.
- * VMM_ERROR_REFUSED when it does not run. The caller frees.
+ * Finds and locks the VM of the operands, and reads its XML. With NEED, also reads the document on
+ * stdin, or, if stdin is empty, in operand FALLBACK (XML or base64; 0: none). VMM_ERROR_REFUSED: it
+ * is not running. The caller frees.
  */
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error);
 
@@ -45,11 +45,11 @@ bool device_vm_refresh(DeviceVm *v, GError **error);
 void device_vm_free(DeviceVm *v);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DeviceVm, device_vm_free)
 
-/* For the builders, with the XML of V and this libvirt's version; a disk is at PATH. */
+/* Input of the device builders: V's XML, this libvirt's version, PATH of a disk or NULL. */
 struct domain_attach device_attach_of(const struct action_ctx *ctx, const DeviceVm *v,
 				      const char *path);
 
-/* The device of V with that key in its XML; NULL. */
+/* The device of V with that key in its XML, or NULL. */
 xmlNode *device_find(const DeviceVm *v, const struct device_key *key);
 
 /* Attaches XML, which is WHAT ("disk vdb") with that key. DONE: V has it. */
@@ -60,7 +60,7 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				  const char *path, GError **error);
 
-/* Detaches WHAT; one that is not there is done. DONE: V has it no more. */
+/* Detaches WHAT. DONE: V does not have it any more, or did not have it. */
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error);
 

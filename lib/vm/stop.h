@@ -25,9 +25,8 @@ struct stop_plan {
 virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error);
 
 /*
- * Makes one request. True also when the domain is gone, or when nobody knows
- * what becomes of the request: the domain's state will tell. False: it was
- * refused, or the connection is lost.
+ * Makes one request. True also if the domain is gone, or if the result of the request is not known:
+ * the domain's state will show it. False: it was refused, or the connection is lost.
  */
 bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GError **error);
 

@@ -184,7 +184,7 @@ rows() {
 	: >calls
 	send "$(request CLEANUP 2)"
 	expect '^CLEANUP SUCCESS 2 $'
-	expect '^LOG E 2 cancel: Error connecting to host-a.*the cleanup goes on'
+	expect '^LOG E 2 cancel: Error connecting to host-a.*the cleanup continues'
 	[ "$(called)" = 'delete delete.qcow2 delete' ]
 	finish
 }

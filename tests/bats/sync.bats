@@ -128,7 +128,7 @@ same() {	# HOST: has exactly the set
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is at work'* ]]
+	[[ $output == *'another sync is running'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	same h1
@@ -145,6 +145,7 @@ stranger() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
 
+# bats test_tags=root
 @test "in a sticky directory another user can neither block a sync nor have it write through his links" {
 	[ "$EUID" -eq 0 ]
 	sticky h1
@@ -175,7 +176,7 @@ stranger() {
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is at work'* ]]
+	[[ $output == *'another sync is running'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
@@ -183,6 +184,7 @@ stranger() {
 	kill $holders
 }
 
+# bats test_tags=root
 @test "in a sticky directory: a set that is another user's is not built upon" {
 	[ "$EUID" -eq 0 ]
 	sticky h1

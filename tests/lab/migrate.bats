@@ -278,7 +278,7 @@ left_behind() {
 		# shellcheck disable=SC2086
 		act $action node1
 		assert_failure 1
-		assert_regex "$(error_message)" 'since a migration that did not end: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
+		assert_regex "$(error_message)" 'is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
 	done
 	# A checkpoint that an earlier restore left is no reason to end it and start another one.
 	on mkdir -p "$(directory 50)"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/deadline.h"
 #include "base/file.h"
 #include "base/number.h"
 
@@ -62,12 +63,33 @@ static void a_file_is_replaced_whole_and_private(void)
 	g_assert_cmpint(g_rmdir(dir), ==, 0);	/* and nothing else was left in it */
 }
 
+static void a_deadline_passes_and_leaves_no_time_then(void)
+{
+	gint64 far = deadline_in_ms(G_MAXINT), past = deadline_in_ms(-1), near = deadline_in_ms(20);
+	unsigned turns = 0;
+
+	g_assert_false(deadline_passed(far));
+	g_assert_cmpuint(deadline_left_ms(far), >, 1000 * 1000);
+	g_assert_cmpuint(deadline_left_ms(far), <=, G_MAXINT);
+	g_assert_true(deadline_pause(far, 1));
+	g_assert_true(deadline_passed(past));
+	g_assert_cmpuint(deadline_left_ms(past), ==, 0);
+	g_assert_false(deadline_pause(past, 60000));
+
+	while (deadline_pause(near, 1))
+		turns++;
+	g_assert_cmpuint(turns, >, 0);
+	g_assert_true(deadline_passed(near));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/base/numbers-are-whole-and-in-range", numbers_are_whole_and_in_range);
 	g_test_add_func("/base/an-error-carries-class-hint-and-exit-status",
 			an_error_carries_class_hint_and_exit_status);
+	g_test_add_func("/base/a-deadline-passes-and-leaves-no-time-then",
+			a_deadline_passes_and_leaves_no_time_then);
 	g_test_add_func("/base/a-file-is-replaced-whole-and-private",
 			a_file_is_replaced_whole_and_private);
 	return g_test_run();

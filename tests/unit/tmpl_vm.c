@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "template/vm.h"
 
+#include "template/request.h"
 #include "xml/xml.h"
 
 static xmlDoc *parse(const char *text)
@@ -166,12 +167,61 @@ static void what_nobody_reads_is_told(void)
 	g_assert_cmpuint(warnings->len, ==, G_N_ELEMENTS(texts));
 }
 
+static TmplRequest *input(const char *text, GError **error)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+
+	return tmpl_request_of_input(bytes, "stdin", error);
+}
+
+static void a_request_and_a_vm_alone_give_the_same_vm(void)
+{
+	static const char vm[] = "<VM><ID>7</ID></VM>";
+	g_autofree char *whole = g_strconcat("<VMM_DRIVER_ACTION_DATA><HOST>h</HOST>", vm,
+					     "<DATASTORE><BASE_PATH>/d</BASE_PATH></DATASTORE>"
+					     "</VMM_DRIVER_ACTION_DATA>", NULL);
+	g_autoptr(TmplRequest) alone = input(vm, NULL), request = input(whole, NULL);
+	g_autofree char *host = tmpl_request_child(request, "HOST");
+	g_autofree char *none = tmpl_request_child(request, "MIGR_HOST");
+	g_autofree char *a = xml_print(alone->vm), *b = xml_print(request->vm);
+	g_autofree char *base = xml_child_text(request->datastore, "BASE_PATH");
+
+	g_assert_cmpstr(a, ==, vm);
+	g_assert_cmpstr(b, ==, vm);
+	g_assert_null(alone->datastore);
+	g_assert_cmpstr(base, ==, "/d");
+	g_assert_cmpstr(host, ==, "h");
+	g_assert_null(none);
+}
+
+static void an_input_may_be_empty_but_must_be_xml(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(TmplRequest) empty = input("", NULL);
+	g_autoptr(TmplRequest) other = input("<HOST><ID>1</ID></HOST>", NULL);
+	g_autofree char *host = tmpl_request_child(empty, "HOST");
+
+	g_assert_null(empty->doc);
+	g_assert_null(empty->vm);
+	g_assert_null(host);
+	g_assert_nonnull(other->doc);
+	g_assert_null(other->vm);
+
+	g_assert_null(input("<VM>", &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_INPUT);
+	g_assert_true(g_str_has_prefix(error->message, "stdin:1:"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/tmpl/vm/the-first-level-that-says-something-wins",
 			the_first_level_that_says_something_wins);
 	g_test_add_func("/tmpl/vm/a-device-stands-for-its-vm", a_device_stands_for_its_vm);
+	g_test_add_func("/tmpl/request/a-request-and-a-vm-alone-give-the-same-vm",
+			a_request_and_a_vm_alone_give_the_same_vm);
+	g_test_add_func("/tmpl/request/an-input-may-be-empty-but-must-be-xml",
+			an_input_may_be_empty_but_must_be_xml);
 	g_test_add_func("/tmpl/vm/history-is-the-last-record", history_is_the_last_record);
 	g_test_add_func("/tmpl/vm/another-element-is-refused", another_element_is_refused);
 	g_test_add_func("/tmpl/vm/another-object-is-refused", another_object_is_refused);
