@@ -9,6 +9,7 @@
 #include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
+#include "fit_document.h"
 #include "template/defaults.h"
 #include "xml/xml.h"
 
@@ -19,6 +20,7 @@
 struct arguments {
 	char *conf, *config, *host, *cluster, *datastore, *type, *one_version, *libvirt;
 	char *check_conf;
+	char *capabilities, *domcapabilities, *kvmrc, *cpu_map;
 	char **files;
 	gboolean check, explain, help, version;
 };
@@ -58,6 +60,13 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		{ "explain", 0, 0, G_OPTION_ARG_NONE, &a->explain,
 		  "Print a table instead: each place of the domain, its value, and the attribute "
 		  "and level it comes from", NULL },
+		{ "capabilities", 0, 0, G_OPTION_ARG_FILENAME, &a->capabilities,
+		  "Fit the domain to the host of which virsh capabilities says this", "FILE" },
+		{ "domcapabilities", 0, 0, G_OPTION_ARG_FILENAME, &a->domcapabilities,
+		  "And virsh domcapabilities, for this type, machine and emulator", "FILE" },
+		{ "kvmrc", 0, 0, G_OPTION_ARG_FILENAME, &a->kvmrc, "And its kvmrc", "FILE" },
+		{ "cpu-map", 0, 0, G_OPTION_ARG_FILENAME, &a->cpu_map,
+		  "And its " FIT_CPU_MAP_DIRECTORY " (default: the one here)", "DIRECTORY" },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &a->version, "Print the version", NULL },
 		{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->files, NULL, NULL },
 		{ 0 }
@@ -74,6 +83,12 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		program_print_help(context);
 	if (a->files && g_strv_length(a->files) > 1)
 		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
+	if (!a->capabilities != !a->domcapabilities)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--capabilities and --domcapabilities "
+				"belong together");
+	if (a->capabilities && a->explain)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--explain says where values come from, "
+				"not how a host changes them");
 	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
 		return vmm_fail(error, VMM_ERROR_USAGE, "--type %s: not kvm or qemu", a->type);
 
@@ -83,7 +98,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 static void free_arguments(struct arguments *a)
 {
 	char *texts[] = { a->conf, a->config,      a->host,    a->cluster,   a->datastore,
-			  a->type, a->one_version, a->libvirt, a->check_conf };
+			  a->type, a->one_version, a->libvirt, a->check_conf, a->capabilities,
+			  a->domcapabilities, a->kvmrc, a->cpu_map };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
@@ -235,6 +251,30 @@ static bool check_document(const TmplVm *vm, const struct domain_options *option
 			problems->len);
 }
 
+/* The domain XML as it is on the host that the arguments describe. */
+static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xml,
+		     GPtrArray *warnings, GError **error)
+{
+	g_autoptr(xmlDoc) caps = read_document(a->capabilities, error), domcaps = NULL;
+	const char *kvmrc = a->kvmrc ? a->kvmrc : "/dev/null";
+	const char *map = a->cpu_map ? a->cpu_map : FIT_CPU_MAP_DIRECTORY;
+	g_autoptr(ConfKvmrc) rc = NULL;
+
+	if (!caps)
+		return NULL;
+	domcaps = read_document(a->domcapabilities, error);
+	if (!domcaps)
+		return NULL;
+	rc = conf_kvmrc_load(kvmrc);
+	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
+		g_ptr_array_add(warnings, g_strdup(*w));
+	const struct fit_input in = { .vm = vm, .rc = rc, .built = true,
+				      .capabilities = xmlDocGetRootElement(caps),
+				      .domcapabilities = xmlDocGetRootElement(domcaps) };
+
+	return fit_document(xml, &in, map, error);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
 	struct domain_options options = { .type = a->type, .one_version = a->one_version };
@@ -263,16 +303,28 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	if (!add_conf(vm, a->conf, warnings, error))
 		return false;
 	tmpl_vm_check(vm, warnings);
-	if (a->check)
-		return check_document(vm, &options, warnings, error);
+	options.fits = a->capabilities;
+	if (a->check && !check_document(vm, &options, warnings, error))
+		return false;
+	if (a->check && !a->capabilities)
+		return true;
 
 	if (a->explain)
 		xml = domain_explain(vm, &options, error);
 	else
 		xml = domain_xml(vm, &options, warnings, error);
 
+	if (xml && a->capabilities) {
+		char *built = g_steal_pointer(&xml);
+
+		xml = fit_xml(a, vm, built, warnings, error);
+		g_free(built);
+	}
+
 	if (!xml)
 		return false;
+	if (a->check)
+		return true;
 
 	return print_all(xml, error);
 }

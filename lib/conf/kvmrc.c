@@ -12,6 +12,7 @@ enum type {
 	NUMBER,
 	QUEUES,		/* a number or "auto" */
 	CHECK,		/* a switch or "warn" */
+	WORD,		/* one of its choices */
 };
 
 struct parameter {
@@ -60,6 +61,12 @@ static const struct parameter parameters[] = {
 	{ "IMAGE_CHECK",                 CHECK,  0, 0,       "yes" },
 	{ "IMAGE_BACKING_PATHS",         TEXT,   0, 0,       NULL },
 	{ "VMDK_ALLOWED_TYPES",          TEXT,   0, 0,       "streamOptimized monolithicSparse" },
+	{ "CPU_MODE",                    WORD,   0, 0,       NULL },
+	{ "CPU_MODELS",                  TEXT,   0, 0,       NULL },
+	{ "CPU_FEATURES",                TEXT,   0, 0,       NULL },
+	{ "CPU_COMPARE",                 SWITCH, 0, 0,       "yes" },
+	{ "CPU_MISSING",                 WORD,   0, 0,       "warn" },
+	{ "NESTED_GUARD",                WORD,   0, 0,       "warn" },
 	{ "VIRTIOFSD_BINARY_PATH",       TEXT,   0, 0,
 	  "/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd" },
 	{ "OVMF_NVRAM",                  TEXT,   0, 0,       "/usr/share/OVMF/OVMF_VARS.fd" },
@@ -70,11 +77,35 @@ static const struct parameter parameters[] = {
 	{ "SUDO",                        TEXT,   0, 0,       NULL },
 };
 
+static const struct {
+	const char *name, *words;
+} choices[] = {
+	{ "CPU_MODE", "none, host-model, host-passthrough, maximum, custom" },
+	{ "CPU_MISSING", "warn, refuse" },
+	{ "NESTED_GUARD", "warn, refuse, no" },
+};
+
 struct conf_kvmrc {
 	ConfRc *file;					/* NULL: it could not be read */
 	char *value[G_N_ELEMENTS(parameters)];		/* NULL: unset */
 	GPtrArray *warnings;				/* ends with NULL */
 };
+
+static bool is_choice(const char *name, const char *text, GError **error)
+{
+	const char *words = "";
+	g_auto(GStrv) list = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(choices); i++)
+		if (g_str_equal(choices[i].name, name))
+			words = choices[i].words;
+	list = g_strsplit(words, ", ", -1);
+	for (char **word = list; *word; word++)
+		if (!g_ascii_strcasecmp(*word, text))
+			return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not one of %s", text, words);
+}
 
 /*
  * A bad value must not stop an action, as the scripts did not check any: the default is
@@ -90,6 +121,8 @@ static bool kvmrc_check(const struct parameter *p, const char *text, GError **er
 		return number_bool(text, &on, error);
 	case CHECK:
 		return !g_ascii_strcasecmp(text, "warn") || number_bool(text, &on, error);
+	case WORD:
+		return is_choice(p->name, text, error);
 	case QUEUES:
 		if (!g_ascii_strcasecmp(text, "auto"))
 			return true;

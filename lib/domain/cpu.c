@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
+#include "fit/cpu_wish.h"
+
 /* docs/facts/deployment.md 2.8 */
 
+#define LIBVIRT_PHYS_BITS DOMAIN_LIBVIRT(8, 7, 0)
 #define LOCAL_DISTANCE 10
 #define REMOTE_DISTANCE 20
 #define DISTANCE_MAX 255
@@ -24,38 +27,60 @@ bool domain_has_topology(const DomainBuild *b)
 	return tmpl_set_vector(b->vm->level[TMPL_VM], "TOPOLOGY");
 }
 
-/* Modes of their own; every other name is a model. */
-static void set_model(DomainBuild *b, xmlNode *cpu, const char *model)
+/* Of a list, which is for the host to choose from, the first. */
+static void set_model(DomainBuild *b, xmlNode *cpu, const FitCpuWish *wish)
 {
-	static const char *const modes[] = { "host-passthrough", "host-model", "maximum", NULL };
+	xmlNode *model;
 
-	if (g_strv_contains(modes, model)) {
-		domain_set(b, cpu, "mode", model);
+	domain_set(b, cpu, "mode", wish->mode);
+	if (!wish->models->len)
 		return;
-	}
-
-	domain_set(b, cpu, "mode", "custom");
-	domain_set(b, domain_text_element(b, cpu, "model", model), "fallback", "forbid");
+	model = domain_text_element(b, cpu, "model", wish->models->pdata[0]);
+	domain_set(b, model, "fallback", "forbid");
 }
 
-/* "vmx,+ssbd,-hle": a name is required, with '-' it is disabled. */
-static void add_features(DomainBuild *b, xmlNode *cpu)
+static void add_cpu_features(DomainBuild *b, xmlNode *cpu, const FitCpuWish *wish)
 {
-	const char *list = domain_text(b, NULL, "CPU_MODEL/FEATURES", TMPL_IN_ALL);
-	g_auto(GStrv) names = g_strsplit(domain_or(list, ""), ",", -1);
+	for (guint i = 0; i < wish->features->len; i++) {
+		const struct fit_cpu_feature *feature = wish->features->pdata[i];
+		xmlNode *node = domain_element(cpu, "feature");
+		const char *policy = feature->on ? "require" : "disable";
 
-	for (char **n = names; *n; n++) {
-		const char *name = g_strstrip(*n);
-		bool sign = *name == '+' || *name == '-';
-		xmlNode *feature;
-
-		if (!*name)
-			continue;
-
-		feature = domain_element(cpu, "feature");
-		domain_set(b, feature, "policy", *name == '-' ? "disable" : "require");
-		domain_set(b, feature, "name", name + sign);
+		domain_set(b, node, "policy", policy);
+		domain_set(b, node, "name", feature->name);
 	}
+}
+
+static void add_phys_bits(DomainBuild *b, xmlNode *cpu, const FitCpuWish *wish)
+{
+	const char *mode = wish->phys_bits ? "emulate" : "passthrough";
+	xmlNode *node;
+
+	if (!wish->phys_bits && !wish->phys_passthrough)
+		return;
+	if (!domain_needs(b, NULL, "CPU_MODEL/PHYS_BITS", LIBVIRT_PHYS_BITS))
+		return;
+	node = domain_element(cpu, "maxphysaddr");
+	domain_set(b, node, "mode", mode);
+	if (wish->phys_bits)
+		domain_set_number(node, "bits", wish->phys_bits);
+}
+
+/* What only a host can answer, when none is known here. */
+static void check_wish(DomainBuild *b, const FitCpuWish *wish)
+{
+	if (b->options->fits)
+		return;
+	if (!wish->mode && wish->features->len)
+		domain_problem(b, NULL, "CPU_MODEL/FEATURES: no CPU model is named that they could "
+			       "change; set CPU_MODEL/MODEL");
+	if (wish->models->len > 1)
+		domain_warn(b, "CPU_MODEL/MODELS: the host will choose; until then it is %s",
+			    (const char *)wish->models->pdata[0]);
+	if (wish->required->len)
+		domain_warn(b, "CPU_MODEL/REQUIRED is left to the host");
+	if (wish->nested)
+		domain_warn(b, "FEATURES/NESTED is left to the host");
 }
 
 /*
@@ -216,26 +241,34 @@ static void add_hotplug_cell(DomainBuild *b, xmlNode *numa)
 	domain_set(b, cell, "unit", "KiB");
 }
 
-/* EVC_MODE is what the cluster's administrator lets VMs migrate with: it precedes CPU_MODEL. */
+static void add_model(DomainBuild *b, xmlNode *cpu, const FitCpuWish *wish)
+{
+	set_model(b, cpu, wish);
+	if (domain_has_topology(b))
+		add_topology(b, cpu);
+	add_cpu_features(b, cpu, wish);
+	add_phys_bits(b, cpu, wish);
+}
+
 void domain_cpu(DomainBuild *b, xmlNode *domain)
 {
-	const char *model = domain_text(b, NULL, "EVC_MODE", TMPL_IN_CLUSTER | TMPL_IN_CONF);
 	bool topology = domain_has_topology(b), hotplug = domain_memory_hotplug(b);
 	guint n = domain_n_nodes(b);
+	g_auto(FitCpuWish) wish = { 0 };
+	bool model;
 	xmlNode *cpu;
 
-	if (!model)
-		model = domain_text(b, NULL, "CPU_MODEL/MODEL", TMPL_IN_ALL);
+	fit_cpu_wish_read(b->vm, &wish, b->problems);
+	check_wish(b, &wish);
+	model = wish.mode && !g_str_equal(wish.mode, "none");
 	if (!model && !topology && !hotplug && !n)
 		return;
 
 	cpu = domain_element(domain, "cpu");
 	if (model)
-		set_model(b, cpu, model);
-	if (topology)
+		add_model(b, cpu, &wish);
+	else if (topology)
 		add_topology(b, cpu);
-	if (model)
-		add_features(b, cpu);
 	if (n)
 		add_cells(b, domain_element(cpu, "numa"), n);
 	else if (hotplug)

@@ -44,6 +44,7 @@ struct domain_options {
 	unsigned long libvirt;		/* the host's version; 0: unknown, the oldest we support */
 	const struct domain_policy *policy;	/* NULL: nothing of the host, no schema */
 	bool validate;			/* against the schema, also without RAW */
+	bool fits;			/* fit_domain() is called next: it answers for the host */
 };
 
 /*

@@ -6,15 +6,37 @@ enum { ANY = -1 };
 static const char hint_daemon[] = "check that libvirtd runs on the host";
 static const char hint_socket[] = "the user must be allowed to use libvirt's socket";
 static const char hint_image[] = "another program uses that image";
-static const char hint_kvm[] = "run host_check --only kvm-device";
-static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device";
+static const char hint_kvm[] = "run host_check --only kvm-device; often the module is not loaded "
+			       "(modprobe -a kvm kvm-intel, or kvm-amd); or use type qemu here";
+static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device; often the module is not "
+			       "loaded (modprobe -a kvm kvm-intel, or kvm-amd)";
+static const char hint_device[] = "run host_check --only kvm-device: the user that QEMU runs as must be "
+				  "able to open /dev/kvm; often udevadm trigger helps";
+static const char hint_cpu[] = "name an older CPU model in CPU_MODEL/MODEL or several in MODELS, "
+			       "or use another host";
+static const char hint_cpu_name[] = "virsh cpu-models and virsh domcapabilities say what this host "
+				    "knows";
+static const char hint_features[] = "CPU_MODEL/FEATURES, REQUIRED or FEATURES/NESTED ask for what "
+				    "QEMU cannot give on this host";
+static const char hint_mode[] = "host-passthrough needs KVM: without it use maximum; on ARM with "
+				"KVM use host-passthrough, not host-model";
+static const char hint_sev[] = "it needs an AMD host with SEV on in firmware, kernel, QEMU, "
+			       "libvirt and OVMF: host_check says which part is missing";
+static const char hint_emulator[] = "EMULATOR must be the QEMU of OS/ARCH";
+static const char hint_vhost[] = "modprobe vhost_net; host_check --only vhost-net says how to keep it";
+static const char hint_secret[] = "TPM/SECRET or the disk's secret must be a secret of this host: "
+				  "virsh secret-list";
+static const char hint_magic[] = "the file is no complete checkpoint of libvirt; when a host makes "
+				 "such files, 'options kvm ignore_msrs=1' and 'options kvm_intel "
+				 "nested=0' in /etc/modprobe.d may help";
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
 				    "the guest";
 static const char hint_way[] = "the way to the other host was cut";
 static const char hint_name[] = "remove or rename the domain that has this name or UUID";
-static const char hint_bridge[] = "the host where the VM is to run must have that bridge";
+static const char hint_bridge[] = "NIC/BRIDGE must be a bridge of the host where the VM is to run: "
+				  "ip link";
 static const char hint_unsafe[] = "the disks need cache none, or a shared file system that libvirt "
 				  "knows; else MIGRATE_OPTIONS=--unsafe in kvmrc";
 static const char hint_shared[] = "libvirt knows no shared file system below the disks: where both "
@@ -46,13 +68,31 @@ static const struct rule {
 	{ ANY,                VIR_ERR_OPERATION_DENIED,   NULL, VMM_ERROR_PERMISSION, NULL },
 	{ ANY,                VIR_ERR_ACCESS_DENIED,      NULL, VMM_ERROR_PERMISSION, NULL },
 
+	{ ANY,                ANY,                        "for os type 'hvm'",
+	  VMM_ERROR_INCOMPATIBLE, hint_hvm },
+	{ ANY,                ANY,                        "could not find capabilities for",
+	  VMM_ERROR_INCOMPATIBLE, hint_hvm },
+	{ ANY,                ANY,                        "KVM kernel module: Permission denied",
+	  VMM_ERROR_PERMISSION, hint_device },
+	{ ANY,                ANY,                        "Could not access KVM kernel module",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "failed to initialize kvm",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "failed to initialize KVM",
+	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "image magic is incorrect",
+	  VMM_ERROR_INPUT, hint_magic },
+	{ ANY,                VIR_ERR_CPU_INCOMPATIBLE,   NULL, VMM_ERROR_INCOMPATIBLE, hint_cpu },
+	{ ANY,                ANY,                        "guest CPU doesn't match specification",
+	  VMM_ERROR_INCOMPATIBLE, hint_features },
+
 	{ ANY,                VIR_ERR_NO_DOMAIN,          NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_NO_DOMAIN_METADATA, NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_NO_DOMAIN_SNAPSHOT, NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_NO_NETWORK,         NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_NO_STORAGE_POOL,    NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_NO_STORAGE_VOL,     NULL, VMM_ERROR_NOT_FOUND, NULL },
-	{ ANY,                VIR_ERR_NO_SECRET,          NULL, VMM_ERROR_NOT_FOUND, NULL },
+	{ ANY,                VIR_ERR_NO_SECRET,          NULL, VMM_ERROR_NOT_FOUND, hint_secret },
 	{ ANY,                VIR_ERR_NO_NWFILTER,        NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_DEVICE_MISSING,     NULL, VMM_ERROR_NOT_FOUND, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "no device found with alias",
@@ -107,17 +147,16 @@ static const struct rule {
 	  VMM_ERROR_INCOMPATIBLE, "add the guest agent's channel to the VM" },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "virt type 'kvm'",
 	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
-	{ ANY,                ANY,                        "domaintype=kvm",
-	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
-	{ ANY,                ANY,                        "for os type 'hvm'",
-	  VMM_ERROR_INCOMPATIBLE, hint_hvm },
-	/* QEMU's own words, of older and newer releases; the reason after them is any errno. */
-	{ ANY,                ANY,                        "Could not access KVM kernel module",
-	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
-	{ ANY,                ANY,                        "failed to initialize kvm",
-	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
-	{ ANY,                ANY,                        "failed to initialize KVM",
-	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "launch security",
+	  VMM_ERROR_INCOMPATIBLE, hint_sev },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode '",
+	  VMM_ERROR_INCOMPATIBLE, hint_mode },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "does not support arch",
+	  VMM_ERROR_INCOMPATIBLE, hint_emulator },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested",
+	  VMM_ERROR_INCOMPATIBLE, hint_vhost },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "unknown CPU feature",
+	  VMM_ERROR_INCOMPATIBLE, hint_cpu_name },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "exceed", VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, NULL, VMM_ERROR_INCOMPATIBLE, NULL },
 	{ ANY,                VIR_ERR_NO_SUPPORT,         NULL, VMM_ERROR_INCOMPATIBLE, NULL },
@@ -126,7 +165,7 @@ static const struct rule {
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "does not support hotplugging",
 	  VMM_ERROR_INCOMPATIBLE, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Unknown CPU model",
-	  VMM_ERROR_INCOMPATIBLE, NULL },
+	  VMM_ERROR_INCOMPATIBLE, hint_cpu_name },
 
 	{ ANY,                VIR_ERR_SYSTEM_ERROR,       "No complete agent response",
 	  VMM_ERROR_NO_RESOURCE, hint_given_up },

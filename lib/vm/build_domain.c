@@ -36,9 +36,10 @@ const struct domain_policy *build_domain_policy(GError **error)
 }
 
 xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
-			 GError **error)
+			 TmplVm **ret_vm, GError **error)
 {
-	struct domain_options options = { .now = g_get_real_time() / G_USEC_PER_SEC };
+	struct domain_options options = { .now = g_get_real_time() / G_USEC_PER_SEC,
+					  .fits = true };
 	g_autoptr(xmlDoc) doc = xml_parse(text->str, text->len, "stdin", error);
 	g_autoptr(TmplVm) vm = doc ? tmpl_vm_of_document(doc, "stdin", error) : NULL;
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
@@ -58,8 +59,9 @@ xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, cons
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
 
-	if (xml)
-		return xml_parse(xml, strlen(xml), "domain", error);
+	if (!xml)
+		return NULL;
+	*ret_vm = g_steal_pointer(&vm);
 
-	return NULL;
+	return xml_parse(xml, strlen(xml), "domain", error);
 }

@@ -14,11 +14,11 @@
 
 /*
  * The domain for the VM document (or action data) in TEXT, with the defaults of file
- * CONF unless it is NULL, for the libvirt of this host. Warnings are logged.
- * The caller frees. Errors: VMM_ERROR_INPUT, VMM_ERROR_CONFIG.
+ * CONF unless it is NULL, for the libvirt of this host; to be fitted to this host, with RET_VM.
+ * Warnings are logged. The caller frees both. Errors: VMM_ERROR_INPUT, VMM_ERROR_CONFIG.
  */
 xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
-			 GError **error);
+			 TmplVm **ret_vm, GError **error);
 
 /*
  * What vmm_exec.cfg on this machine permits VMs to use of their host, for

@@ -32,6 +32,19 @@ every_way() {	# NAME ARGUMENT...
 	every_way deploy "$PWD/vm/deployment.0" host 9
 }
 
+@test "fail: deploy of a VM whose CPU is looked at when it runs" {
+	REQUEST="<domain type='test'><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type>hvm</type></os>
+		<cpu mode='custom'><model>Haswell</model><feature policy='require' name='pcid'/></cpu></domain>"
+	before() {
+		rm -rf vm
+		mkdir vm
+		echo '<VM><ID>9</ID><TEMPLATE><CPU_MODEL><MODEL>Haswell</MODEL><FEATURES>pcid</FEATURES></CPU_MODEL></TEMPLATE></VM>' >vm/vm.xml
+	}
+	# The test driver forgets the domain with the connection.
+	ALSO=not-found every_way deploy "$PWD/vm/deployment.0" host 9
+	grep -qx virDomainGetXMLDesc fail.log
+}
+
 # The file is there when it was done, and only then; what is no whole one has no such name.
 after_save() {
 	if [ "$status" -eq 0 ]; then

@@ -81,7 +81,7 @@ static void errors_of_kvm_lead_to_host_check(void)
 		"Emulator 'e' does not support virt type 'kvm'",
 		"could not find capabilities for domaintype=kvm ",
 		"unsupported configuration: no supported architecture for os type 'hvm'",
-		"qemu-system-x86_64: Could not access KVM kernel module: Permission denied",
+		"qemu-system-x86_64: Could not access KVM kernel module: No such device",
 		"qemu-system-x86_64: failed to initialize kvm: No such file or directory",
 		"qemu-system-x86_64: failed to initialize KVM: Device or resource busy",
 	};
@@ -112,6 +112,69 @@ static void errors_have_classes(void)
 
 		g_test_message("%s", v->text ? v->text : "(none)");
 		g_assert_cmpint(virt_error_class(&e, &hint), ==, v->class);
+	}
+}
+
+/* What operators meet most, as libvirt 9 says it: each has a cure. */
+static void errors_of_hosts_have_class_and_cure(void)
+{
+	static const struct {
+		int code;
+		const char *text;
+		enum vmm_error class;
+		const char *cure;
+	} rows[] = {
+		{ VIR_ERR_INTERNAL_ERROR, "no supported architecture for os type 'hvm'",
+		  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+		{ VIR_ERR_INVALID_ARG, "could not find capabilities for domaintype=kvm ",
+		  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support virt type 'kvm'",
+		  VMM_ERROR_INCOMPATIBLE, "type qemu" },
+		{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: Permission denied",
+		  VMM_ERROR_PERMISSION, "udevadm trigger" },
+		{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: No such file or "
+		  "directory", VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+		{ VIR_ERR_CPU_INCOMPATIBLE, "the CPU is incompatible with host CPU: Host CPU does "
+		  "not provide required features: ssbd", VMM_ERROR_INCOMPATIBLE, "MODELS" },
+		{ VIR_ERR_OPERATION_FAILED, "operation failed: guest CPU doesn't match "
+		  "specification: missing features: avx512f", VMM_ERROR_INCOMPATIBLE, "FEATURES" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: SEV launch security is "
+		  "not supported with this QEMU binary", VMM_ERROR_INCOMPATIBLE, "firmware" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' for x86_64 qemu domain "
+		  "on x86_64 host is not supported by hypervisor", VMM_ERROR_INCOMPATIBLE,
+		  "maximum" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support arch 'aarch64'",
+		  VMM_ERROR_INCOMPATIBLE, "EMULATOR" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested for an interface, but is "
+		  "unavailable", VMM_ERROR_INCOMPATIBLE, "modprobe vhost_net" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "unknown CPU feature: PCID", VMM_ERROR_INCOMPATIBLE,
+		  "domcapabilities" },
+		{ VIR_ERR_NO_SECRET, "no secret with matching uuid 'u'", VMM_ERROR_NOT_FOUND,
+		  "TPM/SECRET" },
+		{ VIR_ERR_SYSTEM_ERROR, "Cannot get interface MTU on 'br9': No such device",
+		  VMM_ERROR_NOT_FOUND, "NIC/BRIDGE" },
+		{ VIR_ERR_INTERNAL_ERROR, "Failed to bind socket: Cannot assign requested address",
+		  VMM_ERROR_INPUT, "GRAPHICS/LISTEN" },
+		{ VIR_ERR_INTERNAL_ERROR, "could not read keymap file: 'x'", VMM_ERROR_INPUT,
+		  "GRAPHICS/KEYMAP" },
+		{ VIR_ERR_INTERNAL_ERROR, "referenced filter 'f' is missing", VMM_ERROR_NOT_FOUND,
+		  "NIC/FILTER" },
+		{ VIR_ERR_MIGRATE_UNSAFE, "Unsafe migration: Migration may lead to data "
+		  "corruption if disks use cache other than none or directsync",
+		  VMM_ERROR_REFUSED, "MIGRATE_OPTIONS=--unsafe" },
+		{ VIR_ERR_OPERATION_FAILED, "operation failed: image magic is incorrect",
+		  VMM_ERROR_INPUT, "no complete checkpoint" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text = g_strdup(rows[i].text);
+		virError e = { .domain = VIR_FROM_QEMU, .code = rows[i].code, .message = text };
+		const char *hint;
+
+		g_test_message("%s", rows[i].text);
+		g_assert_cmpint(virt_error_class(&e, &hint), ==, rows[i].class);
+		g_assert_nonnull(hint);
+		g_assert_nonnull(strstr(hint, rows[i].cure));
 	}
 }
 
@@ -274,6 +337,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/virt/errors-of-kvm-lead-to-host-check",
 			errors_of_kvm_lead_to_host_check);
 	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
+	g_test_add_func("/virt/errors-of-hosts-have-class-and-cure",
+			errors_of_hosts_have_class_and_cure);
 	g_test_add_func("/virt/of-qemu-its-own-words-are-kept", of_qemu_its_own_words_are_kept);
 	g_test_add_func("/virt/a-late-call-is-left-behind", a_late_call_is_left_behind);
 	return g_test_run();

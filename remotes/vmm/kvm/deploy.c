@@ -2,21 +2,18 @@
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
 #include "vm/create.h"
 #include "vm/deployment.h"
-#include "host/root_helper.h"
-#include "host/nvram.h"
 #include "vm/disk_images.h"
 #include "vm/disk_links.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/checkpoint_use.h"
-#include "host/tpm_archive.h"
 #include "vm/build_domain.h"
+#include "vm/start_vm.h"
 #include "vm/vtpm.h"
-#include "base/file.h"
 
 enum { FILE_PATH, HOST };
 enum { STDIN_MS = 30000 };
 
-static gboolean from_vm;
+static gboolean from_vm, explain_fit;
 static char *defaults;
 
 static const GOptionEntry options[] = {
@@ -24,11 +21,31 @@ static const GOptionEntry options[] = {
 	  "stdin is a VM document: make the domain from it", NULL },
 	{ "conf", 0, 0, G_OPTION_ARG_FILENAME, &defaults,
 	  "With --vm: a defaults file (vmm_exec_kvm.conf)", "FILE" },
+	{ "explain-fit", 0, 0, G_OPTION_ARG_NONE, &explain_fit,
+	  "Print what is changed so that the VM fits this host, and why; start nothing", NULL },
 	{ 0 }
 };
 
+/* What is deployed. */
+struct order {
+	xmlDoc *doc;
+	TmplVm *vm;		/* NULL: there is only the domain's XML */
+	char *directory;
+	char *mark;		/* of this deployment, or NULL */
+	HostFit fit;
+};
+
+static void order_clear(struct order *o)
+{
+	xmlFreeDoc(o->doc);
+	tmpl_vm_free(o->vm);
+	g_free(o->directory);
+	g_free(o->mark);
+	host_fit_clear(&o->fit);
+}
+
 /* The domain's XML, verbatim or made here; NULL with ERROR set. */
-static xmlDoc *load(struct action_ctx *ctx, GError **error)
+static xmlDoc *load(struct action_ctx *ctx, TmplVm **ret_vm, GError **error)
 {
 	GString *text = action_stdin(STDIN_MS, error);
 	g_autoptr(xmlDoc) doc = NULL;
@@ -39,7 +56,7 @@ static xmlDoc *load(struct action_ctx *ctx, GError **error)
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
 		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
 	} else if (from_vm) {
-		doc = build_domain_xml(ctx, text, defaults, error);
+		doc = build_domain_xml(ctx, text, defaults, ret_vm, error);
 	} else {
 		doc = xml_parse(text->str, text->len, "stdin", error);
 	}
@@ -54,46 +71,6 @@ static xmlDoc *load(struct action_ctx *ctx, GError **error)
 	return g_steal_pointer(&doc);
 }
 
-/* RET_VGPU: whether one was made, to be undone. */
-static bool prepare_start(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
-		    const char *directory, bool *ret_vgpu, GError **error)
-{
-	const char *path = ctx->arg[FILE_PATH];
-	g_autoptr(xmlDoc) doc = root_helper_vm_document(directory);
-	const xmlNode *vm = xmlDocGetRootElement(doc);
-
-	if (!file_make_directory(directory, error))
-		return false;
-	if (!file_write(path, xml, strlen(xml), 0600, error))
-		return false;
-	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, domain, error))
-		return false;
-	if (!tpm_archive_prepare(vm, directory, error))
-		return false;
-	if (!vtpm_bring(ctx, domain, directory, action_arg(ctx, HOST), error))
-		return false;
-	if (!root_helper_needs_vgpu(vm))
-		return true;
-	*ret_vgpu = true;	/* of several, some may be there when it fails */
-	return root_helper_vgpu(ctx, "create", directory, error);
-}
-
-static enum action_outcome create(struct action_ctx *ctx, const xmlNode *domain, const char *xml,
-				  const char *directory, virDomain **ret_dom, GError **error)
-{
-	enum action_outcome outcome = ACTION_FAILED;
-	g_autoptr(GError) cause = NULL;
-	bool vgpu = false;
-
-	if (prepare_start(ctx, domain, xml, directory, &vgpu, error))
-		outcome = create_domain(ctx, domain, xml, ret_dom, error);
-	if (outcome == ACTION_FAILED && vgpu && !root_helper_vgpu(ctx, "delete", directory, &cause))
-		action_log("WARN", "%s", cause->message);
-
-	return outcome;
-}
-
 static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 {
 	xmlNode *devices = xml_child(domain, "devices");
@@ -106,49 +83,97 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
-static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
+/* What would be done. */
+static enum action_outcome say(struct action_ctx *ctx, const struct order *o)
 {
-	g_autoptr(xmlDoc) doc = load(ctx, error);
-	xmlNode *domain = xmlDocGetRootElement(doc);
-	g_autofree char *directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
-	enum action_outcome outcome = ACTION_DONE;
-	g_autoptr(virDomain) dom = NULL;
-	char uuid[VIR_UUID_STRING_BUFLEN] = "";
-	g_autofree char *xml = NULL;
-	const char *mark;
+	const GPtrArray *changes = o->fit.result.changes;
 
-	if (!domain)
-		return ACTION_FAILED;
-	if (!deployment_of_environment(&mark, error))
-		return ACTION_FAILED;
-	if (!create_find(ctx, domain, &dom, error))
-		return ACTION_FAILED;
-	deployment_set(domain, mark);
-	disk_links_resolve(domain);
-	vtpm_persist(domain);
-	if (!dom && !disk_images_check(ctx, domain, directory, error))
-		return ACTION_FAILED;
-	if (ctx->dry_run) {
-		dry_run(ctx, domain);
-		return ACTION_DONE;
-	}
-
-	xml = xml_print(domain);
-	if (dom && mark && !deployment_adopt(dom, mark, error))
-		return ACTION_UNKNOWN;
-	if (dom)
-		action_log("INFO", "domain %s runs already", virDomainGetName(dom));
-	else
-		outcome = create(ctx, domain, xml, directory, &dom, error);
-	if (outcome != ACTION_DONE)
-		return outcome;
-	checkpoint_use_warn_unused(directory);
-	virDomainGetUUIDString(dom, uuid);
-	action_on_abort(ACTION_DONE, "%s\n", uuid);
-	action_print(ctx, "%s\n", uuid);
-	snapshot_redefine_all(dom, directory, action_log, NULL);
+	if (!explain_fit)
+		dry_run(ctx, xmlDocGetRootElement(o->doc));
+	if (explain_fit && !changes->len)
+		action_print(ctx, "nothing is changed\n");
+	for (guint i = 0; explain_fit && i < changes->len; i++)
+		action_print(ctx, "%s\n", (const char *)changes->pdata[i]);
 
 	return ACTION_DONE;
+}
+
+/* The order, complete, and in RET_DOM the domain when it runs already. */
+static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	const char *mark;
+	xmlNode *domain;
+
+	o->doc = load(ctx, &o->vm, error);
+	if (!o->doc)
+		return false;
+	domain = xmlDocGetRootElement(o->doc);
+	o->directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
+	if (!deployment_of_environment(&mark, error))
+		return false;
+	if (!create_find(ctx, domain, ret_dom, error))
+		return false;
+	if (!o->vm && !from_vm)
+		o->vm = host_fit_vm(o->directory);
+	if (!host_fit_domain(ctx, domain, o->vm, from_vm, &o->fit, &cause) && !*ret_dom)
+		return vmm_pass(error, &cause);
+	if (cause)
+		action_log("WARN", "%s", cause->message);
+	/* What is made here without a mark of the dispatcher must be known again, too. */
+	if (!mark && !*ret_dom && host_fit_wants_proof(&o->fit))
+		o->mark = g_uuid_string_random();
+	else
+		o->mark = g_strdup(mark);
+	deployment_set(domain, o->mark);
+	disk_links_resolve(domain);
+	vtpm_persist(domain);
+	if (*ret_dom)
+		return true;
+
+	return disk_images_check(ctx, domain, o->directory, error);
+}
+
+static enum action_outcome launch(struct action_ctx *ctx, const struct order *o, virDomain **dom,
+				  GError **error)
+{
+	const struct start_order vm = { xmlDocGetRootElement(o->doc), ctx->arg[FILE_PATH],
+				     o->directory, action_arg(ctx, HOST), o->mark, &o->fit };
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	enum action_outcome outcome;
+
+	if (*dom)
+		outcome = start_vm_adopt(ctx, &vm, dom, error);
+	else
+		outcome = start_vm(ctx, &vm, dom, error);
+	if (outcome != ACTION_DONE)
+		return outcome;
+	checkpoint_use_warn_unused(o->directory);
+	virDomainGetUUIDString(*dom, uuid);
+	action_on_abort(ACTION_DONE, "%s\n", uuid);
+	action_print(ctx, "%s\n", uuid);
+	snapshot_redefine_all(*dom, o->directory, action_log, NULL);
+
+	return ACTION_DONE;
+}
+
+static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(virDomain) dom = NULL;
+	enum action_outcome outcome;
+	struct order o = { 0 };
+
+	host_fit_init(&o.fit);
+	ctx->dry_run |= explain_fit;
+	if (!prepare(ctx, &o, &dom, error))
+		outcome = ACTION_FAILED;
+	else if (ctx->dry_run)
+		outcome = say(ctx, &o);
+	else
+		outcome = launch(ctx, &o, &dom, error);
+	order_clear(&o);
+
+	return outcome;
 }
 
 const struct action action = {

@@ -5,6 +5,7 @@
 #include "migrate/move_datastore.h"
 #include "migrate/copy_to_host.h"
 #include "vm/guest_clock.h"
+#include "vm/host_fit.h"
 #include "vm/vtpm.h"
 
 enum { DAY_S = 86400 };
@@ -98,6 +99,8 @@ static enum action_outcome to_host(struct migration *r, const struct request *q,
 		return ACTION_UNKNOWN;
 	}
 
+	if (!host_fit_guard_nested(r->ctx, r->dom, "migrate", error))
+		return ACTION_FAILED;
 	if (!add_features(r, q, error))
 		return ACTION_FAILED;
 	if (r->ctx->dry_run) {

@@ -15,6 +15,7 @@
 #include "vm/checkpoint_use.h"
 #include "vm/disk_images.h"
 #include "vm/existing.h"
+#include "vm/host_fit.h"
 #include "vm/vtpm.h"
 #include "virt/power.h"
 
@@ -119,6 +120,8 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 		return ACTION_FAILED;
 	domain = xmlDocGetRootElement(doc);
 	name = xml_child_text(domain, "name");
+	if (!host_fit_check(ctx, domain, directory, error))
+		return ACTION_FAILED;
 	if (!disk_images_check(ctx, domain, directory, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {

@@ -5,6 +5,7 @@
 #include "action/datastore_hook.h"
 #include "action/request_input.h"
 #include "host/root_helper.h"
+#include "vm/host_fit.h"
 #include "vm/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
@@ -63,6 +64,8 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 	}
 
 	if (dom && !virt_state_read(dom, &state, error))
+		return ACTION_FAILED;
+	if (!state.gone && !host_fit_guard_nested(ctx, dom, "save", error))
 		return ACTION_FAILED;
 	if (!state.gone && ctx->dry_run) {
 		action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom), file);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm/start_vm.h"
+
+#include "base/file.h"
+#include "host/nvram.h"
+#include "host/root_helper.h"
+#include "host/tpm_archive.h"
+#include "vm/create.h"
+#include "vm/deployment.h"
+#include "vm/vtpm.h"
+
+/* RET_VGPU: whether one was made, to be undone. */
+static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
+			  bool *ret_vgpu, GError **error)
+{
+	g_autoptr(xmlDoc) doc = root_helper_vm_document(vm->directory);
+	const xmlNode *document = xmlDocGetRootElement(doc);
+
+	if (!file_make_directory(vm->directory, error))
+		return false;
+	if (!file_write(vm->file, xml, strlen(xml), 0600, error))
+		return false;
+	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
+	if (!nvram_prepare(ctx, vm->domain, error))
+		return false;
+	if (!tpm_archive_prepare(document, vm->directory, error))
+		return false;
+	if (!vtpm_bring(ctx, vm->domain, vm->directory, vm->host, error))
+		return false;
+	if (!root_helper_needs_vgpu(document))
+		return true;
+	*ret_vgpu = true;	/* of several, some may be there when it fails */
+	return root_helper_vgpu(ctx, "create", vm->directory, error);
+}
+
+enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *vm,
+			     virDomain **ret_dom, GError **error)
+{
+	g_autofree char *xml = xml_print(vm->domain);
+	enum action_outcome outcome = ACTION_FAILED;
+	g_autoptr(GError) cause = NULL;
+	bool vgpu = false;
+
+	if (prepare_start(ctx, vm, xml, &vgpu, error))
+		outcome = create_domain(ctx, vm->domain, xml, ret_dom, error);
+	if (outcome == ACTION_DONE && host_fit_wants_proof(vm->fit))
+		outcome = host_fit_prove(ctx, vm->fit, ret_dom, vm->mark, error);
+	if (outcome != ACTION_FAILED || !vgpu)
+		return outcome;
+	if (!root_helper_vgpu(ctx, "delete", vm->directory, &cause))
+		action_log("WARN", "%s", cause->message);
+
+	return outcome;
+}
+
+enum action_outcome start_vm_adopt(struct action_ctx *ctx, const struct start_order *vm,
+				   virDomain **dom, GError **error)
+{
+	if (vm->mark && !deployment_adopt(*dom, vm->mark, error))
+		return ACTION_UNKNOWN;
+	action_log("INFO", "domain %s runs already", virDomainGetName(*dom));
+	if (host_fit_wants_proof(vm->fit))
+		return host_fit_prove(ctx, vm->fit, dom, NULL, error);
+
+	return ACTION_DONE;
+}

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+# A domain is fitted to its host: by kvm-domain with what libvirt said of a host, and by the actions on a host with KVM
+# that is made of such documents (tests/fake/host.c).
+load helper
+load node
+
+KVM_DOMAIN=$BUILD/drivers/kvm_domain/kvm-domain
+FIT=$DATA/fit
+CONF=$DATA/domain/conf/stock.conf
+SEED='<MODELS>Penryn,IvyBridge,Haswell,Broadwell,Skylake-Client</MODELS>'
+
+vm() {	# TEMPLATE
+	echo "<VM><ID>9</ID><NAME>v</NAME><TEMPLATE><CPU>1</CPU><MEMORY>64</MEMORY>$1</TEMPLATE><HISTORY_RECORDS><HISTORY><SEQ>0</SEQ><VM_MAD>qemu</VM_MAD></HISTORY></HISTORY_RECORDS></VM>"
+}
+
+# kvm_domain TEMPLATE OPTION...
+kvm_domain() {
+	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" "${@:2}" --capabilities "$FIT/capabilities-amd.xml" \
+		--domcapabilities "$FIT/domcapabilities-tcg.xml" <<<"$(vm "$1")"
+}
+
+@test "kvm-domain: with a host's capabilities the first model with all required features is chosen" {
+	kvm_domain "<CPU_MODEL>$SEED<REQUIRED>HW_CPU_X86_AVX,avx2</REQUIRED></CPU_MODEL>"
+	assert_success
+	[ -z "$stderr" ]
+	[[ $output == *$'\n  <cpu mode="custom">\n    <model fallback="forbid">Haswell</model>\n  </cpu>\n'* ]]
+	kvm_domain "<CPU_MODEL>$SEED</CPU_MODEL>"
+	[[ $output == *'<model fallback="forbid">Penryn</model>'* ]]
+}
+
+@test "kvm-domain: what no model of the host has is an error; --check says it, too" {
+	kvm_domain "<CPU_MODEL>$SEED<REQUIRED>avx512f</REQUIRED></CPU_MODEL>"
+	assert_failure 1
+	[ -z "$output" ]
+	[[ $stderr == 'kvm-domain: CPU_MODEL/MODELS: no CPU model fits: Penryn lacks avx512f; '*' [incompatible] (hint: name more models'* ]]
+	kvm_domain "<CPU_MODEL>$SEED<REQUIRED>avx512f</REQUIRED></CPU_MODEL>" --check
+	assert_failure 1
+	[[ $stderr == *'no CPU model fits'* ]]
+	kvm_domain "<CPU_MODEL><MODEL>host-passthrough</MODEL><REQUIRED>avx</REQUIRED></CPU_MODEL>"
+	assert_failure 1
+	[[ $stderr == *'this host does not support CPU mode host-passthrough [incompatible] (hint: without KVM, maximum'* ]]
+}
+
+@test "kvm-domain: kvmrc gives a CPU to a VM that names none; features alone are refused without" {
+	echo 'CPU_MODE=host-model' >kvmrc
+	kvm_domain '' --kvmrc kvmrc
+	assert_success
+	[[ $output == *'<cpu mode="host-model"/>'* ]]
+	kvm_domain '<CPU_MODEL><FEATURES>svm</FEATURES></CPU_MODEL>' --kvmrc kvmrc
+	[[ $output == *$'<cpu mode="host-model">\n    <feature policy="require" name="svm"/>\n  </cpu>'* ]]
+	kvm_domain '<CPU_MODEL><FEATURES>svm</FEATURES></CPU_MODEL>'
+	assert_failure 1
+	[[ $stderr == *'no CPU model is named [input]'* ]]
+	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" <<<"$(vm '<CPU_MODEL><FEATURES>svm</FEATURES></CPU_MODEL>')"
+	assert_failure 1
+	[[ $stderr == *'CPU_MODEL/FEATURES: no CPU model is named'*'[input]' ]]
+	echo 'CPU_MODE=fast' >kvmrc
+	kvm_domain '' --kvmrc kvmrc
+	assert_success
+	[ "$stderr" = "kvm-domain: warning: kvmrc: CPU_MODE: 'fast' is not one of none, host-model, host-passthrough, maximum, custom; using its default" ]
+}
+
+@test "kvm-domain: without capabilities it says what is left to the host" {
+	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" <<<"$(vm "<CPU_MODEL>$SEED<REQUIRED>avx</REQUIRED></CPU_MODEL><FEATURES><NESTED>yes</NESTED></FEATURES>")"
+	assert_success
+	[[ $output == *'<model fallback="forbid">Penryn</model>'* ]]
+	[ "${stderr_lines[0]}" = 'kvm-domain: warning: CPU_MODEL/MODELS: the host will choose; until then it is Penryn' ]
+	[ "${stderr_lines[1]}" = 'kvm-domain: warning: CPU_MODEL/REQUIRED is left to the host' ]
+	[ "${stderr_lines[2]}" = 'kvm-domain: warning: FEATURES/NESTED is left to the host' ]
+}
+
+@test "kvm-domain: one document of a host alone, and --explain with them, is misuse; so is a map that is not there an error" {
+	run -2 --separate-stderr -- "$KVM_DOMAIN" --capabilities "$FIT/capabilities-amd.xml" <<<"$(vm '')"
+	[[ $stderr == *'belong together [usage]'* ]]
+	kvm_domain '' --explain
+	assert_failure 2
+	kvm_domain '<CPU_MODEL><MODEL>Haswell</MODEL></CPU_MODEL>' --cpu-map "$PWD"
+	assert_failure 1
+	[[ $stderr == *"libvirt's CPU map: cannot read $PWD/index.xml: No such file or directory [not-found]"* ]]
+}
+
+# host: a host with KVM and an EPYC of libvirt's own tests.
+host() {
+	mkdir -p host/module/kvm_amd/parameters vm
+	cat >host/capabilities.xml <<-END
+		<capabilities><host><cpu><arch>x86_64</arch><vendor>AMD</vendor></cpu></host></capabilities>
+	END
+	cat >host/domcapabilities.xml <<-END
+		<domainCapabilities><cpu><mode name='host-passthrough' supported='yes'/><mode name='host-model' supported='yes'/>
+		<mode name='custom' supported='yes'><model usable='yes'>Penryn</model><model usable='no'>Haswell</model>
+		<blockers model='Haswell'><feature name='hle'/><feature name='pcid'/></blockers>
+		<model usable='yes'>EPYC</model></mode></cpu></domainCapabilities>
+	END
+	echo "${1:-1}" >host/module/kvm_amd/parameters/nested
+}
+
+# on_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
+on_host() {
+	local asan
+	asan=$(ldd "$REMOTES/$1" | awk '/libasan/ { print $3 }')
+	rm -f host/calls
+	run --separate-stderr unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
+		- "${asan:+$asan }$BUILD/tests/fake/host.so" "$REMOTES/$1" "${@:2}" <<<"${REQUEST:-}"
+}
+
+domain() {	# [CPU]
+	REQUEST="<domain type=\"kvm\"><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type arch='x86_64'>hvm</type></os>${1:-}</domain>"
+}
+
+calls() {
+	grep -v '^virDomain' host/calls | tr '\n' ' '
+}
+
+@test "deploy: a VM that asks for nothing is deployed as ever, and libvirt is not asked for anything else" {
+	host
+	domain '<cpu mode="host-passthrough"/>'
+	vm '<CPU_MODEL><MODEL>host-passthrough</MODEL></CPU_MODEL>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[ "$(cat host/calls)" = virDomainCreateXML ]
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_output 'nothing is changed'
+	[ ! -e host/calls ]
+}
+
+@test "deploy: oned's XML gets the model that the VM's document asks for, and the host is asked whether it can run it" {
+	host
+	domain
+	vm '<CPU_MODEL><MODELS>Haswell,EPYC</MODELS><REQUIRED>avx2</REQUIRED></CPU_MODEL>' >vm/vm.xml
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_line -n 0 'cpu/@mode = custom: CPU_MODEL/MODELS'
+	assert_line -n 1 "cpu/model = EPYC: CPU_MODEL/MODELS: this host's CPU cannot run Haswell, it lacks hle, pcid"
+	[ ! -e vm/deployment.0 ]
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_output "$(uuid 9)"
+	grep -q '<cpu mode="custom"><model fallback="forbid">EPYC</model></cpu>' vm/deployment.0
+	[ "$(calls)" = 'virConnectGetCapabilities virConnectGetDomainCapabilities virConnectCompareHypervisorCPU ' ]
+}
+
+@test "deploy: a CPU that the host cannot run is refused before anything starts; CPU_COMPARE=no asks nobody" {
+	host
+	domain
+	vm '<CPU_MODEL><MODELS>EPYC</MODELS></CPU_MODEL>' >vm/vm.xml
+	printf 'the CPU is incompatible with host CPU: Host CPU does not provide required features: ssbd' >host/compare
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: this host cannot run the VM's CPU: the CPU is incompatible with host CPU: "*'features: ssbd [incompatible]'* ]]
+	[ ! -e vm/deployment.0 ]
+	never grep -q virDomainCreateXML host/calls
+	CPU_COMPARE=no on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+}
+
+@test "deploy: a guest without what was asked for is ended again on KVM" {
+	host
+	domain '<cpu mode="host-passthrough"><feature policy="require" name="vmx"/></cpu>'
+	vm '<CPU_MODEL><MODEL>host-passthrough</MODEL><FEATURES>vmx</FEATURES></CPU_MODEL>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	echo "<cpu mode='host-passthrough'><feature policy='disable' name='vmx'/></cpu>" >host/cpu.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == 'deploy: the CPU of domain one-9 lacks vmx, which CPU_MODEL or FEATURES asks for: the host does not give it [incompatible] (hint: the domain was ended again'* ]]
+	grep -qx virDomainCreateXML host/calls
+}
+
+@test "deploy: NESTED takes the flag of the host's vendor, and needs a module that lets guests run VMs" {
+	host 1
+	domain '<cpu mode="host-model"/>'
+	vm '<CPU_MODEL><MODEL>host-model</MODEL></CPU_MODEL><FEATURES><NESTED>yes</NESTED></FEATURES>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	grep -q '<cpu mode="host-model"><feature policy="require" name="svm"/></cpu>' vm/deployment.0
+	host 0
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: FEATURES/NESTED: module kvm_amd of this host does not let guests run VMs [incompatible] (hint: 'options kvm_amd nested=1'"* ]]
+}
+
+@test "save: a guest that can run VMs is saved with a warning, not at all with NESTED_GUARD=refuse" {
+	host 1
+	echo "<cpu><model>EPYC</model><feature policy='require' name='svm'/></cpu>" >host/cpu.xml
+	NESTED_GUARD=refuse on_host save one-5 "$PWD/0/5/checkpoint"
+	assert_failure 1
+	[[ $(error_message) == 'save: cannot save domain one-5: it can run VMs itself, which do not survive that [refused] (hint: power it off, or NESTED_GUARD=warn'* ]]
+	NESTED_GUARD=refuse on_host migrate one-5 node2
+	assert_failure 1
+	NESTED_GUARD=no on_host save one-5 "$PWD/0/5/checkpoint"
+	assert_success
+	[[ $stderr != *'run VMs'* ]]
+	rm 0/5/checkpoint
+	on_host save one-5 "$PWD/0/5/checkpoint"
+	assert_success
+	[[ $stderr == *'WARN: save: domain one-5 can run VMs itself'* ]]
+	host 0
+	rm 0/5/checkpoint
+	NESTED_GUARD=refuse on_host save one-5 "$PWD/0/5/checkpoint"
+	assert_success
+}
+
+@test "restore: a CPU that this host cannot run is refused before the checkpoint is used; the CPU is not changed" {
+	host
+	echo "<cpu mode='custom'><model>Haswell</model></cpu>" >host/cpu.xml
+	on_host save one-5 "$PWD/0/5/checkpoint"
+	assert_success
+	vm '<CPU_MODEL><MODELS>EPYC</MODELS></CPU_MODEL>' >0/5/vm.xml
+	printf 'the CPU is incompatible with host CPU' >host/compare
+	echo '<node/>' >node.xml
+	LIBVIRT_URI=test://$PWD/node.xml on_host restore "$PWD/0/5/checkpoint" h
+	assert_failure 1
+	[[ $(error_message) == "restore: this host cannot run the VM's CPU: the CPU is incompatible with host CPU [incompatible]"* ]]
+	[ -s 0/5/checkpoint ]
+	rm host/compare
+	LIBVIRT_URI=test://$PWD/node.xml on_host restore "$PWD/0/5/checkpoint" h
+	assert_success
+	[ "$(calls)" = 'virConnectCompareHypervisorCPU ' ]
+}
