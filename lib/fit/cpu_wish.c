@@ -5,7 +5,7 @@
 
 enum { PHYS_BITS_MIN = 32, PHYS_BITS_MAX = 64 };
 
-/* What is behind the last word of a list is left as one that nobody knows. */
+/* The rest of a longer list stays one word, which is then refused as unknown. */
 enum { WORDS_MAX = 500 };
 
 static const char *const modes[] = { "none", "host-model", "host-passthrough", "maximum",

@@ -6,12 +6,12 @@ enum { ANY = -1 };
 static const char hint_daemon[] = "check that libvirtd runs on the host";
 static const char hint_socket[] = "the user must be allowed to use libvirt's socket";
 static const char hint_image[] = "another program uses that image";
-static const char hint_kvm[] = "run host_check --only kvm-device; often the module is not loaded "
-			       "(modprobe -a kvm kvm-intel, or kvm-amd); or use type qemu here";
-static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device; often the module is not "
-			       "loaded (modprobe -a kvm kvm-intel, or kvm-amd)";
-static const char hint_device[] = "run host_check --only kvm-device: the user that QEMU runs as must be "
-				  "able to open /dev/kvm; often udevadm trigger helps";
+static const char hint_kvm[] = "run host_check --only kvm-device; often the module is not "
+			       "loaded (modprobe -a kvm kvm-intel, or kvm-amd); or use type qemu";
+static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device; often the "
+			       "module is not loaded (modprobe -a kvm kvm-intel, or kvm-amd)";
+static const char hint_device[] = "run host_check --only kvm-device: the user that QEMU runs as "
+				  "must be able to open /dev/kvm; often udevadm trigger helps";
 static const char hint_cpu[] = "name an older CPU model in CPU_MODEL/MODEL or several in MODELS, "
 			       "or use another host";
 static const char hint_cpu_name[] = "virsh cpu-models and virsh domcapabilities say what this host "
@@ -23,7 +23,8 @@ static const char hint_mode[] = "host-passthrough needs KVM: without it use maxi
 static const char hint_sev[] = "it needs an AMD host with SEV on in firmware, kernel, QEMU, "
 			       "libvirt and OVMF: host_check says which part is missing";
 static const char hint_emulator[] = "EMULATOR must be the QEMU of OS/ARCH";
-static const char hint_vhost[] = "modprobe vhost_net; host_check --only vhost-net says how to keep it";
+static const char hint_vhost[] = "modprobe vhost_net; host_check --only vhost-net says how to keep "
+				 "it";
 static const char hint_secret[] = "TPM/SECRET or the disk's secret must be a secret of this host: "
 				  "virsh secret-list";
 static const char hint_magic[] = "the file is no complete checkpoint of libvirt; when a host makes "
