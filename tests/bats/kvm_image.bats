@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+# bats file_tags=fast
+# kvm_image.bats - disk images are made whole or not at all, and a hostile one leads nowhere.
+load helper
+
+KVM_IMAGE=$BUILD/drivers/kvm_image/kvm-image
+export ONE_LOCATION=$BATS_TEST_TMPDIR
+
+kvm_image() {
+	run --separate-stderr -- "$KVM_IMAGE" "$@"
+}
+
+# Nothing but images: bats has files of its own above.
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/images"
+	cd "$BATS_TEST_TMPDIR/images" || return
+}
+
+# refused CLASS TEXT: the last run failed with them, and left nothing half made.
+refused() {
+	[ "$status" -eq 1 ] || { echo "status $status: $output $stderr"; return 1; }
+	[[ $stderr == *"$2"*"[$1]"* ]] || { echo "$stderr"; return 1; }
+	no_part
+}
+
+no_part() {
+	[ -z "$(find . -name '.*.part')" ]
+}
+
+# qemu CREATE-ARGUMENTS...: an image that qemu-img makes without a look at its backing file.
+qemu() {
+	qemu-img create -q -u "$@"
+}
+
+# hold IMAGE: a program with the image open, as a guest has it; ends with the test's stdin.
+hold() {
+	coproc HOLD { exec qemu-io -f qcow2 "$1"; }
+	echo 'read 0 512' >&"${HOLD[1]}"
+	read -r _ <&"${HOLD[0]}"
+}
+
+teardown() {
+	[ -z "${HOLD_PID:-}" ] || kill "$HOLD_PID" || true
+}
+
+@test "kvm-image info: the header's word, for people and as JSON; the backing file is not opened" {
+	qemu -f qcow2 -b /etc/passwd -F raw image 64M
+	strace -f -o calls -e trace=open,openat "$KVM_IMAGE" info image >said
+	never grep -q /etc/passwd calls
+	grep -qx 'format: qcow2' said
+	grep -qx 'virtual size: 67108864 (64.0 MiB)' said
+	grep -qx 'backing: /etc/passwd' said
+	kvm_image info --json image
+	[ "$status" -eq 0 ]
+	[[ $output == '{"outcome":"done","image":"'$PWD'/image","format":"qcow2","virtual_size":67108864,"disk_size":'*',"backing":"/etc/passwd","backing_format":"raw"}' ]]
+	kvm_image info nothing --json
+	[ "$status" -eq 1 ]
+	[[ $output == '{"outcome":"failed","error":{"message":"cannot read '*'"class":"not-found","retry_safe":false'* ]]
+}
+
+@test "kvm-image check: format, backing files, data files and vmdk types are judged as deploy does" {
+	qemu -f qcow2 base 1M
+	qemu -f qcow2 -b base -F qcow2 good 1M
+	kvm_image check good --format qcow2
+	[ "$status" -eq 0 ]
+	kvm_image check good --format vmdk
+	refused input 'is declared as vmdk, but it is qcow2'
+	qemu -f qcow2 -b /etc/passwd -F raw image 1M
+	kvm_image check image
+	refused refused 'is backed by /etc/passwd, which is not in a datastore'
+	printf 'IMAGE_BACKING_PATHS=/etc\n' >rc
+	kvm_image check image --kvmrc rc
+	[ "$status" -eq 0 ]
+	qemu -f qcow2 -b 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' -F raw image 1M
+	kvm_image check image
+	refused refused 'which is not a path'
+	qemu-img create -q -f qcow2 -o data_file=data other 1M
+	kvm_image check other
+	refused refused 'has its data in another file, data'
+	qemu-img create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M
+	kvm_image check flat.vmdk
+	refused refused "create type 'monolithicFlat', which is not allowed"
+	mkfifo pipe
+	kvm_image check pipe
+	refused refused 'is neither a file nor a block device'
+}
+
+@test "kvm-image create: raw and qcow2 of that size; what is there stays, or is replaced with --force" {
+	kvm_image create disk --format raw --size 3M
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %s disk)" -eq 3145728 ]
+	kvm_image create disk --format qcow2 --size 1G
+	refused exists 'is there already'
+	[ "$(stat -c %s disk)" -eq 3145728 ]
+	kvm_image create disk --format qcow2 --size 1G --force
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 1073741824 ]
+	kvm_image create full --format raw --size 1M --preallocate full
+	[ "$(stat -c %b full)" -ge 2048 ]
+	ln -s disk link
+	kvm_image create link --format raw --size 1M --force
+	refused refused 'is not a regular file: it is not replaced'
+	kvm_image create none/disk --format raw --size 1M
+	refused not-found 'cannot make'
+	kvm_image create huge --format raw --size 4000000T --preallocate full
+	refused no-space 'are free'
+	[ ! -e huge ]
+}
+
+@test "kvm-image create: an overlay is as large as its backing file, which lies where deploy allows it" {
+	qemu -f qcow2 base 8M
+	mkdir sub
+	kvm_image create over --format qcow2 --backing base --backing-format qcow2
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json over | jq -c '[."virtual-size", ."backing-filename", ."backing-filename-format"]')" = '[8388608,"base","qcow2"]' ]
+	kvm_image create small --format qcow2 --size 1M --backing base --backing-format qcow2
+	refused input 'more than the image that it is to back, 1M'
+	kvm_image create lie --format qcow2 --backing base --backing-format vmdk
+	refused input 'is declared as vmdk, but it is qcow2'
+	kvm_image create sub/over --format qcow2 --backing ../base --backing-format qcow2
+	refused refused 'which is not in a datastore'
+	kvm_image create leak --format qcow2 --backing /etc/passwd --backing-format raw
+	refused refused 'which is not in a datastore'
+	kvm_image create leak --format qcow2 --backing nbd:localhost:1 --backing-format raw
+	refused refused 'which is not a path'
+	[ ! -e leak ] && [ ! -e small ] && [ ! -e lie ]
+}
+
+@test "kvm-image create: two at once, and what a killed one left" {
+	printf x >.disk.part
+	kvm_image create disk --format raw --size 1M
+	[ "$status" -eq 0 ]
+	no_part
+	printf x >.other.part
+	exec 9<.other.part
+	flock 9
+	kvm_image create other --format raw --size 1M
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'another program makes '*'[busy]'* ]]
+	[ "$(cat .other.part)" = x ]
+}
+
+@test "kvm-image resize: grows; smaller only with --shrink; not under a guest" {
+	qemu -f qcow2 disk 4M
+	kvm_image resize disk 8M
+	[ "$status" -eq 0 ]
+	kvm_image resize disk 8M
+	[ "$status" -eq 0 ]
+	kvm_image resize disk 2M
+	refused input 'it has 8388608 bytes (8.0 MiB), more than 2M'
+	hold disk
+	kvm_image resize disk 16M
+	refused busy 'another program has it open'
+	kvm_image remove disk
+	refused busy 'another program has it open'
+	kvm_image create disk --format raw --size 1M --force
+	refused busy 'another program has it open'
+	kill "$HOLD_PID"
+	wait "$HOLD_PID" || true
+	HOLD_PID=
+	kvm_image resize disk 2M --shrink
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 2097152 ]
+}
+
+@test "kvm-image resize: what a guest wrote into its raw disk is not followed" {
+	qemu -f qcow2 -b /etc/passwd -F raw disk 1M
+	kvm_image resize disk 2M
+	refused refused 'and its format is not declared'
+	kvm_image resize disk 2M --format qcow2
+	refused refused 'which is not in a datastore'
+	kvm_image resize disk 2M --format raw
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %s disk)" -eq 2097152 ]
+}
+
+@test "kvm-image remove: images, and what can be a raw disk; no link, no directory, no other file" {
+	qemu -f qcow2 disk 1M
+	truncate -s 1M raw
+	echo text >text
+	ln -s raw link
+	mkdir directory
+	kvm_image remove link
+	refused refused 'it is a link'
+	kvm_image remove directory
+	refused refused 'it is not a regular file'
+	kvm_image remove text
+	refused refused 'it is no image'
+	kvm_image remove disk --dry-run
+	[ "$status" -eq 0 ]
+	kvm_image remove disk
+	[ "$status" -eq 0 ]
+	kvm_image remove raw
+	[ "$status" -eq 0 ]
+	[ "$(ls)" = $'directory\nlink\ntext' ]
+	kvm_image remove raw
+	refused not-found 'cannot remove'
+}
+
+@test "kvm-image: a dry run prints the command and makes nothing; names are never protocols or options" {
+	kvm_image create --dry-run --format qcow2 --size 1M -- 'json:{a'
+	[ "$status" -eq 0 ]
+	[ "$output" = "would run: qemu-img create -q -f qcow2 '$PWD/.json:{a.part' 1048576" ]
+	kvm_image create --format raw --size 1M -- -f
+	[ "$status" -eq 0 ]
+	[ "$(ls)" = -f ]
+}
+
+@test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
+	local words
+	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \
+		'create x --format raw --size 1000' 'create x --format raw --size 1M --preallocate metadata' \
+		'create x --format qcow2 --backing y' 'resize x big' 'create x --format raw --size 99999999999T'; do
+		# shellcheck disable=SC2086
+		kvm_image $words
+		[ "$status" -eq 2 ] || { echo "$words: $status $stderr"; return 1; }
+		[[ $stderr == *'[usage]'* ]]
+	done
+	for words in lvm:vg/lv rbd:pool/image http://host/image; do
+		kvm_image create "$words" --format raw --size 1M
+		refused config 'only files are supported yet'
+	done
+	[ -z "$(ls)" ]
+}
