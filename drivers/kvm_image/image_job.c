@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image_job.h"
 
+#include <sys/stat.h>
+
 #include "base/number.h"
 #include "base/text.h"
 #include "conf/paths.h"
@@ -156,6 +158,22 @@ bool image_job_size(const char *text, guint64 *ret, GError **error)
 				text, SECTOR);
 
 	*ret = value << shift;
+
+	return true;
+}
+
+bool image_job_virtual_size(const char *path, const char *format, guint64 *ret, GError **error)
+{
+	struct image_header h = { 0 };
+	struct stat st;
+
+	if (!image_header_load(path, &h, error))
+		return false;
+
+	*ret = h.size;
+	image_header_clear(&h);
+	if (g_str_equal(format, "raw") && stat(path, &st) == 0)
+		*ret = (guint64)st.st_size;
 
 	return true;
 }

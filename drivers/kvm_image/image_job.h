@@ -54,6 +54,9 @@ bool image_job_check_backing(const struct image_job *job, const char *path, GErr
 const char *image_job_format(const char *path, const struct image_header *h, const char *declared,
 			     GError **error);
 
+/* The virtual size of PATH, in bytes, when it is opened as FORMAT. */
+bool image_job_virtual_size(const char *path, const char *format, guint64 *ret, GError **error);
+
 /* SIZE as "20G": a number with K, M, G, T or none for bytes, a multiple of 512. */
 bool image_job_size(const char *text, guint64 *ret, GError **error);
 

@@ -12,23 +12,6 @@ enum { SECTOR = 512 };
 static const char *const formats[] = { "raw", "qcow2", NULL };
 static const char *const preallocations[] = { "off", "metadata", "falloc", "full", NULL };
 
-/* Of an image that is opened as FORMAT. */
-static bool size_of(const char *path, const char *format, guint64 *ret, GError **error)
-{
-	struct image_header h = { 0 };
-	struct stat st;
-
-	if (!image_header_load(path, &h, error))
-		return false;
-
-	*ret = h.size;
-	image_header_clear(&h);
-	if (g_str_equal(format, "raw") && stat(path, &st) == 0)
-		*ret = (guint64)st.st_size;
-
-	return true;
-}
-
 static bool check_words(const struct image_options *o, GError **error)
 {
 	if (!o->format || !g_strv_contains(formats, o->format))
@@ -83,7 +66,7 @@ static bool size_to_make(const struct image_job *job, const char *path, guint64 
 		backing = g_strdup(o->backing);
 	else
 		backing = g_build_filename(directory, o->backing, NULL);
-	if (!size_of(backing, o->backing_format, &least, error))
+	if (!image_job_virtual_size(backing, o->backing_format, &least, error))
 		return false;
 	if (least > G_MAXINT64 - SECTOR)
 		return vmm_fail(error, VMM_ERROR_INPUT, "%s: its header says that it has %"
@@ -270,7 +253,7 @@ bool image_resize(struct image_job *job, GError **error)
 	format = format_to_resize(job, path, error);
 	if (!format)
 		return false;
-	if (!size_of(path, format, &sizes[0], error))
+	if (!image_job_virtual_size(path, format, &sizes[0], error))
 		return false;
 	if (!check_shrink(job, path, sizes, error))
 		return false;

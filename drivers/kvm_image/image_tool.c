@@ -17,7 +17,7 @@ enum { SHORT_CPU_S = 30, LONG_CPU_S = 60, BYTES_SHIFT = 24, MAX_CPU_S = 7 * 8640
 
 struct running {
 	GMainLoop *loop;
-	Child *child;
+	Child *child;			/* NULL once it has ended */
 	const struct image_tool *tool;
 	struct progress_line *line;	/* NULL: no terminal */
 	char last[64];			/* the newest bytes of its stdout */
@@ -31,6 +31,7 @@ static void on_end(void *data, const struct child_result *result)
 	r->result = *result;
 	r->result.out = g_string_new(result->out->str);
 	r->result.err = g_string_new(result->err->str);
+	r->child = NULL;
 	g_main_loop_quit(r->loop);
 }
 
@@ -59,7 +60,8 @@ static gboolean on_stop_signal(gpointer data)
 {
 	struct running *r = data;
 
-	child_cancel(r->child);
+	if (r->child)
+		child_cancel(r->child);
 
 	return G_SOURCE_CONTINUE;
 }
@@ -72,7 +74,8 @@ static unsigned cpu_limit(const struct image_tool *tool)
 	return (unsigned)MIN(LONG_CPU_S + (tool->bytes >> BYTES_SHIFT), MAX_CPU_S);
 }
 
-static bool judge_run(const struct image_tool *tool, const struct child_result *result, GError **error)
+static bool judge_run(const struct image_tool *tool, const struct child_result *result,
+		      GError **error)
 {
 	const char *err = result->err->str;
 
@@ -110,19 +113,20 @@ static char **argv_of(const struct image_job *job, const char *const *words)
 
 static bool run_child(struct running *r, const struct child_spec *spec, GError **error)
 {
-	guint signals[2];
+	/* Before it starts: a signal that came earlier would leave what it makes. */
+	guint signals[] = { g_unix_signal_add(SIGINT, on_stop_signal, r),
+			    g_unix_signal_add(SIGTERM, on_stop_signal, r) };
+
+	bool is_started;
 
 	r->child = child_start(spec, on_end, r, error);
-	if (!r->child)
-		return false;
-
-	signals[0] = g_unix_signal_add(SIGINT, on_stop_signal, r);
-	signals[1] = g_unix_signal_add(SIGTERM, on_stop_signal, r);
-	g_main_loop_run(r->loop);
+	is_started = r->child != NULL;
+	if (is_started)
+		g_main_loop_run(r->loop);
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++)
 		g_source_remove(signals[i]);
 
-	return true;
+	return is_started;
 }
 
 bool image_tool_run(const struct image_job *job, const struct image_tool *tool, char **ret_out,

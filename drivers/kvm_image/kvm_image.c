@@ -23,6 +23,8 @@ static const struct command {
 	{ "create", "PATH", " format size backing backing-format preallocate force dry-run ",
 	  ONE_PATH, image_create },
 	{ "resize", "PATH SIZE", " format shrink dry-run ", PATH_AND_SIZE, image_resize },
+	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
+	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
 	{ "remove", "PATH", " dry-run ", ONE_PATH, image_remove },
 };
 
@@ -32,6 +34,8 @@ static const char summary[] =
 	"  check IMAGE               may QEMU open it? As deploy asks, of --format\n"
 	"  create PATH               a new image of --format and --size, or on --backing\n"
 	"  resize PATH SIZE          larger; with --shrink smaller\n"
+	"  convert FROM TO           a copy of --format; backing files become part of it\n"
+	"  import FILE TO            the same of a file from outside: no backing file\n"
 	"  remove PATH               an image that no program has open\n"
 	"\n"
 	"Sizes are bytes, or have K, M, G or T behind them.";
@@ -40,7 +44,7 @@ static const char help_end[] =
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
 	"\n"
 	"Example:\n"
-	"  kvm-image create disk.0 --format qcow2 --size 20G";
+	"  kvm-image import cloud.vmdk disk.0 --format qcow2";
 
 static GOptionContext *image_options_context(struct image_options *o)
 {
@@ -56,6 +60,10 @@ static GOptionContext *image_options_context(struct image_options *o)
 		  "That file's format", "FORMAT" },
 		{ "preallocate", 0, 0, G_OPTION_ARG_FILENAME, &o->preallocate,
 		  "off, metadata, falloc or full (off)", "WHAT" },
+		{ "from", 0, 0, G_OPTION_ARG_FILENAME, &o->from,
+		  "The format of the image that is read: raw, qcow2, qed or vmdk", "FORMAT" },
+		{ "checksum", 0, 0, G_OPTION_ARG_FILENAME, &o->checksum,
+		  "That it must have", "sha256:HEX" },
 		{ "shrink", 0, 0, G_OPTION_ARG_NONE, &o->shrink,
 		  "Cut off what lies behind the new size", NULL },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &o->force,

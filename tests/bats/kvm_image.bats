@@ -222,3 +222,165 @@ teardown() {
 	done
 	[ -z "$(ls)" ]
 }
+
+# tool SCRIPT: file rc, a kvmrc whose QEMU_IMG runs SCRIPT when an image is converted.
+tool() {
+	printf '#!/bin/bash\n[ "$1" = convert ] || exec qemu-img "$@"\npart=${!#}\n%s\n' "$1" >"$BATS_TEST_TMPDIR/tool"
+	chmod +x "$BATS_TEST_TMPDIR/tool"
+	echo "QEMU_IMG=$BATS_TEST_TMPDIR/tool" >"$BATS_TEST_TMPDIR/rc"
+}
+
+# A raw image with holes.
+raw_image() {
+	head -c 300000 /dev/urandom >"$1"
+	truncate -s 5M "$1"
+}
+
+@test "kvm-image convert, import: each format gives the bytes that went in" {
+	local format sum
+	raw_image raw
+	sum=$(sha256sum <raw)
+	for format in raw qcow2 qed; do
+		qemu-img convert -f raw -O "$format" raw "a.$format"
+	done
+	qemu-img convert -f raw -O vmdk -o subformat=streamOptimized raw a.vmdk
+	for format in raw qcow2 qed vmdk; do
+		kvm_image import "a.$format" "$format.raw" --format raw --from "$format"
+		[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+		[ "$(sha256sum <"$format.raw")" = "$sum" ]
+		[ "$(stat -c %b "$format.raw")" -lt 2048 ]
+		kvm_image convert "$format.raw" "$format.qcow2" --format qcow2
+		[ "$status" -eq 0 ]
+		qemu-img compare -q -f raw -F qcow2 raw "$format.qcow2"
+	done
+	[[ $output == *$'\nformat: qcow2\nvirtual size: 5242880 (5.0 MiB)' ]]
+	kvm_image import a.qcow2 kept --json
+	[[ $output == *'"outcome":"done","image":"'$PWD'/kept","format":"qcow2","virtual_size":5242880'* ]]
+	no_part
+}
+
+@test "kvm-image convert: backing files become part of the copy, when the format is declared" {
+	raw_image base
+	qemu -f qcow2 -b base -F raw over 5M
+	kvm_image convert over out --format raw
+	refused refused 'and its format is not declared'
+	kvm_image convert over out --format raw --from qcow2
+	[ "$status" -eq 0 ]
+	cmp base out
+	kvm_image import over other
+	refused refused 'is backed by base: it cannot be imported'
+	# Declared raw, it is not read.
+	kvm_image convert over other --format raw --from raw
+	[ "$status" -eq 0 ]
+	cmp over <(head -c "$(stat -c %s over)" other)
+}
+
+@test "kvm-image import: a hostile image is refused, and no file outside is opened" {
+	local n=0 image
+	qemu -f qcow2 -b /etc/passwd -F raw passwd 1M
+	qemu -f qcow2 -b 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' -F raw json 1M
+	qemu -f qcow2 -b nbd://localhost/x -F raw nbd 1M
+	qemu-img create -q -f qcow2 -o data_file=data data_file 1M
+	qemu-img create -q -f vmdk -o subformat=monolithicFlat flat 1M
+	printf '# Disk DescriptorFile\ncreateType="monolithicFlat"\nRW 8 FLAT "/etc/passwd" 0\n' >extent
+	qemu -f qcow2 size 1M
+	printf '\x7f\xff\xff\xff\xff\xff\xfe\x00' | dd of=size bs=1 seek=24 conv=notrunc status=none
+	qemu -f qcow2 table 1M
+	printf '\xff\xff\xff\xff' | dd of=table bs=1 seek=36 conv=notrunc status=none
+	for image in passwd json nbd data_file flat extent size table; do
+		strace -f -o calls -e trace=open,openat,connect "$KVM_IMAGE" import "$image" out >said 2>&1 && return 1
+		grep -qE '\[(refused|input|internal)\]' said || { echo "$image: $(cat said)"; return 1; }
+		never grep -E '"/etc/passwd"|AF_INET|"[^"]*/data"' calls
+		[ ! -e out ]
+		n=$((n + 1))
+	done
+	[ "$n" -eq 8 ]
+	no_part
+	kvm_image import passwd out --from raw
+	refused input 'is declared as raw, but it is qcow2'
+}
+
+@test "kvm-image import: another checksum leaves nothing; the right one, in any case, passes" {
+	local sum
+	raw_image raw
+	sum=$(sha256sum <raw)
+	sum=${sum%% *}
+	kvm_image import raw out --checksum "sha256:${sum/[0-9]/f}"
+	refused input "has checksum sha256:$sum, not sha256:"
+	[ ! -e out ]
+	kvm_image import raw out --checksum "sha256:${sum^^}"
+	[ "$status" -eq 0 ]
+	cmp raw out
+	kvm_image import raw other --checksum "md5:$sum"
+	[ "$status" -eq 2 ]
+}
+
+@test "kvm-image convert: what is there is replaced with --force only, when the copy is whole" {
+	raw_image raw
+	echo old >out
+	kvm_image convert raw out --format raw
+	refused exists 'is there already'
+	tool 'echo half >"$part"; echo "qemu-img: out of luck" >&2; exit 1'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused internal 'out of luck'
+	tool 'truncate -s 1M "$part"'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused internal 'qemu-img made 1048576 bytes of the 5242880'
+	tool 'qemu-img "$@"; touch raw'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused refused 'was changed while it was read'
+	[ "$(cat out)" = old ]
+	kvm_image convert raw out --format raw --force
+	[ "$status" -eq 0 ]
+	cmp raw out
+	kvm_image convert raw raw --format raw --force
+	[ "$status" -eq 2 ]
+}
+
+@test "kvm-image convert: killed in the middle it leaves no image, and the next run clears up" {
+	raw_image raw
+	tool 'echo half >"$part"; kill -KILL $PPID'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	[ "$status" -eq 137 ]
+	[ ! -e out ]
+	[ -e .out.part ]
+	kvm_image convert raw out --format raw
+	[ "$status" -eq 0 ]
+	cmp raw out
+	no_part
+	rm out
+	tool 'echo half >"$part"; kill -TERM $PPID; exec sleep 60'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused cancelled 'qemu-img was cancelled'
+	[ ! -e out ]
+}
+
+@test "kvm-image convert: qemu-img has limits on address space and CPU time" {
+	raw_image raw
+	tool 'for _ in {1..200}; do [ "$(ulimit -t)" = unlimited ] || break; sleep 0.1; done
+		echo "$(ulimit -v) $(ulimit -t)" >limits; exec qemu-img "$@"'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	[ "$status" -eq 0 ]
+	[ "$(cat limits)" = '8388608 60' ]
+}
+
+@test "kvm-image convert: a dry run prints qemu-img with both formats; a terminal shows how far it is" {
+	raw_image raw
+	kvm_image convert raw out --format qcow2 --dry-run
+	[ "$status" -eq 0 ]
+	[[ $output == "would run: qemu-img convert -p -f raw -O qcow2 -T "*" -t "*" $PWD/raw $PWD/.out.part" ]]
+	[ "$(ls)" = raw ]
+	script -qec "'$KVM_IMAGE' convert raw out --format qcow2" /dev/null >shown
+	grep -qE 'converting \[#* *\] +[0-9]+% .* of [0-9.]+ KiB, .*/s, .* left' shown
+	qemu-img compare -q -f raw -F qcow2 raw out
+}
+
+# bats test_tags=root
+@test "kvm-image convert: a file system without room is left as it was" {
+	raw_image raw
+	mkdir full
+	mount -t tmpfs -o size=128k tmpfs full
+	kvm_image convert raw full/out --format raw
+	umount full
+	refused no-space 'cannot make'
+}
