@@ -111,6 +111,21 @@ static char **argv_of(const struct image_job *job, const char *const *words)
 	return command;
 }
 
+/* The same, which ends when we are killed: qemu-img would not, and fill the disk for nobody. */
+static char **argv_that_dies_with_us(const struct image_job *job, const char *const *words)
+{
+	static const char *const wrapper[] = { "setpriv", "--pdeathsig", "KILL", "--" };
+	char **argv = argv_of(job, words);
+	guint n = g_strv_length(argv);
+
+	argv = g_renew(char *, argv, G_N_ELEMENTS(wrapper) + n + 1);
+	memmove(argv + G_N_ELEMENTS(wrapper), argv, (n + 1) * sizeof(*argv));
+	for (size_t i = 0; i < G_N_ELEMENTS(wrapper); i++)
+		argv[i] = g_strdup(wrapper[i]);
+
+	return argv;
+}
+
 static bool run_child(struct running *r, const struct child_spec *spec, GError **error)
 {
 	/* Before it starts: a signal that came earlier would leave what it makes. */
@@ -133,7 +148,7 @@ bool image_tool_run(const struct image_job *job, const struct image_tool *tool, 
 		    GError **error)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-	g_auto(GStrv) argv = argv_of(job, tool->words);
+	g_auto(GStrv) argv = argv_that_dies_with_us(job, tool->words);
 	struct progress_line line = { .what = tool->progress, .total = tool->bytes };
 	struct running r = { .loop = loop, .tool = tool };
 	struct child_spec spec = {

@@ -235,6 +235,15 @@ tool() {
 	echo "QEMU_IMG=$BATS_TEST_TMPDIR/tool" >"$BATS_TEST_TMPDIR/rc"
 }
 
+# has_ended PID: within 20 s; init may not have taken its status yet.
+has_ended() {
+	for _ in {1..200}; do
+		[[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) == [ZX] || ! -e /proc/$1 ]] && return
+		sleep 0.1
+	done
+	return 1
+}
+
 # A raw image with holes.
 raw_image() {
 	head -c 300000 /dev/urandom >"$1"
@@ -344,11 +353,12 @@ raw_image() {
 
 @test "kvm-image convert: killed in the middle it leaves no image, and the next run clears up" {
 	raw_image raw
-	tool 'echo half >"$part"; kill -KILL $PPID'
+	tool 'echo half >"$part"; echo $$ >pid; kill -KILL $PPID; exec sleep 60'
 	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
 	[ "$status" -eq 137 ]
 	[ ! -e out ]
 	[ -e .out.part ]
+	has_ended "$(cat pid)"
 	kvm_image convert raw out --format raw
 	[ "$status" -eq 0 ]
 	cmp raw out
