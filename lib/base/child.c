@@ -433,6 +433,17 @@ void child_write(Child *c, GBytes *bytes)
 		add_source(c, &c->in.source, fd_source(c->in.fd, G_IO_OUT), G_SOURCE_FUNC(on_in));
 }
 
+static void limit_child(pid_t pid, const struct child_spec *spec)
+{
+	const struct rlimit memory = { spec->max_memory, spec->max_memory };
+	const struct rlimit cpu = { spec->max_cpu_s, spec->max_cpu_s };
+
+	if (spec->max_memory)
+		prlimit(pid, RLIMIT_AS, &memory, NULL);
+	if (spec->max_cpu_s)
+		prlimit(pid, RLIMIT_CPU, &cpu, NULL);
+}
+
 Child *child_start(const struct child_spec *spec, child_done *done, void *data, GError **error)
 {
 	Child *c = g_new0(Child, 1);
@@ -477,6 +488,7 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	if (spec->nice)		/* posix_spawn() has nothing for it; what it forks inherits it */
 		setpriority(PRIO_PROCESS, (id_t)c->pid,
 			    getpriority(PRIO_PROCESS, 0) + spec->nice);
+	limit_child(c->pid, spec);
 	attach(c, spec->timeout_ms);
 
 	return c;

@@ -30,6 +30,8 @@ struct child_spec {
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL after a time-out; 0: 2000 */
 	int nice;			/* how much nicer than we are it shall be */
+	guint64 max_memory;		/* bytes of address space that it may have; 0: no limit */
+	unsigned max_cpu_s;		/* seconds of CPU time that it may use; 0: no limit */
 	size_t max_output;		/* bytes kept of stdout and of stderr; 0: 1 MiB */
 };
 

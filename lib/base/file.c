@@ -68,16 +68,22 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, GEr
 	return vmm_fail_errno(error, cause, "cannot write %s", path);
 }
 
+bool file_sync_directory(const char *path, GError **error)
+{
+	if (sync_directory(path))
+		return true;
+
+	return vmm_fail_errno(error, errno, "cannot sync %s", path);
+}
+
 bool file_rename(const char *from, const char *to, GError **error)
 {
 	g_autofree char *dir = g_path_get_dirname(to);
 
 	if (rename(from, to) < 0)
 		return vmm_fail_errno(error, errno, "cannot rename %s to %s", from, to);
-	if (!sync_directory(dir))
-		return vmm_fail_errno(error, errno, "cannot sync %s", dir);
 
-	return true;
+	return file_sync_directory(dir, error);
 }
 
 bool file_make_directory(const char *path, GError **error)

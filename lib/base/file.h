@@ -18,6 +18,9 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, GEr
 /* Renames FROM to TO, which it replaces, and sees to it that a power cut does not undo it. */
 bool file_rename(const char *from, const char *to, GError **error);
 
+/* Sees to it that a power cut does not undo what was named, renamed or removed in PATH. */
+bool file_sync_directory(const char *path, GError **error);
+
 /* Makes directory PATH and its parents (0755 & ~umask); true if it is there. */
 bool file_make_directory(const char *path, GError **error);
 

@@ -150,6 +150,18 @@ static bool check_format(const char *path, const char *format, const struct imag
 	return true;
 }
 
+/* BACKING, as image OF names it. */
+static bool check_is_path(const char *backing, const char *of, GError **error)
+{
+	if (!has_protocol(backing))
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s is backed by %s, which is not a path", of, backing);
+	vmm_error_set_hint(error, "qemu-img rebase");
+
+	return false;
+}
+
 /* One image of the chain, which is not raw. */
 static bool check_header(const char *path, const char *format, const struct image_header *h,
 			 const struct image_policy *policy, GError **error)
@@ -164,13 +176,8 @@ static bool check_header(const char *path, const char *format, const struct imag
 		vmm_error_set_hint(error, "qemu-img convert makes one file of it");
 		return false;
 	}
-	if (!h->backing || !has_protocol(h->backing))
-		return true;
-	vmm_fail(error, VMM_ERROR_REFUSED, "%s is backed by %s, which is not a path", path,
-		 h->backing);
-	vmm_error_set_hint(error, "qemu-img rebase");
 
-	return false;
+	return !h->backing || check_is_path(h->backing, path, error);
 }
 
 /* QEMU takes a relative name from the directory that the image was named in, links unresolved. */
@@ -184,8 +191,19 @@ static char *backing_path(const char *path, const char *backing)
 	return g_build_filename(directory, backing, NULL);
 }
 
+static const char *fail_undeclared(const char *file, const char *of, const char *format,
+				   GError **error)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s does not say that its backing file %s is %s", of,
+		 file, format);
+	vmm_error_set_hint(error, "qemu-img rebase -u -b … -F %s %s", format, of);
+
+	return NULL;
+}
+
 /* The format of backing file FILE of image OF, which declares none; NULL with ERROR set. */
-static const char *undeclared_format(const char *file, const char *of, GError **error)
+static const char *undeclared_format(const char *file, const char *of,
+				     const struct image_policy *policy, GError **error)
 {
 	struct image_header h = { 0 };
 	const char *found;
@@ -194,13 +212,12 @@ static const char *undeclared_format(const char *file, const char *of, GError **
 		return NULL;
 	found = h.format;
 	image_header_clear(&h);
+	if (policy->says_formats)
+		return fail_undeclared(file, of, found, error);
 	if (g_str_equal(found, "raw") || g_str_equal(found, "iso") || g_str_equal(found, "gpt"))
 		return "raw";
-	vmm_fail(error, VMM_ERROR_REFUSED, "%s does not say that its backing file %s is %s", of,
-		 file, found);
-	vmm_error_set_hint(error, "qemu-img rebase -u -b … -F %s %s", found, of);
 
-	return NULL;
+	return fail_undeclared(file, of, found, error);
 }
 
 /*
@@ -224,7 +241,7 @@ static bool check_link(const char *path, const char *format, const struct image_
 
 	if (ok && next) {
 		next_format = g_strdup(h.backing_format ? h.backing_format :
-				       undeclared_format(next, path, error));
+				       undeclared_format(next, path, policy, error));
 		ok = next_format != NULL;
 	}
 
@@ -262,4 +279,17 @@ bool image_check(const char *path, const char *format, const struct image_policy
 	}
 
 	return true;
+}
+
+bool image_check_backing(const char *image, const char *backing, const char *format,
+			 const struct image_policy *policy, GError **error)
+{
+	g_autofree char *path = backing_path(image, backing);
+
+	if (!check_is_path(backing, image, error))
+		return false;
+	if (!check_place(path, image, policy, error))
+		return false;
+
+	return image_check(path, format, policy, error);
 }

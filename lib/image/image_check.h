@@ -18,6 +18,7 @@ struct image_policy {
 	const char *const *stores;	/* and: directories of datastores, in their "ID/" */
 	const char *vm_id;		/* of "ID/VM_ID/" only that of this VM; NULL: of none */
 	const char *const *vmdk_types;	/* create types that a vmdk may have */
+	bool says_formats;		/* each image must say which format its backing file has */
 };
 
 /*
@@ -29,5 +30,12 @@ struct image_policy {
  */
 bool image_check(const char *path, const char *format, const struct image_policy *policy,
 		 GError **error);
+
+/*
+ * The same of BACKING, a file of FORMAT, as if IMAGE, which need not be there, named it as its
+ * backing file.
+ */
+bool image_check_backing(const char *image, const char *backing, const char *format,
+			 const struct image_policy *policy, GError **error);
 
 #endif

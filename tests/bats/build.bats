@@ -12,6 +12,7 @@ load helper
 	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install
 	[ -x pkg/usr/lib/one/mads/one_vmm_exec ]
 	[ -x pkg/usr/bin/kvm-domain ]
+	[ -x pkg/usr/bin/kvm-image ]
 	[ -x pkg/usr/bin/kvm-sync-hosts ]
 	[ -x pkg/usr/bin/kvm-host-check ]
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/host_check ]

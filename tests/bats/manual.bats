@@ -9,6 +9,7 @@ programs() {
 	echo "$BUILD/drivers/one_vmm_exec/one_vmm_exec"
 	echo "$BUILD/drivers/kvm_domain/kvm-domain"
 	echo "$BUILD/drivers/kvm_host_check/kvm-host-check"
+	echo "$BUILD/drivers/kvm_image/kvm-image"
 	echo "$BUILD/drivers/kvm_sync_hosts/kvm-sync-hosts"
 }
 

@@ -9,6 +9,7 @@
 enum { SIZE = 65536 };
 
 static char *dir;
+static bool says_formats;	/* of the policy */
 static guint8 image[SIZE];
 
 static void put32(size_t at, guint32 value)
@@ -57,7 +58,7 @@ static bool check(const char *name, const char *format, GError **error)
 	const char *const directories[] = { dir, NULL };
 	const char *const none[] = { NULL };
 	const char *const types[] = { "monolithicSparse", NULL };
-	const struct image_policy policy = { directories, none, NULL, types };
+	const struct image_policy policy = { directories, none, NULL, types, says_formats };
 	g_autofree char *path = store(name);
 
 	return image_check(path, format, &policy, error);
@@ -178,6 +179,9 @@ static void chains_end(void)
 	refused("qcow2", "does not say that its backing file");
 	qcow2("base", NULL);
 	accepted("qcow2");
+	says_formats = true;
+	refused("qcow2", "does not say that its backing file");
+	says_formats = false;
 	qcow2("middle", "qed");
 	refused("qcow2", "is declared as qed, but it is qcow2");
 	qcow2("/etc/passwd", "raw");

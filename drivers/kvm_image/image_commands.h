@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_commands.h - what kvm-image can be told to do; each is one word of its command line. */
+#ifndef KVM_IMAGE_IMAGE_COMMANDS_H
+#define KVM_IMAGE_IMAGE_COMMANDS_H
+
+#include "image_job.h"
+
+/* What the header says; nothing else is opened. */
+bool image_info(struct image_job *job, GError **error);
+
+/* Whether QEMU may open it, as deploy asks. */
+bool image_verdict(struct image_job *job, GError **error);
+
+/* A new, empty image, or one on a backing file. */
+bool image_create(struct image_job *job, GError **error);
+
+/* Another virtual size, in place. */
+bool image_resize(struct image_job *job, GError **error);
+
+/* Removes a regular file that is an image and that nobody has open. */
+bool image_remove(struct image_job *job, GError **error);
+
+/* A copy in another format; its backing files, which the policy of deploy allows, become part. */
+bool image_convert(struct image_job *job, GError **error);
+
+/* As image_convert() of a file that comes from outside: no backing file at all, a checksum. */
+bool image_import(struct image_job *job, GError **error);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image_file.h - an image that is made beside its place, and is there when it is whole.
+ *
+ * Source: docs/facts/images.md 3.
+ */
+#ifndef KVM_IMAGE_IMAGE_FILE_H
+#define KVM_IMAGE_IMAGE_FILE_H
+
+#include "base/error.h"
+
+struct image_file {
+	const char *path;	/* borrowed */
+	char *part;		/* ".NAME.part" beside it */
+	int fd;			/* of PART, locked; -1: not open */
+	bool force;
+};
+
+/*
+ * Whether an image may be made at PATH: nothing is there, or FORCE and a regular file that no
+ * other program has open as an image. VMM_ERROR_EXISTS, VMM_ERROR_BUSY, VMM_ERROR_REFUSED.
+ */
+bool image_file_may_make(const char *path, bool force, GError **error);
+
+/*
+ * Makes the empty file PART, and locks it: VMM_ERROR_BUSY when another program makes the same
+ * image. What a killed one left is removed. image_file_clear() it.
+ */
+bool image_file_open(struct image_file *file, const char *path, bool force, GError **error);
+
+/* Writes PART to the disk and gives it its name. */
+bool image_file_publish(struct image_file *file, GError **error);
+
+/* Removes PART, unless it was published. */
+void image_file_clear(struct image_file *file);
+
+/* ".NAME.part" beside PATH. The caller frees. */
+char *image_file_part(const char *path);
+
+/* Whether QEMU, or one of its tools, has the file FD open. */
+bool image_file_in_use(int fd);
+
+/* Whether files in the directory of PATH can be written past the page cache. */
+bool image_file_is_direct(const char *path);
+
+/* Bytes that are free for us in the directory of PATH. */
+bool image_file_room(const char *path, guint64 *ret, GError **error);
+
+#endif

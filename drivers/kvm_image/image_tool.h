@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image_tool.h - runs qemu-img, with limits on its memory and CPU time, and shows how far it is.
+ *
+ * Source: docs/facts/images.md 3.
+ */
+#ifndef KVM_IMAGE_IMAGE_TOOL_H
+#define KVM_IMAGE_IMAGE_TOOL_H
+
+#include "image_job.h"
+
+struct image_tool {
+	const char *const *words;	/* behind qemu-img, NULL-terminated */
+	const char *image;		/* for messages */
+	bool is_long;			/* it reads or writes a whole image of BYTES */
+	guint64 bytes;
+	const char *progress;		/* what to show of its -p on a terminal; NULL: nothing */
+};
+
+/*
+ * Runs it to its end; SIGINT and SIGTERM cancel it. RET_OUT (or NULL): its stdout, which the
+ * caller frees. Errors: VMM_ERROR_BUSY when another program has the image open,
+ * VMM_ERROR_NO_SPACE, VMM_ERROR_PERMISSION, VMM_ERROR_NO_RESOURCE over a limit,
+ * VMM_ERROR_CANCELLED, else VMM_ERROR_INTERNAL with the last line of its stderr.
+ */
+bool image_tool_run(const struct image_job *job, const struct image_tool *tool, char **ret_out,
+		    GError **error);
+
+/* Instead: says which command it would be, as a shell takes it. */
+void image_tool_say(struct image_job *job, const char *const *words);
+
+#endif

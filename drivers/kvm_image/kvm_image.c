@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kvm-image - looks at disk images, and makes, converts, resizes and removes them. */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/program.h"
+#include "base/text.h"
+#include "conf/paths.h"
+#include "image_commands.h"
+
+enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS };
+
+static const struct command {
+	const char *name;
+	const char *usage;	/* its operands */
+	const char *options;	/* that belong to it, between blanks */
+	int operands;
+	bool (*run)(struct image_job *job, GError **error);
+} commands[] = {
+	{ "info", "IMAGE", " ", ONE_PATH, image_info },
+	{ "check", "IMAGE", " format ", ONE_PATH, image_verdict },
+	{ "create", "PATH", " format size backing backing-format preallocate force dry-run ",
+	  ONE_PATH, image_create },
+	{ "resize", "PATH SIZE", " format shrink dry-run ", PATH_AND_SIZE, image_resize },
+	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
+	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
+	{ "remove", "PATH", " dry-run ", ONE_PATH, image_remove },
+};
+
+static const char summary[] =
+	"Commands:\n"
+	"  info IMAGE                what its header says\n"
+	"  check IMAGE               may QEMU open it? As deploy asks, of --format\n"
+	"  create PATH               a new image of --format and --size, or on --backing\n"
+	"  resize PATH SIZE          larger; with --shrink smaller\n"
+	"  convert FROM TO           a copy of --format; backing files become part of it\n"
+	"  import FILE TO            the same of a file from outside: no backing file\n"
+	"  remove PATH               an image that no program has open\n"
+	"\n"
+	"Sizes are bytes, or have K, M, G or T behind them.";
+
+static const char help_end[] =
+	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
+	"\n"
+	"Example:\n"
+	"  kvm-image import cloud.vmdk disk.0 --format qcow2";
+
+static GOptionContext *image_options_context(struct image_options *o)
+{
+	/* clang-format off */
+	const GOptionEntry entries[] = {
+		{ "format", 'f', 0, G_OPTION_ARG_FILENAME, &o->format,
+		  "The image's format: raw, qcow2…", "FORMAT" },
+		{ "size", 's', 0, G_OPTION_ARG_FILENAME, &o->size,
+		  "Its virtual size (default: the backing file's)", "SIZE" },
+		{ "backing", 'b', 0, G_OPTION_ARG_FILENAME, &o->backing,
+		  "The file that it is an overlay of, in a datastore or beside it", "FILE" },
+		{ "backing-format", 'F', 0, G_OPTION_ARG_FILENAME, &o->backing_format,
+		  "That file's format", "FORMAT" },
+		{ "preallocate", 0, 0, G_OPTION_ARG_FILENAME, &o->preallocate,
+		  "off, metadata, falloc or full (off)", "WHAT" },
+		{ "from", 0, 0, G_OPTION_ARG_FILENAME, &o->from,
+		  "The format of the image that is read: raw, qcow2, qed or vmdk", "FORMAT" },
+		{ "checksum", 0, 0, G_OPTION_ARG_FILENAME, &o->checksum,
+		  "That it must have", "sha256:HEX" },
+		{ "shrink", 0, 0, G_OPTION_ARG_NONE, &o->shrink,
+		  "Cut off what lies behind the new size", NULL },
+		{ "force", 0, 0, G_OPTION_ARG_NONE, &o->force,
+		  "Replace a file that is there", NULL },
+		{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &o->dry_run,
+		  "Check all, print the command, change nothing", NULL },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print one JSON object", NULL },
+		{ "kvmrc", 0, 0, G_OPTION_ARG_FILENAME, &o->kvmrc,
+		  "The kvmrc with IMAGE_BACKING_PATHS, VMDK_ALLOWED_TYPES and QEMU_IMG", "FILE" },
+		{ "version", 'V', 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
+		{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->operands, NULL, NULL },
+		{ 0 }
+	};
+	/* clang-format on */
+	GOptionContext *context = g_option_context_new("COMMAND OPERAND…");
+
+	g_option_context_set_summary(context, summary);
+	g_option_context_set_description(context, help_end);
+	g_option_context_add_main_entries(context, entries, NULL);
+	program_add_help(context, &o->help);
+
+	return context;
+}
+
+static const struct command *find_command(const struct image_options *o, GError **error)
+{
+	const char *name = o->operands ? o->operands[0] : NULL;
+
+	for (size_t i = 0; name && i < G_N_ELEMENTS(commands); i++)
+		if (g_str_equal(commands[i].name, name))
+			return &commands[i];
+
+	if (name)
+		vmm_fail(error, VMM_ERROR_USAGE, "there is no command %s", name);
+	else
+		vmm_fail(error, VMM_ERROR_USAGE, "no command is given");
+
+	return NULL;
+}
+
+static bool check_option(const struct command *c, const char *name, bool is_given, GError **error)
+{
+	g_autofree char *word = g_strdup_printf(" %s ", name);
+
+	if (!is_given || strstr(c->options, word))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_USAGE, "%s has no option --%s", c->name, name);
+}
+
+static bool check_options(const struct command *c, const struct image_options *o, GError **error)
+{
+	const struct {
+		const char *name;
+		bool is_given;
+	} given[] = {
+		{ "format", o->format }, { "size", o->size }, { "backing", o->backing },
+		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
+		{ "shrink", o->shrink }, { "force", o->force }, { "dry-run", o->dry_run },
+		{ "from", o->from }, { "checksum", o->checksum },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+		if (!check_option(c, given[i].name, given[i].is_given, error))
+			return false;
+
+	return true;
+}
+
+/* Kinds of storage that are no files: qemu-img would take them for such, or for protocols. */
+static bool check_operand(const char *operand, GError **error)
+{
+	bool is_volume = g_str_has_prefix(operand, "lvm:") || g_str_has_prefix(operand, "rbd:");
+
+	if (!*operand)
+		return vmm_fail(error, VMM_ERROR_USAGE, "an operand is empty");
+	if (!is_volume && !strstr(operand, "://"))
+		return true;
+
+	vmm_fail(error, VMM_ERROR_CONFIG, "%s: only files are supported yet", operand);
+	vmm_error_set_hint(error, "give a path; ./%s if it is one", operand);
+
+	return false;
+}
+
+static bool check_operands(const struct command *c, char **operands, GError **error)
+{
+	guint n = g_strv_length(operands), wanted = c->operands == ONE_PATH ? 1 : 2;
+
+	if (n != wanted)
+		return vmm_fail(error, VMM_ERROR_USAGE, "usage: kvm-image %s %s", c->name,
+				c->usage);
+	if (!check_operand(operands[0], error))
+		return false;
+
+	return c->operands != TWO_PATHS || check_operand(operands[1], error);
+}
+
+static bool run_command(const struct image_options *o, struct image_job *job, GError **error)
+{
+	const struct command *c = find_command(o, error);
+	g_autofree char *standard = conf_path_var("remotes/etc/vmm/kvm/kvmrc");
+	g_autoptr(ConfKvmrc) rc = NULL;
+
+	if (!c || !check_options(c, o, error))
+		return false;
+	if (!check_operands(c, o->operands + 1, error))
+		return false;
+
+	/* A front-end that serves no KVM hosts has none. */
+	if (o->kvmrc || access(standard, F_OK) == 0)
+		rc = conf_kvmrc_load(text_or(o->kvmrc, standard));
+	else
+		rc = conf_kvmrc_load("/dev/null");
+	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
+		fprintf(stderr, "kvm-image: warning: %s\n", *w);
+	job->rc = rc;
+	job->path = o->operands[1];
+	job->to = o->operands[2];
+
+	return c->run(job, error);
+}
+
+static void add_text(json_object *to, const char *name, const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+	json_object_object_add(to, name, json_object_new_string(valid));
+}
+
+static json_object *error_json(const GError *error)
+{
+	json_object *o = json_object_new_object();
+	const char *hint = vmm_error_hint(error);
+
+	add_text(o, "message", error->message);
+	add_text(o, "class", vmm_error_class(error));
+	json_object_object_add(o, "retry_safe",
+			       json_object_new_boolean(vmm_error_retry_safe(error)));
+	if (hint)
+		add_text(o, "hint", hint);
+
+	return o;
+}
+
+/* As actions: {"outcome", "error"}; what was done is there beside the outcome. */
+static void print_json(const struct image_job *job, const GError *error)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "outcome", json_object_new_string(error ? "failed" : "done"));
+	if (error)
+		json_object_object_add(o, "error", error_json(error));
+	json_object_object_foreach(job->result, name, value) {
+		json_object_object_add(o, name, json_object_get(value));
+	}
+
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+}
+
+static bool run_job(const struct image_options *o, GError **error)
+{
+	struct image_job job = { .o = o, .result = json_object_new_object(),
+				 .text = g_string_new(NULL) };
+	g_autoptr(GError) cause = NULL;
+	bool ok = run_command(o, &job, &cause);
+
+	if (o->json)
+		print_json(&job, cause);
+	else if (ok)
+		fputs(job.text->str, stdout);
+	json_object_put(job.result);
+	g_string_free(job.text, TRUE);
+	if (!ok)
+		return vmm_pass(error, &cause);
+	if (fflush(stdout) == 0)
+		return true;
+
+	return vmm_fail_errno(error, errno, "cannot write standard output");
+}
+
+static void free_options(struct image_options *o)
+{
+	char *texts[] = { o->format, o->from, o->size, o->backing, o->backing_format,
+			  o->preallocate, o->checksum, o->kvmrc };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		g_free(texts[i]);
+	g_strfreev(o->operands);
+}
+
+int main(int argc, char **argv)
+{
+	struct image_options o = { 0 };
+	g_autoptr(GOptionContext) context = image_options_context(&o);
+	g_autoptr(GError) error = NULL;
+
+	program_open_descriptors();
+	g_log_writer_default_set_use_stderr(TRUE);
+	signal(SIGPIPE, SIG_IGN);
+
+	if (!g_option_context_parse(context, &argc, &argv, &error))
+		return program_fail("kvm-image", error);
+
+	if (o.help)
+		program_print_help(context);
+	else if (o.version)
+		puts("kvm-image " VMM_VERSION);
+	else
+		run_job(&o, &error);
+	free_options(&o);
+
+	return error ? program_fail("kvm-image", error) : 0;
+}

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+# bats file_tags=fast
+# kvm_image.bats - disk images are made whole or not at all, and a hostile one leads nowhere.
+load helper
+
+KVM_IMAGE=$BUILD/drivers/kvm_image/kvm-image
+export ONE_LOCATION=$BATS_TEST_TMPDIR
+
+kvm_image() {
+	run --separate-stderr -- "$KVM_IMAGE" "$@"
+}
+
+# Nothing but images: bats has files of its own above.
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/images"
+	cd "$BATS_TEST_TMPDIR/images" || return
+}
+
+# traced OPERAND...: runs it and writes what it opens to calls. The leak check does not work under a tracer.
+traced() {
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 strace -f -o calls -e trace=open,openat,connect "$KVM_IMAGE" "$@"
+}
+
+# refused CLASS TEXT: the last run failed with them, and left nothing half made.
+refused() {
+	[ "$status" -eq 1 ] || { echo "status $status: $output $stderr"; return 1; }
+	[[ $stderr == *"$2"*"[$1]"* ]] || { echo "$stderr"; return 1; }
+	no_part
+}
+
+no_part() {
+	[ -z "$(find . -name '.*.part')" ]
+}
+
+# qemu CREATE-ARGUMENTS...: an image that qemu-img makes without a look at its backing file.
+qemu() {
+	qemu-img create -q -u "$@"
+}
+
+# hold IMAGE: a program with the image open, as a guest has it; ends with the test's stdin.
+hold() {
+	coproc HOLD { exec qemu-io -f qcow2 "$1"; }
+	echo 'read 0 512' >&"${HOLD[1]}"
+	read -r _ <&"${HOLD[0]}"
+}
+
+teardown() {
+	[ -z "${HOLD_PID:-}" ] || kill "$HOLD_PID" || true
+}
+
+@test "kvm-image info: the header's word, for people and as JSON; the backing file is not opened" {
+	qemu -f qcow2 -b /etc/passwd -F raw image 64M
+	traced info image >said
+	never grep -q /etc/passwd calls
+	grep -qx 'format: qcow2' said
+	grep -qx 'virtual size: 67108864 (64.0 MiB)' said
+	grep -qx 'backing: /etc/passwd' said
+	kvm_image info --json image
+	[ "$status" -eq 0 ]
+	[[ $output == '{"outcome":"done","image":"'$PWD'/image","format":"qcow2","virtual_size":67108864,"disk_size":'*',"backing":"/etc/passwd","backing_format":"raw"}' ]]
+	kvm_image info nothing --json
+	[ "$status" -eq 1 ]
+	[[ $output == '{"outcome":"failed","error":{"message":"cannot read '*'"class":"not-found","retry_safe":false'* ]]
+}
+
+@test "kvm-image check: format, backing files, data files and vmdk types are judged as deploy does" {
+	qemu -f qcow2 base 1M
+	qemu -f qcow2 -b base -F qcow2 good 1M
+	kvm_image check good --format qcow2
+	[ "$status" -eq 0 ]
+	kvm_image check good --format vmdk
+	refused input 'is declared as vmdk, but it is qcow2'
+	qemu -f qcow2 -b /etc/passwd -F raw image 1M
+	kvm_image check image
+	refused refused 'is backed by /etc/passwd, which is not in a datastore'
+	printf 'IMAGE_BACKING_PATHS=/etc\n' >rc
+	kvm_image check image --kvmrc rc
+	[ "$status" -eq 0 ]
+	qemu -f qcow2 -b 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' -F raw image 1M
+	kvm_image check image
+	refused refused 'which is not a path'
+	qemu-img create -q -f qcow2 -o data_file=data other 1M
+	kvm_image check other
+	refused refused 'has its data in another file, data'
+	qemu-img create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 1M
+	kvm_image check flat.vmdk
+	refused refused "create type 'monolithicFlat', which is not allowed"
+	mkfifo pipe
+	kvm_image check pipe
+	refused refused 'is neither a file nor a block device'
+}
+
+@test "kvm-image create: raw and qcow2 of that size; what is there stays, or is replaced with --force" {
+	kvm_image create disk --format raw --size 3M
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %s disk)" -eq 3145728 ]
+	kvm_image create disk --format qcow2 --size 1G
+	refused exists 'is there already'
+	[ "$(stat -c %s disk)" -eq 3145728 ]
+	kvm_image create disk --format qcow2 --size 1G --force
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 1073741824 ]
+	kvm_image create full --format raw --size 1M --preallocate full
+	[ "$(stat -c %b full)" -ge 2048 ]
+	ln -s disk link
+	kvm_image create link --format raw --size 1M --force
+	refused refused 'is not a regular file: it is not replaced'
+	kvm_image create none/disk --format raw --size 1M
+	refused not-found 'cannot make'
+	kvm_image create huge --format raw --size 4000000T --preallocate full
+	refused no-space 'are free'
+	[ ! -e huge ]
+}
+
+@test "kvm-image create: an overlay is as large as its backing file, which lies where deploy allows it" {
+	qemu -f qcow2 base 8M
+	mkdir sub
+	kvm_image create over --format qcow2 --backing base --backing-format qcow2
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json over | jq -c '[."virtual-size", ."backing-filename", ."backing-filename-format"]')" = '[8388608,"base","qcow2"]' ]
+	kvm_image create small --format qcow2 --size 1M --backing base --backing-format qcow2
+	refused input 'more than the image that it is to back, 1M'
+	kvm_image create lie --format qcow2 --backing base --backing-format vmdk
+	refused input 'is declared as vmdk, but it is qcow2'
+	kvm_image create sub/over --format qcow2 --backing ../base --backing-format qcow2
+	refused refused 'which is not in a datastore'
+	kvm_image create leak --format qcow2 --backing /etc/passwd --backing-format raw
+	refused refused 'which is not in a datastore'
+	kvm_image create leak --format qcow2 --backing nbd:localhost:1 --backing-format raw
+	refused refused 'which is not a path'
+	[ ! -e leak ] && [ ! -e small ] && [ ! -e lie ]
+}
+
+@test "kvm-image create: two at once, and what a killed one left" {
+	printf x >.disk.part
+	kvm_image create disk --format raw --size 1M
+	[ "$status" -eq 0 ]
+	no_part
+	printf x >.other.part
+	exec 9<.other.part
+	flock 9
+	kvm_image create other --format raw --size 1M
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'another program makes '*'[busy]'* ]]
+	[ "$(cat .other.part)" = x ]
+}
+
+@test "kvm-image resize: grows; smaller only with --shrink; not under a guest" {
+	qemu -f qcow2 disk 4M
+	kvm_image resize disk 8M
+	[ "$status" -eq 0 ]
+	kvm_image resize disk 8M
+	[ "$status" -eq 0 ]
+	kvm_image resize disk 2M
+	refused input 'it has 8388608 bytes (8.0 MiB), more than 2M'
+	hold disk
+	kvm_image resize disk 16M
+	refused busy 'another program has it open'
+	kvm_image remove disk
+	refused busy 'another program has it open'
+	kvm_image create disk --format raw --size 1M --force
+	refused busy 'another program has it open'
+	kill "$HOLD_PID"
+	wait "$HOLD_PID" || true
+	HOLD_PID=
+	kvm_image resize disk 2M --shrink
+	[ "$status" -eq 0 ]
+	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 2097152 ]
+}
+
+@test "kvm-image resize: what a guest wrote into its raw disk is not followed" {
+	qemu -f qcow2 -b /etc/passwd -F raw disk 1M
+	kvm_image resize disk 2M
+	refused refused 'and its format is not declared'
+	kvm_image resize disk 2M --format qcow2
+	refused refused 'which is not in a datastore'
+	kvm_image resize disk 2M --format raw
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %s disk)" -eq 2097152 ]
+}
+
+@test "kvm-image remove: images, and what can be a raw disk; no link, no directory, no other file" {
+	qemu -f qcow2 disk 1M
+	truncate -s 1M raw
+	echo text >text
+	ln -s raw link
+	mkdir directory
+	kvm_image remove link
+	refused refused 'it is a link'
+	kvm_image remove directory
+	refused refused 'it is not a regular file'
+	kvm_image remove text
+	refused refused 'it is no image'
+	kvm_image remove disk --dry-run
+	[ "$status" -eq 0 ]
+	kvm_image remove disk
+	[ "$status" -eq 0 ]
+	kvm_image remove raw
+	[ "$status" -eq 0 ]
+	[ "$(ls)" = $'directory\nlink\ntext' ]
+	kvm_image remove raw
+	refused not-found 'cannot remove'
+}
+
+@test "kvm-image: a dry run prints the command and makes nothing; names are never protocols or options" {
+	kvm_image create --dry-run --format qcow2 --size 1M -- 'json:{a'
+	[ "$status" -eq 0 ]
+	[ "$output" = "would run: qemu-img create -q -f qcow2 '$PWD/.json:{a.part' 1048576" ]
+	kvm_image create --format raw --size 1M -- -f
+	[ "$status" -eq 0 ]
+	[ "$(ls)" = -f ]
+}
+
+@test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
+	local words
+	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \
+		'create x --format raw --size 1000' 'create x --format raw --size 1M --preallocate metadata' \
+		'create x --format qcow2 --backing y' 'resize x big' 'create x --format raw --size 99999999999T'; do
+		# shellcheck disable=SC2086
+		kvm_image $words
+		[ "$status" -eq 2 ] || { echo "$words: $status $stderr"; return 1; }
+		[[ $stderr == *'[usage]'* ]]
+	done
+	for words in lvm:vg/lv rbd:pool/image http://host/image; do
+		kvm_image create "$words" --format raw --size 1M
+		refused config 'only files are supported yet'
+	done
+	[ -z "$(ls)" ]
+}
+
+# tool SCRIPT: file rc, a kvmrc whose QEMU_IMG runs SCRIPT when an image is converted.
+tool() {
+	printf '#!/bin/bash\n[ "$1" = convert ] || exec qemu-img "$@"\npart=${!#}\n%s\n' "$1" >"$BATS_TEST_TMPDIR/tool"
+	chmod +x "$BATS_TEST_TMPDIR/tool"
+	echo "QEMU_IMG=$BATS_TEST_TMPDIR/tool" >"$BATS_TEST_TMPDIR/rc"
+}
+
+# has_ended PID: within 20 s; init may not have taken its status yet.
+has_ended() {
+	for _ in {1..200}; do
+		[[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) == [ZX] || ! -e /proc/$1 ]] && return
+		sleep 0.1
+	done
+	return 1
+}
+
+# A raw image with holes.
+raw_image() {
+	head -c 300000 /dev/urandom >"$1"
+	truncate -s 5M "$1"
+}
+
+@test "kvm-image convert, import: each format gives the bytes that went in" {
+	local format sum
+	raw_image raw
+	sum=$(sha256sum <raw)
+	for format in raw qcow2 qed; do
+		qemu-img convert -f raw -O "$format" raw "a.$format"
+	done
+	qemu-img convert -f raw -O vmdk -o subformat=streamOptimized raw a.vmdk
+	for format in raw qcow2 qed vmdk; do
+		kvm_image import "a.$format" "$format.raw" --format raw --from "$format"
+		[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+		[ "$(sha256sum <"$format.raw")" = "$sum" ]
+		[ "$(stat -c %b "$format.raw")" -lt 2048 ]
+		kvm_image convert "$format.raw" "$format.qcow2" --format qcow2
+		[ "$status" -eq 0 ]
+		qemu-img compare -q -f raw -F qcow2 raw "$format.qcow2"
+	done
+	[[ $output == *$'\nformat: qcow2\nvirtual size: 5242880 (5.0 MiB)' ]]
+	kvm_image import a.qcow2 kept --json
+	[[ $output == *'"outcome":"done","image":"'$PWD'/kept","format":"qcow2","virtual_size":5242880'* ]]
+	no_part
+}
+
+@test "kvm-image convert: backing files become part of the copy, when the format is declared" {
+	raw_image base
+	qemu -f qcow2 -b base -F raw over 5M
+	kvm_image convert over out --format raw
+	refused refused 'and its format is not declared'
+	kvm_image convert over out --format raw --from qcow2
+	[ "$status" -eq 0 ]
+	cmp base out
+	kvm_image import over other
+	refused refused 'is backed by base: it cannot be imported'
+	# Declared raw, it is not read.
+	kvm_image convert over other --format raw --from raw
+	[ "$status" -eq 0 ]
+	cmp over <(head -c "$(stat -c %s over)" other)
+}
+
+@test "kvm-image import: a hostile image is refused, and no file outside is opened" {
+	local n=0 image
+	qemu -f qcow2 -b /etc/passwd -F raw passwd 1M
+	qemu -f qcow2 -b 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' -F raw json 1M
+	qemu -f qcow2 -b nbd://localhost/x -F raw nbd 1M
+	qemu-img create -q -f qcow2 -o data_file=data data_file 1M
+	qemu-img create -q -f vmdk -o subformat=monolithicFlat flat 1M
+	printf '# Disk DescriptorFile\ncreateType="monolithicFlat"\nRW 8 FLAT "/etc/passwd" 0\n' >extent
+	qemu -f qcow2 size 1M
+	printf '\x7f\xff\xff\xff\xff\xff\xfe\x00' | dd of=size bs=1 seek=24 conv=notrunc status=none
+	qemu -f qcow2 table 1M
+	printf '\xff\xff\xff\xff' | dd of=table bs=1 seek=36 conv=notrunc status=none
+	for image in passwd json nbd data_file flat extent size table; do
+		traced import "$image" out >said 2>&1 && return 1
+		grep -qE '\[(refused|input|internal)\]' said || { echo "$image: $(cat said)"; return 1; }
+		never grep -E '"/etc/passwd"|AF_INET|"[^"]*/data"' calls
+		[ ! -e out ]
+		n=$((n + 1))
+	done
+	[ "$n" -eq 8 ]
+	no_part
+	kvm_image import passwd out --from raw
+	refused input 'is declared as raw, but it is qcow2'
+}
+
+@test "kvm-image import: another checksum leaves nothing; the right one, in any case, passes" {
+	local sum
+	raw_image raw
+	sum=$(sha256sum <raw)
+	sum=${sum%% *}
+	kvm_image import raw out --checksum "sha256:${sum/[0-9]/f}"
+	refused input "has checksum sha256:$sum, not sha256:"
+	[ ! -e out ]
+	kvm_image import raw out --checksum "sha256:${sum^^}"
+	[ "$status" -eq 0 ]
+	cmp raw out
+	kvm_image import raw other --checksum "md5:$sum"
+	[ "$status" -eq 2 ]
+}
+
+@test "kvm-image convert: what is there is replaced with --force only, when the copy is whole" {
+	raw_image raw
+	echo old >out
+	kvm_image convert raw out --format raw
+	refused exists 'is there already'
+	tool 'echo half >"$part"; echo "qemu-img: out of luck" >&2; exit 1'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused internal 'out of luck'
+	tool 'truncate -s 1M "$part"'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused internal 'qemu-img made 1048576 bytes of the 5242880'
+	tool 'qemu-img "$@"; touch raw'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused refused 'was changed while it was read'
+	[ "$(cat out)" = old ]
+	kvm_image convert raw out --format raw --force
+	[ "$status" -eq 0 ]
+	cmp raw out
+	kvm_image convert raw raw --format raw --force
+	[ "$status" -eq 2 ]
+}
+
+@test "kvm-image convert: killed in the middle it leaves no image, and the next run clears up" {
+	raw_image raw
+	tool 'echo half >"$part"; echo $$ >pid; kill -KILL $PPID; exec sleep 60'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	[ "$status" -eq 137 ]
+	[ ! -e out ]
+	[ -e .out.part ]
+	has_ended "$(cat pid)"
+	kvm_image convert raw out --format raw
+	[ "$status" -eq 0 ]
+	cmp raw out
+	no_part
+	rm out
+	tool 'echo half >"$part"; kill -TERM $PPID; exec sleep 60'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused cancelled 'qemu-img was cancelled'
+	[ ! -e out ]
+}
+
+@test "kvm-image convert: qemu-img has limits on address space and CPU time" {
+	raw_image raw
+	tool 'for _ in {1..200}; do [ "$(ulimit -t)" = unlimited ] || break; sleep 0.1; done
+		echo "$(ulimit -v) $(ulimit -t)" >limits; exec qemu-img "$@"'
+	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+	[ "$status" -eq 0 ]
+	[ "$(cat limits)" = '8388608 60' ]
+}
+
+@test "kvm-image convert: a dry run prints qemu-img with both formats; a terminal shows how far it is" {
+	raw_image raw
+	kvm_image convert raw out --format qcow2 --dry-run
+	[ "$status" -eq 0 ]
+	[[ $output == "would run: qemu-img convert -p -f raw -O qcow2 -T "*" -t "*" $PWD/raw $PWD/.out.part" ]]
+	[ "$(ls)" = raw ]
+	script -qec "'$KVM_IMAGE' convert raw out --format qcow2" /dev/null >shown
+	grep -qE 'converting \[#* *\] +[0-9]+% .* of [0-9.]+ KiB, .*/s, .* left' shown
+	qemu-img compare -q -f raw -F qcow2 raw out
+}
+
+# bats test_tags=root
+@test "kvm-image convert: a file system without room is left as it was" {
+	raw_image raw
+	mkdir full
+	mount -t tmpfs -o size=128k tmpfs full
+	kvm_image convert raw full/out --format raw
+	umount full
+	refused no-space 'cannot make'
+}
