@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
+#include "fit/encryption_rules.h"
 #include "xml/xml.h"
 
 /* docs/facts/deployment.md 2.29 */
@@ -39,98 +40,18 @@ static const struct encryption *find_encryption(DomainBuild *b, const TmplAttr *
 	return NULL;
 }
 
-/* An encrypted guest has no driver that can share memory with such a controller. */
-static bool is_old_bus(const xmlNode *target)
-{
-	return xml_has(target, "bus", "fdc") || xml_has(target, "bus", "usb");
-}
-
-static bool has_ide(const xmlNode *devices)
-{
-	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n))
-		if (xml_has(xml_child(n, "target"), "bus", "ide"))
-			return true;
-	return false;
-}
-
-static bool has_boot_order(const xmlNode *devices)
-{
-	for (const xmlNode *n = xmlFirstElementChild((xmlNode *)devices); n;
-	     n = xmlNextElementSibling((xmlNode *)n))
-		if (xml_child(n, "boot"))
-			return true;
-	return false;
-}
-
-/* The guest may boot from a disk with a place in the order; without an order, from the first. */
-static const xmlNode *old_boot_disk(const xmlNode *devices)
-{
-	const xmlNode *disk = xml_child(devices, "disk");
-	bool ordered = has_boot_order(devices);
-
-	for (const xmlNode *n = disk; n; n = xml_next(n)) {
-		bool boots = n == disk;
-
-		if (ordered)
-			boots = xml_child(n, "boot");
-		if (boots && is_old_bus(xml_child(n, "target")))
-			return n;
-	}
-
-	return NULL;
-}
-
-static void check_disks(DomainBuild *b, const TmplAttr *vector, const xmlNode *devices)
-{
-	const xmlNode *boot = old_boot_disk(devices);
-	g_autofree char *name = xml_child_attribute(boot, "target", "dev");
-	g_autofree char *bus = xml_child_attribute(boot, "target", "bus");
-
-	if (has_ide(devices))
-		domain_problem(b, vector, "a VM with encrypted memory can have no IDE disk: let "
-			       "its TARGET be vda or sda");
-	if (boot)
-		domain_problem(b, vector, "a VM with encrypted memory cannot boot from %s on bus "
-			       "%s: let its TARGET be vda or sda", name, bus);
-}
-
-static void check_machine(DomainBuild *b, const TmplAttr *vector, const struct encryption *e)
-{
-	if (*b->arch && strcmp(b->arch, "x86_64") != 0)
-		domain_problem(b, vector, "TYPE = '%s' needs OS/ARCH = x86_64, not '%s'", e->type,
-			       b->arch);
-	else if (b->machine != DOMAIN_MACHINE_Q35)
-		domain_problem(b, vector, "TYPE = '%s' needs OS/MACHINE = q35, not '%s'", e->type,
-			       b->machine_name);
-}
-
-static void check_firmware(DomainBuild *b, const TmplAttr *vector, const struct encryption *e)
-{
-	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
-	bool uefi = firmware && !g_ascii_strcasecmp(firmware, "UEFI");
-	bool bios = !firmware || !*firmware || !g_ascii_strcasecmp(firmware, "BIOS");
-	bool snp = g_str_equal(e->type, "SEV-SNP");
-
-	if (bios || (e->stateless && !uefi))
-		domain_problem(b, vector, "TYPE = '%s' needs OS/FIRMWARE = UEFI, not '%s'", e->type,
-			       domain_or(firmware, ""));
-	else if (snp && b->options->libvirt < SNP_FIRMWARE)
-		domain_warn(b, "MEMORY_ENCRYPTION: libvirt before 11.8.0 may choose a firmware for "
-			    "SEV-SNP that is not stateless; the guest does not start with it");
-}
-
 /* What would start, but not as an encrypted guest, or not at all. */
 static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
 			     const xmlNode *domain)
 {
-	const xmlNode *devices = xml_child(domain, "devices");
+	g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
 
-	check_machine(b, vector, e);
-	check_firmware(b, vector, e);
-	if (xml_child(devices, "hostdev"))
-		domain_problem(b, vector, "a VM with encrypted memory can have no PCI device of "
-			       "the host");
-	check_disks(b, vector, devices);
+	fit_encryption_check(domain, e->type, problems);
+	for (guint i = 0; i < problems->len; i++)
+		domain_problem(b, vector, "%s", (const char *)problems->pdata[i]);
+	if (g_str_equal(e->type, "SEV-SNP") && b->options->libvirt < SNP_FIRMWARE)
+		domain_warn(b, "MEMORY_ENCRYPTION: libvirt before 11.8.0 may choose a firmware for "
+			    "SEV-SNP that is not stateless; the guest does not start with it");
 }
 
 /*

@@ -226,7 +226,8 @@ static const struct {
 	{ ENCRYPTED_BY("<TYPE>SEV</TYPE><POLICY>7</POLICY>"),
 	  "MEMORY_ENCRYPTION: POLICY = '7' (VM 7): not a hexadecimal number as 0x00000003" },
 	{ ENCRYPTED("SEV", "") PCI(""),
-	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host" },
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host: "
+	  "remove PCI" },
 	{ ENCRYPTED("SEV", "") "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
 	  "duplicate MEMORY_ENCRYPTION" },
 	{ PCI("<IOMMUFD>YES</IOMMUFD>"),
@@ -293,11 +294,11 @@ static const struct {
 	  "<DISK><DISK_ID>0</DISK_ID><TARGET>hda</TARGET></DISK>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
 	  "MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/MACHINE = q35, not 'pc'; MEMORY_ENCRYPTION: "
-	  "TYPE = 'SEV' needs OS/FIRMWARE = UEFI, not ''; MEMORY_ENCRYPTION: a VM with encrypted "
+	  "TYPE = 'SEV' needs OS/FIRMWARE = UEFI, not BIOS; MEMORY_ENCRYPTION: a VM with encrypted "
 	  "memory can have no IDE disk: let its TARGET be vda or sda" },
 	{ "<OS><FIRMWARE>BIOS</FIRMWARE><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE></OS>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV-ES</TYPE></MEMORY_ENCRYPTION>",
-	  "MEMORY_ENCRYPTION: TYPE = 'SEV-ES' needs OS/FIRMWARE = UEFI, not 'BIOS'" },
+	  "MEMORY_ENCRYPTION: TYPE = 'SEV-ES' needs OS/FIRMWARE = UEFI, not BIOS" },
 	{ "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
 	  "MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/ARCH = x86_64, not 'aarch64'" },
@@ -374,7 +375,7 @@ static void faults_are_named(void)
 		     "TOPOLOGY/MEMORY_ACCESS = shared");
 	expect_fault(OS_OF("x86_64", "q35") "<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE>"
 		     "</MEMORY_ENCRYPTION>", &newest,
-		     "MEMORY_ENCRYPTION: TYPE = 'SEV-SNP' needs OS/FIRMWARE = UEFI, not ''");
+		     "MEMORY_ENCRYPTION: TYPE = 'SEV-SNP' needs OS/FIRMWARE = UEFI, not BIOS");
 }
 
 static const struct {
