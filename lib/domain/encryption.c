@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
+#include "fit/encryption_rules.h"
 #include "xml/xml.h"
 
 /* docs/facts/deployment.md 2.29 */
 
 #define DEFAULT_TUNE_OFFSET_MIB 256
+#define SNP_FIRMWARE DOMAIN_LIBVIRT(11, 8, 0)
 
 /* What one TYPE of MEMORY_ENCRYPTION is to libvirt. */
 struct encryption {
@@ -38,36 +40,18 @@ static const struct encryption *find_encryption(DomainBuild *b, const TmplAttr *
 	return NULL;
 }
 
-static bool has_bus(const xmlNode *devices, const char *bus)
-{
-	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n))
-		if (xml_has(xml_child(n, "target"), "bus", bus))
-			return true;
-	return false;
-}
-
 /* What would start, but not as an encrypted guest, or not at all. */
 static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
 			     const xmlNode *domain)
 {
-	const xmlNode *devices = xml_child(domain, "devices");
-	const char *firmware = domain_text(b, NULL, "OS/FIRMWARE", TMPL_IN_ALL);
-	bool uefi = firmware && !g_ascii_strcasecmp(firmware, "UEFI");
+	g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
 
-	if (xml_child(devices, "hostdev"))
-		domain_problem(b, vector, "a VM with encrypted memory can have no PCI device of "
-			       "the host");
-	if (has_bus(devices, "ide"))
-		domain_problem(b, vector, "a VM with encrypted memory can have no IDE disk");
-	if (e->stateless && !uefi)
-		domain_problem(b, vector, "TYPE = '%s' needs OS/FIRMWARE = UEFI, not '%s'", e->type,
-			       domain_or(firmware, ""));
-	else if (!firmware || !g_ascii_strcasecmp(firmware, "BIOS"))
-		domain_warn(b, "MEMORY_ENCRYPTION needs UEFI in OS/FIRMWARE: such a guest does not "
-			    "boot from a BIOS");
-	if (b->machine == DOMAIN_MACHINE_PC)
-		domain_problem(b, vector, "a VM with encrypted memory needs a q35 machine, not "
-			       "'%s'", b->machine_name);
+	fit_encryption_check(domain, e->type, problems);
+	for (guint i = 0; i < problems->len; i++)
+		domain_problem(b, vector, "%s", (const char *)problems->pdata[i]);
+	if (g_str_equal(e->type, "SEV-SNP") && b->options->libvirt < SNP_FIRMWARE)
+		domain_warn(b, "MEMORY_ENCRYPTION: libvirt before 11.8.0 may choose a firmware for "
+			    "SEV-SNP that is not stateless; the guest does not start with it");
 }
 
 /*

@@ -3,37 +3,10 @@
 
 #include "xml/xml.h"
 
-/* deployment.md 2.24 (TPM), 2.28 (guest agent), 2.15 (virtiofs), 2.32 (what oned has not) */
+/* deployment.md 2.28 (guest agent), 2.15 (virtiofs), 2.32 (what oned has not) */
 
 #define VIRTIOFSD "/var/tmp/one/vmm/kvm/virtiofsd.sh"
 #define LIBVIRT_IDMAP DOMAIN_LIBVIRT(10, 0, 0)
-
-static const char *const tpm_models[] = { "tpm-tis", "tpm-crb", "tpm-spapr", NULL };
-static const char *const tpm_versions[] = { "1.2", "2.0", NULL };
-static const struct domain_pattern_rule secret = { "-", 36, "a UUID", domain_is_uuid };
-
-static const struct domain_rule tpm_rules[] = {
-	/* attribute     levels path                         convert         argument      absent */
-	{ "TPM/MODEL",   0,     "@model",                    domain_one_of,  tpm_models,   NULL },
-	{ NULL,          0,     "backend@type",              NULL,           NULL, "emulator" },
-	{ "TPM/VERSION", 0,     "backend@version",           domain_one_of,  tpm_versions, "2.0" },
-	{ NULL,          0,     "backend@persistent_state",  NULL,           NULL, "yes" },
-	{ "TPM/SECRET",  0,     "backend/encryption@secret", domain_pattern, &secret,      NULL },
-};
-
-/* libvirt removes the TPM's state along with a transient domain unless it is persistent. */
-void domain_tpm(DomainBuild *b, xmlNode *devices)
-{
-	const char *model = domain_text(b, NULL, "TPM/MODEL", TMPL_IN_ALL);
-
-	if (!model)
-		return;
-
-	DOMAIN_EMIT(b, domain_element(devices, "tpm"), tpm_rules, NULL);
-	if (!g_ascii_strcasecmp(model, "tpm-crb") &&
-	    !g_strcmp0(domain_text(b, NULL, "TPM/VERSION", TMPL_IN_ALL), "1.2"))
-		domain_problem(b, NULL, "TPM/MODEL = '%s' needs VERSION 2.0", model);
-}
 
 static const struct domain_rule agent_rules[] = {
 	{ NULL, 0, "@type",       NULL, NULL, "unix" },

@@ -2,7 +2,9 @@
 #include "fit/fit.h"
 
 #include "fit/cpu_fit.h"
+#include "fit/encryption_fit.h"
 #include "fit/fit_report.h"
+#include "fit/tpm_fit.h"
 
 void fit_result_init(FitResult *result)
 {
@@ -18,7 +20,11 @@ void fit_result_clear(FitResult *result)
 
 enum fit_need fit_needs(const xmlNode *domain, const struct fit_input *input)
 {
-	return fit_cpu_needs(domain, input);
+	enum fit_need encryption = fit_encryption_needs(domain);
+	enum fit_need cpu = fit_cpu_needs(domain, input);
+	enum fit_need tpm = fit_tpm_needs(domain, input);
+
+	return MAX(MAX(cpu, tpm), encryption);
 }
 
 bool fit_domain(xmlNode *domain, const struct fit_input *input, FitResult *result, GError **error)
@@ -26,7 +32,11 @@ bool fit_domain(xmlNode *domain, const struct fit_input *input, FitResult *resul
 	g_auto(FitReport) report = { 0 };
 
 	fit_report_init(&report);
-	fit_cpu(domain, input, result, &report);
+	fit_encryption(domain, input, &report);
+	fit_tpm(domain, input, &report);
+	/* Encrypted memory or a TPM alone is no wish for a CPU: what is written stays. */
+	if (fit_cpu_needs(domain, input) != FIT_NEEDS_NOTHING)
+		fit_cpu(domain, input, result, &report);
 
 	return fit_report_check(&report, error);
 }

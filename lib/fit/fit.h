@@ -3,7 +3,7 @@
  * fit.h - fits a domain to the host that is to run it, where its VM or the host's kvmrc asks for
  * that. It reads documents and changes one: it asks neither libvirt nor the host.
  *
- * Source: docs/facts/cpu.md 2 and 3.
+ * Source: docs/facts/cpu.md 2 and 3; docs/facts/hosts.md 5.
  */
 #ifndef FIT_FIT_H
 #define FIT_FIT_H
@@ -16,6 +16,9 @@
 /* Whether guests may run VMs themselves: parameter "nested" of the host's KVM module. */
 enum fit_nested { FIT_NESTED_UNKNOWN, FIT_NESTED_OFF, FIT_NESTED_ON };
 
+/* What a parameter of one of the host's modules says; UNKNOWN: the host was not asked. */
+enum fit_switch { FIT_SWITCH_UNKNOWN, FIT_SWITCH_ABSENT, FIT_SWITCH_OFF, FIT_SWITCH_ON };
+
 /* All of it is borrowed. */
 struct fit_input {
 	const TmplVm *vm;		/* NULL: there is no document */
@@ -25,6 +28,7 @@ struct fit_input {
 	const FitCpuMap *cpus;		/* for the domain's architecture */
 	enum fit_nested nested;
 	bool built;			/* the domain was made of VM; oned's knows more levels */
+	enum fit_switch encryption;	/* fit_encryption_parameter() of the domain */
 };
 
 typedef struct fit_result {

@@ -5,6 +5,7 @@
 
 #include "vm/disk_images.h"
 #include "vm/guest_clock.h"
+#include "vm/live_guard.h"
 #include "vm/stranded.h"
 #include "action/other_host.h"
 #include "action/progress.h"
@@ -152,7 +153,8 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 	r->was_running = state.state == VIR_DOMAIN_RUNNING;
 	virDomainGetUUIDString(r->dom, r->uuid);
 	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	if (!disk_images_check_again(ctx, r->dom, r->directory, error))
+	if (!live_guard_memory(r->dom, LIVE_GUARD_MIGRATE, error) ||
+	    !disk_images_check_again(ctx, r->dom, r->directory, error))
 		return ACTION_FAILED;
 	repair_snapshots(r);
 	r->snapshots = snapshot_list_read(r->dom, error);

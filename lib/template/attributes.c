@@ -99,6 +99,8 @@ static const struct known known[] = {
 	{ "VIDEO", "VRAM", NUMBER },
 	{ "VIDEO", "RESOLUTION", TEXT },
 	{ "TPM", "MODEL", TEXT },
+	{ "TPM", "TYPE", TEXT },
+	{ "TPM", "DEVICE", TEXT },
 	{ "TPM", "VERSION", TEXT },
 	{ "TPM", "SECRET", TEXT },
 	{ "RNG", "MODEL", TEXT },

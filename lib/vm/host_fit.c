@@ -3,6 +3,7 @@
 
 #include "action/reconcile.h"
 #include "fit/cpu_live.h"
+#include "fit/encryption_fit.h"
 #include "host/root_helper.h"
 #include "virt/virt_error.h"
 #include "vm/deployment.h"
@@ -84,17 +85,45 @@ static xmlDoc *document_of(char *text, const char *name, GError **error)
 	return doc;
 }
 
-static enum fit_nested nested_of(const char *module)
+static enum fit_switch parameter(const char *module, const char *name)
 {
-	g_autofree char *path = g_strdup_printf("/sys/module/%s/parameters/nested", module);
+	g_autofree char *path = g_strdup_printf("/sys/module/%s/parameters/%s", module, name);
 	g_autofree char *text = NULL;
 
 	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return FIT_NESTED_UNKNOWN;
+		return FIT_SWITCH_ABSENT;
 	if (*text == 'Y' || *text == '1')
-		return FIT_NESTED_ON;
+		return FIT_SWITCH_ON;
 
-	return FIT_NESTED_OFF;
+	return FIT_SWITCH_OFF;
+}
+
+static enum fit_nested nested_of(const char *module)
+{
+	switch (parameter(module, "nested")) {
+	case FIT_SWITCH_ON:
+		return FIT_NESTED_ON;
+	case FIT_SWITCH_OFF:
+		return FIT_NESTED_OFF;
+	case FIT_SWITCH_ABSENT:
+	case FIT_SWITCH_UNKNOWN:
+		break;
+	}
+
+	return FIT_NESTED_UNKNOWN;
+}
+
+/* The switch of DOMAIN's encryption. */
+static enum fit_switch host_encryption(const xmlNode *domain)
+{
+	const char *name = fit_encryption_parameter(domain);
+	g_auto(GStrv) parts = NULL;
+
+	if (!name)
+		return FIT_SWITCH_UNKNOWN;
+	parts = g_strsplit(name, "/", 2);
+
+	return parameter(parts[0], parts[1]);
 }
 
 static enum fit_nested host_nested(void)
@@ -127,6 +156,7 @@ static bool fit_to_host(const struct action_ctx *ctx, xmlNode *domain, struct fi
 	in->capabilities = xmlDocGetRootElement(caps);
 	in->domcapabilities = xmlDocGetRootElement(domcaps);
 	in->nested = host_nested();
+	in->encryption = host_encryption(domain);
 
 	return fit_domain(domain, in, result, error);
 }

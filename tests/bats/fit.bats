@@ -179,6 +179,69 @@ calls() {
 	[[ $(error_message) == "deploy: FEATURES/NESTED: module kvm_amd of this host does not let guests run VMs [incompatible] (hint: 'options kvm_amd nested=1'"* ]]
 }
 
+# encrypted [FEATURE...]: a VM with SEV, as oned makes it, on a host whose domain capabilities have these.
+encrypted() {
+	local security='<launchSecurity type="sev"><policy>0x00000003</policy></launchSecurity>'
+	host
+	mkdir -p host/module/kvm_amd/parameters
+	echo "<domainCapabilities><features>$*</features></domainCapabilities>" >host/domcapabilities.xml
+	REQUEST="<domain type=\"kvm\"><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type arch='x86_64' machine='q35'>hvm</type>"
+	REQUEST+="<loader type='rom'>/usr/share/ovmf/OVMF.fd</loader></os>$security</domain>"
+}
+
+@test "deploy: encrypted memory is refused before anything starts when the host lacks it, and the missing part is named" {
+	encrypted "<sev supported='no'/>"
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: MEMORY_ENCRYPTION: the kernel of this host has no SEV: parameter kvm_amd/sev of KVM's modules is not there [incompatible] (hint: switch it on"* ]]
+	echo N >host/module/kvm_amd/parameters/sev
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	[[ $(error_message) == *"parameter kvm_amd/sev of KVM's modules is off [incompatible]"* ]]
+	echo Y >host/module/kvm_amd/parameters/sev
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	[[ $(error_message) == 'deploy: MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible]'* ]]
+	never grep -q virDomainCreateXML host/calls
+	[ ! -e vm/deployment.0 ]
+}
+
+@test "deploy: encrypted memory is started on a host that has it, with the CPU as it was written" {
+	encrypted "<sev supported='yes'><maxGuests>59</maxGuests><maxESGuests>450</maxESGuests></sev>"
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[ "$(calls)" = 'virConnectGetCapabilities virConnectGetDomainCapabilities ' ]
+	grep -q virDomainCreateXML host/calls
+	encrypted "<sev supported='yes'><maxGuests>59</maxGuests></sev>"
+	REQUEST=${REQUEST/machine=\'q35\'/machine=\'pc\'}
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/MACHINE = q35, not 'pc' [input]"* ]]
+}
+
+@test "deploy: a TPM/TYPE that oned did not heed is an error, not an emulated TPM" {
+	host
+	domain '<devices><tpm model="tpm-tis"><backend type="emulator" version="2.0"/></tpm></devices>'
+	vm '<TPM><MODEL>tpm-tis</MODEL><TYPE>passthrough</TYPE></TPM>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: TPM/TYPE = 'passthrough': the domain has a TPM of type emulator instead [input] (hint: oned knows MODEL only: "* ]]
+	never grep -q virDomainCreateXML host/calls
+	vm '<TPM><TYPE>chip</TYPE></TPM>' >vm/vm.xml
+	domain
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: TPM/TYPE = 'chip': the domain has no TPM [input]"* ]]
+	domain '<devices><tpm model="tpm-tis"><backend type="passthrough"/></tpm></devices>'
+	vm '<TPM><MODEL>tpm-tis</MODEL><TYPE>Passthrough</TYPE></TPM>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+}
+
+@test "kvm-domain: with a host's capabilities encrypted memory that it lacks is an error" {
+	kvm_domain '<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS><MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>' --type kvm
+	assert_failure 1
+	[[ $stderr == 'kvm-domain: MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible]'* ]]
+}
+
 @test "save: a guest that can run VMs is saved with a warning, not at all with NESTED_GUARD=refuse" {
 	host 1
 	echo "<cpu><model>EPYC</model><feature policy='require' name='svm'/></cpu>" >host/cpu.xml

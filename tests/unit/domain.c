@@ -7,6 +7,9 @@
 
 static const struct domain_options options = { .type = "kvm" };
 static const struct domain_options newest = { .libvirt = DOMAIN_LIBVIRT(99, 0, 0) };
+static const struct domain_policy host_policy = { .host_devices = true, .host_paths = "/run/tpm" };
+static const struct domain_options trusting = { .libvirt = DOMAIN_LIBVIRT(9, 0, 0),
+						.policy = &host_policy };
 
 /* A VM with TEMPLATE's rest given as XML, on a q35 machine. */
 static TmplVm *vm_of(const char *rest)
@@ -69,6 +72,11 @@ static void expect(const char *rest, const struct domain_options *with, const ch
 #define NODE(more) "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>1</TOTAL_CPUS>" \
 	"<MEMORY>1024</MEMORY>" more "</NUMA_NODE>"
 #define IOMMU(more) "<IOMMU><MODE>single</MODE>" more "</IOMMU>"
+#define FLOPPY(more) DISK("") "<DISK><DISK_ID>1</DISK_ID><TARGET>fda</TARGET>" more "</DISK>"
+#define ENCRYPTED_BY(keys) "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
+	"<MACHINE>q35</MACHINE></OS><MEMORY_ENCRYPTION>" keys "</MEMORY_ENCRYPTION>"
+#define OS_OF(arch, machine) "<OS><ARCH>" arch "</ARCH><MACHINE>" machine "</MACHINE></OS>"
+#define UEFI_Q35 "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS>"
 #define ENCRYPTED(type, more) "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
 	"<MACHINE>q35</MACHINE>" more "</OS><MEMORY_ENCRYPTION><TYPE>" type \
 	"</TYPE></MEMORY_ENCRYPTION>"
@@ -105,10 +113,10 @@ static const struct {
 	  "concat(//interface/@type,//interface/driver/@queues)", "bridge4" },
 	{ "<NIC><INBOUND_AVG_BW>1</INBOUND_AVG_BW><INBOUND_PEAK_KW>2</INBOUND_PEAK_KW></NIC>",
 	  "string(//inbound/@burst)", "2" },
-	{ "<MEMORY_ENCRYPTION><TYPE>sev</TYPE></MEMORY_ENCRYPTION>", "string(//hard_limit)",
-	  "768" },
-	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE><POLICY>0x33</POLICY></MEMORY_ENCRYPTION>",
+	{ ENCRYPTED("sev", ""), "string(//hard_limit)", "768" },
+	{ ENCRYPTED_BY("<TYPE>SEV</TYPE><POLICY>0x33</POLICY>"),
 	  "string(//launchSecurity/policy)", "0x33" },
+	{ ENCRYPTED("SEV", "") FLOPPY(""), "string(count(//launchSecurity))", "1" },
 	{ "", "string(//uuid)", "3837aed8-884a-5011-a791-124f7765ff32" },
 	{ "", "string(count(//rng|//watchdog|//memballoon))", "0" },
 	{ "<RNG><MODEL>virtio</MODEL></RNG>",
@@ -125,6 +133,18 @@ static const struct {
 	{ "<MEMBALLOON><MODEL>none</MODEL></MEMBALLOON>", "string(//memballoon/@model)", "none" },
 	{ "<TPM><MODEL>tpm-tis</MODEL><VERSION>1.2</VERSION></TPM>",
 	  "concat(//tpm/@model,//tpm/backend/@version)", "tpm-tis1.2" },
+	{ UEFI_Q35 "<TPM><VERSION>2.0</VERSION></TPM>",
+	  "concat(//tpm/@model,//tpm/backend/@type,//tpm/backend/@version)",
+	  "tpm-crbemulator2.0" },
+	{ UEFI_Q35 "<TPM><VERSION>1.2</VERSION></TPM>", "string(//tpm/@model)", "tpm-tis" },
+	{ OS_OF("x86_64", "q35") "<TPM><TYPE>Emulator</TYPE></TPM>", "string(//tpm/@model)",
+	  "tpm-tis" },
+	{ OS_OF("aarch64", "virt") "<TPM><TYPE>emulator</TYPE></TPM>", "string(//tpm/@model)",
+	  "tpm-tis" },
+	{ OS_OF("ppc64le", "pseries") "<TPM><VERSION>2.0</VERSION></TPM>", "string(//tpm/@model)",
+	  "tpm-spapr" },
+	{ "<TPM><SECRET>3837aed8-884a-5011-a791-124f7765ff32</SECRET></TPM>",
+	  "string(count(//tpm))", "0" },
 	{ DISK("<DISCARD>ignore</DISCARD><TYPE>CDROM</TYPE>"), "string(//disk/driver/@discard)",
 	  "ignore" },
 	{ "<NIC><BRIDGE>b</BRIDGE><FILTER>f</FILTER><IP6_ULA>fd00::1</IP6_ULA></NIC>",
@@ -176,6 +196,12 @@ static void values_become_xml(void)
 		expect(values[i].rest, &options, values[i].path, values[i].value);
 	for (size_t i = 0; i < G_N_ELEMENTS(new_values); i++)
 		expect(new_values[i].rest, &newest, new_values[i].path, new_values[i].value);
+	expect("<TPM><TYPE>passthrough</TYPE></TPM>", &trusting,
+	       "concat(//tpm/@model,//backend/@type,//device/@path,count(//backend/@*))",
+	       "tpm-tispassthrough/dev/tpm01");
+	expect("<TPM><TYPE>external</TYPE><DEVICE>/run/tpm/7.sock</DEVICE></TPM>", &trusting,
+	       "concat(//backend/@type,//source/@type,//source/@mode,//source/@path)",
+	       "externalunixconnect/run/tpm/7.sock");
 }
 
 static const struct {
@@ -197,12 +223,12 @@ static const struct {
 	  "MEMORY_ENCRYPTION: TDX needs a host with libvirt 11.6.0 or later" },
 	{ "<MEMORY_ENCRYPTION><TYPE>MKTME</TYPE></MEMORY_ENCRYPTION>",
 	  "MEMORY_ENCRYPTION: TYPE = 'MKTME': not one of SEV, SEV-ES, SEV-SNP, TDX" },
-	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE><POLICY>7</POLICY></MEMORY_ENCRYPTION>",
+	{ ENCRYPTED_BY("<TYPE>SEV</TYPE><POLICY>7</POLICY>"),
 	  "MEMORY_ENCRYPTION: POLICY = '7' (VM 7): not a hexadecimal number as 0x00000003" },
-	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>" PCI(""),
-	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host" },
-	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>"
-	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
+	{ ENCRYPTED("SEV", "") PCI(""),
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host: "
+	  "remove PCI" },
+	{ ENCRYPTED("SEV", "") "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
 	  "duplicate MEMORY_ENCRYPTION" },
 	{ PCI("<IOMMUFD>YES</IOMMUFD>"),
 	  "PCI 0: IOMMUFD needs a host with libvirt 12.1.0 or later" },
@@ -264,12 +290,24 @@ static const struct {
 	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap=on,eim=off</OPTIONS>"),
 	  "IOMMU: OPTIONS: intremap = 'on,eim=off': not on or off" },
 	{ PC IOMMU("<MODEL>intel</MODEL>"), "IOMMU: needs a q35 or virt machine, not 'pc'" },
-	{ PC "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
-	  "MEMORY_ENCRYPTION: a VM with encrypted memory needs a q35 machine, not 'pc'" },
-	{ "<OS><ARCH>s390x</ARCH><MACHINE>other</MACHINE></OS>"
+	{ "<OS><ARCH>x86_64</ARCH><MACHINE>pc</MACHINE></OS>"
 	  "<DISK><DISK_ID>0</DISK_ID><TARGET>hda</TARGET></DISK>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
-	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no IDE disk" },
+	  "MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/MACHINE = q35, not 'pc'; MEMORY_ENCRYPTION: "
+	  "TYPE = 'SEV' needs OS/FIRMWARE = UEFI, not BIOS; MEMORY_ENCRYPTION: a VM with encrypted "
+	  "memory can have no IDE disk: let its TARGET be vda or sda" },
+	{ "<OS><FIRMWARE>BIOS</FIRMWARE><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE></OS>"
+	  "<MEMORY_ENCRYPTION><TYPE>SEV-ES</TYPE></MEMORY_ENCRYPTION>",
+	  "MEMORY_ENCRYPTION: TYPE = 'SEV-ES' needs OS/FIRMWARE = UEFI, not BIOS" },
+	{ "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>"
+	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
+	  "MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/ARCH = x86_64, not 'aarch64'" },
+	{ ENCRYPTED("SEV", "") "<DISK><DISK_ID>0</DISK_ID><TARGET>fda</TARGET></DISK>",
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory cannot boot from fda on bus fdc: let its "
+	  "TARGET be vda or sda" },
+	{ ENCRYPTED("SEV", "") FLOPPY("<ORDER>1</ORDER>"),
+	  "MEMORY_ENCRYPTION: a VM with encrypted memory cannot boot from fda on bus fdc: let its "
+	  "TARGET be vda or sda" },
 	{ PC CD("a") CD("b") CD("c") CD("d") CD("e"), "DISK 0: more than 4 devices on IDE" },
 	{ "<DISK><DISK_ID>0</DISK_ID><TARGET>sd1</TARGET></DISK>",
 	  "DISK 0: TARGET = 'sd1': not sd and lower-case letters" },
@@ -295,6 +333,22 @@ static const struct {
 	  "dump, inject-nmi" },
 	{ "<TPM><MODEL>tpm-crb</MODEL><VERSION>1.2</VERSION></TPM>",
 	  "TPM/MODEL = 'tpm-crb' needs VERSION 2.0" },
+	{ "<TPM><TYPE>chip</TYPE><MODEL>tpm-tis</MODEL></TPM>",
+	  "TPM/TYPE = 'chip' (VM 7): not one of emulator, passthrough, external" },
+	{ "<TPM><TYPE>passthrough</TYPE></TPM>",
+	  "TPM/TYPE = passthrough gives the guest more of its host than domain.host_devices in "
+	  "vmm_exec.cfg allows" },
+	{ OS_OF("x86_64", "q35") "<TPM><MODEL>tpm-spapr</MODEL></TPM>",
+	  "TPM/MODEL = 'tpm-spapr' does not exist on OS/ARCH = 'x86_64'" },
+	{ OS_OF("ppc64le", "pseries") "<TPM><MODEL>tpm-tis</MODEL></TPM>",
+	  "TPM/MODEL = 'tpm-tis' does not exist on OS/ARCH = 'ppc64le'" },
+	{ OS_OF("s390x", "other") "<TPM><VERSION>2.0</VERSION></TPM>",
+	  "TPM: OS/ARCH = 's390x' has no TPM" },
+	{ "<TPM><VERSION>2.0</VERSION><DEVICE>/dev/tpm0</DEVICE></TPM>",
+	  "TPM/DEVICE is for TPM/TYPE = passthrough or external" },
+	{ "<TPM><TYPE>external</TYPE></TPM>",
+	  "TPM/TYPE = external needs a host with libvirt 9.0.0 or later; TPM/TYPE = external "
+	  "needs TPM/DEVICE, the socket of the TPM's program" },
 	{ "<RAW><TYPE>kvm</TYPE><DATA>text</DATA></RAW>", "RAW: text between elements" },
 	{ "<RAW><TYPE>kvm</TYPE><DATA>&lt;devices>&lt;evil/>&lt;/devices></DATA></RAW>",
 	  "RAW: <evil> is no device" },
@@ -315,10 +369,13 @@ static void faults_are_named(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++)
 		expect_fault(faults[i].rest, &options, faults[i].message);
+	expect_fault("<TPM><TYPE>passthrough</TYPE><VERSION>2.0</VERSION></TPM>", &trusting,
+		     "TPM/VERSION is for TPM/TYPE = emulator, not passthrough");
 	expect_fault(DPDK, &newest, "a DPDK port needs memory that is shared: NUMA_NODEs and "
 		     "TOPOLOGY/MEMORY_ACCESS = shared");
-	expect_fault("<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE></MEMORY_ENCRYPTION>", &newest,
-		     "MEMORY_ENCRYPTION: TYPE = 'SEV-SNP' needs OS/FIRMWARE = UEFI, not ''");
+	expect_fault(OS_OF("x86_64", "q35") "<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE>"
+		     "</MEMORY_ENCRYPTION>", &newest,
+		     "MEMORY_ENCRYPTION: TYPE = 'SEV-SNP' needs OS/FIRMWARE = UEFI, not BIOS");
 }
 
 static const struct {
@@ -328,8 +385,6 @@ static const struct {
 		"shared" },
 	{ "<MEMORY_MAX>512</MEMORY_MAX>",
 	  "MEMORY_MAX = '512' is ignored: it is not above MEMORY" },
-	{ "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
-	  "MEMORY_ENCRYPTION needs UEFI in OS/FIRMWARE: such a guest does not boot from a BIOS" },
 	{ "<RAW><TYPE>lxc</TYPE><DATA>x</DATA></RAW>",
 	  "RAW of TYPE 'lxc' is left out: it is not for kvm" },
 	{ "<INPUT><TYPE>mouse</TYPE></INPUT><INPUT><TYPE>tablet</TYPE></INPUT>",

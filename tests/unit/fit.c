@@ -114,7 +114,7 @@ static char *fit(const char *template, const char *cpu, const struct host *host)
 	g_autoptr(ConfKvmrc) rc = kvmrc(host->kvmrc);
 	const struct fit_input in = { vm, rc, xmlDocGetRootElement(caps),
 				      xmlDocGetRootElement(domcaps), map, host->nested,
-				      host->built };
+				      host->built, FIT_SWITCH_UNKNOWN };
 	g_auto(FitResult) result = { 0 };
 	g_autoptr(GError) error = NULL;
 

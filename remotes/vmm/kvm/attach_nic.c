@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attach_nic - gives a running VM one more NIC or PCI device. */
 #include "vm/device.h"
+#include "vm/live_guard.h"
 
 enum { DEPLOY_ID, MAC, BRIDGE, MODEL, VN_MAD, TARGET, VM_ID };
 
@@ -46,6 +47,9 @@ static enum action_outcome run_attach_nic(struct action_ctx *ctx, GError **error
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no NIC or PCI has ATTACH = YES");
 		return ACTION_FAILED;
 	}
+
+	if (pci && !live_guard_host_device(xmlDocGetRootElement(v->live), error))
+		return ACTION_FAILED;
 
 	domain_attach_defaults(v->vm, ctx->rc);
 

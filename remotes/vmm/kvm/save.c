@@ -6,6 +6,7 @@
 #include "action/request_input.h"
 #include "host/root_helper.h"
 #include "vm/host_fit.h"
+#include "vm/live_guard.h"
 #include "vm/vtpm.h"
 
 enum { DEPLOY_ID, CHECKPOINT, VM_ID = 3 };
@@ -64,6 +65,8 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 	}
 
 	if (dom && !virt_state_read(dom, &state, error))
+		return ACTION_FAILED;
+	if (!state.gone && !live_guard_memory(dom, LIVE_GUARD_SAVE, error))
 		return ACTION_FAILED;
 	if (!state.gone && !host_fit_guard_nested(ctx, dom, "save", error))
 		return ACTION_FAILED;

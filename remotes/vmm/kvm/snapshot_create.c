@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
 #include "vm/stranded.h"
+#include "vm/live_guard.h"
 #include "vm/snapshot.h"
 #include "vm/vcpus.h"
 
@@ -122,6 +123,8 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	if (!dom)
 		return ACTION_FAILED;
 	if (!virt_state_read(dom, &state, error))
+		return ACTION_FAILED;
+	if (!live_guard_memory(dom, LIVE_GUARD_SNAPSHOT, error))
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))

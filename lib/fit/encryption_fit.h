@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * encryption_fit.h - whether a host can run a domain with encrypted memory, and which part of it
+ * is missing: the kernel, QEMU or libvirt.
+ *
+ * Source: docs/facts/hosts.md 5.
+ */
+#ifndef FIT_ENCRYPTION_FIT_H
+#define FIT_ENCRYPTION_FIT_H
+
+#include "fit/fit.h"
+#include "fit/fit_report.h"
+
+/* As fit_needs(), for encrypted memory alone. */
+enum fit_need fit_encryption_needs(const xmlNode *domain);
+
+/*
+ * The parameter of a KVM module that switches the encryption of DOMAIN on: "kvm_amd/sev". NULL:
+ * it has none. Static.
+ */
+const char *fit_encryption_parameter(const xmlNode *domain);
+
+/* As fit_domain(); changes nothing. */
+void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitReport *report);
+
+#endif
