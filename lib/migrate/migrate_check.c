@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/migrate_call.h"
 
+#include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
+
+enum { LEAVE_MS = 10000, PAUSE_MS = 200 };
 
 /* What the checks need of the domain. */
 struct facts {
@@ -70,6 +73,31 @@ static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
 			"the host where it runs", virDomainGetName(dom));
 }
 
+/*
+ * Reads the domain ID at DEST, and its state. One that is starting there may be what an earlier
+ * migration brought whose mover was killed: libvirt removes it soon, so it is waited for.
+ */
+static bool look_at_destination(virConnect *dest, const char *id, virDomain **ret,
+				struct virt_state *state, GError **error)
+{
+	gint64 until_us = deadline_in_ms(LEAVE_MS);
+
+	do {
+		g_autoptr(GError) cause = NULL;
+
+		g_clear_pointer(ret, virDomainFree);
+		*ret = virt_domain(dest, id, NULL, &cause);
+		if (!*ret && vmm_is(cause, VMM_ERROR_NOT_FOUND))
+			return true;
+		if (!*ret)
+			return vmm_pass(error, &cause);
+		if (!virt_state_read(*ret, state, error))
+			return false;
+	} while (!state->gone && !virt_state_is_up(state) && deadline_pause(until_us, PAUSE_MS));
+
+	return true;
+}
+
 static bool is_free(virDomain *dom, virConnect *dest, GError **error)
 {
 	const char *name = virDomainGetName(dom);
@@ -79,17 +107,14 @@ static bool is_free(virDomain *dom, virConnect *dest, GError **error)
 	if (virDomainGetUUIDString(dom, uuid) < 0)
 		return virt_fail(error, "cannot read the UUID of domain %s", name);
 	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
-		g_autoptr(GError) cause = NULL;
-		g_autoptr(virDomain) other = virt_domain(dest, ids[i], NULL, &cause);
+		g_autoptr(virDomain) other = NULL;
 		char its_uuid[VIR_UUID_STRING_BUFLEN] = "";
-		struct virt_state state;
+		struct virt_state state = { .gone = true };
 
-		if (!other && vmm_is(cause, VMM_ERROR_NOT_FOUND))
-			continue;
-		if (!other)
-			return vmm_pass(error, &cause);
-		if (!virt_state_read(other, &state, error))
+		if (!look_at_destination(dest, ids[i], &other, &state, error))
 			return false;
+		if (!other)
+			continue;
 		virDomainGetUUIDString(other, its_uuid);
 		if (!state.gone || strcmp(uuid, its_uuid))
 			return vmm_fail(error, VMM_ERROR_EXISTS, "cannot migrate domain %s: the "
