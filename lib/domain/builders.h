@@ -30,7 +30,10 @@ void domain_disks(DomainBuild *b, xmlNode *devices);	/* DISK and CONTEXT */
 void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
-void domain_check_sharing(DomainBuild *b, const xmlNode *domain);	/* of memory, for DPDK */
+void domain_check_sharing(DomainBuild *b, const xmlNode *domain);
+
+/* Notes what libvirt refuses although its schema allows it, and adds what it needs besides. */
+void domain_libvirt_rules(DomainBuild *b, xmlNode *domain);	/* of memory, for DPDK */
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
 void domain_iommu(DomainBuild *b, xmlNode *devices);	/* of MODE single */

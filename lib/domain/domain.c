@@ -71,6 +71,7 @@ static void domain(DomainBuild *b, xmlNode *root)
 	domain_encryption(b, root);
 	domain_raw(b, root);
 	domain_check_sharing(b, root);
+	domain_libvirt_rules(b, root);
 	domain_metadata(b, root);
 }
 

@@ -315,6 +315,7 @@ load driver
 	[[ $BUILD == *asan* ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\).*/\1/p' <<<"$output")" -lt 16384 ]
 }
 
+# A busy machine has more of them waiting at a time: all 10,000 documents are 30 MiB.
 @test "ten thousand actions leave nothing behind in the driver" {
 	mkdir -p var/remotes/vmm/kvm
 	cp "$(type -P true)" var/remotes/vmm/kvm/reboot
@@ -322,7 +323,7 @@ load driver
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *'replies 10000 failures 0 '* ]]
-	[[ $BUILD == *asan* ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\).*/\1/p' <<<"$output")" -lt 32768 ]
+	[[ $BUILD == *asan* ]] || [ "$(sed -n 's/.*hwm_kib \([0-9]*\).*/\1/p' <<<"$output")" -lt 49152 ]
 }
 
 @test "it has no threads except the one that writes the journal" {
