@@ -39,8 +39,10 @@ static void check_firmware(DomainBuild *b, const xmlNode *domain)
 	bool acpi = xml_child(xml_child(domain, "features"), "acpi");
 
 	if (xml_has(loader, "secure", "yes") && !g_str_equal(b->arch, "x86_64"))
-		domain_problem(b, NULL, "OS/FIRMWARE_SECURE: libvirt has Secure Boot for x86_64 "
-			       "only, and OS/ARCH is '%s'", b->arch);
+		domain_problem(b, NULL,
+			       "OS/FIRMWARE_SECURE: libvirt has Secure Boot for x86_64 "
+			       "only, and OS/ARCH is '%s'",
+			       b->arch);
 	if (uefi && !acpi && (is_x86(b) || is_arm(b)))
 		domain_problem(b, NULL, "OS/FIRMWARE: UEFI needs FEATURES/ACPI = YES");
 }
@@ -97,8 +99,10 @@ static void check_numa(DomainBuild *b, const xmlNode *domain)
 	}
 
 	if (n > vcpus)
-		domain_problem(b, NULL, "NUMA_NODE/TOTAL_CPUS: the nodes have %" G_GUINT64_FORMAT
-			       " vCPUs together, and the VM has %" G_GUINT64_FORMAT, n, vcpus);
+		domain_problem(b, NULL,
+			       "NUMA_NODE/TOTAL_CPUS: the nodes have %" G_GUINT64_FORMAT
+			       " vCPUs together, and the VM has %" G_GUINT64_FORMAT,
+			       n, vcpus);
 }
 
 /* The number in the name of a disk, 0 for hda, 26 for hdaa; -1: it has none. */
@@ -136,7 +140,7 @@ static char *place_by_name(const char *bus, const char *target)
 }
 
 /* Where DISK is on its bus, "sata 0:0:0:1"; NULL: it has no such place. */
-static char *place_of(const xmlNode *disk)
+static char *disk_place(const xmlNode *disk)
 {
 	static const char *const parts[] = { "controller", "bus", "target", "unit" };
 	const xmlNode *address = xml_child(disk, "address");
@@ -163,17 +167,20 @@ static char *place_of(const xmlNode *disk)
 
 static void check_disk_places(DomainBuild *b, const xmlNode *domain)
 {
-	g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable) places =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	const xmlNode *disk = xml_child(xml_child(domain, "devices"), "disk");
 
 	for (; disk; disk = xml_next(disk)) {
 		g_autofree char *target = xml_child_attribute(disk, "target", "dev");
-		g_autofree char *place = place_of(disk);
+		g_autofree char *place = disk_place(disk);
 		const char *other = place ? g_hash_table_lookup(places, place) : NULL;
 
 		if (other)
-			domain_problem(b, NULL, "DISK/TARGET: '%s' and '%s' are the same place on "
-				       "their bus (%s)", other, target ? target : "?", place);
+			domain_problem(b, NULL,
+				       "DISK/TARGET: '%s' and '%s' are the same place on "
+				       "their bus (%s)",
+				       other, target ? target : "?", place);
 		else if (place && target)
 			g_hash_table_insert(places, g_steal_pointer(&place),
 					    g_steal_pointer(&target));
@@ -182,7 +189,8 @@ static void check_disk_places(DomainBuild *b, const xmlNode *domain)
 
 static void check_disk_targets(DomainBuild *b, const xmlNode *domain)
 {
-	g_autoptr(GHashTable) targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) targets =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	const xmlNode *disk = xml_child(xml_child(domain, "devices"), "disk");
 
 	for (; disk; disk = xml_next(disk)) {
@@ -208,7 +216,8 @@ static void check_read_only(DomainBuild *b, const xmlNode *domain)
 		if (device && !g_str_equal(device, "disk"))
 			continue;
 		if (g_strv_contains(buses, bus))
-			domain_problem(b, NULL, "DISK/READONLY: disk %s is on bus %s, where libvirt "
+			domain_problem(b, NULL,
+				       "DISK/READONLY: disk %s is on bus %s, where libvirt "
 				       "has no read-only disks; use a TARGET vd… or sd…",
 				       domain_or(target, "?"), bus);
 	}
@@ -220,7 +229,8 @@ static void check_inputs(DomainBuild *b, const xmlNode *domain)
 
 	for (; input; input = xml_next(input))
 		if (xml_has(input, "type", "tablet") && xml_has(input, "bus", "ps2"))
-			domain_problem(b, NULL, "INPUT: TYPE = 'tablet' needs BUS usb or virtio, not "
+			domain_problem(b, NULL,
+				       "INPUT: TYPE = 'tablet' needs BUS usb or virtio, not "
 				       "ps2");
 }
 
@@ -253,7 +263,8 @@ static char *model_of_bus(const DomainBuild *b, const xmlNode *domain, guint64 n
 
 static void check_slot(DomainBuild *b, const char *model, guint64 bus, guint64 slot)
 {
-	static const char *const ports[] = { "pcie-root-port", "pcie-switch-downstream-port", NULL };
+	static const char *const ports[] = { "pcie-root-port", "pcie-switch-downstream-port",
+					     NULL };
 	static const char *const bridges[] = { "pci-bridge", "pcie-to-pci-bridge",
 					       "dmi-to-pci-bridge", NULL };
 	const char *why = NULL;
@@ -263,8 +274,10 @@ static void check_slot(DomainBuild *b, const char *model, guint64 bus, guint64 s
 	if (!slot && g_strv_contains(bridges, model))
 		why = "has slots from 1 on";
 	if (why)
-		domain_problem(b, NULL, "PCI/VM_ADDRESS: bus %" G_GUINT64_FORMAT ", slot %"
-			       G_GUINT64_FORMAT ": that bus (%s) %s", bus, slot, model, why);
+		domain_problem(b, NULL,
+			       "PCI/VM_ADDRESS: bus %" G_GUINT64_FORMAT ", slot %" G_GUINT64_FORMAT
+			       ": that bus (%s) %s",
+			       bus, slot, model, why);
 }
 
 static void check_pci_slots(DomainBuild *b, const xmlNode *domain)
@@ -306,8 +319,10 @@ static void check_expanders(DomainBuild *b, const xmlNode *domain)
 		g_autofree char *node = xml_child_text(xml_child(controller, "target"), "node");
 
 		if (node && !has_cell(domain, node))
-			domain_problem(b, NULL, "PCI/NUMA_NODE: a device is near node %s, and the "
-				       "VM has no such NUMA_NODE", node);
+			domain_problem(b, NULL,
+				       "PCI/NUMA_NODE: a device is near node %s, and the "
+				       "VM has no such NUMA_NODE",
+				       node);
 	}
 }
 
