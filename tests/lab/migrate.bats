@@ -390,7 +390,7 @@ disk_xml() {	# FILE TARGET [MORE]
 	lab_exec node1 qemu-img create -q -f qcow2 -b $LOCAL/20/disk.0.snap/base -F qcow2 $LOCAL/20/disk.0.snap/0
 	lab_exec node1 ln -s disk.0.snap/0 $LOCAL/20/disk.0
 	lab_exec node1 sh -c "echo context >$LOCAL/20/disk.1; truncate -s 1M $LOCAL/20/disk.1; echo '<VM/>' >$LOCAL/20/vm.xml"
-	start node1 20 "$(disk_xml "/var/lib/one/local//0/20/disk.0.snap/0" vda)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/20/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
+	DIRECTORY=/var/lib/one/local start node1 20 "$(disk_xml "/var/lib/one/local//0/20/disk.0.snap/0" vda)<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$LOCAL/20/disk.1'/><target dev='hda' bus='ide'/><readonly/></disk>"
 	sum=$(lab_in_guest node1 one-20 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; sync; md5sum </dev/vda')
 	count_in_guest node1 one-20
 	for i in $(seq 1 "${ROUNDS:-4}"); do
