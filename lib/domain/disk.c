@@ -179,6 +179,19 @@ static const char *device_of(const char *kind, const char *bus)
 	return "disk";
 }
 
+static void set_read_only(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *kind,
+			  const char *bus)
+{
+	static const char *const without[] = { "ide", "sata", NULL };
+
+	if (!domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
+		return;
+	domain_child(node, "readonly");
+	if (!is_cdrom(kind) && g_strv_contains(without, bus))
+		domain_problem(b, disk, "READONLY: libvirt has no read-only disks on bus %s; use a "
+			       "TARGET vd… or sd…", bus);
+}
+
 static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk, const char *kind)
 {
 	const char *target = tmpl_attr_text(disk, "TARGET");
@@ -202,8 +215,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 		domain_put(b, node, "encryption/secret@type", "passphrase");
 	}
 
-	if (domain_bool(b, disk, "DISK/READONLY", TMPL_IN_VM))
-		domain_child(node, "readonly");
+	set_read_only(b, node, disk, kind, bus);
 	set_serial(b, node, disk, kind, bus);
 	set_discard(b, node, disk, kind);
 	set_driver(b, domain_child(node, "driver"), disk, kind, bus);

@@ -25,7 +25,7 @@ static void drop_gic(DomainBuild *b, const xmlNode *domain)
 {
 	xmlNode *gic = xml_child(xml_child(domain, "features"), "gic");
 
-	if (!gic || is_arm(b))
+	if (!gic || !*b->arch || is_arm(b))	/* unknown: the host's own */
 		return;
 	domain_warn(b, "FEATURES/GIC is left out: only ARM has that interrupt controller");
 	xmlUnlinkNode(gic);
@@ -38,7 +38,7 @@ static void check_firmware(DomainBuild *b, const xmlNode *domain)
 	bool uefi = xml_has(loader, "type", "pflash") || xml_has(os, "firmware", "efi");
 	bool acpi = xml_child(xml_child(domain, "features"), "acpi");
 
-	if (xml_has(loader, "secure", "yes") && !g_str_equal(b->arch, "x86_64"))
+	if (xml_has(loader, "secure", "yes") && *b->arch && !is_x86(b))
 		domain_problem(b, NULL,
 			       "OS/FIRMWARE_SECURE: libvirt has Secure Boot for x86_64 "
 			       "only, and OS/ARCH is '%s'",
@@ -201,28 +201,6 @@ static void check_disk_targets(DomainBuild *b, const xmlNode *domain)
 	}
 }
 
-static void check_read_only(DomainBuild *b, const xmlNode *domain)
-{
-	static const char *const buses[] = { "ide", "sata", NULL };
-	const xmlNode *disk = xml_child(xml_child(domain, "devices"), "disk");
-
-	for (; disk; disk = xml_next(disk)) {
-		g_autofree char *device = xml_attribute(disk, "device");
-		g_autofree char *bus = xml_child_attribute(disk, "target", "bus");
-		g_autofree char *target = xml_child_attribute(disk, "target", "dev");
-
-		if (!bus || !xml_child(disk, "readonly"))
-			continue;
-		if (device && !g_str_equal(device, "disk"))
-			continue;
-		if (g_strv_contains(buses, bus))
-			domain_problem(b, NULL,
-				       "DISK/READONLY: disk %s is on bus %s, where libvirt "
-				       "has no read-only disks; use a TARGET vd… or sd…",
-				       domain_or(target, "?"), bus);
-	}
-}
-
 static void check_inputs(DomainBuild *b, const xmlNode *domain)
 {
 	const xmlNode *input = xml_child(xml_child(domain, "devices"), "input");
@@ -328,13 +306,15 @@ static void check_expanders(DomainBuild *b, const xmlNode *domain)
 
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 {
+	/* What was found so far may be the cause of what would be found here. */
+	if (b->problems->len)
+		return;
 	drop_gic(b, domain);
 	check_firmware(b, domain);
 	split_ioapic(b, domain);
 	check_numa(b, domain);
 	check_disk_targets(b, domain);
 	check_disk_places(b, domain);
-	check_read_only(b, domain);
 	check_inputs(b, domain);
 	check_pci_slots(b, domain);
 	check_expanders(b, domain);

@@ -67,17 +67,19 @@ static void expect(const char *rest, const struct domain_options *with, const ch
 #define DPDK "<NIC><NIC_ID>0</NIC_ID><BRIDGE>b</BRIDGE><BRIDGE_TYPE>openvswitch_dpdk" \
 	"</BRIDGE_TYPE><TARGET>t</TARGET></NIC>"
 #define PC "<OS><ARCH>x86_64</ARCH><MACHINE>pc</MACHINE></OS>"
+#define DISK_AT(letter) "<DISK><DISK_ID>1</DISK_ID><TARGET>vd" letter "</TARGET></DISK>"
 #define CD(letter) "<DISK><DISK_ID>0</DISK_ID><TYPE>CDROM</TYPE><TARGET>sd" letter \
 	"</TARGET></DISK>"
 #define NODE(more) "<NUMA_NODE><NODE_ID>0</NODE_ID><TOTAL_CPUS>1</TOTAL_CPUS>" \
 	"<MEMORY>1024</MEMORY>" more "</NUMA_NODE>"
 #define IOMMU(more) "<IOMMU><MODE>single</MODE>" more "</IOMMU>"
 #define FLOPPY(more) DISK("") "<DISK><DISK_ID>1</DISK_ID><TARGET>fda</TARGET>" more "</DISK>"
-#define ENCRYPTED_BY(keys) "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
+#define ACPI "<FEATURES><ACPI>yes</ACPI></FEATURES>"
+#define ENCRYPTED_BY(keys) ACPI "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
 	"<MACHINE>q35</MACHINE></OS><MEMORY_ENCRYPTION>" keys "</MEMORY_ENCRYPTION>"
 #define OS_OF(arch, machine) "<OS><ARCH>" arch "</ARCH><MACHINE>" machine "</MACHINE></OS>"
-#define UEFI_Q35 "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS>"
-#define ENCRYPTED(type, more) "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
+#define UEFI_Q35 ACPI "<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS>"
+#define ENCRYPTED(type, more) ACPI "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>x86_64</ARCH>" \
 	"<MACHINE>q35</MACHINE>" more "</OS><MEMORY_ENCRYPTION><TYPE>" type \
 	"</TYPE></MEMORY_ENCRYPTION>"
 
@@ -105,7 +107,7 @@ static const struct {
 	  "27" },
 	{ "<DISK><DISK_ID>0</DISK_ID><TARGET>fda</TARGET></DISK>",
 	  "concat(//disk/@device, //disk/target/@bus)", "floppyfdc" },
-	{ "<OS/><FEATURES><IOTHREADS>2</IOTHREADS></FEATURES>" DISK("") DISK("") DISK(""),
+	{ "<OS/><FEATURES><IOTHREADS>2</IOTHREADS></FEATURES>" DISK("") DISK_AT("b") DISK_AT("c"),
 	  "concat(//disk[1]/driver/@iothread,//disk[2]/driver/@iothread,//disk[3]/driver/"
 	  "@iothread)",
 	  "121" },
@@ -165,7 +167,8 @@ static const struct {
 	  "concat(//graphics/@type,string-length(//graphics/@passwd))", "spice59" },
 	{ "<VIDEO><TYPE>virtio</TYPE><RESOLUTION>800x600</RESOLUTION></VIDEO>",
 	  "concat(//resolution/@x,//resolution/@y)", "800600" },
-	{ "<FEATURES><ACPI>yes</ACPI><PAE>yes</PAE><GIC>HOST</GIC></FEATURES>",
+	{ OS_OF("aarch64", "virt")
+	  "<FEATURES><ACPI>yes</ACPI><PAE>yes</PAE><GIC>HOST</GIC></FEATURES>",
 	  "concat(count(//pae),//gic/@version)", "1host" },
 	{ IOMMU("<MODEL>intel</MODEL><OPTIONS>intremap=on aw_bits=48</OPTIONS>"),
 	  "concat(//iommu/driver/@intremap,//iommu/driver/@aw_bits)", "on48" },
@@ -299,7 +302,7 @@ static const struct {
 	{ "<OS><FIRMWARE>BIOS</FIRMWARE><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE></OS>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV-ES</TYPE></MEMORY_ENCRYPTION>",
 	  "MEMORY_ENCRYPTION: TYPE = 'SEV-ES' needs OS/FIRMWARE = UEFI, not BIOS" },
-	{ "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>"
+	{ ACPI "<OS><FIRMWARE>UEFI</FIRMWARE><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>"
 	  "<MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>",
 	  "MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/ARCH = x86_64, not 'aarch64'" },
 	{ ENCRYPTED("SEV", "") "<DISK><DISK_ID>0</DISK_ID><TARGET>fda</TARGET></DISK>",
@@ -312,7 +315,8 @@ static const struct {
 	{ "<DISK><DISK_ID>0</DISK_ID><TARGET>sd1</TARGET></DISK>",
 	  "DISK 0: TARGET = 'sd1': not sd and lower-case letters" },
 	{ DISK("<LUKS_SECRET>x</LUKS_SECRET>"), "DISK 0: LUKS_SECRET = 'x' (VM 7): not a UUID" },
-	{ "<OS><FIRMWARE>UEFI</FIRMWARE><FIRMWARE_SECURE>YES</FIRMWARE_SECURE><MACHINE>pc</MACHINE>"
+	{ ACPI "<OS><FIRMWARE>UEFI</FIRMWARE><FIRMWARE_SECURE>YES</FIRMWARE_SECURE>"
+	  "<MACHINE>pc</MACHINE>"
 	  "<ARCH>x86_64</ARCH></OS>", "OS/FIRMWARE_SECURE needs a q35 machine, not 'pc'" },
 	{ "<MEMORY>0</MEMORY>",
 	  "MEMORY = '0' (VM 7): not a whole number from 1 to 9007199254740991" },
