@@ -25,7 +25,7 @@ static void drop_gic(DomainBuild *b, const xmlNode *domain)
 {
 	xmlNode *gic = xml_child(xml_child(domain, "features"), "gic");
 
-	if (!gic || !*b->arch || is_arm(b))	/* unknown: the host's own */
+	if (!gic || !*b->arch || is_arm(b)) /* unknown: the host's own */
 		return;
 	domain_warn(b, "FEATURES/GIC is left out: only ARM has that interrupt controller");
 	xmlUnlinkNode(gic);
@@ -201,6 +201,21 @@ static void check_disk_targets(DomainBuild *b, const xmlNode *domain)
 	}
 }
 
+/* Of two cards only the first can be one of a PC. */
+static void check_videos(DomainBuild *b, const xmlNode *domain)
+{
+	static const char *const first_only[] = { "vga", "cirrus", "vmvga", NULL };
+	const xmlNode *video = xml_child(xml_child(domain, "devices"), "video");
+
+	while (video && (video = xml_next(video))) {
+		g_autofree char *type = xml_child_attribute(video, "model", "type");
+
+		if (type && g_strv_contains(first_only, type))
+			domain_problem(b, NULL, "VIDEO: of two cards only the first can be '%s'",
+				       type);
+	}
+}
+
 static void check_inputs(DomainBuild *b, const xmlNode *domain)
 {
 	const xmlNode *input = xml_child(xml_child(domain, "devices"), "input");
@@ -315,6 +330,7 @@ void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 	check_numa(b, domain);
 	check_disk_targets(b, domain);
 	check_disk_places(b, domain);
+	check_videos(b, domain);
 	check_inputs(b, domain);
 	check_pci_slots(b, domain);
 	check_expanders(b, domain);
