@@ -128,13 +128,19 @@ char **wire_ssh_write(const struct wire_ssh_session *session, const char *file)
 	return session_argv(session, body);
 }
 
+/*
+ * The PID may be another process's by the time that this runs, a guest's for instance: the first
+ * process of a session has our mark among its words. Where that one has ended and others of its
+ * group have not, no other process can have got its number.
+ */
 char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms)
 {
 	g_autofree char *body = g_strdup_printf(
-		"p=%d i=%u; kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
+		"p=%d i=%u; ours() { [ ! -e /proc/$p ] || grep -qaF -- \"%s:start\" /proc/$p/cmdline; }; "
+		"ours && { kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
 		"while [ $i -gt 0 ]; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; "
-		"i=$((i - 1)); done; kill -KILL -- -$p 2>/dev/null; c=0", pid,
-		grace_ms / 100);
+		"i=$((i - 1)); done; ours && kill -KILL -- -$p 2>/dev/null; }; c=0", pid,
+		grace_ms / 100, session->ssh->mark);
 
 	return session_argv(session, body);
 }

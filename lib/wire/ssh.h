@@ -51,7 +51,10 @@ char **wire_ssh_mkdir(const struct wire_ssh_session *session, const char *dir);
 /* Puts its stdin into FILE: private, and whole or not at all. */
 char **wire_ssh_write(const struct wire_ssh_session *session, const char *file);
 
-/* Ends the process group of PID: SIGTERM, and SIGKILL for what is left GRACE_MS later. */
+/*
+ * Ends the process group of PID, the first process of a session with the same mark: SIGTERM, and
+ * SIGKILL for what is left GRACE_MS later. A PID that is another process's by now is left alone.
+ */
 char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms);
 
 /*

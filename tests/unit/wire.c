@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/text.h"
 #include "wire/oned_line.h"
 #include "wire/relay_frame.h"
@@ -213,6 +217,52 @@ static void a_line_that_is_too_long_is_told_once_and_the_next_is_read(void)
 	g_assert_cmpstr(told->str, ==, "too long: RESET|INIT|too long: POLL |LAST|");
 }
 
+static void lead_group(void *data G_GNUC_UNUSED)
+{
+	setpgid(0, 0);
+}
+
+/* Starts ARGV as the leader of a group of its own. */
+static GPid start_group(char **argv)
+{
+	GPid pid;
+
+	g_assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH |
+				    G_SPAWN_DO_NOT_REAP_CHILD, lead_group, NULL, &pid, NULL));
+
+	return pid;
+}
+
+/* Runs what the host's shell would for the kill of PID, and waits for it. */
+static void run_kill(const char *mark, GPid pid)
+{
+	const struct wire_ssh ssh = { .command = "ssh", .shell = "bash", .mark = mark };
+	const struct wire_ssh_session session = { .ssh = &ssh, .host = "h" };
+	g_auto(GStrv) argv = wire_ssh_kill(&session, pid, 300);
+	char *remote[] = { (char *)"sh", (char *)"-c", argv[g_strv_length(argv) - 1], NULL };
+
+	g_assert_true(g_spawn_sync(NULL, remote, NULL, G_SPAWN_SEARCH_PATH |
+				   G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+}
+
+static void only_a_session_with_our_mark_is_killed(void)
+{
+	char *ours[] = { (char *)"bash", (char *)"-c",
+			 (char *)"echo M7:start >/dev/null; sleep 60; true", NULL };
+	char *another[] = { (char *)"sleep", (char *)"60", NULL };
+	GPid session = start_group(ours), guest = start_group(another);
+	int status;
+
+	run_kill("M7", guest);
+	g_assert_cmpint(waitpid(guest, &status, WNOHANG), ==, 0);
+	run_kill("M7", session);
+	g_assert_cmpint(waitpid(session, &status, 0), ==, session);
+	g_assert_true(WIFSIGNALED(status));
+
+	kill(guest, SIGKILL);
+	waitpid(guest, &status, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -236,5 +286,7 @@ int main(int argc, char **argv)
 			lines_come_out_of_pieces_without_nuls);
 	g_test_add_func("/wire/a-line-that-is-too-long-is-told-once-and-the-next-is-read",
 			a_line_that_is_too_long_is_told_once_and_the_next_is_read);
+	g_test_add_func("/ssh/only-a-session-with-our-mark-is-killed",
+			only_a_session_with_our_mark_is_killed);
 	return g_test_run();
 }
