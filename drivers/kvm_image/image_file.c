@@ -18,7 +18,7 @@ char *image_file_part(const char *path)
 	g_autofree char *directory = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
 
-	return g_strdup_printf("%s/.%s.part", directory, name);
+	return g_strdup_printf("%s/.%s.kvm-image", directory, name);
 }
 
 bool image_file_in_use(int fd)
@@ -62,8 +62,7 @@ bool image_file_may_make(const char *path, bool force, GError **error)
 	return true;
 }
 
-/* Whether FD is still what PATH names. */
-static bool is_same(int fd, const char *path)
+bool image_file_is(int fd, const char *path)
 {
 	struct stat a, b;
 
@@ -73,18 +72,24 @@ static bool is_same(int fd, const char *path)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* A file that a killed program left: its lock died with it. What another one holds is BUSY. */
+/*
+ * Removes a file that a killed kvm-image left: nobody else has such names, and its lock ended with
+ * its owner. What another one holds, or has just made, is left alone.
+ */
 static bool remove_stale(const struct image_file *f, GError **error)
 {
 	int fd = open(f->part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	bool ok = true;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+	if (fd < 0)
+		return errno == ENOENT ||
+		       vmm_fail_errno(error, errno, "cannot replace %s", f->part);
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		ok = vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", f->path);
-	else if (unlink(f->part) < 0 && errno != ENOENT)
+	else if (image_file_is(fd, f->part) && unlink(f->part) < 0 && errno != ENOENT)
 		ok = vmm_fail_errno(error, errno, "cannot remove %s", f->part);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 
 	return ok;
 }
@@ -101,7 +106,7 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 		if (f->fd < 0)
 			continue;
 
-		if (flock(f->fd, LOCK_EX | LOCK_NB) == 0 && is_same(f->fd, f->part))
+		if (flock(f->fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(f->fd, f->part))
 			return true;
 		close(f->fd);
 		f->fd = -1;
@@ -110,32 +115,38 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 	return vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", path);
 }
 
-/* For file systems that cannot rename without replacing. */
-static bool rename_plainly(const struct image_file *f, GError **error)
+static bool replace(const struct image_file *f, GError **error)
 {
-	if (!image_file_may_make(f->path, f->force, error))
-		return false;
+	return image_file_may_make(f->path, true, error) && file_rename(f->part, f->path, error);
+}
 
-	return file_rename(f->part, f->path, error);
+/* For file systems, NFS for one, that cannot rename without replacing: a link replaces nothing. */
+static bool link_name(const struct image_file *f)
+{
+	return link(f->part, f->path) == 0 && unlink(f->part) == 0;
 }
 
 static bool give_name(const struct image_file *f, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(f->path);
 
+	bool named;
+
 	if (f->force)
-		return rename_plainly(f, error);
-	if (renameat2(AT_FDCWD, f->part, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
+		return replace(f, error);
+
+	named = renameat2(AT_FDCWD, f->part, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0;
+	if (!named && (errno == EINVAL || errno == ENOSYS))
+		named = link_name(f);
+	if (named)
 		return file_sync_directory(directory, error);
-	if (errno == EINVAL || errno == ENOSYS)
-		return rename_plainly(f, error);
 
 	return vmm_fail_errno(error, errno, "cannot rename %s to %s", f->part, f->path);
 }
 
 bool image_file_publish(struct image_file *f, GError **error)
 {
-	if (!is_same(f->fd, f->part))
+	if (!image_file_is(f->fd, f->part))
 		return vmm_fail(error, VMM_ERROR_REFUSED, "%s was replaced by another program",
 				f->part);
 	if (fsync(f->fd) < 0)
@@ -152,7 +163,7 @@ bool image_file_publish(struct image_file *f, GError **error)
 void image_file_clear(struct image_file *f)
 {
 	if (f->fd >= 0) {
-		if (is_same(f->fd, f->part))
+		if (image_file_is(f->fd, f->part))
 			unlink(f->part);
 		close(f->fd);
 	}

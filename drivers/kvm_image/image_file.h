@@ -11,7 +11,7 @@
 
 struct image_file {
 	const char *path;	/* borrowed */
-	char *part;		/* ".NAME.part" beside it */
+	char *part;		/* ".NAME.kvm-image" beside it */
 	int fd;			/* of PART, locked; -1: not open */
 	bool force;
 };
@@ -34,8 +34,11 @@ bool image_file_publish(struct image_file *file, GError **error);
 /* Removes PART, unless it was published. */
 void image_file_clear(struct image_file *file);
 
-/* ".NAME.part" beside PATH. The caller frees. */
+/* ".NAME.kvm-image" beside PATH. The caller frees. */
 char *image_file_part(const char *path);
+
+/* Whether FD is still what PATH names. */
+bool image_file_is(int fd, const char *path);
 
 /* Whether QEMU, or one of its tools, has the file FD open. */
 bool image_file_in_use(int fd);

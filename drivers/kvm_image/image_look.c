@@ -65,8 +65,8 @@ bool image_verdict(struct image_job *job, GError **error)
 	return ok;
 }
 
-/* An image by its header, malformed or not, or what can be a raw disk. */
-static bool is_image(int fd, const char *path, const struct stat *st)
+/* An image by its header, malformed or not; or what is DECLARED raw, and can be. */
+static bool is_image(int fd, const char *path, const struct stat *st, const char *declared)
 {
 	g_autoptr(GError) error = NULL;
 	struct image_header h = { 0 };
@@ -78,10 +78,26 @@ static bool is_image(int fd, const char *path, const struct stat *st)
 	is_raw = g_str_equal(h.format, "raw");
 	image_header_clear(&h);
 
-	return !is_raw || st->st_size % SECTOR == 0;
+	if (!is_raw)
+		return true;
+
+	return !g_strcmp0(declared, "raw") && st->st_size % SECTOR == 0;
 }
 
-static bool may_remove(int fd, const char *path, GError **error)
+static bool fail_no_image(const char *path, const struct stat *st, GError **error)
+{
+	if (st->st_size % SECTOR)
+		return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it is no image: it "
+				"has no known header, and its size is not a multiple of %d bytes",
+				path, SECTOR);
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it has the header of no image", path);
+	vmm_error_set_hint(error, "--format raw, if it is a raw disk");
+
+	return false;
+}
+
+static bool may_remove(int fd, const char *path, const char *declared, GError **error)
 {
 	struct stat st;
 
@@ -90,10 +106,8 @@ static bool may_remove(int fd, const char *path, GError **error)
 	if (!S_ISREG(st.st_mode))
 		return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it is not a regular "
 				"file", path);
-	if (!is_image(fd, path, &st))
-		return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it is no image: it "
-				"has no known header, and its size is not a multiple of %d bytes",
-				path, SECTOR);
+	if (!is_image(fd, path, &st, declared))
+		return fail_no_image(path, &st, error);
 	if (image_file_in_use(fd))
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot remove %s: another program has it "
 				"open, such as a running guest", path);
@@ -101,7 +115,8 @@ static bool may_remove(int fd, const char *path, GError **error)
 	return true;
 }
 
-static bool unlink_image(struct image_job *job, const char *path, GError **error)
+/* FD is what was looked at. */
+static bool unlink_image(struct image_job *job, int fd, const char *path, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(path);
 
@@ -110,6 +125,9 @@ static bool unlink_image(struct image_job *job, const char *path, GError **error
 		return true;
 	}
 
+	if (!image_file_is(fd, path))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: another program has "
+				"just replaced it", path);
 	if (unlink(path) < 0)
 		return vmm_fail_errno(error, errno, "cannot remove %s", path);
 
@@ -129,7 +147,7 @@ bool image_remove(struct image_job *job, GError **error)
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot remove %s", path);
 
-	ok = may_remove(fd, path, error) && unlink_image(job, path, error);
+	ok = may_remove(fd, path, job->o->format, error) && unlink_image(job, fd, path, error);
 	close(fd);
 
 	return ok;

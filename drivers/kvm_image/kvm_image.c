@@ -25,7 +25,7 @@ static const struct command {
 	{ "resize", "PATH SIZE", " format shrink dry-run ", PATH_AND_SIZE, image_resize },
 	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
 	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
-	{ "remove", "PATH", " dry-run ", ONE_PATH, image_remove },
+	{ "remove", "PATH", " format dry-run ", ONE_PATH, image_remove },
 };
 
 static const char summary[] =
@@ -36,7 +36,7 @@ static const char summary[] =
 	"  resize PATH SIZE          larger; with --shrink smaller\n"
 	"  convert FROM TO           a copy of --format; backing files become part of it\n"
 	"  import FILE TO            the same of a file from outside: no backing file\n"
-	"  remove PATH               an image that no program has open\n"
+	"  remove PATH               an image that no program has open; a raw one by --format\n"
 	"\n"
 	"Sizes are bytes, or have K, M, G or T behind them.";
 

@@ -29,7 +29,7 @@ refused() {
 }
 
 no_part() {
-	[ -z "$(find . -name '.*.part')" ]
+	[ -z "$(find . -name '.*.kvm-image')" ]
 }
 
 # qemu CREATE-ARGUMENTS...: an image that qemu-img makes without a look at its backing file.
@@ -132,17 +132,17 @@ teardown() {
 }
 
 @test "kvm-image create: two at once, and what a killed one left" {
-	printf x >.disk.part
+	printf x >.disk.kvm-image
 	kvm_image create disk --format raw --size 1M
 	[ "$status" -eq 0 ]
 	no_part
-	printf x >.other.part
-	exec 9<.other.part
+	printf x >.other.kvm-image
+	exec 9<.other.kvm-image
 	flock 9
 	kvm_image create other --format raw --size 1M
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'another program makes '*'[busy]'* ]]
-	[ "$(cat .other.part)" = x ]
+	[ "$(cat .other.kvm-image)" = x ]
 }
 
 @test "kvm-image resize: grows; smaller only with --shrink; not under a guest" {
@@ -179,7 +179,16 @@ teardown() {
 	[ "$(stat -c %s disk)" -eq 2097152 ]
 }
 
-@test "kvm-image remove: images, and what can be a raw disk; no link, no directory, no other file" {
+@test "kvm-image create: a link with the name of its unfinished file is left alone" {
+	echo precious >other
+	ln -s other .disk.kvm-image
+	kvm_image create disk --format raw --size 1M
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cannot replace $PWD/.disk.kvm-image: "* ]]
+	[ -L .disk.kvm-image ] && [ "$(cat other)" = precious ] && [ ! -e disk ]
+}
+
+@test "kvm-image remove: images, and what is called a raw disk; no link, no directory, no other file" {
 	qemu -f qcow2 disk 1M
 	truncate -s 1M raw
 	echo text >text
@@ -191,11 +200,19 @@ teardown() {
 	refused refused 'it is not a regular file'
 	kvm_image remove text
 	refused refused 'it is no image'
+	kvm_image remove text --format raw
+	refused refused 'it is no image'
+	# An archive has the size of a raw disk, too.
+	tar -cf archive text
+	kvm_image remove archive
+	refused refused 'it has the header of no image'
+	[[ $stderr == *'(hint: --format raw, if it is a raw disk)' ]]
+	rm archive
 	kvm_image remove disk --dry-run
 	[ "$status" -eq 0 ]
 	kvm_image remove disk
 	[ "$status" -eq 0 ]
-	kvm_image remove raw
+	kvm_image remove raw --format raw
 	[ "$status" -eq 0 ]
 	[ "$(ls)" = $'directory\nlink\ntext' ]
 	kvm_image remove raw
@@ -205,7 +222,7 @@ teardown() {
 @test "kvm-image: a dry run prints the command and makes nothing; names are never protocols or options" {
 	kvm_image create --dry-run --format qcow2 --size 1M -- 'json:{a'
 	[ "$status" -eq 0 ]
-	[ "$output" = "would run: qemu-img create -q -f qcow2 '$PWD/.json:{a.part' 1048576" ]
+	[ "$output" = "would run: qemu-img create -q -f qcow2 '$PWD/.json:{a.kvm-image' 1048576" ]
 	kvm_image create --format raw --size 1M -- -f
 	[ "$status" -eq 0 ]
 	[ "$(ls)" = -f ]
@@ -357,7 +374,7 @@ raw_image() {
 	kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
 	[ "$status" -eq 137 ]
 	[ ! -e out ]
-	[ -e .out.part ]
+	[ -e .out.kvm-image ]
 	has_ended "$(cat pid)"
 	kvm_image convert raw out --format raw
 	[ "$status" -eq 0 ]
@@ -383,7 +400,7 @@ raw_image() {
 	raw_image raw
 	kvm_image convert raw out --format qcow2 --dry-run
 	[ "$status" -eq 0 ]
-	[[ $output == "would run: qemu-img convert -p -f raw -O qcow2 -T "*" -t "*" $PWD/raw $PWD/.out.part" ]]
+	[[ $output == "would run: qemu-img convert -p -f raw -O qcow2 -T "*" -t "*" $PWD/raw $PWD/.out.kvm-image" ]]
 	[ "$(ls)" = raw ]
 	script -qec "'$KVM_IMAGE' convert raw out --format qcow2" /dev/null >shown
 	grep -qE 'converting \[#* *\] +[0-9]+% .* of [0-9.]+ KiB, .*/s, .* left' shown
