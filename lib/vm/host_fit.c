@@ -44,15 +44,14 @@ void host_fit_clear(HostFit *fit)
 	fit_result_clear(&fit->result);
 }
 
-TmplVm *host_fit_vm(const char *directory)
+TmplVm *host_fit_vm(xmlDoc *document)
 {
-	g_autoptr(xmlDoc) doc = root_helper_vm_document(directory);
 	g_autoptr(GError) error = NULL;
 	TmplVm *vm;
 
-	if (!doc)
+	if (!document)
 		return NULL;
-	vm = tmpl_vm_of_document(doc, "vm.xml", &error);
+	vm = tmpl_vm_of_document(document, "vm.xml", &error);
 	if (!vm)
 		action_log("DEBUG", "%s", error->message);
 
@@ -221,7 +220,8 @@ bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm
 bool host_fit_check(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		    GError **error)
 {
-	g_autoptr(TmplVm) vm = host_fit_vm(directory);
+	g_autoptr(xmlDoc) document = root_helper_vm_document(directory);
+	g_autoptr(TmplVm) vm = host_fit_vm(document);
 	const struct fit_input in = { .vm = vm, .rc = ctx->rc };
 	bool custom = xml_child(xml_child(domain, "cpu"), "model");
 

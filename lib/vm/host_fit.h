@@ -24,8 +24,8 @@ void host_fit_init(HostFit *fit);
 void host_fit_clear(HostFit *fit);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HostFit, host_fit_clear)
 
-/* The VM of DIRECTORY/vm.xml; NULL when that is not there or no VM's document. Caller frees. */
-TmplVm *host_fit_vm(const char *directory);
+/* The VM of DOCUMENT, a vm.xml; NULL when there is none (NULL) or it is of no VM. Caller frees. */
+TmplVm *host_fit_vm(xmlDoc *document);
 
 /*
  * Fits DOMAIN, which is to be started here; BUILT: it was made of VM, not by oned. VM may be NULL.

@@ -13,9 +13,6 @@
 static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
 			  bool *ret_vgpu, GError **error)
 {
-	g_autoptr(xmlDoc) doc = root_helper_vm_document(vm->directory);
-	const xmlNode *document = xmlDocGetRootElement(doc);
-
 	if (!file_make_directory(vm->directory, error))
 		return false;
 	if (!file_write(vm->file, xml, strlen(xml), 0600, error))
@@ -23,11 +20,11 @@ static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, 
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
 	if (!nvram_prepare(ctx, vm->domain, error))
 		return false;
-	if (!tpm_archive_prepare(document, vm->directory, error))
+	if (!tpm_archive_prepare(vm->document, vm->directory, error))
 		return false;
 	if (!vtpm_bring(ctx, vm->domain, vm->directory, vm->host, error))
 		return false;
-	if (!root_helper_needs_vgpu(document))
+	if (!root_helper_needs_vgpu(vm->document))
 		return true;
 	*ret_vgpu = true;	/* of several, some may be there when it fails */
 	return root_helper_vgpu(ctx, "create", vm->directory, error);

@@ -12,6 +12,7 @@
 
 struct start_order {
 	const xmlNode *domain;
+	const xmlNode *document;	/* the VM's, of vm.xml; or NULL */
 	const char *file;	/* where the domain's XML is kept */
 	const char *directory;	/* of the VM: FILE is in it */
 	const char *host;	/* this one's name for OpenNebula; or NULL */

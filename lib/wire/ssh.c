@@ -136,7 +136,8 @@ char **wire_ssh_write(const struct wire_ssh_session *session, const char *file)
 char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms)
 {
 	g_autofree char *body = g_strdup_printf(
-		"p=%d i=%u; ours() { [ ! -e /proc/$p ] || grep -qaF -- \"%s:start\" /proc/$p/cmdline; }; "
+		"p=%d i=%u; ours() { "
+		"[ ! -e /proc/$p ] || grep -qaF -- \"%s:start\" /proc/$p/cmdline; }; "
 		"ours && { kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
 		"while [ $i -gt 0 ]; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; "
 		"i=$((i - 1)); done; ours && kill -KILL -- -$p 2>/dev/null; }; c=0", pid,

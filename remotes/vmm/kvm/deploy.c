@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
+#include "host/root_helper.h"
 #include "vm/create.h"
 #include "vm/deployment.h"
 #include "vm/disk_images.h"
@@ -10,8 +11,7 @@
 #include "vm/start_vm.h"
 #include "vm/vtpm.h"
 
-enum { FILE_PATH, HOST };
-enum { STDIN_MS = 30000 };
+enum { FILE_PATH, HOST, STDIN_MS = 30000 };
 
 static gboolean from_vm, explain_fit;
 static char *defaults;
@@ -29,7 +29,8 @@ static const GOptionEntry options[] = {
 /* What is deployed. */
 struct order {
 	xmlDoc *doc;
-	TmplVm *vm;		/* NULL: there is only the domain's XML */
+	xmlDoc *document;	/* vm.xml of the directory; or NULL */
+	TmplVm *vm;		/* or NULL */
 	char *directory;
 	char *mark;		/* of this deployment, or NULL */
 	HostFit fit;
@@ -38,6 +39,7 @@ struct order {
 static void order_clear(struct order *o)
 {
 	xmlFreeDoc(o->doc);
+	xmlFreeDoc(o->document);
 	tmpl_vm_free(o->vm);
 	g_free(o->directory);
 	g_free(o->mark);
@@ -83,17 +85,17 @@ static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
-/* What would be done. */
-static enum action_outcome say(struct action_ctx *ctx, const struct order *o)
+static enum action_outcome say_plan(struct action_ctx *ctx, const struct order *o)
 {
 	const GPtrArray *changes = o->fit.result.changes;
 
 	if (!explain_fit)
 		dry_run(ctx, xmlDocGetRootElement(o->doc));
-	if (explain_fit && !changes->len)
+	else if (!changes->len)
 		action_print(ctx, "nothing is changed\n");
-	for (guint i = 0; explain_fit && i < changes->len; i++)
-		action_print(ctx, "%s\n", (const char *)changes->pdata[i]);
+	else
+		for (guint i = 0; i < changes->len; i++)
+			action_print(ctx, "%s\n", (const char *)changes->pdata[i]);
 
 	return ACTION_DONE;
 }
@@ -114,8 +116,9 @@ static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom
 		return false;
 	if (!create_find(ctx, domain, ret_dom, error))
 		return false;
+	o->document = root_helper_vm_document(o->directory);
 	if (!o->vm && !from_vm)
-		o->vm = host_fit_vm(o->directory);
+		o->vm = host_fit_vm(o->document);
 	if (!host_fit_domain(ctx, domain, o->vm, from_vm, &o->fit, &cause) && !*ret_dom)
 		return vmm_pass(error, &cause);
 	if (cause)
@@ -137,8 +140,10 @@ static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom
 static enum action_outcome launch(struct action_ctx *ctx, const struct order *o, virDomain **dom,
 				  GError **error)
 {
-	const struct start_order vm = { xmlDocGetRootElement(o->doc), ctx->arg[FILE_PATH],
-				     o->directory, action_arg(ctx, HOST), o->mark, &o->fit };
+	const struct start_order vm = {
+		xmlDocGetRootElement(o->doc), xmlDocGetRootElement(o->document),
+		ctx->arg[FILE_PATH], o->directory, action_arg(ctx, HOST), o->mark, &o->fit,
+	};
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
 	enum action_outcome outcome;
 
@@ -168,7 +173,7 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 	if (!prepare(ctx, &o, &dom, error))
 		outcome = ACTION_FAILED;
 	else if (ctx->dry_run)
-		outcome = say(ctx, &o);
+		outcome = say_plan(ctx, &o);
 	else
 		outcome = launch(ctx, &o, &dom, error);
 	order_clear(&o);
