@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal.h"
 
+#include "journal/commit_wait.h"
 #include "journal/journal_writer.h"
+#include "journal/noted_rows.h"
 #include "journal/notes.h"
 #include "journal/journal_place.h"
 #include "wire/deflate.h"
@@ -20,21 +22,14 @@ struct journal {
 	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
 	guint flush;			/* source id: that is due */
 	guint64 given, written;		/* generations */
-	struct journal_cost cost;
-	GQueue waiting;			/* of struct waiter, by generation */
+	guint64 commits, ends;		/* see struct journal_cost */
+	struct commit_wait waiting;	/* for generations */
 	GQueue fresh;			/* of struct fresh, by generation */
 	GPtrArray *left, *marks;
 	bool damaged;
 	enum journal_writer_state state;
 	char *why;
 	const struct journal_events *events;
-	void *data;
-};
-
-struct waiter {
-	guint64 generation;
-	gint64 since_us;
-	journal_kept *kept;
 	void *data;
 };
 
@@ -223,73 +218,21 @@ static void renew_notes(Journal *j)
 	notes_renewed(j->notes);
 }
 
-static void count_wait(Journal *j, const struct waiter *w)
-{
-	double seconds = (double)(g_get_monotonic_time() - w->since_us) / G_USEC_PER_SEC;
-
-	j->cost.waits++;
-	j->cost.wait_s += seconds;
-	j->cost.longest_s = MAX(j->cost.longest_s, seconds);
-}
-
-static void tell_kept(Journal *j)
-{
-	struct waiter *w;
-
-	while ((w = g_queue_peek_head(&j->waiting)) && w->generation <= j->written) {
-		g_queue_pop_head(&j->waiting);
-		count_wait(j, w);
-		w->kept(w->data);
-		g_free(w);
-	}
-}
-
 struct journal_cost journal_cost_read(const Journal *j)
 {
-	if (j)
-		return j->cost;
+	const struct commit_wait *w;
 
-	return (struct journal_cost){ 0 };
-}
+	if (!j)
+		return (struct journal_cost){ 0 };
 
-/* ROW as an earlier driver left it, with what that noted of it. */
-static struct row *noted_row(const Journal *j, const struct row *row)
-{
-	struct row *copy = row_copy(row);
-	const char *processes = notes_processes(j->notes, row->seq);
-
-	copy->cancelled = notes_cancelled(j->notes, row->seq);
-	if (processes && row->phase == ROW_AT_WORK) {
-		g_free(copy->processes);
-		copy->processes = g_strdup(processes);
-	}
-
-	return copy;
-}
-
-/* Requests that an earlier driver was killed with before the disk had them. */
-static GPtrArray *with_noted(const Journal *j, const GPtrArray *rows, guint64 last)
-{
-	GPtrArray *all = g_ptr_array_new_with_free_func(row_free);
-	const GPtrArray *noted = notes_requests(j->notes);
-
-	for (guint i = 0; i < rows->len; i++)
-		g_ptr_array_add(all, noted_row(j, g_ptr_array_index(rows, i)));
-
-	for (guint i = 0; i < noted->len; i++) {
-		struct row *row = g_ptr_array_index(noted, i);
-
-		if (row->seq > last)
-			g_ptr_array_add(all, noted_row(j, row));
-	}
-
-	return all;
+	w = &j->waiting;
+	return (struct journal_cost){ j->commits, j->ends, w->waits, w->wait_s, w->longest_s };
 }
 
 /* What an earlier driver left can be read only now. */
 static void take_found(Journal *j, const struct journal_writer_report *report)
 {
-	g_autoptr(GPtrArray) all = with_noted(j, report->found, report->last_seq);
+	g_autoptr(GPtrArray) all = noted_rows(j->notes, report->found, report->last_seq);
 
 	for (guint i = 0; i < all->len; i++) {
 		struct row *row = row_copy(g_ptr_array_index(all, i));
@@ -307,7 +250,7 @@ static void on_report(void *data, const struct journal_writer_report *report)
 {
 	Journal *j = data;
 
-	j->cost.commits += report->generation > j->written;
+	j->commits += report->generation > j->written;
 	j->written = report->generation;
 	take_writer_state(j, report->state, report->why);
 	if (report->found)
@@ -317,7 +260,7 @@ static void on_report(void *data, const struct journal_writer_report *report)
 	if (notes_are_large(j->notes))
 		renew_notes(j);
 
-	tell_kept(j);
+	commit_wait_tell(&j->waiting, j->written);
 }
 
 /* A reply that reached oned is not repeated. */
@@ -384,7 +327,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	const char *why;
 
 	j->keeper = journal_writer_new(&spec, mark, &rows, &j->marks, &j->damaged);
-	all = with_noted(j, rows, journal_writer_last_seq(j->keeper));
+	all = noted_rows(j->notes, rows, journal_writer_last_seq(j->keeper));
 	journal_writer_put_now(j->keeper, take_left(j, all));
 	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
@@ -409,7 +352,6 @@ Journal *journal_open(const struct driver_settings *settings, const char *mark, 
 	j->next_seq = (guint64)g_get_real_time();
 	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
 	j->dirty = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_queue_init(&j->waiting);
 	g_queue_init(&j->fresh);
 	j->notes = notes_open(j->place.notes);
 	open_files(j, settings, mark);
@@ -447,7 +389,7 @@ void journal_close(Journal *j)
 		notes_remove(j->notes);
 
 	notes_close(j->notes);
-	g_queue_clear_full(&j->waiting, g_free);
+	commit_wait_clear(&j->waiting);
 	g_queue_clear_full(&j->fresh, fresh_free);
 	g_hash_table_unref(j->dirty);
 	g_hash_table_unref(j->live);
@@ -556,7 +498,7 @@ void journal_end(Journal *j, guint64 seq, bool success, const char *info)
 	if (!row)
 		return;
 
-	j->cost.ends++;
+	j->ends++;
 	row->phase = ROW_ENDED;
 	row->success = success;
 	g_free(row->reply);
@@ -609,30 +551,17 @@ const struct oned_output_events journal_out_events = { on_sent, on_read, on_unre
 bool journal_wait(Journal *j, journal_kept *kept, void *data)
 {
 	bool pending = j && (j->flush || j->written < j->given);
-	struct waiter *w;
 
 	if (!pending)
 		return false;
 
-	w = g_new(struct waiter, 1);
-	*w = (struct waiter){ j->given + (j->flush ? 1 : 0), g_get_monotonic_time(), kept, data };
-	g_queue_push_tail(&j->waiting, w);
+	commit_wait_add(&j->waiting, j->given + (j->flush ? 1 : 0), kept, data);
 
 	return true;
 }
 
 void journal_stop_waiting(Journal *j, const void *data)
 {
-	GList *next;
-
-	for (GList *l = j ? j->waiting.head : NULL; l; l = next) {
-		struct waiter *w = l->data;
-
-		next = l->next;
-		if (w->data != data)
-			continue;
-
-		g_queue_delete_link(&j->waiting, l);
-		g_free(w);
-	}
+	if (j)
+		commit_wait_remove(&j->waiting, data);
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "journal/noted_rows.h"
+
+/* ROW as an earlier driver left it, with what that noted of it. */
+static struct row *noted_row(const Notes *notes, const struct row *row)
+{
+	struct row *copy = row_copy(row);
+	const char *processes = notes_processes(notes, row->seq);
+
+	copy->cancelled = notes_cancelled(notes, row->seq);
+	if (processes && row->phase == ROW_AT_WORK) {
+		g_free(copy->processes);
+		copy->processes = g_strdup(processes);
+	}
+
+	return copy;
+}
+
+GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, guint64 last)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func(row_free);
+	const GPtrArray *noted = notes_requests(notes);
+
+	for (guint i = 0; i < rows->len; i++)
+		g_ptr_array_add(all, noted_row(notes, g_ptr_array_index(rows, i)));
+
+	for (guint i = 0; i < noted->len; i++) {
+		struct row *row = g_ptr_array_index(noted, i);
+
+		if (row->seq > last)
+			g_ptr_array_add(all, noted_row(notes, row));
+	}
+
+	return all;
+}
