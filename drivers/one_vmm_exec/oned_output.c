@@ -79,6 +79,30 @@ static guint64 bytes_unread(const OnedOutput *o)
 	return 0;
 }
 
+/* Whether the far end is closed: then what is not read yet never will be. */
+static bool has_no_reader(const OnedOutput *o)
+{
+	struct pollfd p = { .fd = o->fd };
+
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+
+	return p.revents & (POLLERR | POLLHUP);
+}
+
+/*
+ * Bytes that oned has read: of a pipe also when oned is gone, as the rest stays in it. A socket
+ * loses the rest with its reader; then it is not known.
+ */
+static bool find_read(const OnedOutput *o, guint64 *read)
+{
+	guint64 left = bytes_unread(o);
+
+	*read = o->written - MIN(left, o->written);
+
+	return o->is_pipe || !has_no_reader(o);
+}
+
 /* Takes those of FROM whose bytes are among the first END; each is reported. */
 static void pass(OnedOutput *o, GQueue *from, guint64 end, GQueue *to,
 		 void (*tell)(void *data, guint64 seq))
@@ -99,13 +123,14 @@ static gboolean on_look(gpointer data);
 
 static void look_for_readers(OnedOutput *o)
 {
+	guint64 read;
+
 	if (!o->events)
 		return;
 
 	pass(o, &o->unsent, o->written, &o->unread, o->events->sent);
-	if (o->unread.length && !o->broken)
-		pass(o, &o->unread, o->written - MIN(bytes_unread(o), o->written), NULL,
-		     o->events->read);
+	if (o->unread.length && find_read(o, &read))
+		pass(o, &o->unread, read, NULL, o->events->read);
 	if (o->unread.length && !o->look)
 		o->look = g_timeout_add(LOOK_MS, on_look, o);
 }
@@ -164,17 +189,6 @@ static void send_pending(OnedOutput *o)
 		o->watch = g_unix_fd_add(o->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, o);
 }
 
-/* Whether the far end is closed: then what is in the pipe will never be read. */
-static bool has_no_reader(const OnedOutput *o)
-{
-	struct pollfd p = { .fd = o->fd };
-
-	if (poll(&p, 1, 0) <= 0)
-		return false;
-
-	return p.revents & (POLLERR | POLLHUP);
-}
-
 void oned_output_free(OnedOutput *o)
 {
 	struct mail *m;
@@ -188,6 +202,7 @@ void oned_output_free(OnedOutput *o)
 		flush(o);
 	}
 
+	look_for_readers(o);
 	while ((m = g_queue_pop_head(&o->unread))) {
 		o->events->unread(o->data, m->seq);
 		g_free(m);

@@ -241,6 +241,21 @@ nothing_left() {
 	[ "$(grep -c kvm/reset calls)" -eq 1 ]
 }
 
+@test "a reply that oned read just before it ended is not repeated" {
+	mkfifo in pipe
+	"$DRIVER" kvm <in >pipe 2>err 3>&- &
+	driver_pid=$!
+	exec 9>in 8<pipe
+	send INIT
+	send "$(request REBOOT 1)"
+	read -r line <&8
+	while [[ $line != REBOOT* ]]; do read -r line <&8; done
+	exec 9>&- 8<&-
+	wait "$driver_pid" || true
+	nothing_left
+	never grep -q '^REBOOT SUCCESS 1 ' out
+}
+
 @test "the DEPLOY of an earlier driver never ends the VM that was deployed after it" {
 	stub rem/vmm/kvm/deploy '[ -e "$ONE_LOCATION/second" ] || sleep 93.5; echo 11111111-2222-4333-8444-555555555555'
 	sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 4 ;; esac\n&|' bin/ssh
