@@ -89,6 +89,19 @@ void job_free(Job *j)
 	g_free(j);
 }
 
+/* Without a journal the next driver knows nothing of it: what can be said is said now. */
+static void reply_at_end(const Job *j, const char *info)
+{
+	if (!j->env->journal && !j->background)
+		oned_reply(j->env->out, j->context.plan->action, false, j->id, info, 0);
+}
+
+void job_leave_waiting(Job *j)
+{
+	reply_at_end(j, "not begun: the driver ends");
+	job_free(j);
+}
+
 void job_drop(Job *j)
 {
 	journal_cancel(j->env->journal, j->seq);
@@ -379,6 +392,9 @@ void job_cancel(Job *j)
 
 void job_leave(Job *j)
 {
+	if (!j->cancelled)
+		reply_at_end(j, "outcome unknown: the driver ended while it was running");
+
 	j->left = !j->cancelled;
 	job_cancel(j);
 }

@@ -217,6 +217,9 @@ static gboolean on_recovery(gpointer data)
 	warn_of_tcp(s);
 	s->recovering = true;
 	journal_tell_state(s->env.journal);
+	if (s->no_journal)
+		oned_log(s->env.out, 'E', -1, "one_vmm_exec: no journal: %s: if this driver is "
+			 "killed, what is at work is lost", s->no_journal->message);
 	if (journal_left(s->env.journal))
 		recovery_start(&s->env, journal_left(s->env.journal), on_ready, s);
 	if (s->found)
@@ -362,14 +365,13 @@ bool server_print_journal(const struct driver_settings *settings, GError **error
 /* Without one the driver works all the same. */
 static void open_server_journal(struct server *s)
 {
-	g_autoptr(GError) error = NULL;
-
 	if (!conf_cfg_bool(s->env.settings->cfg, "journal.on"))
 		return;
 
-	s->env.journal = journal_open(s->env.settings, remote_hosts_mark(s->env.hosts), &error);
+	s->env.journal = journal_open(s->env.settings, remote_hosts_mark(s->env.hosts),
+				      &s->no_journal);
 	if (!s->env.journal)
-		program_fail("one_vmm_exec: no journal", error);
+		program_fail("one_vmm_exec: no journal", s->no_journal);
 }
 
 static void write_metrics(const struct server *s)
@@ -436,6 +438,7 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 	*ret_status = s.status;
 	write_metrics(&s);
 	server_free_waiting(&s);
+	g_clear_error(&s.no_journal);
 	g_queue_clear(&s.running);	/* given up: they go with the process */
 	lane_queue_free(s.queue);
 	local_slots_free(s.env.places);

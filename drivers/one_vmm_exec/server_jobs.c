@@ -161,7 +161,7 @@ void server_free_waiting(struct server *s)
 	Job *job;
 
 	while ((job = server_take_waiting(s, NULL, NULL)))
-		job_free(job);
+		job_leave_waiting(job);
 }
 
 /*

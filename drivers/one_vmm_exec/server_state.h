@@ -29,6 +29,7 @@ struct server {
 	guint recovery;   /* source id: it begins soon */
 	GPtrArray *found; /* rows of the journal that recovery will resume; or NULL */
 	DriverLog *log;
+	GError *no_journal; /* why there is none; or NULL */
 	int status;
 };
 
@@ -47,7 +48,7 @@ void server_enqueue(struct server *server, Job *job, bool held);
 /* Takes the first waiting job that MATCHes DATA; NULL: none does. The caller frees. */
 Job *server_take_waiting(struct server *server, GCompareFunc match, const void *data);
 
-/* Frees the waiting jobs. The journal keeps them: the next driver answers. */
+/* Leaves the waiting jobs: see job_leave_waiting(). */
 void server_free_waiting(struct server *server);
 
 /* For host_health_listen(). */

@@ -167,8 +167,23 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	start
 	send "$(request RESET 2)"
 	expect '^RESET SUCCESS 2 -$'
+	expect '^LOG E -1 one_vmm_exec: the journal cannot be written: what is at work is kept in memory .*var/vmm_exec'
 	finish
+}
+
+@test "without a directory in memory either, it says that there is no journal, and answers what waits before it ends" {
+	configure "transport = \"ssh\"; journal: { dir = \"$PWD/file/j\"; spare_dir = \"$PWD/file/m\"; };"
+	: >file
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 60'
+	start '-t 1 -r 0 kvm -p'
+	expect '^LOG E -1 one_vmm_exec: no journal: cannot open .*Not a directory'
 	grep -q 'no journal' err
+	send "$(request RESET 306)"
+	send "$(request REBOOT 307)"
+	wait_for test -e begun
+	finish
+	grep -q '^REBOOT FAILURE 307 not begun: the driver ends$' out
+	grep -q '^RESET FAILURE 306 outcome unknown: the driver ended while it was running$' out
 }
 
 @test "a reply that was written is not repeated, wherever the driver before had its notes" {

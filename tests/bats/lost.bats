@@ -168,6 +168,29 @@ nothing_left() {
 	finish
 }
 
+@test "a disk that fails while the driver starts: it has a journal in memory, and no other driver takes it" {
+	local fault
+	for fault in broken readonly full; do
+		rm -rf j go begun
+		faulty_disk
+		stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+		echo $fault >fault
+		start_on_faulty_disk
+		expect '^LOG E -1 one_vmm_exec: the journal cannot be written: what is at work is kept in memory '
+		send "$(request RESET 306)"
+		wait_for test -e begun
+		"$PWD/bin/driver" kvm -p </dev/null >other 2>&1 || true
+		never grep -q RESET other
+		crash
+		start_on_faulty_disk
+		expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
+		rm fault
+		expect '^LOG I -1 one_vmm_exec: the journal is written again'
+		finish
+		[ "$(grep -c '^RESET' out)" -eq 1 ]
+	done
+}
+
 @test "however the driver ends, the next one answers what ran and what waited, each once" {
 	for how in finalize term kill end-of-input; do
 		stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/begun"; sleep 60'

@@ -26,6 +26,8 @@ struct journal {
 	struct commit_wait waiting;	/* for generations */
 	GQueue fresh;			/* of struct fresh, by generation */
 	GPtrArray *left, *marks;
+	struct noted_files files;
+	bool unread;			/* the journal's file could not be read yet */
 	bool damaged;
 	enum journal_writer_state state;
 	char *why;
@@ -232,18 +234,24 @@ struct journal_cost journal_cost_read(const Journal *j)
 /* What an earlier driver left can be read only now. */
 static void take_found(Journal *j, const struct journal_writer_report *report)
 {
-	g_autoptr(GPtrArray) all = noted_rows(j->notes, report->found, report->last_seq);
+	g_autoptr(GPtrArray) all = NULL;
+	g_autoptr(GPtrArray) open = g_ptr_array_new();
 
+	j->unread = false;
+	j->files.journal = report->last_seq;
+	all = noted_rows(j->notes, report->found, &j->files);
 	for (guint i = 0; i < all->len; i++) {
 		struct row *row = row_copy(g_ptr_array_index(all, i));
 
 		add_row(j, row);
-		if (row->seq > report->last_seq)
+		if (row->phase == ROW_DONE || noted_only(j->notes, row->seq, &j->files))
 			touch(j, row);
+		if (row->phase != ROW_DONE)
+			g_ptr_array_add(open, g_ptr_array_index(all, i));
 	}
 
 	if (j->events)
-		j->events->found(j->data, all);
+		j->events->found(j->data, open);
 }
 
 static void on_report(void *data, const struct journal_writer_report *report)
@@ -257,7 +265,7 @@ static void on_report(void *data, const struct journal_writer_report *report)
 		take_found(j, report);
 
 	forget_fresh(j);
-	if (notes_are_large(j->notes))
+	if (!j->unread && notes_are_large(j->notes))
 		renew_notes(j);
 
 	commit_wait_tell(&j->waiting, j->written);
@@ -267,7 +275,6 @@ static void on_report(void *data, const struct journal_writer_report *report)
 static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 {
 	GPtrArray *changed = g_ptr_array_new_with_free_func(row_free);
-	guint64 last = journal_writer_last_seq(j->keeper);
 
 	j->left = g_ptr_array_new_with_free_func(row_free);
 	for (guint i = 0; i < rows->len; i++) {
@@ -275,13 +282,12 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 		struct row *copy = row_copy(row);
 
 		j->next_seq = MAX(j->next_seq, row->seq);
-		if (row->phase == ROW_ENDED && notes_arrived(j->notes, row->seq)) {
-			copy->phase = ROW_DONE;
+		if (row->phase == ROW_DONE) {
 			g_ptr_array_add(changed, copy);
 			continue;
 		}
 
-		if (row->seq > last || row->processes)
+		if (row->processes || noted_only(j->notes, row->seq, &j->files))
 			g_ptr_array_add(changed, row_copy(row));
 
 		g_ptr_array_add(j->left, copy);
@@ -289,18 +295,6 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 	}
 
 	return changed;
-}
-
-/* Which of an earlier driver's requests its journal has is not known yet. */
-static void note_again(Journal *j)
-{
-	const GPtrArray *noted = notes_requests(j->notes);
-
-	for (guint i = 0; i < noted->len; i++) {
-		const struct row *row = g_ptr_array_index(noted, i);
-
-		note_row(j, row, row->document);
-	}
 }
 
 /* Those of an earlier driver are forgotten on disk only when their jobs have been ended. */
@@ -312,6 +306,27 @@ static void note_cancels_again(Journal *j)
 		if (row->cancelled)
 			notes_cancel(j->notes, row->seq);
 	}
+}
+
+/* Ours are numbered above all that the notes know, whatever the clock says now. */
+static void skip_noted(Journal *j)
+{
+	const GPtrArray *noted = notes_requests(j->notes);
+
+	for (guint i = 0; i < noted->len; i++)
+		j->next_seq = MAX(j->next_seq, ((struct row *)g_ptr_array_index(noted, i))->seq);
+}
+
+static void begin_notes(Journal *j)
+{
+	skip_noted(j);
+	if (j->unread) {
+		notes_continue(j->notes, j->next_seq);
+		return;
+	}
+
+	notes_begin(j->notes);
+	note_cancels_again(j);
 }
 
 static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
@@ -327,15 +342,14 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	const char *why;
 
 	j->keeper = journal_writer_new(&spec, mark, &rows, &j->marks, &j->damaged);
-	all = noted_rows(j->notes, rows, journal_writer_last_seq(j->keeper));
+	j->files = (struct noted_files){ journal_writer_last_seq(j->keeper),
+					 journal_writer_spare_last_seq(j->keeper) };
+	j->unread = j->files.journal == G_MAXUINT64;
+	all = noted_rows(j->notes, rows, &j->files);
 	journal_writer_put_now(j->keeper, take_left(j, all));
 	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
-	notes_begin(j->notes);
-	note_cancels_again(j);
-	if (journal_writer_last_seq(j->keeper) == G_MAXUINT64)
-		note_again(j);
-
+	begin_notes(j);
 	journal_writer_start(j->keeper, on_report, j);
 }
 

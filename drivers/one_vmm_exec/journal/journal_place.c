@@ -59,18 +59,55 @@ static char *slot_path(const struct journal_place *p, const char *name, int numb
 	return g_strdup_printf("%s/%s.%d%s", p->dir, name, number + 1, suffix);
 }
 
+/* The text of a small FILE; NULL: it is not there. The caller frees. */
+static char *read_text(const char *file)
+{
+	GString *text = file_read(file, MAX_OPTIONS, NULL);
+
+	if (text)
+		return g_string_free(text, FALSE);
+
+	return NULL;
+}
+
+static void drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+
+	*fd = -1;
+}
+
+static char *memory_path(const char *dir, const char *journal, const char *suffix)
+{
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, journal, -1);
+
+	return g_strdup_printf("%s/journal-%.16s%s", dir, sum, suffix);
+}
+
+/* NULL: there is no directory in memory. */
+static char *memory_lock_path(const struct journal_place *p, const char *name, int number)
+{
+	g_autofree char *journal = slot_path(p, name, number, ".db");
+
+	if (!p->memory)
+		return NULL;
+
+	return memory_path(p->memory, journal, ".lock");
+}
+
 /* Whether the driver that had slot NUMBER last was started with OPTIONS. */
 static bool was_ours(const struct journal_place *p, const char *name, int number,
 		     const char *options)
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
-	GString *text = file_read(path, MAX_OPTIONS, NULL);
-	bool same = text && g_str_equal(text->str, options);
+	g_autofree char *memory = memory_lock_path(p, name, number);
+	g_autofree char *before = read_text(path);
 
-	if (text)
-		g_string_free(text, TRUE);
+	if (!before && memory)
+		before = read_text(memory);
 
-	return same;
+	return g_strcmp0(before, options) == 0;
 }
 
 /* On a disk that is read-only now one that is there can be locked all the same. */
@@ -86,25 +123,51 @@ static int open_lock(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static bool take_lock(struct journal_place *p, const char *name, int number, const char *options,
-		      GError **error)
+/* False: another driver holds PATH. RET_FD: -1 when it cannot be opened, as errno says. */
+static bool hold(const char *path, const char *options, int *ret_fd)
 {
-	g_autofree char *path = slot_path(p, name, number, ".lock");
 	int fd = open_lock(path);
 	ssize_t len = (ssize_t)strlen(options);
 
+	*ret_fd = -1;
 	if (fd < 0)
-		return vmm_fail_errno(error, errno, "cannot open %s", path);
+		return true;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		close(fd);
-		return true;
+		return false;
 	}
 
 	/* On a full disk the name is as good. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, options, (size_t)len, 0) != len)
 		g_debug("cannot write %s", path);
 
-	p->lock = fd;
+	*ret_fd = fd;
+
+	return true;
+}
+
+/*
+ * Each slot has a lock on the journal's disk and one in memory: a disk that fails just when the
+ * driver starts does not keep it from having a journal.
+ */
+static bool take_lock(struct journal_place *p, const char *name, int number, const char *options,
+		      GError **error)
+{
+	g_autofree char *path = slot_path(p, name, number, ".lock");
+	g_autofree char *memory = memory_lock_path(p, name, number);
+	int failure;
+
+	if (memory && !hold(memory, options, &p->memory_lock))
+		return true;
+	if (!hold(path, options, &p->lock)) {
+		drop(&p->memory_lock);
+		return true;
+	}
+
+	failure = errno;
+	if (p->lock < 0 && p->memory_lock < 0)
+		return vmm_fail_errno(error, failure, "cannot open %s", path);
+
 	p->journal = slot_path(p, name, number, ".db");
 
 	return true;
@@ -117,13 +180,13 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 static bool take_slot(struct journal_place *p, const char *name, const char *options,
 		      GError **error)
 {
-	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+	for (int i = 0; i < MAX_JOURNALS && !p->journal; i++)
 		if (was_ours(p, name, i, options) && !take_lock(p, name, i, options, error))
 			return false;
-	for (int i = 0; i < MAX_JOURNALS && p->lock < 0; i++)
+	for (int i = 0; i < MAX_JOURNALS && !p->journal; i++)
 		if (!take_lock(p, name, i, options, error))
 			return false;
-	if (p->lock >= 0)
+	if (p->journal)
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_BUSY, "all journals %s of %s are in use", name, p->dir);
@@ -145,17 +208,6 @@ static bool is_private(const char *dir)
 	return !(st.st_mode & 022);
 }
 
-/* The directory that FILE names; NULL: none. The caller frees. */
-static char *noted_dir(const char *file)
-{
-	GString *text = file_read(file, MAX_OPTIONS, NULL);
-
-	if (text)
-		return g_string_free(text, FALSE);
-
-	return NULL;
-}
-
 /*
  * Directories in memory for what outlives a killed driver, the best first. Which of them are there
  * may change between two drivers: /run/one is made by a package, spare_dir is a key. So the one
@@ -166,7 +218,7 @@ static GPtrArray *memory_dirs(const struct driver_settings *settings, const char
 	GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
 	const char *set = conf_cfg_string(settings->cfg, "journal.spare_dir");
 	g_autofree char *own = g_strdup_printf("/dev/shm/vmmexec-%u", (unsigned)geteuid());
-	g_autofree char *before = noted_dir(file);
+	g_autofree char *before = file ? read_text(file) : NULL;
 
 	if (*set)
 		g_ptr_array_add(dirs, g_strdup(set));
@@ -197,19 +249,12 @@ static gint64 written_us(const char *file)
 
 static void note_dir(const char *file, const char *dir)
 {
-	g_autofree char *before = noted_dir(file);
+	g_autofree char *before = read_text(file);
 	g_autoptr(GError) cause = NULL;
 
 	/* On a disk that cannot be written the directories are tried one by one. */
 	if (g_strcmp0(before, dir) && !file_write(file, dir, strlen(dir), 0600, &cause))
 		g_debug("%s", cause->message);
-}
-
-static char *memory_path(const char *dir, const char *journal, const char *suffix)
-{
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, journal, -1);
-
-	return g_strdup_printf("%s/journal-%.16s%s", dir, sum, suffix);
 }
 
 /* The one of DIRS that the driver before used for JOURNAL, else the first; NULL: there is none. */
@@ -250,6 +295,17 @@ static void find_memory(struct journal_place *p, const struct driver_settings *s
 	p->notes = memory_path(dir, p->journal, ".notes");
 }
 
+/* Where drivers that were set up alike hold their locks in memory; NULL: nowhere. The caller frees. */
+static char *lock_dir(const struct driver_settings *settings)
+{
+	g_autoptr(GPtrArray) dirs = memory_dirs(settings, NULL);
+
+	if (dirs->len)
+		return g_strdup(g_ptr_array_index(dirs, 0));
+
+	return NULL;
+}
+
 char *journal_place_notes(const struct driver_settings *settings, const char *journal)
 {
 	g_autofree char *file = g_strconcat(journal, ".memory", NULL);
@@ -267,10 +323,18 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 {
 	g_autofree char *derived = default_name(settings);
 	const char *name = settings->options.name ? settings->options.name : derived;
+	g_autoptr(GError) cause = NULL;
 
-	*ret = (struct journal_place){ .lock = -1, .dir = journal_place_dir(settings) };
-	if (!file_make_directory(ret->dir, error) ||
-	    !take_slot(ret, name, settings->options.text, error)) {
+	*ret = (struct journal_place){ .lock = -1, .memory_lock = -1,
+				       .dir = journal_place_dir(settings),
+				       .memory = lock_dir(settings) };
+	if (!file_make_directory(ret->dir, &cause) && !ret->memory) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		journal_place_clear(ret);
+		return false;
+	}
+
+	if (!take_slot(ret, name, settings->options.text, error)) {
 		journal_place_clear(ret);
 		return false;
 	}
@@ -282,12 +346,12 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 
 void journal_place_clear(struct journal_place *p)
 {
-	if (p->lock >= 0)
-		close(p->lock);
-
+	drop(&p->lock);
+	drop(&p->memory_lock);
 	g_free(p->dir);
+	g_free(p->memory);
 	g_free(p->journal);
 	g_free(p->spare);
 	g_free(p->notes);
-	*p = (struct journal_place){ .lock = -1 };
+	*p = (struct journal_place){ .lock = -1, .memory_lock = -1 };
 }

@@ -12,14 +12,16 @@
 
 struct journal_place {
 	char *dir;
+	char *memory;		/* directory of the locks in memory; NULL: there is none */
 	char *journal;		/* the file, on a disk that a power cut spares */
 	char *spare;		/* used while JOURNAL cannot be written; NULL: there is none */
 	char *notes;		/* see notes.h */
-	int lock;		/* descriptor; -1: not locked */
+	int lock, memory_lock;	/* descriptors; -1: not held. One of them is */
 };
 
 /*
- * Makes the directory and takes the first journal of our name that no other driver holds.
+ * Makes the directory and takes the first journal of our name that no other driver holds. A disk
+ * that cannot be written now does no harm if there is a directory in memory.
  * False: VMM_ERROR_BUSY, or as errno says. SPARE and NOTES lie in memory (tmpfs) where possible.
  */
 bool journal_place_take(struct journal_place *ret, const struct driver_settings *settings,

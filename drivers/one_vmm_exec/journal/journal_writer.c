@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 enum { RETRY_US = 2000000 };
 
 struct batch {
@@ -17,7 +19,7 @@ struct journal_writer {
 	gsize max_bytes, room_bytes;
 	Store *journal, *spare;		/* open, or NULL */
 	guint64 last_seq;		/* the largest number of a request so far */
-	guint64 files_last_seq;		/* likewise, of the files when they were opened */
+	guint64 journal_last_seq, spare_last_seq; /* likewise, of each file when it was opened */
 	guint64 found_last_seq;		/* of the journal's file that could be read only late */
 	bool unread;			/* nobody has seen yet what is in the journal's file */
 	enum journal_writer_state state;
@@ -134,6 +136,11 @@ static bool read_late(JournalWriter *k, GError **error)
 
 static bool reopen_journal(JournalWriter *k, GError **error)
 {
+	g_autofree char *dir = g_path_get_dirname(k->journal_path);
+
+	/* It could not be made when we began. */
+	if (!k->journal && !file_make_directory(dir, error))
+		return false;
 	if (!k->journal)
 		k->journal = store_open(k->journal_path, k->max_bytes, k->room_bytes, NULL, error);
 
@@ -379,9 +386,9 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 				ret_damaged, &cause);
 	*ret_rows = read_rows(k);
 	*ret_marks = read_marks(k);
-	k->last_seq = MAX(k->journal ? store_last_seq(k->journal) : 0,
-			  k->spare ? store_last_seq(k->spare) : 0);
-	k->files_last_seq = k->last_seq;
+	k->journal_last_seq = k->journal ? store_last_seq(k->journal) : 0;
+	k->spare_last_seq = k->spare ? store_last_seq(k->spare) : 0;
+	k->last_seq = MAX(k->journal_last_seq, k->spare_last_seq);
 	for (guint i = 0; i < (*ret_rows)->len; i++)
 		remember(k, g_ptr_array_index(*ret_rows, i));
 
@@ -400,7 +407,12 @@ guint64 journal_writer_last_seq(const JournalWriter *k)
 	if (k->unread)
 		return G_MAXUINT64;
 
-	return k->files_last_seq;
+	return k->journal_last_seq;
+}
+
+guint64 journal_writer_spare_last_seq(const JournalWriter *k)
+{
+	return k->spare_last_seq;
 }
 
 void journal_writer_put_now(JournalWriter *k, GPtrArray *rows)

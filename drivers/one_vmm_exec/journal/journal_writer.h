@@ -52,10 +52,13 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged);
 
 /*
- * The largest number of a request that either file has ever had; G_MAXUINT64: the journal's file
- * cannot be read yet (it is reported when it can be). Before journal_writer_start().
+ * The largest number of a request that an earlier driver put in the journal's file; G_MAXUINT64:
+ * that cannot be read yet (it is reported when it can be). Before journal_writer_start().
  */
 guint64 journal_writer_last_seq(const JournalWriter *keeper);
+
+/* The same of the spare file; 0: there was none. */
+guint64 journal_writer_spare_last_seq(const JournalWriter *keeper);
 
 /* Writes ROWS (taken) at once, before journal_writer_start(). */
 void journal_writer_put_now(JournalWriter *keeper, GPtrArray *rows);

@@ -7,6 +7,9 @@ static struct row *noted_row(const Notes *notes, const struct row *row)
 	struct row *copy = row_copy(row);
 	const char *processes = notes_processes(notes, row->seq);
 
+	if (row->phase == ROW_ENDED && notes_arrived(notes, row->seq))
+		copy->phase = ROW_DONE;
+
 	copy->cancelled = notes_cancelled(notes, row->seq);
 	if (processes && row->phase == ROW_AT_WORK) {
 		g_free(copy->processes);
@@ -16,7 +19,15 @@ static struct row *noted_row(const Notes *notes, const struct row *row)
 	return copy;
 }
 
-GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, guint64 last)
+bool noted_only(const Notes *notes, guint64 seq, const struct noted_files *files)
+{
+	if (seq <= files->journal)
+		return false;
+
+	return seq <= notes_spare_since(notes) || seq > files->spare;
+}
+
+GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, const struct noted_files *files)
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func(row_free);
 	const GPtrArray *noted = notes_requests(notes);
@@ -27,7 +38,7 @@ GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, guint64 last)
 	for (guint i = 0; i < noted->len; i++) {
 		struct row *row = g_ptr_array_index(noted, i);
 
-		if (row->seq > last)
+		if (noted_only(notes, row->seq, files) && !notes_arrived(notes, row->seq))
 			g_ptr_array_add(all, noted_row(notes, row));
 	}
 

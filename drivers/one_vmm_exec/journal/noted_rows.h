@@ -8,10 +8,18 @@
 
 #include "journal/notes.h"
 
+/* The newest numbers of requests that the files had; G_MAXUINT64: it cannot be read. */
+struct noted_files {
+	guint64 journal, spare;
+};
+
+/* Whether none of FILES had request SEQ, or its end: only notes can tell of it. */
+bool noted_only(const Notes *notes, guint64 seq, const struct noted_files *files);
+
 /*
- * Copies of ROWS and, behind them, of the requests in NOTES above LAST, the file's newest number:
- * that driver was killed before the disk had those. The caller unrefs.
+ * Copies of ROWS and, behind them, of the requests in NOTES that are in none of FILES: that driver
+ * was killed before the disk had those. A row whose reply arrived is ROW_DONE. The caller unrefs.
  */
-GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, guint64 last);
+GPtrArray *noted_rows(const Notes *notes, const GPtrArray *rows, const struct noted_files *files);
 
 #endif

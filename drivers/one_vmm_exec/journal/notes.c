@@ -26,6 +26,7 @@ struct notes {
 	GHashTable *cancels;	/* seq; of ours: few, so all are kept */
 	GHashTable *sent;	/* seq; of ours */
 	GPtrArray *requests;	/* of struct row */
+	guint64 spare_since;	/* see notes_spare_since() */
 };
 
 guint64 notes_start_of(int pid)
@@ -92,6 +93,16 @@ static void take_process(Notes *n, guint64 seq, const char *process)
 	g_hash_table_replace(n->processes, g_memdup2(&seq, sizeof(seq)), text);
 }
 
+/* What an oned before the last one was sent does not count for that. */
+static void take_reader(Notes *n, const char *reader)
+{
+	if (g_strcmp0(n->reader, reader))
+		g_hash_table_remove_all(n->arrived);
+
+	g_free(n->reader);
+	n->reader = g_strdup(reader);
+}
+
 static void take_note(Notes *n, const char *line)
 {
 	g_auto(GStrv) word = g_strsplit(line, " ", WORDS);
@@ -101,8 +112,7 @@ static void take_note(Notes *n, const char *line)
 	if (count < 2)
 		return;
 	if (g_str_equal(word[0], "reader")) {
-		g_free(n->reader);
-		n->reader = g_strdup(line + strlen("reader "));
+		take_reader(n, line + strlen("reader "));
 	} else if (g_str_equal(word[0], "request") && count == WORDS) {
 		take_request(n, word);
 	} else if (number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL)) {
@@ -110,6 +120,8 @@ static void take_note(Notes *n, const char *line)
 			add_seq(n->arrived, seq);
 		else if (g_str_equal(word[0], "unread"))
 			g_hash_table_remove(n->arrived, &seq);
+		else if (g_str_equal(word[0], "spare") && !n->spare_since)
+			n->spare_since = seq;
 		else if (g_str_equal(word[0], "cancel"))
 			add_seq(n->cancelled, seq);
 		else if (g_str_equal(word[0], "process") && count > 2)
@@ -125,8 +137,7 @@ static void read_notes(Notes *n)
 
 	for (char **line = lines; *line; line++)
 		take_note(n, *line);
-	if (g_strcmp0(n->reader, reader))
-		g_hash_table_remove_all(n->arrived);
+	take_reader(n, reader);
 	if (text)
 		g_string_free(text, TRUE);
 }
@@ -210,11 +221,36 @@ static void note_reader(Notes *n)
 	write_note(n, line, strlen(line));
 }
 
+static void note(Notes *n, const char *what, guint64 seq)
+{
+	g_autofree char *line = g_strdup_printf("%s %" G_GUINT64_FORMAT "\n", what, seq);
+
+	write_note(n, line, strlen(line));
+}
+
+static int open_notes(const char *path, int how)
+{
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | how, 0600);
+}
+
 void notes_begin(Notes *n)
 {
-	n->fd = open(n->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-		     0600);
+	n->fd = open_notes(n->path, O_TRUNC);
 	note_reader(n);
+}
+
+void notes_continue(Notes *n, guint64 last)
+{
+	n->fd = open_notes(n->path, 0);
+	/* The last line may have been cut by the end of its driver. */
+	write_note(n, "\n", 1);
+	note_reader(n);
+	note(n, "spare", last);
+}
+
+guint64 notes_spare_since(const Notes *n)
+{
+	return n->spare_since;
 }
 
 static char *new_path(const Notes *n)
@@ -232,13 +268,6 @@ void notes_request(Notes *n, const struct row *row, const char *payload)
 	line = g_strdup_printf("request %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %s %"
 			       G_GINT64_FORMAT " %s %s\n", row->seq, row->accepted_s, row->action,
 			       row->id, or_else(row->deployment, "-"), payload);
-	write_note(n, line, strlen(line));
-}
-
-static void note(Notes *n, const char *what, guint64 seq)
-{
-	g_autofree char *line = g_strdup_printf("%s %" G_GUINT64_FORMAT "\n", what, seq);
-
 	write_note(n, line, strlen(line));
 }
 
@@ -286,7 +315,7 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 	void *seq;
 	int fd;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_notes(path, O_TRUNC);
 	if (fd < 0)
 		return false;
 

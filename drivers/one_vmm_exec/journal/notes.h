@@ -28,8 +28,20 @@ const GPtrArray *notes_requests(const Notes *notes);
 /* The earlier driver's processes for request SEQ, "PID:START …"; NULL: none. Borrowed. */
 const char *notes_processes(const Notes *notes, guint64 seq);
 
+/*
+ * Of the requests above this number the spare file of the earlier drivers has all that it had
+ * time for: the journal's own could not be read when they began. 0: see notes_begin().
+ */
+guint64 notes_spare_since(const Notes *notes);
+
 /* The earlier notes have been used: from here on PATH holds ours. */
 void notes_begin(Notes *notes);
+
+/*
+ * The journal's file cannot be read, and so the earlier notes cannot be used yet: ours follow
+ * them. LAST: no request of ours has a number up to this.
+ */
+void notes_continue(Notes *notes, guint64 last);
 
 /* Request ROW came; PAYLOAD is its document in base64. */
 void notes_request(Notes *notes, const struct row *row, const char *payload);
