@@ -71,7 +71,7 @@ void job_set_left(Job *j, const struct row *row)
 	}
 }
 
-void job_free(Job *j)
+static void job_free(Job *j)
 {
 	if (j->retry)
 		g_source_remove(j->retry);

@@ -68,13 +68,10 @@ void job_set_deployment(Job *job, const char *uuid);
  */
 void job_set_left(Job *job, const struct row *row);
 
-/* Frees a job that was not started. */
-void job_free(Job *job);
-
-/* As job_free(): the next driver answers, or oned is told now when there is no journal. */
+/* Frees a job that was not started: the next driver answers; without a journal this one does. */
 void job_leave_waiting(Job *job);
 
-/* As job_free(), and removes it from the journal: it is neither run nor answered. */
+/* Frees a job that was not started, and removes it from the journal: nobody runs or answers it. */
 void job_drop(Job *job);
 
 /* Runs the plan. EVENTS (borrowed) may be called before this returns. */
@@ -83,7 +80,7 @@ void job_start(Job *job, const struct job_events *events, void *data);
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);
 
-/* As job_cancel(), but the next driver answers, or oned is told now when there is no journal. */
+/* As job_cancel(), but the next driver answers; without a journal this one does, before it ends. */
 void job_leave(Job *job);
 
 /* Whether its first command begins as soon as the journal has the step. */

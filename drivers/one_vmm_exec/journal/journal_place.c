@@ -295,7 +295,7 @@ static void find_memory(struct journal_place *p, const struct driver_settings *s
 	p->notes = memory_path(dir, p->journal, ".notes");
 }
 
-/* Where drivers that were set up alike hold their locks in memory; NULL: nowhere. The caller frees. */
+/* Where drivers that are set up alike have their locks in memory; NULL: nowhere. Caller frees. */
 static char *lock_dir(const struct driver_settings *settings)
 {
 	g_autoptr(GPtrArray) dirs = memory_dirs(settings, NULL);

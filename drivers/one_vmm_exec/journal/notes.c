@@ -93,7 +93,7 @@ static void take_process(Notes *n, guint64 seq, const char *process)
 	g_hash_table_replace(n->processes, g_memdup2(&seq, sizeof(seq)), text);
 }
 
-/* What an oned before the last one was sent does not count for that. */
+/* Replies to an oned that has ended did not reach the one that runs now. */
 static void take_reader(Notes *n, const char *reader)
 {
 	if (g_strcmp0(n->reader, reader))
