@@ -14,7 +14,7 @@ struct shell_parser {
 	struct rc_text *text;
 	const char *name;
 	const char *start, *p, *end;
-	const char *fault;	/* where what is UNTERMINATED begins */
+	const char *fault;	/* where the quote or brace begins that is not closed */
 	bool apply;		/* assign and expand; false: only look at the syntax */
 	int depth;		/* of ${…${…}} */
 	int blocks;		/* of if, case, loops and functions that we are in */

@@ -15,7 +15,7 @@ enum { SHELL_MAX_DEPTH = 32 };	/* of what nests */
 enum shell_reading {
 	SHELL_PLAIN,		/* assignments and words: no shell is needed */
 	SHELL_INSTRUCTION,	/* only a shell can run it */
-	SHELL_UNTERMINATED,	/* a quote or brace is not closed: fault of the parser */
+	SHELL_UNTERMINATED,	/* a quote or brace is not closed: P's FAULT says where */
 };
 
 /* Notes that what begins AT is not closed. */

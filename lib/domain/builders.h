@@ -30,10 +30,7 @@ void domain_disks(DomainBuild *b, xmlNode *devices);	/* DISK and CONTEXT */
 void domain_disk(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk);
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic);
-void domain_check_sharing(DomainBuild *b, const xmlNode *domain);
-
-/* Notes what libvirt refuses although its schema allows it, and adds what it needs besides. */
-void domain_libvirt_rules(DomainBuild *b, xmlNode *domain);	/* of memory, for DPDK */
+void domain_check_sharing(DomainBuild *b, const xmlNode *domain); /* of memory, for DPDK */
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
 void domain_iommu(DomainBuild *b, xmlNode *devices);	/* of MODE single */
@@ -43,6 +40,9 @@ void domain_controllers(DomainBuild *b, xmlNode *devices);	/* pci */
 void domain_channels(DomainBuild *b, xmlNode *devices);	/* guest agent */
 void domain_tpm(DomainBuild *b, xmlNode *devices);
 void domain_optional_devices(DomainBuild *b, xmlNode *devices); /* RNG, WATCHDOG, MEMBALLOON */
+
+/* Notes what libvirt refuses although its schema allows it, and adds what it needs besides. */
+void domain_libvirt_rules(DomainBuild *b, xmlNode *domain);
 
 /* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);
@@ -85,10 +85,10 @@ void domain_disk_iotune(DomainBuild *b, xmlNode *node, const TmplAttr *disk);
 void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *bus,
 			 const char *target);
 
-/* The kind of DISK, upper case ("RBD_CDROM"); NULL, and a problem noted, for none that we know. */
+/* The kind of DISK, upper case ("RBD_CDROM"); NULL, and a problem noted, for an unknown one. */
 const char *domain_disk_kind(DomainBuild *b, const TmplAttr *disk);
 
-/* The place on IDE or SATA that TARGET's letter means is not to be given away. */
+/* Marks the place on IDE or SATA that TARGET's letter means as taken. */
 void domain_disk_reserve(DomainBuild *b, const char *target);
 
 /* PCI vectors that have a host address. */

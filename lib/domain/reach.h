@@ -14,7 +14,7 @@
 /*
  * Checks NODE and all below it, which is to become a child of the element at
  * PARENT ("domain/devices"); a problem for each value that is not allowed, named
- * "WHAT: /domain/devices/…". Whether the schema knows NODE is not its question.
+ * "WHAT: /domain/devices/…". It does not check that the schema has NODE: domain_validate() does.
  */
 void domain_reach(DomainBuild *b, const char *what, const char *parent, const xmlNode *node);
 

@@ -12,12 +12,12 @@
 
 /*
  * Makes the vGPUs that the VM in file PATH (vm.xml) has; those that are there are done. On
- * failure those that were made now are removed. VMM_ERROR_INPUT: an address, UUID or
- * profile that is none.
+ * failure those that were made now are removed. VMM_ERROR_INPUT: a bad address, UUID or
+ * profile.
  */
 bool vgpu_device_create(const char *path, GError **error);
 
-/* Removes them; WARN is called with what failed. False: PATH is no such file. */
+/* Removes them; WARN is called with what failed. False: PATH is not a VM's file. */
 bool vgpu_device_delete(const char *path, void (*warn)(const char *text), GError **error);
 
 #endif

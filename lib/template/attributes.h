@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attributes.h - the attributes that a defaults file may hold; a VM may hold them too,
- * and some more (vmknown.c).
+ * and some more (vm_attributes.c).
  *
  * Source: docs/facts/deployment.md 1.1.2 to 1.1.6.
  */

@@ -24,7 +24,7 @@ bool oned_line_parse(const char *line, struct oned_line *ret, GError **error);
 
 void oned_line_clear(struct oned_line *line);
 
-/* What the payload of LINE is in base64. The caller unrefs; NULL: it is not. */
+/* The payload of LINE, decoded. The caller unrefs; NULL: it is not base64. */
 GBytes *oned_line_document(const struct oned_line *line);
 
 #endif

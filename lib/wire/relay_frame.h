@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-/* The protocol's number; a relay that speaks another is not spoken with. */
+/* The protocol's number; a relay of another number is not used. */
 enum { RELAY_PROTOCOL = 2, RELAY_MAX_FRAME = 1 << 28, RELAY_MAX_WORDS = 10000 };
 
 enum relay_type {
@@ -23,7 +23,7 @@ enum relay_type {
 struct relay_frame {
 	enum relay_type type;
 	guint32 id;
-	const guint8 *data;	/* of the text it was taken from */
+	const guint8 *data;	/* borrowed from the bytes that it was parsed from */
 	size_t size;
 };
 

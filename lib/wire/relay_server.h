@@ -7,8 +7,8 @@
 
 /*
  * Serves frames from descriptor IN, answering on OUT, until IN ends or SIGTERM, SIGHUP or
- * SIGINT comes: then every step is ended with all it started. False with ERROR set: what came
- * was no frame.
+ * SIGINT comes: then every step is ended with all it started. False with ERROR set: a
+ * frame was malformed.
  */
 bool relay_serve(int in, int out, GError **error);
 
