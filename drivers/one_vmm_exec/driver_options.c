@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver_options.h"
 
+#include "base/number.h"
 #include "base/program.h"
 #include "plan.h"
 #include "or_else.h"
@@ -20,6 +21,11 @@ static gboolean on_threads(const char *name G_GNUC_UNUSED, const char *value, gp
 	struct driver_options *o = data;
 
 	o->threads = MAX(1, lenient(value, 15));	/* with 0 nothing would ever start */
+	if (value && !number_unsigned(value, 1, G_MAXINT, NULL, NULL)) {
+		g_free(o->bad_threads);
+		o->bad_threads = g_strdup(value);
+	}
+
 	return TRUE;
 }
 
@@ -112,7 +118,7 @@ static char **split_words(int argc, char **argv)
 }
 
 struct switches {
-	gboolean parallel, help, version, journal, plans;
+	gboolean parallel, help, version, journal, plans, check_config;
 };
 
 static bool parse_arguments_of(char ***words, struct driver_options *o, struct switches *on,
@@ -140,6 +146,8 @@ static bool parse_arguments_of(char ***words, struct driver_options *o, struct s
 		  "Name of this driver's journal, when two are started alike", "NAME" },
 		{ "journal",   0,  0, G_OPTION_ARG_NONE, &on->journal,
 		  "Print what the journals hold that has not ended", NULL },
+		{ "check-config", 0, 0, G_OPTION_ARG_NONE, &on->check_config,
+		  "Say what is wrong with the arguments and vmm_exec.cfg, and exit", NULL },
 		{ "plans",     0,  0, G_OPTION_ARG_NONE, &on->plans,
 		  "Print the steps of each action, what undoes them, and what that must prove",
 		  NULL },
@@ -152,7 +160,8 @@ static bool parse_arguments_of(char ***words, struct driver_options *o, struct s
 
 	g_option_context_set_summary(context, "Runs the VM actions that OpenNebula's oned writes "
 				     "to its standard input; started by oned (VM_MAD).");
-	g_option_context_set_description(context, "Example:\n  one_vmm_exec --journal kvm");
+	g_option_context_set_description(context, "Example:\n  one_vmm_exec --check-config "
+					 "kvm -t 15 -p\n  one_vmm_exec --journal kvm");
 	g_option_group_add_entries(group, entries);
 	g_option_context_set_main_group(context, group);
 	program_add_help(context, &on->help);
@@ -197,14 +206,17 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 
 	ret->printed_and_done = on.help || on.version || on.plans;
 	ret->journal = on.journal;
+	ret->check_config = on.check_config;
 	if (ret->printed_and_done)
 		return true;
 	if (!ret->shell)
 		ret->shell = g_strdup("bash");
-	if (!words[1] && !ret->journal)
+	if (!words[1] && !ret->journal && !ret->check_config)
 		return vmm_fail(error, VMM_ERROR_USAGE, "no hypervisor is named (\"kvm\")");
 
 	ret->hypervisor = g_strdup(or_else(words[1], "kvm"));
+	if (words[1])
+		ret->ignored = g_strdup(words[2]);
 
 	return check_journal_name(ret->name, error);
 }
@@ -215,6 +227,8 @@ void driver_options_clear(struct driver_options *o)
 	g_clear_pointer(&o->hypervisor, g_free);
 	g_clear_pointer(&o->proxy, g_free);
 	g_clear_pointer(&o->name, g_free);
+	g_clear_pointer(&o->ignored, g_free);
+	g_clear_pointer(&o->bad_threads, g_free);
 	g_clear_pointer(&o->text, g_free);
 	g_clear_pointer(&o->local, g_hash_table_unref);
 	g_clear_pointer(&o->delegate, g_hash_table_unref);

@@ -18,9 +18,12 @@ struct driver_options {
 	char *hypervisor;	/* the folder below vmm/ */
 	char *proxy;		/* for http_proxy, or NULL */
 	char *text;		/* all of them, verbatim */
+	char *ignored;		/* the first argument after the hypervisor; or NULL */
+	char *bad_threads;	/* what -t said, if that is not a number of 1 or more; or NULL */
 	char *name;		/* of the journal; NULL: made from how we were started */
 	bool printed_and_done;  /* --help, --version or --plans was printed: exit */
 	bool journal;		/* --journal likewise */
+	bool check_config;	/* --check-config likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */
 };

@@ -87,41 +87,31 @@ static void add_ruby_libraries(void)
 		g_setenv("RUBYLIB", all->str, TRUE);
 }
 
-static bool check_way(const ConfCfg *cfg, const char *host, GError **error)
+static bool check_way(const struct driver_settings *s, const char *host, GError **error)
 {
-	static const char *const ways[] = { "relay", "ssh", "direct", NULL };
-	static const char *const choices[] = { "auto", "yes", "no", NULL };
-	const char *choice = conf_cfg_host(cfg, host, "document_argument");
-	const char *way = conf_cfg_host(cfg, host, "transport");
-	const char *uri = conf_cfg_host(cfg, host, "uri");
+	const char *way = conf_cfg_host(s->cfg, host, "transport");
+	const char *uri = conf_cfg_host(s->cfg, host, "uri");
 
-	if (!g_strv_contains(ways, way))
-		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: transport '%s' is not "
-				"relay, ssh or direct", way);
-	if (!g_strv_contains(choices, choice))
-		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: document_argument '%s' is "
-				"not auto, yes or no", choice);
-	if (g_str_equal(way, "direct") && !*uri)
-		return vmm_fail(error, VMM_ERROR_CONFIG, "vmm_exec.cfg: host '%s' has transport "
-				"direct and no uri", host);
+	if (!g_str_equal(way, "direct") || *uri)
+		return true;
 
-	return true;
+	return vmm_fail(error, VMM_ERROR_CONFIG, "%s: host '%s' has transport direct and no uri",
+			s->cfg_path, host);
 }
 
-static bool check_ways(const ConfCfg *cfg, GError **error)
+static bool check_ways(const struct driver_settings *s, GError **error)
 {
 	const char *host;
 
-	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
-		if (!check_way(cfg, host, error))
+	for (size_t i = 0; (host = conf_cfg_host_name(s->cfg, i)); i++)
+		if (!check_way(s, host, error))
 			return false;
-	return check_way(cfg, "", error);
+	return check_way(s, "", error);
 }
 
 static bool find_places(struct driver_settings *s, GError **error)
 {
 	g_autofree char *path = conf_path_var("config");
-	g_autofree char *cfg = conf_path_etc("vmm_exec/vmm_exec.cfg");
 	g_autoptr(ConfRc) config = conf_rc_load(path, CONF_RC_OPTIONAL, error);
 	const char *dir = config ? conf_rc_get(config, "SCRIPTS_REMOTE_DIR") : NULL;
 
@@ -130,12 +120,13 @@ static bool find_places(struct driver_settings *s, GError **error)
 
 	s->remote_dir = g_strdup(or_else(dir, "/var/tmp/one"));
 	s->local_dir = conf_path_var("remotes");
-	s->cfg = conf_cfg_load(cfg, error);
+	s->cfg_path = conf_path_etc("vmm_exec/vmm_exec.cfg");
+	s->cfg = conf_cfg_load(s->cfg_path, error);
 
 	if (!s->cfg)
 		return false;
 
-	return check_ways(s->cfg, error);
+	return check_ways(s, error);
 }
 
 static char **words(const ConfRc *rc, const char *name)
@@ -186,6 +177,7 @@ void driver_settings_clear(struct driver_settings *s)
 {
 	driver_options_clear(&s->options);
 	g_clear_pointer(&s->cfg, conf_cfg_free);
+	g_clear_pointer(&s->cfg_path, g_free);
 	g_clear_pointer(&s->local_dir, g_free);
 	g_clear_pointer(&s->remote_dir, g_free);
 	g_clear_pointer(&s->local_networks, g_strfreev);

@@ -14,6 +14,7 @@
 struct driver_settings {
 	struct driver_options options;
 	ConfCfg *cfg;
+	char *cfg_path;		/* vmm_exec.cfg, which CFG was read from if it is there */
 	char *local_dir;	/* the scripts here: /var/lib/one/remotes */
 	char *remote_dir;	/* and on hosts: /var/tmp/one */
 	int script_nice;	/* PRIORITY: of the scripts here, not of ssh and ourselves */

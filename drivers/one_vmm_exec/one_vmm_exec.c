@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/program.h"
+#include "driver_doubts.h"
 #include "server.h"
 
 /* Large documents are mapped, so that their memory goes back to the system when they are freed. */
@@ -16,6 +17,19 @@ static void give_memory_back(void)
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	mallopt(M_ARENA_MAX, 1);	/* what one thread frees the other may use */
+}
+
+/* What is wrong beyond doubt was an error before. Returns the exit status. */
+static int print_check(const struct driver_settings *settings)
+{
+	g_autoptr(GPtrArray) doubts = driver_doubts(settings);
+
+	for (guint i = 0; i < doubts->len; i++)
+		printf("warning: %s\n", (const char *)g_ptr_array_index(doubts, i));
+
+	printf("%s: OK%s\n", settings->cfg_path, doubts->len ? ", with warnings" : "");
+
+	return fflush(stdout) == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -34,6 +48,8 @@ int main(int argc, char **argv)
 	if (driver_settings_load(argc, argv, &settings, &error)) {
 		if (settings.options.printed_and_done)
 			status = 0;
+		else if (settings.options.check_config)
+			status = print_check(&settings);
 		else if (settings.options.journal)
 			status = server_print_journal(&settings, &error) ? 0 : 1;
 		else

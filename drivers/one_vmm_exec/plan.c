@@ -410,6 +410,37 @@ static const char *or_dash(const char *text)
 	return or_if_empty(text, "-");
 }
 
+static void add_name(GPtrArray *names, const char *name)
+{
+	g_autofree char *lower = g_ascii_strdown(name, -1);
+
+	if (!g_ptr_array_find_with_equal_func(names, lower, g_str_equal, NULL))
+		g_ptr_array_add(names, g_steal_pointer(&lower));
+}
+
+GPtrArray *plan_local_names(void)
+{
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(plans); i++)
+		for (size_t k = 0; k < plans[i].count; k++)
+			if (plans[i].steps[k].kind == STEP_VMM)
+				add_name(names, plans[i].steps[k].name);
+
+	return names;
+}
+
+GPtrArray *plan_delegate_names(void)
+{
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(plans); i++)
+		if (plans[i].key)
+			add_name(names, plans[i].key);
+
+	return names;
+}
+
 void plan_print(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(plans); i++)

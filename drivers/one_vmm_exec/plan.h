@@ -123,6 +123,10 @@ const struct plan *plan_find(const char *action);
  */
 char *plan_key(const struct step *step, const char *group);
 
+/* The names that -l and -d take, in lower case; each once. The caller unrefs. */
+GPtrArray *plan_local_names(void);
+GPtrArray *plan_delegate_names(void);
+
 /* Prints all plans, a line a step: plan, step, kind, undo, undo_unknown, later, proof. */
 void plan_print(void);
 

@@ -9,6 +9,7 @@
 
 #include "base/program.h"
 #include "conf/paths.h"
+#include "driver_doubts.h"
 #include "journal/journal_place.h"
 #include "journal/journal_print.h"
 #include "recovery.h"
@@ -191,19 +192,14 @@ static void on_journal_found(void *data, const GPtrArray *rows)
 
 static const struct journal_events journal_events = { on_journal_notice, on_journal_found };
 
-/* Logged once, when the administrator can still choose a better protocol. */
-static void warn_of_tcp(const struct server *s)
+/* What is allowed, and probably a mistake, would else show itself at the first VM. */
+static void log_doubts(const struct server *s)
 {
-	const ConfCfg *cfg = s->env.settings->cfg;
-	const char *host;
+	g_autoptr(GPtrArray) doubts = driver_doubts(s->env.settings);
 
-	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
-		if (g_str_has_prefix(conf_cfg_host(cfg, host, "uri"), "qemu+tcp:"))
-			oned_log(s->env.out, 'W', -1,
-				 "one_vmm_exec: host %s: qemu+tcp is not "
-				 "encrypted, and without authentication anyone who reaches it is "
-				 "root there (safer: qemu+tls or qemu+ssh)",
-				 host);
+	for (guint i = 0; i < doubts->len; i++)
+		oned_log(s->env.out, 'W', -1, "one_vmm_exec: %s",
+			 (const char *)g_ptr_array_index(doubts, i));
 }
 
 static gboolean on_recovery(gpointer data)
@@ -214,7 +210,7 @@ static gboolean on_recovery(gpointer data)
 	if (s->stopping)
 		return G_SOURCE_REMOVE;
 
-	warn_of_tcp(s);
+	log_doubts(s);
 	s->recovering = true;
 	journal_tell_state(s->env.journal);
 	if (s->no_journal)

@@ -117,6 +117,16 @@ static const struct key {
 	{ "metrics.interval_s",   INTEGER, 1,    86400,      15,       NULL },
 };
 
+/* Keys whose text is one of a few words. */
+static const struct choice {
+	const char *key;
+	const char *words[5];
+} choices[] = {
+	{ "transport", { "relay", "ssh", "direct" } },
+	{ "document_argument", { "auto", "yes", "no" } },
+	{ "log.level", { "error", "warning", "info", "debug" } },
+};
+
 /* Of earlier versions: a file that still has one is right, and the key does nothing. */
 static const char *const retired[] = { "hosts.silent_s", NULL };
 
@@ -180,6 +190,38 @@ static bool check_text(config_setting_t *s, const char *path, const char *key, G
 	return true;
 }
 
+/* "relay, ssh or direct". The caller frees. */
+static char *list_words(const char *const *words)
+{
+	GString *text = g_string_new(words[0]);
+
+	for (size_t i = 1; words[i]; i++)
+		g_string_append_printf(text, "%s%s", words[i + 1] ? ", " : " or ", words[i]);
+
+	return g_string_free(text, FALSE);
+}
+
+/* KEY: the name in the table; SHOWN: as the file has it. */
+static bool check_word(config_setting_t *s, const char *path, const char *key, const char *shown,
+		       GError **error)
+{
+	const char *text = config_setting_get_string(s);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(choices); i++) {
+		const struct choice *c = &choices[i];
+		g_autofree char *list = NULL;
+
+		if (!g_str_equal(c->key, key) || g_strv_contains(c->words, text))
+			continue;
+
+		list = list_words(c->words);
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: %s '%s' is not %s", path,
+				(int)config_setting_source_line(s), shown, text, list);
+	}
+
+	return true;
+}
+
 /* What an int cannot hold, or has an L behind it, is an int64 to libconfig. */
 static bool has_type(config_setting_t *s, enum type type)
 {
@@ -208,7 +250,8 @@ static bool take_value(ConfCfg *cfg, size_t i, config_setting_t *s, const char *
 				k->name, type_names[k->type]);
 
 	if (k->type == STRING) {
-		if (!check_text(s, path, k->name, error))
+		if (!check_text(s, path, k->name, error) ||
+		    !check_word(s, path, k->name, k->name, error))
 			return false;
 
 		g_free(cfg->string[i]);
@@ -252,7 +295,8 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 	if (config_setting_type(s) != CONFIG_TYPE_STRING)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: host.%s must be %s", path, line,
 				name, type_names[STRING]);
-	if (!check_text(s, path, "host", error))
+	if (!check_text(s, path, "host", error) ||
+	    !check_word(s, path, name, name, error))
 		return false;
 
 	g_free(row->value[key]);

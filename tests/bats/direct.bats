@@ -63,7 +63,7 @@ setup() {
 }
 
 @test "configuration: an unknown way, a row without a name and direct without uri are named" {
-	for bad in 'transport = "smoke";=relay, ssh or direct' 'host: ( { transport = "ssh"; } );=has no name' \
+	for bad in 'transport = "smoke";=vmm_exec.cfg:1: transport '"'smoke'"' is not relay, ssh or direct' 'host: ( { transport = "ssh"; } );=has no name' \
 		'host: ( { name = "a"; transport = "direct"; } );=direct and no uri' 'host: ( { name = "a"; port = "1"; } );=unknown key host.port'; do
 		echo "${bad%=*}" >etc/vmm_exec/vmm_exec.cfg
 		run --separate-stderr "$DRIVER" kvm </dev/null

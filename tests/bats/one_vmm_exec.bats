@@ -54,6 +54,39 @@ load driver
 	finish
 }
 
+@test "arguments: what is probably a mistake is logged after INIT, and the driver starts all the same" {
+	start 'nosuch -t 0 -l deploy,bogus -d migrat extra'
+	expect "^LOG W -1 one_vmm_exec: argument 'extra' has no effect: the hypervisor is 'nosuch'$"
+	expect "^LOG W -1 one_vmm_exec: -t '0' is not a number of 1 or more: 1 is used$"
+	expect "^LOG W -1 one_vmm_exec: hypervisor 'nosuch' has no scripts in $PWD/var/remotes/vmm/nosuch "
+	expect "^LOG W -1 one_vmm_exec: -l: no action is called 'bogus' \(nearest: [a-z_]+\)$"
+	expect "^LOG W -1 one_vmm_exec: -d: no action is called 'migrat' \(nearest: migrate\)$"
+	finish
+	start '-t 15 -r 0 -l migrate,snapshotcreate=mine -d save,attach_disk qemu -p'
+	sleep 1.2
+	never grep -q '^LOG W' out
+	finish
+}
+
+@test "--check-config: faults have their line and class, doubts are warnings, and nothing is started" {
+	configure 'log: { level = "chatty"; };'
+	run --separate-stderr "$DRIVER" --check-config kvm
+	[ "$status" -eq 255 ]
+	[ "$stderr" = "one_vmm_exec: $PWD/etc/vmm_exec/vmm_exec.cfg:1: log.level 'chatty' is not error, warning, info or debug [config]" ]
+	configure 'host: ( { name = "h"; transport = "reley"; } );'
+	run --separate-stderr "$DRIVER" --check-config
+	[ "$status" -eq 255 ]
+	[[ $stderr == *"vmm_exec.cfg:1: transport 'reley' is not relay, ssh or direct [config]" ]]
+	configure
+	run --separate-stderr "$DRIVER" '--check-config kvm -t x'
+	[ "$status" -eq 0 ]
+	[ "$output" = "warning: -t 'x' is not a number of 1 or more: 1 is used
+$PWD/etc/vmm_exec/vmm_exec.cfg: OK, with warnings" ]
+	run "$DRIVER" --check-config kvm -p
+	[ "$output" = "$PWD/etc/vmm_exec/vmm_exec.cfg: OK" ]
+	[ ! -e var/vmm_exec ]
+}
+
 @test "bad lines: each gets one FAILURE that says why, and the next line works" {
 	start
 	send 'FOO  1 abc'

@@ -122,7 +122,7 @@ play() {	# ARGUMENTS: of the driver
 	configure 'document_argument = "maybe";'
 	run "$DRIVER" kvm </dev/null
 	[ "$status" -eq 255 ]
-	[[ $output == *"vmm_exec.cfg: document_argument 'maybe' is not auto, yes or no [config]"* ]]
+	[[ $output == *"vmm_exec.cfg:1: document_argument 'maybe' is not auto, yes or no [config]"* ]]
 }
 
 @test "a script that fails: its words are logged without the document, also when it has it as a word" {
