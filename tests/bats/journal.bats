@@ -232,6 +232,27 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
+@test "what a killed driver was just starting may hold its journal for a moment: the next driver waits for it" {
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 84.5; }'
+	configure "transport = \"ssh\"; journal: { spare_dir = \"$PWD/memory\"; };"
+	mkdir -m 700 memory
+	for lock in memory var/vmm_exec; do
+		rm -f second
+		start
+		send "$(request RESET 306)"
+		wait_for pgrep -f 'sleep 84[.]5'
+		wait_for journal_has 'step 1 of RESET'
+		crash
+		flock -n "$(echo "$lock"/*.lock)" sleep 1.5 &
+		sleep 0.3
+		start
+		expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
+		finish
+		wait
+		[ "$(ls var/vmm_exec/*.db | wc -l)" -eq 1 ]
+	done
+}
+
 @test "a driver takes up its own journal, whatever is in progress in another's" {
 	stub rem/vmm/kvm/reset '[ -e second ] || { touch second; sleep 88.5; }'
 	start '-t 15 kvm -p'

@@ -9,8 +9,10 @@
 
 #include "base/file.h"
 #include "conf/paths.h"
+#include "journal/notes.h"
 
 enum { MAX_JOURNALS = 16, NAME_DIGITS = 8, MAX_OPTIONS = 1 << 16 };
+enum { LEAVE_TRIES = 300, LEAVE_PAUSE_US = 10000 };
 
 char *journal_place_dir(const struct driver_settings *settings)
 {
@@ -107,6 +109,9 @@ static bool was_ours(const struct journal_place *p, const char *name, int number
 	if (!before && memory)
 		before = read_text(memory);
 
+	if (before)
+		before[strcspn(before, "\n")] = '\0';
+
 	return g_strcmp0(before, options) == 0;
 }
 
@@ -127,7 +132,9 @@ static int open_lock(const char *path)
 static bool hold(const char *path, const char *options, int *ret_fd)
 {
 	int fd = open_lock(path);
-	ssize_t len = (ssize_t)strlen(options);
+	g_autofree char *text = g_strdup_printf("%s\n%d %" G_GUINT64_FORMAT "\n", options,
+						(int)getpid(), notes_start_of(getpid()));
+	ssize_t len = (ssize_t)strlen(text);
 
 	*ret_fd = -1;
 	if (fd < 0)
@@ -138,12 +145,46 @@ static bool hold(const char *path, const char *options, int *ret_fd)
 	}
 
 	/* On a full disk the name is as good. */
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, options, (size_t)len, 0) != len)
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
 		g_debug("cannot write %s", path);
 
 	*ret_fd = fd;
 
 	return true;
+}
+
+/* Whether the driver that took the lock PATH runs. Earlier versions did not say who it is. */
+static bool is_driver_alive(const char *path)
+{
+	g_autofree char *text = read_text(path);
+	const char *who = text ? strchr(text, '\n') : NULL;
+	char *end;
+	int pid;
+
+	if (!who)
+		return true;
+
+	pid = (int)g_ascii_strtoll(who, &end, 10);
+
+	return pid > 0 && notes_start_of(pid) == g_ascii_strtoull(end, NULL, 10);
+}
+
+/*
+ * As hold(). What a driver was just starting when it was killed shares its lock for a moment: who
+ * took the next journal meanwhile would leave all that is in this one unanswered.
+ */
+static bool hold_in_time(const char *path, const char *options, int *ret_fd)
+{
+	for (int i = 0; i < LEAVE_TRIES; i++) {
+		if (hold(path, options, ret_fd))
+			return true;
+		if (is_driver_alive(path))
+			return false;
+
+		g_usleep(LEAVE_PAUSE_US);
+	}
+
+	return false;
 }
 
 /*
@@ -157,9 +198,9 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 	g_autofree char *memory = memory_lock_path(p, name, number);
 	int failure;
 
-	if (memory && !hold(memory, options, &p->memory_lock))
+	if (memory && !hold_in_time(memory, options, &p->memory_lock))
 		return true;
-	if (!hold(path, options, &p->lock)) {
+	if (!hold_in_time(path, options, &p->lock)) {
 		drop(&p->memory_lock);
 		return true;
 	}

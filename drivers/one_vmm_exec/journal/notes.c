@@ -36,6 +36,9 @@ guint64 notes_start_of(int pid)
 	const char *at = text ? strrchr(text->str, ')') : NULL;
 	guint64 start = 0;
 
+	if (at && (g_str_has_prefix(at, ") Z") || g_str_has_prefix(at, ") X")))
+		at = NULL;
+
 	for (int field = FIELD_STATE - 1; at && field < FIELD_START; field++)
 		at = strchr(at + 1, ' ');
 	if (at)

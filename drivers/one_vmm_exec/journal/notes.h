@@ -77,7 +77,7 @@ void notes_renewed(Notes *notes);
 /* Nothing is left that the next driver must know: PATH is removed. */
 void notes_remove(Notes *notes);
 
-/* The start time of process PID, field 22 of its stat; 0: there is none. */
+/* The start time of process PID, field 22 of its stat; 0: there is none, or it has ended. */
 guint64 notes_start_of(int pid);
 
 #endif
