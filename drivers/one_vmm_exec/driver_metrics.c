@@ -16,6 +16,7 @@ struct times {
 struct driver_metrics {
 	GHashTable *results;		/* labels to guint64 */
 	GHashTable *times;		/* action to struct times */
+	gint64 started_s;		/* since 1970 */
 	bool journal_safe;
 	guint64 journal_failures;	/* how often it could not be written any more */
 };
@@ -24,6 +25,7 @@ DriverMetrics *driver_metrics_new(void)
 {
 	DriverMetrics *m = g_new0(DriverMetrics, 1);
 
+	m->started_s = g_get_real_time() / G_USEC_PER_SEC;
 	m->journal_safe = true;
 	m->results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	m->times = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -48,15 +50,26 @@ void driver_metrics_journal(DriverMetrics *m, bool safe)
 	m->journal_safe = safe;
 }
 
-/* The last "[word]" of INFO, or "". The caller frees. */
+/* Of a failure whose text ends without a class. */
+static const char *class_of_text(const char *info)
+{
+	if (strstr(info, "Error connecting to "))
+		return "connection";
+	if (strstr(info, "outcome unknown"))
+		return "unknown";
+
+	return "other";
+}
+
+/* The last "[word]" of INFO, or what its text says. The caller frees. */
 static char *class_of(const char *info)
 {
-	const char *end = info ? strrchr(info, ']') : NULL, *p = end;
+	const char *end = strrchr(info, ']'), *p = end;
 
 	while (p && p > info && (g_ascii_islower(p[-1]) || p[-1] == '-'))
 		p--;
 	if (!p || p == info || p[-1] != '[' || p == end || end - p > MAX_CLASS)
-		return g_strdup("");
+		return g_strdup(class_of_text(info));
 
 	return g_strndup(p, (gsize)(end - p));
 }
@@ -65,7 +78,7 @@ void driver_metrics_action(DriverMetrics *m, const char *action, bool success, c
 			   double seconds)
 {
 	/* The reason itself would make a series for each VM: only its class is a label. */
-	g_autofree char *class = success ? g_strdup("") : class_of(info);
+	g_autofree char *class = success ? g_strdup("") : class_of(info ? info : "");
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
 						  action, success ? "success" : "failure", class);
 	guint64 *count = g_hash_table_lookup(m->results, labels);
@@ -88,6 +101,38 @@ void driver_metrics_action(DriverMetrics *m, const char *action, bool success, c
 		t->bucket[i] += seconds <= bounds[i];
 }
 
+/* The lines before the values of metric NAME. */
+static void print_head(GString *to, const char *name, const char *type, const char *help)
+{
+	g_string_append_printf(to, "# HELP vmm_exec_%s %s\n# TYPE vmm_exec_%s %s\n", name, help,
+			       name, type);
+}
+
+static void print_one(GString *to, const char *name, const char *type, const char *help,
+		      guint64 value)
+{
+	print_head(to, name, type, help);
+	g_string_append_printf(to, "vmm_exec_%s %" G_GUINT64_FORMAT "\n", name, value);
+}
+
+/* In an order that stays: a hash table has none. */
+static GList *sorted_keys(GHashTable *table)
+{
+	return g_list_sort(g_hash_table_get_keys(table), (GCompareFunc)g_strcmp0);
+}
+
+/* TEXT as a label's value. Source: prometheus.io, "Exposition formats". The caller frees. */
+static char *label(const char *text)
+{
+	GString *out = g_string_new(text);
+
+	g_string_replace(out, "\\", "\\\\", 0);
+	g_string_replace(out, "\"", "\\\"", 0);
+	g_string_replace(out, "\n", "\\n", 0);
+
+	return g_string_free(out, FALSE);
+}
+
 /* Buckets are cumulative, as Prometheus wants its histograms. */
 static void print_times(GString *to, const char *action, const struct times *t)
 {
@@ -106,29 +151,61 @@ static void print_times(GString *to, const char *action, const struct times *t)
 			       G_GUINT64_FORMAT "\n", action, t->count);
 }
 
-static void print_host(void *data, const char *host, enum host_health_state state,
-		       unsigned inflight)
+static void print_actions(GString *to, const DriverMetrics *m)
 {
-	GString *to = data;
+	g_autoptr(GList) results = sorted_keys(m->results);
+	g_autoptr(GList) actions = sorted_keys(m->times);
 
-	g_string_append_printf(to, "vmm_exec_host_steps{host=\"%s\"} %u\n"
-			       "vmm_exec_host_up{host=\"%s\"} %d\n", host, inflight, host,
+	print_head(to, "actions_total", "counter", "Actions that were answered.");
+	for (const GList *l = results; l; l = l->next)
+		g_string_append_printf(to, "vmm_exec_actions_total{%s} %" G_GUINT64_FORMAT "\n",
+				       (char *)l->data,
+				       *(guint64 *)g_hash_table_lookup(m->results, l->data));
+
+	print_head(to, "action_seconds", "histogram", "From request to answer.");
+	for (const GList *l = actions; l; l = l->next)
+		print_times(to, l->data, g_hash_table_lookup(m->times, l->data));
+}
+
+static void print_steps(void *data, const char *host, enum host_health_state state G_GNUC_UNUSED,
+			unsigned inflight)
+{
+	g_autofree char *value = label(host);
+
+	g_string_append_printf(data, "vmm_exec_host_steps{host=\"%s\"} %u\n", value, inflight);
+}
+
+static void print_up(void *data, const char *host, enum host_health_state state,
+		     unsigned inflight G_GNUC_UNUSED)
+{
+	g_autofree char *value = label(host);
+
+	g_string_append_printf(data, "vmm_exec_host_up{host=\"%s\"} %d\n", value,
 			       state != HEALTH_DOWN);
 }
 
-static void print_journal(GString *to, const struct journal_cost *j)
+static void print_hosts(GString *to, const HostHealth *health)
+{
+	print_head(to, "host_steps", "gauge", "Steps that run on the host now.");
+	host_health_each(health, print_steps, to);
+	print_head(to, "host_up", "gauge", "0 while the host does not answer.");
+	host_health_each(health, print_up, to);
+}
+
+static void print_journal(GString *to, const DriverMetrics *m, const struct journal_cost *j)
 {
 	char sum[G_ASCII_DTOSTR_BUF_SIZE], longest[G_ASCII_DTOSTR_BUF_SIZE];
 
-	g_string_append_printf(to, "# TYPE vmm_exec_journal_commits_total counter\n"
-			       "vmm_exec_journal_commits_total %" G_GUINT64_FORMAT "\n"
-			       "# TYPE vmm_exec_journal_ends_total counter\n"
-			       "vmm_exec_journal_ends_total %" G_GUINT64_FORMAT "\n",
-			       j->commits, j->ends);
-	g_string_append_printf(to, "# HELP vmm_exec_journal_wait_seconds How long replies and "
-			       "steps wait for the disk.\n"
-			       "# TYPE vmm_exec_journal_wait_seconds summary\n"
-			       "vmm_exec_journal_wait_seconds{quantile=\"1\"} %s\n"
+	print_one(to, "journal_up", "gauge", "The journal can be written.", m->journal_safe);
+	print_one(to, "journal_failures_total", "counter",
+		  "How often the journal could not be written any more.", m->journal_failures);
+	print_one(to, "journal_commits_total", "counter", "Transactions, each with a sync.",
+		  j->commits);
+	print_one(to, "journal_ends_total", "counter", "Ends of requests that were written.",
+		  j->ends);
+	print_head(to, "journal_wait_seconds", "summary",
+		   "How long replies and steps wait for the disk.");
+	g_string_append_printf(to, "vmm_exec_journal_wait_seconds{quantile=\"1\"} %s\n"
 			       "vmm_exec_journal_wait_seconds_sum %s\n"
 			       "vmm_exec_journal_wait_seconds_count %" G_GUINT64_FORMAT "\n",
 			       g_ascii_formatd(longest, sizeof(longest), "%.6f", j->longest_s),
@@ -138,33 +215,17 @@ static void print_journal(GString *to, const struct journal_cost *j)
 bool driver_metrics_write(const DriverMetrics *m, const char *file,
 			  const struct driver_metrics_now *now, GError **error)
 {
-	g_autoptr(GString) text = g_string_new(
-		"# HELP vmm_exec_actions_total Actions that were answered.\n"
-		"# TYPE vmm_exec_actions_total counter\n");
-	GHashTableIter iter;
-	void *key, *value;
+	g_autoptr(GString) text = g_string_new(NULL);
 
-	g_hash_table_iter_init(&iter, m->results);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_string_append_printf(text, "vmm_exec_actions_total{%s} %" G_GUINT64_FORMAT "\n",
-				       (char *)key, *(guint64 *)value);
-	g_string_append(text, "# HELP vmm_exec_action_seconds From request to answer.\n"
-			"# TYPE vmm_exec_action_seconds histogram\n");
-	g_hash_table_iter_init(&iter, m->times);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		print_times(text, key, value);
-
-	g_string_append_printf(text, "# TYPE vmm_exec_waiting gauge\nvmm_exec_waiting %u\n"
-			       "# TYPE vmm_exec_running gauge\nvmm_exec_running %u\n"
-			       "# TYPE vmm_exec_host_steps gauge\n# TYPE vmm_exec_host_up gauge\n",
-			       now->waiting, now->running);
-	g_string_append_printf(text, "# HELP vmm_exec_journal_up The journal can be written.\n"
-			       "# TYPE vmm_exec_journal_up gauge\nvmm_exec_journal_up %d\n"
-			       "# TYPE vmm_exec_journal_failures_total counter\n"
-			       "vmm_exec_journal_failures_total %" G_GUINT64_FORMAT "\n",
-			       m->journal_safe, m->journal_failures);
-	print_journal(text, &now->journal);
-	host_health_each(now->health, print_host, text);
+	print_head(text, "build_info", "gauge", "1; the label has the driver's version.");
+	g_string_append(text, "vmm_exec_build_info{version=\"" VMM_VERSION "\"} 1\n");
+	print_one(text, "start_time_seconds", "gauge", "When the driver started, since 1970.",
+		  (guint64)m->started_s);
+	print_actions(text, m);
+	print_one(text, "waiting", "gauge", "Actions that wait for their turn.", now->waiting);
+	print_one(text, "running", "gauge", "Actions that run.", now->running);
+	print_hosts(text, now->health);
+	print_journal(text, m, &now->journal);
 
 	return file_write(file, text->str, text->len, 0644, error);
 }

@@ -40,9 +40,17 @@ load driver
 	send "$(request REBOOT 8)"
 	expect '^RESET FAILURE 7 '
 	expect '^REBOOT SUCCESS 8 '
+	touch no-ssh-host-c
+	send "$(request REBOOT 9 host-c)"
+	expect '^REBOOT FAILURE 9 '
+	wait_for grep -q 'vmm_exec_actions_total{action="REBOOT",result="failure",class="connection"} 1' vmm.prom
 	wait_for grep -q 'vmm_exec_actions_total{action="REBOOT",result="success",class=""} 1' vmm.prom
 	grep -q 'vmm_exec_actions_total{action="RESET",result="failure",class="busy"} 1' vmm.prom
-	grep -q 'vmm_exec_action_seconds_bucket{action="REBOOT",le="+Inf"} 1' vmm.prom
+	grep -q 'vmm_exec_action_seconds_bucket{action="REBOOT",le="+Inf"} 2' vmm.prom
+	[ "$(sed -n 's/^# HELP \([^ ]*\) .*/\1/p' vmm.prom)" = "$(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' vmm.prom)" ]
+	never grep -vqE '^(# (HELP|TYPE) vmm_exec_[a-z_]+ .+|vmm_exec_[a-z_]+(\{[^}]*\})? [0-9.e+-]+)$' vmm.prom
+	grep -q '^vmm_exec_build_info{version="[0-9.]*"} 1$' vmm.prom
+	grep -q '^vmm_exec_start_time_seconds [0-9]*$' vmm.prom
 	grep -q '^vmm_exec_waiting 0$' vmm.prom
 	grep -q '^vmm_exec_host_up{host="host-a"} 1$' vmm.prom
 	finish
