@@ -23,7 +23,7 @@ struct options {
 struct run {
 	struct sync sync;
 	Fleet *fleet;
-	guint all, failed;
+	guint all, failed, updated;
 	bool quiet;
 };
 
@@ -122,6 +122,7 @@ static void on_host(void *data, const struct host_result *x)
 		       seconds);
 	}
 
+	r->updated += !x->error && x->changed;
 	fflush(stdout);
 	fleet_ended(r->fleet);
 }
@@ -165,6 +166,9 @@ static int sync_hosts(const struct options *o, GError **error)
 
 	r.all = hosts->len;
 	fleet_run(hosts, (guint)o->parallel, start_host, &r);
+	if (r.all > 1 && !r.quiet)
+		printf("%u hosts have it (%u updated), %u failed\n", r.all - r.failed, r.updated,
+		       r.failed);
 
 	if (r.failed)
 		return 1;

@@ -2,8 +2,9 @@
 #include "sync_host.h"
 
 #include "base/child.h"
+#include "base/text.h"
 
-enum { STATUS_DAMAGED = 76, MAX_OUTPUT = 16 << 20 };
+enum { STATUS_DAMAGED = 76, STATUS_SSH = 255, MAX_OUTPUT = 16 << 20 };
 
 /*
  * What runs on the host: $1 is the directory. The first says what is there. The second puts an
@@ -148,6 +149,23 @@ static char *machine_of(const char *text)
 	return g_strdup("unknown");
 }
 
+/* Whether the host was asked at all: ssh has a status of its own when it was not. */
+static bool check_reached(struct host *h, const struct child_result *r)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (child_result_check(r, "querying the host", &cause))
+		return true;
+
+	if (r->exit_status == STATUS_SSH)
+		return vmm_fail(&h->error, VMM_ERROR_CONNECTION, "cannot reach it: %s",
+				text_or(g_strstrip(r->err->str), "ssh ended"));
+
+	g_propagate_error(&h->error, g_steal_pointer(&cause));
+
+	return false;
+}
+
 static void on_looked(void *data, const struct child_result *r)
 {
 	struct host *h = data;
@@ -155,7 +173,7 @@ static void on_looked(void *data, const struct child_result *r)
 	g_autofree char *platform = file_set_platform(r->out->str, machine);
 	const char *at = strstr(r->out->str, "\nMANIFEST\n");
 
-	if (!child_result_check(r, "querying the host", &h->error)) {
+	if (!check_reached(h, r)) {
 		finish_host(h);
 		return;
 	}

@@ -36,7 +36,11 @@ static bool add_pool(GPtrArray *hosts, const struct fleet_choice *c, GError **er
 	struct child_spec spec = { .argv = argv, .timeout_ms = LIST_MS, .max_output = MAX_POOL };
 	struct child_result result = { 0 };
 	g_autoptr(xmlDoc) doc = NULL;
-	bool ok = child_run(&spec, &result, error) && child_result_check(&result, "onehost", error);
+	bool ran = child_run(&spec, &result, error);
+	bool ok = ran && child_result_check(&result, "onehost", error);
+
+	if (!ran)
+		vmm_error_set_hint(error, "run it on the front-end, as oneadmin, or name the hosts");
 
 	if (ok)
 		doc = xml_parse(result.out->str, result.out->len, "onehost list", error);
@@ -55,15 +59,34 @@ static bool add_pool(GPtrArray *hosts, const struct fleet_choice *c, GError **er
 GPtrArray *fleet_hosts(const struct fleet_choice *c, GError **error)
 {
 	g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GError) cause = NULL;
 
 	for (char **h = c->named; h && *h; h++)
 		g_ptr_array_add(hosts, g_strdup(*h));
+	if (hosts->len && (c->all || c->cluster)) {
+		vmm_fail(error, VMM_ERROR_USAGE, "either hosts are named, or --all or --cluster is "
+			 "given");
+		return NULL;
+	}
+
+	for (guint i = 0; i < hosts->len; i++)
+		if (!wire_ssh_check_host(g_ptr_array_index(hosts, i), &cause)) {
+			vmm_fail(error, VMM_ERROR_USAGE, "%s", cause->message);
+			return NULL;
+		}
+
 	if ((c->all || c->cluster) && !add_pool(hosts, c, error))
 		return NULL;
 
 	for (guint i = 0; i < hosts->len; i++)
 		if (!wire_ssh_check_host(g_ptr_array_index(hosts, i), error))
 			return NULL;
+	if (!hosts->len && c->cluster) {
+		vmm_fail(error, VMM_ERROR_NOT_FOUND, "no host that is not offline is in cluster "
+			 "'%s'", c->cluster);
+		vmm_error_set_hint(error, "see onehost list");
+		return NULL;
+	}
 
 	return g_steal_pointer(&hosts);
 }

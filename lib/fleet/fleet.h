@@ -14,8 +14,9 @@ struct fleet_choice {
 };
 
 /*
- * The names of the hosts, each of them safe as an argument of ssh. g_ptr_array_unref(). NULL: a
- * name is none (VMM_ERROR_INPUT), or onehost failed.
+ * The names of the hosts, each of them safe as an argument of ssh. g_ptr_array_unref(). NULL:
+ * VMM_ERROR_USAGE for a bad name or for names beside ALL or CLUSTER, VMM_ERROR_NOT_FOUND for a
+ * cluster without a host, VMM_ERROR_INPUT for a bad name in OpenNebula's list, or onehost failed.
  */
 GPtrArray *fleet_hosts(const struct fleet_choice *choice, GError **error);
 

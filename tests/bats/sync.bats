@@ -117,7 +117,8 @@ same() {	# HOST: has exactly the set
 	touch no-ssh-h2
 	run --separate-stderr "$SYNC" h1 h2 h3
 	[ "$status" -eq 1 ]
-	[[ $stderr == *'h2: querying the host failed with status 255: ssh: connect to host h2 port 22: No route to host ['* ]]
+	[[ $stderr == *'h2: cannot reach it: ssh: connect to host h2 port 22: No route to host [connection]'* ]]
+	[ "${lines[-1]}" = '2 hosts have it (2 updated), 1 failed' ]
 	same h1
 	same h3
 }
@@ -250,13 +251,23 @@ stranger() {
 	run "$SYNC" --all
 	[[ $output == *'/2] h1: updated'* ]]
 	[ ! -e h3 ]
+	run "$SYNC" --cluster nosuch
+	[ "$status" -eq 1 ]
+	[ "$output" = "kvm-sync-hosts: no host that is not offline is in cluster 'nosuch' [not-found] (hint: see onehost list)" ]
+	run "$SYNC" --all h1
+	[ "$status" -eq 2 ]
+	[[ $output == *'either hosts are named, or --all or --cluster is given [usage]'* ]]
+	rm bin/onehost
+	run "$SYNC" --all
+	[ "$status" -eq 1 ]
+	[[ $output == *'onehost: No such file or directory [not-found] (hint: run it on the front-end, as oneadmin, or name the hosts)' ]]
 }
 
 @test "misuse: no host, or what could be an option for ssh" {
 	run "$SYNC"
 	[ "$status" -eq 2 ]
 	run "$SYNC" -- -oProxyCommand=x
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 2 ]
 	[[ $output == *"'-oProxyCommand=x' is not a host name"* ]]
 	run "$SYNC" --remote-dir relative h1
 	[ "$status" -eq 2 ]
