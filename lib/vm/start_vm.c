@@ -7,12 +7,18 @@
 #include "host/tpm_archive.h"
 #include "vm/create.h"
 #include "vm/deployment.h"
+#include "vm/host_share.h"
 #include "vm/vtpm.h"
 
-/* RET_VGPU: whether one was made, to be undone. */
+/*
+ * Takes its part of what guests share, and makes what else it needs. RET_VGPU: whether one was
+ * made, to be undone.
+ */
 static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
 			  bool *ret_vgpu, GError **error)
 {
+	if (!host_share_take(ctx, vm->domain, error))
+		return false;
 	if (!file_make_directory(vm->directory, error))
 		return false;
 	if (!file_write(vm->file, xml, strlen(xml), 0600, error))
@@ -40,6 +46,7 @@ enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *v
 
 	if (prepare_start(ctx, vm, xml, &vgpu, error))
 		outcome = create_domain(ctx, vm->domain, xml, ret_dom, error);
+	host_share_end();
 	if (outcome == ACTION_DONE && host_fit_wants_proof(vm->fit))
 		outcome = host_fit_prove(ctx, vm->fit, ret_dom, vm->mark, error);
 	if (outcome != ACTION_FAILED || !vgpu)

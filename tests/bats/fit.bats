@@ -94,13 +94,17 @@ host() {
 	echo "${1:-1}" >host/module/kvm_amd/parameters/nested
 }
 
-# on_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
-on_host() {
+# in_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
+in_host() {
 	local asan
 	asan=$(ldd "$REMOTES/$1" | awk '/libasan/ { print $3 }')
-	rm -f host/calls
-	run --separate-stderr unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
+	unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
 		- "${asan:+$asan }$BUILD/tests/fake/host.so" "$REMOTES/$1" "${@:2}" <<<"${REQUEST:-}"
+}
+
+on_host() {
+	rm -f host/calls
+	run --separate-stderr in_host "$@"
 }
 
 domain() {	# [CPU]
@@ -234,6 +238,76 @@ encrypted() {
 	vm '<TPM><MODEL>tpm-tis</MODEL><TYPE>Passthrough</TYPE></TPM>' >vm/vm.xml
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_success
+}
+
+# chip NUMBER DEVICE [TYPE]: domain one-NUMBER, with a TPM of the host.
+chip() {
+	REQUEST="<domain type='${3:-kvm}'><name>one-$1</name><uuid>$(uuid "$1")</uuid><memory>65536</memory><os><type arch='x86_64'>hvm</type></os>"
+	REQUEST+="<devices><tpm model='tpm-tis'><backend type='passthrough'><device path='$2'/></backend></tpm></devices></domain>"
+}
+
+@test "deploy: the host's TPM is for one VM: the second is refused before its start, with the name of the first" {
+	host
+	mkdir host/domains
+	chip 3 /dev/tpmrm0 test
+	echo "$REQUEST" >host/domains/one-3.xml
+	chip 9 /dev/tpm0
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == 'deploy: the TPM of this host (tpm0) belongs to domain one-3 [busy] (hint: one VM at a time can have it: stop that one'* ]]
+	[ ! -e vm/deployment.0 ]
+	never grep -q virDomainCreateXML host/calls
+	# Another chip, and none, are free.
+	chip 9 /dev/tpm1
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	domain
+	rm host/domains/one-9.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+}
+
+# Which of our two deploys have the lock of what guests share open.
+at_lock() {
+	local pid hash
+	hash=$(printf 'host\n' | sha256sum | cut -d' ' -f1)
+	for pid in $(pgrep -f "kvm/deploy $PWD/vm[39]/"); do
+		readlink "/proc/$pid/fd/"* 2>/dev/null | grep "/$hash$" | head -n 1
+	done
+}
+
+# two_at_once REQUEST REQUEST: deploys one-3 and one-9; one waits in libvirt, then the other at the lock, then both go on.
+two_at_once() {
+	local n pid=()
+	mkdir -p host/domains vm3 vm9
+	mkfifo host/gate
+	for n in 3 9; do
+		REQUEST=$1 in_host deploy "$PWD/vm$n/deployment.0" h $n >out.$n 2>said.$n 3>&- &
+		pid[n]=$!
+		shift
+	done
+	for _ in $(seq 600); do
+		if [ "$(at_lock | wc -l)" -eq 2 ] && grep -q virDomainCreateXML host/calls; then break; fi
+		sleep 0.05
+	done
+	exec 4<>host/gate
+	for n in 3 9; do
+		wait "${pid[n]}" && echo 0 >status.$n || echo $? >status.$n
+	done
+	exec 4>&-
+}
+
+@test "deploy: of two that want the host's TPM at once one gets it, and the other is refused" {
+	local first second
+	host
+	chip 3 /dev/tpm0
+	first=$REQUEST
+	chip 9 /dev/tpm0
+	second=$REQUEST
+	two_at_once "$first" "$second"
+	[ "$(sort status.[39] | tr '\n' ' ')" = '0 1 ' ]
+	cat said.[39] | grep -E 'deploy: the TPM of this host \(tpm0\) belongs to domain one-[39] \[busy\]'
+	[ "$(grep -c virDomainCreateXML host/calls)" -eq 1 ]
 }
 
 @test "kvm-domain: with a host's capabilities encrypted memory that it lacks is an error" {
