@@ -35,6 +35,7 @@ static void target_clear(struct target *t)
 void host_fit_init(HostFit *fit)
 {
 	fit->cpus = NULL;
+	fit->secret_mode = NULL;
 	fit_result_init(&fit->result);
 }
 

@@ -17,6 +17,7 @@
 typedef struct host_fit {
 	FitCpuMap *cpus;	/* NULL: nothing was asked for */
 	FitResult result;
+	const char *secret_mode;	/* of the domain's TPM, by vtpm_secret_ask(); or NULL */
 } HostFit;
 
 /* Before all else; the caller clears. */

@@ -9,6 +9,7 @@
 #include "vm/deployment.h"
 #include "vm/host_share.h"
 #include "vm/vtpm.h"
+#include "vm/vtpm_secret.h"
 
 /*
  * Takes its part of what guests share, and makes what else it needs. RET_VGPU: whether one was
@@ -30,10 +31,21 @@ static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, 
 		return false;
 	if (!vtpm_bring(ctx, vm->domain, vm->directory, vm->host, error))
 		return false;
+	if (!vtpm_secret_provide(ctx->conn, vm->domain, vm->directory, vm->fit->secret_mode,
+				 error))
+		return false;
 	if (!root_helper_needs_vgpu(vm->document))
 		return true;
 	*ret_vgpu = true;	/* of several, some may be there when it fails */
 	return root_helper_vgpu(ctx, "create", vm->directory, error);
+}
+
+static void take_secret_back(const struct action_ctx *ctx, const xmlNode *domain)
+{
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
+
+	if (vtpm_secret_needed(domain))
+		vtpm_secret_remove(ctx->conn, uuid);
 }
 
 enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *vm,
@@ -49,9 +61,10 @@ enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *v
 	host_share_end();
 	if (outcome == ACTION_DONE && host_fit_wants_proof(vm->fit))
 		outcome = host_fit_prove(ctx, vm->fit, ret_dom, vm->mark, error);
-	if (outcome != ACTION_FAILED || !vgpu)
+	if (outcome != ACTION_FAILED)
 		return outcome;
-	if (!root_helper_vgpu(ctx, "delete", vm->directory, &cause))
+	take_secret_back(ctx, vm->domain);
+	if (vgpu && !root_helper_vgpu(ctx, "delete", vm->directory, &cause))
 		action_log("WARN", "%s", cause->message);
 
 	return outcome;

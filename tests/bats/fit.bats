@@ -240,6 +240,31 @@ encrypted() {
 	assert_success
 }
 
+@test "TPM/SECRET_MODE: a word that does not exist, and a secret of its own besides, are refused; without libvirt's secrets nothing is started" {
+	kvm_domain '<TPM><TYPE>emulator</TYPE><SECRET_MODE>always</SECRET_MODE></TPM>'
+	assert_failure 1
+	[[ $stderr == *"TPM/SECRET_MODE = 'always' (VM 9): not one of none, host, user [input]"* ]]
+	kvm_domain "<TPM><TYPE>emulator</TYPE><SECRET>$(uuid 1)</SECRET><SECRET_MODE>user</SECRET_MODE></TPM>"
+	assert_failure 1
+	[[ $stderr == *'TPM/SECRET and SECRET_MODE = user exclude each other [input]'* ]]
+	kvm_domain '<TPM><TYPE>passthrough</TYPE><SECRET_MODE>user</SECRET_MODE></TPM>'
+	assert_failure 1
+	[[ $stderr == *'TPM/SECRET_MODE is for TPM/TYPE = emulator, not passthrough'* ]]
+	kvm_domain '<TPM><TYPE>emulator</TYPE><SECRET_MODE>none</SECRET_MODE></TPM>'
+	assert_success
+	host
+	domain '<devices><tpm model="tpm-tis"><backend type="emulator" version="2.0"/></tpm></devices>'
+	vm '<TPM><MODEL>tpm-tis</MODEL><SECRET_MODE>user</SECRET_MODE></TPM>' >vm/vm.xml
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_output "devices/tpm/backend/encryption/@secret = $(uuid 9): TPM/SECRET_MODE"
+	[ ! -e vm/tpm ]
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == *"cannot look for secret $(uuid 9): "* ]]
+	never grep -q virDomainCreateXML host/calls
+}
+
 # chip NUMBER DEVICE [TYPE]: domain one-NUMBER, with a TPM of the host.
 chip() {
 	REQUEST="<domain type='${3:-kvm}'><name>one-$1</name><uuid>$(uuid "$1")</uuid><memory>65536</memory><os><type arch='x86_64'>hvm</type></os>"
