@@ -341,6 +341,35 @@ two_at_once() {
 	[[ $stderr == 'kvm-domain: MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible]'* ]]
 }
 
+@test "kvm-domain: what an encrypted guest's owner gives has the right size, and is shown to nobody" {
+	local block auth data os='<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS>'
+	block=$(printf %96s | base64 -w0) auth=$(printf %4096s | base64 -w0) data=$(printf %32s | base64 -w0)
+	snp() {	# KEYS OPTION...
+		run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" --type kvm --libvirt 12.0.0 "${@:2}" \
+			<<<"$(vm "$os<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE>$1</MEMORY_ENCRYPTION>")"
+	}
+	snp "<ID_BLOCK>$block</ID_BLOCK><ID_AUTH>$auth</ID_AUTH><HOST_DATA>$data</HOST_DATA><KERNEL_HASHES>no</KERNEL_HASHES>"
+	assert_success
+	[[ $output == *"<launchSecurity type=\"sev-snp\" kernelHashes=\"no\">"*"<idBlock>$block</idBlock>"*"<idAuth>$auth</idAuth>"*"<hostData>$data</hostData>"* ]]
+	snp "<ID_BLOCK>$block</ID_BLOCK><HOST_DATA>$data</HOST_DATA>" --explain
+	assert_success
+	[[ $output == *$'/domain/launchSecurity/hostData\t***\t'* ]]
+	[[ $output != *"$data"* ]]
+	snp "<ID_AUTH>$auth</ID_AUTH><HOST_DATA>$block</HOST_DATA>"
+	assert_failure 1
+	[[ $stderr == *'HOST_DATA has 96 bytes, not 32'*'ID_AUTH signs an ID_BLOCK, and there is none'* ]]
+	[[ $stderr != *"$block"* ]]
+}
+
+@test "deploy: --dry-run shows no secret of an encrypted guest" {
+	encrypted "<sev supported='yes'/>"
+	REQUEST=${REQUEST/<policy>/<session>c2VjcmV0</session><dhCert>c2VjcmV0</dhCert><policy>}
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<session>***</session><dhCert>***</dhCert>'* ]]
+	[[ $output$stderr != *c2VjcmV0* ]]
+}
+
 @test "save: a guest that can run VMs is saved with a warning, not at all with NESTED_GUARD=refuse" {
 	host 1
 	echo "<cpu><model>EPYC</model><feature policy='require' name='svm'/></cpu>" >host/cpu.xml

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
+#include "vm/build_domain.h"
 #include "vm/checkpoint_use.h"
 #include "vm/deploy_order.h"
 #include "vm/snapshot_redefine.h"
@@ -22,12 +23,9 @@ static const GOptionEntry options[] = {
 
 static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 {
-	xmlNode *devices = xml_child(domain, "devices");
 	g_autofree char *xml = NULL;
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
-		if (xmlHasProp(n, BAD_CAST "passwd"))
-			xmlSetProp(n, BAD_CAST "passwd", BAD_CAST "***");
+	domain_hide(domain);
 	xml = xml_print(domain);
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
