@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "action/lock.h"
+#include "fit/encryption_fit.h"
+#include "fit/encryption_rules.h"
+#include "vm/pinned_memory.h"
 #include "virt/virt_error.h"
 
 enum { LOCK_MS = 240000, BARRIER_MS = 60000 };
@@ -12,6 +15,8 @@ enum { LOCK_MS = 240000, BARRIER_MS = 60000 };
 struct need {
 	char *chip;	/* the host's TPM; NULL: it needs none */
 	char *owner;	/* of that: a domain's name; NULL: nobody's */
+	const char *encryption;	/* fit_encryption_type(); NULL: none */
+	gint64 alike, encrypted;	/* running guests that take of the same keys, and all */
 };
 
 static void need_clear(struct need *need)
@@ -55,6 +60,12 @@ static char *chip_of(const xmlNode *domain)
 static void look_at(const xmlNode *domain, struct need *need)
 {
 	g_autofree char *chip = need->chip ? chip_of(domain) : NULL;
+	const char *encryption = fit_encryption_type(domain);
+
+	if (encryption)
+		need->encrypted++;
+	if (fit_encryption_shares(encryption, need->encryption))
+		need->alike++;
 
 	if (chip && !need->owner && g_str_equal(chip, need->chip))
 		need->owner = xml_child_text(domain, "name");
@@ -100,7 +111,7 @@ static bool look_around(const struct action_ctx *ctx, struct need *need, GError 
 	return ok;
 }
 
-static bool check(const struct need *need, GError **error)
+static bool check_chip(const struct need *need, GError **error)
 {
 	if (!need->owner)
 		return true;
@@ -112,14 +123,50 @@ static bool check(const struct need *need, GError **error)
 	return false;
 }
 
-bool host_share_take(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
+static bool fail_full(gint64 used, gint64 limit, const char *whose, GError **error)
 {
-	struct need need = { .chip = chip_of(domain) };
+	vmm_fail(error, VMM_ERROR_NO_RESOURCE, "no free slot for encrypted memory: %d of %d in use",
+		 (int)used, (int)limit);
+	vmm_error_set_hint(error, "use another host, or end one of the VMs; the limit is %s",
+			   whose);
+
+	return false;
+}
+
+/* libvirt's limit is for guests that take of the same keys, the site's for all. */
+static bool check_slots(const struct action_ctx *ctx, const struct need *need, gint64 slots,
+			GError **error)
+{
+	bool limited = conf_kvmrc_string(ctx->rc, "NUM_MEMORY_ENCRYPTED_GUESTS") != NULL;
+	gint64 limit = conf_kvmrc_int(ctx->rc, "NUM_MEMORY_ENCRYPTED_GUESTS");
+
+	if (!need->encryption)
+		return true;
+	if (limited && need->encrypted >= limit)
+		return fail_full(need->encrypted, limit, "NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc",
+				 error);
+	if (slots >= 0 && need->alike >= slots)
+		return fail_full(need->alike, slots, "the host's, for this TYPE", error);
+	if (!limited && slots < 0)
+		action_log("WARN", "how many guests with %s this host can run is not known: set "
+			   "NUM_MEMORY_ENCRYPTED_GUESTS in kvmrc", need->encryption);
+
+	return true;
+}
+
+bool host_share_take(const struct action_ctx *ctx, const xmlNode *domain, const HostFit *fit,
+		     GError **error)
+{
+	struct need need = { .chip = chip_of(domain),
+			     .encryption = fit_encryption_type(domain) };
 	bool ok = true;
 
-	if (need.chip)
+	if (need.chip || need.encryption)
 		ok = lock_take_host(action_left_ms(ctx, LOCK_MS), error) &&
-		     look_around(ctx, &need, error) && check(&need, error);
+		     look_around(ctx, &need, error) && check_chip(&need, error) &&
+		     check_slots(ctx, &need, fit->result.slots, error);
+	if (ok && need.encryption)
+		ok = pinned_memory_check(ctx, domain, error);
 	need_clear(&need);
 
 	return ok;

@@ -18,7 +18,7 @@
 static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
 			  bool *ret_vgpu, GError **error)
 {
-	if (!host_share_take(ctx, vm->domain, error))
+	if (!host_share_take(ctx, vm->domain, vm->fit, error))
 		return false;
 	if (!file_make_directory(vm->directory, error))
 		return false;

@@ -212,13 +212,82 @@ encrypted() {
 	encrypted "<sev supported='yes'><maxGuests>59</maxGuests><maxESGuests>450</maxESGuests></sev>"
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_success
-	[ "$(calls)" = 'virConnectGetCapabilities virConnectGetDomainCapabilities ' ]
+	[ "$(calls)" = 'virConnectGetCapabilities virConnectGetDomainCapabilities virConnectListAllDomains ' ]
 	grep -q virDomainCreateXML host/calls
 	encrypted "<sev supported='yes'><maxGuests>59</maxGuests></sev>"
 	REQUEST=${REQUEST/machine=\'q35\'/machine=\'pc\'}
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_failure 1
 	[[ $(error_message) == "deploy: MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/MACHINE = q35, not 'pc' [input]"* ]]
+}
+
+# sev NUMBER [POLICY [TYPE]]: one-NUMBER with SEV, or with the encrypted state that policy 7 means.
+sev() {
+	encrypted "<sev supported='yes'><maxGuests>1</maxGuests><maxESGuests>2</maxESGuests></sev>"
+	REQUEST=${REQUEST//one-9/one-$1}
+	REQUEST=${REQUEST/$(uuid 9)/$(uuid "$1")}
+	REQUEST=${REQUEST/0x00000003/${2:-0x3}}
+	REQUEST=${REQUEST/\"kvm\"/\"${3:-kvm}\"}
+	echo Y >host/module/kvm_amd/parameters/sev_es
+	echo Y >host/module/kvm_amd/parameters/sev
+	mkdir -p host/domains
+}
+
+@test "deploy: as many encrypted guests run as the host has slots for, counted by kind of key and by kvmrc" {
+	local n
+	sev 3 0x3 test
+	echo "$REQUEST" >host/domains/one-3.xml
+	sev 9
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: no free slot for encrypted memory: 1 of 1 in use [no-resource] (hint: use another host, or end one of the VMs; the limit is the host's, for this TYPE)"* ]]
+	never grep -q virDomainCreateXML host/calls
+	[ ! -e vm/deployment.0 ]
+	# SEV-ES has other keys.
+	sev 9 0x7
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	rm host/domains/one-9.xml
+	NUM_MEMORY_ENCRYPTED_GUESTS=1 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == *'1 of 1 in use [no-resource] (hint: '*'NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc)'* ]]
+	NUM_MEMORY_ENCRYPTED_GUESTS=2 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	# Other guests are never counted, nor waited for.
+	rm host/domains/one-9.xml
+	domain
+	NUM_MEMORY_ENCRYPTED_GUESTS=0 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	never grep -qx virConnectListAllDomains host/calls
+	# A libvirt that gives no numbers.
+	rm host/domains/*
+	sev 9
+	echo "<domainCapabilities><features><sev supported='yes'/></features></domainCapabilities>" >host/domcapabilities.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *'WARN: deploy: how many guests with SEV this host can run is not known'* ]]
+}
+
+@test "deploy: of two that want the last slot for encrypted memory at once one gets it" {
+	local first second
+	sev 3
+	first=$REQUEST
+	sev 9
+	second=$REQUEST
+	two_at_once "$first" "$second"
+	[ "$(sort status.[39] | tr '\n' ' ')" = '0 1 ' ]
+	grep -h 'no free slot for encrypted memory: 1 of 1 in use \[no-resource\]' said.[39]
+	[ "$(grep -c virDomainCreateXML host/calls)" -eq 1 ]
+}
+
+@test "deploy: the memory that kvmrc reserves for the host is not pinned by an encrypted guest" {
+	sev 9
+	RESERVED_HOST_MEMORY_MB=900000000 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) =~ 'deploy: the guest pins 64 MiB of the '[0-9]+' MiB that are available, and 900000000 MiB are reserved for the host [no-resource]' ]]
+	never grep -q virDomainCreateXML host/calls
+	RESERVED_HOST_MEMORY_MB=1 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
 }
 
 @test "deploy: a TPM/TYPE that oned did not heed is an error, not an emulated TPM" {

@@ -136,6 +136,7 @@ int virConnectListAllDomains(virConnectPtr c, virDomainPtr **list, unsigned f)
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	const char *name;
 
+	note(__func__);
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *file = g_build_filename(path, name, NULL), *xml = NULL;
 		virDomainPtr dom = NULL;
