@@ -3,6 +3,7 @@
 
 #include "host/root_helper.h"
 #include "vm/build_domain.h"
+#include "vm/cpu_proof.h"
 #include "vm/create.h"
 #include "vm/deployment.h"
 #include "vm/disk_images.h"
@@ -102,6 +103,7 @@ bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct de
 	else
 		o->mark = g_strdup(mark);
 	deployment_set(domain, o->mark);
+	cpu_proof_note(domain, &o->fit, o->mark);
 	disk_links_resolve(domain);
 	vtpm_persist(domain);
 	if (*ret_dom)

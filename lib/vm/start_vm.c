@@ -5,6 +5,7 @@
 #include "host/nvram.h"
 #include "host/root_helper.h"
 #include "host/tpm_archive.h"
+#include "vm/cpu_proof.h"
 #include "vm/create.h"
 #include "vm/deployment.h"
 #include "vm/host_share.h"
@@ -59,8 +60,8 @@ enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *v
 	if (prepare_start(ctx, vm, xml, &vgpu, error))
 		outcome = create_domain(ctx, vm->domain, xml, ret_dom, error);
 	host_share_end();
-	if (outcome == ACTION_DONE && host_fit_wants_proof(vm->fit))
-		outcome = host_fit_prove(ctx, vm->fit, ret_dom, vm->mark, error);
+	if (outcome == ACTION_DONE)
+		outcome = cpu_proof(ctx, vm->fit, ret_dom, vm->mark, error);
 	if (outcome != ACTION_FAILED)
 		return outcome;
 	take_secret_back(ctx, vm->domain);
@@ -76,8 +77,6 @@ enum action_outcome start_vm_adopt(struct action_ctx *ctx, const struct start_or
 	if (vm->mark && !deployment_adopt(*dom, vm->mark, error))
 		return ACTION_UNKNOWN;
 	action_log("INFO", "domain %s runs already", virDomainGetName(*dom));
-	if (host_fit_wants_proof(vm->fit))
-		return host_fit_prove(ctx, vm->fit, dom, NULL, error);
 
-	return ACTION_DONE;
+	return cpu_proof_again(ctx, vm->fit, dom, vm->mark, error);
 }

@@ -170,6 +170,37 @@ calls() {
 	grep -qx virDomainCreateXML host/calls
 }
 
+@test "deploy: one that died before it looked at the guest's CPU is not done: outcome looks, and deploy run again ends the VM" {
+	local mark=aaaaaaaa-0000-4000-8000-000000000001 other=aaaaaaaa-0000-4000-8000-000000000002
+	host
+	domain '<cpu mode="host-passthrough"><feature policy="require" name="vmx"/></cpu>'
+	vm '<CPU_MODEL><MODEL>host-passthrough</MODEL><FEATURES>vmx</FEATURES></CPU_MODEL>' >vm/vm.xml
+	VMM_DEPLOYMENT=$mark on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	grep -q "<vmmexec:cpu xmlns:vmmexec=\"urn:vmmexec:cpu\" required=\"$mark vmx\"/>" vm/deployment.0
+	# What that left, as another process finds it.
+	{ echo '<node>'; sed 's/type="kvm"/type="test"/' vm/deployment.0; echo '</node>'; } >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	outcome() {	# MARK
+		REQUEST='' VMM_DEPLOYMENT=$1 on_host outcome deploy "$(uuid 9)" - 9 h
+		assert_success
+	}
+	outcome $mark
+	assert_output "done $(uuid 9)"
+	echo "<cpu mode='host-passthrough'><feature policy='disable' name='vmx'/></cpu>" >host/cpu.xml
+	outcome $mark
+	assert_output "finish the CPU of domain one-9 lacks vmx, which CPU_MODEL or FEATURES asks for: the host does not give it"
+	VMM_DEPLOYMENT=$mark on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == 'deploy: the CPU of domain one-9 lacks vmx, '*'[incompatible] (hint: the domain was ended again'* ]]
+	# One that another deployment made is left alone.
+	outcome $other
+	assert_output "done $(uuid 9)"
+	VMM_DEPLOYMENT=$other on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *'WARN: deploy: the CPU of domain one-9 lacks vmx'* ]]
+}
+
 @test "deploy: NESTED takes the flag of the host's vendor, and needs a module that lets guests run VMs" {
 	host 1
 	domain '<cpu mode="host-model"/>'
