@@ -36,6 +36,7 @@ void domain_check_sharing(DomainBuild *b, const xmlNode *domain);
 
 /* Notes what libvirt refuses although its schema allows it, and adds what it needs besides. */
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain);	/* of memory, for DPDK */
+void domain_pci_rules(DomainBuild *b, const xmlNode *domain);	/* the same of PCI controllers */
 void domain_graphics(DomainBuild *b, xmlNode *devices);	/* graphics, SPICE_OPTIONS, video, input */
 void domain_hostdevs(DomainBuild *b, xmlNode *devices);	/* PCI, IOMMU */
 void domain_iommu(DomainBuild *b, xmlNode *devices);	/* of MODE single */

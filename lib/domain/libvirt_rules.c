@@ -333,5 +333,7 @@ void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 	check_videos(b, domain);
 	check_inputs(b, domain);
 	check_pci_slots(b, domain);
+	if (is_x86(b))
+		domain_pci_rules(b, domain);
 	check_expanders(b, domain);
 }
