@@ -74,6 +74,17 @@ static GHashTable *given_indexes(DomainBuild *b, const xmlNode *domain)
 	return given;
 }
 
+/* The lowest index that is not in TAKEN, which then has it. */
+static guint64 lowest_free(GHashTable *taken)
+{
+	guint64 index = 0;
+
+	while (!g_hash_table_add(taken, GUINT_TO_POINTER(index)))
+		index++;
+
+	return index;
+}
+
 /* As libvirt does: those without an index get the lowest ones that are free. */
 void domain_pci_rules(DomainBuild *b, const xmlNode *domain)
 {
@@ -84,8 +95,7 @@ void domain_pci_rules(DomainBuild *b, const xmlNode *domain)
 		guint64 index;
 
 		if (!index_of(n, &index))
-			for (index = 0; !g_hash_table_add(taken, GUINT_TO_POINTER(index)); )
-				index++;
+			index = lowest_free(taken);
 		if (model)
 			check_model(b, model, index);
 		else
