@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/host_fit.h"
 
+#include <sys/utsname.h>
+
+#include "fit/arch_fit.h"
 #include "fit/cpu_live.h"
 #include "fit/encryption_fit.h"
 #include "host/root_helper.h"
@@ -179,17 +182,39 @@ static bool compare(const struct action_ctx *ctx, const xmlNode *domain, GError 
 	return true;
 }
 
+/* A guest of another architecture: QEMU can do what the processor cannot. */
+static bool emulate(const struct action_ctx *ctx, xmlNode *domain, FitResult *result,
+		    GError **error)
+{
+	g_autoptr(xmlDoc) caps = NULL;
+	g_autofree char *arch = NULL;
+	struct utsname host;
+
+	if (uname(&host) < 0 || !fit_arch_is_foreign(domain, host.machine))
+		return true;
+	caps = document_of(virConnectGetCapabilities(ctx->conn), "capabilities", error);
+	if (!caps)
+		return false;
+	if (!fit_arch(domain, xmlDocGetRootElement(caps), result->changes, error))
+		return false;
+	arch = xml_child_attribute(xml_child(domain, "os"), "type", "arch");
+	action_log("WARN", "OS/ARCH = '%s': QEMU emulates the VM on this %s host, which is slow",
+		   arch, host.machine);
+
+	return true;
+}
+
 static void log_changes(const FitResult *result)
 {
 	for (guint i = 0; i < result->changes->len; i++)
 		action_log("DEBUG", "%s", (const char *)result->changes->pdata[i]);
 }
 
-bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm *vm, bool built,
-		     HostFit *fit, GError **error)
+/* What the VM or kvmrc asks for, once DOMAIN is of an architecture that is run here. */
+static bool fit_wishes(const struct action_ctx *ctx, xmlNode *domain, struct fit_input *in,
+		       HostFit *fit, GError **error)
 {
-	struct fit_input in = { .vm = vm, .rc = ctx->rc, .built = built };
-	enum fit_need need = fit_needs(domain, &in);
+	enum fit_need need = fit_needs(domain, in);
 	g_autoptr(GError) cause = NULL;
 
 	if (need == FIT_NEEDS_NOTHING)
@@ -203,10 +228,21 @@ bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm
 
 	if (!fit->cpus)
 		return vmm_pass(error, &cause);
-	in.cpus = fit->cpus;
-	if (need == FIT_NEEDS_CPUS && !fit_domain(domain, &in, &fit->result, error))
+	in->cpus = fit->cpus;
+	if (need == FIT_NEEDS_HOST)
+		return fit_to_host(ctx, domain, in, &fit->result, error);
+
+	return fit_domain(domain, in, &fit->result, error);
+}
+
+bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm *vm, bool built,
+		     HostFit *fit, GError **error)
+{
+	struct fit_input in = { .vm = vm, .rc = ctx->rc, .built = built };
+
+	if (!emulate(ctx, domain, &fit->result, error))
 		return false;
-	if (need == FIT_NEEDS_HOST && !fit_to_host(ctx, domain, &in, &fit->result, error))
+	if (!fit_wishes(ctx, domain, &in, fit, error))
 		return false;
 	log_changes(&fit->result);
 	if (!fit->result.compare || !conf_kvmrc_bool(ctx->rc, "CPU_COMPARE"))

@@ -470,6 +470,54 @@ two_at_once() {
 	[[ $output$stderr != *c2VjcmV0* ]]
 }
 
+# arm [OLD NEW]: one-9 for ARM, as a site of x86_64 makes it; the host has QEMU for both.
+arm() {
+	host
+	cat >host/capabilities.xml <<-END
+		<capabilities><host><cpu><arch>x86_64</arch><vendor>AMD</vendor></cpu></host>
+		<guest><os_type>hvm</os_type><arch name='x86_64'><emulator>/usr/bin/qemu-system-x86_64</emulator><domain type='kvm'/></arch></guest>
+		<guest><os_type>hvm</os_type><arch name='aarch64'><emulator>/usr/bin/qemu-system-aarch64</emulator><domain type='qemu'/></arch></guest></capabilities>
+	END
+	REQUEST="<domain type='kvm'><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type arch='aarch64' machine='virt'>hvm</type></os>${1:-}<devices><emulator>/usr/bin/qemu-kvm-one</emulator></devices></domain>"
+}
+
+@test "deploy: a guest of another architecture is emulated, by the QEMU and with a CPU of that architecture" {
+	arm
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_line -n 0 '@type = qemu: OS/ARCH = aarch64 is emulated on this host'
+	assert_line -n 1 'devices/emulator = /usr/bin/qemu-system-aarch64: OS/ARCH = aarch64 is emulated on this host'
+	assert_line -n 2 'cpu/model = cortex-a57: OS/ARCH = aarch64 is emulated on this host'
+	[[ $stderr == *"WARN: deploy: OS/ARCH = 'aarch64': QEMU emulates the VM on this x86_64 host, which is slow"* ]]
+	arm '<cpu mode="host-passthrough"><topology sockets="1" cores="1" threads="1"/></cpu>'
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<domain type="qemu">'*'<cpu mode="maximum"><topology '*'<emulator>/usr/bin/qemu-system-aarch64</emulator>'* ]]
+	arm '<cpu mode="custom"><model>neoverse-n1</model></cpu>'
+	REQUEST=${REQUEST/qemu-kvm-one/our-qemu-system-aarch64}
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	[[ $output == *'<model>neoverse-n1</model>'*'<emulator>/usr/bin/our-qemu-system-aarch64</emulator>'* ]]
+	arm
+	REQUEST=${REQUEST/aarch64/riscv64}
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: OS/ARCH = 'riscv64': this host has no QEMU for that architecture [incompatible] (hint: install qemu-system-… of it there"* ]]
+	never grep -q virDomainCreateXML host/calls
+	# What the processor runs itself is not touched, and nobody is asked.
+	REQUEST=${REQUEST/riscv64/i686}
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_output 'nothing is changed'
+	[ ! -e host/calls ]
+}
+
+@test "kvm-domain: with a host's capabilities a VM of another architecture is emulated there" {
+	arm
+	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" --type kvm --capabilities host/capabilities.xml --domcapabilities host/domcapabilities.xml \
+		<<<"$(vm '<OS><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>')"
+	assert_success
+	[[ $output == '<domain '*' type="qemu">'*'<emulator>/usr/bin/qemu-system-aarch64</emulator>'*'<model fallback="forbid">cortex-a57</model>'* ]]
+}
+
 @test "save: a guest that can run VMs is saved with a warning, not at all with NESTED_GUARD=refuse" {
 	host 1
 	echo "<cpu><model>EPYC</model><feature policy='require' name='svm'/></cpu>" >host/cpu.xml
