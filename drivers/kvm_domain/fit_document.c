@@ -2,6 +2,19 @@
 #include "fit_document.h"
 
 #include "domain/builder.h"
+#include "fit/arch_fit.h"
+
+/* DOMAIN may be of another architecture than the host. */
+static bool emulate(xmlNode *domain, const struct fit_input *in, FitResult *result, GError **error)
+{
+	const xmlNode *cpu = xml_child(xml_child(in->capabilities, "host"), "cpu");
+	g_autofree char *here = xml_child_text(cpu, "arch");
+
+	if (!fit_arch_is_foreign(domain, here))
+		return true;
+
+	return fit_arch(domain, in->capabilities, result->changes, error);
+}
 
 /* A fragment has no blanks between elements, so that what is added is indented like the rest. */
 char *fit_document(const char *xml, const struct fit_input *in, const char *map, GError **error)
@@ -16,7 +29,9 @@ char *fit_document(const char *xml, const struct fit_input *in, const char *map,
 	if (!domain)
 		return NULL;
 	fit_result_init(&result);
-	if (fit_needs(domain, in) == FIT_NEEDS_NOTHING)
+	if (!emulate(domain, in, &result, error))
+		return NULL;
+	if (result.changes->len == 0 && fit_needs(domain, in) == FIT_NEEDS_NOTHING)
 		return g_strdup(xml);
 	cpus = fit_cpu_map_read(map, arch ? arch : "x86_64", error);
 	if (!cpus)

@@ -12,9 +12,13 @@
 /* An action that waits reports who has the lock before its own deadline ends it. */
 enum { PAUSE_MS = 20, RESERVE_MS = 500 };
 
-/* The files, open until we end; none: not ours yet. */
-static int held[RUN_DIRECTORY_LOCKS];
-static int n_held;
+/* The files of a lock, open as long as it is ours; none: it is not. */
+struct hold {
+	int files[RUN_DIRECTORY_LOCKS];
+	int n;
+};
+
+static struct hold held_vm, held_host;
 
 /*
  * The process that holds FD; 0: none. /proc/locks has lines
@@ -51,46 +55,71 @@ static char *program_of(pid_t pid)
 	return g_strchomp(text);
 }
 
-static bool lock_descriptor(int fd, const char *name, gint64 until_us, GError **error)
+static bool lock_descriptor(int fd, const char *what, gint64 until_us, GError **error)
 {
 	g_autofree char *program = NULL;
 	pid_t pid;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return vmm_fail_errno(error, errno, "cannot lock domain %s", name);
+			return vmm_fail_errno(error, errno, "cannot lock %s", what);
 		if (deadline_pause(until_us, PAUSE_MS))
 			continue;
 
 		pid = holder_of(fd);
 		program = program_of(pid);
-		return vmm_fail(error, VMM_ERROR_BUSY, "domain %s is being worked on by %s "
-				"(process %d)", name, program, (int)pid);
+		return vmm_fail(error, VMM_ERROR_BUSY, "%s is being worked on by %s (process %d)",
+				what, program, (int)pid);
 	}
+
+	return true;
+}
+
+static void release(struct hold *hold)
+{
+	while (hold->n)
+		close(hold->files[--hold->n]);
+}
+
+/* The lock called NAME, on WHAT. */
+static bool take(struct hold *hold, const char *name, const char *what, unsigned wait_ms,
+		 GError **error)
+{
+	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
+	/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
+	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
+
+	if (hold->n)		/* a VM of two names: the first is enough */
+		return true;
+	hold->n = run_directory_open_locks(hash, hold->files, error);
+	if (!hold->n) {
+		g_prefix_error(error, "cannot lock %s: ", what);
+		return false;
+	}
+
+	for (int i = 0; i < hold->n; i++)
+		if (!lock_descriptor(hold->files[i], what, until_us, error)) {
+			release(hold);
+			return false;
+		}
 
 	return true;
 }
 
 bool lock_take(const char *name, unsigned wait_ms, GError **error)
 {
-	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
-	/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
-	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
+	g_autofree char *what = g_strdup_printf("domain %s", name);
 
-	if (n_held)		/* a VM of two names: the first is enough */
-		return true;
-	n_held = run_directory_open_locks(hash, held, error);
-	if (!n_held) {
-		g_prefix_error(error, "cannot lock domain %s: ", name);
-		return false;
-	}
+	return take(&held_vm, name, what, wait_ms, error);
+}
 
-	for (int i = 0; i < n_held; i++)
-		if (!lock_descriptor(held[i], name, until_us, error)) {
-			while (n_held)
-				close(held[--n_held]);
-			return false;
-		}
+/* No domain has a line break in its name. */
+bool lock_take_host(unsigned wait_ms, GError **error)
+{
+	return take(&held_host, "host\n", "what guests of this host share", wait_ms, error);
+}
 
-	return true;
+void lock_release_host(void)
+{
+	release(&held_host);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.h - serializes the actions on a VM, whichever user or program starts them.
+ * lock.h - serializes the actions on a VM, whichever user or program starts them, and those that
+ * share out what a host has only so much of.
  *
  * The lock is a file, locked with flock(), in a directory that only root and our user can reach: no
  * other user can take it, and the kernel releases it however its holder ends.
@@ -15,5 +16,12 @@
  * VMM_ERROR_BUSY, naming the program that holds it.
  */
 bool lock_take(const char *name, unsigned wait_ms, GError **error);
+
+/*
+ * As lock_take(), of what guests of this host share: an action holds it from when it counts that
+ * until its guest runs: until lock_release_host() or the process's end.
+ */
+bool lock_take_host(unsigned wait_ms, GError **error);
+void lock_release_host(void);
 
 #endif

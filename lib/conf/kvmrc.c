@@ -67,6 +67,8 @@ static const struct parameter parameters[] = {
 	{ "CPU_COMPARE",                 SWITCH, 0, 0,       "yes" },
 	{ "CPU_MISSING",                 WORD,   0, 0,       "warn" },
 	{ "NESTED_GUARD",                WORD,   0, 0,       "warn" },
+	{ "NUM_MEMORY_ENCRYPTED_GUESTS", NUMBER, 0, 1000000, NULL },
+	{ "RESERVED_HOST_MEMORY_MB",     NUMBER, 0, 1000000000, NULL },
 	{ "VIRTIOFSD_BINARY_PATH",       TEXT,   0, 0,
 	  "/usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/lib/virtiofsd/virtiofsd" },
 	{ "OVMF_NVRAM",                  TEXT,   0, 0,       "/usr/share/OVMF/OVMF_VARS.fd" },

@@ -22,6 +22,8 @@ void domain_cpu(DomainBuild *b, xmlNode *domain);	/* cpu */
 void domain_tuning(DomainBuild *b, xmlNode *domain);	/* cputune, numatune, iothreads */
 void domain_features(DomainBuild *b, xmlNode *domain);	/* features, clock */
 void domain_encryption(DomainBuild *b, xmlNode *domain);	/* launchSecurity, memtune */
+/* What the keys of MEMORY_ENCRYPTION, VECTOR, add to launchSecurity. */
+void domain_encryption_keys(DomainBuild *b, xmlNode *domain, const TmplAttr *vector);
 void domain_raw(DomainBuild *b, xmlNode *domain);	/* what RAW adds anywhere */
 void domain_metadata(DomainBuild *b, xmlNode *domain);	/* metadata */
 
@@ -43,6 +45,7 @@ void domain_optional_devices(DomainBuild *b, xmlNode *devices); /* RNG, WATCHDOG
 
 /* Notes what libvirt refuses although its schema allows it, and adds what it needs besides. */
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain);
+void domain_pci_rules(DomainBuild *b, const xmlNode *domain);	/* the same of PCI controllers */
 
 /* The order that the site's OS/BOOT gives a disk or NIC, and the classes it names. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device);

@@ -8,6 +8,8 @@
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include <libxml/tree.h>
+
 #include "conf/cfg.h"
 #include "template/vm.h"
 
@@ -70,5 +72,11 @@ GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
  * NULL with VMM_ERROR_INPUT as domain_xml().
  */
 char *domain_explain(TmplVm *vm, const struct domain_options *options, GError **error);
+
+/* Whether what an element or attribute called NAME holds is a secret, and must not be shown. */
+bool domain_hides(const char *name);
+
+/* Puts "***" in the place of each secret in NODE, a domain that is to be shown. */
+void domain_hide(xmlNode *node);
 
 #endif

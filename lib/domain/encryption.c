@@ -106,6 +106,7 @@ static void security(DomainBuild *b, xmlNode *domain, const TmplAttr *vector,
 	};
 
 	DOMAIN_EMIT(b, domain, rules, vector);
+	domain_encryption_keys(b, domain, vector);
 	if (e->pinned)
 		limit(b, domain);
 	if (e->stateless)

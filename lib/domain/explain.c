@@ -105,9 +105,14 @@ static void flatten(GPtrArray *lines, const xmlNode *node, const char *path)
 		const char *shown = value;
 
 		/* The table is made to be shown to others. */
-		if (xmlStrEqual(a->name, BAD_CAST "passwd"))
+		if (domain_hides((const char *)a->name))
 			shown = "***";
 		add_line(lines, g_strdup_printf("%s/@%s", path, a->name), shown);
+	}
+
+	if (text && domain_hides((const char *)node->name)) {
+		g_free(text);
+		text = g_strdup("***");
 	}
 
 	if (leaf || (text && *text))

@@ -38,7 +38,7 @@ static void check_firmware(DomainBuild *b, const xmlNode *domain)
 	bool uefi = xml_has(loader, "type", "pflash") || xml_has(os, "firmware", "efi");
 	bool acpi = xml_child(xml_child(domain, "features"), "acpi");
 
-	if (xml_has(loader, "secure", "yes") && *b->arch && !is_x86(b))
+	if (xml_has(loader, "secure", "yes") && *b->arch && !g_str_equal(b->arch, "x86_64"))
 		domain_problem(b, NULL,
 			       "OS/FIRMWARE_SECURE: libvirt has Secure Boot for x86_64 "
 			       "only, and OS/ARCH is '%s'",
@@ -319,6 +319,60 @@ static void check_expanders(DomainBuild *b, const xmlNode *domain)
 	}
 }
 
+/* Whether DEVICE is on USB, whatever kind it is of. */
+static bool is_usb(const xmlNode *device)
+{
+	bool by_bus = xml_has(device, "bus", "usb") ||
+		      xml_has(xml_child(device, "target"), "bus", "usb");
+	bool by_kind = xmlStrEqual(device->name, BAD_CAST "hub") ||
+		       xml_has(device, "model", "usb");
+
+	if (by_bus || by_kind)
+		return true;
+
+	return xmlStrEqual(device->name, BAD_CAST "hostdev") && xml_has(device, "type", "usb");
+}
+
+static bool has_no_usb(const xmlNode *devices)
+{
+	const xmlNode *controller = xml_child(devices, "controller");
+
+	for (; controller; controller = xml_next(controller))
+		if (xml_has(controller, "type", "usb") && xml_has(controller, "model", "none"))
+			return true;
+
+	return false;
+}
+
+/* RAW may take the controller away that INPUT, or RAW itself, needs. */
+static void check_usb(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *devices = xml_child(domain, "devices");
+
+	if (!has_no_usb(devices))
+		return;
+	for (const xmlNode *n = devices->children; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && is_usb(n))
+			domain_problem(b, NULL, "RAW: USB is switched off (a controller of model "
+				       "'none'), and there is a USB device (%s)",
+				       (const char *)n->name);
+}
+
+/* The program at the other end of the socket knows the queues of virtio only. */
+static void check_vhost_user(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *nic = xml_child(xml_child(domain, "devices"), "interface");
+
+	for (; nic; nic = xml_next(nic)) {
+		g_autofree char *model = xml_child_attribute(nic, "model", "type");
+
+		if (xml_has(nic, "type", "vhostuser") &&
+		    !(model && g_str_has_prefix(model, "virtio")))
+			domain_problem(b, NULL, "NIC/MODEL: a NIC of vhost-user needs virtio, not "
+				       "'%s'", domain_or(model, ""));
+	}
+}
+
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 {
 	/* What was found so far may be the cause of what would be found here. */
@@ -333,5 +387,9 @@ void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 	check_videos(b, domain);
 	check_inputs(b, domain);
 	check_pci_slots(b, domain);
+	if (is_x86(b))
+		domain_pci_rules(b, domain);
 	check_expanders(b, domain);
+	check_usb(b, domain);
+	check_vhost_user(b, domain);
 }

@@ -10,6 +10,7 @@
 static const char *const models[] = { "tpm-tis", "tpm-crb", "tpm-spapr", NULL };
 static const char *const versions[] = { "1.2", "2.0", NULL };
 static const char *const types[] = { "emulator", "passthrough", "external", NULL };
+static const char *const secret_modes[] = { "none", "host", "user", NULL };
 static const struct domain_pattern_rule secret = { "-", 36, "a UUID", domain_is_uuid };
 
 /* libvirt removes the TPM's state along with a transient domain unless it is persistent. */
@@ -98,7 +99,7 @@ static void check_model(DomainBuild *b, const char *model)
 /* What the chip or the other program decides. */
 static void check_foreign(DomainBuild *b, const char *type)
 {
-	static const char *const own[] = { "TPM/VERSION", "TPM/SECRET" };
+	static const char *const own[] = { "TPM/VERSION", "TPM/SECRET", "TPM/SECRET_MODE" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
 		if (has(b, own[i]))
@@ -138,12 +139,26 @@ static void check_external(DomainBuild *b)
 		domain_may_use(b, NULL, "TPM/DEVICE", path, DOMAIN_PATH_DATA);
 }
 
+/* deploy makes the passphrase, as only it knows the domain's UUID and directory. */
+static void check_secret(DomainBuild *b)
+{
+	const char *mode = domain_word(b, NULL, "TPM/SECRET_MODE", TMPL_IN_ALL, secret_modes);
+
+	if (!mode || g_str_equal(mode, "none"))
+		return;
+	if (has(b, "TPM/SECRET"))
+		domain_problem(b, NULL, "TPM/SECRET and SECRET_MODE = %s exclude each other", mode);
+	if (!b->options->fits)
+		domain_warn(b, "TPM/SECRET_MODE is left to the host");
+}
+
 static void backend(DomainBuild *b, xmlNode *tpm, const char *type)
 {
 	if (g_str_equal(type, "emulator")) {
 		if (has(b, "TPM/DEVICE"))
 			domain_problem(b, NULL, "TPM/DEVICE is for TPM/TYPE = passthrough or "
 				       "external");
+		check_secret(b);
 		DOMAIN_EMIT(b, tpm, emulator_rules, NULL);
 		return;
 	}

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/number.h"
 #include "fit/encryption_rules.h"
 
 /* What one type is to the parts of a host. */
@@ -21,15 +22,18 @@ static const struct technology {
 
 enum answer { ANSWER_YES, ANSWER_NO, ANSWER_UNKNOWN };
 
-static const struct technology *technology_of(const xmlNode *domain)
+static const struct technology *technology_called(const char *type)
 {
-	const char *type = fit_encryption_type(domain);
-
 	for (size_t i = 0; type && i < G_N_ELEMENTS(technologies); i++)
 		if (g_str_equal(type, technologies[i].type))
 			return &technologies[i];
 
 	return NULL;
+}
+
+static const struct technology *technology_of(const xmlNode *domain)
+{
+	return technology_called(fit_encryption_type(domain));
 }
 
 enum fit_need fit_encryption_needs(const xmlNode *domain)
@@ -87,19 +91,33 @@ static enum answer ask(const struct technology *t, const xmlNode *features)
 }
 
 /* The firmware of the host divides the keys among the types: one may have got none. */
-static void check_guests(const struct technology *t, const xmlNode *features, FitReport *report)
+static void check_guests(const struct technology *t, const xmlNode *features, FitResult *result,
+			 FitReport *report)
 {
 	const xmlNode *sev = xml_child(features, "sev");
 	g_autofree char *guests = NULL;
+	gint64 n;
 
-	if (!t->guests)
+	if (t->guests)
+		guests = xml_child_text(sev, t->guests);
+	if (!guests || !number_signed(guests, 0, G_MAXINT32, &n, NULL))
 		return;
-	guests = xml_child_text(sev, t->guests);
-	if (g_strcmp0(guests, "0") != 0)
+	result->slots = n;
+	if (n > 0)
 		return;
 	fit_report_add(report, VMM_ERROR_INCOMPATIBLE, "MEMORY_ENCRYPTION: this host has no keys "
 		       "for guests with %s (%s is 0)", t->type, t->guests);
 	fit_report_hint(report, "in the firmware's setup: the minimum SEV ASID divides the keys");
+}
+
+bool fit_encryption_shares(const char *a, const char *b)
+{
+	const struct technology *first = technology_called(a), *second = technology_called(b);
+
+	if (!first || !second)
+		return false;
+
+	return g_strcmp0(first->guests, second->guests) == 0;
 }
 
 static void report_kernel(const struct technology *t, const struct fit_input *in,
@@ -144,7 +162,8 @@ static void check_rules(const struct technology *t, const xmlNode *domain, FitRe
 			       (const char *)problems->pdata[i]);
 }
 
-void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitReport *report)
+void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitResult *result,
+		    FitReport *report)
 {
 	const struct technology *t = technology_of(domain);
 	const xmlNode *features = xml_child(in->domcapabilities, "features");
@@ -164,7 +183,7 @@ void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitReport
 
 	answer = ask(t, features);
 	if (answer == ANSWER_YES)
-		check_guests(t, features, report);
+		check_guests(t, features, result, report);
 	else
 		report_missing(t, in, answer, report);
 }

@@ -20,7 +20,14 @@ enum fit_need fit_encryption_needs(const xmlNode *domain);
  */
 const char *fit_encryption_parameter(const xmlNode *domain);
 
-/* As fit_domain(); changes nothing. */
-void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitReport *report);
+/* As fit_domain(); changes nothing, and says in RESULT how many such guests there may be. */
+void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitResult *result,
+		    FitReport *report);
+
+/*
+ * Whether a guest with encryption A (fit_encryption_type(), or NULL) takes of what the guests with
+ * B share: SEV has keys of its own, SEV-ES and SEV-SNP have the others, TDX has its own.
+ */
+bool fit_encryption_shares(const char *a, const char *b);
 
 #endif

@@ -9,7 +9,8 @@
 void fit_result_init(FitResult *result)
 {
 	*result = (FitResult){ .changes = g_ptr_array_new_with_free_func(g_free),
-			       .required = g_ptr_array_new_with_free_func(g_free) };
+			       .required = g_ptr_array_new_with_free_func(g_free),
+			       .slots = -1 };
 }
 
 void fit_result_clear(FitResult *result)
@@ -32,7 +33,7 @@ bool fit_domain(xmlNode *domain, const struct fit_input *input, FitResult *resul
 	g_auto(FitReport) report = { 0 };
 
 	fit_report_init(&report);
-	fit_encryption(domain, input, &report);
+	fit_encryption(domain, input, result, &report);
 	fit_tpm(domain, input, &report);
 	/* Encrypted memory or a TPM alone is no wish for a CPU: what is written stays. */
 	if (fit_cpu_needs(domain, input) != FIT_NEEDS_NOTHING)

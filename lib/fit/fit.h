@@ -35,6 +35,7 @@ typedef struct fit_result {
 	GPtrArray *changes;	/* of char *: what was changed and why */
 	GPtrArray *required;	/* of char *: CPU features that the running guest must have */
 	bool compare;		/* the host is to be asked whether it can run this CPU */
+	gint64 slots;		/* guests with encryption as the domain's; -1: no limit is known */
 } FitResult;
 
 void fit_result_init(FitResult *result);

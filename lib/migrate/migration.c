@@ -6,6 +6,7 @@
 #include "vm/disk_images.h"
 #include "vm/guest_clock.h"
 #include "vm/live_guard.h"
+#include "vm/vtpm_secret.h"
 #include "vm/stranded.h"
 #include "action/other_host.h"
 #include "action/progress.h"
@@ -306,12 +307,28 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 	return ACTION_UNKNOWN;
 }
 
+/* Gives the passphrase of its TPM to the destination. RET_HAS: it has one of ours. */
+static bool send_secret(const struct migration *r, bool *ret_has, GError **error)
+{
+	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
+	const xmlNode *domain = xmlDocGetRootElement(doc);
+
+	if (!doc)
+		return false;
+	*ret_has = vtpm_secret_needed(domain);
+
+	return vtpm_secret_provide(r->dest, domain, r->directory, NULL, error);
+}
+
 enum action_outcome migration_move(struct migration *r, GError **error)
 {
 	const char *name = virDomainGetName(r->dom);
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
+	bool has_secret;
 
+	if (!send_secret(r, &has_secret, error))
+		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
 	if (!stranded_note(r->dom, r->dest_host, error))
 		return ACTION_FAILED;
@@ -319,6 +336,9 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 		return ACTION_FAILED;
 	call_migrate(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);
+	/* Where it certainly does not run. */
+	if (has_secret && outcome != ACTION_UNKNOWN)
+		vtpm_secret_remove(outcome == ACTION_DONE ? r->ctx->conn : r->dest, r->uuid);
 	if (outcome == ACTION_DONE)
 		action_on_abort(ACTION_DONE, "%s", "");
 

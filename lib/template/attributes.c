@@ -103,6 +103,7 @@ static const struct known known[] = {
 	{ "TPM", "DEVICE", TEXT },
 	{ "TPM", "VERSION", TEXT },
 	{ "TPM", "SECRET", TEXT },
+	{ "TPM", "SECRET_MODE", TEXT },
 	{ "RNG", "MODEL", TEXT },
 	{ "RNG", "BACKEND", TEXT },
 	{ "RNG", "RATE_BYTES", NUMBER },

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/deployment.h"
 
-#include "virt/domain_note.h"
-
 #define NAMESPACES "urn:vmmexec:"
 
 static const struct domain_note deployment = { NAMESPACES "deployment", "deployment", "id" };
@@ -45,15 +43,17 @@ static void remove_ours(xmlNode *metadata)
 	}
 }
 
-static xmlNode *mark_node(const char *mark)
+void deployment_add_note(xmlNode *domain, const struct domain_note *note, const char *word)
 {
-	xmlNode *node = xmlNewNode(NULL, BAD_CAST deployment.element);
-	xmlNs *ns = xmlNewNs(node, BAD_CAST deployment.uri, BAD_CAST "vmmexec");
+	xmlNode *metadata = xml_child(domain, "metadata");
+	xmlNode *node = xmlNewNode(NULL, BAD_CAST note->element);
+	xmlNs *ns = xmlNewNs(node, BAD_CAST note->uri, BAD_CAST "vmmexec");
 
 	xmlSetNs(node, ns);
-	xmlNewProp(node, BAD_CAST deployment.attribute, BAD_CAST mark);
-
-	return node;
+	xmlNewProp(node, BAD_CAST note->attribute, BAD_CAST word);
+	if (!metadata)
+		metadata = xmlNewChild(domain, NULL, BAD_CAST "metadata", NULL);
+	xmlAddChild(metadata, node);
 }
 
 void deployment_set(xmlNode *domain, const char *mark)
@@ -64,9 +64,7 @@ void deployment_set(xmlNode *domain, const char *mark)
 		remove_ours(metadata);
 	if (!mark)
 		return;
-	if (!metadata)
-		metadata = xmlNewChild(domain, NULL, BAD_CAST "metadata", NULL);
-	xmlAddChild(metadata, mark_node(mark));
+	deployment_add_note(domain, &deployment, mark);
 	if (!xml_child(domain, "uuid"))
 		xmlNewTextChild(domain, NULL, BAD_CAST "uuid", BAD_CAST mark);
 }

@@ -10,6 +10,7 @@
 #define VM_DEPLOYMENT_H
 
 #include "action/action.h"
+#include "virt/domain_note.h"
 #include "xml/xml.h"
 
 /* The mark that the environment gives; NULL: none. VMM_ERROR_USAGE: it is no UUID. Static. */
@@ -20,6 +21,9 @@ bool deployment_of_environment(const char **ret, GError **error);
  * has one. Elements of our namespaces that DOMAIN already has are removed.
  */
 void deployment_set(xmlNode *domain, const char *mark);
+
+/* Puts WORD as NOTE into the metadata of DOMAIN, which is to start; after deployment_set(). */
+void deployment_add_note(xmlNode *domain, const struct domain_note *note, const char *word);
 
 /* Marks DOM, which is running already: from now on it belongs to the DEPLOY of MARK. */
 bool deployment_adopt(virDomain *dom, const char *mark, GError **error);

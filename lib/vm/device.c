@@ -5,6 +5,7 @@
 
 #include "action/reconcile.h"
 #include "vm/build_domain.h"
+#include "vm/disk_images.h"
 #include "virt/virt_error.h"
 
 enum { ANSWER_MS = 60000, DETACH_MS = 30000, RESERVE_MS = 2000 };
@@ -260,6 +261,24 @@ static char *drive_with(xmlNode *drive, const char *path)
 	xmlFreeNode(copy);
 
 	return xml;
+}
+
+bool device_medium_check(const struct action_ctx *ctx, const DeviceVm *v, const char *target,
+			 const char *path, GError **error)
+{
+	const struct device_key key = { .target = target };
+	xmlNode *drive = device_find(v, &key);
+	g_autofree char *directory =
+		virt_vm_directory(v->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+	g_autofree char *xml = drive ? drive_with(drive, path) : NULL;
+	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "drive", error) : NULL;
+
+	if (!drive)
+		return true;
+	if (!doc)
+		return false;
+
+	return disk_image_check(ctx, xmlDocGetRootElement(doc), directory, error);
 }
 
 /* Only a CD-ROM has a medium to change; a disk would have to be detached. */

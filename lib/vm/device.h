@@ -56,6 +56,13 @@ xmlNode *device_find(const DeviceVm *v, const struct device_key *key);
 enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, const char *xml, GError **error);
 
+/*
+ * Whether QEMU may open PATH in drive TARGET of V, as disk_image_check(); true for no such drive,
+ * which device_medium() reports.
+ */
+bool device_medium_check(const struct action_ctx *ctx, const DeviceVm *v, const char *target,
+			 const char *path, GError **error);
+
 /* Puts PATH, a file or block device, into the CD-ROM drive TARGET of V; NULL empties it. */
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				  const char *path, GError **error);

@@ -4,6 +4,50 @@
 #include "conf/paths.h"
 #include "image/image_places.h"
 
+/* The file or device that SOURCE names; NULL: it is something else. The caller frees. */
+static char *path_of(const xmlNode *source)
+{
+	char *path = xml_attribute(source, "file");
+
+	return path ? path : xml_attribute(source, "dev");
+}
+
+/*
+ * What the XML itself calls the files behind PATH: QEMU then opens those, whatever the headers say.
+ * SOURCE is the disk's, CHAIN the disk or a <backingStore> in it.
+ */
+static bool check_named(const xmlNode *chain, const char *path, const struct image_policy *policy,
+			GError **error)
+{
+	const xmlNode *data = xml_child(xml_child(chain, "source"), "dataStore");
+	const xmlNode *next = xml_child(chain, "backingStore");
+	g_autofree char *data_path = path_of(xml_child(data, "source"));
+	g_autofree char *next_path = path_of(xml_child(next, "source"));
+	g_autofree char *format = xml_child_attribute(next, "format", "type");
+
+	if (data_path && !image_check_backing(path, data_path, "raw", policy, error))
+		return false;
+	if (!next_path)
+		return true;
+	if (!image_check_backing(path, next_path, format ? format : "raw", policy, error))
+		return false;
+
+	return check_named(next, next_path, policy, error);
+}
+
+/* With IMAGE_CHECK = warn what is wrong is no error. CAUSE is taken. */
+static bool weigh(const struct action_ctx *ctx, GError *cause, GError **error)
+{
+	const char *mode = conf_kvmrc_string(ctx->rc, "IMAGE_CHECK");
+	g_autoptr(GError) why = cause;
+
+	if (g_ascii_strcasecmp(mode, "warn"))
+		return vmm_pass(error, &why);
+	action_log("WARN", "%s", why->message);
+
+	return true;
+}
+
 static bool check_disk(const struct action_ctx *ctx, const xmlNode *disk,
 		       const struct image_policy *policy, GError **error)
 {
@@ -11,21 +55,52 @@ static bool check_disk(const struct action_ctx *ctx, const xmlNode *disk,
 	g_autofree char *path = xml_child_attribute(disk, "source", name);
 	g_autofree char *format = xml_child_attribute(disk, "driver", "type");
 	g_autofree char *target = xml_child_attribute(disk, "target", "dev");
-	const char *mode = conf_kvmrc_string(ctx->rc, "IMAGE_CHECK");
-	g_autoptr(GError) cause = NULL;
+	GError *cause = NULL;
 
 	if (!path || !(xml_has(disk, "type", "file") || xml_has(disk, "type", "block")))
 		return true;
 	/* libvirt takes a disk that declares nothing for raw. */
-	if (image_check(path, format ? format : "raw", policy, &cause))
+	if (image_check(path, format ? format : "raw", policy, &cause) &&
+	    check_named(disk, path, policy, &cause))
 		return true;
 
 	g_prefix_error(&cause, "disk %s: ", target ? target : "?");
-	if (g_ascii_strcasecmp(mode, "warn"))
-		return vmm_pass(error, &cause);
-	action_log("WARN", "%s", cause->message);
 
-	return true;
+	return weigh(ctx, cause, error);
+}
+
+/* Image ELEMENT of <os>, raw unless its attribute FORMAT says otherwise; PATH may be NULL. */
+static bool check_flash(const struct action_ctx *ctx, const xmlNode *element, const char *path,
+			const char *format, const struct image_policy *policy, GError **error)
+{
+	g_autofree char *declared = xml_attribute(element, format);
+	GError *cause = NULL;
+
+	if (!path || !declared)
+		return true;
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))	/* it is made first */
+		return true;
+	if (image_check(path, declared, policy, &cause))
+		return true;
+
+	g_prefix_error(&cause, "os/%s: ", (const char *)element->name);
+
+	return weigh(ctx, cause, error);
+}
+
+/* QEMU opens the firmware and its variables as it opens disks, and libvirt copies the template. */
+static bool check_firmware(const struct action_ctx *ctx, const xmlNode *os,
+			   const struct image_policy *policy, GError **error)
+{
+	const xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
+	g_autofree char *code = xml_child_text(os, "loader"), *text = xml_child_text(os, "nvram");
+	g_autofree char *source = path_of(xml_child(nvram, "source"));
+	g_autofree char *template = xml_attribute(nvram, "template");
+	const char *store = source ? source : text;
+
+	return check_flash(ctx, loader, code, "format", policy, error) &&
+	       check_flash(ctx, nvram, store, "format", policy, error) &&
+	       check_flash(ctx, nvram, template, "templateFormat", policy, error);
 }
 
 static bool is_off(const struct action_ctx *ctx)
@@ -35,30 +110,32 @@ static bool is_off(const struct action_ctx *ctx)
 	return !conf_kvmrc_bool(ctx->rc, "IMAGE_CHECK") && g_ascii_strcasecmp(mode, "warn") != 0;
 }
 
-/* DISK and, if ALL, its siblings. */
-static bool check_disks(const struct action_ctx *ctx, const xmlNode *disk, bool all,
-			const char *directory, GError **error)
+static void places_init(struct image_places *places, const struct action_ctx *ctx,
+			const char *directory)
 {
 	const char *more = conf_kvmrc_string(ctx->rc, "IMAGE_BACKING_PATHS");
 	const char *types = conf_kvmrc_string(ctx->rc, "VMDK_ALLOWED_TYPES");
 	g_autofree char *stores = conf_path_var("datastores");
-	struct image_places places;
-	bool ok = true;
 
-	image_places_init(&places, stores, directory, more, types);
-	for (const xmlNode *n = disk; n && ok; n = all ? xml_next(n) : NULL)
-		ok = check_disk(ctx, n, &places.policy, error);
-	image_places_clear(&places);
-
-	return ok;
+	image_places_init(places, stores, directory, more, types);
 }
 
 bool disk_images_check(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		       GError **error)
 {
-	const xmlNode *devices = xml_child(domain, "devices");
+	const xmlNode *disk = xml_child(xml_child(domain, "devices"), "disk");
+	struct image_places places;
+	bool ok;
 
-	return is_off(ctx) || check_disks(ctx, xml_child(devices, "disk"), true, directory, error);
+	if (is_off(ctx))
+		return true;
+	places_init(&places, ctx, directory);
+	ok = check_firmware(ctx, xml_child(domain, "os"), &places.policy, error);
+	for (; disk && ok; disk = xml_next(disk))
+		ok = check_disk(ctx, disk, &places.policy, error);
+	image_places_clear(&places);
+
+	return ok;
 }
 
 bool disk_images_check_again(const struct action_ctx *ctx, virDomain *dom, const char *directory,
@@ -78,5 +155,14 @@ bool disk_images_check_again(const struct action_ctx *ctx, virDomain *dom, const
 bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const char *directory,
 		      GError **error)
 {
-	return is_off(ctx) || check_disks(ctx, disk, false, directory, error);
+	struct image_places places;
+	bool ok;
+
+	if (is_off(ctx))
+		return true;
+	places_init(&places, ctx, directory);
+	ok = check_disk(ctx, disk, &places.policy, error);
+	image_places_clear(&places);
+
+	return ok;
 }

@@ -11,7 +11,8 @@
 #include "xml/xml.h"
 
 /*
- * Checks each disk of DOMAIN that is a file or block device, with image_check(). Backing files may
+ * Checks each disk of DOMAIN that is a file or block device, with image_check(), and so what its
+ * XML names as backing files, its UEFI firmware and its variables. Backing files may
  * lie in the datastores, DIRECTORY (the VM's, or NULL) being in one of them. With IMAGE_CHECK =
  * warn what is wrong is logged. Errors: as image_check(), the disk's target before it.
  */

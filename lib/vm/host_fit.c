@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/host_fit.h"
 
-#include "action/reconcile.h"
+#include <sys/utsname.h>
+
+#include "fit/arch_fit.h"
 #include "fit/cpu_live.h"
 #include "fit/encryption_fit.h"
 #include "host/root_helper.h"
 #include "virt/virt_error.h"
-#include "vm/deployment.h"
-#include "vm/stop.h"
 
 /* What a domain's capabilities are asked for. */
 struct target {
@@ -35,6 +35,7 @@ static void target_clear(struct target *t)
 void host_fit_init(HostFit *fit)
 {
 	fit->cpus = NULL;
+	fit->secret_mode = NULL;
 	fit_result_init(&fit->result);
 }
 
@@ -58,7 +59,7 @@ TmplVm *host_fit_vm(xmlDoc *document)
 	return vm;
 }
 
-static FitCpuMap *read_cpus(const xmlNode *domain, GError **error)
+FitCpuMap *host_fit_cpus(const xmlNode *domain, GError **error)
 {
 	g_autofree char *arch = xml_child_attribute(xml_child(domain, "os"), "type", "arch");
 
@@ -181,22 +182,44 @@ static bool compare(const struct action_ctx *ctx, const xmlNode *domain, GError 
 	return true;
 }
 
+/* A guest of another architecture: QEMU can do what the processor cannot. */
+static bool emulate(const struct action_ctx *ctx, xmlNode *domain, FitResult *result,
+		    GError **error)
+{
+	g_autoptr(xmlDoc) caps = NULL;
+	g_autofree char *arch = NULL;
+	struct utsname host;
+
+	if (uname(&host) < 0 || !fit_arch_is_foreign(domain, host.machine))
+		return true;
+	caps = document_of(virConnectGetCapabilities(ctx->conn), "capabilities", error);
+	if (!caps)
+		return false;
+	if (!fit_arch(domain, xmlDocGetRootElement(caps), result->changes, error))
+		return false;
+	arch = xml_child_attribute(xml_child(domain, "os"), "type", "arch");
+	action_log("WARN", "OS/ARCH = '%s': QEMU emulates the VM on this %s host, which is slow",
+		   arch, host.machine);
+
+	return true;
+}
+
 static void log_changes(const FitResult *result)
 {
 	for (guint i = 0; i < result->changes->len; i++)
 		action_log("DEBUG", "%s", (const char *)result->changes->pdata[i]);
 }
 
-bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm *vm, bool built,
-		     HostFit *fit, GError **error)
+/* What the VM or kvmrc asks for, once DOMAIN is of an architecture that is run here. */
+static bool fit_wishes(const struct action_ctx *ctx, xmlNode *domain, struct fit_input *in,
+		       HostFit *fit, GError **error)
 {
-	struct fit_input in = { .vm = vm, .rc = ctx->rc, .built = built };
-	enum fit_need need = fit_needs(domain, &in);
+	enum fit_need need = fit_needs(domain, in);
 	g_autoptr(GError) cause = NULL;
 
 	if (need == FIT_NEEDS_NOTHING)
 		return true;
-	fit->cpus = read_cpus(domain, &cause);
+	fit->cpus = host_fit_cpus(domain, &cause);
 	if (!fit->cpus && need == FIT_NEEDS_CPUS) {
 		/* As ever: libvirt itself will check what the VM asks for. */
 		action_log("WARN", "the CPU is not checked: %s", cause->message);
@@ -205,10 +228,21 @@ bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm
 
 	if (!fit->cpus)
 		return vmm_pass(error, &cause);
-	in.cpus = fit->cpus;
-	if (need == FIT_NEEDS_CPUS && !fit_domain(domain, &in, &fit->result, error))
+	in->cpus = fit->cpus;
+	if (need == FIT_NEEDS_HOST)
+		return fit_to_host(ctx, domain, in, &fit->result, error);
+
+	return fit_domain(domain, in, &fit->result, error);
+}
+
+bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm *vm, bool built,
+		     HostFit *fit, GError **error)
+{
+	struct fit_input in = { .vm = vm, .rc = ctx->rc, .built = built };
+
+	if (!emulate(ctx, domain, &fit->result, error))
 		return false;
-	if (need == FIT_NEEDS_HOST && !fit_to_host(ctx, domain, &in, &fit->result, error))
+	if (!fit_wishes(ctx, domain, &in, fit, error))
 		return false;
 	log_changes(&fit->result);
 	if (!fit->result.compare || !conf_kvmrc_bool(ctx->rc, "CPU_COMPARE"))
@@ -241,78 +275,6 @@ bool host_fit_wants_proof(const HostFit *fit)
 	return fit->cpus && fit->result.required->len;
 }
 
-/* Ends DOM, which the deployment of MARK made; ERROR, which is set, says why. */
-static enum action_outcome take_back(struct action_ctx *ctx, virDomain *dom, const char *mark,
-				     GError **error)
-{
-	static const struct stop_plan plan = { .at_once = true };
-	g_autoptr(GError) cause = NULL;
-
-	if (!deployment_check(dom, mark, &cause)) {
-		vmm_error_set_hint(error, "it runs: %s", cause->message);
-		return ACTION_UNKNOWN;
-	}
-
-	if (stop_domain(ctx, dom, &plan, &cause) == ACTION_DONE)
-		return ACTION_FAILED;
-	vmm_error_set_hint(error, "it runs: %s", cause->message);
-
-	return ACTION_UNKNOWN;
-}
-
-/* What DOM is now; a lost connection is replaced. */
-static xmlDoc *read_live(struct action_ctx *ctx, virDomain **dom, GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-	xmlDoc *doc = virt_xml_doc(*dom, &cause);
-
-	if (doc)
-		return doc;
-
-	switch (reconcile_domain(ctx, dom, error)) {
-	case RECONCILE_ALIVE:
-		vmm_pass(error, &cause);
-		return NULL;
-	case RECONCILE_REOPENED:
-		return virt_xml_doc(*dom, error);
-	case RECONCILE_GONE:
-	case RECONCILE_UNKNOWN:
-		break;
-	}
-
-	return NULL;
-}
-
-enum action_outcome host_fit_prove(struct action_ctx *ctx, const HostFit *fit, virDomain **dom,
-				   const char *mark, GError **error)
-{
-	const char *missing = conf_kvmrc_string(ctx->rc, "CPU_MISSING");
-	g_autoptr(xmlDoc) doc = read_live(ctx, dom, error);
-	const xmlNode *domain = xmlDocGetRootElement(doc);
-	g_autofree char *lacks = NULL, *text = NULL;
-	const char *why = "QEMU's own emulation does not have that";
-	bool kvm = xml_has(domain, "type", "kvm");
-
-	if (!doc)
-		return ACTION_UNKNOWN;
-	lacks = fit_cpu_live_lacks(domain, fit->cpus, fit->result.required);
-	if (!lacks)
-		return ACTION_DONE;
-	if (kvm)
-		why = "the host does not give it";
-	text = g_strdup_printf("the CPU of domain %s lacks %s, which CPU_MODEL or FEATURES "
-			       "asks for: %s", virDomainGetName(*dom), lacks, why);
-	if (!mark || (!kvm && g_ascii_strcasecmp(missing, "refuse"))) {
-		action_log("WARN", "%s", text);
-		return ACTION_DONE;
-	}
-
-	vmm_fail(error, VMM_ERROR_INCOMPATIBLE, "%s", text);
-	vmm_error_set_hint(error, "the domain was ended again; ask for less, or use another host");
-
-	return take_back(ctx, *dom, mark, error);
-}
-
 static bool may_nest(virDomain *dom)
 {
 	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, NULL);
@@ -321,7 +283,7 @@ static bool may_nest(virDomain *dom)
 
 	if (!doc || !xml_has(domain, "type", "kvm"))
 		return false;
-	cpus = read_cpus(domain, NULL);
+	cpus = host_fit_cpus(domain, NULL);
 	if (!cpus)
 		return false;
 

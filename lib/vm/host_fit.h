@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * host_fit.h - fits a domain to this host with what libvirt says of it, asks libvirt whether the
- * host can run its CPU, and looks at the running domain whether it was given what it needs.
+ * host can run its CPU. What the running domain was given is looked at by cpu_proof.h.
  *
  * Nothing is asked, and nothing read but the VM's document, where neither the VM nor kvmrc wants
  * anything of it.
@@ -17,12 +17,16 @@
 typedef struct host_fit {
 	FitCpuMap *cpus;	/* NULL: nothing was asked for */
 	FitResult result;
+	const char *secret_mode;	/* of the domain's TPM, by vtpm_secret_ask(); or NULL */
 } HostFit;
 
 /* Before all else; the caller clears. */
 void host_fit_init(HostFit *fit);
 void host_fit_clear(HostFit *fit);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HostFit, host_fit_clear)
+
+/* libvirt's CPU map for the architecture of DOMAIN. The caller frees. */
+FitCpuMap *host_fit_cpus(const xmlNode *domain, GError **error);
 
 /* The VM of DOCUMENT, a vm.xml; NULL when there is none (NULL) or it is of no VM. Caller frees. */
 TmplVm *host_fit_vm(xmlDoc *document);
@@ -34,17 +38,8 @@ TmplVm *host_fit_vm(xmlDoc *document);
 bool host_fit_domain(const struct action_ctx *ctx, xmlNode *domain, const TmplVm *vm, bool built,
 		     HostFit *fit, GError **error);
 
-/* Whether host_fit_prove() has anything to look at. */
+/* Whether cpu_proof() has anything to look at. */
 bool host_fit_wants_proof(const HostFit *fit);
-
-/*
- * Looks whether DOM, which runs, has the features that FIT requires. One that lacks some is ended
- * (VMM_ERROR_INCOMPATIBLE) if it is of type kvm or CPU_MISSING of kvmrc says so, and MARK proves
- * that this deployment made it; MARK NULL: it ran before, and what it lacks is logged.
- * When the connection is lost DOM is replaced by one on a new connection.
- */
-enum action_outcome host_fit_prove(struct action_ctx *ctx, const HostFit *fit, virDomain **dom,
-				   const char *mark, GError **error);
 
 /*
  * For a guest that continues from a checkpoint: its CPU must stay what it is, so DOMAIN is not

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "vm/checkpoint.h"
+#include "vm/cpu_proof.h"
 #include "vm/deployment.h"
 #include "vm/stranded.h"
 #include "vm/vtpm.h"
@@ -88,16 +89,20 @@ static virDomain *look_up_marked(virConnect *conn, const struct outcome_case *c,
 	return g_steal_pointer(&dom);
 }
 
-static enum outcome_verdict judge_deploy(struct action_ctx *ctx G_GNUC_UNUSED,
-					 const struct outcome_case *c G_GNUC_UNUSED,
-					 const struct found *f, char **ret_info,
-					 GError **error G_GNUC_UNUSED)
+static enum outcome_verdict judge_deploy(struct action_ctx *ctx, const struct outcome_case *c,
+					 const struct found *f, char **ret_info, GError **error)
 {
 	if (is_gone(f))
 		return OUTCOME_NOT_DONE;
 	if (!is_up(f))
 		return OUTCOME_LATER;
+	/* deploy may have died before it looked at the guest's CPU: run again, it ends the VM. */
+	if (!cpu_proof_lacks(ctx, f->dom, c->mark, ret_info, error))
+		return OUTCOME_LATER;
+	if (*ret_info)
+		return OUTCOME_FINISH;
 	*ret_info = g_strdup(f->uuid);
+
 	return OUTCOME_DONE;
 }
 

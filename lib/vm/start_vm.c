@@ -5,14 +5,22 @@
 #include "host/nvram.h"
 #include "host/root_helper.h"
 #include "host/tpm_archive.h"
+#include "vm/cpu_proof.h"
 #include "vm/create.h"
 #include "vm/deployment.h"
+#include "vm/host_share.h"
 #include "vm/vtpm.h"
+#include "vm/vtpm_secret.h"
 
-/* RET_VGPU: whether one was made, to be undone. */
+/*
+ * Takes its part of what guests share, and makes what else it needs. RET_VGPU: whether one was
+ * made, to be undone.
+ */
 static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
 			  bool *ret_vgpu, GError **error)
 {
+	if (!host_share_take(ctx, vm->domain, vm->fit, error))
+		return false;
 	if (!file_make_directory(vm->directory, error))
 		return false;
 	if (!file_write(vm->file, xml, strlen(xml), 0600, error))
@@ -24,10 +32,21 @@ static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, 
 		return false;
 	if (!vtpm_bring(ctx, vm->domain, vm->directory, vm->host, error))
 		return false;
+	if (!vtpm_secret_provide(ctx->conn, vm->domain, vm->directory, vm->fit->secret_mode,
+				 error))
+		return false;
 	if (!root_helper_needs_vgpu(vm->document))
 		return true;
 	*ret_vgpu = true;	/* of several, some may be there when it fails */
 	return root_helper_vgpu(ctx, "create", vm->directory, error);
+}
+
+static void take_secret_back(const struct action_ctx *ctx, const xmlNode *domain)
+{
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
+
+	if (vtpm_secret_needed(domain))
+		vtpm_secret_remove(ctx->conn, uuid);
 }
 
 enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *vm,
@@ -40,11 +59,13 @@ enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *v
 
 	if (prepare_start(ctx, vm, xml, &vgpu, error))
 		outcome = create_domain(ctx, vm->domain, xml, ret_dom, error);
-	if (outcome == ACTION_DONE && host_fit_wants_proof(vm->fit))
-		outcome = host_fit_prove(ctx, vm->fit, ret_dom, vm->mark, error);
-	if (outcome != ACTION_FAILED || !vgpu)
+	host_share_end();
+	if (outcome == ACTION_DONE)
+		outcome = cpu_proof(ctx, vm->fit, ret_dom, vm->mark, error);
+	if (outcome != ACTION_FAILED)
 		return outcome;
-	if (!root_helper_vgpu(ctx, "delete", vm->directory, &cause))
+	take_secret_back(ctx, vm->domain);
+	if (vgpu && !root_helper_vgpu(ctx, "delete", vm->directory, &cause))
 		action_log("WARN", "%s", cause->message);
 
 	return outcome;
@@ -56,8 +77,6 @@ enum action_outcome start_vm_adopt(struct action_ctx *ctx, const struct start_or
 	if (vm->mark && !deployment_adopt(*dom, vm->mark, error))
 		return ACTION_UNKNOWN;
 	action_log("INFO", "domain %s runs already", virDomainGetName(*dom));
-	if (host_fit_wants_proof(vm->fit))
-		return host_fit_prove(ctx, vm->fit, dom, NULL, error);
 
-	return ACTION_DONE;
+	return cpu_proof_again(ctx, vm->fit, dom, vm->mark, error);
 }

@@ -9,6 +9,7 @@
 #include "host/root_helper.h"
 #include "action/other_host.h"
 #include "vm/checkpoint_use.h"
+#include "vm/vtpm_secret.h"
 #include "action/process.h"
 #include "base/file.h"
 #include "xml/xml.h"
@@ -358,6 +359,7 @@ void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *di
 		return;
 	if (!vtpm_is_left(uuid))
 		return;
+	vtpm_secret_remove(ctx->conn, uuid);
 	if (!run(ctx, ran ? "backup" : "keep", uuid, directory, &error) ||
 	    !run(ctx, "forget", uuid, directory, &error))
 		action_log("WARN", "%s; it is still in %s on this host", error->message, place);

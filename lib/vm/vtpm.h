@@ -66,7 +66,8 @@ bool vtpm_is_left(const char *uuid);
 
 /*
  * After a domain's end (RAN: we saw it run): copies what libvirt kept of UUID to DIRECTORY. Either
- * may be NULL. A failure is logged: the state then stays in libvirt's directory.
+ * may be NULL. A failure is logged: the state then stays in libvirt's directory. The passphrase of
+ * vtpm_secret.h is taken from libvirt.
  */
 void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *directory, bool ran);
 

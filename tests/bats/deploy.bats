@@ -110,6 +110,41 @@ file=\"$PWD/vm/disk.0\"
 file=\"$PWD/vm/other\""
 }
 
+@test "deploy: what the XML itself calls a backing file, and UEFI variables, lead nowhere either" {
+	mkdir vm
+	qemu-img create -q -f raw vm/disk.0 1M
+	named() {	# BELOW-DISK
+		domain one-9 9 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$PWD/vm/disk.0'/><target dev='vda'/>$1</disk>"
+	}
+	deploy "$(named "<backingStore type='file'><format type='raw'/><source file='/etc/passwd'/></backingStore>")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: disk vda: $PWD/vm/disk.0 is backed by /etc/passwd, which is not in a datastore of the VM [refused]"* ]]
+	# The second of a chain, and a device.
+	deploy "$(named "<backingStore type='file'><format type='raw'/><source file='$PWD/vm/disk.0'/>
+		<backingStore type='block'><format type='raw'/><source dev='/dev/null'/></backingStore></backingStore>")"
+	assert_failure 1
+	[[ $(error_message) == *"$PWD/vm/disk.0 is backed by "* ]]
+	IMAGE_BACKING_PATHS="$PWD/vm" deploy "$(named "<backingStore type='file'><format type='raw'/><source file='$PWD/vm/disk.0'/>
+		<backingStore type='block'><format type='raw'/><source dev='/dev/null'/></backingStore></backingStore>")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: disk vda: $PWD/vm/disk.0 is backed by /dev/null, "* ]]
+	IMAGE_BACKING_PATHS="$PWD/vm" deploy "$(named "<backingStore type='file'><format type='raw'/><source file='$PWD/vm/disk.0'/><backingStore/></backingStore>")" --dry-run
+	assert_success
+	nvram() {	# ATTRIBUTES
+		domain one-9 9 | sed "s|</type></os>|</type><loader type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram $1>$PWD/vm/vars.fd</nvram></os>|"
+	}
+	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw vm/vars.fd 1M
+	[[ $(nvram x) == *'<nvram'* ]]
+	deploy "$(nvram "format='qcow2'")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: os/nvram: $PWD/vm/vars.fd is backed by /etc/passwd, "*'[refused]'* ]]
+	deploy "$(nvram "templateFormat='qcow2' template='$PWD/vm/vars.fd'")"
+	assert_failure 1
+	[[ $(error_message) == "deploy: os/nvram: $PWD/vm/vars.fd is backed by /etc/passwd, "* ]]
+	deploy "$(nvram "")" --dry-run
+	assert_success
+}
+
 @test "deploy: an image that leads out of the datastores is refused; IMAGE_CHECK and IMAGE_BACKING_PATHS take effect" {
 	local backing
 	mkdir vm other

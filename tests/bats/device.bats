@@ -90,6 +90,22 @@ attach_disk() {	# LINE...
 	assert_output --partial 'iothread="2"'
 }
 
+@test "reconfigure: a medium with a backing file outside the datastores is refused, and the old one stays" {
+	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw medium 1M
+	sed "0,/<devices>/s|<devices>|&<disk type='file' device='cdrom'><driver name='qemu' type='qcow2'/><source file='/old'/><target dev='hda' bus='ide'/></disk>|" \
+		"${LIBVIRT_URI#test://}" >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	with -- reconfigure one-5 hda "$PWD/medium"
+	assert_failure 1
+	[ "$(error_message)" = "reconfigure: disk hda: $PWD/medium is backed by /etc/passwd, which is not in a datastore of the VM [refused] (hint: qemu-img rebase, or IMAGE_BACKING_PATHS in kvmrc)" ]
+	with -- reconfigure --dry-run one-5 hda "$PWD/medium"
+	assert_failure 1
+	qemu-img create -q -f qcow2 medium 1M
+	with -- reconfigure --dry-run one-5 hda "$PWD/medium"
+	assert_success
+	assert_output --partial "<source file=\"$PWD/medium\"/>"
+}
+
 @test "attach_disk: an image with a backing file outside the datastores is refused; one declared raw is not read" {
 	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw image 1M
 	REQUEST=$(disk)

@@ -94,13 +94,17 @@ host() {
 	echo "${1:-1}" >host/module/kvm_amd/parameters/nested
 }
 
-# on_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
-on_host() {
+# in_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
+in_host() {
 	local asan
 	asan=$(ldd "$REMOTES/$1" | awk '/libasan/ { print $3 }')
-	rm -f host/calls
-	run --separate-stderr unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
+	unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
 		- "${asan:+$asan }$BUILD/tests/fake/host.so" "$REMOTES/$1" "${@:2}" <<<"${REQUEST:-}"
+}
+
+on_host() {
+	rm -f host/calls
+	run --separate-stderr in_host "$@"
 }
 
 domain() {	# [CPU]
@@ -166,6 +170,37 @@ calls() {
 	grep -qx virDomainCreateXML host/calls
 }
 
+@test "deploy: one that died before it looked at the guest's CPU is not done: outcome looks, and deploy run again ends the VM" {
+	local mark=aaaaaaaa-0000-4000-8000-000000000001 other=aaaaaaaa-0000-4000-8000-000000000002
+	host
+	domain '<cpu mode="host-passthrough"><feature policy="require" name="vmx"/></cpu>'
+	vm '<CPU_MODEL><MODEL>host-passthrough</MODEL><FEATURES>vmx</FEATURES></CPU_MODEL>' >vm/vm.xml
+	VMM_DEPLOYMENT=$mark on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	grep -q "<vmmexec:cpu xmlns:vmmexec=\"urn:vmmexec:cpu\" required=\"$mark vmx\"/>" vm/deployment.0
+	# What that left, as another process finds it.
+	{ echo '<node>'; sed 's/type="kvm"/type="test"/' vm/deployment.0; echo '</node>'; } >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	outcome() {	# MARK
+		REQUEST='' VMM_DEPLOYMENT=$1 on_host outcome deploy "$(uuid 9)" - 9 h
+		assert_success
+	}
+	outcome $mark
+	assert_output "done $(uuid 9)"
+	echo "<cpu mode='host-passthrough'><feature policy='disable' name='vmx'/></cpu>" >host/cpu.xml
+	outcome $mark
+	assert_output "finish the CPU of domain one-9 lacks vmx, which CPU_MODEL or FEATURES asks for: the host does not give it"
+	VMM_DEPLOYMENT=$mark on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == 'deploy: the CPU of domain one-9 lacks vmx, '*'[incompatible] (hint: the domain was ended again'* ]]
+	# One that another deployment made is left alone.
+	outcome $other
+	assert_output "done $(uuid 9)"
+	VMM_DEPLOYMENT=$other on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *'WARN: deploy: the CPU of domain one-9 lacks vmx'* ]]
+}
+
 @test "deploy: NESTED takes the flag of the host's vendor, and needs a module that lets guests run VMs" {
 	host 1
 	domain '<cpu mode="host-model"/>'
@@ -208,13 +243,82 @@ encrypted() {
 	encrypted "<sev supported='yes'><maxGuests>59</maxGuests><maxESGuests>450</maxESGuests></sev>"
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_success
-	[ "$(calls)" = 'virConnectGetCapabilities virConnectGetDomainCapabilities ' ]
+	[[ $(calls) == 'virConnectGetCapabilities virConnectGetDomainCapabilities '*'virConnectListAllDomains ' ]]
 	grep -q virDomainCreateXML host/calls
 	encrypted "<sev supported='yes'><maxGuests>59</maxGuests></sev>"
 	REQUEST=${REQUEST/machine=\'q35\'/machine=\'pc\'}
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_failure 1
 	[[ $(error_message) == "deploy: MEMORY_ENCRYPTION: TYPE = 'SEV' needs OS/MACHINE = q35, not 'pc' [input]"* ]]
+}
+
+# sev NUMBER [POLICY [TYPE]]: one-NUMBER with SEV, or with the encrypted state that policy 7 means.
+sev() {
+	encrypted "<sev supported='yes'><maxGuests>1</maxGuests><maxESGuests>2</maxESGuests></sev>"
+	REQUEST=${REQUEST//one-9/one-$1}
+	REQUEST=${REQUEST/$(uuid 9)/$(uuid "$1")}
+	REQUEST=${REQUEST/0x00000003/${2:-0x3}}
+	REQUEST=${REQUEST/\"kvm\"/\"${3:-kvm}\"}
+	echo Y >host/module/kvm_amd/parameters/sev_es
+	echo Y >host/module/kvm_amd/parameters/sev
+	mkdir -p host/domains
+}
+
+@test "deploy: as many encrypted guests run as the host has slots for, counted by kind of key and by kvmrc" {
+	local n
+	sev 3 0x3 test
+	echo "$REQUEST" >host/domains/one-3.xml
+	sev 9
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: no free slot for encrypted memory: 1 of 1 in use [no-resource] (hint: use another host, or end one of the VMs; the limit is the host's, for this TYPE)"* ]]
+	never grep -q virDomainCreateXML host/calls
+	[ ! -e vm/deployment.0 ]
+	# SEV-ES has other keys.
+	sev 9 0x7
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	rm host/domains/one-9.xml
+	NUM_MEMORY_ENCRYPTED_GUESTS=1 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == *'1 of 1 in use [no-resource] (hint: '*'NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc)'* ]]
+	NUM_MEMORY_ENCRYPTED_GUESTS=2 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	# Other guests are never counted, nor waited for.
+	rm host/domains/one-9.xml
+	domain
+	NUM_MEMORY_ENCRYPTED_GUESTS=0 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	never grep -qx virConnectListAllDomains host/calls
+	# A libvirt that gives no numbers.
+	rm host/domains/*
+	sev 9
+	echo "<domainCapabilities><features><sev supported='yes'/></features></domainCapabilities>" >host/domcapabilities.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *'WARN: deploy: how many guests with SEV this host can run is not known'* ]]
+}
+
+@test "deploy: of two that want the last slot for encrypted memory at once one gets it" {
+	local first second
+	sev 3
+	first=$REQUEST
+	sev 9
+	second=$REQUEST
+	two_at_once "$first" "$second"
+	[ "$(sort status.[39] | tr '\n' ' ')" = '0 1 ' ]
+	grep -h 'no free slot for encrypted memory: 1 of 1 in use \[no-resource\]' said.[39]
+	[ "$(grep -c virDomainCreateXML host/calls)" -eq 1 ]
+}
+
+@test "deploy: the memory that kvmrc reserves for the host is not pinned by an encrypted guest" {
+	sev 9
+	RESERVED_HOST_MEMORY_MB=900000000 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) =~ 'deploy: the guest pins 64 MiB of the '[0-9]+' MiB that are available, and 900000000 MiB are reserved for the host [no-resource]' ]]
+	never grep -q virDomainCreateXML host/calls
+	RESERVED_HOST_MEMORY_MB=1 on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
 }
 
 @test "deploy: a TPM/TYPE that oned did not heed is an error, not an emulated TPM" {
@@ -236,10 +340,182 @@ encrypted() {
 	assert_success
 }
 
+@test "TPM/SECRET_MODE: a word that does not exist, and a secret of its own besides, are refused; without libvirt's secrets nothing is started" {
+	kvm_domain '<TPM><TYPE>emulator</TYPE><SECRET_MODE>always</SECRET_MODE></TPM>'
+	assert_failure 1
+	[[ $stderr == *"TPM/SECRET_MODE = 'always' (VM 9): not one of none, host, user [input]"* ]]
+	kvm_domain "<TPM><TYPE>emulator</TYPE><SECRET>$(uuid 1)</SECRET><SECRET_MODE>user</SECRET_MODE></TPM>"
+	assert_failure 1
+	[[ $stderr == *'TPM/SECRET and SECRET_MODE = user exclude each other [input]'* ]]
+	kvm_domain '<TPM><TYPE>passthrough</TYPE><SECRET_MODE>user</SECRET_MODE></TPM>'
+	assert_failure 1
+	[[ $stderr == *'TPM/SECRET_MODE is for TPM/TYPE = emulator, not passthrough'* ]]
+	kvm_domain '<TPM><TYPE>emulator</TYPE><SECRET_MODE>none</SECRET_MODE></TPM>'
+	assert_success
+	host
+	domain '<devices><tpm model="tpm-tis"><backend type="emulator" version="2.0"/></tpm></devices>'
+	vm '<TPM><MODEL>tpm-tis</MODEL><SECRET_MODE>user</SECRET_MODE></TPM>' >vm/vm.xml
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_output "devices/tpm/backend/encryption/@secret = $(uuid 9): TPM/SECRET_MODE"
+	[ ! -e vm/tpm ]
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == *"cannot look for secret $(uuid 9): "* ]]
+	never grep -q virDomainCreateXML host/calls
+}
+
+# chip NUMBER DEVICE [TYPE]: domain one-NUMBER, with a TPM of the host.
+chip() {
+	REQUEST="<domain type='${3:-kvm}'><name>one-$1</name><uuid>$(uuid "$1")</uuid><memory>65536</memory><os><type arch='x86_64'>hvm</type></os>"
+	REQUEST+="<devices><tpm model='tpm-tis'><backend type='passthrough'><device path='$2'/></backend></tpm></devices></domain>"
+}
+
+@test "deploy: the host's TPM is for one VM: the second is refused before its start, with the name of the first" {
+	host
+	mkdir host/domains
+	chip 3 /dev/tpmrm0 test
+	echo "$REQUEST" >host/domains/one-3.xml
+	chip 9 /dev/tpm0
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == 'deploy: the TPM of this host (tpm0) belongs to domain one-3 [busy] (hint: one VM at a time can have it: stop that one'* ]]
+	[ ! -e vm/deployment.0 ]
+	never grep -q virDomainCreateXML host/calls
+	# Another chip, and none, are free.
+	chip 9 /dev/tpm1
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+	domain
+	rm host/domains/one-9.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_success
+}
+
+# Which of our two deploys have the lock of what guests share open.
+at_lock() {
+	local pid hash
+	hash=$(printf 'host\n' | sha256sum | cut -d' ' -f1)
+	for pid in $(pgrep -f "kvm/deploy $PWD/vm[39]/"); do
+		readlink "/proc/$pid/fd/"* 2>/dev/null | grep "/$hash$" | head -n 1
+	done
+}
+
+# two_at_once REQUEST REQUEST: deploys one-3 and one-9; one waits in libvirt, then the other at the lock, then both go on.
+two_at_once() {
+	local n pid=()
+	mkdir -p host/domains vm3 vm9
+	mkfifo host/gate
+	for n in 3 9; do
+		REQUEST=$1 in_host deploy "$PWD/vm$n/deployment.0" h $n >out.$n 2>said.$n 3>&- &
+		pid[n]=$!
+		shift
+	done
+	for _ in $(seq 600); do
+		if [ "$(at_lock | wc -l)" -eq 2 ] && grep -q virDomainCreateXML host/calls; then break; fi
+		sleep 0.05
+	done
+	exec 4<>host/gate
+	for n in 3 9; do
+		wait "${pid[n]}" && echo 0 >status.$n || echo $? >status.$n
+	done
+	exec 4>&-
+}
+
+@test "deploy: of two that want the host's TPM at once one gets it, and the other is refused" {
+	local first second
+	host
+	chip 3 /dev/tpm0
+	first=$REQUEST
+	chip 9 /dev/tpm0
+	second=$REQUEST
+	two_at_once "$first" "$second"
+	[ "$(sort status.[39] | tr '\n' ' ')" = '0 1 ' ]
+	cat said.[39] | grep -E 'deploy: the TPM of this host \(tpm0\) belongs to domain one-[39] \[busy\]'
+	[ "$(grep -c virDomainCreateXML host/calls)" -eq 1 ]
+}
+
 @test "kvm-domain: with a host's capabilities encrypted memory that it lacks is an error" {
 	kvm_domain '<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS><MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>' --type kvm
 	assert_failure 1
 	[[ $stderr == 'kvm-domain: MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible]'* ]]
+}
+
+@test "kvm-domain: what an encrypted guest's owner gives has the right size, and is shown to nobody" {
+	local block auth data os='<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS>'
+	block=$(printf %96s | base64 -w0) auth=$(printf %4096s | base64 -w0) data=$(printf %32s | base64 -w0)
+	snp() {	# KEYS OPTION...
+		run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" --type kvm --libvirt 12.0.0 "${@:2}" \
+			<<<"$(vm "$os<MEMORY_ENCRYPTION><TYPE>SEV-SNP</TYPE>$1</MEMORY_ENCRYPTION>")"
+	}
+	snp "<ID_BLOCK>$block</ID_BLOCK><ID_AUTH>$auth</ID_AUTH><HOST_DATA>$data</HOST_DATA><KERNEL_HASHES>no</KERNEL_HASHES>"
+	assert_success
+	[[ $output == *"<launchSecurity type=\"sev-snp\" kernelHashes=\"no\">"*"<idBlock>$block</idBlock>"*"<idAuth>$auth</idAuth>"*"<hostData>$data</hostData>"* ]]
+	snp "<ID_BLOCK>$block</ID_BLOCK><HOST_DATA>$data</HOST_DATA>" --explain
+	assert_success
+	[[ $output == *$'/domain/launchSecurity/hostData\t***\t'* ]]
+	[[ $output != *"$data"* ]]
+	snp "<ID_AUTH>$auth</ID_AUTH><HOST_DATA>$block</HOST_DATA>"
+	assert_failure 1
+	[[ $stderr == *'HOST_DATA has 96 bytes, not 32'*'ID_AUTH signs an ID_BLOCK, and there is none'* ]]
+	[[ $stderr != *"$block"* ]]
+}
+
+@test "deploy: --dry-run shows no secret of an encrypted guest" {
+	encrypted "<sev supported='yes'/>"
+	REQUEST=${REQUEST/<policy>/<session>c2VjcmV0</session><dhCert>c2VjcmV0</dhCert><policy>}
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<session>***</session><dhCert>***</dhCert>'* ]]
+	[[ $output$stderr != *c2VjcmV0* ]]
+}
+
+# arm [OLD NEW]: one-9 for ARM, as a site of x86_64 makes it; the host has QEMU for both.
+arm() {
+	host
+	cat >host/capabilities.xml <<-END
+		<capabilities><host><cpu><arch>x86_64</arch><vendor>AMD</vendor></cpu></host>
+		<guest><os_type>hvm</os_type><arch name='x86_64'><emulator>/usr/bin/qemu-system-x86_64</emulator><domain type='kvm'/></arch></guest>
+		<guest><os_type>hvm</os_type><arch name='aarch64'><emulator>/usr/bin/qemu-system-aarch64</emulator><domain type='qemu'/></arch></guest></capabilities>
+	END
+	REQUEST="<domain type='kvm'><name>one-9</name><uuid>$(uuid 9)</uuid><memory>65536</memory><os><type arch='aarch64' machine='virt'>hvm</type></os>${1:-}<devices><emulator>/usr/bin/qemu-kvm-one</emulator></devices></domain>"
+}
+
+@test "deploy: a guest of another architecture is emulated, by the QEMU and with a CPU of that architecture" {
+	arm
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_line -n 0 '@type = qemu: OS/ARCH = aarch64 is emulated on this host'
+	assert_line -n 1 'devices/emulator = /usr/bin/qemu-system-aarch64: OS/ARCH = aarch64 is emulated on this host'
+	assert_line -n 2 'cpu/model = cortex-a57: OS/ARCH = aarch64 is emulated on this host'
+	[[ $stderr == *"WARN: deploy: OS/ARCH = 'aarch64': QEMU emulates the VM on this x86_64 host, which is slow"* ]]
+	arm '<cpu mode="host-passthrough"><topology sockets="1" cores="1" threads="1"/></cpu>'
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<domain type="qemu">'*'<cpu mode="maximum"><topology '*'<emulator>/usr/bin/qemu-system-aarch64</emulator>'* ]]
+	arm '<cpu mode="custom"><model>neoverse-n1</model></cpu>'
+	REQUEST=${REQUEST/qemu-kvm-one/our-qemu-system-aarch64}
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	[[ $output == *'<model>neoverse-n1</model>'*'<emulator>/usr/bin/our-qemu-system-aarch64</emulator>'* ]]
+	arm
+	REQUEST=${REQUEST/aarch64/riscv64}
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == "deploy: OS/ARCH = 'riscv64': this host has no QEMU for that architecture [incompatible] (hint: install qemu-system-… of it there"* ]]
+	never grep -q virDomainCreateXML host/calls
+	# What the processor runs itself is not touched, and nobody is asked.
+	REQUEST=${REQUEST/riscv64/i686}
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_output 'nothing is changed'
+	[ ! -e host/calls ]
+}
+
+@test "kvm-domain: with a host's capabilities a VM of another architecture is emulated there" {
+	arm
+	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" --type kvm --capabilities host/capabilities.xml --domcapabilities host/domcapabilities.xml \
+		<<<"$(vm '<OS><ARCH>aarch64</ARCH><MACHINE>virt</MACHINE></OS>')"
+	assert_success
+	[[ $output == '<domain '*' type="qemu">'*'<emulator>/usr/bin/qemu-system-aarch64</emulator>'*'<model fallback="forbid">cortex-a57</model>'* ]]
 }
 
 @test "save: a guest that can run VMs is saved with a warning, not at all with NESTED_GUARD=refuse" {

@@ -5,7 +5,9 @@
  *
  * VMM_HOST=DIR  capabilities.xml and domcapabilities.xml; compare: why the host cannot run a CPU
  *               (not there: it can); cpu.xml: the <cpu> of what runs (not there: as it was asked
- *               for). The name of each such call is added to DIR/calls.
+ *               for). The name of each such call is added to DIR/calls. domains/NAME.xml: what
+ *               runs, of this process and of others. gate, a FIFO: who starts a domain waits
+ *               until somebody has opened it for writing.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -95,13 +97,57 @@ static char *replace(const char *text, const char *old, const char *new)
 	return g_strjoinv(new, parts);
 }
 
+typedef virDomainPtr create_func(virConnectPtr, const char *, unsigned);
+
+static void wait_at_gate(void)
+{
+	g_autofree char *path = g_build_filename(directory, "gate", NULL);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 virDomainPtr virDomainCreateXML(virConnectPtr c, const char *xml, unsigned f)
 {
-	virDomainPtr (*func)(virConnectPtr, const char *, unsigned) = dlsym(RTLD_NEXT, __func__);
+	create_func *func = (create_func *)dlsym(RTLD_NEXT, __func__);
 	g_autofree char *test = replace(xml, "type=\"kvm\"", "type=\"test\"");
+	virDomainPtr dom;
 
 	note(__func__);
-	return func(c, test, f);
+	wait_at_gate();
+	dom = func(c, test, f);
+	if (dom) {
+		g_autofree char *name = g_strconcat(virDomainGetName(dom), ".xml", NULL);
+		g_autofree char *path = g_build_filename(directory, "domains", name, NULL);
+
+		g_file_set_contents(path, test, -1, NULL);
+	}
+
+	return dom;
+}
+
+/* The test driver knows only what this process has started. */
+int virConnectListAllDomains(virConnectPtr c, virDomainPtr **list, unsigned f)
+{
+	int (*func)(virConnectPtr, virDomainPtr **, unsigned) = dlsym(RTLD_NEXT, __func__);
+	create_func *create = (create_func *)dlsym(RTLD_NEXT, "virDomainCreateXML");
+	g_autofree char *path = g_build_filename(directory, "domains", NULL);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	note(__func__);
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *file = g_build_filename(path, name, NULL), *xml = NULL;
+		virDomainPtr dom = NULL;
+
+		if (g_file_get_contents(file, &xml, NULL, NULL))
+			dom = create(c, xml, 0);
+		if (dom)
+			virDomainFree(dom);
+	}
+
+	return func(c, list, f);
 }
 
 /* TEXT without its <cpu> and with CPU at its end. */

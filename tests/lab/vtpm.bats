@@ -231,6 +231,68 @@ deploy_tpm() {	# NUMBER [TPM]
 	is_same node1 "/var/lib/libvirt/swtpm/$(uuid 6)/tpm1.2/tpm-00.permall" 6
 }
 
+@test "vtpm: SECRET_MODE encrypts the state; the passphrase is made, goes with the VM and leaves libvirt with it" {
+	local kept
+	deploy_secret() {	# NODE MODE
+		lab_exec "$1" mkdir -p "$(directory 10)"
+		lab_exec "$1" tee "$(directory 10)/vm.xml" >/dev/null <<<"<VM><ID>10</ID><TEMPLATE><TPM><MODEL>tpm-crb</MODEL><SECRET_MODE>$2</SECRET_MODE></TPM></TEMPLATE></VM>"
+		run --separate-stderr lab_exec "$1" "$ACTIONS/deploy" "$(directory 10)/deployment.0" "$1" 10 "$1" < <(tpm_xml 10)
+		echo "$stderr"
+	}
+	secret() {	# NODE: what libvirt has; nothing: it has none
+		lab_virsh "$1" secret-dumpxml "$(uuid 10)" 2>/dev/null | grep -o "<secret .*>"
+	}
+	is_encrypted() {	# NODE FILE: bit 0 of the flags in swtpm's header
+		local flags
+		flags=$(lab_exec "$1" od -An -tu1 -j5 -N1 "$2")
+		[ $((flags & 1)) -eq 1 ]
+	}
+	deploy_tpm 11
+	never is_encrypted node1 "$(place 11)"
+	deploy_secret node1 user
+	assert_success
+	is_encrypted node1 "$(place 10)"
+	[ "$(secret node1)" = "<secret ephemeral='yes' private='yes'>" ]
+	run on stat -c %a "$(directory 10)/tpm/secret"
+	assert_output 600
+	kept=$(on cat "$(directory 10)/tpm/secret")
+	[[ $kept =~ ^user\ [A-Za-z0-9+/=]{44}$ ]]
+	never on grep -qrF "${kept#user }" /etc/libvirt "$(directory 10)/deployment.0"
+	# libvirtd forgets it at its end; what starts a new QEMU gives it again.
+	"$LAB" svc node1 restart
+	[ -z "$(secret node1)" ]
+	act save one-10 "$(directory 10)/checkpoint" node1 10 node1
+	assert_success
+	act restore "$(directory 10)/checkpoint" node1 "$(uuid 10)" 10 node1
+	assert_success
+	[ -n "$(secret node1)" ]
+	act migrate one-10 node2 node1 10 node1
+	assert_success
+	[ -z "$(secret node1)" ]
+	is_encrypted node2 "$(place 10)"
+	[ "$(secret node2)" = "<secret ephemeral='yes' private='yes'>" ]
+	run lab_exec node2 "$ACTIONS/cancel" one-10 node2 10 node2 </dev/null
+	assert_success
+	[ -z "$(secret node2)" ]
+	is_encrypted node1 "$(copy 10)"
+	# The other mode has the same passphrase, and libvirt keeps it itself.
+	deploy_secret node1 host
+	assert_success
+	[ "$(secret node1)" = "<secret ephemeral='no' private='no'>" ]
+	[ "$(lab_virsh node1 secret-get-value --plain "$(uuid 10)")" = "${kept#user }" ]
+	act cancel one-10 node1 10 node1
+	assert_success
+	[ -z "$(secret node1)" ]
+	# Another passphrase is not that of this TPM; and what fails leaves none.
+	on sed -i 's/ ..../ AAAA/' "$(directory 10)/tpm/secret"
+	deploy_secret node1 user
+	assert_failure 1
+	[ -z "$(secret node1)" ]
+	deploy_secret node1 often
+	assert_failure 1
+	assert_regex "$(error_message)" "^deploy: TPM/SECRET_MODE = 'often': not one of none, host, user \\[input\\]"
+}
+
 @test "nvram: it outlives its domain, and is one file when a running VM goes to another datastore" {
 	local from=/var/lib/one/local/0/8 to=/var/lib/one/local/112/8 far=/var/lib/one/local/113
 	local os="<loader readonly='yes' type='pflash'>/run/code.fd</loader><nvram>$from/VARS.fd</nvram>"

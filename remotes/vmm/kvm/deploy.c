@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
-#include "host/root_helper.h"
-#include "vm/create.h"
-#include "vm/deployment.h"
-#include "vm/disk_images.h"
-#include "vm/disk_links.h"
-#include "vm/snapshot_redefine.h"
-#include "vm/checkpoint_use.h"
 #include "vm/build_domain.h"
+#include "vm/checkpoint_use.h"
+#include "vm/deploy_order.h"
+#include "vm/snapshot_redefine.h"
 #include "vm/start_vm.h"
-#include "vm/vtpm.h"
 
-enum { FILE_PATH, HOST, STDIN_MS = 30000 };
+enum { FILE_PATH, HOST };
 
 static gboolean from_vm, explain_fit;
 static char *defaults;
@@ -26,66 +21,16 @@ static const GOptionEntry options[] = {
 	{ 0 }
 };
 
-/* What is deployed. */
-struct order {
-	xmlDoc *doc;
-	xmlDoc *document;	/* vm.xml of the directory; or NULL */
-	TmplVm *vm;		/* or NULL */
-	char *directory;
-	char *mark;		/* of this deployment, or NULL */
-	HostFit fit;
-};
-
-static void order_clear(struct order *o)
-{
-	xmlFreeDoc(o->doc);
-	xmlFreeDoc(o->document);
-	tmpl_vm_free(o->vm);
-	g_free(o->directory);
-	g_free(o->mark);
-	host_fit_clear(&o->fit);
-}
-
-/* The domain's XML, verbatim or made here; NULL with ERROR set. */
-static xmlDoc *load(struct action_ctx *ctx, TmplVm **ret_vm, GError **error)
-{
-	GString *text = action_stdin(STDIN_MS, error);
-	g_autoptr(xmlDoc) doc = NULL;
-
-	if (!text)
-		return NULL;
-	if (!text->len) {
-		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
-		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
-	} else if (from_vm) {
-		doc = build_domain_xml(ctx, text, defaults, ret_vm, error);
-	} else {
-		doc = xml_parse(text->str, text->len, "stdin", error);
-	}
-
-	g_string_free(text, TRUE);
-	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
-			 (const char *)xmlDocGetRootElement(doc)->name);
-		return NULL;
-	}
-
-	return g_steal_pointer(&doc);
-}
-
 static void dry_run(struct action_ctx *ctx, xmlNode *domain)
 {
-	xmlNode *devices = xml_child(domain, "devices");
 	g_autofree char *xml = NULL;
 
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next)
-		if (xmlHasProp(n, BAD_CAST "passwd"))
-			xmlSetProp(n, BAD_CAST "passwd", BAD_CAST "***");
+	domain_hide(domain);
 	xml = xml_print(domain);
 	action_print(ctx, "would create this domain:\n%s\n", xml);
 }
 
-static enum action_outcome say_plan(struct action_ctx *ctx, const struct order *o)
+static enum action_outcome say_plan(struct action_ctx *ctx, const DeployOrder *o)
 {
 	const GPtrArray *changes = o->fit.result.changes;
 
@@ -100,44 +45,7 @@ static enum action_outcome say_plan(struct action_ctx *ctx, const struct order *
 	return ACTION_DONE;
 }
 
-/* The order, complete, and in RET_DOM the domain when it runs already. */
-static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom, GError **error)
-{
-	g_autoptr(GError) cause = NULL;
-	const char *mark;
-	xmlNode *domain;
-
-	o->doc = load(ctx, &o->vm, error);
-	if (!o->doc)
-		return false;
-	domain = xmlDocGetRootElement(o->doc);
-	o->directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
-	if (!deployment_of_environment(&mark, error))
-		return false;
-	if (!create_find(ctx, domain, ret_dom, error))
-		return false;
-	o->document = root_helper_vm_document(o->directory);
-	if (!o->vm && !from_vm)
-		o->vm = host_fit_vm(o->document);
-	if (!host_fit_domain(ctx, domain, o->vm, from_vm, &o->fit, &cause) && !*ret_dom)
-		return vmm_pass(error, &cause);
-	if (cause)
-		action_log("WARN", "%s", cause->message);
-	/* What is made here without a mark of the dispatcher must be known again, too. */
-	if (!mark && !*ret_dom && host_fit_wants_proof(&o->fit))
-		o->mark = g_uuid_string_random();
-	else
-		o->mark = g_strdup(mark);
-	deployment_set(domain, o->mark);
-	disk_links_resolve(domain);
-	vtpm_persist(domain);
-	if (*ret_dom)
-		return true;
-
-	return disk_images_check(ctx, domain, o->directory, error);
-}
-
-static enum action_outcome launch(struct action_ctx *ctx, const struct order *o, virDomain **dom,
+static enum action_outcome launch(struct action_ctx *ctx, const DeployOrder *o, virDomain **dom,
 				  GError **error)
 {
 	const struct start_order vm = {
@@ -164,21 +72,18 @@ static enum action_outcome launch(struct action_ctx *ctx, const struct order *o,
 
 static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
+	const struct deploy_source source = { .from_vm = from_vm, .defaults = defaults };
 	g_autoptr(virDomain) dom = NULL;
-	enum action_outcome outcome;
-	struct order o = { 0 };
+	g_auto(DeployOrder) order = { 0 };
 
-	host_fit_init(&o.fit);
+	deploy_order_init(&order);
 	ctx->dry_run |= explain_fit;
-	if (!prepare(ctx, &o, &dom, error))
-		outcome = ACTION_FAILED;
-	else if (ctx->dry_run)
-		outcome = say_plan(ctx, &o);
-	else
-		outcome = launch(ctx, &o, &dom, error);
-	order_clear(&o);
+	if (!deploy_order_read(ctx, ctx->arg[FILE_PATH], &source, &order, &dom, error))
+		return ACTION_FAILED;
+	if (ctx->dry_run)
+		return say_plan(ctx, &order);
 
-	return outcome;
+	return launch(ctx, &order, &dom, error);
 }
 
 const struct action action = {

@@ -24,6 +24,8 @@ static enum action_outcome run_reconfigure(struct action_ctx *ctx, GError **erro
 		return ACTION_DONE;
 	}
 
+	if (!device_medium_check(ctx, v, target, medium, error))
+		return ACTION_FAILED;
 	/* A guest that never saw the drive empty may take the new medium for the old one. */
 	if (present && !ctx->dry_run)
 		outcome = device_medium(ctx, v, target, NULL, error);

@@ -17,6 +17,7 @@
 #include "vm/existing.h"
 #include "vm/host_fit.h"
 #include "vm/vtpm.h"
+#include "vm/vtpm_secret.h"
 #include "virt/power.h"
 
 enum { CHECKPOINT, HOST, DEPLOY_ID, VM_ID, LOCK_MS = 60000, WAKE_MS = 30000 };
@@ -134,6 +135,8 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 		return ACTION_FAILED;
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
 	if (!ceph_pool_begin(ctx, d, action_arg(ctx, VM_ID), error))
+		return ACTION_FAILED;
+	if (!vtpm_secret_provide(ctx->conn, domain, directory, NULL, error))
 		return ACTION_FAILED;
 	tpm = vtpm_mark(ctx, domain, directory, action_arg(ctx, HOST));
 	outcome = checkpoint_restore(ctx, file, domain, xml, &dom, error);

@@ -3,6 +3,7 @@
 #include "vm/disk_images.h"
 #include "vm/stranded.h"
 #include "vm/snapshot.h"
+#include "vm/vtpm_secret.h"
 
 #include "action/busy.h"
 #include "action/reconcile.h"
@@ -73,6 +74,18 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 	return judge_revert(ctx, dom, id, g_steal_pointer(&cause), error);
 }
 
+/* A new QEMU is started for it, and libvirt may have forgotten the passphrase of its TPM. */
+static bool provide_secret(const struct action_ctx *ctx, virDomain *dom, const char *directory,
+			   GError **error)
+{
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+
+	if (!doc)
+		return false;
+
+	return vtpm_secret_provide(ctx->conn, xmlDocGetRootElement(doc), directory, NULL, error);
+}
+
 static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
@@ -102,6 +115,9 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 			     virDomainGetName(dom), name);
 		return ACTION_DONE;
 	}
+
+	if (!provide_secret(ctx, dom, directory, error))
+		return ACTION_FAILED;
 
 	return revert(ctx, dom, s, error);
 }

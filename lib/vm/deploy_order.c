@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm/deploy_order.h"
+
+#include "host/root_helper.h"
+#include "vm/build_domain.h"
+#include "vm/cpu_proof.h"
+#include "vm/create.h"
+#include "vm/deployment.h"
+#include "vm/disk_images.h"
+#include "vm/disk_links.h"
+#include "vm/vtpm.h"
+#include "vm/vtpm_secret.h"
+
+enum { STDIN_MS = 30000 };
+
+void deploy_order_init(DeployOrder *o)
+{
+	*o = (DeployOrder){ 0 };
+	host_fit_init(&o->fit);
+}
+
+void deploy_order_clear(DeployOrder *o)
+{
+	g_clear_pointer(&o->doc, xmlFreeDoc);
+	g_clear_pointer(&o->document, xmlFreeDoc);
+	g_clear_pointer(&o->vm, tmpl_vm_free);
+	g_clear_pointer(&o->directory, g_free);
+	g_clear_pointer(&o->mark, g_free);
+	host_fit_clear(&o->fit);
+}
+
+static bool is_domain(const xmlDoc *doc, GError **error)
+{
+	const xmlNode *root = xmlDocGetRootElement(doc);
+
+	if (xmlStrEqual(root->name, BAD_CAST "domain"))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
+			(const char *)root->name);
+}
+
+/* The domain's XML, verbatim or made here. */
+static bool load(const struct action_ctx *ctx, const struct deploy_source *source, DeployOrder *o,
+		 GError **error)
+{
+	GString *text = action_stdin(STDIN_MS, error);
+
+	if (!text)
+		return false;
+	if (!text->len) {
+		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s",
+			 source->from_vm ? "VM" : "domain XML");
+		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
+	} else if (source->from_vm) {
+		o->doc = build_domain_xml(ctx, text, source->defaults, &o->vm, error);
+	} else {
+		o->doc = xml_parse(text->str, text->len, "stdin", error);
+	}
+
+	g_string_free(text, TRUE);
+
+	return o->doc && is_domain(o->doc, error);
+}
+
+/* RUNS: it is only looked at, and what is wrong with it is logged. */
+static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool runs,
+		DeployOrder *o, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (host_fit_domain(ctx, domain, o->vm, built, &o->fit, &cause))
+		return true;
+	if (!runs)
+		return vmm_pass(error, &cause);
+	action_log("WARN", "%s", cause->message);
+
+	return true;
+}
+
+bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct deploy_source *source,
+		       DeployOrder *o, virDomain **ret_dom, GError **error)
+{
+	const char *mark;
+	xmlNode *domain;
+
+	if (!load(ctx, source, o, error))
+		return false;
+	domain = xmlDocGetRootElement(o->doc);
+	o->directory = g_path_get_dirname(file);
+	if (!deployment_of_environment(&mark, error))
+		return false;
+	if (!create_find(ctx, domain, ret_dom, error))
+		return false;
+	o->document = root_helper_vm_document(o->directory);
+	if (!o->vm && !source->from_vm)
+		o->vm = host_fit_vm(o->document);
+	if (!fit(ctx, domain, source->from_vm, *ret_dom, o, error))
+		return false;
+	/* What is made here without a mark of the dispatcher must be known again, too. */
+	if (!mark && !*ret_dom && host_fit_wants_proof(&o->fit))
+		o->mark = g_uuid_string_random();
+	else
+		o->mark = g_strdup(mark);
+	deployment_set(domain, o->mark);
+	cpu_proof_note(domain, &o->fit, o->mark);
+	disk_links_resolve(domain);
+	vtpm_persist(domain);
+	if (*ret_dom)
+		return true;
+	if (!vtpm_secret_ask(domain, o->vm, &o->fit, error))
+		return false;
+
+	return disk_images_check(ctx, domain, o->directory, error);
+}
