@@ -12,6 +12,7 @@ struct watch_sets {
 	StatsCpuTimes *vm_cpu;
 	struct host_cpu host_cpu;
 	HostDocuments *documents;	/* NULL: to be asked for */
+	gint is_stale;			/* they are to be asked for again */
 };
 
 WatchSets *watch_sets_new(const struct watch_place *place)
@@ -33,6 +34,11 @@ void watch_sets_free(WatchSets *w)
 	stats_cpu_times_free(w->vm_cpu);
 	host_documents_free(w->documents);
 	g_free(w);
+}
+
+void watch_sets_forget(WatchSets *w)
+{
+	g_atomic_int_set(&w->is_stale, 1);
 }
 
 bool watch_sets_begin(WatchSets *w, virConnect *conn, GError **error)
@@ -61,8 +67,12 @@ static bool make_system(WatchSets *w, virConnect *conn, Fields *out, GError **er
 
 	if (!list)
 		return false;
+	if (g_atomic_int_compare_and_exchange(&w->is_stale, 1, 0))
+		g_clear_pointer(&w->documents, host_documents_free);
 	if (!w->documents)
 		w->documents = host_documents_new(conn);
+	if (!w->documents->capabilities)
+		watch_sets_forget(w);
 	if (!host_system_add(out, w->place.root, w->documents, w->place.set, w->place.datastores,
 			     error))
 		return false;

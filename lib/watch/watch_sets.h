@@ -41,4 +41,7 @@ Fields *watch_sets_make(WatchSets *sets, enum monitord_set_id id, virConnect *co
 
 bool watch_sets_need_libvirt(enum monitord_set_id id);
 
+/* libvirt may have been started anew: what it said of the host is asked again. Any thread. */
+void watch_sets_forget(WatchSets *sets);
+
 #endif

@@ -4,6 +4,7 @@
  *
  * It has a main() of its own: it is no action on a VM.
  */
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,15 +12,17 @@
 #include "conf/kvmrc.h"
 #include "conf/paths.h"
 #include "virt/timed_call.h"
+#include "watch/agent_rules.h"
 #include "watch/watch_once.h"
 
 enum { LIMIT_S = 20, DOMAIN_MS = 3000, MAX_START = 1 << 20 };
 
 #define DATASTORES "/var/lib/one/datastores"
+#define DIRECTORY "/var/tmp/one_db"
 
 struct options {
 	gboolean help, version, print, json;
-	char *once, *uri, *sysroot, *datastores;
+	char *once, *uri, *sysroot, *datastores, *directory;
 	int timeout_s;
 };
 
@@ -40,6 +43,8 @@ static GOptionContext *client_context(struct options *o)
 		  "Use this libvirt instead of LIBVIRT_URI in kvmrc", "URI" },
 		{ "datastores", 0, 0, G_OPTION_ARG_FILENAME, &o->datastores,
 		  "Where the datastores are (" DATASTORES ")", "DIR" },
+		{ "directory", 0, 0, G_OPTION_ARG_FILENAME, &o->directory,
+		  "Where the agent keeps its process id (" DIRECTORY ")", "DIR" },
 		{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &o->sysroot,
 		  "Read /proc and /sys of another host from here", "DIR" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
@@ -49,8 +54,9 @@ static GOptionContext *client_context(struct options *o)
 	GOptionContext *context = g_option_context_new("[HYPERVISOR HOST_ID HOST_NAME]");
 
 	g_option_context_set_summary(context, "Makes the figures of this host for OpenNebula's "
-				     "monitord. Without --print the set is sent to\nthe monitord "
-				     "that the start message on stdin names.");
+				     "monitord, which the start message on stdin "
+				     "names.\nWithout --once it answers that message and sends all "
+				     "sets, until SIGTERM.");
 	g_option_context_set_description(context, "Exit status: 0 done, 1 failed, 2 wrong usage."
 					 "\n\nExample:\n  monitord-client --once vm/monitor "
 					 "--print");
@@ -62,9 +68,9 @@ static GOptionContext *client_context(struct options *o)
 
 static bool check_wish(const struct options *o, GError **error)
 {
-	if (!o->once)
-		return vmm_fail(error, VMM_ERROR_USAGE, "--once is missing: which set?");
-	if (monitord_set_by_path(o->once) == MONITORD_SETS)
+	if (!o->once && o->print)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--print is for --once");
+	if (o->once && monitord_set_by_path(o->once) == MONITORD_SETS)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--once: there is no set '%s'", o->once);
 	if (o->timeout_s < 1 || o->timeout_s > 3600)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--timeout: %d is not from 1 to 3600",
@@ -99,23 +105,12 @@ static void print(const Fields *fields, bool json)
 	fputs(text, stdout);
 }
 
-static bool run(const struct options *o, GError **error)
+static bool make_once(const struct options *o, const struct watch_place *place,
+		      const MonitordStart *start, GError **error)
 {
 	enum monitord_set_id id = monitord_set_by_path(o->once);
-	g_autofree char *path = conf_path_kvmrc();
-	g_autofree char *set = conf_path_remotes("");
-	g_autoptr(ConfKvmrc) rc = conf_kvmrc_load(path);
-	g_autoptr(MonitordStart) start = NULL;
-	g_autoptr(Fields) fields = NULL;
-	const struct watch_place place = {
-		.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI"),
-		.root = o->sysroot, .set = set, .limit_ms = DOMAIN_MS,
-		.datastores = o->datastores ? o->datastores : DATASTORES,
-	};
+	g_autoptr(Fields) fields = watch_once(place, id, (unsigned)o->timeout_s * 1000, error);
 
-	if (!o->print && !(start = read_start(error)))
-		return false;
-	fields = watch_once(&place, id, (unsigned)o->timeout_s * 1000, error);
 	if (!fields)
 		return false;
 	if (start)
@@ -125,9 +120,41 @@ static bool run(const struct options *o, GError **error)
 	return true;
 }
 
+static bool watch(const struct options *o, const struct watch_place *place,
+		  const MonitordStart *start, GError **error)
+{
+	g_autofree char *path = conf_path_remotes("etc/im/kvm-probes.d/probe_db.conf");
+	struct agent_rules rules = { .directory = o->directory ? o->directory : DIRECTORY };
+
+	if (!agent_rules_read(&rules, path, error))
+		return false;
+
+	return agent_run(place, start, &rules, error) == 0;
+}
+
+static bool run(const struct options *o, GError **error)
+{
+	g_autofree char *path = conf_path_kvmrc();
+	g_autofree char *set = conf_path_remotes("");
+	g_autoptr(ConfKvmrc) rc = conf_kvmrc_load(path);
+	g_autoptr(MonitordStart) start = NULL;
+	const struct watch_place place = {
+		.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI"),
+		.root = o->sysroot, .set = set, .limit_ms = DOMAIN_MS,
+		.datastores = o->datastores ? o->datastores : DATASTORES,
+	};
+
+	if (!o->print && !(start = read_start(error)))
+		return false;
+	if (o->once)
+		return make_once(o, &place, start, error);
+
+	return watch(o, &place, start, error);
+}
+
 static void free_wish(struct options *o)
 {
-	char *texts[] = { o->once, o->uri, o->sysroot, o->datastores };
+	char *texts[] = { o->once, o->uri, o->sysroot, o->datastores, o->directory };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
@@ -141,6 +168,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	program_open_descriptors();
+	signal(SIGPIPE, SIG_IGN);	/* of a libvirtd that ends */
 	g_log_writer_default_set_use_stderr(TRUE);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return program_fail("monitord-client", error);
@@ -154,8 +182,8 @@ int main(int argc, char **argv)
 	if (error)
 		status = program_fail("monitord-client", error);
 	fflush(stdout);
-	if (virt_call_any_abandoned())	/* what such a thread uses must not be torn down under it */
-		_exit(status);
+	if (!o.once || virt_call_any_abandoned())
+		_exit(status);		/* other threads use what would be torn down */
 	free_wish(&o);
 
 	return status;

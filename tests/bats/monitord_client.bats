@@ -183,7 +183,7 @@ SYSTEM_HOST udp' ]
 @test "wrong usage" {
 	client --once vm/nothing --print
 	assert_failure 2
-	client
+	client --print
 	assert_failure 2
 	client --once vm/status --json
 	assert_failure 2
