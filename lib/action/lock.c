@@ -55,6 +55,12 @@ static char *program_of(pid_t pid)
 	return g_strchomp(text);
 }
 
+/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
+static char *file_of(const char *name)
+{
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
+}
+
 static bool lock_descriptor(int fd, const char *what, gint64 until_us, GError **error)
 {
 	g_autofree char *program = NULL;
@@ -86,8 +92,7 @@ static bool take(struct hold *hold, const char *name, const char *what, unsigned
 		 GError **error)
 {
 	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
-	/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
-	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
+	g_autofree char *hash = file_of(name);
 
 	if (hold->n)		/* a VM of two names: the first is enough */
 		return true;
@@ -102,6 +107,9 @@ static bool take(struct hold *hold, const char *name, const char *what, unsigned
 			release(hold);
 			return false;
 		}
+
+	for (int i = 0; i < hold->n; i++)
+		futimens(hold->files[i], NULL);	/* for lock_last_taken_s() */
 
 	return true;
 }
@@ -122,4 +130,26 @@ bool lock_take_host(unsigned wait_ms, GError **error)
 void lock_release_host(void)
 {
 	release(&held_host);
+}
+
+gint64 lock_last_taken_s(const char *name, bool *ret_held)
+{
+	g_autofree char *hash = file_of(name);
+	int fds[RUN_DIRECTORY_LOCKS];
+	int n = run_directory_find_locks(hash, fds);
+	gint64 last_s = 0;
+
+	*ret_held = false;
+	for (int i = 0; i < n; i++) {
+		struct stat st;
+
+		/* An action that meets this lock for a moment tries again; closing releases it. */
+		if (flock(fds[i], LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+			*ret_held = true;
+		if (fstat(fds[i], &st) == 0)
+			last_s = MAX(last_s, (gint64)st.st_mtime);
+		close(fds[i]);
+	}
+
+	return last_s;
 }

@@ -24,4 +24,10 @@ bool lock_take(const char *name, unsigned wait_ms, GError **error);
 bool lock_take_host(unsigned wait_ms, GError **error);
 void lock_release_host(void);
 
+/*
+ * When an action last took the lock of VM NAME, in seconds since 1970; 0: not known. RET_HELD:
+ * whether one holds it now. For programs that only watch: no lock is made, none is kept.
+ */
+gint64 lock_last_taken_s(const char *name, bool *ret_held);
+
 #endif

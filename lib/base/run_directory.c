@@ -115,11 +115,15 @@ bool run_directory_make(GError **error)
 	return false;
 }
 
-static int open_file(int dir, const char *name)
+static int open_file(int dir, const char *name, bool make)
 {
 	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dir, name, flags | O_CREAT | O_EXCL, 0600);
+	int fd;
 
+	if (!make)
+		return openat(dir, name, flags);
+
+	fd = openat(dir, name, flags | O_CREAT | O_EXCL, 0600);
 	if (fd >= 0)
 		give(fd);
 	else if (errno == EEXIST)
@@ -128,14 +132,16 @@ static int open_file(int dir, const char *name)
 	return fd;
 }
 
+enum making { MAKE_NOTHING, MAKE_FILE, MAKE_ALL };
+
 /* The file NAME in SUB, 0700, in directory BASE; -1: not to be had, or strangers might reach it. */
-static int open_lock(const char *base, const char *sub, const char *name, bool make)
+static int open_lock(const char *base, const char *sub, const char *name, enum making make)
 {
 	int at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), dir = -1, fd = -1;
 	struct stat st;
 
 	if (at >= 0 && fstat(at, &st) == 0 && is_trusted(&st, S_IWOTH)) {
-		bool made = make && mkdirat(at, sub, 0700) == 0;
+		bool made = make == MAKE_ALL && mkdirat(at, sub, 0700) == 0;
 
 		dir = open_directory(at, sub);
 		if (made && dir >= 0)
@@ -143,7 +149,7 @@ static int open_lock(const char *base, const char *sub, const char *name, bool m
 	}
 
 	if (dir >= 0 && fstat(dir, &st) == 0 && is_trusted(&st, S_IRWXG | S_IRWXO))
-		fd = open_file(dir, name);
+		fd = open_file(dir, name, make != MAKE_NOTHING);
 	if (dir >= 0)
 		close(dir);
 	if (at >= 0)
@@ -156,31 +162,55 @@ static int open_lock(const char *base, const char *sub, const char *name, bool m
  * Our user may have had to lock in his home before root made the directory for both: so the
  * second place is used by everyone once it exists.
  */
-int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
+static int open_both(const char *name, int ret[RUN_DIRECTORY_LOCKS], const char *home, bool make)
 {
-	struct user user;
-	const char *home;
 	g_autofree char *sub = g_strdup_printf(".vmmexec-locks-%s", g_get_host_name());
 	int n = 0, fd;
 
-	user_of(our_user(), &user);
-	if (user.known)
-		home = user.row.pw_dir;
-	else
-		home = "/";
-	make_directory(RUN_DIRECTORY, 0755);
-	fd = open_lock(RUN_DIRECTORY, "vm-locks", name, true);
+	fd = open_lock(RUN_DIRECTORY, "vm-locks", name, make ? MAKE_ALL : MAKE_NOTHING);
+	if (fd >= 0)
+		ret[n++] = fd;
 
+	if (!make)
+		fd = open_lock(home, sub, name, MAKE_NOTHING);
+	else
+		fd = open_lock(home, sub, name, n == 0 ? MAKE_ALL : MAKE_FILE);
 	if (fd >= 0)
 		ret[n++] = fd;
-	fd = open_lock(home, sub, name, n == 0);
-	if (fd >= 0)
-		ret[n++] = fd;
+
+	return n;
+}
+
+static const char *home_of(const struct user *user)
+{
+	if (user->known)
+		return user->row.pw_dir;
+
+	return "/";
+}
+
+int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
+{
+	struct user user;
+	int n;
+
+	user_of(our_user(), &user);
+	make_directory(RUN_DIRECTORY, 0755);
+	n = open_both(name, ret, home_of(&user), true);
 	if (n == 0) {
 		vmm_fail(error, VMM_ERROR_PERMISSION, "no lock can be kept in %s nor in %s",
-			 RUN_DIRECTORY, home);
+			 RUN_DIRECTORY, home_of(&user));
 		run_directory_hint(error);
 	}
 
 	return n;
+}
+
+int run_directory_find_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS])
+{
+	struct user user;
+
+	user_of(our_user(), &user);
+
+	return open_both(name, ret, home_of(&user), false);
 }

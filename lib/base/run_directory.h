@@ -29,4 +29,7 @@ enum { RUN_DIRECTORY_LOCKS = 2 };
  */
 int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error);
 
+/* As run_directory_open_locks(), of those that are there: nothing is made, so perhaps 0. */
+int run_directory_find_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS]);
+
 #endif

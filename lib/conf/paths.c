@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/paths.h"
 
+#include <string.h>
+
 static char *below(const char *system, const char *own, const char *file)
 {
 	const char *location = g_getenv("ONE_LOCATION");
@@ -28,12 +30,17 @@ char *conf_path_log(const char *file)
 
 char *conf_path_remotes(const char *file)
 {
+	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im" };
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *own = g_path_get_dirname(self ? self : ".");
-	g_autofree char *above = g_path_get_dirname(own);
-	g_autofree char *remotes = g_path_get_dirname(above);
+	g_autofree char *dir = g_path_get_dirname(self ? self : ".");
 
-	return g_build_filename(g_str_has_suffix(above, "/vmm") ? remotes : own, file, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)
+		if (g_str_has_suffix(dir, folders[i])) {
+			dir[strlen(dir) - strlen(folders[i])] = '\0';
+			break;
+		}
+
+	return g_build_filename(dir, file, NULL);
 }
 
 char *conf_path_kvmrc(void)

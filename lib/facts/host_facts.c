@@ -127,6 +127,21 @@ HostFacts *facts_new(const struct facts_source *s, GError **error)
 	return g_steal_pointer(&f);
 }
 
+HostFacts *facts_new_quick(const struct facts_source *s, const struct facts_documents *d,
+			   GError **error)
+{
+	g_autoptr(HostFacts) f = g_new0(HostFacts, 1);
+
+	f->texts = g_string_chunk_new(4096);
+	facts_read_system(f, s);
+	facts_read_cpu(f, s);
+	if (!facts_read_documents(f, s, d->capabilities, d->domain, error))
+		return NULL;
+	facts_read_features(f, d->cpu);
+
+	return g_steal_pointer(&f);
+}
+
 void facts_free(HostFacts *f)
 {
 	if (!f)

@@ -153,6 +153,20 @@ struct facts_source {
 
 /* Finds out all. NULL with ERROR set: a file that SOURCE names cannot be used. */
 HostFacts *facts_new(const struct facts_source *source, GError **error);
+
+/* What libvirt said of the host; each may be NULL. Borrowed. */
+struct facts_documents {
+	const char *capabilities, *domain;
+	const char *cpu;		/* the processor with all its features */
+};
+
+/*
+ * What changes seldom and takes no time to find out: the processor, memory, cgroups, and what
+ * DOCUMENTS say. No device is opened, nothing is run or asked.
+ */
+HostFacts *facts_new_quick(const struct facts_source *source,
+			   const struct facts_documents *documents, GError **error);
+
 void facts_free(HostFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, facts_free)
 

@@ -5,12 +5,6 @@
 
 #include "monitor/wild.h"
 
-static const char *const counters[] = {
-	[VIRT_NET_RX] = "NETRX", [VIRT_NET_TX] = "NETTX",
-	[VIRT_DISK_RD] = "DISKRDBYTES", [VIRT_DISK_WR] = "DISKWRBYTES",
-	[VIRT_DISK_RD_REQS] = "DISKRDIOPS", [VIRT_DISK_WR_REQS] = "DISKWRIOPS",
-};
-
 /* Calls PUT with each item of S: "CPU", "1.5". */
 static void each_item(const struct stats *s, GString *out,
 		      void (*put)(GString *out, const char *name, const char *value))
@@ -18,7 +12,7 @@ static void each_item(const struct stats *s, GString *out,
 	char text[32], letter[2] = "";
 	bool moves;
 
-	letter[0] = stats_letter(s, &moves);
+	letter[0] = stats_letter(&s->state, &moves);
 	put(out, "STATE", letter);
 	if (s->cpu_percent >= 0)
 		put(out, "CPU", g_ascii_formatd(text, sizeof(text), "%.1f", s->cpu_percent));
@@ -27,9 +21,9 @@ static void each_item(const struct stats *s, GString *out,
 		put(out, "MEMORY", text);
 	}
 
-	for (size_t i = 0; i < VIRT_COUNTERS && *letter == 'a' && !moves && s->has_counters; i++) {
+	for (size_t i = 0; i < VIRT_COUNTERS && stats_has_counters(s); i++) {
 		g_snprintf(text, sizeof(text), "%" G_GUINT64_FORMAT, s->counter[i]);
-		put(out, counters[i], text);
+		put(out, stats_counter_name(i), text);
 	}
 }
 

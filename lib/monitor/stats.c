@@ -39,17 +39,6 @@ static int small(const virDomainStatsRecord *r, const char *field)
 	return 0;
 }
 
-/* Asks neither QEMU nor for a job. */
-static bool cpu_time(virDomain *dom, guint64 *ret_ns)
-{
-	virDomainInfo info;
-
-	if (virDomainGetInfo(dom, &info) < 0)
-		return false;
-	*ret_ns = info.cpuTime;
-	return true;
-}
-
 static struct stats *stats_new(const virDomainStatsRecord *r)
 {
 	struct stats *s = g_new0(struct stats, 1);
@@ -61,10 +50,15 @@ static struct stats *stats_new(const virDomainStatsRecord *r)
 	s->state.state = small(r, "state.state");
 	s->state.reason = small(r, "state.reason");
 	s->cpu_percent = -1;
-	s->knows_cpu = cpu_time(s->dom, &s->cpu_ns);
-	s->asked_us = g_get_monotonic_time();
 
 	return s;
+}
+
+static gint stats_by_name(gconstpointer a, gconstpointer b)
+{
+	const struct stats *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
 }
 
 GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error)
@@ -91,6 +85,7 @@ GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error)
 	for (int i = 0; i < n; i++)
 		g_ptr_array_add(list, stats_new(records[i]));
 	virDomainStatsRecordListFree(records);
+	g_ptr_array_sort(list, stats_by_name);
 
 	return list;
 }
@@ -251,58 +246,139 @@ void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 	g_mutex_clear(&a.mutex);
 }
 
-void stats_cpu(GPtrArray *list)
-{
-	for (guint i = 0; i < list->len; i++) {
-		struct stats *s = list->pdata[i];
-		guint64 ns;
-		gint64 us;
+struct stats_cpu_times {
+	GHashTable *by_uuid;	/* struct sample */
+};
 
-		if (!s->knows_cpu)
-			continue;
-		if (!cpu_time(s->dom, &ns))
-			continue;
-		if (ns < s->cpu_ns)
-			continue;
-		us = g_get_monotonic_time() - s->asked_us;
-		if (us > 0)
-			s->cpu_percent = (double)(ns - s->cpu_ns) / 10 / (double)us;
-	}
+struct sample {
+	gint64 asked_us;	/* monotonic time of CPU_NS */
+	guint64 cpu_ns;
+};
+
+StatsCpuTimes *stats_cpu_times_new(void)
+{
+	StatsCpuTimes *times = g_new(StatsCpuTimes, 1);
+
+	times->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+	return times;
 }
 
-char stats_letter(const struct stats *stats, bool *ret_moves)
+void stats_cpu_times_free(StatsCpuTimes *times)
 {
-	static const struct {
-		int state, reason;	/* reason -1: any */
-		char letter;
-		bool moves;
-	} letters[] = {
-		{ VIR_DOMAIN_RUNNING,     -1, 'a', false },
-		{ VIR_DOMAIN_BLOCKED,     -1, 'a', false },
-		{ VIR_DOMAIN_SHUTDOWN,    -1, 'a', false },
-		{ VIR_DOMAIN_CRASHED,     -1, 'e', false },
-		{ VIR_DOMAIN_PMSUSPENDED, -1, 'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN,         'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER,            'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR,         'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_WATCHDOG,        'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_CRASHED,         'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, 'e', false },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION,       'a', true },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE,            'a', true },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP,     'a', true },
-		{ VIR_DOMAIN_PAUSED,      -1, 'a', false },
-	};
+	if (!times)
+		return;
 
-	*ret_moves = false;
-	for (size_t i = 0; i < G_N_ELEMENTS(letters); i++) {
-		if (letters[i].state != stats->state.state)
+	g_hash_table_unref(times->by_uuid);
+	g_free(times);
+}
+
+/* Asks neither QEMU nor for a job. */
+static bool cpu_time(virDomain *dom, guint64 *ret_ns)
+{
+	virDomainInfo info;
+
+	if (virDomainGetInfo(dom, &info) < 0)
+		return false;
+	*ret_ns = info.cpuTime;
+	return true;
+}
+
+/* A guest that was started again meanwhile has used less than before. */
+static void compare(struct stats *s, const struct sample *before, const struct sample *now)
+{
+	gint64 us = before ? now->asked_us - before->asked_us : 0;
+
+	if (us > 0 && now->cpu_ns >= before->cpu_ns)
+		s->cpu_percent = (double)(now->cpu_ns - before->cpu_ns) / 10 / (double)us;
+}
+
+void stats_cpu(GPtrArray *list, StatsCpuTimes *times)
+{
+	GHashTable *kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+	for (guint i = 0; i < list->len; i++) {
+		struct stats *s = list->pdata[i];
+		struct sample now = { 0 };
+
+		if (!cpu_time(s->dom, &now.cpu_ns))
 			continue;
-		if (letters[i].reason >= 0 && letters[i].reason != stats->state.reason)
-			continue;
-		*ret_moves = letters[i].moves;
-		return letters[i].letter;
+		now.asked_us = g_get_monotonic_time();
+		compare(s, g_hash_table_lookup(times->by_uuid, s->uuid), &now);
+		g_hash_table_insert(kept, g_strdup(s->uuid), g_memdup2(&now, sizeof(now)));
 	}
 
-	return '-';
+	g_hash_table_unref(times->by_uuid);
+	times->by_uuid = kept;
+}
+
+/* What a state is called. */
+struct name {
+	int state, reason;	/* reason -1: any */
+	char letter;		/* to OpenNebula 5 */
+	bool moves;
+	const char *name;	/* from 5.12 on */
+};
+
+static const struct name *state_row(const struct virt_state *state)
+{
+	static const struct name names[] = {
+		{ VIR_DOMAIN_RUNNING,     -1, 'a', false, "RUNNING" },
+		{ VIR_DOMAIN_BLOCKED,     -1, 'a', false, "RUNNING" },
+		{ VIR_DOMAIN_SHUTDOWN,    -1, 'a', false, "RUNNING" },
+		{ VIR_DOMAIN_CRASHED,     -1, 'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PMSUSPENDED, -1, 'e', false, "SUSPENDED" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN,         'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER,            'e', false, "SUSPENDED" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR,         'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_WATCHDOG,        'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_CRASHED,         'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, 'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION,       'a', true,  "RUNNING" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE,            'a', true,  "RUNNING" },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP,     'a', true,  "RUNNING" },
+		{ VIR_DOMAIN_PAUSED,      -1, 'a', false, "RUNNING" },
+	};
+	static const struct name unknown = { 0, -1, '-', false, "UNKNOWN" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (names[i].state != state->state)
+			continue;
+		if (names[i].reason < 0 || names[i].reason == state->reason)
+			return &names[i];
+	}
+
+	return &unknown;
+}
+
+char stats_letter(const struct virt_state *state, bool *ret_moves)
+{
+	const struct name *name = state_row(state);
+
+	*ret_moves = name->moves;
+
+	return name->letter;
+}
+
+const char *stats_state_name(const struct virt_state *state)
+{
+	return state_row(state)->name;
+}
+
+bool stats_has_counters(const struct stats *s)
+{
+	const struct name *name = state_row(&s->state);
+
+	return name->letter == 'a' && !name->moves && s->has_counters;
+}
+
+const char *stats_counter_name(enum virt_counter counter)
+{
+	static const char *const names[] = {
+		[VIRT_NET_RX] = "NETRX", [VIRT_NET_TX] = "NETTX",
+		[VIRT_DISK_RD] = "DISKRDBYTES", [VIRT_DISK_WR] = "DISKWRBYTES",
+		[VIRT_DISK_RD_REQS] = "DISKRDIOPS", [VIRT_DISK_WR_REQS] = "DISKWRIOPS",
+	};
+
+	return names[counter];
 }

@@ -23,9 +23,6 @@ struct stats {
 	char *name;
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	struct virt_state state;
-	bool knows_cpu;			/* CPU_NS is valid */
-	gint64 asked_us;		/* monotonic time of CPU_NS */
-	guint64 cpu_ns;			/* CPU time used so far */
 	double cpu_percent;		/* 100: one CPU, whole; < 0 unknown */
 	guint64 memory_kib;		/* resident and swapped, of its QEMU; 0: unknown */
 	bool has_counters;
@@ -33,7 +30,7 @@ struct stats {
 	char *fault;			/* why it has none; NULL */
 };
 
-/* All active domains, or only DOM, with state and CPU time; free with g_ptr_array_unref(). */
+/* All active domains by name, or only DOM, with their states; free with g_ptr_array_unref(). */
 GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error);
 
 /*
@@ -43,13 +40,32 @@ GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error);
  */
 void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
 
-/* Sets CPU_PERCENT, of the time since LIST was made: that should be a second or more. */
-void stats_cpu(GPtrArray *list);
+/* The CPU time that domains had used when it was looked at. */
+typedef struct stats_cpu_times StatsCpuTimes;
+
+StatsCpuTimes *stats_cpu_times_new(void);
+void stats_cpu_times_free(StatsCpuTimes *times);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StatsCpuTimes, stats_cpu_times_free)
+
+/*
+ * Looks at the CPU time of all domains of LIST and keeps it in TIMES. CPU_PERCENT is of the time
+ * since TIMES was last filled, which should be a second or more ago.
+ */
+void stats_cpu(GPtrArray *list, StatsCpuTimes *times);
 
 /*
  * What OpenNebula 5 calls the state: 'a' active, 'e' error, '-' unknown. Of a
  * domain on the move, RET_MOVES is set: its counters mean nothing.
  */
-char stats_letter(const struct stats *stats, bool *ret_moves);
+char stats_letter(const struct virt_state *state, bool *ret_moves);
+
+/* What OpenNebula from 5.12 on calls it: "RUNNING", "FAILURE", "SUSPENDED" or "UNKNOWN". */
+const char *stats_state_name(const struct virt_state *state);
+
+/* Whether the counters of STATS are there and mean something. */
+bool stats_has_counters(const struct stats *stats);
+
+/* OpenNebula's name of COUNTER: "NETRX". */
+const char *stats_counter_name(enum virt_counter counter);
 
 #endif

@@ -15,6 +15,9 @@ action_setup_file() {
 	for file in "$build"/remotes/vmm/kvm/*; do
 		[ ! -x "$file" ] || cp "$file" "$stage/remotes/vmm/kvm/"
 	done
+	mkdir -p "$stage/remotes/im/kvm.d"
+	cp "$build/remotes/im/monitord-client" "$stage/remotes/im/"
+	cp "$build/remotes/im/kvm.d/monitord-client_control.sh" "$stage/remotes/im/kvm.d/"
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
 	lab_up "${1:-1}"
 	export ACTION_NODES=node1

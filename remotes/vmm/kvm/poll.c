@@ -18,14 +18,16 @@ static bool gather(struct action_ctx *ctx, virDomain *dom, GPtrArray **ret, GErr
 {
 	gint64 started_us = g_get_monotonic_time(), left_us;
 	g_autoptr(GPtrArray) list = stats_list(ctx->conn, dom, error);
+	g_autoptr(StatsCpuTimes) times = stats_cpu_times_new();
 
 	if (!list)
 		return false;
+	stats_cpu(list, times);
 	stats_detail(list, ctx->uri, action_left_ms(ctx, LIMIT_MS));
 	left_us = started_us + SAMPLE_US - g_get_monotonic_time();
 	if (left_us > 0 && list->len)
 		g_usleep((gulong)left_us);
-	stats_cpu(list);
+	stats_cpu(list, times);
 	for (guint i = 0; i < list->len; i++) {
 		const struct stats *s = list->pdata[i];
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host_usage.h - what of a host is in use: MONITOR_HOST.
+ *
+ * Source: docs/facts/monitoring.md 8.
+ */
+#ifndef MONITOR_HOST_USAGE_H
+#define MONITOR_HOST_USAGE_H
+
+#include "monitor/fields.h"
+
+/* The time that the host's CPUs have had and been idle since its start, in ticks; 0: not known. */
+struct host_cpu {
+	guint64 total, idle;
+	unsigned cpus;
+};
+
+/* ROOT: the directory that stands for /; NULL: this host. */
+void host_cpu_read(struct host_cpu *ret, const char *root);
+
+/*
+ * Adds CPU, memory, network, huge pages and memory nodes to OUT. The CPU's figures are of the time
+ * between BEFORE and NOW; those of the time since the host started when that was no time.
+ */
+void host_usage_add(Fields *out, const char *root, const struct host_cpu *before,
+		    const struct host_cpu *now);
+
+#endif

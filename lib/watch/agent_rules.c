@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch/agent_rules.h"
+
+#include "base/number.h"
+#include "conf/yaml_pairs.h"
+
+enum { TIMES_MISSING = 5, MAX_TIMES = 10000 };
+
+static bool read_values(struct agent_rules *ret, GHashTable *pairs, GError **error)
+{
+	const char *times = g_hash_table_lookup(pairs, "times_missing");
+	const char *at_once = g_hash_table_lookup(pairs, "poweroff_at_once");
+	guint64 number;
+
+	if (times) {
+		if (!number_unsigned(times, 1, MAX_TIMES, &number, error)) {
+			g_prefix_error(error, ":times_missing: ");
+			return false;
+		}
+
+		ret->times_missing = (unsigned)number;
+	}
+
+	if (!at_once || number_bool(at_once, &ret->off_at_once, error))
+		return true;
+
+	g_prefix_error(error, ":poweroff_at_once: ");
+
+	return false;
+}
+
+bool agent_rules_read(struct agent_rules *ret, const char *path, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autoptr(GHashTable) pairs = yaml_pairs_read(path, &cause);
+
+	ret->times_missing = TIMES_MISSING;
+	ret->off_at_once = false;
+	if (!pairs && vmm_is(cause, VMM_ERROR_NOT_FOUND))
+		return true;
+	if (!pairs)
+		return vmm_pass(error, &cause);
+	if (read_values(ret, pairs, error))
+		return true;
+
+	g_prefix_error(error, "%s: ", path);
+	if (error && *error)
+		(*error)->code = VMM_ERROR_CONFIG;
+
+	return false;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch/older.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { KILLED_MS = 5000 };
+
+/* The words of process PID's command line; NULL: it is gone. g_strfreev(). */
+static char **words_of(const char *pid)
+{
+	g_autofree char *path = g_build_filename("/proc", pid, "cmdline", NULL);
+	GPtrArray *words = g_ptr_array_new();
+	g_autofree char *text = NULL;
+	gsize len = 0;
+
+	if (g_file_get_contents(path, &text, &len, NULL))
+		for (const char *at = text; at < text + len; at += strlen(at) + 1)
+			g_ptr_array_add(words, g_strdup(at));
+	g_ptr_array_add(words, NULL);
+
+	return (char **)g_ptr_array_free(words, FALSE);
+}
+
+static bool is_client(const char *pid, const char *client, const char *const *argv)
+{
+	g_auto(GStrv) words = words_of(pid);
+	char **at = words;
+
+	if (*at && strcmp(*at, client) != 0)
+		at++;
+	if (!*at || strcmp(*at, client) != 0)
+		return false;
+
+	return g_strv_equal((const char *const *)at + 1, argv);
+}
+
+static bool ended_within(int fd, unsigned ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, (int)ms) == 1;
+}
+
+static bool signal_process(int fd, int sig)
+{
+	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) == 0;
+}
+
+/* Its descriptor is that process for sure, also when the number was given to another meanwhile. */
+static bool end_process(int fd, unsigned limit_ms)
+{
+	if (!signal_process(fd, SIGTERM))
+		return errno == ESRCH;
+	if (ended_within(fd, limit_ms))
+		return true;
+	if (!signal_process(fd, SIGKILL))
+		return errno == ESRCH;
+
+	return ended_within(fd, KILLED_MS);
+}
+
+bool older_end(const char *client, const char *const *argv, unsigned limit_ms, GError **error)
+{
+	g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
+	const char *name;
+	bool ok = true;
+
+	while (ok && proc && (name = g_dir_read_name(proc))) {
+		pid_t pid = (pid_t)g_ascii_strtoll(name, NULL, 10);
+		int fd;
+
+		if (pid <= 0 || pid == getpid() || !is_client(name, client, argv))
+			continue;
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (fd < 0)
+			continue;	/* it is gone */
+		if (is_client(name, client, argv) && !end_process(fd, limit_ms))
+			ok = vmm_fail_errno(error, errno, "cannot end the older agent, process %s",
+					    name);
+		close(fd);
+	}
+
+	return ok;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch/watch_agent.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "watch/agent_pid.h"
+#include "watch/sender.h"
+#include "watch/state_watch.h"
+#include "watch/worker.h"
+
+/* The answer leaves time to pass it on; states of a busy host have more. */
+enum { ANSWER_MS = 1800, STATES_MS = 10000, SAMPLE_US = 1000000, GRACE_S = 30 };
+
+struct agent {
+	const MonitordStart *start;
+	GMainLoop *loop;
+	WatchSets *sets;
+	VirtLink *link;			/* for all but states, which thus never wait for a guest */
+	StateWatch *states;
+	Sender *sender;
+	bool busy[MONITORD_SETS];	/* being made */
+	bool once[MONITORD_SETS];	/* was made before */
+	bool answered;
+	bool is_due;			/* as soon as the states are there */
+	char *answer[MONITORD_SETS];	/* until then */
+	char *failure;			/* why it cannot be answered */
+};
+
+/* A set that is being made. */
+struct making_set {
+	struct agent *agent;
+	enum monitord_set_id id;
+	virConnect *conn;
+	bool is_first;
+	char *text;
+	GError *error;
+};
+
+static void agent_log(const char *text, void *data G_GNUC_UNUSED)
+{
+	syslog(LOG_WARNING, "%s", text);
+}
+
+static bool is_complete(const struct agent *a)
+{
+	for (size_t i = 0; i < MONITORD_SETS; i++)
+		if (i != SET_BEACON_HOST && !a->answer[i])
+			return false;
+
+	return true;
+}
+
+static void print_answer(const struct agent *a)
+{
+	printf("<MONITOR_MESSAGES>");
+	for (size_t i = 0; i < MONITORD_SETS; i++) {
+		const char *name = monitord_sets[i].message;
+		g_autofree char *base64 = NULL;
+
+		if (!a->answer[i])
+			continue;
+		base64 = g_base64_encode((const guchar *)a->answer[i], strlen(a->answer[i]));
+		printf("<%s>%s</%s>\n", name, base64, name);
+	}
+
+	printf("<TIMESTAMP>%" G_GINT64_FORMAT "</TIMESTAMP></MONITOR_MESSAGES>\n",
+	       g_get_real_time() / G_USEC_PER_SEC);
+	fflush(stdout);
+}
+
+/* The control program reads the answer to its end. */
+static void let_go(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+	setsid();
+}
+
+/* A set that is not ready yet follows as a message; without the states it is no answer. */
+static void answer(struct agent *a)
+{
+	if (a->answered)
+		return;
+
+	a->answered = true;
+	if (!a->failure && !a->answer[SET_STATE_VM])
+		a->failure = g_strdup("libvirt does not answer");
+	if (a->failure) {
+		g_main_loop_quit(a->loop);
+		return;
+	}
+
+	print_answer(a);
+	let_go();
+	state_watch_sent(a->states, true);
+}
+
+static void take_text(struct agent *a, enum monitord_set_id id, bool ok, const char *text)
+{
+	if (a->answered) {
+		sender_send(a->sender, id, ok, text);
+		return;
+	}
+
+	if (ok) {
+		g_free(a->answer[id]);
+		a->answer[id] = g_strdup(text);
+	} else if (!a->failure) {
+		a->failure = g_strdup(text);
+	}
+
+	if (a->failure || is_complete(a) || (a->is_due && a->answer[SET_STATE_VM]))
+		answer(a);
+}
+
+static void make_it(void *data)
+{
+	struct making_set *m = data;
+	g_autoptr(Fields) fields = NULL;
+
+	/* Percentages need two looks at the CPU's time. */
+	if (m->is_first && m->conn && m->id == SET_MONITOR_VM)
+		watch_sets_begin(m->agent->sets, m->conn, NULL);
+	if (m->is_first && (m->id == SET_MONITOR_VM || m->id == SET_MONITOR_HOST))
+		g_usleep(SAMPLE_US);
+
+	fields = watch_sets_make(m->agent->sets, m->id, m->conn, &m->error);
+	if (fields)
+		m->text = fields_template(fields);
+	if (m->conn)
+		virConnectClose(m->conn);
+}
+
+static void set_made(void *data)
+{
+	struct making_set *m = data;
+	struct agent *a = m->agent;
+
+	a->busy[m->id] = false;
+	if (m->error)
+		agent_log(m->error->message, a);
+	else if (*m->text || !a->answered)
+		take_text(a, m->id, true, m->text);
+	g_clear_error(&m->error);
+	g_free(m->text);
+	g_free(m);
+}
+
+/* One that hangs is not made a second time beside. */
+static void make_set(struct agent *a, enum monitord_set_id id)
+{
+	struct making_set *m;
+	virConnect *conn = NULL;
+
+	if (a->busy[id])
+		return;
+	if (watch_sets_need_libvirt(id))
+		conn = virt_link_conn(a->link);
+	if (watch_sets_need_libvirt(id) && !conn) {
+		/* As OpenNebula's own probes fail then. Other sets are a warning, or left out. */
+		if (id == SET_SYSTEM_HOST && a->answered)
+			take_text(a, id, false, "libvirt does not answer");
+		return;
+	}
+
+	m = g_new0(struct making_set, 1);
+	*m = (struct making_set){ .agent = a, .id = id, .conn = conn, .is_first = !a->once[id] };
+	a->busy[id] = a->once[id] = true;
+	worker_run(make_it, set_made, m);
+}
+
+struct period {
+	struct agent *agent;
+	enum monitord_set_id id;
+};
+
+static gboolean on_set_period(gpointer data)
+{
+	const struct period *p = data;
+
+	if (p->agent->answered)
+		make_set(p->agent, p->id);
+
+	return G_SOURCE_CONTINUE;
+}
+
+static void begin_period(struct agent *a, enum monitord_set_id id)
+{
+	struct period *p = g_new(struct period, 1);
+
+	*p = (struct period){ a, id };
+	g_timeout_add_full(G_PRIORITY_DEFAULT, a->start->period_s[id] * 1000, on_set_period, p,
+			   g_free);
+}
+
+/* libvirt is there, or there again. */
+static void on_up(void *data)
+{
+	struct agent *a = data;
+
+	watch_sets_forget(a->sets);
+	make_set(data, SET_SYSTEM_HOST);
+	make_set(data, SET_MONITOR_VM);
+}
+
+static gboolean on_usr1(gpointer data)
+{
+	make_set(data, SET_SYSTEM_HOST);
+
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_term(gpointer data)
+{
+	struct agent *a = data;
+
+	g_main_loop_quit(a->loop);
+
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_limit(gpointer data)
+{
+	struct agent *a = data;
+
+	a->is_due = true;
+	if (a->answer[SET_STATE_VM])
+		answer(a);
+
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_last_limit(gpointer data)
+{
+	answer(data);
+
+	return G_SOURCE_REMOVE;
+}
+
+static void send_states(bool ok, const char *text, void *data)
+{
+	take_text(data, SET_STATE_VM, ok, text);
+}
+
+static void on_wild(void *data)
+{
+	make_set(data, SET_SYSTEM_HOST);
+}
+
+static void on_sent(const struct monitord_head *head, const GError *error, void *data)
+{
+	struct agent *a = data;
+
+	if (error)
+		agent_log(error->message, a);
+	if (head->set == SET_STATE_VM && head->ok)
+		state_watch_sent(a->states, error == NULL);
+}
+
+static void begin(struct agent *a, const struct watch_place *place,
+		  const struct agent_rules *rules)
+{
+	static const struct virt_link_calls link_calls = { .up = on_up };
+	static const struct state_watch_calls state_calls = { send_states, on_wild, agent_log };
+	gint64 period_us = (gint64)a->start->period_s[SET_STATE_VM] * G_USEC_PER_SEC;
+	const struct state_watch_times times = {
+		.period_us = period_us, .sync_us = (gint64)a->start->sync_s * G_USEC_PER_SEC,
+	};
+	const struct vm_table_rules table_rules = {
+		.missing_us = rules->times_missing * period_us,
+		.grace_us = (gint64)GRACE_S * G_USEC_PER_SEC, .at_once = rules->off_at_once,
+	};
+
+	for (int i = 0; i < MONITORD_SETS; i++)
+		if (i != SET_STATE_VM)
+			begin_period(a, (enum monitord_set_id)i);
+	g_timeout_add(ANSWER_MS, on_limit, a);
+	g_timeout_add(STATES_MS, on_last_limit, a);
+	g_unix_signal_add(SIGUSR1, on_usr1, a);
+	g_unix_signal_add(SIGTERM, on_term, a);
+	g_unix_signal_add(SIGINT, on_term, a);
+	a->states = state_watch_new(place->uri, &table_rules, &times, &state_calls, a);
+	a->link = virt_link_new(place->uri, &link_calls, a);
+	make_set(a, SET_MONITOR_HOST);
+}
+
+/* What threads use is not freed: the process ends. */
+int agent_run(const struct watch_place *place, const MonitordStart *start,
+	      const struct agent_rules *rules, GError **error)
+{
+	struct agent *a = g_new0(struct agent, 1);
+
+	a->start = start;
+	if (!agent_pid_take(rules->directory, error))
+		return 1;
+	a->sender = sender_new(start, on_sent, a, error);
+	if (!a->sender)
+		return 1;
+
+	openlog("monitord-client", LOG_PID, LOG_DAEMON);
+	a->loop = g_main_loop_new(NULL, FALSE);
+	a->sets = watch_sets_new(place);
+	begin(a, place, rules);
+	g_main_loop_run(a->loop);
+	agent_pid_release();
+	if (!a->failure)
+		return 0;
+
+	vmm_fail(error, VMM_ERROR_CONNECTION, "cannot watch this host: %s", a->failure);
+
+	return 1;
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# monitor_faults.bats - what monitord is told while something hangs, ends or is away. make monitor-faults runs it.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+load ../bats/monitord
+load monitor
+
+@test "start: OpenNebula's own agent is ended" {
+	printf 'import time\ntime.sleep(1000)\n' | on tee $IM/kvm.d/monitord-client.rb >/dev/null
+	on env -C / setsid python3 $IM/kvm.d/monitord-client.rb kvm "$HOST" node1 >/dev/null 2>&1 3>&- &
+	lab_until node1 10 pgrep -f "monitord-client.rb kvm $HOST node1" >old
+	agent
+	never on test -e "/proc/$(head -n 1 old)"
+	more BEACON_HOST 1
+	on rm $IM/kvm.d/monitord-client.rb
+}
+
+@test "start: without libvirt it fails, and says why" {
+	"$LAB" svc node1 stop
+	run --separate-stderr agent
+	assert_failure
+	[[ $stderr == *'cannot watch this host'*'[connection]'* ]]
+	never on test -e "/tmp/one-monitord-$HOST.pid"
+	"$LAB" svc node1 start
+}
+
+@test "a guest that ends by itself is off at once, if probe_db.conf wants it so; one that was destroyed is not" {
+	missing 1000 yes
+	deaf_xml 1 | lab_create node1
+	deaf_xml 2 | lab_create node1
+	agent
+	on kill -9 "$(qemu_pid 1)"
+	told 1 POWEROFF
+	lab_virsh node1 destroy one-2
+	more BEACON_HOST 3
+	never told_now 2 POWEROFF
+}
+
+@test "what an action works on is not told until it ends" {
+	local lock
+	missing 2 yes
+	deaf_xml 1 | lab_create node1
+	agent
+	lock=/run/one/vm-locks/$(printf one-1 | sha256sum | cut -d' ' -f1)
+	on install -d -m 700 /run/one /run/one/vm-locks
+	on flock "$lock" sh -c 'touch held; until [ -e free ]; do sleep 0.1; done' 3>&- &
+	lab_until node1 10 sh -c "! flock -n $lock true"
+	lab_virsh node1 destroy one-1
+	more BEACON_HOST 5
+	never_told POWEROFF
+	deaf_xml 2 | lab_create node1
+	told 2 RUNNING
+	on touch free
+	told 1 POWEROFF
+	on rm -f free held
+}
+
+@test "libvirtd hangs: the host's own sets go on, nothing is off" {
+	deploy_deaf 1
+	agent
+	on pkill -STOP -x libvirtd
+	more BEACON_HOST 3
+	more MONITOR_HOST 1
+	never_told POWEROFF
+	on pkill -CONT -x libvirtd
+	lab_virsh node1 suspend one-1
+	told 1 SUSPENDED
+}
+
+@test "a wild guest of any name is told at once, and no state of it" {
+	agent
+	deaf_xml 1 | sed 's|<name>one-1<|<name>a "b" $(id) é<|' | lab_create node1
+	received 'any(.type == "SYSTEM_HOST" and (.text | contains("VM_NAME=\"a \\\"b\\\" $(id) é\"")))'
+	lab_virsh node1 destroy 'a "b" $(id) é'
+	received '[.[] | select(.type == "SYSTEM_HOST")] | last.text | contains("VM_NAME") | not'
+	never grep -q 'ID=..-1..,.*STATE=' messages
+}
+
+@test "monitord is away and back: it is told what is true then" {
+	local port
+	deploy_deaf 1
+	agent
+	port=$(cat port)
+	on pkill -f "tools/monitord $PWD/port"
+	lab_virsh node1 suspend one-1
+	deploy_deaf 2
+	on env PORT="$port" "$TOP/tests/tools/monitord" "$PWD/port" "$PWD/messages" >receiver.log 2>&1 3>&- &
+	RECEIVER=$!
+	told 1 SUSPENDED
+	told 2 RUNNING
+}
+
+@test "a VM that starts and ends again and again is never off while it comes back in time" {
+	local i
+	missing 3 yes
+	agent
+	for i in $(seq 10); do
+		deaf_xml 1 | lab_create node1
+		lab_virsh node1 destroy one-1
+	done
+	deaf_xml 1 | lab_create node1
+	told 1 RUNNING
+	never_told POWEROFF
+}
