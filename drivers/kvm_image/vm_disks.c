@@ -309,8 +309,6 @@ static bool prepare(struct vm_disks *v, GError **error)
 
 static bool dry_prepare(struct vm_disks *v, const char *path, GError **error)
 {
-	if (access(path, F_OK) < 0)
-		return vmm_fail_errno(error, errno, "cannot open directory %s", path);
 	if (!look_at_all(v, path, error))
 		return false;
 

@@ -302,15 +302,25 @@ size() {
 
 @test "kvm-image prepare: a dry run says what would be made and makes nothing; the document may come on stdin" {
 	document 7 "$(copy 0 SIZE=8)"
-	mkdir vm
 	prepare --dry-run
 	done_
 	[ "$output" = "would make disk.0: copy raw - $PWD/base 8388608" ]
-	[ -z "$(ls -A vm)" ]
+	[ ! -e vm ]
+	kvm_image prepare vm.xml --directory none/vm --dry-run
+	refused not-found 'cannot make'
 	run --separate-stderr -- "$KVM_IMAGE" prepare - -d vm <vm.xml
 	done_
 	cmp base <(head -c 3M vm/disk.0)
 	kvm_image prepare vm.xml
 	[ "$status" -eq 2 ]
 	[[ $stderr == *'--directory is missing [usage]'* ]]
+}
+
+@test "kvm-image prepare: the document of docs/operations.md gives disks and a domain that belong together" {
+	sed -n '/^```xml/,/^```$/{//!p}' "$TOP/docs/operations.md" | sed "s|/var/lib/one/datastores/1/debian.qcow2|$PWD/base.qcow2|" >vm.xml
+	prepare
+	done_
+	[ "$(size qcow2 vm/disk.0)" -eq 21474836480 ]
+	"$BUILD/drivers/kvm_domain/kvm-domain" vm.xml >domain 2>/dev/null
+	[ "$(grep -o "/0/7/disk[.0-9]*" domain | sort | tr '\n' ' ')" = '/0/7/disk.0 /0/7/disk.1 /0/7/disk.2 ' ]
 }

@@ -15,6 +15,7 @@ action_setup_file() {
 	for file in "$build"/remotes/vmm/kvm/*; do
 		[ ! -x "$file" ] || cp "$file" "$stage/remotes/vmm/kvm/"
 	done
+	cp "$build/remotes/vmm/kvm-image" "$stage/remotes/vmm/"
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
 	lab_up "${1:-1}"
 	export ACTION_NODES=node1

@@ -7,18 +7,21 @@
 #include "vm/disk_links.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/checkpoint_use.h"
-#include "vm/build_domain.h"
+#include "vm/deploy_input.h"
+#include "vm/prepared_disks.h"
 #include "vm/start_vm.h"
 #include "vm/vtpm.h"
 
-enum { FILE_PATH, HOST, STDIN_MS = 30000 };
+enum { FILE_PATH, HOST };
 
-static gboolean from_vm, explain_fit;
+static gboolean from_vm, explain_fit, with_disks;
 static char *defaults;
 
 static const GOptionEntry options[] = {
 	{ "vm", 0, 0, G_OPTION_ARG_NONE, &from_vm,
 	  "stdin is a VM document: make the domain from it", NULL },
+	{ "prepare", 0, 0, G_OPTION_ARG_NONE, &with_disks,
+	  "With --vm: make the VM's disks first, as kvm-image prepare does", NULL },
 	{ "conf", 0, 0, G_OPTION_ARG_FILENAME, &defaults,
 	  "With --vm: a defaults file (vmm_exec_kvm.conf)", "FILE" },
 	{ "explain-fit", 0, 0, G_OPTION_ARG_NONE, &explain_fit,
@@ -28,49 +31,23 @@ static const GOptionEntry options[] = {
 
 /* What is deployed. */
 struct order {
-	xmlDoc *doc;
+	struct deploy_input input;
 	xmlDoc *document;	/* vm.xml of the directory; or NULL */
-	TmplVm *vm;		/* or NULL */
+	TmplVm *vm;		/* of that, if the input has none; or NULL */
 	char *directory;
+	bool made_disks;
 	char *mark;		/* of this deployment, or NULL */
 	HostFit fit;
 };
 
 static void order_clear(struct order *o)
 {
-	xmlFreeDoc(o->doc);
+	deploy_input_clear(&o->input);
 	xmlFreeDoc(o->document);
 	tmpl_vm_free(o->vm);
 	g_free(o->directory);
 	g_free(o->mark);
 	host_fit_clear(&o->fit);
-}
-
-/* The domain's XML, verbatim or made here; NULL with ERROR set. */
-static xmlDoc *load(struct action_ctx *ctx, TmplVm **ret_vm, GError **error)
-{
-	GString *text = action_stdin(STDIN_MS, error);
-	g_autoptr(xmlDoc) doc = NULL;
-
-	if (!text)
-		return NULL;
-	if (!text->len) {
-		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s", from_vm ? "VM" : "domain XML");
-		vmm_error_set_hint(error, "give the domain's XML, or with --vm a VM document");
-	} else if (from_vm) {
-		doc = build_domain_xml(ctx, text, defaults, ret_vm, error);
-	} else {
-		doc = xml_parse(text->str, text->len, "stdin", error);
-	}
-
-	g_string_free(text, TRUE);
-	if (doc && !xmlStrEqual(xmlDocGetRootElement(doc)->name, BAD_CAST "domain")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "stdin: not the XML of a domain but <%s>",
-			 (const char *)xmlDocGetRootElement(doc)->name);
-		return NULL;
-	}
-
-	return g_steal_pointer(&doc);
 }
 
 static void dry_run(struct action_ctx *ctx, xmlNode *domain)
@@ -90,7 +67,7 @@ static enum action_outcome say_plan(struct action_ctx *ctx, const struct order *
 	const GPtrArray *changes = o->fit.result.changes;
 
 	if (!explain_fit)
-		dry_run(ctx, xmlDocGetRootElement(o->doc));
+		dry_run(ctx, xmlDocGetRootElement(o->input.domain));
 	else if (!changes->len)
 		action_print(ctx, "nothing is changed\n");
 	else
@@ -100,6 +77,21 @@ static enum action_outcome say_plan(struct action_ctx *ctx, const struct order *
 	return ACTION_DONE;
 }
 
+/* A dry run has no disks to look at if it would make them. */
+static bool bring_disks(struct action_ctx *ctx, struct order *o, xmlNode *domain, GError **error)
+{
+	if (with_disks && !prepared_disks_make(ctx, o->input.text, domain, o->directory,
+					       &o->made_disks, error))
+		return false;
+	if (with_disks && !o->document)
+		o->document = root_helper_vm_document(o->directory);
+	disk_links_resolve(domain);
+	if (with_disks && ctx->dry_run)
+		return true;
+
+	return disk_images_check(ctx, domain, o->directory, error);
+}
+
 /* The order, complete, and in RET_DOM the domain when it runs already. */
 static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom, GError **error)
 {
@@ -107,19 +99,21 @@ static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom
 	const char *mark;
 	xmlNode *domain;
 
-	o->doc = load(ctx, &o->vm, error);
-	if (!o->doc)
+	if (with_disks && !from_vm)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--prepare needs --vm");
+	if (!deploy_input_read(ctx, from_vm, defaults, &o->input, error))
 		return false;
-	domain = xmlDocGetRootElement(o->doc);
+	domain = xmlDocGetRootElement(o->input.domain);
 	o->directory = g_path_get_dirname(ctx->arg[FILE_PATH]);
 	if (!deployment_of_environment(&mark, error))
 		return false;
 	if (!create_find(ctx, domain, ret_dom, error))
 		return false;
 	o->document = root_helper_vm_document(o->directory);
-	if (!o->vm && !from_vm)
+	if (!from_vm)
 		o->vm = host_fit_vm(o->document);
-	if (!host_fit_domain(ctx, domain, o->vm, from_vm, &o->fit, &cause) && !*ret_dom)
+	if (!host_fit_domain(ctx, domain, from_vm ? o->input.vm : o->vm, from_vm, &o->fit,
+			     &cause) && !*ret_dom)
 		return vmm_pass(error, &cause);
 	if (cause)
 		action_log("WARN", "%s", cause->message);
@@ -129,19 +123,19 @@ static bool prepare(struct action_ctx *ctx, struct order *o, virDomain **ret_dom
 	else
 		o->mark = g_strdup(mark);
 	deployment_set(domain, o->mark);
-	disk_links_resolve(domain);
 	vtpm_persist(domain);
-	if (*ret_dom)
-		return true;
+	if (!*ret_dom)
+		return bring_disks(ctx, o, domain, error);
+	disk_links_resolve(domain);
 
-	return disk_images_check(ctx, domain, o->directory, error);
+	return true;
 }
 
 static enum action_outcome launch(struct action_ctx *ctx, const struct order *o, virDomain **dom,
 				  GError **error)
 {
 	const struct start_order vm = {
-		xmlDocGetRootElement(o->doc), xmlDocGetRootElement(o->document),
+		xmlDocGetRootElement(o->input.domain), xmlDocGetRootElement(o->document),
 		ctx->arg[FILE_PATH], o->directory, action_arg(ctx, HOST), o->mark, &o->fit,
 	};
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
@@ -176,6 +170,8 @@ static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 		outcome = say_plan(ctx, &o);
 	else
 		outcome = launch(ctx, &o, &dom, error);
+	if (outcome == ACTION_FAILED && o.made_disks)
+		prepared_disks_undo(ctx, o.directory);
 	order_clear(&o);
 
 	return outcome;
@@ -185,6 +181,6 @@ const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
 	.summary = "Creates and starts a VM, stores its XML in FILE and prints its UUID.",
 	.input = "domain XML; with --vm, a VM document",
-	.example = "deploy --vm /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
+	.example = "deploy --vm --prepare /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
 	.min_args = 1, .deadline_s = 540, .options = options, .run = run_deploy,
 };
