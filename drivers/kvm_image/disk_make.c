@@ -2,10 +2,14 @@
 #include "disk_make.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base_cache.h"
+#include "base/text.h"
 #include "context_medium.h"
 #include "image_tool.h"
 
@@ -37,19 +41,35 @@ static bool look_at_link(const struct planned_disk *d, GError **error)
 	return vmm_fail_errno(error, errno, "%s: cannot use %s", d->name, d->source);
 }
 
+/* An overlay may have any, but we keep what guests could use themselves. */
+static const char *base_format(const struct disk_making *m)
+{
+	if (m->disk->base_format)
+		return m->disk->base_format;
+
+	return g_str_equal(m->copy.format, "qcow2") ? "qcow2" : "raw";
+}
+
 /* A disk that is smaller than its image would lose the end of what is in it. */
 static bool look_at_copy(struct disk_making *m, guint64 *needed, GError **error)
 {
 	const struct planned_disk *d = m->disk;
 	g_autoptr(GError) cause = NULL;
 
-	if (!image_copy_look(&m->copy, &cause) || !image_copy_measure(&m->copy, &cause)) {
+	bool is_overlay = d->way == DISK_OVERLAY;
+
+	/* A base may be there already: it is measured when it is made. */
+	if (!image_copy_look(&m->copy, &cause) ||
+	    (!is_overlay && !image_copy_measure(&m->copy, &cause))) {
 		g_prefix_error(&cause, "%s: ", d->name);
 		return vmm_pass(error, &cause);
 	}
 
+	if (is_overlay)
+		m->copy.to_format = base_format(m);
+
 	m->size = MAX(m->copy.size, d->size);
-	*needed += m->copy.data;
+	*needed += d->whole ? m->size : m->copy.data;
 	if (!d->size || m->copy.size < d->size + ROUNDING)
 		return true;
 
@@ -74,9 +94,9 @@ bool disk_making_look(struct image_job *job, const struct planned_disk *d, const
 
 	if (d->way == DISK_LINK)
 		return look_at_link(d, error);
-	if (d->way == DISK_COPY)
+	if (d->way == DISK_COPY || d->way == DISK_OVERLAY)
 		return look_at_copy(m, needed, error);
-	*needed += SMALL;
+	*needed += d->whole ? m->size : SMALL;
 
 	return true;
 }
@@ -107,6 +127,13 @@ static bool make_filling(struct image_job *job, const char *name, const char *pa
 	return vmm_fail(error, VMM_ERROR_INTERNAL, "nothing makes %s", name);
 }
 
+static bool take_space(const struct disk_making *m, const struct image_file *file, GError **error)
+{
+	int rc = m->disk->whole ? posix_fallocate(file->fd, 0, (off_t)m->size) : 0;
+
+	return rc == 0 || vmm_fail_errno(error, rc, "cannot make %s", m->path);
+}
+
 /* A file with a hole of SIZE, and then FILLING in it. */
 static bool write_raw(struct image_job *job, const struct disk_making *m,
 		      const struct image_file *file, GError **error)
@@ -115,6 +142,9 @@ static bool write_raw(struct image_job *job, const struct disk_making *m,
 
 	if (ftruncate(file->fd, (off_t)m->size) < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", m->path);
+
+	if (!take_space(m, file, error))
+		return false;
 
 	return !d->filling || make_filling(job, d->filling, file->part, error);
 }
@@ -161,7 +191,29 @@ static bool write_copy(struct image_job *job, struct disk_making *m, GError **er
 	if (!image_copy_run(&m->copy, m->file.part, error))
 		return false;
 
-	return m->size == m->copy.size || run(job, NULL, grow, m->path, error);
+	if (m->size != m->copy.size && !run(job, NULL, grow, m->path, error))
+		return false;
+
+	return take_space(m, &m->file, error);
+}
+
+/* The overlay names its base as it will be called beside it. */
+static bool write_overlay(struct image_job *job, struct disk_making *m, GError **error)
+{
+	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
+	g_autofree char *directory = g_path_get_dirname(m->path);
+	g_autofree char *base = g_strdup_printf(".base%s", strchr(m->disk->name, '.'));
+	g_autofree char *inside = g_strconcat(m->path, ".base", NULL);
+	const char *const create[] = { "create", "-q", "-u", "-f", "qcow2", "-b", base, "-F",
+				       m->copy.to_format, m->file.part, size, NULL };
+
+	m->base = g_build_filename(directory, base, NULL);
+	m->base_part = image_file_part(inside);
+	if (base_cache_link(&m->copy, directory, m->base_part, error))
+		return run(job, NULL, create, m->path, error);
+	g_clear_pointer(&m->base_part, g_free);
+
+	return false;
 }
 
 bool disk_making_write(struct image_job *job, struct disk_making *m, const TmplAttr *context,
@@ -177,6 +229,8 @@ bool disk_making_write(struct image_job *job, struct disk_making *m, const TmplA
 	switch (m->disk->way) {
 	case DISK_COPY:
 		return write_copy(job, m, error);
+	case DISK_OVERLAY:
+		return write_overlay(job, m, error);
 	case DISK_CONTEXT:
 		return context_medium_write(context, m->file.fd, error);
 	default:
@@ -184,10 +238,27 @@ bool disk_making_write(struct image_job *job, struct disk_making *m, const TmplA
 	}
 }
 
+static bool record_base(const struct disk_making *m, struct disk_record *record, GError **error)
+{
+	g_autofree char *name = g_path_get_basename(m->base);
+	int fd = open(m->base_part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot read %s", m->base_part);
+
+	ok = disk_record_add_file(record, name, "base", fd, error);
+	close(fd);
+
+	return ok;
+}
+
 bool disk_making_record(const struct disk_making *m, struct disk_record *record, GError **error)
 {
 	const struct planned_disk *d = m->disk;
 
+	if (m->base && !record_base(m, record, error))
+		return false;
 	if (d->way != DISK_LINK)
 		return disk_record_add_file(record, d->name, d->wish, m->file.fd, error);
 
@@ -196,8 +267,20 @@ bool disk_making_record(const struct disk_making *m, struct disk_record *record,
 	return true;
 }
 
+static bool publish_base(struct disk_making *m, GError **error)
+{
+	if (renameat2(AT_FDCWD, m->base_part, AT_FDCWD, m->base, RENAME_NOREPLACE) < 0)
+		return vmm_fail_errno(error, errno, "cannot make %s", m->base);
+
+	g_clear_pointer(&m->base_part, g_free);
+
+	return true;
+}
+
 bool disk_making_publish(struct disk_making *m, GError **error)
 {
+	if (m->base && !publish_base(m, error))
+		return false;
 	if (m->disk->way != DISK_LINK)
 		return image_file_publish(&m->file, error);
 	if (symlink(m->disk->source, m->path) == 0)
@@ -211,5 +294,9 @@ void disk_making_clear(struct disk_making *m)
 	/* Without a name it was never opened. */
 	if (m->file.part)
 		image_file_clear(&m->file);
+	if (m->base_part)
+		unlink(m->base_part);
+	g_free(m->base_part);
+	g_free(m->base);
 	g_free(m->path);
 }

@@ -15,7 +15,9 @@
 struct disk_making {
 	const struct planned_disk *disk;
 	char *path;			/* where it shall be */
-	struct image_copy copy;		/* of DISK_COPY */
+	struct image_copy copy;		/* of DISK_COPY, and of the base of DISK_OVERLAY */
+	char *base;			/* our name of that base; NULL: none */
+	char *base_part;		/* until it has that */
 	guint64 size;			/* that it shall have, in bytes; 0: a link */
 	struct image_file file;		/* unfinished; its fd is -1 until it is written */
 };

@@ -147,6 +147,7 @@ static bool plan_copy(struct planned_disk *d, const TmplAttr *vector, enum kind 
 	d->source_format = tmpl_attr_text(vector, "FORMAT");
 	if (kind == KIND_CDROM) {
 		d->source_format = d->format = "raw";
+		d->is_cdrom = true;
 		return true;
 	}
 
@@ -189,10 +190,18 @@ static void planned_disk_free(void *data)
 	g_free(d);
 }
 
+void disk_plan_describe(struct planned_disk *d)
+{
+	static const char *const ways[] = { "copy", "overlay", "link", "empty", "context" };
+
+	g_free(d->wish);
+	d->wish = g_strdup_printf("%s %s %s %s %" G_GUINT64_FORMAT "%s", ways[d->way], d->format,
+				  text_or(d->filling, "-"), text_or(d->source, "-"), d->size,
+				  d->whole ? " whole" : "");
+}
+
 static bool add_disk(struct disk_plan *plan, struct planned_disk *d, GError **error)
 {
-	static const char *const ways[] = { "copy", "link", "empty", "context" };
-
 	for (guint i = 0; i < plan->disks->len; i++) {
 		const struct planned_disk *other = plan->disks->pdata[i];
 
@@ -201,9 +210,6 @@ static bool add_disk(struct disk_plan *plan, struct planned_disk *d, GError **er
 					d->name);
 	}
 
-	d->wish = g_strdup_printf("%s %s %s %s %" G_GUINT64_FORMAT, ways[d->way],
-				  text_or(d->format, "-"), text_or(d->filling, "-"),
-				  text_or(d->source, "-"), d->size);
 	g_ptr_array_add(plan->disks, d);
 
 	return true;

@@ -11,6 +11,7 @@
 
 enum disk_way {
 	DISK_COPY,	/* of SOURCE, in FORMAT, and then SIZE */
+	DISK_OVERLAY,	/* of SIZE, on a base of SOURCE in BASE_FORMAT that others share */
 	DISK_LINK,	/* to SOURCE, which the guest uses itself */
 	DISK_EMPTY,	/* of SIZE and FORMAT, with FILLING unless that is NULL */
 	DISK_CONTEXT,	/* the medium with the VM's CONTEXT */
@@ -24,7 +25,10 @@ struct planned_disk {
 	const char *source_format;	/* as declared; NULL: not; borrowed */
 	const char *format;		/* raw or qcow2; borrowed */
 	const char *filling;		/* "swap" or a file system; static */
+	const char *base_format;	/* NULL: that of SOURCE; static */
 	guint64 size;			/* bytes; 0: as large as SOURCE */
+	bool is_cdrom;
+	bool whole;			/* takes all its space at once */
 	char *wish;			/* all that as one line: another one is another disk */
 };
 
@@ -45,6 +49,9 @@ bool disk_plan_load(struct disk_plan *plan, const char *path, GError **error);
  * wants a kind of storage that is not made of files.
  */
 bool disk_plan_make(struct disk_plan *plan, GError **error);
+
+/* Sets WISH, once all else is set. */
+void disk_plan_describe(struct planned_disk *disk);
 
 void disk_plan_clear(struct disk_plan *plan);
 

@@ -73,6 +73,12 @@ static bool flag(json_object *of, const char *name)
 	return json_object_get_boolean(value);
 }
 
+/* A link to a base that other VMs may have, too, and have open. */
+static bool is_base(const char *name)
+{
+	return g_str_has_prefix(name, ".base.");
+}
+
 /* Names that we give: never a path that leads elsewhere. */
 static bool is_name(const char *name)
 {
@@ -82,9 +88,9 @@ static bool is_name(const char *name)
 		return false;
 	if (g_str_equal(name, "vm.xml"))
 		return true;
-	if (!g_str_has_prefix(name, "disk."))
+	if (!g_str_has_prefix(name, "disk.") && !is_base(name))
 		return false;
-	digits = name + strlen("disk.");
+	digits = strrchr(name, '.') + 1;
 
 	return *digits && strspn(digits, "0123456789") == strlen(digits);
 }
@@ -296,7 +302,7 @@ enum disk_found disk_record_look(const struct disk_entry *e, const char *directo
 	if (fd < 0)
 		return errno == ENOENT ? DISK_GONE : DISK_OTHER;
 	if (identify(fd, &now) && now.inode == e->inode && now.born_ns == e->born_ns)
-		found = image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
+		found = !is_base(e->name) && image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
 	close(fd);
 
 	return found;

@@ -26,7 +26,7 @@ static const struct command {
 	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
 	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
 	{ "remove", "PATH", " format dry-run ", ONE_PATH, image_remove },
-	{ "prepare", "VM.xml", " directory dry-run ", ONE_PATH, image_prepare },
+	{ "prepare", "VM.xml", " directory datastore dry-run ", ONE_PATH, image_prepare },
 	{ "dispose", "VM.xml", " directory dry-run ", ONE_PATH, image_dispose },
 };
 
@@ -71,6 +71,8 @@ static GOptionContext *image_options_context(struct image_options *o)
 		  "That it must have", "sha256:HEX" },
 		{ "directory", 'd', 0, G_OPTION_ARG_FILENAME, &o->directory,
 		  "The VM's: made if it is not there", "DIR" },
+		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &o->datastore,
+		  "Its datastore, with STORAGE (default: ds.xml in that directory)", "FILE" },
 		{ "shrink", 0, 0, G_OPTION_ARG_NONE, &o->shrink,
 		  "Cut off what lies behind the new size", NULL },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &o->force,
@@ -131,6 +133,7 @@ static bool check_options(const struct command *c, const struct image_options *o
 		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
 		{ "shrink", o->shrink }, { "force", o->force }, { "dry-run", o->dry_run },
 		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
+		{ "datastore", o->datastore },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
@@ -256,7 +259,8 @@ static bool run_job(const struct image_options *o, GError **error)
 static void free_options(struct image_options *o)
 {
 	char *texts[] = { o->format, o->from, o->size, o->backing, o->backing_format,
-			  o->preallocate, o->checksum, o->kvmrc, o->directory };
+			  o->preallocate, o->checksum, o->kvmrc, o->directory,
+			  o->datastore };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);

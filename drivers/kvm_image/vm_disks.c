@@ -4,11 +4,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base_cache.h"
 #include "disk_directory.h"
 #include "disk_make.h"
+#include "disk_storage.h"
 #include "image_commands.h"
+#include "xml/xml.h"
 
 #define DOCUMENT "vm.xml"
+
+enum { MAX_DATASTORE = 1 << 20 };
 
 /* One call. */
 struct vm_disks {
@@ -153,7 +158,7 @@ static bool check_entry(const struct vm_disks *v, const struct planned_disk *d, 
 /* The same disks of the same VM, made by an earlier call, are what is asked for. */
 static bool check_made(const struct vm_disks *v, GError **error)
 {
-	guint made = v->record->entries->len;
+	guint made = 0;
 
 	if (!g_str_equal(v->record->vm, vm_id(v)))
 		return vmm_fail(error, VMM_ERROR_EXISTS, "%s has the disks of VM %s",
@@ -162,8 +167,12 @@ static bool check_made(const struct vm_disks *v, GError **error)
 		if (!check_entry(v, v->plan.disks->pdata[i], error))
 			return false;
 
-	if (disk_record_find(v->record, DOCUMENT))
-		made--;
+	for (guint i = 0; i < v->record->entries->len; i++) {
+		const struct disk_entry *e = v->record->entries->pdata[i];
+
+		made += g_str_has_prefix(e->name, "disk.");
+	}
+
 	if (made == v->plan.disks->len)
 		return true;
 
@@ -317,6 +326,28 @@ static bool dry_prepare(struct vm_disks *v, const char *path, GError **error)
 	return true;
 }
 
+/* As --datastore says, else what OpenNebula puts beside the disks, else what the document has. */
+static bool load_datastore(struct vm_disks *v, const char *directory, GError **error)
+{
+	g_autofree char *beside = g_build_filename(directory, "ds.xml", NULL);
+	const char *path = v->job->o->datastore;
+	g_autoptr(xmlDoc) doc = NULL;
+	GString *text;
+
+	if (!path && !v->plan.vm->datastore && access(beside, F_OK) == 0)
+		path = beside;
+	if (!path)
+		return true;
+
+	text = file_read(path, MAX_DATASTORE, error);
+	if (!text)
+		return false;
+	doc = xml_parse(text->str, text->len, path, error);
+	g_string_free(text, TRUE);
+
+	return doc && tmpl_vm_set_datastore(v->plan.vm, xmlDocGetRootElement(doc), error);
+}
+
 /* RET_PATH: the directory. The caller frees. */
 static bool load_plan(struct vm_disks *v, char **ret_path, GError **error)
 {
@@ -332,6 +363,16 @@ static bool load_plan(struct vm_disks *v, char **ret_path, GError **error)
 	return true;
 }
 
+static bool plan_disks(struct vm_disks *v, const char *directory, GError **error)
+{
+	if (!load_datastore(v, directory, error))
+		return false;
+	if (!disk_plan_make(&v->plan, error))
+		return false;
+
+	return disk_storage_apply(v->job, &v->plan, error);
+}
+
 bool image_prepare(struct image_job *job, GError **error)
 {
 	g_autofree char *path = NULL;
@@ -339,7 +380,7 @@ bool image_prepare(struct image_job *job, GError **error)
 	bool ok;
 
 	init(&v, job);
-	ok = load_plan(&v, &path, error) && disk_plan_make(&v.plan, error);
+	ok = load_plan(&v, &path, error) && plan_disks(&v, path, error);
 	if (ok && job->o->dry_run) {
 		ok = dry_prepare(&v, path, error);
 	} else if (ok) {
@@ -349,6 +390,8 @@ bool image_prepare(struct image_job *job, GError **error)
 	/* Before the directory, which is removed when it is empty. */
 	drop_unfinished(&v);
 	disk_directory_close(&v.directory, !ok && v.directory.is_new);
+	if (path && !job->o->dry_run)
+		base_cache_clean(path);
 	clear(&v);
 
 	return ok;
@@ -403,6 +446,8 @@ bool image_dispose(struct image_job *job, GError **error)
 	}
 
 	disk_directory_close(&v.directory, ok && remove);
+	if (path && !job->o->dry_run)
+		base_cache_clean(path);
 	clear(&v);
 
 	return ok;

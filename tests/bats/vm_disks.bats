@@ -324,3 +324,148 @@ size() {
 	"$BUILD/drivers/kvm_domain/kvm-domain" vm.xml >domain 2>/dev/null
 	[ "$(grep -o "/0/7/disk[.0-9]*" domain | sort | tr '\n' ' ')" = '/0/7/disk.0 /0/7/disk.1 /0/7/disk.2 ' ]
 }
+
+# store SETTING...: file vm.ds, a datastore with these.
+store() {
+	local pair
+	{
+		printf '<DATASTORE><ID>0</ID><TEMPLATE>'
+		for pair; do printf '<%s>%s</%s>' "${pair%%=*}" "${pair#*=}" "${pair%%=*}"; done
+		printf '</TEMPLATE></DATASTORE>'
+	} >vm.ds
+}
+
+overlay() {	# ID [NAME=TEXT...]
+	disk DISK_ID="$1" TYPE=FILE CLONE=YES SOURCE="$PWD/base" DRIVER=qcow2 "${@:2}"
+}
+
+# bases: how many there are in the cache.
+bases() {
+	find .cache -name '*.base' | wc -l
+}
+
+@test "kvm-image prepare: STORAGE = qcow2 makes overlays on one base, which stays while a VM needs it" {
+	local vm
+	store STORAGE=qcow2
+	document 7 "$(overlay 0 SIZE=8)" "$(overlay 3)"
+	prepare --datastore vm.ds
+	done_
+	document 8 "$(overlay 0)"
+	kvm_image prepare vm.xml --directory vm8 --datastore vm.ds
+	done_
+	[ "$(bases)" -eq 1 ]
+	[ "$(stat -c '%h %a' .cache/*.base)" = '4 400' ]
+	[ "$(size qcow2 vm/disk.0)" -eq 8388608 ]
+	[ "$(qemu-img info -f qcow2 --output=json vm/disk.0 | jq -r '."backing-filename" + " " + ."backing-filename-format"')" = '.base.0 raw' ]
+	for vm in vm/disk.3 vm8/disk.0; do qemu-img compare -q -f raw -F qcow2 base "$vm"; done
+	kvm_image check vm/disk.0 --format qcow2
+	done_
+	dispose
+	refused refused 'has the disks of VM 7, not of VM 8'
+	document 7
+	dispose
+	done_
+	[ "$(bases)" -eq 1 ]
+	qemu-img compare -q -f raw -F qcow2 base vm8/disk.0
+	document 8
+	kvm_image dispose vm.xml --directory vm8
+	done_
+	[ -z "$(ls .cache)" ]
+	sources_are_whole
+}
+
+@test "kvm-image prepare: an image that changed has another base; a base that was changed is refused" {
+	store STORAGE=qcow2 FORCE_RAW_IMAGES=no
+	document 7 "$(overlay 0 FORMAT=raw)"
+	prepare --datastore vm.ds
+	done_
+	printf x | dd of=base conv=notrunc status=none
+	document 8 "$(overlay 0 FORMAT=raw)"
+	kvm_image prepare vm.xml --directory vm8 --datastore vm.ds
+	done_
+	[ "$(bases)" -eq 2 ]
+	qemu-img compare -q -f raw -F qcow2 base vm8/disk.0
+	chmod 600 .cache/*.base
+	truncate -s 1M .cache/*.base
+	document 9 "$(overlay 0 FORMAT=raw)"
+	kvm_image prepare vm.xml --directory vm9 --datastore vm.ds
+	refused refused "is not the base that was made of $PWD/base"
+	[ ! -e vm9 ]
+}
+
+@test "kvm-image prepare: what killed runs left of bases goes; another's lock is waited for and dies with its owner" {
+	local lock
+	store STORAGE=qcow2
+	document 7 "$(overlay 0)"
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+	for call in link fchmod renameat2 symlink; do
+		run strace -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=1 \
+			"$KVM_IMAGE" prepare vm.xml --directory vm --datastore vm.ds
+	done
+	dispose
+	done_
+	[ -z "$(ls -A .cache)" ]
+	prepare --datastore vm.ds
+	done_
+	lock=$(echo .cache/*.base).lock
+	(exec 9>"$lock" && flock 9 && touch held && exec sleep 60) &
+	until [ -e held ]; do sleep 0.1; done
+	document 8 "$(overlay 0)"
+	"$KVM_IMAGE" prepare vm.xml --directory vm8 --datastore vm.ds >/dev/null &
+	until grep -q 'FLOCK.*->\|-> FLOCK' /proc/locks; do sleep 0.1; done
+	[ ! -e vm8/disk.0 ]
+	kill %1
+	wait %2
+	[ -e vm8/disk.0 ]
+}
+
+@test "kvm-image prepare: PREALLOCATE, SPARSE, flat and raw; from kvmrc unless the datastore says" {
+	store STORAGE=flat PREALLOCATE=space
+	document 7 "$(copy 0 SIZE=8)" "$(disk DISK_ID=1 TYPE=fs SIZE=2)"
+	prepare --datastore vm.ds
+	done_
+	[ "$(stat -c %b vm/disk.0)" -ge 16384 ] && [ "$(stat -c %b vm/disk.1)" -ge 4096 ]
+	dispose
+	done_
+	mkdir vm
+	store SPARSE=no
+	cp vm.ds vm/ds.xml
+	prepare
+	done_
+	[ "$(stat -c %b vm/disk.0)" -ge 16384 ]
+	dispose
+	done_
+	[ "$(ls -A vm)" = ds.xml ]
+	rm -r vm
+	printf 'SPARSE=no\nSTORAGE=raw\n' >rc
+	prepare --kvmrc rc
+	done_
+	[[ $stderr == *'STORAGE = raw is the old name of flat'* ]]
+	[ "$(stat -c %b vm/disk.0)" -ge 16384 ]
+	dispose
+	store SPARSE=yes
+	prepare --kvmrc rc --datastore vm.ds
+	done_
+	[ "$(stat -c %b vm/disk.0)" -lt 2048 ]
+}
+
+@test "kvm-image prepare: settings that contradict each other or the document are [config] errors at once" {
+	local words
+	document 7 "$(copy 0)" "$(overlay 1)"
+	while IFS=';' read -r words text; do
+		# shellcheck disable=SC2086
+		store $words
+		prepare --datastore vm.ds
+		refused config "$text"
+		[ ! -e vm ]
+	done <<-'END'
+		STORAGE=lvm;STORAGE = 'lvm': not flat, qcow2 or default
+		FORCE_RAW_IMAGES=maybe;FORCE_RAW_IMAGES = 'maybe': not yes or no
+		FORCE_RAW_IMAGES=yes;disk.1: DRIVER = 'qcow2' contradicts FORCE_RAW_IMAGES = yes
+		STORAGE=qcow2;disk.0: DRIVER = 'raw' contradicts STORAGE = qcow2
+		STORAGE=qcow2 SPARSE=no;an overlay takes no space when it is made
+		PREALLOCATE=space;disk.1: DRIVER = 'qcow2' contradicts PREALLOCATE = space
+		PREALLOCATE=space SPARSE=yes;PREALLOCATE = space contradicts SPARSE = yes
+		PREALLOCATE=full;PREALLOCATE = 'full': not none or space
+	END
+}
