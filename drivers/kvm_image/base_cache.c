@@ -12,6 +12,7 @@
 
 #define CACHE ".cache"
 #define BASE ".base"
+#define LOCK ".lock"
 
 static char *cache_beside(const char *directory)
 {
@@ -35,7 +36,7 @@ static char *base_name(const struct image_copy *c)
 /* The lock of BASE's maker or remover; -1 with ERROR set, with NOW also when another has it. */
 static int lock_base(const char *base, bool now, GError **error)
 {
-	g_autofree char *path = g_strconcat(base, ".lock", NULL);
+	g_autofree char *path = g_strconcat(base, LOCK, NULL);
 	int fd;
 
 	for (;;) {
@@ -125,10 +126,10 @@ bool base_cache_link(struct image_copy *c, const char *directory, const char *na
 	return ok;
 }
 
-/* Nobody can link to it while we hold its lock. */
+/* Nobody can link to it while we hold its lock; a killed run may have left that alone. */
 static void remove_unused(const char *base)
 {
-	g_autofree char *path = g_strconcat(base, ".lock", NULL);
+	g_autofree char *path = g_strconcat(base, LOCK, NULL);
 	int lock = lock_base(base, true, NULL);
 	struct stat st;
 
@@ -139,6 +140,14 @@ static void remove_unused(const char *base)
 	if (access(base, F_OK) < 0)
 		unlink(path);
 	close(lock);
+}
+
+/* Cuts END off PATH. */
+static const char *without_end(char *path, const char *end)
+{
+	path[strlen(path) - strlen(end)] = '\0';
+
+	return path;
 }
 
 /* What a killed run left, if no other one writes it. */
@@ -166,5 +175,7 @@ void base_cache_clean(const char *directory)
 			remove_unused(path);
 		else if (g_str_has_suffix(name, BASE ".kvm-image"))
 			remove_unfinished(path);
+		else if (g_str_has_suffix(name, BASE LOCK))
+			remove_unused(without_end(path, LOCK));
 	}
 }
