@@ -61,7 +61,6 @@ static int lock_base(const char *base, bool now, GError **error)
 
 static bool check_base(const struct image_copy *c, const char *base, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
 	struct image_header h = { 0 };
 	guint64 size = 0;
 	bool ok;
