@@ -26,4 +26,10 @@ bool image_convert(struct image_job *job, GError **error);
 /* As image_convert() of a file that comes from outside: no backing file at all, a checksum. */
 bool image_import(struct image_job *job, GError **error);
 
+/* All disks of the VM document in a directory, or none; succeeded if they are there already. */
+bool image_prepare(struct image_job *job, GError **error);
+
+/* Removes what image_prepare() made there for that VM, unless a program has a disk of it open. */
+bool image_dispose(struct image_job *job, GError **error);
+
 #endif

@@ -185,9 +185,14 @@ bool image_file_is_direct(const char *path)
 bool image_file_room(const char *path, guint64 *ret, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(path);
+	g_autofree char *above = g_path_get_dirname(directory);
 	struct statvfs fs;
+	int rc = statvfs(directory, &fs);
 
-	if (statvfs(directory, &fs) < 0)
+	/* A dry run has not made it. */
+	if (rc < 0 && errno == ENOENT)
+		rc = statvfs(above, &fs);
+	if (rc < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", path);
 
 	*ret = (guint64)fs.f_bavail * fs.f_frsize;

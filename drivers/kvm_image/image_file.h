@@ -46,7 +46,7 @@ bool image_file_in_use(int fd);
 /* Whether files in the directory of PATH can be written past the page cache. */
 bool image_file_is_direct(const char *path);
 
-/* Bytes that are free for us in the directory of PATH. */
+/* Bytes that are free for us in the directory of PATH, or where that would be made. */
 bool image_file_room(const char *path, guint64 *ret, GError **error);
 
 #endif

@@ -12,6 +12,7 @@
 struct image_options {
 	gboolean help, version, json, dry_run, shrink, force;
 	char *format, *from, *size, *backing, *backing_format, *preallocate, *checksum, *kvmrc;
+	char *directory, *datastore;
 	char **operands;
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/text.h"
 #include "progress_line.h"
 
 /* Its threads need address space for stacks and arenas, which a conversion has more of. */
@@ -77,15 +78,15 @@ static unsigned cpu_limit(const struct image_tool *tool)
 static bool judge_run(const struct image_tool *tool, const struct child_result *result,
 		      GError **error)
 {
-	const char *err = result->err->str;
+	const char *err = result->err->str, *name = text_or(tool->program, "qemu-img");
 
 	if (strstr(err, "Failed to get") && strstr(err, " lock"))
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot open %s: another program has it "
 				"open, such as a running guest", tool->image);
 	if (!result->cancelled && (result->signal == SIGKILL || result->signal == SIGXCPU))
-		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "qemu-img used more than %u s of CPU "
-				"time for %s", cpu_limit(tool), tool->image);
-	if (child_result_check(result, "qemu-img", error))
+		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "%s used more than %u s of CPU time "
+				"for %s", name, cpu_limit(tool), tool->image);
+	if (child_result_check(result, name, error))
 		return true;
 
 	if (strstr(err, "No space left on device"))
@@ -111,11 +112,26 @@ static char **argv_of(const struct image_job *job, const char *const *words)
 	return command;
 }
 
+/* What makes file systems may lie where only root's PATH leads. */
+static char **program_argv(const struct image_tool *tool)
+{
+	guint n = g_strv_length((char **)tool->words);
+	char **argv = g_new0(char *, n + 2);
+
+	argv[0] = g_find_program_in_path(tool->program);
+	if (!argv[0])
+		argv[0] = g_build_filename("/usr/sbin", tool->program, NULL);
+	for (guint i = 0; i < n; i++)
+		argv[i + 1] = g_strdup(tool->words[i]);
+
+	return argv;
+}
+
 /* The same, which ends when we are killed: qemu-img would not, and fill the disk for nobody. */
-static char **argv_that_dies_with_us(const struct image_job *job, const char *const *words)
+static char **argv_that_dies_with_us(const struct image_job *job, const struct image_tool *tool)
 {
 	static const char *const wrapper[] = { "setpriv", "--pdeathsig", "KILL", "--" };
-	char **argv = argv_of(job, words);
+	char **argv = tool->program ? program_argv(tool) : argv_of(job, tool->words);
 	guint n = g_strv_length(argv);
 
 	argv = g_renew(char *, argv, G_N_ELEMENTS(wrapper) + n + 1);
@@ -148,7 +164,7 @@ bool image_tool_run(const struct image_job *job, const struct image_tool *tool, 
 		    GError **error)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-	g_auto(GStrv) argv = argv_that_dies_with_us(job, tool->words);
+	g_auto(GStrv) argv = argv_that_dies_with_us(job, tool);
 	struct progress_line line = { .what = tool->progress, .total = tool->bytes };
 	struct running r = { .loop = loop, .tool = tool };
 	struct child_spec spec = {

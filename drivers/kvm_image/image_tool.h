@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * image_tool.h - runs qemu-img, with limits on its memory and CPU time, and shows how far it is.
+ * image_tool.h - runs qemu-img, or a program that makes a file system, with limits on its memory
+ * and CPU time, and shows how far it is.
  *
  * Source: docs/facts/images.md 3.
  */
@@ -10,7 +11,8 @@
 #include "image_job.h"
 
 struct image_tool {
-	const char *const *words;	/* behind qemu-img, NULL-terminated */
+	const char *program;		/* NULL: qemu-img */
+	const char *const *words;	/* behind it, NULL-terminated */
 	const char *image;		/* for messages */
 	bool is_long;			/* it reads or writes a whole image of BYTES */
 	guint64 bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kvm-image - looks at disk images, and makes, converts, resizes and removes them. */
+/* kvm-image - looks at disk images, makes, converts, resizes and removes them; a VM's at once. */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -26,6 +26,8 @@ static const struct command {
 	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
 	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
 	{ "remove", "PATH", " format dry-run ", ONE_PATH, image_remove },
+	{ "prepare", "VM.xml", " directory datastore dry-run ", ONE_PATH, image_prepare },
+	{ "dispose", "VM.xml", " directory dry-run ", ONE_PATH, image_dispose },
 };
 
 static const char summary[] =
@@ -37,6 +39,8 @@ static const char summary[] =
 	"  convert FROM TO           a copy of --format; backing files become part of it\n"
 	"  import FILE TO            the same of a file from outside: no backing file\n"
 	"  remove PATH               an image that no program has open; a raw one by --format\n"
+	"  prepare VM.xml            all disks of a VM document in --directory, or none\n"
+	"  dispose VM.xml            removes what prepare made there, and nothing else\n"
 	"\n"
 	"Sizes are bytes, or have K, M, G or T behind them.";
 
@@ -44,7 +48,8 @@ static const char help_end[] =
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
 	"\n"
 	"Example:\n"
-	"  kvm-image import cloud.vmdk disk.0 --format qcow2";
+	"  kvm-image import cloud.vmdk disk.0 --format qcow2\n"
+	"  kvm-image prepare vm.xml --directory /var/lib/one/datastores/0/7";
 
 static GOptionContext *image_options_context(struct image_options *o)
 {
@@ -64,6 +69,10 @@ static GOptionContext *image_options_context(struct image_options *o)
 		  "The format of the image that is read: raw, qcow2, qed or vmdk", "FORMAT" },
 		{ "checksum", 0, 0, G_OPTION_ARG_FILENAME, &o->checksum,
 		  "That it must have", "sha256:HEX" },
+		{ "directory", 'd', 0, G_OPTION_ARG_FILENAME, &o->directory,
+		  "The VM's: made if it is not there", "DIR" },
+		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &o->datastore,
+		  "Its datastore, with STORAGE (default: ds.xml in that directory)", "FILE" },
 		{ "shrink", 0, 0, G_OPTION_ARG_NONE, &o->shrink,
 		  "Cut off what lies behind the new size", NULL },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &o->force,
@@ -123,7 +132,8 @@ static bool check_options(const struct command *c, const struct image_options *o
 		{ "format", o->format }, { "size", o->size }, { "backing", o->backing },
 		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
 		{ "shrink", o->shrink }, { "force", o->force }, { "dry-run", o->dry_run },
-		{ "from", o->from }, { "checksum", o->checksum },
+		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
+		{ "datastore", o->datastore },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
@@ -249,7 +259,8 @@ static bool run_job(const struct image_options *o, GError **error)
 static void free_options(struct image_options *o)
 {
 	char *texts[] = { o->format, o->from, o->size, o->backing, o->backing_format,
-			  o->preallocate, o->checksum, o->kvmrc };
+			  o->preallocate, o->checksum, o->kvmrc, o->directory,
+			  o->datastore };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);

@@ -65,6 +65,15 @@ const char *vmm_error_class(const GError *error)
 	return classes[class_of(error)].name;
 }
 
+enum vmm_error vmm_error_of_class(const char *name)
+{
+	for (size_t i = 0; name && i < G_N_ELEMENTS(classes); i++)
+		if (g_str_equal(classes[i].name, name))
+			return (enum vmm_error)i;
+
+	return VMM_ERROR_INTERNAL;
+}
+
 bool vmm_error_retry_safe(const GError *error)
 {
 	return classes[class_of(error)].retry_safe;

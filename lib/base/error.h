@@ -37,6 +37,9 @@ GQuark vmm_error_quark(void);
 /* The class's name as users see it: "not-found". Static. */
 const char *vmm_error_class(const GError *error);
 
+/* The code of that class's name, as another program of the set gave it; NULL too: INTERNAL. */
+enum vmm_error vmm_error_of_class(const char *name);
+
 /*
  * Of what was certainly not done: whether the same call may be made again
  * without looking first, as a later try may go better.

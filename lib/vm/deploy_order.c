@@ -8,6 +8,7 @@
 #include "vm/deployment.h"
 #include "vm/disk_images.h"
 #include "vm/disk_links.h"
+#include "vm/prepared_disks.h"
 #include "vm/vtpm.h"
 #include "vm/vtpm_secret.h"
 
@@ -21,6 +22,10 @@ void deploy_order_init(DeployOrder *o)
 
 void deploy_order_clear(DeployOrder *o)
 {
+	if (o->text)
+		g_string_free(o->text, TRUE);
+
+	o->text = NULL;
 	g_clear_pointer(&o->doc, xmlFreeDoc);
 	g_clear_pointer(&o->document, xmlFreeDoc);
 	g_clear_pointer(&o->vm, tmpl_vm_free);
@@ -46,8 +51,10 @@ static bool load(const struct action_ctx *ctx, const struct deploy_source *sourc
 {
 	GString *text = action_stdin(STDIN_MS, error);
 
+	o->text = text;
 	if (!text)
 		return false;
+
 	if (!text->len) {
 		vmm_fail(error, VMM_ERROR_INPUT, "stdin: no %s",
 			 source->from_vm ? "VM" : "domain XML");
@@ -57,8 +64,6 @@ static bool load(const struct action_ctx *ctx, const struct deploy_source *sourc
 	} else {
 		o->doc = xml_parse(text->str, text->len, "stdin", error);
 	}
-
-	g_string_free(text, TRUE);
 
 	return o->doc && is_domain(o->doc, error);
 }
@@ -78,12 +83,31 @@ static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool 
 	return true;
 }
 
+/* A dry run has no disks to look at if it would make them. */
+static bool bring_disks(struct action_ctx *ctx, bool make, xmlNode *domain, DeployOrder *o,
+			GError **error)
+{
+	if (make &&
+	    !prepared_disks_make(ctx, o->text, domain, o->directory, &o->made_disks, error))
+		return false;
+	if (make && !o->document)
+		o->document = root_helper_vm_document(o->directory);
+
+	disk_links_resolve(domain);
+	if (make && ctx->dry_run)
+		return true;
+
+	return disk_images_check(ctx, domain, o->directory, error);
+}
+
 bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct deploy_source *source,
 		       DeployOrder *o, virDomain **ret_dom, GError **error)
 {
 	const char *mark;
 	xmlNode *domain;
 
+	if (source->with_disks && !source->from_vm)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--prepare needs --vm");
 	if (!load(ctx, source, o, error))
 		return false;
 	domain = xmlDocGetRootElement(o->doc);
@@ -104,12 +128,14 @@ bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct de
 		o->mark = g_strdup(mark);
 	deployment_set(domain, o->mark);
 	cpu_proof_note(domain, &o->fit, o->mark);
-	disk_links_resolve(domain);
 	vtpm_persist(domain);
-	if (*ret_dom)
+	if (*ret_dom) {
+		disk_links_resolve(domain);
 		return true;
+	}
+
 	if (!vtpm_secret_ask(domain, o->vm, &o->fit, error))
 		return false;
 
-	return disk_images_check(ctx, domain, o->directory, error);
+	return bring_disks(ctx, source->with_disks, domain, o, error);
 }

@@ -11,7 +11,9 @@
 #include "vm/host_fit.h"
 
 typedef struct deploy_order {
+	GString *text;		/* of stdin, verbatim */
 	xmlDoc *doc;		/* the domain */
+	bool made_disks;	/* the VM's disks were made for it: see prepared_disks_undo() */
 	xmlDoc *document;	/* vm.xml of the directory; or NULL */
 	TmplVm *vm;		/* or NULL */
 	char *directory;
@@ -26,6 +28,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DeployOrder, deploy_order_clear)
 /* How stdin is read. */
 struct deploy_source {
 	bool from_vm;		/* it is a VM document, else a domain */
+	bool with_disks;	/* its disks are made first; with FROM_VM alone */
 	const char *defaults;	/* for that, a defaults file; or NULL */
 };
 

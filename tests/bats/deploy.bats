@@ -77,6 +77,12 @@ deploy() {
 	[[ $(error_message) == *'domain.kernel_paths must be a "string"'* ]]
 }
 
+@test "deploy: --prepare makes the disks of a VM document, not of a domain" {
+	deploy "$(domain one-9 9)" --prepare
+	assert_failure 2
+	[[ $(error_message) == 'deploy: --prepare needs --vm [usage]'* ]]
+}
+
 @test "deploy: XML that is not a domain is refused" {
 	deploy ''
 	assert_failure 1

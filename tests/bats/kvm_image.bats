@@ -331,6 +331,60 @@ raw_image() {
 	refused input 'is declared as raw, but it is qcow2'
 }
 
+# put OFFSET HEX FILE: writes bytes into it.
+put() {
+	printf "$(sed 's/../\\x&/g' <<<"$2")" | dd of="$3" bs=1 seek="$1" conv=notrunc status=none
+}
+
+# bombs: images whose headers lie about how much there is.
+bombs() {
+	local name
+	for name in snapshots clusters refcounts header name lengths; do qemu -f qcow2 "$name" 1M; done
+	put 60 7fffffff snapshots
+	put 20 0000003f clusters
+	put 48 7fffffff00000000ffffffff refcounts
+	put 100 ffffffff header
+	put 8 00000000000000687fffffff name
+	put 104 e2792acafffffff0 lengths
+	qemu-img create -q -f vmdk sparse 1M
+	cp sparse sectors
+	put 28 ffffffffffffff7fffffffffffffff7f sectors
+	cp sparse capacity
+	put 12 ffffffffffffff7fffffffffffffff7f capacity
+	{
+		printf '# Disk DescriptorFile\nversion=1\ncreateType="monolithicSparse"\n'
+		yes 'RW 8 SPARSE "/etc/passwd"' | head -c 10485760
+	} >extents
+	{
+		printf '# Disk DescriptorFile\nversion=1\ncreateType="streamOptimized"\nRW 2048 SPARSE "/etc/passwd"\n'
+	} >one_extent
+	qemu-img create -q -f qed qed 1M
+	put 4 ffffffffffffffff qed
+}
+
+@test "kvm-image import, resize, check: bombs are refused, open no other file and take little memory" {
+	local image n=0
+	bombs
+	for image in snapshots clusters refcounts header name lengths sectors capacity extents one_extent qed; do
+		traced import "$image" out --format raw >said 2>&1 && { echo "imported $image"; return 1; }
+		grep -qE '\[(refused|input|internal|no-space|no-resource)\]$|\[(refused|input|internal|no-space|no-resource)\] \(hint' said ||
+			{ echo "$image: $(cat said)"; return 1; }
+		never grep -E '"/etc/passwd"|AF_INET' calls
+		[ ! -e out ]
+		for command in "check $image" "resize $image 2M --format qcow2" "info $image"; do
+			# shellcheck disable=SC2086
+			python3 - "$KVM_IMAGE" $command <<-'END' || { echo "$image: $command"; return 1; }
+				import resource, subprocess, sys
+				subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+				sys.exit(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 400 * 1024)
+			END
+		done
+		n=$((n + 1))
+	done
+	[ "$n" -eq 11 ]
+	no_part
+}
+
 @test "kvm-image import: another checksum leaves nothing; the right one, in any case, passes" {
 	local sum
 	raw_image raw

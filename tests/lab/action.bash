@@ -18,6 +18,7 @@ action_setup_file() {
 	mkdir -p "$stage/remotes/im/kvm.d"
 	cp "$build/remotes/im/monitord-client" "$stage/remotes/im/"
 	cp "$build/remotes/im/kvm.d/monitord-client_control.sh" "$stage/remotes/im/kvm.d/"
+	cp "$build/remotes/vmm/kvm-image" "$stage/remotes/vmm/"
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
 	lab_up "${1:-1}"
 	export ACTION_NODES=node1

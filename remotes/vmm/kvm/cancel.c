@@ -3,9 +3,18 @@
 #include "vm/deployment.h"
 #include "host/root_helper.h"
 #include "vm/checkpoint_use.h"
+#include "vm/prepared_disks.h"
 #include "vm/stop.h"
 #include "vm/vtpm.h"
 #include "xml/xml.h"
+
+static gboolean with_disks;
+
+static const GOptionEntry options[] = {
+	{ "dispose", 0, 0, G_OPTION_ARG_NONE, &with_disks,
+	  "Then remove the disks that deploy --prepare made", NULL },
+	{ 0 }
+};
 
 /* Its directory and UUID, and a copy of what libvirt may delete at its end. */
 static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
@@ -62,13 +71,15 @@ static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 	root_helper_after_stop(ctx, directory);
 	checkpoint_use_domain_ended(directory, &state);
 	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);
+	if (with_disks && !prepared_disks_dispose(ctx, directory, error))
+		return ACTION_FAILED;
 
-	return outcome;
+	return ACTION_DONE;
 }
 
 const struct action action = {
 	.name = "cancel", .usage = "DEPLOY_ID [HOST [VM_ID]]",
 	.summary = "Ends a VM at once, like pulling the plug; succeeds if it is gone already.",
 	.example = "cancel one-7",
-	.min_args = 1, .deadline_s = 240, .run = run_cancel,
+	.min_args = 1, .deadline_s = 240, .options = options, .run = run_cancel,
 };

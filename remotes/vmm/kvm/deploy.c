@@ -3,17 +3,20 @@
 #include "vm/build_domain.h"
 #include "vm/checkpoint_use.h"
 #include "vm/deploy_order.h"
+#include "vm/prepared_disks.h"
 #include "vm/snapshot_redefine.h"
 #include "vm/start_vm.h"
 
 enum { FILE_PATH, HOST };
 
-static gboolean from_vm, explain_fit;
+static gboolean from_vm, explain_fit, with_disks;
 static char *defaults;
 
 static const GOptionEntry options[] = {
 	{ "vm", 0, 0, G_OPTION_ARG_NONE, &from_vm,
 	  "stdin is a VM document: make the domain from it", NULL },
+	{ "prepare", 0, 0, G_OPTION_ARG_NONE, &with_disks,
+	  "With --vm: make the VM's disks first, as kvm-image prepare does", NULL },
 	{ "conf", 0, 0, G_OPTION_ARG_FILENAME, &defaults,
 	  "With --vm: a defaults file (vmm_exec_kvm.conf)", "FILE" },
 	{ "explain-fit", 0, 0, G_OPTION_ARG_NONE, &explain_fit,
@@ -72,24 +75,31 @@ static enum action_outcome launch(struct action_ctx *ctx, const DeployOrder *o, 
 
 static enum action_outcome run_deploy(struct action_ctx *ctx, GError **error)
 {
-	const struct deploy_source source = { .from_vm = from_vm, .defaults = defaults };
+	const struct deploy_source source = { .from_vm = from_vm, .with_disks = with_disks,
+					      .defaults = defaults };
+	enum action_outcome outcome = ACTION_FAILED;
 	g_autoptr(virDomain) dom = NULL;
 	g_auto(DeployOrder) order = { 0 };
 
 	deploy_order_init(&order);
 	ctx->dry_run |= explain_fit;
-	if (!deploy_order_read(ctx, ctx->arg[FILE_PATH], &source, &order, &dom, error))
-		return ACTION_FAILED;
-	if (ctx->dry_run)
-		return say_plan(ctx, &order);
+	if (deploy_order_read(ctx, ctx->arg[FILE_PATH], &source, &order, &dom, error)) {
+		if (ctx->dry_run)
+			outcome = say_plan(ctx, &order);
+		else
+			outcome = launch(ctx, &order, &dom, error);
+	}
 
-	return launch(ctx, &order, &dom, error);
+	if (outcome == ACTION_FAILED && order.made_disks)
+		prepared_disks_undo(ctx, order.directory);
+
+	return outcome;
 }
 
 const struct action action = {
 	.name = "deploy", .usage = "FILE [HOST [VM_ID]]",
 	.summary = "Creates and starts a VM, stores its XML in FILE and prints its UUID.",
 	.input = "domain XML; with --vm, a VM document",
-	.example = "deploy --vm /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
+	.example = "deploy --vm --prepare /var/lib/one/datastores/0/7/deployment.0 <vm.xml",
 	.min_args = 1, .deadline_s = 540, .options = options, .run = run_deploy,
 };

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "image_file.h"
+
+#define CACHE ".cache"
+#define BASE ".base"
+#define LOCK ".lock"
+
+static char *cache_beside(const char *directory)
+{
+	g_autofree char *store = g_path_get_dirname(directory);
+
+	return g_build_filename(store, CACHE, NULL);
+}
+
+/* An image that was replaced or written since is another one. */
+static char *base_name(const struct image_copy *c)
+{
+	g_autofree char *of = g_strdup_printf(
+		"%s %s %s %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld",
+		c->from, c->format, c->to_format, (guint64)c->seen.st_ino, (gint64)c->seen.st_size,
+		(gint64)c->seen.st_mtim.tv_sec, c->seen.st_mtim.tv_nsec);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, of, -1);
+
+	return g_strdup_printf("%s.%s" BASE, sum, c->to_format);
+}
+
+/* The lock of BASE's maker or remover; -1 with ERROR set, with NOW also when another has it. */
+static int lock_base(const char *base, bool now, GError **error)
+{
+	g_autofree char *path = g_strconcat(base, LOCK, NULL);
+	int fd;
+
+	for (;;) {
+		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0) {
+			vmm_fail_errno(error, errno, "cannot lock %s", base);
+			return -1;
+		}
+
+		if (flock(fd, now ? LOCK_EX | LOCK_NB : LOCK_EX) < 0) {
+			vmm_fail_errno(error, errno, "cannot lock %s", base);
+			close(fd);
+			return -1;
+		}
+
+		/* Its last owner may have removed it. */
+		if (image_file_is(fd, path))
+			return fd;
+		close(fd);
+	}
+}
+
+static bool check_base(const struct image_copy *c, const char *base, GError **error)
+{
+	struct image_header h = { 0 };
+	guint64 size = 0;
+	bool ok;
+
+	if (!image_header_load(base, &h, error))
+		return false;
+
+	ok = g_str_equal(c->to_format, "raw") ||
+	     (g_str_equal(h.format, "qcow2") && !h.backing && !h.data_file);
+	image_header_clear(&h);
+	if (ok)
+		ok = image_job_virtual_size(base, c->to_format, &size, error) && size == c->size;
+	if (ok)
+		return true;
+
+	g_clear_error(error);
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s is not the base that was made of %s", base, c->from);
+	vmm_error_set_hint(error, "move it away; the VMs that use it keep their link to it");
+
+	return false;
+}
+
+static bool make_base(struct image_copy *c, const char *base, GError **error)
+{
+	struct image_file file;
+	bool ok = image_file_open(&file, base, false, error);
+
+	if (ok)
+		ok = image_copy_measure(c, error);
+	if (ok)
+		ok = image_copy_run(c, file.part, error);
+	if (ok && fchmod(file.fd, 0400) < 0)
+		ok = vmm_fail_errno(error, errno, "cannot make %s", base);
+	if (ok)
+		ok = image_file_publish(&file, error);
+	image_file_clear(&file);
+
+	return ok;
+}
+
+bool base_cache_link(struct image_copy *c, const char *directory, const char *name, GError **error)
+{
+	g_autofree char *cache = cache_beside(directory);
+	g_autofree char *file = base_name(c);
+	g_autofree char *base = g_build_filename(cache, file, NULL);
+	int lock;
+	bool ok;
+
+	if (mkdir(cache, 0755) < 0 && errno != EEXIST)
+		return vmm_fail_errno(error, errno, "cannot make directory %s", cache);
+	lock = lock_base(base, false, error);
+	if (lock < 0)
+		return false;
+
+	c->to = base;
+	ok = access(base, F_OK) == 0 ? check_base(c, base, error) : make_base(c, base, error);
+	c->to = NULL;
+	if (ok && link(base, name) < 0)
+		ok = vmm_fail_errno(error, errno, "cannot link %s to %s", name, base);
+	close(lock);
+
+	return ok;
+}
+
+/* Nobody can link to it while we hold its lock; a killed run may have left that alone. */
+static void remove_unused(const char *base)
+{
+	g_autofree char *path = g_strconcat(base, LOCK, NULL);
+	int lock = lock_base(base, true, NULL);
+	struct stat st;
+
+	if (lock < 0)
+		return;
+	if (lstat(base, &st) == 0 && st.st_nlink == 1)
+		unlink(base);
+	if (access(base, F_OK) < 0)
+		unlink(path);
+	close(lock);
+}
+
+/* Cuts END off PATH. */
+static const char *without_end(char *path, const char *end)
+{
+	path[strlen(path) - strlen(end)] = '\0';
+
+	return path;
+}
+
+/* What a killed run left, if no other one writes it. */
+static void remove_unfinished(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(fd, path))
+		unlink(path);
+	close(fd);
+}
+
+void base_cache_clean(const char *directory)
+{
+	g_autofree char *cache = cache_beside(directory);
+	g_autoptr(GDir) dir = g_dir_open(cache, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(cache, name, NULL);
+
+		if (g_str_has_suffix(name, BASE))
+			remove_unused(path);
+		else if (g_str_has_suffix(name, BASE ".kvm-image"))
+			remove_unfinished(path);
+		else if (g_str_has_suffix(name, BASE LOCK))
+			remove_unused(without_end(path, LOCK));
+	}
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "disk_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image_file.h"
+
+#define LOCK ".kvm-image.lock"
+
+enum { TRIES = 10 };
+
+static char *lock_path(const struct disk_directory *d)
+{
+	return g_build_filename(d->path, LOCK, NULL);
+}
+
+/* A file that is removed when nobody works there: it may go while we wait for nothing. */
+static bool take_lock(struct disk_directory *d, GError **error)
+{
+	g_autofree char *path = lock_path(d);
+
+	for (int i = 0; i < TRIES; i++) {
+		d->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (d->lock < 0)
+			return vmm_fail_errno(error, errno, "cannot lock %s", d->path);
+		if (flock(d->lock, LOCK_EX | LOCK_NB) < 0)
+			break;
+		if (image_file_is(d->lock, path))
+			return true;
+		close(d->lock);
+		d->lock = -1;
+	}
+
+	if (d->lock >= 0)
+		close(d->lock);
+	d->lock = -1;
+
+	return vmm_fail(error, VMM_ERROR_BUSY, "another kvm-image works in %s now", d->path);
+}
+
+/* ".disk.0.kvm-image", as image_file_part() has it, and what file_write() of the record makes. */
+static bool is_part(const char *name)
+{
+	bool is_ours = g_str_has_prefix(name, ".disk.") || g_str_has_prefix(name, ".vm.xml.");
+
+	if (g_str_has_prefix(name, "..kvm-image.json."))
+		return true;
+
+	return is_ours && g_str_has_suffix(name, ".kvm-image");
+}
+
+/* We hold the directory's lock: only convert and its like could be writing such a file. */
+static void remove_part(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(fd, path))
+		unlink(path);
+	close(fd);
+}
+
+static void remove_parts(const struct disk_directory *d)
+{
+	g_autoptr(GDir) dir = g_dir_open(d->path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(d->path, name, NULL);
+
+		if (is_part(name))
+			remove_part(path);
+	}
+}
+
+bool disk_directory_open(struct disk_directory *d, const char *path, bool make, GError **error)
+{
+	struct stat st;
+
+	*d = (struct disk_directory){ g_strdup(path), -1, false };
+	if (make && mkdir(path, 0755) == 0)
+		d->is_new = true;
+	else if (make && errno != EEXIST)
+		return vmm_fail_errno(error, errno, "cannot make directory %s", path);
+	if (stat(path, &st) < 0)
+		return vmm_fail_errno(error, errno, "cannot open directory %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return vmm_fail(error, VMM_ERROR_USAGE, "%s is not a directory", path);
+	if (!take_lock(d, error))
+		return false;
+
+	remove_parts(d);
+
+	return true;
+}
+
+void disk_directory_close(struct disk_directory *d, bool remove)
+{
+	if (d->lock >= 0) {
+		g_autofree char *path = lock_path(d);
+
+		/* While it is locked: nobody else can hold this file then. */
+		if (image_file_is(d->lock, path))
+			unlink(path);
+		if (remove)
+			rmdir(d->path);
+		close(d->lock);
+	}
+
+	g_free(d->path);
+}

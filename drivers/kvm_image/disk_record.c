@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "disk_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "image_file.h"
+
+#define NAME ".kvm-image.json"
+
+enum { MAX_RECORD = 1 << 20, OTHERS_WRITE = 022 };
+
+static void entry_free(void *data)
+{
+	struct disk_entry *e = data;
+
+	g_free(e->name);
+	g_free(e->wish);
+	g_free(e->link);
+	g_free(e);
+}
+
+struct disk_record *disk_record_new(const char *vm)
+{
+	struct disk_record *r = g_new0(struct disk_record, 1);
+
+	r->vm = g_strdup(vm);
+	r->entries = g_ptr_array_new_with_free_func(entry_free);
+
+	return r;
+}
+
+void disk_record_free(struct disk_record *r)
+{
+	if (!r)
+		return;
+
+	g_free(r->vm);
+	g_ptr_array_unref(r->entries);
+	g_free(r);
+}
+
+static const char *member(json_object *of, const char *name)
+{
+	json_object *value = NULL;
+
+	json_object_object_get_ex(of, name, &value);
+	if (json_object_is_type(value, json_type_string))
+		return json_object_get_string(value);
+
+	return NULL;
+}
+
+static gint64 number(json_object *of, const char *name)
+{
+	json_object *value = NULL;
+
+	json_object_object_get_ex(of, name, &value);
+
+	return json_object_get_int64(value);
+}
+
+static bool flag(json_object *of, const char *name)
+{
+	json_object *value = NULL;
+
+	json_object_object_get_ex(of, name, &value);
+
+	return json_object_get_boolean(value);
+}
+
+/* A link to a base that other VMs may have, too, and have open. */
+static bool is_base(const char *name)
+{
+	return g_str_has_prefix(name, ".base.");
+}
+
+/* Names that we give: never a path that leads elsewhere. */
+static bool is_name(const char *name)
+{
+	const char *digits;
+
+	if (!name)
+		return false;
+	if (g_str_equal(name, "vm.xml"))
+		return true;
+	if (!g_str_has_prefix(name, "disk.") && !is_base(name))
+		return false;
+	digits = strrchr(name, '.') + 1;
+
+	return *digits && strspn(digits, "0123456789") == strlen(digits);
+}
+
+static bool parse_entry(struct disk_record *r, json_object *o)
+{
+	struct disk_entry *e;
+
+	if (!is_name(member(o, "name")) || !member(o, "wish"))
+		return false;
+
+	e = g_new0(struct disk_entry, 1);
+	e->name = g_strdup(member(o, "name"));
+	e->wish = g_strdup(member(o, "wish"));
+	e->link = g_strdup(member(o, "link"));
+	e->inode = (guint64)number(o, "inode");
+	e->born_ns = number(o, "born_ns");
+	g_ptr_array_add(r->entries, e);
+
+	return true;
+}
+
+static struct disk_record *parse(const char *text)
+{
+	json_object *all = json_tokener_parse(text), *files = NULL;
+	struct disk_record *r = NULL;
+	bool ok = false;
+
+	json_object_object_get_ex(all, "files", &files);
+	if (member(all, "vm") && json_object_is_type(files, json_type_array)) {
+		r = disk_record_new(member(all, "vm"));
+		r->is_whole = flag(all, "whole");
+		r->made_directory = flag(all, "made_directory");
+		ok = true;
+		for (size_t i = 0; ok && i < json_object_array_length(files); i++)
+			ok = parse_entry(r, json_object_array_get_idx(files, i));
+	}
+
+	json_object_put(all);
+	if (ok)
+		return r;
+
+	disk_record_free(r);
+
+	return NULL;
+}
+
+/* Who can write it could have us remove any file of the directory. */
+static bool is_trusted(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_mode & OTHERS_WRITE)
+		return false;
+
+	return st.st_uid == geteuid() || st.st_uid == 0;
+}
+
+bool disk_record_read(const char *directory, struct disk_record **ret, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	GString *text = NULL;
+
+	*ret = NULL;
+	if (fd < 0)
+		return errno == ENOENT || vmm_fail_errno(error, errno, "cannot read %s", path);
+
+	if (is_trusted(fd))
+		text = file_read_fd(fd, MAX_RECORD, path, NULL);
+	close(fd);
+	if (text) {
+		*ret = parse(text->str);
+		g_string_free(text, TRUE);
+	}
+
+	if (*ret)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s is not what kvm-image wrote for this user", path);
+	vmm_error_set_hint(error, "look at the directory; without that file nothing is removed");
+
+	return false;
+}
+
+static json_object *entry_json(const struct disk_entry *e)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "name", json_object_new_string(e->name));
+	json_object_object_add(o, "wish", json_object_new_string(e->wish));
+	if (e->link) {
+		json_object_object_add(o, "link", json_object_new_string(e->link));
+		return o;
+	}
+
+	json_object_object_add(o, "inode", json_object_new_int64((gint64)e->inode));
+	json_object_object_add(o, "born_ns", json_object_new_int64(e->born_ns));
+
+	return o;
+}
+
+bool disk_record_write(const struct disk_record *r, const char *directory, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+	json_object *all = json_object_new_object(), *files = json_object_new_array();
+	const char *text;
+	bool ok;
+
+	json_object_object_add(all, "vm", json_object_new_string(r->vm));
+	json_object_object_add(all, "whole", json_object_new_boolean(r->is_whole));
+	json_object_object_add(all, "made_directory", json_object_new_boolean(r->made_directory));
+	json_object_object_add(all, "files", files);
+	for (guint i = 0; i < r->entries->len; i++)
+		json_object_array_add(files, entry_json(r->entries->pdata[i]));
+	text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE);
+	ok = file_write(path, text, strlen(text), 0600, error);
+	json_object_put(all);
+
+	return ok;
+}
+
+bool disk_record_remove(const char *directory, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+
+	if (unlink(path) == 0 || errno == ENOENT)
+		return true;
+
+	return vmm_fail_errno(error, errno, "cannot remove %s", path);
+}
+
+/* Who FD is, whatever it is called. */
+static bool identify(int fd, struct disk_entry *ret)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
+		return false;
+
+	ret->inode = st.stx_ino;
+	ret->born_ns = 0;
+	if (st.stx_mask & STATX_BTIME)
+		ret->born_ns = st.stx_btime.tv_sec * G_GINT64_CONSTANT(1000000000) +
+			       st.stx_btime.tv_nsec;
+
+	return true;
+}
+
+bool disk_record_add_file(struct disk_record *r, const char *name, const char *wish, int fd,
+			  GError **error)
+{
+	struct disk_entry *e = g_new0(struct disk_entry, 1);
+
+	e->name = g_strdup(name);
+	e->wish = g_strdup(wish);
+	g_ptr_array_add(r->entries, e);
+
+	return identify(fd, e) || vmm_fail_errno(error, errno, "cannot make %s", name);
+}
+
+void disk_record_add_link(struct disk_record *r, const char *name, const char *wish,
+			  const char *link)
+{
+	struct disk_entry *e = g_new0(struct disk_entry, 1);
+
+	e->name = g_strdup(name);
+	e->wish = g_strdup(wish);
+	e->link = g_strdup(link);
+	g_ptr_array_add(r->entries, e);
+}
+
+const struct disk_entry *disk_record_find(const struct disk_record *r, const char *name)
+{
+	for (guint i = 0; i < r->entries->len; i++) {
+		const struct disk_entry *e = r->entries->pdata[i];
+
+		if (g_str_equal(e->name, name))
+			return e;
+	}
+
+	return NULL;
+}
+
+static enum disk_found look_at_link(const struct disk_entry *e, const char *path)
+{
+	g_autofree char *text = g_file_read_link(path, NULL);
+	struct stat st;
+
+	if (text && g_str_equal(text, e->link))
+		return DISK_OURS;
+	if (!text && lstat(path, &st) < 0 && errno == ENOENT)
+		return DISK_GONE;
+
+	return DISK_OTHER;
+}
+
+enum disk_found disk_record_look(const struct disk_entry *e, const char *directory)
+{
+	g_autofree char *path = g_build_filename(directory, e->name, NULL);
+	struct disk_entry now = { 0 };
+	enum disk_found found = DISK_OTHER;
+	int fd;
+
+	if (e->link)
+		return look_at_link(e, path);
+
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? DISK_GONE : DISK_OTHER;
+	if (identify(fd, &now) && now.inode == e->inode && now.born_ns == e->born_ns)
+		found = !is_base(e->name) && image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
+	close(fd);
+
+	return found;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disk_record.h - what kvm-image made in a VM's directory, in a file there: the mark by which it
+ * knows its disks again.
+ *
+ * It is written before the disks get their names, so that the next run can undo what a killed one
+ * began. A disk is known by its inode and the time of its birth: a file that another program put in
+ * its place has others.
+ */
+#ifndef KVM_IMAGE_DISK_RECORD_H
+#define KVM_IMAGE_DISK_RECORD_H
+
+#include "base/error.h"
+
+struct disk_entry {
+	char *name;	/* in the directory */
+	char *wish;	/* what it was made for */
+	char *link;	/* what it leads to; NULL: it is a regular file */
+	guint64 inode;
+	gint64 born_ns;	/* 0: the file system does not say */
+};
+
+struct disk_record {
+	char *vm;		/* the VM's id */
+	bool is_whole;		/* all disks are there; else they are being made or removed */
+	bool made_directory;	/* the directory is ours, too */
+	GPtrArray *entries;	/* of struct disk_entry */
+};
+
+/* An empty one of VM. disk_record_free() it. */
+struct disk_record *disk_record_new(const char *vm);
+
+/*
+ * The record in DIRECTORY; RET is NULL when there is none. VMM_ERROR_REFUSED: it is not one of
+ * ours, or another user can write it.
+ */
+bool disk_record_read(const char *directory, struct disk_record **ret, GError **error);
+
+/* Writes it there, for its owner only. */
+bool disk_record_write(const struct disk_record *record, const char *directory, GError **error);
+
+/* Removes it from DIRECTORY. */
+bool disk_record_remove(const char *directory, GError **error);
+
+/* Adds regular file FD, which is to be called NAME, or a LINK. */
+bool disk_record_add_file(struct disk_record *record, const char *name, const char *wish, int fd,
+			  GError **error);
+void disk_record_add_link(struct disk_record *record, const char *name, const char *wish,
+			  const char *link);
+
+/* The entry called NAME; NULL: none. Borrowed. */
+const struct disk_entry *disk_record_find(const struct disk_record *record, const char *name);
+
+enum disk_found { DISK_GONE, DISK_OURS, DISK_BUSY, DISK_OTHER };
+
+/*
+ * What lies in DIRECTORY under the name of ENTRY now: nothing, the disk that was made, the same
+ * while QEMU has it open, or something else (also when it cannot be looked at).
+ */
+enum disk_found disk_record_look(const struct disk_entry *entry, const char *directory);
+
+void disk_record_free(struct disk_record *record);
+
+#endif
