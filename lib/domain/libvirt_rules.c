@@ -333,29 +333,48 @@ static bool is_usb(const xmlNode *device)
 	return xmlStrEqual(device->name, BAD_CAST "hostdev") && xml_has(device, "type", "usb");
 }
 
-static bool has_no_usb(const xmlNode *devices)
+/* The first USB controller of DEVICES, or NULL. */
+static const xmlNode *usb_controller(const xmlNode *devices)
 {
 	const xmlNode *controller = xml_child(devices, "controller");
 
-	for (; controller; controller = xml_next(controller))
-		if (xml_has(controller, "type", "usb") && xml_has(controller, "model", "none"))
-			return true;
+	while (controller && !xml_has(controller, "type", "usb"))
+		controller = xml_next(controller);
 
-	return false;
+	return controller;
 }
 
-/* RAW may take the controller away that INPUT, or RAW itself, needs. */
-static void check_usb(DomainBuild *b, const xmlNode *domain)
+/* The first device on USB; NULL: there is none. */
+static const xmlNode *usb_device(const xmlNode *devices)
 {
-	const xmlNode *devices = xml_child(domain, "devices");
+	const xmlNode *n = devices ? devices->children : NULL;
 
-	if (!has_no_usb(devices))
+	while (n && !(n->type == XML_ELEMENT_NODE && is_usb(n)))
+		n = n->next;
+
+	return n;
+}
+
+/*
+ * RAW may take the controller away that INPUT, or RAW itself, needs. libvirt gives one to most
+ * machines, and none to that of ARM.
+ */
+static void check_usb(DomainBuild *b, xmlNode *domain)
+{
+	xmlNode *devices = xml_child(domain, "devices");
+	const xmlNode *controller = usb_controller(devices), *device = usb_device(devices);
+	xmlNode *made;
+
+	if (!device)
 		return;
-	for (const xmlNode *n = devices->children; n; n = n->next)
-		if (n->type == XML_ELEMENT_NODE && is_usb(n))
-			domain_problem(b, NULL, "RAW: USB is switched off (a controller of model "
-				       "'none'), and there is a USB device (%s)",
-				       (const char *)n->name);
+	if (controller && xml_has(controller, "model", "none"))
+		domain_problem(b, NULL, "RAW: USB is switched off (a controller of model 'none'), "
+			       "and there is a USB device (%s)", (const char *)device->name);
+	if (controller || b->machine != DOMAIN_MACHINE_VIRT)
+		return;
+	made = xmlNewChild(devices, NULL, BAD_CAST "controller", NULL);
+	domain_set(b, made, "type", "usb");
+	domain_set(b, made, "model", "qemu-xhci");
 }
 
 /* The program at the other end of the socket knows the queues of virtio only. */
