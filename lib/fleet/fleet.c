@@ -40,7 +40,8 @@ static bool add_pool(GPtrArray *hosts, const struct fleet_choice *c, GError **er
 	bool ok = ran && child_result_check(&result, "onehost", error);
 
 	if (!ran)
-		vmm_error_set_hint(error, "run it on the front-end, as oneadmin, or name the hosts");
+		vmm_error_set_hint(error, "run it on the front-end, as oneadmin, or name the "
+					  "hosts");
 
 	if (ok)
 		doc = xml_parse(result.out->str, result.out->len, "onehost list", error);

@@ -145,7 +145,7 @@ static bool make(const char *path, struct secret *s, GError **error)
 }
 
 /* LINE: "host PASSPHRASE\n". */
-static bool parse(const char *path, const char *line, struct secret *s, GError **error)
+static bool parse_secret(const char *path, const char *line, struct secret *s, GError **error)
 {
 	const char *blank = strchr(line, ' ');
 	g_autofree char *mode = blank ? g_strndup(line, (gsize)(blank - line)) : NULL;
@@ -175,7 +175,7 @@ static bool obtain(const char *path, const char *mode, struct secret *s, GError 
 		return vmm_pass(error, &cause);
 	}
 
-	ok = parse(path, text->str, s, error);
+	ok = parse_secret(path, text->str, s, error);
 	explicit_bzero(text->str, text->len);
 	g_string_free(text, TRUE);
 	if (!ok || !mode || g_str_equal(mode, s->mode))
