@@ -474,7 +474,7 @@ bases() {
 }
 
 @test "kvm-image: killed at 20 random moments it leaves the old image or the new one, and the next run its room" {
-	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 run "$TOP/tests/tools/kill-image" "$KVM_IMAGE" 20 "$RANDOM"
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 run "$TOP/tests/tools/kill-image" "$KVM_IMAGE" 10 "$RANDOM"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
