@@ -218,6 +218,17 @@ static void queues(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	domain_set_number(domain_child(node, "driver"), "queues", n);
 }
 
+/* The program at the other end of the socket knows the queues of virtio only. */
+static void check_vhost_user(DomainBuild *b, const xmlNode *node, const TmplAttr *nic)
+{
+	g_autofree char *model = xml_child_attribute(node, "model", "type");
+
+	if (!xml_has(node, "type", "vhostuser"))
+		return;
+	if (model && !g_str_has_prefix(model, "virtio"))
+		domain_problem(b, nic, "MODEL: a DPDK port needs virtio, not '%s'", model);
+}
+
 void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 {
 	xmlNode *node = domain_element(devices, "interface");
@@ -235,6 +246,7 @@ void domain_nic(DomainBuild *b, xmlNode *devices, const TmplAttr *nic)
 	queues(b, node, nic);
 	filter(b, node, nic);
 	bandwidth(b, node, nic);
+	check_vhost_user(b, node, nic);
 }
 
 static bool shares_memory(const xmlNode *domain)
