@@ -377,6 +377,22 @@ static void check_usb(DomainBuild *b, xmlNode *domain)
 	domain_set(b, made, "model", "qemu-xhci");
 }
 
+/* Those of the VM's own NICs have it. */
+static void check_vhost_user(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *nic = xml_child(xml_child(domain, "devices"), "interface");
+
+	for (; nic; nic = xml_next(nic)) {
+		g_autofree char *model = xml_child_attribute(nic, "model", "type");
+
+		if (!xml_has(nic, "type", "vhostuser"))
+			continue;
+		if (!model || !g_str_has_prefix(model, "virtio"))
+			domain_problem(b, NULL, "RAW: a NIC of vhost-user needs virtio, not '%s'",
+				       domain_or(model, ""));
+	}
+}
+
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 {
 	/* What was found so far may be the cause of what would be found here. */
@@ -395,4 +411,5 @@ void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 		domain_pci_rules(b, domain);
 	check_expanders(b, domain);
 	check_usb(b, domain);
+	check_vhost_user(b, domain);
 }

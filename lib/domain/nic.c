@@ -218,14 +218,16 @@ static void queues(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 	domain_set_number(domain_child(node, "driver"), "queues", n);
 }
 
-/* The program at the other end of the socket knows the queues of virtio only. */
-static void check_vhost_user(DomainBuild *b, const xmlNode *node, const TmplAttr *nic)
+/* The program at the other end of the socket knows virtio only, which is not libvirt's default. */
+static void check_vhost_user(DomainBuild *b, xmlNode *node, const TmplAttr *nic)
 {
 	g_autofree char *model = xml_child_attribute(node, "model", "type");
 
 	if (!xml_has(node, "type", "vhostuser"))
 		return;
-	if (model && !g_str_has_prefix(model, "virtio"))
+	if (!model)
+		domain_put(b, node, "model@type", "virtio");
+	else if (!g_str_has_prefix(model, "virtio"))
 		domain_problem(b, nic, "MODEL: a DPDK port needs virtio, not '%s'", model);
 }
 
