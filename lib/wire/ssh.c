@@ -131,16 +131,19 @@ char **wire_ssh_write(const struct wire_ssh_session *session, const char *file)
 /*
  * The PID may be another process's by the time that this runs, a guest's for instance: the first
  * process of a session has our mark among its words. Where that one has ended and others of its
- * group have not, no other process can have got its number.
+ * group have not, no other process can have got its number. A zombie has no words any more: once
+ * it was ours, it is known by its start, field 22 of its stat.
  */
 char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms)
 {
 	g_autofree char *body = g_strdup_printf(
 		"p=%d i=%u; ours() { "
 		"[ ! -e /proc/$p ] || grep -qaF -- \"%s:start\" /proc/$p/cmdline; }; "
-		"ours && { kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
+		"born() { sed \"s/.*) //\" /proc/$p/stat 2>/dev/null | cut -d \" \" -f 20; }; "
+		"b=$(born); ours && { kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
 		"while [ $i -gt 0 ]; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; "
-		"i=$((i - 1)); done; ours && kill -KILL -- -$p 2>/dev/null; }; c=0", pid,
+		"i=$((i - 1)); done; n=$(born); "
+		"[ \"$n\" ] && [ \"$n\" != \"$b\" ] || kill -KILL -- -$p 2>/dev/null; }; c=0", pid,
 		grace_ms / 100, session->ssh->mark);
 
 	return session_argv(session, body);
