@@ -273,7 +273,7 @@ bool device_medium_check(const struct action_ctx *ctx, const DeviceVm *v, const 
 	g_autofree char *xml = drive ? drive_with(drive, path) : NULL;
 	g_autoptr(xmlDoc) doc = xml ? xml_parse(xml, strlen(xml), "drive", error) : NULL;
 
-	if (!drive)
+	if (!xml_has(drive, "device", "cdrom"))
 		return true;
 	if (!doc)
 		return false;

@@ -57,8 +57,8 @@ enum action_outcome device_attach(struct action_ctx *ctx, DeviceVm *v, const cha
 				  const struct device_key *key, const char *xml, GError **error);
 
 /*
- * Whether QEMU may open PATH in drive TARGET of V, as disk_image_check(); true for no such drive,
- * which device_medium() reports.
+ * Whether QEMU may open PATH in drive TARGET of V, as disk_image_check(); true when that is no
+ * CD-ROM drive, which device_medium() reports.
  */
 bool device_medium_check(const struct action_ctx *ctx, const DeviceVm *v, const char *target,
 			 const char *path, GError **error);
