@@ -14,6 +14,8 @@
 #define BASE ".base"
 #define LOCK ".lock"
 
+enum { SUM_DIGITS = 64, BASE_MODE = 0400 };
+
 static char *cache_beside(const char *directory)
 {
 	g_autofree char *store = g_path_get_dirname(directory);
@@ -92,7 +94,7 @@ static bool make_base(struct image_copy *c, const char *base, GError **error)
 		ok = image_copy_measure(c, error);
 	if (ok)
 		ok = image_copy_run(c, file.part, error);
-	if (ok && fchmod(file.fd, 0400) < 0)
+	if (ok && fchmod(file.fd, BASE_MODE) < 0)
 		ok = vmm_fail_errno(error, errno, "cannot make %s", base);
 	if (ok)
 		ok = image_file_publish(&file, error);
@@ -125,16 +127,28 @@ bool base_cache_link(struct image_copy *c, const char *directory, const char *na
 	return ok;
 }
 
+/* A base that we made, and to which no VM links. */
+static bool is_unused(const char *base)
+{
+	struct stat st;
+
+	if (lstat(base, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (st.st_uid != geteuid() || (st.st_mode & 0777) != BASE_MODE)
+		return false;
+
+	return st.st_nlink == 1;
+}
+
 /* Nobody can link to it while we hold its lock; a killed run may have left that alone. */
 static void remove_unused(const char *base)
 {
 	g_autofree char *path = g_strconcat(base, LOCK, NULL);
 	int lock = lock_base(base, true, NULL);
-	struct stat st;
 
 	if (lock < 0)
 		return;
-	if (lstat(base, &st) == 0 && st.st_nlink == 1)
+	if (is_unused(base))
 		unlink(base);
 	if (access(base, F_OK) < 0)
 		unlink(path);
@@ -149,16 +163,16 @@ static const char *without_end(char *path, const char *end)
 	return path;
 }
 
-/* What a killed run left, if no other one writes it. */
-static void remove_unfinished(const char *path)
+/* Whether NAME is one that base_name() makes, with whatever end: all else here is another's. */
+static bool is_ours(const char *name)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	size_t i = 0;
 
-	if (fd < 0)
-		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(fd, path))
-		unlink(path);
-	close(fd);
+	name += *name == '.';	/* of one that is unfinished */
+	while (g_ascii_isxdigit(name[i]))
+		i++;
+
+	return i == SUM_DIGITS && name[i] == '.';
 }
 
 void base_cache_clean(const char *directory)
@@ -170,10 +184,12 @@ void base_cache_clean(const char *directory)
 	while (dir && (name = g_dir_read_name(dir))) {
 		g_autofree char *path = g_build_filename(cache, name, NULL);
 
+		if (!is_ours(name))
+			continue;
 		if (g_str_has_suffix(name, BASE))
 			remove_unused(path);
 		else if (g_str_has_suffix(name, BASE ".kvm-image"))
-			remove_unfinished(path);
+			image_file_remove_part(path, path, NULL);
 		else if (g_str_has_suffix(name, BASE LOCK))
 			remove_unused(without_end(path, LOCK));
 	}

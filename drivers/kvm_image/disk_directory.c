@@ -54,17 +54,6 @@ static bool is_part(const char *name)
 }
 
 /* We hold the directory's lock: only convert and its like could be writing such a file. */
-static void remove_part(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(fd, path))
-		unlink(path);
-	close(fd);
-}
-
 static void remove_parts(const struct disk_directory *d)
 {
 	g_autoptr(GDir) dir = g_dir_open(d->path, 0, NULL);
@@ -74,7 +63,7 @@ static void remove_parts(const struct disk_directory *d)
 		g_autofree char *path = g_build_filename(d->path, name, NULL);
 
 		if (is_part(name))
-			remove_part(path);
+			image_file_remove_part(path, path, NULL);
 	}
 }
 

@@ -76,19 +76,19 @@ bool image_file_is(int fd, const char *path)
  * Removes a file that a killed kvm-image left: nobody else has such names, and its lock ended with
  * its owner. What another one holds, or has just made, is left alone.
  */
-static bool remove_stale(const struct image_file *f, GError **error)
+bool image_file_remove_part(const char *part, const char *path, GError **error)
 {
-	int fd = open(f->part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	bool ok = true;
 
 	if (fd < 0)
 		return errno == ENOENT ||
-		       vmm_fail_errno(error, errno, "cannot replace %s", f->part);
+		       vmm_fail_errno(error, errno, "cannot replace %s", part);
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		ok = vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", f->path);
-	else if (image_file_is(fd, f->part) && unlink(f->part) < 0 && errno != ENOENT)
-		ok = vmm_fail_errno(error, errno, "cannot remove %s", f->part);
+		ok = vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", path);
+	else if (image_file_is(fd, part) && unlink(part) < 0 && errno != ENOENT)
+		ok = vmm_fail_errno(error, errno, "cannot remove %s", part);
 	close(fd);
 
 	return ok;
@@ -101,7 +101,7 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 		f->fd = open(f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 		if (f->fd < 0 && errno != EEXIST)
 			return vmm_fail_errno(error, errno, "cannot make %s", path);
-		if (f->fd < 0 && !remove_stale(f, error))
+		if (f->fd < 0 && !image_file_remove_part(f->part, path, error))
 			return false;
 		if (f->fd < 0)
 			continue;
@@ -129,7 +129,6 @@ static bool link_name(const struct image_file *f)
 static bool give_name(const struct image_file *f, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(f->path);
-
 	bool named;
 
 	if (f->force)

@@ -34,6 +34,12 @@ bool image_file_publish(struct image_file *file, GError **error);
 /* Removes PART, unless it was published. */
 void image_file_clear(struct image_file *file);
 
+/*
+ * Removes PART, what a killed run left of image PATH; none is fine. VMM_ERROR_BUSY: another program
+ * makes that image now.
+ */
+bool image_file_remove_part(const char *part, const char *path, GError **error);
+
 /* ".NAME.kvm-image" beside PATH. The caller frees. */
 char *image_file_part(const char *path);
 

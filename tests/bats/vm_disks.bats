@@ -367,10 +367,12 @@ bases() {
 	done_
 	[ "$(bases)" -eq 1 ]
 	qemu-img compare -q -f raw -F qcow2 base vm8/disk.0
+	# What has not our names is another's.
+	install -m 400 base .cache/mine.raw.base
 	document 8
 	kvm_image dispose vm.xml --directory vm8
 	done_
-	[ -z "$(ls .cache)" ]
+	[ "$(ls .cache)" = mine.raw.base ]
 	sources_are_whole
 }
 
