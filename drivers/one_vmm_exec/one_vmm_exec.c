@@ -27,7 +27,9 @@ static int print_check(const struct driver_settings *settings)
 	for (guint i = 0; i < doubts->len; i++)
 		printf("warning: %s\n", (const char *)g_ptr_array_index(doubts, i));
 
-	printf("%s: OK%s\n", settings->cfg_path, doubts->len ? ", with warnings" : "");
+	printf("%s: %s%s\n", settings->cfg_path,
+	       g_file_test(settings->cfg_path, G_FILE_TEST_EXISTS) ? "OK" :
+	       "not there, so all keys have their defaults", doubts->len ? ", with warnings" : "");
 
 	return fflush(stdout) == 0 ? 0 : 1;
 }

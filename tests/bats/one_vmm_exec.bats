@@ -84,6 +84,9 @@ load driver
 $PWD/etc/vmm_exec/vmm_exec.cfg: OK, with warnings" ]
 	run "$DRIVER" --check-config kvm -p
 	[ "$output" = "$PWD/etc/vmm_exec/vmm_exec.cfg: OK" ]
+	rm etc/vmm_exec/vmm_exec.cfg
+	run "$DRIVER" --check-config kvm -p
+	[ "$output" = "$PWD/etc/vmm_exec/vmm_exec.cfg: not there, so all keys have their defaults" ]
 	[ ! -e var/vmm_exec ]
 }
 
