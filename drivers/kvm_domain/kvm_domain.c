@@ -22,7 +22,7 @@ struct arguments {
 	char *check_conf;
 	char *capabilities, *domcapabilities, *kvmrc, *cpu_map;
 	char **files;
-	gboolean check, explain, help, version;
+	gboolean check, force, explain, help, version;
 };
 
 static const char summary[] =
@@ -35,6 +35,25 @@ static const char help_end[] =
 	"\n"
 	"Example:\n"
 	"  kvm-domain --explain vm.xml";
+
+static bool check_arguments(const struct arguments *a, GError **error)
+{
+	if (a->files && g_strv_length(a->files) > 1)
+		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
+	if (a->force && (a->check || a->explain || a->capabilities))
+		return vmm_fail(error, VMM_ERROR_USAGE, "--force prints what was built: not with "
+				"--check, --explain or --capabilities");
+	if (!a->capabilities != !a->domcapabilities)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--capabilities and --domcapabilities "
+				"belong together");
+	if (a->capabilities && a->explain)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--explain says where values come from, "
+				"not how a host changes them");
+	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
+		return vmm_fail(error, VMM_ERROR_USAGE, "--type %s: not kvm or qemu", a->type);
+
+	return true;
+}
 
 static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
 {
@@ -57,6 +76,9 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		  "Only check a defaults file", "FILE" },
 		{ "check", 0, 0, G_OPTION_ARG_NONE, &a->check,
 		  "List all that is wrong with the VM, a line each, and make nothing", NULL },
+		{ "force", 0, 0, G_OPTION_ARG_NONE, &a->force,
+		  "Print the domain although something is wrong with the VM; list that as --check "
+		  "does, and exit with 1", NULL },
 		{ "explain", 0, 0, G_OPTION_ARG_NONE, &a->explain,
 		  "Print a table instead: each place of the domain, its value, and the attribute "
 		  "and level it comes from", NULL },
@@ -81,18 +103,8 @@ static bool parse_arguments(int *argc, char ***argv, struct arguments *a, GError
 		return false;
 	if (a->help)
 		program_print_help(context);
-	if (a->files && g_strv_length(a->files) > 1)
-		return vmm_fail(error, VMM_ERROR_USAGE, "more than one VM document");
-	if (!a->capabilities != !a->domcapabilities)
-		return vmm_fail(error, VMM_ERROR_USAGE, "--capabilities and --domcapabilities "
-				"belong together");
-	if (a->capabilities && a->explain)
-		return vmm_fail(error, VMM_ERROR_USAGE, "--explain says where values come from, "
-				"not how a host changes them");
-	if (a->type && strcmp(a->type, "kvm") && strcmp(a->type, "qemu"))
-		return vmm_fail(error, VMM_ERROR_USAGE, "--type %s: not kvm or qemu", a->type);
 
-	return true;
+	return check_arguments(a, error);
 }
 
 static void free_arguments(struct arguments *a)
@@ -275,6 +287,18 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 	return fit_document(xml, &in, map, error);
 }
 
+/* The domain is printed, whatever is wrong; then that fails. */
+static bool print_unchecked(const TmplVm *vm, const struct domain_options *options,
+			    GPtrArray *warnings, GError **error)
+{
+	g_autofree char *xml = domain_xml_unchecked(vm, options);
+
+	if (!print_all(xml, error))
+		return false;
+
+	return check_document(vm, options, warnings, error);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
 	struct domain_options options = { .type = a->type, .one_version = a->one_version };
@@ -304,6 +328,8 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 		return false;
 	tmpl_vm_check(vm, warnings);
 	options.fits = a->capabilities;
+	if (a->force)
+		return print_unchecked(vm, &options, warnings, error);
 	if (a->check && !check_document(vm, &options, warnings, error))
 		return false;
 	if (a->check && !a->capabilities)

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 
-enum { SSH_FAILED = 255, NOT_THERE = 127, MAX_SKEW_MS = 2000 };
+enum { SSH_FAILED = 255, NOT_THERE = 127 };
 
 static const char *const verdict_words[] = { "ok", "warn", "fail", "unknown" };
 
@@ -98,11 +98,14 @@ static void compare_clock(struct host_answer *a, gint64 started_ms, gint64 ended
 
 	json_object_object_get_ex(a->answer, "time_ms", &time);
 	host_ms = json_object_get_int64(time);
+	a->has_clock = host_ms != 0;
+	a->least_ms = host_ms - ended_ms;
+	a->most_ms = host_ms - started_ms;
 	if (host_ms > ended_ms)
 		a->skew_ms = host_ms - ended_ms;
 	else if (host_ms && host_ms < started_ms)
 		a->skew_ms = host_ms - started_ms;
-	if (ABS(a->skew_ms) <= MAX_SKEW_MS)
+	if (ABS(a->skew_ms) <= HOST_SKEW_MS)
 		return;
 
 	if (a->skew_ms < 0)
@@ -134,6 +137,7 @@ static void compare_set(struct host_answer *a, const struct front_end *front)
 static struct host_answer *no_answer(const char *host, const struct child_result *r)
 {
 	g_autoptr(GError) error = NULL;
+	const char *program = r->exit_status == SSH_FAILED ? "ssh" : "host_check";
 	struct host_answer *a;
 
 	if (r->timed_out)
@@ -144,7 +148,7 @@ static struct host_answer *no_answer(const char *host, const struct child_result
 		return a;
 	}
 
-	if (child_result_check(r, "host_check", &error))
+	if (child_result_check(r, program, &error))
 		a = host_answer_failed(host, "its answer is not JSON");
 	else
 		a = host_answer_failed(host, error->message);

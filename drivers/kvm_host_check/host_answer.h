@@ -9,6 +9,9 @@
 
 enum host_verdict { HOST_OK, HOST_WARN, HOST_FAIL, HOST_UNKNOWN };
 
+/* Clocks that differ by more are reported. */
+enum { HOST_SKEW_MS = 2000 };
+
 struct host_answer {
 	char *host;
 	enum host_verdict verdict;
@@ -16,6 +19,9 @@ struct host_answer {
 	char *error;		/* why there is no answer */
 	char *command;		/* what may cure that; or NULL */
 	gint64 skew_ms;		/* its clock is ahead by at least that; below 0: behind */
+	/* It is ahead of ours by more than the first and less than the second. */
+	gint64 least_ms, most_ms;
+	bool has_clock;
 };
 
 /* What the front-end has, to compare with. */

@@ -118,9 +118,43 @@ static bool has_machines(const struct host_answer *a)
 	return *host_answer_text(cpu_of(a), "machines") != '\0';
 }
 
-GPtrArray *host_pairs_new(const GPtrArray *answers)
+/* The two whose clocks differ most: each may be near enough to the front-end's. */
+static void add_clocks(GPtrArray *pairs, const GPtrArray *answers)
+{
+	const struct host_answer *first = NULL, *last = NULL;
+	struct host_pair p = { .verdict = HOST_WARN };
+	gint64 apart_ms;
+
+	for (guint i = 0; i < answers->len; i++) {
+		const struct host_answer *a = answers->pdata[i];
+
+		if (!a->has_clock || ABS(a->skew_ms) > HOST_SKEW_MS)
+			continue;
+		if (!first || a->least_ms > first->least_ms)
+			first = a;
+		if (!last || a->most_ms < last->most_ms)
+			last = a;
+	}
+
+	if (!first || first == last)
+		return;
+
+	apart_ms = first->least_ms - last->most_ms;
+	if (apart_ms <= HOST_SKEW_MS)
+		return;
+
+	p.found = g_strdup_printf("its clock is at least %.1f s ahead", (double)apart_ms / 1000);
+	p.hint = g_strdup("use NTP on both: timedatectl set-ntp true");
+	add_pair(pairs, first, last, &p);
+}
+
+GPtrArray *host_pairs_new(const GPtrArray *answers, bool compare)
 {
 	GPtrArray *pairs = g_ptr_array_new_with_free_func(pair_free);
+
+	add_clocks(pairs, answers);
+	if (!compare)
+		return pairs;
 
 	for (guint i = 0; i < answers->len; i++)
 		for (guint j = 0; j < answers->len; j++) {

@@ -13,9 +13,10 @@ struct host_pair {
 };
 
 /*
- * What their processors and machine types say, for each pair of ANSWERS in which something stands
- * in the way; ssh and libvirt are check "peer" of each host. Of struct host_pair.
+ * The two of ANSWERS whose clocks differ most, if it is much and for certain; with COMPARE also
+ * what processors and machine types say, for each pair in which something stands in the way. ssh
+ * and libvirt are check "peer" of each host. Of struct host_pair.
  */
-GPtrArray *host_pairs_new(const GPtrArray *answers);
+GPtrArray *host_pairs_new(const GPtrArray *answers, bool compare);
 
 #endif

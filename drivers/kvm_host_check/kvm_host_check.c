@@ -47,6 +47,7 @@ struct question {
 	Fleet *fleet;
 	const char *host;
 	gint64 started_ms;
+	char *keep_nothing;	/* an option of ssh; or NULL */
 };
 
 static GOptionContext *option_context(struct options *o)
@@ -119,7 +120,17 @@ static void add_option(GPtrArray *argv, const char *name, const char *value)
 		g_ptr_array_add(argv, g_strdup_printf("%s=%s", name, value));
 }
 
-/* The words that run host_check for HOST. g_strfreev(). */
+/* Each begins with those behind it in the list, so that not all log in to the first at once. */
+static void add_peers(GPtrArray *argv, const GPtrArray *hosts, const char *host)
+{
+	guint own = 0;
+
+	g_ptr_array_find((GPtrArray *)hosts, host, &own);
+	for (guint i = 1; i < hosts->len; i++)
+		add_option(argv, "--peer", hosts->pdata[(own + i) % hosts->len]);
+}
+
+/* The words that run host_check for HOST, one of those of R. g_strfreev(). */
 static char **host_argv(const struct run *r, const char *host)
 {
 	const struct options *o = r->o;
@@ -135,9 +146,8 @@ static char **host_argv(const struct run *r, const char *host)
 	if (o->vm)
 		add_option(argv, "--vm", "-");
 
-	for (guint i = 0; o->pairs && i < r->hosts->len; i++)
-		if (!g_str_equal(r->hosts->pdata[i], host))
-			add_option(argv, "--peer", r->hosts->pdata[i]);
+	if (o->pairs)
+		add_peers(argv, r->hosts, host);
 
 	g_ptr_array_add(argv, NULL);
 
@@ -166,6 +176,7 @@ static void set_answer(struct question *q, struct host_answer *answer)
 	if (!r->o->json)
 		print_host(r, answer);
 
+	g_free(q->keep_nothing);
 	g_free(q);
 	fleet_ended(fleet);
 }
@@ -177,22 +188,48 @@ static void on_answer(void *data, const struct child_result *result)
 	set_answer(q, host_answer_new(q->host, result, q->started_ms, &q->run->front));
 }
 
-static void ask_host(void *data, Fleet *fleet, const char *host)
+/* Runs ARGV for Q with what is left of its time. */
+static void run_ssh(struct question *q, char **argv, GBytes *input, child_done *done)
 {
-	struct run *r = data;
-	struct question *q = g_new0(struct question, 1);
-	g_auto(GStrv) args = host_argv(r, host);
-	g_auto(GStrv) argv = wire_ssh_shell(&r->ssh, host, script, (const char *const *)args);
+	gint64 passed_ms = g_get_real_time() / 1000 - q->started_ms;
+	gint64 left_ms = (gint64)q->run->timeout_s * 1000 - MAX(passed_ms, 0);
 	struct child_spec spec = {
-		.argv = (const char *const *)argv, .input = r->input,
-		.timeout_ms = r->timeout_s * 1000, .grace_ms = GRACE_MS,
+		.argv = (const char *const *)argv, .input = input,
+		.timeout_ms = (unsigned)MAX(left_ms, 1), .grace_ms = GRACE_MS,
 		.max_output = MAX_ANSWER,
 	};
 	g_autoptr(GError) error = NULL;
 
-	*q = (struct question){ r, fleet, host, g_get_real_time() / 1000 };
-	if (!child_start(&spec, on_answer, q, &error))
-		set_answer(q, host_answer_failed(host, error->message));
+	if (!child_start(&spec, done, q, &error))
+		set_answer(q, host_answer_failed(q->host, error->message));
+}
+
+static void on_config(void *data, const struct child_result *result)
+{
+	struct question *q = data;
+	struct wire_ssh ssh = q->run->ssh;
+	g_auto(GStrv) args = host_argv(q->run, q->host);
+	g_auto(GStrv) argv = NULL;
+
+	if (result->timed_out) {
+		on_answer(q, result);
+		return;
+	}
+
+	q->keep_nothing = wire_ssh_keep_nothing(result->out->str);
+	ssh.option = q->keep_nothing;
+	argv = wire_ssh_shell(&ssh, q->host, script, (const char *const *)args);
+	run_ssh(q, argv, q->run->input, on_answer);
+}
+
+static void ask_host(void *data, Fleet *fleet, const char *host)
+{
+	struct run *r = data;
+	struct question *q = g_new0(struct question, 1);
+	g_auto(GStrv) argv = wire_ssh_config(r->ssh.command, host);
+
+	*q = (struct question){ r, fleet, host, g_get_real_time() / 1000, NULL };
+	run_ssh(q, argv, NULL, on_config);
 }
 
 /* The last line of VERSION of the set here; NULL: there is none. The caller frees. */
@@ -211,7 +248,7 @@ static char *own_set_version(const char *dir)
 
 static int print_answers(const struct run *r)
 {
-	g_autoptr(GPtrArray) pairs = r->o->pairs ? host_pairs_new(r->answers) : NULL;
+	g_autoptr(GPtrArray) pairs = host_pairs_new(r->answers, r->o->pairs);
 	g_autofree char *text = NULL;
 
 	if (r->o->json)

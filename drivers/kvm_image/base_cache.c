@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "image_file.h"
 
 #define CACHE ".cache"
@@ -23,12 +24,14 @@ static char *cache_beside(const char *directory)
 	return g_build_filename(store, CACHE, NULL);
 }
 
-/* An image that was replaced or written since is another one. */
+/* An image that was replaced or written since is another one; a copy of it keeps its time. */
 static char *base_name(const struct image_copy *c)
 {
+	guint64 inode = c->stands_for ? 0 : (guint64)c->seen.st_ino;
 	g_autofree char *of = g_strdup_printf(
 		"%s %s %s %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld",
-		c->from, c->format, c->to_format, (guint64)c->seen.st_ino, (gint64)c->seen.st_size,
+		text_or(c->stands_for, c->from), c->format, c->to_format, inode,
+		(gint64)c->seen.st_size,
 		(gint64)c->seen.st_mtim.tv_sec, c->seen.st_mtim.tv_nsec);
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, of, -1);
 

@@ -47,7 +47,7 @@ static bool is_part(const char *name)
 {
 	bool is_ours = g_str_has_prefix(name, ".disk.") || g_str_has_prefix(name, ".vm.xml.");
 
-	if (g_str_has_prefix(name, "..kvm-image.json."))
+	if (g_str_has_prefix(name, "..kvm-image."))
 		return true;
 
 	return is_ours && g_str_has_suffix(name, ".kvm-image");

@@ -11,6 +11,7 @@
 #include "base_cache.h"
 #include "base/text.h"
 #include "context_medium.h"
+#include "disk_volume.h"
 #include "image_tool.h"
 
 /* Sizes of images are given in MiB, rounded. */
@@ -50,26 +51,12 @@ static const char *base_format(const struct disk_making *m)
 	return g_str_equal(m->copy.format, "qcow2") ? "qcow2" : "raw";
 }
 
-/* A disk that is smaller than its image would lose the end of what is in it. */
-static bool look_at_copy(struct disk_making *m, guint64 *needed, GError **error)
+/* Sets SIZE. A disk that is smaller than its image would lose the end of what is in it. */
+static bool check_size(struct disk_making *m, GError **error)
 {
 	const struct planned_disk *d = m->disk;
-	g_autoptr(GError) cause = NULL;
-
-	bool is_overlay = d->way == DISK_OVERLAY;
-
-	/* A base may be there already: it is measured when it is made. */
-	if (!image_copy_look(&m->copy, &cause) ||
-	    (!is_overlay && !image_copy_measure(&m->copy, &cause))) {
-		g_prefix_error(&cause, "%s: ", d->name);
-		return vmm_pass(error, &cause);
-	}
-
-	if (is_overlay)
-		m->copy.to_format = base_format(m);
 
 	m->size = MAX(m->copy.size, d->size);
-	*needed += d->whole ? m->size : m->copy.data;
 	if (!d->size || m->copy.size < d->size + ROUNDING)
 		return true;
 
@@ -80,23 +67,57 @@ static bool look_at_copy(struct disk_making *m, guint64 *needed, GError **error)
 	return false;
 }
 
+static bool look_at_copy(struct disk_making *m, guint64 *needed, GError **error)
+{
+	const struct planned_disk *d = m->disk;
+	g_autoptr(GError) cause = NULL;
+
+	bool is_overlay = d->way == DISK_OVERLAY;
+	bool is_measured = !is_overlay && !d->volume;
+
+	/* A base may be there already: it is measured when it is made. */
+	if (!image_copy_look(&m->copy, &cause) ||
+	    (is_measured && !image_copy_measure(&m->copy, &cause))) {
+		g_prefix_error(&cause, "%s: ", d->name);
+		return vmm_pass(error, &cause);
+	}
+
+	if (is_overlay)
+		m->copy.to_format = base_format(m);
+
+	if (!check_size(m, error))
+		return false;
+	if (!d->volume)
+		*needed += d->whole ? m->size : m->copy.data;
+
+	return true;
+}
+
 bool disk_making_look(struct image_job *job, const struct planned_disk *d, const char *directory,
 		      struct disk_making *m, guint64 *needed, GError **error)
 {
 	*m = (struct disk_making){ .disk = d, .path = g_build_filename(directory, d->name, NULL),
-				   .size = d->size, .file = { .fd = -1 } };
-	m->copy = (struct image_copy){ .job = job, .from = d->source, .to = m->path,
-				       .format = d->source_format, .to_format = d->format };
+				   .size = d->size, .file = { .fd = -1 },
+				   .volume = { .fd = -1 } };
+	m->copy = (struct image_copy){ .job = job, .from = text_or(d->received, d->source),
+				       .stands_for = d->received ? d->source : NULL,
+				       .to = m->path, .format = d->source_format,
+				       .to_format = d->format };
 	if (!image_file_may_make(m->path, false, error)) {
 		vmm_error_set_hint(error, "remove it, if it is no disk that is needed");
 		return false;
 	}
 
+	if (d->volume && !disk_volume_plan(m, error))
+		return false;
 	if (d->way == DISK_LINK)
 		return look_at_link(d, error);
+	if (d->way == DISK_CLONE)
+		return check_size(m, error);
 	if (d->way == DISK_COPY || d->way == DISK_OVERLAY)
 		return look_at_copy(m, needed, error);
-	*needed += d->whole ? m->size : SMALL;
+	if (!d->volume)
+		*needed += d->whole ? m->size : SMALL;
 
 	return true;
 }
@@ -109,7 +130,7 @@ static bool run(struct image_job *job, const char *program, const char *const *w
 	return image_tool_run(job, &tool, NULL, error);
 }
 
-static bool make_filling(struct image_job *job, const char *name, const char *path, GError **error)
+bool disk_making_fill(struct image_job *job, const char *name, const char *path, GError **error)
 {
 	const char *words[G_N_ELEMENTS(fillings[0].words) + 1] = { NULL };
 	size_t n = 0;
@@ -146,11 +167,15 @@ static bool write_raw(struct image_job *job, const struct disk_making *m,
 	if (!take_space(m, file, error))
 		return false;
 
-	return !d->filling || make_filling(job, d->filling, file->part, error);
+	return !d->filling || disk_making_fill(job, d->filling, file->part, error);
 }
 
-/* Programs that make file systems know no qcow2: a raw disk is converted. */
-static bool write_filled_qcow2(struct image_job *job, struct disk_making *m, GError **error)
+/*
+ * Programs that make file systems know no qcow2 and no pool: a raw disk is made, from
+ * which CONVERT makes the disk.
+ */
+static bool write_filled(struct image_job *job, struct disk_making *m,
+			 bool (*convert)(struct disk_making *m, GError **error), GError **error)
 {
 	g_autofree char *path = g_strconcat(m->path, ".raw", NULL);
 	struct image_file raw;
@@ -163,10 +188,25 @@ static bool write_filled_qcow2(struct image_job *job, struct disk_making *m, GEr
 	if (ok)
 		ok = image_copy_look(&m->copy, error);
 	if (ok)
-		ok = image_copy_run(&m->copy, m->file.part, error);
+		ok = convert(m, error);
 	image_file_clear(&raw);
 
 	return ok;
+}
+
+static bool convert_to_file(struct disk_making *m, GError **error)
+{
+	return image_copy_run(&m->copy, m->file.part, error);
+}
+
+static bool convert_to_volume(struct disk_making *m, GError **error)
+{
+	return volume_fill(&m->volume, &m->copy, error);
+}
+
+bool disk_making_fill_volume(struct image_job *job, struct disk_making *m, GError **error)
+{
+	return write_filled(job, m, convert_to_volume, error);
 }
 
 static bool write_empty(struct image_job *job, struct disk_making *m, GError **error)
@@ -177,7 +217,7 @@ static bool write_empty(struct image_job *job, struct disk_making *m, GError **e
 	if (g_str_equal(m->disk->format, "raw"))
 		return write_raw(job, m, &m->file, error);
 	if (m->disk->filling)
-		return write_filled_qcow2(job, m, error);
+		return write_filled(job, m, convert_to_file, error);
 
 	return run(job, NULL, create, m->path, error);
 }
@@ -221,6 +261,8 @@ bool disk_making_write(struct image_job *job, struct disk_making *m, const TmplA
 {
 	if (m->disk->way == DISK_LINK)
 		return true;
+	if (m->disk->volume)
+		return disk_volume_write(job, m, error);
 	if (!image_file_open(&m->file, m->path, false, error))
 		return false;
 	if (fchmod(m->file.fd, 0600) < 0)
@@ -257,6 +299,11 @@ bool disk_making_record(const struct disk_making *m, struct disk_record *record,
 {
 	const struct planned_disk *d = m->disk;
 
+	if (d->volume) {
+		disk_volume_record(m, record);
+		return true;
+	}
+
 	if (m->base && !record_base(m, record, error))
 		return false;
 	if (d->way != DISK_LINK)
@@ -279,6 +326,8 @@ static bool publish_base(struct disk_making *m, GError **error)
 
 bool disk_making_publish(struct disk_making *m, GError **error)
 {
+	if (m->disk->volume)
+		return disk_volume_publish(m, error);
 	if (m->base && !publish_base(m, error))
 		return false;
 	if (m->disk->way != DISK_LINK)
@@ -291,6 +340,9 @@ bool disk_making_publish(struct disk_making *m, GError **error)
 
 void disk_making_clear(struct disk_making *m)
 {
+	if (m->volume.kind)
+		volume_abandon(m->copy.job, &m->volume);
+	volume_clear(&m->volume);
 	/* Without a name it was never opened. */
 	if (m->file.part)
 		image_file_clear(&m->file);

@@ -11,6 +11,7 @@
 #include "disk_record.h"
 #include "image_copy.h"
 #include "image_file.h"
+#include "volume.h"
 
 struct disk_making {
 	const struct planned_disk *disk;
@@ -19,6 +20,7 @@ struct disk_making {
 	char *base;			/* our name of that base; NULL: none */
 	char *base_part;		/* until it has that */
 	guint64 size;			/* that it shall have, in bytes; 0: a link */
+	struct volume volume;		/* of a disk that is one */
 	struct image_file file;		/* unfinished; its fd is -1 until it is written */
 };
 
@@ -34,6 +36,12 @@ bool disk_making_look(struct image_job *job, const struct planned_disk *disk,
 /* Writes all of it to an unfinished file; CONTEXT is the VM's. A link is not made yet. */
 bool disk_making_write(struct image_job *job, struct disk_making *making,
 		       const TmplAttr *context, GError **error);
+
+/* Makes swap space or a file system NAME on PATH. */
+bool disk_making_fill(struct image_job *job, const char *name, const char *path, GError **error);
+
+/* As disk_making_write(), of a volume that no such program can open: a file of it is imported. */
+bool disk_making_fill_volume(struct image_job *job, struct disk_making *making, GError **error);
 
 /* Adds it to RECORD, as what it will be. */
 bool disk_making_record(const struct disk_making *making, struct disk_record *record,

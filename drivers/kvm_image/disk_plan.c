@@ -12,7 +12,7 @@
 enum { MAX_DOCUMENT = 64 << 20, MIB_SHIFT = 20 };
 
 /* What domains know, and what is made of each. */
-enum kind { KIND_FILE, KIND_CDROM, KIND_DEVICE, KIND_DIRECTORY, KIND_NETWORK };
+enum kind { KIND_FILE, KIND_CDROM, KIND_DEVICE, KIND_DIRECTORY, KIND_POOL, KIND_NETWORK };
 
 static const struct {
 	const char *word;
@@ -22,7 +22,7 @@ static const struct {
 	{ "NONE", KIND_FILE },       { "disk", KIND_FILE },
 	{ "CDROM", KIND_CDROM },     { "cdrom", KIND_CDROM },
 	{ "BLOCK", KIND_DEVICE },    { "BLOCK_CDROM", KIND_DEVICE },
-	{ "FILESYSTEM", KIND_DIRECTORY },
+	{ "FILESYSTEM", KIND_DIRECTORY }, { "RBD", KIND_POOL },
 };
 
 static const char *const formats[] = { "raw", "qcow2", NULL };
@@ -48,7 +48,7 @@ static bool is_clone(const TmplAttr *disk)
 static enum kind kind_of(const char *word, const TmplAttr *disk)
 {
 	if (g_str_equal(text(disk, "DISK_TYPE"), "RBD"))
-		return KIND_NETWORK;
+		return KIND_POOL;
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (g_str_equal(kinds[i].word, word))
 			return kinds[i].kind;
@@ -113,10 +113,20 @@ static bool read_filling(struct planned_disk *d, const TmplAttr *vector, GError 
 			"btrfs", d->name, fs);
 }
 
-static bool fail_kind(const struct planned_disk *d, const TmplAttr *vector, GError **error)
+static bool read_place(struct planned_disk *d, const TmplAttr *vector, enum kind kind,
+		       GError **error)
 {
-	vmm_fail(error, VMM_ERROR_CONFIG, "%s: TYPE = '%s', DISK_TYPE = '%s': only files are made",
-		 d->name, text(vector, "TYPE"), text(vector, "DISK_TYPE"));
+	d->pool = text_or(tmpl_attr_text(vector, "POOL_NAME"), "one");
+	d->place = PLACE_FILE;
+	if (kind == KIND_DEVICE)
+		d->place = PLACE_DEVICE;
+	else if (kind == KIND_POOL)
+		d->place = PLACE_POOL;
+	if (kind != KIND_DIRECTORY && kind != KIND_NETWORK)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_CONFIG, "%s: TYPE = '%s', DISK_TYPE = '%s': that is not made "
+		 "here", d->name, text(vector, "TYPE"), text(vector, "DISK_TYPE"));
 	vmm_error_set_hint(error, "let the transfer driver of its datastore make it");
 
 	return false;
@@ -124,10 +134,9 @@ static bool fail_kind(const struct planned_disk *d, const TmplAttr *vector, GErr
 
 static bool plan_volatile(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
-	if (kind_of(text(vector, "DISK_TYPE"), vector) != KIND_FILE)
-		return fail_kind(d, vector, error);
-
 	d->way = DISK_EMPTY;
+	if (!read_place(d, vector, kind_of(text(vector, "DISK_TYPE"), vector), error))
+		return false;
 	if (!read_format(d, vector, error))
 		return false;
 	if (!read_size(d, vector, error))
@@ -143,7 +152,8 @@ static bool plan_copy(struct planned_disk *d, const TmplAttr *vector, enum kind 
 	const char *size = tmpl_attr_text(vector, "SIZE");
 	const char *original = text(vector, "ORIGINAL_SIZE");
 
-	d->way = DISK_COPY;
+	if (d->way != DISK_CLONE)
+		d->way = DISK_COPY;
 	d->source_format = tmpl_attr_text(vector, "FORMAT");
 	if (kind == KIND_CDROM) {
 		d->source_format = d->format = "raw";
@@ -162,23 +172,29 @@ static bool plan_image(struct planned_disk *d, const TmplAttr *vector, bool *ret
 		       GError **error)
 {
 	enum kind kind = kind_of(text(vector, "TYPE"), vector);
-	bool is_file = kind == KIND_FILE || kind == KIND_CDROM;
+	bool is_remote = kind == KIND_NETWORK || kind == KIND_POOL;
+	/* What was brought here for this disk is copied, whether it is brought back or not. */
+	bool is_copied = is_clone(vector) || (d->received && !is_remote);
 
-	*ret_wanted = kind != KIND_NETWORK || is_clone(vector);
+	*ret_wanted = !is_remote || is_clone(vector);
 	if (!*ret_wanted)
 		return true;
-	if (!is_file && is_clone(vector))
-		return fail_kind(d, vector, error);
+	if (is_copied && !read_place(d, vector, kind, error))
+		return false;
 
 	d->source = text(vector, "SOURCE");
-	if (!g_path_is_absolute(d->source))
+	if (!g_path_is_absolute(d->source) && kind == KIND_POOL)
+		d->way = DISK_CLONE;
+	else if (!g_path_is_absolute(d->source))
 		return vmm_fail(error, VMM_ERROR_INPUT, "%s: SOURCE = '%s' is not a path from / on",
 				d->name, d->source);
 
-	d->way = DISK_LINK;
 	d->format = "raw";
+	if (is_copied)
+		return plan_copy(d, vector, kind, error);
+	d->way = DISK_LINK;
 
-	return !is_clone(vector) || plan_copy(d, vector, kind, error);
+	return true;
 }
 
 static void planned_disk_free(void *data)
@@ -187,17 +203,21 @@ static void planned_disk_free(void *data)
 
 	g_free(d->name);
 	g_free(d->wish);
+	g_free(d->volume);
 	g_free(d);
 }
 
 void disk_plan_describe(struct planned_disk *d)
 {
-	static const char *const ways[] = { "copy", "overlay", "link", "empty", "context" };
+	static const char *const ways[] = { "copy", "overlay", "clone", "link", "empty",
+					    "context" };
+	const char *separator = d->volume ? " " : "";
+	const char *whole = d->whole ? " whole" : "";
 
 	g_free(d->wish);
-	d->wish = g_strdup_printf("%s %s %s %s %" G_GUINT64_FORMAT "%s", ways[d->way], d->format,
-				  text_or(d->filling, "-"), text_or(d->source, "-"), d->size,
-				  d->whole ? " whole" : "");
+	d->wish = g_strdup_printf("%s %s %s %s %" G_GUINT64_FORMAT "%s%s%s", ways[d->way],
+				  d->format, text_or(d->filling, "-"), text_or(d->source, "-"),
+				  d->size, whole, separator, text_or(d->volume, ""));
 }
 
 static bool add_disk(struct disk_plan *plan, struct planned_disk *d, GError **error)
@@ -220,6 +240,7 @@ static bool plan_disk(struct disk_plan *plan, const TmplAttr *vector, GError **e
 	struct planned_disk *d = g_new0(struct planned_disk, 1);
 	bool wanted = true, ok;
 
+	d->received = plan->received;
 	if (!read_name(d, vector, error))
 		ok = false;
 	else if (is_volatile(vector))
@@ -301,21 +322,41 @@ bool disk_plan_load(struct disk_plan *plan, const char *path, GError **error)
 	return plan->vm != NULL;
 }
 
+/* Whether it is the disk, or one of the disks, that the plan is of. */
+static bool is_planned(const struct disk_plan *plan, const TmplAttr *vector)
+{
+	g_autofree char *name = g_strconcat("disk.", text(vector, "DISK_ID"), NULL);
+
+	return !plan->only || g_str_equal(plan->only, name);
+}
+
 bool disk_plan_make(struct disk_plan *plan, GError **error)
 {
+	const TmplSet *vm = plan->vm->level[TMPL_VM];
 	const TmplAttr *vector = NULL;
+	bool is_there = !plan->only;
 
-	while ((vector = tmpl_set_next(plan->vm->level[TMPL_VM], "DISK", vector)))
+	while ((vector = tmpl_set_next(vm, "DISK", vector))) {
+		if (!is_planned(plan, vector))
+			continue;
+		is_there = true;
 		if (!plan_disk(plan, vector, error))
 			return false;
+	}
 
-	return plan_context(plan, error);
+	if (is_planned(plan, tmpl_set_vector(vm, "CONTEXT")))
+		return plan_context(plan, error);
+
+	return is_there || vmm_fail(error, VMM_ERROR_INPUT, "VM %s has no %s",
+				    tmpl_vm_header(plan->vm, "ID"), plan->only);
 }
 
 void disk_plan_clear(struct disk_plan *plan)
 {
 	g_ptr_array_unref(plan->disks);
 	tmpl_vm_free(plan->vm);
+	g_free(plan->only);
+	g_free(plan->received);
 	if (plan->text)
 		g_string_free(plan->text, TRUE);
 }

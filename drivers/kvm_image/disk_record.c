@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "image_file.h"
 
-#define NAME ".kvm-image.json"
+#define BEGIN ".kvm-image."
+#define END "json"
 
 enum { MAX_RECORD = 1 << 20, OTHERS_WRITE = 022 };
 
@@ -21,14 +23,17 @@ static void entry_free(void *data)
 	g_free(e->name);
 	g_free(e->wish);
 	g_free(e->link);
+	g_free(e->volume);
+	g_free(e->id);
 	g_free(e);
 }
 
-struct disk_record *disk_record_new(const char *vm)
+struct disk_record *disk_record_new(const char *vm, const char *disk)
 {
 	struct disk_record *r = g_new0(struct disk_record, 1);
 
 	r->vm = g_strdup(vm);
+	r->disk = g_strdup(disk);
 	r->entries = g_ptr_array_new_with_free_func(entry_free);
 
 	return r;
@@ -40,6 +45,7 @@ void disk_record_free(struct disk_record *r)
 		return;
 
 	g_free(r->vm);
+	g_free(r->disk);
 	g_ptr_array_unref(r->entries);
 	g_free(r);
 }
@@ -106,6 +112,8 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 	e->name = g_strdup(member(o, "name"));
 	e->wish = g_strdup(member(o, "wish"));
 	e->link = g_strdup(member(o, "link"));
+	e->volume = g_strdup(member(o, "volume"));
+	e->id = g_strdup(member(o, "id"));
 	e->inode = (guint64)number(o, "inode");
 	e->born_ns = number(o, "born_ns");
 	g_ptr_array_add(r->entries, e);
@@ -113,7 +121,7 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 	return true;
 }
 
-static struct disk_record *parse(const char *text)
+static struct disk_record *parse(const char *text, const char *disk)
 {
 	json_object *all = json_tokener_parse(text), *files = NULL;
 	struct disk_record *r = NULL;
@@ -121,7 +129,7 @@ static struct disk_record *parse(const char *text)
 
 	json_object_object_get_ex(all, "files", &files);
 	if (member(all, "vm") && json_object_is_type(files, json_type_array)) {
-		r = disk_record_new(member(all, "vm"));
+		r = disk_record_new(member(all, "vm"), disk);
 		r->is_whole = flag(all, "whole");
 		r->made_directory = flag(all, "made_directory");
 		ok = true;
@@ -149,9 +157,38 @@ static bool is_trusted(int fd)
 	return st.st_uid == geteuid() || st.st_uid == 0;
 }
 
-bool disk_record_read(const char *directory, struct disk_record **ret, GError **error)
+/* ".kvm-image.json", or ".kvm-image.disk.0.json": what becomes of one disk concerns no other. */
+static char *record_path(const char *directory, const char *disk)
 {
-	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+	const char *dot = disk ? "." : "";
+
+	return g_strconcat(directory, "/" BEGIN, text_or(disk, ""), dot, END, NULL);
+}
+
+bool disk_record_is_file(const char *name, char **ret_disk)
+{
+	size_t len = strlen(name);
+	g_autofree char *disk = NULL;
+
+	*ret_disk = NULL;
+	if (g_str_equal(name, BEGIN END))
+		return true;
+	if (!g_str_has_prefix(name, BEGIN "disk.") || !g_str_has_suffix(name, "." END))
+		return false;
+
+	disk = g_strndup(name + strlen(BEGIN), len - strlen(BEGIN "." END));
+	if (!is_name(disk))
+		return false;
+
+	*ret_disk = g_steal_pointer(&disk);
+
+	return true;
+}
+
+bool disk_record_read(const char *directory, const char *disk, struct disk_record **ret,
+		      GError **error)
+{
+	g_autofree char *path = record_path(directory, disk);
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	GString *text = NULL;
 
@@ -163,7 +200,7 @@ bool disk_record_read(const char *directory, struct disk_record **ret, GError **
 		text = file_read_fd(fd, MAX_RECORD, path, NULL);
 	close(fd);
 	if (text) {
-		*ret = parse(text->str);
+		*ret = parse(text->str, disk);
 		g_string_free(text, TRUE);
 	}
 
@@ -182,10 +219,14 @@ static json_object *entry_json(const struct disk_entry *e)
 
 	json_object_object_add(o, "name", json_object_new_string(e->name));
 	json_object_object_add(o, "wish", json_object_new_string(e->wish));
-	if (e->link) {
+	if (e->volume)
+		json_object_object_add(o, "volume", json_object_new_string(e->volume));
+	if (e->id)
+		json_object_object_add(o, "id", json_object_new_string(e->id));
+	if (e->link)
 		json_object_object_add(o, "link", json_object_new_string(e->link));
+	if (e->link || e->volume)
 		return o;
-	}
 
 	json_object_object_add(o, "inode", json_object_new_int64((gint64)e->inode));
 	json_object_object_add(o, "born_ns", json_object_new_int64(e->born_ns));
@@ -195,7 +236,7 @@ static json_object *entry_json(const struct disk_entry *e)
 
 bool disk_record_write(const struct disk_record *r, const char *directory, GError **error)
 {
-	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+	g_autofree char *path = record_path(directory, r->disk);
 	json_object *all = json_object_new_object(), *files = json_object_new_array();
 	const char *text;
 	bool ok;
@@ -213,9 +254,9 @@ bool disk_record_write(const struct disk_record *r, const char *directory, GErro
 	return ok;
 }
 
-bool disk_record_remove(const char *directory, GError **error)
+bool disk_record_remove(const struct disk_record *r, const char *directory, GError **error)
 {
-	g_autofree char *path = g_build_filename(directory, NAME, NULL);
+	g_autofree char *path = record_path(directory, r->disk);
 
 	if (unlink(path) == 0 || errno == ENOENT)
 		return true;
@@ -263,6 +304,21 @@ void disk_record_add_link(struct disk_record *r, const char *name, const char *w
 	g_ptr_array_add(r->entries, e);
 }
 
+void disk_record_add_volume(struct disk_record *r, const struct disk_entry *entry)
+{
+	const struct disk_entry *old = disk_record_find(r, entry->name);
+	struct disk_entry *e = g_new0(struct disk_entry, 1);
+
+	e->name = g_strdup(entry->name);
+	e->wish = g_strdup(entry->wish);
+	e->link = g_strdup(entry->link);
+	e->volume = g_strdup(entry->volume);
+	e->id = g_strdup(entry->id);
+	if (old)
+		g_ptr_array_remove(r->entries, (void *)old);
+	g_ptr_array_add(r->entries, e);
+}
+
 const struct disk_entry *disk_record_find(const struct disk_record *r, const char *name)
 {
 	for (guint i = 0; i < r->entries->len; i++) {
@@ -297,6 +353,8 @@ enum disk_found disk_record_look(const struct disk_entry *e, const char *directo
 
 	if (e->link)
 		return look_at_link(e, path);
+	if (e->volume)
+		return DISK_GONE;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)

@@ -16,37 +16,50 @@ struct disk_entry {
 	char *name;	/* in the directory */
 	char *wish;	/* what it was made for */
 	char *link;	/* what it leads to; NULL: it is a regular file */
+	char *volume;	/* "lvm:GROUP/NAME", to which LINK leads; NULL: none */
+	char *id;	/* of that volume; NULL: its unfinished form alone is ours */
 	guint64 inode;
 	gint64 born_ns;	/* 0: the file system does not say */
 };
 
 struct disk_record {
 	char *vm;		/* the VM's id */
+	char *disk;		/* "disk.0", which alone it is of; NULL: of all disks at once */
 	bool is_whole;		/* all disks are there; else they are being made or removed */
 	bool made_directory;	/* the directory is ours, too */
 	GPtrArray *entries;	/* of struct disk_entry */
 };
 
-/* An empty one of VM. disk_record_free() it. */
-struct disk_record *disk_record_new(const char *vm);
+/* An empty one of VM, of DISK alone or (NULL) of all. disk_record_free() it. */
+struct disk_record *disk_record_new(const char *vm, const char *disk);
 
 /*
- * The record in DIRECTORY; RET is NULL when there is none. VMM_ERROR_REFUSED: it is not one of
- * ours, or another user can write it.
+ * The record in DIRECTORY of DISK alone, or (NULL) of all disks; RET is NULL when there is none.
+ * VMM_ERROR_REFUSED: it is not one of ours, or another user can write it.
  */
-bool disk_record_read(const char *directory, struct disk_record **ret, GError **error);
+bool disk_record_read(const char *directory, const char *disk, struct disk_record **ret,
+		      GError **error);
+
+/*
+ * Whether NAME is that of a record's file; RET_DISK: the disk that it is of, which the caller
+ * frees, or NULL.
+ */
+bool disk_record_is_file(const char *name, char **ret_disk);
 
 /* Writes it there, for its owner only. */
 bool disk_record_write(const struct disk_record *record, const char *directory, GError **error);
 
 /* Removes it from DIRECTORY. */
-bool disk_record_remove(const char *directory, GError **error);
+bool disk_record_remove(const struct disk_record *record, const char *directory, GError **error);
 
 /* Adds regular file FD, which is to be called NAME, or a LINK. */
 bool disk_record_add_file(struct disk_record *record, const char *name, const char *wish, int fd,
 			  GError **error);
 void disk_record_add_link(struct disk_record *record, const char *name, const char *wish,
 			  const char *link);
+
+/* Adds a copy of ENTRY, of a volume; one with its name is replaced. */
+void disk_record_add_volume(struct disk_record *record, const struct disk_entry *entry);
 
 /* The entry called NAME; NULL: none. Borrowed. */
 const struct disk_entry *disk_record_find(const struct disk_record *record, const char *name);
@@ -55,7 +68,8 @@ enum disk_found { DISK_GONE, DISK_OURS, DISK_BUSY, DISK_OTHER };
 
 /*
  * What lies in DIRECTORY under the name of ENTRY now: nothing, the disk that was made, the same
- * while QEMU has it open, or something else (also when it cannot be looked at).
+ * while QEMU has it open, or something else (also when it cannot be looked at). Of a volume it is
+ * the link that is looked at: disk_volume.h says the rest.
  */
 enum disk_found disk_record_look(const struct disk_entry *entry, const char *directory);
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "progress_line.h"
+#include "base/progress_line.h"
 
 #define KIND "sha256:"
 

@@ -4,6 +4,7 @@
 #define KVM_IMAGE_IMAGE_COMMANDS_H
 
 #include "image_job.h"
+#include "template/vm.h"
 
 /* What the header says; nothing else is opened. */
 bool image_info(struct image_job *job, GError **error);
@@ -26,10 +27,27 @@ bool image_convert(struct image_job *job, GError **error);
 /* As image_convert() of a file that comes from outside: no backing file at all, a checksum. */
 bool image_import(struct image_job *job, GError **error);
 
+/*
+ * The file that a snapshot in a Ceph pool is, whose URL the image service gave. The result's
+ * "try_http" says after a failure whether the same image is worth trying from elsewhere.
+ */
+bool image_fetch(struct image_job *job, GError **error);
+
 /* All disks of the VM document in a directory, or none; succeeded if they are there already. */
 bool image_prepare(struct image_job *job, GError **error);
 
 /* Removes what image_prepare() made there for that VM, unless a program has a disk of it open. */
 bool image_dispose(struct image_job *job, GError **error);
+
+/* The same of each disk that was made alone, with the files of OpenNebula, and the directory. */
+bool image_dispose_all(struct image_job *job, const char *directory, const TmplVm *vm,
+		       GError **error);
+
+/* Writes a disk of a VM, or a file, to stdout for image_receive(), which makes a file of it. */
+bool image_send(struct image_job *job, GError **error);
+bool image_receive(struct image_job *job, GError **error);
+
+/* Gives a disk of a VM, whose record is there, another virtual size. */
+bool image_grow(struct image_job *job, GError **error);
 
 #endif

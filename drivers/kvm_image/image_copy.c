@@ -96,12 +96,26 @@ bool image_copy_measure(struct image_copy *c, GError **error)
 			" bytes, and %" G_GUINT64_FORMAT " are free", c->to, c->data, room);
 }
 
-/* Of the new file, before it gets its name, and of FROM, which was checked some time ago. */
+/* FROM was checked some time ago. */
+static bool check_source(const struct image_copy *c, GError **error)
+{
+	struct stat st;
+	bool is_same;
+
+	if (stat(c->from, &st) < 0)
+		return vmm_fail_errno(error, errno, "cannot read %s", c->from);
+
+	is_same = st.st_ino == c->seen.st_ino && st.st_size == c->seen.st_size;
+	if (is_same && !memcmp(&st.st_mtim, &c->seen.st_mtim, sizeof(st.st_mtim)))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_REFUSED, "%s was changed while it was read", c->from);
+}
+
+/* Of the new file, before it gets its name. */
 static bool check_copy(const struct image_copy *c, const char *part, GError **error)
 {
 	guint64 size;
-	struct stat st;
-	bool is_same;
 
 	if (!image_job_check(c->job, part, c->to_format, true, error))
 		return false;
@@ -111,14 +125,8 @@ static bool check_copy(const struct image_copy *c, const char *part, GError **er
 		return vmm_fail(error, VMM_ERROR_INTERNAL, "qemu-img made %" G_GUINT64_FORMAT
 				" bytes of the %" G_GUINT64_FORMAT " of %s", size, c->size,
 				c->from);
-	if (stat(c->from, &st) < 0)
-		return vmm_fail_errno(error, errno, "cannot read %s", c->from);
 
-	is_same = st.st_ino == c->seen.st_ino && st.st_size == c->seen.st_size;
-	if (is_same && !memcmp(&st.st_mtim, &c->seen.st_mtim, sizeof(st.st_mtim)))
-		return true;
-
-	return vmm_fail(error, VMM_ERROR_REFUSED, "%s was changed while it was read", c->from);
+	return check_source(c, error);
 }
 
 static const char *cache_of(const char *path)
@@ -141,4 +149,32 @@ bool image_copy_run(const struct image_copy *c, const char *part, GError **error
 	}
 
 	return image_tool_run(c->job, &tool, NULL, error) && check_copy(c, part, error);
+}
+
+bool image_copy_to_volume(const struct image_copy *c, const struct image_target *target,
+			  GError **error)
+{
+	const char *const start[] = { "convert", "-p", "-n", "-f", c->format, "-T",
+				      cache_of(c->from), NULL };
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	struct image_tool tool = { .image = c->from, .is_long = true, .bytes = c->size,
+				   .progress = "converting" };
+
+	for (size_t i = 0; start[i]; i++)
+		g_ptr_array_add(words, (char *)start[i]);
+	if (target->is_zero)
+		g_ptr_array_add(words, (char *)"--target-is-zero");
+	for (const char *const *word = target->words; *word; word++)
+		g_ptr_array_add(words, (char *)*word);
+	g_ptr_array_add(words, (char *)c->from);
+	g_ptr_array_add(words, (char *)target->name);
+	g_ptr_array_add(words, NULL);
+	tool.words = (const char *const *)words->pdata;
+
+	if (c->job->o->dry_run) {
+		image_tool_say(c->job, tool.words);
+		return true;
+	}
+
+	return image_tool_run(c->job, &tool, NULL, error) && check_source(c, error);
 }

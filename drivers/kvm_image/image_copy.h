@@ -15,6 +15,7 @@
 struct image_copy {
 	struct image_job *job;
 	const char *from, *to;
+	const char *stands_for;	/* the file elsewhere that FROM is a copy of; NULL: none */
 	bool is_import;		/* FROM comes from outside: it has no backing file at all */
 	const char *format;	/* of FROM, as declared; NULL: as its header says */
 	const char *to_format;	/* raw or qcow2 */
@@ -32,6 +33,17 @@ bool image_copy_look(struct image_copy *copy, GError **error);
 
 /* Sets DATA. VMM_ERROR_NO_SPACE: the file system of TO has less room. */
 bool image_copy_measure(struct image_copy *copy, GError **error);
+
+/* A volume that image_copy_to_volume() writes into. */
+struct image_target {
+	const char *const *words;	/* how qemu-img opens it, NULL-terminated */
+	const char *name;		/* as qemu-img is given it */
+	bool is_zero;			/* it reads as zeros: holes need not be written */
+};
+
+/* As image_copy_run(), into a volume that is there and is large enough. */
+bool image_copy_to_volume(const struct image_copy *copy, const struct image_target *target,
+			  GError **error);
 
 /*
  * Writes it into PART, a file that is there, and checks that it is whole and that FROM was not

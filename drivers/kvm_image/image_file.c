@@ -94,6 +94,39 @@ bool image_file_remove_part(const char *part, const char *path, GError **error)
 	return ok;
 }
 
+char *image_file_data(const struct image_file *f)
+{
+	return g_strconcat(f->part, ".data", NULL);
+}
+
+bool image_file_take_data(struct image_file *f, GError **error)
+{
+	g_autofree char *data = image_file_data(f);
+	int fd = open(data, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot make %s", f->path);
+	/* Who waits for PART finds it locked all the time. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(data, f->part) < 0) {
+		vmm_fail_errno(error, errno, "cannot make %s", f->path);
+		close(fd);
+		return false;
+	}
+
+	close(f->fd);
+	f->fd = fd;
+
+	return true;
+}
+
+/* What a killed run left of that: we hold the lock of PART. */
+static void remove_data(const struct image_file *f)
+{
+	g_autofree char *data = image_file_data(f);
+
+	unlink(data);
+}
+
 bool image_file_open(struct image_file *f, const char *path, bool force, GError **error)
 {
 	*f = (struct image_file){ path, image_file_part(path), -1, force };
@@ -106,8 +139,11 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 		if (f->fd < 0)
 			continue;
 
-		if (flock(f->fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(f->fd, f->part))
+		if (flock(f->fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(f->fd, f->part)) {
+			remove_data(f);
 			return true;
+		}
+
 		close(f->fd);
 		f->fd = -1;
 	}
@@ -162,6 +198,7 @@ bool image_file_publish(struct image_file *f, GError **error)
 void image_file_clear(struct image_file *f)
 {
 	if (f->fd >= 0) {
+		remove_data(f);
 		if (image_file_is(f->fd, f->part))
 			unlink(f->part);
 		close(f->fd);

@@ -28,6 +28,13 @@ bool image_file_may_make(const char *path, bool force, GError **error);
  */
 bool image_file_open(struct image_file *file, const char *path, bool force, GError **error);
 
+/*
+ * A name for a program that takes no file that is there: what it makes under it is not there now,
+ * and image_file_take_data() makes it PART, with its lock. The caller frees.
+ */
+char *image_file_data(const struct image_file *file);
+bool image_file_take_data(struct image_file *file, GError **error);
+
 /* Writes PART to the disk and gives it its name. */
 bool image_file_publish(struct image_file *file, GError **error);
 

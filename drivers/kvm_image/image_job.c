@@ -38,26 +38,9 @@ void image_job_say(struct image_job *job, const char *name, const char *value)
 	json_object_object_add(job->result, name, json_object_new_string(valid));
 }
 
-char *image_job_size_text(guint64 bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit + 1 < G_N_ELEMENTS(units)) {
-		value /= 1024;
-		unit++;
-	}
-
-	if (!unit)
-		return g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes);
-
-	return g_strdup_printf("%.1f %s", value, units[unit]);
-}
-
 void image_job_say_size(struct image_job *job, const char *name, guint64 bytes)
 {
-	g_autofree char *size = image_job_size_text(bytes);
+	g_autofree char *size = text_size(bytes);
 	g_autofree char *both = g_strdup_printf("%" G_GUINT64_FORMAT " (%s)", bytes, size);
 
 	say(job, name, both);
@@ -130,34 +113,29 @@ const char *image_job_format(const char *path, const struct image_header *h, con
 	return h->format;
 }
 
-static guint shift_of(char unit)
+char *image_job_disk(const struct image_job *job, GError **error)
 {
-	const char *const units = "KMGT";
-	const char *at = strchr(units, g_ascii_toupper(unit));
+	guint64 id;
 
-	return 10 * (guint)(at - units + 1);
+	if (number_unsigned(job->o->disk, 0, G_MAXINT32, &id, NULL))
+		return g_strdup_printf("disk.%" G_GUINT64_FORMAT, id);
+
+	vmm_fail(error, VMM_ERROR_USAGE, "--disk '%s' is not the number of a disk", job->o->disk);
+
+	return NULL;
 }
 
 bool image_job_size(const char *text, guint64 *ret, GError **error)
 {
-	g_autofree char *digits = g_strdup(text);
-	size_t len = strlen(text);
-	guint64 value;
-	guint shift = 0;
+	guint64 bytes;
 
-	if (len && strchr("KMGTkmgt", text[len - 1])) {
-		shift = shift_of(text[len - 1]);
-		digits[len - 1] = '\0';
-	}
-
-	if (!number_unsigned(digits, 1, G_MAXINT64 >> shift, &value, NULL))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not a size such as 512M or 20G",
-				text);
-	if ((value << shift) % SECTOR)
+	if (!number_size(text, &bytes, error))
+		return false;
+	if (bytes % SECTOR)
 		return vmm_fail(error, VMM_ERROR_USAGE, "size %s is not a multiple of %d bytes",
 				text, SECTOR);
 
-	*ret = value << shift;
+	*ret = bytes;
 
 	return true;
 }
@@ -176,4 +154,19 @@ bool image_job_virtual_size(const char *path, const char *format, guint64 *ret, 
 		*ret = (guint64)st.st_size;
 
 	return true;
+}
+
+bool image_job_check_written(const char *format, GError **error)
+{
+	static const char *const written[] = { "raw", "qcow2", NULL };
+
+	if (format && g_strv_contains(written, format))
+		return true;
+	if (format)
+		vmm_fail(error, VMM_ERROR_USAGE, "--format %s: that is not written", format);
+	else
+		vmm_fail(error, VMM_ERROR_USAGE, "--format is missing");
+	vmm_error_set_hint(error, "--format raw or --format qcow2");
+
+	return false;
 }

@@ -8,10 +8,12 @@
 #include "base/error.h"
 #include "conf/kvmrc.h"
 #include "image/image_header.h"
+#include "template/attr.h"
 
 struct image_options {
-	gboolean help, version, json, dry_run, shrink, force;
+	gboolean help, version, json, dry_run, shrink, force, received, all;
 	char *format, *from, *size, *backing, *backing_format, *preallocate, *checksum, *kvmrc;
+	char *max_size, *disk, *vm;
 	char *directory, *datastore;
 	char **operands;
 };
@@ -21,6 +23,7 @@ struct image_job {
 	const char *path;	/* the first operand */
 	const char *to;		/* the second; or NULL */
 	ConfKvmrc *rc;
+	const TmplSet *datastore;	/* whose images they are; NULL: not known; borrowed */
 	json_object *result;	/* what --json prints */
 	GString *text;		/* what is printed otherwise: lines */
 };
@@ -58,10 +61,13 @@ const char *image_job_format(const char *path, const struct image_header *h, con
 /* The virtual size of PATH, in bytes, when it is opened as FORMAT. */
 bool image_job_virtual_size(const char *path, const char *format, guint64 *ret, GError **error);
 
+/* "disk.N" of --disk N. VMM_ERROR_USAGE: it is not a number. The caller frees. */
+char *image_job_disk(const struct image_job *job, GError **error);
+
 /* SIZE as "20G": a number with K, M, G, T or none for bytes, a multiple of 512. */
 bool image_job_size(const char *text, guint64 *ret, GError **error);
 
-/* "1.5 GiB". The caller frees. */
-char *image_job_size_text(guint64 bytes);
+/* Whether FORMAT (of --format, or NULL) is one that is written: raw or qcow2. VMM_ERROR_USAGE. */
+bool image_job_check_written(const char *format, GError **error);
 
 #endif

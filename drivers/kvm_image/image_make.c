@@ -14,9 +14,8 @@ static const char *const preallocations[] = { "off", "metadata", "falloc", "full
 
 static bool check_words(const struct image_options *o, GError **error)
 {
-	if (!o->format || !g_strv_contains(formats, o->format))
-		return vmm_fail(error, VMM_ERROR_USAGE, "--format %s: not raw or qcow2",
-				text_or(o->format, "is missing"));
+	if (!image_job_check_written(o->format, error))
+		return false;
 	if (!o->size && !o->backing)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--size is missing");
 	if (o->preallocate && !g_strv_contains(preallocations, o->preallocate))
@@ -204,7 +203,7 @@ static const char *format_to_resize(const struct image_job *job, const char *pat
 static bool check_shrink(const struct image_job *job, const char *path, const guint64 sizes[2],
 			 GError **error)
 {
-	g_autofree char *has = image_job_size_text(sizes[0]);
+	g_autofree char *has = text_size(sizes[0]);
 
 	if (sizes[1] >= sizes[0] || job->o->shrink)
 		return true;

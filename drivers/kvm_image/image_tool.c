@@ -3,18 +3,21 @@
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/child.h"
 #include "base/text.h"
-#include "progress_line.h"
+#include "base/progress_line.h"
 
 /* Its threads need address space for stacks and arenas, which a conversion has more of. */
 #define SHORT_MEMORY ((guint64)2 << 30)
 #define LONG_MEMORY ((guint64)8 << 30)
 
 /* A slow machine converts 16 MiB in a second of CPU time. */
-enum { SHORT_CPU_S = 30, LONG_CPU_S = 60, BYTES_SHIFT = 24, MAX_CPU_S = 7 * 86400 };
+enum { SHORT_CPU_S = 30, LONG_CPU_S = 60, BYTES_SHIFT = 24, MAX_CPU_S = 7 * 86400, MS = 1000 };
+
+enum { LOOK_MS = 200 };
 
 struct running {
 	GMainLoop *loop;
@@ -57,11 +60,23 @@ static void on_bytes(void *data, Child *child, const char *bytes, size_t len)
 	g_strlcpy(r->last, text + len - MIN(len, sizeof(r->last) / 2), sizeof(r->last));
 }
 
+/* It may write ahead, and be as large as it will be before all is there. */
+static gboolean on_look(gpointer data)
+{
+	const struct running *r = data;
+	struct stat st;
+
+	if (r->line && stat(r->tool->grows, &st) == 0)
+		progress_line_show(r->line, MIN((guint64)st.st_size, r->tool->bytes));
+
+	return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_stop_signal(gpointer data)
 {
 	struct running *r = data;
 
-	if (r->child)
+	if (r->child && !r->tool->changes_metadata)
 		child_cancel(r->child);
 
 	return G_SOURCE_CONTINUE;
@@ -75,6 +90,62 @@ static unsigned cpu_limit(const struct image_tool *tool)
 	return (unsigned)MIN(LONG_CPU_S + (tool->bytes >> BYTES_SHIFT), MAX_CPU_S);
 }
 
+/* What programs say, in the order in which it is looked for. */
+static const struct {
+	const char *text;
+	enum vmm_error code;
+} meanings[] = {
+	{ "No space left on device", VMM_ERROR_NO_SPACE },
+	{ "Permission denied", VMM_ERROR_PERMISSION },
+	{ "Operation not permitted", VMM_ERROR_PERMISSION },
+	{ "permission error", VMM_ERROR_PERMISSION },
+	{ "a password is required", VMM_ERROR_PERMISSION },
+	{ "Cannot allocate memory", VMM_ERROR_NO_RESOURCE },
+	{ "still has watchers", VMM_ERROR_BUSY },
+	{ " in use.", VMM_ERROR_BUSY },
+	{ "has snapshots", VMM_ERROR_REFUSED },
+	{ "error connecting to the cluster", VMM_ERROR_CONNECTION },
+	{ "timed out", VMM_ERROR_CONNECTION },
+	{ "couldn't connect to the cluster", VMM_ERROR_CONNECTION },
+	{ "No such file or directory", VMM_ERROR_NOT_FOUND },
+	{ "Cannot process volume group", VMM_ERROR_NOT_FOUND },
+	{ "File exists", VMM_ERROR_EXISTS },
+	{ "already exists", VMM_ERROR_EXISTS },
+};
+
+static void set_meaning(GError *error, const char *text)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(meanings); i++)
+		if (strstr(text, meanings[i].text)) {
+			error->code = meanings[i].code;
+			return;
+		}
+}
+
+/* setpriv's and the kernel's word for a program that is not there. */
+enum { CANNOT_EXEC = 126, NO_PROGRAM = 127 };
+
+static const char *package_of(const char *program)
+{
+	if (g_str_equal(program, "qemu-img"))
+		return "qemu-utils or qemu-img";
+	if (g_str_equal(program, "rbd") || g_str_equal(program, "ceph"))
+		return "ceph-common";
+
+	return "lvm2";
+}
+
+/* That says nothing about the image: it is never "not there". */
+static bool fail_to_start(const struct image_tool *tool, const char *why, GError **error)
+{
+	const char *program = text_or(tool->program, "qemu-img");
+
+	vmm_fail(error, VMM_ERROR_CONFIG, "cannot run %s for %s: %s", program, tool->image, why);
+	vmm_error_set_hint(error, "install %s", package_of(program));
+
+	return false;
+}
+
 static bool judge_run(const struct image_tool *tool, const struct child_result *result,
 		      GError **error)
 {
@@ -83,63 +154,72 @@ static bool judge_run(const struct image_tool *tool, const struct child_result *
 	if (strstr(err, "Failed to get") && strstr(err, " lock"))
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot open %s: another program has it "
 				"open, such as a running guest", tool->image);
+	if (result->exit_status == CANNOT_EXEC || result->exit_status == NO_PROGRAM)
+		return fail_to_start(tool, "it is not there, or not executable", error);
 	if (!result->cancelled && (result->signal == SIGKILL || result->signal == SIGXCPU))
 		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "%s used more than %u s of CPU time "
 				"for %s", name, cpu_limit(tool), tool->image);
 	if (child_result_check(result, name, error))
 		return true;
 
-	if (strstr(err, "No space left on device"))
-		(*error)->code = VMM_ERROR_NO_SPACE;
-	else if (strstr(err, "Permission denied"))
-		(*error)->code = VMM_ERROR_PERMISSION;
-	else if (strstr(err, "Cannot allocate memory"))
-		(*error)->code = VMM_ERROR_NO_RESOURCE;
+	if (error && (*error)->code == VMM_ERROR_INTERNAL)
+		set_meaning(*error, err);
 
 	return false;
 }
 
-static char **argv_of(const struct image_job *job, const char *const *words)
+/* What makes file systems or volumes may lie where only root's PATH leads. */
+static char **program_command(const char *program)
 {
-	char **command = conf_kvmrc_command(job->rc, "QEMU_IMG", "qemu-img");
-	guint n = g_strv_length(command), more = g_strv_length((char **)words);
+	char **command = g_new0(char *, 2);
 
-	command = g_renew(char *, command, n + more + 1);
-	for (guint i = 0; i < more; i++)
-		command[n + i] = g_strdup(words[i]);
-	command[n + more] = NULL;
+	command[0] = g_find_program_in_path(program);
+	if (!command[0])
+		command[0] = g_build_filename("/usr/sbin", program, NULL);
 
 	return command;
 }
 
-/* What makes file systems may lie where only root's PATH leads. */
-static char **program_argv(const struct image_tool *tool)
+static char **command_of(const struct image_job *job, const struct image_tool *tool)
 {
-	guint n = g_strv_length((char **)tool->words);
-	char **argv = g_new0(char *, n + 2);
+	if (!tool->program)
+		return conf_kvmrc_command(job->rc, "QEMU_IMG", "qemu-img");
+	if (tool->parameter)
+		return conf_kvmrc_command(job->rc, tool->parameter, tool->program);
 
-	argv[0] = g_find_program_in_path(tool->program);
-	if (!argv[0])
-		argv[0] = g_build_filename("/usr/sbin", tool->program, NULL);
-	for (guint i = 0; i < n; i++)
-		argv[i + 1] = g_strdup(tool->words[i]);
-
-	return argv;
+	return program_command(tool->program);
 }
 
-/* The same, which ends when we are killed: qemu-img would not, and fill the disk for nobody. */
-static char **argv_that_dies_with_us(const struct image_job *job, const struct image_tool *tool)
+static void add_words(GPtrArray *argv, const char *const *words)
 {
-	static const char *const wrapper[] = { "setpriv", "--pdeathsig", "KILL", "--" };
-	char **argv = tool->program ? program_argv(tool) : argv_of(job, tool->words);
-	guint n = g_strv_length(argv);
+	for (; *words; words++)
+		g_ptr_array_add(argv, g_strdup(*words));
+}
 
-	argv = g_renew(char *, argv, G_N_ELEMENTS(wrapper) + n + 1);
-	memmove(argv + G_N_ELEMENTS(wrapper), argv, (n + 1) * sizeof(*argv));
-	for (size_t i = 0; i < G_N_ELEMENTS(wrapper); i++)
-		argv[i] = g_strdup(wrapper[i]);
+/*
+ * What writes data ends when we are killed: qemu-img would not, and fill the disk for nobody.
+ * A change of metadata that is cut short would have to be repaired by hand.
+ */
+static char **argv_to_run(const struct image_job *job, const struct image_tool *tool)
+{
+	static const char *const wrapper[] = { "setpriv", "--pdeathsig", "KILL", "--", NULL };
+	g_auto(GStrv) sudo = conf_kvmrc_command(job->rc, "SUDO", "sudo");
+	g_auto(GStrv) command = command_of(job, tool);
+	const char *const quiet[] = { "-n", NULL };
+	GPtrArray *argv = g_ptr_array_new();
 
-	return argv;
+	if (!tool->changes_metadata) {
+		add_words(argv, wrapper);
+	} else if (geteuid() != 0) {
+		add_words(argv, (const char *const *)sudo);
+		add_words(argv, quiet);
+	}
+
+	add_words(argv, (const char *const *)command);
+	add_words(argv, tool->words);
+	g_ptr_array_add(argv, NULL);
+
+	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
 static bool run_child(struct running *r, const struct child_spec *spec, GError **error)
@@ -147,13 +227,15 @@ static bool run_child(struct running *r, const struct child_spec *spec, GError *
 	/* Before it starts: a signal that came earlier would leave what it makes. */
 	guint signals[] = { g_unix_signal_add(SIGINT, on_stop_signal, r),
 			    g_unix_signal_add(SIGTERM, on_stop_signal, r) };
-
+	guint look = r->tool->grows ? g_timeout_add(LOOK_MS, on_look, r) : 0;
 	bool is_started;
 
 	r->child = child_start(spec, on_end, r, error);
 	is_started = r->child != NULL;
 	if (is_started)
 		g_main_loop_run(r->loop);
+	if (look)
+		g_source_remove(look);
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++)
 		g_source_remove(signals[i]);
 
@@ -164,22 +246,27 @@ bool image_tool_run(const struct image_job *job, const struct image_tool *tool, 
 		    GError **error)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-	g_auto(GStrv) argv = argv_that_dies_with_us(job, tool);
+	g_auto(GStrv) argv = argv_to_run(job, tool);
 	struct progress_line line = { .what = tool->progress, .total = tool->bytes };
 	struct running r = { .loop = loop, .tool = tool };
 	struct child_spec spec = {
 		.argv = (const char *const *)argv,
 		.max_memory = tool->is_long ? LONG_MEMORY : SHORT_MEMORY,
 		.max_cpu_s = cpu_limit(tool),
+		.timeout_ms = tool->timeout_s * MS,
 	};
+	g_autoptr(GError) cause = NULL;
 	bool ok;
 
-	if (tool->progress)
+	if (tool->changes_metadata)
+		spec.max_memory = spec.max_cpu_s = 0;
+
+	if (tool->progress && !tool->grows)
 		spec.reader = on_bytes;
 	if (tool->progress && isatty(STDERR_FILENO))
 		r.line = &line;
-	if (!run_child(&r, &spec, error))
-		return false;
+	if (!run_child(&r, &spec, &cause))
+		return fail_to_start(tool, cause->message, error);
 
 	if (r.line)
 		progress_line_end(r.line);
@@ -193,14 +280,18 @@ bool image_tool_run(const struct image_job *job, const struct image_tool *tool, 
 
 void image_tool_say(struct image_job *job, const char *const *words)
 {
-	g_auto(GStrv) argv = argv_of(job, words);
+	g_auto(GStrv) command = conf_kvmrc_command(job->rc, "QEMU_IMG", "qemu-img");
+	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GString) line = g_string_new(NULL);
 
-	for (char **word = argv; *word; word++) {
+	add_words(argv, (const char *const *)command);
+	add_words(argv, words);
+	g_ptr_array_add(argv, NULL);
+	for (char **word = (char **)argv->pdata; *word; word++) {
 		bool is_plain = **word && !strpbrk(*word, " \t\n'\"\\$`*?[]{}();&|<>~#!");
 		g_autofree char *quoted = is_plain ? g_strdup(*word) : g_shell_quote(*word);
 
-		if (word != argv)
+		if (word != (char **)argv->pdata)
 			g_string_append_c(line, ' ');
 		g_string_append(line, quoted);
 	}

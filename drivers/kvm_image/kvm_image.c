@@ -8,8 +8,12 @@
 #include "base/text.h"
 #include "conf/paths.h"
 #include "image_commands.h"
+#include "image_download.h"
+#include "transfer.h"
+#include "volume.h"
+#include "volume_commands.h"
 
-enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS };
+enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS, URL_AND_PATH, URL_OR_PATH, FILE_OR_DISK };
 
 static const struct command {
 	const char *name;
@@ -17,17 +21,27 @@ static const struct command {
 	const char *options;	/* that belong to it, between blanks */
 	int operands;
 	bool (*run)(struct image_job *job, GError **error);
+	bool (*run_volume)(struct image_job *job, GError **error);	/* NULL: of files only */
 } commands[] = {
-	{ "info", "IMAGE", " ", ONE_PATH, image_info },
-	{ "check", "IMAGE", " format ", ONE_PATH, image_verdict },
+	{ "info", "IMAGE", " ", ONE_PATH, image_info, volume_info },
+	{ "check", "IMAGE", " format ", ONE_PATH, image_verdict, NULL },
 	{ "create", "PATH", " format size backing backing-format preallocate force dry-run ",
-	  ONE_PATH, image_create },
-	{ "resize", "PATH SIZE", " format shrink dry-run ", PATH_AND_SIZE, image_resize },
-	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS, image_convert },
-	{ "import", "FILE TO", " format from checksum force dry-run ", TWO_PATHS, image_import },
-	{ "remove", "PATH", " format dry-run ", ONE_PATH, image_remove },
-	{ "prepare", "VM.xml", " directory datastore dry-run ", ONE_PATH, image_prepare },
-	{ "dispose", "VM.xml", " directory dry-run ", ONE_PATH, image_dispose },
+	  ONE_PATH, image_create, volume_create },
+	{ "resize", "PATH SIZE", " format shrink dry-run ", PATH_AND_SIZE, image_resize,
+	  volume_resize },
+	{ "convert", "FROM TO", " format from checksum force dry-run ", TWO_PATHS,
+	  image_convert, NULL },
+	{ "import", "FILE TO", " format from checksum max-size force dry-run ", URL_OR_PATH,
+	  image_import, NULL },
+	{ "fetch", "URL TO", " format checksum force dry-run ", URL_AND_PATH, image_fetch, NULL },
+	{ "remove", "PATH", " format dry-run ", ONE_PATH, image_remove, volume_delete },
+	{ "prepare", "VM.xml", " directory datastore disk received dry-run ", ONE_PATH,
+	  image_prepare, NULL },
+	{ "dispose", "VM.xml", " directory datastore disk all dry-run ", ONE_PATH, image_dispose,
+	  NULL },
+	{ "send", "FILE", " directory disk vm format ", FILE_OR_DISK, image_send, NULL },
+	{ "receive", "FILE", " directory force ", ONE_PATH, image_receive, NULL },
+	{ "grow", "SIZE", " directory disk vm format dry-run ", ONE_PATH, image_grow, NULL },
 };
 
 static const char summary[] =
@@ -37,10 +51,15 @@ static const char summary[] =
 	"  create PATH               a new image of --format and --size, or on --backing\n"
 	"  resize PATH SIZE          larger; with --shrink smaller\n"
 	"  convert FROM TO           a copy of --format; backing files become part of it\n"
-	"  import FILE TO            the same of a file from outside: no backing file\n"
+	"  import FILE|URL TO        the same of a file from outside: no backing file\n"
+	"  fetch URL TO              rbd://FSID/POOL/IMAGE/SNAP, out of Ceph, as a file\n"
 	"  remove PATH               an image that no program has open; a raw one by --format\n"
+	"  (PATH and TO: a file, the logical volume lvm:GROUP/NAME, or rbd:POOL/IMAGE in Ceph)\n"
 	"  prepare VM.xml            all disks of a VM document in --directory, or none\n"
 	"  dispose VM.xml            removes what prepare made there, and nothing else\n"
+	"  send FILE                 to standard output; with --disk a disk of a VM\n"
+	"  receive FILE              makes a file of what send writes, whole or not at all\n"
+	"  grow SIZE                 resize of a disk of a VM, by --disk\n"
 	"\n"
 	"Sizes are bytes, or have K, M, G or T behind them.";
 
@@ -69,10 +88,20 @@ static GOptionContext *image_options_context(struct image_options *o)
 		  "The format of the image that is read: raw, qcow2, qed or vmdk", "FORMAT" },
 		{ "checksum", 0, 0, G_OPTION_ARG_FILENAME, &o->checksum,
 		  "That it must have", "sha256:HEX" },
+		{ "max-size", 0, 0, G_OPTION_ARG_FILENAME, &o->max_size,
+		  "Bytes that are downloaded at most (default: what there is room for)", "SIZE" },
 		{ "directory", 'd', 0, G_OPTION_ARG_FILENAME, &o->directory,
 		  "The VM's: made if it is not there", "DIR" },
 		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &o->datastore,
 		  "Its datastore, with STORAGE (default: ds.xml in that directory)", "FILE" },
+		{ "disk", 0, 0, G_OPTION_ARG_FILENAME, &o->disk,
+		  "That disk alone, which has a record of its own", "NUMBER" },
+		{ "vm", 0, 0, G_OPTION_ARG_FILENAME, &o->vm,
+		  "The VM that it must have been made for", "ID" },
+		{ "received", 0, 0, G_OPTION_ARG_NONE, &o->received,
+		  "Its SOURCE was received: .disk.NUMBER.source in the directory", NULL },
+		{ "all", 0, 0, G_OPTION_ARG_NONE, &o->all,
+		  "Each disk that was made alone, and the directory", NULL },
 		{ "shrink", 0, 0, G_OPTION_ARG_NONE, &o->shrink,
 		  "Cut off what lies behind the new size", NULL },
 		{ "force", 0, 0, G_OPTION_ARG_NONE, &o->force,
@@ -133,7 +162,8 @@ static bool check_options(const struct command *c, const struct image_options *o
 		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
 		{ "shrink", o->shrink }, { "force", o->force }, { "dry-run", o->dry_run },
 		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
-		{ "datastore", o->datastore },
+		{ "datastore", o->datastore }, { "max-size", o->max_size }, { "disk", o->disk },
+		{ "vm", o->vm }, { "received", o->received }, { "all", o->all },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
@@ -143,33 +173,52 @@ static bool check_options(const struct command *c, const struct image_options *o
 	return true;
 }
 
-/* Kinds of storage that are no files: qemu-img would take them for such, or for protocols. */
-static bool check_operand(const char *operand, GError **error)
+/* What is neither a file nor a volume: qemu-img would take it for a protocol. */
+static bool check_operand(const char *operand, bool may_be_volume, GError **error)
 {
-	bool is_volume = g_str_has_prefix(operand, "lvm:") || g_str_has_prefix(operand, "rbd:");
+	bool is_strange = strstr(operand, "://") != NULL;
 
 	if (!*operand)
 		return vmm_fail(error, VMM_ERROR_USAGE, "an operand is empty");
-	if (!is_volume && !strstr(operand, "://"))
+	if (volume_is(operand) ? may_be_volume : !is_strange)
 		return true;
 
-	vmm_fail(error, VMM_ERROR_CONFIG, "%s: only files are supported yet", operand);
+	vmm_fail(error, VMM_ERROR_CONFIG, "%s: only files are supported there", operand);
 	vmm_error_set_hint(error, "give a path; ./%s if it is one", operand);
 
 	return false;
 }
 
-static bool check_operands(const struct command *c, char **operands, GError **error)
+static guint operands_wanted(const struct command *c, bool has_disk)
 {
-	guint n = g_strv_length(operands), wanted = c->operands == ONE_PATH ? 1 : 2;
+	switch (c->operands) {
+	case FILE_OR_DISK:
+		return has_disk ? 0 : 1;
+	case ONE_PATH:
+		return 1;
+	default:
+		return 2;
+	}
+}
 
-	if (n != wanted)
+static bool check_operands(const struct command *c, char **operands, bool has_disk,
+			   GError **error)
+{
+	guint n = g_strv_length(operands);
+
+	if (n != operands_wanted(c, has_disk))
 		return vmm_fail(error, VMM_ERROR_USAGE, "usage: kvm-image %s %s", c->name,
 				c->usage);
-	if (!check_operand(operands[0], error))
+	if (!n)
+		return true;
+	if (c->operands == URL_AND_PATH)
+		return check_operand(operands[1], false, error);
+	if (c->operands == URL_OR_PATH && image_is_url(operands[0]))
+		return check_operand(operands[1], true, error);
+	if (!check_operand(operands[0], c->run_volume, error))
 		return false;
 
-	return c->operands != TWO_PATHS || check_operand(operands[1], error);
+	return n == 1 || c->operands == PATH_AND_SIZE || check_operand(operands[1], true, error);
 }
 
 static bool run_command(const struct image_options *o, struct image_job *job, GError **error)
@@ -180,7 +229,7 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 
 	if (!c || !check_options(c, o, error))
 		return false;
-	if (!check_operands(c, o->operands + 1, error))
+	if (!check_operands(c, o->operands + 1, o->disk != NULL, error))
 		return false;
 
 	/* A front-end that serves no KVM hosts has none. */
@@ -192,7 +241,10 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 		fprintf(stderr, "kvm-image: warning: %s\n", *w);
 	job->rc = rc;
 	job->path = o->operands[1];
-	job->to = o->operands[2];
+	job->to = job->path ? o->operands[2] : NULL;
+
+	if (c->run_volume && volume_is(job->path))
+		return c->run_volume(job, error);
 
 	return c->run(job, error);
 }
@@ -260,7 +312,7 @@ static void free_options(struct image_options *o)
 {
 	char *texts[] = { o->format, o->from, o->size, o->backing, o->backing_format,
 			  o->preallocate, o->checksum, o->kvmrc, o->directory,
-			  o->datastore };
+			  o->datastore, o->max_size, o->disk, o->vm };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
@@ -270,13 +322,16 @@ static void free_options(struct image_options *o)
 int main(int argc, char **argv)
 {
 	struct image_options o = { 0 };
-	g_autoptr(GOptionContext) context = image_options_context(&o);
+	g_autoptr(GOptionContext) context = NULL;
 	g_autoptr(GError) error = NULL;
 
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
+	if (transfer_is(argv[1]))
+		return transfer_main(argv + 1);
 
+	context = image_options_context(&o);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return program_fail("kvm-image", error);
 

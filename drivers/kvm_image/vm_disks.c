@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* prepare and dispose: all disks of a VM, or none. */
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base_cache.h"
 #include "disk_directory.h"
 #include "disk_make.h"
+#include "disk_removal.h"
 #include "disk_storage.h"
+#include "disk_volume.h"
 #include "image_commands.h"
+#include "image_stream.h"
 #include "xml/xml.h"
-
-#define DOCUMENT "vm.xml"
 
 enum { MAX_DATASTORE = 1 << 20 };
 
@@ -43,6 +45,7 @@ static void drop_unfinished(struct vm_disks *v)
 	g_array_set_size(v->makings, 0);
 	if (v->document.part)
 		image_file_clear(&v->document);
+	v->document = (struct image_file){ .fd = -1 };
 }
 
 static void clear(struct vm_disks *v)
@@ -58,80 +61,37 @@ static const char *vm_id(const struct vm_disks *v)
 	return tmpl_vm_header(v->plan.vm, "ID");
 }
 
-static bool fail_other(const struct vm_disks *v, const struct disk_entry *e, GError **error)
+static struct disk_removal removal_of(const struct vm_disks *v)
 {
-	vmm_fail(error, VMM_ERROR_REFUSED, "%s/%s is not what was made for VM %s: nothing is "
-		 "removed", v->directory.path, e->name, v->record->vm);
-	vmm_error_set_hint(error, "move it away, or remove it, if it is no longer needed");
-
-	return false;
+	return (struct disk_removal){ v->job, v->directory.path, v->record };
 }
 
-/*
- * vm.xml is written anew by others, and then it is theirs. What lies in the place of a disk that
- * perhaps was never there is not ours either.
- */
-static bool is_left(const struct vm_disks *v, const struct disk_entry *e, enum disk_found found)
-{
-	bool is_theirs = g_str_equal(e->name, DOCUMENT) || !v->record->is_whole;
-
-	return found == DISK_GONE || (found == DISK_OTHER && is_theirs);
-}
-
-/* Before anything is removed: all or none. */
-static bool may_remove(const struct vm_disks *v, GError **error)
-{
-	for (guint i = 0; i < v->record->entries->len; i++) {
-		const struct disk_entry *e = v->record->entries->pdata[i];
-		enum disk_found found = disk_record_look(e, v->directory.path);
-
-		if (found == DISK_BUSY)
-			return vmm_fail(error, VMM_ERROR_BUSY, "cannot remove %s/%s: another "
-					"program has it open, such as a running guest",
-					v->directory.path, e->name);
-		if (found == DISK_OTHER && !is_left(v, e, found))
-			return fail_other(v, e, error);
-	}
-
-	return true;
-}
-
-static bool remove_entry(const struct vm_disks *v, const struct disk_entry *e, GError **error)
-{
-	g_autofree char *path = g_build_filename(v->directory.path, e->name, NULL);
-	enum disk_found found = disk_record_look(e, v->directory.path);
-
-	if (is_left(v, e, found))
-		return true;
-	if (found != DISK_OURS)
-		return fail_other(v, e, error);
-	if (unlink(path) == 0 || errno == ENOENT)
-		return true;
-
-	return vmm_fail_errno(error, errno, "cannot remove %s", path);
-}
-
-/* All that the record names, and then the record. Until then the next run can go on. */
 static bool remove_recorded(struct vm_disks *v, GError **error)
 {
-	if (!may_remove(v, error))
-		return false;
-	v->record->is_whole = false;
-	if (!disk_record_write(v->record, v->directory.path, error))
+	const struct disk_removal r = removal_of(v);
+
+	if (!disk_removal_run(&r, error))
 		return false;
 
-	for (guint i = 0; i < v->record->entries->len; i++)
-		if (!remove_entry(v, v->record->entries->pdata[i], error))
-			return false;
-
-	if (!file_sync_directory(v->directory.path, error))
-		return false;
-	if (!disk_record_remove(v->directory.path, error))
-		return false;
 	disk_record_free(v->record);
 	v->record = NULL;
 
 	return true;
+}
+
+/* As disk_removal_look(); a link without its volume is no disk. */
+static bool look_for_disk(const struct vm_disks *v, const struct disk_entry *e,
+			  enum disk_found *ret, GError **error)
+{
+	const struct disk_removal r = removal_of(v);
+	enum disk_found volume = DISK_OURS;
+
+	if (e->volume && !disk_volume_look(v->job, e, &volume, error))
+		return false;
+
+	*ret = DISK_GONE;
+
+	return volume == DISK_GONE || disk_removal_look(&r, e, ret, error);
 }
 
 static bool check_entry(const struct vm_disks *v, const struct planned_disk *d, GError **error)
@@ -139,8 +99,8 @@ static bool check_entry(const struct vm_disks *v, const struct planned_disk *d, 
 	const struct disk_entry *e = disk_record_find(v->record, d->name);
 	enum disk_found found = DISK_GONE;
 
-	if (e)
-		found = disk_record_look(e, v->directory.path);
+	if (e && !look_for_disk(v, e, &found, error))
+		return false;
 	if (e && g_str_equal(e->wish, d->wish) && (found == DISK_OURS || found == DISK_BUSY))
 		return true;
 
@@ -196,6 +156,8 @@ static bool look_at_all(struct vm_disks *v, const char *directory, GError **erro
 			return false;
 	}
 
+	if (!disk_volume_check_room(v->job, v->makings, error))
+		return false;
 	if (!image_file_room(inside, &room, error))
 		return false;
 	if (needed <= room)
@@ -211,7 +173,11 @@ static bool write_document(struct vm_disks *v, GError **error)
 {
 	const GString *text = v->plan.text;
 
-	v->document_path = g_build_filename(v->directory.path, DOCUMENT, NULL);
+	/* One disk of a VM is not all that its directory has. */
+	if (v->plan.only)
+		return true;
+
+	v->document_path = g_build_filename(v->directory.path, DISK_DOCUMENT, NULL);
 	if (access(v->document_path, F_OK) == 0)
 		return true;
 	if (!image_file_open(&v->document, v->document_path, false, error))
@@ -220,7 +186,7 @@ static bool write_document(struct vm_disks *v, GError **error)
 	    write(v->document.fd, text->str, text->len) != (ssize_t)text->len)
 		return vmm_fail_errno(error, errno, "cannot write %s", v->document_path);
 
-	return disk_record_add_file(v->record, DOCUMENT, "document", v->document.fd, error);
+	return disk_record_add_file(v->record, DISK_DOCUMENT, "document", v->document.fd, error);
 }
 
 static bool write_all(struct vm_disks *v, GError **error)
@@ -265,19 +231,42 @@ static void undo(struct vm_disks *v)
 		fprintf(stderr, "kvm-image: warning: %s\n", error->message);
 }
 
+/* Nothing else would say where a killed run left unfinished volumes. */
+static bool announce_volumes(struct vm_disks *v, GError **error)
+{
+	for (guint i = 0; i < v->makings->len; i++) {
+		const struct disk_making *m = &g_array_index(v->makings, struct disk_making, i);
+
+		if (m->disk->volume)
+			disk_volume_record(m, v->record);
+	}
+
+	return !v->record->entries->len ||
+	       disk_record_write(v->record, v->directory.path, error);
+}
+
 static bool make_all(struct vm_disks *v, GError **error)
 {
+	bool is_announced, ok;
+
 	if (!look_at_all(v, v->directory.path, error))
 		return false;
 
-	v->record = disk_record_new(vm_id(v));
+	v->record = disk_record_new(vm_id(v), v->plan.only);
 	v->record->made_directory = v->directory.is_new;
-	if (!write_all(v, error))
+	if (!announce_volumes(v, error))
 		return false;
-	if (publish_all(v, error))
+
+	is_announced = v->record->entries->len > 0;
+	ok = write_all(v, error);
+	is_announced |= ok;
+	if (ok && publish_all(v, error))
 		return true;
 
-	undo(v);
+	/* What is still open is not removed. */
+	drop_unfinished(v);
+	if (is_announced)
+		undo(v);
 
 	return false;
 }
@@ -297,7 +286,7 @@ static bool prepare(struct vm_disks *v, GError **error)
 {
 	bool is_made;
 
-	if (!disk_record_read(v->directory.path, &v->record, error))
+	if (!disk_record_read(v->directory.path, v->plan.only, &v->record, error))
 		return false;
 	/* A killed run began it, or began to remove it. */
 	if (v->record && !v->record->is_whole && !remove_recorded(v, error))
@@ -359,36 +348,58 @@ static bool load_plan(struct vm_disks *v, char **ret_path, GError **error)
 		return vmm_fail(error, VMM_ERROR_USAGE, "--directory is missing");
 
 	*ret_path = image_job_path(directory);
+	if (!v->job->o->disk)
+		return true;
 
-	return true;
+	v->plan.only = image_job_disk(v->job, error);
+	if (v->plan.only && v->job->o->received)
+		v->plan.received = image_received_path(*ret_path, v->plan.only);
+
+	return v->plan.only != NULL;
 }
 
 static bool plan_disks(struct vm_disks *v, const char *directory, GError **error)
 {
 	if (!load_datastore(v, directory, error))
 		return false;
+	v->job->datastore = v->plan.vm->datastore;
 	if (!disk_plan_make(&v->plan, error))
 		return false;
 
 	return disk_storage_apply(v->job, &v->plan, error);
 }
 
+/* A transfer is the first that a host sees of a datastore. */
+static bool open_to_prepare(struct vm_disks *v, const char *path, GError **error)
+{
+	g_autofree char *datastore = g_path_get_dirname(path);
+
+	if (v->plan.only && !file_make_directory(datastore, error))
+		return false;
+
+	return disk_directory_open(&v->directory, path, true, error);
+}
+
 bool image_prepare(struct image_job *job, GError **error)
 {
 	g_autofree char *path = NULL;
+	bool ok, is_locked = false;
 	struct vm_disks v;
-	bool ok;
 
 	init(&v, job);
 	ok = load_plan(&v, &path, error) && plan_disks(&v, path, error);
 	if (ok && job->o->dry_run) {
 		ok = dry_prepare(&v, path, error);
 	} else if (ok) {
-		ok = disk_directory_open(&v.directory, path, true, error) && prepare(&v, error);
+		is_locked = open_to_prepare(&v, path, error);
+		ok = is_locked && prepare(&v, error);
 	}
 
 	/* Before the directory, which is removed when it is empty. */
 	drop_unfinished(&v);
+	/* Without the lock it may be what another one is about to read. */
+	if (v.plan.received && is_locked)
+		unlink(v.plan.received);
 	disk_directory_close(&v.directory, !ok && v.directory.is_new);
 	if (path && !job->o->dry_run)
 		base_cache_clean(path);
@@ -397,21 +408,42 @@ bool image_prepare(struct image_job *job, GError **error)
 	return ok;
 }
 
+/* One that is to go, and that no record names, is another's. */
+static bool check_no_disk(const struct vm_disks *v, GError **error)
+{
+	g_autofree char *path = NULL;
+	struct stat st;
+
+	if (!v->plan.only)
+		return true;
+	path = g_build_filename(v->directory.path, v->plan.only, NULL);
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: no record says that it was "
+			"made for VM %s", path, vm_id(v));
+}
+
 static bool dispose(struct vm_disks *v, bool *ret_remove, GError **error)
 {
-	if (!disk_record_read(v->directory.path, &v->record, error))
+	struct disk_removal r;
+
+	if (!disk_record_read(v->directory.path, v->plan.only, &v->record, error))
 		return false;
 	if (v->record && !g_str_equal(v->record->vm, vm_id(v)))
 		return vmm_fail(error, VMM_ERROR_REFUSED, "%s has the disks of VM %s, not of VM "
 				"%s", v->directory.path, v->record->vm, vm_id(v));
+	if (!v->record && !check_no_disk(v, error))
+		return false;
 	if (!v->record) {
 		image_job_say(v->job, "nothing_in", v->directory.path);
 		return true;
 	}
 
+	r = removal_of(v);
 	if (v->job->o->dry_run) {
 		image_job_say(v->job, "would_empty", v->directory.path);
-		return may_remove(v, error);
+		return disk_removal_check(&r, error);
 	}
 
 	*ret_remove = v->record->made_directory;
@@ -438,9 +470,12 @@ bool image_dispose(struct image_job *job, GError **error)
 	struct vm_disks v;
 
 	init(&v, job);
-	ok = load_plan(&v, &path, error);
+	ok = load_plan(&v, &path, error) && load_datastore(&v, path, error);
+	job->datastore = v.plan.vm ? v.plan.vm->datastore : NULL;
 	if (ok && access(path, F_OK) < 0 && errno == ENOENT) {
 		image_job_say(job, "nothing_in", path);
+	} else if (ok && job->o->all) {
+		ok = image_dispose_all(job, path, v.plan.vm, error);
 	} else if (ok) {
 		ok = open_to_dispose(&v, path, error) && dispose(&v, &remove, error);
 	}

@@ -3,18 +3,22 @@
  * kvm-sync-hosts - brings the set of scripts and programs to the hosts: only what has changed,
  * several hosts at a time, and each host has the old set or the new one at any moment.
  */
+#include <json-c/json.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/error_object.h"
 #include "base/file.h"
 #include "base/program.h"
+#include "base/progress_line.h"
+#include "base/terminal.h"
 #include "conf/paths.h"
 #include "fleet/fleet.h"
 #include "sync_host.h"
 
 struct options {
-	gboolean all, force, help, version, quiet;
+	gboolean all, force, help, version, quiet, check, list, json;
 	int parallel, timeout_s;
 	char *cluster, *dir, *builds, *remote_dir, *ssh;
 	char **hosts;		/* operands */
@@ -25,7 +29,11 @@ struct run {
 	Fleet *fleet;
 	guint all, failed, updated;
 	bool quiet;
+	struct progress_line bar;
+	json_object *hosts;		/* for --json; NULL: lines are printed */
 };
+
+enum { BAR_MS = 200 };
 
 static bool parse_options(int argc, char **argv, struct options *o, GError **error)
 {
@@ -37,6 +45,12 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 		  "Those of this cluster", "NAME" },
 		{ "force", 'f', 0, G_OPTION_ARG_NONE, &o->force,
 		  "Send the whole set, whatever the host has", NULL },
+		{ "check", 'n', 0, G_OPTION_ARG_NONE, &o->check,
+		  "Say what each host lacks; send nothing", NULL },
+		{ "list", 'l', 0, G_OPTION_ARG_NONE, &o->list,
+		  "Print the names of the hosts; ask none", NULL },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &o->json,
+		  "Print one JSON object at the end", NULL },
 		{ "parallel", 'j', 0, G_OPTION_ARG_INT, &o->parallel, "Hosts at a time (15)", "N" },
 		{ "timeout", 't', 0, G_OPTION_ARG_INT, &o->timeout_s,
 		  "How long a host may take (300)", "SECONDS" },
@@ -103,28 +117,74 @@ static char *own_platform(const char *dir)
 	return platform;
 }
 
+static const char *outcome_of(const struct run *r, const struct host_result *x)
+{
+	if (x->error)
+		return "failed";
+	if (!x->changed)
+		return "up-to-date";
+	if (r->sync.check)
+		return "behind";
+
+	return "updated";
+}
+
+static void add_host_object(const struct run *r, const struct host_result *x)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "host", json_object_new_string(x->host));
+	json_object_object_add(o, "outcome", json_object_new_string(outcome_of(r, x)));
+	json_object_object_add(o, "files", json_object_new_int64(x->files));
+	json_object_object_add(o, "bytes", json_object_new_uint64(x->bytes));
+	json_object_object_add(o, "elapsed_ms", json_object_new_int64(x->wall_us / 1000));
+	if (x->error)
+		json_object_object_add(o, "error",
+				       error_object(x->error, vmm_error_retry_safe(x->error)));
+	json_object_array_add(r->hosts, o);
+}
+
+static void print_host(const struct run *r, const struct host_result *x)
+{
+	double seconds = (double)x->wall_us / G_USEC_PER_SEC;
+	guint ended = fleet_count_ended(r->fleet) + 1;
+	g_autofree char *line = x->error ? vmm_error_line(x->error) : NULL;
+	g_autofree char *red = line ? terminal_paint(STDERR_FILENO, TERMINAL_RED, line) : NULL;
+
+	if (red)
+		fprintf(stderr, "[%u/%u] %s: %s\n", ended, r->all, x->host, red);
+	else if (!r->quiet && x->changed)
+		printf("[%u/%u] %s: %s, %u files, %.1f MB (%.1f s)\n", ended, r->all, x->host,
+		       outcome_of(r, x), x->files, (double)x->bytes / 1e6, seconds);
+	else if (!r->quiet)
+		printf("[%u/%u] %s: up to date (%.1f s)\n", ended, r->all, x->host, seconds);
+	fflush(stdout);
+}
+
 static void on_host(void *data, const struct host_result *x)
 {
 	struct run *r = data;
-	double seconds = (double)x->wall_us / G_USEC_PER_SEC;
-	guint ended = fleet_count_ended(r->fleet) + 1;
 
-	if (x->error) {
-		g_autofree char *line = vmm_error_line(x->error);
-
-		r->failed++;
-		fprintf(stderr, "[%u/%u] %s: %s\n", ended, r->all, x->host, line);
-	} else if (!r->quiet && x->changed) {
-		printf("[%u/%u] %s: updated, %u files, %.1f MB (%.1f s)\n", ended, r->all,
-		       x->host, x->files, (double)x->bytes / 1e6, seconds);
-	} else if (!r->quiet) {
-		printf("[%u/%u] %s: up to date (%.1f s)\n", ended, r->all, x->host,
-		       seconds);
-	}
-
+	r->failed += x->error != NULL;
 	r->updated += !x->error && x->changed;
-	fflush(stdout);
+	progress_line_end(&r->bar);
+	if (r->hosts)
+		add_host_object(r, x);
+	else
+		print_host(r, x);
 	fleet_ended(r->fleet);
+}
+
+/* Bytes of all hosts together; a host that is only asked has none. */
+static gboolean on_bar(gpointer data)
+{
+	struct run *r = data;
+
+	r->bar.total = r->sync.announced_bytes;
+	if (g_hash_table_size(r->sync.sending))
+		progress_line_show(&r->bar, r->bar.total - sync_host_unsent(&r->sync));
+
+	return G_SOURCE_CONTINUE;
 }
 
 static void start_host(void *data, Fleet *fleet, const char *host)
@@ -135,7 +195,51 @@ static void start_host(void *data, Fleet *fleet, const char *host)
 	sync_host(&r->sync, host, on_host, r);
 }
 
-static int sync_hosts(const struct options *o, GError **error)
+static int print_names(const GPtrArray *hosts, bool as_json)
+{
+	json_object *all = json_object_new_object(), *names = json_object_new_array();
+
+	json_object_object_add(all, "hosts", names);
+	for (guint i = 0; i < hosts->len; i++) {
+		const char *name = hosts->pdata[i];
+
+		if (as_json)
+			json_object_array_add(names, json_object_new_string(name));
+		else
+			puts(name);
+	}
+
+	if (as_json)
+		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
+	json_object_put(all);
+
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int print_summary(const struct run *r)
+{
+	json_object *all = json_object_new_object();
+	bool is_behind = r->sync.check && r->updated > 0;
+
+	json_object_object_add(all, "hosts", json_object_get(r->hosts));
+	json_object_object_add(all, "failed", json_object_new_int64(r->failed));
+	json_object_object_add(all, r->sync.check ? "behind" : "updated",
+			       json_object_new_int64(r->updated));
+	if (r->hosts)
+		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+	else if (r->all > 1 && !r->quiet && r->sync.check)
+		printf("%u hosts have it, %u are behind, %u failed\n",
+		       r->all - r->failed - r->updated, r->updated, r->failed);
+	else if (r->all > 1 && !r->quiet)
+		printf("%u hosts have it (%u updated), %u failed\n", r->all - r->failed,
+		       r->updated, r->failed);
+	json_object_put(all);
+
+	return fflush(stdout) == 0 && !r->failed && !is_behind ? 0 : 1;
+}
+
+static int sync_all(const struct options *o, const GPtrArray *hosts)
 {
 	struct run r = {
 		.sync = {
@@ -143,17 +247,35 @@ static int sync_hosts(const struct options *o, GError **error)
 				 .connect_timeout_s = 30, .alive_interval_s = 10 },
 			.remote_dir = o->remote_dir, .dir = o->dir, .builds = o->builds,
 			.timeout_ms = (unsigned)o->timeout_s * 1000, .force = o->force,
+			.check = o->check,
 		},
-		.quiet = o->quiet,
+		.all = hosts->len, .quiet = o->quiet, .bar = { .what = "sending" },
 	};
 	g_autofree char *platform = own_platform(o->dir);
-	const struct fleet_choice choice = { o->all, o->cluster, o->hosts };
-	g_autoptr(GPtrArray) hosts = NULL;
 	g_autoptr(GHashTable) sets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 							   (GDestroyNotify)file_set_free);
+	g_autoptr(GHashTable) sending = g_hash_table_new(NULL, NULL);
+	int status;
 
 	r.sync.sets = sets;
 	r.sync.platform = platform;
+	r.sync.sending = sending;
+	if (o->json)
+		r.hosts = json_object_new_array();
+	else if (isatty(STDERR_FILENO) && !o->quiet)
+		g_timeout_add(BAR_MS, on_bar, &r);
+	fleet_run(hosts, (guint)o->parallel, start_host, &r);
+	progress_line_end(&r.bar);
+	status = print_summary(&r);
+	json_object_put(r.hosts);
+
+	return status;
+}
+
+static int sync_hosts(const struct options *o, GError **error)
+{
+	const struct fleet_choice choice = { o->all, o->cluster, o->hosts };
+	g_autoptr(GPtrArray) hosts = NULL;
 
 	if (!g_path_is_absolute(o->remote_dir) || strlen(o->remote_dir) < 2) {
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no directory for a set", o->remote_dir);
@@ -163,17 +285,10 @@ static int sync_hosts(const struct options *o, GError **error)
 	hosts = fleet_hosts(&choice, error);
 	if (!hosts)
 		return 1;
+	if (o->list)
+		return print_names(hosts, o->json);
 
-	r.all = hosts->len;
-	fleet_run(hosts, (guint)o->parallel, start_host, &r);
-	if (r.all > 1 && !r.quiet)
-		printf("%u hosts have it (%u updated), %u failed\n", r.all - r.failed, r.updated,
-		       r.failed);
-
-	if (r.failed)
-		return 1;
-
-	return 0;
+	return sync_all(o, hosts);
 }
 
 int main(int argc, char **argv)

@@ -46,8 +46,9 @@ static const char take[] =
 	"else mv -T \"$s\" \"$d\"; fi; cd /; rm -rf \"$s\"";
 
 struct host {
-	const struct sync *sync;
+	struct sync *sync;
 	const char *name;
+	Child *child;		/* that takes the archive; or NULL */
 	gint64 started_us;
 	const Set *set;
 	char *have;		/* its manifest, or "" */
@@ -61,6 +62,7 @@ struct host {
 
 static void finish_host(struct host *h)
 {
+	g_hash_table_remove(h->sync->sending, h);
 	h->result.host = h->name;
 	h->result.wall_us = g_get_monotonic_time() - h->started_us;
 	h->result.error = h->error;
@@ -81,8 +83,24 @@ static void run_on_host(struct host *h, const char *script, const char *mode, GB
 		.timeout_ms = h->sync->timeout_ms, .max_output = MAX_OUTPUT,
 	};
 
-	if (!child_start(&spec, done, h, &h->error))
+	h->child = child_start(&spec, done, h, &h->error);
+	if (!h->child)
 		finish_host(h);
+	else if (input)
+		g_hash_table_add(h->sync->sending, h);
+}
+
+guint64 sync_host_unsent(const struct sync *sync)
+{
+	GHashTableIter iter;
+	guint64 bytes = 0;
+	void *key;
+
+	g_hash_table_iter_init(&iter, sync->sending);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		bytes += child_unwritten(((const struct host *)key)->child);
+
+	return bytes;
 }
 
 static void send_set(struct host *h);
@@ -91,6 +109,7 @@ static void on_taken(void *data, const struct child_result *r)
 {
 	struct host *h = data;
 
+	g_hash_table_remove(h->sync->sending, h);
 	/* What it had was not what its manifest said. */
 	if (r->exit_status == STATUS_DAMAGED && h->delta) {
 		h->delta = false;
@@ -115,6 +134,13 @@ static void send_set(struct host *h)
 	}
 
 	h->result.bytes += g_bytes_get_size(h->archive);
+	if (h->sync->check) {
+		h->result.changed = true;
+		finish_host(h);
+		return;
+	}
+
+	h->sync->announced_bytes += g_bytes_get_size(h->archive);
 	run_on_host(h, take, h->delta ? "delta" : "whole", h->archive, on_taken);
 }
 
@@ -196,7 +222,7 @@ static void on_looked(void *data, const struct child_result *r)
 	send_set(h);
 }
 
-void sync_host(const struct sync *sync, const char *name, host_done *done, void *data)
+void sync_host(struct sync *sync, const char *name, host_done *done, void *data)
 {
 	struct host *h = g_new0(struct host, 1);
 

@@ -16,12 +16,15 @@ struct sync {
 	GHashTable *sets;		/* platform to Set, once it was read */
 	unsigned timeout_ms;
 	bool force;
+	bool check;			/* only look: nothing is sent */
+	GHashTable *sending;		/* a set of the hosts that take an archive now */
+	guint64 announced_bytes;	/* of all archives, since the start */
 };
 
 struct host_result {
 	const char *host;
-	bool changed;
-	guint files;			/* sent */
+	bool changed;			/* with CHECK: it would be */
+	guint files;			/* sent, or to be sent */
 	gsize bytes;
 	gint64 wall_us;
 	const GError *error;		/* NULL: the host has the set */
@@ -31,6 +34,9 @@ struct host_result {
 typedef void host_done(void *data, const struct host_result *result);
 
 /* HOST (borrowed) was checked by wire_ssh_check_host(). */
-void sync_host(const struct sync *sync, const char *host, host_done *done, void *data);
+void sync_host(struct sync *sync, const char *host, host_done *done, void *data);
+
+/* Of announced_bytes, those that no host has taken yet. */
+guint64 sync_host_unsent(const struct sync *sync);
 
 #endif

@@ -5,6 +5,7 @@ enum { MAX_KEPT = 1000, MAX_DOUBLINGS = 6 };
 
 struct cleanup_retry {
 	unsigned pause_s, tries;
+	Journal *journal;
 	cleanup_retry_due *due;
 	void *data;
 	GQueue kept;		/* of struct item */
@@ -12,10 +13,8 @@ struct cleanup_retry {
 
 struct item {
 	CleanupRetry *later;
-	char *plan;
-	gint64 id;
-	GBytes *document;
-	unsigned tries;		/* left after this one */
+	struct cleanup what;	/* TRIES: left after this one */
+	char *plan;		/* of WHAT */
 	guint timer;
 };
 
@@ -27,17 +26,18 @@ static void item_free(void *data)
 		g_source_remove(i->timer);
 
 	g_free(i->plan);
-	g_bytes_unref(i->document);
+	g_bytes_unref(i->what.document);
 	g_free(i);
 }
 
-CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due,
-				void *data)
+CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, Journal *journal,
+				cleanup_retry_due *due, void *data)
 {
 	CleanupRetry *l = g_new0(CleanupRetry, 1);
 
 	l->pause_s = pause_s;
 	l->tries = tries;
+	l->journal = journal;
 	l->due = due;
 	l->data = data;
 	g_queue_init(&l->kept);
@@ -61,28 +61,51 @@ static gboolean on_timer(gpointer data)
 
 	i->timer = 0;
 	g_queue_remove(&l->kept, i);
-	l->due(l->data, i->plan, i->id, i->document, i->tries);
+	l->due(l->data, &i->what);
 	item_free(i);
 
 	return G_SOURCE_REMOVE;
 }
 
-void cleanup_retry_add(CleanupRetry *l, const char *plan, gint64 id, GBytes *document,
-		       unsigned tries)
+static guint64 accept_cleanup(CleanupRetry *l, const struct cleanup *c)
 {
-	unsigned left = MIN(tries, l->tries), done = l->tries - left;
+	gsize size;
+	const guchar *bytes = g_bytes_get_data(c->document, &size);
+	g_autofree char *payload = NULL;
+
+	if (!l->journal)
+		return 0;
+
+	payload = g_base64_encode(bytes, size);
+
+	return journal_accept(l->journal, c->plan, c->id, NULL, payload, c->document, false);
+}
+
+void cleanup_retry_add(CleanupRetry *l, const struct cleanup *c)
+{
+	unsigned left = MIN(c->tries, l->tries), done = l->tries - left;
 	struct item *i;
 
-	if (!left)
+	if (!left || l->kept.length >= MAX_KEPT) {
+		cleanup_retry_done(l, c);
 		return;
-	if (l->kept.length >= MAX_KEPT)
-		return;
+	}
 
 	i = g_new0(struct item, 1);
-	*i = (struct item){ .later = l, .plan = g_strdup(plan), .id = id, .tries = left - 1,
-			    .document = g_bytes_ref(document) };
+	*i = (struct item){ .later = l, .what = *c, .plan = g_strdup(c->plan) };
+	i->what.plan = i->plan;
+	i->what.tries = left - 1;
+	g_bytes_ref(c->document);
+	if (!c->seq)
+		i->what.seq = accept_cleanup(l, c);
+
 	i->timer = g_timeout_add_seconds(l->pause_s << MIN(done, MAX_DOUBLINGS), on_timer, i);
 	g_queue_push_tail(&l->kept, i);
+}
+
+void cleanup_retry_done(CleanupRetry *l, const struct cleanup *c)
+{
+	journal_forget(l->journal, c->seq);
 }
 
 void cleanup_retry_drop(CleanupRetry *l, gint64 id)
@@ -93,9 +116,10 @@ void cleanup_retry_drop(CleanupRetry *l, gint64 id)
 		struct item *i = at->data;
 
 		next = at->next;
-		if (i->id != id)
+		if (i->what.id != id)
 			continue;
 
+		cleanup_retry_done(l, &i->what);
 		g_queue_delete_link(&l->kept, at);
 		item_free(i);
 	}

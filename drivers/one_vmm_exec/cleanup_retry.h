@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cleanup_retry.h - retries failed clean-up plans with back-off, until another action for the VM
- * arrives.
+ * makes them void. The journal has them, so the next driver retries them.
  */
 #ifndef ONE_VMM_EXEC_CLEANUP_RETRY_H
 #define ONE_VMM_EXEC_CLEANUP_RETRY_H
 
-#include <glib.h>
+#include "journal/journal.h"
 
 typedef struct cleanup_retry CleanupRetry;
 
-/* PLAN is due for VM ID, with DOCUMENT; TRIES are left after it. */
-typedef void cleanup_retry_due(void *data, const char *plan, gint64 id, GBytes *document,
-			       unsigned tries);
+struct cleanup {
+	const char *plan;
+	gint64 id;		/* of the VM */
+	GBytes *document;	/* of the request that it comes from */
+	unsigned tries;		/* left; G_MAXUINT: it is new, or an earlier driver left it */
+	guint64 seq;		/* in the journal; 0: not yet */
+};
 
-/* The first try comes after PAUSE_S seconds, each further one after twice as long. */
-CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, cleanup_retry_due *due,
-				void *data);
+/* CLEANUP (borrowed) is due. */
+typedef void cleanup_retry_due(void *data, const struct cleanup *cleanup);
+
+/*
+ * The first try comes after PAUSE_S seconds, each further one after twice as long. JOURNAL
+ * (borrowed) may be NULL.
+ */
+CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, Journal *journal,
+				cleanup_retry_due *due, void *data);
+
+/* What is kept stays in the journal. */
 void cleanup_retry_free(CleanupRetry *later);
 
-/* Keeps PLAN (copied); TRIES were left of it, or G_MAXUINT: it is new. */
-void cleanup_retry_add(CleanupRetry *later, const char *plan, gint64 id, GBytes *document,
-		       unsigned tries);
+/* Keeps CLEANUP (copied), unless no try is left of it: then it is given up. */
+void cleanup_retry_add(CleanupRetry *later, const struct cleanup *cleanup);
+
+/* CLEANUP, which was due, is done with. */
+void cleanup_retry_done(CleanupRetry *later, const struct cleanup *cleanup);
 
 /* Drops what is kept for VM ID: another action for it has arrived, which a clean-up could undo. */
 void cleanup_retry_drop(CleanupRetry *later, gint64 id);

@@ -225,6 +225,11 @@ bool driver_metrics_write(const DriverMetrics *m, const char *file,
 	print_one(text, "waiting", "gauge", "Actions that wait for their turn.", now->waiting);
 	print_one(text, "running", "gauge", "Actions that run.", now->running);
 	print_hosts(text, now->health);
+	print_one(text, "relay_steps_total", "counter", "Steps that relays of hosts ran.",
+		  now->steps.by_relay);
+	print_one(text, "worker_steps_total", "counter",
+		  "Of these, steps in processes that the host's worker made.",
+		  now->steps.by_worker);
 	print_journal(text, m, &now->journal);
 
 	return file_write(file, text->str, text->len, 0644, error);

@@ -6,7 +6,7 @@
 #ifndef ONE_VMM_EXEC_DRIVER_METRICS_H
 #define ONE_VMM_EXEC_DRIVER_METRICS_H
 
-#include "transport/host_health.h"
+#include "transport/remote.h"
 #include "journal/journal.h"
 
 typedef struct driver_metrics DriverMetrics;
@@ -25,6 +25,7 @@ void driver_metrics_journal(DriverMetrics *metrics, bool safe);
 struct driver_metrics_now {
 	guint waiting, running;		/* actions */
 	const HostHealth *health;       /* of the hosts */
+	struct remote_steps steps;
 	struct journal_cost journal;
 };
 

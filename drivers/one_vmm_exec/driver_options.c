@@ -118,7 +118,7 @@ static char **split_words(int argc, char **argv)
 }
 
 struct switches {
-	gboolean parallel, help, version, journal, plans, check_config;
+	gboolean parallel, help, version, journal, json, follow, plans, check_config;
 };
 
 static bool parse_arguments_of(char ***words, struct driver_options *o, struct switches *on,
@@ -146,6 +146,10 @@ static bool parse_arguments_of(char ***words, struct driver_options *o, struct s
 		  "Name of this driver's journal, when two are started alike", "NAME" },
 		{ "journal",   0,  0, G_OPTION_ARG_NONE, &on->journal,
 		  "Print what the journals hold that has not ended", NULL },
+		{ "json",      0,  0, G_OPTION_ARG_NONE, &on->json,
+		  "With --journal: print JSON objects", NULL },
+		{ "follow",    0,  0, G_OPTION_ARG_NONE, &on->follow,
+		  "With --journal: print it again whenever it has changed", NULL },
 		{ "check-config", 0, 0, G_OPTION_ARG_NONE, &on->check_config,
 		  "Say what is wrong with the arguments and vmm_exec.cfg, and exit", NULL },
 		{ "plans",     0,  0, G_OPTION_ARG_NONE, &on->plans,
@@ -206,9 +210,13 @@ bool driver_options_parse(int argc, char **argv, struct driver_options *ret, GEr
 
 	ret->printed_and_done = on.help || on.version || on.plans;
 	ret->journal = on.journal;
+	ret->journal_json = on.json;
+	ret->journal_follow = on.follow;
 	ret->check_config = on.check_config;
 	if (ret->printed_and_done)
 		return true;
+	if ((on.json || on.follow) && !on.journal)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--json and --follow belong to --journal");
 	if (!ret->shell)
 		ret->shell = g_strdup("bash");
 	if (!words[1] && !ret->journal && !ret->check_config)

@@ -23,6 +23,8 @@ struct driver_options {
 	char *name;		/* of the journal; NULL: made from how we were started */
 	bool printed_and_done;  /* --help, --version or --plans was printed: exit */
 	bool journal;		/* --journal likewise */
+	bool journal_json;	/* ... as JSON */
+	bool journal_follow;	/* ... and again whenever it has changed */
 	bool check_config;	/* --check-config likewise */
 	GHashTable *local;	/* upper-case key to script, or to "" */
 	GHashTable *delegate;	/* upper-case keys */

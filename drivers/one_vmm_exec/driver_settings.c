@@ -87,10 +87,11 @@ static void add_ruby_libraries(void)
 		g_setenv("RUBYLIB", all->str, TRUE);
 }
 
-static bool check_way(const struct driver_settings *s, const char *host, GError **error)
+static bool check_way(const struct driver_settings *s, const ConfCfg *cfg, const char *host,
+		      GError **error)
 {
-	const char *way = conf_cfg_host(s->cfg, host, "transport");
-	const char *uri = conf_cfg_host(s->cfg, host, "uri");
+	const char *way = conf_cfg_host(cfg, host, "transport");
+	const char *uri = conf_cfg_host(cfg, host, "uri");
 
 	if (!g_str_equal(way, "direct") || *uri)
 		return true;
@@ -99,14 +100,14 @@ static bool check_way(const struct driver_settings *s, const char *host, GError 
 			s->cfg_path, host);
 }
 
-static bool check_ways(const struct driver_settings *s, GError **error)
+static bool check_ways(const struct driver_settings *s, const ConfCfg *cfg, GError **error)
 {
 	const char *host;
 
-	for (size_t i = 0; (host = conf_cfg_host_name(s->cfg, i)); i++)
-		if (!check_way(s, host, error))
+	for (size_t i = 0; (host = conf_cfg_host_name(cfg, i)); i++)
+		if (!check_way(s, cfg, host, error))
 			return false;
-	return check_way(s, "", error);
+	return check_way(s, cfg, "", error);
 }
 
 static bool find_places(struct driver_settings *s, GError **error)
@@ -126,7 +127,7 @@ static bool find_places(struct driver_settings *s, GError **error)
 	if (!s->cfg)
 		return false;
 
-	return check_ways(s, error);
+	return check_ways(s, s->cfg, error);
 }
 
 static char **words(const ConfRc *rc, const char *name)
@@ -169,6 +170,24 @@ bool driver_settings_load(int argc, char **argv, struct driver_settings *s, GErr
 	s->live_snapshots = words(rc, "LIVE_DISK_SNAPSHOTS");
 	if (chdir(home) < 0)
 		fprintf(stderr, "one_vmm_exec: cannot go to %s: %s\n", home, g_strerror(errno));
+
+	return true;
+}
+
+bool driver_settings_reload(struct driver_settings *s, GPtrArray *changed, GPtrArray *later,
+			    GError **error)
+{
+	g_autoptr(ConfCfg) newer = NULL;
+
+	/* At the start none means defaults; now an editor may be replacing it. */
+	if (access(s->cfg_path, R_OK) != 0)
+		return vmm_fail_errno(error, errno, "cannot read %s", s->cfg_path);
+
+	newer = conf_cfg_load(s->cfg_path, error);
+	if (!newer || !check_ways(s, newer, error))
+		return false;
+
+	conf_cfg_update(s->cfg, newer, changed, later);
 
 	return true;
 }

@@ -28,6 +28,13 @@ struct driver_settings {
  */
 bool driver_settings_load(int argc, char **argv, struct driver_settings *ret, GError **error);
 
+/*
+ * Reads vmm_exec.cfg again, as conf_cfg_update() does. False: it is wrong, or not there any more,
+ * and nothing has changed.
+ */
+bool driver_settings_reload(struct driver_settings *settings, GPtrArray *changed, GPtrArray *later,
+			    GError **error);
+
 void driver_settings_clear(struct driver_settings *settings);
 
 #endif

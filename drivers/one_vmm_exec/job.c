@@ -102,6 +102,11 @@ void job_leave_waiting(Job *j)
 	job_free(j);
 }
 
+bool job_is_cancellable(const Job *j)
+{
+	return !j->cancelled && !j->background;
+}
+
 void job_drop(Job *j)
 {
 	journal_cancel(j->env->journal, j->seq);
@@ -109,10 +114,22 @@ void job_drop(Job *j)
 	job_free(j);
 }
 
-void job_set_background(Job *j, unsigned tries)
+bool job_is_left_at_work(const Job *j)
+{
+	return j->start == START_RESUMED;
+}
+
+void job_cancel_left(Job *j)
+{
+	j->cancelled = true;
+	journal_cancel(j->env->journal, j->seq);
+}
+
+void job_set_background(Job *j, const struct cleanup *c)
 {
 	j->background = true;
-	j->tries = tries;
+	j->tries = c->tries;
+	j->cleanup_seq = c->seq;
 }
 
 bool job_is_about_to_run(const Job *j)
@@ -165,16 +182,23 @@ static char *reply_info(const Job *j)
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
 static void log_background(const Job *j)
 {
+	struct cleanup c = { .plan = j->context.plan->action, .id = j->id, .tries = j->tries,
+			     .seq = j->cleanup_seq };
+
 	if (!j->why) {
-		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", j->context.plan->action);
+		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", c.plan);
+		cleanup_retry_done(j->env->later, &c);
 		return;
 	}
 
-	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)",
-		 j->context.plan->action, j->why, j->tries);
-	if (j->request)
-		cleanup_retry_add(j->env->later, j->context.plan->action, j->id,
-				  j->request->document, j->tries);
+	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)", c.plan,
+		 j->why, j->tries);
+	if (j->request) {
+		c.document = j->request->document;
+		cleanup_retry_add(j->env->later, &c);
+	} else {
+		cleanup_retry_done(j->env->later, &c);
+	}
 }
 
 static void reply(const Job *j)
@@ -256,6 +280,9 @@ static bool parse_request(Job *j, GError **error)
 	if (!j->request)
 		return false;
 
+	if (!p->reads_head_only && !tmpl_request_complete(j->request, error))
+		return false;
+
 	j->context.request = j->request;
 	if (p->prefix)
 		j->prefix = tmpl_request_text(j->request, p->prefix);
@@ -300,11 +327,33 @@ static void resume(Job *j)
 
 	if (!job_begin_step(j)) {
 		job_end(j);
-	} else if (!j->commands || !j->commands->len || is_rerun(s)) {
+		return;
+	}
+
+	j->attempt.resumed = true;
+	if (!j->commands || !j->commands->len || is_rerun(s)) {
 		job_advance(j);
 	} else {
 		job_find_out(j, why, true);
 	}
+}
+
+/*
+ * The request is no longer complete: the local file of a DEPLOY is gone. What undoes does not need
+ * it; what else had begun is undone.
+ */
+static void resume_incomplete(Job *j, const char *what)
+{
+	g_autofree char *why = NULL;
+
+	if (j->phase == JOB_UNDOING) {
+		resume(j);
+		return;
+	}
+
+	why = g_strdup_printf("the driver ended while it was running: %s", what);
+	j->step_us = g_get_monotonic_time();
+	job_command_failed(j, FAILURE_UNKNOWN, why);
 }
 
 static void start_left(Job *j)
@@ -336,6 +385,8 @@ static void start_left(Job *j)
 		job_end(j);
 	} else if (parse_request(j, &error)) {
 		resume(j);
+	} else if (j->request && j->step < j->plan->count) {
+		resume_incomplete(j, error->message);
 	} else {
 		job_fail(j, "outcome unknown: the driver ended while it was running: %s",
 			  error->message);

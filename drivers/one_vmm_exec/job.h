@@ -49,9 +49,10 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	     GBytes *document, bool packed);
 
 /*
- * A background job logs its result and sends no reply. If it fails, TRIES more attempts are left.
+ * A background job is that CLEANUP: it logs its result and sends no reply. If it fails, and tries
+ * are left, it is tried again.
  */
-void job_set_background(Job *job, unsigned tries);
+void job_set_background(Job *job, const struct cleanup *cleanup);
 
 /* It is request SEQ of the journal; 0: of none. */
 void job_set_seq(Job *job, guint64 seq);
@@ -74,8 +75,17 @@ void job_leave_waiting(Job *job);
 /* Frees a job that was not started, and removes it from the journal: nobody runs or answers it. */
 void job_drop(Job *job);
 
+/* Whether what an earlier driver ran of a job that was not started may still be at work. */
+bool job_is_left_at_work(const Job *job);
+
+/* DRIVER_CANCEL for such a job: it stays in the queue, and job_start() only ends it. */
+void job_cancel_left(Job *job);
+
 /* Runs the plan. EVENTS (borrowed) may be called before this returns. */
 void job_start(Job *job, const struct job_events *events, void *data);
+
+/* Whether DRIVER_CANCEL can mean the job: oned asked for it, and has not cancelled it yet. */
+bool job_is_cancellable(const Job *job);
 
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);

@@ -48,11 +48,16 @@ bool job_still_waits(Job *j)
 	if (kind == STEP_TM || kind == STEP_DS)
 		return false;		/* they run here */
 	if (!j->wait_until_us) {
+		if (j->stays_away)
+			return false;
+
 		j->wait_until_us = deadline_in_ms(wait_of(j) * 1000);
 		j->pause_ms = FIRST_PAUSE_MS;
 	}
 
-	return !deadline_passed(j->wait_until_us);
+	j->stays_away = deadline_passed(j->wait_until_us);
+
+	return !j->stays_away;
 }
 
 void job_pause_and(Job *j, GSourceFunc then)
@@ -87,6 +92,7 @@ static void rerun(Job *j)
 		 job_current(j)->name, j->lost);
 	j->attempt.repeated = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
+	step_command_set_age(g_ptr_array_index(j->commands, j->command), &j->context);
 	job_advance(j);
 }
 
@@ -104,6 +110,7 @@ enum answer {
 	ANSWER_REPEAT,		/* the host does not know: it may be run again */
 	ANSWER_UNKNOWN,		/* the host does not know, and never will */
 	ANSWER_LATER,		/* the host does not know yet */
+	ANSWER_IN_PROGRESS,	/* libvirt is still at work on it there */
 	ANSWER_NONE,		/* the host was not reached */
 	ANSWER_NO_PROGRAM,	/* the host has not our programs */
 };
@@ -118,7 +125,7 @@ static enum answer answer_of(const struct step_command *m, const struct step_res
 		{ "done", ANSWER_DONE }, { "not-done", ANSWER_NOT_DONE },
 		{ "refused", ANSWER_REFUSED }, { "finish", ANSWER_FINISH },
 		{ "repeat", ANSWER_REPEAT }, { "unknown", ANSWER_UNKNOWN },
-		{ "later", ANSWER_LATER },
+		{ "later", ANSWER_LATER }, { "in-progress", ANSWER_IN_PROGRESS },
 	};
 
 	*ret_info = "";
@@ -171,21 +178,28 @@ static bool waits_for_libvirt(Job *j)
 	return !deadline_passed(j->libvirt_until_us);
 }
 
+/* The command was done; LINE is what it would have printed. */
+static void take_done(Job *j, const char *line)
+{
+	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
+
+	oned_log(j->env->out, 'W', j->id, "%s: %s: the host says that it was done",
+		 job_current(j)->name, j->lost);
+	job_forget_loss(j);
+	job_keep_output(j, m, line);
+	j->command++;
+	job_advance(j);
+}
+
 /* INFO: what the host said besides. */
 static void take_outcome(Job *j, enum answer answer, const char *info)
 {
-	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
 	g_autofree char *line = text_line(info, G_MAXSIZE);
 	g_autofree char *why = NULL;
 
 	switch (answer) {
 	case ANSWER_DONE:
-		oned_log(j->env->out, 'W', j->id, "%s: %s: the host says that it was done",
-			 job_current(j)->name, j->lost);
-		job_forget_loss(j);
-		job_keep_output(j, m, line);
-		j->command++;
-		job_advance(j);
+		take_done(j, line);
 		return;
 	case ANSWER_NOT_DONE:
 	case ANSWER_REFUSED:
@@ -204,11 +218,12 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 			fail_unknown(j, line);
 
 		return;
+	case ANSWER_IN_PROGRESS:
 	case ANSWER_NONE:
 		if (job_still_waits(j))
 			ask_later(j);
 		else
-			job_give_up(j);
+			fail_unknown(j, line);
 
 		return;
 	case ANSWER_FINISH:
@@ -243,6 +258,15 @@ static void leave_alone(const Job *j)
 		 s->name, step_host(&j->context, s));
 }
 
+/* A clean-up that is tried again later anyway holds up nothing until then. */
+static bool asks_for_absence_again(Job *j, enum answer answer)
+{
+	if (j->background)
+		return false;
+
+	return answer == ANSWER_LATER ? waits_for_libvirt(j) : job_still_waits(j);
+}
+
 /* What belongs to the VM is removed where it does not run, and nowhere else. */
 static void take_absence(Job *j, enum answer answer)
 {
@@ -258,11 +282,18 @@ static void take_absence(Job *j, enum answer answer)
 		job_next_step(j);
 		job_advance(j);
 		return;
+	case ANSWER_LATER:
+	case ANSWER_IN_PROGRESS:
+	case ANSWER_NONE:
+		if (asks_for_absence_again(j, answer)) {
+			ask_later(j);
+			return;
+		}
+
+		break;
 	case ANSWER_FINISH:
 	case ANSWER_REPEAT:
 	case ANSWER_UNKNOWN:
-	case ANSWER_LATER:
-	case ANSWER_NONE:
 		break;
 	}
 

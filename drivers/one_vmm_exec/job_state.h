@@ -28,6 +28,7 @@ enum job_phase {
 struct attempt {
 	bool had_failure;	/* a command failed, and the step continues */
 	bool repeated;		/* it was run again because its outcome was unknown */
+	bool resumed;		/* an earlier driver had begun it */
 	bool noted;		/* the journal has this step */
 	bool absence_asked;	/* its host was asked whether the VM runs there */
 	bool may_rerun;		/* it may be run again if the host says that it was not done */
@@ -56,8 +57,9 @@ struct job {
 	bool placed;			/* it works on the front-end, and has a slot for that */
 	guint retry;			/* source id: the command runs again when it fires */
 	unsigned retries;		/* left */
+	guint64 seq;			/* in the journal; 0 of a background job */
 	unsigned tries;			/* left, of a background job */
-	guint64 seq;			/* in the journal */
+	guint64 cleanup_seq;		/* of a background job: in the journal */
 	enum start start;
 	bool success;			/* of START_ENDED */
 	enum job_phase phase;
@@ -72,6 +74,7 @@ struct job {
 	bool host_answered;		/* a question: so it has our programs */
 	char *lost;			/* why the outcome of the step is unknown */
 	gint64 wait_until_us;		/* deadline for its host to answer; 0: not waiting */
+	bool stays_away;		/* a host was waited for in vain: none is any more */
 	gint64 libvirt_until_us;	/* likewise for the libvirt of that host */
 	unsigned pause_ms;
 	char *why;			/* the first failure; NULL: success so far */

@@ -2,6 +2,7 @@
 #include "job_state.h"
 
 #include "base/text.h"
+#include "journal/notes.h"
 #include "request_check.h"
 #include "wire/script_stderr.h"
 #include "step_args.h"
@@ -98,8 +99,11 @@ static void continue_after_failure(Job *j, const char *why)
 	oned_log(j->env->out, 'E', j->id,
 		 all ? "%s: %s (the %s continues)" : "%s: %s (the %s itself was done)", s->name,
 		 why, action);
-	if (s->later && !j->attempt.had_failure)
-		cleanup_retry_add(j->env->later, s->later, j->id, j->request->document, G_MAXUINT);
+	if (s->later && !j->attempt.had_failure) {
+		const struct cleanup c = { s->later, j->id, j->request->document, G_MAXUINT, 0 };
+
+		cleanup_retry_add(j->env->later, &c);
+	}
 
 	j->attempt.had_failure = true;
 	j->command++;
@@ -277,10 +281,16 @@ void job_command_failed(Job *j, enum failure failure, const char *why)
 		job_end(j);
 }
 
-/* One that is run again, and whose host is not reached: it may have been done before. */
+/* Something is already there, or may be, that only the command's host can finish or take back. */
+static bool must_reach_host(const Job *j)
+{
+	return j->attempt.repeated || j->attempt.resumed || j->phase == JOB_UNDOING;
+}
+
+/* The command was not begun, as its host is not reached. */
 static bool waits_for_host(Job *j, const struct step_result *r)
 {
-	if (!j->attempt.repeated)
+	if (!must_reach_host(j))
 		return false;
 	if (!r->not_started)
 		return false;
@@ -288,8 +298,10 @@ static bool waits_for_host(Job *j, const struct step_result *r)
 		return false;
 	if (job_still_waits(j))
 		job_pause_and(j, job_on_retry);
-	else
+	else if (j->attempt.repeated)
 		job_give_up(j);
+	else
+		return false;
 
 	return true;
 }
@@ -328,7 +340,7 @@ static void on_run(void *data, const struct step_result *r)
 		return;
 	}
 
-	is_first = !j->command && !j->attempt.repeated;
+	is_first = !j->command && !j->attempt.repeated && !j->attempt.resumed;
 	if (r->not_started && is_first)
 		job_command_failed(j, FAILURE_UNTOUCHED, why);
 	else
@@ -396,6 +408,7 @@ static bool needs_absence(const Job *j)
 static void run_command(Job *j)
 {
 	const struct step_command *m = g_ptr_array_index(j->commands, j->command);
+	guint64 since;
 
 	if (!j->attempt.noted) {
 		j->attempt.noted = true;
@@ -413,9 +426,10 @@ static void run_command(Job *j)
 	if (!take_place(j, m))
 		return;
 
+	since = notes_ticks();
 	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
 	if (command_pid(j->run))
-		journal_process(j->env->journal, j->seq, command_pid(j->run));
+		journal_process(j->env->journal, j->seq, command_pid(j->run), since);
 }
 
 /* Adds to the reply what is known of a DEPLOY that may have succeeded and was undone. */

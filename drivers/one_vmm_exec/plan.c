@@ -154,10 +154,13 @@ static const struct step resize_disk[] = {
 	  .input = INPUT_REQUEST, .flags = STEP_REPLIES | STEP_IDEMPOTENT },
 };
 
-/* elastic needs nothing after it: its address stays where it is. */
+/*
+ * Done twice, it takes from the guest what that wrote in between. elastic needs nothing after it:
+ * its address stays where it is.
+ */
 static const struct step snapshot_revert[] = {
 	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
-	  .input = INPUT_REQUEST, .flags = STEP_IDEMPOTENT },
+	  .input = INPUT_REQUEST },
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
 	  .flags = STEP_NO_ELASTIC | STEP_IDEMPOTENT },
 };
@@ -303,25 +306,26 @@ static const struct step fail_backup[] = {
 };
 
 #define STEPS(table) .steps = table, .count = G_N_ELEMENTS(table)
+#define VOIDS .voids_cleanups = true
 #define SNAPSHOT "VM/TEMPLATE/SNAPSHOT[ACTIVE='YES']/"
 #define ATTACHED "VM/TEMPLATE/DISK[ATTACH='YES']/TARGET"
 #define RESIZED "VM/TEMPLATE/DISK[RESIZE='YES']/"
 
 static const struct plan plans[] = {
-	{ "DEPLOY", "DEPLOY", STEPS(deploy), .checks = CHECK_DEPLOYMENT },
-	{ "SHUTDOWN", "SHUTDOWN", STEPS(shutdown) },
-	{ "CANCEL", "CANCEL", STEPS(cancel) },
-	{ "SAVE", "SAVE", STEPS(save), .needs = "CHECKPOINT_FILE" },
-	{ "RESTORE", "RESTORE", STEPS(restore), .needs = "CHECKPOINT_FILE" },
-	{ "MIGRATE", "MIGRATE", STEPS(migrate), .needs = "MIGR_HOST" },
+	{ "DEPLOY", "DEPLOY", STEPS(deploy), .checks = CHECK_DEPLOYMENT, VOIDS },
+	{ "SHUTDOWN", "SHUTDOWN", STEPS(shutdown), VOIDS },
+	{ "CANCEL", "CANCEL", STEPS(cancel), VOIDS },
+	{ "SAVE", "SAVE", STEPS(save), .needs = "CHECKPOINT_FILE", VOIDS },
+	{ "RESTORE", "RESTORE", STEPS(restore), .needs = "CHECKPOINT_FILE", VOIDS },
+	{ "MIGRATE", "MIGRATE", STEPS(migrate), .needs = "MIGR_HOST", VOIDS },
 	{ "ATTACHDISK", "ATTACH_DISK", STEPS(attach_disk), .needs = "TM_COMMAND " ATTACHED },
 	{ "DETACHDISK", "DETACH_DISK", STEPS(detach_disk), .needs = "TM_COMMAND " ATTACHED },
-	{ "ATTACHNIC", "ATTACH_NIC", STEPS(attach_nic), .checks = CHECK_NIC },
-	{ "DETACHNIC", "DETACH_NIC", STEPS(detach_nic), .checks = CHECK_NIC },
+	{ "ATTACHNIC", "ATTACH_NIC", STEPS(attach_nic), .checks = CHECK_NIC, VOIDS },
+	{ "DETACHNIC", "DETACH_NIC", STEPS(detach_nic), .checks = CHECK_NIC, VOIDS },
 	{ "UPDATECONF", "UPDATE_CONF", STEPS(update_conf) },
-	{ "CLEANUP", "CLEANUP", STEPS(cleanup) },
-	{ "REBOOT", "REBOOT", STEPS(reboot) },
-	{ "RESET", "RESET", STEPS(reset) },
+	{ "CLEANUP", "CLEANUP", STEPS(cleanup), VOIDS },
+	{ "REBOOT", "REBOOT", STEPS(reboot), .reads_head_only = true },
+	{ "RESET", "RESET", STEPS(reset), .reads_head_only = true },
 	{ "RESIZEDISK", "RESIZE_DISK", STEPS(resize_disk),
 	  .needs = "TM_COMMAND " RESIZED "SIZE " RESIZED "DISK_ID" },
 	{ "SNAPSHOTREVERT", "SNAPSHOT_REVERT", STEPS(snapshot_revert),
@@ -330,14 +334,14 @@ static const struct plan plans[] = {
 	  .needs = "TM_COMMAND VM/TEMPLATE/DISK[DISK_SNAPSHOT_ACTIVE='YES']/TM_MAD",
 	  .checks = CHECK_LIVE_SNAPSHOT },
 	{ "UPDATESG", "UPDATE_SG", STEPS(update_sg), .needs = "SECURITY_GROUP_ID",
-	  .prefix = "SECURITY_GROUP_ID" },
+	  .prefix = "SECURITY_GROUP_ID", VOIDS },
 	{ "UPDATENIC", "UPDATE_NIC", STEPS(update_nic), .needs = "VIRTUAL_NETWORK_ID",
-	  .prefix = "VIRTUAL_NETWORK_ID" },
+	  .prefix = "VIRTUAL_NETWORK_ID", VOIDS },
 	{ "BACKUP", "BACKUP", STEPS(backup),
 	  .needs = "TM_COMMAND DATASTORE/DS_MAD VM/LCM_STATE" },
 	{ "BACKUPCANCEL", "BACKUP_CANCEL", STEPS(backup_cancel),
 	  .needs = "TM_COMMAND DATASTORE/DS_MAD" },
-	{ "POLL", "POLL", STEPS(poll) },
+	{ "POLL", "POLL", STEPS(poll), .reads_head_only = true },
 	{ "SNAPSHOTCREATE", "SNAPSHOT_CREATE", STEPS(snapshot_create),
 	  .needs = SNAPSHOT "SNAPSHOT_ID" },
 	{ "SNAPSHOTDELETE", "SNAPSHOT_DELETE", STEPS(snapshot_delete),

@@ -112,6 +112,10 @@ struct plan {
 	const char *needs;	/* XPaths that must find something, separated by blanks; or NULL */
 	const char *prefix;	/* XPath of a text put before the info of any reply, or NULL */
 	unsigned checks;	/* a sum of enum plan_check */
+	/* It starts, ends or moves the VM or changes its networks: an older clean-up is void. */
+	bool voids_cleanups;
+	/* Needs only the texts at the document's head; it is not read further here. */
+	bool reads_head_only;
 };
 
 /* NULL when no plan has that name. */

@@ -17,19 +17,37 @@ struct host_rows {
 	GArray *seqs;
 };
 
-static char *host_of(const struct row *row)
+static GBytes *document_of(const struct row *row)
 {
-	g_autoptr(GBytes) document = NULL;
-
 	if (!row->document)
 		return NULL;
 
 	if (row->packed)
-		document = deflate_unpack(row->document);
-	else
-		document = g_bytes_ref(row->document);
+		return deflate_unpack(row->document);
+
+	return g_bytes_ref(row->document);
+}
+
+static char *host_of(const struct row *row)
+{
+	g_autoptr(GBytes) document = document_of(row);
+
+	if (!document)
+		return NULL;
 
 	return tmpl_request_peek_host(document);
+}
+
+/* A clean-up that the earlier driver had still to try again. */
+static void keep_cleanup(const struct job_env *env, const struct row *row)
+{
+	g_autoptr(GBytes) document = document_of(row);
+	const struct cleanup c = { row->action, row->id, document, G_MAXUINT, row->seq };
+
+	if (document)
+		cleanup_retry_add(env->later, &c);
+	else
+		cleanup_retry_done(env->later, &c);
 }
 
 Job *recovery_job(const struct job_env *env, const struct row *row)
@@ -38,8 +56,13 @@ Job *recovery_job(const struct job_env *env, const struct row *row)
 	g_autofree char *host = host_of(row);
 	Job *job;
 
-	if (!plan || !plan->key) {
+	if (!plan) {
 		journal_forget(env->journal, row->seq);
+		return NULL;
+	}
+
+	if (!plan->key) {
+		keep_cleanup(env, row);
 		return NULL;
 	}
 
@@ -76,6 +99,23 @@ static void add_host_row(GHashTable *hosts, const char *host, guint64 seq, recov
 	g_array_append_val(h->seqs, seq);
 }
 
+/* Whether process PID is the one that began in SPAN: "SINCE-UNTIL"; "START" in older journals. */
+static bool began_in(int pid, const char *span)
+{
+	g_auto(GStrv) times = g_strsplit(span, "-", 2);
+	guint64 start = notes_start_of(pid);
+	guint64 since, until;
+
+	if (!times[0] || !number_unsigned(times[0], 1, G_MAXUINT64, &since, NULL))
+		return false;
+
+	until = since;
+	if (times[1] && !number_unsigned(times[1], 1, G_MAXUINT64, &until, NULL))
+		return false;
+
+	return since <= start && start <= until;
+}
+
 /* Ends the process groups of ROW that still run here. */
 static void kill_processes(const struct row *row)
 {
@@ -83,12 +123,13 @@ static void kill_processes(const struct row *row)
 
 	for (char **p = processes; *p; p++) {
 		g_auto(GStrv) parts = g_strsplit(*p, ":", 2);
-		guint64 pid, start;
+		guint64 pid;
 
-		if (parts[0] && parts[1] &&
-		    number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL) &&
-		    number_unsigned(parts[1], 1, G_MAXUINT64, &start, NULL) &&
-		    notes_start_of((int)pid) == start)
+		if (!parts[0] || !parts[1])
+			continue;
+		if (!number_unsigned(parts[0], 2, G_MAXINT, &pid, NULL))
+			continue;
+		if (began_in((int)pid, parts[1]))
 			kill(-(pid_t)pid, SIGKILL);
 	}
 }

@@ -5,7 +5,7 @@
 
 #include "job.h"
 
-/* A job for ROW, with its host. NULL: the action of ROW does not exist. */
+/* A job for ROW, with its host. NULL: it is a clean-up, kept for later; or does not exist. */
 Job *recovery_job(const struct job_env *env, const struct row *row);
 
 /* Request SEQ can be resumed: nothing of an earlier driver runs for it any more. */

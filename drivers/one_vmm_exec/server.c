@@ -72,7 +72,8 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 	}
 
 	host = tmpl_request_peek_host(document);
-	cleanup_retry_drop(s->env.later, line->id);
+	if (plan->voids_cleanups)
+		cleanup_retry_drop(s->env.later, line->id);
 	packed = is_packed(s, document);
 	if (packed)
 		kept = deflate_pack(document);
@@ -85,18 +86,33 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 
 static gint by_id(gconstpointer job, gconstpointer id)
 {
-	return job_id(job) != *(const gint64 *)id;
+	return !(job_id(job) == *(const gint64 *)id && job_is_cancellable(job));
+}
+
+/* What is left at work keeps its place until it has ended: nothing of its VM runs beside it. */
+static void cancel_waiting(struct server *s, gint64 id)
+{
+	Job *job = lane_queue_find(s->queue, by_id, &id);
+
+	if (!job)
+		return;
+
+	if (job_is_left_at_work(job))
+		job_cancel_left(job);
+	else
+		job_drop(server_take_waiting(s, by_id, &id));
+
+	server_start_jobs(s);
 }
 
 static void on_driver_cancel(struct server *s, gint64 id)
 {
 	GList *found = g_queue_find_custom(&s->running, &id, by_id);
-	Job *waiting = found ? NULL : server_take_waiting(s, by_id, &id);
 
 	if (found)
 		job_cancel(found->data);
-	if (waiting)
-		job_drop(waiting);
+	else
+		cancel_waiting(s, id);
 
 	oned_log(s->env.out, 'I', id, "Driver command for %" G_GINT64_FORMAT " cancelled", id);
 }
@@ -226,14 +242,16 @@ static gboolean on_recovery(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* oned reads the answer with one read(): nothing may follow it at once. */
-static void on_init(struct server *s)
+/*
+ * Answers for what was left begin a moment after the first line: oned reads INIT's answer with
+ * one read(), and nothing may follow that at once.
+ */
+static void expect_recovery(struct server *s)
 {
-	oned_init(s->env.out);
-	if (!s->answered_init)
+	if (!s->expects_recovery)
 		s->recovery = g_timeout_add(RECOVERY_MS, on_recovery, s);
 
-	s->answered_init = true;
+	s->expects_recovery = true;
 }
 
 static void on_line(void *data, char *text)
@@ -250,9 +268,10 @@ static void on_line(void *data, char *text)
 		return;
 	}
 
+	expect_recovery(s);
 	plan = plan_find(line.action);
 	if (g_str_equal(line.action, "INIT"))
-		on_init(s);
+		oned_init(s->env.out);
 	else if (g_str_equal(line.action, "FINALIZE"))
 		stop_serving(s, 0);
 	else if (s->stopping)
@@ -303,7 +322,11 @@ static gboolean on_signal(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer dat
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return G_SOURCE_CONTINUE;
+	if (info.ssi_signo == SIGHUP)
+		server_reload(data);
+	else
 		stop_serving(data, 0);
 
 	return G_SOURCE_CONTINUE;
@@ -317,6 +340,7 @@ static int open_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -342,14 +366,18 @@ static void on_host_notice(void *data, const char *host, const char *text)
 	oned_log(s->env.out, 'W', -1, "one_vmm_exec: host %s %s", host, text);
 }
 
-static void on_cleanup_due(void *data, const char *plan, gint64 id, GBytes *document,
-			   unsigned tries)
+static void on_cleanup_due(void *data, const struct cleanup *c)
 {
 	struct server *s = data;
-	g_autofree char *host = tmpl_request_peek_host(document);
-	Job *job = job_new(&s->env, plan_find(plan), id, host, document, false);
+	g_autofree char *host = tmpl_request_peek_host(c->document);
+	Job *job;
 
-	job_set_background(job, tries);
+	/* The next driver has it in its journal. */
+	if (s->stopping)
+		return;
+
+	job = job_new(&s->env, plan_find(c->plan), c->id, host, c->document, false);
+	job_set_background(job, c);
 	server_enqueue(s, job, false);
 }
 
@@ -377,6 +405,7 @@ static void write_metrics(const struct server *s)
 		.waiting = lane_queue_length(s->queue),
 		.running = s->running.length,
 		.health = remote_hosts_health(s->env.hosts),
+		.steps = remote_hosts_steps(s->env.hosts),
 		.journal = journal_cost_read(s->env.journal),
 	};
 	g_autoptr(GError) error = NULL;
@@ -391,9 +420,9 @@ static gboolean on_metrics(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-bool server_run(const struct driver_settings *settings, int *ret_status, GError **error)
+bool server_run(struct driver_settings *settings, int *ret_status, GError **error)
 {
-	struct server s = { .env = { .settings = settings } };
+	struct server s = { .settings = settings, .env = { .settings = settings } };
 	guint descriptors;
 
 	descriptors = program_allow_descriptors((unsigned)conf_cfg_int(settings->cfg,
@@ -410,17 +439,14 @@ bool server_run(const struct driver_settings *settings, int *ret_status, GError 
 	open_server_journal(&s);
 	s.env.later = cleanup_retry_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
 					(unsigned)conf_cfg_int(settings->cfg, "clean.tries"),
-					on_cleanup_due, &s);
+					s.env.journal, on_cleanup_due, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = lane_queue_new();
 	s.reader = line_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
 				   &reader_events, &s);
-	s.max_queue = (guint)conf_cfg_int(settings->cfg, "limits.queue");
 	s.max_children = server_max_children(settings->cfg, descriptors);
 	s.env.places = local_slots_new(MIN(settings->options.threads, s.max_children));
-	s.max_waiting = (gsize)conf_cfg_int(settings->cfg, "limits.waiting_bytes");
-	s.max_running = (unsigned)conf_cfg_int(settings->cfg, "limits.running");
-	s.host_jobs = server_host_jobs(settings);
+	server_read_limits(&s);
 	g_queue_init(&s.running);
 	remote_hosts_listen(s.env.hosts, on_host_notice, &s);
 	host_health_listen(remote_hosts_health(s.env.hosts), server_on_health, &s);

@@ -14,9 +14,9 @@ bool server_print_journal(const struct driver_settings *settings, GError **error
 
 /*
  * Serves standard input until FINALIZE, its end or SIGTERM, then gives running jobs some seconds to
- * end. *RET_STATUS is the exit status: 0, or 255 if the input ended without FINALIZE. False with
- * ERROR set: it could not start.
+ * end. SIGHUP reads SETTINGS again. *RET_STATUS is the exit status: 0, or 255 if the input ended
+ * without FINALIZE. False with ERROR set: it could not start.
  */
-bool server_run(const struct driver_settings *settings, int *ret_status, GError **error);
+bool server_run(struct driver_settings *settings, int *ret_status, GError **error);
 
 #endif

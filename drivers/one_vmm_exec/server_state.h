@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_state.h - shared by the two files of the server: server.c (reads oned's lines, starts and
- * ends the driver) and server_jobs.c (decides which action runs when).
+ * server_state.h - shared by the files of the server: server.c (reads oned's lines, starts and ends
+ * the driver), server_jobs.c (decides which action runs when) and server_reload.c (SIGHUP).
  */
 #ifndef ONE_VMM_EXEC_SERVER_STATE_H
 #define ONE_VMM_EXEC_SERVER_STATE_H
@@ -12,6 +12,7 @@
 
 struct server {
 	GMainLoop *loop;
+	struct driver_settings *settings;	/* borrowed; those of ENV */
 	struct job_env env;
 	LaneQueue *queue;
 	GQueue running;   /* of Job, oldest first */
@@ -24,7 +25,7 @@ struct server {
 	guint input;                /* source id; 0 when no more is read */
 	bool starting;              /* in server_start_jobs() */
 	bool stopping;
-	bool answered_init;
+	bool expects_recovery;
 	bool recovering;  /* jobs of an earlier driver are being resumed */
 	guint recovery;   /* source id: it begins soon */
 	GPtrArray *found; /* rows of the journal that recovery will resume; or NULL */
@@ -50,6 +51,12 @@ Job *server_take_waiting(struct server *server, GCompareFunc match, const void *
 
 /* Leaves the waiting jobs: see job_leave_waiting(). */
 void server_free_waiting(struct server *server);
+
+/* Takes the limits of actions out of the settings. */
+void server_read_limits(struct server *server);
+
+/* Reads vmm_exec.cfg again and opens the log again; what has come of that is in the log. */
+void server_reload(struct server *server);
 
 /* For host_health_listen(). */
 void server_on_health(void *server, const char *host, enum host_health_state was,

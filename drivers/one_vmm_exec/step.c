@@ -212,25 +212,6 @@ static bool add_vmm(struct step_context *c, const struct step *step, GPtrArray *
 	return true;
 }
 
-/* Age of the request in seconds: a younger domain is not the one that it is about. */
-static char *age_of_request(const struct step_context *c)
-{
-	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-
-	return g_strdup_printf("VMM_REQUEST_AGE=%" G_GINT64_FORMAT, MAX(now - c->accepted_s, 0));
-}
-
-static char **question_environment(const struct step_context *c)
-{
-	char **env = g_new0(char *, 3);
-
-	env[0] = age_of_request(c);
-	if (c->deployment_id)
-		env[1] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
-
-	return env;
-}
-
 /* WHAT DEPLOY_ID CHECKPOINT VM_ID HOST */
 static char **question_args(const struct step_context *c, const struct step *step,
 			    enum question question)
@@ -277,8 +258,10 @@ GPtrArray *step_question(struct step_context *c, const struct step *asked,
 	m = step_command_new(c, &step, local || uri, path,
 			     step_command_connected(question_args(c, asked, question), uri),
 			     step_command_input(c, step.input));
-	m->env = question_environment(c);
-	m->spec.command.env = (const char *const *)m->env;
+	if (c->deployment_id)
+		step_command_set_env(m, "VMM_DEPLOYMENT", c->deployment_id);
+
+	step_command_set_age(m, c);
 	commands = g_ptr_array_new_with_free_func((GDestroyNotify)step_command_free);
 	g_ptr_array_add(commands, m);
 

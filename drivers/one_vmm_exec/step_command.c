@@ -89,23 +89,17 @@ static unsigned timeout_ms(const struct step_context *c, const struct step *step
 	return (unsigned)MIN(s, G_MAXINT / 1000) * 1000;
 }
 
-/* Deploy marks its domain by it; what ends that domain compares it. */
-static char **environment(const struct step_context *c, const struct step *step)
+/* Deploy marks its domain by the deployment's id; what ends that domain compares it. */
+static bool needs_deployment(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *script = plan_script(step);
-	bool deploys = g_str_equal(script, "deploy");
-	char **env;
 
 	if (step->kind != STEP_VMM)
-		return NULL;
+		return false;
 	if (!c->deployment_id)
-		return NULL;
-	if (!deploys && step->proof != PROOF_DEPLOYMENT)
-		return NULL;
-	env = g_new0(char *, 2);
-	env[0] = g_strconcat("VMM_DEPLOYMENT=", c->deployment_id, NULL);
+		return false;
 
-	return env;
+	return g_str_equal(script, "deploy") || step->proof == PROOF_DEPLOYMENT;
 }
 
 /*
@@ -124,6 +118,20 @@ static unsigned grace_ms(const struct step_context *c, const struct step *step)
 	return (unsigned)conf_cfg_int(c->settings->cfg, "timeout_s.abort") * 1000;
 }
 
+void step_command_set_env(struct step_command *m, const char *name, const char *value)
+{
+	m->env = g_environ_setenv(m->env, name, value, true);
+	m->spec.command.env = (const char *const *)m->env;
+}
+
+void step_command_set_age(struct step_command *m, const struct step_context *c)
+{
+	gint64 age_s = g_get_real_time() / G_USEC_PER_SEC - c->accepted_s;
+	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, MAX(age_s, 0));
+
+	step_command_set_env(m, "VMM_REQUEST_AGE", text);
+}
+
 /* Takes PATH, ARGS and INPUT. */
 struct step_command *step_command_new(const struct step_context *c, const struct step *step,
 				      bool here, char *path, char **args, GBytes *input)
@@ -132,7 +140,6 @@ struct step_command *step_command_new(const struct step_context *c, const struct
 
 	m->path = path;
 	m->args = args;
-	m->env = environment(c, step);
 	m->input = input;
 	m->spec.here = m->spec.works_here = here;
 	m->spec.nice = c->settings->script_nice;
@@ -143,7 +150,6 @@ struct step_command *step_command_new(const struct step_context *c, const struct
 			step->kind == STEP_WRITE ? REMOTE_WRITE : REMOTE_SCRIPT,
 		.path = m->path,
 		.args = (const char *const *)m->args,
-		.env = (const char *const *)m->env,
 		.input = m->input,
 		.timeout_ms = timeout_ms(c, step),
 		.grace_ms = grace_ms(c, step),
@@ -153,6 +159,10 @@ struct step_command *step_command_new(const struct step_context *c, const struct
 			      c->plan->key &&
 			      g_hash_table_contains(c->settings->options.delegate, c->plan->key),
 	};
+	if (needs_deployment(c, step))
+		step_command_set_env(m, "VMM_DEPLOYMENT", c->deployment_id);
+	if (step->kind == STEP_VMM && step->proof == PROOF_DEVICE)
+		step_command_set_env(m, "VMM_OWN_DEVICE", "yes");
 
 	return m;
 }

@@ -26,6 +26,15 @@ void step_command_free(struct step_command *command);
 struct step_command *step_command_new(const struct step_context *context, const struct step *step,
 				      bool here, char *path, char **args, GBytes *input);
 
+/* Sets variable NAME of what COMMAND runs. */
+void step_command_set_env(struct step_command *command, const char *name, const char *value);
+
+/*
+ * Tells COMMAND how old the request is: what it finds on its host may be of an earlier one, or may
+ * have been done by this one long ago.
+ */
+void step_command_set_age(struct step_command *command, const struct step_context *context);
+
 /* What INPUT is of the request. The caller unrefs; NULL: nothing. */
 GBytes *step_command_input(struct step_context *context, enum step_input input);
 

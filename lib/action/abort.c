@@ -63,11 +63,12 @@ static struct ending *prepare(enum action_outcome outcome, enum vmm_error class,
 			      const char *what)
 {
 	struct ending *e = g_new0(struct ending, 1);
+	const struct report report = { .output = what };
 	g_autoptr(GError) error = NULL;
 
 	if (outcome == ACTION_DONE) {
 		if (state.json)
-			e->out = report_json(state.action, outcome, what, NULL);
+			e->out = report_json(state.action, outcome, &report, NULL);
 		else
 			e->out = g_strdup(what);
 		e->err = g_strdup("");
@@ -75,7 +76,7 @@ static struct ending *prepare(enum action_outcome outcome, enum vmm_error class,
 		vmm_fail(&error, class, "%s %s", what, why);
 		e->err = report_error(state.action, outcome, error);
 		if (state.json)
-			e->out = report_json(state.action, outcome, "", error);
+			e->out = report_json(state.action, outcome, NULL, error);
 		else
 			e->out = g_strdup("");
 	}

@@ -22,6 +22,8 @@ struct action_ctx {
 	const char *const *arg;		/* the operands, NULL-terminated */
 	const ConfKvmrc *rc;
 	bool dry_run;			/* print with action_print() what would be done */
+	bool json;			/* what it prints becomes a member of an object */
+	struct json_object *result;	/* other members of that object; or NULL, owned */
 	gint64 deadline_us;		/* monotonic time at which abort.h ends the process */
 	GString *out;			/* stdout, written when the action is done */
 };
@@ -46,8 +48,15 @@ struct action {
 	enum action_outcome (*run)(struct action_ctx *ctx, GError **error);
 };
 
-/* Each action file defines this one object; lib/action supplies main(). */
+/* Each action file defines this one object; lib/action/action_program.c supplies main(). */
 extern const struct action action;
+
+/* Runs SELF as this process's action; call it once. Returns the exit status. */
+int action_main(const struct action *self, int argc, char **argv);
+
+/* The action that this process runs; action_main() says which. */
+void action_set_self(const struct action *self);
+const struct action *action_self(void);
 
 /* Adds to what goes to stdout. */
 void action_print(struct action_ctx *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -2,10 +2,12 @@
 #include "action/action.h"
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "action/abort.h"
+#include "action/progress.h"
 #include "base/deadline.h"
 #include "base/number.h"
 #include "base/program.h"
@@ -15,9 +17,11 @@
 enum { OPEN_MS = 30000, MAX_DEADLINE_S = 604800 };
 
 struct options {
-	gboolean help, version, dry_run, json;
+	gboolean help, version, dry_run, json, progress;
 	char *uri, *deadline, *sync_time;
 };
+
+static const struct action *self;
 
 static bool write_out(FILE *file, const char *text)
 {
@@ -36,24 +40,26 @@ void action_log(const char *level, const char *format, ...)
 	text = g_strdup_vprintf(format, ap);
 	va_end(ap);
 	line = report_line(text);
-	fprintf(stderr, "%s: %s: %s\n", level, action.name, line);
+	fprintf(stderr, "%s: %s: %s\n", level, self->name, line);
 	fflush(stderr);
 }
 
 /* Tells the outcome; returns the exit status. */
-static int finish(enum action_outcome outcome, bool json, const char *out, const GError *error)
+static int finish(enum action_outcome outcome, bool json, const struct report *report,
+		  const GError *error)
 {
 	int status = report_exit_status(outcome, error);
-	g_autofree char *object = json ? report_json(action.name, outcome, out, error) : NULL;
-	g_autofree char *block = error ? report_error(action.name, outcome, error) : NULL;
-	const char *text = outcome == ACTION_DONE ? out : "";
+	g_autofree char *object = json ? report_json(self->name, outcome, report, error) : NULL;
+	g_autofree char *block = error ? report_error(self->name, outcome, error) : NULL;
+	const char *text = outcome == ACTION_DONE && report ? report->output : "";
 	g_autoptr(GError) cause = NULL;
 
 	abort_disarm();
+	progress_end();
 	if (!write_out(stdout, json ? object : text) && status == 0) {
 		/* A deploy whose UUID could not be written is not done for its caller. */
 		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
-		block = report_error(action.name, ACTION_UNKNOWN, cause);
+		block = report_error(self->name, ACTION_UNKNOWN, cause);
 		status = report_exit_status(ACTION_UNKNOWN, cause);
 	}
 
@@ -66,13 +72,13 @@ static int finish(enum action_outcome outcome, bool json, const char *out, const
 /* What --help says below the options. The caller frees. */
 static char *describe(void)
 {
-	g_autofree char *input = action.input ? g_strdup_printf("Standard input: %s.\n",
-								action.input) : NULL;
+	g_autofree char *input = self->input ? g_strdup_printf("Standard input: %s.\n",
+								self->input) : NULL;
 
 	return g_strdup_printf("%sFurther operands are ignored. Operands are explained in "
 			       "vmm_actions(8).\nExit status: 0 done (also when it already was), "
 			       "1 failed, 2 wrong usage,\n3 outcome unknown.\n\nExample:\n  %s",
-			       input ? input : "", action.example);
+			       input ? input : "", self->example);
 }
 
 static GOptionContext *option_context(struct options *o)
@@ -85,22 +91,24 @@ static GOptionContext *option_context(struct options *o)
 		  "Print what would be asked of libvirt; change nothing", NULL },
 		{ "json", 'j', 0, G_OPTION_ARG_NONE, &o->json,
 		  "Print the result or the error as one JSON object", NULL },
+		{ "progress", 0, 0, G_OPTION_ARG_NONE, &o->progress,
+		  "With --json: print each second how far a long job is, as an object", NULL },
 		{ "deadline", 'd', 0, G_OPTION_ARG_FILENAME, &o->deadline,
 		  "End after this time at the latest", "SECONDS" },
 		{ "sync-time", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->sync_time,
 		  "Only set the clock of this guest", "UUID" },
 		{ 0 }
 	};
-	GOptionContext *context = g_option_context_new(action.usage);
+	GOptionContext *context = g_option_context_new(self->usage);
 	g_autofree char *description = describe();
 
 	program_add_help(context, &o->help);
 	g_option_context_set_strict_posix(context, TRUE);
-	g_option_context_set_summary(context, action.summary);
+	g_option_context_set_summary(context, self->summary);
 	g_option_context_set_description(context, description);
 	g_option_context_add_main_entries(context, entries, NULL);
-	if (action.options)
-		g_option_context_add_main_entries(context, action.options, NULL);
+	if (self->options)
+		g_option_context_add_main_entries(context, self->options, NULL);
 
 	return context;
 }
@@ -128,12 +136,12 @@ static bool parse(struct options *o, int *argc, char ***argv, unsigned *deadline
 		return true;
 	}
 
-	if (o->sync_time && !action.set_clock)
+	if (o->sync_time && !self->set_clock)
 		return vmm_fail(error, VMM_ERROR_USAGE, "Unknown option --sync-time");
-	if (*argc - 1 < action.min_args && !o->sync_time)
+	if (*argc - 1 < self->min_args && !o->sync_time)
 		return vmm_fail(error, VMM_ERROR_USAGE,
 				"too few operands; usage: %s [OPTION…] %s",
-				action.name, action.usage);
+				self->name, self->usage);
 	if (o->deadline && !number_unsigned(o->deadline, 1, MAX_DEADLINE_S, &n, NULL))
 		return vmm_fail(error, VMM_ERROR_USAGE, "--deadline: '%s' is not a number from 1 "
 				"to %d", o->deadline, MAX_DEADLINE_S);
@@ -176,23 +184,26 @@ static void G_GNUC_NORETURN end_at_once(int status)
 
 static int run(const struct options *o, const char *const *arg, unsigned deadline_s)
 {
-	struct action_ctx ctx = { .arg = arg, .dry_run = o->dry_run };
+	struct action_ctx ctx = { .arg = arg, .dry_run = o->dry_run, .json = o->json };
+	struct report report = { 0 };
 	g_autoptr(ConfKvmrc) rc = NULL;
 	g_autoptr(GString) out = g_string_new(NULL);
 	g_autoptr(GError) error = NULL;
 	enum action_outcome outcome = ACTION_FAILED;
 	int status;
 
+	if (o->json && o->progress)
+		progress_as_json();
 	if (deadline_s)		/* it shall hold for what kvmrc does as well */
-		abort_start(action.name, deadline_s, o->json);
+		abort_start(self->name, deadline_s, o->json);
 	ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	ctx.rc = rc = load_kvmrc();
 	if (!deadline_s) {
-		deadline_s = action.deadline_s;
+		deadline_s = self->deadline_s;
 		if (!deadline_s)
-			deadline_s = action.extra_deadline_s +
+			deadline_s = self->extra_deadline_s +
 				     (unsigned)conf_kvmrc_int(rc, "SHUTDOWN_TIMEOUT");
-		abort_start(action.name, deadline_s, o->json);
+		abort_start(self->name, deadline_s, o->json);
 		ctx.deadline_us = deadline_in_ms((gint64)deadline_s * 1000);
 	}
 
@@ -202,11 +213,13 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		ctx.uri = conf_kvmrc_string(rc, "LIBVIRT_URI");
 	ctx.out = out;
 	action_on_abort(ACTION_FAILED, "connecting to %s", ctx.uri);
-	if (!action.offline)
+	if (!self->offline)
 		ctx.conn = virt_open(ctx.uri, action_left_ms(&ctx, OPEN_MS), &error);
-	if (ctx.conn || action.offline)
-		outcome = action.run(&ctx, &error);
-	status = finish(outcome, o->json, out->str, error);
+	if (ctx.conn || self->offline)
+		outcome = self->run(&ctx, &error);
+	report = (struct report){ out->str, ctx.result, ctx.dry_run };
+	status = finish(outcome, o->json, &report, error);
+	json_object_put(ctx.result);
 	/* libvirt's own thread may still use what belongs to the lost connection. */
 	if (ctx.reconnected)
 		end_at_once(status);
@@ -221,7 +234,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	return status;
 }
 
-int main(int argc, char **argv)
+int action_main(const struct action *what, int argc, char **argv)
 {
 	struct options o = { 0 };
 	bool json = wants_json(argv);
@@ -229,13 +242,15 @@ int main(int argc, char **argv)
 	unsigned deadline_s = 0;
 	int status = 0;
 
+	self = what;
+	action_set_self(what);
 	program_open_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	g_log_writer_default_set_use_stderr(TRUE);	/* debug lines would go to stdout */
 	if (!parse(&o, &argc, &argv, &deadline_s, &error))
-		status = finish(ACTION_FAILED, json, "", error);
+		status = finish(ACTION_FAILED, json, NULL, error);
 	else if (o.sync_time)
-		status = action.set_clock(o.uri, o.sync_time);
+		status = self->set_clock(o.uri, o.sync_time);
 	else if (!o.help && !o.version)
 		status = run(&o, (const char *const *)argv + 1, deadline_s);
 	g_free(o.uri);

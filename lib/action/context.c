@@ -54,14 +54,15 @@ const char *action_arg(const struct action_ctx *ctx, int i)
 
 virDomain *action_domain(const struct action_ctx *ctx, GError **error)
 {
-	const char *vm_id = action_arg(ctx, action.vm_id ? action.vm_id : VM_ID);
+	const struct action *self = action_self();
+	const char *vm_id = action_arg(ctx, self->vm_id ? self->vm_id : VM_ID);
 	g_autoptr(GError) cause = NULL;
 	virDomain *dom = virt_domain(ctx->conn, ctx->arg[DEPLOY_ID], vm_id, &cause);
 	g_autofree char *name = NULL;
 
 	if (dom)
 		return dom;
-	if (action.takes_namesake && vmm_is(cause, VMM_ERROR_EXISTS)) {
+	if (self->takes_namesake && vmm_is(cause, VMM_ERROR_EXISTS)) {
 		name = g_strdup_printf("one-%s", vm_id);
 		action_log("INFO", "%s", cause->message);
 		return virt_domain(ctx->conn, name, NULL, error);

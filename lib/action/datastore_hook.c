@@ -7,7 +7,7 @@
 #include "conf/paths.h"
 #include "xml/xml.h"
 
-char *datastore_hook_find(const TmplRequest *request)
+char *datastore_hook_find(const TmplRequest *request, const char *verb)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789_-";
@@ -18,7 +18,7 @@ char *datastore_hook_find(const TmplRequest *request)
 		return NULL;
 	if (strspn(kind, allowed) != strlen(kind))
 		return NULL;
-	name = g_strdup_printf("vmm/kvm/%s.%s", action.name, kind);
+	name = g_strdup_printf("vmm/kvm/%s.%s", verb, kind);
 	path = conf_path_remotes(name);
 
 	if (access(path, X_OK) == 0)

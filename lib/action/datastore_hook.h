@@ -11,8 +11,8 @@
 #include "action/action.h"
 #include "template/request.h"
 
-/* The path of the one for this action and REQUEST's datastore; NULL: none. The caller frees. */
-char *datastore_hook_find(const TmplRequest *request);
+/* The path of the one for action VERB and REQUEST's datastore; NULL: none. The caller frees. */
+char *datastore_hook_find(const TmplRequest *request, const char *verb);
 
 /* Runs HOOK with our operands and REQUEST on its stdin; its log lines become ours. */
 bool datastore_hook_run(const struct action_ctx *ctx, const TmplRequest *request, const char *hook,

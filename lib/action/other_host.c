@@ -91,7 +91,8 @@ static bool run_far(const struct action_ctx *ctx, const struct far_program *p,
 	g_strchomp(result->err->str);
 	vmm_fail(error, VMM_ERROR_CONNECTION, "%s: %s", what, *result->err->str ?
 		 result->err->str : why);
-	vmm_error_set_hint(error, "ssh to %s must work without a password", p->host);
+	vmm_error_set_hint(error, "ssh to %s must work without a password: run "
+			   "host_check --only peer --peer %s", p->host, p->host);
 
 	return false;
 }

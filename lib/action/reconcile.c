@@ -64,11 +64,11 @@ enum reconcile reconcile_domain(struct action_ctx *ctx, virDomain **dom, GError 
 enum reconcile reconcile_domain_idle(struct action_ctx *ctx, virDomain **dom, GError **error)
 {
 	enum reconcile found = reconcile_domain(ctx, dom, error);
-	bool goes_on;
+	int operation;
 
 	if (found != RECONCILE_REOPENED)
 		return found;
-	if (!virt_domain_barrier(*dom, action_left_ms(ctx, BARRIER_MS), &goes_on, error))
+	if (!virt_domain_barrier(*dom, action_left_ms(ctx, BARRIER_MS), &operation, error))
 		return RECONCILE_UNKNOWN;
 
 	return RECONCILE_REOPENED;

@@ -2,7 +2,9 @@
 #include "action/report.h"
 
 #include <json-c/json.h>
+#include <unistd.h>
 
+#include "base/error_object.h"
 #include "base/text.h"
 
 int report_exit_status(enum action_outcome outcome, const GError *error)
@@ -43,6 +45,9 @@ char *report_error(const char *action, enum action_outcome outcome, const GError
 	g_autofree char *message = report_line(error->message);
 	g_autofree char *line = vmm_error_line(told);
 
+	if (isatty(STDERR_FILENO))
+		return g_strdup_printf("%s: %s\n", action, line);
+
 	return g_strdup_printf("ERROR: %s: %s\n"
 			       "ERROR MESSAGE --8<------\n"
 			       "%s: %s\n"
@@ -54,33 +59,36 @@ static void add(json_object *object, const char *key, const char *text)
 	json_object_object_add(object, key, json_object_new_string(text));
 }
 
-char *report_json(const char *action, enum action_outcome outcome, const char *output,
+static void add_report(json_object *all, const struct report *report)
+{
+	g_autofree char *valid = g_utf8_make_valid(report->output, -1);
+
+	add(all, "output", g_strchomp(valid));
+	if (!report->result)
+		return;
+	json_object_object_foreach(report->result, name, value) {
+		json_object_object_add(all, name, json_object_get(value));
+	}
+}
+
+char *report_json(const char *action, enum action_outcome outcome, const struct report *report,
 		  const GError *error)
 {
 	static const char *const outcomes[] = { "done", "failed", "unknown" };
-	json_object *all = json_object_new_object(), *e;
-	g_autofree char *valid = g_utf8_make_valid(output, -1);
+	bool may_retry = outcome == ACTION_FAILED && error && vmm_error_retry_safe(error);
+	g_autoptr(GError) told = error ? advise(outcome, error) : NULL;
+	const char *word = outcomes[outcome];
+	json_object *all = json_object_new_object();
 	char *text;
 
+	if (outcome == ACTION_DONE && report && report->dry_run)
+		word = "dry-run";
 	add(all, "action", action);
-	add(all, "outcome", outcomes[outcome]);
-	if (error) {
-		g_autofree char *line = report_line(error->message);
-		g_autoptr(GError) told = advise(outcome, error);
-		const char *hint = vmm_error_hint(told);
-
-		e = json_object_new_object();
-		add(e, "message", line);
-		add(e, "class", vmm_error_class(error));
-		json_object_object_add(e, "retry_safe",
-				       json_object_new_boolean(outcome == ACTION_FAILED &&
-							       vmm_error_retry_safe(error)));
-		if (hint)
-			add(e, "hint", hint);
-		json_object_object_add(all, "error", e);
-	} else {
-		add(all, "output", g_strchomp(valid));
-	}
+	add(all, "outcome", word);
+	if (error)
+		json_object_object_add(all, "error", error_object(told, may_retry));
+	else if (report)
+		add_report(all, report);
 
 	text = g_strdup_printf("%s\n",
 			       json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |

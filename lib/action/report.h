@@ -16,22 +16,29 @@ enum action_outcome {
 	ACTION_UNKNOWN,	/* requested; it may or may not be done */
 };
 
+/* What an action has to say when it is done. */
+struct report {
+	const char *output;		/* for stdout */
+	struct json_object *result;	/* members for --json, without "output"; or NULL */
+	bool dry_run;			/* nothing was changed */
+};
+
 /* 0 done, 1 failed, 2 misuse, 3 unknown. ERROR: NULL when done. */
 int report_exit_status(enum action_outcome outcome, const GError *error);
 
 /*
  * The log line and the error block of ACTION: "ERROR: ACTION: message", then,
- * on one line between two marks, "ACTION: message [CLASS] (hint: …)". The
- * caller frees.
+ * on one line between two marks, "ACTION: message [CLASS] (hint: …)". That line alone if stderr is
+ * a terminal: no program reads it there. The caller frees.
  */
 char *report_error(const char *action, enum action_outcome outcome, const GError *error);
 
 /*
- * {"action", "outcome", "output"} when done, else {"action", "outcome",
- * "error": {"message", "class", "retry_safe", "hint"}}, and a line's end. The
- * caller frees.
+ * {"action", "outcome", "output"} and the members of REPORT's result when done ("dry-run" if
+ * nothing was changed), else {"action", "outcome", "error": {"message", "class", "retry_safe",
+ * "hint"}}, and a line's end. REPORT: NULL if there is nothing to say. The caller frees.
  */
-char *report_json(const char *action, enum action_outcome outcome, const char *output,
+char *report_json(const char *action, enum action_outcome outcome, const struct report *report,
 		  const GError *error);
 
 /* TEXT on one line: control characters and what is not UTF-8 replaced. The caller frees. */

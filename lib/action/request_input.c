@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "action/request_input.h"
 
+#include "base/number.h"
+
 enum { STDIN_MS = 2000 };
 
 /* Takes TEXT. */
@@ -48,4 +50,16 @@ bool request_input_check(const TmplRequest *request, GError **error)
 	vmm_error_set_hint(error, "give the request's document, or a VM element");
 
 	return false;
+}
+
+bool request_input_age(gint64 *ret, GError **error)
+{
+	const char *age = g_getenv("VMM_REQUEST_AGE");
+
+	*ret = -1;
+	if (!age || number_signed(age, 0, G_MAXINT32, ret, NULL))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_USAGE, "VMM_REQUEST_AGE: '%s' is not a number of seconds",
+			age);
 }

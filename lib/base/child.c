@@ -391,10 +391,11 @@ static bool open_pipe(int fds[2], int ours)
 }
 
 /* The child's three ends in THEIRS; ours in C. errno, or 0. */
-static int open_pipes(Child *c, int theirs[3])
+static int open_pipes(Child *c, const struct child_spec *spec, int theirs[3])
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
-	bool ok = (!c->input || open_pipe(in, 1)) && open_pipe(out, 0) && open_pipe(err, 0);
+	bool ok = (!c->input || open_pipe(in, 1)) && (spec->output_fd || open_pipe(out, 0)) &&
+		  open_pipe(err, 0);
 	int cause = errno;
 
 	if (ok)
@@ -403,8 +404,8 @@ static int open_pipes(Child *c, int theirs[3])
 	c->in.fd = in[1];
 	c->out.fd = out[0];
 	c->err.fd = err[0];
-	theirs[0] = in[0];
-	theirs[1] = out[1];
+	theirs[0] = spec->input_fd ? spec->input_fd : in[0];
+	theirs[1] = spec->output_fd ? spec->output_fd : out[1];
 	theirs[2] = err[1];
 
 	return cause;
@@ -419,7 +420,8 @@ static void attach(Child *c, unsigned timeout_ms)
 {
 	if (c->in.fd >= 0 && write_input(c))	/* most fits into the pipe at once */
 		add_source(c, &c->in.source, fd_source(c->in.fd, G_IO_OUT), G_SOURCE_FUNC(on_in));
-	add_source(c, &c->out.source, fd_source(c->out.fd, G_IO_IN), G_SOURCE_FUNC(on_out));
+	if (c->out.fd >= 0)
+		add_source(c, &c->out.source, fd_source(c->out.fd, G_IO_IN), G_SOURCE_FUNC(on_out));
 	add_source(c, &c->err.source, fd_source(c->err.fd, G_IO_IN), G_SOURCE_FUNC(on_err));
 	add_source(c, &c->watch, g_child_watch_source_new(c->pid), G_SOURCE_FUNC(on_exit_status));
 	if (timeout_ms)
@@ -442,6 +444,21 @@ static void limit_child(pid_t pid, const struct child_spec *spec)
 		prlimit(pid, RLIMIT_AS, &memory, NULL);
 	if (spec->max_cpu_s)
 		prlimit(pid, RLIMIT_CPU, &cpu, NULL);
+}
+
+int child_spawn(int *ret_pid, const struct child_spec *spec, const int fds[3])
+{
+	return spawn(ret_pid, spec, fds, false);
+}
+
+static int make_process(pid_t *pid, const struct child_spec *spec, const int fds[3])
+{
+	if (spec->starter)
+		*pid = spec->starter(spec->starter_data, spec, fds);
+	if (*pid)
+		return 0;
+
+	return spawn(pid, spec, fds, false);
 }
 
 Child *child_start(const struct child_spec *spec, child_done *done, void *data, GError **error)
@@ -472,10 +489,10 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 	c->started_us = g_get_monotonic_time();
 	c->done = done;
 	c->data = data;
-	rc = open_pipes(c, theirs);
+	rc = open_pipes(c, spec, theirs);
 
 	if (!rc)
-		rc = spawn(&c->pid, spec, theirs, false);
+		rc = make_process(&c->pid, spec, theirs);
 	for (int i = 0; i < 3; i++)
 		close_fd(theirs[i]);
 	g_atomic_int_inc(&live);

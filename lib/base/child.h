@@ -19,14 +19,26 @@ typedef void child_progress(void *data, Child *child, const GString *out);
 /* Called from the loop with what CHILD has written to stdout, of which then nothing is kept. */
 typedef void child_reader(void *data, Child *child, const char *bytes, size_t len);
 
+struct child_spec;
+
+/*
+ * Makes SPEC's process in another way than posix_spawn(): our child, in a process group of its
+ * own, with FDS (-1: /dev/null) as stdin, stdout and stderr. 0: it has begun nothing, and never
+ * will.
+ */
+typedef int child_starter(void *starter_data, const struct child_spec *spec, const int fds[3]);
+
 struct child_spec {
 	const char *const *argv;	/* NULL-terminated; argv[0] is searched in PATH */
 	const char *cwd;		/* NULL: ours */
 	const char *const *env;		/* NULL: ours */
 	GBytes *input;			/* for its stdin; NULL: /dev/null */
+	int input_fd, output_fd;	/* its stdin and stdout, which are closed here; 0: none */
 	bool hold_input;		/* keep its stdin open after INPUT until it has ended */
 	child_progress *progress;	/* or NULL */
 	child_reader *reader;		/* or NULL */
+	child_starter *starter;		/* asked first; or NULL */
+	void *starter_data;
 	unsigned timeout_ms;		/* 0: none */
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL after a time-out; 0: 2000 */
 	int nice;			/* how much nicer than we are it shall be */
@@ -75,6 +87,12 @@ int child_pid(const Child *child);
 
 /* Runs SPEC until it ends, on a loop of its own. False: it could not be started. */
 bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
+
+/*
+ * Starts SPEC's argv with its env and cwd alone, FDS as its stdin, stdout and stderr, and waits for
+ * nothing: the caller reaps PID. errno, or 0.
+ */
+int child_spawn(int *ret_pid, const struct child_spec *spec, const int fds[3]);
 
 /*
  * Starts ARGV in a session of its own, with /dev/null as stdin, stdout and stderr. It survives

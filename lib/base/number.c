@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/number.h"
 
+#include <string.h>
+
 bool number_unsigned(const char *text, guint64 min, guint64 max, guint64 *ret, GError **error)
 {
 	if (g_ascii_isdigit(*text) &&
@@ -38,4 +40,32 @@ bool number_bool(const char *text, bool *ret, GError **error)
 		}
 
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not yes or no", text);
+}
+
+static guint shift_of(char unit)
+{
+	const char *const units = "KMGT";
+	const char *at = strchr(units, g_ascii_toupper(unit));
+
+	return 10 * (guint)(at - units + 1);
+}
+
+bool number_size(const char *text, guint64 *ret, GError **error)
+{
+	g_autofree char *digits = g_strdup(text);
+	size_t len = strlen(text);
+	guint64 value;
+	guint shift = 0;
+
+	if (len && strchr("KMGTkmgt", text[len - 1])) {
+		shift = shift_of(text[len - 1]);
+		digits[len - 1] = '\0';
+	}
+
+	if (!number_unsigned(digits, 1, G_MAXINT64 >> shift, &value, NULL))
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not a size such as 512M or 20G",
+				text);
+	*ret = value << shift;
+
+	return true;
 }

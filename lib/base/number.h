@@ -20,4 +20,7 @@ bool number_signed(const char *text, gint64 min, gint64 max, gint64 *ret, GError
  */
 bool number_bool(const char *text, bool *ret, GError **error);
 
+/* Bytes from "20G": a number of 1 or more, with K, M, G or T or none for bytes. VMM_ERROR_USAGE. */
+bool number_size(const char *text, guint64 *ret, GError **error);
+
 #endif

@@ -9,6 +9,22 @@
 
 static const char root_directory[] = "/usr/libexec/vmmexec";
 
+static char *own_path;
+
+char *program_path(void)
+{
+	if (own_path)
+		return g_strdup(own_path);
+
+	return g_file_read_link("/proc/self/exe", NULL);
+}
+
+void program_set_path(const char *path)
+{
+	g_free(own_path);
+	own_path = g_strdup(path);
+}
+
 void program_open_descriptors(void)
 {
 	int fd;

@@ -48,4 +48,12 @@ int program_fail(const char *name, const GError *error);
 /* Allows us MOST open descriptors, or as many as the system lets us have, and returns how many. */
 unsigned program_allow_descriptors(unsigned most);
 
+/*
+ * The file that this process runs: /proc/self/exe, or what program_set_path() said. A process that
+ * another program of the set has forked to do PATH's work is in all else that program. Caller
+ * frees; NULL: it is not known.
+ */
+char *program_path(void);
+void program_set_path(const char *path);
+
 #endif

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/program.h"
+
 #define USER "oneadmin"
 
 struct user {
@@ -22,10 +24,9 @@ static void user_of(uid_t uid, struct user *ret)
 	ret->known = getpwuid_r(uid, &ret->row, ret->text, sizeof ret->text, &found) == 0 && found;
 }
 
-/* Whose actions these are: root runs those of the user that the programs belong to. */
-static uid_t our_user(void)
+static uid_t find_our_user(void)
 {
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *self = program_path();
 	g_autofree char *dir = NULL;
 	struct passwd *found = NULL;
 	struct user user;
@@ -44,6 +45,41 @@ static uid_t our_user(void)
 		return found->pw_uid;
 
 	return 0;
+}
+
+/*
+ * Whose actions these are: root runs those of the user that the programs belong to. A program that
+ * watches asks for each VM, and who is who in a directory service is slow: so it is found out once.
+ */
+static struct {
+	GOnce once;
+	uid_t uid;
+	char *home;
+} ours = { .once = G_ONCE_INIT };
+
+static gpointer find_ours(gpointer unused G_GNUC_UNUSED)
+{
+	struct user user;
+
+	ours.uid = find_our_user();
+	user_of(ours.uid, &user);
+	ours.home = g_strdup(user.known ? user.row.pw_dir : "/");
+
+	return NULL;
+}
+
+static uid_t our_user(void)
+{
+	g_once(&ours.once, find_ours, NULL);
+
+	return ours.uid;
+}
+
+static const char *our_home(void)
+{
+	g_once(&ours.once, find_ours, NULL);
+
+	return ours.home;
 }
 
 static bool is_trusted(const struct stat *st, mode_t others)
@@ -181,25 +217,15 @@ static int open_both(const char *name, int ret[RUN_DIRECTORY_LOCKS], const char 
 	return n;
 }
 
-static const char *home_of(const struct user *user)
-{
-	if (user->known)
-		return user->row.pw_dir;
-
-	return "/";
-}
-
 int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GError **error)
 {
-	struct user user;
 	int n;
 
-	user_of(our_user(), &user);
 	make_directory(RUN_DIRECTORY, 0755);
-	n = open_both(name, ret, home_of(&user), true);
+	n = open_both(name, ret, our_home(), true);
 	if (n == 0) {
 		vmm_fail(error, VMM_ERROR_PERMISSION, "no lock can be kept in %s nor in %s",
-			 RUN_DIRECTORY, home_of(&user));
+			 RUN_DIRECTORY, our_home());
 		run_directory_hint(error);
 	}
 
@@ -208,9 +234,5 @@ int run_directory_open_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS], GEr
 
 int run_directory_find_locks(const char *name, int ret[RUN_DIRECTORY_LOCKS])
 {
-	struct user user;
-
-	user_of(our_user(), &user);
-
-	return open_both(name, ret, home_of(&user), false);
+	return open_both(name, ret, our_home(), false);
 }

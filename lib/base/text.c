@@ -77,3 +77,20 @@ const char *text_or(const char *text, const char *instead)
 
 	return instead;
 }
+
+char *text_size(guint64 bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < G_N_ELEMENTS(units)) {
+		value /= 1024;
+		unit++;
+	}
+
+	if (!unit)
+		return g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes);
+
+	return g_strdup_printf("%.1f %s", value, units[unit]);
+}

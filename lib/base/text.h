@@ -17,6 +17,9 @@ void text_separate(GString *text, const char *separator);
 /* TEXT, or INSTEAD when it is NULL. */
 const char *text_or(const char *text, const char *instead);
 
+/* BYTES for people: "1.5 GiB". The caller frees. */
+char *text_size(guint64 bytes);
+
 /* Edits (insert, remove, replace) that make B of A, counted up to LIMIT + 1. */
 guint text_distance(const char *a, const char *b, guint limit);
 

@@ -149,6 +149,50 @@ static void check_table_rows(GPtrArray *results, const struct check_table *t,
 	}
 }
 
+static bool has_result(const GPtrArray *results, const char *id)
+{
+	for (guint i = 0; i < results->len; i++)
+		if (g_str_equal(((const struct check_result *)results->pdata[i])->id, id))
+			return true;
+
+	return false;
+}
+
+/* What one does to get a result of check ID. Static. */
+static const char *way_to(const char *id)
+{
+	if (g_str_has_prefix(id, "vm-"))
+		return "--vm names none";
+	if (g_str_equal(id, "storage"))
+		return "--storage names none";
+	if (g_str_equal(id, "peer"))
+		return "--peer names none";
+
+	return "libvirt did not say";
+}
+
+/* A check that was asked for by name, and that no row speaks of, is not passed over. */
+static void add_missing(GPtrArray *results, const char *const *ids, const struct check_view *v)
+{
+	for (const char *const *id = ids; id && *id; id++) {
+		struct check_result *r;
+
+		if (has_result(results, *id))
+			continue;
+
+		r = g_new0(struct check_result, 1);
+		r->id = g_intern_string(*id);
+		if (v->f->vm && g_str_has_prefix(*id, "vm-")) {
+			r->found = g_strdup("the VM asks for nothing of this");
+		} else {
+			r->verdict = CHECK_UNKNOWN;
+			r->found = g_strdup_printf("could not tell: %s", way_to(*id));
+		}
+		r->commands = g_new0(char *, 1);
+		g_ptr_array_add(results, r);
+	}
+}
+
 GPtrArray *check_host(const HostFacts *f, const struct check_wish *wish)
 {
 	GPtrArray *results = g_ptr_array_new_with_free_func(result_free);
@@ -156,6 +200,9 @@ GPtrArray *check_host(const HostFacts *f, const struct check_wish *wish)
 
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
 		check_table_rows(results, tables[t], &v);
+
+	add_missing(results, wish->only, &v);
+	add_missing(results, wish->require, &v);
 
 	return results;
 }

@@ -2,6 +2,7 @@
 /* Source: docs/facts/hosts.md 1, 2. */
 #include <errno.h>
 
+#include "base/text.h"
 #include "check/check_rows.h"
 
 enum { API_VERSION = 12 };
@@ -35,16 +36,23 @@ bool check_is_on(const char *parameter)
 
 const char *check_vendor_module(const struct check_view *v)
 {
-	const char *vendor = v->f->vendor;
+	return facts_vendor_module(v->f);
+}
 
-	if (is_power(v))
-		return "kvm_hv";
-	if (!vendor || !is_x86(v))
-		return NULL;
-	if (g_str_equal(vendor, "AuthenticAMD") || g_str_equal(vendor, "HygonGenuine"))
-		return "kvm_amd";
+static bool is_mainframe(const struct check_view *v)
+{
+	return !g_strcmp0(v->f->arch, "s390x");
+}
 
-	return "kvm_intel";
+static bool mainframe_with_flag(const struct check_view *v)
+{
+	return is_mainframe(v) && v->f->flag;
+}
+
+/* Xen has the processor, and this is its first guest. */
+static bool is_below_xen(const struct check_view *v)
+{
+	return is_x86(v) && facts_has(v->f->rivals, "xen");
 }
 
 static bool x86_with_flag(const struct check_view *v)
@@ -58,6 +66,7 @@ static bool has_driver(const struct check_view *v)
 	return check_kvm_works(v) || v->f->kvm_registered == FACT_YES;
 }
 
+/* A module that registered its device found the processor fit, whatever /proc/cpuinfo shows. */
 static bool x86_driver(const struct check_view *v)
 {
 	return is_x86(v) && has_driver(v) && v->f->kvm_vendors;
@@ -68,6 +77,7 @@ static bool x86_guest(const struct check_view *v)
 	return is_x86(v) && v->f->is_guest;
 }
 
+/* On pSeries the host is itself a guest of another hypervisor. */
 static bool power_native(const struct check_view *v)
 {
 	return is_power(v) && v->f->platform && g_str_has_prefix(v->f->platform, "PowerNV");
@@ -83,6 +93,7 @@ static bool no_arch(const struct check_view *v)
 	return !v->f->arch;
 }
 
+/* Built in it has no folder in /sys/module, but its device is registered. */
 static bool kvm_is_there(const struct check_view *v)
 {
 	return v->f->kvm || v->f->kvm_registered == FACT_YES;
@@ -99,14 +110,22 @@ static bool needs_no_vendor(const struct check_view *v)
 	return !check_vendor_module(v);
 }
 
+/* Hygon and Zhaoxin processors run the modules of AMD and Intel: what works is right. */
 static bool other_vendor_has_driver(const struct check_view *v)
 {
 	return v->f->kvm_vendors && has_driver(v);
 }
 
+/* Those that are built in cannot be unloaded, and are there on processors of the other maker. */
 static bool other_vendor(const struct check_view *v)
 {
-	return v->f->kvm_vendors != NULL;
+	g_auto(GStrv) vendors = g_strsplit(text_or(v->f->kvm_vendors, ""), " ", -1);
+
+	for (char **w = vendors; *w; w++)
+		if (**w && !facts_has(v->f->builtin_modules, *w))
+			return true;
+
+	return false;
 }
 
 static bool is_built_in(const struct check_view *v)
@@ -114,16 +133,29 @@ static bool is_built_in(const struct check_view *v)
 	return v->f->kvm_registered == FACT_YES;
 }
 
+static bool vendor_is_builtin(const struct check_view *v)
+{
+	return facts_has(v->f->builtin_modules, check_vendor_module(v));
+}
+
+/* A blacklist keeps udev from loading it, and `install … /bin/false` also modprobe. */
+static bool vendor_is_blocked(const struct check_view *v)
+{
+	return v->f->blocked_by != NULL;
+}
+
 static bool vendor_is_listed(const struct check_view *v)
 {
 	return facts_has(v->f->boot_modules, check_vendor_module(v));
 }
 
+/* Its aliases name this processor, so that udev loads it without any list. */
 static bool vendor_comes_alone(const struct check_view *v)
 {
 	return facts_has(v->f->auto_modules, check_vendor_module(v));
 }
 
+/* As in a container, or after an upgrade of the kernel that waits for a restart. */
 static bool no_modules_there(const struct check_view *v)
 {
 	return !v->f->modules_there;
@@ -134,9 +166,15 @@ static const struct device_fact *device(const struct check_view *v)
 	return &v->f->kvm_device;
 }
 
+/* The driver is in /proc/misc, which is the same for all containers; /dev is not. */
 static bool device_absent_in_container(const struct check_view *v)
 {
 	return !device(v)->there && v->f->kvm_registered == FACT_YES;
+}
+
+static bool device_absent_builtin(const struct check_view *v)
+{
+	return !device(v)->there && check_vendor_module(v) && vendor_is_builtin(v);
 }
 
 static bool device_absent_vendor_there(const struct check_view *v)
@@ -149,6 +187,7 @@ static bool device_absent_arm(const struct check_view *v)
 	return !device(v)->there && is_arm(v);
 }
 
+/* Without the flag each module refuses to load: the hint is the firmware, not modprobe. */
 static bool device_absent_flagless(const struct check_view *v)
 {
 	return !device(v)->there && is_x86(v) && !v->f->flag;
@@ -159,11 +198,13 @@ static bool device_absent(const struct check_view *v)
 	return !device(v)->there;
 }
 
+/* Output that was redirected there before udev made the device leaves a plain file. */
 static bool device_is_none(const struct check_view *v)
 {
 	return !device(v)->is_device;
 }
 
+/* A node made by hand, or left over in a static /dev, opens with ENODEV. */
 static bool device_without_driver(const struct check_view *v)
 {
 	return v->f->kvm_registered == FACT_NO;
@@ -174,6 +215,7 @@ static bool opened_with(const struct check_view *v, int number)
 	return device(v)->tried && device(v)->open_errno == number;
 }
 
+/* By the mode and the groups of QEMU's user, or as the kernel said when it was opened. */
 static bool is_denied(const struct check_view *v)
 {
 	return device(v)->allowed == FACT_NO || opened_with(v, EACCES);
@@ -183,6 +225,12 @@ static bool is_denied(const struct check_view *v)
 static bool session_is_old(const struct check_view *v)
 {
 	return opened_with(v, EACCES) && device(v)->allowed == FACT_YES && !v->f->is_root;
+}
+
+/* The group comes with the packages of QEMU; made later, udev has not applied it. */
+static bool denied_no_group(const struct check_view *v)
+{
+	return is_denied(v) && !v->f->has_kvm_group;
 }
 
 static bool denied_no_mode(const struct check_view *v)
@@ -195,6 +243,7 @@ static bool denied_other_group(const struct check_view *v)
 	return is_denied(v) && g_strcmp0(device(v)->group, "kvm") != 0;
 }
 
+/* Mode and group allow it: EPERM is the device controller of a cgroup. */
 static bool forbidden(const struct check_view *v)
 {
 	return opened_with(v, EPERM);
@@ -215,6 +264,7 @@ static bool other_api(const struct check_view *v)
 	return device(v)->tried && device(v)->api_version != API_VERSION;
 }
 
+/* VMX and SVM have one owner: VirtualBox or VMware holds it while its guests run. */
 static bool is_taken(const struct check_view *v)
 {
 	return device(v)->tried && device(v)->create_errno == EBUSY;
@@ -225,9 +275,15 @@ static bool no_vm_made(const struct check_view *v)
 	return device(v)->tried && device(v)->create_errno;
 }
 
+/* libvirt starts no guest then, whatever else is well. */
 static bool no_qemu_user(const struct check_view *v)
 {
 	return v->f->qemu_user && !v->f->qemu_user_there;
+}
+
+static bool no_qemu_group(const struct check_view *v)
+{
+	return v->f->qemu_group_missing != NULL;
 }
 
 static bool user_unknown(const struct check_view *v)
@@ -235,6 +291,7 @@ static bool user_unknown(const struct check_view *v)
 	return !v->f->qemu_user;
 }
 
+/* Nobody but root can open it as another user. */
 static bool only_mode_known(const struct check_view *v)
 {
 	return !device(v)->tried && device(v)->allowed == FACT_YES;
@@ -243,6 +300,17 @@ static bool only_mode_known(const struct check_view *v)
 static bool not_tried(const struct check_view *v)
 {
 	return !device(v)->tried;
+}
+
+static bool rival_is_taken(const struct check_view *v)
+{
+	return is_taken(v) && v->f->rivals;
+}
+
+/* Its parameter can only be given on the kernel's command line. */
+static bool nested_builtin(const struct check_view *v)
+{
+	return v->f->nested && vendor_is_builtin(v);
 }
 
 static bool nested_on(const struct check_view *v)
@@ -260,6 +328,7 @@ static bool vhost_there(const struct check_view *v)
 	return v->f->vhost_device;
 }
 
+/* The module makes its device by udev, which is missing in some containers. */
 static bool vhost_without_device(const struct check_view *v)
 {
 	return v->f->vhost_net;
@@ -272,7 +341,9 @@ static const char hint_load[] =
 	"if modprobe says \"Operation not supported\", the firmware has it switched off (an option "
 	"named virtualization, VT, VMX or SVM)";
 static const char hint_qemu[] = "this host can only run guests with TYPE = \"qemu\" in VM_MAD";
-static const char persist[] = "printf '%s\\n' kvm {module} >/etc/modules-load.d/kvm.conf";
+static const char persist[] = "printf '%s\\n' kvm {module} >>/etc/modules-load.d/kvm.conf";
+static const char trigger[] =
+	"udevadm trigger --action=add --subsystem-match=misc --sysname-match=kvm";
 
 static const struct check_row rows[] = {
 	{ "cpu-virt", CHECK_UNKNOWN, no_arch, "cannot read the processor's kind",
@@ -281,6 +352,9 @@ static const struct check_row rows[] = {
 	{ "cpu-virt", CHECK_INFO, x86_driver,
 	  "/proc/cpuinfo has neither vmx nor svm, and {vendors} gives KVM all the same", NULL,
 	  { 0 }, NULL },
+	{ "cpu-virt", CHECK_FAIL, is_below_xen,
+	  "this kernel runs below Xen, which has the processor",
+	  "boot the kernel without Xen", { 0 }, NULL },
 	{ "cpu-virt", CHECK_FAIL, x86_guest,
 	  "this host is itself a guest, and sees neither vmx nor svm",
 	  "its own host must allow nested guests and give it that flag; or use TYPE = \"qemu\" in "
@@ -293,6 +367,10 @@ static const struct check_row rows[] = {
 	  NULL },
 	{ "cpu-virt", CHECK_FAIL, is_power, "the platform is {platform}, not PowerNV",
 	  hint_qemu, { 0 }, NULL },
+	{ "cpu-virt", CHECK_OK, mainframe_with_flag, "the processor has {flag}", NULL, { 0 },
+	  NULL },
+	{ "cpu-virt", CHECK_FAIL, is_mainframe, "/proc/cpuinfo has no sie",
+	  "this host is itself a guest whose host allows no nested guests", { 0 }, NULL },
 	{ "cpu-virt", CHECK_OK, NULL, "{arch} needs no flag", NULL, { 0 }, NULL },
 
 	{ "kvm-module", CHECK_OK, kvm_is_there, "the kernel has kvm", NULL, { 0 }, NULL },
@@ -322,6 +400,11 @@ static const struct check_row rows[] = {
 	  { "modprobe -a kvm {module}" }, "cpu-virt kvm-module" },
 
 	{ "kvm-boot", CHECK_OK, needs_no_vendor, "{arch} has it built in", NULL, { 0 }, NULL },
+	{ "kvm-boot", CHECK_OK, vendor_is_builtin, "{module} is built into the kernel", NULL,
+	  { 0 }, NULL },
+	{ "kvm-boot", CHECK_WARN, vendor_is_blocked,
+	  "{module} is kept from loading when the host boots, by {blocked_by}", NULL,
+	  { "{unblock}" }, NULL },
 	{ "kvm-boot", CHECK_OK, vendor_is_listed, "{module} is in the lists of boot", NULL, { 0 },
 	  NULL },
 	{ "kvm-boot", CHECK_OK, vendor_comes_alone,
@@ -329,12 +412,16 @@ static const struct check_row rows[] = {
 	{ "kvm-boot", CHECK_INFO, no_modules_there,
 	  "could not tell: there is no /lib/modules/{kernel}", NULL, { 0 }, NULL },
 	{ "kvm-boot", CHECK_WARN, NULL, "nothing loads {module} when the host boots",
-	  "on a system without systemd, add the names to /etc/modules", { persist }, NULL },
+	  NULL, { persist, "{persist_before_systemd}" }, NULL },
 
 	{ "kvm-device", CHECK_FAIL, device_absent_in_container,
 	  "/dev/kvm is not there, and the kernel has its driver",
 	  "udev did not make it; or this is a container that was not given it",
-	  { "udevadm trigger --action=add --subsystem-match=misc --sysname-match=kvm" }, NULL },
+	  { trigger }, NULL },
+	{ "kvm-device", CHECK_FAIL, device_absent_builtin,
+	  "/dev/kvm is not there, though {module} is built into the kernel",
+	  "the kernel's log says why; mostly the firmware has it switched off (an option named "
+	  "virtualization, VT, VMX or SVM)", { "dmesg | grep -iE 'kvm|svm|vmx'" }, "cpu-virt" },
 	{ "kvm-device", CHECK_FAIL, device_absent_vendor_there,
 	  "/dev/kvm is not there, though {module} is loaded",
 	  "the kernel's log says why; mostly the firmware has it switched off",
@@ -350,7 +437,7 @@ static const struct check_row rows[] = {
 	{ "kvm-device", CHECK_FAIL, device_is_none, "/dev/kvm is not a character device",
 	  "something else made it: remove it and let udev make the device",
 	  { "rm -ri /dev/kvm",
-	    "udevadm trigger --action=add --subsystem-match=misc --sysname-match=kvm" }, NULL },
+	    trigger }, NULL },
 	{ "kvm-device", CHECK_FAIL, device_without_driver,
 	  "/dev/kvm is there, and no driver behind it", hint_load,
 	  { "modprobe -a kvm {module}", persist }, "cpu-virt kvm-module kvm-vendor" },
@@ -361,20 +448,29 @@ static const struct check_row rows[] = {
 	{ "kvm-device", CHECK_WARN, session_is_old,
 	  "{qemu_user} may use /dev/kvm, but this session of it may not yet",
 	  "its groups were changed after it had logged in: log in again", { 0 }, NULL },
+	{ "kvm-device", CHECK_FAIL, denied_no_group,
+	  "{qemu_user} may not use /dev/kvm: its group is {group}, its mode {mode}, and there is "
+	  "no group kvm", "the package of QEMU makes it",
+	  { "groupadd --system kvm && usermod -aG kvm {qemu_user}", trigger,
+	    "chgrp kvm /dev/kvm && chmod 0660 /dev/kvm" }, NULL },
 	{ "kvm-device", CHECK_FAIL, denied_other_group,
 	  "{qemu_user} may not use /dev/kvm: its group is {group}, its mode {mode}",
 	  "the module was loaded before the package with the rule of udev was installed",
-	  { "udevadm trigger --action=add --subsystem-match=misc --sysname-match=kvm",
+	  { trigger,
 	    "chgrp kvm /dev/kvm && chmod 0660 /dev/kvm" }, NULL },
 	{ "kvm-device", CHECK_FAIL, denied_no_mode,
 	  "{qemu_user} may not use /dev/kvm: its group is {group}, its mode {mode}",
 	  "a rule of udev gives it the mode 0660 or 0666",
-	  { "udevadm trigger --action=add --subsystem-match=misc --sysname-match=kvm",
+	  { trigger,
 	    "chmod 0660 /dev/kvm" }, NULL },
 	{ "kvm-device", CHECK_FAIL, is_denied,
 	  "{qemu_user} may not use /dev/kvm: it is not in group {group}",
 	  "then restart libvirt, and log in again where you are that user",
 	  { "usermod -aG {group} {qemu_user}", "systemctl restart {libvirtd}" }, NULL },
+	{ "kvm-device", CHECK_FAIL, no_qemu_group,
+	  "qemu.conf gives QEMU the group {qemu_group}, and there is no such group",
+	  "correct user and group in /etc/libvirt/qemu.conf, then restart libvirt",
+	  { "systemctl restart {libvirtd}" }, NULL },
 	{ "kvm-device", CHECK_FAIL, forbidden, "/dev/kvm cannot be opened: {open_error}",
 	  "a container or a cgroup forbids the device", { 0 }, NULL },
 	{ "kvm-device", CHECK_FAIL, no_driver_behind, "/dev/kvm cannot be opened: {open_error}",
@@ -384,11 +480,15 @@ static const struct check_row rows[] = {
 	{ "kvm-device", CHECK_FAIL, other_api,
 	  "/dev/kvm has the interface {api}, and QEMU needs 12",
 	  "the kernel is not one that QEMU knows", { "uname -r" }, NULL },
+	{ "kvm-device", CHECK_FAIL, rival_is_taken,
+	  "another hypervisor uses the processor's extensions: {create_error} ({rivals} is "
+	  "loaded)", "stop its guests and unload its modules",
+	  { "modprobe -r {rival_modules}" }, NULL },
 	{ "kvm-device", CHECK_FAIL, is_taken,
 	  "another hypervisor uses the processor's extensions: {create_error}",
 	  "stop it (VirtualBox, VMware, Xen) and unload its modules",
-	  { "lsmod | grep -E 'vboxdrv|vmmon|xen'", "modprobe -r vboxnetadp vboxnetflt vboxdrv" },
-	  NULL },
+	  { "ls -d /sys/module/vboxdrv /sys/module/vmmon /proc/xen",
+	    "modprobe -r vboxnetadp vboxnetflt vboxdrv" }, NULL },
 	{ "kvm-device", CHECK_FAIL, no_vm_made, "/dev/kvm makes no VM: {create_error}", NULL,
 	  { "dmesg | grep -i kvm" }, NULL },
 	{ "kvm-device", CHECK_OK, check_kvm_works, "/dev/kvm makes a VM for {tried_as}", NULL,
@@ -403,9 +503,13 @@ static const struct check_row rows[] = {
 
 	{ "nested", CHECK_OK, nested_on, "guests may have guests (nested is {nested})", NULL,
 	  { 0 }, NULL },
+	{ "nested", CHECK_INFO, nested_builtin,
+	  "guests cannot have guests (nested is {nested})",
+	  "the module is built into the kernel: its parameter is one of the kernel's; restart the "
+	  "host after that", { "{kernel_parameter:nested}" }, NULL },
 	{ "nested", CHECK_INFO, nested_known, "guests cannot have guests (nested is {nested})",
 	  "reloading the module takes that no guest runs; else restart the host",
-	  { "echo 'options {module_} nested=1' >/etc/modprobe.d/kvm.conf",
+	  { "echo 'options {module_} nested=1' >>/etc/modprobe.d/kvm.conf",
 	    "modprobe -r {module_} && modprobe {module_}" }, NULL },
 	{ "nested", CHECK_INFO, NULL, "could not tell: no module has the parameter nested", NULL,
 	  { 0 }, NULL },
@@ -418,7 +522,7 @@ static const struct check_row rows[] = {
 	{ "vhost-net", CHECK_WARN, NULL, "/dev/vhost-net is not there",
 	  "without it QEMU itself carries each packet of a guest, and a NIC with VIRTIO_QUEUES is "
 	  "refused",
-	  { "modprobe vhost_net", "echo vhost_net >/etc/modules-load.d/vhost_net.conf" }, NULL },
+	  { "modprobe vhost_net", "echo vhost_net >>/etc/modules-load.d/vhost_net.conf" }, NULL },
 };
 
 const struct check_table check_kvm = { rows, G_N_ELEMENTS(rows) };

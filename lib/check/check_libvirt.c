@@ -31,9 +31,19 @@ static bool has_no_daemon(const struct check_view *v)
 	       !facts_has(v->f->programs, "virtqemud");
 }
 
+static bool has_no_service(const struct check_view *v)
+{
+	return not_running(v) && !libvirt(v)->has_service;
+}
+
 static bool not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_DENIED;
+}
+
+static bool oneadmin_not_let_in(const struct check_view *v)
+{
+	return libvirt(v)->oneadmin_error != NULL;
 }
 
 static bool is_silent(const struct check_view *v)
@@ -102,6 +112,12 @@ static bool has_hvm_type(const struct check_view *v)
 	return libvirt(v)->hvm_type;
 }
 
+/* libvirt says what it found, if it was asked. */
+static bool no_emulator(const struct check_view *v)
+{
+	return !libvirt(v)->has_capabilities && !v->f->has_emulator;
+}
+
 static bool no_qemu_img(const struct check_view *v)
 {
 	return !facts_has(v->f->programs, "qemu-img");
@@ -122,9 +138,24 @@ static bool has_efi(const struct check_view *v)
 	return facts_has(libvirt(v)->loaders, "efi");
 }
 
+static bool firmware_is_missing(const struct check_view *v)
+{
+	return v->f->firmware_missing != NULL;
+}
+
 static bool has_firmware_file(const struct check_view *v)
 {
 	return v->f->firmwares > 0;
+}
+
+static bool no_usable_firmware(const struct check_view *v)
+{
+	return firmware_is_missing(v) && !has_firmware_file(v);
+}
+
+static bool has_firmware_unseen(const struct check_view *v)
+{
+	return check_has_domain(v) && has_firmware_file(v);
 }
 
 static bool firmware_is_secure(const struct check_view *v)
@@ -170,7 +201,7 @@ static bool is_unusable(const struct check_view *v, const char *name)
 
 static bool no_models_wanted(const struct check_view *v)
 {
-	return !v->f->cpu_models || !check_has_domain(v);
+	return !v->f->cpu_models || !*v->f->cpu_models || !check_has_domain(v);
 }
 
 static bool wants_no_model(const struct check_view *v)
@@ -184,9 +215,24 @@ static bool wants_unusable(const struct check_view *v)
 	return !no_models_wanted(v) && is_kvm(v) && any_wanted_model(v, is_unusable);
 }
 
+static bool models_compared(const struct check_view *v)
+{
+	return !no_models_wanted(v) && libvirt(v)->incompatible;
+}
+
+static bool models_compared_for_kvm(const struct check_view *v)
+{
+	return models_compared(v) && is_kvm(v);
+}
+
 static bool models_wanted(const struct check_view *v)
 {
 	return !no_models_wanted(v);
+}
+
+static bool models_named(const struct check_view *v)
+{
+	return v->f->cpu_models && *v->f->cpu_models;
 }
 
 static const struct check_row rows[] = {
@@ -194,12 +240,20 @@ static const struct check_row rows[] = {
 	  { "{install:libvirt}" }, NULL },
 	{ "libvirt", CHECK_FAIL, has_no_daemon, "libvirt's daemon is not installed", NULL,
 	  { "{install:libvirt}" }, NULL },
+	{ "libvirt", CHECK_FAIL, has_no_service,
+	  "libvirt cannot be reached, and its daemon is no service of this host: {libvirt_error}",
+	  "the daemon's program is there without the package that starts it",
+	  { "{install:libvirt}" }, NULL },
 	{ "libvirt", CHECK_FAIL, not_running, "libvirt cannot be reached: {libvirt_error}",
 	  "start it; LIBVIRT_URI in kvmrc says which",
 	  { "systemctl enable --now {libvirtd}.socket", "systemctl start {libvirtd}" }, NULL },
 	{ "libvirt", CHECK_UNKNOWN, not_let_in, "libvirt does not let us in: {libvirt_error}",
 	  "oneadmin must be in the group of its socket, and log in again after that",
-	  { "usermod -aG libvirt oneadmin" }, NULL },
+	  { "usermod -aG {socket_group} oneadmin" }, NULL },
+	{ "libvirt", CHECK_FAIL, oneadmin_not_let_in,
+	  "libvirt does not let oneadmin in: {oneadmin_error}",
+	  "it must be in the group of the socket, and end its sessions after that",
+	  { "usermod -aG {socket_group} oneadmin" }, NULL },
 	{ "libvirt", CHECK_UNKNOWN, is_silent, "libvirt does not answer", "its log may say why",
 	  { "journalctl -u {libvirtd} | tail", "systemctl restart {libvirtd}" }, NULL },
 	{ "libvirt", CHECK_FAIL, libvirt_too_old,
@@ -228,6 +282,8 @@ static const struct check_row rows[] = {
 	{ "guest-arch", CHECK_OK, has_hvm_type, "libvirt has {type} guests for {guest_arch}", NULL,
 	  { 0 }, NULL },
 
+	{ "emulator", CHECK_FAIL, no_emulator, "QEMU for {guest_arch} is not installed", NULL,
+	  { "{install:qemu}" }, NULL },
 	{ "emulator", CHECK_FAIL, no_qemu_img, "qemu-img is not installed", NULL,
 	  { "{install:qemu}" }, NULL },
 	{ "emulator", CHECK_OK, has_stock_emulator, "qemu-kvm-one and qemu-img are there", NULL,
@@ -235,9 +291,15 @@ static const struct check_row rows[] = {
 	{ "emulator", CHECK_WARN, NULL,
 	  "/usr/bin/qemu-kvm-one, the EMULATOR of the shipped configuration, is not there",
 	  "or name another EMULATOR in vmm_exec_kvm.conf",
-	  { "ln -s {emulator} /usr/bin/qemu-kvm-one" }, NULL },
+	  { "ln -sfn {emulator} /usr/bin/qemu-kvm-one" }, NULL },
 
 	{ "uefi", CHECK_OK, has_efi, "libvirt has UEFI firmware", NULL, { 0 }, NULL },
+	{ "uefi", CHECK_INFO, no_usable_firmware,
+	  "there is no UEFI firmware: the file {firmware_missing} of a descriptor is missing", NULL,
+	  { "{install:firmware}" }, NULL },
+	{ "uefi", CHECK_INFO, has_firmware_unseen,
+	  "libvirt has no UEFI firmware, though there are {firmwares} descriptors",
+	  "it looks for them when it starts", { "systemctl restart {libvirtd}" }, NULL },
 	{ "uefi", CHECK_INFO, check_has_domain, "libvirt has no UEFI firmware", NULL,
 	  { "{install:firmware}" }, NULL },
 	{ "uefi", CHECK_OK, has_firmware_file, "there are {firmwares} descriptors of firmware",
@@ -258,8 +320,18 @@ static const struct check_row rows[] = {
 	{ "cpu-models", CHECK_FAIL, wants_unusable,
 	  "CPU_MODELS of kvmrc has a model that this host cannot run: {bad_models}", NULL, { 0 },
 	  NULL },
+	{ "cpu-models", CHECK_FAIL, models_compared_for_kvm,
+	  "this host cannot run CPU_MODELS with CPU_FEATURES of kvmrc: {incompatible}",
+	  "name older models, or require less", { 0 }, NULL },
+	{ "cpu-models", CHECK_INFO, models_compared,
+	  "KVM could not run CPU_MODELS with CPU_FEATURES of kvmrc here: {incompatible}",
+	  "QEMU's own emulation leaves features out", { 0 }, NULL },
 	{ "cpu-models", CHECK_OK, models_wanted, "this host can run {cpu_models}", NULL, { 0 },
 	  NULL },
+	{ "cpu-models", CHECK_UNKNOWN, models_named,
+	  "could not tell whether this host can run {cpu_models}", "libvirt must answer", { 0 },
+	  NULL },
+	{ "cpu-models", CHECK_OK, NULL, "kvmrc names no CPU_MODELS", NULL, { 0 }, NULL },
 };
 
 const struct check_table check_libvirt = { rows, G_N_ELEMENTS(rows) };

@@ -126,30 +126,19 @@ static const char *yes_or_no(bool yes)
 	return "no";
 }
 
-static void add_encryption(const GPtrArray *results, const HostFacts *f, GString *out)
+static void add_encryption(const HostFacts *f, GString *out)
 {
-	static const struct {
-		const char *id, *name;
-	} kinds[] = { { "sev", "SEV" }, { "sev-es", "SEV-ES" }, { "sev-snp", "SEV-SNP" },
-		      { "tdx", "TDX" } };
-	g_autoptr(GString) list = g_string_new(NULL);
 	guint64 slots = 0;
 	g_autofree char *slots_text = NULL;
 	g_autofree char *used = NULL;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (is_ok(results, kinds[i].id)) {
-			text_separate(list, ",");
-			g_string_append(list, kinds[i].name);
-		}
-
-	if (!list->len)
-		g_string_append(list, "NONE");
-	add_attribute(out, "MEMORY_ENCRYPTION", list->str);
+	add_attribute(out, "MEMORY_ENCRYPTION", facts_encryption(&f->libvirt));
 	if (f->libvirt.sev_guests)
 		slots += g_ascii_strtoull(f->libvirt.sev_guests, NULL, 10);
 	if (f->libvirt.sev_es_guests)
 		slots += g_ascii_strtoull(f->libvirt.sev_es_guests, NULL, 10);
+	if (f->encrypted_limit >= 0)
+		slots = MIN(slots, (guint64)f->encrypted_limit);
 	slots_text = g_strdup_printf("%" G_GUINT64_FORMAT, slots);
 	used = g_strdup_printf("%u", f->libvirt.sev_used + f->libvirt.sev_es_used);
 	add_attribute(out, "MEMORY_ENCRYPTION_SLOTS", slots_text);
@@ -165,7 +154,7 @@ static void report_as_facts(const GPtrArray *results, const HostFacts *f, GStrin
 	add_attribute(out, "KVM_NESTED", yes_or_no(is_ok(results, "nested")));
 	add_attribute(out, "VHOST_NET", yes_or_no(is_ok(results, "vhost-net")));
 	add_attribute(out, "TPM", text_or(f->tpm_version, "none"));
-	add_encryption(results, f, out);
+	add_encryption(f, out);
 	add_known(out, "KVM_CPU_MODEL", f->libvirt.cpu_model);
 	add_known(out, "KVM_CPU_MODELS", f->libvirt.models);
 	add_known(out, "KVM_CPU_FEATURES", features);

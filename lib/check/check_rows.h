@@ -24,6 +24,9 @@ const char *check_vendor_module(const struct check_view *v);
 /* Whether a parameter of a module is on; NULL is not. */
 bool check_is_on(const char *parameter);
 
+/* The first size in KiB of huge pages that no hugetlbfs is mounted for; 0: none. */
+guint64 check_unmounted_pages(const struct check_view *v);
+
 bool check_has_domain(const struct check_view *v);
 
 #endif

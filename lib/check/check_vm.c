@@ -134,9 +134,14 @@ static bool no_encryption(const struct check_view *v)
 	return asks_encryption(v) && !has_encryption(v, vm(v)->encryption);
 }
 
+static bool no_own_tpm(const struct check_view *v)
+{
+	return vm(v) && vm(v)->own_tpm && (!v->f->tpm_version || !v->f->tpm_device);
+}
+
 static bool no_vtpm(const struct check_view *v)
 {
-	return vm(v) && vm(v)->tpm && check_has_domain(v) &&
+	return vm(v) && vm(v)->tpm && !vm(v)->own_tpm && check_has_domain(v) &&
 	       !facts_has(v->f->libvirt.tpm_backends, "emulator");
 }
 
@@ -145,26 +150,41 @@ static bool asks_tpm(const struct check_view *v)
 	return vm(v) && vm(v)->tpm;
 }
 
-static bool is_mode(const char *model)
-{
-	return g_str_has_prefix(model, "host-") || g_str_equal(model, "maximum");
-}
-
 static bool asks_model(const struct check_view *v)
 {
-	return vm(v) && vm(v)->model && check_has_domain(v) && !is_mode(vm(v)->model);
+	return vm(v) && vm(v)->model && check_has_domain(v);
+}
+
+/* One of the models that would do is in LISTS; libvirt's names are found without case. */
+static bool has_one_of(const struct check_view *v, const char *const *lists)
+{
+	g_autofree char *wanted = g_ascii_strdown(vm(v)->model, -1);
+	g_auto(GStrv) names = g_strsplit_set(wanted, ", ", -1);
+
+	for (; *lists; lists++) {
+		g_autofree char *low = g_ascii_strdown(*lists, -1);
+
+		for (char **n = names; *n; n++)
+			if (**n && facts_has(low, *n))
+				return true;
+	}
+
+	return false;
 }
 
 static bool model_unknown(const struct check_view *v)
 {
-	return asks_model(v) && !facts_has(v->f->libvirt.models, vm(v)->model) &&
-	       !facts_has(v->f->libvirt.unusable, vm(v)->model);
+	const char *const lists[] = { text_or(v->f->libvirt.models, ""),
+				      text_or(v->f->libvirt.unusable, ""), NULL };
+
+	return asks_model(v) && !has_one_of(v, lists);
 }
 
 static bool model_unusable(const struct check_view *v)
 {
-	return asks_model(v) && g_str_equal(v->wish->type, "kvm") &&
-	       facts_has(v->f->libvirt.unusable, vm(v)->model);
+	const char *const lists[] = { text_or(v->f->libvirt.models, ""), NULL };
+
+	return asks_model(v) && g_str_equal(v->wish->type, "kvm") && !has_one_of(v, lists);
 }
 
 static bool asks_pci(const struct check_view *v)
@@ -246,7 +266,9 @@ static const struct check_row rows[] = {
 	  NULL },
 	{ "vm-tpm", CHECK_FAIL, no_vtpm, "{vm} wants a TPM, and libvirt has no virtual one", NULL,
 	  { "{install:swtpm}" }, "vtpm" },
-	{ "vm-tpm", CHECK_OK, asks_tpm, "{vm} gets a virtual TPM", NULL, { 0 }, NULL },
+	{ "vm-tpm", CHECK_FAIL, no_own_tpm, "{vm} wants the TPM of the host, which has none",
+	  "host_check --only tpm says why", { 0 }, "tpm" },
+	{ "vm-tpm", CHECK_OK, asks_tpm, "{vm} gets a TPM", NULL, { 0 }, NULL },
 	{ "vm-cpu-model", CHECK_FAIL, model_unknown,
 	  "{vm} wants the CPU model {vm_model}, which libvirt does not know", "it knows {models}",
 	  { 0 }, NULL },

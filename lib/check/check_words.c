@@ -17,13 +17,6 @@ static bool os_is(const struct check_view *v, const char *const *ids)
 	return false;
 }
 
-static bool is_red_hat(const struct check_view *v)
-{
-	static const char *const ids[] = { "rhel", "fedora", "centos", "almalinux", "rocky", NULL };
-
-	return os_is(v, ids);
-}
-
 static bool is_suse(const struct check_view *v)
 {
 	static const char *const ids[] = { "suse", "opensuse", "sles", NULL };
@@ -45,6 +38,8 @@ static const struct package {
 	{ "qemu", NULL, "qemu-system qemu-utils", "qemu-kvm qemu-img", "qemu qemu-tools" },
 	{ "firmware", "aarch64", "qemu-efi-aarch64", "edk2-aarch64", "qemu-uefi-aarch64" },
 	{ "firmware", NULL, "ovmf", "edk2-ovmf", "qemu-ovmf-x86_64" },
+	{ "lvm", NULL, "lvm2", "lvm2", "lvm2" },
+	{ "ceph", NULL, "ceph-common", "ceph-common", "ceph-common" },
 	{ "libvirt", NULL, "libvirt-daemon-system", "libvirt", "libvirt" },
 	{ "swtpm", NULL, "swtpm swtpm-tools", "swtpm swtpm-tools", "swtpm" },
 	{ "tpm2", NULL, "tpm2-tools", "tpm2-tools", "tpm2.0-tools" },
@@ -58,7 +53,7 @@ static char *install(const struct check_view *v, const char *what)
 
 		if (!g_str_equal(p->what, what) || (p->arch && g_strcmp0(p->arch, v->f->arch)))
 			continue;
-		if (is_red_hat(v))
+		if (facts_is_red_hat(v->f))
 			return g_strconcat("dnf install ", p->red_hat, NULL);
 		if (is_suse(v))
 			return g_strconcat("zypper install ", p->suse, NULL);
@@ -86,10 +81,7 @@ static char *plain_module(const struct check_view *v)
 
 static char *libvirtd(const struct check_view *v)
 {
-	bool has_new = facts_has(v->f->programs, "virtqemud");
-	bool has_old = facts_has(v->f->programs, "libvirtd");
-
-	if (has_new && (is_red_hat(v) || !has_old))
+	if (v->f->libvirt.is_modular)
 		return g_strdup("virtqemud");
 
 	return g_strdup("libvirtd");
@@ -153,8 +145,11 @@ static char *emulator(const struct check_view *v)
 {
 	if (v->f->libvirt.emulator)
 		return g_strdup(v->f->libvirt.emulator);
-	if (is_red_hat(v))
+	if (facts_is_red_hat(v->f))
 		return g_strdup("/usr/libexec/qemu-kvm");
+
+	if (v->f->arch && g_str_has_prefix(v->f->arch, "ppc64"))
+		return g_strdup("/usr/bin/qemu-system-ppc64");
 
 	return g_strconcat("/usr/bin/qemu-system-", text_or(v->f->arch, "x86_64"), NULL);
 }
@@ -198,21 +193,74 @@ static char *vm_blockers(const struct check_view *v)
 	return blockers_of(v, v->f->vm->model);
 }
 
+/* What gives the kernel PARAMETER from the next boot on. The caller frees. */
+static char *kernel_parameter(const struct check_view *v, const char *parameter)
+{
+	const char *update = "update-grub";
+
+	if (facts_is_red_hat(v->f))
+		return g_strdup_printf("grubby --update-kernel=ALL --args='%s'", parameter);
+	if (is_suse(v))
+		update = "grub2-mkconfig -o /boot/grub2/grub.cfg";
+
+	return g_strdup_printf("sed -i 's/^GRUB_CMDLINE_LINUX=\"/&%s /' /etc/default/grub && %s",
+			       parameter, update);
+}
+
 static char *iommu_command(const struct check_view *v)
 {
-	const char *parameter = NULL;
-
 	if (!g_strcmp0(v->f->vendor, "GenuineIntel"))
-		parameter = "intel_iommu=on iommu=pt";
-	else if (v->f->vendor)
-		parameter = "iommu=pt";
-	if (!parameter)
-		return NULL;
-	if (is_red_hat(v))
-		return g_strdup_printf("grubby --update-kernel=ALL --args='%s'", parameter);
+		return kernel_parameter(v, "intel_iommu=on iommu=pt");
+	if (v->f->vendor)
+		return kernel_parameter(v, "iommu=pt");
 
-	return g_strdup_printf("sed -i 's/^GRUB_CMDLINE_LINUX=\"/&%s /' /etc/default/grub && "
-			       "update-grub", parameter);
+	return NULL;
+}
+
+static char *nested_command(const struct check_view *v)
+{
+	g_autofree char *parameter = g_strconcat(check_vendor_module(v), ".nested=1", NULL);
+
+	return kernel_parameter(v, parameter);
+}
+
+static char *cgroup_command(const struct check_view *v)
+{
+	return kernel_parameter(v, "systemd.unified_cgroup_hierarchy=1");
+}
+
+/* For a system from before systemd; NULL: this is none. The caller frees. */
+static char *persist_before_systemd(const struct check_view *v)
+{
+	g_autofree char *module = dashed_module(v);
+
+	if (!v->f->has_etc_modules || v->f->has_load_directory || !module)
+		return NULL;
+
+	return g_strdup_printf("printf '%%s\\n' kvm %s >>/etc/modules", module);
+}
+
+static char *unblock(const struct check_view *v)
+{
+	const char *by = v->f->blocked_by;
+	const char *module = strchr(check_vendor_module(v), '_') + 1;
+
+	if (*by == '/')
+		return g_strdup_printf("sed -i -E '/^\\s*(blacklist|install)\\s+kvm[-_]%s\\b/d' %s",
+				       module, by);
+	if (facts_is_red_hat(v->f))
+		return g_strdup_printf("grubby --update-kernel=ALL --remove-args='%s'", by);
+
+	return g_strdup_printf("sed -i 's/%s//' /etc/default/grub && update-grub", by);
+}
+
+/* Those of VirtualBox that use the first one go before it. */
+static char *rival_modules(const struct check_view *v)
+{
+	if (facts_has(v->f->rivals, "vboxdrv"))
+		return g_strdup("vboxnetadp vboxnetflt vboxdrv");
+
+	return g_strdup(v->f->rivals);
 }
 
 static char *storage(const struct check_view *v, bool works)
@@ -230,6 +278,28 @@ static char *storage(const struct check_view *v, bool works)
 	}
 
 	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* What to look at for the first that fails. */
+static char *storage_command(const struct check_view *v)
+{
+	for (unsigned i = 0; i < v->f->storages; i++) {
+		const struct storage_fact *s = &v->f->storage[i];
+		g_auto(GStrv) words = g_strsplit(s->what, ":", 3);
+
+		if (s->works != FACT_NO)
+			continue;
+		if (g_str_equal(words[0], "lvm"))
+			return g_strdup("vgs; pvs");
+
+		if (words[2])
+			return g_strdup_printf("ls -l /etc/ceph; rbd ls --pool %s --id %s",
+					       words[1], words[2]);
+
+		return g_strdup_printf("ls -l /etc/ceph; rbd ls --pool %s", words[1]);
+	}
+
+	return NULL;
 }
 
 static char *bad_storage(const struct check_view *v)
@@ -265,9 +335,29 @@ static char *huge_pages(const struct check_view *v)
 	return g_strdup("there are none");
 }
 
+guint64 check_unmounted_pages(const struct check_view *v)
+{
+	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
+
+	for (char **s = sizes; *s; s++) {
+		g_auto(GStrv) fields = g_strsplit(*s, ":", 3);
+
+		if (g_strv_length(fields) == 3 && !g_str_equal(fields[1], "0") &&
+		    !facts_has(v->f->huge_mounts, fields[0]))
+			return g_ascii_strtoull(fields[0], NULL, 10);
+	}
+
+	return 0;
+}
+
 static char *gib(guint64 kib)
 {
 	return g_strdup_printf("%.1f GiB", (double)kib / (1 << 20));
+}
+
+static char *unmounted_pages(const struct check_view *v)
+{
+	return g_strdup_printf("%" G_GUINT64_FORMAT, check_unmounted_pages(v));
 }
 
 static char *all_memory(const struct check_view *v)
@@ -289,7 +379,17 @@ static char *room(const struct check_view *v)
 		g_autofree char *size = gib(r->free_mib << 10);
 
 		text_separate(text, ", ");
-		g_string_append_printf(text, "%s %s (%u %%)", r->path, size, r->free_percent);
+		g_string_append(text, r->path);
+		if (r->is_mute) {
+			g_string_append(text, " is silent");
+			continue;
+		}
+
+		g_string_append_printf(text, " %s (%u %%)", size, r->free_percent);
+		if (r->is_read_only)
+			g_string_append(text, " read-only");
+		if (r->has_no_inodes)
+			g_string_append(text, " without inodes");
 	}
 
 	return g_string_free(g_steal_pointer(&text), FALSE);
@@ -328,6 +428,30 @@ static char *bad_peers(const struct check_view *v)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+static char *new_peers(const struct check_view *v)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < v->f->peers; i++) {
+		if (!v->f->peer[i].is_new)
+			continue;
+
+		text_separate(text, ", ");
+		g_string_append(text, v->f->peer[i].host);
+	}
+
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static char *new_peer_command(const struct check_view *v)
+{
+	for (unsigned i = 0; i < v->f->peers; i++)
+		if (v->f->peer[i].is_new)
+			return g_strdup_printf("ssh %s true", v->f->peer[i].host);
+
+	return NULL;
+}
+
 static char *peer_command(const struct check_view *v)
 {
 	for (unsigned i = 0; i < v->f->peers; i++) {
@@ -336,7 +460,7 @@ static char *peer_command(const struct check_view *v)
 		if (p->ssh_error)
 			return g_strdup_printf("ssh -v %s true", p->host);
 		if (p->libvirt_error)
-			return g_strdup_printf("virsh -c qemu+ssh://%s/system uri", p->host);
+			return g_strdup_printf("virsh -c %s uri", p->uri);
 	}
 
 	return NULL;
@@ -358,6 +482,14 @@ TEXT_WORD(arch, v->f->arch)
 TEXT_WORD(flag, v->f->flag)
 TEXT_WORD(platform, v->f->platform)
 TEXT_WORD(kernel, v->f->kernel)
+TEXT_WORD(blocked_by, v->f->blocked_by)
+TEXT_WORD(rivals, v->f->rivals)
+TEXT_WORD(qemu_group, v->f->qemu_group_missing)
+TEXT_WORD(swtpm_user, v->f->swtpm_user_missing)
+TEXT_WORD(socket_group, text_or(v->f->libvirt.socket_group, "libvirt"))
+TEXT_WORD(oneadmin_error, v->f->libvirt.oneadmin_error)
+TEXT_WORD(incompatible, v->f->libvirt.incompatible)
+TEXT_WORD(firmware_missing, v->f->firmware_missing)
 TEXT_WORD(vendors, v->f->kvm_vendors)
 TEXT_WORD(group, v->f->kvm_device.group)
 TEXT_WORD(qemu_user, v->f->qemu_user)
@@ -398,10 +530,19 @@ static const struct word words[] = {
 	{ "create_error", create_error }, { "api", api }, { "tried_as", tried_as },
 	{ "libvirt_version", libvirt_version }, { "qemu_version", qemu_version },
 	{ "emulator", emulator }, { "bad_models", bad_models }, { "vm_blockers", vm_blockers },
-	{ "iommu_command", iommu_command }, { "bad_storage", bad_storage },
+	{ "iommu_command", iommu_command }, { "kernel_parameter:nested", nested_command },
+	{ "kernel_parameter:cgroup", cgroup_command },
+	{ "persist_before_systemd", persist_before_systemd },
+	{ "unblock", unblock }, { "rival_modules", rival_modules }, { "rivals", rivals },
+	{ "blocked_by", blocked_by }, { "qemu_group", qemu_group },
+	{ "swtpm_user", swtpm_user }, { "socket_group", socket_group },
+	{ "oneadmin_error", oneadmin_error }, { "incompatible", incompatible },
+	{ "firmware_missing", firmware_missing }, { "bad_storage", bad_storage },
+	{ "storage_command", storage_command }, { "unmounted_pages", unmounted_pages },
 	{ "good_storage", good_storage }, { "huge_pages", huge_pages }, { "memory", all_memory },
 	{ "available", available }, { "room", room }, { "room_paths", room_paths },
-	{ "bad_peers", bad_peers }, { "peer_command", peer_command }, { "arch", arch },
+	{ "bad_peers", bad_peers }, { "peer_command", peer_command },
+	{ "new_peers", new_peers }, { "new_peer_command", new_peer_command }, { "arch", arch },
 	{ "flag", flag }, { "platform", platform }, { "kernel", kernel }, { "vendors", vendors },
 	{ "group", group }, { "qemu_user", qemu_user }, { "nested", nested }, { "type", type },
 	{ "libvirt_error", libvirt_error }, { "models", models }, { "machines", machines },

@@ -31,6 +31,7 @@ static const struct key {
 	{ "limits.host",          INTEGER, 1,    100000,     100,      NULL },
 	{ "hosts.failures",       INTEGER, 1,    1000,       3,        NULL },
 	{ "hosts.retry_s",        INTEGER, 0,    86400,      10,       NULL },
+	{ "hosts.worker",         SWITCH,  0,    0,          0,        NULL },
 	{ "clean.tries",          INTEGER, 0,    100,        3,        NULL },
 	{ "clean.pause_s",        INTEGER, 1,    86400,      30,       NULL },
 	{ "timeout_s.deploy",     INTEGER, 0,    WEEK_S,     600,      NULL },
@@ -554,4 +555,59 @@ const char *conf_cfg_key(size_t i)
 	if (i < G_N_ELEMENTS(keys))
 		return keys[i].name;
 	return NULL;
+}
+
+static bool is_live(const char *key)
+{
+	/* Those that are asked for each time that they are needed. */
+	static const char *const live[] = {
+		"timeout_s.", "wait_s.", "log.", "limits.queue", "limits.waiting_bytes",
+		"limits.running", "limits.host", "limits.output_bytes", "hosts.worker",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(live); i++)
+		if (g_str_has_prefix(key, live[i]))
+			return true;
+	return false;
+}
+
+static bool is_same_value(const ConfCfg *a, const ConfCfg *b, size_t key)
+{
+	if (keys[key].type == STRING)
+		return !g_strcmp0(a->string[key], b->string[key]);
+
+	return a->number[key] == b->number[key];
+}
+
+static bool is_same_host_list(const ConfCfg *a, const ConfCfg *b)
+{
+	if (a->hosts->len != b->hosts->len)
+		return false;
+	for (guint i = 0; i < a->hosts->len; i++)
+		for (size_t k = 0; k < G_N_ELEMENTS(host_keys); k++)
+			if (g_strcmp0(g_array_index(a->hosts, struct host, i).value[k],
+				      g_array_index(b->hosts, struct host, i).value[k]) != 0)
+				return false;
+	return true;
+}
+
+void conf_cfg_update(ConfCfg *cfg, const ConfCfg *newer, GPtrArray *changed, GPtrArray *later)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const char *name = keys[i].name;
+
+		if (is_same_value(cfg, newer, i))
+			continue;
+		if (is_live(name)) {
+			cfg->number[i] = newer->number[i];
+			g_free(cfg->string[i]);
+			cfg->string[i] = g_strdup(newer->string[i]);
+			g_ptr_array_add(changed, (char *)name);
+		} else if (!g_str_has_prefix(name, "domain.")) {
+			g_ptr_array_add(later, (char *)name);
+		}
+	}
+
+	if (!is_same_host_list(cfg, newer))
+		g_ptr_array_add(later, (char *)"host");
 }

@@ -35,6 +35,14 @@ const char *conf_cfg_host(const ConfCfg *cfg, const char *host, const char *key)
 /* The name of the I-th row of list "host"; NULL after the last. Borrowed. */
 const char *conf_cfg_host_name(const ConfCfg *cfg, size_t i);
 
+/*
+ * Gives CFG, which is in use, the values of NEWER. Adds to CHANGED the names of the keys that now
+ * have another value, and to LATER those of keys that keep theirs until the driver is started
+ * anew, as their users have read them: "host" for the list. What kvm-domain alone reads is neither.
+ * Texts that were borrowed of CFG stay valid, but for those of changed keys.
+ */
+void conf_cfg_update(ConfCfg *cfg, const ConfCfg *newer, GPtrArray *changed, GPtrArray *later);
+
 /* The name of the I-th key of the table; NULL after the last. */
 const char *conf_cfg_key(size_t i);
 

@@ -65,6 +65,15 @@ static const struct parameter parameters[] = {
 	{ "FORCE_RAW_IMAGES",            TEXT,   0, 0,       NULL },
 	{ "PREALLOCATE",                 TEXT,   0, 0,       NULL },
 	{ "SPARSE",                      TEXT,   0, 0,       NULL },
+	{ "VOLUME_GROUP",                TEXT,   0, 0,       NULL },
+	{ "THIN_POOL",                   TEXT,   0, 0,       NULL },
+	{ "VOLUME_CLEAR",                TEXT,   0, 0,       NULL },
+	{ "VOLUME_CLEAR_SIZE",           TEXT,   0, 0,       NULL },
+	{ "CEPH_USER",                   TEXT,   0, 0,       NULL },
+	{ "CEPH_CONF",                   TEXT,   0, 0,       NULL },
+	{ "RBD_DOWNLOAD",                TEXT,   0, 0,       NULL },
+	{ "RBD_CONNECT_TIMEOUT",         TEXT,   0, 0,       NULL },
+	{ "DEPLOY_FROM",                 WORD,   0, 0,       "file" },
 	{ "CPU_MODE",                    WORD,   0, 0,       NULL },
 	{ "CPU_MODELS",                  TEXT,   0, 0,       NULL },
 	{ "CPU_FEATURES",                TEXT,   0, 0,       NULL },
@@ -86,6 +95,7 @@ static const struct parameter parameters[] = {
 static const struct {
 	const char *name, *words;
 } choices[] = {
+	{ "DEPLOY_FROM", "file, vm" },
 	{ "CPU_MODE", "none, host-model, host-passthrough, maximum, custom" },
 	{ "CPU_MISSING", "warn, refuse" },
 	{ "NESTED_GUARD", "warn, refuse, no" },

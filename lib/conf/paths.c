@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/program.h"
+
 static char *below(const char *system, const char *own, const char *file)
 {
 	const char *location = g_getenv("ONE_LOCATION");
@@ -30,8 +32,8 @@ char *conf_path_log(const char *file)
 
 char *conf_path_remotes(const char *file)
 {
-	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im" };
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im/qemu.d", "/im" };
+	g_autofree char *self = program_path();
 	g_autofree char *dir = g_path_get_dirname(self ? self : ".");
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)

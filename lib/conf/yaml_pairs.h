@@ -11,4 +11,19 @@
  */
 GHashTable *yaml_pairs_read(const char *path, GError **error);
 
+/*
+ * As yaml_pairs_read(), for lists: a value is a NULL-terminated list of texts, with one for a
+ * single text, none for an empty one.
+ */
+GHashTable *yaml_lists_read(const char *path, GError **error);
+
+/* What a file with maps in maps says at one place. */
+struct yaml_place {
+	char *path;		/* "commands/vm_qemu_ping", without the names' colons */
+	char **values;		/* one for a plain value, none for an empty one */
+};
+
+/* All places of PATH with values or lists, in the file's order. g_ptr_array_unref(). */
+GPtrArray *yaml_places_read(const char *path, GError **error);
+
 #endif

@@ -243,12 +243,30 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 }
 
 /* An older libvirt ignores elements which it does not know: the VM would run without them. */
-bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since)
+bool domain_has_gate(const DomainBuild *b, struct domain_gate gate)
 {
-	if (b->options->libvirt >= since)
+	g_autofree char *name = NULL, *value = NULL;
+
+	if (!b->options->schemas || !gate.word)
+		return b->options->libvirt >= gate.since;
+	name = g_strdup_printf("name=\"%s\"", gate.word);
+	value = g_strdup_printf("<value>%s</value>", gate.word);
+
+	return strstr(b->options->schemas, name) || strstr(b->options->schemas, value);
+}
+
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what,
+		  struct domain_gate gate)
+{
+	unsigned long since = gate.since;
+
+	if (domain_has_gate(b, gate))
 		return true;
-	domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
-		       since / 1000000, since / 1000 % 1000, since % 1000);
+	if (since == DOMAIN_LIBVIRT_NONE)
+		domain_problem(b, device, "%s needs a libvirt whose schema has it", what);
+	else
+		domain_problem(b, device, "%s needs a host with libvirt %lu.%lu.%lu or later", what,
+			       since / 1000000, since / 1000 % 1000, since % 1000);
 
 	return false;
 }

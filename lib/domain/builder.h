@@ -67,11 +67,22 @@ void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 
 void domain_warn(DomainBuild *b, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* A host's libvirt must have WORD in its schemas; NULL, or these are unknown: be of SINCE. */
+struct domain_gate {
+	unsigned long since;
+	const char *word;
+};
+
+#define GATE(version, word) ((struct domain_gate){ version, word })
+
+bool domain_has_gate(const DomainBuild *b, struct domain_gate gate);
+
 /*
- * Whether the host's libvirt is SINCE or later; a problem with DEVICE when not:
- * "WHAT needs a host with libvirt 10.0.0 or later".
+ * Whether the host's libvirt has GATE; a problem with DEVICE when not: "WHAT needs a host with
+ * libvirt 10.0.0 or later".
  */
-bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what, unsigned long since);
+bool domain_needs(DomainBuild *b, const TmplAttr *device, const char *what,
+		  struct domain_gate gate);
 
 /* "DISK 0", "NIC 1", "GRAPHICS"; the caller frees. */
 char *domain_device_name(const TmplAttr *device);

@@ -22,6 +22,8 @@ void domain_cpu(DomainBuild *b, xmlNode *domain);	/* cpu */
 void domain_tuning(DomainBuild *b, xmlNode *domain);	/* cputune, numatune, iothreads */
 void domain_features(DomainBuild *b, xmlNode *domain);	/* features, clock */
 void domain_encryption(DomainBuild *b, xmlNode *domain);	/* launchSecurity, memtune */
+/* Again, after RAW, which may bring what such a guest cannot have. */
+void domain_encryption_rules(DomainBuild *b, const xmlNode *domain);
 /* What the keys of MEMORY_ENCRYPTION, VECTOR, add to launchSecurity. */
 void domain_encryption_keys(DomainBuild *b, xmlNode *domain, const TmplAttr *vector);
 void domain_raw(DomainBuild *b, xmlNode *domain);	/* what RAW adds anywhere */

@@ -58,7 +58,8 @@ static void add_phys_bits(DomainBuild *b, xmlNode *cpu, const FitCpuWish *wish)
 
 	if (!wish->phys_bits && !wish->phys_passthrough)
 		return;
-	if (!domain_needs(b, NULL, "CPU_MODEL/PHYS_BITS", LIBVIRT_PHYS_BITS))
+	if (!domain_needs(b, NULL, "CPU_MODEL/PHYS_BITS",
+			  GATE(LIBVIRT_PHYS_BITS, "maxphysaddr")))
 		return;
 	node = domain_element(cpu, "maxphysaddr");
 	domain_set(b, node, "mode", mode);

@@ -50,13 +50,22 @@ static bool is_cdrom(const char *kind)
 	return g_str_has_suffix(kind, "CDROM");
 }
 
-/* A q35 has no IDE, so its CD-ROMs are on SATA. */
+static bool has_neither_ide_nor_sata(const DomainBuild *b)
+{
+	static const char *const archs[] = { "ppc64", "ppc64le", "s390x", NULL };
+
+	return g_strv_contains(archs, b->arch);
+}
+
+/* A q35 has no IDE, so its CD-ROMs are on SATA; POWER and s390x have neither. */
 static const char *bus_of(const DomainBuild *b, const char *kind, const char *target)
 {
 	const char *fixed = "ide";
 
 	if (b->pcie)
 		fixed = "sata";
+	else if (has_neither_ide_nor_sata(b))
+		fixed = "scsi";
 
 	if (is_cdrom(kind))
 		return fixed;
@@ -208,7 +217,7 @@ static void block_device(DomainBuild *b, xmlNode *devices, const TmplAttr *disk,
 	DOMAIN_EMIT(b, node, disk_rules, disk);
 	domain_boot_order(b, node, disk);
 
-	if (bus != b->sd_bus || b->names_sd_bus)
+	if (bus != b->sd_bus || b->names_sd_bus || *target != 's')
 		domain_put(b, node, "target@bus", bus);
 	if (tmpl_attr_text(disk, "LUKS_SECRET")) {
 		domain_put(b, node, "encryption@format", "luks");
@@ -270,6 +279,8 @@ static void context(DomainBuild *b, xmlNode *devices, const TmplAttr *vector)
 	domain_disk_source(b, node, vector, kind);
 	DOMAIN_EMIT(b, node, context_rules, vector);
 	domain_put(b, node, "target@bus", bus_of(b, "CDROM", ""));
+	if (has_neither_ide_nor_sata(b))
+		domain_disk_address(b, node, vector, "scsi", tmpl_attr_text(vector, "TARGET"));
 }
 
 static void sata_controllers(DomainBuild *b, xmlNode *devices)

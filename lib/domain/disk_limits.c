@@ -6,6 +6,8 @@
 #define SATA_PORTS 6
 #define IDE_PLACES 4
 #define SCSI_TARGETS 256
+#define FIRST_HD 64		/* libvirt's schema takes two digits */
+#define LETTERS 26
 
 static const char *const directions[] = { "TOTAL", "READ", "WRITE" };
 
@@ -216,12 +218,20 @@ static void ide_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, int
 
 /*
  * Only sdX has an address here: libvirt itself makes one of vdX and hdX. For SCSI the letter
- * is the target, not the unit as libvirt would choose; guests know the disk by that path.
+ * is the target, not the unit as libvirt would choose; guests know the disk by that path. There an
+ * hdX, which is one of a machine without IDE, is far from the sdX of the same letter.
  */
 void domain_disk_address(DomainBuild *b, xmlNode *node, const TmplAttr *disk, const char *bus,
 			 const char *target)
 {
 	int n;
+
+	if (!strcmp(bus, "scsi") && g_str_has_prefix(target, "hd")) {
+		n = letter_index(target + 2);
+		if (n >= 0)
+			set_address(node, 0, 0, FIRST_HD + (guint64)n % LETTERS, 0);
+		return;
+	}
 
 	if (!g_str_has_prefix(target, "sd"))
 		return;

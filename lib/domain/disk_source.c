@@ -163,12 +163,18 @@ static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 
 /*
  * Where an image has no SOURCE, it is volatile: oned's Ceph driver makes it in the pool as
- * "one-sys-VM-DISK". A clone has the same suffix behind the name of its image.
+ * "one-sys-VM-DISK", and kvm-image so the copy of one that is not called POOL/IMAGE (a file, a
+ * URL). A clone has the same suffix behind the name of its image.
  */
 static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {
 	const char *image = image_source(disk), *pool = tmpl_attr_text(disk, "POOL_NAME");
-	GString *name = g_string_new(image);
+	bool is_elsewhere = *image == '/' || strstr(image, "://");
+	GString *name;
+
+	if (is_elsewhere && is_clone(disk))
+		image = "";
+	name = g_string_new(image);
 
 	if (!*image)
 		g_string_append_printf(name, "%s/one-sys", domain_or(pool, "one"));

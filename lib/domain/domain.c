@@ -101,6 +101,18 @@ char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArr
 	return NULL;
 }
 
+char *domain_xml_unchecked(const TmplVm *vm, const struct domain_options *options)
+{
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(xmlDoc) doc = NULL;
+	g_auto(DomainBuild) b = { 0 };
+
+	domain_build_init(&b, vm, options, NULL, warnings);
+	doc = domain_document(&b);
+
+	return domain_print(xmlDocGetRootElement(doc));
+}
+
 GPtrArray *domain_check(const TmplVm *vm, const struct domain_options *options,
 			GPtrArray *warnings)
 {

@@ -15,6 +15,7 @@
 
 /* A libvirt version as libvirt counts: 9.2.0 is DOMAIN_LIBVIRT(9, 2, 0). */
 #define DOMAIN_LIBVIRT(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro))
+#define DOMAIN_LIBVIRT_NONE 999999999UL	/* since when no libvirt is known to have something */
 
 /*
  * What a VM's own template may ask of the host. The templates of host and cluster and the
@@ -44,6 +45,7 @@ struct domain_options {
 	const char *one_version;	/* for the metadata; NULL: left out */
 	gint64 now;			/* seconds since 1970, for the metadata */
 	unsigned long libvirt;		/* the host's version; 0: unknown, the oldest we support */
+	const char *schemas;		/* text of the host's; NULL: LIBVIRT alone decides */
 	const struct domain_policy *policy;	/* NULL: nothing of the host, no schema */
 	bool validate;			/* against the schema, also without RAW */
 	bool fits;			/* fit_domain() is called next: it answers for the host */
@@ -57,6 +59,12 @@ struct domain_options {
  */
 char *domain_xml(const TmplVm *vm, const struct domain_options *options, GPtrArray *warnings,
 		 GError **error);
+
+/*
+ * As domain_xml(), but the domain is made although something is wrong with VM: what cannot be
+ * understood is missing in it. To see what libvirt says of it.
+ */
+char *domain_xml_unchecked(const TmplVm *vm, const struct domain_options *options);
 
 /*
  * All that is wrong with VM, one text (char *) each, also what libvirt's schema

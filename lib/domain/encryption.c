@@ -40,15 +40,21 @@ static const struct encryption *find_encryption(DomainBuild *b, const TmplAttr *
 	return NULL;
 }
 
-/* What would start, but not as an encrypted guest, or not at all. */
-static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
-			     const xmlNode *domain)
+static void check_rules(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
+			const xmlNode *domain)
 {
 	g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
 
 	fit_encryption_check(domain, e->type, problems);
 	for (guint i = 0; i < problems->len; i++)
 		domain_problem(b, vector, "%s", (const char *)problems->pdata[i]);
+}
+
+/* What would start, but not as an encrypted guest, or not at all. */
+static void check_encryption(DomainBuild *b, const TmplAttr *vector, const struct encryption *e,
+			     const xmlNode *domain)
+{
+	check_rules(b, vector, e, domain);
 	if (g_str_equal(e->type, "SEV-SNP") && b->options->libvirt < SNP_FIRMWARE)
 		domain_warn(b, "MEMORY_ENCRYPTION: libvirt before 11.8.0 may choose a firmware for "
 			    "SEV-SNP that is not stateless; the guest does not start with it");
@@ -122,9 +128,19 @@ void domain_encryption(DomainBuild *b, xmlNode *domain)
 		return;
 
 	e = find_encryption(b, vector);
-	if (!e || !domain_needs(b, vector, e->type, e->since))
+	if (!e || !domain_needs(b, vector, e->type, GATE(e->since, e->security)))
 		return;
 
 	check_encryption(b, vector, e, domain);
 	security(b, domain, vector, e);
+}
+
+void domain_encryption_rules(DomainBuild *b, const xmlNode *domain)
+{
+	const TmplAttr *vector = tmpl_set_vector(b->vm->level[TMPL_VM], "MEMORY_ENCRYPTION");
+	const char *type = tmpl_attr_text(vector, "TYPE");
+
+	for (size_t i = 0; type && i < G_N_ELEMENTS(encryptions); i++)
+		if (!g_ascii_strcasecmp(type, encryptions[i].type))
+			check_rules(b, vector, &encryptions[i], domain);
 }

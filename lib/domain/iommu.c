@@ -27,8 +27,8 @@ static const struct {
 	{ "accel",           SWITCH, DOMAIN_LIBVIRT(12, 1, 0) },
 	{ "ats",             SWITCH, DOMAIN_LIBVIRT(12, 1, 0) },
 	{ "ril",             SWITCH, DOMAIN_LIBVIRT(12, 1, 0) },
-	{ "pasid",           SWITCH, DOMAIN_LIBVIRT(12, 1, 0) },
-	{ "cmdqv",           SWITCH, DOMAIN_LIBVIRT(12, 1, 0) },
+	{ "ssidsize",        NUMBER, DOMAIN_LIBVIRT(12, 1, 0) },
+	{ "cmdqv",           SWITCH, DOMAIN_LIBVIRT_NONE },
 	{ "oas",             NUMBER, DOMAIN_LIBVIRT(12, 1, 0) },
 };
 
@@ -45,6 +45,26 @@ static bool fits(enum kind kind, const char *value)
 	return !strcmp(value, "off");
 }
 
+/* Words of old that other elements have, too, say nothing. */
+static struct domain_gate gate_of(size_t i)
+{
+	static const char *const common[] = { "passthrough", "accel", "ats", NULL };
+
+	if (!options[i].since || g_strv_contains(common, options[i].name))
+		return GATE(options[i].since, NULL);
+
+	return GATE(options[i].since, options[i].name);
+}
+
+/* OpenNebula's word for libvirt's: PASID is the number of bits that a sub-stream's id has. */
+static const char *libvirts_name(const char *name)
+{
+	if (g_str_equal(name, "pasid"))
+		return "ssidsize";
+
+	return name;
+}
+
 static void set_option(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu, const char *name,
 		       const char *value)
 {
@@ -57,7 +77,7 @@ static void set_option(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu, c
 	else if (!fits(options[i].kind, value))
 		domain_problem(b, iommu, "OPTIONS: %s = '%s': not %s", name, value,
 			       options[i].kind == NUMBER ? "a number up to 255" : "on or off");
-	else if (domain_needs(b, iommu, name, options[i].since))
+	else if (domain_needs(b, iommu, name, gate_of(i)))
 		domain_set(b, driver, name, value);
 }
 
@@ -78,7 +98,7 @@ static void set_options(DomainBuild *b, xmlNode *driver, const TmplAttr *iommu)
 		}
 
 		*equals = '\0';
-		set_option(b, driver, iommu, *w, equals + 1);
+		set_option(b, driver, iommu, libvirts_name(*w), equals + 1);
 	}
 }
 
@@ -110,7 +130,7 @@ static xmlNode *element(DomainBuild *b, xmlNode *devices, const char *mode)
 		domain_problem(b, vector, "MODEL = 'smmuv3' needs OS/ARCH aarch64, not '%s'",
 			       b->arch);
 	if (!strcmp(model, "amd"))
-		domain_needs(b, vector, "MODEL = 'amd'", LIBVIRT_AMD);
+		domain_needs(b, vector, "MODEL = 'amd'", GATE(LIBVIRT_AMD, "xtsup"));
 	node = domain_element(devices, "iommu");
 	domain_set(b, node, "model", model);
 
@@ -135,7 +155,7 @@ void domain_iommu_behind(DomainBuild *b, xmlNode *devices, guint64 bus)
 
 	if (!node)
 		return;
-	if (!domain_needs(b, vector_of(b), "MODE = 'device'", LIBVIRT_PCI_BUS))
+	if (!domain_needs(b, vector_of(b), "MODE = 'device'", GATE(LIBVIRT_PCI_BUS, "pciBus")))
 		return;
 
 	driver = domain_element(node, "driver");

@@ -10,6 +10,8 @@
  * Source: docs/facts/libvirt.md L; measured with libvirt 9.0.
  */
 
+#define LIBVIRT_CHOSEN_FIRMWARE DOMAIN_LIBVIRT(9, 2, 0)
+
 static bool is_x86(const DomainBuild *b)
 {
 	return g_str_equal(b->arch, "x86_64") || g_str_equal(b->arch, "i686");
@@ -32,12 +34,28 @@ static void drop_gic(DomainBuild *b, const xmlNode *domain)
 	xmlFreeNode(gic);
 }
 
+/* From 9.2 on a file may be named beside the wish for one: libvirt itself prints both. */
+static void check_chosen_firmware(DomainBuild *b, const xmlNode *os)
+{
+	const xmlNode *loader = xml_child(os, "loader");
+	bool chosen = xmlHasProp((xmlNode *)os, BAD_CAST "firmware");
+
+	if (!chosen || b->options->libvirt >= LIBVIRT_CHOSEN_FIRMWARE)
+		return;
+	if (loader && (xmlHasProp((xmlNode *)loader, BAD_CAST "readonly") ||
+		       xmlHasProp((xmlNode *)loader, BAD_CAST "type")))
+		domain_problem(b, NULL, "OS/FIRMWARE names a file, and RAW's <os firmware> lets "
+			       "libvirt choose one: set OS/FIRMWARE = UEFI, or leave it out of "
+			       "RAW");
+}
+
 static void check_firmware(DomainBuild *b, const xmlNode *domain)
 {
 	const xmlNode *os = xml_child(domain, "os"), *loader = xml_child(os, "loader");
 	bool uefi = xml_has(loader, "type", "pflash") || xml_has(os, "firmware", "efi");
 	bool acpi = xml_child(xml_child(domain, "features"), "acpi");
 
+	check_chosen_firmware(b, os);
 	if (xml_has(loader, "secure", "yes") && *b->arch && !g_str_equal(b->arch, "x86_64"))
 		domain_problem(b, NULL,
 			       "OS/FIRMWARE_SECURE: libvirt has Secure Boot for x86_64 "
@@ -60,6 +78,35 @@ static void split_ioapic(DomainBuild *b, xmlNode *domain)
 	if (!features)
 		features = domain_element(domain, "features");
 	domain_set(b, domain_element(features, "ioapic"), "driver", "qemu");
+}
+
+static void check_iommu(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *iommu = xml_child(xml_child(domain, "devices"), "iommu");
+	const xmlNode *driver = xml_child(iommu, "driver");
+
+	if (xml_has(driver, "eim", "on") && !xml_has(driver, "intremap", "on"))
+		domain_problem(b, NULL, "IOMMU/OPTIONS: eim=on needs intremap=on");
+	if (xml_has(iommu, "model", "virtio") && driver && driver->properties)
+		domain_problem(b, NULL, "IOMMU/OPTIONS: MODEL = 'virtio' has none");
+	if (xml_has(iommu, "model", "intel") && b->machine != DOMAIN_MACHINE_Q35)
+		domain_problem(b, NULL, "IOMMU: MODEL = 'intel' needs OS/MACHINE = q35");
+}
+
+/* The 256th vCPU has a number that an interrupt controller of old cannot name. */
+static void check_many_vcpus(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *iommu = xml_child(xml_child(domain, "devices"), "iommu");
+	g_autofree char *text = xml_child_text(domain, "vcpu");
+	guint64 n;
+
+	if (!text || !number_unsigned(text, 1, G_MAXUINT16, &n, NULL) || n <= 255)
+		return;
+	if (b->machine != DOMAIN_MACHINE_Q35)
+		domain_problem(b, NULL, "VCPU, VCPU_MAX: more than 255 need OS/MACHINE = q35");
+	else if (!xml_has(xml_child(iommu, "driver"), "eim", "on"))
+		domain_problem(b, NULL, "VCPU, VCPU_MAX: more than 255 need an IOMMU with OPTIONS "
+			       "= \"intremap=on eim=on\"");
 }
 
 /* How many vCPUs CPUS names, as "0-3,6" does. 0: it is not such a list. */
@@ -202,6 +249,46 @@ static void check_disk_targets(DomainBuild *b, const xmlNode *domain)
 }
 
 /* Of two cards only the first can be one of a PC. */
+/* A site's SPICE_OPTIONS often has a card for all VMs: one that wants none gets none. */
+static void keep_no_video(DomainBuild *b, const xmlNode *domain)
+{
+	xmlNode *next, *first = xml_child(xml_child(domain, "devices"), "video");
+	bool is_none = false;
+
+	for (const xmlNode *v = first; v; v = xml_next(v))
+		is_none |= xml_has(xml_child(v, "model"), "type", "none");
+
+	for (xmlNode *v = is_none ? first : NULL; v; v = next) {
+		g_autofree char *type = xml_child_attribute(v, "model", "type");
+
+		next = xml_next(v);
+		if (!g_strcmp0(type, "none"))
+			continue;
+
+		domain_warn(b, "VIDEO: TYPE = 'none' leaves out the card '%s' of SPICE_OPTIONS or "
+			    "RAW", domain_or(type, ""));
+		xmlUnlinkNode(v);
+		xmlFreeNode(v);
+	}
+}
+
+/* oned writes ORDER; a template that has it, too, may give it twice. */
+static void check_boot_orders(DomainBuild *b, const xmlNode *domain)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const xmlNode *devices = xml_child(domain, "devices");
+
+	for (const xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
+		char *order = xml_child_attribute(n, "boot", "order");
+
+		if (order && g_hash_table_contains(seen, order))
+			domain_problem(b, NULL, "OS/BOOT or ORDER: two devices are number %s of "
+				       "those to boot from", order);
+		if (order)
+			g_hash_table_add(seen, order);
+	}
+}
+
 static void check_videos(DomainBuild *b, const xmlNode *domain)
 {
 	static const char *const first_only[] = { "vga", "cirrus", "vmvga", NULL };
@@ -393,6 +480,34 @@ static void check_vhost_user(DomainBuild *b, const xmlNode *domain)
 	}
 }
 
+/* A machine of s390x has no PCI for what SPICE_OPTIONS and VIDEO give to a PC. */
+static void check_s390x(DomainBuild *b, const xmlNode *domain)
+{
+	const xmlNode *devices = xml_child(domain, "devices"), *usb = usb_device(devices);
+
+	for (const xmlNode *v = xml_child(devices, "video"); v; v = xml_next(v)) {
+		g_autofree char *type = xml_child_attribute(v, "model", "type");
+
+		if (g_strcmp0(type, "virtio") != 0 && g_strcmp0(type, "none") != 0)
+			domain_problem(b, NULL, "VIDEO or SPICE_OPTIONS: s390x has video cards of "
+				       "type virtio only, not '%s'", domain_or(type, ""));
+	}
+
+	for (const xmlNode *n = xml_child(devices, "interface"); n; n = xml_next(n)) {
+		g_autofree char *model = xml_child_attribute(n, "model", "type");
+
+		if (model && !g_str_has_prefix(model, "virtio"))
+			domain_problem(b, NULL, "NIC or RAW: s390x has NICs of model virtio only, "
+				       "not '%s'", model);
+	}
+
+	if (xml_child(devices, "sound"))
+		domain_problem(b, NULL, "SPICE_OPTIONS or RAW: s390x has no sound cards");
+	if (usb)
+		domain_problem(b, NULL, "INPUT, SPICE_OPTIONS or RAW: s390x has no USB (%s)",
+			       (const char *)usb->name);
+}
+
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 {
 	/* What was found so far may be the cause of what would be found here. */
@@ -401,15 +516,23 @@ void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 	drop_gic(b, domain);
 	check_firmware(b, domain);
 	split_ioapic(b, domain);
+	check_iommu(b, domain);
+	if (is_x86(b))
+		check_many_vcpus(b, domain);
 	check_numa(b, domain);
 	check_disk_targets(b, domain);
 	check_disk_places(b, domain);
+	check_boot_orders(b, domain);
+	keep_no_video(b, domain);
 	check_videos(b, domain);
 	check_inputs(b, domain);
 	check_pci_slots(b, domain);
-	if (is_x86(b))
+	if (is_x86(b) || b->machine == DOMAIN_MACHINE_VIRT)
 		domain_pci_rules(b, domain);
 	check_expanders(b, domain);
 	check_usb(b, domain);
 	check_vhost_user(b, domain);
+	domain_encryption_rules(b, domain);
+	if (g_str_equal(b->arch, "s390x"))
+		check_s390x(b, domain);
 }

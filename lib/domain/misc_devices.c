@@ -144,7 +144,7 @@ void domain_filesystem(DomainBuild *b, xmlNode *devices, const TmplAttr *disk)
 	const char *tag = tmpl_attr_text(disk, "MOUNT_TAG");
 	xmlNode *node = domain_element(devices, "filesystem");
 
-	domain_needs(b, disk, "TYPE = 'FILESYSTEM'", LIBVIRT_IDMAP);
+	domain_needs(b, disk, "TYPE = 'FILESYSTEM'", GATE(LIBVIRT_IDMAP, NULL));
 	domain_may_use(b, disk, "SOURCE", domain_or(source, ""), DOMAIN_PATH_DATA);
 
 	if (!tag || strlen(tag) > 36)

@@ -96,7 +96,8 @@ static void explicit_firmware(DomainBuild *b, xmlNode *os, const struct tmpl_hit
 	domain_set(b, node, "secure", secure ? "yes" : "no");
 
 	if (g_str_has_suffix(hit->text, ".qcow2") &&
-	    domain_needs(b, NULL, "OS/FIRMWARE in a qcow2 file", LIBVIRT_NVRAM_FORMAT))
+	    domain_needs(b, NULL, "OS/FIRMWARE in a qcow2 file",
+			 GATE(LIBVIRT_NVRAM_FORMAT, NULL)))
 		domain_set(b, node, "format", "qcow2");
 	node = domain_text_element(b, os, "nvram", path);
 	if (g_strcmp0(format, "qcow2"))

@@ -29,6 +29,22 @@ static bool is_hex(const char *text)
 	return !text[n];
 }
 
+/* Whether TEXT, such a number, can be the PART called "bus" or "slot" of an address. */
+static bool is_part(const char *text, const char *part)
+{
+	static const struct { const char *part; guint64 max; } limits[] = {
+		{ "bus", 0xff }, { "slot", 0x1f }, { "function", 7 },
+	};
+
+	if (!is_hex(text))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(limits); i++)
+		if (g_str_equal(limits[i].part, part))
+			return g_ascii_strtoull(text, NULL, 16) <= limits[i].max;
+
+	return true;
+}
+
 bool domain_pci_complete(const TmplAttr *pci)
 {
 	static const char *const keys[] = { "DOMAIN", "BUS", "SLOT", "FUNCTION" };
@@ -56,8 +72,9 @@ static void host_address(DomainBuild *b, xmlNode *source, const TmplAttr *pci)
 		const char *text = tmpl_attr_text(pci, parts[i].key);
 		g_autofree char *value = g_strconcat("0x", text, NULL);
 
-		if (!is_hex(text))
-			domain_problem(b, pci, "%s = '%s': not hexadecimal", parts[i].key, text);
+		if (!is_part(text, parts[i].name))
+			domain_problem(b, pci, "%s = '%s': not a part of a PCI address",
+				       parts[i].key, text);
 		domain_set(b, address, parts[i].name, value);
 	}
 }
@@ -196,7 +213,7 @@ static void guest_address(DomainBuild *b, xmlNode *hostdev, const TmplAttr *pci)
 		if (!value)
 			value = tmpl_attr_text(pci, key);
 
-		if (!is_hex(unprefixed(value)))
+		if (!is_part(unprefixed(value), guest_parts[i].name))
 			domain_problem(b, pci, "%s = '%s': not a part of a PCI address", key,
 				       value);
 		domain_set(b, address, guest_parts[i].name, value);
@@ -264,7 +281,7 @@ static void acpi_nodes(DomainBuild *b, xmlNode *node, const TmplAttr *pci)
 		return;
 	}
 
-	if (domain_needs(b, pci, "ACPI_NODES", LIBVIRT_ACPI_NODES))
+	if (domain_needs(b, pci, "ACPI_NODES", GATE(LIBVIRT_ACPI_NODES, NULL)))
 		domain_put(b, node, "acpi@nodeset", nodes);
 }
 
@@ -284,7 +301,7 @@ void domain_hostdev(DomainBuild *b, xmlNode *devices, const TmplAttr *pci)
 		passthrough(b, node, pci);
 
 	if (domain_bool(b, pci, "PCI/IOMMUFD", TMPL_IN_VM) &&
-	    domain_needs(b, pci, "IOMMUFD", LIBVIRT_IOMMUFD))
+	    domain_needs(b, pci, "IOMMUFD", GATE(LIBVIRT_IOMMUFD, "iommufd")))
 		domain_put(b, node, "driver@iommufd", "yes");
 	acpi_nodes(b, node, pci);
 	guest_address(b, node, pci);
@@ -325,9 +342,13 @@ static xmlNode *controller(DomainBuild *b, xmlNode *devices, guint64 index, cons
 	return node;
 }
 
-/* As many root ports as Q35_ROOT_PORTS says, more when a device is behind a later one. */
+/*
+ * As many root ports as Q35_ROOT_PORTS says, more when a device is behind a later one; and one of
+ * them must be free for the bridge, as libvirt adds none for that.
+ */
 static void flat(DomainBuild *b, xmlNode *devices)
 {
+	g_autoptr(GHashTable) taken = g_hash_table_new(NULL, NULL);
 	guint64 ports = 0;
 	const TmplAttr *pci = NULL;
 
@@ -340,10 +361,14 @@ static void flat(DomainBuild *b, xmlNode *devices)
 
 		if (bus && domain_pci_complete(pci))
 			n = g_ascii_strtoull(unprefixed(bus), NULL, 16);
+		if (n && n <= ROOT_PORTS_MAX)
+			g_hash_table_add(taken, GUINT_TO_POINTER(n));
 
 		ports = CLAMP(n, ports, ROOT_PORTS_MAX);
 	}
 
+	if (g_hash_table_size(taken) >= ports)
+		ports++;
 	for (guint64 i = 1; i <= ports; i++)
 		controller(b, devices, i, "pcie-root-port");
 	controller(b, devices, ports + 1, "pcie-to-pci-bridge");

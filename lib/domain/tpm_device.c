@@ -131,7 +131,7 @@ static void check_external(DomainBuild *b)
 {
 	const char *path = domain_text(b, NULL, "TPM/DEVICE", TMPL_IN_ALL);
 
-	domain_needs(b, NULL, "TPM/TYPE = external", LIBVIRT_EXTERNAL);
+	domain_needs(b, NULL, "TPM/TYPE = external", GATE(LIBVIRT_EXTERNAL, NULL));
 	if (!path)
 		domain_problem(b, NULL, "TPM/TYPE = external needs TPM/DEVICE, the socket of the "
 			       "TPM's program");

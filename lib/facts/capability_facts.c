@@ -189,3 +189,17 @@ bool facts_read_documents(HostFacts *f, const struct facts_source *s, const char
 
 	return true;
 }
+
+const char *facts_encryption(const struct libvirt_fact *v)
+{
+	if (v->sev == FACT_YES && facts_has(v->secured, "sev-snp"))
+		return "SEV-SNP";
+	if (v->sev == FACT_YES && g_strcmp0(text_or(v->sev_es_guests, "0"), "0") != 0)
+		return "SEV-ES";
+	if (v->sev == FACT_YES)
+		return "SEV";
+	if (v->tdx == FACT_YES)
+		return "TDX";
+
+	return "NONE";
+}

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -15,100 +14,17 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "facts/accounts.h"
 #include "facts/probe.h"
 
-enum { MAX_GROUPS = 64 };
-
-struct identity {
-	uid_t uid;
-	gid_t gid, groups[MAX_GROUPS];
-	size_t n_groups;
-	bool there;
-};
-
-/* The setting NAME = "value" of qemu.conf. The caller frees. */
-static char *qemu_setting(const char *root, const char *name)
-{
-	g_autofree char *text = facts_text(root, "/etc/libvirt/qemu.conf");
-	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
-
-	for (char **l = lines; *l; l++) {
-		char *rest = g_strstrip(*l) + strlen(name);
-
-		if (!g_str_has_prefix(*l, name))
-			continue;
-
-		rest += strspn(rest, " \t");
-		if (*rest != '=')
-			continue;
-
-		g_strdelimit(rest, "\"'=", ' ');
-		return g_strdup(g_strstrip(rest));
-	}
-
-	return NULL;
-}
-
-/* The fields of the line of passwd or group FILE whose field AT is VALUE. g_strfreev(). */
-static char **account(const char *root, const char *file, unsigned at, const char *value)
-{
-	g_autofree char *text = facts_text(root, file);
-	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
-
-	for (char **l = lines; *l; l++) {
-		g_auto(GStrv) fields = g_strsplit(*l, ":", -1);
-
-		if (g_strv_length(fields) > MAX(at, 3) && g_str_equal(fields[at], value))
-			return g_steal_pointer(&fields);
-	}
-
-	return NULL;
-}
-
-/* "+107" and "107" are numbers to libvirt, too. */
-static bool is_account_number(const char *text, unsigned *ret)
-{
-	char *end;
-
-	if (*text == '+')
-		text++;
-	*ret = (unsigned)g_ascii_strtoull(text, &end, 10);
-
-	return *text && !*end;
-}
-
-static void add_group(struct identity *id, gid_t gid)
-{
-	if (id->n_groups < MAX_GROUPS)
-		id->groups[id->n_groups++] = gid;
-}
-
-/* The groups of the data base, as libvirt takes them, and not those of a session. */
-static void read_groups(const char *root, const char *user, struct identity *id)
-{
-	g_autofree char *text = facts_text(root, "/etc/group");
-	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
-
-	add_group(id, id->gid);
-	for (char **l = lines; *l; l++) {
-		g_auto(GStrv) fields = g_strsplit(*l, ":", -1);
-		g_auto(GStrv) members = NULL;
-
-		if (g_strv_length(fields) < 4)
-			continue;
-
-		members = g_strsplit(g_strstrip(fields[3]), ",", -1);
-		if (g_strv_contains((const char *const *)members, user))
-			add_group(id, (gid_t)g_ascii_strtoull(fields[2], NULL, 10));
-	}
-}
+static const char qemu_conf[] = "/etc/libvirt/qemu.conf";
 
 static char *default_user(const char *root)
 {
 	static const char *const users[] = { "libvirt-qemu", "qemu" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(users); i++) {
-		g_auto(GStrv) fields = account(root, "/etc/passwd", 0, users[i]);
+		g_auto(GStrv) fields = account_by_name(root, ACCOUNT_USER, users[i]);
 
 		if (fields)
 			return g_strdup(users[i]);
@@ -117,45 +33,33 @@ static char *default_user(const char *root)
 	return NULL;
 }
 
-static void set_group(const char *root, struct identity *id)
-{
-	g_autofree char *group = qemu_setting(root, "group");
-	g_auto(GStrv) fields = NULL;
-	unsigned number;
-
-	if (!group)
-		return;
-	if (is_account_number(group, &number)) {
-		id->gid = number;
-		return;
-	}
-
-	fields = account(root, "/etc/group", 0, group);
-	if (fields)
-		id->gid = (gid_t)g_ascii_strtoull(fields[2], NULL, 10);
-}
-
 static void find_user(HostFacts *f, const char *root, struct identity *id)
 {
-	g_autofree char *set = qemu_setting(root, "user");
+	g_autofree char *set = facts_setting(root, qemu_conf, "user");
 	g_autofree char *user = set ? g_strdup(set) : default_user(root);
-	g_auto(GStrv) fields = NULL;
-	unsigned number;
+	g_autofree char *group = facts_setting(root, qemu_conf, "group");
 
 	f->qemu_user = facts_keep(f, user);
 	if (!user)
 		return;
 
-	fields = is_account_number(user, &number) ? account(root, "/etc/passwd", 2, user)
-					  : account(root, "/etc/passwd", 0, user);
-	if (!fields)
+	if (!account_identity(root, user, group, id))
+		f->qemu_group_missing = facts_keep(f, group);
+	f->qemu_user_there = id->there;
+}
+
+/* The user of swtpm, if qemu.conf names one. */
+static void find_swtpm_user(HostFacts *f, const char *root)
+{
+	g_autofree char *user = facts_setting(root, qemu_conf, "swtpm_user");
+	struct identity id;
+
+	if (!user)
 		return;
 
-	f->qemu_user_there = id->there = true;
-	id->uid = (uid_t)g_ascii_strtoull(fields[2], NULL, 10);
-	id->gid = (gid_t)g_ascii_strtoull(fields[3], NULL, 10);
-	set_group(root, id);
-	read_groups(root, fields[0], id);
+	account_identity(root, user, NULL, &id);
+	if (!id.there)
+		f->swtpm_user_missing = facts_keep(f, user);
 }
 
 static bool is_member(const struct identity *id, gid_t gid)
@@ -185,17 +89,6 @@ static enum fact allowed_by_mode(const struct stat *st, const struct identity *i
 	return FACT_NO;
 }
 
-static const char *account_name(HostFacts *f, const char *root, const char *file, unsigned number)
-{
-	g_autofree char *text = g_strdup_printf("%u", number);
-	g_auto(GStrv) fields = account(root, file, 2, text);
-
-	if (fields)
-		return facts_keep(f, fields[0]);
-
-	return facts_keep(f, text);
-}
-
 /* Below a directory that stands for / a plain file stands for a device: making one takes root. */
 static bool is_device(const HostFacts *f, const struct stat *st)
 {
@@ -209,6 +102,7 @@ static void look_at_kvm(HostFacts *f, const char *root, const struct identity *i
 {
 	struct device_fact *d = &f->kvm_device;
 	g_autofree char *path = facts_path(root, "/dev/kvm");
+	g_autofree char *group = NULL;
 	struct stat st;
 
 	if (stat(path, &st) < 0)
@@ -217,21 +111,12 @@ static void look_at_kvm(HostFacts *f, const char *root, const struct identity *i
 	d->there = true;
 	d->is_device = is_device(f, &st);
 	d->mode = st.st_mode & 07777;
-	d->owner = account_name(f, root, "/etc/passwd", st.st_uid);
-	d->group = account_name(f, root, "/etc/group", st.st_gid);
+	group = account_name(root, ACCOUNT_GROUP, st.st_gid);
+	d->group = facts_keep(f, group);
 	d->has_acl = getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 	d->allowed = allowed_by_mode(&st, id);
 	if (d->has_acl && d->allowed == FACT_NO)
 		d->allowed = FACT_UNKNOWN;
-}
-
-static bool become(const struct identity *id)
-{
-	if (geteuid() != 0 || !id->there)
-		return true;
-
-	return setgroups(id->n_groups, id->groups) == 0 && setgid(id->gid) == 0 &&
-	       setuid(id->uid) == 0;
 }
 
 /* 0, or the error with which FD makes no VM. */
@@ -252,7 +137,7 @@ static void try_device(const void *data, GString *out)
 {
 	int fd, opened = 0, version = 0, created = 0;
 
-	if (!become(data))
+	if (!account_become(data))
 		return;
 
 	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -314,8 +199,11 @@ void facts_read_devices(HostFacts *f, const struct facts_source *s)
 {
 	struct identity id = { 0 };
 	g_auto(GStrv) groups = facts_names(s->root, "/sys/kernel/iommu_groups", "");
+	g_auto(GStrv) kvm_group = account_by_name(s->root, ACCOUNT_GROUP, "kvm");
 
 	find_user(f, s->root, &id);
+	find_swtpm_user(f, s->root);
+	f->has_kvm_group = kvm_group != NULL;
 	look_at_kvm(f, s->root, &id);
 	try_kvm(f, &id, s->limit_ms);
 	f->sev_device = facts_there(s->root, "/dev/sev");

@@ -23,6 +23,17 @@ bool facts_has(const char *list, const char *word)
 	return g_strv_contains((const char *const *)words, word);
 }
 
+bool facts_is_red_hat(const HostFacts *f)
+{
+	static const char *const ids[] = { "rhel", "fedora", "centos", "almalinux", "rocky" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
+		if (facts_has(f->os, ids[i]))
+			return true;
+
+	return false;
+}
+
 void facts_add(HostFacts *f, const char **list, const char *word)
 {
 	g_autofree char *joined = NULL;
@@ -105,6 +116,35 @@ char *facts_field(const char *text, const char *key)
 	return NULL;
 }
 
+char *facts_setting(const char *root, const char *file, const char *name)
+{
+	g_autofree char *text = facts_text(root, file);
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
+
+	for (char **l = lines; *l; l++) {
+		char *rest = g_strstrip(*l) + strlen(name);
+
+		if (!g_str_has_prefix(*l, name))
+			continue;
+
+		rest += strspn(rest, " \t");
+		if (*rest != '=')
+			continue;
+
+		g_strdelimit(rest, "\"'=", ' ');
+		return g_strdup(g_strstrip(rest));
+	}
+
+	return NULL;
+}
+
+bool facts_is_link(const char *root, const char *path)
+{
+	g_autofree char *full = facts_path(root, path);
+
+	return g_file_test(full, G_FILE_TEST_IS_SYMLINK) || g_file_test(full, G_FILE_TEST_EXISTS);
+}
+
 HostFacts *facts_new(const struct facts_source *s, GError **error)
 {
 	g_autoptr(HostFacts) f = g_new0(HostFacts, 1);
@@ -112,11 +152,12 @@ HostFacts *facts_new(const struct facts_source *s, GError **error)
 	f->texts = g_string_chunk_new(4096);
 	f->below_sysroot = s->root != NULL;
 	f->is_root = geteuid() == 0;
-	facts_read_system(f, s);
 	facts_read_cpu(f, s);
+	facts_read_system(f, s);
 	facts_read_modules(f, s);
 	facts_read_devices(f, s);
 	facts_read_firmware(f, s);
+	facts_read_room(f, s);
 	facts_read_storage(f, s);
 	facts_read_peers(f, s);
 	if (!facts_read_libvirt(f, s, error))
@@ -133,8 +174,8 @@ HostFacts *facts_new_quick(const struct facts_source *s, const struct facts_docu
 	g_autoptr(HostFacts) f = g_new0(HostFacts, 1);
 
 	f->texts = g_string_chunk_new(4096);
-	facts_read_system(f, s);
 	facts_read_cpu(f, s);
+	facts_read_system(f, s);
 	if (!facts_read_documents(f, s, d->capabilities, d->domain, error))
 		return NULL;
 	facts_read_features(f, d->cpu);

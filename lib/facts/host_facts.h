@@ -19,7 +19,7 @@ struct device_fact {
 	bool there, is_device;
 	bool has_acl;			/* then the mode says not all */
 	unsigned mode;			/* permissions */
-	const char *owner, *group;
+	const char *group;
 	enum fact allowed;		/* QEMU's user may use it, by owner, group and mode */
 	bool tried;			/* the rest is known */
 	bool tried_as_us;		/* with our own rights, as we may not take QEMU's */
@@ -36,6 +36,10 @@ enum libvirt_state {
 struct libvirt_fact {
 	enum libvirt_state state;
 	const char *error;		/* of the connection */
+	const char *oneadmin_error;	/* it lets us in, and not the user oneadmin */
+	bool is_modular;		/* virtqemud, not libvirtd */
+	bool has_service;		/* systemd or init knows that daemon */
+	const char *socket_group;	/* unix_sock_group */
 	unsigned long version, qemu;	/* 1000000 * major + 1000 * minor + release; 0: unknown */
 	/* of capabilities */
 	bool has_capabilities;
@@ -50,6 +54,7 @@ struct libvirt_fact {
 	const char *tpm_backends, *secured;	/* "emulator passthrough"; "sev sev-snp tdx" */
 	enum fact sev, tdx;		/* unknown: this libvirt does not say */
 	const char *sev_guests, *sev_es_guests;	/* slots */
+	const char *incompatible;	/* "MODEL: reason": of kvmrc's, with its features */
 	unsigned max_vcpus;		/* 0: unknown */
 	unsigned sev_used, sev_es_used;	/* running guests */
 };
@@ -57,22 +62,28 @@ struct libvirt_fact {
 struct storage_fact {
 	const char *what;		/* "lvm:vg-one" */
 	enum fact works;
+	bool is_full;			/* it works, with no room for a new volume */
 	const char *text;		/* why not, or what there is */
+	const char *package;		/* "lvm2", "ceph-common": missing; or NULL */
 };
 
 struct room_fact {
 	const char *path;
+	bool is_mute;			/* the file system does not answer, the rest is unknown */
+	bool is_read_only, has_no_inodes;
 	guint64 free_mib;
 	unsigned free_percent;
 };
 
 struct peer_fact {
 	const char *host;
+	const char *uri;		/* of its libvirt */
 	const char *ssh_error, *libvirt_error;	/* NULL: it works */
 	bool libvirt_asked;
+	bool is_new;			/* ssh works and would keep its key: no more is asked */
 };
 
-enum { FACTS_STORAGE = 16, FACTS_ROOM = 3, FACTS_PEERS = 256 };
+enum { FACTS_STORAGE = 16, FACTS_ROOM = 64, FACTS_PEERS = 256 };
 
 /* What a VM document asks of a host. */
 struct vm_fact {
@@ -81,6 +92,7 @@ struct vm_fact {
 	unsigned vcpus;
 	const char *arch, *machine, *firmware, *encryption, *model, *features, *pci;
 	bool secure_boot, tpm, queues;
+	bool own_tpm;			/* the host's chip is passed through */
 	bool firmware_missing;		/* it is a path, and not there */
 	guint64 page_kib;		/* of huge pages; 0: none asked for */
 };
@@ -92,7 +104,8 @@ typedef struct host_facts {
 	const char *os;			/* ID and ID_LIKE of os-release */
 	/* processor */
 	const char *arch, *vendor, *platform;
-	const char *flag;		/* "vmx" or "svm" */
+	const char *flag;		/* "vmx", "svm" or "sie" */
+	const char *encryption_flags;	/* "sev sev_es sev_snp tdx_host_platform" */
 	bool is_guest;			/* of another hypervisor */
 	unsigned cpus, nodes;
 	/* kernel modules; parameters as the kernel prints them */
@@ -101,18 +114,25 @@ typedef struct host_facts {
 	bool vhost_net, vhost_device;
 	enum fact kvm_registered;	/* /proc/misc has a driver for /dev/kvm */
 	const char *boot_modules;	/* of the lists that are loaded at boot */
-	const char *auto_modules;	/* built in, or loaded by udev when the processor is seen */
+	const char *auto_modules;	/* loaded by udev when the processor is seen */
+	const char *builtin_modules;
+	const char *blocked_by;		/* file or parameter that keeps the maker's module out */
+	bool has_load_directory, has_etc_modules;	/* of modules-load.d; /etc/modules */
+	const char *rivals;		/* "vboxdrv vmmon": modules of other hypervisors */
 	bool modules_there;		/* /lib/modules of this kernel */
 	const char *nested, *ignore_msrs, *invalid_state, *sev, *sev_es, *sev_snp, *tdx;
 	/* devices and QEMU's user */
 	const char *qemu_user;
-	bool qemu_user_there;
+	bool qemu_user_there, has_kvm_group;
+	const char *qemu_group_missing, *swtpm_user_missing;	/* that qemu.conf names */
 	struct device_fact kvm_device;
 	bool sev_device;
 	unsigned iommu_groups;
 	const char *cmdline;
 	/* programs and firmware */
 	const char *programs, *firmware_features;
+	bool has_emulator;		/* some QEMU for the guests' architecture */
+	const char *firmware_missing;	/* that a descriptor names */
 	unsigned firmwares;
 	const char *tpm_version;
 	bool tpm_device;
@@ -120,10 +140,13 @@ typedef struct host_facts {
 	/* memory */
 	guint64 memory_kib, available_kib;
 	const char *huge_pages;		/* "2048:512:300": size in KiB, all, free */
+	bool mounts_known;
+	const char *huge_mounts;	/* "2048": sizes with a mounted hugetlbfs */
 	int cgroup_version;		/* 0: none */
 	const char *controllers;
 	/* settings of kvmrc */
 	const char *cpu_models;		/* wanted */
+	int encrypted_limit;		/* NUM_MEMORY_ENCRYPTED_GUESTS; -1: unset */
 	struct storage_fact storage[FACTS_STORAGE];
 	unsigned storages;
 	struct room_fact room[FACTS_ROOM];
@@ -143,7 +166,8 @@ struct facts_source {
 	const char *arch;		/* of guests; NULL: the host's */
 	const char *uri;		/* of libvirt */
 	const char *capabilities, *domcapabilities, *vm;	/* files; or NULL */
-	const char *cpu_models;
+	const char *cpu_models, *cpu_features;	/* of kvmrc; or NULL */
+	int encrypted_limit;		/* NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc; -1: unset */
 	const char *const *storage;	/* "lvm:VG", "rbd:POOL[:USER]"; or NULL */
 	const char *const *peers;	/* hosts; or NULL */
 	const char *protocol;		/* of peers: "qemu+ssh" */
@@ -172,6 +196,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, facts_free)
 
 /* False with VMM_ERROR_USAGE: WORDS (or NULL) has one that is no storage. */
 bool facts_check_storage(const char *const *words, GError **error);
+
+/* "kvm_amd": the module that the host's processor needs; NULL: none, or unknown. Static. */
+const char *facts_vendor_module(const HostFacts *facts);
+
+bool facts_is_red_hat(const HostFacts *facts);
+
+/*
+ * MEMORY_ENCRYPTION as OpenNebula's probe has it: the strongest kind that libvirt has, or "NONE";
+ * SEV-ES where the firmware left slots for it. Static.
+ */
+const char *facts_encryption(const struct libvirt_fact *libvirt);
 
 /* Whether WORD is one of LIST, which may be NULL. */
 bool facts_has(const char *list, const char *word);

@@ -2,10 +2,18 @@
 #include "facts/probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+struct probe {
+	pid_t pid;
+	int fd;			/* where the answer comes from */
+	gint64 end_us;		/* of its time */
+};
 
 static void G_GNUC_NORETURN answer(probe_func *func, const void *data, int fd)
 {
@@ -49,14 +57,14 @@ static bool read_all(int fd, gint64 end_us, GString *out)
 	}
 }
 
-GString *probe_run(probe_func *func, const void *data, unsigned limit_ms)
+Probe *probe_start(probe_func *func, const void *data, unsigned limit_ms)
 {
-	GString *out = g_string_new(NULL);
-	int pipes[2], status = 1, options = 0;
-	bool whole;
+	Probe *p;
+	int pipes[2];
 	pid_t pid;
 
-	if (pipe(pipes) < 0)
+	/* The children of others that run at the same time must not hold it open. */
+	if (!g_unix_open_pipe(pipes, FD_CLOEXEC, NULL))
 		return NULL;
 
 	pid = fork();
@@ -66,20 +74,44 @@ GString *probe_run(probe_func *func, const void *data, unsigned limit_ms)
 	}
 
 	close(pipes[1]);
-	whole = pid > 0 && read_all(pipes[0], g_get_monotonic_time() + limit_ms * 1000L, out);
-	close(pipes[0]);
-	if (pid > 0 && !whole) {
+	if (pid < 0) {
+		close(pipes[0]);
+		return NULL;
+	}
+
+	p = g_new(Probe, 1);
+	*p = (Probe){ pid, pipes[0], g_get_monotonic_time() + limit_ms * 1000L };
+
+	return p;
+}
+
+GString *probe_finish(Probe *p)
+{
+	GString *out = g_string_new(NULL);
+	int status = 1, options = 0;
+	bool whole = p && read_all(p->fd, p->end_us, out);
+
+	if (p && !whole) {
 		/* One that hangs in the kernel does not end even so: it is not waited for. */
-		kill(pid, SIGKILL);
+		kill(p->pid, SIGKILL);
 		options = WNOHANG;
 	}
 
-	if (pid > 0)
-		waitpid(pid, &status, options);
+	if (p) {
+		close(p->fd);
+		waitpid(p->pid, &status, options);
+	}
+
+	g_free(p);
 	if (whole && status == 0)
 		return out;
 
 	g_string_free(out, TRUE);
 
 	return NULL;
+}
+
+GString *probe_run(probe_func *func, const void *data, unsigned limit_ms)
+{
+	return probe_finish(probe_start(func, data, limit_ms));
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "facts/facts_parts.h"
 
-#include <sys/statvfs.h>
-
-#include "base/child.h"
 #include "base/text.h"
 
 static void read_release(HostFacts *f, const char *root)
@@ -52,6 +49,35 @@ static void read_huge_pages(HostFacts *f, const char *root)
 	}
 }
 
+/* Sizes in KiB that a file system of huge pages is mounted for: libvirt uses no others. */
+static void read_huge_mounts(HostFacts *f, const char *root)
+{
+	g_autofree char *text = facts_text(root, "/proc/mounts");
+	g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
+
+	f->mounts_known = text != NULL;
+	for (char **l = lines; *l; l++) {
+		g_auto(GStrv) fields = g_strsplit(*l, " ", 5);
+		const char *size;
+		g_autofree char *word = NULL;
+		guint64 number;
+		char *unit;
+
+		if (g_strv_length(fields) < 4 || !g_str_equal(fields[2], "hugetlbfs"))
+			continue;
+
+		size = strstr(fields[3], "pagesize=");
+		size = size ? size + strlen("pagesize=") : "2M";
+		number = g_ascii_strtoull(size, &unit, 10);
+		if (*unit == 'M')
+			number <<= 10;
+		else if (*unit == 'G')
+			number <<= 20;
+		word = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+		facts_add(f, &f->huge_mounts, word);
+	}
+}
+
 static void read_cgroups(HostFacts *f, const char *root)
 {
 	g_auto(GStrv) names = NULL;
@@ -62,52 +88,48 @@ static void read_cgroups(HostFacts *f, const char *root)
 		return;
 	}
 
+	/* "unified" is version 2 beside version 1, for systemd alone. */
 	names = facts_names(root, "/sys/fs/cgroup", "");
 	for (char **n = names; *n; n++) {
 		g_auto(GStrv) controllers = g_strsplit(*n, ",", -1);
 
-		for (char **c = controllers; *c; c++)
-			facts_add(f, &f->controllers, *c);
-	}
-
-	if (facts_has(f->controllers, "cpu"))
 		f->cgroup_version = 1;
-}
-
-static void read_room(HostFacts *f)
-{
-	static const char *const places[] = { "/var/lib/one", "/var/lib/libvirt", "/var/tmp" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-		struct statvfs st;
-
-		if (statvfs(places[i], &st) < 0 || st.f_blocks == 0)
-			continue;
-
-		f->room[f->rooms++] = (struct room_fact){
-			.path = places[i],
-			.free_mib = (guint64)st.f_bavail * st.f_frsize >> 20,
-			.free_percent = (unsigned)(st.f_bavail * 100 / st.f_blocks),
-		};
+		for (char **c = controllers; *c; c++)
+			if (!g_str_equal(*c, "unified") && !g_str_equal(*c, "systemd"))
+				facts_add(f, &f->controllers, *c);
 	}
 }
 
-static void read_programs(HostFacts *f, const char *root)
+static void add_program(HostFacts *f, const char *root, const char *dir, const char *name)
+{
+	g_autofree char *path = g_strdup_printf("%s%s/%s", text_or(root, ""), dir, name);
+
+	if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+		facts_add(f, &f->programs, name);
+}
+
+static void read_programs(HostFacts *f, const struct facts_source *s)
 {
 	static const char *const names[] = { "guestmount", "swtpm", "swtpm_setup", "tpm2",
 					     "qemu-img", "qemu-kvm-one", "rbd", "vgdisplay",
-					     "libvirtd", "virtqemud" };
+					     "libvirtd", "virtqemud", "qemu-kvm" };
 	static const char *const dirs[] = { "/usr/bin", "/usr/sbin", "/usr/libexec", "/bin",
 					    "/sbin", "/usr/local/bin" };
 
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		for (size_t d = 0; d < G_N_ELEMENTS(dirs); d++) {
-			g_autofree char *path = g_strdup_printf("%s%s/%s", text_or(root, ""),
-								dirs[d], names[i]);
+	const char *arch = text_or(text_or(s->arch, f->arch), "none");
+	const char *suffix = g_str_has_prefix(arch, "ppc64") ? "ppc64" : arch;
+	g_autofree char *qemu = g_strconcat("qemu-system-", suffix, NULL);
 
-			if (g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
-				facts_add(f, &f->programs, names[i]);
-		}
+	for (size_t d = 0; d < G_N_ELEMENTS(dirs); d++) {
+		for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+			add_program(f, s->root, dirs[d], names[i]);
+		add_program(f, s->root, dirs[d], qemu);
+	}
+
+	if (facts_has(f->programs, qemu) || facts_has(f->programs, "qemu-kvm-one"))
+		f->has_emulator = true;
+	else if (!s->arch || !g_strcmp0(s->arch, f->arch))
+		f->has_emulator = facts_has(f->programs, "qemu-kvm");
 }
 
 /* Of the set that this program belongs to, so not of a host that only files stand for. */
@@ -136,109 +158,14 @@ void facts_read_system(HostFacts *f, const struct facts_source *s)
 	f->cmdline = facts_line(f, s->root, "/proc/cmdline");
 	f->pci = facts_keep(f, addresses);
 	f->cpu_models = facts_keep(f, s->cpu_models);
+	f->encrypted_limit = s->encrypted_limit;
 	read_release(f, s->root);
 	read_memory(f, s->root);
 	read_huge_pages(f, s->root);
+	read_huge_mounts(f, s->root);
 	read_cgroups(f, s->root);
-	read_programs(f, s->root);
+	read_programs(f, s);
 	read_set(f, s);
-	if (!s->root)
-		read_room(f);
-}
-
-/* The reason as one line, or NULL when ARGV ended with status 0. The caller frees. */
-static char *run_reason(const char *const *argv, unsigned limit_ms)
-{
-	struct child_spec spec = { .argv = argv, .timeout_ms = limit_ms, .grace_ms = 200 };
-	struct child_result result = { 0 };
-	g_autoptr(GError) error = NULL;
-
-	if (child_run(&spec, &result, &error)) {
-		child_result_check(&result, argv[0], &error);
-		child_result_clear(&result);
-	}
-
-	if (error)
-		return g_strdup(error->message);
-
-	return NULL;
-}
-
-static void add_storage(HostFacts *f, const char *what, enum fact works, const char *text)
-{
-	if (f->storages < FACTS_STORAGE)
-		f->storage[f->storages++] = (struct storage_fact){
-			.what = facts_keep(f, what), .works = works, .text = facts_keep(f, text),
-		};
-}
-
-/* Root alone may ask LVM; OpenNebula's sudoers give oneadmin vgdisplay. */
-static void read_group(HostFacts *f, const char *what, const char *group, unsigned limit_ms)
-{
-	const char *const argv[] = { "sudo", "-n", "vgdisplay", "-c", group, NULL };
-	const char *const *words = f->is_root ? argv + 2 : argv;
-	g_autofree char *reason = NULL;
-
-	if (!facts_has(f->programs, "vgdisplay")) {
-		add_storage(f, what, FACT_NO, "vgdisplay is not installed");
-		return;
-	}
-
-	reason = run_reason(words, limit_ms);
-	if (!reason)
-		add_storage(f, what, FACT_YES, "is there");
-	else if (!f->is_root && strstr(reason, "sudo"))
-		add_storage(f, what, FACT_UNKNOWN, reason);
-	else
-		add_storage(f, what, FACT_NO, reason);
-}
-
-/* Asks the monitors and the pool, whatever it holds. */
-static void read_pool(HostFacts *f, const char *what, const char *pool, unsigned limit_ms)
-{
-	g_auto(GStrv) words = g_strsplit(pool, ":", 2);
-	const char *const argv[] = { "rbd", "namespace", "ls", "--pool", words[0],
-				     words[1] ? "--id" : NULL, words[1], NULL };
-	g_autofree char *reason = NULL;
-
-	if (!facts_has(f->programs, "rbd")) {
-		add_storage(f, what, FACT_NO, "rbd is not installed");
-		return;
-	}
-
-	reason = run_reason(argv, limit_ms);
-	if (reason)
-		add_storage(f, what, FACT_NO, reason);
-	else
-		add_storage(f, what, FACT_YES, "answers");
-}
-
-bool facts_check_storage(const char *const *words, GError **error)
-{
-	for (const char *const *w = words; w && *w; w++) {
-		bool is_known = g_str_has_prefix(*w, "lvm:") || g_str_has_prefix(*w, "rbd:");
-
-		/* A dash would be an option of the program that is asked. */
-		if (!is_known || (*w)[4] == '\0' || (*w)[4] == '-')
-			return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not lvm:GROUP or "
-					"rbd:POOL[:USER]", *w);
-	}
-
-	return true;
-}
-
-void facts_read_storage(HostFacts *f, const struct facts_source *s)
-{
-	for (const char *const *w = s->storage; w && *w; w++) {
-		const char *name = strchr(*w, ':');
-
-		if (s->root)
-			add_storage(f, *w, FACT_UNKNOWN, "is asked for on the host itself only");
-		else if (g_str_has_prefix(*w, "lvm:"))
-			read_group(f, *w, name + 1, s->limit_ms);
-		else if (g_str_has_prefix(*w, "rbd:"))
-			read_pool(f, *w, name + 1, s->limit_ms);
-	}
 }
 
 /* Does the chip answer? Random bytes are all it is asked for. */
@@ -255,21 +182,6 @@ void facts_read_firmware(HostFacts *f, const struct facts_source *s)
 	if (!f->tpm_device || !may_ask)
 		return;
 
-	reason = run_reason(argv, s->limit_ms);
+	reason = facts_run(argv, s->limit_ms, NULL);
 	f->tpm_answers = reason ? FACT_NO : FACT_YES;
-}
-
-void facts_read_peers(HostFacts *f, const struct facts_source *s)
-{
-	for (const char *const *p = s->peers; p && *p && f->peers < FACTS_PEERS; p++) {
-		const char *const argv[] = { "ssh", "-o", "BatchMode=yes", "-o",
-					     "ConnectTimeout=10", "--", *p, "true", NULL };
-		struct peer_fact *peer = &f->peer[f->peers++];
-		g_autofree char *reason = run_reason(argv, s->limit_ms);
-
-		peer->host = facts_keep(f, *p);
-		peer->ssh_error = facts_keep(f, reason);
-		if (!reason)
-			facts_ask_peer(f, s, peer);
-	}
 }

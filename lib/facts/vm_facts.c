@@ -30,7 +30,11 @@ static void read_devices(HostFacts *f, struct vm_fact *w, const TmplVm *vm)
 {
 	const TmplSet *set = vm->level[TMPL_VM];
 
-	w->tpm = tmpl_set_vector(set, "TPM") != NULL;
+	const TmplAttr *tpm = tmpl_set_vector(set, "TPM");
+	const char *tpm_type = tpm ? tmpl_attr_text(tpm, "TYPE") : NULL;
+
+	w->tpm = tpm != NULL;
+	w->own_tpm = tpm_type && !g_ascii_strcasecmp(tpm_type, "passthrough");
 	for (const TmplAttr *a = NULL; (a = tmpl_set_next(set, "NIC", a));)
 		if (tmpl_attr_text(a, "VIRTIO_QUEUES"))
 			w->queues = true;
@@ -48,6 +52,23 @@ static void read_devices(HostFacts *f, struct vm_fact *w, const TmplVm *vm)
 	}
 }
 
+/* The names of models that would do, separated by blanks or commas; NULL: no certain model. */
+static const char *wanted_models(HostFacts *f, const TmplVm *vm)
+{
+	static const char *const modes[] = { "none", "custom", "maximum", "host-model",
+					     "host-passthrough" };
+	const char *list = attribute(f, vm, "CPU_MODEL/MODELS");
+	const char *model = attribute(f, vm, "CPU_MODEL/MODEL");
+
+	for (size_t i = 0; model && i < G_N_ELEMENTS(modes); i++)
+		if (!g_ascii_strcasecmp(model, modes[i]))
+			model = NULL;
+	if (list)
+		return list;
+
+	return model;
+}
+
 static void read_vm(HostFacts *f, const char *root, const TmplVm *vm)
 {
 	struct vm_fact *w = f->vm = g_new0(struct vm_fact, 1);
@@ -61,7 +82,7 @@ static void read_vm(HostFacts *f, const char *root, const TmplVm *vm)
 	w->machine = attribute(f, vm, "OS/MACHINE");
 	w->firmware = attribute(f, vm, "OS/FIRMWARE");
 	w->encryption = attribute(f, vm, "MEMORY_ENCRYPTION/TYPE");
-	w->model = attribute(f, vm, "CPU_MODEL/MODEL");
+	w->model = wanted_models(f, vm);
 	w->features = attribute(f, vm, "CPU_MODEL/FEATURES");
 	w->page_kib = attribute_number(f, vm, "TOPOLOGY/HUGEPAGE_SIZE") * 1024;
 	secure = attribute(f, vm, "OS/FIRMWARE_SECURE");

@@ -117,8 +117,9 @@ bool fit_arch(xmlNode *domain, const xmlNode *capabilities, GPtrArray *changes, 
 	if (!guest) {
 		vmm_fail(error, VMM_ERROR_INCOMPATIBLE, "OS/ARCH = '%s': this host has no QEMU for "
 			 "that architecture", arch);
-		vmm_error_set_hint(error, "install qemu-system-… of it there, or use a host of "
-				   "that architecture");
+		vmm_error_set_hint(error, "install qemu-system-… of it there (host_check --only "
+				   "guest-arch --arch %s), or use a host of that architecture",
+				   arch);
 		return false;
 	}
 

@@ -182,7 +182,7 @@ static void check_module(struct cpu_fit *f, const char *flag)
 	fit_report_add(f->report, VMM_ERROR_INCOMPATIBLE, "FEATURES/NESTED: module %s of this host "
 		       "does not let guests run VMs", module);
 	fit_report_hint(f->report, "'options %s nested=1' in /etc/modprobe.d/kvm.conf, then reload "
-			"the module or reboot", module);
+			"the module or reboot: run host_check --only nested", module);
 }
 
 static void add_nested(struct cpu_fit *f)
@@ -214,7 +214,8 @@ static void check_mode(struct cpu_fit *f)
 	fit_report_add(f->report, VMM_ERROR_INCOMPATIBLE, "%s: this host does not support CPU mode "
 		       "%s", f->wish.from, f->wish.mode);
 	if (g_str_equal(f->wish.mode, "host-passthrough"))
-		fit_report_hint(f->report, "without KVM, maximum is QEMU's own");
+		fit_report_hint(f->report, "without KVM, maximum is QEMU's own: run "
+				"host_check --only kvm-device");
 	else
 		fit_report_hint(f->report, "name a model that the host has");
 }

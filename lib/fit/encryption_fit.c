@@ -107,7 +107,8 @@ static void check_guests(const struct technology *t, const xmlNode *features, Fi
 		return;
 	fit_report_add(report, VMM_ERROR_INCOMPATIBLE, "MEMORY_ENCRYPTION: this host has no keys "
 		       "for guests with %s (%s is 0)", t->type, t->guests);
-	fit_report_hint(report, "in the firmware's setup: the minimum SEV ASID divides the keys");
+	fit_report_hint(report, "run host_check --only sev,sev-es,sev-snp; in the firmware's "
+			"setup the minimum SEV ASID divides the keys");
 }
 
 bool fit_encryption_shares(const char *a, const char *b)
@@ -129,8 +130,8 @@ static void report_kernel(const struct technology *t, const struct fit_input *in
 		state = "is not there";
 	fit_report_add(report, VMM_ERROR_INCOMPATIBLE, "MEMORY_ENCRYPTION: the kernel of this host "
 		       "has no %s: parameter %s of KVM's modules %s", t->type, t->parameter, state);
-	fit_report_hint(report, "switch it on in the firmware's setup and for the module; "
-			"host_check says how");
+	fit_report_hint(report, "switch it on in the firmware's setup and for the module: run "
+			"host_check --only sev,sev-es,sev-snp,tdx");
 }
 
 static void report_missing(const struct technology *t, const struct fit_input *in,
@@ -147,7 +148,7 @@ static void report_missing(const struct technology *t, const struct fit_input *i
 	} else {
 		fit_report_add(report, VMM_ERROR_INCOMPATIBLE, "MEMORY_ENCRYPTION: QEMU of this "
 			       "host has no %s", t->type);
-		fit_report_hint(report, "host_check on it says what is missing");
+		fit_report_hint(report, "run host_check --only sev,sev-es,sev-snp,tdx");
 	}
 }
 
@@ -177,7 +178,7 @@ void fit_encryption(const xmlNode *domain, const struct fit_input *in, FitResult
 	if (!xml_has(domain, "type", "kvm")) {
 		fit_report_add(report, VMM_ERROR_INCOMPATIBLE, "MEMORY_ENCRYPTION: QEMU's own "
 			       "emulation has none");
-		fit_report_hint(report, "use a host with KVM");
+		fit_report_hint(report, "use a host with KVM: host_check --only kvm-device");
 		return;
 	}
 

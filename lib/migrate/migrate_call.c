@@ -5,7 +5,7 @@
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_MS = 200 };
+enum { PAUSE_MS = 200, JOB_MS = 10000 };
 
 struct call {
 	virDomain *dom;
@@ -128,6 +128,45 @@ static bool look(virConnect *conn, const char *uuid, virDomain **ret, struct vir
 	return true;
 }
 
+/*
+ * Asks both hosts, and the source once more: a move that ends between two answers would look
+ * like two guests, or like one that stayed and a copy to end. RET_STEADY: the source's two are
+ * alike.
+ */
+static bool look_at_both(virConnect *source, virConnect *dest, const char *uuid,
+			 struct migrate_sides *ret, bool *ret_steady, GError **error)
+{
+	struct virt_state again;
+	g_autoptr(virDomain) dom = NULL;
+
+	if (!look(source, uuid, &ret->source, &ret->source_state, error) ||
+	    !look(dest, uuid, &ret->dest, &ret->dest_state, error) ||
+	    !look(source, uuid, &dom, &again, error))
+		return false;
+
+	*ret_steady = migrate_side_of(&ret->source_state, true) == migrate_side_of(&again, true);
+
+	return true;
+}
+
+/*
+ * libvirt still moves DOM, although the answer to that was lost: what comes in at the destination
+ * may be the VM in a moment, so it must not be ended.
+ */
+static bool is_still_moved(virDomain *dom, GError **error)
+{
+	int operation;
+
+	if (!virt_domain_barrier(dom, JOB_MS, &operation, error))
+		return true;
+	if (operation != VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT)
+		return false;
+	vmm_fail(error, VMM_ERROR_BUSY, "libvirt still moves domain %s", virDomainGetName(dom));
+	vmm_error_set_hint(error, "see virsh domjobinfo there; virsh domjobabort ends it");
+
+	return true;
+}
+
 /* Sets ERROR for a location in which neither copy may be touched. */
 static enum migrate_location refuse_location(enum migrate_location location, const char *uuid,
 				    GError **error)
@@ -151,23 +190,30 @@ enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const
 				     gint64 until_us, struct migrate_sides *ret, GError **error)
 {
 	struct migrate_verdict v;
+	bool steady;
 
 	for (;;) {
 		*ret = (struct migrate_sides){ 0 };
-		if (!look(source, uuid, &ret->source, &ret->source_state, error))
-			return MIGRATE_LOCATION_UNKNOWN;
-		if (!look(dest, uuid, &ret->dest, &ret->dest_state, error))
+		if (!look_at_both(source, dest, uuid, ret, &steady, error))
 			return MIGRATE_LOCATION_UNKNOWN;
 
 		v = migrate_verdict_of(migrate_side_of(&ret->source_state, true),
 				    migrate_side_of(&ret->dest_state, false));
-		if (!v.wait)
+		if (steady && !v.wait)
 			break;
 		if (!deadline_pause(until_us, PAUSE_MS))
 			break;
 		migrate_sides_clear(ret);
 	}
 
+	if (!steady) {
+		vmm_fail(error, VMM_ERROR_INTERNAL, "domain %s changes while it is looked at",
+			 uuid);
+		return MIGRATE_LOCATION_UNKNOWN;
+	}
+
+	if (v.wait && v.location == MIGRATE_AT_SOURCE && is_still_moved(ret->source, error))
+		return MIGRATE_LOCATION_UNKNOWN;
 	if (v.location == MIGRATE_ORPHAN || v.location == MIGRATE_SPLIT)
 		return refuse_location(v.location, uuid, error);
 

@@ -44,8 +44,9 @@ void migrate_sides_clear(struct migrate_sides *sides);
 
 /*
  * Looks for the domain of UUID on both hosts, and again until UNTIL_US (monotonic) while libvirt is
- * still moving it; verdict.h says what the two states mean. MIGRATE_LOCATION_UNKNOWN: ERROR is
- * set, a host does not answer or neither copy is complete. The caller clears RET.
+ * still moving it or the source's answer changes meanwhile; verdict.h says what the two states
+ * mean. MIGRATE_LOCATION_UNKNOWN: ERROR is set, a host does not answer, neither copy is complete,
+ * or what was seen was never true at one moment. The caller clears RET.
  */
 enum migrate_location migrate_locate(virConnect *source, virConnect *dest, const char *uuid,
 				     gint64 until_us, struct migrate_sides *ret, GError **error);

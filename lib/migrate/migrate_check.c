@@ -4,6 +4,7 @@
 #include "base/deadline.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
+#include "virt/virt_domain.h"
 #include "virt/virt_error.h"
 
 enum { LEAVE_MS = 10000, PAUSE_MS = 200 };
@@ -148,14 +149,21 @@ static bool has_machine(const struct facts *f, virConnect *dest, GError **error)
 	return true;
 }
 
-static bool has_cpu(const struct facts *f, virConnect *dest, GError **error)
+/*
+ * The CPU is the live one: what QEMU's own emulation left out of the model is 'disable' there, and
+ * no word of it in the domain that is sent.
+ */
+static bool has_cpu(const struct facts *f, virDomain *dom, virConnect *dest, GError **error)
 {
-	xmlNode *cpu = xml_child(f->domain, "cpu");
+	g_autoptr(xmlDoc) live = virt_xml_doc(dom, error);
+	xmlNode *cpu = xml_child(xmlDocGetRootElement(live), "cpu");
 	g_autofree char *mode = xml_attribute(cpu, "mode");
 	g_autofree char *model = xml_child_text(cpu, "model");
 	g_autofree char *text = NULL;
 	int r;
 
+	if (!live)
+		return false;
 	if (g_strcmp0(mode, "custom"))
 		return true;	/* nothing to compare, or the host's own, which QEMU compares */
 	text = xml_print(cpu);
@@ -180,7 +188,7 @@ bool migrate_check(virDomain *dom, virConnect *dest, GError **error)
 	struct facts f = { 0 };
 	bool ok = is_another_host(dom, dest, error) && is_free(dom, dest, error) &&
 		  facts_load(&f, dom, error) && has_machine(&f, dest, error) &&
-		  has_cpu(&f, dest, error);
+		  has_cpu(&f, dom, dest, error);
 
 	facts_clear(&f);
 

@@ -29,7 +29,8 @@ static enum action_outcome where_is_it(struct migration *r, GError *cause, GErro
 	struct virt_state state = { .gone = true };
 	bool other;
 
-	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action.vm_id), &fault);
+	moved = virt_domain(r->dest, r->ctx->arg[0], action_arg(r->ctx, action_self()->vm_id),
+			    &fault);
 	if (moved && virt_state_read(moved, &state, &fault) && !state.gone) {
 		r->sides.dest = g_steal_pointer(&moved);
 		r->sides.dest_state = state;

@@ -11,6 +11,7 @@
 #include "action/process.h"
 #include "base/file.h"
 #include "xml/xml.h"
+#include "virt/domain_job.h"
 #include "virt/hotplug.h"
 #include "virt/domain_xml.h"
 #include "virt/virt_error.h"
@@ -35,10 +36,16 @@ static struct block_copy *mirror(const struct moving *m, guint i)
 	return &g_array_index(m->mirrors, struct block_copy, i);
 }
 
+/* Behind a barrier: a call whose answer was lost may switch a disk in a moment. */
 static bool read_xml(struct moving *m, GError **error)
 {
-	xmlDoc *doc = virt_xml_doc(m->dom, error);
+	xmlDoc *doc;
+	int operation;
 
+	if (!virt_domain_barrier(m->dom, action_left_ms(m->ctx, ANSWER_MS), &operation, error))
+		return false;
+
+	doc = virt_xml_doc(m->dom, error);
 	if (!doc)
 		return false;
 	xmlFreeDoc(m->doc);
@@ -193,6 +200,19 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
 	return ok;
 }
 
+/*
+ * An earlier run came to phase 3: the VM's small files are there, and may be newer than those here,
+ * which nothing uses any more (snapshots, a TPM's state).
+ */
+static bool has_brought_files(const struct moving *m)
+{
+	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
+	g_autofree char *directory = virt_vm_directory(m->dom, uri);
+	g_autofree char *plain = directory ? g_canonicalize_filename(directory, "/") : NULL;
+
+	return !g_strcmp0(plain, m->stored->to);
+}
+
 /* Phase 1. */
 static bool prepare_target(struct moving *m, GError **error)
 {
@@ -204,7 +224,7 @@ static bool prepare_target(struct moving *m, GError **error)
 		return false;
 	if (!take_names(m, error))
 		return false;
-	if (!storage_plan_copy(m->stored, m->ctx, NULL, error))
+	if (!has_brought_files(m) && !storage_plan_copy(m->stored, m->ctx, NULL, error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;
@@ -237,15 +257,21 @@ static bool copy(struct moving *m, GError **error)
 	return progress_fail(error, "moving domain %s", virDomainGetName(m->dom));
 }
 
-static bool is_any_used(const struct moving *m)
+/* Of the XML that was read last. */
+static guint count_used(const struct moving *m)
 {
+	guint used = 0;
+
 	for (guint i = 0; i < m->mirrors->len; i++)
-		if (is_used(m, mirror(m, i)))
-			return true;
-	return false;
+		used += is_used(m, mirror(m, i));
+
+	return used;
 }
 
-/* Undoes phases 1 to 3. First of all the copies must no longer be written to. */
+/*
+ * Undoes phases 1 to 3. First of all the copies must no longer be written to; then it is asked once
+ * more what the VM uses, as a copy that is gone by now may have become its disk.
+ */
 static void undo(struct moving *m)
 {
 	g_autoptr(GError) error = NULL;
@@ -253,9 +279,9 @@ static void undo(struct moving *m)
 	if (!made_files_any(m->made))
 		return;
 	reconcile_domain(m->ctx, &m->dom, &error);
-	if (error || !read_xml(m, &error) || !end_copies(m, &error))
+	if (error || !read_xml(m, &error) || !end_copies(m, &error) || !read_xml(m, &error))
 		action_log("WARN", "%s: nothing is removed", error->message);
-	else if (is_any_used(m))
+	else if (count_used(m))
 		action_log("WARN", "the VM uses images in %s: nothing is removed", m->stored->to);
 	else
 		made_files_undo(m->made);
@@ -313,16 +339,27 @@ static bool pivot_rest(struct moving *m, GError **error)
 	return true;
 }
 
-/* It is not the whole VM that moved. */
-static enum action_outcome stay(struct moving *m, guint moved, GError **error)
+/* Switching failed when MOVED disks were seen to be there. */
+static enum action_outcome judge_pivot(struct moving *m, guint moved, GError **error)
 {
 	g_autoptr(GError) fault = NULL;
 
 	if (moved == 0) {
 		if (!update_metadata(m, m->stored->from, &fault))
 			action_log("WARN", "%s", fault->message);
+		g_clear_error(&fault);
 		undo(m);
-		return ACTION_FAILED;
+		moved = count_used(m);
+		if (moved == 0)
+			return ACTION_FAILED;
+		if (!update_metadata(m, m->stored->to, &fault))
+			action_log("WARN", "%s", fault->message);
+		g_clear_error(&fault);
+	}
+
+	if (moved == m->mirrors->len) {
+		g_clear_error(error);
+		return ACTION_DONE;
 	}
 
 	if (!end_copies(m, &fault))
@@ -353,20 +390,14 @@ static enum action_outcome pivot(struct moving *m, GError **error)
 			return ACTION_UNKNOWN;
 		}
 
-		moved = 0;
-		for (guint i = 0; i < m->mirrors->len; i++)
-			moved += is_used(m, mirror(m, i));
+		moved = count_used(m);
 		if (found == RECONCILE_ALIVE)
 			break;
 		if (tries == PIVOTS)
 			break;
 	}
 
-	if (moved < m->mirrors->len)
-		return stay(m, moved, error);
-	g_clear_error(error);
-
-	return ACTION_DONE;
+	return judge_pivot(m, moved, error);
 }
 
 /* Phase 5, of one CD-ROM or read-only disk. */

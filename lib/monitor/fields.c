@@ -23,6 +23,7 @@ static const struct form {
 	bool bare;
 } forms[] = {
 	[FIELDS_PLAIN]     = { "",       "",    "",   "",    "\n",   true  },
+	[FIELDS_VERBATIM]  = { "",       "",    "",   "",    "",     true  },
 	[FIELDS_BARE]      = { "=",      "=",   "",   "",    "\n",   true  },
 	[FIELDS_QUOTED]    = { "=",      "=",   "",   "",    "\n",   false },
 	[FIELDS_VM]        = { " = [ ",  "=",   ", ", ", ",  "]\n",  false },
@@ -30,6 +31,7 @@ static const struct form {
 	[FIELDS_WILD]      = { " = [",   "=",   ", ", ", ",  "]\n",  false },
 	[FIELDS_HOST]      = { " = [ ",  " = ", ", ", ", ",  " ]\n", false },
 	[FIELDS_DATASTORE] = { " = [ ",  " = ", ", ", ", ",  " ]\n", true  },
+	[FIELDS_SIZE]      = { " = [ ",  "=",   ", ", ", ",  "]\n",  true  },
 };
 
 static void field_free(void *data)
@@ -100,6 +102,15 @@ void fields_add_base64(Fields *fields, const char *name, const char *text)
 	f->text = g_strdup(text);
 }
 
+void fields_move(Fields *to, Fields *from)
+{
+	for (guint i = 0; i < from->list->len; i++)
+		g_ptr_array_add(to->list, from->list->pdata[i]);
+	g_ptr_array_set_free_func(from->list, NULL);
+	g_ptr_array_set_size(from->list, 0);
+	g_ptr_array_set_free_func(from->list, field_free);
+}
+
 /* A value without quotes ends where the line ends. */
 static char *bare(const char *text)
 {
@@ -141,6 +152,13 @@ static void print_vector(const Fields *fields, const struct form *form, GString 
 	}
 }
 
+static void append_lines(GString *out, const char *text)
+{
+	g_string_append(out, text);
+	if (*text && !g_str_has_suffix(text, "\n"))
+		g_string_append_c(out, '\n');
+}
+
 char *fields_template(const Fields *fields)
 {
 	GString *out = g_string_new(NULL);
@@ -148,6 +166,11 @@ char *fields_template(const Fields *fields)
 	for (guint i = 0; i < fields->list->len; i++) {
 		const struct field *f = fields->list->pdata[i];
 		const struct form *form = &forms[f->form];
+
+		if (f->form == FIELDS_VERBATIM) {
+			append_lines(out, f->text);
+			continue;
+		}
 
 		if (f->form != FIELDS_PLAIN)
 			g_string_append(out, f->name);
@@ -203,7 +226,7 @@ static json_object *object_of(const Fields *fields)
 	for (guint i = 0; i < fields->list->len; i++) {
 		const struct field *f = fields->list->pdata[i];
 
-		if (f->inner && !f->base64) {
+		if ((f->inner && !f->base64) || f->form == FIELDS_VERBATIM) {
 			if (!json_object_object_get_ex(object, f->name, NULL))
 				json_object_object_add(object, f->name, list_of(fields, i));
 		} else {

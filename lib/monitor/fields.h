@@ -13,6 +13,7 @@
 /* How a field is written in a template; each is the original's. */
 enum fields_form {
 	FIELDS_PLAIN,		/* value */
+	FIELDS_VERBATIM,	/* lines of a template, as they are */
 	FIELDS_BARE,		/* NAME=value */
 	FIELDS_QUOTED,		/* NAME="value" */
 	FIELDS_VM,		/* NAME = [ A="v", B="w"] */
@@ -20,6 +21,7 @@ enum fields_form {
 	FIELDS_WILD,		/* NAME = [A="v", B="w"] */
 	FIELDS_HOST,		/* NAME = [ A = "v", B = "w" ] */
 	FIELDS_DATASTORE,	/* NAME = [ A = v, B = w ] */
+	FIELDS_SIZE,		/* NAME = [ A=v, B=w] */
 };
 
 typedef struct fields Fields;
@@ -37,6 +39,9 @@ Fields *fields_add_vector(Fields *fields, const char *name, enum fields_form for
 
 /* Adds INNER, taken, as base64 of its template. */
 void fields_add_packed(Fields *fields, const char *name, Fields *inner);
+
+/* Moves all of FROM to the end of TO; FROM is empty then. */
+void fields_move(Fields *to, Fields *from);
 
 /* Adds TEXT in base64; JSON has it in plain. */
 void fields_add_base64(Fields *fields, const char *name, const char *text);

@@ -45,9 +45,14 @@ static void add_text(Fields *out, const char *name, enum fields_form form, const
 		fields_add(out, name, form, "%s", text);
 }
 
-static void add_processor(Fields *out, const char *root)
+static void add_architecture(Fields *out, const HostView *view)
 {
-	g_autofree char *read = facts_text(root, "/proc/cpuinfo");
+	add_text(out, "ARCH", FIELDS_BARE, view->facts->arch);
+}
+
+static void add_processor(Fields *out, const HostView *view)
+{
+	g_autofree char *read = facts_text(view->root, "/proc/cpuinfo");
 	const char *text = text_or(read, "");
 	g_autofree char *name = facts_field(text, "model name");
 	g_autofree char *power = facts_field(text, "cpu");
@@ -64,73 +69,104 @@ static unsigned cpu_speed(const char *root)
 	return (unsigned)(g_ascii_strtod(text_or(mhz, "0"), NULL) + 0.5);
 }
 
-static void add_host(Fields *out, const char *root, const HostFacts *f)
+static void add_host(Fields *out, const HostView *view)
 {
 	struct host_cpu cpu;
 
-	host_cpu_read(&cpu, root);
+	host_cpu_read(&cpu, view->root);
 	fields_add(out, "HYPERVISOR", FIELDS_BARE, "kvm");
 	fields_add(out, "TOTALCPU", FIELDS_BARE, "%u", cpu.cpus * 100);
-	fields_add(out, "CPUSPEED", FIELDS_BARE, "%u", cpu_speed(root));
-	fields_add(out, "TOTALMEMORY", FIELDS_BARE, "%" G_GUINT64_FORMAT, f->memory_kib);
-	if (f->cgroup_version)
-		fields_add(out, "CGROUPS_VERSION", FIELDS_BARE, "%d", f->cgroup_version);
+	fields_add(out, "CPUSPEED", FIELDS_BARE, "%u", cpu_speed(view->root));
+	fields_add(out, "TOTALMEMORY", FIELDS_BARE, "%" G_GUINT64_FORMAT, view->facts->memory_kib);
+	if (view->facts->cgroup_version)
+		fields_add(out, "CGROUPS_VERSION", FIELDS_BARE, "%d", view->facts->cgroup_version);
 }
 
-/* The strongest kind; SEV-ES where slots for it are left by the firmware. */
-static const char *encryption_of(const struct libvirt_fact *v)
+static void add_machines(Fields *out, const HostView *view)
 {
-	if (v->sev == FACT_YES && facts_has(v->secured, "sev-snp"))
-		return "SEV-SNP";
-	if (v->sev == FACT_YES && g_strcmp0(text_or(v->sev_es_guests, "0"), "0") != 0)
-		return "SEV-ES";
-	if (v->sev == FACT_YES)
-		return "SEV";
-	if (v->tdx == FACT_YES)
-		return "TDX";
+	const struct libvirt_fact *v = &view->facts->libvirt;
 
-	return "NONE";
-}
-
-static void add_libvirt(Fields *out, const struct libvirt_fact *v)
-{
 	add_text(out, "KVM_MACHINES", FIELDS_QUOTED, v->machines);
 	add_text(out, "KVM_CPU_MODELS", FIELDS_QUOTED, v->models);
 	add_text(out, "KVM_CPU_MODEL", FIELDS_QUOTED, v->cpu_model);
-	fields_add(out, "MEMORY_ENCRYPTION", FIELDS_BARE, "%s", encryption_of(v));
 }
 
-static void add_features(Fields *out, const struct libvirt_fact *v)
+static void add_encryption(Fields *out, const HostView *view)
 {
-	g_autofree char *features = g_strdup(v->cpu_features);
+	fields_add(out, "MEMORY_ENCRYPTION", FIELDS_BARE, "%s",
+		   facts_encryption(&view->facts->libvirt));
+}
+
+static void add_features(Fields *out, const HostView *view)
+{
+	g_autofree char *features = g_strdup(view->facts->libvirt.cpu_features);
 
 	if (features)
 		add_text(out, "KVM_CPU_FEATURES", FIELDS_QUOTED,
 			 g_strdelimit(features, " ", ','));
 }
 
-bool host_system_add(Fields *out, const char *root, const HostDocuments *d, const char *set,
-		     const char *datastores, GError **error)
+static void add_datastores(Fields *out, const HostView *view)
+{
+	if (view->datastores)
+		host_datastores_add(out, view->datastores);
+}
+
+static void add_name(Fields *out, const HostView *view)
+{
+	g_autofree char *name = facts_text(view->root, "/proc/sys/kernel/hostname");
+
+	add_text(out, "HOSTNAME", FIELDS_BARE, name);
+}
+
+static void add_numa(Fields *out, const HostView *view)
+{
+	host_numa_add(out, view->root);
+}
+
+static void add_version(Fields *out, const HostView *view)
+{
+	if (view->facts->set_version)
+		fields_add(out, "VERSION", FIELDS_BARE, "%s", view->facts->set_version);
+}
+
+const struct host_part host_parts[] = {
+	{ "architecture.sh",      add_architecture },
+	{ "cpu.sh",               add_processor },
+	{ "cpu_features.sh",      add_features },
+	{ "linux_host.rb",        add_host },
+	{ "machines_models.rb",   add_machines },
+	{ "memory_encryption.rb", add_encryption },
+	{ "monitor_ds.rb",        add_datastores },
+	{ "name.sh",              add_name },
+	{ "numa_host.rb",         add_numa },
+	{ "version.sh",           add_version },
+	{ NULL, NULL }
+};
+
+HostView *host_view_new(const char *root, const HostDocuments *d, const char *set,
+			const char *datastores, GError **error)
 {
 	const struct facts_source source = { .root = root, .type = d->type, .set_directory = set };
 	const struct facts_documents documents = { d->capabilities, d->domain, d->cpu };
-	g_autoptr(HostFacts) f = facts_new_quick(&source, &documents, error);
-	g_autofree char *name = facts_text(root, "/proc/sys/kernel/hostname");
+	HostFacts *facts = facts_new_quick(&source, &documents, error);
+	HostView *view;
 
-	if (!f)
-		return false;
+	if (!facts)
+		return NULL;
 
-	add_text(out, "ARCH", FIELDS_BARE, f->arch);
-	add_processor(out, root);
-	add_features(out, &f->libvirt);
-	add_host(out, root, f);
-	add_libvirt(out, &f->libvirt);
-	if (datastores)
-		host_datastores_add(out, datastores);
-	add_text(out, "HOSTNAME", FIELDS_BARE, name);
-	host_numa_add(out, root);
-	if (f->set_version)
-		fields_add(out, "VERSION", FIELDS_BARE, "%s", f->set_version);
+	view = g_new(HostView, 1);
+	*view = (HostView){ .root = root, .datastores = datastores, .documents = d,
+			    .facts = facts };
 
-	return true;
+	return view;
+}
+
+void host_view_free(HostView *view)
+{
+	if (!view)
+		return;
+
+	facts_free(view->facts);
+	g_free(view);
 }

@@ -10,6 +10,7 @@
 #include <libvirt/libvirt.h>
 
 #include "base/error.h"
+#include "facts/host_facts.h"
 #include "monitor/fields.h"
 
 /* What libvirt says of the host; all of it may be NULL. */
@@ -25,11 +26,28 @@ HostDocuments *host_documents_new(virConnect *conn);
 void host_documents_free(HostDocuments *documents);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostDocuments, host_documents_free)
 
+/* What the host is, found out for one message. */
+typedef struct host_view {
+	const char *root;	/* as in host_usage.h */
+	const char *datastores;	/* their directory */
+	const HostDocuments *documents;
+	HostFacts *facts;
+} HostView;
+
+/* ROOT, DOCUMENTS and DATASTORES are borrowed. SET: the directory of the synced set. */
+HostView *host_view_new(const char *root, const HostDocuments *documents, const char *set,
+			const char *datastores, GError **error);
+void host_view_free(HostView *view);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostView, host_view_free)
+
 /*
- * Adds all to OUT. ROOT: as in host_usage.h. SET: the directory of the synced set, which has the
- * file VERSION. DATASTORES: the directory of the datastores, or NULL.
+ * Adds to OUT what OpenNebula's probe of that name ("cpu.sh") says. The list is in the order of the
+ * names, which are NULL at its end.
  */
-bool host_system_add(Fields *out, const char *root, const HostDocuments *documents,
-		     const char *set, const char *datastores, GError **error);
+struct host_part {
+	const char *probe;
+	void (*add)(Fields *out, const HostView *view);
+};
+extern const struct host_part host_parts[];
 
 #endif

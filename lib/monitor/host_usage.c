@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "facts/facts_parts.h"
-#include "monitor/host_numa.h"
 
 /* Fields of a line "cpu" in /proc/stat: those behind are part of the first. Source: proc(5). */
 enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, CPU_FIELDS };
@@ -111,5 +110,4 @@ void host_usage_add(Fields *out, const char *root, const struct host_cpu *before
 	add_memory(out, root);
 	add_cpu(out, before, now);
 	add_network(out, root);
-	host_numa_add_usage(out, root);
 }

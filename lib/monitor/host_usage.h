@@ -19,7 +19,7 @@ struct host_cpu {
 void host_cpu_read(struct host_cpu *ret, const char *root);
 
 /*
- * Adds CPU, memory, network, huge pages and memory nodes to OUT. The CPU's figures are of the time
+ * Adds CPU, memory and network to OUT. The CPU's figures are of the time
  * between BEFORE and NOW; those of the time since the host started when that was no time.
  */
 void host_usage_add(Fields *out, const char *root, const struct host_cpu *before,

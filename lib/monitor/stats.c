@@ -4,11 +4,15 @@
 #include "virt/connect.h"
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
-#include "monitor/qemu_rss.h"
 #include "virt/qemu_process.h"
 
-/* libvirt serves five calls of a connection at a time; a hung one stays one of them. */
-enum { WORKERS = 3, MAX_HUNG = 2, OPEN_MS = 5000 };
+/*
+ * libvirt serves five calls of a connection at a time; a hung one stays one of them. One call for
+ * several domains costs libvirt half of what one for each does, and one that hangs costs its wait.
+ */
+enum { WORKERS = 3, MAX_HUNG = 2, OPEN_MS = 5000, TOGETHER = 16 };
+
+static const char no_answer[] = "its QEMU does not answer";
 
 static void stats_free(void *data)
 {
@@ -17,6 +21,7 @@ static void stats_free(void *data)
 	virDomainFree(s->dom);
 	g_free(s->name);
 	g_free(s->fault);
+	fields_free(s->guest);
 	g_free(s);
 }
 
@@ -90,20 +95,28 @@ GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error)
 	return list;
 }
 
-/* One domain's question; its thread may outlive us, so that all is its own. */
+/* One domain's counters. */
 struct detail {
 	virDomain *dom;
-	bool has_counters;
+	bool is_there, has_counters;
 	guint64 counter[VIRT_COUNTERS];
 	guint64 rss_kib;
 };
 
-static void detail_free(void *data)
-{
-	struct detail *d = data;
+/* A question about some domains; its thread may outlive us, so that all is its own. */
+struct question {
+	guint n;
+	struct detail detail[TOGETHER];
+	bool with_memory;
+};
 
-	virDomainFree(d->dom);
-	g_free(d);
+static void question_free(void *data)
+{
+	struct question *q = data;
+
+	for (guint i = 0; i < q->n; i++)
+		virDomainFree(q->detail[i].dom);
+	g_free(q);
 }
 
 static guint64 sum(const virDomainStatsRecord *r, const char *group, const char *field)
@@ -127,7 +140,7 @@ static bool has_field(const virDomainStatsRecord *r, const char *field)
 	return virTypedParamsGet(r->params, r->nparams, field) != NULL;
 }
 
-static bool ask_detail(void *data, GError **error)
+static void read_detail(struct detail *d, const virDomainStatsRecord *r)
 {
 	static const struct {
 		const char *group, *field;
@@ -139,39 +152,70 @@ static bool ask_detail(void *data, GError **error)
 		[VIRT_DISK_RD_REQS] = { "block", "rd.reqs" },
 		[VIRT_DISK_WR_REQS] = { "block", "wr.reqs" },
 	};
-	const unsigned groups = VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK |
-				VIR_DOMAIN_STATS_BALLOON;
-	struct detail *d = data;
-	virDomain *doms[] = { d->dom, NULL };
-	virDomainStatsRecord **records = NULL;
-	int n = virDomainListGetStats(doms, groups, &records,
-				      VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 
+	d->is_there = true;
+	for (size_t i = 0; i < VIRT_COUNTERS; i++)
+		d->counter[i] = sum(r, fields[i].group, fields[i].field);
+	d->rss_kib = number(r, "balloon.rss");
+	/* Another client holds its job: then its disks have names, no numbers. */
+	d->has_counters = !has_field(r, "block.0.name") || has_field(r, "block.0.rd.bytes");
+}
+
+static struct detail *detail_of(struct question *q, virDomain *dom)
+{
+	unsigned char uuid[VIR_UUID_BUFLEN], other[VIR_UUID_BUFLEN];
+
+	virDomainGetUUID(dom, uuid);
+	for (guint i = 0; i < q->n; i++)
+		if (virDomainGetUUID(q->detail[i].dom, other) == 0 &&
+		    memcmp(uuid, other, sizeof(uuid)) == 0)
+			return &q->detail[i];
+
+	return NULL;
+}
+
+static bool ask_question(void *data, GError **error)
+{
+	struct question *q = data;
+	unsigned groups = VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
+	virDomain *doms[TOGETHER + 1] = { 0 };
+	virDomainStatsRecord **records = NULL;
+	int n;
+
+	if (q->with_memory)	/* it asks QEMU once more */
+		groups |= VIR_DOMAIN_STATS_BALLOON;
+	for (guint i = 0; i < q->n; i++)
+		doms[i] = q->detail[i].dom;
+	n = virDomainListGetStats(doms, groups, &records,
+				  VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 	if (n < 0)
 		return virt_fail(error, "no statistics");
-	if (n == 0)
-		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "it is gone");
-	for (size_t i = 0; i < VIRT_COUNTERS; i++)
-		d->counter[i] = sum(records[0], fields[i].group, fields[i].field);
-	d->rss_kib = number(records[0], "balloon.rss");
-	/* Another client holds its job: then its disks have names, no numbers. */
-	d->has_counters = !has_field(records[0], "block.0.name") ||
-			  has_field(records[0], "block.0.rd.bytes");
+
+	for (int i = 0; i < n; i++) {
+		struct detail *d = detail_of(q, records[i]->dom);
+
+		if (d)
+			read_detail(d, records[i]);
+	}
+
 	virDomainStatsRecordListFree(records);
 
-	if (d->has_counters)
-		return true;
-
-	return vmm_fail(error, VMM_ERROR_BUSY, "its QEMU is busy");
+	return true;
 }
 
 struct asking {
 	const char *uri;
 	unsigned limit_ms;
-	GHashTable *pids;	/* of QEMUs, by UUID; read only */
 	GMutex mutex;
 	unsigned hung;		/* calls that hang on the connection used now */
+	unsigned left;		/* those on that of the domains' own handles */
 	virConnect *conn;	/* NULL: that of the domain's own handle */
+};
+
+/* Some domains that are asked about together. */
+struct group {
+	guint n;
+	struct stats *stats[TOGETHER];
 };
 
 /* The handle to ask; a new connection when the one used is nearly full of hung calls. */
@@ -203,54 +247,123 @@ static void take(struct stats *s, const struct detail *d)
 	memcpy(s->counter, d->counter, sizeof(s->counter));
 	if (!s->memory_kib)
 		s->memory_kib = d->rss_kib;
+	if (!d->is_there)
+		s->fault = g_strdup("it is gone");
+	else if (!d->has_counters)
+		s->fault = g_strdup("its QEMU is busy");
 }
 
-static void detail(void *task, void *data)
+static enum virt_call_result ask_in_time(struct asking *a, struct question *q, GError **error)
 {
-	struct stats *s = task;
-	struct asking *a = data;
-	struct detail *d = g_new0(struct detail, 1);
+	enum virt_call_result r = virt_call(ask_question, q, question_free, a->limit_ms, error);
+
+	if (r == VIRT_CALL_TIMED_OUT) {
+		g_mutex_lock(&a->mutex);
+		a->hung++;
+		a->left += a->conn == NULL;
+		g_mutex_unlock(&a->mutex);
+	}
+
+	return r;
+}
+
+/* Together with others it HANGS, or one of them does: then that call still holds its job. */
+static void ask_alone(struct asking *a, struct stats *s, bool hangs)
+{
+	struct question *q = g_new0(struct question, 1);
 	g_autoptr(GError) error = NULL;
 	enum virt_call_result r;
 
-	s->memory_kib = qemu_rss_kib(a->pids, s->uuid);
-	d->dom = handle(a, s);
-	r = virt_call(ask_detail, d, detail_free, a->limit_ms, &error);
+	q->n = 1;
+	q->with_memory = s->memory_kib == 0;
+	q->detail[0].dom = handle(a, s);
+	r = ask_in_time(a, q, &error);
 	if (r == VIRT_CALL_TIMED_OUT) {
-		s->fault = g_strdup("its QEMU does not answer");
-		g_mutex_lock(&a->mutex);
-		a->hung++;
-		g_mutex_unlock(&a->mutex);
+		s->fault = g_strdup(no_answer);
 		return;
 	}
 
-	take(s, d);
-	if (r == VIRT_CALL_FAILED)
+	if (r == VIRT_CALL_OK)
+		take(s, &q->detail[0]);
+	else
 		s->fault = g_strdup(error->message);
-	detail_free(d);
+	if (hangs && r == VIRT_CALL_OK && s->fault && q->detail[0].is_there) {
+		g_free(s->fault);
+		s->fault = g_strdup(no_answer);
+	}
+
+	question_free(q);
 }
 
-void stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
+/* VIRT_CALL_FAILED: something is wrong with one of them, or it was not tried. */
+static enum virt_call_result ask_together(struct asking *a, const struct group *g)
 {
-	g_autoptr(GHashTable) pids = qemu_process_pids();
-	struct asking a = { .uri = uri, .limit_ms = limit_ms, .pids = pids };
+	enum virt_call_result r;
+	struct question *q;
+	bool is_full;
+
+	g_mutex_lock(&a->mutex);
+	is_full = a->hung >= MAX_HUNG;
+	g_mutex_unlock(&a->mutex);
+	if (is_full || g->n < 2)
+		return VIRT_CALL_FAILED;
+
+	q = g_new0(struct question, 1);
+	q->n = g->n;
+	for (guint i = 0; i < g->n; i++) {
+		q->detail[i].dom = virt_domain_ref(g->stats[i]->dom);
+		q->with_memory |= g->stats[i]->memory_kib == 0;
+	}
+
+	r = ask_in_time(a, q, NULL);
+	for (guint i = 0; r == VIRT_CALL_OK && i < g->n; i++)
+		take(g->stats[i], &q->detail[i]);
+	if (r != VIRT_CALL_TIMED_OUT)
+		question_free(q);
+
+	return r;
+}
+
+static void ask_group(void *task, void *data)
+{
+	struct group *g = task;
+	enum virt_call_result r = ask_together(data, g);
+
+	for (guint i = 0; r != VIRT_CALL_OK && i < g->n; i++)
+		ask_alone(data, g->stats[i], r == VIRT_CALL_TIMED_OUT);
+	g_free(g);
+}
+
+unsigned stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
+{
+	struct asking a = { .uri = uri, .limit_ms = limit_ms };
 	GThreadPool *pool;
 
 	g_mutex_init(&a.mutex);
-	pool = g_thread_pool_new(detail, &a, WORKERS, FALSE, NULL);
-	for (guint i = 0; i < list->len; i++)
-		g_thread_pool_push(pool, list->pdata[i], NULL);
+	pool = g_thread_pool_new(ask_group, &a, WORKERS, FALSE, NULL);
+	for (guint i = 0; i < list->len; i += TOGETHER) {
+		struct group *g = g_new(struct group, 1);
+
+		g->n = MIN(TOGETHER, list->len - i);
+		memcpy(g->stats, list->pdata + i, g->n * sizeof(g->stats[0]));
+		g_thread_pool_push(pool, g, NULL);
+	}
+
 	g_thread_pool_free(pool, FALSE, TRUE);
 	if (a.conn)
 		virt_close(a.conn);
 	g_mutex_clear(&a.mutex);
+
+	return a.left;
 }
 
 struct stats_cpu_times {
 	GHashTable *by_uuid;	/* struct sample */
+	QemuProcesses *processes;
 };
 
 struct sample {
+	int boot;		/* the domain's number, which each start changes */
 	gint64 asked_us;	/* monotonic time of CPU_NS */
 	guint64 cpu_ns;
 };
@@ -260,6 +373,7 @@ StatsCpuTimes *stats_cpu_times_new(void)
 	StatsCpuTimes *times = g_new(StatsCpuTimes, 1);
 
 	times->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	times->processes = qemu_processes_new();
 
 	return times;
 }
@@ -270,24 +384,32 @@ void stats_cpu_times_free(StatsCpuTimes *times)
 		return;
 
 	g_hash_table_unref(times->by_uuid);
+	qemu_processes_free(times->processes);
 	g_free(times);
 }
 
-/* Asks neither QEMU nor for a job. */
-static bool cpu_time(virDomain *dom, guint64 *ret_ns)
+/* As libvirt does it, without a call; by a call, where QEMU's process is not seen. */
+static bool cpu_time(struct stats *s, QemuProcesses *processes, guint64 *ret_ns)
 {
+	struct qemu_usage usage;
 	virDomainInfo info;
 
-	if (virDomainGetInfo(dom, &info) < 0)
+	if (qemu_processes_usage(processes, s->uuid, &usage)) {
+		*ret_ns = usage.cpu_ns;
+		s->memory_kib = usage.memory_kib;
+		return true;
+	}
+
+	if (virDomainGetInfo(s->dom, &info) < 0)
 		return false;
 	*ret_ns = info.cpuTime;
+
 	return true;
 }
 
-/* A guest that was started again meanwhile has used less than before. */
 static void compare(struct stats *s, const struct sample *before, const struct sample *now)
 {
-	gint64 us = before ? now->asked_us - before->asked_us : 0;
+	gint64 us = before && before->boot == now->boot ? now->asked_us - before->asked_us : 0;
 
 	if (us > 0 && now->cpu_ns >= before->cpu_ns)
 		s->cpu_percent = (double)(now->cpu_ns - before->cpu_ns) / 10 / (double)us;
@@ -297,11 +419,12 @@ void stats_cpu(GPtrArray *list, StatsCpuTimes *times)
 {
 	GHashTable *kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
+	qemu_processes_look(times->processes);
 	for (guint i = 0; i < list->len; i++) {
 		struct stats *s = list->pdata[i];
-		struct sample now = { 0 };
+		struct sample now = { .boot = (int)virDomainGetID(s->dom) };
 
-		if (!cpu_time(s->dom, &now.cpu_ns))
+		if (!cpu_time(s, times->processes, &now.cpu_ns))
 			continue;
 		now.asked_us = g_get_monotonic_time();
 		compare(s, g_hash_table_lookup(times->by_uuid, s->uuid), &now);
@@ -311,6 +434,9 @@ void stats_cpu(GPtrArray *list, StatsCpuTimes *times)
 	g_hash_table_unref(times->by_uuid);
 	times->by_uuid = kept;
 }
+
+/* VIR_DOMAIN_PAUSED_API_ERROR, which libvirt has from 9.2 on: it could not let it run again. */
+enum { PAUSED_API_ERROR = 14 };
 
 /* What a state is called. */
 struct name {
@@ -334,6 +460,7 @@ static const struct name *state_row(const struct virt_state *state)
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_WATCHDOG,        'e', false, "FAILURE" },
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_CRASHED,         'e', false, "FAILURE" },
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, 'e', false, "FAILURE" },
+		{ VIR_DOMAIN_PAUSED, PAUSED_API_ERROR,                  'e', false, "FAILURE" },
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION,       'a', true,  "RUNNING" },
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE,            'a', true,  "RUNNING" },
 		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP,     'a', true,  "RUNNING" },
@@ -363,6 +490,38 @@ char stats_letter(const struct virt_state *state, bool *ret_moves)
 const char *stats_state_name(const struct virt_state *state)
 {
 	return state_row(state)->name;
+}
+
+/*
+ * A guest that was paused passes through these, too: it is created or restored so, moved, reverted
+ * to a snapshot that was taken of a paused one, or ended. A guest that was restored paused stays
+ * "migrating", and one that was reverted so "from snapshot". Source: docs/facts/monitoring.md 3.1.
+ */
+const struct stats_way *stats_passing(const struct virt_state *state)
+{
+	static const struct {
+		int state, reason;	/* reason -1: any */
+		struct stats_way way;
+	} rows[] = {
+		{ VIR_DOMAIN_SHUTDOWN, -1, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SHUTTING_DOWN, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_DUMP, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SNAPSHOT, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY, { "RUNNING", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, { "UNKNOWN", "SUSPENDED" } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, { "UNKNOWN", NULL } },
+		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_FROM_SNAPSHOT, { "UNKNOWN", "SUSPENDED" } },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (rows[i].state != state->state)
+			continue;
+		if (rows[i].reason < 0 || rows[i].reason == state->reason)
+			return &rows[i].way;
+	}
+
+	return NULL;
 }
 
 bool stats_has_counters(const struct stats *s)

@@ -10,7 +10,7 @@ static void add_identity(Fields *vm, gint64 id, const char *uuid)
 }
 
 /* What is not known is left out: a 0 would make the next difference wrong. */
-static Fields *usage_of(const struct stats *s)
+static Fields *usage_of(struct stats *s)
 {
 	Fields *f = fields_new();
 	char cpu[G_ASCII_DTOSTR_BUF_SIZE];
@@ -23,6 +23,8 @@ static Fields *usage_of(const struct stats *s)
 	for (int i = 0; i < VIRT_COUNTERS && stats_has_counters(s); i++)
 		fields_add(f, stats_counter_name((enum virt_counter)i), FIELDS_QUOTED,
 			   "%" G_GUINT64_FORMAT, s->counter[i]);
+	if (s->guest)
+		fields_move(f, s->guest);
 	if (s->fault)
 		fields_add(f, "MONITOR_ERROR", FIELDS_QUOTED, "%s", s->fault);
 
@@ -32,7 +34,7 @@ static Fields *usage_of(const struct stats *s)
 void vm_set_add_usage(Fields *out, const GPtrArray *list)
 {
 	for (guint i = 0; i < list->len; i++) {
-		const struct stats *s = list->pdata[i];
+		struct stats *s = list->pdata[i];
 		Fields *vm = fields_add_vector(out, "VM", FIELDS_VM);
 
 		add_identity(vm, wild_vm_id(s->name), s->uuid);

@@ -12,14 +12,17 @@
 
 enum monitord_set_id {
 	SET_SYSTEM_HOST, SET_MONITOR_HOST, SET_STATE_VM, SET_MONITOR_VM,
-	SET_BEACON_HOST,
+	SET_BEACON_HOST, SET_EXEC_VM, SET_SNAPSHOT_VM,
+	SET_STATE_RUN,		/* what a site's own probes say of states */
 	MONITORD_SETS
 };
 
 struct monitord_set {
 	const char *path;	/* as OpenNebula names the directory of its probes: "vm/status" */
-	const char *message;	/* its type, and its period's name in the start message */
+	const char *message;	/* its type */
+	const char *period;	/* its name in the start message; NULL: it is fixed */
 	unsigned period_s;	/* unless the start message has another */
+	bool at_start;		/* the answer to START_MONITOR has it */
 	bool tcp;		/* always, as its loss would be seen late */
 	bool by_vm;		/* a line is a VM: may be sent in several messages */
 };

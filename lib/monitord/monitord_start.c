@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/number.h"
 #include "xml/xml.h"
 
-enum { SYNC_S = 180, MAX_PERIOD_S = 30 * 86400 };
+enum { SYNC_S = 180, MAX_PERIOD_S = 30 * 86400, MAX_START = 1 << 20 };
 
 /* "10.0.0.1 51234 22": of sshd. The caller frees. */
 static char *address_of(const char *wanted, const char *ssh_client, GError **error)
@@ -73,10 +74,14 @@ static bool read_periods(MonitordStart *s, const xmlNode *root, GError **error)
 {
 	const xmlNode *periods = xml_child(root, "PROBES_PERIOD");
 
-	for (size_t i = 0; i < MONITORD_SETS; i++)
-		if (!read_period(periods, monitord_sets[i].message, monitord_sets[i].period_s,
-				 &s->period_s[i], error))
+	for (size_t i = 0; i < MONITORD_SETS; i++) {
+		const struct monitord_set *set = &monitord_sets[i];
+
+		s->period_s[i] = set->period_s;
+		if (set->period && !read_period(periods, set->period, set->period_s,
+						&s->period_s[i], error))
 			return false;
+	}
 
 	return read_period(periods, "SYNC_STATE_VM", SYNC_S, &s->sync_s, error);
 }
@@ -101,12 +106,15 @@ static bool read_all(MonitordStart *s, const xmlNode *root, const char *ssh_clie
 		return false;
 	if (!read_host(s, root, error))
 		return false;
+	s->datastores = xml_child_text(root, "DATASTORE_LOCATION");
+	if (s->datastores && *g_strstrip(s->datastores) != '/')
+		g_clear_pointer(&s->datastores, g_free);
 
 	return read_periods(s, root, error);
 }
 
-MonitordStart *monitord_start_parse(const char *xml, size_t len, const char *ssh_client,
-				    GError **error)
+static MonitordStart *parse_start(const char *xml, size_t len, const char *ssh_client,
+				  GError **error)
 {
 	g_autoptr(xmlDoc) doc = xml_parse(xml, len, "start message", error);
 	g_autoptr(MonitordStart) s = g_new0(MonitordStart, 1);
@@ -118,7 +126,23 @@ MonitordStart *monitord_start_parse(const char *xml, size_t len, const char *ssh
 		return NULL;
 	}
 
+	s->text = g_strndup(xml, len);
+
 	return g_steal_pointer(&s);
+}
+
+MonitordStart *monitord_start_read(int fd, GError **error)
+{
+	GString *text = file_read_fd(fd, MAX_START, "the start message", error);
+	MonitordStart *start;
+
+	if (!text)
+		return NULL;
+
+	start = parse_start(text->str, text->len, g_getenv("SSH_CLIENT"), error);
+	g_string_free(text, TRUE);
+
+	return start;
 }
 
 void monitord_start_free(MonitordStart *s)
@@ -128,6 +152,8 @@ void monitord_start_free(MonitordStart *s)
 
 	g_free(s->address);
 	g_free(s->port);
+	g_free(s->datastores);
+	g_free(s->text);
 	monitord_key_free(s->key);
 	g_free(s);
 }

@@ -17,15 +17,16 @@ typedef struct monitord_start {
 	unsigned period_s[MONITORD_SETS];
 	unsigned sync_s;			/* between two complete lists of states */
 	MonitordKey *key;			/* NULL: nothing is encrypted */
+	char *datastores;			/* DATASTORE_LOCATION; NULL: it has none */
+	char *text;				/* the document */
 } MonitordStart;
 
 /*
- * Reads LEN bytes of XML. SSH_CLIENT is the variable of that name, or NULL: its first word is meant
- * by the address "auto". Periods that are missing have their defaults. VMM_ERROR_INPUT names what
- * is wrong.
+ * Reads XML, all of descriptor FD. The first word of SSH_CLIENT in the environment is meant by the
+ * address "auto". Periods that are missing have their defaults. VMM_ERROR_INPUT names what is
+ * wrong.
  */
-MonitordStart *monitord_start_parse(const char *xml, size_t len, const char *ssh_client,
-				    GError **error);
+MonitordStart *monitord_start_read(int fd, GError **error);
 
 void monitord_start_free(MonitordStart *start);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MonitordStart, monitord_start_free)

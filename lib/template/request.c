@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "template/request.h"
 
-#include <libxml/xmlreader.h>
 #include <libxml/xpath.h>
 
 #include "xml/peek.h"
@@ -91,6 +90,14 @@ TmplRequest *tmpl_request_parse(GBytes *document, GError **error)
 	return g_steal_pointer(&r);
 }
 
+bool tmpl_request_complete(TmplRequest *r, GError **error)
+{
+	if (r->doc)
+		return true;
+
+	return make_tree(r, "request", error);
+}
+
 TmplRequest *tmpl_request_of_input(GBytes *document, const char *name, GError **error)
 {
 	g_autoptr(TmplRequest) r = g_new0(TmplRequest, 1);
@@ -150,39 +157,15 @@ void tmpl_request_free(TmplRequest *r)
 
 char *tmpl_request_peek_host(GBytes *document)
 {
+	static const char *const names[] = { "HOST", NULL };
 	gsize size;
 	const char *text = g_bytes_get_data(document, &size);
-	xmlTextReaderPtr reader;
-	char *host = NULL;
+	char *host;
 
-	if (size > G_MAXINT)
-		reader = NULL;
-	else
-		reader = xmlReaderForMemory(text, (int)size, NULL, NULL,
-					    XML_PARSE_NONET | XML_PARSE_NOERROR |
-						    XML_PARSE_NOWARNING);
+	if (xml_peek(text, size, ROOT, names, &host))
+		return host;
 
-	while (reader && xmlTextReaderRead(reader) == 1) {
-		int depth = xmlTextReaderDepth(reader);
-
-		if (depth != 1)
-			continue;
-		if (xmlTextReaderNodeType(reader) != XML_READER_TYPE_ELEMENT)
-			continue;
-		if (xmlStrEqual(xmlTextReaderConstName(reader), BAD_CAST "HOST")) {
-			g_autoptr(xmlChar) value = xmlTextReaderReadString(reader);
-
-			if (value && *value)
-				host = g_strdup((const char *)value);
-			else
-				host = NULL;
-			break;
-		}
-	}
-
-	xmlFreeTextReader(reader);
-
-	return host;
+	return NULL;
 }
 
 static const xmlNode *element(TmplRequest *r, const char *name)

@@ -24,8 +24,17 @@ typedef struct tmpl_request {
 	const xmlNode *vm, *datastore;
 } TmplRequest;
 
-/* What oned sent: DOCUMENT (a reference is kept). NULL with VMM_ERROR_INPUT. */
+/*
+ * What oned sent: DOCUMENT (a reference is kept). It is read until all the texts above are found,
+ * and must end as it should. NULL with VMM_ERROR_INPUT.
+ */
 TmplRequest *tmpl_request_parse(GBytes *document, GError **error);
+
+/*
+ * Reads the rest, too: to be called before any of the functions below, which take what cannot be
+ * read for empty. VMM_ERROR_INPUT: it is not well-formed.
+ */
+bool tmpl_request_complete(TmplRequest *request, GError **error);
 
 /*
  * What a program was given as NAME ("stdin"): DOCUMENT (a reference is kept) may be a request, a VM
@@ -46,8 +55,8 @@ void tmpl_request_free(TmplRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)
 
 /*
- * The text of HOST in DOCUMENT without looking at the rest, for the queue;
- * NULL when there is none, also because it is no XML. The caller frees.
+ * The text of HOST in DOCUMENT without looking at the rest, for the queue; NULL when there is none,
+ * or xml_peek() refuses the document. The caller frees.
  */
 char *tmpl_request_peek_host(GBytes *document);
 

@@ -97,12 +97,12 @@ static bool read_question(virDomain *dom, struct question *ret)
 }
 
 /* A question about its job waits for the domain's lock, for half a minute at most. */
-bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error)
+bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, int *ret_operation, GError **error)
 {
 	gint64 until_us = deadline_in_ms(limit_ms);
 	unsigned left_ms = limit_ms;
 
-	*ret_goes_on = false;
+	*ret_operation = VIRT_NO_JOB;
 	while (left_ms > 0) {
 		struct question *q = question_new(dom);
 		g_autoptr(GError) cause = NULL;
@@ -111,7 +111,8 @@ bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, G
 
 		if (r == VIRT_CALL_TIMED_OUT)
 			break;
-		*ret_goes_on = r == VIRT_CALL_OK && q->has_job;
+		if (r == VIRT_CALL_OK && q->has_job)
+			*ret_operation = q->operation;
 		question_free(q);
 		if (r == VIRT_CALL_OK)
 			return true;

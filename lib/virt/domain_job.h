@@ -33,14 +33,16 @@ struct virt_job {
 	void *progress_data;
 };
 
+enum { VIRT_NO_JOB = -1 };
+
 /*
  * Barrier for one domain: returns once libvirt has ended all earlier calls on DOM, also those of
- * programs that have died or lost their connection, so that its XML is current. RET_GOES_ON: a long
- * job (a save, a migration) is still in progress, as it lets other calls in between. False:
- * VMM_ERROR_TIMEOUT, a call has not ended after LIMIT_MS; VMM_ERROR_CONNECTION. Source:
- * docs/facts/libvirt.md L, of two calls on a domain the second waits.
+ * programs that have died or lost their connection, so that its XML is current. RET_OPERATION: what
+ * long job (VIR_DOMAIN_JOB_OPERATION_…) is still in progress, as it lets other calls in between;
+ * VIRT_NO_JOB: none. False: VMM_ERROR_TIMEOUT, a call has not ended after LIMIT_MS;
+ * VMM_ERROR_CONNECTION. Source: docs/facts/libvirt.md L, of two calls on a domain the second waits.
  */
-bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, bool *ret_goes_on, GError **error);
+bool virt_domain_barrier(virDomain *dom, unsigned limit_ms, int *ret_operation, GError **error);
 
 /*
  * Makes JOB's call and waits for it. Only the job that this call has begun is aborted and reported

@@ -19,11 +19,13 @@ bool virt_paused_for_job(const struct virt_state *s)
 bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
 {
 	gint64 until_us = deadline_in_ms(WAIT_MS);
+	int operation;
 	bool goes_on;
 
 	for (;;) {
-		if (!virt_domain_barrier(dom, BARRIER_MS, &goes_on, error))
+		if (!virt_domain_barrier(dom, BARRIER_MS, &operation, error))
 			return false;
+		goes_on = operation != VIRT_NO_JOB;
 		if (!virt_state_read(dom, ret, error))
 			return false;
 		if (ret->gone)

@@ -3,8 +3,10 @@
 
 enum { ANY = -1 };
 
-static const char hint_daemon[] = "check that libvirtd runs on the host";
-static const char hint_socket[] = "the user must be allowed to use libvirt's socket";
+static const char hint_daemon[] = "check that libvirtd runs on the host: run host_check --only "
+				  "libvirt";
+static const char hint_socket[] = "run host_check --only libvirt: the user must be allowed to use "
+				  "libvirt's socket";
 static const char hint_image[] = "another program uses that image";
 static const char hint_kvm[] = "run host_check --only kvm-device; often the module is not "
 			       "loaded (modprobe -a kvm kvm-intel, or kvm-amd); or use type qemu";
@@ -13,23 +15,42 @@ static const char hint_hvm[] = "run host_check --only guest-arch,kvm-device; oft
 static const char hint_device[] = "run host_check --only kvm-device: the user that QEMU runs as "
 				  "must be able to open /dev/kvm; often udevadm trigger helps";
 static const char hint_cpu[] = "name an older CPU model in CPU_MODEL/MODEL or several in MODELS, "
-			       "or use another host";
+			       "or use another host; host_check --only vm-cpu-model --vm FILE "
+			       "says what it lacks";
 static const char hint_cpu_name[] = "virsh cpu-models and virsh domcapabilities say what this host "
 				    "knows";
 static const char hint_features[] = "CPU_MODEL/FEATURES, REQUIRED or FEATURES/NESTED ask for what "
 				    "QEMU cannot give on this host";
-static const char hint_mode[] = "host-passthrough needs KVM: without it use maximum; on ARM with "
-				"KVM use host-passthrough, not host-model";
-static const char hint_sev[] = "it needs an AMD host with SEV on in firmware, kernel, QEMU, "
-			       "libvirt and OVMF: host_check says which part is missing";
-static const char hint_emulator[] = "EMULATOR must be the QEMU of OS/ARCH";
-static const char hint_vhost[] = "modprobe vhost_net; host_check --only vhost-net says how to keep "
-				 "it";
+static const char hint_mode[] = "run host_check --only kvm-device: host-passthrough needs "
+				"KVM, without it use maximum; on ARM with KVM use "
+				"host-passthrough, not host-model";
+static const char hint_sev[] = "run host_check --only sev,sev-es,sev-snp,tdx: firmware, kernel, "
+			       "QEMU, libvirt and OVMF must all have it on";
+static const char hint_emulator[] = "run host_check --only emulator,guest-arch: EMULATOR must be "
+				    "the QEMU of OS/ARCH";
+static const char hint_vhost[] = "run host_check --only vhost-net; modprobe vhost_net is mostly "
+				 "all";
+static const char hint_uefi[] = "run host_check --only uefi,secure-boot: the package ovmf "
+				"(qemu-efi-aarch64 on ARM) is missing, or has not what OS asks for";
+static const char hint_vtpm[] = "run host_check --only vtpm: swtpm and swtpm-tools must be "
+				"installed";
+static const char hint_rbd[] = "run host_check --only storage --storage rbd:POOL[:USER]: pool, "
+			       "user and monitors must be those of the datastore";
+static const char hint_iommu[] = "run host_check --only iommu: the firmware and the kernel must "
+				 "have it on";
+static const char hint_huge[] = "run host_check --only hugepages: a hugetlbfs must be mounted for "
+				"that size when libvirt starts";
+static const char hint_memory[] = "run host_check --only hugepages,numa: the host has not enough "
+				  "free memory or huge pages";
+static const char hint_space[] = "run host_check --only disk-room: free space on that file system";
 static const char hint_secret[] = "TPM/SECRET or the disk's secret must be a secret of this host: "
 				  "virsh secret-list";
+static const char hint_machine[] = "OS/MACHINE must be one that this host's QEMU has: virsh "
+				   "capabilities";
 static const char hint_magic[] = "the file is no complete checkpoint of libvirt; when a host makes "
-				 "such files, 'options kvm ignore_msrs=1' and 'options kvm_intel "
-				 "nested=0' in /etc/modprobe.d may help";
+				 "such files, run host_check --only msrs: 'options kvm "
+				 "ignore_msrs=1' and 'options kvm_intel nested=0' in "
+				 "/etc/modprobe.d may help";
 static const char hint_uri[] = "check LIBVIRT_URI in kvmrc";
 static const char hint_agent[] = "the guest agent must be installed and running in the guest";
 static const char hint_given_up[] = "libvirt talks to that agent again when it is restarted in "
@@ -81,8 +102,27 @@ static const struct rule {
 	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
 	{ ANY,                ANY,                        "failed to initialize KVM",
 	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
+	{ ANY,                ANY,                        "any firmware to satisfy",
+	  VMM_ERROR_INCOMPATIBLE, hint_uefi },
+	{ ANY,                ANY,                        "find 'swtpm",
+	  VMM_ERROR_INCOMPATIBLE, hint_vtpm },
+	{ ANY,                ANY,                        "support TPM backend type",
+	  VMM_ERROR_INCOMPATIBLE, hint_vtpm },
+	/* Of QEMU's driver for Ceph; why, it says behind that. */
+	{ ANY,                ANY,                        "error opening pool ",
+	  VMM_ERROR_NOT_FOUND, hint_rbd },
+	{ ANY,                ANY,                        "error reading header from ",
+	  VMM_ERROR_NOT_FOUND, hint_rbd },
+	{ ANY,                ANY,                        "passthrough of host PCI devices",
+	  VMM_ERROR_INCOMPATIBLE, hint_iommu },
+	{ ANY,                ANY,                        "support VFIO PCI passthrough",
+	  VMM_ERROR_INCOMPATIBLE, hint_iommu },
+	{ ANY,                ANY,                        "usable hugetlbfs mount",
+	  VMM_ERROR_INCOMPATIBLE, hint_huge },
 	{ ANY,                ANY,                        "image magic is incorrect",
 	  VMM_ERROR_INPUT, hint_magic },
+	{ ANY,                ANY,                        "does not support machine type",
+	  VMM_ERROR_INCOMPATIBLE, hint_machine },
 	{ ANY,                VIR_ERR_CPU_INCOMPATIBLE,   NULL, VMM_ERROR_INCOMPATIBLE, hint_cpu },
 	{ ANY,                ANY,                        "guest CPU doesn't match specification",
 	  VMM_ERROR_INCOMPATIBLE, hint_features },
@@ -187,9 +227,9 @@ static const struct rule {
 	  VMM_ERROR_NOT_FOUND, hint_bridge },
 	{ ANY,                VIR_ERR_NO_MEMORY,          NULL, VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                ANY,                        "No space left on device",
-	  VMM_ERROR_NO_SPACE, NULL },
+	  VMM_ERROR_NO_SPACE, hint_space },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Cannot allocate memory",
-	  VMM_ERROR_NO_RESOURCE, "the host has not enough free memory or huge pages" },
+	  VMM_ERROR_NO_RESOURCE, hint_memory },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "No more available PCI slots",
 	  VMM_ERROR_NO_RESOURCE, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "Permission denied",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * build_domain.h - builds a domain from a VM document on the host itself, for an administrator
- * without a front-end.
+ * build_domain.h - builds a domain from a VM document on the host itself: for an administrator
+ * without a front-end, or instead of taking that of oned.
  *
  * Source: docs/architecture.md, "A DEPLOY, from line to guest".
  */
@@ -19,6 +19,16 @@
  */
 xmlDoc *build_domain_xml(const struct action_ctx *ctx, const GString *text, const char *conf,
 			 TmplVm **ret_vm, GError **error);
+
+/*
+ * Builds the domain of VM anew, of vm.xml in DIRECTORY, if kvmrc says DEPLOY_FROM = vm: DOC, which
+ * oned wrote, is replaced by it. The defaults are those of the set, if it has them; what only oned
+ * knew is taken from DOC. What is other is added to CHANGES (of char *). DOC stays, with a warning
+ * that is logged, when VM is NULL or not DOC's, or DOC holds what VM does not explain. Errors: as
+ * build_domain_xml().
+ */
+bool build_domain_again(const struct action_ctx *ctx, TmplVm *vm, const char *directory,
+			xmlDoc **doc, GPtrArray *changes, GError **error);
 
 /*
  * What vmm_exec.cfg on this machine permits VMs to use of their host, for

@@ -22,11 +22,11 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError **error);
 
 /*
- * Whether FILE was made, in the last ten minutes, of the VM with that UUID or name, or with id
- * VM_ID: then a repeated save has succeeded already.
+ * Whether FILE was made, in the last ten minutes or since a request of that AGE_S (-1: not known),
+ * of the VM with that UUID or name, or with id VM_ID: then a repeated save has succeeded already.
  */
 bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const char *deploy_id,
-			  const char *vm_id);
+			  const char *vm_id, gint64 age_s);
 
 /*
  * Saves DOM to FILE and ends it. An existing file gets the time as a suffix. DONE: FILE is
@@ -38,7 +38,8 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 /*
  * Destroys DOM if it is the half-restored domain of a restore during which libvirtd died: its guest
  * never ran. Waits a while for a restore that is still in progress. RET_ENDED: it is gone, and may
- * be restored again. VMM_ERROR_REFUSED: a migration left it, see stranded.h.
+ * be restored again. VMM_ERROR_REFUSED: a migration left it, see stranded.h. VMM_ERROR_BUSY or
+ * VMM_ERROR_TIMEOUT: libvirt still works on it, so that its guest may run in a moment.
  */
 bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
 			 GError **error);

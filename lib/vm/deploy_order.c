@@ -68,6 +68,29 @@ static bool load(const struct action_ctx *ctx, const struct deploy_source *sourc
 	return o->doc && is_domain(o->doc, error);
 }
 
+/* What the document beside FILE says of the VM, which may take the place of oned's XML. */
+static bool find_vm(const struct action_ctx *ctx, const struct deploy_source *source,
+		    DeployOrder *o, GError **error)
+{
+	const xmlDoc *before = o->doc;
+
+	o->document = root_helper_vm_document(o->directory);
+	o->built = source->from_vm;
+	if (o->built)
+		return true;
+	o->vm = host_fit_vm(o->document);
+	if (!build_domain_again(ctx, o->vm, o->directory, &o->doc, o->fit.result.changes, error))
+		return false;
+	o->built = o->doc != before;
+	/* What was read out of oned's XML is nothing to change that by. */
+	if (!o->built && o->vm && o->vm->level[TMPL_CLUSTER]) {
+		tmpl_vm_free(o->vm);
+		o->vm = host_fit_vm(o->document);
+	}
+
+	return true;
+}
+
 /* RUNS: it is only looked at, and what is wrong with it is logged. */
 static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool runs,
 		DeployOrder *o, GError **error)
@@ -110,16 +133,15 @@ bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct de
 		return vmm_fail(error, VMM_ERROR_USAGE, "--prepare needs --vm");
 	if (!load(ctx, source, o, error))
 		return false;
-	domain = xmlDocGetRootElement(o->doc);
 	o->directory = g_path_get_dirname(file);
 	if (!deployment_of_environment(&mark, error))
 		return false;
+	if (!find_vm(ctx, source, o, error))
+		return false;
+	domain = xmlDocGetRootElement(o->doc);
 	if (!create_find(ctx, domain, ret_dom, error))
 		return false;
-	o->document = root_helper_vm_document(o->directory);
-	if (!o->vm && !source->from_vm)
-		o->vm = host_fit_vm(o->document);
-	if (!fit(ctx, domain, source->from_vm, *ret_dom, o, error))
+	if (!fit(ctx, domain, o->built, *ret_dom, o, error))
 		return false;
 	/* What is made here without a mark of the dispatcher must be known again, too. */
 	if (!mark && !*ret_dom && host_fit_wants_proof(&o->fit))

@@ -13,6 +13,7 @@
 typedef struct deploy_order {
 	GString *text;		/* of stdin, verbatim */
 	xmlDoc *doc;		/* the domain */
+	bool built;		/* of the VM document, not by oned */
 	bool made_disks;	/* the VM's disks were made for it: see prepared_disks_undo() */
 	xmlDoc *document;	/* vm.xml of the directory; or NULL */
 	TmplVm *vm;		/* or NULL */

@@ -4,6 +4,8 @@
 #define NAMESPACES "urn:vmmexec:"
 
 static const struct domain_note deployment = { NAMESPACES "deployment", "deployment", "id" };
+/* The DEPLOY that found the domain running. */
+static const struct domain_note adopted = { NAMESPACES "adopted", "adopted", "id" };
 
 bool deployment_of_environment(const char **ret, GError **error)
 {
@@ -71,6 +73,15 @@ void deployment_set(xmlNode *domain, const char *mark)
 
 bool deployment_adopt(virDomain *dom, const char *mark, GError **error)
 {
+	g_autofree char *found = NULL;
+
+	if (!deployment_read(dom, &found, error))
+		return false;
+	if (!g_strcmp0(found, mark))
+		return true;
+	if (!domain_note_write(dom, &adopted, mark, error))
+		return false;
+
 	return domain_note_write(dom, &deployment, mark, error);
 }
 
@@ -81,13 +92,15 @@ bool deployment_read(virDomain *dom, char **ret, GError **error)
 
 bool deployment_check(virDomain *dom, const char *mark, GError **error)
 {
-	g_autofree char *found = NULL;
+	g_autofree char *found = NULL, *finder = NULL;
 
 	if (!mark)
 		return true;
 	if (!deployment_read(dom, &found, error))
 		return false;
-	if (!g_strcmp0(found, mark))
+	if (!domain_note_read(dom, &adopted, &finder, error))
+		return false;
+	if (!g_strcmp0(found, mark) && g_strcmp0(finder, mark))
 		return true;
 	vmm_fail(error, VMM_ERROR_EXISTS, "domain %s was made by another deployment than %s",
 		 virDomainGetName(dom), mark);

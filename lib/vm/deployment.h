@@ -25,13 +25,16 @@ void deployment_set(xmlNode *domain, const char *mark);
 /* Puts WORD as NOTE into the metadata of DOMAIN, which is to start; after deployment_set(). */
 void deployment_add_note(xmlNode *domain, const struct domain_note *note, const char *word);
 
-/* Marks DOM, which is running already: from now on it belongs to the DEPLOY of MARK. */
+/*
+ * Marks DOM, which is running already: from now on it belongs to the DEPLOY of MARK, and no undo of
+ * another one ends it. Unless MARK itself has made it, no undo of MARK does either.
+ */
 bool deployment_adopt(virDomain *dom, const char *mark, GError **error);
 
 /* The mark of DOM, in RET (the caller frees; NULL: it has none). False: it cannot be read. */
 bool deployment_read(virDomain *dom, char **ret, GError **error);
 
-/* False with VMM_ERROR_EXISTS when DOM was not made by the DEPLOY of MARK; NULL: any will do. */
+/* False with VMM_ERROR_EXISTS when the DEPLOY of MARK has not made DOM; NULL: any will do. */
 bool deployment_check(virDomain *dom, const char *mark, GError **error);
 
 #endif

@@ -6,9 +6,10 @@
 #include "action/reconcile.h"
 #include "vm/build_domain.h"
 #include "vm/disk_images.h"
+#include "virt/domain_job.h"
 #include "virt/virt_error.h"
 
-enum { ANSWER_MS = 60000, DETACH_MS = 30000, RESERVE_MS = 2000 };
+enum { ANSWER_MS = 60000, BARRIER_MS = 20000, DETACH_MS = 30000, RESERVE_MS = 2000 };
 
 bool device_vm_refresh(DeviceVm *v, GError **error)
 {
@@ -66,8 +67,12 @@ DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error)
 {
 	g_autoptr(DeviceVm) v = device_vm_find(ctx, need, fallback, error);
+	int operation;
 
 	if (!v)
+		return NULL;
+	/* The call of a client that died continues: what it attaches is in no XML yet. */
+	if (!virt_domain_barrier(v->dom, action_left_ms(ctx, BARRIER_MS), &operation, error))
 		return NULL;
 	if (!device_vm_refresh(v, error))
 		return NULL;

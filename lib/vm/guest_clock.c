@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/program.h"
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 
@@ -13,7 +14,7 @@ void guest_clock_start(const struct action_ctx *ctx, const char *uri, virDomain 
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	const char *argv[] = { "/proc/self/exe", "--connect", uri, "--sync-time", uuid, NULL };
-	g_autofree char *self = g_file_read_link(argv[0], NULL);
+	g_autofree char *self = program_path();
 	g_autoptr(GError) cause = NULL;
 
 	if (!conf_kvmrc_bool(ctx->rc, "SYNC_TIME") || virDomainGetUUIDString(dom, uuid) < 0)

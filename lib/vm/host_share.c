@@ -127,8 +127,8 @@ static bool fail_full(gint64 used, gint64 limit, const char *whose, GError **err
 {
 	vmm_fail(error, VMM_ERROR_NO_RESOURCE, "no free slot for encrypted memory: %d of %d in use",
 		 (int)used, (int)limit);
-	vmm_error_set_hint(error, "use another host, or end one of the VMs; the limit is %s",
-			   whose);
+	vmm_error_set_hint(error, "use another host, or end one of the VMs; the limit is %s; "
+			   "host_check --only sev,sev-es,sev-snp,tdx counts", whose);
 
 	return false;
 }

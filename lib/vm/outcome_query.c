@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vm/outcome_query.h"
+#include "vm/outcome_judge.h"
 
-#include <unistd.h>
-
+#include "action/datastore_hook.h"
 #include "vm/checkpoint.h"
+#include "vm/checkpoint_stored.h"
 #include "vm/cpu_proof.h"
 #include "vm/deployment.h"
+#include "vm/moved_disks.h"
 #include "vm/stranded.h"
 #include "vm/vtpm.h"
 #include "action/other_host.h"
-#include "base/number.h"
+#include "base/deadline.h"
+#include "virt/domain_job.h"
 #include "virt/qemu_process.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
 #include "wire/ssh.h"
 
-enum { CATCH_UP_MS = 60000, OPEN_MS = 30000, AGE_SLACK_S = 1 };
-
-/* What was found of the VM here. */
-struct found {
-	virDomain *dom;		/* by its UUID, or by its name when that is all we have; or NULL */
-	struct virt_state state;
-	char uuid[VIR_UUID_STRING_BUFLEN];
-};
-
-typedef enum outcome_verdict judge_func(struct action_ctx *ctx, const struct outcome_case *c,
-					const struct found *f, char **ret_info, GError **error);
+enum { CATCH_UP_MS = 60000, OPEN_MS = 30000, TICK_MS = 100 };
 
 const char *outcome_query_word(enum outcome_verdict verdict)
 {
@@ -34,12 +26,13 @@ const char *outcome_query_word(enum outcome_verdict verdict)
 		[OUTCOME_REFUSED] = "refused", [OUTCOME_FINISH] = "finish",
 		[OUTCOME_REPEAT] = "repeat",
 		[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_LATER] = "later",
+		[OUTCOME_IN_PROGRESS] = "in-progress",
 	};
 
 	return words[verdict];
 }
 
-static bool is_up(const struct found *f)
+static bool is_up(const struct outcome_found *f)
 {
 	if (!f->dom)
 		return false;
@@ -49,7 +42,7 @@ static bool is_up(const struct found *f)
 	return virt_state_is_up(&f->state);
 }
 
-static bool is_gone(const struct found *f)
+bool outcome_judge_is_gone(const struct outcome_found *f)
 {
 	if (!f->dom)
 		return true;
@@ -90,9 +83,10 @@ static virDomain *look_up_marked(virConnect *conn, const struct outcome_case *c,
 }
 
 static enum outcome_verdict judge_deploy(struct action_ctx *ctx, const struct outcome_case *c,
-					 const struct found *f, char **ret_info, GError **error)
+					 const struct outcome_found *f,
+					 char **ret_info, GError **error)
 {
-	if (is_gone(f))
+	if (outcome_judge_is_gone(f))
 		return OUTCOME_NOT_DONE;
 	if (!is_up(f))
 		return OUTCOME_LATER;
@@ -107,7 +101,7 @@ static enum outcome_verdict judge_deploy(struct action_ctx *ctx, const struct ou
 }
 
 /* Whether the domain was started after the request was made: then it is not about this one. */
-static bool is_younger(const struct outcome_case *c, const struct found *f)
+static bool is_younger(const struct outcome_case *c, const struct outcome_found *f)
 {
 	gint64 age_s = qemu_process_age_s(f->uuid);
 
@@ -116,14 +110,14 @@ static bool is_younger(const struct outcome_case *c, const struct found *f)
 	if (age_s < 0)
 		return false;
 
-	return age_s + AGE_SLACK_S < c->age_s;
+	return age_s + OUTCOME_AGE_SLACK_S < c->age_s;
 }
 
 static enum outcome_verdict judge_stop(struct action_ctx *ctx G_GNUC_UNUSED,
-				       const struct outcome_case *c, const struct found *f,
+				       const struct outcome_case *c, const struct outcome_found *f,
 				       char **ret_info, GError **error G_GNUC_UNUSED)
 {
-	if (is_gone(f))
+	if (outcome_judge_is_gone(f))
 		return OUTCOME_DONE;
 	if (!is_younger(c, f))
 		return OUTCOME_NOT_DONE;
@@ -134,15 +128,25 @@ static enum outcome_verdict judge_stop(struct action_ctx *ctx G_GNUC_UNUSED,
 }
 
 static enum outcome_verdict judge_save(struct action_ctx *ctx, const struct outcome_case *c,
-				       const struct found *f, char **ret_info, GError **error)
+				       const struct outcome_found *f,
+				       char **ret_info, GError **error)
 {
 	struct virt_state state = f->state;
+	g_autofree char *hook = NULL;
 
-	if (!is_gone(f) && !virt_wait_idle(f->dom, true, &state, error))
+	if (!outcome_judge_is_gone(f) && !virt_wait_idle(f->dom, true, &state, error))
 		return OUTCOME_LATER;
 	if (f->dom && !state.gone)
 		return OUTCOME_NOT_DONE;
-	if (checkpoint_is_recent(ctx, c->checkpoint, c->deploy_id, c->vm_id))
+	if (checkpoint_is_recent(ctx, c->checkpoint, c->deploy_id, c->vm_id, c->age_s)) {
+		hook = datastore_hook_find(c->request, "save");
+		if (!hook)
+			return OUTCOME_DONE;
+		*ret_info = g_strdup_printf("%s is not in its datastore yet", c->checkpoint);
+		return OUTCOME_FINISH;
+	}
+
+	if (checkpoint_stored_is(c->checkpoint, c->deploy_id, c->vm_id, c->age_s))
 		return OUTCOME_DONE;
 	*ret_info = g_strdup_printf("the VM is gone, and %s is no checkpoint of it", c->checkpoint);
 	return OUTCOME_NOT_DONE;
@@ -150,10 +154,10 @@ static enum outcome_verdict judge_save(struct action_ctx *ctx, const struct outc
 
 static enum outcome_verdict judge_restore(struct action_ctx *ctx G_GNUC_UNUSED,
 					  const struct outcome_case *c G_GNUC_UNUSED,
-					  const struct found *f, char **ret_info,
+					  const struct outcome_found *f, char **ret_info,
 					  GError **error G_GNUC_UNUSED)
 {
-	if (is_gone(f))
+	if (outcome_judge_is_gone(f))
 		return OUTCOME_NOT_DONE;
 	if (is_up(f) && !virt_paused_for_job(&f->state))
 		return OUTCOME_DONE;
@@ -211,8 +215,37 @@ static enum outcome_verdict judge_at_destination(struct action_ctx *ctx, const c
 	return OUTCOME_FINISH;
 }
 
+/* Of a move to another datastore of this host. */
+static enum outcome_verdict judge_stay(struct action_ctx *ctx, const struct outcome_case *c,
+				       const struct outcome_found *f,
+				       char **ret_info, GError **error)
+{
+	g_autofree char *base = xml_child_text(c->request->datastore, "BASE_PATH");
+	g_autofree char *to = tmpl_request_child(c->request, "DISK_TARGET_PATH");
+	g_autofree char *from = base ? g_build_filename(base, c->vm_id, NULL) : NULL;
+	struct virt_state state;
+	enum moved_disks moved;
+
+	if (!from || !to || outcome_judge_is_gone(f))
+		return OUTCOME_UNKNOWN;
+	if (!virt_wait_idle(f->dom, true, &state, error))
+		return OUTCOME_LATER;
+	if (state.gone)
+		return OUTCOME_UNKNOWN;
+	if (!moved_disks_look(ctx, f->dom, from, to, &moved, error))
+		return OUTCOME_LATER;
+	if (moved == MOVED_ALL)
+		return OUTCOME_DONE;
+	if (moved == MOVED_NONE)
+		return OUTCOME_NOT_DONE;
+	*ret_info = g_strdup_printf("only a part of the VM's files is in %s", to);
+
+	return OUTCOME_FINISH;
+}
+
 static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct outcome_case *c,
-					  const struct found *f, char **ret_info, GError **error)
+					  const struct outcome_found *f,
+					  char **ret_info, GError **error)
 {
 	g_autofree char *to = tmpl_request_child(c->request, "MIGR_HOST");
 	g_autofree char *from = tmpl_request_child(c->request, "HOST");
@@ -222,8 +255,8 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 	if (!wire_ssh_check_host(to, error))
 		return OUTCOME_UNKNOWN;
 	if (!g_strcmp0(to, from))
-		return OUTCOME_UNKNOWN;
-	if (is_gone(f))
+		return judge_stay(ctx, c, f, ret_info, error);
+	if (outcome_judge_is_gone(f))
 		return judge_at_destination(ctx, to, c, ret_info, error);
 	if (stranded_check(ctx, f->dom, &state, &there, error))
 		return OUTCOME_NOT_DONE;
@@ -236,176 +269,9 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 	return OUTCOME_FINISH;
 }
 
-/* The first text among XPATH's elements "VM/TEMPLATE/X[ATTACH='YES']/NAME". */
-static char *text_of_attached(const struct outcome_case *c, const char *element, const char *name)
-{
-	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
-
-	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
-		g_autofree char *attach = NULL;
-
-		if (n->type != XML_ELEMENT_NODE)
-			continue;
-		if (!xmlStrEqual(n->name, BAD_CAST element))
-			continue;
-		attach = xml_child_text(n, "ATTACH");
-		if (attach && !g_ascii_strcasecmp(attach, "yes"))
-			return xml_child_text(n, name);
-	}
-
-	return NULL;
-}
-
-/* Whether NODE is an element KIND whose child PART has ATTRIBUTE with that VALUE, in any case. */
-static bool is_device(const xmlNode *node, const char *kind, const char *part,
-		      const char *attribute, const char *value)
-{
-	g_autofree char *has = NULL;
-
-	if (!xmlStrEqual(node->name, BAD_CAST kind))
-		return false;
-
-	has = xml_child_attribute(node, part, attribute);
-	if (!has)
-		return false;
-
-	return g_ascii_strcasecmp(has, value) == 0;
-}
-
-/* Whether the domain has a disk at TARGET or an interface with MAC; one of them is NULL. */
-static bool has_device(const struct found *f, const char *target, const char *mac, bool *ret,
-		       GError **error)
-{
-	g_autoptr(xmlDoc) doc = virt_xml_doc(f->dom, error);
-	xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
-
-	*ret = false;
-	for (xmlNode *n = devices ? devices->children : NULL; n; n = n->next) {
-		if (target)
-			*ret |= is_device(n, "disk", "target", "dev", target);
-		else
-			*ret |= is_device(n, "interface", "mac", "address", mac);
-	}
-
-	return doc != NULL;
-}
-
-static enum outcome_verdict judge_device(const struct outcome_case *c, const struct found *f,
-					 bool attached, char **ret_info, GError **error)
-{
-	g_autofree char *target = text_of_attached(c, "DISK", "TARGET");
-	g_autofree char *mac = target ? NULL : text_of_attached(c, "NIC", "MAC");
-	bool there;
-
-	if (is_gone(f))
-		return attached ? OUTCOME_NOT_DONE : OUTCOME_DONE;
-	if (!target && !mac)
-		return attached ? OUTCOME_UNKNOWN : OUTCOME_REPEAT;
-	if (!has_device(f, target, mac, &there, error))
-		return OUTCOME_LATER;
-	if (!there && attached)
-		*ret_info = g_strdup("the VM does not have the device");
-	if (there == attached)
-		return OUTCOME_DONE;
-
-	return OUTCOME_NOT_DONE;
-}
-
-static enum outcome_verdict judge_attach(struct action_ctx *ctx G_GNUC_UNUSED,
-					 const struct outcome_case *c, const struct found *f,
-					 char **ret_info, GError **error)
-{
-	return judge_device(c, f, true, ret_info, error);
-}
-
-static enum outcome_verdict judge_detach(struct action_ctx *ctx G_GNUC_UNUSED,
-					 const struct outcome_case *c, const struct found *f,
-					 char **ret_info, GError **error)
-{
-	return judge_device(c, f, false, ret_info, error);
-}
-
-static char *text_of_snapshot(const struct outcome_case *c, const char *name)
-{
-	const xmlNode *template = xml_child(c->request->vm, "TEMPLATE");
-
-	for (xmlNode *n = template ? template->children : NULL; n; n = n->next) {
-		g_autofree char *active = NULL;
-
-		if (n->type != XML_ELEMENT_NODE || !xmlStrEqual(n->name, BAD_CAST "SNAPSHOT"))
-			continue;
-		active = xml_child_text(n, "ACTIVE");
-		if (active && !g_ascii_strcasecmp(active, "yes"))
-			return xml_child_text(n, name);
-	}
-
-	return NULL;
-}
-
-static bool has_snapshot(const struct found *f, const char *name, bool *ret, GError **error)
-{
-	g_autoptr(virDomainSnapshot) s = virDomainSnapshotLookupByName(f->dom, name, 0);
-
-	*ret = s != NULL;
-	if (s)
-		return true;
-	if (virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
-		return true;
-
-	return virt_fail(error, "cannot look for snapshot %s", name);
-}
-
-static enum outcome_verdict judge_snapshot_create(struct action_ctx *ctx G_GNUC_UNUSED,
-						  const struct outcome_case *c,
-						  const struct found *f, char **ret_info,
-						  GError **error)
-{
-	g_autofree char *id = text_of_snapshot(c, "SNAPSHOT_ID");
-	g_autofree char *name = id ? g_strconcat("snap-", id, NULL) : NULL;
-	struct virt_state state;
-	bool there;
-
-	if (!name)
-		return OUTCOME_UNKNOWN;
-	if (is_gone(f))
-		return OUTCOME_NOT_DONE;
-	if (!virt_wait_idle(f->dom, true, &state, error))
-		return OUTCOME_LATER;
-	if (!has_snapshot(f, name, &there, error))
-		return OUTCOME_LATER;
-	if (there)
-		*ret_info = g_strdup(name);
-	else
-		*ret_info = NULL;
-	if (there)
-		return OUTCOME_DONE;
-
-	return OUTCOME_NOT_DONE;
-}
-
-static enum outcome_verdict judge_snapshot_delete(struct action_ctx *ctx G_GNUC_UNUSED,
-						  const struct outcome_case *c,
-						  const struct found *f,
-						  char **ret_info G_GNUC_UNUSED, GError **error)
-{
-	g_autofree char *name = text_of_snapshot(c, "HYPERVISOR_ID");
-	bool there;
-
-	if (!name)
-		return OUTCOME_REPEAT;
-	if (is_gone(f))
-		return OUTCOME_REPEAT;
-	if (!has_snapshot(f, name, &there, error))
-		return OUTCOME_LATER;
-
-	if (there)
-		return OUTCOME_NOT_DONE;
-
-	return OUTCOME_DONE;
-}
-
 static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
-					 const struct outcome_case *c, const struct found *f,
+					 const struct outcome_case *c,
+					 const struct outcome_found *f,
 					 char **ret_info, GError **error)
 {
 	g_autofree char *name = one_name(c);
@@ -416,7 +282,7 @@ static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
 		return OUTCOME_LATER;
 	if (dom && !virt_state_read(dom, &state, error))
 		return OUTCOME_LATER;
-	if (is_gone(f) && state.gone)
+	if (outcome_judge_is_gone(f) && state.gone)
 		return OUTCOME_DONE;
 	*ret_info = g_strdup("the VM runs here");
 	return OUTCOME_NOT_DONE;
@@ -424,7 +290,7 @@ static enum outcome_verdict judge_absent(struct action_ctx *ctx G_GNUC_UNUSED,
 
 static enum outcome_verdict judge_repeat(struct action_ctx *ctx G_GNUC_UNUSED,
 					 const struct outcome_case *c G_GNUC_UNUSED,
-					 const struct found *f G_GNUC_UNUSED,
+					 const struct outcome_found *f G_GNUC_UNUSED,
 					 char **ret_info G_GNUC_UNUSED,
 					 GError **error G_GNUC_UNUSED)
 {
@@ -433,46 +299,76 @@ static enum outcome_verdict judge_repeat(struct action_ctx *ctx G_GNUC_UNUSED,
 
 static enum outcome_verdict judge_untraced(struct action_ctx *ctx G_GNUC_UNUSED,
 					 const struct outcome_case *c,
-					 const struct found *f G_GNUC_UNUSED, char **ret_info,
+					 const struct outcome_found *f G_GNUC_UNUSED,
+					 char **ret_info,
 					 GError **error G_GNUC_UNUSED)
 {
 	*ret_info = g_strdup_printf("%s leaves nothing that tells whether it was done", c->action);
 	return OUTCOME_UNKNOWN;
 }
 
-/* In these states a call of a client that has died may still be waiting in libvirt. */
+#define JOB(operation) VIR_DOMAIN_JOB_OPERATION_##operation
+
+/*
+ * A call of a client that has died continues in libvirt. CATCH_UP: it may be waiting where the
+ * domain is not known yet. JOB: it lets other calls in between, so that its end must be waited for;
+ * a job of another kind, such as a backup, is none of the action's.
+ */
 static const struct {
 	const char *action;
-	judge_func *judge;
+	outcome_judge *judge;
 	bool catch_up;
+	int job;	/* VIR_DOMAIN_JOB_OPERATION_… */
 } judges[] = {
-	{ "absent", judge_absent, true },
-	{ "deploy", judge_deploy, true },
-	{ "restore", judge_restore, true },
-	{ "shutdown", judge_stop, false },
-	{ "cancel", judge_stop, true },
-	{ "save", judge_save, false },
-	{ "migrate", judge_migrate, false },
-	{ "attach_disk", judge_attach, false },
-	{ "attach_nic", judge_attach, false },
-	{ "detach_disk", judge_detach, false },
-	{ "detach_nic", judge_detach, false },
-	{ "snapshot_create", judge_snapshot_create, false },
-	{ "snapshot_delete", judge_snapshot_delete, false },
-	{ "snapshot_revert", judge_repeat, false },
-	{ "prereconfigure", judge_repeat, false },
-	{ "reconfigure", judge_repeat, false },
-	{ "resize", judge_repeat, false },
-	{ "resize_disk", judge_repeat, false },
-	{ "exec_cancel", judge_repeat, false },
-	{ "poll", judge_repeat, false },
-	{ "reboot", judge_untraced, false },
-	{ "reset", judge_untraced, false },
-	{ "exec", judge_untraced, false },
+	{ "absent", judge_absent, true, VIRT_NO_JOB },
+	{ "deploy", judge_deploy, true, JOB(START) },
+	{ "restore", judge_restore, true, JOB(RESTORE) },
+	{ "shutdown", judge_stop, false, VIRT_NO_JOB },
+	{ "cancel", judge_stop, true, VIRT_NO_JOB },
+	{ "save", judge_save, false, JOB(SAVE) },
+	{ "migrate", judge_migrate, false, JOB(MIGRATION_OUT) },
+	{ "attach_disk", outcome_guest_attach, false, VIRT_NO_JOB },
+	{ "attach_nic", outcome_guest_attach, false, VIRT_NO_JOB },
+	{ "detach_disk", outcome_guest_detach, false, VIRT_NO_JOB },
+	{ "detach_nic", outcome_guest_detach, false, VIRT_NO_JOB },
+	{ "snapshot_create", outcome_guest_snapshot_create, false, JOB(SNAPSHOT) },
+	{ "snapshot_delete", outcome_guest_snapshot_delete, false, JOB(SNAPSHOT_DELETE) },
+	{ "snapshot_revert", outcome_guest_snapshot_revert, true, JOB(SNAPSHOT_REVERT) },
+	{ "prereconfigure", judge_repeat, false, VIRT_NO_JOB },
+	{ "reconfigure", judge_repeat, false, VIRT_NO_JOB },
+	{ "resize", judge_repeat, false, VIRT_NO_JOB },
+	{ "resize_disk", judge_repeat, false, VIRT_NO_JOB },
+	{ "exec_cancel", judge_repeat, false, VIRT_NO_JOB },
+	{ "poll", judge_repeat, false, VIRT_NO_JOB },
+	{ "reboot", judge_untraced, false, VIRT_NO_JOB },
+	{ "reset", judge_untraced, false, VIRT_NO_JOB },
+	{ "exec", judge_untraced, false, VIRT_NO_JOB },
 };
 
+/*
+ * Until libvirt has ended what it does for the domain of F, also the long job JOB, and F has the
+ * state of then. VMM_ERROR_TIMEOUT: it has not.
+ */
+static bool wait_for_call(const struct action_ctx *ctx, struct outcome_found *f, int job,
+			  GError **error)
+{
+	unsigned limit_ms = action_left_ms(ctx, CATCH_UP_MS);
+	gint64 until_us = deadline_in_ms(limit_ms);
+	int operation;
+
+	do {
+		if (!virt_domain_barrier(f->dom, limit_ms, &operation, error))
+			return false;
+		if (operation == VIRT_NO_JOB || operation != job)
+			return virt_state_read(f->dom, &f->state, error);
+	} while (deadline_pause(until_us, TICK_MS));
+
+	return vmm_fail(error, VMM_ERROR_TIMEOUT, "libvirt is still working on domain %s",
+			virDomainGetName(f->dom));
+}
+
 static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catch_up,
-		 struct found *f, GError **error)
+		 struct outcome_found *f, GError **error)
 {
 	if (catch_up && !virt_barrier(ctx->conn, action_left_ms(ctx, CATCH_UP_MS), error))
 		return false;
@@ -483,16 +379,13 @@ static bool find(struct action_ctx *ctx, const struct outcome_case *c, bool catc
 	if (f->dom && virDomainGetUUIDString(f->dom, f->uuid) < 0)
 		virt_fail(error, "cannot read the UUID of domain %s", virDomainGetName(f->dom));
 
-	if (*error)
-		return false;
-
-	return !f->dom || virt_state_read(f->dom, &f->state, error);
+	return !*error;
 }
 
 bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum outcome_verdict *ret,
 		   char **ret_info, GError **error)
 {
-	struct found f = { .state.gone = true };
+	struct outcome_found f = { .state.gone = true };
 	g_autoptr(GError) cause = NULL;
 
 	*ret_info = NULL;
@@ -500,8 +393,12 @@ bool outcome_query(struct action_ctx *ctx, const struct outcome_case *c, enum ou
 		if (!g_str_equal(judges[i].action, c->action))
 			continue;
 		*ret = OUTCOME_LATER;
-		if (find(ctx, c, judges[i].catch_up, &f, &cause))
+		if (!find(ctx, c, judges[i].catch_up, &f, &cause))
+			;
+		else if (!f.dom || wait_for_call(ctx, &f, judges[i].job, &cause))
 			*ret = judges[i].judge(ctx, c, &f, ret_info, &cause);
+		else if (vmm_is(cause, VMM_ERROR_TIMEOUT))
+			*ret = OUTCOME_IN_PROGRESS;
 		if (cause && !*ret_info)
 			*ret_info = vmm_error_line(cause);
 		if (f.dom)

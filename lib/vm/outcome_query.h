@@ -16,6 +16,7 @@ enum outcome_verdict {
 	OUTCOME_REPEAT,		/* not known, and repeating it does no harm */
 	OUTCOME_UNKNOWN,	/* not known, and never will be; INFO says why */
 	OUTCOME_LATER,		/* not known yet: ask again */
+	OUTCOME_IN_PROGRESS,	/* libvirt is still at work on it: ask again, however long */
 };
 
 /* "done", "not-done"…: the first word of the answer. Static. */

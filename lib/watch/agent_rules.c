@@ -6,10 +6,33 @@
 
 enum { TIMES_MISSING = 5, MAX_TIMES = 10000 };
 
+static bool read_bool(GHashTable *pairs, const char *name, bool *ret, GError **error)
+{
+	const char *text = g_hash_table_lookup(pairs, name);
+
+	if (!text || number_bool(text, ret, error))
+		return true;
+
+	g_prefix_error(error, ":%s: ", name);
+
+	return false;
+}
+
+/* Static: a process reads its settings once. */
+static bool read_metrics(const char *text, const char **ret, GError **error)
+{
+	if (text && *text && !g_path_is_absolute(text))
+		return vmm_fail(error, VMM_ERROR_CONFIG, ":metrics: '%s' is not an absolute path",
+				text);
+	if (text && *text)
+		*ret = g_intern_string(text);
+
+	return true;
+}
+
 static bool read_values(struct agent_rules *ret, GHashTable *pairs, GError **error)
 {
 	const char *times = g_hash_table_lookup(pairs, "times_missing");
-	const char *at_once = g_hash_table_lookup(pairs, "poweroff_at_once");
 	guint64 number;
 
 	if (times) {
@@ -21,12 +44,12 @@ static bool read_values(struct agent_rules *ret, GHashTable *pairs, GError **err
 		ret->times_missing = (unsigned)number;
 	}
 
-	if (!at_once || number_bool(at_once, &ret->off_at_once, error))
-		return true;
+	if (!read_metrics(g_hash_table_lookup(pairs, "metrics"), &ret->metrics, error))
+		return false;
+	if (!read_bool(pairs, "poweroff_at_once", &ret->off_at_once, error))
+		return false;
 
-	g_prefix_error(error, ":poweroff_at_once: ");
-
-	return false;
+	return read_bool(pairs, "strict", &ret->strict, error);
 }
 
 bool agent_rules_read(struct agent_rules *ret, const char *path, GError **error)
@@ -35,7 +58,8 @@ bool agent_rules_read(struct agent_rules *ret, const char *path, GError **error)
 	g_autoptr(GHashTable) pairs = yaml_pairs_read(path, &cause);
 
 	ret->times_missing = TIMES_MISSING;
-	ret->off_at_once = false;
+	ret->off_at_once = ret->strict = false;
+	ret->metrics = NULL;
 	if (!pairs && vmm_is(cause, VMM_ERROR_NOT_FOUND))
 		return true;
 	if (!pairs)

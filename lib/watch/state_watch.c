@@ -6,7 +6,8 @@
 #include "action/lock.h"
 #include "monitor/stats.h"
 #include "monitor/wild.h"
-#include "watch/worker.h"
+#include "watch/vm_memory.h"
+#include "watch/watch_thread.h"
 
 /* Events that come together are one look; lists that events overtook are made again so often. */
 enum { TOGETHER_MS = 20, HELD_MS = 250, MAX_OVERTAKEN = 5 };
@@ -14,7 +15,8 @@ enum { TOGETHER_MS = 20, HELD_MS = 250, MAX_OVERTAKEN = 5 };
 struct state_watch {
 	VirtLink *link;
 	VmTable *table;
-	struct state_watch_times times;
+	VmMemory *memory;
+	struct state_watch_place place;
 	struct state_watch_calls calls;
 	void *data;
 	guint look_source;	/* 0: none is planned */
@@ -56,10 +58,17 @@ static void make_list(void *data)
 
 	for (guint i = 0; list && i < list->len; i++) {
 		const struct stats *s = list->pdata[i];
+		const struct stats_way *passing = stats_passing(&s->state);
 		struct vm_table_seen seen = { .id = wild_vm_id(s->name) };
 
 		g_strlcpy(seen.uuid, s->uuid, sizeof(seen.uuid));
 		seen.state = stats_state_name(&s->state);
+		if (passing) {
+			seen.passes = true;
+			seen.state = passing->first;
+			seen.stays = passing->stays;
+		}
+
 		if (seen.id >= 0)
 			g_array_append_val(l->seen, seen);
 		else
@@ -171,7 +180,7 @@ static void begin_list(StateWatch *w)
 	l->seen = g_array_new(FALSE, FALSE, sizeof(struct vm_table_seen));
 	l->wild = g_string_new(NULL);
 	w->listing = true;
-	worker_run(make_list, list_made, l);
+	watch_thread_run(make_list, list_made, l);
 }
 
 static gboolean on_look(gpointer data)
@@ -231,8 +240,8 @@ static void on_link_event(const struct virt_link_event *e, void *data)
 	look_in(w, TOGETHER_MS);
 }
 
-StateWatch *state_watch_new(const char *uri, const struct vm_table_rules *rules,
-			    const struct state_watch_times *times,
+StateWatch *state_watch_new(const struct state_watch_place *place,
+			    const struct vm_table_rules *rules,
 			    const struct state_watch_calls *calls, void *data)
 {
 	static const struct virt_link_calls link_calls = {
@@ -241,11 +250,13 @@ StateWatch *state_watch_new(const char *uri, const struct vm_table_rules *rules,
 	StateWatch *w = g_new0(StateWatch, 1);
 
 	w->table = vm_table_new(rules);
-	w->times = *times;
+	w->memory = vm_memory_new(place->memory);
+	vm_memory_read(w->memory, w->table);
+	w->place = *place;
 	w->calls = *calls;
 	w->data = data;
-	g_timeout_add((guint)(times->period_us / 1000), on_period, w);
-	w->link = virt_link_new(uri, &link_calls, w);
+	g_timeout_add((guint)(place->period_us / 1000), on_period, w);
+	w->link = virt_link_new(place->uri, &link_calls, w);
 
 	return w;
 }
@@ -256,10 +267,11 @@ void state_watch_sent(StateWatch *w, bool arrived)
 
 	w->sending = false;
 	vm_table_reported(w->table, arrived);
+	vm_memory_keep(w->memory, w->table, arrived && w->complete);
 	if (arrived) {
 		w->failures = 0;
 		if (w->complete)
-			w->sync_us = g_get_monotonic_time() + w->times.sync_us;
+			w->sync_us = g_get_monotonic_time() + w->place.sync_us;
 	} else {
 		look_in(w, pauses_s[w->failures] * 1000);
 		w->failures = MIN(w->failures + 1, (unsigned)G_N_ELEMENTS(pauses_s) - 1);

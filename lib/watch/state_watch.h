@@ -19,15 +19,17 @@ struct state_watch_calls {
 	void (*log)(const char *text, void *data);
 };
 
-struct state_watch_times {
+struct state_watch_place {
+	const char *uri;		/* of libvirt */
+	const char *memory;		/* file with the VMs that monitord knows */
 	gint64 period_us, sync_us;	/* between lists; between complete reports */
 };
 
 typedef struct state_watch StateWatch;
 
-/* Begins; never freed. URI is borrowed. The first report is a complete one. */
-StateWatch *state_watch_new(const char *uri, const struct vm_table_rules *rules,
-			    const struct state_watch_times *times,
+/* Begins; never freed. Texts of PLACE are borrowed. The first report is a complete one. */
+StateWatch *state_watch_new(const struct state_watch_place *place,
+			    const struct vm_table_rules *rules,
 			    const struct state_watch_calls *calls, void *data);
 
 /* Whether the last report has arrived: another one is made from a new list when it has not. */

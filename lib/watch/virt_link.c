@@ -164,3 +164,14 @@ virConnect *virt_link_conn(VirtLink *l)
 
 	return conn;
 }
+
+void virt_link_renew(VirtLink *l, const virConnect *conn)
+{
+	g_mutex_lock(&l->mutex);
+	if (l->conn == conn) {
+		l->lost = true;
+		g_cond_signal(&l->cond);
+	}
+
+	g_mutex_unlock(&l->mutex);
+}

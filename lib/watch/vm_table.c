@@ -9,7 +9,8 @@ struct vm {
 	gint64 id;
 	char uuid[37];
 	const char *state;		/* NULL: not in the last list */
-	gint64 missing_us;		/* since when */
+	gint64 missing_us;		/* since when; 0: it never was in a list */
+	gint64 passing_us;		/* since when it is on its way to another state; or 0 */
 	gint64 action_us;		/* when an action last worked on it */
 	bool ended;			/* by itself */
 	const char *reported;		/* NULL: nothing yet */
@@ -58,6 +59,25 @@ static struct vm *vm_of(VmTable *t, gint64 id)
 	return vm;
 }
 
+static void see(const VmTable *t, struct vm *vm, const struct vm_table_seen *seen, gint64 now_us)
+{
+	bool is_known = vm->state && strcmp(vm->uuid, seen->uuid) == 0;
+	bool may_stay = seen->passes && seen->stays;
+
+	if (!is_known || !may_stay)
+		vm->passing_us = 0;
+	if (may_stay && !vm->passing_us)
+		vm->passing_us = now_us;
+
+	if (!seen->passes || !is_known)
+		vm->state = seen->state;
+	if (may_stay && now_us - vm->passing_us >= t->rules.settle_us)
+		vm->state = seen->stays;
+	g_strlcpy(vm->uuid, seen->uuid, sizeof(vm->uuid));
+	vm->in_list = true;
+	vm->ended = false;
+}
+
 void vm_table_list(VmTable *t, const struct vm_table_seen *seen, guint n, gint64 now_us)
 {
 	GHashTableIter iter;
@@ -67,14 +87,8 @@ void vm_table_list(VmTable *t, const struct vm_table_seen *seen, guint n, gint64
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		((struct vm *)value)->in_list = false;
 
-	for (guint i = 0; i < n; i++) {
-		struct vm *vm = vm_of(t, seen[i].id);
-
-		g_strlcpy(vm->uuid, seen[i].uuid, sizeof(vm->uuid));
-		vm->state = seen[i].state;
-		vm->in_list = true;
-		vm->ended = false;
-	}
+	for (guint i = 0; i < n; i++)
+		see(t, vm_of(t, seen[i].id), &seen[i], now_us);
 
 	g_hash_table_iter_init(&iter, t->vms);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -82,12 +96,44 @@ void vm_table_list(VmTable *t, const struct vm_table_seen *seen, guint n, gint64
 
 		if (vm->in_list)
 			continue;
-		if (vm->state)
+		if (vm->state || !vm->missing_us)
 			vm->missing_us = now_us;
 		vm->state = NULL;
 		if (!vm->reported && !vm->pending)	/* it came and went unseen */
 			g_hash_table_iter_remove(&iter);
 	}
+}
+
+static gint compare_ids(gconstpointer a, gconstpointer b)
+{
+	const struct vm *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+char *vm_table_on(const VmTable *t)
+{
+	g_autoptr(GList) vms = g_list_sort(g_hash_table_get_values(t->vms), compare_ids);
+	GString *text = g_string_new(NULL);
+
+	for (GList *l = vms; l; l = l->next) {
+		const struct vm *vm = l->data;
+
+		if (vm->reported && vm->reported != off)
+			g_string_append_printf(text, "%" G_GINT64_FORMAT " %s\n", vm->id,
+					       vm->uuid);
+	}
+
+	return g_string_free(text, FALSE);
+}
+
+void vm_table_remember(VmTable *t, gint64 id, const char *uuid)
+{
+	struct vm *vm = vm_of(t, id);
+
+	g_strlcpy(vm->uuid, uuid, sizeof(vm->uuid));
+	g_strlcpy(vm->reported_uuid, uuid, sizeof(vm->reported_uuid));
+	vm->reported = unknown;
 }
 
 void vm_table_ended(VmTable *t, gint64 id)
@@ -117,13 +163,6 @@ static const char *truth(const VmTable *t, const struct vm *vm, gint64 now_us)
 static bool is_news(const struct vm *vm, const char *state)
 {
 	return g_strcmp0(vm->reported, state) != 0 || strcmp(vm->reported_uuid, vm->uuid) != 0;
-}
-
-static gint compare_ids(gconstpointer a, gconstpointer b)
-{
-	const struct vm *x = a, *y = b;
-
-	return (x->id > y->id) - (x->id < y->id);
 }
 
 /* UNKNOWN changes nothing in oned, but keeps the VM from being missed in a complete list. */

@@ -15,6 +15,7 @@
 struct vm_table_rules {
 	gint64 missing_us;	/* for how long lists must lack a VM until it is off */
 	gint64 grace_us;	/* for how long after an action its VM is left alone so */
+	gint64 settle_us;	/* after which a passing state is one that stays */
 	bool at_once;		/* a guest that ended by itself is off at once */
 };
 
@@ -24,15 +25,29 @@ VmTable *vm_table_new(const struct vm_table_rules *rules);
 void vm_table_free(VmTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmTable, vm_table_free)
 
-/* A VM of a complete list; STATE is static. */
+/*
+ * A VM of a complete list; texts are static. While it passes to another state, what was seen before
+ * remains true, until it has stayed so for a while, if it then is something else.
+ */
 struct vm_table_seen {
 	gint64 id;
 	char uuid[37];
-	const char *state;
+	const char *state;	/* when it passes: of a VM that was not seen before */
+	bool passes;
+	const char *stays;	/* or NULL */
 };
 
 /* SEEN, N of them, are all that ran at NOW_US; all times are monotonic. */
 void vm_table_list(VmTable *table, const struct vm_table_seen *seen, guint n, gint64 now_us);
+
+/*
+ * A VM that monitord may know to be on; before the first list. If that lacks it, it is UNKNOWN in
+ * complete reports until it is off by the rules, so that it is not missed in them.
+ */
+void vm_table_remember(VmTable *table, gint64 id, const char *uuid);
+
+/* A line "ID UUID" for each VM that was not reported as off, by id. The caller frees. */
+char *vm_table_on(const VmTable *table);
 
 /* libvirt says that VM ID ended by itself: its guest shut down, or its QEMU died. */
 void vm_table_ended(VmTable *table, gint64 id);

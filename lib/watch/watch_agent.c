@@ -3,17 +3,20 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "watch/agent_pid.h"
+#include "watch/renewal.h"
 #include "watch/sender.h"
 #include "watch/state_watch.h"
-#include "watch/worker.h"
+#include "watch/watch_thread.h"
 
 /* The answer leaves time to pass it on; states of a busy host have more. */
 enum { ANSWER_MS = 1800, STATES_MS = 10000, SAMPLE_US = 1000000, GRACE_S = 30 };
+enum { METRICS_S = 15 };
 
 struct agent {
 	const MonitordStart *start;
@@ -27,6 +30,10 @@ struct agent {
 	bool answered;
 	bool is_due;			/* as soon as the states are there */
 	char *answer[MONITORD_SETS];	/* until then */
+	char *results;			/* of programs in guests, not sent for sure; or NULL */
+	char *memory;			/* path of the file of known VMs */
+	Renewal *renewal;
+	WatchMetrics *metrics;
 	char *failure;			/* why it cannot be answered */
 };
 
@@ -40,6 +47,11 @@ struct making_set {
 	GError *error;
 };
 
+static void log_probe(const char *text)
+{
+	syslog(LOG_WARNING, "%s", text);
+}
+
 static void agent_log(const char *text, void *data G_GNUC_UNUSED)
 {
 	syslog(LOG_WARNING, "%s", text);
@@ -48,7 +60,7 @@ static void agent_log(const char *text, void *data G_GNUC_UNUSED)
 static bool is_complete(const struct agent *a)
 {
 	for (size_t i = 0; i < MONITORD_SETS; i++)
-		if (i != SET_BEACON_HOST && !a->answer[i])
+		if (monitord_sets[i].at_start && !a->answer[i])
 			return false;
 
 	return true;
@@ -103,8 +115,23 @@ static void answer(struct agent *a)
 	state_watch_sent(a->states, true);
 }
 
+/* Guests tell a result only once: what did not arrive goes out again with the next. */
+static void send_results(struct agent *a, const char *text)
+{
+	char *all = g_strconcat(a->results ? a->results : "", text, NULL);
+
+	g_free(a->results);
+	a->results = all;
+	sender_send(a->sender, SET_EXEC_VM, true, all);
+}
+
 static void take_text(struct agent *a, enum monitord_set_id id, bool ok, const char *text)
 {
+	if (a->answered && ok && id == SET_EXEC_VM) {
+		send_results(a, text);
+		return;
+	}
+
 	if (a->answered) {
 		sender_send(a->sender, id, ok, text);
 		return;
@@ -121,6 +148,18 @@ static void take_text(struct agent *a, enum monitord_set_id id, bool ok, const c
 		answer(a);
 }
 
+/* state_watch reports the states that libvirt knows. */
+static Fields *make_fields(struct making_set *m)
+{
+	WatchSets *sets = m->agent->sets;
+	unsigned period_s = m->agent->start->period_s[m->id];
+
+	if (m->id == SET_STATE_RUN)
+		return watch_sets_make_run(sets, SET_STATE_VM, period_s, &m->error);
+
+	return watch_sets_make(sets, m->id, m->conn, period_s, &m->error);
+}
+
 static void make_it(void *data)
 {
 	struct making_set *m = data;
@@ -132,9 +171,11 @@ static void make_it(void *data)
 	if (m->is_first && (m->id == SET_MONITOR_VM || m->id == SET_MONITOR_HOST))
 		g_usleep(SAMPLE_US);
 
-	fields = watch_sets_make(m->agent->sets, m->id, m->conn, &m->error);
+	fields = make_fields(m);
 	if (fields)
 		m->text = fields_template(fields);
+	if (m->id == SET_MONITOR_VM && watch_sets_fill(m->agent->sets))
+		virt_link_renew(m->agent->link, m->conn);
 	if (m->conn)
 		virConnectClose(m->conn);
 }
@@ -143,28 +184,45 @@ static void set_made(void *data)
 {
 	struct making_set *m = data;
 	struct agent *a = m->agent;
+	bool is_owed = m->id == SET_EXEC_VM && a->results;
 
 	a->busy[m->id] = false;
-	if (m->error)
+	if (vmm_is(m->error, VMM_ERROR_CONFIG))
+		take_text(a, m->id, false, m->error->message);
+	else if (m->error)
 		agent_log(m->error->message, a);
-	else if (*m->text || !a->answered)
+	else if (*m->text || !a->answered || is_owed)
 		take_text(a, m->id, true, m->text);
 	g_clear_error(&m->error);
 	g_free(m->text);
 	g_free(m);
 }
 
+/* Sets that have something to say only now and then need no thread until they do. */
+static bool is_idle(const struct agent *a, enum monitord_set_id id)
+{
+	if (id == SET_STATE_RUN)
+		return !watch_sets_run(a->sets, SET_STATE_VM);
+	if (id == SET_SNAPSHOT_VM)
+		return !watch_sets_run(a->sets, id);
+	if (id != SET_EXEC_VM || a->results)
+		return false;
+
+	return !watch_sets_need_libvirt(id) && !watch_sets_run(a->sets, id);
+}
+
 /* One that hangs is not made a second time beside. */
 static void make_set(struct agent *a, enum monitord_set_id id)
 {
+	bool needs_libvirt = watch_sets_need_libvirt(id);
 	struct making_set *m;
 	virConnect *conn = NULL;
 
-	if (a->busy[id])
+	if (a->busy[id] || is_idle(a, id))
 		return;
-	if (watch_sets_need_libvirt(id))
+	if (needs_libvirt)
 		conn = virt_link_conn(a->link);
-	if (watch_sets_need_libvirt(id) && !conn) {
+	if (needs_libvirt && !conn) {
 		/* As OpenNebula's own probes fail then. Other sets are a warning, or left out. */
 		if (id == SET_SYSTEM_HOST && a->answered)
 			take_text(a, id, false, "libvirt does not answer");
@@ -174,7 +232,7 @@ static void make_set(struct agent *a, enum monitord_set_id id)
 	m = g_new0(struct making_set, 1);
 	*m = (struct making_set){ .agent = a, .id = id, .conn = conn, .is_first = !a->once[id] };
 	a->busy[id] = a->once[id] = true;
-	worker_run(make_it, set_made, m);
+	watch_thread_run(make_it, set_made, m);
 }
 
 struct period {
@@ -211,6 +269,30 @@ static void on_up(void *data)
 	make_set(data, SET_MONITOR_VM);
 }
 
+static gboolean on_look_for_new(gpointer data)
+{
+	const struct agent *a = data;
+
+	if (a->answered)
+		renewal_look(a->renewal);
+
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_metrics(gpointer data)
+{
+	const struct agent *a = data;
+	virConnect *conn = virt_link_conn(a->link);
+	struct watch_counts counts;
+
+	watch_sets_count(a->sets, &counts);
+	watch_metrics_write(a->metrics, &counts, conn != NULL);
+	if (conn)
+		virConnectClose(conn);
+
+	return G_SOURCE_CONTINUE;
+}
+
 static gboolean on_usr1(gpointer data)
 {
 	make_set(data, SET_SYSTEM_HOST);
@@ -245,9 +327,17 @@ static gboolean on_last_limit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* A site may have removed the probe of states, or have one of its own in its place. */
 static void send_states(bool ok, const char *text, void *data)
 {
-	take_text(data, SET_STATE_VM, ok, text);
+	struct agent *a = data;
+
+	if (watch_sets_answer(a->sets, SET_STATE_VM))
+		take_text(a, SET_STATE_VM, ok, text);
+	else if (a->answered)
+		state_watch_sent(a->states, true);
+	else
+		take_text(a, SET_STATE_VM, true, "");
 }
 
 static void on_wild(void *data)
@@ -261,6 +351,9 @@ static void on_sent(const struct monitord_head *head, const GError *error, void 
 
 	if (error)
 		agent_log(error->message, a);
+	watch_metrics_sent(a->metrics, head->set, error == NULL);
+	if (head->set == SET_EXEC_VM && !error)
+		g_clear_pointer(&a->results, g_free);
 	if (head->set == SET_STATE_VM && head->ok)
 		state_watch_sent(a->states, error == NULL);
 }
@@ -271,25 +364,43 @@ static void begin(struct agent *a, const struct watch_place *place,
 	static const struct virt_link_calls link_calls = { .up = on_up };
 	static const struct state_watch_calls state_calls = { send_states, on_wild, agent_log };
 	gint64 period_us = (gint64)a->start->period_s[SET_STATE_VM] * G_USEC_PER_SEC;
-	const struct state_watch_times times = {
-		.period_us = period_us, .sync_us = (gint64)a->start->sync_s * G_USEC_PER_SEC,
+	const struct state_watch_place states = {
+		.uri = place->uri, .memory = a->memory, .period_us = period_us,
+		.sync_us = (gint64)a->start->sync_s * G_USEC_PER_SEC,
 	};
 	const struct vm_table_rules table_rules = {
 		.missing_us = rules->times_missing * period_us,
+		.settle_us = 2 * period_us,
 		.grace_us = (gint64)GRACE_S * G_USEC_PER_SEC, .at_once = rules->off_at_once,
 	};
 
 	for (int i = 0; i < MONITORD_SETS; i++)
 		if (i != SET_STATE_VM)
 			begin_period(a, (enum monitord_set_id)i);
+	g_timeout_add((guint)(period_us / 1000), on_look_for_new, a);
 	g_timeout_add(ANSWER_MS, on_limit, a);
 	g_timeout_add(STATES_MS, on_last_limit, a);
+	a->states = state_watch_new(&states, &table_rules, &state_calls, a);
+	a->link = virt_link_new(place->uri, &link_calls, a);
+	if (rules->metrics) {
+		on_metrics(a);
+		g_timeout_add_seconds(METRICS_S, on_metrics, a);
+	}
+
+	make_set(a, SET_MONITOR_HOST);
+}
+
+/* Before others can know our id: else a signal could end us. */
+static void take_signals(struct agent *a)
+{
+	sigset_t set;
+
 	g_unix_signal_add(SIGUSR1, on_usr1, a);
 	g_unix_signal_add(SIGTERM, on_term, a);
 	g_unix_signal_add(SIGINT, on_term, a);
-	a->states = state_watch_new(place->uri, &table_rules, &times, &state_calls, a);
-	a->link = virt_link_new(place->uri, &link_calls, a);
-	make_set(a, SET_MONITOR_HOST);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* What threads use is not freed: the process ends. */
@@ -299,6 +410,13 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 	struct agent *a = g_new0(struct agent, 1);
 
 	a->start = start;
+	a->memory = g_strdup_printf("%s/states-%" G_GINT64_FORMAT, rules->directory,
+				    start->host_id);
+	a->loop = g_main_loop_new(NULL, FALSE);
+	a->sets = watch_sets_new(place, log_probe);
+	a->metrics = watch_metrics_new(rules->metrics, log_probe);
+	a->renewal = renewal_new(place->set, rules->argv, start->text, log_probe);
+	take_signals(a);
 	if (!agent_pid_take(rules->directory, error))
 		return 1;
 	a->sender = sender_new(start, on_sent, a, error);
@@ -306,8 +424,7 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 		return 1;
 
 	openlog("monitord-client", LOG_PID, LOG_DAEMON);
-	a->loop = g_main_loop_new(NULL, FALSE);
-	a->sets = watch_sets_new(place);
+	a->answered = renewal_has_been();
 	begin(a, place, rules);
 	g_main_loop_run(a->loop);
 	agent_pid_release();

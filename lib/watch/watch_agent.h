@@ -15,7 +15,10 @@
 struct agent_rules {
 	unsigned times_missing;	/* periods for which a VM must be missing until it is off */
 	bool off_at_once;	/* a guest that ended by itself is off at once */
-	const char *directory;	/* where the process's id is kept */
+	bool strict;		/* a probe that fails spoils its set */
+	const char *metrics;	/* static: the file for Prometheus; or NULL */
+	const char *directory;	/* where the process's id and known VMs are kept */
+	char **argv;		/* of this process, borrowed: it may be continued with it */
 };
 
 /*

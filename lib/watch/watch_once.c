@@ -42,7 +42,8 @@ static bool make(void *data, GError **error)
 		return false;
 	if (has_percentage(m->id))
 		g_usleep(SAMPLE_US);
-	m->fields = watch_sets_make(m->sets, m->id, conn, error);
+	m->fields = watch_sets_make(m->sets, m->id, conn, monitord_sets[m->id].period_s,
+				    error);
 
 	return m->fields != NULL;
 }
@@ -53,7 +54,7 @@ Fields *watch_once(const struct watch_place *place, enum monitord_set_id id, uns
 	struct making *m = g_new0(struct making, 1);
 	Fields *fields;
 
-	m->sets = watch_sets_new(place);
+	m->sets = watch_sets_new(place, NULL);
 	m->id = id;
 	m->uri = g_strdup(place->uri);
 	m->limit_ms = limit_ms;

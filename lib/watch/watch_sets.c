@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "watch/watch_sets.h"
 
-#include "monitor/host_system.h"
-#include "monitor/host_usage.h"
-#include "monitor/stats.h"
-#include "monitor/vm_set.h"
-#include "monitor/wild.h"
+#include "watch/own_probe.h"
+#include "watch/probe_folder.h"
+#include "watch/set_parts.h"
+
+/* No probe runs longer than its period; but those of short periods may take that long. */
+enum { LEAST_LIMIT_S = 30 };
 
 struct watch_sets {
 	struct watch_place place;
-	StatsCpuTimes *vm_cpu;
-	struct host_cpu host_cpu;
-	HostDocuments *documents;	/* NULL: to be asked for */
-	gint is_stale;			/* they are to be asked for again */
+	SetParts *parts;
+	void (*log)(const char *text);
 };
 
-WatchSets *watch_sets_new(const struct watch_place *place)
+WatchSets *watch_sets_new(const struct watch_place *place, void (*log)(const char *text))
 {
 	WatchSets *w = g_new0(WatchSets, 1);
 
 	w->place = *place;
-	w->vm_cpu = stats_cpu_times_new();
-	host_cpu_read(&w->host_cpu, place->root);
+	w->parts = set_parts_new(place, log);
+	w->log = log;
 
 	return w;
 }
@@ -31,121 +30,150 @@ void watch_sets_free(WatchSets *w)
 	if (!w)
 		return;
 
-	stats_cpu_times_free(w->vm_cpu);
-	host_documents_free(w->documents);
+	set_parts_free(w->parts);
 	g_free(w);
 }
 
 void watch_sets_forget(WatchSets *w)
 {
-	g_atomic_int_set(&w->is_stale, 1);
+	set_parts_forget(w->parts);
 }
 
 bool watch_sets_begin(WatchSets *w, virConnect *conn, GError **error)
 {
-	g_autoptr(GPtrArray) list = stats_list(conn, NULL, error);
-
-	if (!list)
-		return false;
-	stats_cpu(list, w->vm_cpu);
-
-	return true;
+	return set_parts_begin(w->parts, conn, error);
 }
 
-static bool make_beacon(WatchSets *w G_GNUC_UNUSED, virConnect *conn G_GNUC_UNUSED, Fields *out,
-			GError **error G_GNUC_UNUSED)
+void watch_sets_count(const WatchSets *w, struct watch_counts *ret)
 {
-	fields_add(out, "TIME", FIELDS_PLAIN, "%" G_GINT64_FORMAT,
-		   g_get_real_time() / G_USEC_PER_SEC);
-
-	return true;
+	set_parts_count(w->parts, ret);
 }
 
-static bool make_system(WatchSets *w, virConnect *conn, Fields *out, GError **error)
+bool watch_sets_fill(WatchSets *w)
 {
-	g_autoptr(GPtrArray) list = stats_list(conn, NULL, error);
-
-	if (!list)
-		return false;
-	if (g_atomic_int_compare_and_exchange(&w->is_stale, 1, 0))
-		g_clear_pointer(&w->documents, host_documents_free);
-	if (!w->documents)
-		w->documents = host_documents_new(conn);
-	if (!w->documents->capabilities)
-		watch_sets_forget(w);
-	if (!host_system_add(out, w->place.root, w->documents, w->place.set, w->place.datastores,
-			     error))
-		return false;
-	vm_set_add_wild(out, list);
-
-	return true;
+	return set_parts_fill(w->parts);
 }
-
-static bool make_usage(WatchSets *w, virConnect *conn G_GNUC_UNUSED, Fields *out,
-		       GError **error G_GNUC_UNUSED)
-{
-	struct host_cpu now;
-
-	host_cpu_read(&now, w->place.root);
-	host_usage_add(out, w->place.root, &w->host_cpu, &now);
-	w->host_cpu = now;
-
-	return true;
-}
-
-static bool make_states(WatchSets *w G_GNUC_UNUSED, virConnect *conn, Fields *out, GError **error)
-{
-	g_autoptr(GPtrArray) list = stats_list(conn, NULL, error);
-
-	if (!list)
-		return false;
-
-	vm_set_add_sync(out);
-	for (guint i = 0; i < list->len; i++) {
-		const struct stats *s = list->pdata[i];
-		gint64 id = wild_vm_id(s->name);
-
-		if (id >= 0)
-			vm_set_add_state(out, id, s->uuid, stats_state_name(&s->state));
-	}
-
-	return true;
-}
-
-static bool make_vms(WatchSets *w, virConnect *conn, Fields *out, GError **error)
-{
-	g_autoptr(GPtrArray) list = stats_list(conn, NULL, error);
-
-	if (!list)
-		return false;
-	stats_cpu(list, w->vm_cpu);
-	stats_detail(list, w->place.uri, w->place.limit_ms);
-	vm_set_add_usage(out, list);
-
-	return true;
-}
-
-static const struct {
-	bool (*make)(WatchSets *w, virConnect *conn, Fields *out, GError **error);
-	bool needs_libvirt;
-} makers[MONITORD_SETS] = {
-	[SET_SYSTEM_HOST]  = { make_system, true  },
-	[SET_MONITOR_HOST] = { make_usage,  false },
-	[SET_STATE_VM]     = { make_states, true  },
-	[SET_MONITOR_VM]   = { make_vms,    true  },
-	[SET_BEACON_HOST]  = { make_beacon, false },
-};
 
 bool watch_sets_need_libvirt(enum monitord_set_id id)
 {
-	return makers[id].needs_libvirt;
+	return set_parts_need_libvirt(id);
 }
 
-Fields *watch_sets_make(WatchSets *w, enum monitord_set_id id, virConnect *conn, GError **error)
+/* NULL: there is no folder, so all is answered here. */
+static GPtrArray *probes_of(const WatchSets *w, enum monitord_set_id id)
+{
+	if (w->place.root || !w->place.argv || !*w->place.argv)
+		return NULL;
+
+	return probe_folder_list(w->place.set, w->place.argv[0], id);
+}
+
+static bool is_run(const struct probe *p)
+{
+	return p->kind != PROBE_BUILT_IN && p->kind != PROBE_OFF;
+}
+
+bool watch_sets_answer(const WatchSets *w, enum monitord_set_id id)
+{
+	g_autoptr(GPtrArray) probes = probes_of(w, id);
+
+	for (guint i = 0; probes && i < probes->len; i++)
+		if (((const struct probe *)probes->pdata[i])->kind == PROBE_BUILT_IN)
+			return true;
+
+	return probes == NULL;
+}
+
+bool watch_sets_run(const WatchSets *w, enum monitord_set_id id)
+{
+	g_autoptr(GPtrArray) probes = probes_of(w, id);
+
+	for (guint i = 0; probes && i < probes->len; i++)
+		if (is_run(probes->pdata[i]))
+			return true;
+
+	return false;
+}
+
+/* A set that is being made. */
+struct set_making {
+	const WatchSets *sets;
+	enum monitord_set_id id;
+	unsigned period_s;
+	PartsRun *run;		/* NULL: only what is run is wanted */
+	Fields *out;
+};
+
+/* In the original's way the host would be in ERROR, and its VMs UNKNOWN, until the next run. */
+static bool add_failure(const struct set_making *m, GError *cause, GError **error)
+{
+	bool is_host = m->id == SET_SYSTEM_HOST || m->id == SET_MONITOR_HOST;
+
+	if (m->sets->place.strict) {
+		vmm_fail(error, VMM_ERROR_CONFIG, "%s", cause->message);
+		return false;
+	}
+
+	if (m->sets->log)
+		m->sets->log(cause->message);
+	if (is_host)
+		fields_add(m->out, "MONITOR_ERROR", FIELDS_QUOTED, "%s", cause->message);
+
+	return true;
+}
+
+static bool add_run(const struct set_making *m, const struct probe *probe, GError **error)
+{
+	unsigned limit_ms = MAX(m->period_s, LEAST_LIMIT_S) * 1000;
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *text = own_probe_run(probe, &m->sets->place, limit_ms, &cause);
+
+	if (!text)
+		return add_failure(m, cause, error);
+	if (*text)
+		fields_add(m->out, "PROBE", FIELDS_VERBATIM, "%s", text);
+
+	return true;
+}
+
+static bool add_all(const struct set_making *m, GError **error)
+{
+	g_autoptr(GPtrArray) probes = probes_of(m->sets, m->id);
+
+	for (guint i = 0; probes && i < probes->len; i++) {
+		const struct probe *p = probes->pdata[i];
+		bool is_ours = m->run && p->kind == PROBE_BUILT_IN;
+
+		if (is_run(p) && !add_run(m, p, error))
+			return false;
+		if (is_ours && !parts_run_add(m->run, p->name, m->out, error))
+			return false;
+	}
+
+	return probes || !m->run || parts_run_add(m->run, NULL, m->out, error);
+}
+
+Fields *watch_sets_make(WatchSets *w, enum monitord_set_id id, virConnect *conn, unsigned period_s,
+			GError **error)
+{
+	g_autoptr(PartsRun) run = parts_run_new(w->parts, id, conn, error);
+	g_autoptr(Fields) out = fields_new();
+	const struct set_making making = { w, id, period_s, run, out };
+
+	if (!run || !add_all(&making, error))
+		return NULL;
+	parts_run_add_ours(run, out);
+
+	return g_steal_pointer(&out);
+}
+
+Fields *watch_sets_make_run(WatchSets *w, enum monitord_set_id id, unsigned period_s,
+			    GError **error)
 {
 	g_autoptr(Fields) out = fields_new();
+	const struct set_making making = { w, id, period_s, NULL, out };
 
-	if (!makers[id].make(w, conn, out, error))
+	if (!add_all(&making, error))
 		return NULL;
 
 	return g_steal_pointer(&out);

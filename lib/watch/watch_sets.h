@@ -13,19 +13,13 @@
 #include "monitor/fields.h"
 #include "monitord/monitord_set.h"
 #include "virt/connect.h"
-
-/* Where figures come from. Borrowed. */
-struct watch_place {
-	const char *uri;	/* of libvirt */
-	const char *root;	/* the directory that stands for /; NULL: this host */
-	const char *set;	/* the directory of the synced set */
-	const char *datastores;	/* the directory of the datastores */
-	unsigned limit_ms;	/* for each domain's counters */
-};
+#include "watch/watch_metrics.h"
+#include "watch/watch_place.h"
 
 typedef struct watch_sets WatchSets;
 
-WatchSets *watch_sets_new(const struct watch_place *place);
+/* PLACE is copied, what it points to is borrowed. LOG (or NULL) gets why a probe failed. */
+WatchSets *watch_sets_new(const struct watch_place *place, void (*log)(const char *text));
 void watch_sets_free(WatchSets *sets);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchSets, watch_sets_free)
 
@@ -33,13 +27,29 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchSets, watch_sets_free)
 bool watch_sets_begin(WatchSets *sets, virConnect *conn, GError **error);
 
 /*
- * Makes set ID. Of states all, as a complete list. Empty: there is nothing to send. CONN may be
- * NULL for sets that need no libvirt (watch_sets_need_libvirt()). NULL: ERROR is set.
+ * Makes set ID with a period of PERIOD_S: what is answered here, and what is run. Of states all, as
+ * a complete list. Empty: there is nothing to send. CONN may be NULL for sets that need no libvirt
+ * (watch_sets_need_libvirt()). NULL: ERROR is set; VMM_ERROR_CONFIG: a probe failed where that
+ * spoils the set.
  */
 Fields *watch_sets_make(WatchSets *sets, enum monitord_set_id id, virConnect *conn,
-			GError **error);
+			unsigned period_s, GError **error);
+
+/* As watch_sets_make(), but only what is run. */
+Fields *watch_sets_make_run(WatchSets *sets, enum monitord_set_id id, unsigned period_s,
+			    GError **error);
+
+/* What was counted when the usage of VMs was last made. Any thread. */
+void watch_sets_count(const WatchSets *sets, struct watch_counts *ret);
+
+/* As set_parts_fill(). */
+bool watch_sets_fill(WatchSets *sets);
 
 bool watch_sets_need_libvirt(enum monitord_set_id id);
+
+/* Whether something of set ID is answered here, or run. They look at the folder of its probes. */
+bool watch_sets_answer(const WatchSets *sets, enum monitord_set_id id);
+bool watch_sets_run(const WatchSets *sets, enum monitord_set_id id);
 
 /* libvirt may have been started anew: what it said of the host is asked again. Any thread. */
 void watch_sets_forget(WatchSets *sets);

@@ -39,6 +39,9 @@ enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_
  */
 enum relay_taken relay_frame_head(const guint8 *data, size_t size, struct relay_frame *ret);
 
+/* A word of relay_run.env that no step gets: the host's worker may make its process. */
+#define RELAY_MAY_USE_WORKER "VMM_WORKER=yes"
+
 /* A step. */
 struct relay_run {
 	guint32 timeout_ms;	/* 0: none */
@@ -61,6 +64,7 @@ enum relay_done_flags {
 	RELAY_TIMED_OUT = 1 << 0,
 	RELAY_CANCELLED = 1 << 1,
 	RELAY_NOT_STARTED = 1 << 2,	/* certainly */
+	RELAY_BY_WORKER = 1 << 3,	/* its process was made by the host's worker */
 };
 
 /* The largest payload of a valid DONE frame for a step with that relay_run.max_output, in bytes. */

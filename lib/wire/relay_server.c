@@ -17,6 +17,7 @@ enum { STATUS_MISSING = 42, GRACE_MS = 500, ROOM_KEPT = 1 << 20, READ_SIZE = 1 <
 struct server {
 	GMainLoop *loop;
 	int out;
+	WorkerClient *worker;
 	GByteArray *in;
 	GQueue pending;		/* of GBytes, to be written */
 	size_t written;		/* of the first of them */
@@ -30,6 +31,7 @@ struct step {
 	struct server *server;
 	guint32 id;
 	Child *child;
+	bool by_worker;
 };
 
 static void server_stop(struct server *s)
@@ -101,7 +103,8 @@ static void on_child(void *data, const struct child_result *r)
 	struct server *s = step->server;
 	const struct relay_done done = {
 		.flags = (r->timed_out ? RELAY_TIMED_OUT : 0U) |
-			 (r->cancelled ? RELAY_CANCELLED : 0U),
+			 (r->cancelled ? RELAY_CANCELLED : 0U) |
+			 (step->by_worker ? RELAY_BY_WORKER : 0U),
 		.status = r->exit_status, .wall_us = (guint64)r->wall_us,
 		.out = r->out, .err = r->err,
 	};
@@ -128,12 +131,30 @@ static char **step_environment(const struct relay_run *run)
 	char **env = g_get_environ();
 
 	for (char **e = run->env; *e; e++) {
+		if (g_str_equal(*e, RELAY_MAY_USE_WORKER))
+			continue;
+
 		g_auto(GStrv) pair = g_strsplit(*e, "=", 2);
 
 		env = g_environ_setenv(env, pair[0], pair[1], TRUE);
 	}
 
 	return env;
+}
+
+static int by_worker(void *data, const struct child_spec *spec, const int fds[3])
+{
+	struct step *step = data;
+	int pid = worker_client_start(step->server->worker, spec, fds);
+
+	step->by_worker = pid != 0;
+
+	return pid;
+}
+
+static bool may_use_worker(const struct server *s, const struct relay_run *run)
+{
+	return s->worker && g_strv_contains((const char *const *)run->env, RELAY_MAY_USE_WORKER);
 }
 
 static void start(struct server *s, guint32 id, const struct relay_run *run)
@@ -156,7 +177,12 @@ static void start(struct server *s, guint32 id, const struct relay_run *run)
 	}
 
 	step = g_new0(struct step, 1);
-	*step = (struct step){ s, id, NULL };
+	*step = (struct step){ .server = s, .id = id };
+	if (may_use_worker(s, run)) {
+		spec.starter = by_worker;
+		spec.starter_data = step;
+	}
+
 	g_hash_table_replace(s->steps, GUINT_TO_POINTER(id), step);
 	step->child = child_start(&spec, on_child, step, &error);
 
@@ -262,9 +288,9 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-bool relay_serve(int in, int out, GError **error)
+bool relay_serve(int in, int out, WorkerClient *worker, GError **error)
 {
-	struct server s = { .out = out, .loop = g_main_loop_new(NULL, FALSE) };
+	struct server s = { .out = out, .worker = worker, .loop = g_main_loop_new(NULL, FALSE) };
 	g_autofree char *hello = relay_hello(VMM_VERSION);
 	int signals = open_signals();
 

@@ -3,13 +3,13 @@
 #ifndef WIRE_RELAY_SERVER_H
 #define WIRE_RELAY_SERVER_H
 
-#include "base/error.h"
+#include "wire/worker_client.h"
 
 /*
- * Serves frames from descriptor IN, answering on OUT, until IN ends or SIGTERM, SIGHUP or
- * SIGINT comes: then every step is ended with all it started. False with ERROR set: a
- * frame was malformed.
+ * Serves frames from descriptor IN, answering on OUT, with the help of WORKER (or NULL), until IN
+ * ends or SIGTERM, SIGHUP or SIGINT comes: then every step is ended with all it started. False with
+ * ERROR set: a frame was malformed.
  */
-bool relay_serve(int in, int out, GError **error);
+bool relay_serve(int in, int out, WorkerClient *worker, GError **error);
 
 #endif

@@ -31,17 +31,25 @@ static void add_option(GPtrArray *argv, const char *format, ...)
 	va_end(ap);
 }
 
-/* Everything up to the host. ControlMaster is always named: oned's own ssh wrapper adds it else. */
-static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const char *master,
-			   const char *control, bool forwarding)
+static GPtrArray *command_words(const char *command)
 {
 	GPtrArray *argv = g_ptr_array_new();
 	g_auto(GStrv) words = NULL;
 
-	if (!g_shell_parse_argv(ssh->command, NULL, &words, NULL))
+	if (!g_shell_parse_argv(command, NULL, &words, NULL))
 		words = g_strsplit("ssh", " ", -1);
 	for (char **w = words; *w; w++)
 		ssh_add(argv, *w);
+
+	return argv;
+}
+
+/* Everything up to the host. ControlMaster is always named: oned's own ssh wrapper adds it else. */
+static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const char *master,
+			   const char *control, bool forwarding)
+{
+	GPtrArray *argv = command_words(ssh->command);
+
 	ssh_add(argv, "-T");
 	ssh_add(argv, "-x");
 	add_option(argv, "BatchMode=yes");
@@ -51,6 +59,8 @@ static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const c
 	add_option(argv, "ControlMaster=%s", master);
 	add_option(argv, "ControlPath=%s", control ? control : "none");
 	add_option(argv, "ControlPersist=no");
+	if (ssh->option)
+		add_option(argv, "%s", ssh->option);
 	ssh_add(argv, "--");
 	ssh_add(argv, host);
 
@@ -184,6 +194,43 @@ char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *
 	ssh_add(argv, command->str);
 
 	return ssh_finish(argv);
+}
+
+char **wire_ssh_config(const char *command, const char *host)
+{
+	GPtrArray *argv = command_words(command);
+
+	ssh_add(argv, "-G");
+	ssh_add(argv, "--");
+	ssh_add(argv, host);
+
+	return ssh_finish(argv);
+}
+
+/* What "NAME VALUE", a line of CONFIG, says; NULL: it has none. */
+static const char *config_value(char **config, const char *name)
+{
+	for (char **line = config; *line; line++)
+		if (g_str_has_prefix(*line, name) && (*line)[strlen(name)] == ' ')
+			return *line + strlen(name) + 1;
+
+	return NULL;
+}
+
+char *wire_ssh_keep_nothing(const char *config)
+{
+	/* "ask" refuses where nobody can be asked, and keeps nothing. */
+	static const char *const refusing[] = { "true", "yes", "ask", NULL };
+	g_auto(GStrv) lines = g_strsplit(config, "\n", -1);
+	const char *strict = config_value(lines, "stricthostkeychecking");
+	const char *files = config_value(lines, "userknownhostsfile");
+
+	if (!strict || !files || g_strv_contains(refusing, strict))
+		return NULL;
+	if (g_str_has_prefix(files, "/dev/null") || g_str_equal(files, "none"))
+		return NULL;
+
+	return g_strdup_printf("UserKnownHostsFile=/dev/null %s", files);
 }
 
 /* Takes the line "MARK:WHAT NUMBER" out of TEXT; returns NUMBER, or ABSENT. */

@@ -19,6 +19,7 @@ struct wire_ssh {
 	const char *mark;		/* a word that no output holds by chance */
 	unsigned connect_timeout_s;
 	unsigned alive_interval_s;
+	const char *option;		/* one more for -o; or NULL */
 };
 
 enum wire_ssh_mode {
@@ -69,6 +70,16 @@ char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *
 
 /* Runs the relay PATH on a connection of its own; status 127 when it is not there. */
 char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path);
+
+/* Prints ssh's configuration for HOST, for wire_ssh_keep_nothing(). Connects to nobody. */
+char **wire_ssh_config(const char *command, const char *host);
+
+/*
+ * The option with which ssh believes the keys that it knows, and keeps none that it meets for the
+ * first time; NULL: with CONFIG, the answer to wire_ssh_config(), it keeps none anyway. The caller
+ * frees. Source: ssh_config(5), UserKnownHostsFile: new keys go to the first file.
+ */
+char *wire_ssh_keep_nothing(const char *config);
 
 struct wire_ssh_marks {
 	int pid;		/* of the far end's process group; 0: it never started */

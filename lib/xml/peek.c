@@ -13,8 +13,10 @@ struct scan {
 	const char *const *names;
 	GString **texts;	/* of the children found so far, by name */
 	GString *text;		/* of the one that is being read, or NULL */
+	size_t wanted;		/* names that have no text yet */
 	unsigned depth;
-	bool unfit;
+	bool unfit, complete;
+	xmlParserCtxtPtr ctxt;
 };
 
 /* Of children of one name the first is taken, as xml_child() takes it from a tree. */
@@ -23,8 +25,11 @@ static void begin_child(struct scan *s, const xmlChar *name)
 	for (size_t i = 0; s->names[i]; i++) {
 		if (s->texts[i])
 			continue;
-		if (g_str_equal(name, s->names[i]))
-			s->text = s->texts[i] = g_string_new(NULL);
+		if (!g_str_equal(name, s->names[i]))
+			continue;
+
+		s->text = s->texts[i] = g_string_new(NULL);
+		s->wanted--;
 	}
 }
 
@@ -49,8 +54,13 @@ static void on_end(void *data, const xmlChar *name G_GNUC_UNUSED,
 {
 	struct scan *s = data;
 
-	if (--s->depth == 1)
-		s->text = NULL;
+	if (--s->depth != 1)
+		return;
+
+	s->text = NULL;
+	s->complete = !s->wanted;
+	if (s->complete)
+		xmlStopParser(s->ctxt);
 }
 
 static void on_text(void *data, const xmlChar *text, int len)
@@ -67,6 +77,18 @@ static void on_doctype(void *data, const xmlChar *name G_GNUC_UNUSED,
 	((struct scan *)data)->unfit = true;
 }
 
+/* What is not read was not cut off either. */
+static bool has_end(const struct scan *s, const char *text, size_t len)
+{
+	g_autofree char *end = g_strdup_printf("</%s>", s->root);
+	size_t size = strlen(end);
+
+	while (len && g_ascii_isspace(text[len - 1]))
+		len--;
+
+	return len >= size && memcmp(text + len - size, end, size) == 0;
+}
+
 static bool peek_parse(struct scan *s, const char *text, size_t len)
 {
 	xmlSAXHandler handler = {
@@ -76,15 +98,17 @@ static bool peek_parse(struct scan *s, const char *text, size_t len)
 		.characters = on_text, .ignorableWhitespace = on_text,
 		.cdataBlock = on_text,
 	};
-	xmlParserCtxtPtr ctxt = xmlCreatePushParserCtxt(&handler, s, NULL, 0, NULL);
 	bool ok;
 
-	xmlCtxtUseOptions(ctxt, XML_PARSE_NONET);
-	ok = xmlParseChunk(ctxt, text, (int)len, 1) == 0;
-	xmlFreeParserCtxt(ctxt);
+	s->ctxt = xmlCreatePushParserCtxt(&handler, s, NULL, 0, NULL);
+	xmlCtxtUseOptions(s->ctxt, XML_PARSE_NONET);
+	ok = xmlParseChunk(s->ctxt, text, (int)len, 1) == 0;
+	xmlFreeParserCtxt(s->ctxt);
 
 	if (s->unfit)
 		return false;
+	if (s->complete)
+		return has_end(s, text, len);
 
 	return ok;
 }
@@ -107,7 +131,7 @@ bool xml_peek(const char *text, size_t len, const char *root, const char *const 
 {
 	guint n = g_strv_length((char **)names);
 	g_autofree GString **texts = g_new0(GString *, n);
-	struct scan s = { .root = root, .names = names, .texts = texts };
+	struct scan s = { .root = root, .names = names, .texts = texts, .wanted = n };
 	bool ok = false;
 
 	if (len <= MAX_LEN)

@@ -5,23 +5,25 @@
  * It has a main() of its own: it is no action on a VM.
  */
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "conf/kvmrc.h"
 #include "conf/paths.h"
 #include "virt/timed_call.h"
 #include "watch/agent_rules.h"
 #include "watch/watch_once.h"
 
-enum { LIMIT_S = 20, DOMAIN_MS = 3000, MAX_START = 1 << 20 };
+enum { LIMIT_S = 20, DOMAIN_MS = 3000 };
 
 #define DATASTORES "/var/lib/one/datastores"
 #define DIRECTORY "/var/tmp/one_db"
 
 struct options {
 	gboolean help, version, print, json;
+	char **argv;		/* as they were given */
 	char *once, *uri, *sysroot, *datastores, *directory;
 	int timeout_s;
 };
@@ -32,7 +34,7 @@ static GOptionContext *client_context(struct options *o)
 	const GOptionEntry entries[] = {
 		{ "once", 0, 0, G_OPTION_ARG_STRING, &o->once,
 		  "Make this set once: host/beacon, host/system, host/monitor, vm/status, "
-		  "vm/monitor", "SET" },
+		  "vm/monitor, vm/execution, vm/snapshot", "SET" },
 		{ "print", 'p', 0, G_OPTION_ARG_NONE, &o->print,
 		  "Print it instead of sending it; stdin is not read", NULL },
 		{ "json", 'j', 0, G_OPTION_ARG_NONE, &o->json,
@@ -44,7 +46,7 @@ static GOptionContext *client_context(struct options *o)
 		{ "datastores", 0, 0, G_OPTION_ARG_FILENAME, &o->datastores,
 		  "Where the datastores are (" DATASTORES ")", "DIR" },
 		{ "directory", 0, 0, G_OPTION_ARG_FILENAME, &o->directory,
-		  "Where the agent keeps its process id (" DIRECTORY ")", "DIR" },
+		  "Where the agent keeps its process id and known VMs (" DIRECTORY ")", "DIR" },
 		{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &o->sysroot,
 		  "Read /proc and /sys of another host from here", "DIR" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
@@ -84,20 +86,6 @@ static bool check_wish(const struct options *o, GError **error)
 	return true;
 }
 
-static MonitordStart *read_start(GError **error)
-{
-	GString *text = file_read_fd(STDIN_FILENO, MAX_START, "the start message", error);
-	MonitordStart *start;
-
-	if (!text)
-		return NULL;
-
-	start = monitord_start_parse(text->str, text->len, g_getenv("SSH_CLIENT"), error);
-	g_string_free(text, TRUE);
-
-	return start;
-}
-
 static void print(const Fields *fields, bool json)
 {
 	g_autofree char *text = json ? fields_json(fields) : fields_template(fields);
@@ -120,36 +108,39 @@ static bool make_once(const struct options *o, const struct watch_place *place,
 	return true;
 }
 
-static bool watch(const struct options *o, const struct watch_place *place,
-		  const MonitordStart *start, GError **error)
+static bool run(const struct options *o, const char *const *argv, GError **error)
 {
-	g_autofree char *path = conf_path_remotes("etc/im/kvm-probes.d/probe_db.conf");
-	struct agent_rules rules = { .directory = o->directory ? o->directory : DIRECTORY };
-
-	if (!agent_rules_read(&rules, path, error))
-		return false;
-
-	return agent_run(place, start, &rules, error) == 0;
-}
-
-static bool run(const struct options *o, GError **error)
-{
+	static const char *const by_hand[] = { "kvm", NULL };
 	g_autofree char *path = conf_path_kvmrc();
+	g_autofree char *rules_path = conf_path_remotes("etc/im/kvm-probes.d/probe_db.conf");
 	g_autofree char *set = conf_path_remotes("");
 	g_autoptr(ConfKvmrc) rc = conf_kvmrc_load(path);
 	g_autoptr(MonitordStart) start = NULL;
-	const struct watch_place place = {
-		.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI"),
+	struct agent_rules rules = { .directory = text_or(o->directory, DIRECTORY),
+				     .argv = o->argv };
+	struct watch_place place = {
+		.uri = text_or(o->uri, conf_kvmrc_string(rc, "LIBVIRT_URI")),
 		.root = o->sysroot, .set = set, .limit_ms = DOMAIN_MS,
-		.datastores = o->datastores ? o->datastores : DATASTORES,
+		.datastores = text_or(o->datastores, DATASTORES),
+		.argv = *argv ? argv : by_hand, .start = "", .by_hand = o->once != NULL,
 	};
 
-	if (!o->print && !(start = read_start(error)))
+	if (strchr(place.argv[0], '/'))
+		return vmm_fail(error, VMM_ERROR_USAGE, "HYPERVISOR: '%s' is a path",
+				place.argv[0]);
+	if (!agent_rules_read(&rules, rules_path, error))
 		return false;
+	place.strict = rules.strict;
+	if (!o->print && !(start = monitord_start_read(STDIN_FILENO, error)))
+		return false;
+	if (start)
+		place.start = start->text;
+	if (start && start->datastores && !o->datastores)
+		place.datastores = start->datastores;
 	if (o->once)
 		return make_once(o, &place, start, error);
 
-	return watch(o, &place, start, error);
+	return agent_run(&place, start, &rules, error) == 0;
 }
 
 static void free_wish(struct options *o)
@@ -158,11 +149,12 @@ static void free_wish(struct options *o)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
+	g_strfreev(o->argv);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .timeout_s = LIMIT_S };
+	struct options o = { .timeout_s = LIMIT_S, .argv = g_strdupv(argv) };
 	g_autoptr(GOptionContext) context = client_context(&o);
 	g_autoptr(GError) error = NULL;
 	int status = 0;
@@ -178,7 +170,7 @@ int main(int argc, char **argv)
 	else if (o.version)
 		puts("vmmexec " VMM_VERSION);
 	else if (check_wish(&o, &error))
-		run(&o, &error);
+		run(&o, (const char *const *)argv + 1, &error);
 	if (error)
 		status = program_fail("monitord-client", error);
 	fflush(stdout);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/program.h"
+#include "base/program_identity.h"
 #include "wire/relay_server.h"
 
 enum { MAX_FILE = 256 << 20 };
@@ -22,6 +23,30 @@ static bool write_file(const char *path, GError **error)
 	return ok;
 }
 
+/* For scripts/worker-table; and says whether two files are the same program. */
+static bool identify(char **files, GError **error)
+{
+	for (char **f = files; *f; f++) {
+		g_autofree char *identity = program_identity(*f, error);
+
+		if (!identity)
+			return false;
+
+		printf("%s %s\n", identity, *f);
+	}
+
+	return true;
+}
+
+static void serve(GError **error)
+{
+	g_autofree char *self = program_path();
+	g_autofree char *directory = g_path_get_dirname(self ? self : ".");
+	g_autoptr(WorkerClient) worker = worker_client_new(directory);
+
+	relay_serve(STDIN_FILENO, STDOUT_FILENO, worker, error);
+}
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -31,6 +56,7 @@ int main(int argc, char **argv)
 	g_autofree char *one = NULL;
 	g_autofree char *other = NULL;
 	g_autofree char *driver = NULL;
+	g_auto(GStrv) files = NULL;
 	gboolean help = FALSE, version = FALSE;
 	const GOptionEntry entries[] = {
 		{ "mkdir", 0, 0, G_OPTION_ARG_FILENAME, &directory,
@@ -42,6 +68,8 @@ int main(int argc, char **argv)
 		{ "with", 0, 0, G_OPTION_ARG_FILENAME, &other, "… with this one", "PATH" },
 		{ "driver", 0, 0, G_OPTION_ARG_FILENAME, &driver,
 		  "Whose we are: a later driver finds us by it", "MARK" },
+		{ "identify", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files,
+		  "Print what is loaded of this program, as SHA-256, and end", "FILE" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
 		{ 0 }
 	};
@@ -66,8 +94,10 @@ int main(int argc, char **argv)
 		file_exchange(one, other, &error);
 	else if (file)
 		write_file(file, &error);
+	else if (files)
+		identify(files, &error);
 	else
-		relay_serve(STDIN_FILENO, STDOUT_FILENO, &error);
+		serve(&error);
 
 	if (error)
 		return program_fail("relay", error);

@@ -64,7 +64,7 @@ actions() {
 	for a in $(actions | grep -vE '^deploy$|\.ceph$'); do
 		action $a --connect "$NOWHERE" one-5 /a/b 5 5
 		assert_failure 1
-		[[ $(error_message) == "$a: cannot connect to $NOWHERE: "*"[connection] (hint: check that libvirtd runs on the host)" ]]
+		[[ $(error_message) == "$a: cannot connect to $NOWHERE: "*"[connection] (hint: check that libvirtd runs on the host: run host_check --only libvirt)" ]]
 		action $a --json -c "$NOWHERE" one-5 /a/b 5 5
 		assert_failure 1
 		run jq -r '.action, .outcome, .error.class, .error.retry_safe' <<<"$output"
@@ -115,4 +115,18 @@ actions() {
 	action reboot $'no\nsuch\tVM ✓'
 	assert_failure 1
 	[ "$(error_message)" = 'reboot: cannot find domain no such VM ✓: Domain not found [not-found]' ]
+}
+
+@test "action: --dry-run --json is told from done" {
+	action reset --dry-run --json one-5
+	assert_success
+	run jq -r '.outcome, .output' <<<"$output"
+	assert_output $'dry-run\nwould reset domain one-5'
+}
+
+@test "action: on a terminal an error is one line, with class and hint" {
+	run -1 script -qec "'$REMOTES/reboot' one-99" /dev/null
+	assert_line --regexp '^reboot: cannot find domain one-99: Domain not found \[not-found\]'
+	refute_output --partial ERROR
+	[ "$(grep -c one-99 <<<"$output")" -eq 1 ]
 }

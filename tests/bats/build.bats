@@ -14,10 +14,23 @@ load helper
 	[ -x pkg/usr/bin/kvm-domain ]
 	[ -x pkg/usr/bin/kvm-image ]
 	[ -x pkg/usr/bin/kvm-sync-hosts ]
+	[ -x pkg/usr/bin/vmmexec ]
+	[ -e pkg/usr/share/man/man1/vmmexec.1 ]
+	[ -e pkg/usr/share/bash-completion/completions/vmmexec ]
+	[ -e pkg/usr/share/zsh/vendor-completions/_vmmexec ]
 	[ -x pkg/usr/bin/kvm-host-check ]
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/host_check ]
 	[ -x pkg/var/lib/one/remotes/vmm/kvm/deploy ]
 	[ -x pkg/var/lib/one/remotes/vmm/relay ]
+	[ -x pkg/var/lib/one/remotes/vmm/worker ]
+	[ -x pkg/var/lib/one/remotes/im/monitord-client ]
+	[ -x pkg/var/lib/one/remotes/im/kvm-probes ]
+	[ -x pkg/var/lib/one/remotes/im/kvm.d/monitord-client_control.sh ]
+	[ -x pkg/var/lib/one/remotes/im/qemu.d/monitord-client_control.sh ]
+	[ "$(cat pkg/var/lib/one/remotes/tm/kvm_image/clone)" = '#!/usr/bin/kvm-image' ]
+	[ "$(cd pkg/var/lib/one/remotes/tm/kvm_image && find . -perm 755 -type f -printf '%f\n' | sort)" = \
+		"$(sed -n '/^} actions/,/^};/s/^\t{ "\([a-z_]*\)".*/\1/p' "$TOP/drivers/kvm_image/transfer.c" | sort)" ]
+	[ -e pkg/usr/share/man/man8/monitord-client.8 ]
 	grep -q -- "-$(uname -m)\$" pkg/var/lib/one/remotes/vmm/platform
 	[ -e pkg/usr/share/bash-completion/completions/kvm-sync-hosts ]
 	[ -e pkg/usr/share/bash-completion/completions/kvm-host-check ]
@@ -44,6 +57,7 @@ load helper
 @test "make install-strip leaves out debug information; uninstall removes all but edited files" {
 	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install-strip
 	[ -z "$(readelf -S pkg/usr/bin/kvm-domain | grep debug_info)" ]
+	find pkg/var/lib/one/remotes -type f -printf '%s\n' | awk '{ all += $1 } END { print "the set:", all; exit all > 5242880 }'
 	pkg/usr/bin/kvm-domain --version
 	echo '# mine' >>pkg/etc/one/vmm_exec/vmm_execrc
 	touch pkg/var/lib/one/remotes/theirs
@@ -51,6 +65,25 @@ load helper
 	[ "$status" -eq 0 ]
 	[ "$output" = "kept $PWD/pkg/etc/one/vmm_exec/vmm_execrc, which was edited" ]
 	[ "$(find pkg -type f | sort)" = $'pkg/etc/one/vmm_exec/vmm_execrc\npkg/var/lib/one/remotes/theirs' ]
+}
+
+@test "each installed program is hardened: PIE, RELRO, bound at start, canaries, stack clash, CET" {
+	local flags program
+	make -s -C "$TOP" VARIANT=release O="$BUILD" DESTDIR="$PWD/pkg" install
+	flags='-fstack-protector-strong -fstack-clash-protection'
+	[ "$(uname -m)" != x86_64 ] || flags+=' -fcf-protection'
+	find pkg -type f -perm -u+x -not -path '*/tm/kvm_image/*' >programs
+	[ "$(wc -l <programs)" -gt 30 ]
+	while read -r program; do
+		readelf -dW "$program" >dynamic
+		grep -q 'FLAGS_1.* NOW.* PIE' dynamic || { echo "$program: not NOW and PIE"; return 1; }
+		readelf -lW "$program" | grep -q GNU_RELRO || { echo "$program: no RELRO"; return 1; }
+		readelf -sW "$program" | grep -q __stack_chk_fail || { echo "$program: no canary"; return 1; }
+	done <programs
+	readelf --debug-dump=info --dwarf-depth=1 pkg/usr/lib/one/mads/one_vmm_exec | grep DW_AT_producer >producers
+	for flag in $flags; do
+		never grep -vqF -e "$flag" <(grep 'GNU C' producers)
+	done
 }
 
 @test "make help names the targets, make compdb every source" {
@@ -67,4 +100,32 @@ load helper
 	while read -r key; do
 		grep -qF "fB${key//_/_}\\fR = " <(sed 's/\\-/-/g' "$TOP/man/vmm_exec.cfg.5") || { echo "not in vmm_exec.cfg(5): $key"; return 1; }
 	done < <(sed -n 's/^	{ "\([a-z_.]*\)", .*/\1/p' "$TOP/lib/conf/cfg.c")
+}
+
+@test "RPM packages: OpenNebula's files are kept aside, an upgrade of either keeps ours, and removal gives theirs back" {
+	local places=$TOP/packaging/rpm-places set=root/usr/share/vmmexec/set name=/var/lib/one/remotes/vmm/kvm/deploy
+	export ROOT=$PWD/root
+	mkdir -p root/usr/share/vmmexec/default "$set${name%/*}" "$set/usr/lib/one/mads" "root${name%/*}"
+	for file in vmm_execrc vmm_exec_kvm.conf kvmrc; do echo "# $file" >"root/usr/share/vmmexec/default/$file"; done
+	echo ours-1 >"$set$name"
+	echo driver >"$set/usr/lib/one/mads/one_vmm_exec"
+	echo theirs-1 >"root$name"
+	"$places" take
+	[ "$(cat "root$name" root/usr/lib/one/mads/one_vmm_exec)" = $'ours-1\ndriver' ]
+	[ "$(cat root/var/lib/one/remotes/etc/vmm/kvm/kvmrc)" = '# kvmrc' ]
+	echo theirs-2 >"root$name"	# OpenNebula is upgraded
+	"$places" take
+	[ "$(cat "root$name")" = ours-1 ]
+	echo ours-2 >"$set$name"	# and we are
+	"$places" take
+	[ "$(cat "root$name")" = ours-2 ]
+	echo mine >"root/etc/one/vmm_exec/vmm_execrc"
+	"$places" take
+	"$places" give-back
+	[ "$(cat "root$name")" = theirs-2 ]
+	[ ! -e root/usr/lib/one/mads/one_vmm_exec ]
+	[ ! -e root/usr/share/vmmexec/opennebula ]
+	[ "$(cat root/etc/one/vmm_exec/vmm_execrc)" = mine ]
+	run "$places"
+	[ "$status" -eq 2 ]
 }

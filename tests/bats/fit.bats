@@ -271,7 +271,7 @@ sev() {
 	sev 9
 	on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_failure 1
-	[[ $(error_message) == "deploy: no free slot for encrypted memory: 1 of 1 in use [no-resource] (hint: use another host, or end one of the VMs; the limit is the host's, for this TYPE)"* ]]
+	[[ $(error_message) == "deploy: no free slot for encrypted memory: 1 of 1 in use [no-resource] (hint: use another host, or end one of the VMs; the limit is the host's, for this TYPE; host_check --only sev,sev-es,sev-snp,tdx counts)"* ]]
 	never grep -q virDomainCreateXML host/calls
 	[ ! -e vm/deployment.0 ]
 	# SEV-ES has other keys.
@@ -281,7 +281,7 @@ sev() {
 	rm host/domains/one-9.xml
 	NUM_MEMORY_ENCRYPTED_GUESTS=1 on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_failure 1
-	[[ $(error_message) == *'1 of 1 in use [no-resource] (hint: '*'NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc)'* ]]
+	[[ $(error_message) == *'1 of 1 in use [no-resource] (hint: '*'NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc; host_check '* ]]
 	NUM_MEMORY_ENCRYPTED_GUESTS=2 on_host deploy "$PWD/vm/deployment.0" h 9
 	assert_success
 	# Other guests are never counted, nor waited for.
@@ -555,4 +555,76 @@ arm() {
 	LIBVIRT_URI=test://$PWD/node.xml on_host restore "$PWD/0/5/checkpoint" h
 	assert_success
 	[ "$(calls)" = 'virConnectCompareHypervisorCPU ' ]
+}
+
+# with_kvmrc LINE: the action comes from a set whose kvmrc has that.
+with_kvmrc() {
+	host
+	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
+	[ -e remotes/vmm/kvm/deploy ] || cp "$REMOTES/deploy" remotes/vmm/kvm/
+	echo "$1" >remotes/etc/vmm/kvm/kvmrc
+	REMOTES=$PWD/remotes/vmm/kvm
+}
+
+# oned_domain [MORE]: one-9 as oned writes it for vm() on a pc whose site has an emulator of its own.
+oned_domain() {
+	REQUEST="<domain type=\"qemu\"><name>one-9</name><title>v</title><cputune><shares>1024</shares></cputune><memory>65536</memory><os><type arch='x86_64' machine='pc'>hvm</type></os><devices><emulator>/usr/bin/site-qemu</emulator><controller type='scsi' index='0' model='virtio-scsi'><driver queues='1'/></controller></devices>${1:-}<metadata><one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'><one:system_datastore><![CDATA[$PWD/9]]></one:system_datastore><one:deployment_time>7</one:deployment_time></one:vm></metadata></domain>"
+}
+
+@test "deploy: DEPLOY_FROM=vm builds the domain of the VM document; what is only the site's is taken from oned's" {
+	with_kvmrc DEPLOY_FROM=vm
+	oned_domain '<devices><serial type="pty"/></devices>'
+	vm '<OS><MACHINE>pc</MACHINE></OS><RNG><MODEL>virtio</MODEL></RNG>' >vm/vm.xml
+	on_host deploy --explain-fit "$PWD/vm/deployment.0" h 9
+	assert_success
+	assert_line --regexp "^uuid = .*: of the VM document, not in oned's XML"
+	assert_line --regexp '^devices/rng = '
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<emulator>/usr/bin/site-qemu</emulator>'*'<rng model="virtio">'*'<serial type="pty"/>'* ]]
+	[ "$(grep -c "DEBUG: deploy: devices/rng = " <<<"$stderr")" = 1 ]
+	# It is one of the words; the other is the default.
+	with_kvmrc DEPLOY_FROM=file
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	[[ $output != *'<rng '* ]]
+	with_kvmrc DEPLOY_FROM=both
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output != *'<rng '* && $stderr == *"DEPLOY_FROM: 'both' is not one of file, vm"* ]]
+}
+
+@test "deploy: DEPLOY_FROM=vm takes oned's domain as it is where it cannot be explained, and refuses a VM that is wrong" {
+	with_kvmrc DEPLOY_FROM=vm
+	oned_domain '<vcpu placement="auto">3</vcpu>'
+	vm '<OS><MACHINE>pc</MACHINE></OS><VCPU>3</VCPU><RNG><MODEL>virtio</MODEL></RNG>' >vm/vm.xml
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $output == *'<vcpu placement="auto">'* && $output != *'<rng '* ]]
+	[[ $stderr == *"WARN: deploy: oned's XML is used: the VM document does not explain its vcpu@placement = auto"* ]]
+	# No document, or that of another VM, is none.
+	rm vm/vm.xml
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *"DEPLOY_FROM = vm: oned's XML is used: $PWD/vm/vm.xml is not there"* ]]
+	vm '<OS><MACHINE>pc</MACHINE></OS>' | sed 's/<ID>9/<ID>8/' >vm/vm.xml
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	[[ $stderr == *'vm.xml is of another VM'* ]]
+	oned_domain
+	vm '<OS><MACHINE>pc</MACHINE></OS><TPM><TYPE>soft</TYPE></TPM>' >vm/vm.xml
+	on_host deploy "$PWD/vm/deployment.0" h 9
+	assert_failure 1
+	[[ $(error_message) == *"TPM/TYPE = 'soft'"*'[input] (hint: correct the VM, or take oned'* ]]
+	[ ! -e host/calls ]
+}
+
+@test "deploy: DEPLOY_FROM=vm reads the defaults file of the set, for what oned does not know" {
+	with_kvmrc DEPLOY_FROM=vm
+	oned_domain
+	vm '<OS><MACHINE>pc</MACHINE></OS>' >vm/vm.xml
+	echo 'WATCHDOG = [ MODEL = "i6300esb" ] FEATURES = [ ACPI = "yes" ]' >remotes/etc/vmm/kvm/vmm_exec_kvm.conf
+	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
+	assert_success
+	# A host's template says no to ACPI, as oned's XML shows.
+	[[ $output == *'<watchdog model="i6300esb" action="reset"/>'* && $output != *'<acpi'* ]]
 }

@@ -104,6 +104,22 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	[ "$(grep -c '^RE' out)" -eq 1 ]
 }
 
+@test "without an INIT what the driver before left is answered too, and holds up nobody for good" {
+	stub rem/vmm/kvm/reset 'sleep 85.6'
+	start '-t 1 kvm'
+	send "$(request RESET 1)"
+	wait_for pgrep -f 'sleep 85[.]6'
+	crash
+	stub rem/vmm/kvm/reset
+	INIT='' start '-t 1 kvm'
+	send "$(request REBOOT 1)"
+	send "$(request REBOOT 2)"
+	expect '^RESET FAILURE 1 outcome unknown: the driver ended while reset was running$'
+	expect '^REBOOT SUCCESS 1 -$'
+	expect '^REBOOT SUCCESS 2 -$'
+	finish
+}
+
 @test "nothing follows the answer to INIT at once" {
 	stub rem/vmm/kvm/reset 'sleep 86.5'
 	start
@@ -113,7 +129,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	[ "$({ printf 'INIT\n'; sleep 0.5; } | "$DRIVER" kvm 2>&- | dd bs=4096 count=1 2>/dev/null)" = 'INIT SUCCESS - -' ]
 }
 
-@test "--journal: waiting and running actions, for people" {
+@test "--journal: waiting and running actions, for people, for programs, and followed" {
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]
 	[ "$output" = 'no journal' ]
@@ -125,13 +141,22 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]
 	[[ $output == *'.db: 2 not ended'* ]]
-	[[ $output == *' VM 1 RESET: step 1 of RESET'* ]]
-	[[ $output == *' VM 2 REBOOT: waits'* ]]
+	[[ $output =~ ' VM 1 RESET: step 1 of RESET (reset), host host-a, for '[0-9]+' s' ]]
+	[[ $output =~ ' VM 2 REBOOT: waits, host host-a, for '[0-9]+' s' ]]
+	"$DRIVER" --journal --json >journal.json
+	[ "$(jq -c '.journals[0].requests[] | [.vm, .action, .state, .step_name, .host, (.age_s | type), (.accepted | length)]' journal.json)" = \
+		$'[1,"RESET","running","reset","host-a","number",20]\n[2,"REBOOT","waiting",null,"host-a","number",20]' ]
+	"$DRIVER" --journal --follow >followed & follower=$!
+	wait_for grep -q 'VM 2 REBOOT: waits' followed
 	[ "$(stat -c %a var/vmm_exec/* | sort -u)" = 600 ]
 	send 'DRIVER_CANCEL  1 '
 	expect '^REBOOT SUCCESS 2'
 	run "$DRIVER" --journal
 	[[ $output == *'0 not ended'* ]]
+	wait_for grep -q '0 not ended' followed
+	kill $follower
+	[ "$(grep -c 'VM 2 REBOOT: waits' followed)" -eq 1 ]
+	run -255 "$DRIVER" --json kvm </dev/null
 	finish
 }
 

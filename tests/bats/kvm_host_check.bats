@@ -121,6 +121,27 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	grep -qx 'OK    h4  fit' <<<"$output"
 }
 
+@test "clocks of two hosts that differ, each near enough to the front-end's" {
+	local ahead try
+	for ahead in 1800:h1 -1800:h2; do
+		host "${ahead#*:}"
+		sed -i "s/'\$((.*))'000/'\$((\${EPOCHREALTIME\/.\/} \/ 1000 + ${ahead%:*}))'/" "${ahead#*:}/one/vmm/kvm/host_check"
+	done
+	# What the way takes is no certain difference.
+	for try in {1..20}; do
+		run "$CHECK" h1 h2
+		[[ $output != *'to h2: its clock is at least '[23]*' s ahead (hint: use NTP'* ]] || break
+	done
+	[[ $output == *'WARN  h1  pair          to h2: its clock is at least '* ]]
+	[ "$status" -eq 0 ]
+	run "$CHECK" --json h1 h2
+	[ "$(jq '.hosts | length' <<<"$output")" -eq 2 ]
+	host h1
+	host h2
+	run "$CHECK" h1 h2
+	[[ $output != *pair* ]]
+}
+
 @test "--json: one object with all hosts" {
 	host h1
 	host h2 "$FAULT"
@@ -165,6 +186,26 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	run "$CHECK" --pairs --json h1 h2
 	[ "$status" -eq 0 ]
 	[ "$(jq -c '[.pairs[] | select(.from == "h1") | .result]' <<<"$output")" = '["warn","warn"]' ]
+}
+
+@test "--pairs: the hosts of the list do not all log in to the first one first" {
+	for i in 1 2 3; do host h$i; done
+	run "$CHECK" --pairs h1 h2 h3
+	[ "$(cat h1/args h2/args h3/args)" = $'--json\n--peer=h2\n--peer=h3\n--json\n--peer=h3\n--peer=h1\n--json\n--peer=h1\n--peer=h2' ]
+}
+
+@test "host_check --peer: one that hangs delays no other's login" {
+	# h1 answers only when all others have been reached.
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	[ "$1" != -G ] || exit 0
+	while [[ $1 == -* ]]; do case $1 in --) shift; break ;; -o) shift 2 ;; *) shift ;; esac; done
+	echo "$1" >>"$ONE_LOCATION/reached"
+	while [ "$1" = h1 ] && [ "$(grep -c 'h[2-5]' "$ONE_LOCATION/reached")" -lt 4 ]; do sleep 0.02; done
+	EOF
+	run "$REMOTES/host_check" --only peer --peer h1 --peer h2 --peer h3 --peer h4 --peer h5
+	[[ $output == *'no libvirt of h5: '* ]]
+	[[ $output != *'no ssh to'* ]]
 }
 
 @test "--all and --cluster: the hosts that OpenNebula lists, without those that are offline" {

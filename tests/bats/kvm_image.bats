@@ -46,6 +46,7 @@ hold() {
 
 teardown() {
 	[ -z "${HOLD_PID:-}" ] || kill "$HOLD_PID" || true
+	[ -z "${SERVER_PID:-}" ] || kill "$SERVER_PID" 2>/dev/null || true
 }
 
 @test "kvm-image info: the header's word, for people and as JSON; the backing file is not opened" {
@@ -232,17 +233,151 @@ teardown() {
 	local words
 	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \
 		'create x --format raw --size 1000' 'create x --format raw --size 1M --preallocate metadata' \
-		'create x --format qcow2 --backing y' 'resize x big' 'create x --format raw --size 99999999999T'; do
+		'create x --format qcow2 --backing y' 'resize x big' 'create x --format raw --size 99999999999T' \
+		'info lvm:vg' 'info lvm:/lv' 'info lvm:vg/lv/x' 'info lvm:vg/-lv' 'info rbd:pool/a@b' 'info rbd:pool/x.kvm-image' 'create lvm:vg/lv' \
+		'create lvm:vg/lv --size 1M --format qcow2' 'create lvm:vg/lv --size 1M --force' 'resize lvm:vg/lv 1M --shrink' 'fetch rbd://a/b/c/d'; do
 		# shellcheck disable=SC2086
 		kvm_image $words
 		[ "$status" -eq 2 ] || { echo "$words: $status $stderr"; return 1; }
 		[[ $stderr == *'[usage]'* ]]
 	done
-	for words in lvm:vg/lv rbd:pool/image http://host/image; do
+	for words in nbd://host/image http://host/image; do
 		kvm_image create "$words" --format raw --size 1M
-		refused config 'only files are supported yet'
+		refused config 'only files are supported there'
 	done
 	[ -z "$(ls)" ]
+}
+
+# serve: a web server on PORT; what it answers is said by the path, and it notes each request in requests.
+serve() {
+	cat >"$BATS_TEST_TMPDIR/server" <<-'END'
+		import http.server, sys
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def log_message(self, *words): pass
+		    def do_GET(self):
+		        open("requests", "a").write(self.path + "\n")
+		        body = open("served", "rb").read()
+		        name = self.path.split("?")[0]
+		        if name.startswith("/to-"):
+		            self.send_response(302)
+		            self.send_header("Location", {"/to-good": "/good", "/to-file": "file:///etc/passwd", "/to-loop": "/to-loop"}[name])
+		            self.end_headers()
+		            return
+		        self.send_response({"/gone": 404, "/denied": 403, "/broken": 500}.get(name, 200))
+		        if name != "/unsaid":
+		            self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body[:100000] if name == "/cut" else body)
+		server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+		print(server.server_port, flush=True)
+		server.serve_forever()
+	END
+	python3 "$BATS_TEST_TMPDIR/server" >"$BATS_TEST_TMPDIR/port" 2>/dev/null 3>&- &
+	SERVER_PID=$!
+	until [ -s "$BATS_TEST_TMPDIR/port" ]; do kill -0 $SERVER_PID; sleep 0.1; done
+	PORT=$(cat "$BATS_TEST_TMPDIR/port")
+}
+
+@test "kvm-image import: a URL is downloaded, verified and converted; nothing else is left" {
+	head -c 3000000 /dev/urandom >raw
+	truncate -s 3M raw
+	qemu-img convert -f raw -O qcow2 raw served
+	serve
+	kvm_image import "http://127.0.0.1:$PORT/to-good?token=secret" disk --format raw --checksum "sha256:$(sha256sum served | cut -d ' ' -f 1)"
+	[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+	cmp raw disk
+	kvm_image import "http://127.0.0.1:$PORT/unsaid" copy --max-size 4M
+	[ "$status" -eq 0 ]
+	qemu-img compare -q -f qcow2 -F raw copy raw
+	[ "$(xargs <requests)" = '/to-good?token=secret /good /unsaid' ]
+	no_part
+	# What would be refused anyhow is not downloaded.
+	kvm_image import "http://127.0.0.1:$PORT/good" disk
+	refused exists 'disk is there already'
+	[ "$(wc -l <requests)" -eq 3 ]
+}
+
+@test "kvm-image import: a download that fails has its class, names no secret, and leaves nothing" {
+	local class path options text
+	head -c 3M /dev/urandom >served
+	serve
+	while IFS=';' read -r class path options text; do
+		# shellcheck disable=SC2086
+		kvm_image import "http://127.0.0.1:$PORT/$path?token=secret" disk $options
+		refused "$class" "$text"
+		[[ $stderr != *secret* ]]
+		[ ! -e disk ]
+	done <<-END
+		not-found;gone;;the server answers 404
+		permission;denied;;the server answers 403
+		connection;broken;;the server answers 500
+		connection;cut;;Transferred a partial file
+		refused;to-file;;Unsupported protocol
+		refused;to-loop;;Number of redirects hit maximum amount
+		input;good;--max-size 1M;it has more than the 1048576 bytes
+		input;unsaid;--max-size 1M;it has more than the 1048576 bytes
+		input;good;--checksum sha256:$(printf '0%.0s' {1..64});has checksum sha256:
+		input;good;--from qcow2;is declared as qcow2, but it is raw
+	END
+	kill $SERVER_PID
+	wait $SERVER_PID || true
+	kvm_image import "http://127.0.0.1:$PORT/good" disk
+	refused connection 'connect to server'
+	kvm_image import "http://me:secret@127.0.0.1:$PORT/good" disk
+	[ "$status" -eq 2 ]
+	[[ $stderr == *'the URL has a user or a password'* && $stderr != *secret* ]]
+	kvm_image import "file:///etc/passwd" disk
+	refused config 'only files are supported there'
+	[ "$(ls | xargs)" = 'requests served' ]
+}
+
+# stub NAME LINE...: a program of that name in bin, which notes its words in calls.
+stub() {
+	mkdir -p bin
+	printf '%s\n' '#!/bin/bash' "echo $1 \"\$*\" >>calls" "${@:2}" >"bin/$1"
+	chmod +x "bin/$1"
+}
+
+@test "kvm-image: no answer of LVM or Ceph is no word that a volume is not there, or is free" {
+	local row PATH=$PWD/bin:$PATH
+	truncate -s 1M raw
+	for program in lvcreate lvremove lvrename lvchange vgs ceph; do stub "$program"; done
+	stub lvs 'echo "Failed to read lvm state" >&2' 'exit 5'
+	stub rbd 'echo "error: connection timed out" >&2' 'exit 110'
+	for words in 'create lvm:vg/lv --size 1M' 'import raw lvm:vg/lv' 'remove lvm:vg/lv --format raw'; do
+		# shellcheck disable=SC2086
+		kvm_image $words
+		refused internal 'lvm:vg/lv: lvs failed with status 5: Failed to read lvm state'
+		# shellcheck disable=SC2086
+		kvm_image ${words/lvm:/rbd:}
+		refused connection 'rbd:vg/lv: rbd failed with status 110'
+	done
+	for row in '' '-wi-X-----' '-wi-aX----'; do
+		stub lvs "echo '{\"report\":[{\"lv\":[{\"lv_name\":\"lv\",\"lv_size\":\"1048576\",\"lv_uuid\":\"u\",\"lv_tags\":\"kvm-image.x\",\"lv_attr\":\"$row\"}]}]}'"
+		kvm_image remove lvm:vg/lv
+		refused internal 'LVM does not say whether a program has it open'
+	done
+	stub lvs 'echo nothing'
+	kvm_image remove lvm:vg/lv
+	refused internal 'lvs prints no JSON'
+	never grep -E '^(lvcreate|lvremove|lvrename|lvchange)' calls
+	never grep -E 'rbd .* (create|rm|rename|resize) ' calls
+}
+
+@test "kvm-image: Ceph's programs get the user and the file that are configured, and their time limits" {
+	local PATH=$PWD/bin:$PATH
+	stub rbd 'echo "error opening image x: (2) No such file or directory" >&2' 'exit 2'
+	stub ceph 'echo "{\"fsid\":\"f\"}"'
+	printf 'CEPH_USER=me\nCEPH_CONF=/etc/my.conf\nRBD_CONNECT_TIMEOUT=7\n' >rc
+	kvm_image info rbd:pool/x --kvmrc rc
+	refused not-found 'rbd:pool/x is not there'
+	grep -qx 'rbd --id me --conf /etc/my.conf --client_mount_timeout=7 --rados_mon_op_timeout=7 --rados_osd_op_timeout=60 --format json info pool/x' calls
+	kvm_image fetch rbd://f/pool/x/s to --kvmrc rc
+	refused not-found 'could not fetch image x@s of pool pool'
+	grep -qx 'ceph --id me --conf /etc/my.conf --connect-timeout 7 fsid --format json' calls
+	echo RBD_CONNECT_TIMEOUT=soon >rc
+	kvm_image info rbd:pool/x --kvmrc rc
+	refused config "RBD_CONNECT_TIMEOUT = 'soon': not a number of seconds"
 }
 
 # tool SCRIPT: file rc, a kvmrc whose QEMU_IMG runs SCRIPT when an image is converted.
@@ -306,8 +441,8 @@ raw_image() {
 	cmp over <(head -c "$(stat -c %s over)" other)
 }
 
-@test "kvm-image import: a hostile image is refused, and no file outside is opened" {
-	local n=0 image
+# hostile_images: $HOSTILE, which lead elsewhere or lie about their size.
+hostile_images() {
 	qemu -f qcow2 -b /etc/passwd -F raw passwd 1M
 	qemu -f qcow2 -b 'json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}' -F raw json 1M
 	qemu -f qcow2 -b nbd://localhost/x -F raw nbd 1M
@@ -318,7 +453,13 @@ raw_image() {
 	printf '\x7f\xff\xff\xff\xff\xff\xfe\x00' | dd of=size bs=1 seek=24 conv=notrunc status=none
 	qemu -f qcow2 table 1M
 	printf '\xff\xff\xff\xff' | dd of=table bs=1 seek=36 conv=notrunc status=none
-	for image in passwd json nbd data_file flat extent size table; do
+	HOSTILE='passwd json nbd data_file flat extent size table'
+}
+
+@test "kvm-image import: a hostile image is refused, and no file outside is opened" {
+	local n=0 image
+	hostile_images
+	for image in $HOSTILE; do
 		traced import "$image" out >said 2>&1 && return 1
 		grep -qE '\[(refused|input|internal)\]' said || { echo "$image: $(cat said)"; return 1; }
 		never grep -E '"/etc/passwd"|AF_INET|"[^"]*/data"' calls
@@ -329,6 +470,62 @@ raw_image() {
 	no_part
 	kvm_image import passwd out --from raw
 	refused input 'is declared as raw, but it is qcow2'
+}
+
+# leads_nowhere OPERAND...: it is refused, opens nothing outside, reaches no host but the server and starts none but our programs.
+leads_nowhere() {
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 strace -f -qq -o trace -e trace=open,openat,connect,execve "$KVM_IMAGE" "$@" >said 2>&1 &&
+		{ echo "done: $*"; return 1; }
+	grep -qE '\[(refused|input|internal|no-space)\]' said || { echo "$*: $(cat said)"; return 1; }
+	never grep -E '"/etc/passwd"|"[^"]*/data"' trace
+	never grep -vE "htons\($PORT\)|sun_path=\"/var/run/nscd/socket\"" <(grep 'connect(' trace)
+	never grep -vE '/(kvm-image|setpriv|qemu-img|lvs|vgs|rbd|ceph|cp)"' <(grep 'execve(.* = 0' trace)
+	grep -q 'execve(.*kvm-image' trace
+}
+
+@test "kvm-image import, fetch, prepare: a hostile image that is downloaded, goes to a volume or was received leads nowhere" {
+	local image format PATH=$PWD/bin:$PATH n=0
+	hostile_images
+	stub lvs "echo '{\"report\":[{\"lv\":[]}]}'"
+	stub vgs "echo '{\"report\":[{\"vg\":[{\"vg_free\":\"1048576\",\"vg_extent_size\":\"4096\"}]}]}'"
+	stub rbd 'case "$*" in' '*" info "*@*) echo "{\"size\":1048576}" ;;' '*" export "*) cp served "${!#}" ;;' \
+		'*) echo "error opening image out: (2) No such file or directory" >&2; exit 2 ;;' 'esac'
+	stub ceph 'echo "{\"fsid\":\"f\",\"pools\":[{\"name\":\"pool\",\"stats\":{\"max_avail\":1048576}}]}"'
+	for image in lvcreate lvremove lvrename lvchange; do stub $image; done
+	serve
+	mkdir vm
+	for image in $HOSTILE; do
+		cp "$image" served
+		leads_nowhere import "http://127.0.0.1:$PORT/good" out
+		# What lies about its size is refused by qemu-img, when there is a volume.
+		if [[ $image != [ts]* ]]; then
+			leads_nowhere import "http://127.0.0.1:$PORT/good" lvm:vg/out
+			leads_nowhere import "$image" rbd:pool/out
+			leads_nowhere fetch rbd://f/pool/x/s out
+		fi
+		case $image in flat | extent) format=vmdk ;; *) format=qcow2 ;; esac
+		cp "$image" vm/.disk.0.source
+		echo "<VM><ID>7</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TYPE>FILE</TYPE><CLONE>YES</CLONE><SOURCE>/srv/x</SOURCE><FORMAT>$format</FORMAT></DISK></TEMPLATE></VM>" >vm.xml
+		leads_nowhere prepare vm.xml --directory vm --disk 0 --received
+		[ -z "$(ls -A vm)" ]
+		[ ! -e out ]
+		n=$((n + 1))
+	done
+	[ "$n" -eq 8 ]
+	never grep -E '^lv(create|remove|rename|change)|rbd .* (create|import|rm|rename) ' calls
+	[ -z "$(find /var/tmp -maxdepth 1 -name '.kvm-image-*' -newer vm.xml)" ]
+	no_part
+}
+
+@test "kvm-image fetch: a terminal shows how far it is" {
+	local PATH=$PWD/bin:$PATH
+	stub ceph 'echo "{\"fsid\":\"f\"}"'
+	# It goes on once its first half was seen.
+	stub rbd '[[ $* != *" info "* ]] || { echo "{\"size\":4194304}"; exit; }' 'head -c 2M /dev/zero >"${!#}"' \
+		'until grep -q "50%" shown; do sleep 0.1; done' 'head -c 2M /dev/zero >>"${!#}"'
+	script -qefc "'$KVM_IMAGE' fetch rbd://f/pool/x/s to" shown >/dev/null
+	grep -qE 'fetching \[#{10} {10}\] +50% 2.0 MiB of 4.0 MiB, .*/s, .* left' shown
+	[ "$(stat -c %s to)" -eq 4194304 ]
 }
 
 # put OFFSET HEX FILE: writes bytes into it.
@@ -469,4 +666,18 @@ bombs() {
 	kvm_image convert raw full/out --format raw
 	umount full
 	refused no-space 'cannot make'
+}
+
+@test "a program of LVM or Ceph that is not there says nothing about a volume, and what to install is named" {
+	echo RBD=/nowhere/rbd >rc
+	for command in info remove; do
+		kvm_image $command rbd:one/disk --kvmrc rc
+		refused config 'cannot run rbd for rbd:one/disk: '
+		[[ $stderr == *'(hint: install ceph-common)'* ]]
+	done
+	echo QEMU_IMG=/nowhere/qemu-img >rc
+	truncate -s 1M raw
+	kvm_image convert raw made --format qcow2 --from raw --kvmrc rc
+	refused config 'cannot run qemu-img for '
+	[ ! -e made ]
 }

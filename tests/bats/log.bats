@@ -55,3 +55,131 @@ load driver
 	grep -q '^vmm_exec_host_up{host="host-a"} 1$' vmm.prom
 	finish
 }
+
+@test "each metric that the alert rules and the dashboard name is written by the driver" {
+	configure "metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
+	start
+	send "$(request REBOOT 8)"
+	expect '^REBOOT SUCCESS 8 '
+	finish
+	grep -oh 'vmm_exec_[a-z_]*' "$TOP"/docs/examples/{alerts.yml,grafana.json} | sed 's/_bucket$//' | sort -u >named
+	[ "$(wc -l <named)" -gt 8 ]
+	while read -r name; do
+		grep -q "^# TYPE $name " vmm.prom || { echo "not written: $name"; return 1; }
+	done <named
+	jq -e '[.panels[].targets[].expr] | length > 8' "$TOP/docs/examples/grafana.json"
+}
+
+# reload TEXT: that is vmm_exec.cfg from now on, and the driver is told.
+reload() {
+	configure "$1"
+	kill -HUP "$driver_pid"
+}
+
+@test "SIGHUP: what is asked for each time changes at once, what needs a restart is named" {
+	configure 'timeout_s: { reset = 3600; }; ssh: { sessions = 4; };'
+	stub rem/vmm/kvm/reset 'exec sleep 3600'
+	start
+	reload 'timeout_s: { reset = 1; }; limits: { running = 7; }; ssh: { sessions = 5; }; host: ( { name = "x"; transport = "ssh"; } );'
+	expect 'vmm_exec.cfg was read again: changed: limits.running, timeout_s.reset$'
+	expect '^LOG W -1 one_vmm_exec: .*vmm_exec.cfg: a restart of oned is needed for ssh.sessions, host$'
+	send "$(request RESET 7)"
+	expect '^RESET FAILURE 7 .*(1 s|time)'
+	reload 'timeout_s: { reset = 1; }; limits: { running = 7; }; ssh: { sessions = 5; }; host: ( { name = "x"; transport = "ssh"; } );'
+	expect 'was read again: changed: nothing$'
+	finish
+	[ "$status" -eq 0 ]
+}
+
+@test "SIGHUP: a wrong file, or none, changes nothing, and says where it is wrong" {
+	configure 'timeout_s: { reset = 3600; };'
+	start
+	reload 'timeout_s: { reset = 1;
+bogus = 2; };'
+	expect '^LOG E -1 one_vmm_exec: .*vmm_exec.cfg:2: unknown key timeout_s.bogus .*: all settings stay as they are$'
+	reload 'host: ( { name = "x"; transport = "direct"; } );'
+	expect "^LOG E -1 .*host 'x' has transport direct and no uri: all settings stay as they are$"
+	rm etc/vmm_exec/vmm_exec.cfg
+	kill -HUP "$driver_pid"
+	expect '^LOG E -1 .*cannot read .*vmm_exec.cfg: No such file or directory: all settings stay as they are$'
+	reload 'timeout_s: { reset = 3600; };'
+	expect 'was read again: changed: nothing$'
+	send "$(request RESET 7)"
+	expect '^RESET SUCCESS 7 '
+	finish
+}
+
+@test "SIGHUP: the log file is opened again after a rotation, and by another name" {
+	configure "log: { file = \"$PWD/one.log\"; };"
+	start
+	mv one.log one.log.1
+	kill -HUP "$driver_pid"
+	wait_for grep -q 'was read again' one.log
+	never grep -q 'was read again' one.log.1
+	reload "log: { file = \"$PWD/two.log\"; level = \"error\"; };"
+	wait_for test -e two.log
+	send "$(request RESET 7)"
+	expect '^RESET SUCCESS 7 '
+	finish
+	never grep -q 'RESET SUCCESS' one.log
+	[ -e two.log ]
+}
+
+# start_beside_journal: the driver, in a mount namespace with a journal of systemd's that the script "listen" stands for.
+start_beside_journal() {
+	configure 'log: { file = "journal"; };'
+	cat >bin/driver <<-END
+	#!/bin/bash
+	mkdir -p /run/systemd
+	mount -t tmpfs none /run/systemd
+	mkdir /run/systemd/journal
+	python3 listen "$BATS_TEST_TMPDIR/" </dev/null >/dev/null 2>&1 9>&- &
+	until [ -e listening ]; do sleep 0.05; done
+	exec "$DRIVER" "\$@"
+	END
+	chmod 755 bin/driver
+	printf '#!/bin/bash\nexec unshare -m --propagation private %q "$@"\n' "$PWD/bin/driver" >bin/apart
+	chmod 755 bin/apart
+	DRIVER=$PWD/bin/apart start
+}
+
+# bats test_tags=root
+@test "log.file = journal: lines go to systemd's journal, with the VM as a field" {
+	cat >listen <<-'END'
+	import os, socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("/run/systemd/journal/socket")
+	os.close(os.open("listening", os.O_CREAT | os.O_WRONLY))
+	while True:
+	    data = s.recv(65536)
+	    with open("journal", "ab") as f:
+	        f.write(data + b"\n")
+	END
+	stub rem/vmm/kvm/reset 'echo no >&2; exit 1'
+	start_beside_journal
+	send "$(request RESET 7)"
+	expect '^RESET FAILURE 7 no$'
+	wait_for grep -aq 'MESSAGE=RESET FAILURE no' journal
+	finish
+	grep -aA5 'MESSAGE=RESET FAILURE no' journal >entry
+	grep -qx PRIORITY=3 entry
+	grep -qx VMMEXEC_VM=7 entry
+	grep -qx SYSLOG_IDENTIFIER=one_vmm_exec entry
+}
+
+# bats test_tags=root
+@test "log.file = journal: one that hangs stops no action, nor the driver's end" {
+	cat >listen <<-'END'
+	import os, socket, time
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("/run/systemd/journal/socket")
+	os.close(os.open("listening", os.O_CREAT | os.O_WRONLY))
+	time.sleep(1000)
+	END
+	echo $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 200)) >count
+	start_beside_journal
+	many RESET 1 "$(cat count)" >lines
+	send "$(cat lines)"
+	expect "^RESET SUCCESS $(cat count) "
+	finish
+}

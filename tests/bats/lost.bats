@@ -328,6 +328,22 @@ nothing_left() {
 	finish
 }
 
+@test "an undo of an attach takes the disk of its own request only; DETACHDISK takes what it is asked for" {
+	stub var/remotes/tm/qcow2/clone
+	stub var/remotes/tm/qcow2/delete
+	stub rem/vmm/kvm/attach_disk 'kill -KILL $$'
+	stub rem/vmm/kvm/detach_disk 'echo "${VMM_OWN_DEVICE:-no}" >>"$ONE_LOCATION/own"'
+	start
+	send "$(request ATTACHDISK 306)"
+	expect '^ATTACHDISK FAILURE 306 outcome unknown'
+	[ "$(cat own)" = yes ]
+	cmp stdin.attach_disk stdin.detach_disk
+	send "$(request DETACHDISK 306)"
+	expect '^DETACHDISK SUCCESS 306'
+	[ "$(cat own)" = $'yes\nno' ]
+	finish
+}
+
 @test "every undo says what proves that it may end or remove something" {
 	"$DRIVER" --plans >plans
 	[ "$(wc -l <plans)" -gt 60 ]
@@ -352,9 +368,40 @@ nothing_left() {
 	expect '^RESTORE SUCCESS 306'
 	expect '^LOG E 306 post: bridge: cannot set the VLAN \(the restore itself was done\)$'
 	never grep -q kvm/cancel calls
+	# What neither ends nor moves the VM does not keep it from being tried again.
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
 	touch good
 	expect '^LOG I 306 net-post, tried again: done$'
+	wait_for journal_has '0 not ended'
 	finish
+}
+
+@test "a clean-up that is to be tried again is tried by the next driver, however this one ends" {
+	local how
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/good" ]'; done
+	for how in kill finalize; do
+		rm -f good
+		configure 'clean: { pause_s = 600; };'
+		start
+		send "$(request SHUTDOWN 306; request SHUTDOWN 307)"
+		expect '^SHUTDOWN SUCCESS 306'
+		expect '^SHUTDOWN SUCCESS 307'
+		wait_for journal_has 'VM 306 net-clean: waits'
+		# The one of a VM that is deployed meanwhile is void.
+		send "$(deploy_request 307)"
+		expect '^DEPLOY SUCCESS 307'
+		end_by "$how"
+		touch good
+		: >calls
+		configure 'clean: { pause_s = 1; };'
+		start
+		expect '^LOG I 306 net-clean, tried again: done$'
+		wait_for journal_has '0 not ended'
+		[ "$(grep -c /clean calls)" -eq 2 ]
+		never grep -qE '^(SHUTDOWN|DEPLOY)' out
+		finish
+	done
 }
 
 # The way to the host breaks in the middle of ACTION, whose script is SCRIPT; the host comes back, and says ANSWER.
@@ -382,17 +429,36 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	finish
 }
 
+# An action that could not tell has waited already: a host that does not know either is asked for 5 s more.
+@test "what libvirt is still at work on is waited for, as long as the step may take" {
+	stub rem/vmm/kvm/save 'exit 3'
+	stub rem/vmm/kvm/outcome 'echo >>"$ONE_LOCATION/asked"; [ $(wc -l <"$ONE_LOCATION/asked") -gt 4 ] && echo done || echo "in-progress it is saved"'
+	start
+	send "$(request SAVE 306)"
+	expect '^SAVE SUCCESS 306'
+	[ "$(wc -l <asked)" -eq 5 ]
+	configure 'wait_s: { save = 1; };'
+	finish
+	rm asked
+	start
+	send "$(request SAVE 306)"
+	expect '^SAVE FAILURE 306 outcome unknown: .*: it is saved$'
+	finish
+}
+
 @test "a migration that was done but for its end is run again, once, to finish it" {
 	for s in premigrate postmigrate failmigrate; do stub "var/remotes/tm/qcow2/$s"; done
 	for a in pre post clean; do stub "rem/vnm/bridge/$a"; done
 	# What ssh runs on the host is killed with it.
-	stub rem/vmm/kvm/migrate '[ -e "$ONE_LOCATION/whole" ] || { kill -KILL $PPID; sleep 0.3; }'
+	stub rem/vmm/kvm/migrate 'echo "age $VMM_REQUEST_AGE" >>"$ONE_LOCATION/ages"; [ -e "$ONE_LOCATION/whole" ] || { kill -KILL $PPID; sleep 0.3; }'
 	stub rem/vmm/kvm/outcome 'echo "finish the VM is on host-a"'
 	start
 	send "$(request MIGRATE 306)"
 	expect '^LOG W 306 migrate: .*: running it again$'
 	expect '^MIGRATE FAILURE 306 outcome unknown: .*: the VM is on host-a$'
 	[ "$(grep -c 'kvm/migrate ' calls)" -eq 2 ]
+	# Run again it learns how long ago it was asked for.
+	[ "$(sed 's/[0-9][0-9]*$/N/' ages)" = $'age \nage N' ]
 	never grep -qE 'failmigrate|clean' calls
 	stub rem/vmm/kvm/outcome 'touch "$ONE_LOCATION/whole"; echo "finish the VM is on host-a"'
 	send "$(request MIGRATE 307)"
@@ -479,5 +545,145 @@ broken_way() {	# ACTION SCRIPT ANSWER
 		[ "$cancelled" = 306 ] || expect '^SHUTDOWN SUCCESS 306'
 		[ "$cancelled" = 308 ] || [ "$(grep -c kvm/shutdown calls)" -eq 1 ]
 		finish
+	done
+}
+
+# What runs on the hosts of the earlier driver is found only after a while.
+slow_to_reap() { sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 3 ;; esac\n&|' bin/ssh; }
+
+@test "DRIVER_CANCEL of what an earlier driver left at work: that ends first, and nothing of the VM runs beside it" {
+	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/begun"; trap "" TERM; sleep 5'
+	stub rem/vmm/kvm/restore 'pgrep -f "$ONE_LOCATION/rem/vmm/kvm/save" >"$ONE_LOCATION/beside"; echo one-306'
+	start
+	send "$(request SAVE 306)"
+	wait_for test -e begun
+	slow_to_reap
+	crash
+	start
+	send 'DRIVER_CANCEL  306 '
+	send "$(request RESTORE 306)"
+	expect '^RESTORE SUCCESS 306'
+	[ ! -s beside ]
+	never grep -qE '^SAVE' out
+	finish
+	wait_for journal_has '0 not ended'
+}
+
+@test "DRIVER_CANCEL of what an earlier driver left does not hold up the VM's next request" {
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 30'
+	start '-t 1 -r 0 kvm'
+	send "$(request RESET 307; request SAVE 306)"
+	wait_for test -e begun
+	crash
+	stub rem/vmm/kvm/reset
+	start '-t 1 -r 0 kvm'
+	send "$(request REBOOT 306)"
+	send 'DRIVER_CANCEL  306 '
+	expect '^REBOOT SUCCESS 306'
+	never grep -q '^SAVE' out
+	finish
+}
+
+# A SHUTDOWN of VM 306 whose clean-up fails, and is tried again after PAUSE seconds.
+clean_later() {	# PAUSE
+	configure "clean: { pause_s = $1; };"
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'touch "$ONE_LOCATION/cleaning"; [ ! -e "$ONE_LOCATION/slow" ] || sleep 2; exit 1'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306'
+	rm cleaning
+}
+
+@test "DRIVER_CANCEL means the request, not the clean-up that is tried again before it" {
+	clean_later 1
+	touch slow
+	wait_for test -e cleaning
+	send "$(request REBOOT 306)"
+	send 'DRIVER_CANCEL  306 '
+	expect 'Driver command for 306 cancelled'
+	send "$(request RESET 306)"
+	expect '^RESET SUCCESS 306'
+	never grep -q 'kvm/reboot' calls
+	never grep -q '^REBOOT' out
+	finish
+}
+
+@test "a clean-up that is due while the driver ends is not begun" {
+	stub rem/vmm/kvm/reset 'sleep 10'
+	clean_later 1
+	send "$(request RESET 307)"
+	wait_for grep -q kvm/reset calls
+	finish
+	[ ! -e cleaning ]
+}
+
+@test "an undo waits for its host, also if only the answer was lost" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/deploy 'echo broken >&2; exit 1'
+	stub rem/vmm/kvm/outcome '[ -e "$ONE_LOCATION/twice" ] || { touch "$ONE_LOCATION/twice"; kill -KILL $PPID; sleep 0.2; }; echo done'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 broken$'
+	grep -q /clean calls
+	finish
+	: >calls
+	stub rem/vmm/kvm/deploy 'echo 11111111-2222-4333-8444-555555555555'
+	stub rem/vnm/bridge/post 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	start
+	send "$(deploy_request 307)"
+	wait_for test -e no-ssh-host-a
+	stub rem/vnm/bridge/post 'exit 1'
+	sleep 1
+	never grep -q '^DEPLOY' out
+	rm no-ssh-host-a
+	expect '^DEPLOY FAILURE 307 bridge: .* failed with status 1$'
+	grep -q 'kvm/cancel 11111111-2222-4333-8444-555555555555 ' calls
+	finish
+}
+
+@test "an undo whose host stays away is given up, after one time of waiting" {
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure 'transport = "relay"; hosts: { retry_s = 1; }; wait_s: { network = 1; cancel = 1000; };'
+	stub rem/vmm/kvm/deploy 'echo 11111111-2222-4333-8444-555555555555'
+	stub rem/vnm/bridge/post 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY FAILURE 306 outcome unknown: .*; undoing it failed: cancel: .*; the VM may be running on host-a$'
+	finish
+}
+
+@test "a revert whose end nobody heard is not run again: it would take back what the guest wrote since" {
+	stub rem/vmm/kvm/snapshot_revert 'touch "$ONE_LOCATION/begun"; sleep 30'
+	start
+	send "$(request SNAPSHOTREVERT 306)"
+	wait_for test -e begun
+	crash
+	start
+	expect '^SNAPSHOTREVERT FAILURE 306 outcome unknown: the driver ended while SNAPSHOTREVERT was running$'
+	[ "$(grep -c kvm/snapshot_revert calls)" -eq 1 ]
+	finish
+}
+
+@test "a DEPLOY whose local file is gone when the next driver starts is taken back all the same" {
+	local how
+	stub rem/vmm/kvm/deploy 'touch "$ONE_LOCATION/begun"; sleep 30'
+	# In its deploy, and in what undoes it.
+	for how in running undone; do
+		rm -f begun
+		: >calls
+		[ "$how" = running ] || stub rem/vmm/kvm/deploy 'kill -KILL $$'
+		[ "$how" = running ] || stub rem/vmm/kvm/cancel 'touch "$ONE_LOCATION/begun"; sleep 30'
+		start
+		send "$(deploy_request 306)"
+		wait_for test -e begun
+		crash
+		rm vms/deployment.0
+		stub rem/vmm/kvm/cancel
+		start
+		expect '^DEPLOY FAILURE 306 '
+		finish
+		tail -n 3 calls | grep -qE 'kvm/cancel [0-9a-f-]{36} '
+		grep -q '/clean' calls
 	done
 }

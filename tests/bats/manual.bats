@@ -11,6 +11,7 @@ programs() {
 	echo "$BUILD/drivers/kvm_host_check/kvm-host-check"
 	echo "$BUILD/drivers/kvm_image/kvm-image"
 	echo "$BUILD/drivers/kvm_sync_hosts/kvm-sync-hosts"
+	echo "$BUILD/drivers/vmmexec/vmmexec"
 }
 
 # example PROGRAM: the last line of its help.
@@ -56,6 +57,14 @@ example() {
 		name=${name##*/}
 		[ "$name" = vmmexec.7 ] || grep -qF "${name%.*} (${name##*.})" <(sed 's/\\-/-/g' "$TOP/man/vmmexec.7") ||
 			{ echo "not in vmmexec(7): $name"; return 1; }
+	done
+}
+
+@test "each manual page has a date, and a name line that apropos vmmexec finds" {
+	local page
+	for page in "$TOP"/man/*.[1-8]; do
+		grep -Eq '^\.TH [A-Z_.-]+ [1-8] 20[0-9]{2}-[0-9]{2}-[0-9]{2} vmmexec' "$page" || { echo "no date: $page"; return 1; }
+		sed -n '/^\.SH NAME/{n;p}' "$page" | grep -q vmmexec || { echo "not found: $page"; return 1; }
 	done
 }
 

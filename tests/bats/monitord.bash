@@ -30,3 +30,37 @@ received() {
 		sleep 0.05
 	done
 }
+
+# The agent of set_of_agent, with a receiver; its answer is in ./answer. It ends with the test.
+agent() {
+	receiver
+	start_agent
+}
+
+start_agent() {
+	start_message "" '<STATE_VM>1</STATE_VM><MONITOR_HOST>1</MONITOR_HOST><MONITOR_VM>1</MONITOR_VM>' >start
+	(exec -a "$SET/im/kvm.d/monitord-client.rb" "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db") <start >answer 2>errors 3>&- &
+	AGENT=$!
+	local end=$((SECONDS + 20 * PACE))
+	until grep -q '</MONITOR_MESSAGES>' answer; do
+		kill -0 $AGENT 2>/dev/null && [ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+end_agent() {
+	[ -z "${AGENT:-}" ] || { kill "$AGENT" && wait "$AGENT"; } 2>/dev/null || true
+}
+
+# The states in the answer.
+answered() {
+	sed -n 's|.*<STATE_VM>\(.*\)</STATE_VM>.*|\1|p' answer | base64 -d
+}
+
+# set_of_agent: makes a set below ./set that has the agent.
+set_of_agent() {
+	SET=$PWD/set
+	mkdir -p "$SET/im/kvm.d" "$SET/etc/vmm/kvm" "$SET/etc/im/kvm-probes.d"
+	cp "$BUILD"/remotes/im/{monitord-client,kvm-probes} "$SET/im"
+	echo "LIBVIRT_URI=$LIBVIRT_URI" >"$SET/etc/vmm/kvm/kvmrc"
+}

@@ -63,6 +63,49 @@ keys() {
 	[ "$(grep -c '^DS = ' <<<"$output")" -eq 1 ]
 }
 
+# sizes DRIVER LINE...: that driver's script of these lines, in a set of its own.
+sizes() {
+	[ -d set ] || set_of_agent
+	mkdir -p "set/tm/$1"
+	printf '%s\n' '#!/bin/sh' "${@:2}" >"set/tm/$1/monitor_ds"
+	chmod +x "set/tm/$1/monitor_ds"
+}
+
+# What is said of VM 7's disks.
+disks() {
+	run --separate-stderr -- "$PWD/set/im/monitord-client" --once vm/monitor --print --datastores ds
+	assert_success
+	sed -n 's/^VM = \[ ID="7", MONITOR="\(.*\)"\]$/\1/p' <<<"$output" | base64 -d
+}
+
+@test "disks of VMs in datastores: OpenNebula's scripts are answered, others are run, those that fail left out" {
+	mkdir -p ds/100/7/disk.0.snap ds/100/8 ds/101/7 ds/102/7 ds/103/7 'ds/104/7'
+	head -c 2500000 /dev/zero >ds/100/7/disk.0
+	truncate -s 1G ds/100/7/disk.1
+	ln -s disk.0 ds/100/7/disk.2
+	ln -s nowhere ds/100/7/disk.3
+	cp ds/100/7/disk.0 ds/100/7/disk.0.snap/12
+	touch ds/100/7/disk.x ds/100/7/deployment.0
+	echo ssh >ds/100/.monitor
+	sizes ssh 'touch ran; echo no'
+	echo "$(printf 'touch ran; echo no\n' | sha256sum | cut -d' ' -f1)  tm/ssh/monitor_ds" >set/etc/im/kvm-probes.d/stock
+	[ "$(disks)" = 'DISK_SIZE = [ ID=0, SIZE=3]
+SNAPSHOT_SIZE = [ ID=12, DISK_ID=0, SIZE=3]
+DISK_SIZE = [ ID=1, SIZE=0]
+DISK_SIZE = [ ID=2, SIZE=3]' ]
+	never test -e ran
+	echo ours >ds/101/.monitor
+	echo bad >ds/102/.monitor
+	echo ../tm/ours >ds/103/.monitor
+	: >ds/104/.monitor
+	sizes ours 'echo "VM = [ ID = 9, MONITOR = \"$1\"]"'
+	sizes bad 'echo lost; exit 1'
+	disks >/dev/null
+	assert_line "VM = [ ID = 9, MONITOR = \"ds/101\"]"
+	[ "$(grep -c "ID = 9" <<<"$output")" -eq 1 ]
+	refute_output --partial lost
+}
+
 @test "states of all VMs, as a complete list" {
 	client --once vm/status --print
 	assert_success

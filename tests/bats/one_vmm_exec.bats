@@ -137,6 +137,29 @@ $PWD/etc/vmm_exec/vmm_exec.cfg: OK, with warnings" ]
 	[ "$(grep -c kvm/reset calls)" -eq 2 ]
 }
 
+@test "a request whose document is cut off, malformed, or of another kind is refused before anything runs" {
+	local line document
+	line=$(request REBOOT 7)
+	document=$(base64 -d <<<"${line##* }")
+	start
+	send "REBOOT  7 $(head -c -9 <<<"$document" | base64 -w 0)"
+	send "REBOOT  8 $(sed 's/VMM_DRIVER_ACTION_DATA/OTHER/g' <<<"$document" | base64 -w 0)"
+	send "REBOOT  9 $(sed 's/^/<!DOCTYPE a>/' <<<"$document" | base64 -w 0)"
+	send "REBOOT  10 $(echo "$document" | base64 -w 0)"
+	send "SHUTDOWN  11 $(sed 's/<VM>/<VM><X>/' <<<"$document" | base64 -w 0)"
+	send "REBOOT  12 $(sed 's/^\(.\{20\}\)./\1=/' <<<"${line##* }")"
+	send "REBOOT  13 $(sed 's/^\(.\{20\}\)./\1-/' <<<"${line##* }")"
+	expect '^REBOOT FAILURE 7 request:1:[0-9]+: '
+	expect '^REBOOT FAILURE 8 request: its root is OTHER, not VMM_DRIVER_ACTION_DATA'
+	expect '^REBOOT FAILURE 9 request: .*document type'
+	expect '^REBOOT SUCCESS 10 -$'
+	expect '^SHUTDOWN FAILURE 11 request:[0-9]+:[0-9]+: '
+	expect '^REBOOT FAILURE 12 the document is not in base64$'
+	expect '^REBOOT FAILURE 13 the document is not in base64$'
+	finish
+	[ "$(called)" = reboot ]
+}
+
 @test "bad lines: a document type declaration is refused, so no entity ever grows" {
 	start
 	send "RESET  1 $(base64 -w0 <<<'<!DOCTYPE x [<!ENTITY a "b">]><VMM_DRIVER_ACTION_DATA><HOST>&a;</HOST></VMM_DRIVER_ACTION_DATA>')"

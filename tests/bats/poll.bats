@@ -45,3 +45,23 @@ GRAPHICS = [ TYPE="vnc", PORT="5905" ]' ]
 	assert_line '  :state: a'
 	assert_line '  :diskwriops: 0'
 }
+
+@test "poll: --json is objects with numbers; --detail has disks, NICs and sizes" {
+	action poll --json one-5
+	assert_success
+	run jq -c '.outcome, .vms[0].vm_id, .vms[0].state, .vms[0].net_rx_bytes, (.vms[0].cpu_percent // 0 | type)' <<<"$output"
+	assert_output $'"done"\n5\n"running"\n0\n"number"'
+	action poll --json --detail --quick
+	assert_success
+	run jq -c '[.vms[].name], (.vms[] | select(.name == "one-6") | .state, .vcpus, .memory_max_kib, .disks, .snapshots), (.output == "")' <<<"$output"
+	assert_output $'["one-5","one-6","x\\"y"]\n"paused"\n1\n65536\n[]\n[]\ntrue'
+	action poll --json nope
+	run jq -c '.vms' <<<"$output"
+	assert_output '[]'
+}
+
+@test "poll: a terminal gets a line for each VM" {
+	run -0 script -qec "'$REMOTES/poll' --quick" /dev/null
+	assert_line --regexp '^one-5 STATE=a'
+	assert_line --regexp '^one-6 STATE=e'
+}

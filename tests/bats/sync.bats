@@ -56,6 +56,51 @@ same() {	# HOST: has exactly the set
 	[ "$wait_sent" -eq 0 ]
 }
 
+@test "--check says who is behind, and sends nothing; --list names the hosts, and asks none" {
+	"$SYNC" -q h1 h2
+	rm -r h2
+	: >ssh.log
+	run --separate-stderr "$SYNC" --check h1 h2
+	[ "$status" -eq 1 ]
+	[[ $output == *'h1: up to date'* ]]
+	[[ $output =~ 'h2: behind, 6 files, '[0-9.]+' MB' ]]
+	[[ $output == *'1 hosts have it, 1 are behind, 0 failed' ]]
+	[ ! -e h2 ]
+	run "$SYNC" --check h1
+	[ "$status" -eq 0 ]
+	: >ssh.log
+	run "$SYNC" --list h1 h2
+	[ "$status" -eq 0 ]
+	[ "$output" = $'h1\nh2' ]
+	[ "$("$SYNC" --list --json h1 h2)" = '{"hosts":["h1","h2"]}' ]
+	[ ! -s ssh.log ]
+}
+
+@test "--json: one object, with numbers, and each error with its class" {
+	"$SYNC" -q h1
+	touch no-ssh-h3
+	run --separate-stderr "$SYNC" --json h1 h2 h3
+	[ "$status" -eq 1 ]
+	[ -z "$stderr" ]
+	[ "$(jq -c '[.failed, .updated], (.hosts | sort_by(.host)[] | [.host, .outcome, .files, (.bytes > 300000), (.elapsed_ms | type), .error.class])' <<<"$output")" = \
+		$'[1,1]\n["h1","up-to-date",0,false,"number",null]\n["h2","updated",6,true,"number",null]\n["h3","failed",0,false,"number","connection"]' ]
+}
+
+@test "on a terminal: a bar while it sends, and a failure is red, unless NO_COLOR" {
+	head -c 3000000 /dev/urandom >var/remotes/tm/qcow2/big
+	sed -i 's|exec bash -c|sleep 1; &|' bin/ssh
+	run script -qec "'$SYNC' h1" /dev/null
+	grep -aqE "sending \[[# ]+\] +[0-9]+% .* of [0-9.]+ MiB" <<<"$output"
+	[[ $output =~ '[1/1] h1: updated, 7 files' ]]
+	touch no-ssh-h2
+	run script -qec "'$SYNC' h2" /dev/null
+	[[ $output == *$'h2: \e[31mcannot reach it'* ]]
+	NO_COLOR=1 run script -qec "'$SYNC' h2" /dev/null
+	[[ $output == *'h2: cannot reach it'* ]]
+	run "$SYNC" h3
+	[[ $output != *sending* ]]
+}
+
 @test "only changed files are sent, removed ones are removed, modes are kept" {
 	"$SYNC" h1
 	echo 'echo 2' >>var/remotes/vmm/kvm/deploy

@@ -464,7 +464,16 @@ bases() {
 		refused config "$text"
 		[ ! -e vm ]
 	done <<-'END'
-		STORAGE=lvm;STORAGE = 'lvm': not flat, qcow2 or default
+		STORAGE=zfs;STORAGE = 'zfs': not flat, qcow2, lvm, rbd or default
+		STORAGE=lvm;STORAGE = lvm: VOLUME_GROUP is missing
+		STORAGE=lvm VOLUME_GROUP=vg;disk.0: by its TYPE or DISK_TYPE it is a file, but STORAGE makes it a block device
+		STORAGE=lvm VOLUME_GROUP=vg FORCE_RAW_IMAGES=no;FORCE_RAW_IMAGES = no contradicts that
+		STORAGE=lvm VOLUME_GROUP=vg SPARSE=yes;STORAGE = lvm: SPARSE = yes needs THIN_POOL
+		STORAGE=rbd;disk.0: by its TYPE or DISK_TYPE it is a file, but STORAGE makes it an image in a Ceph pool
+		STORAGE=rbd RBD_DOWNLOAD=yes;RBD_DOWNLOAD = yes contradicts that
+		STORAGE=rbd FORCE_RAW_IMAGES=no;FORCE_RAW_IMAGES = no contradicts that
+		STORAGE=rbd PREALLOCATE=space;PREALLOCATE = space and SPARSE = no contradict that
+		STORAGE=lvm VOLUME_GROUP=vg THIN_POOL=p SPARSE=no;THIN_POOL = 'p' contradicts PREALLOCATE = space and SPARSE = no
 		FORCE_RAW_IMAGES=maybe;FORCE_RAW_IMAGES = 'maybe': not yes or no
 		FORCE_RAW_IMAGES=yes;disk.1: DRIVER = 'qcow2' contradicts FORCE_RAW_IMAGES = yes
 		STORAGE=qcow2;disk.0: DRIVER = 'raw' contradicts STORAGE = qcow2
@@ -473,6 +482,13 @@ bases() {
 		PREALLOCATE=space SPARSE=yes;PREALLOCATE = space contradicts SPARSE = yes
 		PREALLOCATE=full;PREALLOCATE = 'full': not none or space
 	END
+	document 7 "$(disk DISK_ID=0 TYPE=BLOCK CLONE=YES SOURCE="$PWD/base")"
+	prepare
+	refused config 'disk.0: by its TYPE or DISK_TYPE it is a block device, but STORAGE makes it a file'
+	document 7 "$(disk DISK_ID=0 TYPE=BLOCK CLONE=YES SOURCE="$PWD/base" DRIVER=qcow2)"
+	store STORAGE=lvm VOLUME_GROUP=vg
+	prepare --datastore vm.ds
+	refused config "disk.0: DRIVER = 'qcow2' contradicts STORAGE, which makes raw disks"
 }
 
 @test "kvm-image: killed at 20 random moments it leaves the old image or the new one, and the next run its room" {

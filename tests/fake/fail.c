@@ -8,6 +8,11 @@
  *                    lost:   the connection is lost before it
  *                    after:  it is done, and the connection is lost before its answer
  *                    kill:   it is done, and this process is killed before its answer
+ *                    late:   its answer is lost at once, and it continues. AT: virDomainMigrate3,
+ *                            which ends between the two next questions for a domain of some
+ *                            UUID; virDomainMigrateToURI3, which ends when it ends; or
+ *                            virDomainBlockJobAbort, which is done before the next question for
+ *                            such a job
  *                    hang:   it never returns (AT: virConnectClose or
  *                            virConnectDomainEventDeregisterAny, which are not in the log)
  * VMM_FAIL_REASON=R  a paused domain is paused for reason R (virDomainPausedReason)
@@ -31,6 +36,8 @@ typedef void raise_func(const char *file, const char *function, size_t line, int
 enum plan { REAL, FAIL, REAL_THEN_FAIL };
 
 static gint calls, dead;
+static GThread *late;	/* makes the call that goes on */
+static gint late_questions;
 
 /* For the action alone: what it starts is run as it is. */
 static void __attribute__((constructor)) begin(void)
@@ -76,6 +83,8 @@ static enum plan plan(const char *name)
 		return FAIL;
 	}
 	if (!at || !how || (g_ascii_strtoll(at, NULL, 10) != n && !g_str_equal(at, name)))
+		return REAL;
+	if (g_str_equal(how, "late"))
 		return REAL;
 	if (g_str_equal(how, "after") || g_str_equal(how, "kill"))
 		return REAL_THEN_FAIL;
@@ -230,7 +239,24 @@ GIVES(int, -1, virDomainListGetStats,
       free_records(r))
 
 GIVES_DOMAIN(virDomainLookupByName, (virConnectPtr c, const char *n), (c, n))
-GIVES_DOMAIN(virDomainLookupByUUIDString, (virConnectPtr c, const char *u), (c, u))
+virDomainPtr virDomainLookupByUUIDString(virConnectPtr c, const char *uuid)
+{
+	virDomainPtr (*func)(virConnectPtr, const char *) = real(__func__);
+	enum plan wanted = plan(__func__);
+	virDomainPtr result;
+
+	if (wanted == FAIL)
+		return NULL;
+	if (late && g_atomic_int_add(&late_questions, 1) == 1)
+		virDomainFree(g_thread_join(g_steal_pointer(&late)));
+	result = func(c, uuid);
+	if (wanted == REAL)
+		return result;
+	if (result)
+		virDomainFree(result);
+	lose();
+	return NULL;
+}
 GIVES_DOMAIN(virDomainCreateXML, (virConnectPtr c, const char *x, unsigned f), (c, x, f))
 int virDomainGetState(virDomainPtr d, int *state, int *reason, unsigned flags)
 {
@@ -276,12 +302,98 @@ DOM(virDomainAbortJob)
 GIVES(int, -1, virDomainGetJobStats,
       (virDomainPtr d, int *t, virTypedParameterPtr *p, int *n, unsigned f), (d, t, p, n, f),
       free_params(p, n))
-GIVES_DOMAIN(virDomainMigrate3,
-	     (virDomainPtr d, virConnectPtr c, virTypedParameterPtr p, unsigned n, unsigned f),
-	     (d, c, p, n, f))
-WRAP(int, -1, virDomainMigrateToURI3,
-     (virDomainPtr d, const char *u, virTypedParameterPtr p, unsigned n, unsigned f),
-     (d, u, p, n, f))
+/* The parameters belong to the caller, who keeps them to its end. */
+struct migrate_args {
+	virDomainPtr dom;
+	virConnectPtr dest;
+	char *uri;
+	virTypedParameterPtr params;
+	unsigned n, flags;
+};
+
+typedef virDomainPtr migrate_func(virDomainPtr d, virConnectPtr c, virTypedParameterPtr p,
+				  unsigned n, unsigned f);
+
+static void *go_on(void *data)
+{
+	struct migrate_args *a = data;
+	migrate_func *func = real("virDomainMigrate3");
+	virDomainPtr moved = func(a->dom, a->dest, a->params, a->n, a->flags);
+
+	virDomainFree(a->dom);
+	g_free(a);
+	return moved;
+}
+
+virDomainPtr virDomainMigrate3(virDomainPtr d, virConnectPtr c, virTypedParameterPtr p,
+			       unsigned n, unsigned f)
+{
+	migrate_func *func = real(__func__);
+	enum plan wanted = plan(__func__);
+	virDomainPtr result;
+
+	if (wanted == FAIL)
+		return NULL;
+	if (!g_strcmp0(g_getenv("VMM_FAIL_HOW"), "late")) {
+		struct migrate_args *args = g_new(struct migrate_args, 1);
+
+		*args = (struct migrate_args){ d, c, NULL, p, n, f };
+		virDomainRef(d);
+		late = g_thread_new("late", go_on, args);
+		report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, "the answer is lost");
+		return NULL;
+	}
+
+	result = func(d, c, p, n, f);
+	if (wanted == REAL)
+		return result;
+	if (result)
+		virDomainFree(result);
+	lose();
+	return NULL;
+}
+
+typedef int migrate_to_func(virDomainPtr d, const char *u, virTypedParameterPtr p, unsigned n,
+			    unsigned f);
+
+static void *go_on_to(void *data)
+{
+	struct migrate_args *a = data;
+	migrate_to_func *func = real("virDomainMigrateToURI3");
+
+	func(a->dom, a->uri, a->params, a->n, a->flags);
+	virDomainFree(a->dom);
+	g_free(a->uri);
+	g_free(a);
+	return NULL;
+}
+
+int virDomainMigrateToURI3(virDomainPtr d, const char *u, virTypedParameterPtr p, unsigned n,
+			   unsigned f)
+{
+	migrate_to_func *func = real(__func__);
+	enum plan wanted = plan(__func__);
+	int result;
+
+	if (wanted == FAIL)
+		return -1;
+	if (!g_strcmp0(g_getenv("VMM_FAIL_HOW"), "late")) {
+		struct migrate_args *args = g_new(struct migrate_args, 1);
+
+		*args = (struct migrate_args){ d, NULL, g_strdup(u), p, n, f };
+		virDomainRef(d);
+		g_thread_unref(g_thread_new("late", go_on_to, args));
+		g_usleep(G_USEC_PER_SEC);
+		report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, "the answer is lost");
+		return -1;
+	}
+
+	result = func(d, u, p, n, f);
+	if (wanted == REAL)
+		return result;
+	lose();
+	return -1;
+}
 DOM_FLAGS(virDomainMigrateStartPostCopy)
 
 GIVES_SNAPSHOT(virDomainSnapshotLookupByName, (virDomainPtr d, const char *n, unsigned f),
@@ -312,6 +424,57 @@ WRAP(int, -1, virDomainSetInterfaceParameters,
 WRAP(int, -1, virDomainBlockCopy,
      (virDomainPtr d, const char *t, const char *x, virTypedParameterPtr p, int n, unsigned f),
      (d, t, x, p, n, f))
-WRAP(int, -1, virDomainGetBlockJobInfo,
-     (virDomainPtr d, const char *t, virDomainBlockJobInfoPtr i, unsigned f), (d, t, i, f))
-WRAP(int, -1, virDomainBlockJobAbort, (virDomainPtr d, const char *t, unsigned f), (d, t, f))
+
+static struct {
+	virDomainPtr dom;
+	char *disk;
+	unsigned flags;
+} late_abort;
+
+int virDomainBlockJobAbort(virDomainPtr d, const char *t, unsigned f)
+{
+	int (*func)(virDomainPtr, const char *, unsigned) = real(__func__);
+	const char *at = g_getenv("VMM_FAIL_AT"), *how = g_getenv("VMM_FAIL_HOW");
+	enum plan wanted = plan(__func__);
+	int result;
+
+	if (wanted == FAIL)
+		return -1;
+	if (!g_strcmp0(how, "late") && !g_strcmp0(at, __func__) && !late_abort.disk) {
+		virDomainRef(d);
+		late_abort.dom = d;
+		late_abort.disk = g_strdup(t);
+		late_abort.flags = f;
+		report(VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, "the answer is lost");
+		return -1;
+	}
+
+	result = func(d, t, f);
+	if (wanted == REAL)
+		return result;
+	lose();
+	return -1;
+}
+
+int virDomainGetBlockJobInfo(virDomainPtr d, const char *t, virDomainBlockJobInfoPtr i,
+			     unsigned f)
+{
+	int (*func)(virDomainPtr, const char *, virDomainBlockJobInfoPtr, unsigned) =
+		real(__func__);
+	int (*end)(virDomainPtr, const char *, unsigned) = real("virDomainBlockJobAbort");
+	enum plan wanted = plan(__func__);
+	int result;
+
+	if (wanted == FAIL)
+		return -1;
+	if (late_abort.dom) {
+		end(late_abort.dom, late_abort.disk, late_abort.flags);
+		virDomainFree(g_steal_pointer(&late_abort.dom));
+	}
+
+	result = func(d, t, i, f);
+	if (wanted == REAL)
+		return result;
+	lose();
+	return -1;
+}

@@ -32,6 +32,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 	g_assert_true(!host || (*host && strlen(host) <= size));
 	if (oned_line_parse(text, &line, NULL))
 		oned_line_clear(&line);
+	if (request && !tmpl_request_complete(request, NULL))
+		g_clear_pointer(&request, tmpl_request_free);
 	check_same(request, data, size);
 	if (request) {
 		g_autofree char *vm = tmpl_request_network_vm(request);

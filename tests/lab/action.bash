@@ -20,11 +20,30 @@ action_setup_file() {
 	cp "$build/remotes/im/kvm.d/monitord-client_control.sh" "$stage/remotes/im/kvm.d/"
 	cp "$build/remotes/vmm/kvm-image" "$stage/remotes/vmm/"
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"
+	cp "$build/remotes/vmm/relay" "$build/remotes/vmm/worker" "$stage/remotes/vmm/"
+	[ "${VMM_VIA:-}" != worker ] || via_worker "$build" "$stage/remotes"
 	lab_up "${1:-1}"
 	export ACTION_NODES=node1
 	[ "${1:-1}" -lt 2 ] || ACTION_NODES="node1 node2"
 	for node in $ACTION_NODES; do
 		"$LAB" install "$stage" "$node"
+	done
+}
+
+# via_worker BUILD ROOT: each action that is run below ROOT is run by a worker (tests/tools/via_worker.c).
+via_worker() {
+	local file name
+	mkdir -p "$2/real"
+	mv "$2/vmm" "$2/real/vmm"
+	mkdir -p "$2/vmm/kvm"
+	ln -s ../real/vmm/kvm-image "$2/vmm/kvm-image"
+	for file in "$2"/real/vmm/kvm/*; do
+		name=${file##*/}
+		if grep -q "{ \"$name\"," "$1/worker/table.c"; then
+			cp "$1/tests/tools/via_worker" "$2/vmm/kvm/$name"
+		else
+			ln -s "../../real/vmm/kvm/$name" "$2/vmm/kvm/$name"
+		fi
 	done
 }
 

@@ -34,6 +34,12 @@ nic() {	# MAC [MORE]
 	echo "<NIC><ATTACH>YES</ATTACH><NIC_ID>3</NIC_ID><BRIDGE>br0</BRIDGE><BRIDGE_TYPE>linux</BRIDGE_TYPE><VN_MAD>bridge</VN_MAD><MAC>$1</MAC>${2:-}</NIC>"
 }
 
+# The undo of the attach of PATH, as DISK or as disk vdc.
+undo_attach() {	# PATH [DISK]
+	run --separate-stderr on env VMM_OWN_DEVICE=yes "$ACTIONS/detach_disk" "$(uuid 1)" "$1" vdc 2 1 node1 \
+		<<<"$(request 1 "${2:-$(disk vdc)}")"
+}
+
 # act_on DOCUMENT NAME ARGUMENT...
 act_on() {
 	run --separate-stderr on "$ACTIONS/${@:2}" <<<"$1"
@@ -83,6 +89,41 @@ deaf_vm() {	# NUMBER
 	act detach_disk "$(uuid 1)" "$path" vdc 2 1 node1
 	assert_success
 	assert_regex "$stderr" 'has no disk vdc already'
+}
+
+@test "detach_disk as the undo of an attach takes that disk, and no other that came to its target" {
+	local path other link
+	path=$(image a) other=$(image b) link=$(directory 1)/disk.2
+	on ln -sf a "$link"
+	act_on "$(request 1 "$(disk vdc)")" attach_disk "$(uuid 1)" "$other" vdc 2 unused 1 node1
+	assert_success
+	undo_attach "$link"
+	assert_success
+	assert_regex "$stderr" "has another disk vdc than $link: it stays"
+	undo_attach rbd "$(disk vdc | sed 's/<TYPE>FILE/<TYPE>RBD/')"
+	assert_success
+	assert_regex "$stderr" 'has another disk vdc than rbd: it stays'
+	run lab_virsh node1 domblklist one-1
+	assert_output --partial "$other"
+	# What the domain has cannot be looked at: it is no proof.
+	on mv "$other" "$other.away"
+	undo_attach "$link"
+	assert_failure 1
+	assert_regex "$(error_message)" "^detach_disk: cannot tell whether disk vdc of domain one-1 is $link: not detached .*\[refused\]"
+	on mv "$other.away" "$other"
+	undo_attach "$link" '<DISK><DISK_ID>3</DISK_ID><TARGET>vdc</TARGET></DISK>'
+	assert_failure 1
+	act detach_disk "$(uuid 1)" - vdc 2 1 node1
+	assert_success
+	act_on "$(request 1 "$(disk vdc)")" attach_disk "$(uuid 1)" "$link" vdc 2 unused 1 node1
+	assert_success
+	undo_attach "$link"
+	assert_success
+	run lab_virsh node1 domblklist one-1
+	refute_output --partial vdc
+	undo_attach "$link"
+	assert_success
+	on rm "$link"
 }
 
 @test "attach_disk: links, the request as an operand, a SCSI disk, kvmrc's defaults" {

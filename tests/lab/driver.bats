@@ -151,3 +151,29 @@ driver_way() {
 	lab_exec node1 mv /tmp/poll /tmp/cancel /var/tmp/one/vmm/kvm/
 	[ -z "$(lab_virsh node1 list --all --name)" ]
 }
+
+@test "DEPLOY_FROM=vm: the guest has what the host's administrator, its document and oned's XML say, and reboots" {
+	local settings=/var/tmp/one/etc/vmm/kvm/kvmrc xml
+	# oned knows nothing of RNG; the serial console, of RAW, and the emulator are in its XML.
+	driver_prepare 9 node1
+	lab_exec fe sed -i 's|</domain>|<on_crash>destroy</on_crash>&|' /var/lib/one/vms/9/deployment.0
+	lab_exec node1 sh -c "mkdir -p /etc/one/vmm_exec && cat >/etc/one/vmm_exec/vmm_exec.cfg && echo DEPLOY_FROM=vm >>$settings" <<-END
+		domain: { kernel_paths = "$LAB_GUEST"; host_paths = "/var/lib/one/shared"; };
+	END
+	lab_exec node1 sh -c "echo 'WATCHDOG = [ MODEL = \"i6300esb\" ]' >${settings%/*}/vmm_exec_kvm.conf"
+	driver_start
+	driver_send "$(driver_request DEPLOY 9 node1 VM/USER_TEMPLATE/RNG/MODEL=virtio)"
+	driver_expect "^DEPLOY SUCCESS 9 $(uuid_of 9)\$"
+	driver_expect "^LOG D 9 deploy: devices/rng = .*: of the VM document, not in oned's XML"
+	[ "$(grep -c "^LOG D 9 deploy: devices/rng = " out)" = 1 ]
+	lab_wait_console node1 one-9 LAB-READY
+	xml=$(lab_virsh node1 dumpxml one-9)
+	[[ $xml == *"<rng model='virtio'>"* && $xml == *"<watchdog model='i6300esb'"* && $xml == *'<on_crash>destroy</on_crash>'* ]]
+	driver_send "$(driver_request REBOOT 9 node1 "DEPLOY_ID=$(uuid_of 9)")"
+	driver_expect '^REBOOT SUCCESS 9 -'
+	lab_wait_console node1 one-9 LAB-READY 60 2
+	driver_send "$(driver_request SHUTDOWN 9 node1 "DEPLOY_ID=$(uuid_of 9)")"
+	driver_expect '^SHUTDOWN SUCCESS 9 -'
+	lab_exec node1 rm -r ${settings%/*}/vmm_exec_kvm.conf /etc/one/vmm_exec
+	lab_exec node1 sed -i /DEPLOY_FROM/d $settings
+}

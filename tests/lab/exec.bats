@@ -45,6 +45,48 @@ pid() {
 	assert_regex "$(error_message)" "^exec: the program's stdin is not base64 \\[input\\]"
 }
 
+# The agent's set of results, printed.
+results() {
+	on /var/tmp/one/im/monitord-client --once vm/execution --print
+}
+
+# The result, once it is there, in the file result of the test's directory.
+fetch() {
+	local i
+	cd "$BATS_TEST_TMPDIR" || return
+	for ((i = 0; i < 50 * PACE; i++)); do
+		results >result && [ ! -s result ] || break
+		sleep 0.1
+	done
+	[ -s result ]
+}
+
+@test "the monitoring fetches the result of a program that has ended, once" {
+	act exec 1 node1 "/bin/sh -c 'echo out; printf \"a\\\\000b\" >&2; exit 7'"
+	assert_success
+	local number
+	number=$(pid)
+	fetch
+	[ "$(cat result)" = "VM = [ ID=\"1\", PID=\"$number\", STATUS=\"DONE\", RETURN_CODE=\"7\", STDOUT=\"$(echo out | base64)\", STDERR=\"$(printf 'a\0b' | base64)\"]" ]
+	never on test -e /run/one/one-1
+	[ -z "$(results)" ]
+	act exec 1 node1 '/bin/sleep 300'
+	[ -z "$(results)" ]
+	on test -e /run/one/one-1
+	act exec_cancel 1 node1
+}
+
+@test "a guest that hangs keeps its program's file; a program's end by a signal has no status" {
+	act exec 1 node1 "/bin/sh -c 'kill -9 \$\$'"
+	assert_success
+	on kill -STOP "$(qemu_pid 1)"
+	[ -z "$(results)" ]
+	on test -e /run/one/one-1
+	on kill -CONT "$(qemu_pid 1)"
+	fetch
+	[[ $(cat result) == *'STATUS="DONE", RETURN_CODE="", STDOUT="", STDERR=""]' ]]
+}
+
 @test "exec: does not wait; its process is noted for the monitoring; a second one waits its turn" {
 	act exec 1 node1 '/bin/sleep 300'
 	assert_success

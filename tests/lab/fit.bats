@@ -6,7 +6,7 @@ load lab
 load action
 
 setup_file() {
-	action_setup_file
+	action_setup_file 2
 }
 
 setup() {
@@ -85,4 +85,49 @@ SEED='<MODELS>Penryn,IvyBridge,Haswell,Broadwell,Skylake-Client</MODELS>'
 	assert_failure 1
 	assert_regex "$(error_message)" 'no CPU model is named \[input\]'
 	never state 1
+}
+
+# The live CPU of guest one-2 as NODE's libvirt writes it.
+cpu_on() {	# NODE
+	lab_virsh "$1" dumpxml --migratable one-2 | sed -n '/<cpu /,/<\/cpu>/p'
+}
+
+@test "migrate: a guest with a chosen CPU moves to a host that can run it, and keeps the CPU; another host refuses it before anything moves" {
+	local cache cpu
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	on mkdir -p "$(directory 2)"
+	lab_exec node1 tee "$(directory 2)/vm.xml" >/dev/null <<<"<VM><ID>2</ID><TEMPLATE><CPU_MODEL>$SEED<REQUIRED>avx2</REQUIRED><FEATURES>svm</FEATURES></CPU_MODEL></TEMPLATE></VM>"
+	run --separate-stderr deploy_xml 2 < <(deaf_xml 2)
+	assert_success
+	cpu=$(cpu_on node1)
+	[[ $cpu == *'>Haswell</model>'* ]]
+	act migrate one-2 node2 node1 2 node1
+	assert_success
+	[ "$(cpu_on node2)" = "$cpu" ]
+	run --separate-stderr lab_exec node2 "$ACTIONS/migrate" one-2 node1 node2 2 node2 </dev/null
+	assert_success
+	[ "$(cpu_on node1)" = "$cpu" ]
+	# As if node2 had an older QEMU, whose emulation has no AVX2.
+	cache=$(lab_exec node2 sh -c 'grep -l "x86_64" /var/cache/libvirt/qemu/capabilities/*.xml')
+	"$LAB" svc node2 stop
+	lab_exec node2 sed -i "/<hostCPU type='tcg'/,/<\/hostCPU>/s/\(name='avx2' type='boolean' value=\)'true'/\1'false'/" $cache
+	"$LAB" svc node2 start
+	act migrate one-2 node2 node1 2 node1
+	echo "$stderr"
+	assert_failure 1
+	assert_regex "$(error_message)" '^migrate: cannot migrate domain one-2: the destination.s CPU cannot do what its CPU model Haswell has: .*avx2.* \[incompatible\] \(hint: '
+	[ "$(cpu_on node1)" = "$cpu" ]
+	[ "$(state 2)" = running ]
+	run lab_virsh node2 list --all --name
+	assert_output ''
+	# A lesser one moves there.
+	lab_virsh node1 destroy one-2
+	lab_exec node1 tee "$(directory 2)/vm.xml" >/dev/null <<<"<VM><ID>2</ID><TEMPLATE><CPU_MODEL>$SEED</CPU_MODEL></TEMPLATE></VM>"
+	run --separate-stderr deploy_xml 2 < <(deaf_xml 2)
+	assert_success
+	[[ $(cpu_on node1) == *'>Penryn</model>'* ]]
+	act migrate one-2 node2 node1 2 node1
+	echo "$stderr"
+	assert_success
+	[[ $(cpu_on node2) == *'>Penryn</model>'* ]]
 }

@@ -3,7 +3,7 @@
 # whose kernel loads the modules. kvm-guest-init brings it from one state to the next.
 load ../bats/helper
 
-MODULES='irqbypass kvm kvm-amd msr vhost_iotlb vhost tun tap vhost_net'
+MODULES='irqbypass kvm kvm-amd kvm-intel msr vhost_iotlb vhost tun tap vhost_net'
 
 setup_file() {
 	local cache=${VMM_CACHE:-/var/cache/vmmexec} guest kernel lib name file
@@ -63,6 +63,12 @@ says() {
 	says kvm 'OK    kvm-module ' 'FAIL  kvm-vendor    the module kvm-amd is not loaded' 'status 1'
 }
 
+@test "real KVM: the module of the other maker is refused, before the right one and beside it" {
+	grep -q "insmod: can't insert 'kvm-intel.ko'" "$BATS_FILE_TMPDIR/console"
+	says other-maker 'FAIL  kvm-vendor    the module kvm-amd is not loaded' '                    modprobe -a kvm kvm-amd' 'status 1'
+	says no-rule 'OK    kvm-vendor    the module kvm-amd is loaded'
+}
+
 @test "real KVM: QEMU's user makes a VM once the device has its group and mode" {
 	says no-rule 'FAIL  kvm-device    qemu may not use /dev/kvm: its group is root, its mode 0600' '                    udevadm trigger ' 'status 1'
 	says fit 'OK    kvm-device    /dev/kvm makes a VM for qemu' 'status 0'
@@ -76,7 +82,7 @@ says() {
 
 @test "real KVM: nested 0 and 1" {
 	says nested-0 'FAIL  nested        guests cannot have guests (nested is 0)' \
-		"                    echo 'options kvm_amd nested=1' >/etc/modprobe.d/kvm.conf" 'status 1'
+		"                    echo 'options kvm_amd nested=1' >>/etc/modprobe.d/kvm.conf" 'status 1'
 	says nested-1 'OK    nested        guests may have guests (nested is 1)' 'status 0'
 }
 

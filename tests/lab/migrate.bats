@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 load lab
 load action
+load ../bats/fail
 
 setup_file() {
 	action_setup_file 2
@@ -108,6 +109,24 @@ $boot"
 	lives 19 node1
 }
 
+# The answer of the call is lost; the move ends after the source was asked, and before the destination is.
+@test "migrate: a move that ends between the questions to the two hosts is a move: no copy is ended or paused" {
+	local option id=140
+	for option in '' --suspend; do
+		settings "MIGRATE_OPTIONS='--unsafe $option'" QEMU_PROTOCOL=qemu+tcp
+		start_deaf node1 $((id += 1))
+		run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainMigrate3 VMM_FAIL_HOW=late \
+			"$ACTIONS/migrate" one-$id node2 node1 $id node1 </dev/null
+		echo "$stderr"
+		assert_success
+		[[ $stderr == *'the answer is lost; but it runs at node2'* ]]
+		[ -n "$option" ] || lives $id node2
+		[ -z "$option" ] || [ "$(state_at node2 $id)" = paused ]
+		run state_at node1 $id
+		assert_failure
+	done
+}
+
 @test "migrate: --dry-run changes nothing" {
 	start_deaf node1 2
 	migrate node1 node2 one-2 --dry-run
@@ -196,9 +215,9 @@ $boot"
 	assert_output "600 $LAB_SHARED/0/8/snap-0.xml"
 }
 
-# slowly NUMBER: a migration that lasts; $job is its process.
+# slowly NUMBER [OPTION]: a migration that lasts; $job is its process.
 slowly() {
-	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 4"' QEMU_PROTOCOL=qemu+tcp
+	settings "MIGRATE_OPTIONS='--unsafe --bandwidth 4 ${2:-}'" QEMU_PROTOCOL=qemu+tcp
 	lab_exec node1 "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
 	job=$!
 	lab_until node1 10 sh -c "virsh -q -c qemu:///system domjobinfo one-$1 | grep -qi remaining"
@@ -220,6 +239,35 @@ ended() {
 	[ "$status" -eq 1 ]
 	grep -q 'was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
 	lives 9 node1
+}
+
+@test "migrate: killed while libvirtd itself moves the VM: outcome waits for that, and says where the VM is" {
+	start node1 11
+	slowly 11 --p2p
+	lab_exec node1 pkill -KILL -f "$ACTIONS/migrate one-11"
+	ended
+	lab_exec node1 "$ACTIONS/outcome" migrate "$(uuid 11)" - 11 node1 >"$BATS_TEST_TMPDIR/outcome" \
+		<<<"$(document 11 YES | sed 's|<DISK_TARGET|<HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST>&|')" &
+	job=$!
+	sleep 1
+	lab_virsh node1 migrate-setspeed one-11 4000
+	wait "$job"
+	cat "$BATS_TEST_TMPDIR/outcome"
+	[ "$(<"$BATS_TEST_TMPDIR/outcome")" = done ]
+	lives 11 node2
+}
+
+@test "migrate: the answer of libvirtd, which still moves the VM, is lost: unknown, and neither copy is touched" {
+	start node1 12
+	settings "MIGRATE_OPTIONS='--unsafe --p2p --bandwidth 4'" QEMU_PROTOCOL=qemu+tcp
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainMigrateToURI3 VMM_FAIL_HOW=late \
+		"$ACTIONS/migrate" one-12 node2 node1 12 node1 </dev/null
+	echo "$stderr"
+	assert_failure 3
+	[[ $stderr == *'libvirt still moves domain '* ]]
+	lab_virsh node1 migrate-setspeed one-12 4000
+	lab_until node1 60 sh -c '! virsh -q -c qemu:///system domstate one-12 2>/dev/null'
+	lives 12 node2
 }
 
 @test "migrate: kill -9 of it, of either libvirtd and of the other QEMU: the VM stays, and goes the next time" {
@@ -630,6 +678,12 @@ move_back() {	# NUMBER BASE TO
 	echo "$stderr"
 }
 
+# What outcome says of such a move.
+outcome_of_move() {	# NUMBER TO
+	run --separate-stderr lab_exec node1 "$ACTIONS/outcome" migrate "one-$1" '' "$1" node1 < <(document "$1" NO "$2" |
+		sed 's|<VM>|<HOST>node1</HOST><MIGR_HOST>node1</MIGR_HOST>&|')
+}
+
 @test "migrate: to another datastore of the same host while the guest writes" {
 	local to=/var/lib/one/local/108/40 sum
 	settings LIBVIRT_MD_KEY=own
@@ -643,8 +697,12 @@ move_back() {	# NUMBER BASE TO
 	sum=$(lab_in_guest node1 one-40 'dd if=/dev/urandom of=/dev/vda bs=1M count=12 2>/dev/null; dd if=/dev/vda of=/dev/vdb bs=1M count=8 2>/dev/null; sync; cat /dev/vda /dev/vdb | md5sum')
 	move 40 $to --dry-run
 	assert_output "would move the files of domain one-40 to $to"
+	outcome_of_move 40 $to
+	assert_output not-done
 	move 40 $to
 	assert_success
+	outcome_of_move 40 $to
+	assert_output 'done'
 	[ "$(state_at node1 40)" = running ]
 	run lab_virsh node1 domblklist one-40
 	refute_output --partial $LOCAL/40
@@ -659,6 +717,52 @@ move_back() {	# NUMBER BASE TO
 	assert_output "$sum"
 	run lab_exec node1 readlink $to/disk.0
 	assert_output disk.0.snap/0
+}
+
+@test "migrate: a move to another datastore whose program is killed is finished by the next one, as outcome says" {
+	local to=/var/lib/one/local/112/44
+	lab_exec node1 mkdir -p $LOCAL/44
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/44/disk.0 8M
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/44/disk.1 8M
+	DIRECTORY=/var/lib/one/local start_deaf node1 44 "$(disk_xml $LOCAL/44/disk.0 vda)$(disk_xml $LOCAL/44/disk.1 vdb)"
+	# Killed while it copies, and while it goes over to the copies.
+	lab_exec node1 sh -c "mkdir -p $to; cp $LOCAL/44/disk.0 $to/disk.0"
+	lab_virsh node1 blockcopy one-44 vda --dest $to/disk.0 --reuse-external --transient-job --wait
+	outcome_of_move 44 $to
+	assert_output "finish only a part of the VM's files is in $to"
+	lab_virsh node1 blockjob one-44 vda --pivot
+	outcome_of_move 44 $to
+	assert_output "finish only a part of the VM's files is in $to"
+	move 44 $to
+	assert_success
+	outcome_of_move 44 $to
+	assert_output 'done'
+	# Done once more, it leaves alone what has come since.
+	lab_exec node1 sh -c "mkdir -p $LOCAL/44/tpm $to/tpm; for d in $LOCAL/44 $to; do echo of \$d >\$d/vm.xml; echo of \$d >\$d/tpm/state; done"
+	move 44 $to
+	assert_success
+	run lab_exec node1 cat $to/vm.xml $to/tpm/state
+	assert_output "of $to"$'\n'"of $to"
+	lab_virsh node1 destroy one-44
+	outcome_of_move 44 $to
+	assert_output unknown
+}
+
+# The answer of libvirt, which switches the disk a moment later, is lost.
+@test "migrate: images of a move to another datastore that the VM came to use after all are not removed" {
+	local to=/var/lib/one/local/108/46
+	lab_exec node1 mkdir -p $LOCAL/46
+	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/46/disk.0 1M
+	DIRECTORY=/var/lib/one/local start_deaf node1 46 "$(disk_xml $LOCAL/46/disk.0 vda)"
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainBlockJobAbort VMM_FAIL_HOW=late \
+		"$ACTIONS/migrate" one-46 node1 node1 46 node1 < <(document 46 NO $to)
+	echo "$status $stderr"
+	assert_success
+	run lab_virsh node1 domblklist one-46
+	assert_output --partial "$to/disk.0"
+	lab_exec node1 test -s $to/disk.0
+	run lab_virsh node1 metadata one-46 --uri http://opennebula.org/xmlns/libvirt/1.0
+	assert_output --partial "$to"
 }
 
 @test "migrate: a move to another datastore that fails leaves all as it was" {

@@ -19,6 +19,7 @@ setup() {
 
 teardown() {
 	control stop </dev/null
+	on rm -f "/var/tmp/one_db/states-$HOST"	# VMs of this test are none of the next one's
 	[ -z "${RECEIVER:-}" ] || kill "$RECEIVER" 2>/dev/null || true
 	on pkill -CONT libvirtd
 	on pkill -CONT qemu-system
@@ -87,4 +88,11 @@ usage_of() {	# NUMBER: the last usage of that VM
 
 told_now() {
 	[[ $(jq -r 'select(.type == "STATE_VM").text' messages | grep "ID=\"$1\"" | tail -n 1) == *"\"$2\""* ]]
+}
+
+# with_disk NUMBER: a guest whose QEMU is asked for figures.
+with_disk() {
+	on mkdir -p "$(directory "$1")"
+	on truncate -s 1M "$(directory "$1")/disk.0"
+	deploy_deaf "$1" "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$(directory "$1")/disk.0'/><target dev='vda' bus='virtio'/></disk>"
 }

@@ -11,6 +11,9 @@ load monitor
 	deploy_deaf 1
 	agent
 	[[ $(first SYSTEM_HOST) == *KVM_CPU_MODELS=* ]]
+	# From host_check of the set.
+	[[ $(first SYSTEM_HOST) == *'KVM_CHECK="'[a-z]* ]]
+	[[ $(first SYSTEM_HOST) == *'VHOST_NET="'[a-z]* ]]
 	[[ $(answered STATE_VM) == SYNC_STATE=yes$'\n'*'ID="1"'*'STATE="RUNNING"'* ]]
 	[[ $(first MONITOR_HOST) == *FREECPU=* ]]
 	[[ $(first MONITOR_VM | sed 's/.*MONITOR="\(.*\)"\]/\1/' | base64 -d) == *CPU=*MEMORY=*DISKRDBYTES=* ]]
@@ -60,9 +63,23 @@ load monitor
 	never_told POWEROFF
 }
 
+@test "a paused guest stays paused for monitord while it is saved, restored, created and ended" {
+	deaf_xml 1 | on virsh -q -c qemu:///system create --paused /dev/stdin
+	agent
+	[[ $(answered STATE_VM) == *'ID="1"'*'STATE="SUSPENDED"'* ]]
+	on virsh -q -c qemu:///system save one-1 /var/lib/one/local/one-1.save
+	told 1 POWEROFF
+	on virsh -q -c qemu:///system restore --paused /var/lib/one/local/one-1.save
+	told 1 SUSPENDED
+	lab_virsh node1 destroy one-1
+	told 1 POWEROFF
+	never_told RUNNING
+	on rm /var/lib/one/local/one-1.save
+}
+
 @test "a QEMU hangs: states and usage of all others are on time, that one is marked" {
-	deploy_deaf 1
-	deploy_deaf 2
+	with_disk 1
+	with_disk 2
 	agent
 	on kill -STOP "$(qemu_pid 1)"
 	lab_virsh node1 suspend one-2

@@ -44,16 +44,16 @@ load monitor
 	agent
 	lock=/run/one/vm-locks/$(printf one-1 | sha256sum | cut -d' ' -f1)
 	on install -d -m 700 /run/one /run/one/vm-locks
-	on flock "$lock" sh -c 'touch held; until [ -e free ]; do sleep 0.1; done' 3>&- &
+	on flock "$lock" sh -c 'until [ -e /run/free ]; do sleep 0.1; done' 3>&- &
 	lab_until node1 10 sh -c "! flock -n $lock true"
 	lab_virsh node1 destroy one-1
 	more BEACON_HOST 5
 	never_told POWEROFF
 	deaf_xml 2 | lab_create node1
 	told 2 RUNNING
-	on touch free
+	on touch /run/free
 	told 1 POWEROFF
-	on rm -f free held
+	on rm -f /run/free
 }
 
 @test "libvirtd hangs: the host's own sets go on, nothing is off" {
@@ -102,4 +102,19 @@ load monitor
 	deaf_xml 1 | lab_create node1
 	told 1 RUNNING
 	never_told POWEROFF
+}
+
+@test "QEMUs hang one after the other: the usage of all others goes on" {
+	local n
+	for n in 1 2 3 4 5 6 7 8; do with_disk $n; done
+	agent
+	for n in 1 2 3 4 5 6 7; do
+		on kill -STOP "$(qemu_pid $n)"
+		until [[ $(usage_of $n) == *MONITOR_ERROR=* ]]; do more MONITOR_VM 1; done
+		[[ $(usage_of 8) == *NETRX=* ]]
+	done
+	more MONITOR_VM 2
+	[[ $(usage_of 8) == *NETRX=* ]]
+	for n in 1 2 3 4 5 6 7; do on kill -CONT "$(qemu_pid $n)"; done
+	for n in 1 7; do until [[ $(usage_of $n) == *NETRX=* ]]; do more MONITOR_VM 1; done; done
 }

@@ -102,6 +102,13 @@ mark_of() {	# NUMBER
 	assert_success
 	ask save 6
 	assert_output 'done'
+	# The host was away for long: what counts is that it is younger than the request.
+	on touch -d '1 hour ago' "$(directory 6)/checkpoint"
+	AGE=3700 ask save 6
+	assert_output 'done'
+	AGE=3500 ask save 6
+	assert_regex "$output" '^not-done the VM is gone'
+	on touch "$(directory 6)/checkpoint"
 	ask restore 6
 	assert_output not-done
 	act restore "$(directory 6)/checkpoint" node1 "$(uuid 6)" 6 node1
@@ -120,6 +127,13 @@ mark_of() {	# NUMBER
 	assert_output 'done'
 	ask detach_nic 7 "$request"
 	assert_output not-done
+	ask attach_nic 7 "${request/02:00:c0:a8:00:07/02:00:c0:a8:00:08}"
+	assert_output 'not-done the VM does not have the device'
+	local pci="<VMM_DRIVER_ACTION_DATA><VM><ID>7</ID><TEMPLATE><PCI><ATTACH>YES</ATTACH><DOMAIN>0000</DOMAIN><BUS>0a</BUS><SLOT>00</SLOT><FUNCTION>1</FUNCTION></PCI></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+	ask attach_nic 7 "$pci"
+	assert_output 'not-done the VM does not have the device'
+	ask detach_nic 7 "$pci"
+	assert_output 'done'
 	ask snapshot_create 7 "$request"
 	assert_output not-done
 	ask snapshot_delete 7 "$request"
@@ -128,6 +142,126 @@ mark_of() {	# NUMBER
 	assert_regex "$output" '^unknown '
 	run on "$ACTIONS/outcome" nonsense "$(uuid 7)" x 7 </dev/null
 	assert_failure 2
+}
+
+# cut NUMBER ACTION ARGUMENT...: QEMU hangs when the action's call reaches it, and the action is killed; libvirt
+# goes on when QEMU does. stdin is $request.
+cut() {
+	local number=$1 guest="guest=[o]ne-$1," job
+	on sh -c "until pkill -STOP -f '$guest'; do :; done" 3>&- &
+	[ -z "$(qemu_pid "$number" 2>/dev/null)" ] || wait $!
+	on "$ACTIONS/$2" "${@:3}" <<<"${request:-}" >/dev/null 2>&1 3>&- &
+	job=$!
+	lab_until node1 20 pgrep -f "$guest"
+	sleep 2
+	on pkill -KILL -f "$ACTIONS/$2 "
+	wait "$job" || true
+}
+
+# asked NUMBER ACTION ANSWER: that is the answer when QEMU goes on while it is asked for.
+asked() {
+	(sleep 2; on pkill -CONT -f "guest=[o]ne-$1,") 3>&- &
+	ask "$2" "$1" "${request:-}"
+	wait $!
+	[[ $output == "$3"* ]] || { echo "$2: $output"; return 1; }
+}
+
+@test "killed while libvirt was at work for it: what comes of that is waited for" {
+	local request="<VMM_DRIVER_ACTION_DATA><VM><ID>12</ID><TEMPLATE><NIC><ATTACH>YES</ATTACH><NIC_ID>0</NIC_ID><MODEL>virtio</MODEL><BRIDGE>br0</BRIDGE><MAC>02:00:c0:a8:00:0c</MAC></NIC></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>" wrong=0 disk
+	deploy_deaf 12
+	cut 12 attach_nic "$(uuid 12)" 02:00:c0:a8:00:0c br0 virtio bridge one-12-0 12 node1
+	asked 12 attach_nic 'done' || wrong=1
+	# As an undo does it: no file may be removed that QEMU will open in a moment.
+	disk=$(directory 12)/disk.1
+	request="<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>$disk</DISK_TARGET_PATH><VM><ID>12</ID><TEMPLATE><DISK><ATTACH>YES</ATTACH><DISK_ID>1</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vda</TARGET></DISK></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+	on truncate -s 1M "$disk"
+	cut 12 attach_disk "$(uuid 12)" "$disk" vda 1 12 node1
+	(sleep 2; on pkill -CONT -f "guest=[o]ne-12,") 3>&- &
+	act detach_disk "$(uuid 12)" "$disk" vda 1 12 node1
+	wait $!
+	[ "$status" -ne 0 ]	# its guest never releases what it has
+	request=''
+	act save "$(uuid 12)" "$(directory 12)/checkpoint" node1 12 node1
+	cut 12 restore "$(directory 12)/checkpoint" node1 "$(uuid 12)" 12 node1
+	asked 12 restore 'done' || wrong=1
+	cut 12 save "$(uuid 12)" "$(directory 12)/checkpoint" node1 12 node1
+	asked 12 save 'done' || wrong=1
+	deploy_deaf 13
+	cut 13 cancel "$(uuid 13)" node1 13 node1
+	asked 13 cancel 'done' || wrong=1
+	request=$(deaf_xml 14)
+	cut 14 deploy "$(directory 14)/deployment.0" node1 14 node1
+	request=''
+	asked 14 deploy 'done' || wrong=1
+	[ $wrong = 0 ]
+}
+
+@test "attach_disk: another disk at its target is not the one that was to be attached" {
+	local directory request
+	directory=$(directory 9)
+	request="<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>$directory/disk.1</DISK_TARGET_PATH><VM><ID>9</ID><TEMPLATE><DISK><ATTACH>YES</ATTACH><DISK_ID>1</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vda</TARGET></DISK></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+	on mkdir -p "$directory"
+	lab_disk node1 0/9/other 16M raw
+	deploy_deaf 9 "<disk type='file' device='disk'><source file='$directory/other'/><target dev='vda' bus='virtio'/></disk>"
+	ask attach_disk 9 "$request"
+	assert_output 'not-done the VM has another disk vda'
+	on ln -s other "$directory/disk.1"
+	ask attach_disk 9 "$request"
+	assert_output 'done'
+	on rm "$directory/disk.1"
+	lab_disk node1 0/9/disk.1 16M raw
+	ask attach_disk 9 "$request"
+	assert_output 'not-done the VM has another disk vda'
+	ask attach_disk 9 "${request/<TYPE>FILE/<SOURCE>one/one-3</SOURCE><TYPE>RBD}"
+	assert_output 'not-done the VM has another disk vda'
+	ask detach_disk 9 "$request"
+	assert_output not-done
+}
+
+@test "snapshot_revert: what was done is not done again, which would take from the guest what it wrote since" {
+	local request="<VMM_DRIVER_ACTION_DATA><VM><ID>10</ID><TEMPLATE><SNAPSHOT><ACTIVE>YES</ACTIVE><HYPERVISOR_ID>snap-0</HYPERVISOR_ID></SNAPSHOT></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+	on mkdir -p "$(directory 10)"
+	lab_disk node1 0/10/disk.0 64M qcow2
+	deploy_deaf 10 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 10)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	act snapshot_create "$(uuid 10)" 0 10 node1
+	assert_success
+	sleep 3
+	AGE=1 ask snapshot_revert 10 "$request"
+	assert_output not-done
+	act snapshot_revert "$(uuid 10)" snap-0 10 node1
+	assert_success
+	AGE=4 ask snapshot_revert 10 "$request"
+	assert_output 'done'
+	AGE=4 ask snapshot_revert 10 "${request/snap-0/snap-1}"
+	assert_regex "$output" '^unknown '
+	ask snapshot_revert 10 "$request"
+	assert_regex "$output" '^unknown '
+	lab_virsh node1 destroy one-10
+	AGE=4 ask snapshot_revert 10 "$request"
+	assert_output not-done
+}
+
+@test "a VM that ran already when its DEPLOY came is ended by no undo: neither of that DEPLOY nor of an earlier one" {
+	local mark
+	deaf_xml 11 | on env VMM_DEPLOYMENT=$MARK "$ACTIONS/deploy" "$(directory 11)/deployment.0" node1 11 node1
+	for mark in $OTHER $OTHER; do
+		deaf_xml 11 | on env VMM_DEPLOYMENT=$mark "$ACTIONS/deploy" "$(directory 11)/deployment.0" node1 11 node1
+	done
+	DEPLOYMENT=$OTHER ID=$OTHER ask deploy 11
+	assert_output "done $(uuid 11)"
+	for mark in $OTHER $MARK; do
+		run --separate-stderr on env VMM_DEPLOYMENT=$mark "$ACTIONS/cancel" "$(uuid 11)" node1 11 node1
+		assert_failure 1
+		assert_regex "$(error_message)" '\[exists\]'
+	done
+	run state 11
+	assert_output running
+	# One whose deploy ran twice is that DEPLOY's own.
+	for mark in $MARK $MARK; do
+		deaf_xml 12 | on env VMM_DEPLOYMENT=$mark "$ACTIONS/deploy" "$(directory 12)/deployment.0" node1 12 node1
+	done
+	run --separate-stderr on env VMM_DEPLOYMENT=$MARK "$ACTIONS/cancel" "$(uuid 12)" node1 12 node1
+	assert_success
 }
 
 @test "without libvirt the outcome is unknown" {

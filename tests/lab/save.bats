@@ -309,6 +309,29 @@ slow_restore() {	# NUMBER
 	assert_output ''
 }
 
+@test "restore: killed while libvirtd still restores: the next one ends nothing, and finds the guest that came of it" {
+	local guest='guest=[o]ne-17,' job
+	deploy_deaf 17
+	act save "$(uuid 17)" "$(directory 17)/checkpoint" node1 17 node1
+	assert_success
+	on sh -c "until pkill -STOP -f '$guest'; do :; done" 3>&- &
+	on "$ACTIONS/restore" "$(directory 17)/checkpoint" node1 "$(uuid 17)" 17 node1 </dev/null >/dev/null 2>&1 3>&- &
+	job=$!
+	lab_until node1 20 pgrep -f "$guest"
+	sleep 1
+	on pkill -KILL -f "$ACTIONS/restore "
+	wait "$job" || true
+	act restore "$(directory 17)/checkpoint" node1 "$(uuid 17)" 17 node1
+	assert_failure
+	assert_regex "$(error_message)" 'libvirt (still starts|is still working on) domain '
+	on pgrep -f "$guest"
+	on pkill -CONT -f "$guest"
+	act restore "$(directory 17)/checkpoint" node1 "$(uuid 17)" 17 node1
+	assert_success
+	run state 17
+	assert_output running
+}
+
 @test "restore: killed with libvirtd before its guest ran: it is restored again" {
 	local disk="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$LAB_SHARED/never.img'/><target dev='vda' bus='virtio'/></disk>"
 	lab_disk node1 never.img 8M
@@ -421,4 +444,71 @@ slow_restore() {	# NUMBER
 	assert_regex "$(error_message)" '^save: save\.test failed with status 1: pool is full'
 	is_whole 10
 	never on test -e "$(file 10)"
+}
+
+# of_datastore ACTION OPERAND...: it gets a request of a datastore of kind "test".
+of_datastore() {
+	local request='<VMM_DRIVER_ACTION_DATA><DATASTORE><TM_MAD>test</TM_MAD></DATASTORE></VMM_DRIVER_ACTION_DATA>'
+	run --separate-stderr on env "VMM_REQUEST_AGE=${AGE:-60}" "$ACTIONS/$1" "${@:2}" <<<"$request"
+}
+
+# The datastore's own programs: save.test moves the checkpoint away after it has run BODY, restore.test brings it.
+own_programs() {	# BODY
+	on sh -c "printf '#!/bin/sh\ncat >/dev/null\n%s\nmv \"\$2\" \"\$2.pool\"\n' '$1' >$ACTIONS/save.test"
+	on sh -c "printf '#!/bin/sh\ncat >/dev/null\n[ -e \"\$1\" ] || mv \"\$1.pool\" \"\$1\"\n' >$ACTIONS/restore.test; chmod 755 $ACTIONS/*.test"
+}
+
+@test "save: a checkpoint that the datastore's own step has moved away, or shall yet, is known to outcome" {
+	guest 11
+	own_programs ''
+	of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_success
+	never on test -e "$(file 11)"
+	of_datastore outcome save one-11 "$(file 11)" 11 node1
+	assert_output 'done'
+	on touch -d '10 minutes ago' "$(directory 11)/.checkpoint.storing"
+	of_datastore outcome save one-11 "$(file 11)" 11 node1
+	assert_regex "$output" '^not-done the VM is gone'
+	of_datastore restore "$(file 11)" node1 one-11 11 node1
+	assert_success
+	is_whole 11
+	never on test -e "$(directory 11)/.checkpoint.storing"
+	# Killed before that step has begun or ended: save is to be run again, and does what is left.
+	own_programs 'kill -9 $PPID; sleep 1; exit 1'
+	of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_failure
+	of_datastore outcome save one-11 "$(file 11)" 11 node1
+	assert_output "finish $(file 11) is not in its datastore yet"
+	own_programs ''
+	# However long ago that was.
+	on touch -d '20 minutes ago' "$(file 11)"
+	AGE=1000 of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_failure 1
+	AGE=1500 of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_success
+	on touch "$(file 11).pool"
+	on test -e "$(file 11).pool"
+	of_datastore outcome save one-11 "$(file 11)" 11 node1
+	assert_output 'done'
+	of_datastore restore "$(file 11)" node1 one-11 11 node1
+	assert_success
+	is_whole 11
+	# A step that fails after it has moved the file.
+	own_programs 'mv "$2" "$2.pool"; exit 1'
+	of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_failure 3
+	assert_regex "$(error_message)" "$(file 11) is gone: see whether its datastore has it"
+	of_datastore outcome save one-11 "$(file 11)" 11 node1
+	assert_output 'done'
+	of_datastore restore "$(file 11)" node1 one-11 11 node1
+	assert_success
+	is_whole 11
+	own_programs ''
+	# One that is not used is named when the VM is started from its disks.
+	of_datastore save one-11 "$(file 11)" node1 11 node1
+	assert_success
+	deaf_xml 11 >"$BATS_TEST_TMPDIR/xml"
+	run --separate-stderr on "$ACTIONS/deploy" "$(directory 11)/deployment.0" node1 11 node1 <"$BATS_TEST_TMPDIR/xml"
+	assert_success
+	assert_regex "$stderr" 'WARN: .* its checkpoint, which was moved to its datastore, is not used'
 }

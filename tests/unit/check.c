@@ -12,9 +12,10 @@ static HostFacts fit(void)
 		.kvm = true, .kvm_vendors = "kvm_intel", .kvm_registered = FACT_YES,
 		.vhost_device = true, .auto_modules = "kvm_intel", .modules_there = true,
 		.nested = "Y", .qemu_user = "qemu", .qemu_user_there = true,
-		.programs = "qemu-img qemu-kvm-one libvirtd", .cgroup_version = 2,
+		.programs = "qemu-img qemu-kvm-one libvirtd", .has_emulator = true,
+		.cgroup_version = 2,
 		.controllers = "cpu memory", .os = "debian",
-		.kvm_device = { .there = true, .is_device = true, .mode = 0660, .owner = "root",
+		.kvm_device = { .there = true, .is_device = true, .mode = 0660,
 				.group = "kvm", .allowed = FACT_YES, .tried = true,
 				.api_version = 12 },
 		.libvirt = { .state = LIBVIRT_ANSWERED, .version = 10000000, .qemu = 8002002,
@@ -74,6 +75,8 @@ static void another_hypervisor_is_named(void)
 	f.kvm_device.create_errno = EBUSY;
 	says(&f, "kvm-device", "fail another hypervisor uses");
 	says(&f, "kvm-device", "vboxdrv");
+	f.rivals = "vmmon";
+	says(&f, "kvm-device", "modprobe -r vmmon");
 	expect_status(&f, 1);
 	f.kvm_device.create_errno = ENOMEM;
 	says(&f, "kvm-device", "fail /dev/kvm makes no VM: Cannot allocate memory");
@@ -181,10 +184,14 @@ static void each_silence_of_libvirt_is_told_apart(void)
 	HostFacts f = fit();
 
 	f.libvirt = (struct libvirt_fact){ .state = LIBVIRT_NOT_RUNNING, .error = "refused" };
+	says(&f, "libvirt", "fail libvirt cannot be reached, and its daemon is no service");
+	says(&f, "libvirt", "apt-get install libvirt-daemon-system");
+	f.libvirt.has_service = true;
 	says(&f, "libvirt", "fail libvirt cannot be reached: refused");
 	says(&f, "libvirt", "systemctl start libvirtd");
 	says(&f, "guest-arch", "none");
 	f.programs = "qemu-img qemu-kvm-one virtqemud";
+	f.libvirt.is_modular = true;
 	says(&f, "libvirt", "systemctl start virtqemud");
 	f.programs = "qemu-img qemu-kvm-one";
 	says(&f, "libvirt", "fail libvirt's daemon is not installed");
@@ -193,10 +200,22 @@ static void each_silence_of_libvirt_is_told_apart(void)
 	expect_status(&f, 1);
 	f.libvirt.state = LIBVIRT_DENIED;
 	says(&f, "libvirt", "usermod -aG libvirt oneadmin");
+	f.libvirt.socket_group = "vmadmins";
+	says(&f, "libvirt", "usermod -aG vmadmins oneadmin");
 	expect_status(&f, 3);
 	f.libvirt.state = LIBVIRT_SILENT;
 	says(&f, "libvirt", "unknown libvirt does not answer");
 	expect_status(&f, 3);
+}
+
+static void oneadmin_must_be_let_in_where_root_is(void)
+{
+	HostFacts f = fit();
+
+	f.libvirt.oneadmin_error = "Permission denied";
+	says(&f, "libvirt", "fail libvirt does not let oneadmin in: Permission denied");
+	says(&f, "libvirt", "usermod -aG libvirt oneadmin");
+	expect_status(&f, 1);
 }
 
 static void libvirt_that_looked_too_early_is_restarted(void)
@@ -217,7 +236,7 @@ static void models_of_the_configuration_must_be_usable(void)
 	const struct check_wish qemu_wish = { .type = "qemu" };
 	g_autofree char *text = NULL;
 
-	says(&f, "cpu-models", "none");
+	says(&f, "cpu-models", "ok kvmrc names no CPU_MODELS");
 	f.cpu_models = "haswell, EPYC";
 	says(&f, "cpu-models", "ok ");
 	f.cpu_models = "EPYC,Icelake";
@@ -225,6 +244,10 @@ static void models_of_the_configuration_must_be_usable(void)
 	     "Icelake (it lacks hle,rtm)");
 	text = look(&f, &qemu_wish, "cpu-models");
 	g_assert_true(g_str_has_prefix(text, "ok "));
+	f.cpu_models = "EPYC";
+	f.libvirt.incompatible = "EPYC: lacks pcid";
+	says(&f, "cpu-models", "fail this host cannot run CPU_MODELS with CPU_FEATURES of kvmrc: "
+	     "EPYC: lacks pcid");
 	f.cpu_models = "Nonesuch";
 	says(&f, "cpu-models", "does not know: Nonesuch (it knows EPYC Haswell)");
 }
@@ -234,12 +257,24 @@ static void storage_that_fails_is_worse_than_one_not_asked(void)
 	HostFacts f = fit();
 
 	f.storages = 2;
-	f.storage[0] = (struct storage_fact){ "lvm:a", FACT_YES, "is there" };
-	f.storage[1] = (struct storage_fact){ "rbd:b", FACT_UNKNOWN, "sudo: a password" };
+	f.storage[0] = (struct storage_fact){ .what = "lvm:a", .works = FACT_YES,
+					      .text = "is there" };
+	f.storage[1] = (struct storage_fact){ .what = "rbd:b", .works = FACT_UNKNOWN,
+					      .text = "sudo: a password" };
 	says(&f, "storage", "unknown could not tell: rbd:b sudo: a password");
 	f.storage[0].works = FACT_NO;
 	f.storage[0].text = "not found";
 	says(&f, "storage", "fail lvm:a not found; rbd:b");
+	says(&f, "storage", "vgs; pvs");
+	f.storage[0].package = "lvm2";
+	says(&f, "storage", "apt-get install lvm2");
+	f.storage[0] = (struct storage_fact){ .what = "rbd:one:libvirt", .text = "no keyring" };
+	f.storage[0].works = FACT_NO;
+	says(&f, "storage", "rbd ls --pool one --id libvirt");
+	f.storages = 1;
+	f.storage[0] = (struct storage_fact){ .what = "lvm:a", .works = FACT_YES, .is_full = true,
+					      .text = "has 0.0 GiB free" };
+	says(&f, "storage", "warn no room for a new volume: lvm:a has 0.0 GiB free");
 	f.storages = 0;
 	says(&f, "storage", "none");
 }
@@ -249,16 +284,28 @@ static void room_and_peers_are_judged(void)
 	HostFacts f = fit();
 
 	f.rooms = 1;
-	f.room[0] = (struct room_fact){ "/var/lib/one", 50000, 50 };
+	f.room[0] = (struct room_fact){ .path = "/var/lib/one", .free_mib = 50000,
+					.free_percent = 50 };
 	says(&f, "disk-room", "ok room: /var/lib/one 48.8 GiB (50 %)");
 	f.room[0].free_percent = 4;
 	says(&f, "disk-room", "warn little room");
 	f.room[0].free_mib = 10;
 	says(&f, "disk-room", "fail no room");
+	f.room[0].has_no_inodes = true;
+	says(&f, "disk-room", "fail nothing can be written: /var/lib/one 0.0 GiB (4 %) without");
+	f.room[0] = (struct room_fact){ .path = "/var/lib/one/datastores/1", .free_mib = 50000,
+					.free_percent = 50, .is_read_only = true };
+	says(&f, "disk-room", "warn a datastore is read-only");
+	f.room[0].path = "/var/lib/one";
+	says(&f, "disk-room", "fail nothing can be written: /var/lib/one 48.8 GiB (50 %) read");
+	f.room[0].is_mute = true;
+	says(&f, "disk-room", "fail a file system does not answer: /var/lib/one is silent");
 	f.peers = 1;
 	f.peer[0] = (struct peer_fact){ .host = "b" };
 	says(&f, "peer", "ok ");
 	f.peer[0].libvirt_error = "no socket";
+	f.peer[0].uri = "qemu+tcp://b/system";
+	says(&f, "peer", "virsh -c qemu+tcp://b/system uri");
 	says(&f, "peer", "fail no libvirt of b: no socket");
 	f.peer[0].ssh_error = "refused";
 	says(&f, "peer", "ssh -v b true");
@@ -293,6 +340,27 @@ static void what_is_required_must_be_ok(void)
 	says(&f, "vhost-net", "warn ");
 }
 
+static void slots_of_encrypted_memory_are_counted(void)
+{
+	HostFacts f = fit();
+
+	f.vendor = "AuthenticAMD";
+	f.kvm_vendors = f.auto_modules = "kvm_amd";
+	f.sev = f.sev_es = "Y";
+	f.sev_device = true;
+	f.encrypted_limit = -1;
+	f.firmware_features = "amd-sev amd-sev-es";
+	f.libvirt.sev = FACT_YES;
+	f.libvirt.sev_guests = "2";
+	f.libvirt.sev_es_guests = "3";
+	f.libvirt.sev_used = 1;
+	f.libvirt.sev_es_used = 3;
+	says(&f, "sev", "ok SEV: 1 of 2 guests");
+	says(&f, "sev-es", "info no slot for SEV-ES is free: 3 of 3");
+	f.encrypted_limit = 0;
+	says(&f, "sev", "info no SEV: NUM_MEMORY_ENCRYPTED_GUESTS of kvmrc is 0");
+}
+
 #define TEST(name) g_test_add_func("/check/" #name, name)
 
 int main(int argc, char **argv)
@@ -308,12 +376,14 @@ int main(int argc, char **argv)
 	TEST(a_partition_in_which_kvm_works_is_fit);
 	TEST(versions_are_compared_with_the_least);
 	TEST(each_silence_of_libvirt_is_told_apart);
+	TEST(oneadmin_must_be_let_in_where_root_is);
 	TEST(libvirt_that_looked_too_early_is_restarted);
 	TEST(models_of_the_configuration_must_be_usable);
 	TEST(storage_that_fails_is_worse_than_one_not_asked);
 	TEST(room_and_peers_are_judged);
 	TEST(a_tpm_that_does_not_answer_is_no_tpm);
 	TEST(what_is_required_must_be_ok);
+	TEST(slots_of_encrypted_memory_are_counted);
 
 	return g_test_run();
 }

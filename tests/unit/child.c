@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/child.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 static struct child_result run(const char *script, const char *input, unsigned timeout_ms,
 			       size_t max_output)
@@ -38,6 +40,30 @@ static void a_large_input_may_be_left_unread(void)
 	r = run("wc -c", big, 20000, 0);
 	g_assert_cmpstr(g_strstrip(r.out->str), ==, "4194304");
 	child_result_clear(&r);
+}
+
+static void two_are_joined_by_a_pipe(void)
+{
+	const char *const write_argv[] = { "sh", "-c", "echo through; echo said >&2", NULL };
+	const char *const read_argv[] = { "cat", NULL };
+	struct child_result written = { 0 }, read = { 0 };
+	g_autoptr(GError) error = NULL;
+	struct child_spec spec = { .argv = write_argv };
+	int fds[2];
+
+	g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+	spec.output_fd = fds[1];
+	g_assert_true(child_run(&spec, &written, &error));
+	g_assert_cmpstr(written.out->str, ==, "");
+	g_assert_cmpstr(written.err->str, ==, "said\n");
+
+	/* Both ends were closed here: the reader finds the end. */
+	spec = (struct child_spec){ .argv = read_argv, .input_fd = fds[0] };
+	g_assert_true(child_run(&spec, &read, &error));
+	g_assert_cmpstr(read.out->str, ==, "through\n");
+	g_assert_cmpint(fcntl(fds[0], F_GETFD), ==, -1);
+	child_result_clear(&written);
+	child_result_clear(&read);
 }
 
 /* Gone, or a zombie that pid 1 has not reaped yet. */
@@ -106,6 +132,7 @@ int main(int argc, char **argv)
 			input_goes_in_and_both_outputs_come_back);
 	g_test_add_func("/child/a-large-input-may-be-left-unread",
 			a_large_input_may_be_left_unread);
+	g_test_add_func("/child/pipe", two_are_joined_by_a_pipe);
 	g_test_add_func("/child/a-late-one-is-ended-with-its-group",
 			a_late_one_is_ended_with_its_group);
 	g_test_add_func("/child/too-much-output-loses-its-middle",

@@ -37,20 +37,20 @@ static const struct {
 	{ SEV, NONE, FIT_SWITCH_ABSENT,
 	  "MEMORY_ENCRYPTION: the kernel of this host has no SEV: parameter kvm_amd/sev of KVM's "
 	  "modules is not there [incompatible] (hint: switch it on in the firmware's setup and "
-	  "for the module; host_check says how)" },
+	  "for the module: run host_check --only sev,sev-es,sev-snp,tdx)" },
 	{ SEV_ES, NONE, FIT_SWITCH_OFF,
 	  "MEMORY_ENCRYPTION: the kernel of this host has no SEV-ES: parameter kvm_amd/sev_es of "
 	  "KVM's modules is off [incompatible] (hint: switch it on in the firmware's setup and "
-	  "for the module; host_check says how)" },
+	  "for the module: run host_check --only sev,sev-es,sev-snp,tdx)" },
 	{ SEV, INTEL, FIT_SWITCH_ON,
-	  "MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible] (hint: host_check on it "
-	  "says what is missing)" },
+	  "MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible] (hint: run host_check "
+	  "--only sev,sev-es,sev-snp,tdx)" },
 	{ SEV, INTEL, FIT_SWITCH_UNKNOWN,
-	  "MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible] (hint: host_check on it "
-	  "says what is missing)" },
+	  "MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible] (hint: run host_check "
+	  "--only sev,sev-es,sev-snp,tdx)" },
 	{ TDX, AMD, FIT_SWITCH_ON,
-	  "MEMORY_ENCRYPTION: QEMU of this host has no TDX [incompatible] (hint: host_check on it "
-	  "says what is missing)" },
+	  "MEMORY_ENCRYPTION: QEMU of this host has no TDX [incompatible] (hint: run host_check "
+	  "--only sev,sev-es,sev-snp,tdx)" },
 	{ SNP, NONE, FIT_SWITCH_ON,
 	  "MEMORY_ENCRYPTION: libvirt of this host does not know SEV-SNP [incompatible] (hint: it "
 	  "needs libvirt 10.5 or later)" },
@@ -59,10 +59,11 @@ static const struct {
 	  "needs libvirt 4.5 or later)" },
 	{ SEV_ES, FEATURES(GUESTS("509", "0")), FIT_SWITCH_ON,
 	  "MEMORY_ENCRYPTION: this host has no keys for guests with SEV-ES (maxESGuests is 0) "
-	  "[incompatible] (hint: in the firmware's setup: the minimum SEV ASID divides the keys)" },
+	  "[incompatible] (hint: run host_check --only sev,sev-es,sev-snp; in the firmware's "
+	  "setup the minimum SEV ASID divides the keys)" },
 	{ DOMAIN("qemu", SECURITY("sev", "3"), ""), AMD, FIT_SWITCH_ON,
-	  "MEMORY_ENCRYPTION: QEMU's own emulation has none [incompatible] (hint: use a host with "
-	  "KVM)" },
+	  "MEMORY_ENCRYPTION: QEMU's own emulation has none [incompatible] (hint: use a "
+	  "host with KVM: host_check --only kvm-device)" },
 	{ DOMAIN("kvm", SECURITY("sev", "3"), HOSTDEV), AMD, FIT_SWITCH_ON,
 	  "MEMORY_ENCRYPTION: a VM with encrypted memory can have no PCI device of the host: "
 	  "remove PCI [input]" },

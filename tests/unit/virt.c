@@ -101,6 +101,47 @@ static void errors_of_kvm_lead_to_host_check(void)
 	}
 }
 
+static void what_a_check_explains_names_it(void)
+{
+	static const struct {
+		int code;
+		const char *text, *command;
+	} rows[] = {
+		{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: Permission denied",
+		  "kvm-device" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested for an interface",
+		  "vhost-net" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' is not supported",
+		  "kvm-device" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "SEV launch security is not supported", "sev," },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support arch 'a'",
+		  "emulator," },
+		{ VIR_ERR_OPERATION_FAILED, "Unable to find any firmware to satisfy 'efi'",
+		  "uefi," },
+		{ VIR_ERR_OPERATION_UNSUPPORTED, "Unable to find 'swtpm_setup' binary in $PATH",
+		  "vtpm" },
+		{ VIR_ERR_CONFIG_UNSUPPORTED,
+		  "host doesn't support passthrough of host PCI devices", "iommu" },
+		{ VIR_ERR_INTERNAL_ERROR, "Unable to find any usable hugetlbfs mount for 4 KiB",
+		  "hugepages" },
+		{ VIR_ERR_OPERATION_FAILED, "image magic is incorrect", "msrs" },
+		{ VIR_ERR_SYSTEM_ERROR, "cannot write: No space left on device", "disk-room" },
+		{ VIR_ERR_AUTH_FAILED, "authentication failed", "libvirt" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text = g_strdup(rows[i].text);
+		g_autofree char *command = g_strconcat("host_check --only ", rows[i].command, NULL);
+		virError e = { .domain = VIR_FROM_QEMU, .code = rows[i].code, .message = text };
+		const char *hint = NULL;
+
+		virt_error_class(&e, &hint);
+		g_test_message("%s: %s", text, hint);
+		g_assert_nonnull(hint);
+		g_assert_nonnull(strstr(hint, command));
+	}
+}
+
 static void errors_have_classes(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++) {
@@ -116,65 +157,81 @@ static void errors_have_classes(void)
 }
 
 /* What operators meet most, as libvirt 9 says it: each has a cure. */
+static const struct {
+	int code;
+	const char *text;
+	enum vmm_error class;
+	const char *cure;
+} host_errors[] = {
+	{ VIR_ERR_INTERNAL_ERROR, "no supported architecture for os type 'hvm'",
+	  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+	{ VIR_ERR_INVALID_ARG, "could not find capabilities for domaintype=kvm ",
+	  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support virt type 'kvm'",
+	  VMM_ERROR_INCOMPATIBLE, "type qemu" },
+	{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: Permission denied",
+	  VMM_ERROR_PERMISSION, "udevadm trigger" },
+	{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: No such file or "
+	  "directory", VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
+	{ VIR_ERR_CPU_INCOMPATIBLE, "the CPU is incompatible with host CPU: Host CPU does "
+	  "not provide required features: ssbd", VMM_ERROR_INCOMPATIBLE, "MODELS" },
+	{ VIR_ERR_OPERATION_FAILED, "operation failed: guest CPU doesn't match "
+	  "specification: missing features: avx512f", VMM_ERROR_INCOMPATIBLE, "FEATURES" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: SEV launch security is "
+	  "not supported with this QEMU binary", VMM_ERROR_INCOMPATIBLE, "firmware" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' for x86_64 qemu domain "
+	  "on x86_64 host is not supported by hypervisor", VMM_ERROR_INCOMPATIBLE,
+	  "maximum" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support arch 'aarch64'",
+	  VMM_ERROR_INCOMPATIBLE, "EMULATOR" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested for an interface, but is "
+	  "unavailable", VMM_ERROR_INCOMPATIBLE, "modprobe vhost_net" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "unknown CPU feature: PCID", VMM_ERROR_INCOMPATIBLE,
+	  "domcapabilities" },
+	{ VIR_ERR_NO_SECRET, "no secret with matching uuid 'u'", VMM_ERROR_NOT_FOUND,
+	  "TPM/SECRET" },
+	{ VIR_ERR_SYSTEM_ERROR, "Cannot get interface MTU on 'br9': No such device",
+	  VMM_ERROR_NOT_FOUND, "NIC/BRIDGE" },
+	{ VIR_ERR_INTERNAL_ERROR, "Failed to bind socket: Cannot assign requested address",
+	  VMM_ERROR_INPUT, "GRAPHICS/LISTEN" },
+	{ VIR_ERR_INTERNAL_ERROR, "could not read keymap file: 'x'", VMM_ERROR_INPUT,
+	  "GRAPHICS/KEYMAP" },
+	{ VIR_ERR_INTERNAL_ERROR, "referenced filter 'f' is missing", VMM_ERROR_NOT_FOUND,
+	  "NIC/FILTER" },
+	{ VIR_ERR_MIGRATE_UNSAFE, "Unsafe migration: Migration may lead to data "
+	  "corruption if disks use cache other than none or directsync",
+	  VMM_ERROR_REFUSED, "MIGRATE_OPTIONS=--unsafe" },
+	{ VIR_ERR_OPERATION_FAILED, "operation failed: Unable to find any firmware to "
+	  "satisfy 'efi'", VMM_ERROR_INCOMPATIBLE, "ovmf" },
+	{ VIR_ERR_INTERNAL_ERROR, "QEMU unexpectedly closed the monitor: -blockdev: error "
+	  "opening pool one: No such file or directory", VMM_ERROR_NOT_FOUND,
+	  "host_check --only storage" },
+	{ VIR_ERR_INTERNAL_ERROR, "QEMU unexpectedly closed the monitor: -blockdev: error "
+	  "reading header from one-7: No such file or directory", VMM_ERROR_NOT_FOUND,
+	  "rbd:POOL" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: Emulator 'e' does not "
+	  "support machine type 'pc-q35-99.0'", VMM_ERROR_INCOMPATIBLE, "OS/MACHINE" },
+	{ VIR_ERR_NO_SUPPORT, "Unable to find 'swtpm' binary in $PATH: No such file or "
+	  "directory", VMM_ERROR_INCOMPATIBLE, "swtpm-tools" },
+	{ VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-model' for aarch64 kvm domain on "
+	  "aarch64 host is not supported by hypervisor", VMM_ERROR_INCOMPATIBLE,
+	  "on ARM with KVM use host-passthrough" },
+	{ VIR_ERR_OPERATION_FAILED, "operation failed: image magic is incorrect",
+	  VMM_ERROR_INPUT, "no complete checkpoint" },
+};
+
 static void errors_of_hosts_have_class_and_cure(void)
 {
-	static const struct {
-		int code;
-		const char *text;
-		enum vmm_error class;
-		const char *cure;
-	} rows[] = {
-		{ VIR_ERR_INTERNAL_ERROR, "no supported architecture for os type 'hvm'",
-		  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
-		{ VIR_ERR_INVALID_ARG, "could not find capabilities for domaintype=kvm ",
-		  VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support virt type 'kvm'",
-		  VMM_ERROR_INCOMPATIBLE, "type qemu" },
-		{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: Permission denied",
-		  VMM_ERROR_PERMISSION, "udevadm trigger" },
-		{ VIR_ERR_INTERNAL_ERROR, "Could not access KVM kernel module: No such file or "
-		  "directory", VMM_ERROR_INCOMPATIBLE, "modprobe -a kvm" },
-		{ VIR_ERR_CPU_INCOMPATIBLE, "the CPU is incompatible with host CPU: Host CPU does "
-		  "not provide required features: ssbd", VMM_ERROR_INCOMPATIBLE, "MODELS" },
-		{ VIR_ERR_OPERATION_FAILED, "operation failed: guest CPU doesn't match "
-		  "specification: missing features: avx512f", VMM_ERROR_INCOMPATIBLE, "FEATURES" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: SEV launch security is "
-		  "not supported with this QEMU binary", VMM_ERROR_INCOMPATIBLE, "firmware" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "CPU mode 'host-passthrough' for x86_64 qemu domain "
-		  "on x86_64 host is not supported by hypervisor", VMM_ERROR_INCOMPATIBLE,
-		  "maximum" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "Emulator 'e' does not support arch 'aarch64'",
-		  VMM_ERROR_INCOMPATIBLE, "EMULATOR" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested for an interface, but is "
-		  "unavailable", VMM_ERROR_INCOMPATIBLE, "modprobe vhost_net" },
-		{ VIR_ERR_CONFIG_UNSUPPORTED, "unknown CPU feature: PCID", VMM_ERROR_INCOMPATIBLE,
-		  "domcapabilities" },
-		{ VIR_ERR_NO_SECRET, "no secret with matching uuid 'u'", VMM_ERROR_NOT_FOUND,
-		  "TPM/SECRET" },
-		{ VIR_ERR_SYSTEM_ERROR, "Cannot get interface MTU on 'br9': No such device",
-		  VMM_ERROR_NOT_FOUND, "NIC/BRIDGE" },
-		{ VIR_ERR_INTERNAL_ERROR, "Failed to bind socket: Cannot assign requested address",
-		  VMM_ERROR_INPUT, "GRAPHICS/LISTEN" },
-		{ VIR_ERR_INTERNAL_ERROR, "could not read keymap file: 'x'", VMM_ERROR_INPUT,
-		  "GRAPHICS/KEYMAP" },
-		{ VIR_ERR_INTERNAL_ERROR, "referenced filter 'f' is missing", VMM_ERROR_NOT_FOUND,
-		  "NIC/FILTER" },
-		{ VIR_ERR_MIGRATE_UNSAFE, "Unsafe migration: Migration may lead to data "
-		  "corruption if disks use cache other than none or directsync",
-		  VMM_ERROR_REFUSED, "MIGRATE_OPTIONS=--unsafe" },
-		{ VIR_ERR_OPERATION_FAILED, "operation failed: image magic is incorrect",
-		  VMM_ERROR_INPUT, "no complete checkpoint" },
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *text = g_strdup(rows[i].text);
-		virError e = { .domain = VIR_FROM_QEMU, .code = rows[i].code, .message = text };
+	for (size_t i = 0; i < G_N_ELEMENTS(host_errors); i++) {
+		g_autofree char *text = g_strdup(host_errors[i].text);
+		virError e = { .domain = VIR_FROM_QEMU, .code = host_errors[i].code,
+			       .message = text };
 		const char *hint;
 
-		g_test_message("%s", rows[i].text);
-		g_assert_cmpint(virt_error_class(&e, &hint), ==, rows[i].class);
+		g_test_message("%s", host_errors[i].text);
+		g_assert_cmpint(virt_error_class(&e, &hint), ==, host_errors[i].class);
 		g_assert_nonnull(hint);
-		g_assert_nonnull(strstr(hint, rows[i].cure));
+		g_assert_nonnull(strstr(hint, host_errors[i].cure));
 	}
 }
 
@@ -337,6 +394,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/virt/errors-of-kvm-lead-to-host-check",
 			errors_of_kvm_lead_to_host_check);
 	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
+	g_test_add_func("/virt/what-a-check-explains-names-it", what_a_check_explains_names_it);
 	g_test_add_func("/virt/errors-of-hosts-have-class-and-cure",
 			errors_of_hosts_have_class_and_cure);
 	g_test_add_func("/virt/of-qemu-its-own-words-are-kept", of_qemu_its_own_words_are_kept);

@@ -179,6 +179,28 @@ static void test_by_itself(void)
 	}
 }
 
+static void test_remembered(void)
+{
+	g_autoptr(VmTable) table = vm_table_new(&rules);
+	const struct vm_table_seen seen = { .id = 2, .uuid = "v", .state = "RUNNING" };
+	struct model m = { .now = 0 };
+	g_autofree char *first = NULL, *early = NULL, *off = NULL, *on = NULL;
+
+	vm_table_remember(table, 1, "u");
+	vm_table_remember(table, 2, "v");
+	vm_table_list(table, &seen, 1, 1000);	/* however long that took */
+	first = one_report(table, true, 1000, &m);
+	g_assert_nonnull(strstr(first, "ID=\"1\", DEPLOY_ID=\"u\",  STATE=\"UNKNOWN\""));
+	g_assert_nonnull(strstr(first, "ID=\"2\", DEPLOY_ID=\"v\",  STATE=\"RUNNING\""));
+	vm_table_list(table, &seen, 1, 1000 + MISSING - 1);
+	early = one_report(table, false, 1000 + MISSING - 1, &m);
+	g_assert_cmpstr(early, ==, "");
+	off = one_report(table, false, 1000 + MISSING, &m);
+	g_assert_nonnull(strstr(off, "ID=\"1\", DEPLOY_ID=\"u\",  STATE=\"POWEROFF\""));
+	on = vm_table_on(table);
+	g_assert_cmpstr(on, ==, "2 v\n");
+}
+
 static void test_held_is_unknown(void)
 {
 	const struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "RUNNING" };
@@ -196,11 +218,91 @@ static void test_held_is_unknown(void)
 	g_assert_nonnull(strstr(later, "RUNNING"));
 }
 
+/* libvirt calls a paused guest "shutting down", too, while its QEMU ends. */
+static void test_ending(void)
+{
+	g_autoptr(VmTable) table = vm_table_new(&rules);
+	struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "SUSPENDED" };
+	struct model m = { .now = 0 };
+	g_autofree char *paused = NULL, *ending = NULL, *other = NULL;
+
+	vm_table_list(table, &seen, 1, 1000);
+	paused = one_report(table, false, 1000, &m);
+	g_assert_nonnull(strstr(paused, "SUSPENDED"));
+	seen.state = "RUNNING";
+	seen.passes = true;
+	vm_table_list(table, &seen, 1, 1001);
+	ending = one_report(table, false, 1001, &m);
+	g_assert_cmpstr(ending, ==, "");
+	g_strlcpy(seen.uuid, "v", sizeof(seen.uuid));
+	vm_table_list(table, &seen, 1, 1002);
+	other = one_report(table, false, 1002, &m);
+	g_assert_nonnull(strstr(other, "ID=\"1\", DEPLOY_ID=\"v\",  STATE=\"RUNNING\""));
+}
+
+/* One that is not known yet is left open; one that is known stays what it was, to the end. */
+static void test_passing(void)
+{
+	const struct vm_table_rules settle = { .missing_us = MISSING, .settle_us = 10 };
+	g_autoptr(VmTable) table = vm_table_new(&settle);
+	struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "UNKNOWN", .passes = true };
+	struct model m = { .now = 0 };
+	g_autofree char *unknown = NULL, *paused = NULL, *passing = NULL, *whole = NULL;
+
+	vm_table_list(table, &seen, 1, 1000);
+	unknown = one_report(table, false, 1000, &m);
+	g_assert_nonnull(strstr(unknown, "STATE=\"UNKNOWN\""));
+	seen = (struct vm_table_seen){ .id = 1, .uuid = "u", .state = "SUSPENDED" };
+	vm_table_list(table, &seen, 1, 1001);
+	paused = one_report(table, false, 1001, &m);
+	g_assert_nonnull(strstr(paused, "STATE=\"SUSPENDED\""));
+	seen = (struct vm_table_seen){ .id = 1, .uuid = "u", .state = "UNKNOWN", .passes = true };
+	for (gint64 now = 1002; now < 1100; now++)
+		vm_table_list(table, &seen, 1, now);
+	passing = one_report(table, false, 1100, &m);
+	g_assert_cmpstr(passing, ==, "");
+	whole = one_report(table, true, 1100, &m);
+	g_assert_nonnull(strstr(whole, "STATE=\"SUSPENDED\""));
+}
+
+/* A guest that was reverted to a snapshot of a paused one. */
+static void test_stays(void)
+{
+	const struct vm_table_rules settle = { .missing_us = MISSING, .settle_us = 10 };
+	g_autoptr(VmTable) table = vm_table_new(&settle);
+	struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "RUNNING" };
+	struct model m = { .now = 0 };
+	g_autofree char *begin = NULL, *soon = NULL, *again = NULL, *late = NULL;
+
+	vm_table_list(table, &seen, 1, 1000);
+	begin = one_report(table, false, 1000, &m);
+	seen.passes = true;
+	seen.state = "UNKNOWN";
+	seen.stays = "SUSPENDED";
+	vm_table_list(table, &seen, 1, 1001);
+	vm_table_list(table, &seen, 1, 1010);
+	soon = one_report(table, false, 1010, &m);
+	g_assert_cmpstr(soon, ==, "");
+	seen.stays = NULL;		/* on another way meanwhile */
+	vm_table_list(table, &seen, 1, 1011);
+	seen.stays = "SUSPENDED";
+	vm_table_list(table, &seen, 1, 1012);
+	again = one_report(table, false, 1012, &m);
+	g_assert_cmpstr(again, ==, "");
+	vm_table_list(table, &seen, 1, 1022);
+	late = one_report(table, false, 1022, &m);
+	g_assert_nonnull(strstr(late, "STATE=\"SUSPENDED\""));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/vm_table/random guests, actions and lost messages", test_random);
 	g_test_add_func("/vm_table/a guest that ended by itself", test_by_itself);
+	g_test_add_func("/vm_table/a VM that ended while no agent ran", test_remembered);
+	g_test_add_func("/vm_table/a VM that is about to end is what it was before", test_ending);
+	g_test_add_func("/vm_table/a VM on its way to another state", test_passing);
+	g_test_add_func("/vm_table/a state that only seemed to pass", test_stays);
 	g_test_add_func("/vm_table/a VM that an action holds is unknown", test_held_is_unknown);
 
 	return g_test_run();

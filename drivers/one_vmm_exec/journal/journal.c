@@ -472,7 +472,7 @@ void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 	touch(j, row);
 }
 
-void journal_process(Journal *j, guint64 seq, int pid)
+void journal_process(Journal *j, guint64 seq, int pid, guint64 since)
 {
 	struct row *row = row_of(j, seq);
 	g_autofree char *process = NULL;
@@ -481,7 +481,8 @@ void journal_process(Journal *j, guint64 seq, int pid)
 	if (!row)
 		return;
 
-	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT, pid, notes_start_of(pid));
+	process = g_strdup_printf("%d:%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, pid, since,
+				  notes_ticks());
 	old = row->processes;
 	if (old)
 		row->processes = g_strconcat(old, " ", process, NULL);

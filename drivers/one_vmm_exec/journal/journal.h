@@ -67,8 +67,8 @@ guint64 journal_accept(Journal *journal, const char *action, gint64 id, const ch
 		       const char *payload, GBytes *document, bool packed);
 void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
 
-/* The step runs as process PID here. */
-void journal_process(Journal *journal, guint64 seq, int pid);
+/* The step runs as process PID here, which was started between SINCE (notes_ticks()) and now. */
+void journal_process(Journal *journal, guint64 seq, int pid, guint64 since);
 void journal_reply_info(Journal *journal, guint64 seq, const char *told);
 
 /* INFO: of the reply, or NULL. */

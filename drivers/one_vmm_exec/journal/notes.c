@@ -10,7 +10,7 @@
 
 /* A request larger than MAX_PAYLOAD is not noted: the disk has it some milliseconds later. */
 enum { MAX_NOTES = 64 << 20, MAX_PAYLOAD = 8 << 20, LARGE = 4 << 20 };
-enum { FIELD_STATE = 3, FIELD_START = 22 };
+enum { FIELD_STATE = 3, FIELD_START = 22, NS_PER_SECOND = 1000000000 };
 /* "request SEQ TIME ACTION VM DEPLOYMENT PAYLOAD" */
 enum { WORD_SEQ = 1, WORD_TIME, WORD_ACTION, WORD_VM, WORD_DEPLOYMENT, WORD_PAYLOAD, WORDS };
 
@@ -47,6 +47,16 @@ guint64 notes_start_of(int pid)
 		g_string_free(text, TRUE);
 
 	return start;
+}
+
+guint64 notes_ticks(void)
+{
+	struct timespec now;
+	guint64 ticks = (guint64)sysconf(_SC_CLK_TCK);
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+
+	return (guint64)now.tv_sec * ticks + (guint64)now.tv_nsec * ticks / NS_PER_SECOND;
 }
 
 static char *our_reader(void)

@@ -25,7 +25,7 @@ bool notes_arrived(const Notes *notes, guint64 seq);
 /* The earlier driver's requests, of struct row, in the order of arrival. Borrowed. */
 const GPtrArray *notes_requests(const Notes *notes);
 
-/* The earlier driver's processes for request SEQ, "PID:START …"; NULL: none. Borrowed. */
+/* The earlier driver's processes for request SEQ, "PID:SINCE-UNTIL …"; NULL: none. Borrowed. */
 const char *notes_processes(const Notes *notes, guint64 seq);
 
 /*
@@ -79,5 +79,8 @@ void notes_remove(Notes *notes);
 
 /* The start time of process PID, field 22 of its stat; 0: there is none, or it has ended. */
 guint64 notes_start_of(int pid);
+
+/* The time now as notes_start_of() counts it: clock ticks since the machine was started. */
+guint64 notes_ticks(void);
 
 #endif

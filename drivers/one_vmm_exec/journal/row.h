@@ -22,7 +22,7 @@ struct row {
 	enum row_phase phase;
 	char *plan;			/* of the step, or NULL */
 	guint step;
-	char *processes;		/* that may still run here: "PID:START …", or NULL */
+	char *processes;		/* that may still run here: "PID:SINCE-UNTIL …", or NULL */
 	char *told;			/* output of the step that tells the reply, or NULL */
 	bool cancelled;			/* DRIVER_CANCEL came; it is in the notes, not stored */
 	bool success;			/* of ROW_ENDED */

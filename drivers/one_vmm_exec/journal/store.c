@@ -15,7 +15,7 @@
  * the journal meanwhile.
  */
 enum { PAGES_AHEAD = 48, LOG_TIMES = 2, CHECKPOINT_PAGES = 64, PAGE_BYTES = 4096 };
-enum { CACHE_KIB = 256, BUSY_MS = 2000, MARKS = 32 };
+enum { CACHE_KIB = 1024, BUSY_MS = 2000, MARKS = 32 };
 /* Room is added for several requests at once; that much is kept for those to come. */
 enum { ROOM_STEP = 4, ROOM_KEPT = 16 };
 

@@ -27,6 +27,7 @@ struct remote_hosts {
 	unsigned next_control;
 	GHashTable *connections; /* host to SshMaster */
 	GHashTable *links;       /* host to RelayClient */
+	struct remote_steps steps;
 	HostHealth *health;
 };
 
@@ -339,11 +340,13 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 		return;
 	}
 
+	r->hosts->steps.by_relay++;
+	r->hosts->steps.by_worker += (done->flags & RELAY_BY_WORKER) != 0;
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
 	r->result = (struct step_result){
 		.status = done->flags & (RELAY_TIMED_OUT | RELAY_CANCELLED) ? -1 : done->status,
-		.signalled = !done->flags && done->status < 0,
+		.signalled = !(done->flags & ~(guint32)RELAY_BY_WORKER) && done->status < 0,
 		.timed_out = done->flags & RELAY_TIMED_OUT,
 		.cancelled = done->flags & RELAY_CANCELLED,
 		.not_started = done->flags & RELAY_NOT_STARTED,
@@ -370,13 +373,29 @@ static char **relay_argv(const Remote *r)
 	return (char **)g_ptr_array_free(argv, FALSE);
 }
 
+/* What goes with the step to the relay. The caller frees. */
+static char **relay_env(const Remote *r)
+{
+	GPtrArray *env = g_ptr_array_new();
+
+	for (char **e = r->env; e && *e; e++)
+		g_ptr_array_add(env, g_strdup(*e));
+	if (r->kind == REMOTE_SCRIPT && conf_cfg_bool(r->hosts->cfg, "hosts.worker"))
+		g_ptr_array_add(env, g_strdup(RELAY_MAY_USE_WORKER));
+
+	g_ptr_array_add(env, NULL);
+
+	return (char **)g_ptr_array_free(env, FALSE);
+}
+
 static void run_on_link(Remote *r)
 {
 	g_auto(GStrv) argv = relay_argv(r);
+	g_auto(GStrv) env = relay_env(r);
 	char nowhere[] = "";
 	const struct relay_run run = {
 		.timeout_ms = r->timeout_ms, .max_output = (guint32)MIN(r->max_output, G_MAXINT32),
-		.grace_ms = r->grace_ms, .cwd = nowhere, .argv = argv, .env = r->env,
+		.grace_ms = r->grace_ms, .cwd = nowhere, .argv = argv, .env = env,
 		.input = r->input,
 	};
 
@@ -502,6 +521,11 @@ void remote_hosts_close_idle(RemoteHosts *h)
 	g_hash_table_iter_init(&iter, h->connections);
 	while (g_hash_table_iter_next(&iter, NULL, &one))
 		ssh_master_close_idle(one);
+}
+
+struct remote_steps remote_hosts_steps(const RemoteHosts *h)
+{
+	return h->steps;
 }
 
 HostHealth *remote_hosts_health(RemoteHosts *h)

@@ -43,6 +43,13 @@ void remote_hosts_close_idle(RemoteHosts *hosts);
 /* Which of them answer. Borrowed. */
 HostHealth *remote_hosts_health(RemoteHosts *hosts);
 
+/* How many steps relays have answered for, and of how many the process was made by a worker. */
+struct remote_steps {
+	guint64 by_relay, by_worker;
+};
+
+struct remote_steps remote_hosts_steps(const RemoteHosts *hosts);
+
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 
 struct remote_spec {

@@ -1,42 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attach_disk - gives a running VM one more disk. */
+/*
+ * attach_disk - gives a running VM one more disk.
+ *
+ * An attach whose answer was lost is asked for again: a VM that has this image at this target has
+ * it already, one with another image there keeps that and the request fails. The image is checked
+ * before libvirt sees it: its owner may have written a header into it that names a file of the
+ * host. A SCSI disk gets its controller first, since libvirt would choose a model for which many
+ * guests have no driver.
+ */
 #include "vm/device.h"
 #include "vm/disk_images.h"
-#include "vm/disk_links.h"
+#include "vm/wanted_disk.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
-
-/* The disk's XML, with its link resolved. The caller frees. */
-static xmlDoc *build(struct action_ctx *ctx, const DeviceVm *v, const TmplAttr *disk,
-		     GError **error)
-{
-	const struct domain_attach attach = device_attach_of(ctx, v, ctx->arg[SOURCE]);
-	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *xml = domain_disk_xml(v->vm, disk, &attach, warnings, error);
-	xmlDoc *doc = xml ? xml_parse(xml, strlen(xml), "disk", error) : NULL;
-
-	for (guint i = 0; i < warnings->len; i++)
-		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
-	if (doc)
-		disk_link_resolve(xmlDocGetRootElement(doc));
-
-	return doc;
-}
-
-static bool is_same_source(const xmlNode *a, const xmlNode *b)
-{
-	static const char *const names[] = { "file", "dev", "name", "dir" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *one = xml_child_attribute(a, "source", names[i]);
-		g_autofree char *other = xml_child_attribute(b, "source", names[i]);
-
-		if (g_strcmp0(one, other) != 0)
-			return false;
-	}
-
-	return true;
-}
 
 /* libvirt would add a model that newer guests have no driver for. */
 static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, GError **error)
@@ -62,7 +38,8 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 {
 	const char *target = tmpl_attr_text(disk, "TARGET");
 	const struct device_key key = { .target = target ? target : ctx->arg[TARGET] };
-	g_autoptr(xmlDoc) doc = build(ctx, v, disk, error);
+	g_autoptr(xmlDoc) doc =
+		wanted_disk_new(ctx, v, disk, ctx->arg[SOURCE], error);
 	const char *uri = conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI");
 	g_autofree char *directory = virt_vm_directory(v->dom, uri);
 	const xmlNode *there = device_find(v, &key);
@@ -71,7 +48,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 
 	if (!xml)
 		return ACTION_FAILED;
-	if (there && is_same_source(there, xmlDocGetRootElement(doc))) {
+	if (there && wanted_disk_is(there, xmlDocGetRootElement(doc))) {
 		action_log("INFO", "domain %s has %s already", virDomainGetName(v->dom), what);
 		return ACTION_DONE;
 	}

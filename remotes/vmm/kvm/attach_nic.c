@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attach_nic - gives a running VM one more NIC or PCI device. */
+/*
+ * attach_nic - gives a running VM one more NIC or PCI device.
+ *
+ * The MAC, or the PCI address, says whether the VM has the device already; then nothing is done.
+ * A guest with encrypted memory takes no device of the host, and this is said before libvirt
+ * unbinds the device from its driver.
+ */
 #include "vm/device.h"
 #include "vm/live_guard.h"
 

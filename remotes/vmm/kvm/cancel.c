@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cancel - ends a VM at once, as by pulling the plug. */
+/*
+ * cancel - ends a VM at once, as by pulling the plug.
+ *
+ * What is needed after the end is read before it: the VM's directory, its UUID, and a copy of the
+ * vTPM's state, which libvirt may remove together with the domain. If that copy cannot be made,
+ * the VM runs on. A domain that is not the one of the deployment the caller means is left alone
+ * (vm/deployment.h): a late undo must not end a VM that was deployed anew.
+ */
 #include "vm/deployment.h"
 #include "host/root_helper.h"
 #include "vm/checkpoint_use.h"

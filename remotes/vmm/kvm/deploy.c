@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* deploy - creates a VM's domain from the XML on stdin and prints its UUID. */
+/*
+ * deploy - creates a VM's domain from the XML on stdin and prints its UUID.
+ *
+ * Order: read and fit the domain, look for the VM, start it, then what may fail without harm
+ * (snapshots of an earlier life). A domain that runs already is adopted if it is the one of this
+ * request, never replaced. Once the UUID is printed the VM is the front-end's: a signal after that
+ * no longer takes it back. Disks that --prepare made are removed only if the VM did not start;
+ * after an unknown outcome they stay, as QEMU may be using them.
+ */
 #include "vm/build_domain.h"
+#include "vm/checkpoint_stored.h"
 #include "vm/checkpoint_use.h"
 #include "vm/deploy_order.h"
 #include "vm/prepared_disks.h"
@@ -65,6 +74,7 @@ static enum action_outcome launch(struct action_ctx *ctx, const DeployOrder *o, 
 	if (outcome != ACTION_DONE)
 		return outcome;
 	checkpoint_use_warn_unused(o->directory);
+	checkpoint_stored_warn_unused(o->directory);
 	virDomainGetUUIDString(*dom, uuid);
 	action_on_abort(ACTION_DONE, "%s\n", uuid);
 	action_print(ctx, "%s\n", uuid);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did. */
+/*
+ * detach_nic - takes a NIC or PCI device from a running VM, and says what its guest did.
+ *
+ * oned passes a PCI device by the same action; then the document says which one, and MAC is empty.
+ * As with a disk, the outcome is what the guest did, not what libvirt was asked.
+ */
 #include "vm/device.h"
 
 enum { DEPLOY_ID, MAC, VM_ID };

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec - starts a program in a VM's guest; with --wait, reports its result. */
+/*
+ * exec - starts a program in a VM's guest; with --wait, reports its result.
+ *
+ * The guest's agent starts the program and forgets nothing of it until it is asked for its result,
+ * so the process number is stored on the host: exec_cancel and the next exec need it. One program
+ * at a time for each VM. If the number cannot be stored, the program is ended again.
+ */
 #include "vm/guest_exec.h"
 #include "vm/guest_command.h"
 

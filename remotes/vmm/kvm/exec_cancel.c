@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec_cancel - ends the program that exec started in a VM's guest, and only that. */
+/*
+ * exec_cancel - ends the program that exec started in a VM's guest, and only that.
+ *
+ * Only a process that the agent still knows as running is ended: a guest reuses process numbers,
+ * and the one that was stored may be another program's by now.
+ */
 #include "vm/guest_exec.h"
 
 #include <unistd.h>

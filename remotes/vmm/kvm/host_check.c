@@ -88,14 +88,11 @@ static bool check_options(struct options *o, GError **error)
 	return true;
 }
 
-/* Set by kvmrc only where this release knows the parameter. */
-static const char *parameter(const ConfKvmrc *rc, const char *name)
+static int encrypted_limit(const ConfKvmrc *rc)
 {
-	for (size_t i = 0; conf_kvmrc_name(i); i++)
-		if (g_str_equal(conf_kvmrc_name(i), name))
-			return conf_kvmrc_string(rc, name);
+	const char *text = conf_kvmrc_string(rc, "NUM_MEMORY_ENCRYPTED_GUESTS");
 
-	return NULL;
+	return text ? (int)g_ascii_strtoll(text, NULL, 10) : -1;
 }
 
 /* What SOURCE and WISH ask for is found out, judged and printed; the exit status. */
@@ -132,7 +129,9 @@ static int run(struct options *o, GError **error)
 		.root = o->sysroot, .type = o->type, .arch = o->arch,
 		.uri = o->uri ? o->uri : conf_kvmrc_string(rc, "LIBVIRT_URI"),
 		.capabilities = o->capabilities, .domcapabilities = o->domcapabilities,
-		.vm = o->vm, .cpu_models = parameter(rc, "CPU_MODELS"),
+		.vm = o->vm, .cpu_models = conf_kvmrc_string(rc, "CPU_MODELS"),
+		.cpu_features = conf_kvmrc_string(rc, "CPU_FEATURES"),
+		.encrypted_limit = encrypted_limit(rc),
 		.storage = (const char *const *)storage, .peers = (const char *const *)o->peers,
 		.protocol = conf_kvmrc_string(rc, "QEMU_PROTOCOL"), .set_directory = set,
 		.limit_ms = (unsigned)o->timeout_s * 1000,

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migrate - moves a running VM to another host, or its files to another datastore. */
+/*
+ * migrate - moves a running VM to another host, or its files to another datastore.
+ *
+ * Three ways: shared storage (only memory moves), storage of its own at each host (files before,
+ * the rest of them while the guest is paused for the last time), and another datastore of the same
+ * host. lib/migrate/verdict.h decides, from what both hosts say, whether the VM is here, there or
+ * unknown; nothing is removed on either side before that is known.
+ */
 #include "action/request_input.h"
 #include "host/root_helper.h"
 #include "migrate/move_datastore.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migrate_local - migrate for shared storage, from the front-end (-l migrate=migrate_local). */
+/*
+ * migrate_local - migrate for shared storage, from the front-end (-l migrate=migrate_local).
+ *
+ * The front-end speaks to both libvirt daemons itself, so that neither host needs a way to the
+ * other but for the data. Files are not copied: only for shared storage.
+ */
 #include "action/other_host.h"
 #include "migrate/migration.h"
 #include "virt/connect.h"

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outcome - reports what became of an action whose result was lost; changes nothing. */
+/*
+ * outcome - reports what became of an action whose result was lost; changes nothing.
+ *
+ * The driver asks this after a connection was lost in the middle of an action. It waits for the
+ * VM's lock first, because the action may still be at work, and then looks at libvirt and at the
+ * files; it never repeats or mends anything itself. VMM_REQUEST_AGE tells an earlier result of the
+ * same kind from that of this request.
+ */
 #include "vm/outcome_query.h"
 
 #include "vm/deployment.h"
 #include "action/lock.h"
-#include "base/number.h"
 
 enum { ACTION, DEPLOY_ID, CHECKPOINT, VM_ID, LOCK_MS = 200000, OPEN_MS = 10000 };
 
 static bool read_case(const struct action_ctx *ctx, struct outcome_case *c, GError **error)
 {
-	const char *age = g_getenv("VMM_REQUEST_AGE");
-
 	*c = (struct outcome_case){
 		.action = ctx->arg[ACTION], .deploy_id = ctx->arg[DEPLOY_ID],
-		.checkpoint = ctx->arg[CHECKPOINT], .vm_id = ctx->arg[VM_ID], .age_s = -1,
+		.checkpoint = ctx->arg[CHECKPOINT], .vm_id = ctx->arg[VM_ID],
 	};
-	if (age && !number_signed(age, 0, G_MAXINT32, &c->age_s, NULL))
-		return vmm_fail(error, VMM_ERROR_USAGE, "VMM_REQUEST_AGE: '%s' is not a number of "
-				"seconds", age);
+	if (!request_input_age(&c->age_s, error))
+		return false;
 
 	return deployment_of_environment(&c->mark, error);
 }
@@ -59,7 +62,8 @@ static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 const struct action action = {
 	.name = "outcome", .usage = "ACTION DEPLOY_ID CHECKPOINT VM_ID [HOST]",
 	.summary = "Prints what has become of ACTION on a VM: done, not-done, refused, finish, "
-		   "repeat, unknown or later; of \"absent\" whether it is not running here.",
+		   "repeat, unknown, later or in-progress; of \"absent\" whether it is not running "
+		   "here.",
 	.input = "the request document, if there is one",
 	.example = "outcome deploy one-7 - 7",
 	.min_args = 4, .vm_id = VM_ID, .deadline_s = 280, .offline = true, .run = run_outcome,

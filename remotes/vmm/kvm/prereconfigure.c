@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prereconfigure - takes the context's medium out of a running VM's drive. */
+/*
+ * prereconfigure - takes the context's medium out of a running VM's drive.
+ *
+ * The driver runs this before the context's image is recreated, so that a guest does not read half
+ * a file. A VM without a context has nothing to eject, and the request succeeds.
+ */
 #include "vm/device.h"
 #include "virt/domain_xml.h"
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reboot - asks the guest of a running VM to restart. */
+/*
+ * reboot - asks the guest of a running VM to restart.
+ *
+ * The agent is asked first, for at most its share of the time; then the ACPI button. Success says
+ * that the guest was asked: what it makes of the button nobody can see from outside.
+ */
 #include "vm/restart.h"
 
 static enum action_outcome run_reboot(struct action_ctx *ctx, GError **error)

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reconfigure - puts a new context's medium into a running VM's drive. */
+/*
+ * reconfigure - puts a new context's medium into a running VM's drive.
+ *
+ * The image is checked as in attach_disk: this is one more way to give QEMU a file. A drive that
+ * holds another medium is emptied first; otherwise a guest may take the new one for the old.
+ */
 #include "vm/device.h"
 #include "virt/domain_xml.h"
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reset - restarts a VM as its reset button would. */
+/*
+ * reset - restarts a VM as its reset button would.
+ *
+ * The guest is not asked. No second try on its own: a reset whose answer was lost may have taken
+ * effect, and a guest that was reset twice has lost what it did in between.
+ */
 #include "vm/restart.h"
 
 static enum action_outcome run_reset(struct action_ctx *ctx, GError **error)

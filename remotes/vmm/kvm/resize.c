@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resize - changes how much memory and how many CPUs a running VM has. */
+/*
+ * resize - changes how much memory and how many CPUs a running VM has.
+ *
+ * Memory before CPUs, and back again if the CPUs fail: the front-end knows one resize, done or not
+ * done. The balloon, or whole modules with MEMORY_RESIZE_MODE = HOTPLUG.
+ */
 #include "host/root_helper.h"
 #include "vm/memory.h"
 #include "vm/vcpus.h"

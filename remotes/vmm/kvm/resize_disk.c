@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resize_disk - makes a disk of a running VM larger, never smaller. */
+/*
+ * resize_disk - makes a disk of a running VM larger, never smaller.
+ *
+ * Never smaller: libvirt would cut the image, and with it what the guest has beyond. A disk that
+ * is as large as wanted is done already, so the request can be repeated.
+ */
 #include "vm/device.h"
 #include "base/number.h"
 #include "action/busy.h"

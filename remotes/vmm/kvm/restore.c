@@ -12,6 +12,7 @@
 #include "action/lock.h"
 #include "vm/domain_paths.h"
 #include "vm/snapshot_redefine.h"
+#include "vm/checkpoint_stored.h"
 #include "vm/checkpoint_use.h"
 #include "vm/disk_images.h"
 #include "vm/existing.h"
@@ -50,7 +51,6 @@ static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d,
 				   const struct virt_state *state, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT], *name = virDomainGetName(dom);
-
 	bool used = checkpoint_use_knows(file, file) || checkpoint_use_is_begun(file);
 
 	if (state->state == VIR_DOMAIN_PMSUSPENDED)
@@ -76,7 +76,7 @@ static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d,
 static bool get_checkpoint(struct action_ctx *ctx, const TmplRequest *d, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
-	g_autofree char *hook = ctx->dry_run ? NULL : datastore_hook_find(d);
+	g_autofree char *hook = ctx->dry_run ? NULL : datastore_hook_find(d, "restore");
 
 	if (!ctx->dry_run && !checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error))
 		return false;
@@ -148,6 +148,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 	if (outcome != ACTION_DONE)
 		return outcome;
 	action_on_abort(ACTION_DONE, "%s", "");
+	checkpoint_stored_forget(file);
 	ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	guest_clock_start(ctx, ctx->uri, dom);
 	snapshot_redefine_all(dom, directory, action_log, NULL);
@@ -173,7 +174,6 @@ static enum action_outcome run_restore(struct action_ctx *ctx, GError **error)
 	dom = existing.dom;
 	if (outcome != ACTION_DONE)
 		return outcome;
-
 	if (dom)
 		return already(ctx, d, dom, &existing.state, error);
 

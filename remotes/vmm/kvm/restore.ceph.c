@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* restore.ceph - copies a checkpoint from the VM's pool to where restore reads it. */
+/*
+ * restore.ceph - copies a checkpoint from the VM's pool to where restore reads it.
+ *
+ * The checkpoint stays in the pool until restore says that the VM runs from it.
+ */
 #include "host/ceph_pool.h"
 
 enum { CHECKPOINT, VM_ID = 3 };

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* save - puts a VM's memory into a file and ends it. */
+/*
+ * save - puts a VM's memory into a file and ends it.
+ *
+ * Before anything ends: is the checkpoint's path absolute, may this guest be saved at all
+ * (encrypted memory, host devices, nested guests). A checkpoint is written beside its name and
+ * renamed when it is whole, so that no half of one can be restored. If the datastore's hook fails
+ * afterwards, the VM is resumed from the checkpoint; where that fails too the outcome is unknown
+ * and the file stays.
+ */
 #include "vm/checkpoint.h"
+#include "vm/checkpoint_stored.h"
+
+#include <unistd.h>
 
 #include "action/datastore_hook.h"
 #include "action/request_input.h"
@@ -19,28 +30,52 @@ static enum action_outcome undo(struct action_ctx *ctx, GError **error)
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, &cause);
 
+	/* Until the VM runs, the note is what tells a checkpoint that was moved from none. */
 	if (doc && checkpoint_restore(ctx, file, xmlDocGetRootElement(doc), NULL, &again,
-				      &cause) == ACTION_DONE)
+				      &cause) == ACTION_DONE) {
+		checkpoint_stored_forget(file);
 		return ACTION_FAILED;
+	}
+
 	action_log("ERROR", "%s", cause->message);
-	vmm_error_set_hint(error, "the VM does not run; its checkpoint is %s", file);
+	if (access(file, F_OK) == 0)
+		vmm_error_set_hint(error, "the VM does not run; its checkpoint is %s", file);
+	else
+		vmm_error_set_hint(error, "the VM does not run, and %s is gone: see whether its "
+				   "datastore has it", file);
 
 	return ACTION_UNKNOWN;
+}
+
+/* Moves the checkpoint to its datastore, if that has a program of its own for it. */
+static enum action_outcome store(struct action_ctx *ctx, const TmplRequest *d, GError **error)
+{
+	const char *file = ctx->arg[CHECKPOINT];
+	g_autofree char *hook = datastore_hook_find(d, "save");
+
+	if (!hook)
+		return ACTION_DONE;
+	if (checkpoint_stored_begin(file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID), error) &&
+	    datastore_hook_run(ctx, d, hook, error))
+		return ACTION_DONE;
+
+	return undo(ctx, error);
 }
 
 static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const TmplRequest *d,
 				GError **error)
 {
-	g_autofree char *hook = datastore_hook_find(d);
 	g_autofree char *directory =
 		virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	enum action_outcome outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
+	enum action_outcome outcome;
 	char uuid[VIR_UUID_STRING_BUFLEN];
 
+	checkpoint_stored_forget(ctx->arg[CHECKPOINT]);
+	outcome = checkpoint_save(ctx, dom, ctx->arg[CHECKPOINT], error);
+	if (outcome == ACTION_DONE)
+		outcome = store(ctx, d, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
-	if (hook && !datastore_hook_run(ctx, d, hook, error))
-		return undo(ctx, error);
 	action_on_abort(ACTION_DONE, "%s", "");
 	if (virDomainGetUUIDString(dom, uuid) == 0)	/* from the handle, though it is gone */
 		vtpm_collect(ctx, uuid, directory, true);
@@ -56,8 +91,9 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = d ? action_domain_alone(ctx, &cause) : NULL;
 	struct virt_state state = { .gone = true };
+	gint64 age_s;
 
-	if (!d)
+	if (!d || !request_input_age(&age_s, error))
 		return ACTION_FAILED;
 	if (!g_path_is_absolute(file)) {
 		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not an absolute path", file);
@@ -78,9 +114,12 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 	if (!state.gone)
 		return save(ctx, dom, d, error);
 	if ((dom || vmm_is(cause, VMM_ERROR_NOT_FOUND)) &&
-	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID))) {
+	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID), age_s)) {
 		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
-		return ACTION_DONE;
+		if (ctx->dry_run)
+			return ACTION_DONE;
+
+		return store(ctx, d, error);
 	}
 
 	if (!cause)

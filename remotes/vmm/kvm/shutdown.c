@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shutdown - asks a VM's guest to power off and waits until the VM is gone. */
+/*
+ * shutdown - asks a VM's guest to power off and waits until the VM is gone.
+ *
+ * A paused guest cannot hear the button: it is refused, unless kvmrc allows to end it. A guest that
+ * is still there at half time is asked again, and its agent too. FORCE_DESTROY takes effect only if
+ * the guest had the whole of SHUTDOWN_TIMEOUT, never because a caller's deadline was short.
+ */
 #include "host/root_helper.h"
 #include "vm/checkpoint_use.h"
 #include "vm/stop.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot_create - makes a snapshot of a VM, its memory included, and prints its name. */
+/*
+ * snapshot_create - makes a snapshot of a VM, its memory included, and prints its name.
+ *
+ * libvirt keeps a snapshot's description only while the domain exists, so a copy is stored in the
+ * VM's directory; without that copy the snapshot is taken back. A name that is taken is this
+ * snapshot already, if its images hold it too; otherwise it is made again.
+ */
 #include "vm/stranded.h"
 #include "vm/live_guard.h"
 #include "vm/snapshot.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them. */
+/*
+ * snapshot_delete - removes a snapshot from a VM's disks, from libvirt and beside them.
+ *
+ * First from the images and libvirt, then the copy in the VM's directory: if we die in between, the
+ * next request finds the copy without its snapshot and removes it.
+ */
 #include "vm/snapshot.h"
 
 #include "action/busy.h"

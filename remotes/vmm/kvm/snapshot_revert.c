@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot_revert - reverts a VM to a snapshot, memory and disks. */
+/*
+ * snapshot_revert - reverts a VM to a snapshot, memory and disks.
+ *
+ * Reverting replaces disks and memory: it is refused when the VM has devices now that the snapshot
+ * lacks (vm/snapshot.h). The images are checked again, as a guest may have changed their headers
+ * since the VM was started. libvirt starts a new QEMU for it; that its id changed shows that the
+ * revert took effect although the answer was lost.
+ */
 #include "vm/disk_images.h"
 #include "vm/stranded.h"
 #include "vm/snapshot.h"

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update_disk - gives a disk of a running VM the limits that its document says now. */
+/*
+ * update_disk - gives a disk of a running VM the limits that its document says now.
+ *
+ * The limits are built as deploy builds them and set one by one in libvirt's terms; what the
+ * document no longer has is set to none. No other part of the disk changes.
+ */
 #include "vm/device_limits.h"
 
 enum { DEPLOY_ID, DISK_ID };

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update_nic - gives a running VM's NICs in a network the bandwidth that its document says now. */
+/*
+ * update_nic - gives a running VM's NICs in a network the bandwidth that its document says now.
+ *
+ * All NICs of the VM in that network get what their own part of the document says; a NIC that the
+ * document has and the domain has not is left out, as it may be attached later.
+ */
 #include "vm/device_limits.h"
 
 enum { DEPLOY_ID, NETWORK };

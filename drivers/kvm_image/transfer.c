@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "base/program.h"
+#include "transfer_host.h"
+#include "transfer_vm.h"
+
+#define DRIVER "kvm_image"
+
+enum { MIB_SHIFT = 20, MAX_WORDS = 12 };
+
+/* States of a VM that runs: LCM_STATE of docs/facts/images.md 8. */
+#define HOTPLUG_SAVEAS "26"
+#define DISK_RESIZE "62"
+
+/* One call of an action that is about one place on a host. */
+struct transfer {
+	const char *action;
+	struct transfer_place place;
+	struct transfer_vm vm;
+	const TmplAttr *disk;		/* NULL: the whole directory */
+};
+
+static bool fail_operand(const char *name, const char *value, const char *wanted, GError **error)
+{
+	return vmm_fail(error, VMM_ERROR_INPUT, "%s = '%s', but oned's document of the VM says "
+			"'%s'", name, value, wanted);
+}
+
+/* Reads the place, and what oned says of it; DISK: it must be a disk. */
+static bool begin(struct transfer *t, const char *operand, const char *vm, bool disk,
+		  GError **error)
+{
+	if (!transfer_place_parse(&t->place, operand, vm, error))
+		return false;
+	if (disk && !t->place.disk)
+		return vmm_fail(error, VMM_ERROR_INPUT, "operand '%s' is not a disk", operand);
+	if (!transfer_vm_ask(&t->vm, vm, t->place.datastore, error))
+		return false;
+	if (!disk)
+		return true;
+
+	t->disk = transfer_vm_disk(&t->vm, t->place.disk, error);
+
+	return t->disk != NULL;
+}
+
+/* WORDS (NULL-terminated), with --json, on the host of the place. */
+static bool run_there(const struct transfer *t, const char *const *words, GBytes *input,
+		      GError **error)
+{
+	const struct transfer_call call = { .host = t->place.host, .words = words, .input = input };
+
+	return transfer_host_run(&call, error);
+}
+
+static bool prepare_disk(const struct transfer *t, bool received, GError **error)
+{
+	const char *const words[] = { "prepare", "-", "--json", "--directory", t->place.directory,
+				      "--disk", t->place.disk, received ? "--received" : NULL,
+				      NULL };
+
+	return run_there(t, words, t->vm.document, error);
+}
+
+/* What is brought back is what the guest had: a raw volume would not be the qcow2 that it was. */
+static bool check_format(const struct transfer *t, GError **error)
+{
+	const char *format = transfer_vm_text(t->disk, "FORMAT");
+	const char *driver = transfer_vm_driver(t->disk);
+	bool is_copied_back = !g_str_equal(transfer_vm_text(t->disk, "CLONE"), "YES");
+	bool is_cdrom = g_str_equal(transfer_vm_text(t->disk, "TYPE"), "CDROM");
+
+	if (!is_copied_back || is_cdrom || !*format || g_str_equal(format, driver))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "disk.%s: DRIVER = '%s', but its persistent image "
+			"has FORMAT = '%s'", t->place.disk, driver, format);
+}
+
+/* Snapshots of an image lie beside it, and only drivers that made them know which one is meant. */
+static bool check_no_snapshots(const char *image, GError **error)
+{
+	g_autofree char *directory = g_strconcat(image, ".snap", NULL);
+
+	if (access(directory, F_OK) < 0 && errno == ENOENT)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "%s has snapshots, which TM_MAD " DRIVER " does "
+			"not know", image);
+}
+
+/* Brings IMAGE, a file of this machine, to where prepare takes it for the disk's SOURCE. */
+static bool bring_image(const struct transfer *t, const char *image, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("%s/.disk.%s.source", t->place.directory,
+						t->place.disk);
+	const char *format = transfer_vm_text(t->disk, "FORMAT");
+	const char *const send[] = { "send", image, *format ? "--format" : NULL, format, NULL };
+	const char *const receive[] = { "receive", path, "--json", "--directory",
+					t->place.directory, "--force", NULL };
+	const struct transfer_call from = { .words = send };
+	const struct transfer_call to = { .host = t->place.host, .words = receive };
+
+	return check_no_snapshots(image, error) && transfer_host_pipe(&from, &to, error);
+}
+
+/* clone, ln: FE:SOURCE HOST:DIRECTORY/disk.N VM DATASTORE */
+static bool copy_image(struct transfer *t, char **operands, GError **error)
+{
+	g_autofree char *image = transfer_place_image(operands[0], error);
+	const char *source;
+
+	if (!image || !begin(t, operands[1], operands[2], true, error))
+		return false;
+	if (!transfer_vm_check(&t->vm, &t->place, error) || !check_format(t, error))
+		return false;
+	source = transfer_vm_text(t->disk, "SOURCE");
+	if (!g_str_equal(source, image))
+		return fail_operand("SOURCE", image, source, error);
+	if (!g_path_is_absolute(image))
+		return prepare_disk(t, false, error);
+
+	return bring_image(t, image, error) && prepare_disk(t, true, error);
+}
+
+static bool make_disk(struct transfer *t, const char *size, const char *format, GError **error)
+{
+	const char *wanted = transfer_vm_text(t->disk, "SIZE");
+	const char *driver = transfer_vm_driver(t->disk);
+
+	if (!transfer_vm_check(&t->vm, &t->place, error))
+		return false;
+	if (!g_str_equal(size, wanted))
+		return fail_operand("SIZE", size, wanted, error);
+	if (format && !g_str_equal(format, driver))
+		return fail_operand("FORMAT", format, driver, error);
+
+	return prepare_disk(t, false, error);
+}
+
+/* mkimage: SIZE FORMAT HOST:DIRECTORY/disk.N VM DATASTORE */
+static bool make_image(struct transfer *t, char **operands, GError **error)
+{
+	return begin(t, operands[2], operands[3], true, error) &&
+	       make_disk(t, operands[0], operands[1], error);
+}
+
+/* mkswap: SIZE HOST:DIRECTORY/disk.N VM DATASTORE */
+static bool make_swap(struct transfer *t, char **operands, GError **error)
+{
+	return begin(t, operands[1], operands[2], true, error) &&
+	       make_disk(t, operands[0], NULL, error);
+}
+
+/* delete: HOST:DIRECTORY[/disk.N] VM DATASTORE */
+static bool delete_disks(struct transfer *t, char **operands, GError **error)
+{
+	const char *words[MAX_WORDS] = { "dispose", "-", "--json", "--directory" };
+	int n = 4;
+
+	if (!begin(t, operands[0], operands[1], false, error))
+		return false;
+
+	words[n++] = t->place.directory;
+	words[n++] = t->place.disk ? "--disk" : "--all";
+	words[n++] = t->place.disk;
+
+	return run_there(t, words, t->vm.document, error);
+}
+
+/* resize: HOST:DIRECTORY/disk.N SIZE VM DATASTORE */
+static bool resize_disk(struct transfer *t, char **operands, GError **error)
+{
+	g_autofree char *bytes = NULL;
+	guint64 mib;
+
+	if (!number_unsigned(operands[1], 1, G_MAXINT64 >> MIB_SHIFT, &mib, NULL))
+		return vmm_fail(error, VMM_ERROR_INPUT, "SIZE = '%s' is not a number of MiB",
+				operands[1]);
+	if (!begin(t, operands[0], operands[2], true, error))
+		return false;
+	/* The action of a running VM does it. */
+	if (g_str_equal(tmpl_vm_header(t->vm.vm, "LCM_STATE"), DISK_RESIZE))
+		return true;
+
+	bytes = g_strdup_printf("%" G_GUINT64_FORMAT "M", mib);
+
+	return run_there(t, (const char *const[]){ "grow", bytes, "--json", "--directory",
+			 t->place.directory, "--disk", t->place.disk, "--vm", operands[2],
+			 "--format", transfer_vm_driver(t->disk), NULL }, NULL, error);
+}
+
+/* Brings the disk to IMAGE, a file of this machine; REPLACE one that is there. */
+static bool bring_back(const struct transfer *t, const char *vm, const char *image, bool replace,
+		       GError **error)
+{
+	const char *const send[] = { "send", "--directory", t->place.directory, "--disk",
+				     t->place.disk, "--vm", vm, "--format",
+				     transfer_vm_driver(t->disk), NULL };
+	const char *const receive[] = { "receive", image, "--json", replace ? "--force" : NULL,
+					NULL };
+	const struct transfer_call from = { .host = t->place.host, .words = send };
+	const struct transfer_call to = { .words = receive };
+
+	return transfer_host_pipe(&from, &to, error);
+}
+
+/* mvds: HOST:DIRECTORY/disk.N FE:SOURCE VM DATASTORE. oned deletes the disk afterwards. */
+static bool move_to_image(struct transfer *t, char **operands, GError **error)
+{
+	g_autofree char *image = transfer_place_image(operands[1], error);
+	const char *source;
+
+	if (!image || !begin(t, operands[0], operands[2], true, error))
+		return false;
+	source = transfer_vm_text(t->disk, "SOURCE");
+	if (!g_str_equal(source, image))
+		return fail_operand("SOURCE", image, source, error);
+	if (!g_path_is_absolute(image))
+		return true;
+	if (g_str_equal(transfer_vm_text(t->disk, "CLONE"), "YES"))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "disk.%s is a clone of %s, which other "
+				"VMs use: it does not replace it", t->place.disk, image);
+	if (!check_format(t, error))
+		return false;
+
+	return bring_back(t, operands[2], image, true, error);
+}
+
+/* cpds: HOST:DIRECTORY/disk.N FE:IMAGE SNAPSHOT VM DATASTORE */
+static bool copy_to_image(struct transfer *t, char **operands, GError **error)
+{
+	g_autofree char *image = transfer_place_image(operands[1], error);
+	const char *wanted;
+
+	if (!image || !begin(t, operands[0], operands[3], true, error))
+		return false;
+	if (!g_path_is_absolute(image))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is no file: TM_MAD " DRIVER " saves "
+				"disks as files only", image);
+	if (!g_str_equal(operands[2], "-1"))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "snapshot %s: TM_MAD " DRIVER " knows no "
+				"snapshots", operands[2]);
+	if (g_str_equal(tmpl_vm_header(t->vm.vm, "LCM_STATE"), HOTPLUG_SAVEAS)) {
+		vmm_fail(error, VMM_ERROR_BUSY, "disk.%s of a running VM is not saved",
+			 t->place.disk);
+		vmm_error_set_hint(error, "power it off first");
+		return false;
+	}
+
+	wanted = transfer_vm_text(t->disk, "HOTPLUG_SAVE_AS_SOURCE");
+	if (*wanted && !g_str_equal(wanted, image))
+		return fail_operand("HOTPLUG_SAVE_AS_SOURCE", image, wanted, error);
+
+	return bring_back(t, operands[3], image, *wanted != '\0', error);
+}
+
+/* mv: HOST:DIRECTORY[/disk.N] HOST:DIRECTORY[/disk.N] VM DATASTORE. Disks move with it. */
+static bool move_vm(struct transfer *t, char **operands, GError **error)
+{
+	struct transfer_place to;
+	bool ok = transfer_place_parse(&t->place, operands[0], operands[2], error);
+
+	if (!ok)
+		return false;
+
+	ok = transfer_place_parse(&to, operands[1], operands[2], error);
+	if (ok && !t->place.disk && (!g_str_equal(t->place.host, to.host) ||
+				     !g_str_equal(t->place.directory, to.directory))) {
+		ok = vmm_fail(error, VMM_ERROR_CONFIG, "the disks in %s stay on host %s: TM_MAD "
+			      DRIVER " does not move them to %s of host %s", t->place.directory,
+			      t->place.host, to.directory, to.host);
+		vmm_error_set_hint(error, "power the VM off instead of stopping it");
+	}
+
+	transfer_place_clear(&to);
+
+	return ok;
+}
+
+static bool refuse(struct transfer *t, char **operands G_GNUC_UNUSED, GError **error)
+{
+	return vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD " DRIVER " has no %s", t->action);
+}
+
+/* Nothing was done before that it could end: a migration is refused when it begins. */
+static bool do_nothing(struct transfer *t G_GNUC_UNUSED, char **operands G_GNUC_UNUSED,
+		       GError **error G_GNUC_UNUSED)
+{
+	return true;
+}
+
+enum { ANY = -1 };
+
+static const struct transfer_action {
+	const char *name;
+	int operands;
+	const char *usage;
+	bool (*run)(struct transfer *t, char **operands, GError **error);
+	const char *stock;	/* the driver whose script of that name does it; NULL: RUN does */
+} actions[] = {
+	{ "clone", 4, "FE:SOURCE HOST:PATH VM DATASTORE", copy_image, NULL },
+	{ "ln", 4, "FE:SOURCE HOST:PATH VM DATASTORE", copy_image, NULL },
+	{ "mkimage", 5, "SIZE FORMAT HOST:PATH VM DATASTORE", make_image, NULL },
+	{ "mkswap", 4, "SIZE HOST:PATH VM DATASTORE", make_swap, NULL },
+	{ "delete", 3, "HOST:PATH VM DATASTORE", delete_disks, NULL },
+	{ "resize", 4, "HOST:PATH SIZE VM DATASTORE", resize_disk, NULL },
+	{ "mvds", 4, "HOST:PATH FE:SOURCE VM DATASTORE", move_to_image, NULL },
+	{ "cpds", 5, "HOST:PATH FE:IMAGE SNAPSHOT VM DATASTORE", copy_to_image, NULL },
+	{ "mv", 4, "HOST:PATH HOST:PATH VM DATASTORE", move_vm, NULL },
+	{ "context", ANY, "", NULL, "ssh" },
+	{ "monitor", ANY, "", NULL, "ssh" },
+	{ "monitor_ds", ANY, "", NULL, "ssh" },
+	{ "postmigrate", ANY, "", do_nothing, NULL },
+	{ "failmigrate", ANY, "", do_nothing, NULL },
+	{ "premigrate", ANY, "", refuse, NULL },
+	{ "snap_create", ANY, "", refuse, NULL },
+	{ "snap_create_live", ANY, "", refuse, NULL },
+	{ "snap_delete", ANY, "", refuse, NULL },
+	{ "snap_revert", ANY, "", refuse, NULL },
+	{ "prebackup", ANY, "", refuse, NULL },
+	{ "prebackup_live", ANY, "", refuse, NULL },
+	{ "postbackup", ANY, "", refuse, NULL },
+	{ "postbackup_live", ANY, "", refuse, NULL },
+	{ "restore", ANY, "", refuse, NULL },
+};
+
+static const struct transfer_action *find_action(const char *path)
+{
+	g_autofree char *name = g_path_get_basename(path);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(actions); i++)
+		if (g_str_equal(actions[i].name, name))
+			return &actions[i];
+
+	return NULL;
+}
+
+bool transfer_is(const char *path)
+{
+	g_autofree char *directory = path ? g_path_get_dirname(path) : NULL;
+
+	return directory && g_str_has_suffix(directory, "tm/" DRIVER) && find_action(path);
+}
+
+/* Becomes the script of OpenNebula's own driver, beside ours. */
+static bool become_stock(const struct transfer_action *a, char **argv, GError **error)
+{
+	g_autofree char *directory = g_path_get_dirname(argv[0]);
+	g_autofree char *drivers = g_path_get_dirname(directory);
+	g_autofree char *script = g_build_filename(drivers, a->stock, a->name, NULL);
+
+	argv[0] = script;
+	execv(script, argv);
+
+	return vmm_fail_errno(error, errno, "cannot run %s", script);
+}
+
+static bool run_action(const struct transfer_action *a, char **argv, GError **error)
+{
+	struct transfer t = { .action = a->name };
+	bool ok;
+
+	if (a->stock)
+		return become_stock(a, argv, error);
+	if (a->operands != ANY && g_strv_length(argv + 1) != (guint)a->operands)
+		return vmm_fail(error, VMM_ERROR_USAGE, "usage: %s %s", a->name, a->usage);
+
+	ok = a->run(&t, argv + 1, error);
+	transfer_place_clear(&t.place);
+	transfer_vm_clear(&t.vm);
+
+	return ok;
+}
+
+/* As oned reads it: docs/facts/protocol.md 6.7. */
+static int fail_for_oned(const char *action, const GError *error)
+{
+	g_autofree char *line = vmm_error_line(error);
+
+	fprintf(stderr, "ERROR: %s: %s\nERROR MESSAGE --8<------\n%s: %s\n"
+		"ERROR MESSAGE ------>8--\n", action, error->message, action, line);
+
+	return vmm_error_exit_status(error);
+}
+
+int transfer_main(char **argv)
+{
+	const struct transfer_action *a = find_action(argv[0]);
+	g_autoptr(GError) error = NULL;
+
+	if (run_action(a, argv, &error))
+		return 0;
+
+	return fail_for_oned(a->name, error);
+}

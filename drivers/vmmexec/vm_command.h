@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vm_command.h - the sub-commands, and which action of the host each of them is. */
+#ifndef VMMEXEC_VM_COMMAND_H
+#define VMMEXEC_VM_COMMAND_H
+
+#include "action_order.h"
+#include "action_place.h"
+
+struct json_object;
+
+/* One call of a command. */
+struct vm_call {
+	const struct action_place *place;
+	const struct cli_options *o;
+	char **operands;	/* behind the command */
+	char *deploy_id;	/* of its VM: "one-7", or a UUID; owned */
+	char *vm_id;		/* "7"; NULL: not known; owned */
+};
+
+struct vm_command {
+	const char *name;
+	const char *action;
+	const char *usage;	/* its operands */
+	const char *summary;
+	const char *options;	/* that belong to it, between blanks */
+	guint least, most;	/* operands */
+	bool takes_vm;		/* the first operand is one */
+	bool reads;		/* it changes nothing */
+	/* Fills ORDER, which has only the action's name. NULL: the operands are as they come. */
+	bool (*build)(const struct vm_call *c, ActionOrder *order, GError **error);
+	/* Prints what the action answered; NULL: its output and a sentence. */
+	bool (*print)(const struct vm_call *c, struct json_object *answer, GError **error);
+};
+
+/* The command called NAME, with '-' or '_'; NULL: none. */
+const struct vm_command *vm_command_find(const char *name);
+
+/* "  list   …" for each. The caller frees. */
+char *vm_command_help(void);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "action/worker_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/program.h"
+
+enum { STATUS_NOT_BEGUN = 127, FIRST_FIELD = 3 };
+/* Fields of /proc/PID/stat. Source: proc(5). */
+enum { START_CODE = 26, END_CODE = 27, START_STACK = 28, START_DATA = 45, END_DATA = 46,
+       START_BRK = 47, LAST_FIELD = 51 };
+
+/* Of this thread, in the C library: fork() would set both anew in the child. */
+static int *thread_id;
+static void *robust_list;
+static size_t robust_size;
+
+static bool is_fips(void)
+{
+	g_autofree char *text = NULL;
+
+	return g_file_get_contents("/proc/sys/crypto/fips_enabled", &text, NULL, NULL) &&
+	       *text == '1';
+}
+
+bool worker_child_possible(GError **error)
+{
+	if (prctl(PR_GET_TID_ADDRESS, &thread_id, 0, 0, 0) != 0 || !thread_id ||
+	    *thread_id != getpid())
+		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
+				"this system does not say where the C library keeps its thread id");
+	if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_size) != 0)
+		return vmm_fail_errno(error, errno, "cannot read the list of robust locks");
+	if (is_fips())		/* its checks may have filled a random generator already */
+		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
+				"this host is in FIPS mode: each step is a program");
+
+	return true;
+}
+
+int worker_child_make(void)
+{
+	struct clone_args args = {
+		.flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.child_tid = (guint64)(guintptr)thread_id,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0)
+		syscall(SYS_set_robust_list, robust_list, robust_size);
+
+	return (int)pid;
+}
+
+static guint64 address(const void *at)
+{
+	return (guint64)(guintptr)at;
+}
+
+/* The numbers of /proc/self/stat, from the third field on. False: it is not to be read. */
+static bool read_stat(guint64 fields[LAST_FIELD + 1])
+{
+	g_autofree char *text = NULL;
+	char *at;
+
+	if (!g_file_get_contents("/proc/self/stat", &text, NULL, NULL))
+		return false;
+
+	at = strrchr(text, ')');
+	if (!at || at[1] != ' ')
+		return false;
+
+	at += 3;		/* the state, a letter */
+	for (int i = FIRST_FIELD + 1; i <= LAST_FIELD; i++)
+		fields[i] = g_ascii_strtoull(at, &at, 10);
+
+	return true;
+}
+
+static const char *behind(const char *const *words, const char *begin)
+{
+	const char *end = begin;
+
+	for (; *words; words++)
+		end = *words + strlen(*words) + 1;
+
+	return end;
+}
+
+/* What ps(1) shows of it. Where the kernel does not let us, that is the worker's. */
+static void show_words(const struct worker_order *order)
+{
+	const char *env = behind(order->argv, order->argv[0]);
+	guint64 fields[LAST_FIELD + 1] = { 0 };
+	struct prctl_mm_map map;
+
+	if (!read_stat(fields))
+		return;
+
+	map = (struct prctl_mm_map){
+		.start_code = fields[START_CODE], .end_code = fields[END_CODE],
+		.start_data = fields[START_DATA], .end_data = fields[END_DATA],
+		.start_brk = fields[START_BRK], .brk = address(sbrk(0)),
+		.start_stack = fields[START_STACK],
+		.arg_start = address(order->argv[0]), .arg_end = address(env),
+		.env_start = address(env), .env_end = address(behind(order->env, env)),
+		.exe_fd = (guint32)-1,
+	};
+	prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+static void take_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+	program_invocation_name = (char *)path;
+	program_invocation_short_name = (char *)name;
+	g_set_prgname(name);
+}
+
+static bool take_descriptors(const int fds[WORKER_FDS], int *ret_gate)
+{
+	int gate;
+
+	for (int i = WORKER_IN; i < WORKER_FDS; i++)
+		if (dup2(fds[i], i - WORKER_IN) < 0)
+			return false;
+
+	gate = dup2(fds[WORKER_GATE], STDERR_FILENO + 1);
+	if (gate < 0 || syscall(SYS_close_range, gate + 1, ~0U, 0) != 0)
+		return false;
+
+	*ret_gate = gate;
+
+	return true;
+}
+
+/* The address behind links: what looks for files beside itself shall find them, as by exec. */
+static void take_path(const char *path)
+{
+	g_autofree char *real = realpath(path, NULL);
+
+	program_set_path(real ? real : path);
+}
+
+static bool may_begin(int gate)
+{
+	const int pid = getpid();
+	char answer = 0;
+	ssize_t n;
+
+	if (write(gate, &pid, sizeof(pid)) != sizeof(pid))
+		return false;
+
+	do
+		n = read(gate, &answer, 1);
+	while (n < 0 && errno == EINTR);
+
+	return n == 1 && answer == WORKER_GO;
+}
+
+void worker_child_become(const struct worker_order *order, const int fds[WORKER_FDS])
+{
+	int gate = -1;
+
+	signal(SIGPIPE, SIG_IGN);	/* of the gate: until then nothing else is written */
+	if (setpgid(0, 0) != 0 || (*order->cwd && chdir(order->cwd) != 0) ||
+	    !take_descriptors(fds, &gate))
+		_exit(STATUS_NOT_BEGUN);
+
+	environ = (char **)order->env;
+	take_name(order->argv[0]);
+	take_path(order->argv[0]);
+	show_words(order);
+	if (!may_begin(gate))
+		_exit(STATUS_NOT_BEGUN);
+
+	close(gate);
+	signal(SIGPIPE, SIG_DFL);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error_object.h"
+
+#include <json-c/json.h>
+
+#include "base/text.h"
+
+static void put_text(json_object *object, const char *name, const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	g_autofree char *line = text_line(valid, G_MAXSIZE);
+
+	json_object_object_add(object, name, json_object_new_string(line));
+}
+
+json_object *error_object(const GError *error, bool may_retry)
+{
+	const char *hint = vmm_error_hint(error);
+	json_object *object = json_object_new_object();
+
+	put_text(object, "message", error->message);
+	put_text(object, "class", vmm_error_class(error));
+	json_object_object_add(object, "retry_safe", json_object_new_boolean(may_retry));
+	if (hint)
+		put_text(object, "hint", hint);
+
+	return object;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* error_object.h - an error as a JSON object, the same of each program of the set. */
+#ifndef BASE_ERROR_OBJECT_H
+#define BASE_ERROR_OBJECT_H
+
+#include "base/error.h"
+
+/* {"message", "class", "retry_safe", "hint"}. The caller owns it. */
+struct json_object *error_object(const GError *error, bool may_retry);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/worker_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wire/worker_files.h"
+
+/*
+ * A worker is given up after so many steps and so long a time: what its libraries and its memory
+ * were then is not kept for ever.
+ */
+enum { MAX_STEPS = 1000, MAX_AGE_S = 3600, IDLE_S = 120, START_S = 30, ANSWER_MS = 1000 };
+enum { FIRST_PAUSE_S = 1, LONGEST_PAUSE_S = 300 };
+
+struct worker_client {
+	char *path, *actions;
+	struct file_state file;		/* of PATH, when it was started */
+	pid_t pid;			/* 0: none */
+	int fd;				/* our end of its socket; -1: none */
+	guint list, watch, idle;	/* source ids */
+	GHashTable *known;		/* name to identity; NULL: it has not said its list yet */
+	WorkerFiles *files;
+	unsigned steps;
+	gint64 started_us, used_us;
+	gint64 pause_until_us;
+	unsigned pause_s;
+};
+
+static gint64 now_us(void)
+{
+	return g_get_monotonic_time();
+}
+
+static void remove_source(guint *id)
+{
+	if (*id)
+		g_source_remove(*id);
+
+	*id = 0;
+}
+
+static void on_ended(GPid pid G_GNUC_UNUSED, gint status G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
+{
+}
+
+/*
+ * Ends the worker, which is not making a child: one that it made for us and got no word ends by
+ * itself. Its end is seen by a watch of its own.
+ */
+static void stop_worker(WorkerClient *w)
+{
+	remove_source(&w->list);
+	remove_source(&w->watch);
+	remove_source(&w->idle);
+	g_clear_pointer(&w->known, g_hash_table_unref);
+	g_clear_pointer(&w->files, worker_files_free);
+
+	if (w->fd >= 0)
+		close(w->fd);
+
+	w->fd = -1;
+	if (w->pid) {
+		kill(w->pid, SIGKILL);
+		g_child_watch_add(w->pid, on_ended, NULL);
+	}
+
+	w->pid = 0;
+}
+
+/* It is of no use now; each time the next try comes later. */
+static void give_up(WorkerClient *w)
+{
+	stop_worker(w);
+	w->pause_s = CLAMP(w->pause_s * 2, FIRST_PAUSE_S, LONGEST_PAUSE_S);
+	w->pause_until_us = now_us() + (gint64)w->pause_s * G_USEC_PER_SEC;
+}
+
+static void on_died(GPid pid G_GNUC_UNUSED, gint status G_GNUC_UNUSED, gpointer data)
+{
+	WorkerClient *w = data;
+
+	w->watch = 0;
+	w->pid = 0;		/* reaped */
+	give_up(w);
+}
+
+static gboolean on_idle(gpointer data)
+{
+	WorkerClient *w = data;
+
+	if (now_us() - w->used_us < (gint64)IDLE_S * G_USEC_PER_SEC)
+		return G_SOURCE_CONTINUE;
+
+	w->idle = 0;
+	stop_worker(w);
+
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_list(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
+{
+	WorkerClient *w = data;
+	g_autofree char *text = g_malloc(WORKER_MAX_MESSAGE);
+	ssize_t n = recv(fd, text, WORKER_MAX_MESSAGE, MSG_DONTWAIT);
+
+	w->list = 0;
+	if (n > 0)
+		w->known = worker_list_parse(text, (size_t)n, VMM_VERSION);
+	if (w->known)
+		w->files = worker_files_new(w->known);
+	else
+		give_up(w);
+
+	return G_SOURCE_REMOVE;
+}
+
+static bool open_pair(int ret[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) == 0;
+}
+
+/* The worker says its list when it has loaded all; until then steps are programs. */
+static void start_worker(WorkerClient *w)
+{
+	const char *const argv[] = { w->path, NULL };
+	const struct child_spec spec = { .argv = argv };
+	int pair[2], rc;
+
+	if (now_us() < w->pause_until_us)
+		return;
+	if (!file_state_read(w->path, &w->file) || !open_pair(pair))
+		return;
+
+	rc = child_spawn(&w->pid, &spec, (const int[]){ pair[1], -1, -1 });
+	close(pair[1]);
+	w->fd = pair[0];
+	if (rc) {
+		w->pid = 0;
+		give_up(w);
+		return;
+	}
+
+	w->steps = 0;
+	w->started_us = w->used_us = now_us();
+	w->watch = g_child_watch_add(w->pid, on_died, w);
+	w->list = g_unix_fd_add(w->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_list, w);
+	w->idle = g_timeout_add_seconds(IDLE_S / 2, on_idle, w);
+}
+
+static bool is_older(const WorkerClient *w, unsigned seconds)
+{
+	return now_us() - w->started_us > (gint64)seconds * G_USEC_PER_SEC;
+}
+
+static bool is_over(const WorkerClient *w)
+{
+	struct file_state file;
+
+	if (w->steps >= MAX_STEPS)
+		return true;
+	if (is_older(w, MAX_AGE_S))
+		return true;
+	if (!file_state_read(w->path, &file))
+		return true;
+
+	return !file_state_same(&file, &w->file);
+}
+
+bool worker_client_ready(WorkerClient *w, const char *path)
+{
+	if (!worker_files_in(path, w->actions))
+		return false;
+	if (w->pid && is_over(w))
+		stop_worker(w);
+	if (w->pid && !w->known && is_older(w, START_S))
+		give_up(w);
+	if (!w->pid)
+		start_worker(w);
+
+	return w->known && worker_files_same(w->files, path);
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool send_order(const WorkerClient *w, GBytes *order, const int fds[WORKER_FDS])
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(WORKER_FDS * sizeof(int))];
+	} control = { 0 };
+	gsize size;
+	const void *text = g_bytes_get_data(order, &size);
+	struct iovec data = { (void *)text, size };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(WORKER_FDS * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, WORKER_FDS * sizeof(int));
+
+	return sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+}
+
+/* The process that says that it waits at GATE. 0: none; errno is EAGAIN if one still may. */
+static pid_t read_pid(int gate)
+{
+	int pid = 0;
+	ssize_t n;
+
+	do
+		n = recv(gate, &pid, sizeof(pid), MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+
+	if (n == sizeof(pid) && pid > 0)
+		return pid;
+	if (n >= 0)
+		errno = 0;
+
+	return 0;
+}
+
+static void wait_readable(int gate)
+{
+	struct pollfd p = { gate, POLLIN, 0 };
+	gint64 until_us = now_us() + ANSWER_MS * 1000;
+	gint64 left_us;
+
+	while ((left_us = until_us - now_us()) > 0)
+		if (poll(&p, 1, (int)(left_us / 1000) + 1) >= 0 || errno != EINTR)
+			return;
+}
+
+static gboolean on_refused(gint gate, GIOCondition what G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
+{
+	pid_t pid = read_pid(gate);
+
+	if (!pid && errno == EAGAIN)
+		return G_SOURCE_CONTINUE;
+	if (pid)
+		g_child_watch_add(pid, on_ended, NULL);
+
+	close(gate);
+
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * From here on no process that waits at this gate can begin. One may still come, if the worker is
+ * slow: it is our child, and is to be waited for. Takes GATE.
+ */
+static void refuse(int gate)
+{
+	shutdown(gate, SHUT_WR);
+	g_unix_fd_add(gate, G_IO_IN | G_IO_HUP | G_IO_ERR, on_refused, NULL);
+}
+
+static bool is_our_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Lets the process that waits at GATE begin. 0: none has begun, or will. Takes GATE. */
+static pid_t let_begin(int gate)
+{
+	const char go = WORKER_GO;
+	pid_t pid;
+
+	wait_readable(gate);
+	pid = read_pid(gate);
+	if (!pid) {
+		refuse(gate);
+		return 0;
+	}
+
+	if (!is_our_child(pid)) {
+		close(gate);
+		return 0;
+	}
+
+	if (send(gate, &go, 1, MSG_NOSIGNAL) != 1) {	/* it has died, waiting */
+		g_child_watch_add(pid, on_ended, NULL);
+		close(gate);
+		return 0;
+	}
+
+	close(gate);
+
+	return pid;
+}
+
+static pid_t hand_over(WorkerClient *w, GBytes *order, const int fds[3])
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int gate[2] = { -1, -1 };
+	int all[WORKER_FDS];
+	pid_t pid = 0;
+
+	for (int i = 0; i < 3; i++)
+		all[WORKER_IN + i] = fds[i] >= 0 ? fds[i] : null;
+	if (null >= 0 && open_pair(gate)) {
+		all[WORKER_GATE] = gate[1];
+		if (!send_order(w, order, all)) {
+			close(gate[0]);
+			gate[0] = -1;
+		}
+
+		close(gate[1]);
+	}
+
+	close_fd(null);
+	if (gate[0] >= 0)
+		pid = let_begin(gate[0]);
+	if (!pid)
+		give_up(w);
+
+	return pid;
+}
+
+int worker_client_begin(WorkerClient *w, const struct worker_order *order, const int fds[3])
+{
+	g_autoptr(GBytes) message = worker_order_pack(order);
+	pid_t pid;
+
+	if (!message)
+		return 0;
+
+	pid = hand_over(w, message, fds);
+	if (pid) {
+		w->steps++;
+		w->used_us = now_us();
+		w->pause_s = 0;
+	}
+
+	return pid;
+}
+
+int worker_client_start(void *worker_client, const struct child_spec *spec, const int fds[3])
+{
+	const struct worker_order order = {
+		spec->cwd ? spec->cwd : "", spec->argv,
+		spec->env ? spec->env : (const char *const *)environ,
+	};
+
+	if (!worker_client_ready(worker_client, spec->argv[0]))
+		return 0;
+
+	return worker_client_begin(worker_client, &order, fds);
+}
+
+WorkerClient *worker_client_new(const char *directory)
+{
+	WorkerClient *w = g_new0(WorkerClient, 1);
+
+	w->path = g_build_filename(directory, "worker", NULL);
+	w->actions = g_build_filename(directory, "kvm", NULL);
+	w->fd = -1;
+
+	return w;
+}
+
+void worker_client_free(WorkerClient *w)
+{
+	if (!w)
+		return;
+
+	stop_worker(w);
+	g_free(w->path);
+	g_free(w->actions);
+	g_free(w);
+}

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+# bats file_tags=fast
+# The agent between its starts: what it remembers, and how it becomes its new self.
+load helper
+load node
+load monitord
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	set_of_agent
+	printf ':times_missing: 2\n' >"$SET/etc/im/kvm-probes.d/probe_db.conf"
+	cp "$BATS_FILE_TMPDIR/node.xml" node.xml
+	echo "LIBVIRT_URI=test://$PWD/node.xml" >"$SET/etc/vmm/kvm/kvmrc"
+}
+
+teardown() {
+	end_agent
+	end_receiver
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || cat messages errors
+}
+
+# The node without domain one-6.
+lose_6() {
+	python3 - <<-'END'
+		import re
+		text = open("node.xml").read()
+		open("node.xml", "w").write("".join(d for d in re.split("(?=<domain |</node>)", text) if "one-6" not in d))
+	END
+}
+
+# Another file in its place, as a sync puts it there.
+replace() {	# FILE, with stdin
+	cat >"$SET/$1.new"
+	chmod --reference="$SET/$1" "$SET/$1.new"
+	mv "$SET/$1.new" "$SET/$1"
+}
+
+wait_for() {
+	local end=$((SECONDS + 20 * PACE))
+	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done
+}
+
+is_renewed() {
+	[ "/proc/$AGENT/exe" -ef "$SET/im/monitord-client" ]
+}
+
+@test "a VM that ends while no agent runs is not missed at the next start, and off when it was missing for long" {
+	agent
+	[[ $(answered) == *'ID="5"'*'ID="6"'* ]]
+	wait_for grep -qs '^6 ' db/states-7
+	end_agent
+	lose_6
+	start_agent
+	[[ $(answered) == *'ID="5"'*'STATE="RUNNING"'*'ID="6"'*'STATE="UNKNOWN"'* ]]
+	received 'any(.type == "STATE_VM" and (.text | contains("ID=\"6\"") and contains("STATE=\"POWEROFF\"")))'
+	never grep -q 'ID=."5.".*POWEROFF' <(jq -r 'select(.type == "STATE_VM").text' messages)
+}
+
+@test "what others may write is not believed" {
+	mkdir -p db
+	echo "9 $(uuid 9)" >db/states-7
+	chmod 666 db/states-7
+	agent
+	[[ $(answered) != *'ID="9"'* ]]
+	end_agent
+	rm -f db/states-7
+	echo "9 $(uuid 9)" >db/other
+	ln -s other db/states-7
+	start_agent
+	[[ $(answered) != *'ID="9"'* ]]
+	end_agent
+	rm -f db/states-7
+	printf '9 %s\n9\nx y\n-1 %s\n10 short\n' "$(uuid 9)" "$(uuid 9)" >db/states-7
+	start_agent
+	[ "$(answered | grep -c 'STATE="UNKNOWN"')" -eq 1 ]
+}
+
+@test "after a sync the agent is its new self, with its id and what it knew, and answers no start again" {
+	agent
+	before=$(cat answer)
+	is_renewed
+	replace im/monitord-client <"$SET/im/monitord-client"
+	never is_renewed
+	wait_for is_renewed
+	: >messages
+	lose_6
+	[ "$(cat db/.monitor_client.pid)" = "$AGENT" ]
+	[ "$(tr '\0' ' ' <"/proc/$AGENT/cmdline")" = "$SET/im/kvm.d/monitord-client.rb kvm 7 node1 --directory $PWD/db " ]
+	received 'any(.type == "MONITOR_HOST" and .host == 7 and .result == "SUCCESS")'
+	[ "$(cat answer)" = "$before" ]
+	kill -USR1 "$AGENT"
+	received 'any(.type == "SYSTEM_HOST")'
+	kill -0 "$AGENT"
+}
+
+@test "a sync that puts a whole new set in place renews the agent, too" {
+	agent
+	cp -a set next
+	mv set old
+	mv next set
+	rm -r old
+	wait_for is_renewed
+	: >messages
+	received 'any(.type == "MONITOR_HOST" and .result == "SUCCESS")'
+}
+
+@test "OpenNebula's files in place of ours: the agent goes on until OpenNebula's control script ends it, which finds it" {
+	agent
+	rm "$SET/im/monitord-client"
+	: >messages
+	received '[.[] | select(.type == "MONITOR_HOST")] | length >= 3'
+	[ "$(ps axuww | grep "$SET/im/kvm.d/monitord-client.rb kvm 7 node1" | grep -v grep | awk '{ print $2 }')" = "$AGENT" ]
+}
+
+@test "a new program that does not work leaves the old one at work, until one comes that does" {
+	agent
+	cp "$SET/im/monitord-client" good
+	printf '#!/bin/sh\ntouch %s/tried; exit 1\n' "$PWD" | replace im/monitord-client
+	wait_for test -e tried
+	: >messages
+	received '[.[] | select(.type == "MONITOR_HOST")] | length >= 3'
+	kill -0 "$AGENT"
+	replace im/monitord-client <good
+	wait_for is_renewed
+}
+
+@test "new settings are taken over after a sync, unless they are wrong" {
+	agent
+	printf ':times_missing: nonsense\n' | replace etc/im/kvm-probes.d/probe_db.conf
+	: >messages
+	received '[.[] | select(.type == "MONITOR_HOST")] | length >= 5'
+	never grep -q SYNC_STATE messages
+	kill -0 "$AGENT"
+	printf ':times_missing: 1\n' | replace etc/im/kvm-probes.d/probe_db.conf
+	received 'any(.type == "STATE_VM" and (.text | startswith("SYNC_STATE=yes")))'
+	kill -0 "$AGENT"
+}

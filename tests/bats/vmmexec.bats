@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+# bats file_tags=fast
+# vmmexec.bats - the actions by hand: on an invented node, with programs that only say what they were
+# asked, and on a host behind a stub of ssh. Real guests are in tests/lab/vmmexec.bats.
+load helper
+load node
+
+VMMEXEC=$BUILD/drivers/vmmexec/vmmexec
+
+vmmexec() {
+	run --separate-stderr -- "$VMMEXEC" --dir "$BUILD/remotes" "$@"
+}
+
+# on_terminal COMMAND...: what a person sees, without kvmrc's absence and carriage returns.
+on_terminal() {
+	run script -qec "'$VMMEXEC' $*" /dev/null
+	output=$(tr -d '\r' <<<"$output" | grep -v 'kvmrc: No such file')
+}
+
+# stub ACTION SCRIPT: a program of that name below ./set, which is noted with its words and input.
+stub() {
+	mkdir -p set/vmm/kvm
+	printf '#!/bin/bash\nprintf "%%s\\n" "${0##*/}" "$@" >>%q\ncat >%q\n%s\n' "$PWD/calls" "$PWD/input" "$2" >"set/vmm/kvm/$1"
+	chmod 755 "set/vmm/kvm/$1"
+}
+
+stubbed() {
+	rm -f calls
+	run --separate-stderr -- "$VMMEXEC" --dir "$PWD/set" "$@"
+}
+
+# signalled SIGNAL: sends it to vmmexec, process $pid, once its action is up; it fails then.
+signalled() {
+	local i rc=0
+	for ((i = 0; i < 200 * PACE; i++)); do [ ! -e up ] || break; sleep 0.05; done
+	kill -"$1" $pid
+	wait $pid || rc=$?
+	[ "$rc" -eq 1 ]
+}
+
+DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
+
+@test "vmmexec: list is a table, --names the names, --json objects" {
+	vmmexec list
+	assert_success
+	assert_line --index 0 --regexp '^VM +STATE +CPU +MEMORY +RECEIVED +SENT$'
+	assert_line --index 1 --regexp '^one-5  running +([0-9.]+%|-) +- +0 bytes +0 bytes$'
+	assert_line --index 2 --regexp '^one-6  paused'
+	vmmexec list --names
+	assert_output $'one-5\none-6\nx"y'
+	vmmexec list --json
+	run jq -c '.outcome, (.vms | length), (.vms[0].vm_id | type)' <<<"$output"
+	assert_output $'"done"\n3\n"number"'
+}
+
+@test "vmmexec: show takes a number, a name or a UUID" {
+	local vm
+	for vm in 5 one-5 "$(uuid 5)"; do
+		vmmexec show "$vm"
+		assert_success
+		assert_line --regexp '^VM +one-5$'
+		assert_line --regexp "^Title +it's \"one-5\" <b> ✓$"
+		assert_line --regexp "^Directory +$BATS_FILE_TMPDIR/file/0/5$"
+		assert_line --regexp '^Memory +- used, 64.0 MiB at most$'
+	done
+	vmmexec show 7
+	assert_failure 1
+	[ "$stderr" = "$(grep -F kvmrc <<<"$stderr")"$'\nvmmexec: there is no running VM one-7 [not-found]' ]
+}
+
+@test "vmmexec: success is silent in a pipe, one line with the time on a terminal" {
+	vmmexec reset 5
+	assert_success
+	assert_output ''
+	on_terminal --dir "$BUILD/remotes" reset 5
+	assert_output --regexp $'^\e\\[32mone-5: restarted\e\\[0m \\([0-9.]+ s\\)$'
+	on_terminal --dir "$BUILD/remotes" reset 5 --quiet
+	assert_output ''
+}
+
+@test "vmmexec: NO_COLOR and TERM=dumb" {
+	NO_COLOR=1 on_terminal --dir "$BUILD/remotes" reset 5
+	assert_output --regexp '^one-5: restarted \([0-9.]+ s\)$'
+	TERM=dumb on_terminal --dir "$BUILD/remotes" reset 5
+	assert_output --regexp '^one-5: restarted \([0-9.]+ s\)$'
+}
+
+@test "vmmexec: an error is told once, with class and hint" {
+	vmmexec reboot 99
+	assert_failure 1
+	[ "$(grep -c 'cannot find domain one-99' <<<"$stderr")" -eq 1 ]
+	[[ $stderr == *'vmmexec: reboot: cannot find domain one-99: Domain not found [not-found]' ]]
+	vmmexec reboot 99 --connect "$NOWHERE"
+	assert_failure 1
+	[[ $stderr == *'[connection] (hint: '* ]]
+}
+
+@test "vmmexec: misuse is status 2, in JSON, too" {
+	local line
+	for line in '' frob reboot 'reboot 5 6' 'attach-disk 5' 'attach-nic 5' 'resize 5' 'restore relative' 'reboot 5 --file x' \
+		'resize 5 --memory 2X' 'resize 5 --memory 1K' 'resize 5 --vcpus 0' 'attach-disk 5 --file a.b' 'exec x"y id' 'deploy vm.xml'; do
+		# shellcheck disable=SC2086
+		vmmexec $line --json
+		assert_failure 2
+		[ "$(jq -r .error.class <<<"$output")" = usage ] || { echo "$line: $output"; return 1; }
+	done
+	run -2 "$VMMEXEC" --no-such
+}
+
+@test "vmmexec: --dry-run says so, and nothing is changed" {
+	vmmexec cancel 5 --dry-run
+	assert_success
+	assert_output 'dry-run: would end domain one-5 at once' || assert_output --regexp '^dry-run: would .*one-5'
+	vmmexec cancel 5 --dry-run --json
+	[ "$(jq -r .outcome <<<"$output")" = dry-run ]
+	vmmexec save 5 --dry-run
+	assert_output --regexp "^dry-run: would save domain one-5 to $BATS_FILE_TMPDIR/file/0/5/checkpoint$"
+}
+
+@test "vmmexec: attach-disk makes the disk of a file; the next free target is its default" {
+	truncate -s 1M x.img
+	vmmexec attach-disk 5 --file x.img --readonly --cache none --dry-run
+	assert_success
+	assert_output --partial "<source file=\"$PWD/x.img\"/>"
+	assert_output --partial '<target dev="vda"'
+	assert_output --partial '<readonly/>'
+	assert_output --regexp '<driver [^>]*type="raw"[^>]*cache="none"|<driver [^>]*cache="none"[^>]*type="raw"'
+	vmmexec attach-disk 5 --file x.img --format qcow2 --dry-run
+	assert_failure 1
+	assert_regex "$stderr" 'vmmexec: attach-disk: .*qcow2'
+}
+
+@test "vmmexec: attach-nic, with a MAC of its own making" {
+	vmmexec attach-nic 5 --bridge 'br<0' --dry-run
+	assert_success
+	assert_output --regexp '<mac address="02:00:([0-9a-f]{2}:?){4}"/>'
+	assert_output --partial '<source bridge="br&lt;0"/>'
+	vmmexec attach-nic 5 --bridge br0 --mac 02:00:00:00:00:01 --model e1000 --dry-run
+	assert_output --partial '<mac address="02:00:00:00:00:01"/>'
+	assert_output --partial '<model type="e1000"/>'
+}
+
+@test "vmmexec: words of each command, as the action expects them" {
+	local command words
+	for action in shutdown migrate snapshot_create snapshot_revert snapshot_delete detach_disk detach_nic prereconfigure reconfigure resize \
+		resize_disk exec exec_cancel restore save; do stub "$action" "$DONE"; done
+	while IFS=';' read -r command words; do
+		# shellcheck disable=SC2086
+		stubbed $command
+		assert_success
+		[ "$(grep -v -e '^--json$' -e '^--progress$' calls | tr '\n' ' ')" = "$words " ] || { echo "$command:"; cat calls; return 1; }
+	done <<-'END'
+		shutdown 7;shutdown -- one-7 - 7
+		shutdown wild;shutdown -- wild - -
+		save 7 /a/b;save -- one-7 /a/b - 7
+		restore /a/b;restore -- /a/b
+		migrate one-7 node2;migrate -- one-7 node2 - 7
+		snapshot-create 7 3;snapshot_create -- one-7 3 7 -
+		snapshot_revert 7 3;snapshot_revert -- one-7 snap-3 7 -
+		snapshot-delete 7 mine;snapshot_delete -- one-7 mine 7 -
+		detach-disk 7 vdb;detach_disk -- one-7 - vdb - 7
+		detach-nic 7 02:00:00:00:00:01;detach_nic -- one-7 02:00:00:00:00:01 7
+		eject 7 hda;prereconfigure -- one-7 hda 7
+		insert 7 hda /a.iso;reconfigure -- one-7 hda /a.iso 7
+		resize-disk 7 vda 20G;resize_disk -- one-7 vda 20480 - - 7
+		exec-cancel 7;exec_cancel -- 7 -
+		--deadline 9 exec 7 --wait 5 -- uname -a b;exec --deadline 9 --wait 5 -- 7 - 'uname' '-a' 'b'
+		exec 7 --wait 0 id;exec -- 7 - 'id'
+	END
+	stubbed resize 7 --memory 2G --vcpus 4
+	[ "$(cat input)" = '<VM><ID>7</ID><TEMPLATE><MEMORY>2048</MEMORY><VCPU>4</VCPU></TEMPLATE></VM>' ]
+}
+
+@test "vmmexec: programs of other users, and those that others can write, are not run" {
+	stub reboot "$DONE"
+	chmod 777 set/vmm/kvm
+	stubbed reboot 5
+	assert_failure 1
+	[[ $stderr == 'vmmexec: '*'/set/vmm/kvm belongs to another user, or any user can write to it [permission] (hint: '* ]]
+	[ ! -e calls ]
+	chmod 755 set/vmm/kvm
+	stubbed reboot 5
+	assert_success
+	rm set/vmm/kvm/reboot
+	stubbed reboot 5
+	assert_failure 1
+	[[ $stderr == *'reboot: No such file or directory [not-found] (hint: run vmmexec on the VM'*'s host'* ]]
+}
+
+@test "vmmexec: a signal reaches the action, whose answer is told" {
+	stub save 'stop() { echo "{\"outcome\":\"failed\",\"error\":{\"message\":\"was stopped\",\"class\":\"cancelled\"}}"; exit 1; }
+trap stop TERM; echo >up; while :; do sleep 0.05; done'
+	"$VMMEXEC" --dir "$PWD/set" save 7 /f 2>err & pid=$!
+	signalled INT
+	[ "$(tail -n 1 err)" = 'vmmexec: save: was stopped [cancelled]' ]
+}
+
+@test "vmmexec: an action that dies without an answer leaves the outcome unknown; one that only reads does not" {
+	stub save 'kill -9 $$'
+	stubbed save 7 /f
+	assert_failure 3
+	[[ $stderr == 'vmmexec: save ended without an answer (signal 9): [internal] (the outcome is unknown)' ]]
+	stub poll 'kill -9 $$'
+	stubbed list
+	assert_failure 1
+}
+
+@test "vmmexec: a bar while the action says how far it is" {
+	stub migrate 'for i in 4 3 2 1; do echo "{\"action\":\"migrate\",\"progress\":{\"total_bytes\":4194304,\"remaining_bytes\":${i}048576}}"; sleep 0.3; done; '"$DONE"
+	on_terminal --dir "$PWD/set" migrate 7 node2
+	assert_output --regexp 'migrate \[#+ *\] +[0-9]+% [0-9.]+ MiB of 4.0 MiB'
+	assert_output --regexp $'\e\\[Kone-7: moved to node2|\e\\[32mone-7: moved to node2'
+	stubbed migrate 7 node2
+	assert_output ''
+}
+
+# What ssh would do, on this machine: the last word is a command line for a shell. It notes the host.
+remote() {
+	mkdir -p bin
+	# shellcheck disable=SC2016
+	printf '#!/bin/bash\nfor w; do case $w in node*) echo "$w" >>%q;; esac; done\n%s\nsh -c "${!#}"\n' "$PWD/hosts" "${1:-}" >bin/ssh
+	chmod 755 bin/ssh
+	export PATH=$PWD/bin:$PATH
+}
+
+@test "vmmexec: --host runs the action there, with its words and input whole" {
+	remote
+	stub attach_nic "$DONE"
+	stubbed attach-nic 7 --bridge "a'b \$(id)" --mac 02:00:00:00:00:01 --host node1
+	assert_success
+	[ "$(cat hosts)" = node1 ]
+	grep -qxF "a'b \$(id)" calls
+	grep -qF "<BRIDGE>a'b \$(id)</BRIDGE>" input
+	stubbed save 7 /f --host node1
+	assert_failure 1
+	[[ $stderr == "vmmexec: node1 has no program $PWD/set/vmm/kvm/save [not-found] (hint: kvm-sync-hosts brings the programs to a host)" ]]
+	stubbed save 7 /f --host -oProxyCommand=x
+	assert_failure 1
+	[[ $stderr == *'[input]'* ]]
+	stubbed attach-disk 7 --file relative.img --host node1
+	assert_failure 2
+}
+
+@test "vmmexec: --host that is not reached, and one that is lost in the middle" {
+	remote 'echo "no route" >&2; exit 255'
+	stub save "$DONE"
+	stubbed save 7 /f --host node1 --json
+	assert_failure 1
+	run jq -r '.outcome, .error.message, .error.class, .error.retry_safe' <<<"$output"
+	assert_output $'failed\ncannot reach node1: no route\nconnection\ntrue'
+	remote 'sh -c "${!#}" >/dev/null; echo "{\"pid\":1}"; exit 255'
+	stubbed save 7 /f --host node1
+	assert_failure 3
+	[[ $stderr == 'vmmexec: lost the connection to node1: ssh ended [connection]'*'(the outcome is unknown)' ]]
+}
+
+@test "vmmexec: a signal reaches an action on another host" {
+	remote
+	cat >set.c <<-'END'
+		#include <signal.h>
+		#include <stdio.h>
+		#include <unistd.h>
+		static void stop(int s) { (void)s; puts("{\"outcome\":\"failed\",\"error\":{\"message\":\"stopped\",\"class\":\"cancelled\"}}"); fflush(stdout); _exit(1); }
+		int main(void) { signal(SIGTERM, stop); FILE *f = fopen("up", "w"); fclose(f); for (;;) pause(); }
+	END
+	mkdir -p set/vmm/kvm
+	gcc -o set/vmm/kvm/save set.c
+	"$VMMEXEC" --dir "$PWD/set" --host node1 save 7 /f 2>err & pid=$!
+	signalled TERM
+	[ "$(cat err)" = 'vmmexec: save: stopped [cancelled]' ]
+}
+
+# complete WORD...: what bash offers for the last of them.
+complete_words() {
+	# shellcheck disable=SC1091
+	. "$TOP/completion/bash/vmmexec"
+	vmmexec() { "$VMMEXEC" --dir "$BUILD/remotes" "$@"; }
+	COMP_WORDS=(vmmexec "$@") COMP_CWORD=$#
+	_vmmexec
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+
+@test "completion for bash: commands, options, VMs, hosts, files" {
+	mkdir bin
+	printf '#!/bin/sh\nprintf "NAME\\nnode1\\nnode2\\n"\n' >bin/onehost
+	chmod 755 bin/onehost
+	PATH=$PWD/bin:$PATH
+	[ "$(complete_words att)" = $'attach-disk\nattach-nic' ]
+	[ "$(complete_words --dry)" = --dry-run ]
+	[ "$(complete_words save one-)" = $'one-5\none-6' ]
+	[ "$(complete_words migrate one-5 node)" = $'node1\nnode2' ]
+	[ "$(complete_words list --host node)" = $'node1\nnode2' ]
+	touch disk.qcow2
+	[ "$(complete_words attach-disk one-5 --file disk)" = disk.qcow2 ]
+	[ "$(complete_words attach-disk one-5 --format q)" = qcow2 ]
+}
+
+@test "completion for zsh: commands, options, VMs, hosts" {
+	cat >try <<-'END'
+		_describe() { print -l -- ${(P)2} }
+		compadd() { if [[ $1 == -a ]]; then print -l -- ${(P)2}; else print -l -- "$@"; fi }
+		_hosts() { print hosts }
+		_files() { print files }
+		vmmexec() { $VMMEXEC --dir $BUILD/remotes "$@" }
+		words=(vmmexec "$@") CURRENT=$#words PREFIX=${@[-1]}
+		f() { . $TOP/completion/zsh/_vmmexec }
+		f
+	END
+	export VMMEXEC BUILD TOP
+	run -0 zsh -f try ''
+	assert_line --regexp '^attach-disk:give it one more disk'
+	run -0 zsh -f try --
+	assert_line --regexp '^--dry-run:'
+	run -0 zsh -f try save ''
+	assert_output $'one-5\none-6\nx"y'
+	run -0 zsh -f try migrate one-5 ''
+	assert_output hosts
+	run -0 zsh -f try list --host ''
+	assert_output hosts
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+# worker.bats - the process that makes the processes of steps: a step is the same as by its program,
+# begins once or not at all, and whatever happens to the worker, it is run.
+load helper
+
+setup_file() {
+	export SET=$BATS_FILE_TMPDIR/vmm
+	mkdir -p "$SET/kvm"
+	cp "$BUILD/remotes/vmm/relay" "$BUILD/remotes/vmm/worker" "$SET/"
+	for name in $(names); do cp "$BUILD/remotes/vmm/kvm/$name" "$SET/kvm/"; done
+}
+
+# Of all actions that the worker has.
+names() {
+	sed -n 's/^\t{ "\(.*\)", ".*/\1/p' "$BUILD/worker/table.c"
+}
+
+# steps [OPTION]... -- PROGRAM ARGUMENT...: by a relay with a worker that is there.
+steps() {
+	run --separate-stderr "$TOP/tests/tools/relay-steps" "$SET/relay" --warm "$SET/kvm/reset" "$@" </dev/null
+}
+
+# The lines of the result, without what was printed.
+heads() {
+	grep -E '^-?[0-9]+ [0-9] (program|worker)$' <<<"$output" | tr '\n' ';'
+}
+
+# A libvirt that never answers: an action that asks it waits.
+silent() {
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind("silent"); s.listen(99); print(flush=True)
+while True: time.sleep(9)' >ready 3>&- &
+	silent_pid=$!
+	until [ -s ready ]; do sleep 0.02; done
+	SILENT="qemu+unix:///system?socket=$PWD/silent"
+}
+
+teardown() {
+	[ -z "${silent_pid:-}" ] || kill "$silent_pid"
+}
+
+worker_pid='$(pgrep -x worker -P $RELAY_PID)'
+
+@test "worker: each action says the same as its program, with the same status" {
+	local all=() name some
+	# Of a migration no more: it would ask the other host.
+	some=$(names)
+	if ldd "$SET/worker" | grep -q libasan; then some=$(names | head -n 6); fi	# slow there
+	for name in $some; do
+		all+=(-- "$SET/kvm/$name" --help -- "$SET/kvm/$name" --version -- "$SET/kvm/$name" -- "$SET/kvm/$name" --json --no-such-option)
+		[[ $name == migrate* ]] || all+=(-- "$SET/kvm/$name" --connect test:///default --dry-run test 1 2 3 4 5 6)
+	done
+	steps "${all[@]}"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c ' worker$' <<<"$output")" -eq $((5 * $(wc -l <<<"$some") - $(grep -c "^migrate" <<<"$some" || true))) ]
+	sed 's/ worker$/ program/; s/process [0-9]*//' <<<"$output" >by-worker
+	steps --no-worker "${all[@]}"
+	[ "$(grep -c ' program$' <<<"$output")" -eq $((5 * $(wc -l <<<"$some") - $(grep -c "^migrate" <<<"$some" || true))) ]
+	sed 's/process [0-9]*//' <<<"$output" | diff by-worker -
+}
+
+@test "worker: a step has the process of its program: parent, group, descriptors, environment, limits, signals, name, words" {
+	silent
+	cat >look <<-'END'
+		#!/bin/bash
+		# look FILE RELAY: what the system says of the step, without its own numbers.
+		until pid=$(pgrep -x reboot -P "$2") && [ "$(ls /proc/$pid/task | wc -l)" -gt 1 ]; do sleep 0.02; done
+		p=/proc/$pid
+		sed 's/.*) //' $p/stat | awk -v pid=$pid -v relay=$2 '{ print ($2 == relay), ($3 == pid), $5, $6, $17 }' >"$1"
+		for fd in $p/fd/*; do echo "${fd##*/} $(readlink $fd | sed 's/\[.*//')"; done | sort -n >>"$1"
+		tr '\0' '\n' <$p/environ | sort >>"$1"
+		cat $p/limits $p/comm $p/cgroup $p/oom_score_adj >>"$1"
+		tr '\0' ' ' <$p/cmdline >>"$1"
+		grep -E '^(Umask|TracerPid|Uid|Gid|Groups|NoNewPrivs|Seccomp|Sig[^Q]|Shd|Cap)' $p/status >>"$1"
+		readlink $p/cwd $p/root >>"$1"
+		kill -KILL $pid
+	END
+	chmod +x look
+	steps --env VMM_DEPLOYMENT=x -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c './look worker $RELAY_PID'
+	[[ $(heads) == '-1 0 worker;' ]]
+	steps --no-worker --env VMM_DEPLOYMENT=x -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c './look program $RELAY_PID'
+	[[ $(heads) == '-1 0 program;' ]]
+	diff worker program
+	grep -q "^$SET/kvm/reboot --connect" worker
+	grep -q '^1 1 ' worker
+}
+
+@test "worker: it has no thread and no file open but its socket, and its memory is small" {
+	steps -- @ sh -c "w=$worker_pid; ls /proc/\$w/task | wc -l; for fd in /proc/\$w/fd/*; do readlink \$fd; done; awk '/VmRSS/ { print \$2 }' /proc/\$w/status"
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == 1 && ${lines[1]} == socket:* && ${lines[2]} == /dev/null && ${lines[3]} == /dev/null ]]
+	ldd "$SET/worker" | grep -q libasan || [ "${lines[4]}" -le 16384 ]
+}
+
+@test "worker: killed while a step runs, the step goes on; the next is a program, later ones the next worker's" {
+	silent
+	steps --timeout 3000 -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c "until pgrep -x reboot -P \$RELAY_PID; do sleep 0.02; done; kill -KILL $worker_pid" \
+		-- @ sh -c 'while pgrep -x worker -P $RELAY_PID; do sleep 0.02; done' -- "$SET/kvm/reset" --version \
+		-- "~" "$SET/kvm/reset" -- "$SET/kvm/reset" --version
+	[ "$status" -eq 0 ]
+	[[ $(heads) == '0 0 program;0 0 worker;'*' 1 worker;' ]]
+}
+
+@test "worker: one that is stopped is given up, and the step is run once, as a program" {
+	steps -- @ sh -c "kill -STOP $worker_pid; echo $worker_pid >stopped" -- "$SET/kvm/reset" --connect test:///default test \
+		-- @ sh -c 'pid=$(cat stopped); while kill -0 $pid 2>/dev/null; do sleep 0.02; done'
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 program;' ]
+}
+
+@test "worker: a process that gets no word ends, having done nothing" {
+	run "$TOP/tests/tools/worker-order" "$SET/worker" refuse "$SET/kvm/reset" --version
+	[ "$status" -eq 0 ]
+	[ "$output" = 'status 127' ]
+	run "$TOP/tests/tools/worker-order" "$SET/worker" begin "$SET/kvm/reset" --version
+	[[ $output == 'vmmexec '*$'\nstatus 0' ]]
+	run "$TOP/tests/tools/worker-order" "$SET/worker" kill "$SET/kvm/reset" --version
+	[ "$output" = 'status 127' ]
+}
+
+@test "worker: what is no order is left alone, and the next one is taken" {
+	for how in short words descriptors unknown; do
+		run "$TOP/tests/tools/worker-order" "$SET/worker" "$how" "$SET/kvm/reset" --version
+		[ "$status" -eq 0 ]
+		[ "$output" = 'none' ]
+	done
+}
+
+@test "worker: a changed, replaced or privileged program is run itself" {
+	cp "$SET/kvm/reset" kept
+	steps -- @ sh -c "cp kept new; sed -i 's/vmmexec 0/vmmexec 9/' new; mv new $SET/kvm/reset" -- "$SET/kvm/reset" --version \
+		-- @ sh -c "printf '#!/bin/sh\necho script\n' >new; chmod +x new; mv new $SET/kvm/reset" -- "$SET/kvm/reset" --version \
+		-- @ sh -c "cp kept $SET/kvm/reset" -- "$SET/kvm/reset" --version -- @ chmod g+s "$SET/kvm/reset" -- "$SET/kvm/reset" --version \
+		-- @ sh -c "strip -o new kept; mv new $SET/kvm/reset" -- "$SET/kvm/reset" --version
+	cp kept "$SET/kvm/reset"
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 program;0 0 program;0 0 worker;0 0 program;0 0 worker;' ]
+	grep -q '^vmmexec 9' <<<"$output"
+	grep -qx script <<<"$output"
+}
+
+@test "worker: replaced itself, the next one makes the next steps, and the old one has ended" {
+	steps -- @ sh -c "echo $worker_pid >old; cp $SET/worker new; mv new $SET/worker" -- "$SET/kvm/reset" --version \
+		-- "~" "$SET/kvm/reset" -- @ sh -c "[ $worker_pid != \$(cat old) ] && ! kill -0 \$(cat old)" \
+		-- "$SET/kvm/reset" --version
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 program;0 0 worker;' ]
+}
+
+# The worker has said its list, if ever it does: it has ended, or waits.
+had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc/$w/stat && [ $n -lt 50 ]; do sleep 0.02; n=$((n + 1)); done'
+
+@test "worker: one of another version, or that is no worker, is not used" {
+	cp "$SET/worker" kept
+	version=$("$SET/worker" --version)
+	sed "s/${version#worker }/0.0.9/g" kept >"$SET/worker"
+	run "$TOP/tests/tools/relay-steps" "$SET/relay" -- "$SET/kvm/reset" --version -- @ sh -c "$had_time" -- "$SET/kvm/reset" --version </dev/null
+	[ "$(heads)" = '0 0 program;0 0 program;' ]
+	printf '#!/bin/sh\nsleep 99\n' >"$SET/worker"
+	run "$TOP/tests/tools/relay-steps" "$SET/relay" -- "$SET/kvm/reset" --version -- @ sh -c "$had_time" -- "$SET/kvm/reset" --version </dev/null
+	[ "$(heads)" = '0 0 program;0 0 program;' ]
+	rm "$SET/worker"
+	run "$TOP/tests/tools/relay-steps" "$SET/relay" -- "$SET/kvm/reset" --version -- "$SET/kvm/reset" --version </dev/null
+	[ "$(heads)" = '0 0 program;0 0 program;' ]
+	cp kept "$SET/worker"
+}
+
+@test "worker: a step that is cancelled or late says so, as its program does" {
+	silent
+	steps --cancel 1 -- "$SET/kvm/reboot" --connect "$SILENT" one-1
+	[[ $(heads) == '1 2 worker;' ]]
+	grep -q 'was stopped by a signal' <<<"$output"
+	steps --timeout 500 -- "$SET/kvm/reboot" --connect "$SILENT" one-1
+	[[ $(heads) == '1 1 worker;' ]]
+	steps -- "$SET/kvm/reboot" --deadline 1 --connect "$SILENT" one-1
+	[[ $(heads) == '1 0 worker;' ]]
+	grep -q 'did not end within 1 s' <<<"$output"
+}
+
+@test "worker: a hundred steps at once are a hundred processes" {
+	local all=()
+	for ((n = 0; n < 100; n++)); do all+=(-- "$SET/kvm/poll" --connect test:///default test); done
+	steps --at-once "${all[@]}"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^0 0 worker$' <<<"$output")" -eq 100 ]
+	[ "$(grep -c '^STATE=a ' <<<"$output")" -eq 100 ]
+}
+
+@test "worker: it ends with its relay, killed or not, and a stopped one too" {
+	for signal in TERM KILL; do
+		for stop in CONT STOP; do
+			steps -- @ sh -c "w=$worker_pid; kill -$stop \$w; kill -$signal \$RELAY_PID; n=0; while kill -0 \$w 2>/dev/null && [ \$n -lt 500 ]; do sleep 0.02; n=\$((n + 1)); done; [ \$n -lt 500 ] && echo gone"
+			[[ $output == gone* ]]
+		done
+	done
+}
+
+@test "worker: by hand it says what it is" {
+	run "$SET/worker" --help
+	[ "$status" -eq 0 ]
+	[[ $output == *'started by'* || $output == *'which starts it'* ]]
+	run --separate-stderr "$SET/worker" </dev/null
+	[ "$status" -eq 1 ]
+	[[ $stderr == 'worker: standard input is no socket of a relay'* ]]
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# monitor_agents.bats - what the agents inside guests say, in the usage of VMs.
+bats_require_minimum_version 1.5.0
+load lab
+load action
+load ../bats/monitord
+load monitor
+
+# rules LINE...: guestagent.conf.
+rules() {
+	printf '%s\n' "$@" | on tee /var/tmp/one/etc/im/kvm-probes.d/guestagent.conf >/dev/null
+}
+
+# says NUMBER TEXT: the last usage of that VM has it, now or soon.
+says() {
+	until [[ $(usage_of "$1") == *"$2"* ]]; do more MONITOR_VM 1; done
+}
+
+@test "guests' agents: system, addresses, commands; one that hangs delays nobody; one that an action works on is not asked" {
+	local lock
+	rules ':enabled: true' ':commands:' "  :vm_qemu_ping: \"one-\$vm_id '{\\\"execute\\\":\\\"guest-ping\\\"}' --timeout 5\"" \
+		'  :vm_none:' "    :command: one-\$vm_id '{\"execute\":\"guest-none\"}'" \
+		'  :vm_other:' "    :command: one-\$vm_id '{\"execute\":\"guest-ping\"}'" '    :os_types: [ mswindows ]' \
+		'  :vm_shell: "one-$vm_id '"'{}'"' | touch here"'
+	start node1 1 '' lab.ip=10.77.0.81/24
+	start node1 2
+	deploy_deaf 3
+	agent
+	says 1 'GUEST_IP_ADDRESSES="10.77.0.81'
+	says 2 'VM_QEMU_PING="{}"'
+	usage_of 1
+	[[ $(usage_of 1) == *$'OS_ID="unknown"\nOS_TYPE="posix"\nOS_VERSION="unknown"\nOS_MACHINE="x86_64"\nGUEST_IP_ADDRESSES="10.77.0.81'* ]]
+	[[ $(usage_of 1) == *'VM_NONE="error: '*guest-none* ]]
+	[[ $(usage_of 1) == *'VM_SHELL="error: not of the form'* ]]
+	[[ $(usage_of 1) != *VM_OTHER* ]]
+	[[ $(usage_of 3) == *'VM_QEMU_PING="error: '* ]]
+	[[ $(usage_of 3) != *OS_ID* ]]
+	# Its agent hangs, its QEMU does not.
+	lab_in_guest node1 one-2 '(sleep 0.3; kill -STOP $(pidof qemu-ga)) >/dev/null 2>&1 &'
+	says 2 'VM_QEMU_PING="error: the guest'"'"'s agent does not answer"'
+	[[ $(usage_of 2) == *CPU=*NETRX=*'OS_MACHINE="x86_64"'* ]]
+	[[ $(usage_of 2) != *GUEST_IP_ADDRESSES* ]]
+	more MONITOR_VM 2
+	[[ $(usage_of 1) == *'VM_QEMU_PING="{}"'* ]]
+	lock=/run/one/vm-locks/$(printf one-1 | sha256sum | cut -d' ' -f1)
+	on install -d -m 700 /run/one /run/one/vm-locks
+	on flock "$lock" sh -c 'until [ -e /run/free ]; do sleep 0.1; done' 3>&- &
+	lab_until node1 10 sh -c "! flock -n $lock true"
+	until [[ $(usage_of 1) != *GUEST_IP_ADDRESSES* ]]; do more MONITOR_VM 1; done
+	[[ $(usage_of 1) == *OS_MACHINE* ]]
+	[[ $(usage_of 1) != *VM_QEMU_PING* ]]
+	on touch /run/free
+	says 1 GUEST_IP_ADDRESSES
+	on rm -f /run/free
+	rules ':enabled: false' ':commands:' '  :vm_qemu_ping: x'
+	says 1 'VM_QEMU_PING="QEMU Guest Agent monitoring disabled"'
+	[[ $(usage_of 1) != *OS_ID* ]]
+	rules
+}
