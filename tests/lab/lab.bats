@@ -72,6 +72,30 @@ cgroups() {
 	assert_output $'from stdin\na  b'
 }
 
+# The first labs on a machine since it was started.
+@test "lab: of two that start at once, one finds out whether KVM boots a guest, and both know" {
+	local cache=$BATS_TEST_TMPDIR/cache job kind=kvm tries=tried
+	[ -c /dev/kvm ] || kind=qemu tries=
+	mkdir "$cache" "$BATS_TEST_TMPDIR/bin"
+	ln -s "${VMM_CACHE:-/var/cache/vmmexec}"/guest-* "$cache/"
+	printf '#!/bin/sh\necho tried >>%q\nsleep 1\necho LAB-READY\n' "$BATS_TEST_TMPDIR/tries" >"$BATS_TEST_TMPDIR/bin/qemu-system-x86_64"
+	chmod +x "$BATS_TEST_TMPDIR/bin/qemu-system-x86_64"
+	touch "$cache/virttype-of-a-boot-before" "$BATS_TEST_TMPDIR/tries"
+	export PATH=$BATS_TEST_TMPDIR/bin:$PATH VMM_CACHE=$cache
+	"$LAB" virttype >"$BATS_TEST_TMPDIR/first" &
+	job=$!
+	until [ -s "$BATS_TEST_TMPDIR/tries" ]; do
+		kill -0 "$job" || break
+		sleep 0.02
+	done
+	run "$LAB" virttype
+	assert_success
+	assert_output $kind
+	wait "$job"
+	[ "$(<"$BATS_TEST_TMPDIR/first")" = $kind ]
+	[ "$(<"$BATS_TEST_TMPDIR/tries")" = "$tries" ]
+}
+
 @test "lab: a wrong call is reported on one line" {
 	run "$LAB" exec node3 true
 	assert_equal "$status" 2
