@@ -213,8 +213,9 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 		ctx.uri = conf_kvmrc_string(rc, "LIBVIRT_URI");
 	ctx.out = out;
 	action_on_abort(ACTION_FAILED, "connecting to %s", ctx.uri);
+	/* A deadline that is sooner ends it, and says so. */
 	if (!self->offline)
-		ctx.conn = virt_open(ctx.uri, action_left_ms(&ctx, OPEN_MS), &error);
+		ctx.conn = virt_open(ctx.uri, OPEN_MS, &error);
 	if (ctx.conn || self->offline)
 		outcome = self->run(&ctx, &error);
 	report = (struct report){ out->str, ctx.result, ctx.dry_run };
