@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/connect.h"
+#include "virt/virt_error.h"
 #include "wire/ssh.h"
 
 enum {
@@ -321,6 +322,25 @@ static bool send_secret(const struct migration *r, bool *ret_has, GError **error
 	return vtpm_secret_provide(r->dest, domain, r->directory, NULL, error);
 }
 
+/* Takes the passphrase from a destination where the move was not begun. */
+static void take_secret_back(const struct migration *r)
+{
+	g_autoptr(virDomain) there = virDomainLookupByUUIDString(r->dest, r->uuid);
+
+	/* With a domain there, another migration is in progress, and the passphrase is its own. */
+	if (!there && virt_last_is(VIR_ERR_NO_DOMAIN))
+		vtpm_secret_remove(r->dest, r->uuid);
+}
+
+/* Phase 3. */
+static bool part(const struct migration *r, GError **error)
+{
+	if (!stranded_note(r->dom, r->dest_host, error))
+		return false;
+
+	return snapshot_list_forget(r->snapshots, r->dom, error);
+}
+
 enum action_outcome migration_move(struct migration *r, GError **error)
 {
 	const char *name = virDomainGetName(r->dom);
@@ -331,10 +351,12 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 	if (!send_secret(r, &has_secret, error))
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
-	if (!stranded_note(r->dom, r->dest_host, error))
+	if (!part(r, error)) {
+		if (has_secret)
+			take_secret_back(r);
 		return ACTION_FAILED;
-	if (!snapshot_list_forget(r->snapshots, r->dom, error))
-		return ACTION_FAILED;
+	}
+
 	call_migrate(r, &cause);
 	outcome = judge(r, g_steal_pointer(&cause), error);
 	/* Where it certainly does not run. */

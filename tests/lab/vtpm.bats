@@ -266,6 +266,12 @@ deploy_tpm() {	# NUMBER [TPM]
 	act restore "$(directory 10)/checkpoint" node1 "$(uuid 10)" 10 node1
 	assert_success
 	[ -n "$(secret node1)" ]
+	# A migration that fails before it begins leaves none at the destination.
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainSetMetadata VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 \
+		"$ACTIONS/migrate" one-10 node2 node1 10 node1 </dev/null
+	assert_failure 1
+	[ -z "$(secret node2)" ]
+	[ -n "$(secret node1)" ]
 	act migrate one-10 node2 node1 10 node1
 	assert_success
 	[ -z "$(secret node1)" ]
