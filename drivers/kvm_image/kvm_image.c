@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/error_object.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "conf/paths.h"
@@ -249,28 +250,6 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 	return c->run(job, error);
 }
 
-static void add_text(json_object *to, const char *name, const char *text)
-{
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-
-	json_object_object_add(to, name, json_object_new_string(valid));
-}
-
-static json_object *error_json(const GError *error)
-{
-	json_object *o = json_object_new_object();
-	const char *hint = vmm_error_hint(error);
-
-	add_text(o, "message", error->message);
-	add_text(o, "class", vmm_error_class(error));
-	json_object_object_add(o, "retry_safe",
-			       json_object_new_boolean(vmm_error_retry_safe(error)));
-	if (hint)
-		add_text(o, "hint", hint);
-
-	return o;
-}
-
 /* As actions: {"outcome", "error"}; what was done is there beside the outcome. */
 static void print_json(const struct image_job *job, const GError *error)
 {
@@ -278,7 +257,8 @@ static void print_json(const struct image_job *job, const GError *error)
 
 	json_object_object_add(o, "outcome", json_object_new_string(error ? "failed" : "done"));
 	if (error)
-		json_object_object_add(o, "error", error_json(error));
+		json_object_object_add(o, "error",
+				       error_object(error, vmm_error_retry_safe(error)));
 	json_object_object_foreach(job->result, name, value) {
 		json_object_object_add(o, name, json_object_get(value));
 	}

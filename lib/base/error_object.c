@@ -26,3 +26,30 @@ json_object *error_object(const GError *error, bool may_retry)
 
 	return object;
 }
+
+/* NULL: there is none, or it is no text. */
+static const char *member_text(json_object *object, const char *name)
+{
+	json_object *value = NULL;
+
+	json_object_object_get_ex(object, name, &value);
+	if (!json_object_is_type(value, json_type_string))
+		return NULL;
+
+	return json_object_get_string(value);
+}
+
+bool error_object_read(json_object *object, GError **error)
+{
+	const char *message = member_text(object, "message");
+	const char *hint = member_text(object, "hint");
+
+	if (!message)
+		return false;
+
+	vmm_fail(error, vmm_error_of_class(member_text(object, "class")), "%s", message);
+	if (hint)
+		vmm_error_set_hint(error, "%s", hint);
+
+	return true;
+}

@@ -8,4 +8,7 @@
 /* {"message", "class", "retry_safe", "hint"}. The caller owns it. */
 struct json_object *error_object(const GError *error, bool may_retry);
 
+/* Sets ERROR to what OBJECT says, of another program, or NULL. False: it says nothing. */
+bool error_object_read(struct json_object *object, GError **error);
+
 #endif

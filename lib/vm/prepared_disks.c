@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 
 #include "base/child.h"
+#include "base/error_object.h"
 #include "conf/paths.h"
 #include "xml/xml.h"
 
@@ -22,20 +23,14 @@ static const char *text_of(json_object *of, const char *name)
 static bool fail_as(json_object *answer, const struct child_result *result, GError **error)
 {
 	json_object *cause = NULL;
-	const char *message, *hint;
 
 	json_object_object_get_ex(answer, "error", &cause);
-	message = text_of(cause, "message");
-	hint = text_of(cause, "hint");
-	if (!message)
-		return child_result_check(result, "kvm-image", error) ||
-		       vmm_fail(error, VMM_ERROR_INTERNAL, "kvm-image has no answer");
+	if (error_object_read(cause, error))
+		return false;
+	if (!child_result_check(result, "kvm-image", error))
+		return false;
 
-	vmm_fail(error, vmm_error_of_class(text_of(cause, "class")), "%s", message);
-	if (hint)
-		vmm_error_set_hint(error, "%s", hint);
-
-	return false;
+	return vmm_fail(error, VMM_ERROR_INTERNAL, "kvm-image has no answer");
 }
 
 /*
