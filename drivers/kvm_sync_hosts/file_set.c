@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "file_set.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 
-enum { MAX_FILE = 256 << 20, BLOCK = 512, NAME_SIZE = 100, PREFIX_SIZE = 155 };
+enum { MAX_FILE = 256 << 20 };
 
 struct file {
 	char *path;		/* below the directory */
@@ -40,6 +42,7 @@ void file_set_free(Set *s)
 	g_free(s);
 }
 
+/* A later tree (--over) replaces single files of an earlier one. */
 static void add_file(Set *s, struct file *f)
 {
 	for (guint i = 0; i < s->files->len; i++) {
@@ -54,6 +57,7 @@ static void add_file(Set *s, struct file *f)
 	g_ptr_array_add(s->files, f);
 }
 
+/* Modes are made plain: what matters on a host is whether a file can be run. */
 static bool read_file(Set *s, const char *from, const char *path, const struct stat *st,
 		      GError **error)
 {
@@ -79,6 +83,7 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 	return true;
 }
 
+/* A manifest and a marker of an update belong to the copy on a host, not to the set. */
 static bool is_ours(const char *name)
 {
 	if (g_str_equal(name, SET_MANIFEST))
@@ -121,6 +126,7 @@ static gint by_path(gconstpointer a, gconstpointer b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
+/* Sorted, so that the same tree has the same manifest on each machine. */
 Set *file_set_read(const char *dir, const char *over, GError **error)
 {
 	g_autoptr(Set) s = g_new0(Set, 1);
@@ -148,61 +154,51 @@ const char *file_set_manifest(const Set *s)
 	return s->manifest->str;
 }
 
-/* Splits PATH as ustar has it. False: it is too long. */
-static bool put_name(char *header, const char *path)
+static la_ssize_t append_to(struct archive *tar G_GNUC_UNUSED, void *bytes, const void *data,
+			    size_t len)
 {
-	size_t len = strlen(path);
-	const char *cut;
+	g_string_append_len(bytes, data, (gssize)len);
 
-	if (len <= NAME_SIZE) {
-		memcpy(header, path, len);
-		return true;
-	}
-
-	cut = strchr(&path[len - NAME_SIZE - 1], '/');
-	if (!cut)
-		return false;
-	if (cut - path > PREFIX_SIZE)
-		return false;
-
-	memcpy(header, cut + 1, strlen(cut + 1));
-	memcpy(header + 345, path, (size_t)(cut - path));
-
-	return true;
+	return (la_ssize_t)len;
 }
 
-/* POSIX ustar: name 0, mode 100, uid, gid, size 124, mtime 136, sum 148, type 156, magic 257. */
-static bool put_file(GString *tar, const char *path, unsigned mode, gint64 mtime,
-		     const GString *text)
+/* An archive that grows BYTES. The caller frees it with archive_write_free(). */
+static struct archive *tar_new(GString *bytes)
 {
-	char header[BLOCK] = { 0 };
-	unsigned sum = 0;
+	struct archive *tar = archive_write_new();
 
-	if (!put_name(header, path))
-		return false;
+	/* Any tar of a host reads ustar; a block is not padded to the 10 KiB of a tape. */
+	archive_write_set_format_ustar(tar);
+	archive_write_set_bytes_per_block(tar, 512);
+	archive_write_set_bytes_in_last_block(tar, 1);
+	archive_write_open(tar, bytes, NULL, append_to, NULL);
 
-	g_snprintf(header + 100, 8, "%07o", mode);
-	g_snprintf(header + 108, 8, "%07o", 0U);
-	g_snprintf(header + 116, 8, "%07o", 0U);
-	g_snprintf(header + 124, 12, "%011" G_GINT64_MODIFIER "o", (guint64)text->len);
-	g_snprintf(header + 136, 12, "%011" G_GINT64_MODIFIER "o", (guint64)MAX(mtime, 0));
-	memset(header + 148, ' ', 8);
-	header[156] = '0';
-	memcpy(header + 257, "ustar\0" "00", 8);
-	for (int i = 0; i < BLOCK; i++)
-		sum += (unsigned char)header[i];
+	return tar;
+}
 
-	g_snprintf(header + 148, 7, "%06o", sum);
-	g_string_append_len(tar, header, BLOCK);
-	g_string_append_len(tar, text->str, (gssize)text->len);
-	while (tar->len % BLOCK)
-		g_string_append_c(tar, '\0');
+static bool put_file(struct archive *tar, const struct file *f, const GString *text,
+		     GError **error)
+{
+	struct archive_entry *entry = archive_entry_new();
+	bool ok;
 
-	return true;
+	archive_entry_set_pathname(entry, f->path);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, f->mode);
+	archive_entry_set_size(entry, (gint64)text->len);
+	archive_entry_set_mtime(entry, MAX(f->mtime, 0), 0);
+	ok = archive_write_header(tar, entry) == ARCHIVE_OK &&
+	     archive_write_data(tar, text->str, text->len) == (la_ssize_t)text->len;
+	archive_entry_free(entry);
+	if (ok)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "%s cannot be sent: %s", f->path,
+			archive_error_string(tar));
 }
 
 /* It must be what the manifest says: the tree may be changed while it is read. */
-static bool add_to_archive(GString *tar, const struct file *f, GError **error)
+static bool add_to_archive(struct archive *tar, const struct file *f, GError **error)
 {
 	GString *text = file_read(f->from, MAX_FILE, error);
 	g_autofree char *sha256 = NULL;
@@ -215,16 +211,15 @@ static bool add_to_archive(GString *tar, const struct file *f, GError **error)
 					     text->len);
 	if (!g_str_equal(sha256, f->sha256))
 		vmm_fail(error, VMM_ERROR_BUSY, "%s changes while it is read", f->from);
-	else if (!put_file(tar, f->path, f->mode, f->mtime, text))
-		vmm_fail(error, VMM_ERROR_INPUT, "the path %s is too long", f->path);
 	else
-		ok = true;
+		ok = put_file(tar, f, text, error);
 
 	g_string_free(text, TRUE);
 
 	return ok;
 }
 
+/* A whole line from its start: a path may end like another one. */
 static bool has_line(const char *text, const char *line)
 {
 	const char *at = strstr(text, line);
@@ -235,6 +230,7 @@ static bool has_line(const char *text, const char *line)
 	return at == text || at[-1] == '\n';
 }
 
+/* Both the contents and whether it is a program: a mode that was lost is sent again. */
 static bool has_same(const char *have, const struct file *f)
 {
 	g_autofree char *sum = g_strdup_printf("%s  %s\n", f->sha256, f->path);
@@ -246,32 +242,47 @@ static bool has_same(const char *have, const struct file *f)
 	return has_line(have, program) == !!(f->mode & 0111);
 }
 
-GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GError **error)
+static bool add_files(struct archive *tar, const Set *s, const char *have, guint *ret_files,
+		    GError **error)
 {
-	static const char end[2 * BLOCK];
-	GString *tar = g_string_new(NULL);
+	const struct file manifest = { .path = (char *)SET_MANIFEST, .mode = 0644 };
 
-	*ret_files = 0;
-	put_file(tar, SET_MANIFEST, 0644, 0, s->manifest);
+	if (!put_file(tar, &manifest, s->manifest, error))
+		return false;
 
 	for (guint i = 0; i < s->files->len; i++) {
 		const struct file *f = g_ptr_array_index(s->files, i);
 
 		if (has_same(have, f))
 			continue;
-		if (!add_to_archive(tar, f, error)) {
-			g_string_free(tar, TRUE);
-			return NULL;
-		}
+		if (!add_to_archive(tar, f, error))
+			return false;
 
 		++*ret_files;
 	}
 
-	g_string_append_len(tar, end, sizeof(end));
-
-	return g_string_free_to_bytes(tar);
+	return true;
 }
 
+GBytes *file_set_archive(const Set *s, const char *have, guint *ret_files, GError **error)
+{
+	GString *bytes = g_string_new(NULL);
+	struct archive *tar = tar_new(bytes);
+	bool ok;
+
+	*ret_files = 0;
+	ok = add_files(tar, s, have, ret_files, error);
+	archive_write_close(tar);
+	archive_write_free(tar);
+	if (ok)
+		return g_string_free_to_bytes(bytes);
+
+	g_string_free(bytes, TRUE);
+
+	return NULL;
+}
+
+/* os-release(5): quotes may stand around a value. */
 static char *release_value(const char *text, const char *key)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
