@@ -36,6 +36,7 @@ static const char help_end[] =
 	"Example:\n"
 	"  kvm-domain --explain vm.xml";
 
+/* What contradicts itself is refused before anything is read. */
 static bool check_arguments(const struct arguments *a, GError **error)
 {
 	if (a->files && g_strv_length(a->files) > 1)
@@ -119,6 +120,7 @@ static void free_arguments(struct arguments *a)
 	g_strfreev(a->files);
 }
 
+/* Bounded: any program may call us, with any document. */
 static xmlDoc *read_document(const char *path, GError **error)
 {
 	bool input = !strcmp(path, "-");
@@ -165,6 +167,7 @@ static bool add_object(TmplVm *vm, set_func *set, const char *path, GError **err
 	return false;
 }
 
+/* The document may be a VM, or the request that a driver action gets. */
 static TmplVm *read_vm(const char *path, GError **error)
 {
 	g_autoptr(xmlDoc) doc = read_document(path, error);
@@ -196,6 +199,7 @@ static bool add_conf(TmplVm *vm, const char *path, GPtrArray *warnings, GError *
 	return tmpl_defaults_check(set, warnings, error);
 }
 
+/* The VM's clock may depend on the day: a test, or a build, fixes it. */
 static bool read_clock(gint64 *now, GError **error)
 {
 	const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
@@ -209,6 +213,7 @@ static bool read_clock(gint64 *now, GError **error)
 	return vmm_fail(error, VMM_ERROR_USAGE, "SOURCE_DATE_EPOCH = '%s': not seconds", epoch);
 }
 
+/* One to three numbers; what is left out is 0. */
 static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 {
 	unsigned long part[3] = { 0 };
@@ -228,6 +233,7 @@ static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 	return true;
 }
 
+/* A full disk behind a redirection is a failure, not half a domain. */
 static bool print_all(const char *text, GError **error)
 {
 	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
@@ -236,6 +242,7 @@ static bool print_all(const char *text, GError **error)
 	return vmm_fail_errno(error, errno, "cannot write standard output");
 }
 
+/* A file that was named must be there; the standard one may be missing. */
 static ConfCfg *read_config(const char *path, GError **error)
 {
 	g_autofree char *standard = conf_path_etc(DEFAULT_CONFIG);
@@ -248,6 +255,7 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
+/* All that is wrong at once: who corrects a template should not meet one fault after another. */
 static bool check_document(const TmplVm *vm, const struct domain_options *options,
 			   GPtrArray *warnings, GError **error)
 {
@@ -355,6 +363,7 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	return print_all(xml, error);
 }
 
+/* For an administrator who edits vmm_exec_kvm.conf: faults and doubts, without a VM. */
 static bool check_defaults(const char *path, GPtrArray *warnings, GError **error)
 {
 	g_autoptr(TmplSet) set = tmpl_defaults_read(path, error);

@@ -35,6 +35,7 @@ void host_answer_free(void *data)
 	g_free(a);
 }
 
+/* No answer is neither fit nor unfit. */
 struct host_answer *host_answer_failed(const char *host, const char *reason)
 {
 	struct host_answer *a = g_new0(struct host_answer, 1);
@@ -46,6 +47,7 @@ struct host_answer *host_answer_failed(const char *host, const char *reason)
 	return a;
 }
 
+/* A word of a newer host_check is not guessed at. */
 static enum host_verdict verdict_of_word(const char *word)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(verdict_words); i++)
@@ -55,6 +57,7 @@ static enum host_verdict verdict_of_word(const char *word)
 	return HOST_UNKNOWN;
 }
 
+/* What a host prints is not trusted to be what host_check prints. */
 static json_object *checks_of(json_object *answer)
 {
 	json_object *checks = NULL;
@@ -116,6 +119,7 @@ static void compare_clock(struct host_answer *a, gint64 started_ms, gint64 ended
 		  "Ceph fail", "timedatectl set-ntp true");
 }
 
+/* An older host_check lacks checks: that it found nothing says less. */
 static void compare_set(struct host_answer *a, const struct front_end *front)
 {
 	const char *version = host_answer_text(a->answer, "version");
@@ -174,6 +178,7 @@ struct host_answer *host_answer_new(const char *host, const struct child_result 
 	a->host = g_strdup(host);
 	a->answer = answer;
 	a->verdict = verdict_of_word(host_answer_text(answer, "result"));
+	/* With --only the administrator wants that check, not what we would add. */
 	if (!front->is_whole)
 		return a;
 

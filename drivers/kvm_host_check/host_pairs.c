@@ -14,6 +14,7 @@ static void pair_free(void *data)
 	g_free(p);
 }
 
+/* NULL: the host did not answer, or its libvirt did not. */
 static json_object *cpu_of(const struct host_answer *a)
 {
 	json_object *cpu = NULL;
@@ -66,6 +67,7 @@ static bool differs(json_object *a, json_object *b, const char *name)
 	return !g_str_equal(host_answer_text(a, name), host_answer_text(b, name));
 }
 
+/* In one direction: a guest may move to a newer processor and not back. */
 static void compare_cpus(GPtrArray *pairs, const struct host_answer *from,
 			 const struct host_answer *to)
 {
@@ -95,6 +97,7 @@ static void compare_cpus(GPtrArray *pairs, const struct host_answer *from,
 	g_free(missing);
 }
 
+/* Distributions add machine types of their own, which others do not have. */
 static void compare_machines(GPtrArray *pairs, const struct host_answer *from,
 			     const struct host_answer *to)
 {

@@ -6,6 +6,7 @@
 
 enum { MAX_LINE = 1000 };
 
+/* A result that this version does not know is shown as unknown. */
 static const char *label(const char *result)
 {
 	static const struct {
@@ -33,6 +34,7 @@ static void add_line(GString *out, int width, const char *const words[3], const 
 	g_string_append_c(out, '\n');
 }
 
+/* Indented below its line, to be copied whole. */
 static void add_command(GString *out, const char *command)
 {
 	g_autofree char *line = text_line(command, MAX_LINE);
@@ -40,6 +42,7 @@ static void add_command(GString *out, const char *command)
 	g_string_append_printf(out, "%8s%s\n", "", line);
 }
 
+/* Of a fit host one line is enough; -v shows what was looked at. */
 static bool is_shown(const char *result, bool verbose)
 {
 	if (verbose)
@@ -129,6 +132,7 @@ char *host_table_end(const GPtrArray *answers, const GPtrArray *pairs, int width
 	return g_string_free(out, FALSE);
 }
 
+/* What could not be told is worse than a warning, and better than a failure. */
 static enum host_verdict worse(enum host_verdict a, enum host_verdict b)
 {
 	static const int rank[] = { [HOST_OK] = 0, [HOST_WARN] = 1, [HOST_UNKNOWN] = 2,

@@ -13,6 +13,7 @@
 
 enum { TRIES = 10 };
 
+/* In the directory itself: hosts that share it exclude each other, where their file system can. */
 static char *lock_path(const struct disk_directory *d)
 {
 	return g_build_filename(d->path, LOCK, NULL);
@@ -67,6 +68,7 @@ static void remove_parts(const struct disk_directory *d)
 	}
 }
 
+/* What killed runs left is removed first, as its room may be needed. */
 bool disk_directory_open(struct disk_directory *d, const char *path, bool make, GError **error)
 {
 	struct stat st;
@@ -88,6 +90,7 @@ bool disk_directory_open(struct disk_directory *d, const char *path, bool make, 
 	return true;
 }
 
+/* A directory is removed only if it is empty. */
 void disk_directory_close(struct disk_directory *d, bool remove)
 {
 	if (d->lock >= 0) {

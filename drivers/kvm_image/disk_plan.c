@@ -33,6 +33,7 @@ static const char *text(const TmplAttr *disk, const char *key)
 	return text_or(tmpl_attr_text(disk, key), "");
 }
 
+/* Made new for this VM, from no image. */
 static bool is_volatile(const TmplAttr *disk)
 {
 	const char *type = text(disk, "TYPE");
@@ -40,6 +41,7 @@ static bool is_volatile(const TmplAttr *disk)
 	return !g_ascii_strcasecmp(type, "swap") || !g_ascii_strcasecmp(type, "fs");
 }
 
+/* YES: the VM has a copy; else it uses the image itself, which a link stands for. */
 static bool is_clone(const TmplAttr *disk)
 {
 	return g_str_equal(text(disk, "CLONE"), "YES");
@@ -56,6 +58,7 @@ static enum kind kind_of(const char *word, const TmplAttr *disk)
 	return KIND_NETWORK;
 }
 
+/* The name is a part of a path: only a number can come into it. */
 static bool read_name(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
 	const char *digits = text(vector, "DISK_ID");
@@ -83,6 +86,7 @@ static bool read_format(struct planned_disk *d, const TmplAttr *vector, GError *
 			"qcow2", d->name, driver);
 }
 
+/* In MiB, as all sizes of a VM document. */
 static bool read_size(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
 	const char *size = text(vector, "SIZE");
@@ -97,6 +101,7 @@ static bool read_size(struct planned_disk *d, const TmplAttr *vector, GError **e
 	return true;
 }
 
+/* A file system is made only if it is asked for: guests mostly make their own. */
 static bool read_filling(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
 	const char *fs = tmpl_attr_text(vector, "FS");
@@ -132,6 +137,7 @@ static bool read_place(struct planned_disk *d, const TmplAttr *vector, enum kind
 	return false;
 }
 
+/* What it is kept in is a matter of its datastore: see disk_storage.h. */
 static bool plan_volatile(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
 	d->way = DISK_EMPTY;
@@ -207,6 +213,7 @@ static void planned_disk_free(void *data)
 	g_free(d);
 }
 
+/* By this text a second run finds that a disk is what the plan wants. */
 void disk_plan_describe(struct planned_disk *d)
 {
 	static const char *const ways[] = { "copy", "overlay", "clone", "link", "empty",
@@ -220,6 +227,7 @@ void disk_plan_describe(struct planned_disk *d)
 				  d->size, whole, separator, text_or(d->volume, ""));
 }
 
+/* Two disks of one name would be one file that two devices write to. */
 static bool add_disk(struct disk_plan *plan, struct planned_disk *d, GError **error)
 {
 	for (guint i = 0; i < plan->disks->len; i++) {
@@ -235,6 +243,7 @@ static bool add_disk(struct disk_plan *plan, struct planned_disk *d, GError **er
 	return true;
 }
 
+/* A disk that is not wanted here is no fault: it stays where it is. */
 static bool plan_disk(struct disk_plan *plan, const TmplAttr *vector, GError **error)
 {
 	struct planned_disk *d = g_new0(struct planned_disk, 1);
@@ -299,6 +308,7 @@ static void keep_vm(struct disk_plan *plan, xmlDoc *doc)
 	g_string_assign(plan->text, xml);
 }
 
+/* The plan keeps the text: it becomes the VM's own document beside its disks. */
 bool disk_plan_load(struct disk_plan *plan, const char *path, GError **error)
 {
 	const char *name = g_str_equal(path, "-") ? "standard input" : path;

@@ -28,6 +28,7 @@ static void entry_free(void *data)
 	g_free(e);
 }
 
+/* DISK is NULL for the record of all disks of a VM. */
 struct disk_record *disk_record_new(const char *vm, const char *disk)
 {
 	struct disk_record *r = g_new0(struct disk_record, 1);
@@ -50,6 +51,7 @@ void disk_record_free(struct disk_record *r)
 	g_free(r);
 }
 
+/* A file that anybody may have damaged: a member of another type counts as missing. */
 static const char *member(json_object *of, const char *name)
 {
 	json_object *value = NULL;
@@ -101,6 +103,7 @@ static bool is_name(const char *name)
 	return *digits && strspn(digits, "0123456789") == strlen(digits);
 }
 
+/* One entry that cannot be ours makes the whole record untrusted. */
 static bool parse_entry(struct disk_record *r, json_object *o)
 {
 	struct disk_entry *e;
@@ -121,6 +124,7 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 	return true;
 }
 
+/* All or nothing: half a record would leave disks that nobody removes. */
 static struct disk_record *parse(const char *text, const char *disk)
 {
 	json_object *all = json_tokener_parse(text), *files = NULL;
@@ -165,6 +169,7 @@ static char *record_path(const char *directory, const char *disk)
 	return g_strconcat(directory, "/" BEGIN, text_or(disk, ""), dot, END, NULL);
 }
 
+/* So that a directory's other files are not taken for our own. */
 bool disk_record_is_file(const char *name, char **ret_disk)
 {
 	size_t len = strlen(name);
@@ -185,6 +190,7 @@ bool disk_record_is_file(const char *name, char **ret_disk)
 	return true;
 }
 
+/* No record is no error: then nothing here is ours. */
 bool disk_record_read(const char *directory, const char *disk, struct disk_record **ret,
 		      GError **error)
 {
@@ -213,6 +219,7 @@ bool disk_record_read(const char *directory, const char *disk, struct disk_recor
 	return false;
 }
 
+/* A file is known by inode and birth, a link by its text, a volume by its id. */
 static json_object *entry_json(const struct disk_entry *e)
 {
 	json_object *o = json_object_new_object();
@@ -234,6 +241,7 @@ static json_object *entry_json(const struct disk_entry *e)
 	return o;
 }
 
+/* Written before the disks have their names: a disk that we made is never without its entry. */
 bool disk_record_write(const struct disk_record *r, const char *directory, GError **error)
 {
 	g_autofree char *path = record_path(directory, r->disk);
@@ -254,6 +262,7 @@ bool disk_record_write(const struct disk_record *r, const char *directory, GErro
 	return ok;
 }
 
+/* Last of all, when none of the disks is left. */
 bool disk_record_remove(const struct disk_record *r, const char *directory, GError **error)
 {
 	g_autofree char *path = record_path(directory, r->disk);
@@ -281,6 +290,7 @@ static bool identify(int fd, struct disk_entry *ret)
 	return true;
 }
 
+/* While it is open: a name may stand for another file a moment later. */
 bool disk_record_add_file(struct disk_record *r, const char *name, const char *wish, int fd,
 			  GError **error)
 {
@@ -304,6 +314,7 @@ void disk_record_add_link(struct disk_record *r, const char *name, const char *w
 	g_ptr_array_add(r->entries, e);
 }
 
+/* A name has one entry: the later one replaces it. */
 void disk_record_add_volume(struct disk_record *r, const struct disk_entry *entry)
 {
 	const struct disk_entry *old = disk_record_find(r, entry->name);
@@ -331,6 +342,7 @@ const struct disk_entry *disk_record_find(const struct disk_record *r, const cha
 	return NULL;
 }
 
+/* A link that leads elsewhere is another program's. */
 static enum disk_found look_at_link(const struct disk_entry *e, const char *path)
 {
 	g_autofree char *text = g_file_read_link(path, NULL);

@@ -27,6 +27,7 @@ static bool read_switch(const struct image_job *job, const char *name, bool *ret
 	return vmm_fail(error, VMM_ERROR_CONFIG, "%s = '%s': not yes or no", name, text);
 }
 
+/* What contradicts itself is an error at once, not a disk of some other kind. */
 static bool read_group(const struct image_job *job, struct storage *ret, GError **error)
 {
 	const char *pool = image_setting(job, "THIN_POOL");
@@ -88,6 +89,9 @@ static bool read_kind(const struct image_job *job, struct storage *ret,
 			"or default", kind);
 }
 
+/*
+ * PREALLOCATE is Nova's name for it, SPARSE that of OpenNebula: both may be given, if they agree.
+ */
 static bool read_space(const struct image_job *job, struct storage *ret,
 		       GError **error)
 {
@@ -127,12 +131,14 @@ static bool read_storage(const struct image_job *job, struct storage *ret,
 			"it is made; PREALLOCATE = space and SPARSE = no contradict that");
 }
 
+/* DRIVER is what the domain will declare: it is never changed to what would fit. */
 static bool fail_driver(const struct planned_disk *d, const char *what, GError **error)
 {
 	return vmm_fail(error, VMM_ERROR_CONFIG, "%s: DRIVER = '%s' contradicts %s", d->name,
 			d->format, what);
 }
 
+/* An overlay is qcow2 and a volume raw: DRIVER must agree. */
 static bool fit_clone(const struct storage *s, struct planned_disk *d, bool is_qcow2,
 		      GError **error)
 {

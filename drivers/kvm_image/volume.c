@@ -14,6 +14,7 @@ enum { MAX_NAME = 100, PAUSE_MS = 1000, MS = 1000 };
 
 static const struct volume_kind *const kinds[] = { &volume_lvm, &volume_rbd };
 
+/* NULL: the operand is a path. */
 static const struct volume_kind *kind_of_operand(const char *operand)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
@@ -50,6 +51,7 @@ char *volume_own_host(void)
 	return g_strcanon(g_strdup(g_get_host_name()), allowed, '_');
 }
 
+/* Several hosts share a pool: the name of an unfinished image says whose it is. */
 static char *part_name(const struct volume *v)
 {
 	g_autofree char *host = volume_own_host();
@@ -60,6 +62,7 @@ static char *part_name(const struct volume *v)
 	return g_strconcat(v->name, PART, NULL);
 }
 
+/* The first part is what volumes lie in: a group or a pool. */
 bool volume_parse(struct volume *v, const char *operand, GError **error)
 {
 	const struct volume_kind *kind = kind_of_operand(operand);
@@ -86,6 +89,7 @@ bool volume_parse(struct volume *v, const char *operand, GError **error)
 	return true;
 }
 
+/* No lock is taken: what is seen may have changed when it is acted on. */
 bool volume_look(const struct image_job *job, const struct volume *v, struct volume_state *ret,
 		 GError **error)
 {
@@ -123,6 +127,7 @@ bool volume_may_make(const struct image_job *job, const struct volume *v, guint6
 	return false;
 }
 
+/* Only for what bears our mark: it can be another run of ours alone. */
 static bool fail_made_now(const struct volume *v, GError **error)
 {
 	vmm_fail(error, VMM_ERROR_BUSY, "another program makes or removes %s now", v->text);
@@ -183,6 +188,7 @@ static bool make_part(const struct image_job *job, struct volume *v, guint64 siz
 	return remove_part(job, v, &was_there, error) && v->kind->make(job, v, size, error);
 }
 
+/* Known by its id from here on, whatever has its name later. */
 bool volume_begin(const struct image_job *job, struct volume *v, guint64 size, GError **error)
 {
 	struct volume_state state = { 0 };
@@ -204,6 +210,7 @@ bool volume_begin(const struct image_job *job, struct volume *v, guint64 size, G
 	return v->id != NULL || fail_made_now(v, error);
 }
 
+/* The volume may be larger than the image: what lies behind is zeroed, too. */
 bool volume_fill(struct volume *v, const struct image_copy *copy, GError **error)
 {
 	if (!v->kind->fill(v, copy, error))
@@ -220,6 +227,7 @@ bool volume_zero(struct volume *v, guint64 start, GError **error)
 	return volume_wipe(v->fd, v->text, start, v->size, error);
 }
 
+/* After this it is no longer ours to take back. */
 bool volume_publish(const struct image_job *job, struct volume *v, GError **error)
 {
 	if (!v->kind->publish(job, v, error))
@@ -233,6 +241,7 @@ bool volume_publish(const struct image_job *job, struct volume *v, GError **erro
 	return true;
 }
 
+/* Without an id there is nothing of ours, or it has been published. */
 void volume_abandon(const struct image_job *job, struct volume *v)
 {
 	g_autoptr(GError) error = NULL;
@@ -279,6 +288,7 @@ static bool may_remove(const struct volume *v, const struct volume_state *state,
 			"by now", v->text);
 }
 
+/* What an earlier run began to remove has the name of an unfinished one: it goes first. */
 bool volume_remove(const struct image_job *job, struct volume *v, const char *id, GError **error)
 {
 	struct volume_state state = { 0 };
@@ -302,6 +312,7 @@ bool volume_remove(const struct image_job *job, struct volume *v, const char *id
 	return !state.is_there || v->kind->remove(job, v, v->name, error);
 }
 
+/* An image in a pool has no device here. */
 char *volume_part_path(const struct volume *v)
 {
 	if (v->kind != &volume_lvm)

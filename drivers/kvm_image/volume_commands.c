@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "volume.h"
 
+/* A guest reads the blocks of a volume: what an image has around its data would be data to it. */
 static bool check_raw(const struct image_job *job, const char *volume, GError **error)
 {
 	const char *format = text_or(job->o->format, "raw");
@@ -33,6 +34,7 @@ static bool fail_missing(const struct volume *v, GError **error)
 	return vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s is not there", v->text);
 }
 
+/* Who made it and who has it open is what decides about removing it. */
 static bool info(struct image_job *job, const struct volume *v, GError **error)
 {
 	struct volume_state state;
@@ -61,6 +63,7 @@ bool volume_info(struct image_job *job, GError **error)
 	return ok;
 }
 
+/* A new volume shows no blocks of another one: all of it is zeroed before it has its name. */
 static bool create(struct image_job *job, struct volume *v, guint64 size, GError **error)
 {
 	bool ok;
@@ -100,6 +103,7 @@ bool volume_create(struct image_job *job, GError **error)
 	return ok;
 }
 
+/* A guest that runs would see a new size only by its own QEMU: resize_disk does that. */
 static bool check_growth(const struct image_job *job, const struct volume *v,
 			 const struct volume_state *state, guint64 size, GError **error)
 {
@@ -165,6 +169,7 @@ static bool may_delete(const struct image_job *job, const struct volume *v, char
 	if (!volume_look(job, v, &state, error))
 		return false;
 
+	/* With --format the administrator says that the volume is a disk, and may go. */
 	is_another = state.is_there && !state.is_ours && !job->o->format;
 	*ret_id = g_strdup(state.id);
 	volume_state_clear(&state);
@@ -205,6 +210,7 @@ bool volume_delete(struct image_job *job, GError **error)
 	return ok;
 }
 
+/* Published at the end only: a name that is there is a whole disk. */
 static bool copy_to(const struct image_copy *c, struct volume *v, GError **error)
 {
 	bool ok;

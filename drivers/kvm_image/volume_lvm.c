@@ -20,6 +20,7 @@ enum { ATTR_ACTIVE = 4, ATTR_OPEN = 5, ATTR_ZEROES = 7, ATTR_LENGTH = 8 };
 
 enum { MIB_SHIFT = 20, MAX_MIB = 1 << 30 };
 
+/* Hosts may share a volume group: only the one that made a volume knows that it is unfinished. */
 static char *own_tag(void)
 {
 	g_autofree char *host = volume_own_host();
@@ -71,6 +72,7 @@ static const char *field(json_object *row, const char *name)
 	return text_or(json_object_get_string(value), "");
 }
 
+/* LVM is asked for bytes without a unit; anything else is another LVM than we know. */
 static bool read_bytes(const struct volume *v, json_object *row, const char *name, guint64 *ret,
 		       GError **error)
 {
@@ -95,6 +97,7 @@ static bool has_our_tag(const struct volume *v, const char *name, const char *ta
 	return false;
 }
 
+/* "X" is unknown in lv_attr: then nothing is decided by it. */
 static bool read_state(const struct volume *v, const char *name, json_object *row,
 		       struct volume_state *ret, GError **error)
 {
@@ -136,6 +139,7 @@ static bool ask_volume(const struct image_job *job, const struct volume *v, cons
 	return vmm_fail(error, VMM_ERROR_INTERNAL, "%s: lvs prints no JSON", v->text);
 }
 
+/* A volume that is not there is an empty list, and no error of lvs. */
 static bool look_lvm(const struct image_job *job, const struct volume *v, const char *name,
 		     struct volume_state *ret, GError **error)
 {
@@ -153,6 +157,7 @@ static bool look_lvm(const struct image_job *job, const struct volume *v, const 
 	return ok;
 }
 
+/* Extents are what is given out: a size is rounded up to them. */
 static bool ask_group(const struct image_job *job, const struct volume *v, guint64 *ret_free,
 		      guint64 *ret_extent, GError **error)
 {
@@ -194,6 +199,7 @@ static bool room_of_pool(const struct image_job *job, const struct volume *v, co
 	return true;
 }
 
+/* Asked before anything is made, so that a full group is one clear error. */
 static bool room_lvm(const struct image_job *job, const struct volume *v, guint64 size,
 		     GError **error)
 {
@@ -265,6 +271,7 @@ static bool make_lvm(const struct image_job *job, struct volume *v, guint64 size
 	return false;
 }
 
+/* QEMU writes past the cache: publish_lvm() then has little left to sync. */
 static bool fill_lvm(struct volume *v, const struct image_copy *copy, GError **error)
 {
 	g_autofree char *path = volume_part_path(v);
@@ -274,6 +281,7 @@ static bool fill_lvm(struct volume *v, const struct image_copy *copy, GError **e
 	return image_copy_to_volume(copy, &target, error);
 }
 
+/* Synced first: after a power cut the name stands for what was written. */
 static bool publish_lvm(const struct image_job *job, struct volume *v, GError **error)
 {
 	if (fsync(v->fd) < 0)
@@ -292,6 +300,7 @@ static void add_ranges(const char *text, GPtrArray *ranges)
 			g_ptr_array_add(ranges, g_strdup(*word));
 }
 
+/* Where the zeroed blocks lie, to be given to the volume that grows. */
 static bool ask_ranges(const struct image_job *job, const struct volume *v, GPtrArray *ranges,
 		       GError **error)
 {
@@ -332,6 +341,7 @@ static bool make_zeros(const struct image_job *job, struct volume *v, guint64 si
 	return lvm(job, v, error, "lvremove", "-q", "-y", path);
 }
 
+/* What the kernel gives now, as LVM may have grown it since it was looked at. */
 static bool device_size(const char *path, guint64 *ret, GError **error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -54,6 +54,7 @@ static guint64 number_member(json_object *object, const char *name)
 	return json_object_get_uint64(value);
 }
 
+/* Only for people: a script that reads standard error gets lines alone. */
 static void show_bar(struct call *c, const char *what, json_object *progress)
 {
 	guint64 total = number_member(progress, "total_bytes");
@@ -89,6 +90,7 @@ static void take_line(struct call *c, const char *text)
 	}
 }
 
+/* Lines are taken as they come, so that the bar moves while the action is at work. */
 static void on_output(void *data, Child *child G_GNUC_UNUSED, const char *bytes, size_t len)
 {
 	struct call *c = data;
@@ -132,6 +134,7 @@ static void stop_remote(struct call *c)
 	child_start(&spec, on_stopped, NULL, NULL);
 }
 
+/* Aborting takes time, in which the action undoes what it has half done: it is waited for. */
 static gboolean on_stop(gpointer data)
 {
 	struct call *c = data;
@@ -198,6 +201,7 @@ static bool start_child(struct call *c, const ActionOrder *order, GError **error
 	return c->child != NULL;
 }
 
+/* Signals are ours only while an action runs. */
 static bool wait_for_end(struct call *c, const ActionOrder *order, GError **error)
 {
 	guint sources[] = { g_unix_signal_add(SIGINT, on_stop, c),
@@ -230,6 +234,7 @@ static void show_log(const struct call *c)
 	}
 }
 
+/* 127 is also the shell's own word for a program that is not there. */
 static bool fail_missing(const struct call *c, const char *host, GError **error)
 {
 	vmm_fail(error, VMM_ERROR_NOT_FOUND, "%s has no program %s", host, c->program);

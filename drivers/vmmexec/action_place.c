@@ -19,6 +19,7 @@ static bool has_programs(const char *dir)
 	return access(path, X_OK) == 0;
 }
 
+/* On a front-end that is its own host the set may not have been synced: its source will do. */
 bool action_place_find(const struct cli_options *o, struct action_place *ret, GError **error)
 {
 	g_autofree char *dir = o->dir ? g_strdup(o->dir) : fleet_remote_dir();
@@ -39,6 +40,7 @@ bool action_place_find(const struct cli_options *o, struct action_place *ret, GE
 	return true;
 }
 
+/* Who can write to a program that root runs can do all that root can. */
 static bool check_owner(const char *path, GError **error)
 {
 	struct stat st;
@@ -59,6 +61,7 @@ static bool check_owner(const char *path, GError **error)
 	return false;
 }
 
+/* On another host that is ssh's and its owner's matter. */
 char *action_place_program(const struct action_place *place, const char *action, GError **error)
 {
 	g_autofree char *program = g_build_filename(place->dir, PROGRAMS, action, NULL);

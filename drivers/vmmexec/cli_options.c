@@ -92,6 +92,7 @@ GOptionContext *cli_options_context(struct cli_options *o, const char *commands)
 	return context;
 }
 
+/* Those that belong to some commands: the common ones are left out. */
 const char *const *cli_options_names(void)
 {
 	static const char *const names[] = {
@@ -102,6 +103,7 @@ const char *const *cli_options_names(void)
 	return names;
 }
 
+/* A command refuses what it would not use, so that no wish is lost without a word. */
 bool cli_options_has(const struct cli_options *o, const char *name)
 {
 	const struct {

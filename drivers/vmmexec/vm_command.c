@@ -65,6 +65,7 @@ static json_object *look_at(const struct vm_call *c, json_object **ret_vm, GErro
 	return NULL;
 }
 
+/* Names alone are for completion: without --detail no guest is asked for what it uses. */
 static bool build_list(const struct vm_call *c, ActionOrder *order, GError **error G_GNUC_UNUSED)
 {
 	if (c->o->names)
@@ -73,6 +74,7 @@ static bool build_list(const struct vm_call *c, ActionOrder *order, GError **err
 	return true;
 }
 
+/* poll has one answer for all VMs, also for a host without any. */
 static bool print_list(const struct vm_call *c, json_object *answer, GError **error)
 {
 	json_object *vms = vms_of(answer);
@@ -92,6 +94,7 @@ static bool build_show(const struct vm_call *c, ActionOrder *order, GError **err
 	return true;
 }
 
+/* A VM that ended while it was asked about has no entry. */
 static bool print_show(const struct vm_call *c, json_object *answer, GError **error)
 {
 	json_object *vm = json_object_array_get_idx(vms_of(answer), 0);
@@ -104,6 +107,7 @@ static bool print_show(const struct vm_call *c, json_object *answer, GError **er
 	return true;
 }
 
+/* The command's own words, so that a script can go on with them. */
 static bool print_output(const struct vm_call *c G_GNUC_UNUSED, json_object *answer,
 			 GError **error G_GNUC_UNUSED)
 {
@@ -136,6 +140,7 @@ static bool build_power(const struct vm_call *c, ActionOrder *order, GError **er
 	return true;
 }
 
+/* The document goes over on standard input, as the host need not have the file. */
 static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *file = NULL;
@@ -180,6 +185,7 @@ static char *checkpoint_of(const struct vm_call *c, GError **error)
 	return file;
 }
 
+/* The file is the host's: a relative path would be one of this machine. */
 static bool build_save(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *file = g_strdup(c->operands[FIRST]);
@@ -195,6 +201,7 @@ static bool build_save(const struct vm_call *c, ActionOrder *order, GError **err
 	return true;
 }
 
+/* No VM is named: the checkpoint says whose it is. */
 static bool build_restore(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	const char *file = c->operands[0];
@@ -208,6 +215,7 @@ static bool build_restore(const struct vm_call *c, ActionOrder *order, GError **
 	return true;
 }
 
+/* Only for a VM on shared storage: who moves files, too, has OpenNebula do it. */
 static bool build_migrate(const struct vm_call *c, ActionOrder *order,
 			  GError **error G_GNUC_UNUSED)
 {
@@ -242,6 +250,7 @@ static bool next_snapshot(const struct vm_call *c, char **ret, GError **error)
 	return true;
 }
 
+/* OpenNebula numbers snapshots; by hand the next free number is taken. */
 static bool build_snapshot(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *id = g_strdup(c->operands[FIRST]);
@@ -254,6 +263,7 @@ static bool build_snapshot(const struct vm_call *c, ActionOrder *order, GError *
 	return true;
 }
 
+/* A number is short for the name that OpenNebula gives. */
 static bool build_snapshot_use(const struct vm_call *c, ActionOrder *order,
 			       GError **error G_GNUC_UNUSED)
 {
@@ -271,6 +281,7 @@ static bool build_snapshot_use(const struct vm_call *c, ActionOrder *order,
 	return true;
 }
 
+/* Any bus: a guest has each name once. */
 static bool has_target(json_object *disks, const char *target)
 {
 	for (size_t i = 0; disks && i < json_object_array_length(disks); i++) {
@@ -309,6 +320,7 @@ static char *free_target(const struct vm_call *c, GError **error)
 	return target;
 }
 
+/* What the action reads is the request document that oned would send. */
 static bool build_attach_disk(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	const char *file = c->o->file;
@@ -348,6 +360,7 @@ static bool build_detach_disk(const struct vm_call *c, ActionOrder *order,
 	return true;
 }
 
+/* A chosen address is what detach-nic finds it by later; it is printed when it is done. */
 static bool build_attach_nic(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *mac = NULL;
@@ -373,6 +386,7 @@ static bool build_detach_nic(const struct vm_call *c, ActionOrder *order,
 	return true;
 }
 
+/* prereconfigure is what oned runs before it changes a CD-ROM: it empties the drive. */
 static bool build_eject(const struct vm_call *c, ActionOrder *order, GError **error G_GNUC_UNUSED)
 {
 	action_order_add(order, WORDS(c->deploy_id, c->operands[FIRST], or_dash(c->vm_id)));
@@ -392,6 +406,7 @@ static bool build_insert(const struct vm_call *c, ActionOrder *order,
 	return true;
 }
 
+/* Only what is named changes. */
 static bool build_resize(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	if (!c->o->memory && !c->o->vcpus)
@@ -407,6 +422,7 @@ static bool build_resize(const struct vm_call *c, ActionOrder *order, GError **e
 	return true;
 }
 
+/* The action takes MiB: what is no whole number of them is refused, not rounded. */
 static bool build_resize_disk(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *mib = NULL;
@@ -426,6 +442,7 @@ static bool build_resize_disk(const struct vm_call *c, ActionOrder *order, GErro
 	return true;
 }
 
+/* exec finds the guest by OpenNebula's number, which a wild VM has not. */
 static bool check_vm_number(const struct vm_call *c, GError **error)
 {
 	if (c->vm_id)
@@ -521,6 +538,7 @@ static const struct vm_command commands[] = {
 };
 /* clang-format on */
 
+/* The names of the actions, with underscores, are taken, too. */
 const struct vm_command *vm_command_find(const char *name)
 {
 	g_autofree char *dashed = g_strdelimit(g_strdup(name), "_", '-');

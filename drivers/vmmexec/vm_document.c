@@ -54,6 +54,7 @@ static const char *format_of(const struct cli_options *o, GError **error)
 	return NULL;
 }
 
+/* ATTACH = YES marks the disk that is meant, as in what oned sends. */
 GBytes *vm_document_disk(const struct cli_options *o, const char *vm_id, const char *target,
 			 GError **error)
 {
@@ -72,6 +73,7 @@ GBytes *vm_document_disk(const struct cli_options *o, const char *vm_id, const c
 	return document_of(vm_id, "DISK", pairs, G_N_ELEMENTS(pairs));
 }
 
+/* A bridge of the host is all that is known by hand: no network of OpenNebula stands behind it. */
 GBytes *vm_document_nic(const struct cli_options *o, const char *vm_id, const char *mac)
 {
 	const struct pair pairs[] = {
@@ -83,6 +85,7 @@ GBytes *vm_document_nic(const struct cli_options *o, const char *vm_id, const ch
 	return document_of(vm_id, "NIC", pairs, G_N_ELEMENTS(pairs));
 }
 
+/* What is not named is left out, and stays as it is. */
 GBytes *vm_document_size(const struct cli_options *o, const char *vm_id, GError **error)
 {
 	g_autofree char *mib = NULL;
@@ -109,6 +112,7 @@ GBytes *vm_document_size(const struct cli_options *o, const char *vm_id, GError 
 	return document_of(vm_id, NULL, pairs, G_N_ELEMENTS(pairs));
 }
 
+/* 02 is for locally administered addresses, 02:00 the prefix of OpenNebula. */
 char *vm_document_random_mac(void)
 {
 	guint32 r = g_random_int();

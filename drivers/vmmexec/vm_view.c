@@ -37,6 +37,7 @@ static char *size_member(json_object *object, const char *name, guint64 unit)
 	return text_size(json_object_get_uint64(value) * unit);
 }
 
+/* Per cent of one CPU, as top has it: more than 100 with several. */
 static char *cpu_member(json_object *vm)
 {
 	json_object *value = NULL;
@@ -62,6 +63,7 @@ static char **row_of(json_object *vm)
 	return row;
 }
 
+/* Padding follows the paint, whose bytes take no room on the screen. */
 static void print_cell(const char *text, size_t width, bool is_last, const char *painted)
 {
 	size_t length = (size_t)g_utf8_strlen(text, -1);
@@ -71,6 +73,7 @@ static void print_cell(const char *text, size_t width, bool is_last, const char 
 		putchar(' ');
 }
 
+/* Green needs no look, red needs one at once. */
 static char *paint_state(const char *state)
 {
 	if (g_str_equal(state, "running"))
@@ -96,6 +99,7 @@ static void print_row(char **row, const size_t *widths, bool is_head)
 	putchar('\n');
 }
 
+/* Widths are counted first: the table is as narrow as its texts. */
 void vm_view_list(json_object *vms, bool names)
 {
 	static const char *const head[] = { "VM", "STATE", "CPU", "MEMORY", "RECEIVED", "SENT",
@@ -123,6 +127,7 @@ void vm_view_list(json_object *vms, bool names)
 	}
 }
 
+/* What a VM does not have takes no line. */
 static void print_member(const char *label, const char *text)
 {
 	if (*text)

@@ -22,6 +22,7 @@ const char *check_verdict_word(enum check_verdict verdict)
 	return words[verdict];
 }
 
+/* A word that names no check is misspelled: an empty result would look like a fit host. */
 static bool is_id(const char *id)
 {
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
@@ -68,6 +69,7 @@ static const char *failed_cause(const GPtrArray *results, const char *causes)
 	return NULL;
 }
 
+/* --require makes a failure of what is else a hint; what is not known stays unknown. */
 static enum check_verdict verdict_of(const struct check_row *row, const struct check_view *v)
 {
 	bool is_required = v->wish->require && g_strv_contains(v->wish->require, row->id);
@@ -114,6 +116,9 @@ static void add_result(GPtrArray *results, const struct check_row *row, const st
 	if (row->hint)
 		r->hint = check_fill(row->hint, v);
 
+	/*
+	 * One fault is one failure: what only follows from it is shown without commands of its own.
+	 */
 	if (cause && r->verdict == CHECK_FAIL) {
 		r->verdict = CHECK_INFO;
 		g_free(r->hint);
@@ -133,6 +138,7 @@ static bool applies(const struct check_row *row, const struct check_view *v)
 	return !row->when || row->when(v);
 }
 
+/* Of the rows of one check, which stand together, the first that applies decides. */
 static void check_table_rows(GPtrArray *results, const struct check_table *t,
 			     const struct check_view *v)
 {

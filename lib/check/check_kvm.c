@@ -12,16 +12,19 @@ static bool is_x86(const struct check_view *v)
 	return !g_strcmp0(v->f->arch, "x86_64") || !g_strcmp0(v->f->arch, "i686");
 }
 
+/* ppc64le and ppc64 have the same modules and the same platform word. */
 static bool is_power(const struct check_view *v)
 {
 	return v->f->arch && g_str_has_prefix(v->f->arch, "ppc64");
 }
 
+/* KVM is part of the kernel there, and needs the hypervisor's exception level. */
 static bool is_arm(const struct check_view *v)
 {
 	return !g_strcmp0(v->f->arch, "aarch64");
 }
 
+/* A VM without memory or CPUs was made, and given up: no other proof is as good. */
 bool check_kvm_works(const struct check_view *v)
 {
 	const struct device_fact *d = &v->f->kvm_device;
@@ -29,6 +32,7 @@ bool check_kvm_works(const struct check_view *v)
 	return d->tried && !d->open_errno && !d->create_errno && d->api_version == API_VERSION;
 }
 
+/* The kernel prints "Y" for parameters of type bool, and "1" for numbers. */
 bool check_is_on(const char *parameter)
 {
 	return parameter && (*parameter == 'Y' || *parameter == '1');
@@ -44,6 +48,7 @@ static bool is_mainframe(const struct check_view *v)
 	return !g_strcmp0(v->f->arch, "s390x");
 }
 
+/* "sie", start interpretive execution, is what KVM uses there. */
 static bool mainframe_with_flag(const struct check_view *v)
 {
 	return is_mainframe(v) && v->f->flag;
@@ -72,6 +77,7 @@ static bool x86_driver(const struct check_view *v)
 	return is_x86(v) && has_driver(v) && v->f->kvm_vendors;
 }
 
+/* The bit of CPUID that a hypervisor sets; the flag is missing as it hides that. */
 static bool x86_guest(const struct check_view *v)
 {
 	return is_x86(v) && v->f->is_guest;
@@ -83,6 +89,7 @@ static bool power_native(const struct check_view *v)
 	return is_power(v) && v->f->platform && g_str_has_prefix(v->f->platform, "PowerNV");
 }
 
+/* Nested KVM of newer POWER processors works below PowerVM and KVM, on pSeries. */
 static bool power_works(const struct check_view *v)
 {
 	return is_power(v) && check_kvm_works(v);
@@ -99,6 +106,7 @@ static bool kvm_is_there(const struct check_view *v)
 	return v->f->kvm || v->f->kvm_registered == FACT_YES;
 }
 
+/* In /sys/module, where a module is as soon as it is loaded. */
 static bool has_right_vendor(const struct check_view *v)
 {
 	return facts_has(v->f->kvm_vendors, check_vendor_module(v));
@@ -133,6 +141,7 @@ static bool is_built_in(const struct check_view *v)
 	return v->f->kvm_registered == FACT_YES;
 }
 
+/* From modules.builtin of the running kernel: /sys/module does not tell the two apart. */
 static bool vendor_is_builtin(const struct check_view *v)
 {
 	return facts_has(v->f->builtin_modules, check_vendor_module(v));
@@ -144,6 +153,7 @@ static bool vendor_is_blocked(const struct check_view *v)
 	return v->f->blocked_by != NULL;
 }
 
+/* It is asked for at boot, in a list; that it was loaded is not said by that. */
 static bool vendor_is_listed(const struct check_view *v)
 {
 	return facts_has(v->f->boot_modules, check_vendor_module(v));
@@ -172,16 +182,19 @@ static bool device_absent_in_container(const struct check_view *v)
 	return !device(v)->there && v->f->kvm_registered == FACT_YES;
 }
 
+/* There is no module to load: the driver refused when the kernel started. */
 static bool device_absent_builtin(const struct check_view *v)
 {
 	return !device(v)->there && check_vendor_module(v) && vendor_is_builtin(v);
 }
 
+/* Loaded, and without its device all the same: only the kernel's log can say why. */
 static bool device_absent_vendor_there(const struct check_view *v)
 {
 	return !device(v)->there && check_vendor_module(v) && has_right_vendor(v);
 }
 
+/* No module and no flag can be missing there. */
 static bool device_absent_arm(const struct check_view *v)
 {
 	return !device(v)->there && is_arm(v);

@@ -10,6 +10,7 @@ static const struct libvirt_fact *libvirt(const struct check_view *v)
 	return &v->f->libvirt;
 }
 
+/* For TYPE = "qemu" what only KVM needs is no fault. */
 static bool is_kvm(const struct check_view *v)
 {
 	return g_str_equal(v->wish->type, "kvm");
@@ -20,11 +21,13 @@ static bool not_installed(const struct check_view *v)
 	return libvirt(v)->state == LIBVIRT_NOT_INSTALLED;
 }
 
+/* The socket refuses or is not there: installed, so it can be started. */
 static bool not_running(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_NOT_RUNNING;
 }
 
+/* The library alone came with some other package; virtqemud is the modular daemon. */
 static bool has_no_daemon(const struct check_view *v)
 {
 	return not_running(v) && !facts_has(v->f->programs, "libvirtd") &&
@@ -36,16 +39,19 @@ static bool has_no_service(const struct check_view *v)
 	return not_running(v) && !libvirt(v)->has_service;
 }
 
+/* It runs, so whether the rest is well is not known. */
 static bool not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_DENIED;
 }
 
+/* Root gets in, and the drivers, which log in as oneadmin, do not. */
 static bool oneadmin_not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->oneadmin_error != NULL;
 }
 
+/* It took the connection and does not answer: a daemon that hangs, not one that is down. */
 static bool is_silent(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_SILENT;
@@ -56,6 +62,7 @@ static bool libvirt_below(const struct check_view *v, unsigned long release)
 	return libvirt(v)->version && libvirt(v)->version < release;
 }
 
+/* Nova's minimum of today; its next one is a warning. */
 static bool libvirt_too_old(const struct check_view *v)
 {
 	return libvirt_below(v, RELEASE(8, 0, 0));
@@ -91,11 +98,13 @@ static bool qemu_known(const struct check_view *v)
 	return libvirt(v)->qemu != 0;
 }
 
+/* No QEMU for that architecture was found when libvirt started. */
 static bool no_hvm(const struct check_view *v)
 {
 	return libvirt(v)->has_capabilities && !libvirt(v)->hvm;
 }
 
+/* There is a QEMU, but without the acceleration that VMs are to have. */
 static bool no_hvm_type(const struct check_view *v)
 {
 	return libvirt(v)->has_capabilities && !libvirt(v)->hvm_type;
@@ -123,6 +132,9 @@ static bool no_qemu_img(const struct check_view *v)
 	return !facts_has(v->f->programs, "qemu-img");
 }
 
+/*
+ * A link that OpenNebula's package for hosts makes, as QEMU's name differs between distributions.
+ */
 static bool has_stock_emulator(const struct check_view *v)
 {
 	return facts_has(v->f->programs, "qemu-kvm-one");
@@ -133,6 +145,7 @@ bool check_has_domain(const struct check_view *v)
 	return libvirt(v)->has_domain;
 }
 
+/* libvirt chooses a firmware by descriptors whose files are there. */
 static bool has_efi(const struct check_view *v)
 {
 	return facts_has(libvirt(v)->loaders, "efi");
@@ -148,11 +161,13 @@ static bool has_firmware_file(const struct check_view *v)
 	return v->f->firmwares > 0;
 }
 
+/* A descriptor without its file is passed over by libvirt without a word. */
 static bool no_usable_firmware(const struct check_view *v)
 {
 	return firmware_is_missing(v) && !has_firmware_file(v);
 }
 
+/* Files that came after libvirt had started are not in what it reports. */
 static bool has_firmware_unseen(const struct check_view *v)
 {
 	return check_has_domain(v) && has_firmware_file(v);
@@ -163,6 +178,7 @@ static bool firmware_is_secure(const struct check_view *v)
 	return facts_has(v->f->firmware_features, "secure-boot");
 }
 
+/* Without domain capabilities the descriptors are all there is to go by. */
 static bool says_not_secure(const struct check_view *v)
 {
 	return check_has_domain(v) && !facts_has(libvirt(v)->secure, "yes");
@@ -189,6 +205,7 @@ static bool any_wanted_model(const struct check_view *v, bool (*is)(const struct
 	return false;
 }
 
+/* Whether the host can run it is another question: see is_unusable(). */
 static bool is_no_model(const struct check_view *v, const char *name)
 {
 	return !has_model(libvirt(v)->models, name) && !has_model(libvirt(v)->unusable, name);
@@ -199,6 +216,7 @@ static bool is_unusable(const struct check_view *v, const char *name)
 	return !has_model(libvirt(v)->models, name);
 }
 
+/* Without domain capabilities there is nothing to compare the names with. */
 static bool no_models_wanted(const struct check_view *v)
 {
 	return !v->f->cpu_models || !*v->f->cpu_models || !check_has_domain(v);
@@ -215,6 +233,7 @@ static bool wants_unusable(const struct check_view *v)
 	return !no_models_wanted(v) && is_kvm(v) && any_wanted_model(v, is_unusable);
 }
 
+/* Each model is usable alone, but not with the features that kvmrc requires beside it. */
 static bool models_compared(const struct check_view *v)
 {
 	return !no_models_wanted(v) && libvirt(v)->incompatible;

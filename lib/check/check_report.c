@@ -7,6 +7,7 @@
 
 enum { MAX_LINE = 2000 };
 
+/* One line for a result, whatever a host's files put into its texts, then its commands. */
 static void report_as_text(const GPtrArray *results, GString *out)
 {
 	for (guint i = 0; i < results->len; i++) {
@@ -24,6 +25,7 @@ static void report_as_text(const GPtrArray *results, GString *out)
 	}
 }
 
+/* Files of the host are shown as they are, but JSON is UTF-8. */
 static json_object *valid_text(const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text_or(text, ""), -1);
@@ -106,6 +108,7 @@ static void add_known(GString *out, const char *name, const char *value)
 		add_attribute(out, name, value);
 }
 
+/* A check may have several rows, but one result. */
 static bool is_ok(const GPtrArray *results, const char *id)
 {
 	for (guint i = 0; i < results->len; i++) {
@@ -137,6 +140,7 @@ static void add_encryption(const HostFacts *f, GString *out)
 		slots += g_ascii_strtoull(f->libvirt.sev_guests, NULL, 10);
 	if (f->libvirt.sev_es_guests)
 		slots += g_ascii_strtoull(f->libvirt.sev_es_guests, NULL, 10);
+	/* What the operator allows counts if it is less than what the processor could do. */
 	if (f->encrypted_limit >= 0)
 		slots = MIN(slots, (guint64)f->encrypted_limit);
 	slots_text = g_strdup_printf("%" G_GUINT64_FORMAT, slots);
@@ -145,6 +149,7 @@ static void add_encryption(const HostFacts *f, GString *out)
 	add_attribute(out, "MEMORY_ENCRYPTION_USED", used);
 }
 
+/* The names are attributes of a host in OpenNebula: scheduling rules go by them. */
 static void report_as_facts(const GPtrArray *results, const HostFacts *f, GString *out)
 {
 	g_autofree char *features = g_strdup(text_or(f->libvirt.cpu_features, ""));

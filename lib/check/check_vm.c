@@ -3,11 +3,13 @@
 #include "base/text.h"
 #include "check/check_rows.h"
 
+/* What --vm named; NULL: nothing, and then no row of this table applies. */
 static const struct vm_fact *vm(const struct check_view *v)
 {
 	return v->f->vm;
 }
 
+/* KiB that are free in pages of PAGE_KIB. Each size is written "KIB:ALL:FREE". */
 static guint64 huge_free(const struct check_view *v, guint64 page_kib)
 {
 	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
@@ -22,11 +24,13 @@ static guint64 huge_free(const struct check_view *v, guint64 page_kib)
 	return 0;
 }
 
+/* No moment will come at which it fits, whatever else runs: this fails, the next one warns. */
 static bool is_too_large(const struct check_view *v)
 {
 	return vm(v) && v->f->memory_kib && vm(v)->memory_mib * 1024 > v->f->memory_kib;
 }
 
+/* Memory in huge pages is set aside beforehand, and not among what is available. */
 static bool lacks_memory_now(const struct check_view *v)
 {
 	return vm(v) && !vm(v)->page_kib && v->f->available_kib &&
@@ -43,11 +47,13 @@ static bool asks_memory(const struct check_view *v)
 	return vm(v) && vm(v)->memory_mib;
 }
 
+/* The limit is that of the machine type, which libvirt reports for its newest one. */
 static bool has_too_many_cpus(const struct check_view *v)
 {
 	return vm(v) && v->f->libvirt.max_vcpus && vm(v)->vcpus > v->f->libvirt.max_vcpus;
 }
 
+/* QEMU allows it, but guests whose CPUs wait for each other with spinning locks become slow. */
 static bool has_more_than_host(const struct check_view *v)
 {
 	return vm(v) && v->f->cpus && vm(v)->vcpus > v->f->cpus;
@@ -58,6 +64,7 @@ static bool asks_cpus(const struct check_view *v)
 	return vm(v) && vm(v)->vcpus;
 }
 
+/* Another architecture is emulated, which no /dev/kvm speeds up. */
 static bool other_arch(const struct check_view *v)
 {
 	const char *arch = text_or(v->wish->arch, v->f->arch);
@@ -75,6 +82,7 @@ static bool asks_arch(const struct check_view *v)
 	return vm(v) && vm(v)->arch;
 }
 
+/* The list is that of the host's own architecture, so it says nothing about others. */
 static bool no_machine(const struct check_view *v)
 {
 	return vm(v) && vm(v)->machine && v->f->libvirt.machines && !other_arch(v) &&
@@ -86,6 +94,7 @@ static bool asks_machine(const struct check_view *v)
 	return vm(v) && vm(v)->machine && v->f->libvirt.machines;
 }
 
+/* OpenNebula takes any word but BIOS for the path of a firmware, or for "UEFI". */
 static bool is_uefi(const struct check_view *v)
 {
 	const char *firmware = vm(v) ? vm(v)->firmware : NULL;
@@ -93,6 +102,7 @@ static bool is_uefi(const struct check_view *v)
 	return firmware && g_ascii_strcasecmp(firmware, "BIOS") != 0;
 }
 
+/* A path is the administrator's own choice, and needs no descriptor. */
 static bool no_uefi(const struct check_view *v)
 {
 	bool has_none = check_has_domain(v) && !facts_has(v->f->libvirt.loaders, "efi");
@@ -100,12 +110,14 @@ static bool no_uefi(const struct check_view *v)
 	return is_uefi(v) && !strchr(vm(v)->firmware, '/') && has_none;
 }
 
+/* It takes a firmware that was built for it, and q35 with SMM: libvirt chooses by the first. */
 static bool no_secure_boot(const struct check_view *v)
 {
 	return vm(v) && vm(v)->secure_boot &&
 	       !facts_has(v->f->firmware_features, "secure-boot");
 }
 
+/* Looked for by name only: QEMU opens it with its own rights when the VM starts. */
 static bool no_firmware_file(const struct check_view *v)
 {
 	return vm(v) && vm(v)->firmware_missing;
@@ -129,16 +141,19 @@ static bool asks_encryption(const struct check_view *v)
 	return vm(v) && vm(v)->encryption && g_ascii_strcasecmp(vm(v)->encryption, "none");
 }
 
+/* libvirt would refuse it when the VM starts, after its disks were made. */
 static bool no_encryption(const struct check_view *v)
 {
 	return asks_encryption(v) && !has_encryption(v, vm(v)->encryption);
 }
 
+/* QEMU takes the chip itself for the VM, by its resource manager. */
 static bool no_own_tpm(const struct check_view *v)
 {
 	return vm(v) && vm(v)->own_tpm && (!v->f->tpm_version || !v->f->tpm_device);
 }
 
+/* Not known without domain capabilities: the row of vtpm says then what is missing. */
 static bool no_vtpm(const struct check_view *v)
 {
 	return vm(v) && vm(v)->tpm && !vm(v)->own_tpm && check_has_domain(v) &&
@@ -172,6 +187,7 @@ static bool has_one_of(const struct check_view *v, const char *const *lists)
 	return false;
 }
 
+/* Neither usable nor unusable here: misspelled, or newer than this libvirt. */
 static bool model_unknown(const struct check_view *v)
 {
 	const char *const lists[] = { text_or(v->f->libvirt.models, ""),
@@ -180,6 +196,7 @@ static bool model_unknown(const struct check_view *v)
 	return asks_model(v) && !has_one_of(v, lists);
 }
 
+/* QEMU's own emulation starts any model, and leaves out what it cannot emulate. */
 static bool model_unusable(const struct check_view *v)
 {
 	const char *const lists[] = { text_or(v->f->libvirt.models, ""), NULL };
@@ -192,11 +209,13 @@ static bool asks_pci(const struct check_view *v)
 	return vm(v) && vm(v)->pci;
 }
 
+/* VFIO gives a device to a guest only if an IOMMU keeps its DMA within that guest. */
 static bool pci_without_iommu(const struct check_view *v)
 {
 	return asks_pci(v) && v->f->iommu_groups == 0;
 }
 
+/* Another host may have it: OpenNebula chooses by the PCI devices that monitoring reports. */
 static bool pci_missing(const struct check_view *v)
 {
 	g_auto(GStrv) wanted = NULL;
@@ -212,6 +231,7 @@ static bool pci_missing(const struct check_view *v)
 	return false;
 }
 
+/* libvirt refuses several queues for a NIC that QEMU would have to serve itself. */
 static bool queues_without_vhost(const struct check_view *v)
 {
 	return vm(v) && vm(v)->queues && g_str_equal(v->wish->type, "kvm") && !v->f->vhost_device;

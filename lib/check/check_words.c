@@ -8,6 +8,7 @@ struct word {
 	char *(*text)(const struct check_view *v);	/* the caller frees; NULL: nothing */
 };
 
+/* Derived distributions name their parents in ID_LIKE, which is in the list, too. */
 static bool os_is(const struct check_view *v, const char *const *ids)
 {
 	for (const char *const *id = ids; *id; id++)
@@ -46,6 +47,7 @@ static const struct package {
 	{ "guestfs", NULL, "libguestfs-tools", "guestfs-tools", "guestfs-tools" },
 };
 
+/* The most special row comes first: that of an architecture before that of any. */
 static char *install(const struct check_view *v, const char *what)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(packages); i++) {
@@ -64,6 +66,7 @@ static char *install(const struct check_view *v, const char *what)
 	return NULL;
 }
 
+/* Files and lists spell it with a dash, the kernel with an underscore. */
 static char *dashed_module(const struct check_view *v)
 {
 	const char *module = check_vendor_module(v);
@@ -79,6 +82,7 @@ static char *plain_module(const struct check_view *v)
 	return g_strdup(check_vendor_module(v));
 }
 
+/* Newer installations have a daemon for each driver, and no libvirtd to restart. */
 static char *libvirtd(const struct check_view *v)
 {
 	if (v->f->libvirt.is_modular)
@@ -112,6 +116,7 @@ static char *api(const struct check_view *v)
 	return g_strdup_printf("%d", v->f->kvm_device.api_version);
 }
 
+/* Root can become QEMU's user. Others try it as themselves, and say so. */
 static char *tried_as(const struct check_view *v)
 {
 	if (!v->f->kvm_device.tried_as_us)
@@ -125,6 +130,7 @@ static char *tried_as(const struct check_view *v)
 	return g_strdup("us (QEMU's own user is not known)");
 }
 
+/* libvirt's numbers are major × 1,000,000 + minor × 1,000 + micro. */
 static char *release(unsigned long version)
 {
 	return g_strdup_printf("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
@@ -141,6 +147,7 @@ static char *qemu_version(const struct check_view *v)
 	return release(v->f->libvirt.qemu);
 }
 
+/* What libvirt names is right; else where the distribution has it. */
 static char *emulator(const struct check_view *v)
 {
 	if (v->f->libvirt.emulator)
@@ -240,6 +247,7 @@ static char *persist_before_systemd(const struct check_view *v)
 	return g_strdup_printf("printf '%%s\\n' kvm %s >>/etc/modules", module);
 }
 
+/* From the file that blocks it, or from the kernel's command line. */
 static char *unblock(const struct check_view *v)
 {
 	const char *by = v->f->blocked_by;
@@ -263,6 +271,7 @@ static char *rival_modules(const struct check_view *v)
 	return g_strdup(v->f->rivals);
 }
 
+/* Those that work, or all others: what could not be told is among the bad ones. */
 static char *storage(const struct check_view *v, bool works)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -335,6 +344,7 @@ static char *huge_pages(const struct check_view *v)
 	return g_strdup("there are none");
 }
 
+/* Pages that are set aside but have no file system of their size: libvirt cannot use them. */
 guint64 check_unmounted_pages(const struct check_view *v)
 {
 	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
@@ -370,6 +380,7 @@ static char *available(const struct check_view *v)
 	return gib(v->f->available_kib);
 }
 
+/* "PATH SIZE (PERCENT %)" for each file system, with what is wrong about it. */
 static char *room(const struct check_view *v)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -443,6 +454,7 @@ static char *new_peers(const struct check_view *v)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* To log in once by hand shows the key of the host, and keeps it if it is accepted. */
 static char *new_peer_command(const struct check_view *v)
 {
 	for (unsigned i = 0; i < v->f->peers; i++)
@@ -452,6 +464,7 @@ static char *new_peer_command(const struct check_view *v)
 	return NULL;
 }
 
+/* Of the first one that fails, as one command shows the reason mostly for all. */
 static char *peer_command(const struct check_view *v)
 {
 	for (unsigned i = 0; i < v->f->peers; i++) {

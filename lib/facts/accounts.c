@@ -28,6 +28,7 @@ static char **in_file(const char *root, const char *file, unsigned at, const cha
 	return NULL;
 }
 
+/* As a line of /etc/passwd or /etc/group would have them. */
 static char **fields_new(const char *name, unsigned number, unsigned group)
 {
 	g_autofree char *line = g_strdup_printf("%s:x:%u:%u", name, number, group);
@@ -107,6 +108,7 @@ char *account_name(const char *root, enum account_kind kind, unsigned number)
 	return g_strdup_printf("%u", number);
 }
 
+/* qemu.conf takes "+107" for the number where a user may be called 107. */
 static bool is_number_text(const char *text, unsigned *ret)
 {
 	char *end;
@@ -124,6 +126,7 @@ static void add_group(struct identity *id, gid_t gid)
 		id->groups[id->n_groups++] = gid;
 }
 
+/* As the system says, or below a sysroot as its files say. */
 static void read_groups(const char *root, const char *user, struct identity *id)
 {
 	g_autofree char *text = facts_text(root, files[ACCOUNT_GROUP]);
@@ -150,6 +153,7 @@ static void read_groups(const char *root, const char *user, struct identity *id)
 	}
 }
 
+/* Takes the place of the user's own first group, as libvirt does. */
 static bool set_group(const char *root, const char *group, struct identity *id)
 {
 	g_auto(GStrv) fields = NULL;
@@ -195,6 +199,7 @@ bool account_identity(const char *root, const char *user, const char *group, str
 	return true;
 }
 
+/* Groups first: a process that has given up root can no longer set them. */
 bool account_become(const struct identity *id)
 {
 	if (geteuid() != 0 || !id->there)

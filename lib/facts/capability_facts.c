@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "xml/xml.h"
 
+/* The texts of all children called NAME, each once. */
 static void add_texts(HostFacts *f, const char **list, const xmlNode *parent, const char *name)
 {
 	for (xmlNode *n = xml_child(parent, name); n; n = xml_next(n)) {
@@ -24,6 +25,7 @@ static void add_cpu_features(HostFacts *f, const xmlNode *cpu)
 	}
 }
 
+/* The host's own processor, expanded by libvirt to all its features. */
 void facts_read_features(HostFacts *f, const char *cpu)
 {
 	g_autoptr(xmlDoc) doc = cpu ? xml_parse(cpu, strlen(cpu), "processor", NULL) : NULL;
@@ -64,6 +66,7 @@ static void read_guest(HostFacts *f, const xmlNode *arch, const char *type)
 		add_texts(f, &v->machines, arch, "machine");
 }
 
+/* A host may have guests of several architectures: only ARCH is looked at. */
 static void read_capabilities(HostFacts *f, const xmlNode *root, const char *arch, const char *type)
 {
 	read_cpu(f, xml_child(xml_child(root, "host"), "cpu"));
@@ -84,6 +87,7 @@ static void read_enum(HostFacts *f, const char **list, const xmlNode *parent, co
 			add_texts(f, list, n, "value");
 }
 
+/* An element that is missing is older than the question: unknown, not no. */
 static enum fact supported(const xmlNode *node)
 {
 	if (!node)
@@ -131,6 +135,7 @@ static void read_models(HostFacts *f, const xmlNode *cpu)
 	}
 }
 
+/* SNP and TDX are in launchSecurity of newer versions, SEV in an element of its own. */
 static void read_sev(HostFacts *f, const xmlNode *features)
 {
 	struct libvirt_fact *v = &f->libvirt;
@@ -190,6 +195,7 @@ bool facts_read_documents(HostFacts *f, const struct facts_source *s, const char
 	return true;
 }
 
+/* The strongest that it has: MEMORY_ENCRYPTION has one value for a host. */
 const char *facts_encryption(const struct libvirt_fact *v)
 {
 	if (v->sev == FACT_YES && facts_has(v->secured, "sev-snp"))

@@ -49,6 +49,7 @@ static const char *arch_of(HostFacts *f, const char *cpuinfo, bool is_here)
 	return NULL;
 }
 
+/* Threads, as the kernel lists them: what OpenNebula, too, takes for CPUs. */
 static unsigned count_cpus(const char *cpuinfo)
 {
 	unsigned n = 0;
@@ -60,6 +61,7 @@ static unsigned count_cpus(const char *cpuinfo)
 	return n;
 }
 
+/* Without /proc/cpuinfo all of them stay unknown, which the first check says. */
 void facts_read_cpu(HostFacts *f, const struct facts_source *s)
 {
 	g_autofree char *cpuinfo = facts_text(s->root, "/proc/cpuinfo");

@@ -19,6 +19,7 @@
 
 static const char qemu_conf[] = "/etc/libvirt/qemu.conf";
 
+/* Debian's and Red Hat's packages make different ones. */
 static char *default_user(const char *root)
 {
 	static const char *const users[] = { "libvirt-qemu", "qemu" };
@@ -33,6 +34,7 @@ static char *default_user(const char *root)
 	return NULL;
 }
 
+/* qemu.conf is libvirt's; what it does not say is set when libvirt is built. */
 static void find_user(HostFacts *f, const char *root, struct identity *id)
 {
 	g_autofree char *set = facts_setting(root, qemu_conf, "user");
@@ -71,6 +73,7 @@ static bool is_member(const struct identity *id, gid_t gid)
 	return false;
 }
 
+/* As the kernel decides: the first class that fits counts, even if a later one has more. */
 static enum fact allowed_by_mode(const struct stat *st, const struct identity *id)
 {
 	unsigned bits = st->st_mode & 7;
@@ -98,6 +101,7 @@ static bool is_device(const HostFacts *f, const struct stat *st)
 	return f->below_sysroot && S_ISREG(st->st_mode);
 }
 
+/* An ACL can only be judged by opening: with one, a mode that denies says nothing. */
 static void look_at_kvm(HostFacts *f, const char *root, const struct identity *id)
 {
 	struct device_fact *d = &f->kvm_device;

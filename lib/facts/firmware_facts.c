@@ -3,6 +3,7 @@
 
 #include <json-c/json.h>
 
+/* NULL also where OBJECT is none: descriptors of other makers are not trusted to be whole. */
 static json_object *member(json_object *object, const char *name)
 {
 	json_object *found = NULL;
@@ -49,6 +50,7 @@ static bool has_file(HostFacts *f, const char *root_dir, json_object *root)
 	return false;
 }
 
+/* One that is no JSON, or for another architecture, is none for this host. */
 static void read_descriptor(HostFacts *f, const char *root_dir, const char *text)
 {
 	json_object *root = json_tokener_parse(text);

@@ -8,6 +8,7 @@
 
 enum { MAX_TEXT = 4 << 20 };
 
+/* All texts have the life of the facts, so that no fact is freed by itself. */
 const char *facts_keep(HostFacts *f, const char *text)
 {
 	if (!text)
@@ -16,6 +17,7 @@ const char *facts_keep(HostFacts *f, const char *text)
 	return g_string_chunk_insert(f->texts, text);
 }
 
+/* Lists are words with a blank between them. */
 bool facts_has(const char *list, const char *word)
 {
 	g_auto(GStrv) words = g_strsplit(text_or(list, ""), " ", -1);
@@ -46,11 +48,13 @@ void facts_add(HostFacts *f, const char **list, const char *word)
 	*list = facts_keep(f, text_or(joined, word));
 }
 
+/* ROOT is what --sysroot names, a directory that stands for "/". */
 char *facts_path(const char *root, const char *path)
 {
 	return g_strconcat(text_or(root, ""), path, NULL);
 }
 
+/* Files of /proc and /sys have no size: they are read to their end, up to a limit. */
 char *facts_text(const char *root, const char *path)
 {
 	g_autofree char *full = facts_path(root, path);
@@ -81,6 +85,7 @@ static gint by_name(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Sorted, so that two runs on one host print the same. */
 char **facts_names(const char *root, const char *path, const char *prefix)
 {
 	g_autofree char *full = facts_path(root, path);
@@ -98,6 +103,7 @@ char **facts_names(const char *root, const char *path, const char *prefix)
 	return (char **)g_ptr_array_free(names, FALSE);
 }
 
+/* /proc has a tab before the colon in some files, blanks in others. */
 char *facts_field(const char *text, const char *key)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -116,6 +122,7 @@ char *facts_field(const char *text, const char *key)
 	return NULL;
 }
 
+/* The first one that is no comment: qemu.conf ships all its settings commented out. */
 char *facts_setting(const char *root, const char *file, const char *name)
 {
 	g_autofree char *text = facts_text(root, file);
@@ -138,6 +145,7 @@ char *facts_setting(const char *root, const char *file, const char *name)
 	return NULL;
 }
 
+/* A link whose target is missing below a sysroot is there all the same. */
 bool facts_is_link(const char *root, const char *path)
 {
 	g_autofree char *full = facts_path(root, path);
@@ -145,6 +153,7 @@ bool facts_is_link(const char *root, const char *path)
 	return g_file_test(full, G_FILE_TEST_IS_SYMLINK) || g_file_test(full, G_FILE_TEST_EXISTS);
 }
 
+/* libvirt comes last: its questions need the architecture and the user that the others found. */
 HostFacts *facts_new(const struct facts_source *s, GError **error)
 {
 	g_autoptr(HostFacts) f = g_new0(HostFacts, 1);
@@ -168,6 +177,7 @@ HostFacts *facts_new(const struct facts_source *s, GError **error)
 	return g_steal_pointer(&f);
 }
 
+/* For the monitoring, which has libvirt's documents already, and starts no process. */
 HostFacts *facts_new_quick(const struct facts_source *s, const struct facts_documents *d,
 			   GError **error)
 {

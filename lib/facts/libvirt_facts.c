@@ -45,6 +45,7 @@ struct api {
 	typeof(virSetErrorFunc) *set_error;
 };
 
+/* Where one symbol is missing the library is older than what we support, and counts as none. */
 static bool load(struct api *a)
 {
 	void *lib = dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL);
@@ -78,10 +79,12 @@ static bool load(struct api *a)
 	return true;
 }
 
+/* libvirt's own handler prints each error; we report the one that matters. */
 static void libvirt_quiet(void *data G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
 {
 }
 
+/* Polkit and the socket's mode refuse in different words. */
 static enum libvirt_state state_of(const char *message)
 {
 	if (strstr(message, "Permission denied") || strstr(message, "authentication"))
@@ -192,6 +195,7 @@ static char *domain_capabilities(const struct api *a, virConnect *conn, const st
 	return text;
 }
 
+/* In the order of enum answer. What fails is an empty text, and the rest is asked all the same. */
 static void ask_all(const struct api *a, virConnect *conn, const struct question *q, GString *out)
 {
 	unsigned long version = 0, qemu = 0;
@@ -219,6 +223,7 @@ static void ask_all(const struct api *a, virConnect *conn, const struct question
 	put(out, compared);
 }
 
+/* In a child: what hangs or crashes here is an answer that did not come. */
 static void ask(const void *data, GString *out)
 {
 	const struct question *q = data;
@@ -282,6 +287,7 @@ static char **ask_in_time(const struct question *q, unsigned limit_ms)
 	return split_answer(probe_run(ask, q, limit_ms));
 }
 
+/* An empty text is an answer that was not given. */
 static const char *or_null(const char *text)
 {
 	if (*text)

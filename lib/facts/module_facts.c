@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+/* NULL: the architecture has KVM in its kernel, or is not known. */
 const char *facts_vendor_module(const HostFacts *f)
 {
 	bool is_x86 = !g_strcmp0(f->arch, "x86_64") || !g_strcmp0(f->arch, "i686");
@@ -138,6 +139,7 @@ static bool line_blocks(char *line, const char *module)
 	       (g_str_has_suffix(words[2], "/false") || g_str_has_suffix(words[2], "/true"));
 }
 
+/* The last line does not win here: modprobe adds up what all files say. */
 static bool file_blocks(const char *root, const char *path, const char *module)
 {
 	g_autofree char *text = facts_text(root, path);
@@ -172,6 +174,7 @@ static const char *blocking_parameter(HostFacts *f, const char *module)
 	return NULL;
 }
 
+/* The kernel's command line is stronger than any file. */
 static void read_blocked(HostFacts *f, const char *root)
 {
 	static const char *const dirs[] = { "/etc/modprobe.d", "/run/modprobe.d",
@@ -210,6 +213,7 @@ static void read_nested(HostFacts *f, const char *root)
 	}
 }
 
+/* A module that is not loaded has none, and its facts stay NULL. */
 static void read_parameters(HostFacts *f, const char *root)
 {
 	read_nested(f, root);

@@ -23,6 +23,7 @@ struct login {
 	char *keep_nothing;	/* the option; NULL: ssh keeps no key anyway */
 };
 
+/* The next peer gets its turn. */
 static void login_end(struct login *l, const char *error)
 {
 	Fleet *fleet = l->fleet;
@@ -33,6 +34,7 @@ static void login_end(struct login *l, const char *error)
 	fleet_ended(fleet);
 }
 
+/* In the limit of one question, or the time of all would grow with their number. */
 static void login_start(struct login *l, const char *const *argv, child_done *done)
 {
 	const struct child_spec spec = { .argv = argv, .timeout_ms = l->limit_ms,
@@ -43,6 +45,7 @@ static void login_start(struct login *l, const char *const *argv, child_done *do
 		login_end(l, error->message);
 }
 
+/* No password is asked for, no connection is shared, and no key is kept. */
 static void login_try(struct login *l, const char *option, child_done *done)
 {
 	const char *const argv[] = { "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o",

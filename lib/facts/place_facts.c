@@ -40,6 +40,7 @@ static void look_at_links(const void *data, GString *out)
 	}
 }
 
+/* A place may be a mount and the target of a link at once. */
 static bool is_listed(const HostFacts *f, const char *path)
 {
 	for (unsigned i = 0; i < f->rooms; i++)
@@ -76,6 +77,7 @@ static void add_room(HostFacts *f, const char *path, unsigned limit_ms)
 		g_string_free(answer, TRUE);
 }
 
+/* Names in /proc/self/mounts have blanks and the like in octal. */
 static void add_mounts(HostFacts *f, unsigned limit_ms)
 {
 	g_autofree char *text = facts_text(NULL, "/proc/self/mounts");
@@ -91,6 +93,7 @@ static void add_mounts(HostFacts *f, unsigned limit_ms)
 	}
 }
 
+/* Disks are where datastores are mounted, or where links among them lead to. */
 void facts_read_room(HostFacts *f, const struct facts_source *s)
 {
 	static const char *const places[] = { "/var/lib/one", "/var/lib/libvirt", "/var/tmp" };

@@ -15,6 +15,7 @@ struct probe {
 	gint64 end_us;		/* of its time */
 };
 
+/* Without exit handlers: those of libraries belong to the parent. */
 static void G_GNUC_NORETURN answer(probe_func *func, const void *data, int fd)
 {
 	g_autoptr(GString) out = g_string_new(NULL);

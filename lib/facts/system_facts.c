@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+/* Both lines are lists of words, of which the first is the distribution itself. */
 static void read_release(HostFacts *f, const char *root)
 {
 	static const char *const keys[] = { "ID=", "ID_LIKE=" };
@@ -108,6 +109,7 @@ static void add_program(HostFacts *f, const char *root, const char *dir, const c
 		facts_add(f, &f->programs, name);
 }
 
+/* Looked for where packages put them, as oneadmin's PATH need not be ours. */
 static void read_programs(HostFacts *f, const struct facts_source *s)
 {
 	static const char *const names[] = { "guestmount", "swtpm", "swtpm_setup", "tpm2",

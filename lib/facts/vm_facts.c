@@ -9,6 +9,7 @@
 
 enum { MAX_DOCUMENT = 64 << 20 };
 
+/* What the VM says, or what the defaults of its level say. */
 static const char *attribute(HostFacts *f, const TmplVm *vm, const char *path)
 {
 	struct tmpl_hit hit;
