@@ -70,6 +70,16 @@ static bool has_guestmount(const struct check_view *v)
 	return facts_has(v->f->programs, "guestmount");
 }
 
+static bool apparmor_is_off(const struct check_view *v)
+{
+	return !v->f->apparmor_confines;
+}
+
+static bool apparmor_reads(const struct check_view *v)
+{
+	return v->f->apparmor_reads;
+}
+
 static bool has_huge_pages(const struct check_view *v)
 {
 	g_auto(GStrv) sizes = g_strsplit(text_or(v->f->huge_pages, ""), " ", -1);
@@ -237,6 +247,17 @@ static const struct check_row rows[] = {
 	{ "guestfs", CHECK_OK, has_guestmount, "guestmount is there", NULL, { 0 }, NULL },
 	{ "guestfs", CHECK_INFO, NULL, "guestmount is not installed",
 	  "only to look into guests' file systems by hand", { "{install:guestfs}" }, NULL },
+
+	{ "apparmor", CHECK_OK, apparmor_is_off, "AppArmor does not confine guests here", NULL,
+	  { 0 }, NULL },
+	{ "apparmor", CHECK_OK, apparmor_reads, "AppArmor lets libvirt read the datastores", NULL,
+	  { 0 }, NULL },
+	{ "apparmor", CHECK_WARN, NULL,
+	  "AppArmor keeps libvirt from reading images of datastores",
+	  "a guest whose disk is an overlay on such an image gets \"Permission denied\"",
+	  { "echo '/var/lib/one/datastores/** r,' >>/etc/apparmor.d/local/usr.lib.libvirt.virt-aa-"
+	    "helper", "apparmor_parser -r /etc/apparmor.d/usr.lib.libvirt.virt-aa-helper" },
+	  NULL },
 
 	{ "hugepages", CHECK_WARN, has_unmounted_pages,
 	  "huge pages of {unmounted_pages} KiB are set aside, and no hugetlbfs is mounted for them",

@@ -144,6 +144,8 @@ typedef struct host_facts {
 	const char *huge_mounts;	/* "2048": sizes with a mounted hugetlbfs */
 	int cgroup_version;		/* 0: none */
 	const char *controllers;
+	bool apparmor_confines;		/* libvirt gives each QEMU a profile */
+	bool apparmor_reads;		/* a rule lets its helper, or QEMU, read the datastores */
 	/* settings of kvmrc */
 	const char *cpu_models;		/* wanted */
 	int encrypted_limit;		/* NUM_MEMORY_ENCRYPTED_GUESTS; -1: unset */

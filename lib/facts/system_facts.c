@@ -101,6 +101,33 @@ static void read_cgroups(HostFacts *f, const char *root)
 	}
 }
 
+/*
+ * libvirt's helper writes the profile of each guest. It finds the backing files of a disk by reading it, which
+ * its own profile allows for some names only, and leaves out what it could not read. OpenNebula's guide lets
+ * all guests read the datastores instead.
+ */
+static void read_apparmor(HostFacts *f, const char *root)
+{
+	static const char helper[] = "/etc/apparmor.d/usr.lib.libvirt.virt-aa-helper";
+	static const char *const files[] = { helper,
+					     "/etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper",
+					     "/etc/apparmor.d/abstractions/libvirt-qemu",
+					     "/etc/apparmor.d/local/abstractions/libvirt-qemu" };
+	g_autofree char *enabled = facts_text(root, "/sys/module/apparmor/parameters/enabled");
+	g_autofree char *driver = facts_setting(root, "/etc/libvirt/qemu.conf", "security_driver");
+	bool is_off = driver && strstr(driver, "none");
+
+	f->apparmor_confines = !g_strcmp0(enabled, "Y") && facts_there(root, helper) && !is_off;
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *text = facts_text(root, files[i]);
+		g_auto(GStrv) lines = g_strsplit(text_or(text, ""), "\n", -1);
+
+		for (char **l = lines; *l; l++)
+			if (g_str_has_prefix(g_strchug(*l), "/var/lib/one/"))
+				f->apparmor_reads = true;
+	}
+}
+
 static void add_program(HostFacts *f, const char *root, const char *dir, const char *name)
 {
 	g_autofree char *path = g_strdup_printf("%s%s/%s", text_or(root, ""), dir, name);
@@ -166,6 +193,7 @@ void facts_read_system(HostFacts *f, const struct facts_source *s)
 	read_huge_pages(f, s->root);
 	read_huge_mounts(f, s->root);
 	read_cgroups(f, s->root);
+	read_apparmor(f, s->root);
 	read_programs(f, s);
 	read_set(f, s);
 }

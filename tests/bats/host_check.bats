@@ -257,6 +257,26 @@ load hosts
 	finds '' '' --require tpm
 }
 
+@test "AppArmor: libvirt's helper must be able to read the images that disks are overlays of" {
+	local profile=etc/apparmor.d/usr.lib.libvirt.virt-aa-helper cure="echo '/var/lib/one/datastores/** r,' >>/etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper"
+	intel
+	finds '' '' --require apparmor
+	put sys/module/apparmor/parameters/enabled Y
+	finds '' '' --require apparmor
+	put $profile '/**.qcow{,2} r,'
+	finds apparmor "$cure" --require apparmor
+	put etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper '# /var/lib/one/datastores/** r,'
+	finds apparmor "$cure" --require apparmor
+	put etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper '  /var/lib/one/datastores/** r,'
+	finds '' '' --require apparmor
+	rm root/etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper
+	put etc/apparmor.d/local/abstractions/libvirt-qemu '/var/lib/one/datastores/** rwk,'
+	finds '' '' --require apparmor
+	rm root/etc/apparmor.d/local/abstractions/libvirt-qemu
+	put etc/libvirt/qemu.conf 'security_driver = "none"'
+	finds '' '' --require apparmor
+}
+
 @test "--require: UEFI, Secure Boot, virtual TPM, IOMMU, huge pages, guestmount" {
 	intel
 	finds '' '' --require uefi,secure-boot,vtpm,iommu,guestfs

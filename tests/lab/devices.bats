@@ -271,7 +271,7 @@ deaf_vm() {	# NUMBER
 	# libvirtd, while QEMU does not answer.
 	on kill -STOP "$(qemu_pid 21)"
 	on "$ACTIONS/attach_disk" one-21 "$path" vdb 1 x 21 node1 <"$BATS_TEST_TMPDIR/request" 2>"$BATS_TEST_TMPDIR/err" &
-	sleep 0.5
+	reached 21
 	"$LAB" svc node1 crash
 	on kill -CONT "$(qemu_pid 21)"
 	"$LAB" svc node1 start
@@ -290,7 +290,7 @@ deaf_vm() {	# NUMBER
 	deaf_vm 22
 	on kill -STOP "$(qemu_pid 22)"
 	on "$ACTIONS/attach_disk" one-22 "$path" vdb 1 x 22 node1 <"$BATS_TEST_TMPDIR/request" 2>"$BATS_TEST_TMPDIR/err" &
-	sleep 0.5
+	reached 22
 	on kill -KILL "$(qemu_pid 22)"
 	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
@@ -300,7 +300,7 @@ deaf_vm() {	# NUMBER
 	deaf_vm 23
 	on kill -STOP "$(qemu_pid 23)"
 	on "$ACTIONS/attach_disk" one-23 "$path" vdb 1 x 23 node1 <"$BATS_TEST_TMPDIR/request" 2>"$BATS_TEST_TMPDIR/err" &
-	sleep 0.5
+	reached 23
 	on pkill -KILL -x attach_disk
 	on kill -CONT "$(qemu_pid 23)"
 	act_on "$(request 23 "$(disk vdb)")" attach_disk one-23 "$path" vdb 1 x 23 node1

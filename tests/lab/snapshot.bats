@@ -236,7 +236,7 @@ in_image() {	# NUMBER
 	# It stands still, so that it cannot be done before.
 	on kill -STOP "$(qemu_pid 7)"
 	on "$ACTIONS/snapshot_create" one-7 0 7 node1 2>"$BATS_TEST_TMPDIR/err" &
-	sleep 0.5
+	reached 7
 	on kill -KILL "$(qemu_pid 7)"
 	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
@@ -244,7 +244,7 @@ in_image() {	# NUMBER
 	deaf 8
 	on kill -STOP "$(qemu_pid 8)"
 	on "$ACTIONS/snapshot_create" one-8 0 8 node1 2>"$BATS_TEST_TMPDIR/err" &
-	sleep 0.5
+	reached 8
 	on pkill -KILL -x snapshot_create
 	on kill -CONT "$(qemu_pid 8)"
 	act snapshot_create one-8 0 8 node1
