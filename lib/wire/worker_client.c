@@ -63,16 +63,20 @@ static void stop_worker(WorkerClient *w)
 	g_clear_pointer(&w->known, g_hash_table_unref);
 	g_clear_pointer(&w->files, worker_files_free);
 
-	if (w->fd >= 0)
-		close(w->fd);
-
-	w->fd = -1;
+	/*
+	 * Killed before its socket is closed, at which it would begin to end by itself: a process that is
+	 * killed while the leak check of a sanitizer has stopped it stays a zombie.
+	 */
 	if (w->pid) {
 		kill(w->pid, SIGKILL);
 		g_child_watch_add(w->pid, on_ended, NULL);
 	}
 
 	w->pid = 0;
+	if (w->fd >= 0)
+		close(w->fd);
+
+	w->fd = -1;
 }
 
 /* It is of no use now; each time the next try comes later. */
