@@ -210,8 +210,7 @@ setup() {
 	deploy_deaf 15
 	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
 	on "$ACTIONS/shutdown" one-15 2>"$BATS_TEST_TMPDIR/err" &
-	at_work 15
-	sleep 0.5
+	at_work shutdown
 	"$LAB" svc node1 crash
 	sleep 0.5
 	[ -n "$(qemu_pid 15)" ]
@@ -227,8 +226,7 @@ setup() {
 	deploy_deaf 16
 	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
 	on "$ACTIONS/shutdown" --deadline 5 one-16 2>"$BATS_TEST_TMPDIR/err" &
-	at_work 16
-	sleep 0.5
+	at_work shutdown
 	"$LAB" svc node1 crash
 	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
@@ -374,8 +372,7 @@ setup() {
 	pid=$(qemu_pid 24)
 	on kill -STOP "$pid"
 	on "$ACTIONS/cancel" --deadline 5 one-24 2>"$BATS_TEST_TMPDIR/err" &
-	at_work 24
-	sleep 0.5
+	at_work cancel
 	"$LAB" svc node1 crash
 	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
@@ -392,8 +389,7 @@ setup() {
 	deploy_deaf 25
 	on kill -STOP "$(qemu_pid 25)"
 	on "$ACTIONS/cancel" one-25 2>"$BATS_TEST_TMPDIR/err" &
-	at_work 25
-	sleep 0.5
+	at_work cancel
 	"$LAB" svc node1 crash
 	"$LAB" svc node1 start
 	ended $!

@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load lab
 load action
+load ../bats/fail
 
 setup_file() {
 	action_setup_file 2
