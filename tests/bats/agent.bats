@@ -37,8 +37,8 @@ replace() {	# FILE, with stdin
 }
 
 wait_for() {
-	local end=$((SECONDS + 20 * PACE))
-	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done
+	local begin=$SECONDS
+	until "$@"; do ! late "$begin" 20 || return 1; sleep 0.05; done
 }
 
 is_renewed() {

@@ -104,14 +104,11 @@ send() { printf '%s\n' "$*" >&9; }
 
 # Waits (15 s, times PACE) for a line of output that matches.
 expect() {
-	local i
-	for ((i = 0; i < 300 * PACE; i++)); do
-		grep -aqE -- "$1" out && return
+	local begin=$SECONDS
+	until grep -aqE -- "$1" out; do
+		! late "$begin" 15 || { echo "no line matches $1 in:"; cat out err; return 1; }
 		sleep 0.05
 	done
-	echo "no line matches $1 in:"
-	cat out err
-	return 1
 }
 
 finish() {	# ends it as oned does; sets $status
@@ -126,11 +123,9 @@ finish() {	# ends it as oned does; sets $status
 called() { awk '{ n = split($2, p, "/"); printf "%s%s", (NR > 1 ? " " : ""), p[n] }' calls; }
 
 wait_for() {	# COMMAND...: until it succeeds, at most 10 s, times PACE
-	local i
-	for ((i = 0; i < 200 * PACE; i++)); do
-		"$@" >/dev/null 2>&1 && return
+	local begin=$SECONDS
+	until "$@" >/dev/null 2>&1; do
+		! late "$begin" 10 || { echo "never true: $*"; return 1; }
 		sleep 0.05
 	done
-	echo "never true: $*"
-	return 1
 }

@@ -8,8 +8,8 @@ DATA=$TOP/tests/data
 REMOTES=$BUILD/remotes/vmm/kvm
 
 # How slow this machine is now; limits of waits are multiples of it. Measured once a suite.
-PACE=${PACE:-$("$TOP/tests/tools/pace")}
-export PACE
+# shellcheck disable=SC1091
+. "$TOP/tests/tools/late.bash"
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return

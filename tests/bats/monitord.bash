@@ -24,9 +24,9 @@ start_message() {
 
 # received FILTER: prints what jq's FILTER makes of the list of messages, waiting until it is neither false nor null.
 received() {
-	local end=$((SECONDS + 20 * PACE))
+	local begin=$SECONDS
 	until jq -ers "$1" messages; do
-		[ $SECONDS -lt $end ] || { cat messages; return 1; }
+		! late "$begin" 20 || { cat messages; return 1; }
 		sleep 0.05
 	done
 }
@@ -41,9 +41,9 @@ start_agent() {
 	start_message "" '<STATE_VM>1</STATE_VM><MONITOR_HOST>1</MONITOR_HOST><MONITOR_VM>1</MONITOR_VM>' >start
 	(exec -a "$SET/im/kvm.d/monitord-client.rb" "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db") <start >answer 2>errors 3>&- &
 	AGENT=$!
-	local end=$((SECONDS + 20 * PACE))
+	local begin=$SECONDS
 	until grep -q '</MONITOR_MESSAGES>' answer; do
-		kill -0 $AGENT 2>/dev/null && [ $SECONDS -lt $end ] || return 1
+		kill -0 $AGENT 2>/dev/null && ! late "$begin" 20 || return 1
 		sleep 0.05
 	done
 }

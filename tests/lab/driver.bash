@@ -73,9 +73,9 @@ driver_send() { printf '%s\n' "$*" >&9; }
 
 # driver_expect PATTERN [SECONDS]
 driver_expect() {
-	local end=$((SECONDS + ${2:-60} * PACE))
+	local begin=$SECONDS
 	until grep -aqE -- "$1" out; do
-		[ $SECONDS -lt $end ] || { echo "no line matches $1 in:"; cat out err; return 1; }
+		! late "$begin" "${2:-60}" || { echo "no line matches $1 in:"; cat out err; return 1; }
 		sleep 0.05
 	done
 }

@@ -6,8 +6,8 @@
 
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$LAB_TOP/scripts/lab
-PACE=${PACE:-$("$LAB_TOP/tests/tools/pace")}
-export PACE
+# shellcheck disable=SC1091
+. "$LAB_TOP/tests/tools/late.bash"
 # Guests write their console here; the directory is the same in all nodes.
 LAB_SHARED=/var/lib/one/shared
 LAB_GUEST=/var/lib/one/guest
@@ -71,16 +71,17 @@ lab_create() {
 }
 
 # lab_until NODE SECONDS COMMAND...: repeats the command in the node until it succeeds, at most for
-# SECONDS times PACE, as this machine may be busy; what it printed then is printed, and after the time what it printed last.
+# SECONDS as late() has them; what it printed then is printed, and after the time what it printed last.
 lab_until() {
 	# shellcheck disable=SC2016
-	"$LAB" exec "$1" bash -c '
-		end=$((SECONDS + $1 * $2)); shift 2
+	LATE=$(declare -f late) LATE_PACE=$LATE_PACE "$LAB" exec "$1" bash -c '
+		eval "$LATE"
+		begin=$SECONDS limit=$1; shift
 		until out=$("$@" 2>&1); do
-			[ $SECONDS -lt $end ] || { echo "late: $*: $out"; exit 1; }
+			! late "$begin" "$limit" || { echo "late: $*: $out"; exit 1; }
 			sleep 0.1
 		done
-		[ -z "$out" ] || printf "%s\n" "$out"' lab_until "$2" "$PACE" "${@:3}"
+		[ -z "$out" ] || printf "%s\n" "$out"' lab_until "$2" "${@:3}"
 }
 
 # lab_wait_console NODE NAME MARKER [SECONDS [TIMES]]: waits until the console has MARKER (TIMES
