@@ -102,9 +102,9 @@ static void read_cgroups(HostFacts *f, const char *root)
 }
 
 /*
- * libvirt's helper writes the profile of each guest. It finds the backing files of a disk by reading it, which
- * its own profile allows for some names only, and leaves out what it could not read. OpenNebula's guide lets
- * all guests read the datastores instead.
+ * libvirt's helper writes the profile of each guest. It finds the backing files of a disk by
+ * reading it, which its own profile allows for some names only, and leaves out what it could not
+ * read. OpenNebula's guide lets all guests read the datastores instead.
  */
 static void read_apparmor(HostFacts *f, const char *root)
 {

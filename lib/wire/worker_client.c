@@ -64,8 +64,8 @@ static void stop_worker(WorkerClient *w)
 	g_clear_pointer(&w->files, worker_files_free);
 
 	/*
-	 * Killed before its socket is closed, at which it would begin to end by itself: a process that is
-	 * killed while the leak check of a sanitizer has stopped it stays a zombie.
+	 * Killed before its socket is closed, at which it would begin to end by itself: a process
+	 * that is killed while the leak check of a sanitizer has stopped it stays a zombie.
 	 */
 	if (w->pid) {
 		kill(w->pid, SIGKILL);
