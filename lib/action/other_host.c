@@ -13,6 +13,7 @@ struct far_program {
 	const char *host;	/* NULL: this one */
 	const char *path;
 	const char *const *words;
+	GBytes *input;		/* NULL: none */
 };
 
 static char *name_of(const struct far_program *p)
@@ -38,7 +39,8 @@ static bool run_here(const struct action_ctx *ctx, const struct far_program *p,
 		     struct child_result *result, int *ret_status, GError **error)
 {
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
+	struct child_spec spec = { .timeout_ms = action_left_ms(ctx, LIMIT_MS),
+				   .input = p->input };
 	g_autofree char *name = name_of(p);
 
 	g_ptr_array_add(argv, (char *)p->path);
@@ -69,7 +71,7 @@ static bool run_far(const struct action_ctx *ctx, const struct far_program *p,
 				.connect_timeout_s = CONNECT_S, .alive_interval_s = ALIVE_S };
 	const struct wire_ssh_session session = { &ssh, p->host, WIRE_SSH_ALONE, NULL };
 	g_auto(GStrv) argv = wire_ssh_run(&session, p->path, p->words, NULL);
-	struct child_spec spec = { .argv = (const char *const *)argv,
+	struct child_spec spec = { .argv = (const char *const *)argv, .input = p->input,
 				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };
 	g_autofree char *what = what_of(p);
 	struct wire_ssh_marks marks;
@@ -125,7 +127,7 @@ static bool run_well(const struct action_ctx *ctx, const struct far_program *p,
 bool other_host_run(const struct action_ctx *ctx, const char *host, const char *program,
 		    const char *const *words, GError **error)
 {
-	const struct far_program p = { host, program, words };
+	const struct far_program p = { host, program, words, NULL };
 	struct child_result result = { 0 };
 	bool ok = run_well(ctx, &p, &result, error);
 
@@ -137,7 +139,7 @@ bool other_host_run(const struct action_ctx *ctx, const char *host, const char *
 char *other_host_ask(const struct action_ctx *ctx, const char *host, const char *program,
 		     const char *const *words, GError **error)
 {
-	const struct far_program p = { host, program, words };
+	const struct far_program p = { host, program, words, NULL };
 	struct child_result result = { 0 };
 	char *text = NULL;
 
@@ -148,14 +150,13 @@ char *other_host_ask(const struct action_ctx *ctx, const char *host, const char 
 	return text;
 }
 
-bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
-		     const char *const *words, bool *ret_yes, GError **error)
+static bool run_test(const struct action_ctx *ctx, const struct far_program *p, bool *ret_yes,
+		     GError **error)
 {
-	const struct far_program p = { host, program, words };
 	struct child_result result = { 0 };
-	g_autofree char *what = what_of(&p);
+	g_autofree char *what = what_of(p);
 	int status = -1;
-	bool ok = run_at(ctx, &p, &result, &status, error);
+	bool ok = run_at(ctx, p, &result, &status, error);
 
 	*ret_yes = ok && status == 0;
 	if (ok && status > 1) {
@@ -166,6 +167,35 @@ bool other_host_test(const struct action_ctx *ctx, const char *host, const char 
 	child_result_clear(&result);
 
 	return ok;
+}
+
+bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
+		     const char *const *words, bool *ret_yes, GError **error)
+{
+	const struct far_program p = { host, program, words, NULL };
+
+	return run_test(ctx, &p, ret_yes, error);
+}
+
+bool other_host_make_file(const struct action_ctx *ctx, const char *host, const char *path,
+			  const char *text, bool *ret_made, GError **error)
+{
+	g_autoptr(GBytes) input = g_bytes_new_static(text, strlen(text));
+	g_autofree char *of = g_strconcat("of=", path, NULL);
+	const char *const words[] = { "dd", of, "conv=excl", "status=none", NULL };
+	const struct far_program p = { host, "/usr/bin/env", words, input };
+
+	return run_test(ctx, &p, ret_made, error);
+}
+
+bool other_host_has_file(const struct action_ctx *ctx, const char *host, const char *path,
+			 const char *text, bool *ret_has, GError **error)
+{
+	g_autoptr(GBytes) input = g_bytes_new_static(text, strlen(text));
+	const char *const words[] = { "cmp", "-s", "--", "-", path, NULL };
+	const struct far_program p = { host, "/usr/bin/env", words, input };
+
+	return run_test(ctx, &p, ret_has, error);
 }
 
 /* What rsync -e shall split into words again, by its own rules: blanks only. */

@@ -31,6 +31,17 @@ char *other_host_ask(const struct action_ctx *ctx, const char *host, const char 
 bool other_host_test(const struct action_ctx *ctx, const char *host, const char *program,
 		     const char *const *words, bool *ret_yes, GError **error);
 
+/*
+ * Creates PATH on HOST, with TEXT in it. RET_MADE: whether it did; no: something has that name, or
+ * it cannot be made. False, with ERROR: it could not be asked, or its answer was lost.
+ */
+bool other_host_make_file(const struct action_ctx *ctx, const char *host, const char *path,
+			  const char *text, bool *ret_made, GError **error);
+
+/* Whether PATH on HOST is a file with exactly TEXT in it: RET_HAS. As other_host_test(). */
+bool other_host_has_file(const struct action_ctx *ctx, const char *host, const char *path,
+			 const char *text, bool *ret_has, GError **error);
+
 /* Both lists end with NULL. */
 struct other_host_files {
 	const char *const *paths;	/* on this host */

@@ -168,10 +168,28 @@ static bool is_noted(const MadeFiles *m, const char *path)
 	return g_strv_contains((const char *const *)lines, line);
 }
 
+/* What a name that we took has in it until its image is written. The caller frees. */
+static char *mark_of(const MadeFiles *m)
+{
+	return g_strdup_printf("vmmexec: taken by a move of the VM to %s\n", m->dir);
+}
+
+/* PATH, which has no image of ours yet, has our mark. False also when that is not known. */
+static bool is_marked(const MadeFiles *m, const char *path)
+{
+	g_autofree char *mark = mark_of(m);
+	bool has;
+
+	return other_host_has_file(m->ctx, m->host, path, mark, &has, NULL) && has;
+}
+
 /* PATH is there, and not known for ours. */
-static bool judge_found(MadeFiles *m, const char *path, const char *const *make, GError **error)
+static bool judge_found(MadeFiles *m, const char *path, GError **error)
 {
 	g_autofree char *place = place_of(m, path);
+	g_autofree char *of = g_strconcat("of=", path, NULL);
+	const char *const make[] = { "dd", "if=/dev/null", of, "conv=excl", "status=none",
+				     NULL };
 	const char *const exists[] = { "test", "-e", path, "-o", "-L", path, NULL };
 	bool there;
 
@@ -186,22 +204,36 @@ static bool judge_found(MadeFiles *m, const char *path, const char *const *make,
 	return false;
 }
 
+/* Makes PATH, unless it is there. RET_MADE: also if the answer was lost and asking again tells. */
+static bool make_marked(const MadeFiles *m, const char *path, bool *ret_made, GError **error)
+{
+	g_autofree char *mark = mark_of(m);
+	g_autoptr(GError) cause = NULL;
+
+	if (other_host_make_file(m->ctx, m->host, path, mark, ret_made, &cause))
+		return true;
+
+	*ret_made = is_marked(m, path);
+	if (*ret_made)
+		return true;
+
+	return vmm_pass(error, &cause);
+}
+
 bool made_files_take(MadeFiles *m, const char *path, bool ours, GError **error)
 {
 	g_autofree char *above = g_path_get_dirname(path);
-	g_autofree char *of = g_strconcat("of=", path, NULL);
 	const char *const parents[] = { "mkdir", "-p", "--", above, NULL };
-	const char *const make[] = { "dd", "if=/dev/null", of, "conv=excl", "status=none",
-				     NULL };
-	bool made;
+	bool made, is_left_over;
 
 	if (!g_str_equal(above, m->dir) && !do_there(m, parents, error))
 		return false;
-	if (!ask_there(m, make, &made, error))
+	if (!make_marked(m, path, &made, error))
 		return false;
-	if (!made && (ours || is_noted(m, path)))
+	is_left_over = !made && (ours || is_noted(m, path) || is_marked(m, path));
+	if (is_left_over)
 		action_log("WARN", "%s was left by a move that did not end: it is replaced", path);
-	else if (!made && !judge_found(m, path, make, error))
+	else if (!made && !judge_found(m, path, error))
 		return false;
 	g_ptr_array_add(m->images, g_strdup(path));
 
@@ -251,21 +283,25 @@ void made_files_will_bring(MadeFiles *m, const StoragePlan *s)
 		walk(m, s, s->others->pdata[i]);
 }
 
-static void remove_all(MadeFiles *m, const char *const *command, const GPtrArray *paths)
+/* False: some may still be there. */
+static bool remove_all(MadeFiles *m, const char *const *command, const GPtrArray *paths)
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_autofree char *place = place_of(m, m->dir);
 	g_autoptr(GError) error = NULL;
 
 	if (!paths->len)
-		return;
+		return true;
 	for (; *command; command++)
 		g_ptr_array_add(words, (char *)*command);
 	for (guint i = paths->len; i-- > 0;)	/* what is below another directory first */
 		g_ptr_array_add(words, paths->pdata[i]);
 	g_ptr_array_add(words, NULL);
-	if (!do_there(m, (const char *const *)words->pdata, &error))
-		action_log("WARN", "something made in %s stays: %s", place, error->message);
+	if (do_there(m, (const char *const *)words->pdata, &error))
+		return true;
+	action_log("WARN", "something made in %s stays: %s", place, error->message);
+
+	return false;
 }
 
 bool made_files_any(const MadeFiles *m)
@@ -278,13 +314,12 @@ bool made_files_any(const MadeFiles *m)
 	return m->images->len;
 }
 
-void made_files_undo(MadeFiles *m)
+static void remove_rest(MadeFiles *m)
 {
 	const char *const remove[] = { "rm", "-f", "--", NULL };
 	const char *const empty[] = { "rmdir", "--", NULL };
 	g_autoptr(GPtrArray) own = g_ptr_array_new();
 
-	remove_all(m, remove, m->images);
 	remove_all(m, remove, m->files);
 	/* In a directory that existed, the copied small files stay: they may have been there. */
 	if (m->noted && !m->old)
@@ -293,6 +328,15 @@ void made_files_undo(MadeFiles *m)
 	g_ptr_array_insert(m->dirs, 0, g_strdup(m->dir));
 	if (m->is_new)
 		remove_all(m, empty, m->dirs);
+}
+
+void made_files_undo(MadeFiles *m)
+{
+	const char *const remove[] = { "rm", "-f", "--", NULL };
+
+	/* The note stays with images that could not be removed: it says whose they are. */
+	if (remove_all(m, remove, m->images))
+		remove_rest(m);
 	g_ptr_array_set_size(m->images, 0);
 	g_ptr_array_set_size(m->files, 0);
 	g_ptr_array_set_size(m->dirs, 0);

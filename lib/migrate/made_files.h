@@ -44,8 +44,9 @@ bool made_files_read_note(MadeFiles *m, GError **error);
 bool made_files_is_one(MadeFiles *m, const char *from, bool *ret_one, GError **error);
 
 /*
- * Reserves PATH for an image. An existing file is replaced only if the note names it, or if it is
- * OURS (the caller knows that for certain); otherwise VMM_ERROR_EXISTS.
+ * Reserves PATH for an image: until that is written the file has a text by which another run knows
+ * whose it is. An existing file is replaced only if it has nothing but that text, if the note names
+ * it, or if it is OURS (the caller knows that for certain); otherwise VMM_ERROR_EXISTS.
  */
 bool made_files_take(MadeFiles *m, const char *path, bool ours, GError **error);
 
