@@ -15,7 +15,7 @@
 #define BASE ".base"
 #define LOCK ".lock"
 
-enum { SUM_DIGITS = 64, BASE_MODE = 0400 };
+enum { SUM_DIGITS = 64, BASE_MODE = 0400, PIECE = 1 << 20 };
 
 static char *cache_beside(const char *directory)
 {
@@ -130,6 +130,108 @@ bool base_cache_link(struct image_copy *c, const char *directory, const char *na
 	return ok;
 }
 
+/* Whether NAME is one that base_name() makes, with whatever end: all else here is another's. */
+static bool is_ours(const char *name)
+{
+	size_t i = 0;
+
+	name += *name == '.';	/* of one that is unfinished */
+	while (g_ascii_isxdigit(name[i]))
+		i++;
+
+	return i == SUM_DIGITS && name[i] == '.';
+}
+
+char *base_cache_find(const char *directory, const char *link)
+{
+	g_autofree char *cache = cache_beside(directory);
+	g_autoptr(GDir) dir = g_dir_open(cache, 0, NULL);
+	int fd = open(link, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	const char *name, *found = NULL;
+
+	while (fd >= 0 && dir && !found && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(cache, name, NULL);
+		bool is_base = *name != '.' && is_ours(name) && g_str_has_suffix(name, BASE);
+
+		if (is_base && image_file_is(fd, path))
+			found = name;
+	}
+
+	if (fd >= 0)
+		close(fd);
+
+	return g_strdup(found);
+}
+
+/* Whether both have the same bytes; false also when they cannot be read. */
+static bool are_equal(int a, int b)
+{
+	g_autofree char *first = g_malloc(PIECE), *second = g_malloc(PIECE);
+
+	for (off_t at = 0;;) {
+		ssize_t n = pread(a, first, PIECE, at);
+		ssize_t m = pread(b, second, PIECE, at);
+
+		if (n < 0 || n != m || memcmp(first, second, (size_t)n) != 0)
+			return false;
+		if (!n)
+			return true;
+		at += n;
+	}
+}
+
+static bool has_same_bytes(const char *base, const char *part)
+{
+	int a = open(base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int b = open(part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok = a >= 0 && b >= 0 && are_equal(a, b);
+
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+
+	return ok;
+}
+
+/* With the lock of BASE. */
+static bool link_or_join(const char *base, const char *part, const char *name, GError **error)
+{
+	const char *from = part;
+
+	if (link(part, base) == 0 || (errno == EEXIST && has_same_bytes(base, part)))
+		from = base;
+	if (link(from, name) == 0)
+		return true;
+
+	return vmm_fail_errno(error, errno, "cannot link %s to %s", name, from);
+}
+
+bool base_cache_join(const char *directory, const char *cached, const char *part, const char *name,
+		     GError **error)
+{
+	g_autofree char *cache = cache_beside(directory);
+	g_autofree char *base = g_build_filename(cache, cached, NULL);
+	bool is_name = *cached != '.' && is_ours(cached) && g_str_has_suffix(cached, BASE);
+	bool ok;
+	int lock;
+
+	if (strchr(cached, '/') || !is_name)
+		return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not the name of a base", cached);
+	if (mkdir(cache, 0755) < 0 && errno != EEXIST)
+		return vmm_fail_errno(error, errno, "cannot make directory %s", cache);
+	if (chmod(part, BASE_MODE) < 0)
+		return vmm_fail_errno(error, errno, "cannot make %s", name);
+	lock = lock_base(base, false, error);
+	if (lock < 0)
+		return false;
+
+	ok = link_or_join(base, part, name, error);
+	close(lock);
+
+	return ok && file_sync_directory(cache, error);
+}
+
 /* A base that we made, and to which no VM links. */
 static bool is_unused(const char *base)
 {
@@ -164,18 +266,6 @@ static const char *without_end(char *path, const char *end)
 	path[strlen(path) - strlen(end)] = '\0';
 
 	return path;
-}
-
-/* Whether NAME is one that base_name() makes, with whatever end: all else here is another's. */
-static bool is_ours(const char *name)
-{
-	size_t i = 0;
-
-	name += *name == '.';	/* of one that is unfinished */
-	while (g_ascii_isxdigit(name[i]))
-		i++;
-
-	return i == SUM_DIGITS && name[i] == '.';
 }
 
 void base_cache_clean(const char *directory)

@@ -22,6 +22,20 @@
 bool base_cache_link(struct image_copy *copy, const char *directory, const char *link,
 		     GError **error);
 
+/*
+ * The name in the cache beside DIRECTORY of the base that LINK is a name of; NULL: it is in none.
+ * The caller frees.
+ */
+char *base_cache_find(const char *directory, const char *link);
+
+/*
+ * Makes NAME, of a base that was received as PART from a host where it was called CACHED: a name of
+ * the base that is called so in the cache beside DIRECTORY if both have the same bytes, else of
+ * PART, which is put there if there is none.
+ */
+bool base_cache_join(const char *directory, const char *cached, const char *part, const char *name,
+		     GError **error);
+
 /* Removes the bases beside DIRECTORY that no VM needs, and what killed runs left. */
 void base_cache_clean(const char *directory);
 

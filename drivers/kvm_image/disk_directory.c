@@ -9,14 +9,12 @@
 
 #include "image_file.h"
 
-#define LOCK ".kvm-image.lock"
-
 enum { TRIES = 10 };
 
 /* In the directory itself: hosts that share it exclude each other, where their file system can. */
 static char *lock_path(const struct disk_directory *d)
 {
-	return g_build_filename(d->path, LOCK, NULL);
+	return g_build_filename(d->path, DISK_DIRECTORY_LOCK, NULL);
 }
 
 /* A file that is removed when nobody works there: it may go while we wait for nothing. */
@@ -43,29 +41,36 @@ static bool take_lock(struct disk_directory *d, GError **error)
 	return vmm_fail(error, VMM_ERROR_BUSY, "another kvm-image works in %s now", d->path);
 }
 
-/* ".disk.0.kvm-image", as image_file_part() has it, and what file_write() of the record makes. */
-static bool is_part(const char *name)
+/* ".disk.0.kvm-image", as image_file_part() has it, and what file_write() of a record makes. */
+bool disk_directory_is_part(const char *name)
 {
-	bool is_ours = g_str_has_prefix(name, ".disk.") || g_str_has_prefix(name, ".vm.xml.");
-
 	if (g_str_has_prefix(name, "..kvm-image."))
 		return true;
 
-	return is_ours && g_str_has_suffix(name, ".kvm-image");
+	return *name == '.' && g_str_has_suffix(name, ".kvm-image");
+}
+
+static void remove_parts_in(const char *path)
+{
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *part = g_build_filename(path, name, NULL);
+
+		if (disk_directory_is_part(name))
+			image_file_remove_part(part, part, NULL);
+	}
 }
 
 /* We hold the directory's lock: only convert and its like could be writing such a file. */
 static void remove_parts(const struct disk_directory *d)
 {
-	g_autoptr(GDir) dir = g_dir_open(d->path, 0, NULL);
-	const char *name;
+	g_autofree char *tpm = g_build_filename(d->path, "tpm", NULL);
 
-	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(d->path, name, NULL);
-
-		if (is_part(name))
-			image_file_remove_part(path, path, NULL);
-	}
+	remove_parts_in(d->path);
+	if (!g_file_test(tpm, G_FILE_TEST_IS_SYMLINK))
+		remove_parts_in(tpm);
 }
 
 /* What killed runs left is removed first, as its room may be needed. */

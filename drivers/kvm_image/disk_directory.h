@@ -5,11 +5,17 @@
 
 #include "base/error.h"
 
+/* The name of its lock. */
+#define DISK_DIRECTORY_LOCK ".kvm-image.lock"
+
 struct disk_directory {
 	char *path;	/* absolute */
 	int lock;	/* of a file in it, which ends with this process; -1: none */
 	bool is_new;	/* it was made here */
 };
+
+/* Whether NAME is that of an unfinished file, which goes when the directory is locked. */
+bool disk_directory_is_part(const char *name);
 
 /*
  * Locks directory PATH, with MAKE also one that is not there yet (not its parents), and removes

@@ -87,12 +87,11 @@ static bool is_base(const char *name)
 	return g_str_has_prefix(name, ".base.");
 }
 
-/* Names that we give: never a path that leads elsewhere. */
-static bool is_name(const char *name)
+bool disk_record_is_name(const char *name)
 {
 	const char *digits;
 
-	if (!name)
+	if (!name || strchr(name, '/'))
 		return false;
 	if (g_str_equal(name, "vm.xml"))
 		return true;
@@ -108,7 +107,7 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 {
 	struct disk_entry *e;
 
-	if (!is_name(member(o, "name")) || !member(o, "wish"))
+	if (!disk_record_is_name(member(o, "name")) || !member(o, "wish"))
 		return false;
 
 	e = g_new0(struct disk_entry, 1);
@@ -119,29 +118,29 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 	e->id = g_strdup(member(o, "id"));
 	e->inode = (guint64)number(o, "inode");
 	e->born_ns = number(o, "born_ns");
+	e->next_inode = (guint64)number(o, "next_inode");
+	e->next_born_ns = number(o, "next_born_ns");
 	g_ptr_array_add(r->entries, e);
 
 	return true;
 }
 
 /* All or nothing: half a record would leave disks that nobody removes. */
-static struct disk_record *parse(const char *text, const char *disk)
+struct disk_record *disk_record_of_json(json_object *all, const char *disk)
 {
-	json_object *all = json_tokener_parse(text), *files = NULL;
-	struct disk_record *r = NULL;
-	bool ok = false;
+	json_object *files = NULL;
+	struct disk_record *r;
+	bool ok = true;
 
 	json_object_object_get_ex(all, "files", &files);
-	if (member(all, "vm") && json_object_is_type(files, json_type_array)) {
-		r = disk_record_new(member(all, "vm"), disk);
-		r->is_whole = flag(all, "whole");
-		r->made_directory = flag(all, "made_directory");
-		ok = true;
-		for (size_t i = 0; ok && i < json_object_array_length(files); i++)
-			ok = parse_entry(r, json_object_array_get_idx(files, i));
-	}
+	if (!member(all, "vm") || !json_object_is_type(files, json_type_array))
+		return NULL;
 
-	json_object_put(all);
+	r = disk_record_new(member(all, "vm"), disk);
+	r->is_whole = flag(all, "whole");
+	r->made_directory = flag(all, "made_directory");
+	for (size_t i = 0; ok && i < json_object_array_length(files); i++)
+		ok = parse_entry(r, json_object_array_get_idx(files, i));
 	if (ok)
 		return r;
 
@@ -150,8 +149,17 @@ static struct disk_record *parse(const char *text, const char *disk)
 	return NULL;
 }
 
-/* Who can write it could have us remove any file of the directory. */
-static bool is_trusted(int fd)
+static struct disk_record *parse(const char *text, const char *disk)
+{
+	json_object *all = json_tokener_parse(text);
+	struct disk_record *r = disk_record_of_json(all, disk);
+
+	json_object_put(all);
+
+	return r;
+}
+
+bool disk_record_is_trusted(int fd)
 {
 	struct stat st;
 
@@ -182,7 +190,7 @@ bool disk_record_is_file(const char *name, char **ret_disk)
 		return false;
 
 	disk = g_strndup(name + strlen(BEGIN), len - strlen(BEGIN "." END));
-	if (!is_name(disk))
+	if (!disk_record_is_name(disk))
 		return false;
 
 	*ret_disk = g_steal_pointer(&disk);
@@ -202,7 +210,7 @@ bool disk_record_read(const char *directory, const char *disk, struct disk_recor
 	if (fd < 0)
 		return errno == ENOENT || vmm_fail_errno(error, errno, "cannot read %s", path);
 
-	if (is_trusted(fd))
+	if (disk_record_is_trusted(fd))
 		text = file_read_fd(fd, MAX_RECORD, path, NULL);
 	close(fd);
 	if (text) {
@@ -237,17 +245,18 @@ static json_object *entry_json(const struct disk_entry *e)
 
 	json_object_object_add(o, "inode", json_object_new_int64((gint64)e->inode));
 	json_object_object_add(o, "born_ns", json_object_new_int64(e->born_ns));
+	if (!e->next_inode)
+		return o;
+
+	json_object_object_add(o, "next_inode", json_object_new_int64((gint64)e->next_inode));
+	json_object_object_add(o, "next_born_ns", json_object_new_int64(e->next_born_ns));
 
 	return o;
 }
 
-/* Written before the disks have their names: a disk that we made is never without its entry. */
-bool disk_record_write(const struct disk_record *r, const char *directory, GError **error)
+json_object *disk_record_json(const struct disk_record *r)
 {
-	g_autofree char *path = record_path(directory, r->disk);
 	json_object *all = json_object_new_object(), *files = json_object_new_array();
-	const char *text;
-	bool ok;
 
 	json_object_object_add(all, "vm", json_object_new_string(r->vm));
 	json_object_object_add(all, "whole", json_object_new_boolean(r->is_whole));
@@ -255,8 +264,18 @@ bool disk_record_write(const struct disk_record *r, const char *directory, GErro
 	json_object_object_add(all, "files", files);
 	for (guint i = 0; i < r->entries->len; i++)
 		json_object_array_add(files, entry_json(r->entries->pdata[i]));
-	text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE);
-	ok = file_write(path, text, strlen(text), 0600, error);
+
+	return all;
+}
+
+/* Written before the disks have their names: a disk that we made is never without its entry. */
+bool disk_record_write(const struct disk_record *r, const char *directory, GError **error)
+{
+	g_autofree char *path = record_path(directory, r->disk);
+	json_object *all = disk_record_json(r);
+	const char *text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE);
+	bool ok = file_write(path, text, strlen(text), 0600, error);
+
 	json_object_put(all);
 
 	return ok;
@@ -273,21 +292,25 @@ bool disk_record_remove(const struct disk_record *r, const char *directory, GErr
 	return vmm_fail_errno(error, errno, "cannot remove %s", path);
 }
 
-/* Who FD is, whatever it is called. */
-static bool identify(int fd, struct disk_entry *ret)
+bool disk_record_identify(int fd, guint64 *ret_inode, gint64 *ret_born_ns)
 {
 	struct statx st;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
 		return false;
 
-	ret->inode = st.stx_ino;
-	ret->born_ns = 0;
+	*ret_inode = st.stx_ino;
+	*ret_born_ns = 0;
 	if (st.stx_mask & STATX_BTIME)
-		ret->born_ns = st.stx_btime.tv_sec * G_GINT64_CONSTANT(1000000000) +
+		*ret_born_ns = st.stx_btime.tv_sec * G_GINT64_CONSTANT(1000000000) +
 			       st.stx_btime.tv_nsec;
 
 	return true;
+}
+
+static bool identify(int fd, struct disk_entry *ret)
+{
+	return disk_record_identify(fd, &ret->inode, &ret->born_ns);
 }
 
 /* While it is open: a name may stand for another file a moment later. */
@@ -330,16 +353,62 @@ void disk_record_add_volume(struct disk_record *r, const struct disk_entry *entr
 	g_ptr_array_add(r->entries, e);
 }
 
-const struct disk_entry *disk_record_find(const struct disk_record *r, const char *name)
+static struct disk_entry *find_own(const struct disk_record *r, const char *name)
 {
 	for (guint i = 0; i < r->entries->len; i++) {
-		const struct disk_entry *e = r->entries->pdata[i];
+		struct disk_entry *e = r->entries->pdata[i];
 
 		if (g_str_equal(e->name, name))
 			return e;
 	}
 
 	return NULL;
+}
+
+bool disk_record_replace(struct disk_record *r, const char *name, const char *wish, int fd,
+			 GError **error)
+{
+	struct disk_entry *e = find_own(r, name);
+
+	if (!e) {
+		e = g_new0(struct disk_entry, 1);
+		e->name = g_strdup(name);
+		e->wish = g_strdup(wish);
+		g_ptr_array_add(r->entries, e);
+	}
+
+	return disk_record_identify(fd, &e->next_inode, &e->next_born_ns) ||
+	       vmm_fail_errno(error, errno, "cannot make %s", name);
+}
+
+void disk_record_replaced(struct disk_record *r, const char *name)
+{
+	struct disk_entry *e = find_own(r, name);
+
+	e->inode = e->next_inode;
+	e->born_ns = e->next_born_ns;
+	e->next_inode = 0;
+	e->next_born_ns = 0;
+}
+
+void disk_record_forget(struct disk_record *r, const char *name)
+{
+	struct disk_entry *e = find_own(r, name);
+
+	e->next_inode = e->inode;
+	e->next_born_ns = e->born_ns;
+	e->inode = 0;
+	e->born_ns = 0;
+}
+
+void disk_record_drop(struct disk_record *r, const char *name)
+{
+	g_ptr_array_remove(r->entries, find_own(r, name));
+}
+
+const struct disk_entry *disk_record_find(const struct disk_record *r, const char *name)
+{
+	return find_own(r, name);
 }
 
 /* A link that leads elsewhere is another program's. */
@@ -354,6 +423,14 @@ static enum disk_found look_at_link(const struct disk_entry *e, const char *path
 		return DISK_GONE;
 
 	return DISK_OTHER;
+}
+
+static bool is_file_of(const struct disk_entry *e, const struct disk_entry *now)
+{
+	if (now->inode == e->inode && now->born_ns == e->born_ns)
+		return true;
+
+	return e->next_inode && now->inode == e->next_inode && now->born_ns == e->next_born_ns;
 }
 
 enum disk_found disk_record_look(const struct disk_entry *e, const char *directory)
@@ -371,7 +448,7 @@ enum disk_found disk_record_look(const struct disk_entry *e, const char *directo
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? DISK_GONE : DISK_OTHER;
-	if (identify(fd, &now) && now.inode == e->inode && now.born_ns == e->born_ns)
+	if (identify(fd, &now) && is_file_of(e, &now))
 		found = !is_base(e->name) && image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
 	close(fd);
 

@@ -10,6 +10,8 @@
 #ifndef KVM_IMAGE_DISK_RECORD_H
 #define KVM_IMAGE_DISK_RECORD_H
 
+#include <json-c/json.h>
+
 #include "base/error.h"
 
 struct disk_entry {
@@ -18,8 +20,10 @@ struct disk_entry {
 	char *link;	/* what it leads to; NULL: it is a regular file */
 	char *volume;	/* "lvm:GROUP/NAME", to which LINK leads; NULL: none */
 	char *id;	/* of that volume; NULL: its unfinished form alone is ours */
-	guint64 inode;
+	guint64 inode;	/* 0: perhaps it is not there */
 	gint64 born_ns;	/* 0: the file system does not say */
+	guint64 next_inode;	/* of the file that is about to take its name; 0: none */
+	gint64 next_born_ns;
 };
 
 struct disk_record {
@@ -46,6 +50,22 @@ bool disk_record_read(const char *directory, const char *disk, struct disk_recor
  */
 bool disk_record_is_file(const char *name, char **ret_disk);
 
+/* As it is written, and what was written as the record of DISK (NULL: of all); NULL: it is none. */
+json_object *disk_record_json(const struct disk_record *record);
+struct disk_record *disk_record_of_json(json_object *text, const char *disk);
+
+/* Whether NAME is one that we give: never a path that leads elsewhere. */
+bool disk_record_is_name(const char *name);
+
+/*
+ * Whether file FD was written by this user or root, and by nobody else: its writer could have us
+ * remove any file of the directory.
+ */
+bool disk_record_is_trusted(int fd);
+
+/* Which file FD is, whatever it is called; BORN_NS 0: the file system does not say. */
+bool disk_record_identify(int fd, guint64 *ret_inode, gint64 *ret_born_ns);
+
 /* Writes it there, for its owner only. */
 bool disk_record_write(const struct disk_record *record, const char *directory, GError **error);
 
@@ -60,6 +80,20 @@ void disk_record_add_link(struct disk_record *record, const char *name, const ch
 
 /* Adds a copy of ENTRY, of a volume; one with its name is replaced. */
 void disk_record_add_volume(struct disk_record *record, const struct disk_entry *entry);
+
+/*
+ * Regular file FD is about to replace NAME, or to be it: until disk_record_replaced() either file
+ * is ours.
+ */
+bool disk_record_replace(struct disk_record *record, const char *name, const char *wish, int fd,
+			 GError **error);
+void disk_record_replaced(struct disk_record *record, const char *name);
+
+/* NAME is about to be removed: it may be gone from now on. */
+void disk_record_forget(struct disk_record *record, const char *name);
+
+/* Takes the entry of NAME away. */
+void disk_record_drop(struct disk_record *record, const char *name);
 
 /* The entry called NAME; NULL: none. Borrowed. */
 const struct disk_entry *disk_record_find(const struct disk_record *record, const char *name);

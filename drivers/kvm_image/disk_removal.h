@@ -2,6 +2,8 @@
 /*
  * disk_removal.h - takes away what a record names, and nothing else: all of it or nothing.
  *
+ * Where a move is noted as sent, a volume that both hosts see is the other host's by now: it stays.
+ *
  * Source: docs/facts/images.md 4.
  */
 #ifndef KVM_IMAGE_DISK_REMOVAL_H
@@ -17,6 +19,9 @@ struct disk_removal {
 	const struct image_job *job;
 	const char *directory;		/* locked by the caller */
 	struct disk_record *record;
+	bool is_move;			/* for messages: it is looked at to be moved */
+	bool may_run;			/* programs may have the disks open */
+	bool gives_volumes;		/* and the volumes, which other hosts see, too */
 };
 
 /* What is there of ENTRY: its file or link, and its volume. An error is no answer. */

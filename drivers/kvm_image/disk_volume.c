@@ -203,6 +203,17 @@ bool disk_volume_look(const struct image_job *job, const struct disk_entry *e,
 	return ok;
 }
 
+bool disk_volume_activate(const struct image_job *job, const struct disk_entry *e, bool on,
+			  GError **error)
+{
+	struct volume v;
+	bool ok = volume_parse(&v, e->volume, error) && volume_activate(job, &v, on, error);
+
+	volume_clear(&v);
+
+	return ok;
+}
+
 bool disk_volume_remove(const struct image_job *job, const struct disk_entry *e, GError **error)
 {
 	struct volume v;

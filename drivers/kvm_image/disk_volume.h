@@ -23,6 +23,10 @@ bool disk_volume_publish(struct disk_making *making, GError **error);
 bool disk_volume_look(const struct image_job *job, const struct disk_entry *entry,
 		      enum disk_found *ret, GError **error);
 
+/* Lets this host use it, or (ON false) no longer, because another host has it now. */
+bool disk_volume_activate(const struct image_job *job, const struct disk_entry *entry, bool on,
+			  GError **error);
+
 /* Removes it, whole or unfinished. */
 bool disk_volume_remove(const struct image_job *job, const struct disk_entry *entry,
 			GError **error);

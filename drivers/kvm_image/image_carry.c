@@ -48,13 +48,14 @@ static bool take_volume(const struct disk_entry *e, struct carried *ret, GError 
 	return ok;
 }
 
-static bool take_entry(const struct disk_removal *r, struct carried *ret, GError **error)
+static bool take_entry(const struct disk_removal *r, const char *name, struct carried *ret,
+		       GError **error)
 {
-	const struct disk_entry *e = disk_record_find(r->record, r->record->disk);
+	const struct disk_entry *e = disk_record_find(r->record, name);
 	enum disk_found found = DISK_GONE;
 
 	if (!e || !r->record->is_whole)
-		return fail_unknown(r->directory, r->record->disk, r->record->vm, error);
+		return fail_unknown(r->directory, name, r->record->vm, error);
 	if (!disk_removal_look(r, e, &found, error))
 		return false;
 	if (found == DISK_BUSY)
@@ -75,7 +76,7 @@ static bool take_entry(const struct disk_removal *r, struct carried *ret, GError
 static bool take_disk(const struct image_job *job, struct carried *ret, GError **error)
 {
 	g_autofree char *disk = image_job_disk(job, error);
-	g_autofree char *directory = NULL;
+	g_autofree char *directory = NULL, *name = NULL;
 	struct disk_removal r = { .job = job };
 	bool ok;
 
@@ -89,10 +90,14 @@ static bool take_disk(const struct image_job *job, struct carried *ret, GError *
 	if (!disk_record_read(directory, disk, &r.record, error))
 		return false;
 
-	if (!r.record || !g_str_equal(r.record->vm, job->o->vm))
-		ok = fail_unknown(directory, disk, job->o->vm, error);
+	if (job->o->snapshot)
+		name = g_strconcat(disk, ".snap.", job->o->snapshot, NULL);
 	else
-		ok = take_entry(&r, ret, error);
+		name = g_strdup(disk);
+	if (!r.record || !g_str_equal(r.record->vm, job->o->vm))
+		ok = fail_unknown(directory, name, job->o->vm, error);
+	else
+		ok = take_entry(&r, name, ret, error);
 	disk_record_free(r.record);
 
 	return ok;
@@ -175,6 +180,8 @@ bool image_send(struct image_job *job, GError **error)
 	struct carried c = { 0 };
 	bool ok = true;
 
+	if (job->o->all)
+		return image_send_all(job, error);
 	if (job->o->disk) {
 		ok = take_disk(job, &c, error);
 	} else {
@@ -216,8 +223,11 @@ static bool receive_file(struct image_job *job, const char *path, GError **error
 
 bool image_receive(struct image_job *job, GError **error)
 {
-	g_autofree char *path = image_job_path(job->path);
+	g_autofree char *path = NULL;
 
+	if (job->o->all)
+		return image_receive_all(job, error);
+	path = image_job_path(job->path);
 	if (job->o->directory && !file_make_directory(job->o->directory, error))
 		return false;
 	if (!image_file_may_make(path, job->o->force, error))

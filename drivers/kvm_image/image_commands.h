@@ -47,6 +47,34 @@ bool image_dispose_all(struct image_job *job, const char *directory, const TmplV
 bool image_send(struct image_job *job, GError **error);
 bool image_receive(struct image_job *job, GError **error);
 
+/*
+ * Writes the whole directory of a VM to stdout for image_receive_all(), which makes it in another
+ * directory, whole or not at all. What that directory had of an earlier move is replaced.
+ */
+bool image_send_all(struct image_job *job, GError **error);
+bool image_receive_all(struct image_job *job, GError **error);
+
+/* Says how far a move has come here, and which volumes there are. */
+bool image_state(struct image_job *job, GError **error);
+
+/* Empties the directory of a VM, of which the destination of the move has all. */
+bool image_leave(struct image_job *job, GError **error);
+
+/* Forgets the move by which the directory came here. */
+bool image_keep(struct image_job *job, GError **error);
+
+/*
+ * Of a VM that was moved while it runs, after receive --all of a send --all --running: makes what
+ * has come since its own, or (it was not moved after all) removes what was received.
+ */
+bool image_adopt(struct image_job *job, GError **error);
+bool image_abandon(struct image_job *job, GError **error);
+
+/* A snapshot of a disk of a VM that is powered off: made, gone back to, deleted. */
+bool image_snap_create(struct image_job *job, GError **error);
+bool image_snap_revert(struct image_job *job, GError **error);
+bool image_snap_delete(struct image_job *job, GError **error);
+
 /* Gives a disk of a VM, whose record is there, another virtual size. */
 bool image_grow(struct image_job *job, GError **error);
 

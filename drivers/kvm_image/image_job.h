@@ -11,10 +11,11 @@
 #include "template/attr.h"
 
 struct image_options {
-	gboolean help, version, json, dry_run, shrink, force, received, all;
+	gboolean help, version, json, dry_run, shrink, force, received, all, seen, running;
 	char *format, *from, *size, *backing, *backing_format, *preallocate, *checksum, *kvmrc;
 	char *max_size, *disk, *vm;
 	char *directory, *datastore;
+	char *move, *token, *volumes, *snapshot;
 	char **operands;
 };
 

@@ -215,7 +215,6 @@ static bool get_head(struct stream *s, const char *name, guint64 numbers[HEAD_NU
 		     GError **error)
 {
 	char magic[sizeof(MAGIC)] = { 0 };
-	guint64 room;
 
 	if (!get_bytes(s, magic, strlen(MAGIC), error))
 		return false;
@@ -227,13 +226,17 @@ static bool get_head(struct stream *s, const char *name, guint64 numbers[HEAD_NU
 
 	if (numbers[0] > G_MAXINT64 || numbers[3] >= (guint64)G_USEC_PER_SEC * 1000)
 		return fail_stream(name, error);
-	if (!image_file_room(name, &room, error))
-		return false;
-	if (numbers[1] <= room)
+
+	return true;
+}
+
+static bool check_free(const char *name, guint64 needed, guint64 room, GError **error)
+{
+	if (needed <= room)
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_NO_SPACE, "cannot make %s: it needs %" G_GUINT64_FORMAT
-			" bytes, and %" G_GUINT64_FORMAT " are free", name, numbers[1], room);
+			" bytes, and %" G_GUINT64_FORMAT " are free", name, needed, room);
 }
 
 /* RET_LEN 0: it was the last one. */
@@ -270,20 +273,32 @@ static bool get_data(struct stream *s, int fd, const char *name, guint64 size, G
 	}
 }
 
-static bool get_image(struct stream *s, int fd, const char *name, GError **error)
+/* What is behind the head. */
+static bool get_body(struct stream *s, int fd, const char *name, guint64 size, GError **error)
 {
 	guint8 sum[SUM_BYTES], said[SUM_BYTES];
-	guint64 numbers[HEAD_NUMBERS];
-	struct timespec times[2] = { { 0 } };
 
-	if (!get_head(s, name, numbers, error) || !get_data(s, fd, name, numbers[0], error))
+	if (!get_data(s, fd, name, size, error))
 		return false;
 
 	get_sum(s, sum);
 	if (!get_bytes(s, said, sizeof(said), error))
 		return false;
-	if (memcmp(sum, said, sizeof(sum)) != 0)
-		return fail_stream(name, error);
+
+	return memcmp(sum, said, sizeof(sum)) == 0 || fail_stream(name, error);
+}
+
+static bool get_image(struct stream *s, int fd, const char *name, GError **error)
+{
+	guint64 numbers[HEAD_NUMBERS], room;
+	struct timespec times[2] = { { 0 } };
+
+	if (!get_head(s, name, numbers, error) || !image_file_room(name, &room, error))
+		return false;
+	if (!check_free(name, numbers[1], room, error))
+		return false;
+	if (!get_body(s, fd, name, numbers[0], error))
+		return false;
 
 	times[0] = times[1] = (struct timespec){ (time_t)numbers[2], (long)numbers[3] };
 	if (ftruncate(fd, (off_t)numbers[0]) < 0 || futimens(fd, times) < 0)
@@ -299,6 +314,28 @@ bool image_stream_read(int in, int fd, const char *name, GError **error)
 
 	open_stream(&s, in);
 	ok = get_image(&s, fd, name, error);
+	close_stream(&s);
+
+	return ok;
+}
+
+static bool get_into(struct stream *s, int fd, const char *name, guint64 room, GError **error)
+{
+	guint64 numbers[HEAD_NUMBERS];
+
+	if (!get_head(s, name, numbers, error) || !check_free(name, numbers[0], room, error))
+		return false;
+
+	return get_body(s, fd, name, numbers[0], error);
+}
+
+bool image_stream_read_into(int in, int fd, const char *name, guint64 room, GError **error)
+{
+	struct stream s;
+	bool ok;
+
+	open_stream(&s, in);
+	ok = get_into(&s, fd, name, room, error);
 	close_stream(&s);
 
 	return ok;

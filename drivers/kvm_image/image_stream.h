@@ -22,6 +22,9 @@ bool image_stream_write(int fd, const char *name, guint64 size, int out, GError 
  */
 bool image_stream_read(int in, int fd, const char *name, GError **error);
 
+/* The same into a device that is there, has ROOM bytes, and reads as zeros. */
+bool image_stream_read_into(int in, int fd, const char *name, guint64 room, GError **error);
+
 /* The file in DIRECTORY that stands for the SOURCE of DISK ("disk.0"). The caller frees. */
 char *image_received_path(const char *directory, const char *disk);
 

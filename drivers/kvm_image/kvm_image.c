@@ -14,7 +14,8 @@
 #include "volume.h"
 #include "volume_commands.h"
 
-enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS, URL_AND_PATH, URL_OR_PATH, FILE_OR_DISK };
+enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS, URL_AND_PATH, URL_OR_PATH, FILE_OR_DISK,
+       FILE_OR_ALL };
 
 static const struct command {
 	const char *name;
@@ -40,8 +41,17 @@ static const struct command {
 	  image_prepare, NULL },
 	{ "dispose", "VM.xml", " directory datastore disk all dry-run ", ONE_PATH, image_dispose,
 	  NULL },
-	{ "send", "FILE", " directory disk vm format ", FILE_OR_DISK, image_send, NULL },
-	{ "receive", "FILE", " directory force ", ONE_PATH, image_receive, NULL },
+	{ "send", "FILE", " directory disk vm format snapshot all move seen running ",
+	  FILE_OR_DISK, image_send, NULL },
+	{ "receive", "FILE", " directory force all vm running ", FILE_OR_ALL, image_receive, NULL },
+	{ "state", "VM.xml", " directory volumes running ", ONE_PATH, image_state, NULL },
+	{ "leave", "VM.xml", " directory move token ", ONE_PATH, image_leave, NULL },
+	{ "adopt", "VM.xml", " directory move ", ONE_PATH, image_adopt, NULL },
+	{ "abandon", "VM.xml", " directory move ", ONE_PATH, image_abandon, NULL },
+	{ "keep", "VM.xml", " directory move ", ONE_PATH, image_keep, NULL },
+	{ "snap-create", "NUMBER", " directory disk vm ", ONE_PATH, image_snap_create, NULL },
+	{ "snap-revert", "NUMBER", " directory disk vm ", ONE_PATH, image_snap_revert, NULL },
+	{ "snap-delete", "NUMBER", " directory disk vm ", ONE_PATH, image_snap_delete, NULL },
 	{ "grow", "SIZE", " directory disk vm format dry-run ", ONE_PATH, image_grow, NULL },
 };
 
@@ -60,6 +70,15 @@ static const char summary[] =
 	"  dispose VM.xml            removes what prepare made there, and nothing else\n"
 	"  send FILE                 to standard output; with --disk a disk of a VM\n"
 	"  receive FILE              makes a file of what send writes, whole or not at all\n"
+	"  send VM.xml --all         the whole directory of a VM, which stays\n"
+	"  receive --all             makes it, whole or not at all\n"
+	"  state VM.xml              how far a move of that directory has come here\n"
+	"  leave VM.xml              the end of a move where it came from: empties the directory\n"
+	"  keep VM.xml               the end of a move where it went to\n"
+	"  adopt VM.xml              the same of a VM that runs: what has come is its own\n"
+	"  abandon VM.xml            it has not come: removes what was received for it\n"
+	"  snap-create NUMBER        a snapshot of a disk of a VM, by --disk; also snap-revert\n"
+	"                            and snap-delete\n"
 	"  grow SIZE                 resize of a disk of a VM, by --disk\n"
 	"\n"
 	"Sizes are bytes, or have K, M, G or T behind them.";
@@ -70,6 +89,29 @@ static const char help_end[] =
 	"Example:\n"
 	"  kvm-image import cloud.vmdk disk.0 --format qcow2\n"
 	"  kvm-image prepare vm.xml --directory /var/lib/one/datastores/0/7";
+
+/* Those of the commands of a move, and of snapshots. */
+static void add_move_options(GOptionContext *context, struct image_options *o)
+{
+	/* clang-format off */
+	const GOptionEntry entries[] = {
+		{ "move", 0, 0, G_OPTION_ARG_FILENAME, &o->move, "Which move it is", "UUID" },
+		{ "token", 0, 0, G_OPTION_ARG_FILENAME, &o->token,
+		  "What receive --all said of the move's destination", "UUID" },
+		{ "volumes", 0, 0, G_OPTION_ARG_FILENAME, &o->volumes,
+		  "Does this host see them?", "VOLUME=ID,…" },
+		{ "running", 0, 0, G_OPTION_ARG_NONE, &o->running,
+		  "The VM runs: another program moves what it writes to", NULL },
+		{ "snapshot", 0, 0, G_OPTION_ARG_FILENAME, &o->snapshot,
+		  "Of the disk that one, not what it is now", "NUMBER" },
+		{ "seen", 0, 0, G_OPTION_ARG_NONE, &o->seen,
+		  "The destination sees the VM's logical volumes: they are not sent", NULL },
+		{ 0 }
+	};
+	/* clang-format on */
+
+	g_option_context_add_main_entries(context, entries, NULL);
+}
 
 static GOptionContext *image_options_context(struct image_options *o)
 {
@@ -122,6 +164,7 @@ static GOptionContext *image_options_context(struct image_options *o)
 	g_option_context_set_summary(context, summary);
 	g_option_context_set_description(context, help_end);
 	g_option_context_add_main_entries(context, entries, NULL);
+	add_move_options(context, o);
 	program_add_help(context, &o->help);
 
 	return context;
@@ -165,6 +208,9 @@ static bool check_options(const struct command *c, const struct image_options *o
 		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
 		{ "datastore", o->datastore }, { "max-size", o->max_size }, { "disk", o->disk },
 		{ "vm", o->vm }, { "received", o->received }, { "all", o->all },
+		{ "move", o->move }, { "token", o->token }, { "volumes", o->volumes },
+		{ "seen", o->seen }, { "snapshot", o->snapshot },
+		{ "running", o->running },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
@@ -190,11 +236,13 @@ static bool check_operand(const char *operand, bool may_be_volume, GError **erro
 	return false;
 }
 
-static guint operands_wanted(const struct command *c, bool has_disk)
+static guint operands_wanted(const struct command *c, const struct image_options *o)
 {
 	switch (c->operands) {
 	case FILE_OR_DISK:
-		return has_disk ? 0 : 1;
+		return o->disk ? 0 : 1;
+	case FILE_OR_ALL:
+		return o->all ? 0 : 1;
 	case ONE_PATH:
 		return 1;
 	default:
@@ -202,12 +250,12 @@ static guint operands_wanted(const struct command *c, bool has_disk)
 	}
 }
 
-static bool check_operands(const struct command *c, char **operands, bool has_disk,
-			   GError **error)
+static bool check_operands(const struct command *c, const struct image_options *o, GError **error)
 {
+	char **operands = o->operands + 1;
 	guint n = g_strv_length(operands);
 
-	if (n != operands_wanted(c, has_disk))
+	if (n != operands_wanted(c, o))
 		return vmm_fail(error, VMM_ERROR_USAGE, "usage: kvm-image %s %s", c->name,
 				c->usage);
 	if (!n)
@@ -230,7 +278,7 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 
 	if (!c || !check_options(c, o, error))
 		return false;
-	if (!check_operands(c, o->operands + 1, o->disk != NULL, error))
+	if (!check_operands(c, o, error))
 		return false;
 
 	/* A front-end that serves no KVM hosts has none. */
@@ -292,7 +340,8 @@ static void free_options(struct image_options *o)
 {
 	char *texts[] = { o->format, o->from, o->size, o->backing, o->backing_format,
 			  o->preallocate, o->checksum, o->kvmrc, o->directory,
-			  o->datastore, o->max_size, o->disk, o->vm };
+			  o->datastore, o->max_size, o->disk, o->vm, o->move, o->token,
+			  o->volumes, o->snapshot };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/program.h"
 #include "transfer_host.h"
+#include "transfer_move.h"
 #include "transfer_vm.h"
 
 #define DRIVER "kvm_image"
@@ -16,6 +17,7 @@
 enum { MIB_SHIFT = 20, MAX_WORDS = 12 };
 
 /* States of a VM that runs: LCM_STATE of docs/facts/images.md 8. */
+#define NO_SNAPSHOT "-1"
 #define HOTPLUG_SAVEAS "26"
 #define DISK_RESIZE "62"
 
@@ -55,7 +57,8 @@ static bool begin(struct transfer *t, const char *operand, const char *vm, bool 
 static bool run_there(const struct transfer *t, const char *const *words, GBytes *input,
 		      GError **error)
 {
-	const struct transfer_call call = { .host = t->place.host, .words = words, .input = input };
+	const struct transfer_call call = { .host = transfer_place_host(&t->place),
+					    .words = words, .input = input };
 
 	return transfer_host_run(&call, error);
 }
@@ -106,9 +109,10 @@ static bool bring_image(const struct transfer *t, const char *image, GError **er
 	const char *const receive[] = { "receive", path, "--json", "--directory",
 					t->place.directory, "--force", NULL };
 	const struct transfer_call from = { .words = send };
-	const struct transfer_call to = { .host = t->place.host, .words = receive };
+	const struct transfer_call to = { .host = transfer_place_host(&t->place),
+					  .words = receive };
 
-	return check_no_snapshots(image, error) && transfer_host_pipe(&from, &to, error);
+	return check_no_snapshots(image, error) && transfer_host_pipe(&from, &to, NULL, error);
 }
 
 /* clone, ln: FE:SOURCE HOST:DIRECTORY/disk.N VM DATASTORE */
@@ -197,19 +201,21 @@ static bool resize_disk(struct transfer *t, char **operands, GError **error)
 			 "--format", transfer_vm_driver(t->disk), NULL }, NULL, error);
 }
 
-/* Brings the disk to IMAGE, a file of this machine; REPLACE one that is there. */
-static bool bring_back(const struct transfer *t, const char *vm, const char *image, bool replace,
-		       GError **error)
+/* Brings the disk, or its SNAPSHOT, to IMAGE, a file of this machine; REPLACE one that is there. */
+static bool bring_back(const struct transfer *t, const char *snapshot, const char *image,
+		       bool replace, GError **error)
 {
+	const char *vm = tmpl_vm_header(t->vm.vm, "ID");
+	const char *which = snapshot ? "--snapshot" : NULL, *force = replace ? "--force" : NULL;
 	const char *const send[] = { "send", "--directory", t->place.directory, "--disk",
 				     t->place.disk, "--vm", vm, "--format",
-				     transfer_vm_driver(t->disk), NULL };
-	const char *const receive[] = { "receive", image, "--json", replace ? "--force" : NULL,
-					NULL };
-	const struct transfer_call from = { .host = t->place.host, .words = send };
+				     transfer_vm_driver(t->disk), which, snapshot, NULL };
+	const char *const receive[] = { "receive", image, "--json", force, NULL };
+	const struct transfer_call from = { .host = transfer_place_host(&t->place),
+					    .words = send };
 	const struct transfer_call to = { .words = receive };
 
-	return transfer_host_pipe(&from, &to, error);
+	return transfer_host_pipe(&from, &to, NULL, error);
 }
 
 /* mvds: HOST:DIRECTORY/disk.N FE:SOURCE VM DATASTORE. oned deletes the disk afterwards. */
@@ -231,23 +237,34 @@ static bool move_to_image(struct transfer *t, char **operands, GError **error)
 	if (!check_format(t, error))
 		return false;
 
-	return bring_back(t, operands[2], image, true, error);
+	return bring_back(t, NULL, image, true, error);
+}
+
+static bool check_snapshot(const char *snapshot, GError **error)
+{
+	guint64 number;
+
+	if (number_unsigned(snapshot, 0, G_MAXINT32, &number, NULL))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not the number of a snapshot", snapshot);
 }
 
 /* cpds: HOST:DIRECTORY/disk.N FE:IMAGE SNAPSHOT VM DATASTORE */
 static bool copy_to_image(struct transfer *t, char **operands, GError **error)
 {
 	g_autofree char *image = transfer_place_image(operands[1], error);
-	const char *wanted;
+	const char *wanted, *snapshot = NULL;
 
 	if (!image || !begin(t, operands[0], operands[3], true, error))
 		return false;
 	if (!g_path_is_absolute(image))
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is no file: TM_MAD " DRIVER " saves "
 				"disks as files only", image);
-	if (!g_str_equal(operands[2], "-1"))
-		return vmm_fail(error, VMM_ERROR_CONFIG, "snapshot %s: TM_MAD " DRIVER " knows no "
-				"snapshots", operands[2]);
+	if (!g_str_equal(operands[2], NO_SNAPSHOT))
+		snapshot = operands[2];
+	if (snapshot && !check_snapshot(snapshot, error))
+		return false;
 	if (g_str_equal(tmpl_vm_header(t->vm.vm, "LCM_STATE"), HOTPLUG_SAVEAS)) {
 		vmm_fail(error, VMM_ERROR_BUSY, "disk.%s of a running VM is not saved",
 			 t->place.disk);
@@ -259,42 +276,125 @@ static bool copy_to_image(struct transfer *t, char **operands, GError **error)
 	if (*wanted && !g_str_equal(wanted, image))
 		return fail_operand("HOTPLUG_SAVE_AS_SOURCE", image, wanted, error);
 
-	return bring_back(t, operands[3], image, *wanted != '\0', error);
+	return bring_back(t, snapshot, image, *wanted != '\0', error);
 }
 
-/* mv: HOST:DIRECTORY[/disk.N] HOST:DIRECTORY[/disk.N] VM DATASTORE. Disks move with it. */
+/* mv: HOST:DIRECTORY[/disk.N] HOST:DIRECTORY[/disk.N] VM DATASTORE */
 static bool move_vm(struct transfer *t, char **operands, GError **error)
 {
-	struct transfer_place to;
-	bool ok = transfer_place_parse(&t->place, operands[0], operands[2], error);
+	struct transfer_sides s;
+	bool ok = transfer_sides_parse(&s, operands[0], operands[1], operands[2], error);
 
-	if (!ok)
-		return false;
-
-	ok = transfer_place_parse(&to, operands[1], operands[2], error);
-	if (ok && !t->place.disk && (!g_str_equal(t->place.host, to.host) ||
-				     !g_str_equal(t->place.directory, to.directory))) {
-		ok = vmm_fail(error, VMM_ERROR_CONFIG, "the disks in %s stay on host %s: TM_MAD "
-			      DRIVER " does not move them to %s of host %s", t->place.directory,
-			      t->place.host, to.directory, to.host);
-		vmm_error_set_hint(error, "power the VM off instead of stopping it");
+	/* All of a VM moves at once, with its directory: that line follows. */
+	if (ok && !s.from.disk && !transfer_place_is_same(&s.from, &s.to)) {
+		s.vm = &t->vm;
+		ok = transfer_vm_ask(&t->vm, operands[2], s.to.datastore, error) &&
+		     transfer_move_run(&s, error);
 	}
 
-	transfer_place_clear(&to);
+	transfer_sides_clear(&s);
 
 	return ok;
+}
+
+enum { SOURCE, DESTINATION, DIRECTORY, VM, MIGRATE_OPERANDS = 5 };
+
+/* premigrate, postmigrate, failmigrate: HOST HOST DIRECTORY VM DATASTORE [TM_MAD] */
+static bool migrate(struct transfer *t, char **operands,
+		    bool (*run_it)(const struct transfer_sides *s, GError **error),
+		    GError **error)
+{
+	g_autofree char *from = NULL, *to = NULL;
+	struct transfer_sides s = { 0 };
+	bool ok;
+
+	if (g_strv_length(operands) < MIGRATE_OPERANDS)
+		return vmm_fail(error, VMM_ERROR_USAGE, "usage: %s HOST HOST PATH VM DATASTORE",
+				t->action);
+	if (g_str_equal(operands[SOURCE], operands[DESTINATION]))
+		return true;
+
+	from = g_strconcat(operands[SOURCE], ":", operands[DIRECTORY], NULL);
+	to = g_strconcat(operands[DESTINATION], ":", operands[DIRECTORY], NULL);
+	ok = transfer_sides_parse(&s, from, to, operands[VM], error);
+	s.vm = &t->vm;
+	if (ok)
+		ok = transfer_vm_ask(&t->vm, operands[VM], s.to.datastore, error) &&
+		     run_it(&s, error);
+	transfer_sides_clear(&s);
+
+	return ok;
+}
+
+static bool before_migration(struct transfer *t, char **operands, GError **error)
+{
+	return migrate(t, operands, transfer_move_before, error);
+}
+
+static bool after_migration(struct transfer *t, char **operands, GError **error)
+{
+	return migrate(t, operands, transfer_move_after, error);
+}
+
+static bool after_failed_migration(struct transfer *t, char **operands, GError **error)
+{
+	return migrate(t, operands, transfer_move_failed, error);
+}
+
+/* snap_create, snap_revert, snap_delete: HOST:DIRECTORY/disk.N SNAPSHOT VM DATASTORE */
+static bool begin_snapshot(struct transfer *t, char **operands, GError **error)
+{
+	if (!check_snapshot(operands[1], error))
+		return false;
+
+	return begin(t, operands[0], operands[2], true, error) &&
+	       transfer_vm_check(&t->vm, &t->place, error);
+}
+
+static bool run_snapshot(const struct transfer *t, const char *command, char **operands,
+			 GError **error)
+{
+	return run_there(t, (const char *const[]){ command, operands[1], "--json", "--directory",
+			 t->place.directory, "--disk", t->place.disk, "--vm", operands[2], NULL },
+			 NULL, error);
+}
+
+/* Snapshots of a persistent image are the image's: they would have to go where it goes. */
+static bool create_snapshot(struct transfer *t, char **operands, GError **error)
+{
+	if (!begin_snapshot(t, operands, error))
+		return false;
+	if (!g_str_equal(transfer_vm_text(t->disk, "CLONE"), "NO"))
+		return run_snapshot(t, "snap-create", operands, error);
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "disk.%s is a persistent image, of which TM_MAD "
+			DRIVER " makes no snapshots", t->place.disk);
+}
+
+static bool revert_to_snapshot(struct transfer *t, char **operands, GError **error)
+{
+	return begin_snapshot(t, operands, error) &&
+	       run_snapshot(t, "snap-revert", operands, error);
+}
+
+static bool delete_snapshot(struct transfer *t, char **operands, GError **error)
+{
+	return begin_snapshot(t, operands, error) &&
+	       run_snapshot(t, "snap-delete", operands, error);
+}
+
+/* What has to be asked of libvirt, kvm-image cannot do. */
+static bool refuse_live(struct transfer *t, char **operands G_GNUC_UNUSED, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD " DRIVER " has no %s", t->action);
+	vmm_error_set_hint(error, "power the VM off first");
+
+	return false;
 }
 
 static bool refuse(struct transfer *t, char **operands G_GNUC_UNUSED, GError **error)
 {
 	return vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD " DRIVER " has no %s", t->action);
-}
-
-/* Nothing was done before that it could end: a migration is refused when it begins. */
-static bool do_nothing(struct transfer *t G_GNUC_UNUSED, char **operands G_GNUC_UNUSED,
-		       GError **error G_GNUC_UNUSED)
-{
-	return true;
 }
 
 enum { ANY = -1 };
@@ -318,13 +418,13 @@ static const struct transfer_action {
 	{ "context", ANY, "", NULL, "ssh" },
 	{ "monitor", ANY, "", NULL, "ssh" },
 	{ "monitor_ds", ANY, "", NULL, "ssh" },
-	{ "postmigrate", ANY, "", do_nothing, NULL },
-	{ "failmigrate", ANY, "", do_nothing, NULL },
-	{ "premigrate", ANY, "", refuse, NULL },
-	{ "snap_create", ANY, "", refuse, NULL },
-	{ "snap_create_live", ANY, "", refuse, NULL },
-	{ "snap_delete", ANY, "", refuse, NULL },
-	{ "snap_revert", ANY, "", refuse, NULL },
+	{ "premigrate", ANY, "", before_migration, NULL },
+	{ "postmigrate", ANY, "", after_migration, NULL },
+	{ "failmigrate", ANY, "", after_failed_migration, NULL },
+	{ "snap_create", 4, "HOST:PATH SNAPSHOT VM DATASTORE", create_snapshot, NULL },
+	{ "snap_create_live", ANY, "", refuse_live, NULL },
+	{ "snap_delete", 4, "HOST:PATH SNAPSHOT VM DATASTORE", delete_snapshot, NULL },
+	{ "snap_revert", 4, "HOST:PATH SNAPSHOT VM DATASTORE", revert_to_snapshot, NULL },
 	{ "prebackup", ANY, "", refuse, NULL },
 	{ "prebackup_live", ANY, "", refuse, NULL },
 	{ "postbackup", ANY, "", refuse, NULL },

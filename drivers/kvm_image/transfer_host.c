@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/text.h"
 #include "fleet/fleet.h"
 #include "wire/ssh.h"
 
@@ -211,7 +212,7 @@ static void clear_call(struct running_call *r)
 	g_free(r->mark);
 }
 
-bool transfer_host_run(const struct transfer_call *call, GError **error)
+bool transfer_host_ask(const struct transfer_call *call, json_object **ret, GError **error)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 	int left = 0;
@@ -223,9 +224,26 @@ bool transfer_host_run(const struct transfer_call *call, GError **error)
 		ok = judge_call(&r, error);
 	}
 
+	if (ok)
+		*ret = json_tokener_parse(r.result.out->str);
 	clear_call(&r);
 
 	return ok;
+}
+
+bool transfer_host_run(const struct transfer_call *call, GError **error)
+{
+	json_object *answer = NULL;
+	bool ok = transfer_host_ask(call, &answer, error);
+
+	json_object_put(answer);
+
+	return ok;
+}
+
+const char *transfer_host_text(json_object *answer, const char *name)
+{
+	return text_or(answer_text(answer, name), "");
 }
 
 /* The receiver's word, unless it only misses what the sender did not send. */
@@ -266,7 +284,7 @@ static bool run_pipe(struct running_call *from, struct running_call *to, GError 
 }
 
 bool transfer_host_pipe(const struct transfer_call *from, const struct transfer_call *to,
-			GError **error)
+			json_object **ret_answer, GError **error)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 	int left = 0;
@@ -274,6 +292,8 @@ bool transfer_host_pipe(const struct transfer_call *from, const struct transfer_
 	struct running_call b = { .call = to, .loop = loop, .left = &left };
 	bool ok = run_pipe(&a, &b, error);
 
+	if (ok && ret_answer)
+		*ret_answer = json_tokener_parse(b.result.out->str);
 	clear_call(&a);
 	clear_call(&b);
 

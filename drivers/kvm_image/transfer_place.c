@@ -57,6 +57,30 @@ bool transfer_place_parse(struct transfer_place *p, const char *operand, const c
 	return fail_place(operand, vm, error);
 }
 
+/* "fe" and "fe.example.org" are one machine. */
+static bool is_own_name(const char *name)
+{
+	const char *own = g_get_host_name();
+	size_t len = strcspn(name, "."), own_len = strcspn(own, ".");
+
+	if (g_str_equal(name, own))
+		return true;
+	if (name[len] && own[own_len])
+		return false;
+
+	return len == own_len && !strncmp(name, own, len);
+}
+
+const char *transfer_place_host(const struct transfer_place *p)
+{
+	return is_own_name(p->host) ? NULL : p->host;
+}
+
+bool transfer_place_is_same(const struct transfer_place *a, const struct transfer_place *b)
+{
+	return g_str_equal(a->host, b->host) && g_str_equal(a->directory, b->directory);
+}
+
 char *transfer_place_image(const char *operand, GError **error)
 {
 	const char *colon = strchr(operand, ':');

@@ -25,6 +25,12 @@ struct transfer_place {
 bool transfer_place_parse(struct transfer_place *ret, const char *operand, const char *vm,
 			  GError **error);
 
+/* The host to run kvm-image on; NULL: it is this machine, by its own name. Borrowed. */
+const char *transfer_place_host(const struct transfer_place *place);
+
+/* Whether both are one directory, by their names. */
+bool transfer_place_is_same(const struct transfer_place *a, const struct transfer_place *b);
+
 /*
  * What follows the host in HOST:PATH, as oned names images: an absolute path, or POOL/IMAGE.
  * VMM_ERROR_INPUT. The caller frees.

@@ -63,7 +63,8 @@ static const char *vm_id(const struct vm_disks *v)
 
 static struct disk_removal removal_of(const struct vm_disks *v)
 {
-	return (struct disk_removal){ v->job, v->directory.path, v->record };
+	return (struct disk_removal){ .job = v->job, .directory = v->directory.path,
+				     .record = v->record };
 }
 
 static bool remove_recorded(struct vm_disks *v, GError **error)
@@ -130,7 +131,7 @@ static bool check_made(const struct vm_disks *v, GError **error)
 	for (guint i = 0; i < v->record->entries->len; i++) {
 		const struct disk_entry *e = v->record->entries->pdata[i];
 
-		made += g_str_has_prefix(e->name, "disk.");
+		made += g_str_has_prefix(e->name, "disk.") && !strstr(e->name, ".snap.");
 	}
 
 	if (made == v->plan.disks->len)

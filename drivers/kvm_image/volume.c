@@ -312,6 +312,11 @@ bool volume_remove(const struct image_job *job, struct volume *v, const char *id
 	return !state.is_there || v->kind->remove(job, v, v->name, error);
 }
 
+bool volume_activate(const struct image_job *job, const struct volume *v, bool on, GError **error)
+{
+	return !v->kind->activate || v->kind->activate(job, v, on, error);
+}
+
 /* An image in a pool has no device here. */
 char *volume_part_path(const struct volume *v)
 {

@@ -93,6 +93,13 @@ bool volume_grow(const struct image_job *job, struct volume *volume, guint64 siz
 bool volume_remove(const struct image_job *job, struct volume *volume, const char *id,
 		   GError **error);
 
+/*
+ * Lets this host use one that other hosts see, too, or (ON false) no longer: a device that stays
+ * behind would show what was there before. VMM_ERROR_BUSY or another one: a program has it open.
+ */
+bool volume_activate(const struct image_job *job, const struct volume *volume, bool on,
+		     GError **error);
+
 /* "/dev/GROUP/PART", or NULL. The caller frees. */
 char *volume_part_path(const struct volume *volume);
 

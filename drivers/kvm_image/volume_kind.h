@@ -23,6 +23,9 @@ struct volume_kind {
 		     GError **error);
 	bool (*remove)(const struct image_job *job, const struct volume *volume, const char *name,
 		       GError **error);
+	/* NULL: all hosts may use it at any time. */
+	bool (*activate)(const struct image_job *job, const struct volume *volume, bool on,
+			 GError **error);
 	unsigned watch_s;	/* how long a program that died still seems to have one open */
 };
 

@@ -455,7 +455,17 @@ static bool remove_lvm(const struct image_job *job, const struct volume *v, cons
 	return lvm(job, v, error, "lvremove", "-q", "-y", path);
 }
 
+static bool activate_lvm(const struct image_job *job, const struct volume *v, bool on,
+			 GError **error)
+{
+	g_autofree char *path = volume_path(v);
+	const char *how = on ? "y" : "n";
+
+	return lvm(job, v, error, "lvchange", "-q", "-a", how, path);
+}
+
 const struct volume_kind volume_lvm = {
 	.prefix = "lvm:", .store = "GROUP", .look = look_lvm, .room = room_lvm, .make = make_lvm,
 	.fill = fill_lvm, .publish = publish_lvm, .grow = grow_lvm, .remove = remove_lvm,
+	.activate = activate_lvm,
 };

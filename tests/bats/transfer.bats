@@ -13,7 +13,14 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir -p bin one/var/datastores/1 one/var/remotes/tm/kvm_image host/datastores set/vmm set/etc/vmm/kvm
 	echo "SCRIPTS_REMOTE_DIR=$PWD/set" >one/var/config
-	ln -s "$KVM_IMAGE" set/vmm/kvm-image
+	# kill.COMMAND names a system call and its number, at which that command of a host is killed.
+	cat >set/vmm/kvm-image <<-END
+		#!/bin/bash
+		kill=kill.\$3
+		[ ! -e "\$kill" ] || { read -r step which <"\$kill"; rm "\$kill"; exec strace -o /dev/null -e trace="\$step" -e inject="\$step:signal=KILL:when=\$which" "$KVM_IMAGE" "\$@"; }
+		exec "$KVM_IMAGE" "\$@"
+	END
+	chmod +x set/vmm/kvm-image
 	: >set/etc/vmm/kvm/kvmrc
 	echo "#!$KVM_IMAGE" >bin/action
 	chmod +x bin/action
@@ -22,8 +29,9 @@ setup() {
 		#!/bin/bash
 		for word; do :; done
 		echo "$@" >>ssh.calls
+		{ read -r from; read -r to; } 2>/dev/null <h2.map && [[ " $* " == *' h2 '* ]] && word=${word//"$from"/"$to"}
 		[ ! -e down ] || { echo 'ssh: connect to host h1 port 22: No route to host' >&2; exit 255; }
-		[ ! -e breaks ] || { rm breaks; sh -c "$word" 2> >(grep -v ':end ' >&2); exit 255; }
+		[ ! -e breaks ] || [[ $word != *"$(cat breaks)"* ]] || { rm breaks; sh -c "$word" 2> >(grep -v ':end ' >&2); exit 255; }
 		exec sh -c "$word"
 	END
 	printf '#!/bin/sh\n[ "$1 $2" = "show -x" ] && exec cat "vm.$3.xml"\n' >bin/onevm
@@ -35,6 +43,7 @@ setup() {
 	truncate -s 3M "$IMAGE"
 	sum=$(sha256sum "$IMAGE")
 	DIR=$PWD/host/datastores/0/7
+	THERE=$PWD/host2/datastores/0/7
 	datastore
 }
 
@@ -85,12 +94,11 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	for action in $ACTIONS; do
 		tm "$action"
 		case $action in
-		clone | ln | mk* | mv* | cpds | delete | resize)
+		clone | ln | mk* | mv* | cpds | delete | resize | *migrate | snap_create | snap_delete | snap_revert)
 			[ "$status" -eq 2 ] || { echo "$action: $status $stderr"; return 1; }
 			[[ $(error_message) == "$action: usage: $action "* ]]
 			;;
 		context | monitor | monitor_ds) refused not-found "cannot run one/var/remotes/tm/ssh/$action" ;;
-		postmigrate | failmigrate) done_ ;;
 		*) refused config "TM_MAD kvm_image has no $action" ;;
 		esac
 	done
@@ -106,6 +114,7 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 @test "TM_MAD kvm_image: operands that contradict oned's document, or name another place, are refused" {
 	vm 7 7 "$(clone 0)" "$(disk DISK_ID=1 TYPE=fs SIZE=4 DRIVER=raw)"
 	vm 8 7 "$(clone 0)"
+	cp ds.0.xml ds.1.xml
 	while read -r class text action words; do
 		eval "set -- $words"
 		tm "$action" "$@"
@@ -127,8 +136,11 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 		input FORMAT_=_'qcow2',_but mkimage 4 qcow2 h1:$DIR/disk.1 7 0
 		input is_not_a_number_of_MiB resize h1:$DIR/disk.0 -4 7 0
 		refused is_a_clone_of mvds h1:$DIR/disk.0 fe:$IMAGE 7 1
-		config knows_no_snapshots cpds h1:$DIR/disk.0 fe:$IMAGE.new 2 7 1
-		config stay_on_host_h1 mv h1:$DIR h2:$DIR 7 0
+		input is_not_the_number_of_a_snapshot cpds h1:$DIR/disk.0 fe:$IMAGE.new ../x 7 1
+		input is_not_the_number_of_a_snapshot snap_create h1:$DIR/disk.0 ../x 7 1
+		refused is_on_host_h1,_in_datastore_0 snap_revert h2:$DIR/disk.0 1 7 1
+		config does_not_move_disks_from_datastore_0_to_datastore_1 mv h1:$DIR h1:${DIR%0/7}1/7 7 1
+		refused is_on_host_h1,_in_datastore_0 mv h3:$DIR h4:$DIR 7 0
 	END
 	never grep -q . ssh.calls
 	[ ! -e host/datastores/0 ]
@@ -446,4 +458,537 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	tm delete "h1:$DIR" 7 0
 	done_
 	[ -z "$(find . -name pwned)" ]
+}
+
+# A VM with disks of all kinds, and what else its directory may have.
+make_vm() {
+	vm 7 7 "$(clone 0)" "$(persistent 1)" "$(disk DISK_ID=2 TYPE=swap SIZE=2 DRIVER=raw)" "$(disk DISK_ID=3 TYPE=fs SIZE=16 FS=ext4 DRIVER=qcow2)" \
+		'<CONTEXT><DISK_ID>4</DISK_ID><TARGET>hda</TARGET></CONTEXT>'
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	tm ln "fe:$IMAGE" "h1:$DIR/disk.1" 7 1
+	done_
+	tm mkswap 2 "h1:$DIR/disk.2" 7 0
+	done_
+	tm mkimage 16 qcow2 "h1:$DIR/disk.3" 7 0
+	done_
+	printf guest | dd of="$DIR/disk.1" bs=1 seek=2000000 conv=notrunc status=none
+	"$KVM_IMAGE" prepare vm.7.xml --directory medium --disk 4
+	cp medium/disk.4 "$DIR/"
+	ln -s "$DIR/disk.4" "$DIR/disk.4.iso"
+	echo '<domain/>' >"$DIR/deployment.0"
+	head -c 100000 /dev/urandom >"$DIR/checkpoint"
+	chmod 640 "$DIR/checkpoint"
+	mkdir "$DIR/tpm"
+	echo state >"$DIR/tpm/tpm2-00.permall"
+	ln -s h1 "$DIR/tpm/.host"
+	touch "$DIR/.disk.0.source" "$DIR/.vmmexec-migrating"
+	all='deployment.0 checkpoint disk.0 disk.1 disk.2 disk.3 disk.4 tpm/tpm2-00.permall'
+	sums=$(cd "$DIR" && sha256sum $all)
+}
+
+# is_whole DIRECTORY: it has all of that VM, bit by bit.
+is_whole() { (cd "$1" && sha256sum --quiet -c <<<"$sums" && [ "$(readlink tpm/.host)" = h1 ] && [ -L disk.4.iso ]); }
+
+# What a move leaves behind, on any host.
+no_marks() {
+	[ -z "$(find host host2 -name '*.kvm-image*' ! -name '.kvm-image.disk.*.json' 2>/dev/null)" ] || { find host host2 -name '*.kvm-image*'; return 1; }
+}
+
+@test "TM_MAD kvm_image: mv brings all of a VM to another host, and empties the first; the disks are known there" {
+	local disk
+	make_vm
+	for disk in 0 1 2 3; do
+		tm mv "h1:$DIR/disk.$disk" "h2:$THERE/disk.$disk" 7 0
+		done_
+	done
+	is_whole "$DIR"
+	[ ! -e host2 ]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	[ ! -e "$DIR" ]
+	[ "$(stat -c %a "$THERE/checkpoint")" = 640 ]
+	[ "$(stat -c %b "$THERE/disk.0")" -lt 3000 ]
+	[ "$(ls -A "$THERE" | tr '\n' ' ')" = '.kvm-image.disk.0.json .kvm-image.disk.1.json .kvm-image.disk.2.json .kvm-image.disk.3.json checkpoint deployment.0 disk.0 disk.1 disk.2 disk.3 disk.4 disk.4.iso tpm ' ]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	tm mvds "h2:$THERE/disk.1" "fe:$IMAGE" 7 1
+	done_
+	cmp "$THERE/disk.1" "$IMAGE"
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	done_
+	is_whole "$DIR"
+	[ ! -e "$THERE" ]
+	no_marks
+	tm delete "h1:$DIR" 7 0
+	done_
+	[ ! -e "$DIR" ]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused not-found "neither $DIR of host h1 nor $THERE of host h2 has all of VM 7"
+}
+
+@test "TM_MAD kvm_image: mv to the front-end and back, as stop and resume do; delete there, too" {
+	make_vm
+	tm mv "h1:$DIR" "$(hostname):$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	[ ! -e "$DIR" ]
+	never grep -v ' h1 ' ssh.calls
+	tm mv "$(hostname):$THERE" "h1:$DIR" 7 0
+	done_
+	is_whole "$DIR"
+	[ ! -e "$THERE" ]
+	tm mv "h1:$DIR" "$(hostname).example.org:$THERE" 7 0
+	done_
+	tm delete "$(hostname):$THERE" 7 0
+	done_
+	[ ! -e "$THERE" ]
+	never grep -v ' h1 ' ssh.calls
+}
+
+@test "TM_MAD kvm_image: mv between hosts that share the directory moves nothing, and removes nothing" {
+	make_vm
+	tm mv "h1:$DIR" "h2:$DIR" 7 0
+	done_
+	is_whole "$DIR"
+	ln -s host mount
+	tm mv "h1:$DIR" "h2:$PWD/mount/datastores/0/7" 7 0
+	done_
+	is_whole "$DIR"
+	no_marks
+	"$KVM_IMAGE" state vm.7.xml --directory "$DIR" | grep -q 'whole'
+	# The source looks, too, before it removes anything.
+	id=11111111-2222-4333-8444-555555555555
+	"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move $id >stream
+	run --separate-stderr "$KVM_IMAGE" leave vm.7.xml --directory "$DIR" --move $id --token $id
+	[[ $stderr == *'is the destination, too: nothing is removed [refused]'* ]]
+	is_whole "$DIR"
+}
+
+@test "TM_MAD kvm_image: overlays move with their base, which VMs share again where they come" {
+	local there=${THERE%7}
+	datastore STORAGE=qcow2
+	for vm in 7 8; do
+		vm $vm 7 "$(disk DISK_ID=0 TYPE=FILE CLONE=YES SOURCE="$IMAGE" FORMAT=raw DRIVER=qcow2)"
+		tm clone "fe:$IMAGE" "h1:${DIR%7}$vm/disk.0" $vm 1
+		done_
+		qemu-io -f qcow2 -c "write -P $vm 70000 512" "${DIR%7}$vm/disk.0" >/dev/null
+		cp --sparse=always "$IMAGE" flat.$vm
+		qemu-io -f raw -c "write -P $vm 70000 512" flat.$vm >/dev/null
+	done
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	qemu-img compare -q -f raw -F qcow2 flat.7 "$THERE/disk.0"
+	qemu-img compare -q -f raw -F qcow2 flat.8 "${DIR%7}8/disk.0"
+	[ "$(ls -A "$THERE" | tr '\n' ' ')" = '.base.0 .kvm-image.disk.0.json disk.0 ' ]
+	tm mv "h1:${DIR%7}8" "h2:${there}8" 8 0
+	done_
+	qemu-img compare -q -f raw -F qcow2 flat.8 "${there}8/disk.0"
+	[ "$(stat -c %i "$THERE/.base.0")" -eq "$(stat -c %i "${there}8/.base.0")" ]
+	[ "$(stat -c %h "$THERE/.base.0")" -eq 3 ]
+	[ -z "$(ls -A host/datastores/0/.cache)" ]
+	# A base of that name with other bytes is not taken.
+	tm mv "h2:${there}8" "h1:${DIR%7}8" 8 0
+	done_
+	base=$(ls host/datastores/0/.cache/*.base)
+	cp "$base" x && printf x | dd of=x bs=1 seek=5000 conv=notrunc status=none
+	chmod 400 x && mv -f x "$base"
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	done_
+	qemu-img compare -q -f raw -F qcow2 flat.7 "$DIR/disk.0"
+	for vm in 7 8; do
+		tm delete "h1:${DIR%7}$vm" $vm 0
+		done_
+	done
+	[ -z "$(ls -A host/datastores/0/.cache host2/datastores/0/.cache | grep base)" ]
+}
+
+@test "TM_MAD kvm_image: mv of what is not the VM's alone, is in use, or has no room, moves nothing" {
+	local pid
+	make_vm
+	mkdir "$DIR/notes"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused refused "$DIR/notes was not made by kvm-image for VM 7: nothing is moved"
+	rmdir "$DIR/notes"
+	coproc HOLD { exec qemu-io -f raw "$DIR/disk.0"; }
+	pid=$HOLD_PID
+	echo 'read 0 512' >&"${HOLD[1]}"
+	read -r _ <&"${HOLD[0]}"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused busy "cannot move $DIR/disk.0: another program has it open"
+	kill "$pid"
+	wait "$pid" || true
+	mv "$DIR/disk.2" x
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused not-found "$DIR/disk.2, which was made for VM 7, is gone"
+	mv x "$DIR/disk.2"
+	[ ! -e "$THERE" ]
+	mkdir -p "$THERE"
+	echo mine >"$THERE/disk.0"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused refused "$THERE/disk.0 was not made by kvm-image for VM 7"
+	rm "$THERE/disk.0"
+	"$KVM_IMAGE" prepare vm.7.xml --directory "$THERE" --disk 2
+	inode=$(stat -c %i "$THERE/disk.2")
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused exists "has disks of VM 7 already, and nothing says that they are an older copy"
+	[ "$(stat -c %i "$THERE/disk.2")" -eq "$inode" ]
+	is_whole "$DIR"
+	"$KVM_IMAGE" dispose vm.7.xml --directory "$THERE" --disk 2
+	echo '<old/>' >"$THERE/vm.xml"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	touch down
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	refused connection 'cannot reach host'
+	is_whole "$THERE"
+}
+
+@test "TM_MAD kvm_image: a copy whose source was not emptied goes when the VM moves again, unless it was used" {
+	make_vm
+	echo 'rename 1' >kill.leave
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	is_whole "$DIR"
+	is_whole "$THERE"
+	printf changed | dd of="$DIR/disk.0" bs=1 conv=notrunc status=none
+	sums=$(cd "$DIR" && sha256sum $all)
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	echo 'rename 1' >kill.leave
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	[ "$status" -eq 1 ]
+	printf used | dd of="$DIR/disk.0" bs=1 conv=notrunc status=none
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	refused refused "$DIR/disk.0 was changed since it was copied"
+	is_whole "$THERE"
+	# It is the VM's now, and goes back to where the old one still is.
+	sums=$(cd "$DIR" && sha256sum $all)
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	[ ! -e "$DIR" ]
+	no_marks
+}
+
+@test "TM_MAD kvm_image: mv that is killed at any step leaves all of the VM on one side, and the next one ends it" {
+	local command step which n=0
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+	make_vm
+	while read -r command step which; do
+		echo "$step $which" >kill.$command
+		tm mv "h1:$DIR" "h2:$THERE" 7 0
+		[ "$status" -eq 0 ] || n=$((n + 1))
+		[ ! -e "kill.$command" ]
+		is_whole "$DIR" 2>/dev/null || is_whole "$THERE" || { echo "$command $step $which"; return 1; }
+		tm mv "h1:$DIR" "h2:$THERE" 7 0
+		done_ || { echo "$command $step $which"; return 1; }
+		is_whole "$THERE"
+		[ ! -e "$DIR" ]
+		no_marks
+		mv "$THERE" "$DIR"
+	done <<-END
+		send write 2
+		send write 6
+		receive pwrite64 1
+		receive fsync 9
+		receive renameat2 1
+		receive renameat2 3
+		receive rename 2
+		receive rename 11
+		receive rename 14
+		receive symlink 1
+		leave rename 1
+		leave rename 2
+		leave unlink 4
+		leave unlink 14
+		leave rmdir 2
+		keep unlink 2
+	END
+	[ "$n" -gt 12 ]
+}
+
+@test "TM_MAD kvm_image: mv whose connection breaks in the middle; the same again ends it" {
+	local command
+	make_vm
+	for command in state send receive leave keep; do
+		echo "$command'" >breaks
+		tm mv "h1:$DIR" "h2:$THERE" 7 0
+		# A sender's last word is not needed when the receiver has all.
+		[ $command = send ] || refused connection 'the connection to host'
+		is_whole "$DIR" 2>/dev/null || is_whole "$THERE"
+		tm mv "h1:$DIR" "h2:$THERE" 7 0
+		done_
+		is_whole "$THERE"
+		[ ! -e "$DIR" ]
+		no_marks
+		mv "$THERE" "$DIR"
+	done
+}
+
+# stream_of JSON: as send --all begins it.
+stream_of() {
+	printf 'kvm-image-vm 1\n'
+	printf "$(printf '%016x' ${#1} | sed 's/../\\x&/g')"
+	printf "$(printf %s "$1" | sha256sum | cut -c 1-64 | sed 's/../\\x&/g')"
+	printf %s "$1"
+}
+
+@test "kvm-image receive --all: cut, changed or with names that lead elsewhere, leaves nothing" {
+	local id=11111111-2222-4333-8444-555555555555 cut size name
+	vm 7 7 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move $id >stream
+	size=$(stat -c %s stream)
+	mkdir -p there/0
+	for cut in 0 10 60 300 $((size / 2)) $((size - 30)) $((size - 1)); do
+		run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 < <(head -c "$cut" stream)
+		[[ $stderr == *'ends too early [connection]'* ]] || { echo "$cut: $stderr"; return 1; }
+		[ ! -e there/0/7 ]
+	done
+	for at in 3 16 30 200 $((size / 2)) $((size - 5)); do
+		cp stream changed
+		printf '\377' | dd of=changed bs=1 seek="$at" conv=notrunc status=none
+		run "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <changed
+		[ "$status" -eq 1 ]
+		[ ! -e there/0/7 ] || { echo "$at: $(ls -A there/0/7)"; return 1; }
+	done
+	for name in ../x tpm/../../x disk./../x.1 .kvm-image.lock .kvm-image.disk.0.json .kvm-image.move.json notes /etc/x; do
+		run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 < <(stream_of \
+			"{\"vm\":\"7\",\"move\":\"$id\",\"state\":\"sending\",\"items\":[{\"name\":\"$name\",\"kind\":\"link\",\"link\":\"x\"}]}"; printf 'kvm-image-vm end\n')
+		[[ $stderr == *'no directory of a VM has that [input]'* ]] || { echo "$name: $stderr"; return 1; }
+		[ ! -e there/0/7 ]
+	done
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/8 --vm 8 <stream
+	[[ $stderr == *'VM 7 is received, not VM 8 [refused]'* ]]
+	"$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
+	cmp "$IMAGE" there/0/7/disk.0
+}
+
+@test "TM_MAD kvm_image: a snapshot is what the disk was; a revert brings it back and keeps all snapshots" {
+	local n
+	datastore STORAGE=qcow2
+	vm 7 8 "$(disk DISK_ID=0 TYPE=FILE CLONE=YES SOURCE="$IMAGE" FORMAT=raw DRIVER=qcow2)" "$(persistent 1 DRIVER=raw)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	for n in 1 2 3; do
+		qemu-io -f qcow2 -c "write -P $n 70000 512" "$DIR/disk.0" >/dev/null
+		tm snap_create "h1:$DIR/disk.0" $n 7 1
+		done_
+	done
+	qemu-io -f qcow2 -c "write -P 9 70000 512" "$DIR/disk.0" >/dev/null
+	tm snap_delete "h1:$DIR/disk.0" 1 7 1
+	done_
+	tm snap_delete "h1:$DIR/disk.0" 1 7 1
+	done_
+	for n in 3 2 3; do
+		tm snap_revert "h1:$DIR/disk.0" $n 7 1
+		done_
+		qemu-io -f qcow2 -c "read -P $n 70000 512" "$DIR/disk.0" | grep -q 'read 512/512'
+		never grep -q 'verification failed' < <(qemu-io -f qcow2 -c "read -P $n 70000 512" "$DIR/disk.0")
+	done
+	tm snap_revert "h1:$DIR/disk.0" 1 7 1
+	refused not-found "$DIR/disk.0.snap.1 is gone"
+	tm snap_create "h1:$DIR/disk.1" 1 7 1
+	refused config 'disk.1 is a persistent image'
+	for action in snap_create_live prebackup; do
+		tm $action "h1:$DIR/disk.0" 1 7 1
+		refused config "TM_MAD kvm_image has no $action"
+	done
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	# They go with the VM, and are known there.
+	sums=$(cd "$DIR" && sha256sum disk.0 disk.0.snap.2 disk.0.snap.3)
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	sed -i 's/>h1</>h2</' vm.7.xml
+	(cd "$THERE" && sha256sum --quiet -c <<<"$sums")
+	tm snap_revert "h2:$THERE/disk.0" 2 7 1
+	done_
+	cmp "$THERE/disk.0" "$THERE/disk.0.snap.2"
+	tm delete "h2:$THERE" 7 0
+	done_
+	[ ! -e "$THERE" ]
+}
+
+@test "TM_MAD kvm_image: a disk in use has no snapshot made or brought back; a snapshot is saved as an image" {
+	local pid
+	vm 7 8 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	tm snap_create "h1:$DIR/disk.0" 0 7 1
+	done_
+	cmp "$IMAGE" "$DIR/disk.0.snap.0"
+	[ "$(stat -c %b "$DIR/disk.0.snap.0")" -lt 2000 ]
+	printf guest | dd of="$DIR/disk.0" bs=1 seek=1000 conv=notrunc status=none
+	coproc HOLD { exec qemu-io -f raw "$DIR/disk.0"; }
+	pid=$HOLD_PID
+	echo 'read 0 512' >&"${HOLD[1]}"
+	read -r _ <&"${HOLD[0]}"
+	tm snap_create "h1:$DIR/disk.0" 1 7 1
+	refused busy 'another program has it open'
+	tm snap_revert "h1:$DIR/disk.0" 0 7 1
+	refused busy 'another program has it open'
+	kill "$pid"
+	wait "$pid" || true
+	[ "$(ls -A "$DIR" | tr '\n' ' ')" = '.kvm-image.disk.0.json disk.0 disk.0.snap.0 ' ]
+	tm cpds "h1:$DIR/disk.0" "fe:$IMAGE.saved" 0 7 1
+	done_
+	cmp "$IMAGE" "$IMAGE.saved"
+	echo mine >"$DIR/x" && mv "$DIR/x" "$DIR/disk.0.snap.0"
+	tm snap_revert "h1:$DIR/disk.0" 0 7 1
+	refused not-found 'is gone, or is not what was made'
+	tm snap_delete "h1:$DIR/disk.0" 0 7 1
+	done_
+	[ "$(cat "$DIR/disk.0.snap.0")" = mine ]
+}
+
+@test "TM_MAD kvm_image: a snapshot, a revert or its deletion that is killed leaves the old disk or the new one" {
+	local step which command n=0 old
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+	vm 7 8 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	tm snap_create "h1:$DIR/disk.0" 0 7 1
+	done_
+	while read -r command step which; do
+		printf guest | dd of="$DIR/disk.0" bs=1 seek=1000 conv=notrunc status=none
+		cp "$DIR/disk.0" old
+		echo "$step $which" >"kill.snap-$command"
+		tm snap_$command "h1:$DIR/disk.0" $([ $command = revert ] && echo 0 || echo 1) 7 1
+		[ "$status" -eq 0 ] || n=$((n + 1))
+		cmp -s "$DIR/disk.0" old || { [ $command = revert ] && cmp "$DIR/disk.0" "$IMAGE"; }
+		cmp "$DIR/disk.0.snap.0" "$IMAGE"
+		"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move 11111111-2222-4333-8444-555555555555 >/dev/null
+		rm "$DIR"/.kvm-image.move.*
+		tm snap_$command "h1:$DIR/disk.0" $([ $command = revert ] && echo 0 || echo 1) 7 1
+		done_
+		cmp -s "$DIR/disk.0" old || { [ $command = revert ] && cmp "$DIR/disk.0" "$IMAGE"; }
+		[ $command != create ] || cmp "$DIR/disk.0" "$DIR/disk.0.snap.1"
+		[ $command != delete ] || tm snap_create "h1:$DIR/disk.0" 1 7 1
+	done <<-END
+		create pwrite64 1
+		create fsync 1
+		create fsync 2
+		create rename 1
+		create rename 2
+		create rename 3
+		revert fsync 1
+		revert fsync 2
+		revert rename 1
+		revert rename 2
+		revert rename 3
+		delete rename 1
+		delete unlink 1
+		delete rename 2
+	END
+	[ "$n" -gt 10 ]
+	tm delete "h1:$DIR" 7 0
+	done_
+	[ ! -e "$DIR" ]
+}
+
+# What the action migrate does between hosts with storage of their own: docs/facts/actions.md 7.
+migrated() {
+	cp "$DIR/disk.0" "$THERE/disk.0"
+	printf after | dd of="$THERE/disk.0" bs=1 seek=200000 conv=notrunc status=none
+	echo '<x/>' >"$THERE/vm.xml"
+	printf moved >"$DIR/.vmmexec-migrating"
+}
+
+@test "TM_MAD kvm_image: around a live migration the base comes before, and the disks are the VM's after it" {
+	local pid
+	datastore STORAGE=qcow2
+	THERE=$PWD/host2/datastores/0/7
+	vm 7 3 "$(disk DISK_ID=0 TYPE=FILE CLONE=YES SOURCE="$IMAGE" FORMAT=raw DRIVER=qcow2)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	tm snap_create "h1:$DIR/disk.0" 4 7 1
+	done_
+	coproc HOLD { exec qemu-io -f qcow2 "$DIR/disk.0"; }
+	pid=$HOLD_PID
+	echo 'read 0 512' >&"${HOLD[1]}"
+	read -r _ <&"${HOLD[0]}"
+	# The two hosts have one path, and here are one.
+	printf '%s\n' "$DIR" "$THERE" >h2.map
+	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	[ "$(ls -A "$THERE" | grep -v 'kvm-image.move' | tr '\n' ' ')" = '.base.0 .kvm-image.disk.0.json disk.0.snap.4 ' ]
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused not-found "$THERE/disk.0 of VM 7 has not come here"
+	tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	[ ! -e "$THERE" ]
+	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	migrated
+	tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused refused "$THERE/disk.0 was not made by kvm-image for VM 7"
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused busy "cannot move $DIR/disk.0: another program has it open"
+	kill "$pid"
+	wait "$pid" || true
+	rm "$DIR/.vmmexec-migrating"
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused refused 'nothing says that the VM has moved away'
+	printf moved >"$DIR/.vmmexec-migrating"
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	[ ! -e "$DIR" ]
+	[ "$(ls -A "$THERE" | tr '\n' ' ')" = '.base.0 .kvm-image.disk.0.json disk.0 disk.0.snap.4 vm.xml ' ]
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	sed -i 's/>h1</>h2</' vm.7.xml
+	tm delete "h2:$DIR" 7 0
+	done_
+	[ ! -e "$THERE" ]
+}
+
+@test "TM_MAD kvm_image: around a live migration with shared storage nothing is made, moved or removed" {
+	local action before
+	vm 7 3 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	mkdir "$DIR/notes"
+	before=$(ls -lAR --time-style=full-iso "$DIR" | grep -v '^total' | awk '$1 !~ /^d/')
+	for action in premigrate postmigrate premigrate failmigrate; do
+		tm $action h1 h2 "$DIR" 7 0 <<<xml
+		done_
+	done
+	[ "$(ls -lAR --time-style=full-iso "$DIR" | grep -v '^total' | awk '$1 !~ /^d/')" = "$before" ]
+	tm premigrate h1 h1 "$DIR" 7 0 <<<xml
+	done_
+}
+
+@test "kvm-image leave, keep: what was made or changed since the copy stays, and another move's end is refused" {
+	local id=11111111-2222-4333-8444-555555555555 other=11111111-2222-4333-8444-666666666666 token
+	make_vm
+	"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move $id >stream
+	token=$("$KVM_IMAGE" receive --all --directory "$THERE" --vm 7 --json <stream | jq -r .token)
+	leave() { run --separate-stderr "$KVM_IMAGE" leave vm.7.xml --directory "$DIR" --move "$1" --token "$token"; }
+	leave $other
+	[[ $stderr == *"no move $other of VM 7 ends here [refused]"* ]]
+	echo '<x/>' >"$DIR/snap-1.xml"
+	leave $id
+	[[ $stderr == *'snap-1.xml was made since the VM was copied [refused]'* ]]
+	rm "$DIR/snap-1.xml"
+	"$KVM_IMAGE" snap-create 1 --directory "$DIR" --disk 0 --vm 7
+	leave $id
+	[[ $stderr == *'disk.0.snap.1 was made since the VM was copied [refused]'* ]]
+	"$KVM_IMAGE" snap-delete 1 --directory "$DIR" --disk 0 --vm 7
+	touch "$DIR/disk.1"
+	leave $id
+	[[ $stderr == *'disk.1 was changed since it was copied [refused]'* ]]
+	is_whole "$DIR"
+	run --separate-stderr "$KVM_IMAGE" keep vm.7.xml --directory "$THERE" --move $other
+	[[ $stderr == *"no move $other of VM 7 ends here [refused]"* ]]
+	run --separate-stderr "$KVM_IMAGE" send vm.8.xml --all --directory "$DIR" --move $id </dev/null
+	[ "$status" -eq 1 ]
+	"$KVM_IMAGE" keep vm.7.xml --directory "$THERE" --move $id
+	is_whole "$THERE"
 }

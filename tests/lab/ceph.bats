@@ -304,3 +304,39 @@ dispose() { kvm_image dispose vm.xml --directory vm --kvmrc rc; }
 	[ ! -e vm ]
 	[ "$(images)" = 'cow image' ]
 }
+
+@test "kvm-image send --all, leave: disks in a pool stay where they are, and are the other directory's" {
+	local move=11111111-2222-4333-8444-555555555555 id token
+	document 7 "$(disk 0 one/image 16)" "$(empty 1 16)"
+	mkdir -p here/0
+	kvm_image prepare vm.xml --directory here/0/7 --datastore vm.ds --disk 0
+	done_
+	kvm_image prepare vm.xml --directory here/0/7 --datastore vm.ds --disk 1
+	done_
+	id=$(rbd info --format json one/image-7-0 | jq -r .id)
+	ONE_LOCATION=$PWD env -u CEPH_CONF "$KVM_IMAGE" send vm.xml --all --directory here/0/7 --move $move --kvmrc rc >stream
+	[ "$(stat -c %s stream)" -lt 10000 ]
+	token=$(ONE_LOCATION=$PWD env -u CEPH_CONF "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 --kvmrc rc --json <stream | jq -r .token)
+	kvm_image leave vm.xml --directory here/0/7 --move $move --token "$token"
+	done_
+	kvm_image keep vm.xml --directory there/0/7 --move $move
+	done_
+	[ ! -e here/0/7 ]
+	[ "$(rbd info --format json one/image-7-0 | jq -r .id)" = "$id" ]
+	[ "$(images)" = 'cow image image-7-0 one-sys-7-1' ]
+	kvm_image dispose vm.xml --directory there/0/7 --all
+	done_
+	[ "$(images)" = 'cow image' ]
+	# An image of that name that is another one is not taken for it.
+	document 7 "$(disk 0 one/image 16)"
+	kvm_image prepare vm.xml --directory here/0/7 --datastore vm.ds --disk 0
+	done_
+	ONE_LOCATION=$PWD env -u CEPH_CONF "$KVM_IMAGE" send vm.xml --all --directory here/0/7 --move $move --kvmrc rc >stream
+	kvm_image remove rbd:one/image-7-0
+	rbd create one/image-7-0 --size 16M
+	run --separate-stderr env -u CEPH_CONF ONE_LOCATION="$PWD" "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 --kvmrc rc <stream
+	refused config 'does not see rbd:one/image-7-0 of the other host'
+	[ ! -e there/0/7 ]
+	rbd rm --no-progress one/image-7-0
+	rm -rf here there
+}

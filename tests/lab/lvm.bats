@@ -300,3 +300,114 @@ dispose() { kvm_image dispose vm.xml --directory vm; }
 		rm -rf vm
 	done
 }
+
+# sent [OPTION]: file stream, of a move of its own.
+sent() {
+	MOVE=$(cat /proc/sys/kernel/random/uuid)
+	"$KVM_IMAGE" send vm.xml --all --directory here/0/7 --move "$MOVE" "$@" >stream
+}
+
+# two_disks: of VM 7, made one by one in here/0/7; the first has an image, the second what a guest wrote.
+two_disks() {
+	document 7 "$(image 0 8)" "$(empty 1 4)"
+	rm -rf here there copy
+	mkdir -p here/0
+	for disk in 0 1; do
+		kvm_image prepare vm.xml --directory here/0/7 --datastore vm.ds --disk $disk
+		done_
+	done
+	printf guest | dd of=/dev/vg/lv-one-7-1 bs=1 seek=3000000 conv=notrunc status=none
+}
+
+# uuids: what LVM calls each volume.
+uuids() { lvs --noheadings -o lv_name,lv_uuid vg | xargs -n 2 printf 'lvm:vg/%s=%s\n' | paste -sd,; }
+
+# moved [OPTION]: sends here/0/7 to there/0/7, and ends it.
+moved() {
+	local token
+	sent "$@"
+	token=$("$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 --json <stream | jq -r .token)
+	[ "${#token}" -eq 36 ]
+	kvm_image leave vm.xml --directory here/0/7 --move "$MOVE" --token "$token"
+}
+
+@test "kvm-image send --all --seen: volumes that both hosts see stay, and are the other directory's" {
+	local had
+	two_disks
+	had=$(uuids)
+	mkdir -p bin
+	printf '#!/bin/bash\n[[ "$*" == *"-a n"* ]] && exit 5\nexec %s "$@"\n' "$(type -P lvchange)" >bin/lvchange
+	chmod +x bin/lvchange
+	kvm_image state vm.xml --directory here/0/7 --json
+	[ "$(jq -r '.state + " " + .volumes' <<<"$output" | tr ',' '\n' | wc -l)" -eq 2 ]
+	kvm_image state vm.xml --directory here/0/7 --volumes "$had" --json
+	[ "$(jq -r .sees <<<"$output")" = all ]
+	kvm_image state vm.xml --directory here/0/7 --volumes "$had,lvm:vg/none=x" --json
+	[ "$(jq -r .sees <<<"$output")" = some ]
+	kvm_image state vm.xml --directory here/0/7 --volumes "lvm:vg/lv-one-7-0=x" --json
+	[ "$(jq -r .sees <<<"$output")" = none ]
+	# Not seen, it is copied, and never over one that is there.
+	sent
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
+	refused exists 'is there already'
+	[ ! -e there/0/7 ]
+	# What has come, and is not the destination's yet, does not take them away.
+	sent --seen
+	"$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
+	kvm_image dispose vm.xml --directory there/0/7 --all
+	done_
+	[ "$(uuids)" = "$had" ]
+	# Nor does a source that was not emptied whole.
+	PATH=$PWD/bin:$PATH moved --seen
+	[ "$status" -ne 0 ]
+	[ "$(jq -r .state here/0/7/.kvm-image.move.json)" = sent ]
+	rm bin/lvchange
+	cp -a here/0/7 copy
+	kvm_image dispose vm.xml --directory here/0/7 --all
+	done_
+	[ "$(uuids)" = "$had" ]
+	kvm_image dispose vm.xml --directory there/0/7 --all
+	done_
+	[ "$(uuids)" = "$had" ]
+	cp -a copy here/0/7
+	rm here/0/7/.kvm-image.move.*
+	moved --seen
+	done_
+	[ ! -e here/0/7 ]
+	[ "$(uuids)" = "$had" ]
+	# The host that it left does not use it any more; here both are one.
+	[ ! -e /dev/vg/lv-one-7-0 ]
+	lvchange -q -a y vg
+	begins_with_image lv-one-7-0 8388608
+	kvm_image keep vm.xml --directory there/0/7 --move "$MOVE"
+	done_
+	[ "$(readlink there/0/7/disk.0)" = /dev/vg/lv-one-7-0 ]
+	kvm_image dispose vm.xml --directory there/0/7 --all
+	done_
+	[ -z "$(volumes)" ]
+}
+
+@test "kvm-image receive --all: volumes that the host does not see are copied, bit by bit, with zeros where nothing was" {
+	local sums
+	lvcreate -q -y -l 100%FREE -n all vg
+	tr '\0' S </dev/zero | dd of=/dev/vg/all bs=1M status=none || true
+	lvremove -q -y vg/all
+	two_disks
+	sums=$(sha256sum </dev/vg/lv-one-7-0; sha256sum </dev/vg/lv-one-7-1)
+	sent
+	# This machine has one group of that name: so the names are free, as on another host.
+	lvrename -q vg lv-one-7-0 other-0
+	lvrename -q vg lv-one-7-1 other-1
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 < <(head -c "$(($(stat -c %s stream) - 20))" stream)
+	refused connection 'ends too early'
+	[ "$(volumes)" = 'other-0 other-1' ]
+	[ ! -e there/0/7 ]
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
+	done_
+	[ "$(sha256sum </dev/vg/lv-one-7-0; sha256sum </dev/vg/lv-one-7-1)" = "$sums" ]
+	kvm_image dispose vm.xml --directory there/0/7 --all
+	done_
+	[ "$(volumes)" = 'other-0 other-1' ]
+	lvremove -q -y vg/other-0 vg/other-1
+	rm -rf here
+}
