@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/error_object.h"
 #include "base/text.h"
 #include "fleet/fleet.h"
 #include "wire/ssh.h"
@@ -116,19 +117,10 @@ static const char *answer_text(json_object *of, const char *name)
 static bool said_error(json_object *answer, GError **error)
 {
 	json_object *cause = NULL;
-	const char *message, *hint;
 
 	json_object_object_get_ex(answer, "error", &cause);
-	message = answer_text(cause, "message");
-	hint = answer_text(cause, "hint");
-	if (!message)
-		return false;
 
-	vmm_fail(error, vmm_error_of_class(answer_text(cause, "class")), "%s", message);
-	if (hint)
-		vmm_error_set_hint(error, "%s", hint);
-
-	return true;
+	return error_object_read(cause, error);
 }
 
 /* "kvm-image: MESSAGE [CLASS]", of one whose stdout is an image. */
