@@ -8,6 +8,7 @@
 /* Borrowed. */
 struct watch_place {
 	const char *uri;	/* of libvirt */
+	const char *metadata;	/* the namespace of OpenNebula's metadata of domains */
 	const char *root;	/* the directory that stands for /; NULL: this host */
 	const char *set;	/* the directory of the synced set */
 	const char *datastores;	/* the directory of the datastores */

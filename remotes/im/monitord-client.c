@@ -120,6 +120,7 @@ static bool run(const struct options *o, const char *const *argv, GError **error
 				     .argv = o->argv };
 	struct watch_place place = {
 		.uri = text_or(o->uri, conf_kvmrc_string(rc, "LIBVIRT_URI")),
+		.metadata = conf_kvmrc_string(rc, "LIBVIRT_MD_URI"),
 		.root = o->sysroot, .set = set, .limit_ms = DOMAIN_MS,
 		.datastores = text_or(o->datastores, DATASTORES),
 		.argv = *argv ? argv : by_hand, .start = "", .by_hand = o->once != NULL,
