@@ -33,6 +33,7 @@ struct stats {
 	char *fault;			/* why it has none; NULL */
 	struct guest_gpus gpus;		/* what its guest says of them */
 	Fields *guest;			/* what else its guest says; or NULL */
+	Fields *forecast;		/* what may be expected of it; or NULL */
 };
 
 /* All active domains by name, or only DOM, with their states; free with g_ptr_array_unref(). */

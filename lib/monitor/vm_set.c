@@ -26,6 +26,8 @@ static Fields *usage_of(struct stats *s)
 	guest_gpus_add(&s->gpus, f);
 	if (s->guest)
 		fields_move(f, s->guest);
+	if (s->forecast)
+		fields_move(f, s->forecast);
 	if (s->fault)
 		fields_add(f, "MONITOR_ERROR", FIELDS_QUOTED, "%s", s->fault);
 
