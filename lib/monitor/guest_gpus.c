@@ -77,7 +77,7 @@ bool guest_gpus_read(struct guest_gpus *ret, const char *output)
 	struct total totals[COLUMNS] = { 0 };
 	unsigned count = 0;
 
-	for (guint i = 0; lines[i] && i < MAX_GPUS; i++)
+	for (guint i = 0; i < MAX_GPUS && lines[i]; i++)
 		add_gpu(lines[i], &count, totals);
 	*ret = (struct guest_gpus){
 		.count = count, .utilization = mean_of(&totals[UTILIZATION]),
