@@ -15,7 +15,7 @@
 enum { MAX_PROGRAM = 1 << 20, MAX_OUTPUT = 8 << 20, MAX_LINES = 128, MAX_REASON = 300 };
 enum { NICE = 19, GRACE_MS = 500 };
 
-static const guint64 max_memory = 2ULL << 30;
+static const guint64 max_memory = 1ULL << 30;
 
 char *forecast_program_path(const struct watch_place *place)
 {

@@ -123,7 +123,7 @@ virtualmachine,6,$(uuid 6),$PWD/db nice 19 threads 1 memory limited" ]
 	mkdir db
 	receiver
 	: >disk.state
-	LD_PRELOAD=$BUILD/tests/fake/disk.so MODEL_DISK=$PWD/db MODEL_DISK_STATE=$PWD/disk.state start_agent
+	ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/disk.so MODEL_DISK=$PWD/db MODEL_DISK_STATE=$PWD/disk.state start_agent
 	for state in full readonly broken hang; do
 		echo $state >disk.state
 		more_usage 1
