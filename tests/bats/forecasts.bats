@@ -143,3 +143,50 @@ virtualmachine,6,$(uuid 6),$PWD/db nice 19 threads 1 memory limited" ]
 	wait $locker
 	wait_for has_rows db/5.db virtualmachine_5_cpu_monitoring
 }
+
+@test "the program of later releases: no main(), data classes, far forecasts in slots of time, one that fails spoils no other" {
+	mkdir lib
+	cat >lib/prediction.py <<-'END'
+		import argparse
+		import time
+		from dataclasses import dataclass
+		from datetime import timedelta
+		from types import SimpleNamespace
+
+		@dataclass
+		class Entity:
+		    id: int
+
+		def parse_args():
+		    parser = argparse.ArgumentParser()
+		    parser.add_argument("--entity", type=lambda text: Entity(int(text.split(",")[1])), required=True)
+		    parser.add_argument("--pythonpath", required=True)
+		    return parser.parse_args()
+
+		def _is_time_slot_eligible(monitor_interval, forecast_period, entity):
+		    return False
+
+		def run_all_forecasts(entity_dto, pythonpath):
+		    if entity_dto.id == 8:
+		        raise ValueError("eight")
+		    if entity_dto.id == 9:
+		        raise SystemExit(0)
+		    slot = int(time.time() // 30) - 3	# passed 90 s ago
+		    entity = SimpleNamespace(uid=SimpleNamespace(id=slot % 5760))
+		    print('FAR="%s"' % _is_time_slot_eligible(timedelta(seconds=30), timedelta(hours=48), entity))
+	END
+	printf 'virtualmachine,%s,u,d\n' x 8 9 7 >entities
+	run --separate-stderr python3 "$TOP/remotes/im/forecasts.py" "$PWD/lib" 300 <entities
+	assert_success
+	[ "$output" = '@virtualmachine,x,u,d
+
+@virtualmachine,8,u,d
+
+@virtualmachine,9,u,d
+
+@virtualmachine,7,u,d
+FAR="True"' ]
+	[[ $stderr == *'Error: eight (ValueError)'* ]]
+	run --separate-stderr python3 "$TOP/remotes/im/forecasts.py" "$PWD/lib" 30 <entities
+	[[ $output == *'FAR="False"' ]]
+}
