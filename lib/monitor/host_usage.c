@@ -33,11 +33,6 @@ void host_cpu_read(struct host_cpu *ret, const char *root)
 	}
 }
 
-static void put_number(Fields *out, const char *name, guint64 value)
-{
-	fields_add(out, name, FIELDS_BARE, "%" G_GUINT64_FORMAT, value);
-}
-
 static guint64 number_in(const char *text, const char *key)
 {
 	g_autofree char *value = facts_field(text, key);
@@ -48,7 +43,7 @@ static guint64 number_in(const char *text, const char *key)
 	return 0;
 }
 
-static void add_memory(Fields *out, const char *root)
+static void read_memory(struct host_usage *u, const char *root)
 {
 	g_autofree char *read = facts_text(root, "/proc/meminfo");
 	const char *text = text_or(read, "");
@@ -57,11 +52,12 @@ static void add_memory(Fields *out, const char *root)
 			 number_in(text, "Cached");
 
 	unused = MIN(unused, total);
-	put_number(out, "USEDMEMORY", total - unused);
-	put_number(out, "FREEMEMORY", unused);
+	u->figure[HOST_USED_MEMORY] = total - unused;
+	u->figure[HOST_FREE_MEMORY] = unused;
 }
 
-static void add_cpu(Fields *out, const struct host_cpu *before, const struct host_cpu *now)
+static void read_cpu(struct host_usage *u, const struct host_cpu *before,
+		     const struct host_cpu *now)
 {
 	guint64 all = 100 * (guint64)now->cpus, ticks = now->total, idle = now->idle;
 	guint64 unused;
@@ -72,8 +68,8 @@ static void add_cpu(Fields *out, const struct host_cpu *before, const struct hos
 	}
 
 	unused = ticks ? all * MIN(idle, ticks) / ticks : 0;
-	put_number(out, "FREECPU", unused);
-	put_number(out, "USEDCPU", all - unused);
+	u->figure[HOST_FREE_CPU] = unused;
+	u->figure[HOST_USED_CPU] = all - unused;
 }
 
 static guint64 traffic(const char *root, const char *name, const char *counter)
@@ -85,29 +81,44 @@ static guint64 traffic(const char *root, const char *name, const char *counter)
 }
 
 /* Bridges, VLANs and taps have no device: what they carry would be counted more than once. */
-static void add_network(Fields *out, const char *root)
+static void read_network(struct host_usage *u, const char *root)
 {
 	g_auto(GStrv) names = facts_names(root, "/sys/class/net", "");
-	guint64 rx = 0, tx = 0;
 
 	for (char **n = names; *n; n++) {
 		g_autofree char *device = g_strdup_printf("/sys/class/net/%s/device", *n);
 
 		if (!facts_there(root, device))
 			continue;
-		rx += traffic(root, *n, "rx_bytes");
-		tx += traffic(root, *n, "tx_bytes");
+		u->figure[HOST_NET_RX] += traffic(root, *n, "rx_bytes");
+		u->figure[HOST_NET_TX] += traffic(root, *n, "tx_bytes");
 	}
-
-	put_number(out, "NETRX", rx);
-	put_number(out, "NETTX", tx);
 }
 
-void host_usage_add(Fields *out, const char *root, const struct host_cpu *before,
-		    const struct host_cpu *now)
+void host_usage_read(struct host_usage *ret, const char *root, const struct host_cpu *before,
+		     const struct host_cpu *now)
+{
+	*ret = (struct host_usage){ 0 };
+	read_memory(ret, root);
+	read_cpu(ret, before, now);
+	read_network(ret, root);
+}
+
+const char *host_usage_name(enum host_figure figure)
+{
+	static const char *const names[] = {
+		[HOST_USED_MEMORY] = "USEDMEMORY", [HOST_FREE_MEMORY] = "FREEMEMORY",
+		[HOST_FREE_CPU] = "FREECPU",       [HOST_USED_CPU] = "USEDCPU",
+		[HOST_NET_RX] = "NETRX",           [HOST_NET_TX] = "NETTX",
+	};
+
+	return names[figure];
+}
+
+void host_usage_add(Fields *out, const struct host_usage *usage)
 {
 	fields_add(out, "HYPERVISOR", FIELDS_BARE, "kvm");
-	add_memory(out, root);
-	add_cpu(out, before, now);
-	add_network(out, root);
+	for (int i = 0; i < HOST_FIGURES; i++)
+		fields_add(out, host_usage_name((enum host_figure)i), FIELDS_BARE,
+			   "%" G_GUINT64_FORMAT, usage->figure[i]);
 }

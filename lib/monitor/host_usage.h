@@ -18,11 +18,29 @@ struct host_cpu {
 /* ROOT: the directory that stands for /; NULL: this host. */
 void host_cpu_read(struct host_cpu *ret, const char *root);
 
+/* In the order of MONITOR_HOST. */
+enum host_figure {
+	HOST_USED_MEMORY, HOST_FREE_MEMORY,	/* KiB */
+	HOST_FREE_CPU, HOST_USED_CPU,		/* 100: one CPU, whole */
+	HOST_NET_RX, HOST_NET_TX,		/* bytes since the host started */
+	HOST_FIGURES
+};
+
+struct host_usage {
+	guint64 figure[HOST_FIGURES];
+};
+
 /*
- * Adds CPU, memory and network to OUT. The CPU's figures are of the time
- * between BEFORE and NOW; those of the time since the host started when that was no time.
+ * CPU, memory and network in RET. The CPU's figures are of the time between BEFORE and NOW; those
+ * of the time since the host started when that was no time.
  */
-void host_usage_add(Fields *out, const char *root, const struct host_cpu *before,
-		    const struct host_cpu *now);
+void host_usage_read(struct host_usage *ret, const char *root, const struct host_cpu *before,
+		     const struct host_cpu *now);
+
+/* OpenNebula's name of FIGURE: "USEDMEMORY". Static. */
+const char *host_usage_name(enum host_figure figure);
+
+/* Adds USAGE to OUT. */
+void host_usage_add(Fields *out, const struct host_usage *usage);
 
 #endif

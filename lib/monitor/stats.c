@@ -22,6 +22,7 @@ static void stats_free(void *data)
 	g_free(s->name);
 	g_free(s->fault);
 	fields_free(s->guest);
+	fields_free(s->forecast);
 	g_free(s);
 }
 

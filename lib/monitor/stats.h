@@ -11,6 +11,7 @@
 #define MONITOR_STATS_H
 
 #include "monitor/fields.h"
+#include "monitor/guest_gpus.h"
 #include "virt/virt_domain.h"
 
 enum virt_counter {
@@ -30,7 +31,9 @@ struct stats {
 	bool has_counters;
 	guint64 counter[VIRT_COUNTERS];	/* since its QEMU started */
 	char *fault;			/* why it has none; NULL */
-	Fields *guest;			/* what its guest says; or NULL */
+	struct guest_gpus gpus;		/* what its guest says of them */
+	Fields *guest;			/* what else its guest says; or NULL */
+	Fields *forecast;		/* what may be expected of it; or NULL */
 };
 
 /* All active domains by name, or only DOM, with their states; free with g_ptr_array_unref(). */

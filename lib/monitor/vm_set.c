@@ -23,8 +23,11 @@ static Fields *usage_of(struct stats *s)
 	for (int i = 0; i < VIRT_COUNTERS && stats_has_counters(s); i++)
 		fields_add(f, stats_counter_name((enum virt_counter)i), FIELDS_QUOTED,
 			   "%" G_GUINT64_FORMAT, s->counter[i]);
+	guest_gpus_add(&s->gpus, f);
 	if (s->guest)
 		fields_move(f, s->guest);
+	if (s->forecast)
+		fields_move(f, s->forecast);
 	if (s->fault)
 		fields_add(f, "MONITOR_ERROR", FIELDS_QUOTED, "%s", s->fault);
 

@@ -241,19 +241,29 @@ static bool is_directory_of(virDomain *dom, const char *path)
 	return g_str_equal(last, name + strlen("one-"));
 }
 
-bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
+/* RET: the text of element NAME in the metadata, or NULL. False: they cannot be read. */
+static bool read_metadata(virDomain *dom, const char *uri, const char *name, char **ret,
+			  GError **error)
 {
 	char *text = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, uri, 0);
 	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "metadata", NULL) : NULL;
 
 	if (doc)
-		*ret = xml_child_text(xmlDocGetRootElement(doc), "system_datastore");
+		*ret = xml_child_text(xmlDocGetRootElement(doc), name);
 	else
 		*ret = NULL;
 	if (!text && !virt_last_is(VIR_ERR_NO_DOMAIN_METADATA))
 		return virt_fail(error, "cannot read the metadata of domain %s",
 				 virDomainGetName(dom));
 	free(text);
+
+	return true;
+}
+
+bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error)
+{
+	if (!read_metadata(dom, uri, "system_datastore", ret, error))
+		return false;
 	if (*ret && !is_directory_of(dom, *ret)) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "the metadata of domain %s names a directory "
 			 "that is not its own: '%.200s'", virDomainGetName(dom), *ret);
@@ -270,6 +280,16 @@ char *virt_vm_directory(virDomain *dom, const char *uri)
 
 	if (virt_vm_directory_read(dom, uri, &directory, NULL))
 		return directory;
+
+	return NULL;
+}
+
+char *virt_vm_devices(virDomain *dom, const char *uri)
+{
+	char *devices;
+
+	if (read_metadata(dom, uri, "pci_devices", &devices, NULL))
+		return devices;
 
 	return NULL;
 }

@@ -68,6 +68,12 @@ char *virt_vm_directory(virDomain *dom, const char *uri);
 /* As virt_vm_directory(), in RET; false with ERROR if the metadata cannot be read. */
 bool virt_vm_directory_read(virDomain *dom, const char *uri, char **ret, GError **error);
 
+/*
+ * The PCI devices that the VM was given, by its metadata (namespace URI): "10de:20b5:0302,…". NULL
+ * if they name none. The caller frees.
+ */
+char *virt_vm_devices(virDomain *dom, const char *uri);
+
 /* The domain's XML with its secrets left out. The caller frees with g_free(). */
 char *virt_xml(virDomain *dom, GError **error);
 

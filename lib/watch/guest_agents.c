@@ -12,7 +12,7 @@
  * they never hold up those that answer.
  */
 enum { ASKERS = 4, ASKERS_OF_HUNG = 1, OPEN_MS = 5000 };
-enum { WAIT_MS = 2000, PAUSE_S = 60, OS_S = 600 };
+enum { WAIT_MS = 2000, PAUSE_S = 60, OS_S = 600, NO_GPUS_S = 600 };
 
 struct lane {
 	GThreadPool *pool;
@@ -26,13 +26,15 @@ struct guest {
 	struct guest_os os;
 	gint64 os_until_us;		/* until when it need not be asked again */
 	gint64 next_us;			/* before that it is not asked: it hung */
-	bool asking, hangs, is_listed;
+	struct guest_gpu_program gpu_program;
+	gint64 gpus_us;			/* before that its GPUs are not asked for */
+	bool has_gpus, asking, hangs, is_listed;
 	guint round;			/* of ANSWER */
 	struct guest_question *answer;	/* or NULL */
 };
 
 struct guest_agents {
-	const char *uri;
+	const char *uri, *metadata;
 	bool by_hand;
 	char *path;			/* of the rules */
 	char *look;			/* what the file looked like; NULL: not read yet */
@@ -43,6 +45,7 @@ struct guest_agents {
 	GCond cond;
 	GHashTable *guests;		/* struct guest by UUID */
 	guint round, asking, awaited;	/* questions on their way; of this round, waited for */
+	bool awaits_gpus;		/* in this round */
 };
 
 struct task {
@@ -71,6 +74,7 @@ GuestAgents *guest_agents_new(const struct watch_place *place, void (*log)(const
 	GuestAgents *a = g_new0(GuestAgents, 1);
 
 	a->uri = place->uri;
+	a->metadata = place->metadata;
 	a->by_hand = place->by_hand;
 	a->path = g_build_filename(place->set, "etc", "im", "kvm-probes.d", "guestagent.conf",
 				   NULL);
@@ -147,6 +151,17 @@ static void keep_os(struct guest *g, const struct task *t)
 	g->os_until_us = g_get_monotonic_time() + (gint64)OS_S * G_USEC_PER_SEC;
 }
 
+/* Of the same start of the guest. */
+static void keep_gpu_program(struct guest *g, const struct task *t)
+{
+	if (!t->question->asks_gpus || t->boot != g->boot)
+		return;
+
+	g->gpu_program = t->question->gpu_program;
+	if (g->gpu_program.is_missing)
+		g->gpus_us = g_get_monotonic_time() + (gint64)NO_GPUS_S * G_USEC_PER_SEC;
+}
+
 static void take_answer(GuestAgents *a, struct task *t)
 {
 	struct guest *g = g_hash_table_lookup(a->guests, t->question->uuid);
@@ -163,6 +178,7 @@ static void take_answer(GuestAgents *a, struct task *t)
 	if (g->hangs)
 		g->next_us = g_get_monotonic_time() + (gint64)PAUSE_S * G_USEC_PER_SEC;
 	keep_os(g, t);
+	keep_gpu_program(g, t);
 	guest_question_free(g->answer);
 	g->answer = g_steal_pointer(&t->question);
 	g->round = t->round;
@@ -233,39 +249,63 @@ static bool is_asked(const struct stats *s)
 }
 
 /* Another start of the guest may have another system, and an agent that answers. */
-static void begin_boot(struct guest *g, int boot)
+static void begin_boot(const GuestAgents *a, struct guest *g, const struct stats *s)
 {
+	int boot = (int)virDomainGetID(s->dom);
+	g_autofree char *devices = NULL;
+
 	if (g->boot == boot)
 		return;
 
+	devices = virt_vm_devices(s->dom, a->metadata);
 	g->boot = boot;
 	g->hangs = false;
-	g->next_us = g->os_until_us = 0;
+	g->next_us = g->os_until_us = g->gpus_us = 0;
+	g->gpu_program = (struct guest_gpu_program){ 0 };
+	g->has_gpus = guest_gpus_among(devices);
 	guest_os_clear(&g->os);
+}
+
+static struct guest_question *question_for(const GuestAgents *a, const struct guest *g,
+					   const struct stats *s)
+{
+	gint64 now_us = g_get_monotonic_time();
+	struct guest_question *q;
+	struct guest_os os = { 0 };
+
+	for (int i = 0; now_us < g->os_until_us && i < GUEST_OS_PARTS; i++)
+		os.part[i] = g_strdup(g->os.part[i]);
+	q = guest_question_new(a->rules, s->name, s->uuid, &os);
+	q->asks_gpus = g->has_gpus && now_us >= g->gpus_us;
+	q->gpu_program.pid = g->gpu_program.pid;
+
+	return q;
 }
 
 static void begin_one(GuestAgents *a, const struct stats *s)
 {
 	struct guest *g = guest_of(a, s);
-	gint64 now_us = g_get_monotonic_time();
-	struct guest_os os = { 0 };
+	struct guest_question *question;
 	struct task *t;
 
-	g->is_listed = true;
-	begin_boot(g, (int)virDomainGetID(s->dom));
-	if (g->asking || now_us < g->next_us)
+	if (g->asking || g_get_monotonic_time() < g->next_us)
 		return;
 
-	for (int i = 0; now_us < g->os_until_us && i < GUEST_OS_PARTS; i++)
-		os.part[i] = g_strdup(g->os.part[i]);
+	question = question_for(a, g, s);
+	if (!a->rules->enabled && !question->asks_gpus) {
+		guest_question_free(question);
+		return;
+	}
+
 	t = g_new(struct task, 1);
 	*t = (struct task){ .agents = a, .lane = &a->lanes[g->hangs], .boot = g->boot,
-			    .round = a->round, .is_awaited = !g->hangs || a->by_hand };
-	t->knew_os = os.part[GUEST_OS_ID] != NULL;
-	t->question = guest_question_new(a->rules, s->name, s->uuid, &os);
+			    .round = a->round, .is_awaited = !g->hangs || a->by_hand,
+			    .question = question };
+	t->knew_os = question->os.part[GUEST_OS_ID] != NULL;
 	g->asking = true;
 	a->asking++;
 	a->awaited += t->is_awaited;
+	a->awaits_gpus |= question->asks_gpus && !question->gpu_program.pid;
 	g_thread_pool_push(t->lane->pool, t, NULL);
 }
 
@@ -277,24 +317,41 @@ static gboolean is_forgotten(gpointer key G_GNUC_UNUSED, gpointer value,
 	return !g->is_listed && !g->asking;
 }
 
+/* Those with GPUs come last, as NVIDIA's program may take its time. */
+static void begin_all(GuestAgents *a, const GPtrArray *list, bool with_gpus)
+{
+	for (guint i = 0; i < list->len; i++) {
+		const struct stats *s = list->pdata[i];
+		struct guest *g;
+
+		if (!is_asked(s))
+			continue;
+		g = guest_of(a, s);
+		g->is_listed = true;
+		begin_boot(a, g, s);
+		if (g->has_gpus == with_gpus)
+			begin_one(a, s);
+	}
+}
+
 void guest_agents_begin(GuestAgents *a, const GPtrArray *list)
 {
 	GHashTableIter iter;
 	gpointer value;
 
 	read_rules(a);
-	if (!a->rules || !a->rules->enabled)
+	if (!a->rules)
 		return;
 
 	g_mutex_lock(&a->mutex);
 	a->round++;
 	a->awaited = 0;
+	a->awaits_gpus = false;
 	g_hash_table_iter_init(&iter, a->guests);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		((struct guest *)value)->is_listed = false;
-	for (guint i = 0; i < list->len; i++)
-		if (is_asked(list->pdata[i]))
-			begin_one(a, list->pdata[i]);
+	begin_all(a, list, false);
+	begin_all(a, list, true);
 	g_hash_table_foreach_remove(a->guests, is_forgotten, NULL);
 	g_mutex_unlock(&a->mutex);
 }
@@ -317,6 +374,11 @@ static void end_one(const GuestAgents *a, struct stats *s)
 	if (!g)
 		return;
 
+	if (is_answered)
+		s->gpus = g->answer->gpus;
+	if (!a->rules->enabled)
+		return;
+
 	for (int i = 0; i < GUEST_OS_PARTS && g->os.part[i]; i++)
 		fields_add(s->guest, guest_os_name((enum guest_os_part)i), FIELDS_QUOTED, "%s",
 			   g->os.part[i]);
@@ -328,7 +390,8 @@ static void end_one(const GuestAgents *a, struct stats *s)
 
 static void await_answers(GuestAgents *a)
 {
-	gint64 until_us = g_get_monotonic_time() + WAIT_MS * G_TIME_SPAN_MILLISECOND;
+	gint64 wait_ms = a->awaits_gpus ? WAIT_MS + GUEST_GPUS_MS : WAIT_MS;
+	gint64 until_us = g_get_monotonic_time() + wait_ms * G_TIME_SPAN_MILLISECOND;
 
 	while (a->awaited > 0) {
 		if (a->by_hand)
@@ -344,17 +407,16 @@ void guest_agents_end(GuestAgents *a, GPtrArray *list)
 		return;
 
 	g_mutex_lock(&a->mutex);
-	if (a->rules->enabled)
-		await_answers(a);
+	await_answers(a);
 	for (guint i = 0; i < list->len; i++) {
 		struct stats *s = list->pdata[i];
 
 		if (wild_vm_id(s->name) < 0)
 			continue;
 		s->guest = fields_new();
-		if (a->rules->enabled && is_asked(s))
+		if (is_asked(s))
 			end_one(a, s);
-		else if (!a->rules->enabled)
+		if (!a->rules->enabled)
 			add_reason(a->rules, "QEMU Guest Agent monitoring disabled", s->guest);
 	}
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * guest_agents.h - what the agents inside the guests say, for the usage of VMs: the operating
- * system, addresses, and what guestagent.conf asks for.
+ * system, addresses, and what guestagent.conf asks for; figures of NVIDIA's GPUs.
  *
  * Guests are asked beside each other, on connections of their own. One that hangs is not waited
  * for any more until it answered again; a VM that an action works on is not asked.
- * Source: docs/monitoring.md, "Guests' agents".
+ * Source: docs/monitoring.md, "Guests' agents" and "GPUs".
  */
 #ifndef WATCH_GUEST_AGENTS_H
 #define WATCH_GUEST_AGENTS_H

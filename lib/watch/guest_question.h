@@ -4,6 +4,7 @@
 #define WATCH_GUEST_QUESTION_H
 
 #include "monitor/fields.h"
+#include "monitor/guest_gpus.h"
 #include "monitor/guest_rules.h"
 #include "virt/connect.h"
 
@@ -14,12 +15,24 @@ enum guest_outcome {
 	GUEST_LEFT_ALONE,	/* an action works on the VM */
 };
 
+/* How long NVIDIA's program is waited for. */
+enum { GUEST_GPUS_MS = 2000 };
+
+/* NVIDIA's program that is run in a guest. */
+struct guest_gpu_program {
+	gint64 pid;		/* one that did not end in time still runs as that; 0: none does */
+	bool is_missing;	/* the guest has none, or does not let it be run */
+};
+
 struct guest_question {
 	GuestRules *rules;
+	bool asks_gpus;		/* beside what the rules have, if they are enabled */
 	char *name, *uuid;	/* of the domain */
 	gint64 id;		/* of the VM */
 	struct guest_os os;	/* what is known of it, or was found out */
 	enum guest_outcome outcome;
+	struct guest_gpu_program gpu_program;
+	struct guest_gpus gpus;
 	char *addresses;	/* or NULL */
 	char **values;		/* of each command of the rules; "": it is not for this guest */
 };

@@ -22,6 +22,8 @@ struct renewal {
 	char **argv;
 	const char *start;
 	void (*log)(const char *text);
+	void (*leave)(void *data);
+	void *data;
 	char *program;
 	char *ours;		/* how the files looked when this process began */
 	char *last;		/* at the last look */
@@ -48,11 +50,13 @@ static char *look_of_files(const char *set)
 	return g_string_free(text, FALSE);
 }
 
-Renewal *renewal_new(const char *set, char **argv, const char *start, void (*log)(const char *text))
+Renewal *renewal_new(const char *set, char **argv, const char *start,
+		     void (*log)(const char *text), void (*leave)(void *data), void *data)
 {
 	Renewal *r = g_new0(Renewal, 1);
 
-	*r = (Renewal){ .set = set, .argv = argv, .start = start, .log = log };
+	*r = (Renewal){ .set = set, .argv = argv, .start = start, .log = log, .leave = leave,
+			.data = data };
 	r->program = g_build_filename(set, files[0], NULL);
 	r->ours = look_of_files(set);
 	r->last = g_strdup(r->ours);
@@ -80,6 +84,7 @@ static void become(const Renewal *r)
 	g_autofree char *why = NULL;
 	sigset_t set, before;
 
+	r->leave(r->data);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, &before);

@@ -15,10 +15,11 @@ typedef struct renewal Renewal;
 
 /*
  * SET: the directory of the synced set; ARGV: of this process; START: the start message. All are
- * borrowed. LOG gets why it cannot be done. Never freed.
+ * borrowed. LOG gets why it cannot be done; LEAVE is called with DATA just before it is. Never
+ * freed.
  */
 Renewal *renewal_new(const char *set, char **argv, const char *start,
-		     void (*log)(const char *text));
+		     void (*log)(const char *text), void (*leave)(void *data), void *data);
 
 /*
  * Looks at the files. When one has been another for two looks, and the program there works, this

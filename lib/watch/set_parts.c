@@ -10,11 +10,14 @@
 #include "monitor/vm_set.h"
 #include "monitor/wild.h"
 #include "vm/exec_results.h"
+#include "watch/forecast.h"
 #include "watch/guest_agents.h"
+#include "watch/history_file.h"
 #include "watch/store_sizes.h"
 
 /* Of five calls that a connection serves, so that sets beside each other have the rest. */
 enum { MAX_LEFT = 2 };
+enum { END_MS = 1000 };
 
 struct set_parts {
 	struct watch_place place;
@@ -23,6 +26,7 @@ struct set_parts {
 	HostDocuments *documents;	/* NULL: to be asked for */
 	char *fitness;			/* likewise */
 	GuestAgents *guests;
+	Forecast *forecast;		/* NULL: by hand */
 	GHashTable *interfaces;		/* host_pci.h */
 	gint is_stale;			/* they are to be asked for again */
 	struct watch_counts counts;	/* each read and written as one */
@@ -44,6 +48,8 @@ SetParts *set_parts_new(const struct watch_place *place, void (*log)(const char 
 	p->place = *place;
 	p->vm_cpu = stats_cpu_times_new();
 	p->guests = guest_agents_new(place, log);
+	if (!place->by_hand && !place->root)
+		p->forecast = forecast_new(place, log);
 	host_cpu_read(&p->host_cpu, place->root);
 	p->interfaces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
@@ -57,6 +63,7 @@ void set_parts_free(SetParts *p)
 
 	stats_cpu_times_free(p->vm_cpu);
 	guest_agents_free(p->guests);
+	forecast_free(p->forecast);
 	host_documents_free(p->documents);
 	g_free(p->fitness);
 	g_hash_table_unref(p->interfaces);
@@ -66,6 +73,18 @@ void set_parts_free(SetParts *p)
 void set_parts_forget(SetParts *p)
 {
 	g_atomic_int_set(&p->is_stale, 1);
+}
+
+void set_parts_tick(SetParts *p)
+{
+	if (p->forecast)
+		forecast_tick(p->forecast);
+}
+
+void set_parts_end(SetParts *p)
+{
+	if (p->forecast)
+		forecast_end(p->forecast, END_MS);
 }
 
 void set_parts_count(SetParts *p, struct watch_counts *ret)
@@ -111,6 +130,15 @@ static bool add_nothing(PartsRun *r G_GNUC_UNUSED, Fields *out G_GNUC_UNUSED,
 	return true;
 }
 
+/* By hand nothing is removed. */
+static bool clean_files(PartsRun *r, Fields *out G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+	if (r->parts->forecast)
+		history_file_clean(r->parts->place.directory);
+
+	return true;
+}
+
 static bool add_wild(PartsRun *r, Fields *out, GError **error G_GNUC_UNUSED)
 {
 	vm_set_add_wild(out, r->list);
@@ -138,11 +166,23 @@ static bool add_pci(PartsRun *r, Fields *out, GError **error G_GNUC_UNUSED)
 static bool add_usage(PartsRun *r, Fields *out, GError **error G_GNUC_UNUSED)
 {
 	SetParts *p = r->parts;
+	struct host_usage usage;
 	struct host_cpu now;
 
 	host_cpu_read(&now, p->place.root);
-	host_usage_add(out, p->place.root, &p->host_cpu, &now);
+	host_usage_read(&usage, p->place.root, &p->host_cpu, &now);
+	host_usage_add(out, &usage);
 	p->host_cpu = now;
+	if (p->forecast)
+		forecast_take_host(p->forecast, &usage);
+
+	return true;
+}
+
+static bool add_forecast(PartsRun *r, Fields *out, GError **error G_GNUC_UNUSED)
+{
+	if (r->parts->forecast)
+		forecast_add_host(r->parts->forecast, out);
 
 	return true;
 }
@@ -192,6 +232,8 @@ static bool add_vms(PartsRun *r, Fields *out, GError **error G_GNUC_UNUSED)
 	g_atomic_int_add(&p->hung, (gint)hung);
 	guest_agents_end(p->guests, r->list);
 	count_vms(p, r->list);
+	if (p->forecast)
+		forecast_take_vms(p->forecast, r->list);
 	vm_set_add_usage(out, r->list);
 
 	return true;
@@ -218,10 +260,12 @@ static const struct part {
 	const char *probe;
 	bool (*add)(PartsRun *r, Fields *out, GError **error);
 } parts[] = {
+	{ SET_SYSTEM_HOST,  "clean_db.rb",                clean_files },
 	{ SET_SYSTEM_HOST,  "pci.rb",                     add_pci },
 	{ SET_SYSTEM_HOST,  "wild_vm.rb",                 add_wild },
 	{ SET_MONITOR_HOST, "linux_usage.rb",             add_usage },
 	{ SET_MONITOR_HOST, "numa_usage.rb",              add_node_usage },
+	{ SET_MONITOR_HOST, "prediction.sh",              add_forecast },
 	{ SET_STATE_VM,     "state.rb",                   add_states },
 	{ SET_MONITOR_VM,   "monitor_ds_vm.rb",           add_sizes },
 	{ SET_MONITOR_VM,   "poll.rb",                    add_vms },

@@ -25,6 +25,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SetParts, set_parts_free)
 /* libvirt may have been started anew: what it said of the host is asked again. Any thread. */
 void set_parts_forget(SetParts *parts);
 
+/* Begins what is due of forecasts, on a thread. In the main loop, each period or so. */
+void set_parts_tick(SetParts *parts);
+
+/* The agent ends: what would be lost is written. May take a second. */
+void set_parts_end(SetParts *parts);
+
 /* What was counted when the usage of VMs was last made. Any thread. */
 void set_parts_count(SetParts *parts, struct watch_counts *ret);
 

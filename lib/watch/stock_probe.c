@@ -51,6 +51,8 @@ static const struct {
 	  "b79caf59eeb2624fb43eb7cb94fcf2ec360221f0337cd844bfa3f474fa0f1e43" },
 	{ "host/system/wild_vm.rb",
 	  "f9d1b7c0b8018bacf5366dcff5f5751104ca46ef5195b68cb2dedfa82c6a2ec6" },
+	{ "lib/python/prediction.sh",
+	  "de77e49ad00cb233462c99ffe3750f2b103d4460d2373c98896b545f20abda5c" },
 	{ "tm/local/monitor_ds",
 	  "679c6fa32dcb100de654edeeecba4062702cfcd947703f9ed86489ecfed195b8" },
 	{ "tm/ssh/monitor_ds",
@@ -67,7 +69,8 @@ static const struct {
 	  "7d2b4e4fe60f764867bb8366590190c6621aa9e8d2a4d072c8535264569ec422" },
 };
 
-char *stock_probe_digest(const char *text)
+/* In hexadecimal. The caller frees. */
+static char *digest_of(const char *text)
 {
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -87,7 +90,7 @@ char *stock_probe_digest(const char *text)
 
 bool stock_probe_known(const char *name, const char *text, GHashTable *recorded)
 {
-	g_autofree char *digest = stock_probe_digest(text);
+	g_autofree char *digest = digest_of(text);
 	g_autofree char *line = g_strdup_printf("%s  %s", digest, name);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
@@ -113,4 +116,36 @@ GHashTable *stock_probe_recorded(const char *path)
 	g_string_free(text, TRUE);
 
 	return set;
+}
+
+bool stock_probe_record(const char *path, const char *name, GString *lines, GError **error)
+{
+	GString *text = file_read(path, MAX_RECORD, error);
+	g_autofree char *digest = NULL;
+
+	if (!text)
+		return false;
+
+	digest = digest_of(text->str);
+	g_string_free(text, TRUE);
+	g_string_append_printf(lines, "%s  %s\n", digest, name);
+	puts(name);
+
+	return true;
+}
+
+bool stock_probe_keep(const char *path, const GString *lines, GError **error)
+{
+	GString *old = file_read(path, MAX_RECORD, NULL);
+	g_autofree char *all = g_strconcat(old ? old->str : "", lines->str, NULL);
+	g_autofree char *dir = g_path_get_dirname(path);
+
+	if (old)
+		g_string_free(old, TRUE);
+	if (lines->len == 0)
+		return true;
+	if (!file_make_directory(dir, error))
+		return false;
+
+	return file_write(path, all, strlen(all), 0644, error);
 }

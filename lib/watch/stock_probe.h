@@ -10,6 +10,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "base/error.h"
+
 /*
  * Whether TEXT is the code of OpenNebula's probe NAME ("host/system/cpu.sh"), of a release that is
  * known here, or is in RECORDED (stock_probe_recorded(); or NULL). Comments and empty lines may
@@ -18,12 +20,15 @@
 bool stock_probe_known(const char *name, const char *text, GHashTable *recorded);
 
 /*
- * The digest of the code of TEXT, in hexadecimal: without comments, empty lines, and blanks at
- * their ends. The caller frees.
+ * The lines "DIGEST  NAME" of file PATH, a set; empty when it is not there. Unref it. A digest is
+ * of the code: without comments, empty lines, and blanks at their ends.
  */
-char *stock_probe_digest(const char *text);
-
-/* The lines "DIGEST  NAME" of file PATH, a set; empty when it is not there. Unref it. */
 GHashTable *stock_probe_recorded(const char *path);
+
+/* Adds the line of file PATH, which is to be known as NAME, to LINES, and prints NAME. */
+bool stock_probe_record(const char *path, const char *name, GString *lines, GError **error);
+
+/* Adds LINES to file PATH; what was recorded before stays, as hosts may have either release. */
+bool stock_probe_keep(const char *path, const GString *lines, GError **error);
 
 #endif

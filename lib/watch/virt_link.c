@@ -81,22 +81,62 @@ static void on_close(virConnectPtr conn G_GNUC_UNUSED, int reason G_GNUC_UNUSED,
 	g_mutex_unlock(&l->mutex);
 }
 
-/* Drivers within this process are never lost, and say so. */
-static void listen_to(VirtLink *l, virConnect *conn)
+/* Drivers within this process are never lost, and say so. The number of the events; -1: none. */
+static int listen_to(VirtLink *l, virConnect *conn)
 {
+	int events = -1;
+
 	virt_await_events();
 	if (virConnectRegisterCloseCallback(conn, on_close, l, NULL) < 0)
 		virResetLastError();
-	if (l->calls.event &&
-	    virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-					     VIR_DOMAIN_EVENT_CALLBACK(on_event), l, NULL) < 0)
+	if (l->calls.event)
+		events = virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+							  VIR_DOMAIN_EVENT_CALLBACK(on_event), l,
+							  NULL);
+	if (events < 0)
 		virResetLastError();
+
+	return events;
+}
+
+/* A connection that is given up. */
+struct farewell {
+	virConnect *conn;
+	int events;
+};
+
+/*
+ * What is registered holds the connection. On one that is lost libvirt forgets it before it sees
+ * that it cannot tell the daemon; on one that hangs this takes as long as that does.
+ */
+static gpointer say_farewell(gpointer data)
+{
+	struct farewell *f = data;
+
+	virConnectUnregisterCloseCallback(f->conn, on_close);
+	if (f->events >= 0)
+		virConnectDomainEventDeregisterAny(f->conn, f->events);
+	virResetLastError();
+	virConnectClose(f->conn);
+	g_free(f);
+
+	return NULL;
+}
+
+static void give_up(virConnect *conn, int events)
+{
+	struct farewell *f = g_new(struct farewell, 1);
+
+	*f = (struct farewell){ conn, events };
+	g_thread_unref(g_thread_new("libvirt-close", say_farewell, f));
 }
 
 static void keep_open(VirtLink *l, virConnect *conn)
 {
+	int events;
+
 	l->lost = false;
-	listen_to(l, conn);
+	events = listen_to(l, conn);
 	g_mutex_lock(&l->mutex);
 	l->conn = conn;
 	g_mutex_unlock(&l->mutex);
@@ -108,7 +148,7 @@ static void keep_open(VirtLink *l, virConnect *conn)
 	l->conn = NULL;
 	g_mutex_unlock(&l->mutex);
 	notify(l, g_strdup("the connection to libvirt was lost"), NULL);
-	virConnectClose(conn);
+	give_up(conn, events);
 }
 
 static gpointer run_link(gpointer data)

@@ -187,6 +187,8 @@ static void set_made(void *data)
 	bool is_owed = m->id == SET_EXEC_VM && a->results;
 
 	a->busy[m->id] = false;
+	if (m->id == SET_MONITOR_VM && a->answered)
+		watch_sets_tick(a->sets);
 	if (vmm_is(m->error, VMM_ERROR_CONFIG))
 		take_text(a, m->id, false, m->error->message);
 	else if (m->error)
@@ -403,6 +405,14 @@ static void take_signals(struct agent *a)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* As another program this process has not what is not written yet. */
+static void leave_sets(void *data)
+{
+	const struct agent *a = data;
+
+	watch_sets_end(a->sets);
+}
+
 /* What threads use is not freed: the process ends. */
 int agent_run(const struct watch_place *place, const MonitordStart *start,
 	      const struct agent_rules *rules, GError **error)
@@ -410,14 +420,14 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 	struct agent *a = g_new0(struct agent, 1);
 
 	a->start = start;
-	a->memory = g_strdup_printf("%s/states-%" G_GINT64_FORMAT, rules->directory,
+	a->memory = g_strdup_printf("%s/states-%" G_GINT64_FORMAT, place->directory,
 				    start->host_id);
 	a->loop = g_main_loop_new(NULL, FALSE);
 	a->sets = watch_sets_new(place, log_probe);
 	a->metrics = watch_metrics_new(rules->metrics, log_probe);
-	a->renewal = renewal_new(place->set, rules->argv, start->text, log_probe);
+	a->renewal = renewal_new(place->set, rules->argv, start->text, log_probe, leave_sets, a);
 	take_signals(a);
-	if (!agent_pid_take(rules->directory, error))
+	if (!agent_pid_take(place->directory, error))
 		return 1;
 	a->sender = sender_new(start, on_sent, a, error);
 	if (!a->sender)
@@ -427,6 +437,7 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 	a->answered = renewal_has_been();
 	begin(a, place, rules);
 	g_main_loop_run(a->loop);
+	watch_sets_end(a->sets);
 	agent_pid_release();
 	if (!a->failure)
 		return 0;

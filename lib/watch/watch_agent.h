@@ -17,7 +17,6 @@ struct agent_rules {
 	bool off_at_once;	/* a guest that ended by itself is off at once */
 	bool strict;		/* a probe that fails spoils its set */
 	const char *metrics;	/* static: the file for Prometheus; or NULL */
-	const char *directory;	/* where the process's id and known VMs are kept */
 	char **argv;		/* of this process, borrowed: it may be continued with it */
 };
 

@@ -54,6 +54,16 @@ bool watch_sets_fill(WatchSets *w)
 	return set_parts_fill(w->parts);
 }
 
+void watch_sets_tick(WatchSets *w)
+{
+	set_parts_tick(w->parts);
+}
+
+void watch_sets_end(WatchSets *w)
+{
+	set_parts_end(w->parts);
+}
+
 bool watch_sets_need_libvirt(enum monitord_set_id id)
 {
 	return set_parts_need_libvirt(id);

@@ -45,6 +45,10 @@ void watch_sets_count(const WatchSets *sets, struct watch_counts *ret);
 /* As set_parts_fill(). */
 bool watch_sets_fill(WatchSets *sets);
 
+/* As set_parts_tick() and set_parts_end(). */
+void watch_sets_tick(WatchSets *sets);
+void watch_sets_end(WatchSets *sets);
+
 bool watch_sets_need_libvirt(enum monitord_set_id id);
 
 /* Whether something of set ID is answered here, or run. They look at the folder of its probes. */

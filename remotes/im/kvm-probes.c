@@ -6,13 +6,11 @@
  */
 #include <string.h>
 
-#include "base/file.h"
 #include "base/program.h"
 #include "conf/paths.h"
+#include "watch/forecast_program.h"
 #include "watch/probe_folder.h"
 #include "watch/stock_probe.h"
-
-enum { MAX_PROBE = 1 << 20 };
 
 struct options {
 	gboolean help, version, list, record;
@@ -26,6 +24,8 @@ static const char *const answers[] = {
 	[PROBE_OWN]      = "run: of this site",
 	[PROBE_OFF]      = "off: not executable",
 };
+
+static const char row[] = "%-14s %-28s %s\n";
 
 static GOptionContext *probes_context(struct options *o)
 {
@@ -60,55 +60,43 @@ static void list_set(const GPtrArray *probes, enum monitord_set_id id)
 	for (guint i = 0; i < probes->len; i++) {
 		const struct probe *p = probes->pdata[i];
 
-		printf("%-14s %-28s %s\n", monitord_sets[id].path, p->name, answers[p->kind]);
+		printf(row, monitord_sets[id].path, p->name, answers[p->kind]);
 	}
 }
 
-/* "DIGEST  host/system/cpu.sh" */
-static bool record_one(const struct probe *p, enum monitord_set_id id, GString *out, GError **error)
-{
-	GString *text = file_read(p->path, MAX_PROBE, error);
-	g_autofree char *digest = NULL;
-
-	if (!text)
-		return false;
-
-	digest = stock_probe_digest(text->str);
-	g_string_free(text, TRUE);
-	g_string_append_printf(out, "%s  %s/%s\n", digest, monitord_sets[id].path, p->name);
-	printf("%s/%s\n", monitord_sets[id].path, p->name);
-
-	return true;
-}
-
+/* Each that is recorded is printed. */
 static bool record_set(const GPtrArray *probes, enum monitord_set_id id, GString *out,
 		       GError **error)
 {
 	for (guint i = 0; i < probes->len; i++) {
 		const struct probe *p = probes->pdata[i];
+		g_autofree char *name = g_build_filename(monitord_sets[id].path, p->name, NULL);
 
-		if (p->kind == PROBE_EDITED && !record_one(p, id, out, error))
+		if (p->kind == PROBE_EDITED && !stock_probe_record(p->path, name, out, error))
 			return false;
 	}
 
 	return true;
 }
 
-/* What was recorded before stays: hosts may have either release for a while. */
-static bool add_to_record(const char *path, const GString *lines, GError **error)
+/* No probe, but run by one. */
+static bool look_at_program(const struct watch_place *place, bool lists, GString *out,
+			    GError **error)
 {
-	GString *old = file_read(path, MAX_PROBE, NULL);
-	g_autofree char *all = g_strconcat(old ? old->str : "", lines->str, NULL);
-	g_autofree char *dir = g_path_get_dirname(path);
+	g_autofree char *path = forecast_program_path(place);
+	bool is_stock = forecast_program_stock(place);
 
-	if (old)
-		g_string_free(old, TRUE);
-	if (lines->len == 0)
+	if (!forecast_program_there(place))
 		return true;
-	if (!file_make_directory(dir, error))
-		return false;
+	if (lists && is_stock)
+		printf(row, "forecasts", "prediction.sh", "run once for all VMs");
+	else if (lists)
+		printf(row, "forecasts", "prediction.sh", answers[PROBE_EDITED]);
 
-	return file_write(path, all, strlen(all), 0644, error);
+	if (lists || is_stock)
+		return true;
+
+	return stock_probe_record(path, FORECAST_PROGRAM, out, error);
 }
 
 static bool run(const struct options *o, GError **error)
@@ -118,6 +106,8 @@ static bool run(const struct options *o, GError **error)
 	const char *set = o->remotes ? o->remotes : own;
 	g_autofree char *record = probe_folder_record(set, hypervisor);
 	g_autoptr(GString) lines = g_string_new(NULL);
+	const char *const argv[] = { hypervisor, NULL };
+	const struct watch_place place = { .set = set, .argv = argv };
 	bool found = false;
 
 	for (int i = 0; i < SET_STATE_RUN; i++) {
@@ -138,7 +128,10 @@ static bool run(const struct options *o, GError **error)
 				"there are no probes of %s below %s: all is built in", hypervisor,
 				set);
 
-	return o->list || add_to_record(record, lines, error);
+	if (!look_at_program(&place, o->list, lines, error))
+		return false;
+
+	return o->list || stock_probe_keep(record, lines, error);
 }
 
 static bool check_wishes(const struct options *o, GError **error)

@@ -46,7 +46,8 @@ static GOptionContext *client_context(struct options *o)
 		{ "datastores", 0, 0, G_OPTION_ARG_FILENAME, &o->datastores,
 		  "Where the datastores are (" DATASTORES ")", "DIR" },
 		{ "directory", 0, 0, G_OPTION_ARG_FILENAME, &o->directory,
-		  "Where the agent keeps its process id and known VMs (" DIRECTORY ")", "DIR" },
+		  "Where the agent keeps its process id, known VMs and usage (" DIRECTORY ")",
+		  "DIR" },
 		{ "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &o->sysroot,
 		  "Read /proc and /sys of another host from here", "DIR" },
 		{ "version", 'V', 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
@@ -116,12 +117,13 @@ static bool run(const struct options *o, const char *const *argv, GError **error
 	g_autofree char *set = conf_path_remotes("");
 	g_autoptr(ConfKvmrc) rc = conf_kvmrc_load(path);
 	g_autoptr(MonitordStart) start = NULL;
-	struct agent_rules rules = { .directory = text_or(o->directory, DIRECTORY),
-				     .argv = o->argv };
+	struct agent_rules rules = { .argv = o->argv };
 	struct watch_place place = {
 		.uri = text_or(o->uri, conf_kvmrc_string(rc, "LIBVIRT_URI")),
+		.metadata = conf_kvmrc_string(rc, "LIBVIRT_MD_URI"),
 		.root = o->sysroot, .set = set, .limit_ms = DOMAIN_MS,
 		.datastores = text_or(o->datastores, DATASTORES),
+		.directory = text_or(o->directory, DIRECTORY),
 		.argv = *argv ? argv : by_hand, .start = "", .by_hand = o->once != NULL,
 	};
 

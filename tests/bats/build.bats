@@ -25,6 +25,7 @@ load helper
 	[ -x pkg/var/lib/one/remotes/vmm/worker ]
 	[ -x pkg/var/lib/one/remotes/im/monitord-client ]
 	[ -x pkg/var/lib/one/remotes/im/kvm-probes ]
+	[ -e pkg/var/lib/one/remotes/im/forecasts.py ]
 	[ -x pkg/var/lib/one/remotes/im/kvm.d/monitord-client_control.sh ]
 	[ -x pkg/var/lib/one/remotes/im/qemu.d/monitord-client_control.sh ]
 	[ "$(cat pkg/var/lib/one/remotes/tm/kvm_image/clone)" = '#!/usr/bin/kvm-image' ]

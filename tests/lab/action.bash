@@ -16,7 +16,7 @@ action_setup_file() {
 		[ ! -x "$file" ] || cp "$file" "$stage/remotes/vmm/kvm/"
 	done
 	mkdir -p "$stage/remotes/im/kvm.d"
-	cp "$build/remotes/im/monitord-client" "$stage/remotes/im/"
+	cp "$build/remotes/im/monitord-client" "$LAB_TOP/remotes/im/forecasts.py" "$stage/remotes/im/"
 	cp "$build/remotes/im/kvm.d/monitord-client_control.sh" "$stage/remotes/im/kvm.d/"
 	cp "$build/remotes/vmm/kvm-image" "$stage/remotes/vmm/"
 	cp "$LAB_TOP/etc/vmm/kvm/kvmrc" "$stage/remotes/etc/vmm/kvm/"

@@ -5,6 +5,7 @@
 IM=/var/tmp/one/im
 PERIODS='<STATE_VM>1</STATE_VM><BEACON_HOST>1</BEACON_HOST><MONITOR_VM>2</MONITOR_VM><MONITOR_HOST>2</MONITOR_HOST>'
 TOP=$LAB_TOP
+CLOCK=()	# variables of the agent's environment
 
 setup_file() {
 	action_setup_file 1
@@ -35,7 +36,7 @@ missing() {
 
 # As OpenNebula's run_monitord_client runs it.
 control() {
-	on env -C $IM/kvm.d ./monitord-client_control.sh "$@" kvm "$HOST" node1
+	on env -C $IM/kvm.d "${CLOCK[@]}" ./monitord-client_control.sh "$@" kvm "$HOST" node1
 }
 
 # agent [PERIODS]: a receiver in the node, and the agent that sends to it; its answer is in ./answer.

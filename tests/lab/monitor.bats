@@ -47,6 +47,7 @@ load monitor
 }
 
 @test "libvirtd dies and comes back: nothing is off, and the truth is told anew" {
+	local pid before
 	deploy_deaf 1
 	deploy_deaf 2
 	agent
@@ -61,6 +62,15 @@ load monitor
 	told 2 SUSPENDED
 	told 1 RUNNING
 	never_told POWEROFF
+	# A lost connection leaves nothing behind.
+	pid=$(on cat "/tmp/one-monitord-$HOST.pid")
+	before=$(on sh -c "ls /proc/$pid/fd | wc -l")
+	: >messages
+	"$LAB" svc node1 crash
+	received 'any(.type == "STATE_VM" and .result == "FAILURE")' >/dev/null
+	"$LAB" svc node1 start
+	received 'any(.type == "SYSTEM_HOST" and .result == "SUCCESS")' >/dev/null
+	lab_until node1 10 sh -c "[ \$(ls /proc/$pid/fd | wc -l) -le $before ]"
 }
 
 @test "a paused guest stays paused for monitord while it is saved, restored, created and ended" {

@@ -16,16 +16,45 @@ says() {
 	until [[ $(usage_of "$1") == *"$2"* ]]; do more MONITOR_VM 1; done
 }
 
-@test "guests' agents: system, addresses, commands; one that hangs delays nobody; one that an action works on is not asked" {
+# with_gpus NUMBER [DEVICES [CMDLINE]]: a guest whose metadata have a GPU of NVIDIA's among its devices.
+with_gpus() {
+	lab_guest_xml "one-$1" "${@:2}" | stamp "$1" |
+		sed 's|</one:vm>|<one:pci_devices>8086:1572:0200,10de:20b5:0302</one:pci_devices>&|' | lab_create node1
+	lab_wait_console node1 "one-$1" LAB-READY
+	lab_wait_agent node1 "one-$1"
+}
+
+# A program in that guest that answers as nvidia-smi does on record; while /run/smi-hangs is there, it hangs.
+nvidia_smi() {
+	# shellcheck disable=SC2016
+	lab_in_guest node1 "one-$1" 'printf "%s\n" "#!/bin/sh" \
+		"[ \"\$*\" = \"--query-gpu=gpu_uuid,utilization.gpu,utilization.memory,power.draw,memory.free --format=csv,noheader,nounits\" ] || exit 2" \
+		"while [ -e /run/smi-hangs ]; do usleep 100000; done" \
+		"echo \"GPU-1b724e78-eef5-4163-d43c-e4da15d41176, 40, 12, 71.25, 20000\"" \
+		"echo \"GPU-5a3cbb8e-1ab1-0a9c-53b5-b1a3e0ac3a1c, 21, [N/A], 24.50, 24217\"" >/bin/nvidia-smi; chmod +x /bin/nvidia-smi'
+}
+
+@test "guests' agents: GPUs, system, addresses, commands; one that hangs delays nobody; one that an action works on is not asked" {
 	local lock
+	rules
+	with_gpus 1 '' lab.ip=10.77.0.81/24	# and no nvidia-smi
+	with_gpus 2
+	nvidia_smi 2
+	deploy_deaf 3
+	agent
+	says 2 $'GPU_UTILIZATION="30.50"\nGPU_MEMORY_UTILIZATION="12.00"\nGPU_MEMORY_FREE="44217.00"\nGPU_POWER_USAGE="95.75"\nGPU_COUNT="2"'
+	lab_in_guest node1 one-2 'touch /run/smi-hangs'
+	until [[ $(usage_of 2) != *GPU_* ]]; do more MONITOR_VM 1; done
+	more MONITOR_VM 1
+	[ "$(lab_in_guest node1 one-2 'pidof nvidia-smi | wc -w')" -eq 1 ]
+	lab_in_guest node1 one-2 'rm /run/smi-hangs'
+	says 2 'GPU_COUNT="2"'
+	[[ $(usage_of 1) == *NETRX=* ]]
+	[[ $(usage_of 1) != *GPU_* ]]
 	rules ':enabled: true' ':commands:' "  :vm_qemu_ping: \"one-\$vm_id '{\\\"execute\\\":\\\"guest-ping\\\"}' --timeout 5\"" \
 		'  :vm_none:' "    :command: one-\$vm_id '{\"execute\":\"guest-none\"}'" \
 		'  :vm_other:' "    :command: one-\$vm_id '{\"execute\":\"guest-ping\"}'" '    :os_types: [ mswindows ]' \
 		'  :vm_shell: "one-$vm_id '"'{}'"' | touch here"'
-	start node1 1 '' lab.ip=10.77.0.81/24
-	start node1 2
-	deploy_deaf 3
-	agent
 	says 1 'GUEST_IP_ADDRESSES="10.77.0.81'
 	says 2 'VM_QEMU_PING="{}"'
 	usage_of 1

@@ -115,6 +115,18 @@ load monitor
 	done
 	more MONITOR_VM 2
 	[[ $(usage_of 8) == *NETRX=* ]]
+	# What the host is goes on, too: asked for, and when a wild guest comes, whose QEMU then hangs as well.
+	: >messages
+	on kill -USR1 "$(on cat "/tmp/one-monitord-$HOST.pid")"
+	received 'any(.type == "SYSTEM_HOST" and .result == "SUCCESS" and (.text | contains("KVM_CPU_MODELS=")))'
+	deaf_xml 9 | sed 's|<name>one-9<|<name>wild<|' | lab_create node1
+	received 'any(.type == "SYSTEM_HOST" and .result == "SUCCESS" and (.text | contains("VM_NAME=\"wild\"")))'
+	on kill -STOP "$(on cat /run/libvirt/qemu/wild.pid)"
+	: >messages
+	on kill -USR1 "$(on cat "/tmp/one-monitord-$HOST.pid")"
+	received 'any(.type == "SYSTEM_HOST" and .result == "SUCCESS" and (.text | contains("VM_NAME=\"wild\"")))'
+	never grep -q '"type": "SYSTEM_HOST", "result": "FAILURE"' messages
+	on kill -CONT "$(on cat /run/libvirt/qemu/wild.pid)"
 	for n in 1 2 3 4 5 6 7; do on kill -CONT "$(qemu_pid $n)"; done
 	for n in 1 7; do until [[ $(usage_of $n) == *NETRX=* ]]; do more MONITOR_VM 1; done; done
 }

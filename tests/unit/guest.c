@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "monitor/guest_gpus.h"
 #include "monitor/guest_rules.h"
 
 static GuestRules *rules_of(const char *text, GError **error)
@@ -147,6 +148,50 @@ static void test_values(void)
 	g_assert_cmpuint(strlen(value), <, 5000);
 }
 
+/* Lines as nvidia-smi prints them: of passthrough, of a card that lacks figures, of faults. */
+static void test_gpus(void)
+{
+	struct guest_gpus g;
+
+	g_assert_true(guest_gpus_read(&g,
+		"GPU-1b724e78-eef5-4163-d43c-e4da15d41176, 40, 12, 71.25, 20000\n"
+		"GPU-00000000-eef5-4163-d43c-e4da15d41176, 21, 0, 24.5, 24217\n"));
+	g_assert_cmpuint(g.count, ==, 2);
+	g_assert_cmpfloat(g.utilization, ==, 30.5);
+	g_assert_cmpfloat(g.memory_utilization, ==, 6);
+	g_assert_cmpfloat(g.power, ==, 95.75);
+	g_assert_cmpfloat(g.memory_free, ==, 44217);
+	g_assert_true(guest_gpus_read(&g, "GPU-1, [Not Supported], [N/A], [N/A], 4085\r\n"
+				      "GPU-2, 10, [Unknown Error], nan, [N/A]"));
+	g_assert_cmpuint(g.count, ==, 2);
+	g_assert_cmpfloat(g.utilization, ==, 10);
+	g_assert_cmpfloat(g.memory_utilization, <, 0);
+	g_assert_cmpfloat(g.power, <, 0);
+	g_assert_cmpfloat(g.memory_free, ==, 4085);
+	g_assert_false(guest_gpus_read(&g, "No devices were found\n"));
+	g_assert_false(guest_gpus_read(&g, ""));
+	g_assert_false(guest_gpus_read(&g, ", 1, 2, 3, 4\n1, 2, 3, 4\n1, 2, 3, 4, 5, 6\n"));
+	g_assert_cmpuint(g.count, ==, 0);
+}
+
+static void test_gpu_fields(void)
+{
+	g_autoptr(Fields) out = fields_new();
+	g_autofree char *text = NULL;
+	struct guest_gpus g = { 0 };
+
+	guest_gpus_add(&g, out);
+	g_assert_true(guest_gpus_read(&g, "GPU-1, 40, [N/A], 71.254, 20000\n"));
+	guest_gpus_add(&g, out);
+	text = fields_template(out);
+	g_assert_cmpstr(text, ==, "GPU_UTILIZATION=\"40.00\"\nGPU_MEMORY_FREE=\"20000.00\"\n"
+			"GPU_POWER_USAGE=\"71.25\"\nGPU_COUNT=\"1\"\n");
+	g_assert_true(guest_gpus_among("8086:1572:0200, 10DE:20b5:0302"));
+	g_assert_false(guest_gpus_among("8086:10de:0200"));
+	g_assert_false(guest_gpus_among(""));
+	g_assert_false(guest_gpus_among(NULL));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -155,6 +200,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/guest/operating systems", test_system);
 	g_test_add_func("/guest/addresses", test_addresses);
 	g_test_add_func("/guest/values of any kind", test_values);
+	g_test_add_func("/guest/what nvidia-smi prints", test_gpus);
+	g_test_add_func("/guest/figures of GPUs", test_gpu_fields);
 
 	return g_test_run();
 }
