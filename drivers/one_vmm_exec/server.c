@@ -406,6 +406,7 @@ static void write_metrics(const struct server *s)
 		.running = s->running.length,
 		.health = remote_hosts_health(s->env.hosts),
 		.steps = remote_hosts_steps(s->env.hosts),
+		.workers = remote_hosts_workers(s->env.hosts),
 		.journal = journal_cost_read(s->env.journal),
 	};
 	g_autoptr(GError) error = NULL;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/workers.h"
+
+struct workers {
+	GHashTable *hosts;	/* name to struct worker */
+};
+
+struct worker {
+	guint64 own_bytes, started;
+};
+
+Workers *workers_new(void)
+{
+	Workers *workers = g_new0(Workers, 1);
+
+	workers->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+	return workers;
+}
+
+void workers_free(Workers *workers)
+{
+	if (!workers)
+		return;
+
+	g_hash_table_unref(workers->hosts);
+	g_free(workers);
+}
+
+void workers_note(void *data, const char *host, guint64 own_bytes)
+{
+	Workers *workers = data;
+	struct worker *w = g_hash_table_lookup(workers->hosts, host);
+
+	if (!w) {
+		w = g_new0(struct worker, 1);
+		g_hash_table_insert(workers->hosts, g_strdup(host), w);
+	}
+
+	w->started += !w->own_bytes && own_bytes;
+	w->own_bytes = own_bytes;
+}
+
+void workers_each(const Workers *workers, workers_one *each, void *data)
+{
+	g_autoptr(GList) hosts = g_hash_table_get_keys(workers->hosts);
+
+	hosts = g_list_sort(hosts, (GCompareFunc)g_strcmp0);
+	for (const GList *l = hosts; l; l = l->next) {
+		const struct worker *w = g_hash_table_lookup(workers->hosts, l->data);
+
+		each(data, l->data, w->own_bytes, w->started);
+	}
+}
