@@ -213,7 +213,8 @@ static void print_starts(void *data, const char *host, guint64 own_bytes G_GNUC_
 static void print_workers(GString *to, const Workers *workers)
 {
 	print_head(to, "worker_memory_bytes", "gauge",
-		   "Memory of the host's worker that it shares with nobody; 0: it has none now.");
+		   "Memory of the host's worker that it shares with nobody; 0: it has none now; "
+		   "without a name: of this machine.");
 	workers_each(workers, print_memory, to);
 	print_head(to, "worker_starts_total", "counter", "Workers that the host has had.");
 	workers_each(workers, print_starts, to);
@@ -255,8 +256,8 @@ bool driver_metrics_write(const DriverMetrics *m, const char *file,
 	print_one(text, "relay_steps_total", "counter", "Steps that relays of hosts ran.",
 		  now->steps.by_relay);
 	print_one(text, "worker_steps_total", "counter",
-		  "Of these, steps in processes that the host's worker made.",
-		  now->steps.by_worker);
+		  "Steps in processes that a worker made, of the host or of this machine.",
+		  now->steps.by_worker + workers_made_here(now->workers));
 	print_workers(text, now->workers);
 	print_journal(text, m, &now->journal);
 

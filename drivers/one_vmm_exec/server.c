@@ -433,6 +433,7 @@ bool server_run(struct driver_settings *settings, int *ret_status, GError **erro
 	if (!s.env.hosts)
 		return false;
 
+	workers_serve_here(remote_hosts_workers(s.env.hosts), settings->cfg, settings->local_dir);
 	s.log = driver_log_new(settings->cfg);
 	s.env.out = oned_output_new(
 		STDOUT_FILENO, (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);

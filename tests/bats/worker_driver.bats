@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# worker_driver.bats - the dispatcher and the worker of a host: its counters, a worker that dies, a sync.
+# worker_driver.bats - the dispatcher and the worker of a host, or its own: its counters, a worker that dies, a sync.
 load helper
 load driver
 
@@ -77,5 +77,58 @@ worker_pid() {	# DIRECTORY: where it is
 	never kill -0 "$pid"
 	is 'worker_starts_total{host="host-a"}' 2
 	cmp "/proc/$(worker_pid rem)/exe" var/remotes/vmm/worker
+	finish
+}
+
+# Actions of host-a run here, against its libvirt, which is that of libvirt's test driver.
+go_direct() {
+	make_set var/remotes
+	configure "host: ( { name = \"*\"; transport = \"direct\"; uri = \"test:///default\"; } ); hosts: { worker = ${1-true}; };
+		metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
+}
+
+@test "direct: a worker of the driver's own makes the processes of actions that run here" {
+	go_direct
+	start
+	reset_by_worker
+	is relay_steps_total 0
+	is 'worker_starts_total{host=""}' 1
+	[ "$(metric 'worker_memory_bytes{host=""}')" -gt 100000 ]
+	[ "$(ps -o ppid= "$(worker_pid var/remotes)" | tr -d ' ')" -eq "$driver_pid" ]
+	send "$(request RESET 99 host-a DEPLOY_ID=nosuch)"
+	expect '^RESET FAILURE 99 .*reset: .*nosuch'
+	finish
+	[ "$status" -eq 0 ]
+	wait_for never worker_pid var/remotes
+}
+
+@test "direct: when its worker dies or hangs, each action is done once and the next worker is asked later" {
+	go_direct
+	start
+	reset_by_worker
+	kill -KILL "$(worker_pid var/remotes)"
+	reset_by_worker
+	kill -STOP "$(worker_pid var/remotes)"
+	stopped=$(worker_pid var/remotes)
+	reset
+	wait_for never kill -0 "$stopped"
+	reset_by_worker
+	is 'worker_starts_total{host=""}' 3
+	[ "$(grep -c '^RESET SUCCESS ' out)" -eq $last ]
+	finish
+}
+
+@test "direct: killed, the driver leaves no worker behind; without hosts.worker it has none" {
+	go_direct
+	start
+	reset_by_worker
+	pid=$(worker_pid var/remotes)
+	kill -KILL "$driver_pid"
+	wait_for never kill -0 "$pid"
+	exec 9>&-
+	go_direct false
+	start
+	for ((n = 0; n < 3; n++)); do reset; done
+	never worker_pid var/remotes
 	finish
 }

@@ -530,7 +530,7 @@ struct remote_steps remote_hosts_steps(const RemoteHosts *h)
 	return h->steps;
 }
 
-const Workers *remote_hosts_workers(const RemoteHosts *h)
+Workers *remote_hosts_workers(const RemoteHosts *h)
 {
 	return h->workers;
 }

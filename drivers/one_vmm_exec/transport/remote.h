@@ -52,7 +52,7 @@ struct remote_steps {
 struct remote_steps remote_hosts_steps(const RemoteHosts *hosts);
 
 /* Borrowed. */
-const Workers *remote_hosts_workers(const RemoteHosts *hosts);
+Workers *remote_hosts_workers(const RemoteHosts *hosts);
 
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 
