@@ -101,7 +101,7 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 		return NULL;
 	default:
 		vmm_fail(error, VMM_ERROR_CONNECTION, "cannot connect to %s: no answer in %u s",
-			 uri, limit_ms / 1000);
+			 uri, (limit_ms + 999) / 1000);
 		vmm_error_set_hint(error, "libvirtd on the host hangs; restart it");
 		return NULL;
 	}
