@@ -230,6 +230,15 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 	done
 }
 
+@test "worker: where its processes would share random numbers there is none" {
+	local asan
+	asan=$(ldd "$SET/worker" | awk '/libasan/ { print $3 }')
+	run --separate-stderr env LD_PRELOAD="${asan:+$asan }$BUILD/tests/fake/random.so" "$SET/worker" </dev/null
+	[ "$status" -eq 1 ]
+	[[ $stderr == "worker: processes made here would share GnuTLS' random numbers: each step is a program [incompatible]"* ]]
+	ldd "$SET/worker" | grep -q libgnutls
+}
+
 @test "worker: by hand it says what it is" {
 	run "$SET/worker" --help
 	[ "$status" -eq 0 ]
