@@ -192,14 +192,15 @@ static char **local_environment(const struct remote_spec *spec)
 	return env;
 }
 
-static void run_here(Command *r, const struct remote_spec *spec, int nice)
+static void run_here(Command *r, const struct remote_spec *spec, int nice, Workers *workers)
 {
 	g_auto(GStrv) argv = local_argv(spec);
 	g_auto(GStrv) env = local_environment(spec);
 	struct child_spec child = { .argv = (const char *const *)argv,
 				    .env = (const char *const *)env, .input = spec->input,
 				    .timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
-				    .nice = nice, .max_output = spec->max_output };
+				    .nice = nice, .max_output = spec->max_output,
+				    .starter = workers_start_here, .starter_data = workers };
 	g_autoptr(GError) error = NULL;
 
 	switch (spec->kind) {
@@ -232,7 +233,7 @@ Command *command_start(RemoteHosts *hosts, const struct command_spec *spec, comm
 	r->done = done;
 	r->data = data;
 	if (spec->here)
-		run_here(r, &spec->command, spec->nice);
+		run_here(r, &spec->command, spec->nice, remote_hosts_workers(hosts));
 	else
 		r->remote = remote_run(hosts, &spec->command, on_remote, r);
 

@@ -192,6 +192,34 @@ static void print_hosts(GString *to, const HostHealth *health)
 	host_health_each(health, print_up, to);
 }
 
+static void print_memory(void *data, const char *host, guint64 own_bytes,
+			 guint64 started G_GNUC_UNUSED)
+{
+	g_autofree char *value = label(host);
+
+	g_string_append_printf(data, "vmm_exec_worker_memory_bytes{host=\"%s\"} %"
+			       G_GUINT64_FORMAT "\n", value, own_bytes);
+}
+
+static void print_starts(void *data, const char *host, guint64 own_bytes G_GNUC_UNUSED,
+			 guint64 started)
+{
+	g_autofree char *value = label(host);
+
+	g_string_append_printf(data, "vmm_exec_worker_starts_total{host=\"%s\"} %"
+			       G_GUINT64_FORMAT "\n", value, started);
+}
+
+static void print_workers(GString *to, const Workers *workers)
+{
+	print_head(to, "worker_memory_bytes", "gauge",
+		   "Memory of the host's worker that it shares with nobody; 0: it has none now; "
+		   "without a name: of this machine.");
+	workers_each(workers, print_memory, to);
+	print_head(to, "worker_starts_total", "counter", "Workers that the host has had.");
+	workers_each(workers, print_starts, to);
+}
+
 static void print_journal(GString *to, const DriverMetrics *m, const struct journal_cost *j)
 {
 	char sum[G_ASCII_DTOSTR_BUF_SIZE], longest[G_ASCII_DTOSTR_BUF_SIZE];
@@ -228,8 +256,9 @@ bool driver_metrics_write(const DriverMetrics *m, const char *file,
 	print_one(text, "relay_steps_total", "counter", "Steps that relays of hosts ran.",
 		  now->steps.by_relay);
 	print_one(text, "worker_steps_total", "counter",
-		  "Of these, steps in processes that the host's worker made.",
-		  now->steps.by_worker);
+		  "Steps in processes that a worker made, of the host or of this machine.",
+		  now->steps.by_worker + workers_made_here(now->workers));
+	print_workers(text, now->workers);
 	print_journal(text, m, &now->journal);
 
 	return file_write(file, text->str, text->len, 0644, error);

@@ -26,6 +26,7 @@ struct driver_metrics_now {
 	guint waiting, running;		/* actions */
 	const HostHealth *health;       /* of the hosts */
 	struct remote_steps steps;
+	const Workers *workers;
 	struct journal_cost journal;
 };
 

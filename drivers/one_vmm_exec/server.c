@@ -406,6 +406,7 @@ static void write_metrics(const struct server *s)
 		.running = s->running.length,
 		.health = remote_hosts_health(s->env.hosts),
 		.steps = remote_hosts_steps(s->env.hosts),
+		.workers = remote_hosts_workers(s->env.hosts),
 		.journal = journal_cost_read(s->env.journal),
 	};
 	g_autoptr(GError) error = NULL;
@@ -432,6 +433,7 @@ bool server_run(struct driver_settings *settings, int *ret_status, GError **erro
 	if (!s.env.hosts)
 		return false;
 
+	workers_serve_here(remote_hosts_workers(s.env.hosts), settings->cfg, settings->local_dir);
 	s.log = driver_log_new(settings->cfg);
 	s.env.out = oned_output_new(
 		STDOUT_FILENO, (size_t)conf_cfg_int(settings->cfg, "limits.info_bytes"), s.log);

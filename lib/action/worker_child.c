@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "action/worker_child.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/program.h"
@@ -30,6 +32,78 @@ static bool is_fips(void)
 	       *text == '1';
 }
 
+/* FLAGS: more than what fork() would say. */
+static long make_process(guint64 flags, guint64 exit_signal)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.child_tid = (guint64)(guintptr)thread_id,
+		.exit_signal = exit_signal,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0)
+		syscall(SYS_set_robust_list, robust_list, robust_size);
+
+	return pid;
+}
+
+/* gnutls_rnd(), and its levels: nonce, random, key. Source: gnutls/crypto.h. */
+typedef int random_func(int level, void *data, size_t size);
+enum { LEVELS = 3, RANDOM_SIZE = 16 };
+struct randoms {
+	guint8 of[LEVELS][RANDOM_SIZE];
+};
+
+/* What a process that we make so would get from SOME. False: it did not say. */
+static bool randoms_of_a_child(random_func *some, struct randoms *ret)
+{
+	int ends[2];
+	long pid;
+	bool ok;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+
+	pid = make_process(0, SIGCHLD);
+	if (pid == 0) {
+		for (int i = 0; i < LEVELS; i++)
+			if (some(i, ret->of[i], RANDOM_SIZE) != 0)
+				_exit(1);
+		ok = write(ends[1], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+		_exit(ok ? 0 : 1);
+	}
+
+	close(ends[1]);
+	ok = read(ends[0], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+	close(ends[0]);
+	if (pid > 0)
+		waitpid((pid_t)pid, NULL, 0);
+
+	return ok;
+}
+
+/*
+ * Whether processes of ours have random numbers of their own: a library whose loading has filled
+ * its generator would give all the same. Libvirt's TLS uses GnuTLS; we never call it here.
+ */
+static bool randoms_differ(void)
+{
+	random_func *some = (random_func *)dlsym(RTLD_DEFAULT, "gnutls_rnd");
+	struct randoms one, other;
+
+	if (!some)
+		return true;
+	if (!randoms_of_a_child(some, &one) || !randoms_of_a_child(some, &other))
+		return false;
+
+	for (int i = 0; i < LEVELS; i++)
+		if (memcmp(one.of[i], other.of[i], RANDOM_SIZE) == 0)
+			return false;
+
+	return true;
+}
+
 bool worker_child_possible(GError **error)
 {
 	if (prctl(PR_GET_TID_ADDRESS, &thread_id, 0, 0, 0) != 0 || !thread_id ||
@@ -41,22 +115,17 @@ bool worker_child_possible(GError **error)
 	if (is_fips())		/* its checks may have filled a random generator already */
 		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
 				"this host is in FIPS mode: each step is a program");
+	if (!randoms_differ())
+		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
+				"processes made here would share GnuTLS' random numbers: each step "
+				"is a program");
 
 	return true;
 }
 
 int worker_child_make(void)
 {
-	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
-		.child_tid = (guint64)(guintptr)thread_id,
-	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid == 0)
-		syscall(SYS_set_robust_list, robust_list, robust_size);
-
-	return (int)pid;
+	return (int)make_process(CLONE_PARENT, 0);
 }
 
 static guint64 address(const void *at)

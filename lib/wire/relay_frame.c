@@ -13,6 +13,12 @@ static void put32(GByteArray *to, guint32 n)
 	g_byte_array_append(to, (const guint8 *)&n, sizeof(n));
 }
 
+static void put64(GByteArray *to, guint64 n)
+{
+	put32(to, (guint32)(n >> 32));
+	put32(to, (guint32)n);
+}
+
 static void put_text(GByteArray *to, const void *text, size_t size)
 {
 	put32(to, (guint32)size);
@@ -65,7 +71,7 @@ enum relay_taken relay_frame_take(const guint8 *data, size_t size, struct relay_
 		return RELAY_INCOMPLETE;
 	if (data[LENGTH] < RELAY_RUN)
 		return RELAY_BAD;
-	if (data[LENGTH] > RELAY_DONE)
+	if (data[LENGTH] > RELAY_WORKER)
 		return RELAY_BAD;
 
 	*ret = (struct relay_frame){
@@ -93,7 +99,7 @@ enum relay_taken relay_frame_head(const guint8 *data, size_t size, struct relay_
 		return RELAY_BAD;
 	if (data[LENGTH] < RELAY_RUN)
 		return RELAY_BAD;
-	if (data[LENGTH] > RELAY_DONE)
+	if (data[LENGTH] > RELAY_WORKER)
 		return RELAY_BAD;
 
 	*ret = (struct relay_frame){
@@ -134,6 +140,13 @@ static guint32 take32(struct reader *r)
 		return get32(at);
 
 	return 0;
+}
+
+static guint64 take64(struct reader *r)
+{
+	guint64 high = take32(r);
+
+	return high << 32 | take32(r);
 }
 
 static const guint8 *take_text(struct reader *r, size_t *ret_size)
@@ -259,8 +272,7 @@ GBytes *relay_done_frame(guint32 id, const struct relay_done *done)
 
 	put32(frame, done->flags);
 	put32(frame, (guint32)done->status);
-	put32(frame, (guint32)(done->wall_us >> 32));
-	put32(frame, (guint32)done->wall_us);
+	put64(frame, done->wall_us);
 	put_text(frame, done->out->str, done->out->len);
 	put_text(frame, done->err->str, done->err->len);
 
@@ -281,8 +293,7 @@ bool relay_done_parse(const guint8 *data, size_t size, struct relay_done *ret, G
 
 	ret->flags = take32(&r);
 	ret->status = (gint32)take32(&r);
-	ret->wall_us = (guint64)take32(&r) << 32;
-	ret->wall_us |= take32(&r);
+	ret->wall_us = take64(&r);
 	ret->out = take_string(&r);
 	ret->err = take_string(&r);
 
@@ -311,6 +322,28 @@ void relay_done_clear(struct relay_done *done)
 GBytes *relay_cancel_frame(guint32 id)
 {
 	return frame_end(frame_begin(RELAY_CANCEL, id));
+}
+
+GBytes *relay_worker_frame(guint64 own_bytes)
+{
+	GByteArray *frame = frame_begin(RELAY_WORKER, 0);
+
+	put64(frame, own_bytes);
+
+	return frame_end(frame);
+}
+
+bool relay_worker_parse(const guint8 *data, size_t size, guint64 *ret_own_bytes, GError **error)
+{
+	struct reader r = { data, size, false };
+	guint64 own_bytes = take64(&r);
+
+	if (!judge(&r, error))
+		return false;
+
+	*ret_own_bytes = own_bytes;
+
+	return true;
 }
 
 char *relay_hello(const char *version)

@@ -12,12 +12,13 @@
 #include "base/error.h"
 
 /* The protocol's number; a relay of another number is not used. */
-enum { RELAY_PROTOCOL = 2, RELAY_MAX_FRAME = 1 << 28, RELAY_MAX_WORDS = 10000 };
+enum { RELAY_PROTOCOL = 3, RELAY_MAX_FRAME = 1 << 28, RELAY_MAX_WORDS = 10000 };
 
 enum relay_type {
 	RELAY_RUN = 1,		/* to the relay: a struct relay_run */
 	RELAY_CANCEL,		/* to the relay: end that step; RELAY_DONE follows */
 	RELAY_DONE,		/* from the relay: a struct relay_done */
+	RELAY_WORKER,		/* from the relay, of no step: its worker's memory */
 };
 
 struct relay_frame {
@@ -84,6 +85,16 @@ void relay_done_clear(struct relay_done *done);
 
 /* A RELAY_CANCEL of step ID. */
 GBytes *relay_cancel_frame(guint32 id);
+
+/*
+ * The memory of the relay's worker has changed; it is said with a step that may use one, when the
+ * worker has started and when it has ended: at most RELAY_WORKER_FRAMES for each such step.
+ */
+enum { RELAY_WORKER_SIZE = 8, RELAY_WORKER_FRAMES = 3 };
+
+/* OWN_BYTES: worker_client_memory. The caller unrefs. */
+GBytes *relay_worker_frame(guint64 own_bytes);
+bool relay_worker_parse(const guint8 *data, size_t size, guint64 *ret_own_bytes, GError **error);
 
 /* The relay's first line, of VERSION. Caller frees. */
 char *relay_hello(const char *version);

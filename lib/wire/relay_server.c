@@ -152,6 +152,11 @@ static int by_worker(void *data, const struct child_spec *spec, const int fds[3]
 	return pid;
 }
 
+static void on_memory(void *data, guint64 own_bytes)
+{
+	send_frame(data, relay_worker_frame(own_bytes));
+}
+
 static bool may_use_worker(const struct server *s, const struct relay_run *run)
 {
 	return s->worker && g_strv_contains((const char *const *)run->env, RELAY_MAY_USE_WORKER);
@@ -214,6 +219,7 @@ static bool take_frame(struct server *s, const struct relay_frame *frame)
 		relay_run_clear(&run);
 		return true;
 	case RELAY_DONE:
+	case RELAY_WORKER:
 		break;
 	}
 
@@ -300,8 +306,12 @@ bool relay_serve(int in, int out, WorkerClient *worker, GError **error)
 	s.steps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	s.input = g_unix_fd_add(in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input, &s);
 	g_unix_fd_add(signals, G_IO_IN, on_signal, &s);
+	if (worker)
+		worker_client_watch(worker, on_memory, &s);
 	send_frame(&s, g_bytes_new(hello, strlen(hello)));
 	g_main_loop_run(s.loop);
+	if (worker)
+		worker_client_watch(worker, NULL, NULL);
 	g_queue_clear_full(&s.pending, (GDestroyNotify)g_bytes_unref);
 	g_byte_array_unref(s.in);
 	g_hash_table_unref(s.steps);

@@ -19,6 +19,8 @@
  */
 enum { MAX_STEPS = 1000, MAX_AGE_S = 3600, IDLE_S = 120, START_S = 30, ANSWER_MS = 1000 };
 enum { FIRST_PAUSE_S = 1, LONGEST_PAUSE_S = 300 };
+/* Of its own; it has 2 to 5 MiB. */
+static const guint64 max_own_bytes = 64 << 20;
 
 struct worker_client {
 	char *path, *actions;
@@ -32,6 +34,9 @@ struct worker_client {
 	gint64 started_us, used_us;
 	gint64 pause_until_us;
 	unsigned pause_s;
+	guint64 own_bytes;		/* of its memory, when it was looked at last */
+	worker_client_memory *memory;	/* or NULL */
+	void *memory_data;
 };
 
 static gint64 now_us(void)
@@ -45,6 +50,39 @@ static void remove_source(guint *id)
 		g_source_remove(*id);
 
 	*id = 0;
+}
+
+static void say_memory(WorkerClient *w, guint64 own_bytes)
+{
+	if (own_bytes == w->own_bytes)
+		return;
+
+	w->own_bytes = own_bytes;
+	if (w->memory)
+		w->memory(w->memory_data, own_bytes);
+}
+
+/* The second and third number of statm: resident pages, and those of files. Source: proc(5). */
+static guint64 read_own_bytes(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)pid);
+	g_autofree char *text = NULL;
+	guint64 resident, shared;
+	char *at;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+
+	at = strchr(text, ' ');
+	if (!at)
+		return 0;
+
+	resident = g_ascii_strtoull(at, &at, 10);
+	shared = g_ascii_strtoull(at, NULL, 10);
+	if (shared > resident)
+		return 0;
+
+	return (resident - shared) * (guint64)sysconf(_SC_PAGESIZE);
 }
 
 static void on_ended(GPid pid G_GNUC_UNUSED, gint status G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
@@ -77,6 +115,7 @@ static void stop_worker(WorkerClient *w)
 		close(w->fd);
 
 	w->fd = -1;
+	say_memory(w, 0);
 }
 
 /* It is of no use now; each time the next try comes later. */
@@ -118,10 +157,12 @@ static gboolean on_list(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 	w->list = 0;
 	if (n > 0)
 		w->known = worker_list_parse(text, (size_t)n, VMM_VERSION);
-	if (w->known)
+	if (w->known) {
 		w->files = worker_files_new(w->known);
-	else
+		say_memory(w, read_own_bytes(w->pid));
+	} else {
 		give_up(w);
+	}
 
 	return G_SOURCE_REMOVE;
 }
@@ -170,6 +211,8 @@ static bool is_over(const WorkerClient *w)
 
 	if (w->steps >= MAX_STEPS)
 		return true;
+	if (w->own_bytes > max_own_bytes)
+		return true;
 	if (is_older(w, MAX_AGE_S))
 		return true;
 	if (!file_state_read(w->path, &file))
@@ -182,6 +225,8 @@ bool worker_client_ready(WorkerClient *w, const char *path)
 {
 	if (!worker_files_in(path, w->actions))
 		return false;
+	if (w->known)
+		say_memory(w, read_own_bytes(w->pid));
 	if (w->pid && is_over(w))
 		stop_worker(w);
 	if (w->pid && !w->known && is_older(w, START_S))
@@ -365,6 +410,12 @@ int worker_client_start(void *worker_client, const struct child_spec *spec, cons
 		return 0;
 
 	return worker_client_begin(worker_client, &order, fds);
+}
+
+void worker_client_watch(WorkerClient *w, worker_client_memory *memory, void *data)
+{
+	w->memory = memory;
+	w->memory_data = data;
 }
 
 WorkerClient *worker_client_new(const char *directory)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker_client.h - a relay's worker: started when it is first of use, asked for the process of
- * each step that it can run, and ended when it is idle, old, replaced or of no use.
+ * worker_client.h - a worker of our own, as a relay or the driver has it: started when it is first
+ * of use, asked for the process of each step that it can run, and ended when it is idle, old,
+ * large, replaced or of no use.
  *
  * Whether a step was begun is never in doubt. A process of the worker's does nothing before it gets
  * our word; we give that word once we know the process for our child, and if we do not give it, the
@@ -18,6 +19,14 @@ typedef struct worker_client WorkerClient;
 
 /* The worker in DIRECTORY, of the actions in its folder kvm. Starts nothing yet. */
 WorkerClient *worker_client_new(const char *directory);
+
+/*
+ * The worker's own memory, resident and shared with no file, in bytes; 0: there is no worker now.
+ */
+typedef void worker_client_memory(void *data, guint64 own_bytes);
+
+/* MEMORY(DATA), or NULL, is called when that has changed; it is looked at with each step. */
+void worker_client_watch(WorkerClient *w, worker_client_memory *memory, void *data);
 
 /* Ends the worker. What it has begun continues. */
 void worker_client_free(WorkerClient *w);

@@ -5,7 +5,25 @@ bats_require_minimum_version 1.5.0
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$TOP/build/release}
 DATA=$TOP/tests/data
+# For make check-worker: each action that is run is run by a worker (tests/tools/via_worker.c).
+via_worker_set() {
+	local real=$REMOTES name
+	REMOTES=$BATS_RUN_TMPDIR/via/vmm/kvm
+	[ ! -d "$REMOTES" ] || return 0
+	mkdir -p "$REMOTES"
+	ln -s "$BUILD/remotes/vmm/kvm-image" "$REMOTES/../kvm-image"
+	for name in "$real"/*; do
+		name=${name##*/}
+		if grep -q "{ \"$name\"," "$BUILD/worker/table.c"; then
+			cp "$BUILD/tests/tools/via_worker" "$REMOTES/$name"
+		elif [ -x "$real/$name" ]; then
+			ln -s "$real/$name" "$REMOTES/$name"
+		fi
+	done
+}
+
 REMOTES=$BUILD/remotes/vmm/kvm
+[ "${VMM_VIA:-}" != worker ] || via_worker_set
 
 # How slow this machine is now; limits of waits are multiples of it. Measured once a suite.
 # shellcheck disable=SC1091

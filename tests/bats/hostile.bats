@@ -55,6 +55,7 @@ make_evil_relay() {
 	    if kind == "trickle":
 	        for byte in done(b"told in pieces", id): say(bytes([byte]))
 	    if kind == "lines": say(frame(3, id, struct.pack(">IIIII", 0, 1, 0, 0, 0) + struct.pack(">I", 1 << 20) + b"x\n" * (1 << 19)))
+	    if kind == "worker": say(frame(4, 0, struct.pack(">Q", 1 << 20)))
 	    if kind == "honest": say(done(b"", id))
 	EOF
 	chmod +x evil-relay
@@ -80,7 +81,7 @@ play() {
 	configure 'transport = "relay"; timeout_s: { reboot = 10; };'
 	play honest
 	local honest_cpu=$cpu honest_peak=$peak
-	for kind in huge larger id twice run type lie small; do
+	for kind in huge larger id twice run type lie small worker; do
 		play $kind
 		echo "$kind: CPU $cpu of $honest_cpu ticks, memory $peak of $honest_peak KiB"
 		[ "$cpu" -le $((honest_cpu * 5 + 50)) ]

@@ -184,7 +184,7 @@ setup() {
 	[[ $stderr == 'relay: malformed frame [input]'* ]]
 	run --separate-stderr "$BUILD/remotes/vmm/relay" </dev/null
 	[ "$status" -eq 0 ]
-	[[ $output == 'vmmexec-relay 2 '* ]]
+	[[ $output == 'vmmexec-relay 3 '* ]]
 }
 
 @test "it links no libvirt" {

@@ -92,6 +92,41 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	ldd "$SET/worker" | grep -q libasan || [ "${lines[4]}" -le 16384 ]
 }
 
+@test "worker: the relay says how much memory it has for itself, and that it has ended" {
+	steps --memory -- "$SET/kvm/reset" --version -- @ sh -c "kill -KILL $worker_pid; while pgrep -x worker -P \$RELAY_PID; do sleep 0.02; done" \
+		-- "$SET/kvm/reset" --version
+	[ "$status" -eq 0 ]
+	[[ $(heads) == '0 0 worker;0 0 program;' ]]
+	sed -n 's/^memory //p' <<<"$output" >said
+	[ "$(sed -n '$p' said)" = 0 ]
+	[ "$(grep -cx 0 said)" -eq 1 ]
+	ldd "$SET/worker" | grep -q libasan || awk '$1 > 8 * 2 ^ 20 { exit 1 } $1 > 2 ^ 18 { seen = 1 } END { exit !seen }' said
+}
+
+@test "worker: one that has grown too large is ended before the next step" {
+	cat >large <<-END
+		#!/usr/bin/env python3
+		import os, socket
+		relay = socket.socket(fileno=0)
+		relay.send(b"vmmexec-worker 1 $("$SET/worker" --version | cut -d" " -f2)\nreset $("$SET/relay" --identify "$SET/kvm/reset" | cut -d" " -f1)\n")
+		block = b"x" * (400 << 20)
+		open("$PWD/grown", "w").write(str(os.getpid()))
+		if relay.recv(1 << 17):
+		    open("$PWD/was-asked", "w").close()
+	END
+	chmod +x large
+	mv "$SET/worker" kept
+	mv large "$SET/worker"
+	run --separate-stderr "$TOP/tests/tools/relay-steps" "$SET/relay" --memory -- "$SET/kvm/reset" --version \
+		-- @ sh -c "n=0; until [ -s grown ] || [ \$n -gt 999 ]; do sleep 0.02; n=\$((n + 1)); done" -- "$SET/kvm/reset" --version \
+		-- @ sh -c "n=0; while kill -0 \$(cat grown) && [ \$n -le 999 ]; do sleep 0.02; n=\$((n + 1)); done" </dev/null
+	mv kept "$SET/worker"
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 program;0 0 program;' ]
+	[ "$(awk '$1 == "memory" && $2 > 400 * 2 ^ 20' <<<"$output" | wc -l)" -ge 1 ]
+	[ ! -e was-asked ]
+}
+
 @test "worker: killed while a step runs, the step goes on; the next is a program, later ones the next worker's" {
 	silent
 	steps --timeout 3000 -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c "until pgrep -x reboot -P \$RELAY_PID; do sleep 0.02; done; kill -KILL $worker_pid" \
@@ -177,7 +212,7 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 	[[ $(heads) == '1 1 worker;' ]]
 	steps -- "$SET/kvm/reboot" --deadline 1 --connect "$SILENT" one-1
 	[[ $(heads) == '1 0 worker;' ]]
-	grep -q 'did not end within 1 s' <<<"$output"
+	grep -q 'did not end within 1 s\|no answer in 1 s' <<<"$output"	# both times are over at once
 }
 
 @test "worker: a hundred steps at once are a hundred processes" {
@@ -196,6 +231,15 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 			[[ $output == gone* ]]
 		done
 	done
+}
+
+@test "worker: where its processes would share random numbers there is none" {
+	local asan
+	asan=$(ldd "$SET/worker" | awk '/libasan/ { print $3 }')
+	run --separate-stderr env LD_PRELOAD="${asan:+$asan }$BUILD/tests/fake/random.so" "$SET/worker" </dev/null
+	[ "$status" -eq 1 ]
+	[[ $stderr == "worker: processes made here would share GnuTLS' random numbers: each step is a program [incompatible]"* ]]
+	ldd "$SET/worker" | grep -q libgnutls
 }
 
 @test "worker: by hand it says what it is" {

@@ -43,6 +43,21 @@ static void try_done(const struct relay_frame *frame)
 	relay_done_clear(&done);
 }
 
+static void try_worker(const struct relay_frame *frame)
+{
+	guint64 own_bytes;
+
+	if (!relay_worker_parse(frame->data, frame->size, &own_bytes, NULL))
+		return;
+	g_assert(frame->size == RELAY_WORKER_SIZE);
+	{
+		g_autoptr(GBytes) bytes = relay_worker_frame(own_bytes);
+		const guint8 *text = g_bytes_get_data(bytes, NULL);
+
+		g_assert(memcmp(text + 9, frame->data, frame->size) == 0);
+	}
+}
+
 /* The head says what the whole frame will be. Always true. */
 static bool has_its_head(const guint8 *data, size_t size)
 {
@@ -71,6 +86,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	       relay_frame_take(copy + at, size - at, &frame, &used) == RELAY_TAKEN) {
 		try_run(&frame);
 		try_done(&frame);
+		try_worker(&frame);
 		at += used;
 		g_assert(at <= size);
 	}

@@ -3,8 +3,8 @@
  * via_worker - stands in a test for an action's program: has a worker of its own run that action,
  * with its words, environment and descriptors, and ends as the action did.
  *
- * Installed as ROOT/vmm/kvm/NAME for each NAME of ROOT/real/vmm/kvm, beside which the worker is.
- * Status 99: the worker did not run it, which fails any test.
+ * Installed as ROOT/vmm/kvm/NAME for each NAME of ROOT/real/vmm/kvm, beside which the worker is;
+ * elsewhere that of $BUILD is used. Status 99: the worker did not run it, which fails any test.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +20,7 @@
 enum { STATUS_NO_WORKER = 99, START_MS = 60000 };
 
 static volatile pid_t child;
+static pid_t watcher;
 
 static void forward(int sig)
 {
@@ -46,7 +47,8 @@ static int start_watcher(int *ret_life)
 
 	if (pipe2(life, O_CLOEXEC) < 0 || pipe2(pids, O_CLOEXEC) < 0)
 		return -1;
-	if (fork() == 0) {
+	watcher = fork();
+	if (watcher == 0) {
 		setsid();
 		for (int fd = 0; fd < 3; fd++)
 			close(fd);
@@ -104,12 +106,35 @@ static void give_preload(void)
 			g_setenv("LD_PRELOAD", strchr(at, '=') + 1, TRUE);
 }
 
+/* It would hold our file, which a test may replace as soon as we have ended. */
+static void stop_watcher(void)
+{
+	if (watcher <= 0)
+		return;
+
+	kill(watcher, SIGKILL);
+	waitpid(watcher, NULL, 0);
+}
+
+/* Where worker and programs are. The caller frees. */
+static char *real_set(const char *directory)
+{
+	char *real = g_canonicalize_filename("../../real/vmm", directory);
+
+	if (g_file_test(real, G_FILE_TEST_IS_DIR) || !g_getenv("BUILD"))
+		return real;
+
+	g_free(real);
+
+	return g_build_filename(g_getenv("BUILD"), "remotes/vmm", NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2 };
 	g_autofree char *self = program_path();
 	g_autofree char *directory = g_path_get_dirname(self);
-	g_autofree char *real = g_canonicalize_filename("../../real/vmm", directory);
+	g_autofree char *real = real_set(directory);
 	g_autofree char *name = g_path_get_basename(self);
 	char **words = g_strdupv(argv);
 	g_auto(GStrv) env = g_get_environ();
@@ -120,6 +145,7 @@ int main(int argc, char **argv)
 	int life = -1, pids, status;
 	pid_t pid;
 
+	program_open_descriptors();
 	g_free(words[0]);
 	words[0] = g_strdup(self);
 	give_preload();
@@ -140,6 +166,7 @@ int main(int argc, char **argv)
 		close(i);
 	while (waitpid(pid, &status, 0) < 0)
 		;
+	stop_watcher();
 	worker_client_free(worker);
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));

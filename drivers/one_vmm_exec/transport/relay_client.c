@@ -44,6 +44,10 @@ struct relay_client {
 	char *last_notice; /* what the last notice said, or NULL */
 	relay_client_notice *notice;
 	void *data;
+	relay_client_worker *worker;	/* or NULL */
+	void *worker_data;
+	guint64 own_bytes;		/* of the worker's memory, as the relay has said */
+	guint64 reports;		/* of that, which may still come */
 };
 
 static void stop_relay_timer(RelayClient *l)
@@ -143,7 +147,7 @@ static void on_hello(RelayClient *l)
 	g_byte_array_remove_range(l->in, 0, (guint)used);
 	stop_relay_timer(l);
 	l->state = UP;
-	l->sent = 0;
+	l->sent = l->reports = 0;
 	if (!g_str_equal(version, VMM_VERSION))
 		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
 				       " (hint: kvm-sync-hosts)", MAX_VERSION, version);
@@ -196,11 +200,39 @@ static void on_done(RelayClient *l, const struct relay_frame *frame)
 	start_idle_timer(l);
 }
 
+static void say_worker(RelayClient *l, guint64 own_bytes)
+{
+	if (l->worker && own_bytes != l->own_bytes)
+		l->worker(l->worker_data, l->host, own_bytes);
+
+	l->own_bytes = own_bytes;
+}
+
+static void on_worker(RelayClient *l, const struct relay_frame *frame)
+{
+	guint64 own_bytes;
+
+	if (!relay_worker_parse(frame->data, frame->size, &own_bytes, NULL)) {
+		cut_off(l, "its relay sent a damaged frame");
+		return;
+	}
+
+	l->reports--;
+	say_worker(l, own_bytes);
+}
+
+static bool is_report(const RelayClient *l, const struct relay_frame *head)
+{
+	return head->type == RELAY_WORKER && head->size == RELAY_WORKER_SIZE && l->reports;
+}
+
 /* Judged by its head, before the rest has come. */
 static bool may_come(RelayClient *l, const struct relay_frame *head)
 {
 	const RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
 
+	if (is_report(l, head))
+		return true;
 	if (head->type != RELAY_DONE || !call)
 		cut_off(l, "its relay sent an answer that nobody asked for");
 	else if (head->size > call->max_answer)
@@ -231,7 +263,10 @@ static size_t take_frame(RelayClient *l, size_t at)
 	if (relay_frame_take(data, left, &frame, &used) != RELAY_TAKEN)
 		return 0;
 
-	on_done(l, &frame);
+	if (frame.type == RELAY_WORKER)
+		on_worker(l, &frame);
+	else
+		on_done(l, &frame);
 
 	if (l->given_up)
 		return 0;
@@ -283,6 +318,7 @@ static void on_end(void *data, const struct child_result *r)
 	stop_relay_timer(l);
 	l->child = NULL;
 	l->state = DOWN;
+	say_worker(l, 0);	/* it ends with its relay */
 	if (!l->why)
 		l->why = g_strdup(or_if_empty(r->err->str, "ssh ended"));
 
@@ -345,6 +381,12 @@ RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, cons
 	g_queue_init(&l->waiting);
 
 	return l;
+}
+
+void relay_client_watch_worker(RelayClient *l, relay_client_worker *worker, void *data)
+{
+	l->worker = worker;
+	l->worker_data = data;
 }
 
 void relay_client_free(RelayClient *l)
@@ -410,6 +452,11 @@ static void send_frame(RelayClient *l, GBytes *frame)
 	child_write(l->child, frame);
 }
 
+static bool may_use_worker(const struct relay_run *run)
+{
+	return run->env && g_strv_contains((const char *const *)run->env, RELAY_MAY_USE_WORKER);
+}
+
 static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done,
 			   void *data)
 {
@@ -431,6 +478,8 @@ static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_cl
 	frame = relay_run_frame(call->id, run);
 	send_frame(l, frame);
 	call->end = l->sent;
+	if (may_use_worker(run))
+		l->reports += RELAY_WORKER_FRAMES;
 
 	return call;
 }

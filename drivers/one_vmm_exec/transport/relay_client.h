@@ -40,9 +40,15 @@ typedef void relay_client_done(void *data, const struct relay_done *done,
 /* Called once each if a host has no relay, a foreign one, or one that breaks the protocol. */
 typedef void relay_client_notice(void *data, const char *host, const char *text);
 
+/* The own memory of HOST's worker, in bytes; 0: it has ended. */
+typedef void relay_client_worker(void *data, const char *host, guint64 own_bytes);
+
 /* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
 RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path,
 			      unsigned idle_s, relay_client_notice *notice, void *data);
+
+/* WORKER(DATA) is called from the loop when that has changed. */
+void relay_client_watch_worker(RelayClient *link, relay_client_worker *worker, void *data);
 
 /* Ends it, with what runs there. Nobody may wait for it. */
 void relay_client_free(RelayClient *link);

@@ -28,6 +28,7 @@ struct remote_hosts {
 	GHashTable *connections; /* host to SshMaster */
 	GHashTable *links;       /* host to RelayClient */
 	struct remote_steps steps;
+	Workers *workers;
 	HostHealth *health;
 };
 
@@ -297,6 +298,7 @@ static RelayClient *relay_of(RemoteHosts *h, const char *host)
 		return l;
 
 	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
+	relay_client_watch_worker(l, workers_note, h->workers);
 	g_hash_table_insert(h->links, g_strdup(host), l);
 
 	return l;
@@ -528,6 +530,11 @@ struct remote_steps remote_hosts_steps(const RemoteHosts *h)
 	return h->steps;
 }
 
+Workers *remote_hosts_workers(const RemoteHosts *h)
+{
+	return h->workers;
+}
+
 HostHealth *remote_hosts_health(RemoteHosts *h)
 {
 	return h->health;
@@ -569,6 +576,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 	h = g_new0(RemoteHosts, 1);
 	h->control_dir = g_steal_pointer(&template);
 	h->health = host_health_new(cfg);
+	h->workers = workers_new();
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
 	h->cfg = cfg;
 	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
@@ -599,6 +607,7 @@ void remote_hosts_free(RemoteHosts *h)
 	g_hash_table_unref(h->links);
 	g_free(h->relay_path);
 	host_health_free(h->health);
+	workers_free(h->workers);
 	g_rmdir(h->control_dir);
 	g_free(h->control_dir);
 	g_free(h->mark);

@@ -18,6 +18,7 @@
 #include "conf/cfg.h"
 #include "step_result.h"
 #include "transport/host_health.h"
+#include "transport/workers.h"
 
 typedef struct remote_hosts RemoteHosts;
 
@@ -49,6 +50,9 @@ struct remote_steps {
 };
 
 struct remote_steps remote_hosts_steps(const RemoteHosts *hosts);
+
+/* Borrowed. */
+Workers *remote_hosts_workers(const RemoteHosts *hosts);
 
 enum remote_kind { REMOTE_SCRIPT, REMOTE_MKDIR, REMOTE_WRITE };
 
