@@ -6,6 +6,7 @@
  */
 #include "host/vgpu_device.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
 #include "xml/xml.h"
@@ -33,7 +34,7 @@ static bool print_directory(const char *deploy_id, GError **error)
 	g_autoptr(ConfRc) rc = conf_rc_load(path, CONF_RC_PLAIN | CONF_RC_OPTIONAL, NULL);
 	const char *uri = rc ? conf_rc_get(rc, "LIBVIRT_URI") : NULL;
 	const char *space = rc ? conf_rc_get(rc, "LIBVIRT_MD_URI") : NULL;
-	g_autoptr(virConnect) conn = virt_open(uri ? uri : "qemu:///system", OPEN_MS, error);
+	g_autoptr(virConnect) conn = virt_open(text_or(uri, "qemu:///system"), OPEN_MS, error);
 	g_autoptr(virDomain) dom = conn ? virt_domain(conn, deploy_id, NULL, error) : NULL;
 	g_autofree char *directory = NULL;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fit_document.h"
 
+#include "base/text.h"
 #include "domain/builder.h"
 #include "fit/arch_fit.h"
 
@@ -33,7 +34,7 @@ char *fit_document(const char *xml, const struct fit_input *in, const char *map,
 		return NULL;
 	if (result.changes->len == 0 && fit_needs(domain, in) == FIT_NEEDS_NOTHING)
 		return g_strdup(xml);
-	cpus = fit_cpu_map_read(map, arch ? arch : "x86_64", error);
+	cpus = fit_cpu_map_read(map, text_or(arch, "x86_64"), error);
 	if (!cpus)
 		return NULL;
 	input.cpus = cpus;

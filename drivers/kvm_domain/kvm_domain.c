@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "conf/cfg.h"
 #include "conf/paths.h"
 #include "domain/domain.h"
@@ -217,7 +218,7 @@ static bool read_clock(gint64 *now, GError **error)
 static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 {
 	unsigned long part[3] = { 0 };
-	g_auto(GStrv) words = g_strsplit(text ? text : "0", ".", -1);
+	g_auto(GStrv) words = g_strsplit(text_or(text, "0"), ".", -1);
 	guint n = g_strv_length(words);
 
 	for (guint i = 0; i < n && i < G_N_ELEMENTS(part); i++) {
@@ -276,7 +277,7 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 		     GPtrArray *warnings, GError **error)
 {
 	g_autoptr(xmlDoc) caps = read_document(a->capabilities, error), domcaps = NULL;
-	const char *kvmrc = a->kvmrc ? a->kvmrc : "/dev/null";
+	const char *kvmrc = text_or(a->kvmrc, "/dev/null");
 	const char *map = a->cpu_map ? a->cpu_map : FIT_CPU_MAP_DIRECTORY;
 	g_autoptr(ConfKvmrc) rc = NULL;
 

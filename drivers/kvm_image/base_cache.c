@@ -229,7 +229,10 @@ bool base_cache_join(const char *directory, const char *cached, const char *part
 	ok = link_or_join(base, part, name, error);
 	close(lock);
 
-	return ok && file_sync_directory(cache, error);
+	if (!ok)
+		return false;
+
+	return file_sync_directory(cache, error);
 }
 
 /* A base that we made, and to which no VM links. */

@@ -99,7 +99,7 @@ bool disk_record_is_name(const char *name)
 		return false;
 	digits = strrchr(name, '.') + 1;
 
-	return *digits && strspn(digits, "0123456789") == strlen(digits);
+	return text_is_digits(digits);
 }
 
 /* One entry that cannot be ours makes the whole record untrusted. */

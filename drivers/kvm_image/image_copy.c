@@ -148,7 +148,10 @@ bool image_copy_run(const struct image_copy *c, const char *part, GError **error
 		return true;
 	}
 
-	return image_tool_run(c->job, &tool, NULL, error) && check_copy(c, part, error);
+	if (!image_tool_run(c->job, &tool, NULL, error))
+		return false;
+
+	return check_copy(c, part, error);
 }
 
 bool image_copy_to_volume(const struct image_copy *c, const struct image_target *target,
@@ -176,5 +179,8 @@ bool image_copy_to_volume(const struct image_copy *c, const struct image_target 
 		return true;
 	}
 
-	return image_tool_run(c->job, &tool, NULL, error) && check_source(c, error);
+	if (!image_tool_run(c->job, &tool, NULL, error))
+		return false;
+
+	return check_source(c, error);
 }

@@ -153,7 +153,10 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 
 static bool replace(const struct image_file *f, GError **error)
 {
-	return image_file_may_make(f->path, true, error) && file_rename(f->part, f->path, error);
+	if (!image_file_may_make(f->path, true, error))
+		return false;
+
+	return file_rename(f->part, f->path, error);
 }
 
 /* For file systems, NFS for one, that cannot rename without replacing: a link replaces nothing. */

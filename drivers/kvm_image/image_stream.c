@@ -70,7 +70,10 @@ static bool put_frame(struct stream *s, guint64 offset, guint32 len, GError **er
 {
 	guint32 big = GUINT32_TO_BE(len);
 
-	return put_number(s, offset, error) && put_bytes(s, &big, sizeof(big), error);
+	if (!put_number(s, offset, error))
+		return false;
+
+	return put_bytes(s, &big, sizeof(big), error);
 }
 
 static bool put_head(struct stream *s, const struct stat *st, guint64 size, GError **error)

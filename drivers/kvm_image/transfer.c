@@ -112,7 +112,10 @@ static bool bring_image(const struct transfer *t, const char *image, GError **er
 	const struct transfer_call to = { .host = transfer_place_host(&t->place),
 					  .words = receive };
 
-	return check_no_snapshots(image, error) && transfer_host_pipe(&from, &to, NULL, error);
+	if (!check_no_snapshots(image, error))
+		return false;
+
+	return transfer_host_pipe(&from, &to, NULL, error);
 }
 
 /* clone, ln: FE:SOURCE HOST:DIRECTORY/disk.N VM DATASTORE */
@@ -131,7 +134,10 @@ static bool copy_image(struct transfer *t, char **operands, GError **error)
 	if (!g_path_is_absolute(image))
 		return prepare_disk(t, false, error);
 
-	return bring_image(t, image, error) && prepare_disk(t, true, error);
+	if (!bring_image(t, image, error))
+		return false;
+
+	return prepare_disk(t, true, error);
 }
 
 static bool make_disk(struct transfer *t, const char *size, const char *format, GError **error)

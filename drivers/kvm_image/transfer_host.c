@@ -194,7 +194,10 @@ static bool judge_call(struct running_call *r, GError **error)
 		r->result.exit_status = marks.status;
 	}
 
-	return !said_failure(r, error) && child_result_check(&r->result, "kvm-image", error);
+	if (said_failure(r, error))
+		return false;
+
+	return child_result_check(&r->result, "kvm-image", error);
 }
 
 static void clear_call(struct running_call *r)

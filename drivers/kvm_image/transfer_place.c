@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transfer_place.h"
 
+#include "base/text.h"
 #include "wire/ssh.h"
-
-static bool is_id(const char *text)
-{
-	return *text && strspn(text, "0123456789") == strlen(text);
-}
 
 /* HOST may be "[::1]": the path begins behind the first colon that a slash follows. */
 static bool split(const char *operand, char **ret_host, char **ret_path, GError **error)
@@ -41,7 +37,7 @@ bool transfer_place_parse(struct transfer_place *p, const char *operand, const c
 		return false;
 
 	name = g_path_get_basename(path);
-	if (g_str_has_prefix(name, "disk.") && is_id(name + strlen("disk."))) {
+	if (g_str_has_prefix(name, "disk.") && text_is_digits(name + strlen("disk."))) {
 		p->disk = g_strdup(name + strlen("disk."));
 		p->directory = g_path_get_dirname(path);
 	} else {
@@ -51,7 +47,7 @@ bool transfer_place_parse(struct transfer_place *p, const char *operand, const c
 	own = g_path_get_basename(p->directory);
 	store = g_path_get_dirname(p->directory);
 	p->datastore = g_path_get_basename(store);
-	if (is_id(vm) && g_str_equal(own, vm) && is_id(p->datastore))
+	if (text_is_digits(vm) && g_str_equal(own, vm) && text_is_digits(p->datastore))
 		return true;
 
 	return fail_place(operand, vm, error);

@@ -134,7 +134,10 @@ static bool leave(const struct transfer_sides *s, const char *id, const char *to
 bool transfer_sides_end(const struct transfer_sides *s, const char *id, const char *token,
 			GError **error)
 {
-	return leave(s, id, token, error) && transfer_sides_tell(s, &s->to, "keep", id, error);
+	if (!leave(s, id, token, error))
+		return false;
+
+	return transfer_sides_tell(s, &s->to, "keep", id, error);
 }
 
 bool transfer_sides_left(const struct transfer_sides *s, GError **error)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "disk_directory.h"
 #include "image_file.h"
 #include "image_stream.h"
@@ -79,10 +80,7 @@ static bool is_recorded(const struct vm_contents *c, const char *name)
 
 static bool ends_in_number(const char *name, const char *begin)
 {
-	size_t len = strlen(begin);
-
-	return g_str_has_prefix(name, begin) && name[len] &&
-	       strspn(name + len, "0123456789") == strlen(name + len);
+	return g_str_has_prefix(name, begin) && text_is_digits(name + strlen(begin));
 }
 
 /* A file that OpenNebula or the actions keep there, and make again for a VM that starts. */

@@ -335,7 +335,10 @@ static bool load_datastore(struct vm_disks *v, const char *directory, GError **e
 	doc = xml_parse(text->str, text->len, path, error);
 	g_string_free(text, TRUE);
 
-	return doc && tmpl_vm_set_datastore(v->plan.vm, xmlDocGetRootElement(doc), error);
+	if (!doc)
+		return false;
+
+	return tmpl_vm_set_datastore(v->plan.vm, xmlDocGetRootElement(doc), error);
 }
 
 /* RET_PATH: the directory. The caller frees. */

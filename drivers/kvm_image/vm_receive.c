@@ -253,7 +253,10 @@ static bool publish_items(struct vm_receiving *r, GError **error)
 					 r->job, error))
 			return false;
 
-	return sync_places(r, error) && write_records(r, true, error);
+	if (!sync_places(r, error))
+		return false;
+
+	return write_records(r, true, error);
 }
 
 /* What is noted: the files as they are here, and a mark by which the source knows the place. */
@@ -298,7 +301,10 @@ static bool receive(struct vm_receiving *r, GError **error)
 	if (!write_items(r, error) || !record_items(r, error))
 		return false;
 
-	return publish_items(r, error) && note_all(r, error);
+	if (!publish_items(r, error))
+		return false;
+
+	return note_all(r, error);
 }
 
 static void drop_unfinished(struct vm_receiving *r)

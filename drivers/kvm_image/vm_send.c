@@ -223,7 +223,10 @@ static bool send_all(struct vm_sending *s, GError **error)
 		if (!send_item(s, s->move->items->pdata[i], error))
 			return false;
 
-	return vm_move_check_unchanged(s->move, directory, error) && vm_stream_write_end(error);
+	if (!vm_move_check_unchanged(s->move, directory, error))
+		return false;
+
+	return vm_stream_write_end(error);
 }
 
 /* The last ones are enough: a destination has the copy of one of these, or none. */

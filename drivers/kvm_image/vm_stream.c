@@ -68,7 +68,10 @@ bool vm_stream_write_head(const VmMove *m, GError **error)
 	if (!put_all(BEGIN, strlen(BEGIN), error) || !put_all(&big, sizeof(big), error))
 		return false;
 
-	return put_all(sum, sizeof(sum), error) && put_all(text, len, error);
+	if (!put_all(sum, sizeof(sum), error))
+		return false;
+
+	return put_all(text, len, error);
 }
 
 bool vm_stream_write_end(GError **error)

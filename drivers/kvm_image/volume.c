@@ -185,7 +185,10 @@ static bool make_part(const struct image_job *job, struct volume *v, guint64 siz
 			return vmm_pass(error, &cause);
 	}
 
-	return remove_part(job, v, &was_there, error) && v->kind->make(job, v, size, error);
+	if (!remove_part(job, v, &was_there, error))
+		return false;
+
+	return v->kind->make(job, v, size, error);
 }
 
 /* Known by its id from here on, whatever has its name later. */

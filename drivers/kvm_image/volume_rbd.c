@@ -154,7 +154,10 @@ static bool make_rbd(const struct image_job *job, struct volume *v, guint64 size
 	else
 		ok = rbd(job, v, error, "create", "--image-format", "2", "--size", bytes, spec);
 
-	return ok && set_mark(job, v, spec, error);
+	if (!ok)
+		return false;
+
+	return set_mark(job, v, spec, error);
 }
 
 /* A comma ends a word of qemu-img's, two are one. */

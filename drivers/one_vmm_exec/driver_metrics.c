@@ -2,6 +2,7 @@
 #include "driver_metrics.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 static const double bounds[] = { 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800 };
 
@@ -78,7 +79,7 @@ void driver_metrics_action(DriverMetrics *m, const char *action, bool success, c
 			   double seconds)
 {
 	/* The reason itself would make a series for each VM: only its class is a label. */
-	g_autofree char *class = success ? g_strdup("") : class_of(info ? info : "");
+	g_autofree char *class = success ? g_strdup("") : class_of(text_or(info, ""));
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
 						  action, success ? "success" : "failure", class);
 	guint64 *count = g_hash_table_lookup(m->results, labels);

@@ -11,6 +11,7 @@
 #include "base/deadline.h"
 #include "base/number.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "virt/timed_call.h"
 
@@ -78,7 +79,7 @@ static char *describe(void)
 	return g_strdup_printf("%sFurther operands are ignored. Operands are explained in "
 			       "vmm_actions(8).\nExit status: 0 done (also when it already was), "
 			       "1 failed, 2 wrong usage,\n3 outcome unknown.\n\nExample:\n  %s",
-			       input ? input : "", self->example);
+			       text_or(input, ""), self->example);
 }
 
 static GOptionContext *option_context(struct options *o)

@@ -106,7 +106,7 @@ char *vmm_error_line(const GError *error)
 	const char *hint = vmm_error_hint(error);
 
 	return g_strdup_printf("%s [%s]%s%s%s", line, vmm_error_class(error),
-			       hint ? " (hint: " : "", hint ? hint : "", hint ? ")" : "");
+			       hint ? " (hint: " : "", text_or(hint, ""), hint ? ")" : "");
 }
 
 void vmm_error_set_hint(GError **error, const char *format, ...)

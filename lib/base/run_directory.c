@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/program.h"
+#include "base/text.h"
 
 #define USER "oneadmin"
 
@@ -138,7 +139,7 @@ void run_directory_hint(GError **error)
 	vmm_error_set_hint(error,
 			   "%s%s must be %s's: as root, write 'd %s 0755 %s %s -' to "
 			   "/etc/tmpfiles.d/vmmexec.conf and run systemd-tmpfiles --create",
-			   RUN_DIRECTORY, whose ? whose : "", name, RUN_DIRECTORY, name, name);
+			   RUN_DIRECTORY, text_or(whose, ""), name, RUN_DIRECTORY, name, name);
 }
 
 bool run_directory_make(GError **error)

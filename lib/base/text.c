@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
-#include <stdbool.h>
-
 /* Cut where no character is split. */
 static void leave_out_middle(GString *s, size_t max)
 {
@@ -15,6 +13,14 @@ static void leave_out_middle(GString *s, size_t max)
 		to++;
 	g_string_erase(s, (gssize)from, (gssize)(to - from));
 	g_string_insert(s, (gssize)from, gap);
+}
+
+bool text_is_digits(const char *text)
+{
+	if (!text || !*text)
+		return false;
+
+	return strspn(text, "0123456789") == strlen(text);
 }
 
 char *text_line(const char *text, size_t max)

@@ -4,6 +4,7 @@
 #define BASE_TEXT_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /*
  * TEXT as one line: control characters become blanks, runs of blanks one, both
@@ -13,6 +14,9 @@ char *text_line(const char *text, size_t max);
 
 /* Adds SEPARATOR, unless TEXT is still empty. */
 void text_separate(GString *text, const char *separator);
+
+/* Whether TEXT has digits and nothing else; no: it is empty, or NULL. */
+bool text_is_digits(const char *text);
 
 /* TEXT, or INSTEAD when it is NULL. */
 const char *text_or(const char *text, const char *instead);

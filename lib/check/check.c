@@ -205,7 +205,8 @@ GPtrArray *check_host(const HostFacts *f, const struct check_wish *wish)
 	const struct check_view v = { .f = f, .wish = wish };
 
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
-		check_table_rows(results, tables[t], &v);
+		if (tables[t] != &check_vm || f->vm)
+			check_table_rows(results, tables[t], &v);
 
 	add_missing(results, wish->only, &v);
 	add_missing(results, wish->require, &v);

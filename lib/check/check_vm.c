@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "check/check_rows.h"
 
-/* What --vm named; NULL: nothing, and then no row of this table applies. */
+/* What --vm named: without one this table is passed over. */
 static const struct vm_fact *vm(const struct check_view *v)
 {
 	return v->f->vm;
@@ -27,41 +27,41 @@ static guint64 huge_free(const struct check_view *v, guint64 page_kib)
 /* No moment will come at which it fits, whatever else runs: this fails, the next one warns. */
 static bool is_too_large(const struct check_view *v)
 {
-	return vm(v) && v->f->memory_kib && vm(v)->memory_mib * 1024 > v->f->memory_kib;
+	return v->f->memory_kib && vm(v)->memory_mib * 1024 > v->f->memory_kib;
 }
 
 /* Memory in huge pages is set aside beforehand, and not among what is available. */
 static bool lacks_memory_now(const struct check_view *v)
 {
-	return vm(v) && !vm(v)->page_kib && v->f->available_kib &&
+	return !vm(v)->page_kib && v->f->available_kib &&
 	       vm(v)->memory_mib * 1024 > v->f->available_kib;
 }
 
 static bool lacks_huge_pages(const struct check_view *v)
 {
-	return vm(v) && vm(v)->page_kib && huge_free(v, vm(v)->page_kib) < vm(v)->memory_mib * 1024;
+	return vm(v)->page_kib && huge_free(v, vm(v)->page_kib) < vm(v)->memory_mib * 1024;
 }
 
 static bool asks_memory(const struct check_view *v)
 {
-	return vm(v) && vm(v)->memory_mib;
+	return vm(v)->memory_mib;
 }
 
 /* The limit is that of the machine type, which libvirt reports for its newest one. */
 static bool has_too_many_cpus(const struct check_view *v)
 {
-	return vm(v) && v->f->libvirt.max_vcpus && vm(v)->vcpus > v->f->libvirt.max_vcpus;
+	return v->f->libvirt.max_vcpus && vm(v)->vcpus > v->f->libvirt.max_vcpus;
 }
 
 /* QEMU allows it, but guests whose CPUs wait for each other with spinning locks become slow. */
 static bool has_more_than_host(const struct check_view *v)
 {
-	return vm(v) && v->f->cpus && vm(v)->vcpus > v->f->cpus;
+	return v->f->cpus && vm(v)->vcpus > v->f->cpus;
 }
 
 static bool asks_cpus(const struct check_view *v)
 {
-	return vm(v) && vm(v)->vcpus;
+	return vm(v)->vcpus;
 }
 
 /* Another architecture is emulated, which no /dev/kvm speeds up. */
@@ -69,7 +69,7 @@ static bool other_arch(const struct check_view *v)
 {
 	const char *arch = text_or(v->wish->arch, v->f->arch);
 
-	return vm(v) && vm(v)->arch && g_strcmp0(vm(v)->arch, arch) != 0;
+	return vm(v)->arch && g_strcmp0(vm(v)->arch, arch) != 0;
 }
 
 static bool other_arch_kvm(const struct check_view *v)
@@ -79,25 +79,25 @@ static bool other_arch_kvm(const struct check_view *v)
 
 static bool asks_arch(const struct check_view *v)
 {
-	return vm(v) && vm(v)->arch;
+	return vm(v)->arch;
 }
 
 /* The list is that of the host's own architecture, so it says nothing about others. */
 static bool no_machine(const struct check_view *v)
 {
-	return vm(v) && vm(v)->machine && v->f->libvirt.machines && !other_arch(v) &&
+	return vm(v)->machine && v->f->libvirt.machines && !other_arch(v) &&
 	       !facts_has(v->f->libvirt.machines, vm(v)->machine);
 }
 
 static bool asks_machine(const struct check_view *v)
 {
-	return vm(v) && vm(v)->machine && v->f->libvirt.machines;
+	return vm(v)->machine && v->f->libvirt.machines;
 }
 
 /* OpenNebula takes any word but BIOS for the path of a firmware, or for "UEFI". */
 static bool is_uefi(const struct check_view *v)
 {
-	const char *firmware = vm(v) ? vm(v)->firmware : NULL;
+	const char *firmware = vm(v)->firmware;
 
 	return firmware && g_ascii_strcasecmp(firmware, "BIOS") != 0;
 }
@@ -113,14 +113,14 @@ static bool no_uefi(const struct check_view *v)
 /* It takes a firmware that was built for it, and q35 with SMM: libvirt chooses by the first. */
 static bool no_secure_boot(const struct check_view *v)
 {
-	return vm(v) && vm(v)->secure_boot &&
+	return vm(v)->secure_boot &&
 	       !facts_has(v->f->firmware_features, "secure-boot");
 }
 
 /* Looked for by name only: QEMU opens it with its own rights when the VM starts. */
 static bool no_firmware_file(const struct check_view *v)
 {
-	return vm(v) && vm(v)->firmware_missing;
+	return vm(v)->firmware_missing;
 }
 
 /* "SEV-SNP" as libvirt writes it. */
@@ -138,7 +138,7 @@ static bool has_encryption(const struct check_view *v, const char *type)
 
 static bool asks_encryption(const struct check_view *v)
 {
-	return vm(v) && vm(v)->encryption && g_ascii_strcasecmp(vm(v)->encryption, "none");
+	return vm(v)->encryption && g_ascii_strcasecmp(vm(v)->encryption, "none");
 }
 
 /* libvirt would refuse it when the VM starts, after its disks were made. */
@@ -150,24 +150,24 @@ static bool no_encryption(const struct check_view *v)
 /* QEMU takes the chip itself for the VM, by its resource manager. */
 static bool no_own_tpm(const struct check_view *v)
 {
-	return vm(v) && vm(v)->own_tpm && (!v->f->tpm_version || !v->f->tpm_device);
+	return vm(v)->own_tpm && (!v->f->tpm_version || !v->f->tpm_device);
 }
 
 /* Not known without domain capabilities: the row of vtpm says then what is missing. */
 static bool no_vtpm(const struct check_view *v)
 {
-	return vm(v) && vm(v)->tpm && !vm(v)->own_tpm && check_has_domain(v) &&
+	return vm(v)->tpm && !vm(v)->own_tpm && check_has_domain(v) &&
 	       !facts_has(v->f->libvirt.tpm_backends, "emulator");
 }
 
 static bool asks_tpm(const struct check_view *v)
 {
-	return vm(v) && vm(v)->tpm;
+	return vm(v)->tpm;
 }
 
 static bool asks_model(const struct check_view *v)
 {
-	return vm(v) && vm(v)->model && check_has_domain(v);
+	return vm(v)->model && check_has_domain(v);
 }
 
 /* One of the models that would do is in LISTS; libvirt's names are found without case. */
@@ -206,7 +206,7 @@ static bool model_unusable(const struct check_view *v)
 
 static bool asks_pci(const struct check_view *v)
 {
-	return vm(v) && vm(v)->pci;
+	return vm(v)->pci;
 }
 
 /* VFIO gives a device to a guest only if an IOMMU keeps its DMA within that guest. */
@@ -234,12 +234,12 @@ static bool pci_missing(const struct check_view *v)
 /* libvirt refuses several queues for a NIC that QEMU would have to serve itself. */
 static bool queues_without_vhost(const struct check_view *v)
 {
-	return vm(v) && vm(v)->queues && g_str_equal(v->wish->type, "kvm") && !v->f->vhost_device;
+	return vm(v)->queues && g_str_equal(v->wish->type, "kvm") && !v->f->vhost_device;
 }
 
 static bool asks_queues(const struct check_view *v)
 {
-	return vm(v) && vm(v)->queues;
+	return vm(v)->queues;
 }
 
 static const struct check_row rows[] = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/program.h"
+#include "base/text.h"
 
 static char *below(const char *system, const char *own, const char *file)
 {
@@ -34,7 +35,7 @@ char *conf_path_remotes(const char *file)
 {
 	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im/qemu.d", "/im" };
 	g_autofree char *self = program_path();
-	g_autofree char *dir = g_path_get_dirname(self ? self : ".");
+	g_autofree char *dir = g_path_get_dirname(text_or(self, "."));
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)
 		if (g_str_has_suffix(dir, folders[i])) {

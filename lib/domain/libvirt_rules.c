@@ -2,6 +2,7 @@
 #include "domain/builders.h"
 
 #include "base/number.h"
+#include "base/text.h"
 #include "xml/xml.h"
 
 /*
@@ -206,7 +207,7 @@ static char *disk_place(const xmlNode *disk)
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		g_autofree char *part = xml_attribute(address, parts[i]);
 
-		g_string_append_printf(place, "%c%s", i ? ':' : ' ', part ? part : "0");
+		g_string_append_printf(place, "%c%s", i ? ':' : ' ', text_or(part, "0"));
 	}
 
 	return g_string_free(place, FALSE);
@@ -227,7 +228,7 @@ static void check_disk_places(DomainBuild *b, const xmlNode *domain)
 			domain_problem(b, NULL,
 				       "DISK/TARGET: '%s' and '%s' are the same place on "
 				       "their bus (%s)",
-				       other, target ? target : "?", place);
+				       other, text_or(target, "?"), place);
 		else if (place && target)
 			g_hash_table_insert(places, g_steal_pointer(&place),
 					    g_steal_pointer(&target));

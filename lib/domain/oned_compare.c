@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/oned_parts.h"
 
+#include "base/text.h"
+
 /* What tells one of several elements: with "/", of a child. "+": what is left of it, too. */
 static const struct {
 	const char *place, *key, *more;
@@ -49,7 +51,7 @@ static char *key_of(const xmlNode *node, const char *place)
 			return g_steal_pointer(&key);
 		more = xml_attribute(node, keys[i].more + 1);
 
-		return g_strdup_printf("%s %s", key ? key : "", more ? more : "");
+		return g_strdup_printf("%s %s", text_or(key, ""), text_or(more, ""));
 	}
 
 	return NULL;

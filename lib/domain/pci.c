@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/attach.h"
+#include "base/text.h"
 #include "domain/builders.h"
 #include "xml/xml.h"
 
@@ -427,7 +428,7 @@ static void dedicated_ports(DomainBuild *b, xmlNode *devices, guint64 index)
 			domain_problem(b, pci, "NUMA_NODE = '%s': not a node", domain_or(node, ""));
 		if (bus > LAST_BUS)
 			domain_problem(b, pci, "too many dedicated PCI ports");
-		expander(b, devices, index, bus, node ? node : "0");
+		expander(b, devices, index, bus, text_or(node, "0"));
 		port_address(controller(b, devices, index + 1, "pcie-root-port"), index, "0x0",
 			     false);
 		if (domain_bool(b, pci, "PCI/IOMMU", TMPL_IN_VM))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/builders.h"
 
+#include "base/text.h"
+
 /*
  * docs/facts/deployment.md 5.1 (E5 to E7, E9): what a VM's own template may ask of the host.
  *
@@ -91,13 +93,6 @@ static bool is_own(const DomainBuild *b, const char *path)
 	return !is_kept(path + n + 1);
 }
 
-static bool is_number(const char *text)
-{
-	if (!*text)
-		return false;
-	return strspn(text, "0123456789") == strlen(text);
-}
-
 /*
  * An image: DATASTORES/ID/NAME. Below the VM's own datastore, and below a number
  * in any other, are the directories of VMs.
@@ -122,7 +117,7 @@ static bool is_image(const DomainBuild *b, const char *path)
 	if (!*part[2])
 		return false;
 
-	return !is_number(part[2]);
+	return !text_is_digits(part[2]);
 }
 
 /* Both are data which the VM was given by OpenNebula: the image by its owner's rights. */

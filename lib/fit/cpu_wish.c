@@ -2,6 +2,7 @@
 #include "fit/cpu_wish.h"
 
 #include "base/number.h"
+#include "base/text.h"
 
 enum { PHYS_BITS_MIN = 32, PHYS_BITS_MAX = 64 };
 
@@ -88,7 +89,7 @@ static void read_models(const TmplVm *vm, FitCpuWish *wish, GPtrArray *problems)
 
 	if (tmpl_vm_find(vm, NULL, "CPU_MODEL/MODEL", TMPL_IN_ALL, &model))
 		name_model(wish, model.text);
-	custom = !g_ascii_strcasecmp(wish->text ? wish->text : "custom", "custom");
+	custom = !g_ascii_strcasecmp(text_or(wish->text, "custom"), "custom");
 	if (has_list && (custom || list.level < model.level)) {
 		g_ptr_array_set_size(wish->models, 0);
 		wish->mode = "custom";

@@ -6,6 +6,7 @@
 
 #include "action/process.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "conf/rc.h"
 
@@ -43,7 +44,7 @@ static bool pool_init(struct pool *p, const TmplRequest *d, const char *vm_id, G
 
 	if (!vm_id || !*vm_id || strspn(vm_id, "0123456789") != strlen(vm_id))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not the id of a VM",
-				vm_id ? vm_id : "");
+				text_or(vm_id, ""));
 	if (!is_plain(name))
 		return vmm_fail(error, VMM_ERROR_INPUT,
 				"POOL_NAME: '%s' is not the name of a pool", name);

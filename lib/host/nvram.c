@@ -8,6 +8,7 @@
 #include "host/qemu_img.h"
 #include "action/process.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "xml/xml.h"
 
 #define STORE_SUFFIX "_VARS.fd"
@@ -104,7 +105,7 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	g_autofree char *path = g_strstrip(xml_text(nvram) ?: g_strdup(""));
 	g_autofree char *own = xml_attribute(nvram, "template");
 	g_autofree char *wanted = xml_attribute(nvram, "format");
-	const char *format = wanted ? wanted : "raw";
+	const char *format = text_or(wanted, "raw");
 	const char *template = conf_kvmrc_string(ctx->rc, "OVMF_NVRAM");
 	g_autofree char *directory = NULL;
 	bool done = false, ok;

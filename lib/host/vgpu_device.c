@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "template/attr.h"
 #include "xml/xml.h"
 
@@ -56,7 +57,7 @@ static char *address_of(const TmplAttr *pci, GError **error)
 		if (!text || !g_ascii_isxdigit(*text) || *end || n[i] > max[i]) {
 			vmm_fail(error, VMM_ERROR_INPUT,
 				 "PCI: %s: '%s' is not a part of an address", keys[i],
-				 text ? text : "");
+				 text_or(text, ""));
 			return NULL;
 		}
 	}
@@ -69,7 +70,7 @@ static struct vgpu *vgpu_of(const TmplAttr *pci, GError **error)
 {
 	const char *uuid = tmpl_attr_text(pci, "UUID"), *mode = tmpl_attr_text(pci, "MDEV_MODE");
 	const char *profile = tmpl_attr_text(pci, "PROFILE");
-	g_auto(GStrv) words = g_strsplit(profile ? profile : "", " ", 2);
+	g_auto(GStrv) words = g_strsplit(text_or(profile, ""), " ", 2);
 	g_autofree char *address = address_of(pci, error);
 	struct vgpu *v;
 
@@ -205,7 +206,7 @@ static char *creatable(const char *directory, const struct vgpu *v, GError **err
 
 	if (!found)
 		vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no vGPU of type %s left",
-			 v->address, v->profile ? v->profile : "any");
+			 v->address, text_or(v->profile, "any"));
 
 	return found;
 }

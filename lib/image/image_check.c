@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "image/image_header.h"
 
 enum { MAX_DEPTH = 64 };
@@ -120,7 +121,7 @@ static bool check_place(const char *file, const char *of, const struct image_pol
 static bool check_vmdk(const char *path, const struct image_header *h,
 		       const struct image_policy *policy, GError **error)
 {
-	const char *type = h->create_type ? h->create_type : "";
+	const char *type = text_or(h->create_type, "");
 
 	if (g_strv_contains(policy->vmdk_types, type))
 		return true;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/image_places.h"
 
-static bool is_number(const char *name)
-{
-	return *name && strspn(name, "0123456789") == strlen(name);
-}
+#include "base/text.h"
 
 static void add_path(GPtrArray *to, const char *path)
 {
@@ -22,7 +19,7 @@ static void add_vm_directory(struct image_places *p, const char *directory)
 	g_autofree char *stores = g_path_get_dirname(store);
 
 	add_path(p->directories, plain);
-	if (!is_number(vm) || !is_number(store_id))
+	if (!text_is_digits(vm) || !text_is_digits(store_id))
 		return;
 	add_path(p->stores, stores);
 	p->vm_id = g_steal_pointer(&vm);
@@ -31,7 +28,7 @@ static void add_vm_directory(struct image_places *p, const char *directory)
 void image_places_init(struct image_places *p, const char *stores, const char *directory,
 		       const char *more, const char *vmdk_types)
 {
-	g_auto(GStrv) words = g_strsplit_set(more ? more : "", " \t\n", -1);
+	g_auto(GStrv) words = g_strsplit_set(text_or(more, ""), " \t\n", -1);
 
 	p->directories = g_ptr_array_new_with_free_func(g_free);
 	p->stores = g_ptr_array_new_with_free_func(g_free);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "action/other_host.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
@@ -16,12 +17,11 @@ static bool check_directory(const char *dir, GError **error)
 	g_autofree char *above = plain ? g_path_get_dirname(plain) : NULL;
 	g_autofree char *datastore = plain ? g_path_get_basename(above) : NULL;
 
-	if (plain && g_path_is_absolute(dir) && strspn(vm, "0123456789") == strlen(vm) &&
-	    strspn(datastore, "0123456789") == strlen(datastore))
+	if (plain && g_path_is_absolute(dir) && text_is_digits(vm) && text_is_digits(datastore))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_INPUT, "'%s' is not the directory of a VM in a datastore",
-			dir ? dir : "");
+			text_or(dir, ""));
 }
 
 /* What of PATH is below directory DIR; NULL when it is not there. The caller frees. */

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* No guest has more; the list of a hostile one may be long. */
 enum { MAX_GPUS = 64 };
 
@@ -18,7 +20,7 @@ const char *const guest_gpus_argv[] = {
 
 bool guest_gpus_among(const char *devices)
 {
-	g_auto(GStrv) list = g_strsplit(devices ? devices : "", ",", -1);
+	g_auto(GStrv) list = g_strsplit(text_or(devices, ""), ",", -1);
 
 	for (char **d = list; *d; d++)
 		if (g_ascii_strncasecmp(g_strstrip(*d), "10de:", strlen("10de:")) == 0)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "facts/facts_parts.h"
 
 static const char *const places[] = { "/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids",
@@ -20,7 +21,7 @@ PciNames *pci_names_new(const char *root)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(places) && !text; i++)
 		text = facts_text(root, places[i]);
-	n->lines = g_strsplit(text ? text : "", "\n", -1);
+	n->lines = g_strsplit(text_or(text, ""), "\n", -1);
 
 	return n;
 }

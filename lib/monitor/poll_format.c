@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include "base/text.h"
 #include "monitor/wild.h"
 
 /* Calls PUT with each item of S: "CPU", "1.5". */
@@ -98,5 +99,5 @@ void poll_format_packed(const GPtrArray *list, GString *out)
 	rc = compress2(packed, &len, (const guchar *)yaml->str, yaml->len, Z_BEST_COMPRESSION);
 	if (rc == Z_OK)
 		b64 = g_base64_encode(packed, len);
-	g_string_append_printf(out, "%s\n", b64 ? b64 : "");
+	g_string_append_printf(out, "%s\n", text_or(b64, ""));
 }

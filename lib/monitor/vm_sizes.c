@@ -4,14 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "facts/facts_parts.h"
 
 enum { BLOCK = 512 };
-
-static bool has_digits(const char *text)
-{
-	return *text && strspn(text, "0123456789") == strlen(text);
-}
 
 /* Links are followed: a disk may lie elsewhere. */
 static bool size_of(const char *dir, const char *name, bool apparent, guint64 *ret_mib)
@@ -38,7 +34,7 @@ static void add_snapshots(Fields *out, const char *dir, const char *disk, bool a
 	for (char **n = names; *n; n++) {
 		Fields *one;
 
-		if (!has_digits(*n) || !size_of(home, *n, apparent, &mib))
+		if (!text_is_digits(*n) || !size_of(home, *n, apparent, &mib))
 			continue;
 		one = fields_add_vector(out, "SNAPSHOT_SIZE", FIELDS_SIZE);
 		fields_add(one, "ID", FIELDS_BARE, "%s", *n);
@@ -57,7 +53,7 @@ static Fields *sizes_of(const char *dir, bool apparent)
 	for (char **n = names; *n; n++) {
 		Fields *one;
 
-		if (!has_digits(*n + strlen("disk.")) || !size_of(dir, *n, apparent, &mib))
+		if (!text_is_digits(*n + strlen("disk.")) || !size_of(dir, *n, apparent, &mib))
 			continue;
 		out = out ? out : fields_new();
 		one = fields_add_vector(out, "DISK_SIZE", FIELDS_SIZE);
@@ -75,7 +71,7 @@ void vm_sizes_add(Fields *out, const char *dir, bool apparent)
 
 	for (char **n = names; *n; n++) {
 		g_autofree char *home = g_build_filename(dir, *n, NULL);
-		Fields *sizes = has_digits(*n) ? sizes_of(home, apparent) : NULL, *vm;
+		Fields *sizes = text_is_digits(*n) ? sizes_of(home, apparent) : NULL, *vm;
 
 		if (!sizes)
 			continue;

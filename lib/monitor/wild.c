@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "xml/xml.h"
 
 gint64 wild_vm_id(const char *name)
@@ -61,7 +62,7 @@ static void add_graphics(GString *out, const xmlNode *devices, const char *wante
 {
 	for (xmlNode *n = xml_child(devices, "graphics"); n; n = xml_next(n)) {
 		g_autofree char *port = xml_attribute(n, "port");
-		g_autofree char *quoted = wild_quote(port ? port : "");
+		g_autofree char *quoted = wild_quote(text_or(port, ""));
 
 		if (!xml_has(n, "type", wanted))
 			continue;
@@ -81,7 +82,7 @@ char *wild_template(const char *xml, const char *key)
 	g_autofree char *memory = xml_child_text(domain, "memory");
 	xmlNode *os = xml_child(domain, "os");
 	g_autofree char *arch = xml_child_attribute(os, "type", "arch");
-	g_autofree char *quoted = wild_quote(arch ? arch : "");
+	g_autofree char *quoted = wild_quote(text_or(arch, ""));
 	GString *out;
 
 	if (!domain)

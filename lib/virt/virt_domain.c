@@ -2,6 +2,7 @@
 #include "virt/virt_domain.h"
 
 #include "base/deadline.h"
+#include "base/text.h"
 #include "xml/xml.h"
 #include "virt/connect.h"
 #include "virt/virt_error.h"
@@ -36,16 +37,6 @@ static virDomain *lookup(virConnect *conn, const char *id)
 		return virDomainLookupByUUIDString(conn, id);
 
 	return virDomainLookupByName(conn, id);
-}
-
-static bool is_number(const char *text)
-{
-	if (!text)
-		return false;
-	if (!*text)
-		return false;
-
-	return strspn(text, "0123456789") == strlen(text);
 }
 
 /* OTHER has the VM's name and not its UUID: nothing may be done with it in the VM's place. */
@@ -84,7 +75,7 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 	if (dom)
 		return dom;
 	fail_lookup(deploy_id, &cause);
-	if (virt_last_is(VIR_ERR_NO_DOMAIN) && is_number(vm_id)) {
+	if (virt_last_is(VIR_ERR_NO_DOMAIN) && text_is_digits(vm_id)) {
 		name = g_strdup_printf("one-%s", vm_id);
 		dom = virDomainLookupByName(conn, name);
 		if (dom && is_uuid(deploy_id)) {

@@ -136,7 +136,10 @@ static bool add_datastore(TmplVm *vm, const char *directory, GError **error)
 		return true;
 	doc = xml_parse(text, len, path, error);
 
-	return doc && tmpl_vm_set_datastore(vm, xmlDocGetRootElement(doc), error);
+	if (!doc)
+		return false;
+
+	return tmpl_vm_set_datastore(vm, xmlDocGetRootElement(doc), error);
 }
 
 static bool is_of_domain(const TmplVm *vm, xmlDoc *doc)

@@ -9,6 +9,7 @@
 #include "action/reconcile.h"
 #include "vm/checkpoint_use.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "action/busy.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
@@ -69,7 +70,7 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const char *deploy_id,
 			  const char *vm_id, gint64 age_s)
 {
-	g_autofree char *own = g_strdup_printf("one-%s", vm_id ? vm_id : "");
+	g_autofree char *own = g_strdup_printf("one-%s", text_or(vm_id, ""));
 	g_autofree char *name = NULL, *uuid = NULL;
 	g_autoptr(xmlDoc) doc = NULL;
 	struct stat st;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "vm/checkpoint_use.h"
 
 enum { RECENT_S = 600, SLACK_S = 1, MAX_NOTE = 4096 };
@@ -19,7 +20,7 @@ static char *note_path(const char *file)
 
 static char *note_of(const char *deploy_id, const char *vm_id)
 {
-	return g_strdup_printf("%s\n%s\n", deploy_id, vm_id ? vm_id : "");
+	return g_strdup_printf("%s\n%s\n", deploy_id, text_or(vm_id, ""));
 }
 
 bool checkpoint_stored_begin(const char *file, const char *deploy_id, const char *vm_id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/cpu_proof.h"
 
+#include "base/text.h"
 #include "action/reconcile.h"
 #include "fit/cpu_live.h"
 #include "vm/deployment.h"
@@ -33,7 +34,7 @@ static GPtrArray *noted(const xmlNode *domain, const char *mark)
 	for (const xmlNode *n = xml_child(metadata, note.element); n && !text; n = xml_next(n))
 		if (n->ns && xmlStrEqual(n->ns->href, BAD_CAST note.uri))
 			text = xml_attribute(n, note.attribute);
-	words = g_strsplit(text ? text : "", " ", 2);
+	words = g_strsplit(text_or(text, ""), " ", 2);
 	if (!mark || g_strv_length(words) != 2 || strcmp(words[0], mark) != 0)
 		return NULL;
 	list = g_ptr_array_new_with_free_func(g_free);

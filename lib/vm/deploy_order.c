@@ -65,7 +65,10 @@ static bool load(const struct action_ctx *ctx, const struct deploy_source *sourc
 		o->doc = xml_parse(text->str, text->len, "stdin", error);
 	}
 
-	return o->doc && is_domain(o->doc, error);
+	if (!o->doc)
+		return false;
+
+	return is_domain(o->doc, error);
 }
 
 /* What the document beside FILE says of the VM, which may take the place of oned's XML. */

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "action/reconcile.h"
 #include "vm/build_domain.h"
 #include "vm/disk_images.h"
@@ -352,7 +353,7 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 	for (;;) {
 		bool lost;
 
-		r = virt_detach(v->dom, alias ? alias : "",
+		r = virt_detach(v->dom, text_or(alias, ""),
 				(unsigned)conf_kvmrc_tries(ctx->rc), until_us,
 				&cause);
 		lost = r == VIRT_CALL_FAILED && virConnectIsAlive(ctx->conn) != 1;

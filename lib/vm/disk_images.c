@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/disk_images.h"
 
+#include "base/text.h"
 #include "conf/paths.h"
 #include "image/image_places.h"
 
@@ -29,7 +30,7 @@ static bool check_named(const xmlNode *chain, const char *path, const struct ima
 		return false;
 	if (!next_path)
 		return true;
-	if (!image_check_backing(path, next_path, format ? format : "raw", policy, error))
+	if (!image_check_backing(path, next_path, text_or(format, "raw"), policy, error))
 		return false;
 
 	return check_named(next, next_path, policy, error);
@@ -60,11 +61,11 @@ static bool check_disk(const struct action_ctx *ctx, const xmlNode *disk,
 	if (!path || !(xml_has(disk, "type", "file") || xml_has(disk, "type", "block")))
 		return true;
 	/* libvirt takes a disk that declares nothing for raw. */
-	if (image_check(path, format ? format : "raw", policy, &cause) &&
+	if (image_check(path, text_or(format, "raw"), policy, &cause) &&
 	    check_named(disk, path, policy, &cause))
 		return true;
 
-	g_prefix_error(&cause, "disk %s: ", target ? target : "?");
+	g_prefix_error(&cause, "disk %s: ", text_or(target, "?"));
 
 	return weigh(ctx, cause, error);
 }

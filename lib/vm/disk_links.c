@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "xml/xml.h"
 
 static bool is_numbered_disk(const char *path)
@@ -15,10 +16,7 @@ static bool is_numbered_disk(const char *path)
 		return false;
 	name += strlen("/disk.");
 
-	if (!*name)
-		return false;
-
-	return strspn(name, "0123456789") == strlen(name);
+	return text_is_digits(name);
 }
 
 /* One level of link, as its text says; NULL if there is nothing to replace. */

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "virt/agent.h"
 #include "vm/guest_exec.h"
 
@@ -27,8 +28,7 @@ static GPtrArray *expected(void)
 	while (dir && (name = g_dir_read_name(dir))) {
 		const char *id = name + strlen("one-");
 
-		if (g_str_has_prefix(name, "one-") && *id &&
-		    strspn(id, "0123456789") == strlen(id))
+		if (g_str_has_prefix(name, "one-") && text_is_digits(id))
 			g_ptr_array_add(names, g_strdup(name));
 	}
 

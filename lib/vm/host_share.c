@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "action/lock.h"
 #include "fit/encryption_fit.h"
 #include "fit/encryption_rules.h"
@@ -50,7 +51,7 @@ static char *chip_of(const xmlNode *domain)
 		if (!xml_has(backend, "type", "passthrough"))
 			continue;
 		path = xml_child_attribute(backend, "device", "path");
-		return chip_of_device(path ? path : "/dev/tpm0");
+		return chip_of_device(text_or(path, "/dev/tpm0"));
 	}
 
 	return NULL;

@@ -2,6 +2,7 @@
 #include "vm/pinned_memory.h"
 
 #include "base/number.h"
+#include "base/text.h"
 
 /* Units of libvirt, in bytes; without one it is KiB. */
 static const struct {
@@ -24,7 +25,7 @@ static guint64 mib_of(const xmlNode *node)
 	if (!text || !number_unsigned(g_strstrip(text), 0, G_MAXUINT32, &n, NULL))
 		return 0;
 	for (size_t i = 0; i < G_N_ELEMENTS(units); i++)
-		if (!g_ascii_strcasecmp(unit ? unit : "KiB", units[i].name))
+		if (!g_ascii_strcasecmp(text_or(unit, "KiB"), units[i].name))
 			return (n * units[i].bytes + (1 << 20) - 1) >> 20;
 
 	return 0;

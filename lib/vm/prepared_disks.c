@@ -5,6 +5,7 @@
 
 #include "base/child.h"
 #include "base/error_object.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "xml/xml.h"
 
@@ -88,7 +89,7 @@ static bool check_directory(const xmlNode *domain, const char *directory, GError
 		return true;
 
 	vmm_fail(error, VMM_ERROR_INPUT, "the domain looks for its disks in %s, but FILE is in %s",
-		 clean ? clean : "no directory", given);
+		 text_or(clean, "no directory"), given);
 	vmm_error_set_hint(error, "the VM's directory is DATASTORES/DS_ID/ID, from its last "
 			   "HISTORY");
 

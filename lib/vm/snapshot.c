@@ -7,6 +7,7 @@
 #include "host/qemu_img.h"
 #include "vm/snapshot_redefine.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
 #include "virt/virt_error.h"
@@ -176,19 +177,19 @@ static char *device_name(const xmlNode *device)
 
 	if (g_str_equal(kind, "interface")) {
 		id = xml_child_attribute(device, "mac", "address");
-		return g_strdup_printf("NIC %s", id ? id : "");
+		return g_strdup_printf("NIC %s", text_or(id, ""));
 	}
 
 	if (g_str_equal(kind, "filesystem")) {
 		id = xml_child_attribute(device, "target", "dir");
-		return g_strdup_printf("file system %s", id ? id : "");
+		return g_strdup_printf("file system %s", text_or(id, ""));
 	}
 
 	if (!g_str_equal(kind, "hostdev") && !g_str_equal(kind, "memory"))
 		return NULL;
 	id = xml_child_attribute(device, "alias", "name");
 
-	return g_strdup_printf("%s %s", kind, id ? id : "");
+	return g_strdup_printf("%s %s", kind, text_or(id, ""));
 }
 
 /* Names of the devices of DOMAIN. */

@@ -103,7 +103,10 @@ static bool add_figure(struct table_file *t, const char *figure, unsigned weeks,
 	ok = insert_figure(t, insert, figure, error);
 	sqlite3_finalize(insert);
 
-	return ok && run_text(t, old, error);
+	if (!ok)
+		return false;
+
+	return run_text(t, old, error);
 }
 
 static bool add_figures(struct table_file *t, unsigned weeks, GError **error)
@@ -203,7 +206,10 @@ bool history_file_add(const char *directory, const struct history_series *series
 	if (!is_damaged)
 		return vmm_pass(error, &cause);
 
-	return put_aside(path, error) && add_once(&t, weeks, &is_damaged, error);
+	if (!put_aside(path, error))
+		return false;
+
+	return add_once(&t, weeks, &is_damaged, error);
 }
 
 /* "7.db", "host.db" */

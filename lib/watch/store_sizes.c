@@ -6,6 +6,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "monitor/vm_sizes.h"
 #include "virt/timed_call.h"
 #include "watch/probe_folder.h"
@@ -97,7 +98,7 @@ static bool look_at_stores(void *data, GError **error G_GNUC_UNUSED)
 	const char *name;
 
 	while (dir && (name = g_dir_read_name(dir)))
-		if (strspn(name, "0123456789") == strlen(name))
+		if (text_is_digits(name))
 			add_store(s, name);
 	g_atomic_int_set(&looking, 0);
 

@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "watch/agent_pid.h"
 #include "watch/renewal.h"
 #include "watch/sender.h"
@@ -118,7 +119,7 @@ static void answer(struct agent *a)
 /* Guests tell a result only once: what did not arrive goes out again with the next. */
 static void send_results(struct agent *a, const char *text)
 {
-	char *all = g_strconcat(a->results ? a->results : "", text, NULL);
+	char *all = g_strconcat(text_or(a->results, ""), text, NULL);
 
 	g_free(a->results);
 	a->results = all;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/ssh.h"
 
+#include "base/text.h"
+
 bool wire_ssh_check_host(const char *host, GError **error)
 {
 	if (!host || !*host)
@@ -57,7 +59,7 @@ static GPtrArray *ssh_argv(const struct wire_ssh *ssh, const char *host, const c
 	add_option(argv, "ServerAliveInterval=%u", ssh->alive_interval_s);
 	add_option(argv, "ForwardAgent=%s", forwarding ? "yes" : "no");
 	add_option(argv, "ControlMaster=%s", master);
-	add_option(argv, "ControlPath=%s", control ? control : "none");
+	add_option(argv, "ControlPath=%s", text_or(control, "none"));
 	add_option(argv, "ControlPersist=no");
 	if (ssh->option)
 		add_option(argv, "%s", ssh->option);

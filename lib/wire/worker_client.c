@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "wire/worker_files.h"
 
 /*
@@ -402,7 +403,7 @@ int worker_client_begin(WorkerClient *w, const struct worker_order *order, const
 int worker_client_start(void *worker_client, const struct child_spec *spec, const int fds[3])
 {
 	const struct worker_order order = {
-		spec->cwd ? spec->cwd : "", spec->argv,
+		text_or(spec->cwd, ""), spec->argv,
 		spec->env ? spec->env : (const char *const *)environ,
 	};
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/program.h"
+#include "base/text.h"
 #include "conf/paths.h"
 #include "watch/forecast_program.h"
 #include "watch/probe_folder.h"
@@ -101,7 +102,7 @@ static bool look_at_program(const struct watch_place *place, bool lists, GString
 
 static bool run(const struct options *o, GError **error)
 {
-	const char *hypervisor = o->hypervisor ? o->hypervisor : "kvm";
+	const char *hypervisor = text_or(o->hypervisor, "kvm");
 	g_autofree char *own = conf_path_remotes("");
 	const char *set = o->remotes ? o->remotes : own;
 	g_autofree char *record = probe_folder_record(set, hypervisor);

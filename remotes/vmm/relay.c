@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/program.h"
 #include "base/program_identity.h"
+#include "base/text.h"
 #include "wire/relay_server.h"
 
 enum { MAX_FILE = 256 << 20 };
@@ -41,7 +42,7 @@ static bool identify(char **files, GError **error)
 static void serve(GError **error)
 {
 	g_autofree char *self = program_path();
-	g_autofree char *directory = g_path_get_dirname(self ? self : ".");
+	g_autofree char *directory = g_path_get_dirname(text_or(self, "."));
 	g_autoptr(WorkerClient) worker = worker_client_new(directory);
 
 	relay_serve(STDIN_FILENO, STDOUT_FILENO, worker, error);

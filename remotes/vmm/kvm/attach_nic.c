@@ -7,6 +7,7 @@
  * unbinds the device from its driver.
  */
 #include "vm/device.h"
+#include "base/text.h"
 #include "vm/live_guard.h"
 
 enum { DEPLOY_ID, MAC, BRIDGE, MODEL, VN_MAD, TARGET, VM_ID };
@@ -21,7 +22,7 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	g_autofree char *xml = nic ? domain_nic_xml(v->vm, nic, &how, warnings, error) :
 				     domain_pci_xml(v->vm, pci, &how, warnings, error);
 	g_autofree char *what = g_strdup_printf("%s%s%s", nic ? "NIC" : "PCI device",
-						mac ? " " : "", mac ? mac : "");
+						mac ? " " : "", text_or(mac, ""));
 
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);

@@ -9,6 +9,7 @@
  */
 #include "vm/outcome_query.h"
 
+#include "base/text.h"
 #include "vm/deployment.h"
 #include "action/lock.h"
 
@@ -54,7 +55,7 @@ static enum action_outcome run_outcome(struct action_ctx *ctx, GError **error)
 	if (!outcome_query(ctx, &c, &verdict, &info, error))
 		return ACTION_FAILED;
 	action_print(ctx, "%s%s%s\n", outcome_query_word(verdict), info ? " " : "",
-		     info ? info : "");
+		     text_or(info, ""));
 
 	return ACTION_DONE;
 }
