@@ -86,7 +86,8 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 {
 	const char *was = r->move->was;
 
-	if (!was)
+	/* Of another host's words only a whole id can be one of ours. */
+	if (!was || !g_uuid_string_is_valid(was))
 		return false;
 
 	return g_str_equal(old->id, was) || (old->earlier && strstr(old->earlier, was));

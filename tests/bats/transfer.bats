@@ -768,6 +768,14 @@ stream_of() {
 	[[ $stderr == *'VM 7 is received, not VM 8 [refused]'* ]]
 	"$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
 	cmp "$IMAGE" there/0/7/disk.0
+	# Nor does a stream that names a part of an id take a source for what has gone back.
+	"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move 22222222-2222-4333-8444-555555555555 >stream
+	for was in '' 1 1111-2222; do
+		run --separate-stderr "$KVM_IMAGE" receive --all --directory "$DIR" --vm 7 < <(stream_of \
+			"{\"vm\":\"7\",\"move\":\"33333333-2222-4333-8444-555555555555\",\"was\":\"$was\",\"state\":\"sending\",\"items\":[]}"; printf 'kvm-image-vm end\n')
+		[[ $stderr == *'has disks of VM 7 already'*'[exists]'* ]] || { echo "$was: $stderr"; return 1; }
+		[ -s "$DIR/disk.0" ]
+	done
 }
 
 @test "TM_MAD kvm_image: a snapshot is what the disk was; a revert brings it back and keeps all snapshots" {
