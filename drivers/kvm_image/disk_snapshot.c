@@ -129,9 +129,30 @@ static bool copy_file(const struct disk_snapshot *s, const char *from, const cha
 	return ok;
 }
 
+/* What has the snapshot's name, if anything does, must be that snapshot of ours. */
+static bool check_name(const struct disk_snapshot *s, GError **error)
+{
+	const struct disk_entry *e = disk_record_find(s->record, s->name);
+	g_autofree char *path = path_of(s, s->name);
+	struct stat st;
+
+	if (e && disk_record_look(e, s->directory.path) != DISK_OTHER)
+		return true;
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_EXISTS, "%s is there, and was not made for VM %s", path,
+		 s->record->vm);
+	vmm_error_set_hint(error, "move it away, or remove it, if it is no longer needed");
+
+	return false;
+}
+
 static bool create_snapshot(struct disk_snapshot *s, GError **error)
 {
-	if (!check_file(s, s->disk, error) || !copy_file(s, s->disk, s->name, error))
+	if (!check_file(s, s->disk, error) || !check_name(s, error))
+		return false;
+	if (!copy_file(s, s->disk, s->name, error))
 		return false;
 
 	image_job_say(s->job, "snapshot", s->name);

@@ -854,6 +854,10 @@ stream_of() {
 	tm snap_delete "h1:$DIR/disk.0" 0 7 1
 	done_
 	[ "$(cat "$DIR/disk.0.snap.0")" = mine ]
+	# Nor does the next snapshot of that number replace it.
+	tm snap_create "h1:$DIR/disk.0" 0 7 1
+	refused exists "$DIR/disk.0.snap.0 is there, and was not made for VM 7"
+	[ "$(cat "$DIR/disk.0.snap.0")" = mine ]
 }
 
 @test "TM_MAD kvm_image: a snapshot, a revert or its deletion that is killed leaves the old disk or the new one" {
