@@ -54,7 +54,8 @@ figures() {
 	echo "first $first, last $now"
 	read -r -a first <<<"$first"
 	read -r -a now <<<"$now"
-	[ "${now[0]}" -le $((first[0] + 1024)) ]
+	# A sanitizer keeps for a while what was given back.
+	[[ ${BUILD:-} == *asan* ]] || [ "${now[0]}" -le $((first[0] + 1024)) ]
 	for i in 1 2 3; do [ "${now[i]}" -le "$((first[i] + 1))" ]; done
 	# The day was one: so many messages came, and forecasts with them.
 	end=$(jq -rs '[.[].time] | max' messages)
