@@ -160,9 +160,9 @@ end_slow_save() {
 	"$LAB" svc node1 start
 	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
+	# Where the restart takes long it is unknown; in any case the memory is there.
 	if [ "$status" -ne 0 ]; then
-		[ "$status" -eq 1 ]
-		on test -f "$(file 3)"
+		[ "$status" -eq 3 ] || { [ "$status" -eq 1 ] && on test -f "$(file 3)"; }
 		act restore "$(file 3)" node1 "$(uuid 3)" 3 node1
 		assert_success
 	fi
