@@ -52,17 +52,19 @@ bool other_host_test(const struct action_ctx *ctx G_GNUC_UNUSED, const char *hos
 	return true;
 }
 
-bool other_host_make_file(const struct action_ctx *ctx G_GNUC_UNUSED, const char *host G_GNUC_UNUSED,
-			  const char *path G_GNUC_UNUSED, const char *text G_GNUC_UNUSED,
-			  bool *ret_made, GError **error G_GNUC_UNUSED)
+bool other_host_make_file(const struct action_ctx *ctx G_GNUC_UNUSED,
+			  const char *host G_GNUC_UNUSED, const char *path G_GNUC_UNUSED,
+			  const char *text G_GNUC_UNUSED, bool *ret_made,
+			  GError **error G_GNUC_UNUSED)
 {
 	*ret_made = false;
 	return true;
 }
 
-bool other_host_has_file(const struct action_ctx *ctx G_GNUC_UNUSED, const char *host G_GNUC_UNUSED,
-			 const char *path G_GNUC_UNUSED, const char *text G_GNUC_UNUSED,
-			 bool *ret_has, GError **error G_GNUC_UNUSED)
+bool other_host_has_file(const struct action_ctx *ctx G_GNUC_UNUSED,
+			 const char *host G_GNUC_UNUSED, const char *path G_GNUC_UNUSED,
+			 const char *text G_GNUC_UNUSED, bool *ret_has,
+			 GError **error G_GNUC_UNUSED)
 {
 	*ret_has = false;
 	return true;
