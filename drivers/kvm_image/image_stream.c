@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "image_file.h"
 
 #define MAGIC "kvm-image 1\n"
@@ -39,24 +40,38 @@ static void get_sum(const struct stream *s, guint8 sum[SUM_BYTES])
 	g_checksum_get_digest(copy, sum, &len);
 }
 
-static bool put_bytes(struct stream *s, const void *data, size_t len, GError **error)
+bool image_stream_put(int fd, const void *data, size_t len, GError **error)
 {
-	const char *at = data;
+	if (file_write_fd(fd, data, len))
+		return true;
 
-	g_checksum_update(s->sum, data, (gssize)len);
+	return vmm_fail(error, VMM_ERROR_CONNECTION, "cannot send: %s", g_strerror(errno));
+}
+
+bool image_stream_get(int fd, void *data, size_t len, GError **error)
+{
+	char *at = data;
+
 	while (len) {
-		ssize_t n = write(s->fd, at, len);
+		ssize_t n = read(fd, at, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return vmm_fail(error, VMM_ERROR_CONNECTION, "cannot send: %s",
-					g_strerror(errno));
+		if (n <= 0)
+			return vmm_fail(error, VMM_ERROR_CONNECTION, "what is received ends too "
+					"early");
 		at += n;
 		len -= (size_t)n;
 	}
 
 	return true;
+}
+
+static bool put_bytes(struct stream *s, const void *data, size_t len, GError **error)
+{
+	g_checksum_update(s->sum, data, (gssize)len);
+
+	return image_stream_put(s->fd, data, len, error);
 }
 
 static bool put_number(struct stream *s, guint64 value, GError **error)
@@ -178,20 +193,8 @@ bool image_stream_write(int fd, const char *name, guint64 size, int out, GError 
 
 static bool get_bytes(struct stream *s, void *data, size_t len, GError **error)
 {
-	char *at = data;
-	size_t left = len;
-
-	while (left) {
-		ssize_t n = read(s->fd, at, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return vmm_fail(error, VMM_ERROR_CONNECTION, "what is received ends too "
-					"early");
-		at += n;
-		left -= (size_t)n;
-	}
+	if (!image_stream_get(s->fd, data, len, error))
+		return false;
 
 	g_checksum_update(s->sum, data, (gssize)len);
 

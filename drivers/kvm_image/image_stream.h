@@ -25,6 +25,10 @@ bool image_stream_read(int in, int fd, const char *name, GError **error);
 /* The same into a device that is there, has ROOM bytes, and reads as zeros. */
 bool image_stream_read_into(int in, int fd, const char *name, guint64 room, GError **error);
 
+/* Writes LEN bytes to FD, or reads so many: all of them, or VMM_ERROR_CONNECTION. */
+bool image_stream_put(int fd, const void *data, size_t len, GError **error);
+bool image_stream_get(int fd, void *data, size_t len, GError **error);
+
 /* The file in DIRECTORY that stands for the SOURCE of DISK ("disk.0"). The caller frees. */
 char *image_received_path(const char *directory, const char *disk);
 

@@ -1,52 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm_stream.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "image_stream.h"
 
 #define BEGIN "kvm-image-vm 1\n"
 #define END "kvm-image-vm end\n"
 
 enum { SUM_BYTES = 32, MAX_TEXT = 4 << 20 };
-
-static bool put_all(const void *data, size_t len, GError **error)
-{
-	const char *at = data;
-
-	while (len) {
-		ssize_t n = write(STDOUT_FILENO, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return vmm_fail(error, VMM_ERROR_CONNECTION, "cannot send: %s",
-					g_strerror(errno));
-		at += n;
-		len -= (size_t)n;
-	}
-
-	return true;
-}
-
-static bool get_all(void *data, size_t len, GError **error)
-{
-	char *at = data;
-
-	while (len) {
-		ssize_t n = read(STDIN_FILENO, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return vmm_fail(error, VMM_ERROR_CONNECTION, "what is received ends too "
-					"early");
-		at += n;
-		len -= (size_t)n;
-	}
-
-	return true;
-}
 
 static void sum_of(const char *text, gsize len, guint8 sum[SUM_BYTES])
 {
@@ -65,18 +28,20 @@ bool vm_stream_write_head(const VmMove *m, GError **error)
 	guint8 sum[SUM_BYTES];
 
 	sum_of(text, len, sum);
-	if (!put_all(BEGIN, strlen(BEGIN), error) || !put_all(&big, sizeof(big), error))
+	if (!image_stream_put(STDOUT_FILENO, BEGIN, strlen(BEGIN), error))
+		return false;
+	if (!image_stream_put(STDOUT_FILENO, &big, sizeof(big), error))
 		return false;
 
-	if (!put_all(sum, sizeof(sum), error))
+	if (!image_stream_put(STDOUT_FILENO, sum, sizeof(sum), error))
 		return false;
 
-	return put_all(text, len, error);
+	return image_stream_put(STDOUT_FILENO, text, len, error);
 }
 
 bool vm_stream_write_end(GError **error)
 {
-	return put_all(END, strlen(END), error);
+	return image_stream_put(STDOUT_FILENO, END, strlen(END), error);
 }
 
 static bool fail_stream(GError **error)
@@ -93,11 +58,13 @@ static bool get_head_text(char **ret, GError **error)
 	g_autofree char *text = NULL;
 	guint64 len;
 
-	if (!get_all(begin, strlen(BEGIN), error))
+	if (!image_stream_get(STDIN_FILENO, begin, strlen(BEGIN), error))
 		return false;
 	if (!g_str_equal(begin, BEGIN))
 		return fail_stream(error);
-	if (!get_all(&len, sizeof(len), error) || !get_all(said, sizeof(said), error))
+	if (!image_stream_get(STDIN_FILENO, &len, sizeof(len), error))
+		return false;
+	if (!image_stream_get(STDIN_FILENO, said, sizeof(said), error))
 		return false;
 
 	len = GUINT64_FROM_BE(len);
@@ -105,7 +72,7 @@ static bool get_head_text(char **ret, GError **error)
 		return fail_stream(error);
 
 	text = g_malloc0(len + 1);
-	if (!get_all(text, len, error))
+	if (!image_stream_get(STDIN_FILENO, text, len, error))
 		return false;
 	sum_of(text, len, sum);
 	if (memcmp(sum, said, sizeof(sum)) != 0)
@@ -130,7 +97,7 @@ bool vm_stream_read_end(GError **error)
 {
 	char end[sizeof(END)] = { 0 };
 
-	if (!get_all(end, strlen(END), error))
+	if (!image_stream_get(STDIN_FILENO, end, strlen(END), error))
 		return false;
 
 	return g_str_equal(end, END) || fail_stream(error);

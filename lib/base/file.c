@@ -8,17 +8,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const char *data, size_t len)
+bool file_write_fd(int fd, const void *data, size_t len)
 {
+	const char *at = data;
+
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, at, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return false;
 
-		data += n;
+		at += n;
 		len -= (size_t)n;
 	}
 
@@ -52,7 +54,7 @@ bool file_write(const char *path, const void *data, size_t len, mode_t mode, GEr
 
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot write %s", path);
-	if (!write_all(fd, data, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+	if (!file_write_fd(fd, data, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
 		cause = errno;
 		close(fd);
 	} else if (close(fd) < 0 || rename(temp, path) < 0) {

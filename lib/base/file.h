@@ -27,6 +27,9 @@ bool file_make_directory(const char *path, GError **error);
 /* Swaps A and B, files or directories of one file system, in one step. Errors: as errno says. */
 bool file_exchange(const char *a, const char *b, GError **error);
 
+/* Writes LEN bytes to descriptor FD, all of them. False: errno says why. */
+bool file_write_fd(int fd, const void *data, size_t len);
+
 /* Reads all of descriptor FD, at most MAX bytes (more: VMM_ERROR_INPUT). Caller frees. */
 GString *file_read_fd(int fd, size_t max, const char *name, GError **error);
 
