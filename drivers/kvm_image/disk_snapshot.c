@@ -218,8 +218,11 @@ static bool load_record(struct disk_snapshot *s, GError **error)
 	if (s->record && g_str_equal(s->record->vm, vm) && s->record->is_whole)
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "%s/%s: no record says that it was made for VM "
-			"%s", s->directory.path, s->disk, vm);
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s/%s: no record says that it was made for VM %s",
+		 s->directory.path, s->disk, vm);
+	vmm_error_set_hint(error, "only disks that kvm-image prepare made have snapshots here");
+
+	return false;
 }
 
 static bool name_snapshot(struct disk_snapshot *s, GError **error)
