@@ -20,7 +20,11 @@
  */
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
 
-/* Runs the event loop from now on; to be called before registering for an event. */
+/*
+ * Runs the event loop from now on; to be called before registering for an event. It is GLib's
+ * default context: a program that has sources of its own there keeps the context
+ * (g_main_context_acquire()) before its first virt_open(), and runs libvirt's events with them.
+ */
 void virt_await_events(void);
 
 /*

@@ -420,6 +420,11 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 {
 	struct agent *a = g_new0(struct agent, 1);
 
+	/*
+	 * libvirt's events are sources of the default context, too, and the thread that runs them
+	 * would also call what is ours, before all of it is there: this thread keeps the context.
+	 */
+	g_main_context_acquire(NULL);
 	a->start = start;
 	a->memory = g_strdup_printf("%s/states-%" G_GINT64_FORMAT, place->directory,
 				    start->host_id);

@@ -105,6 +105,19 @@ is_renewed() {
 	received 'any(.type == "MONITOR_HOST" and .result == "SUCCESS")'
 }
 
+@test "what its threads say before it is ready is heard when it is" {
+	receiver
+	write_start
+	# From its third on, each new thread of the first one works for a while before that goes on.
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -I 2 -o strace.log -e trace=clone,clone3 -e inject=clone,clone3:delay_exit=300000:when=3+ \
+		"$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db" <start >answer 2>errors 3>&- &
+	AGENT=$!
+	has_answered
+	[[ $(answered) == *'ID="785"'*'ID="786"'* ]]
+	received '[.[] | select(.type == "MONITOR_HOST")] | length >= 3'
+	grep -q '(DELAYED)' strace.log
+}
+
 @test "OpenNebula's files in place of ours: the agent goes on until OpenNebula's control script ends it, which finds it" {
 	agent
 	rm "$SET/im/monitord-client"

@@ -38,9 +38,19 @@ agent() {
 }
 
 start_agent() {
-	start_message "" '<STATE_VM>1</STATE_VM><MONITOR_HOST>1</MONITOR_HOST><MONITOR_VM>1</MONITOR_VM>' >start
+	write_start
 	(exec -a "$SET/im/kvm.d/monitord-client.rb" "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db") <start >answer 2>errors 3>&- &
 	AGENT=$!
+	has_answered
+}
+
+# The start message, in ./start.
+write_start() {
+	start_message "" '<STATE_VM>1</STATE_VM><MONITOR_HOST>1</MONITOR_HOST><MONITOR_VM>1</MONITOR_VM>' >start
+}
+
+# Waits until it has.
+has_answered() {
 	local begin=$SECONDS
 	until grep -q '</MONITOR_MESSAGES>' answer; do
 		kill -0 $AGENT 2>/dev/null && ! late "$begin" 20 || return 1
