@@ -61,8 +61,8 @@ rows_of_6() {
 }
 
 wait_for() {
-	local end=$((SECONDS + 20 * PACE))
-	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done
+	local begin=$SECONDS
+	until "$@"; do ! late "$begin" 20 || return 1; sleep 0.05; done
 }
 
 has_rows() {	# FILE TABLE

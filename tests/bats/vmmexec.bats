@@ -31,8 +31,8 @@ stubbed() {
 
 # signalled SIGNAL: sends it to vmmexec, process $pid, once its action is up; it fails then.
 signalled() {
-	local i rc=0
-	for ((i = 0; i < 200 * PACE; i++)); do [ ! -e up ] || break; sleep 0.05; done
+	local begin=$SECONDS rc=0
+	until [ -e up ] || late "$begin" 10; do sleep 0.05; done
 	kill -"$1" $pid
 	wait $pid || rc=$?
 	[ "$rc" -eq 1 ]

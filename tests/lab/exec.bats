@@ -52,12 +52,9 @@ results() {
 
 # The result, once it is there, in the file result of the test's directory.
 fetch() {
-	local i
+	local begin=$SECONDS
 	cd "$BATS_TEST_TMPDIR" || return
-	for ((i = 0; i < 50 * PACE; i++)); do
-		results >result && [ ! -s result ] || break
-		sleep 0.1
-	done
+	until { results >result && [ -s result ]; } || late "$begin" 5; do sleep 0.1; done
 	[ -s result ]
 }
 
