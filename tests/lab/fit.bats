@@ -131,3 +131,24 @@ cpu_on() {	# NODE
 	assert_success
 	[[ $(cpu_on node2) == *'>Penryn</model>'* ]]
 }
+
+@test "deploy --vm: a guest with Secure Boot starts from firmware that has the keys, and its kernel knows" {
+	local place=/var/lib/one/datastores/0/3
+	settings
+	on sh -c "mkdir -p $place /etc/one/vmm_exec && echo 'domain: { kernel_paths = \"$LAB_GUEST\"; host_paths = \"$LAB_SHARED\"; };' >/etc/one/vmm_exec/vmm_exec.cfg"
+	run --separate-stderr on "$ACTIONS/deploy" --vm $place/deployment.0 node1 3 node1 <<-END
+		<VM><ID>3</ID><NAME>secure</NAME><TEMPLATE><CPU>1</CPU><MEMORY>384</MEMORY>
+		<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE><FIRMWARE_SECURE>YES</FIRMWARE_SECURE>
+		<KERNEL>$LAB_GUEST/vmlinuz</KERNEL><INITRD>$LAB_GUEST/initrd.img</INITRD><KERNEL_CMD>console=ttyS0 lab.name=one-3</KERNEL_CMD></OS>
+		<FEATURES><ACPI>YES</ACPI><GUEST_AGENT>YES</GUEST_AGENT></FEATURES>
+		<RAW><TYPE>kvm</TYPE><DATA><![CDATA[<devices>$(lab_serial one-3)</devices>]]></DATA></RAW></TEMPLATE>
+		<HISTORY_RECORDS><HISTORY><VM_MAD>$LAB_VIRTTYPE</VM_MAD><DS_ID>0</DS_ID></HISTORY></HISTORY_RECORDS></VM>
+	END
+	echo "$stderr"
+	assert_success
+	[[ $(lab_virsh node1 dumpxml one-3) == *"secure='yes'"* ]]
+	lab_wait_console node1 one-3 LAB-READY
+	lab_in_guest node1 one-3 dmesg | grep -i 'secure boot enabled'
+	act cancel one-3
+	assert_success
+}

@@ -42,7 +42,7 @@ setup_file() {
 	"$name" --socket-path=files.sock -o source=/ -o cache=always -o sandbox=chroot >virtiofsd.log 2>&1 3>&- &
 	files=$!
 	until [ -S files.sock ] || ! kill -0 $files; do read -rt 0.1 <> <(:) || :; done
-	timeout 560 qemu-system-x86_64 -accel tcg -cpu EPYC,+svm,+npt -smp 2 -m 1536 -nodefaults -display none -no-reboot \
+	timeout 1500 qemu-system-x86_64 -accel tcg -cpu EPYC,+svm,+npt -smp 2 -m 1536 -nodefaults -display none -no-reboot \
 		-object memory-backend-memfd,id=memory,size=1536M,share=on -numa node,memdev=memory \
 		-chardev socket,id=files,path=files.sock -device vhost-user-fs-pci,chardev=files,tag=host \
 		-serial file:serial -kernel "$guest/vmlinuz" -initrd initrd -append "console=ttyS0 quiet panic=-1" </dev/null 2>/dev/null
