@@ -62,13 +62,15 @@ is_renewed() {
 	echo "789 $(uuid 9)" >db/states-7
 	chmod 666 db/states-7
 	agent
-	[[ $(answered) != *'ID="789"'* ]]
+	states=$(answered)
+	[[ $states == *'ID="785"'* && $states != *'ID="789"'* ]]
 	end_agent
 	rm -f db/states-7
 	echo "789 $(uuid 9)" >db/other
 	ln -s other db/states-7
 	start_agent
-	[[ $(answered) != *'ID="789"'* ]]
+	states=$(answered)
+	[[ $states == *'ID="785"'* && $states != *'ID="789"'* ]]
 	end_agent
 	rm -f db/states-7
 	printf '789 %s\n789\nx y\n-1 %s\n10 short\n' "$(uuid 9)" "$(uuid 9)" >db/states-7
