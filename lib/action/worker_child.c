@@ -55,6 +55,25 @@ struct randoms {
 	guint8 of[LEVELS][RANDOM_SIZE];
 };
 
+/* What each step needs of the system; without it each would fail, one after the other. */
+static bool has_calls(GError **error)
+{
+	long pid = make_process(0, SIGCHLD);
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0)
+		return vmm_fail_errno(error, errno, "this system does not make processes as the "
+				      "worker does (clone3)");
+
+	waitpid((pid_t)pid, NULL, 0);
+	if (syscall(SYS_close_range, ~0U, ~0U, 0) == 0)
+		return true;
+
+	return vmm_fail_errno(error, errno, "this system does not close descriptors as the worker "
+			      "does (close_range)");
+}
+
 /* What a process that we make so would get from SOME. False: it did not say. */
 static bool randoms_of_a_child(random_func *some, struct randoms *ret)
 {
@@ -115,6 +134,8 @@ bool worker_child_possible(GError **error)
 	if (is_fips())		/* its checks may have filled a random generator already */
 		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
 				"this host is in FIPS mode: each step is a program");
+	if (!has_calls(error))
+		return false;
 	if (!randoms_differ())
 		return vmm_fail(error, VMM_ERROR_INCOMPATIBLE,
 				"processes made here would share GnuTLS' random numbers: each step "
@@ -223,11 +244,11 @@ static void take_path(const char *path)
 
 static bool may_begin(int gate)
 {
-	const int pid = getpid();
+	const struct worker_word word = { .pid = getpid(), .ready = true };
 	char answer = 0;
 	ssize_t n;
 
-	if (write(gate, &pid, sizeof(pid)) != sizeof(pid))
+	if (write(gate, &word, sizeof(word)) != sizeof(word))
 		return false;
 
 	do

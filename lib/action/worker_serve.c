@@ -80,20 +80,32 @@ static ssize_t receive(int fd, int fds[WORKER_FDS])
 	return -1;
 }
 
+/* That the relay waits for it, whether it gets ready or not. */
+static void say_made(int gate, int pid)
+{
+	const struct worker_word word = { .pid = pid };
+
+	/* Nobody listens any more: the process has been refused, and ends. */
+	send(gate, &word, sizeof(word), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* True in the child. What goes wrong is seen by the gate, which then ends. */
 static bool make_step(const struct worker_action *table, ssize_t size, const int fds[WORKER_FDS],
 		 struct worker_step *ret)
 {
 	const struct worker_action *found;
 	struct worker_order order;
-	bool is_child;
+	int pid = -1;
 
 	if (!worker_order_parse(message, (size_t)size, &order))
 		return false;
 
 	found = find_action(table, order.argv[0]);
-	is_child = found && worker_child_make() == 0;
-	if (is_child) {
+	if (found)
+		pid = worker_child_make();
+	if (pid > 0)
+		say_made(fds[WORKER_GATE], pid);
+	if (pid == 0) {
 		worker_child_become(&order, fds);
 		*ret = (struct worker_step){ found->self,
 					     (int)g_strv_length((char **)order.argv),

@@ -26,20 +26,15 @@ static bool has_host_tpm(const xmlNode *domain)
 	return xml_has(xml_child(tpm, "backend"), "type", "passthrough");
 }
 
-bool live_guard_memory(virDomain *dom, enum live_guard what, GError **error)
+bool live_guard_memory_of(virDomain *dom, const xmlNode *live, enum live_guard what, GError **error)
 {
-	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, NULL);
-	const xmlNode *domain = xmlDocGetRootElement(doc);
 	const char *verb = guards[what].verb, *name = virDomainGetName(dom);
-	g_autofree char *encryption = NULL;
+	g_autofree char *encryption = encryption_of(live);
 
-	if (!doc)
-		return true;
-	encryption = encryption_of(domain);
 	if (encryption)
 		vmm_fail(error, VMM_ERROR_REFUSED, "cannot %s domain %s: its memory is encrypted "
 			 "(%s) and stays on this host", verb, name, encryption);
-	else if (has_host_tpm(domain))
+	else if (has_host_tpm(live))
 		vmm_fail(error, VMM_ERROR_REFUSED, "cannot %s domain %s: it uses the TPM of this "
 			 "host, whose state stays there", verb, name);
 	else
@@ -48,6 +43,16 @@ bool live_guard_memory(virDomain *dom, enum live_guard what, GError **error)
 	vmm_error_set_hint(error, "%s", guards[what].hint);
 
 	return false;
+}
+
+bool live_guard_memory(virDomain *dom, enum live_guard what, GError **error)
+{
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, NULL);
+
+	if (!doc)
+		return true;
+
+	return live_guard_memory_of(dom, xmlDocGetRootElement(doc), what, error);
 }
 
 bool live_guard_host_device(const xmlNode *live, GError **error)

@@ -20,6 +20,10 @@ enum live_guard { LIVE_GUARD_MIGRATE, LIVE_GUARD_SAVE, LIVE_GUARD_SNAPSHOT };
  */
 bool live_guard_memory(virDomain *dom, enum live_guard what, GError **error);
 
+/* The same of a DOM whose XML was read: LIVE. */
+bool live_guard_memory_of(virDomain *dom, const xmlNode *live, enum live_guard what,
+			  GError **error);
+
 /* As live_guard_memory(), for a device of the host that is to be attached to LIVE, a domain. */
 bool live_guard_host_device(const xmlNode *live, GError **error);
 

@@ -2,8 +2,10 @@
 #include "vm/snapshot_redefine.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "virt/virt_domain.h"
 #include "virt/virt_error.h"
 #include "vm/domain_paths.h"
@@ -187,6 +189,28 @@ static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **er
 			virDomainGetName(dom), bad);
 }
 
+/*
+ * What made the parent may have been killed before it wrote its file, and nothing tells of it any
+ * more. Libvirt would refuse S, whose own state lies in the images nevertheless.
+ */
+static void drop_lost_parent(virDomain *dom, const struct snapshot *s)
+{
+	xmlNode *parent = xml_child(xmlDocGetRootElement(s->doc), "parent");
+	g_autofree char *directory = g_path_get_dirname(s->path);
+	g_autofree char *name = g_strconcat(text_or(s->parent, ""), ".xml", NULL);
+	g_autofree char *file = g_build_filename(directory, name, NULL);
+	g_autoptr(virDomainSnapshot) known = NULL;
+
+	if (!parent || !s->parent || access(file, F_OK) == 0)
+		return;
+	known = virDomainSnapshotLookupByName(dom, s->parent, 0);
+	if (known || !virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT))
+		return;
+
+	xmlUnlinkNode(parent);
+	xmlFreeNode(parent);
+}
+
 static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError **error)
 {
 	xmlNode *root = xmlDocGetRootElement(s->doc);
@@ -201,6 +225,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 	domain_paths_rewrite(root, s->path, NULL);
 	if (!snapshot_check(dom, s, error))
 		return false;
+	drop_lost_parent(dom, s);
 	text = xml_print(root);
 	if (!file_write(s->path, text, strlen(text), 0600, error))
 		return false;

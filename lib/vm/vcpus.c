@@ -67,15 +67,12 @@ static bool refuse_count(virDomain *dom, unsigned counted, unsigned has, GError 
 	return false;
 }
 
-bool vcpus_agree(virDomain *dom, GError **error)
+bool vcpus_agree(virDomain *dom, const xmlNode *live, GError **error)
 {
-	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 	struct virt_sizes now;
 	unsigned has;
 
-	if (!doc)
-		return false;
-	if (!can_shrink(xmlDocGetRootElement(doc)))
+	if (!can_shrink(live))
 		return true;
 	if (!virt_sizes_read(dom, &now, error))
 		return false;

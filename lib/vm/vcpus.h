@@ -16,7 +16,10 @@
  */
 enum action_outcome vcpus_set(struct action_ctx *ctx, DeviceVm *v, guint64 n, GError **error);
 
-/* False with VMM_ERROR_REFUSED if libvirt counts other CPUs than QEMU has. True if not known. */
-bool vcpus_agree(virDomain *dom, GError **error);
+/*
+ * False with VMM_ERROR_REFUSED if libvirt counts other CPUs than QEMU has. True if not known. LIVE:
+ * the domain's XML.
+ */
+bool vcpus_agree(virDomain *dom, const xmlNode *live, GError **error);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "wire/worker_files.h"
+#include "wire/worker_libraries.h"
 
 /*
  * A worker is given up after so many steps and so long a time: what its libraries and its memory
@@ -31,6 +32,7 @@ struct worker_client {
 	guint list, watch, idle;	/* source ids */
 	GHashTable *known;		/* name to identity; NULL: it has not said its list yet */
 	WorkerFiles *files;
+	WorkerLibraries *libraries;	/* like KNOWN */
 	unsigned steps;
 	gint64 started_us, used_us;
 	gint64 pause_until_us;
@@ -101,6 +103,7 @@ static void stop_worker(WorkerClient *w)
 	remove_source(&w->idle);
 	g_clear_pointer(&w->known, g_hash_table_unref);
 	g_clear_pointer(&w->files, worker_files_free);
+	g_clear_pointer(&w->libraries, worker_libraries_free);
 
 	/*
 	 * Killed before its socket is closed, at which it would begin to end by itself: a process
@@ -156,7 +159,8 @@ static gboolean on_list(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
 	ssize_t n = recv(fd, text, WORKER_MAX_MESSAGE, MSG_DONTWAIT);
 
 	w->list = 0;
-	if (n > 0)
+	w->libraries = worker_libraries_new(w->pid);
+	if (n > 0 && w->libraries && worker_libraries_same(w->libraries))
 		w->known = worker_list_parse(text, (size_t)n, VMM_VERSION);
 	if (w->known) {
 		w->files = worker_files_new(w->known);
@@ -216,10 +220,10 @@ static bool is_over(const WorkerClient *w)
 		return true;
 	if (is_older(w, MAX_AGE_S))
 		return true;
-	if (!file_state_read(w->path, &file))
+	if (!file_state_read(w->path, &file) || !file_state_same(&file, &w->file))
 		return true;
 
-	return !file_state_same(&file, &w->file);
+	return w->libraries && !worker_libraries_same(w->libraries);
 }
 
 bool worker_client_ready(WorkerClient *w, const char *path)
@@ -265,57 +269,39 @@ static bool send_order(const WorkerClient *w, GBytes *order, const int fds[WORKE
 	return sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
-/* The process that says that it waits at GATE. 0: none; errno is EAGAIN if one still may. */
-static pid_t read_pid(int gate)
+/* The next word that comes through GATE. False: none; errno is EAGAIN if one still may. */
+static bool read_word(int gate, struct worker_word *ret)
 {
-	int pid = 0;
 	ssize_t n;
 
 	do
-		n = recv(gate, &pid, sizeof(pid), MSG_DONTWAIT);
+		n = recv(gate, ret, sizeof(*ret), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 
-	if (n == sizeof(pid) && pid > 0)
-		return pid;
+	if (n == sizeof(*ret) && ret->pid > 0)
+		return true;
 	if (n >= 0)
 		errno = 0;
 
-	return 0;
+	return false;
 }
 
-static void wait_readable(int gate)
+/* False: nothing can be read by UNTIL_US. */
+static bool wait_readable(int gate, gint64 until_us)
 {
 	struct pollfd p = { gate, POLLIN, 0 };
-	gint64 until_us = now_us() + ANSWER_MS * 1000;
 	gint64 left_us;
 
-	while ((left_us = until_us - now_us()) > 0)
-		if (poll(&p, 1, (int)(left_us / 1000) + 1) >= 0 || errno != EINTR)
-			return;
-}
+	while ((left_us = until_us - now_us()) > 0) {
+		int n = poll(&p, 1, (int)(left_us / 1000) + 1);
 
-static gboolean on_refused(gint gate, GIOCondition what G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
-{
-	pid_t pid = read_pid(gate);
+		if (n > 0)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+	}
 
-	if (!pid && errno == EAGAIN)
-		return G_SOURCE_CONTINUE;
-	if (pid)
-		g_child_watch_add(pid, on_ended, NULL);
-
-	close(gate);
-
-	return G_SOURCE_REMOVE;
-}
-
-/*
- * From here on no process that waits at this gate can begin. One may still come, if the worker is
- * slow: it is our child, and is to be waited for. Takes GATE.
- */
-static void refuse(int gate)
-{
-	shutdown(gate, SHUT_WR);
-	g_unix_fd_add(gate, G_IO_IN | G_IO_HUP | G_IO_ERR, on_refused, NULL);
+	return false;
 }
 
 static bool is_our_child(pid_t pid)
@@ -325,27 +311,76 @@ static bool is_our_child(pid_t pid)
 	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+static void wait_for(pid_t pid)
+{
+	if (is_our_child(pid))
+		g_child_watch_add(pid, on_ended, NULL);
+}
+
+static gboolean on_refused(gint gate, GIOCondition what G_GNUC_UNUSED, gpointer data G_GNUC_UNUSED)
+{
+	struct worker_word word;
+	bool said = read_word(gate, &word);
+
+	if (!said && errno == EAGAIN)
+		return G_SOURCE_CONTINUE;
+	if (said)
+		wait_for(word.pid);
+
+	close(gate);
+
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * From here on no process that waits at this gate can begin. PID (0: not known yet) is to be waited
+ * for; one that is not known may still come, if the worker is slow. Takes GATE.
+ */
+static void refuse(int gate, pid_t pid)
+{
+	shutdown(gate, SHUT_WR);
+	if (pid) {
+		wait_for(pid);
+		close(gate);
+	} else {
+		g_unix_fd_add(gate, G_IO_IN | G_IO_HUP | G_IO_ERR, on_refused, NULL);
+	}
+}
+
+/*
+ * Until a process is made and ready at GATE. False: none is; RET has its id, or 0 if not even that
+ * came. Both words are read: one left unread would reset the connection when GATE is closed, and
+ * the process would not see ours. Source: docs/facts/worker.md 1.
+ */
+static bool wait_ready(int gate, pid_t *ret)
+{
+	gint64 until_us = now_us() + ANSWER_MS * 1000;
+	bool is_made = false, is_ready = false;
+	struct worker_word word;
+
+	*ret = 0;
+	while (!(is_made && is_ready)) {
+		if (!wait_readable(gate, until_us) || !read_word(gate, &word))
+			return false;
+
+		*ret = word.pid;
+		if (word.ready)
+			is_ready = true;
+		else
+			is_made = true;
+	}
+
+	return is_our_child(*ret);
+}
+
 /* Lets the process that waits at GATE begin. 0: none has begun, or will. Takes GATE. */
 static pid_t let_begin(int gate)
 {
 	const char go = WORKER_GO;
 	pid_t pid;
 
-	wait_readable(gate);
-	pid = read_pid(gate);
-	if (!pid) {
-		refuse(gate);
-		return 0;
-	}
-
-	if (!is_our_child(pid)) {
-		close(gate);
-		return 0;
-	}
-
-	if (send(gate, &go, 1, MSG_NOSIGNAL) != 1) {	/* it has died, waiting */
-		g_child_watch_add(pid, on_ended, NULL);
-		close(gate);
+	if (!wait_ready(gate, &pid) || send(gate, &go, 1, MSG_NOSIGNAL) != 1) {
+		refuse(gate, pid);
 		return 0;
 	}
 

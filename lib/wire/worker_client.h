@@ -2,7 +2,7 @@
 /*
  * worker_client.h - a worker of our own, as a relay or the driver has it: started when it is first
  * of use, asked for the process of each step that it can run, and ended when it is idle, old,
- * large, replaced or of no use.
+ * large, replaced or of no use, or a library of it has been replaced.
  *
  * Whether a step was begun is never in doubt. A process of the worker's does nothing before it gets
  * our word; we give that word once we know the process for our child, and if we do not give it, the

@@ -2,6 +2,7 @@
 #include "wire/worker_files.h"
 
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/program_identity.h"
 
@@ -92,7 +93,7 @@ bool worker_files_same(WorkerFiles *files, const char *path)
 	struct seen *seen = g_hash_table_lookup(files->seen, path);
 	struct file_state file;
 
-	if (!file_state_read(path, &file))
+	if (!file_state_read(path, &file) || access(path, X_OK) != 0)
 		return false;
 
 	if (!seen || !file_state_same(&seen->file, &file)) {

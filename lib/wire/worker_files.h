@@ -26,8 +26,8 @@ void worker_files_free(WorkerFiles *files);
 bool worker_files_in(const char *path, const char *directory);
 
 /*
- * Whether the file PATH is the program of its name that KNOWN has, and runs with nothing but the
- * rights of who starts it. It is read anew only when it has changed.
+ * Whether the file PATH is the program of its name that KNOWN has, which we may run, and which runs
+ * with nothing but our own rights. It is read anew only when it has changed.
  */
 bool worker_files_same(WorkerFiles *files, const char *path);
 

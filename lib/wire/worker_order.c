@@ -3,7 +3,7 @@
 
 enum { MAX_WORDS = 10000 };
 
-static const char list_begin[] = "vmmexec-worker 1 ";
+static const char list_begin[] = "vmmexec-worker 2 ";
 
 struct head {
 	guint32 argc, envc;

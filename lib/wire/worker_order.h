@@ -4,9 +4,10 @@
  *
  * The worker's first message is its list: which actions it has, each with the identity of the
  * program that it stands for. From then on each message to it is an order, with four descriptors:
- * the gate, and the child's stdin, stdout and stderr. The worker answers nothing. The child says
- * its process id through the gate and begins when WORKER_GO comes there; if the gate ends before,
- * the child ends, having done nothing.
+ * the gate, and the child's stdin, stdout and stderr. Through the gate the worker says which
+ * process it has made, and this says that it is ready (struct worker_word, in any order). It begins
+ * when WORKER_GO comes there, after both; if the gate ends before, it ends, having done nothing.
+ * One that ended before it was ready is known by the worker's word alone, and is to be waited for.
  */
 #ifndef WIRE_WORKER_ORDER_H
 #define WIRE_WORKER_ORDER_H
@@ -16,6 +17,11 @@
 enum { WORKER_GATE, WORKER_IN, WORKER_OUT, WORKER_ERR, WORKER_FDS };
 /* Bytes of a message; a step with more words is run as a program. */
 enum { WORKER_MAX_MESSAGE = 1 << 17, WORKER_GO = 'g' };
+
+struct worker_word {
+	gint32 pid;
+	gint32 ready;			/* or made */
+};
 
 /* A step. */
 struct worker_order {

@@ -315,6 +315,18 @@ file=\"$PWD/vm/other\""
 	[[ $stderr != *snap-1.xml* && $stderr != *snap-2.xml* ]]
 }
 
+@test "deploy: a snapshot whose parent was never written down is registered all the same" {
+	mkdir vm
+	for pair in "a lost" "b a"; do
+		echo "<domainsnapshot><name>${pair% *}</name><state>running</state><parent><name>${pair#* }</name></parent><creationTime>1</creationTime><memory snapshot='no'/>$(domain one-9 1 )</domainsnapshot>" >"vm/snap-${pair% *}.xml"
+	done
+	deploy "$(domain one-9 9)"
+	assert_success
+	[[ $stderr != *WARN*snap-* ]]
+	never grep -q '<parent>' vm/snap-a.xml
+	grep -q '<parent><name>a</name></parent>' vm/snap-b.xml
+}
+
 @test "deploy: --dry-run changes nothing and shows no password" {
 	deploy "$(domain one-9 9 "<graphics type='vnc' passwd='secret'/>")" --dry-run
 	assert_success

@@ -64,7 +64,8 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	cat >look <<-'END'
 		#!/bin/bash
 		# look FILE RELAY: what the system says of the step, without its own numbers.
-		until pid=$(pgrep -x reboot -P "$2") && [ "$(ls /proc/$pid/task | wc -l)" -gt 1 ]; do sleep 0.02; done
+		n=0
+		until pid=$(pgrep -x reboot -P "$2") && [ "$(ls /proc/$pid/task | wc -l)" -gt 1 ]; do [ $((n += 1)) -lt 999 ] || exit 1; sleep 0.02; done
 		p=/proc/$pid
 		sed 's/.*) //' $p/stat | awk -v pid=$pid -v relay=$2 '{ print ($2 == relay), ($3 == pid), $5, $6, $17 }' >"$1"
 		for fd in $p/fd/*; do echo "${fd##*/} $(readlink $fd | sed 's/\[.*//')"; done | sort -n >>"$1"
@@ -108,7 +109,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 		#!/usr/bin/env python3
 		import os, socket
 		relay = socket.socket(fileno=0)
-		relay.send(b"vmmexec-worker 1 $("$SET/worker" --version | cut -d" " -f2)\nreset $("$SET/relay" --identify "$SET/kvm/reset" | cut -d" " -f1)\n")
+		relay.send(b"vmmexec-worker 2 $("$SET/worker" --version | cut -d" " -f2)\nreset $("$SET/relay" --identify "$SET/kvm/reset" | cut -d" " -f1)\n")
 		block = b"x" * (400 << 20)
 		open("$PWD/grown", "w").write(str(os.getpid()))
 		if relay.recv(1 << 17):
@@ -174,6 +175,9 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	grep -qx script <<<"$output"
 }
 
+# Of what the relay has begun nothing is left that has ended and nobody waits for; its worker's end is seen in a moment.
+no_dead_child='n=0; while ps -o stat= --ppid $RELAY_PID | grep -q Z; do [ $((n += 1)) -lt 100 ] || exit 1; sleep 0.02; done'
+
 # Its end is seen a moment after the next one began.
 old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 500 ] || exit 1; sleep 0.02; done; [ "$(pgrep -x worker -P $RELAY_PID)" != $(cat old) ]'
 
@@ -183,6 +187,35 @@ old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 5
 		-- "$SET/kvm/reset" --version
 	[ "$status" -eq 0 ]
 	[ "$(heads)" = '0 0 program;0 0 worker;' ]
+}
+
+@test "worker: after an upgrade of a library the next worker makes the next steps, with the new one" {
+	mkdir lib
+	cp "$(ldd "$SET/worker" | awk '/libvirt.so.0 / { print $3 }')" lib/libvirt.so.0
+	export LD_LIBRARY_PATH=$PWD/lib
+	steps -- @ sh -c "echo $worker_pid >old; grep -q $PWD/lib/libvirt.so.0 /proc/\$(cat old)/maps; cp lib/libvirt.so.0 new; mv new lib/libvirt.so.0" \
+		-- "$SET/kvm/reset" --version -- "~" "$SET/kvm/reset" -- @ sh -c "$old_has_ended" \
+		-- @ sh -c "m=\$(grep -c 'lib/libvirt.so.0 (deleted)' /proc/$worker_pid/maps); [ \$m = 0 ]" -- "$SET/kvm/reset" --version
+	unset LD_LIBRARY_PATH
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 program;0 0 worker;' ]
+}
+
+@test "worker: a process that cannot get ready is waited for, and the step is run once, as a program" {
+	steps --cwd /nonexistent -- "$SET/kvm/reset" --version -- @ sh -c "$no_dead_child"
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '-1 4 program;' ]
+	grep -q 'cannot run .*/reset' <<<"$output"
+}
+
+@test "worker: where the system lacks a call that it needs there is none, and it says which" {
+	local asan
+	asan=$(ldd "$SET/worker" | awk '/libasan/ { print $3 }')
+	for call in clone3 close_range; do
+		run --separate-stderr env LD_PRELOAD="${asan:+$asan }$BUILD/tests/fake/kernel.so" LACKS=$call "$SET/worker" </dev/null
+		[ "$status" -eq 1 ]
+		[[ $stderr == "worker: this system does not "*"($call): Function not implemented"* ]]
+	done
 }
 
 # The worker has said its list, if ever it does: it has ended, or waits.

@@ -118,6 +118,16 @@ go_direct() {
 	finish
 }
 
+@test "direct: a program that may not be run is not run by the worker either" {
+	go_direct
+	start
+	reset_by_worker
+	chmod a-x var/remotes/vmm/kvm/reset
+	send "$(request RESET 98 host-a DEPLOY_ID=test)"
+	expect '^RESET FAILURE 98 .*cannot run .*/reset: Permission denied'
+	finish
+}
+
 @test "direct: killed, the driver leaves no worker behind; without hosts.worker it has none" {
 	go_direct
 	start

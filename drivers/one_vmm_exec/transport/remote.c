@@ -1,36 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/remote.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
-
 #include "base/text.h"
-#include "transport/ssh_master.h"
-#include "transport/relay_client.h"
-#include "transport/session_reaper.h"
 #include "or_else.h"
 
 enum { KILL_LIMIT_MS = 8000 };
 enum { STATUS_SSH = 255, MAX_WHY = 300 };
-
-struct remote_hosts {
-	struct wire_ssh ssh;
-	char *mark;
-	char *control_dir;
-	const ConfCfg *cfg;
-	bool multiplex;
-	char *relay_path;
-	remote_hosts_notice *notice;
-	void *notice_data;
-	unsigned sessions;		/* at once on one connection */
-	unsigned idle_s;
-	unsigned next_control;
-	GHashTable *connections; /* host to SshMaster */
-	GHashTable *links;       /* host to RelayClient */
-	struct remote_steps steps;
-	Workers *workers;
-	HostHealth *health;
-};
 
 struct remote {
 	RemoteHosts *hosts;
@@ -109,7 +84,7 @@ static void remote_finish(Remote *r)
 	if (r->counted) {
 		g_autofree char *why = host_fault(r) ? text_line(host_fault(r), MAX_WHY) : NULL;
 
-		host_health_end(r->hosts->health, r->host, why);
+		host_health_end(remote_hosts_health(r->hosts), r->host, why);
 	}
 
 	r->done(r->data, &r->result);
@@ -148,8 +123,8 @@ static const char *control_of(const Remote *r)
 static bool kill_far_end(Remote *r)
 {
 	const char *control = control_of(r);
-	struct wire_ssh_session session = { .ssh = &r->hosts->ssh, .host = r->host,
-					    .control = control };
+	struct wire_ssh_session session = { .ssh = remote_hosts_ssh(r->hosts),
+					    .host = r->host, .control = control };
 	g_auto(GStrv) argv = NULL;
 	struct child_spec spec = { .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
 
@@ -168,7 +143,7 @@ static void on_session_end(void *data, const struct child_result *result)
 	r->child = NULL;
 	g_string_append_len(r->out, result->out->str, (gssize)result->out->len);
 	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
-	marks = wire_ssh_take_marks(r->hosts->ssh.mark, r->err);
+	marks = wire_ssh_take_marks(remote_hosts_mark(r->hosts), r->err);
 	r->pid = marks.pid;
 	r->result = (struct step_result){
 		.status = marks.status,
@@ -185,7 +160,8 @@ static void on_session_end(void *data, const struct child_result *result)
 
 static char **command_argv(const Remote *r, enum wire_ssh_mode mode)
 {
-	const struct wire_ssh_session session = { &r->hosts->ssh, r->host, mode, control_of(r) };
+	const struct wire_ssh_session session = { remote_hosts_ssh(r->hosts), r->host, mode,
+						  control_of(r) };
 
 	switch (r->kind) {
 	case REMOTE_MKDIR:
@@ -259,7 +235,7 @@ static void on_connection(void *data, const char *why)
 	Remote *r = data;
 
 	stop_waiting(r);
-	if (r->queued && host_health_of(r->hosts->health, r->host) == HEALTH_DOWN)
+	if (r->queued && host_health_of(remote_hosts_health(r->hosts), r->host) == HEALTH_DOWN)
 		why = "the host does not answer";
 	if (why)
 		not_started(data, why);
@@ -267,48 +243,11 @@ static void on_connection(void *data, const char *why)
 		remote_start(data);
 }
 
-static SshMaster *master_of(RemoteHosts *h, const char *host)
-{
-	SshMaster *c = g_hash_table_lookup(h->connections, host);
-	g_autofree char *control = NULL;
-
-	if (c)
-		return c;
-
-	control = g_strdup_printf("%s/%u", h->control_dir, h->next_control++);
-	c = ssh_master_new(&h->ssh, host, control, h->sessions, h->idle_s);
-	g_hash_table_insert(h->connections, g_strdup(host), c);
-
-	return c;
-}
-
-static void on_relay_notice(void *data, const char *host, const char *text)
-{
-	RemoteHosts *h = data;
-
-	if (h->notice)
-		h->notice(h->notice_data, host, text);
-}
-
-static RelayClient *relay_of(RemoteHosts *h, const char *host)
-{
-	RelayClient *l = g_hash_table_lookup(h->links, host);
-
-	if (l)
-		return l;
-
-	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
-	relay_client_watch_worker(l, workers_note, h->workers);
-	g_hash_table_insert(h->links, g_strdup(host), l);
-
-	return l;
-}
-
 /* As a session of ssh. */
 static void start_session(Remote *r)
 {
-	if (r->hosts->multiplex && !r->forwarding)
-		r->connection = master_of(r->hosts, r->host);
+	if (!r->forwarding)
+		r->connection = remote_hosts_master(r->hosts, r->host);
 	if (r->connection && !ssh_master_control(r->connection)) {
 		begin_waiting(r);
 		ssh_master_wait(r->connection, on_connection, r);
@@ -342,8 +281,7 @@ static void on_call_done(void *data, const struct relay_done *done, enum relay_c
 		return;
 	}
 
-	r->hosts->steps.by_relay++;
-	r->hosts->steps.by_worker += (done->flags & RELAY_BY_WORKER) != 0;
+	remote_hosts_count_step(r->hosts, done->flags & RELAY_BY_WORKER);
 	g_string_append_len(r->out, done->out->str, (gssize)done->out->len);
 	g_string_append_len(r->err, done->err->str, (gssize)done->err->len);
 	r->result = (struct step_result){
@@ -362,7 +300,7 @@ static char **relay_argv(const Remote *r)
 	GPtrArray *argv = g_ptr_array_new();
 
 	if (r->kind != REMOTE_SCRIPT) {
-		g_ptr_array_add(argv, g_strdup(r->hosts->relay_path));
+		g_ptr_array_add(argv, g_strdup(remote_hosts_relay_path(r->hosts)));
 		g_ptr_array_add(argv, g_strdup(r->kind == REMOTE_MKDIR ? "--mkdir" : "--write"));
 	}
 
@@ -382,7 +320,7 @@ static char **relay_env(const Remote *r)
 
 	for (char **e = r->env; e && *e; e++)
 		g_ptr_array_add(env, g_strdup(*e));
-	if (r->kind == REMOTE_SCRIPT && conf_cfg_bool(r->hosts->cfg, "hosts.worker"))
+	if (r->kind == REMOTE_SCRIPT && remote_hosts_may_use_worker(r->hosts))
 		g_ptr_array_add(env, g_strdup(RELAY_MAY_USE_WORKER));
 
 	g_ptr_array_add(env, NULL);
@@ -442,12 +380,6 @@ void remote_cancel(Remote *r)
 		not_started(r, "cancelled");
 }
 
-/* Steps that "direct" cannot do use the relay, too. */
-static bool uses_relay(const RemoteHosts *h, const char *host)
-{
-	return !g_str_equal(conf_cfg_host(h->cfg, host, "transport"), "ssh");
-}
-
 Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *done, void *data)
 {
 	g_autofree char *down = NULL;
@@ -471,7 +403,7 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 	r->err = g_string_new(NULL);
 	r->done = done;
 	r->data = data;
-	down = host_health_begin(h->health, r->host);
+	down = host_health_begin(remote_hosts_health(h), r->host);
 	r->counted = !down;
 
 	if (down) {
@@ -479,12 +411,12 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 		return r;
 	}
 
-	if (uses_relay(h, r->host) && !r->forwarding) {
-		r->link = relay_of(h, r->host);
+	if (!r->forwarding)
+		r->link = remote_hosts_relay(h, r->host);
+	if (r->link)
 		wait_for_link(r);
-	} else {
+	else
 		start_session(r);
-	}
 
 	return r;
 }
@@ -495,121 +427,4 @@ int remote_pid(const Remote *r)
 		return child_pid(r->child);
 
 	return 0;
-}
-
-const char *remote_hosts_mark(const RemoteHosts *h)
-{
-	return h->mark;
-}
-
-void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
-		       void *data)
-{
-	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
-	const struct session_reaper reaper = { &h->ssh, abort_s };
-
-	session_reaper_run(&reaper, host, marks, done, data);
-}
-
-void remote_hosts_close_idle(RemoteHosts *h)
-{
-	GHashTableIter iter;
-	void *one;
-
-	g_hash_table_iter_init(&iter, h->links);
-	while (g_hash_table_iter_next(&iter, NULL, &one))
-		relay_client_close_idle(one);
-
-	g_hash_table_iter_init(&iter, h->connections);
-	while (g_hash_table_iter_next(&iter, NULL, &one))
-		ssh_master_close_idle(one);
-}
-
-struct remote_steps remote_hosts_steps(const RemoteHosts *h)
-{
-	return h->steps;
-}
-
-Workers *remote_hosts_workers(const RemoteHosts *h)
-{
-	return h->workers;
-}
-
-HostHealth *remote_hosts_health(RemoteHosts *h)
-{
-	return h->health;
-}
-
-/* Not in /tmp if possible, where old files are removed. */
-static const char *control_parent(const ConfCfg *cfg)
-{
-	const char *dir = conf_cfg_string(cfg, "ssh.control_dir");
-
-	if (*dir)
-		return dir;
-
-	if (g_access("/run/one", W_OK) == 0)
-		return "/run/one";
-
-	return g_get_tmp_dir();
-}
-
-void remote_hosts_listen(RemoteHosts *h, remote_hosts_notice *notice, void *data)
-{
-	h->notice = notice;
-	h->notice_data = data;
-}
-
-RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char *remote_dir,
-			      GError **error)
-{
-	g_autofree char *template = g_build_filename(control_parent(cfg), "vmmexec.XXXXXX", NULL);
-	RemoteHosts *h;
-
-	if (!g_mkdtemp_full(template, 0700)) {
-		vmm_fail_errno(error, errno, "cannot make a directory for ssh's sockets (%s)",
-			       template);
-		vmm_error_set_hint(error, "set ssh.control_dir in vmm_exec.cfg");
-		return NULL;
-	}
-
-	h = g_new0(RemoteHosts, 1);
-	h->control_dir = g_steal_pointer(&template);
-	h->health = host_health_new(cfg);
-	h->workers = workers_new();
-	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
-	h->cfg = cfg;
-	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
-	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
-	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");
-	h->idle_s = (unsigned)conf_cfg_int(cfg, "ssh.idle_s");
-	h->ssh = (struct wire_ssh){
-		.command = conf_cfg_string(cfg, "ssh.command"),
-		.shell = shell,
-		.mark = h->mark,
-		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
-		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
-	};
-	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					       (GDestroyNotify)ssh_master_free);
-	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-					 (GDestroyNotify)relay_client_free);
-
-	return h;
-}
-
-void remote_hosts_free(RemoteHosts *h)
-{
-	if (!h)
-		return;
-
-	g_hash_table_unref(h->connections);
-	g_hash_table_unref(h->links);
-	g_free(h->relay_path);
-	host_health_free(h->health);
-	workers_free(h->workers);
-	g_rmdir(h->control_dir);
-	g_free(h->control_dir);
-	g_free(h->mark);
-	g_free(h);
 }

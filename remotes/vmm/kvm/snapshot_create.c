@@ -108,12 +108,29 @@ static virDomainSnapshot *find(struct action_ctx *ctx, virDomain *dom, const cha
 	return NULL;
 }
 
+/* The XML of DOM, which can stand a snapshot. NULL with ERROR set. The caller frees. */
+static xmlDoc *read_live(virDomain *dom, struct virt_state *ret_state, GError **error)
+{
+	g_autoptr(xmlDoc) live = NULL;
+
+	if (!virt_state_read(dom, ret_state, error))
+		return NULL;
+	live = virt_xml_doc(dom, error);
+	if (!live)
+		return NULL;
+	if (live_guard_memory_of(dom, xmlDocGetRootElement(live), LIVE_GUARD_SNAPSHOT, error))
+		return g_steal_pointer(&live);
+
+	return NULL;
+}
+
 static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **error)
 {
 	g_autofree char *name = g_strdup_printf("snap-%s", ctx->arg[SNAPSHOT_ID]);
 	g_autoptr(virDomain) dom = NULL;
 	g_autoptr(virDomainSnapshot) s = NULL;
 	g_autofree char *directory = NULL;
+	g_autoptr(xmlDoc) live = NULL;
 	g_autoptr(GError) cause = NULL;
 	enum action_outcome outcome;
 	struct virt_state state;
@@ -128,9 +145,8 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	dom = action_domain_alone(ctx, error);
 	if (!dom)
 		return ACTION_FAILED;
-	if (!virt_state_read(dom, &state, error))
-		return ACTION_FAILED;
-	if (!live_guard_memory(dom, LIVE_GUARD_SNAPSHOT, error))
+	live = read_live(dom, &state, error);
+	if (!live)
 		return ACTION_FAILED;
 	if (!virt_vm_directory_read(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"), &directory,
 				    error))
@@ -156,7 +172,7 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	}
 
 	/* QEMU that lost a CPU behind libvirt's back may never end a snapshot. */
-	if (!vcpus_agree(dom, error))
+	if (!vcpus_agree(dom, xmlDocGetRootElement(live), error))
 		return ACTION_FAILED;
 	s = create(ctx, &dom, name, &outcome, error);
 
