@@ -355,7 +355,7 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 }
 
 @test "kvm-image send, receive: whole or not at all; holes stay holes; a cut or changed stream leaves nothing" {
-	local size
+	local size n
 	truncate -s 60M sparse
 	printf x | dd of=sparse bs=1 seek=50000000 conv=notrunc status=none
 	"$KVM_IMAGE" send sparse >stream
@@ -363,6 +363,12 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	"$KVM_IMAGE" receive got <stream
 	cmp sparse got
 	[ "$(stat -c %b got)" -lt 4096 ]
+	# Also where there is little data between them.
+	truncate -s 60M scattered
+	for n in {0..59}; do printf x | dd of=scattered bs=1 seek=$((n * 1048576 + 70000)) conv=notrunc status=none; done
+	"$KVM_IMAGE" receive gathered < <("$KVM_IMAGE" send scattered)
+	cmp scattered gathered
+	[ "$(stat -c %b gathered)" -le $(($(stat -c %b scattered) * 2)) ]
 	[ "$(stat -c %Y got)" -eq "$(stat -c %Y sparse)" ]
 	run --separate-stderr "$KVM_IMAGE" receive got <stream
 	[[ $stderr == *'is there already [exists]'* ]]
