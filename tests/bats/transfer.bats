@@ -681,6 +681,24 @@ no_marks() {
 	no_marks
 }
 
+@test "TM_MAD kvm_image: delete of the directory of a VM that runs or is powered off, by oned's word, came late" {
+	local state
+	vm 7 3 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	sed -i 's/<LCM_STATE>/<STATE>3<\/STATE>&/' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	refused refused "by oned's word VM 7 runs: its directory $DIR is not removed"
+	sed -i 's/<STATE>3</<STATE>8</; s/<LCM_STATE>3</<LCM_STATE>0</' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	refused refused "by oned's word VM 7 is powered off"
+	cmp "$IMAGE" "$DIR/disk.0"
+	sed -i 's/<STATE>8</<STATE>3</; s/<LCM_STATE>0</<LCM_STATE>11</' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	done_
+	[ ! -e "$DIR" ]
+}
+
 @test "TM_MAD kvm_image: mv that is killed at any step leaves all of the VM on one side, and the next one ends it" {
 	local command step which n=0
 	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
