@@ -21,8 +21,8 @@ static const char *word_of(const VmMove *m)
 	return words[m->state];
 }
 
-/* "lvm:GROUP/NAME=ID,…" of the volumes that are devices; the caller frees. */
-static char *volumes_of(const struct vm_contents *c)
+/* "lvm:GROUP/NAME=ID,…" of the volumes that are devices, or of the others; the caller frees. */
+static char *volumes_of(const struct vm_contents *c, bool is_device)
 {
 	GString *text = g_string_new(NULL);
 
@@ -32,7 +32,7 @@ static char *volumes_of(const struct vm_contents *c)
 		for (guint j = 0; j < r->entries->len; j++) {
 			const struct disk_entry *e = r->entries->pdata[j];
 
-			if (!e->volume || !e->link || !e->id)
+			if (!e->volume || !e->id || is_device != (e->link != NULL))
 				continue;
 			if (text->len)
 				g_string_append_c(text, ',');
@@ -43,11 +43,23 @@ static char *volumes_of(const struct vm_contents *c)
 	return g_string_free(text, FALSE);
 }
 
+/* What no move is noted of: all there is, or disks that were being made or removed. */
+static const char *word_of_contents(const struct vm_contents *c)
+{
+	if (!c->records->len && !c->files->len && !c->has_tpm_state)
+		return "none";
+	for (guint i = 0; i < c->records->len; i++)
+		if (!((const struct disk_record *)c->records->pdata[i])->is_whole)
+			return "unfinished";
+
+	return "whole";
+}
+
 /* MOVE: what is noted of one; NULL: none. */
 static bool say_contents(struct image_job *job, const struct vm_order *order, const VmMove *move,
 			 GError **error)
 {
-	g_autofree char *volumes = NULL;
+	g_autofree char *volumes = NULL, *pooled = NULL;
 	struct vm_contents c;
 	bool ok;
 
@@ -57,14 +69,12 @@ static bool say_contents(struct image_job *job, const struct vm_order *order, co
 	c.may_run = job->o->running;
 	ok = vm_contents_look(&c, error);
 	if (ok) {
-		bool is_empty = !c.records->len && !c.files->len && !c.has_tpm_state;
-
-		const char *state = is_empty ? "none" : "whole";
-
-		volumes = volumes_of(&c);
+		volumes = volumes_of(&c, true);
+		pooled = volumes_of(&c, false);
 		if (!move)
-			image_job_say(job, "state", state);
+			image_job_say(job, "state", word_of_contents(&c));
 		image_job_say(job, "volumes", volumes);
+		image_job_say(job, "pooled", pooled);
 	}
 	vm_contents_clear(&c);
 

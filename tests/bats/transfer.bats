@@ -139,7 +139,6 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 		input is_not_the_number_of_a_snapshot cpds h1:$DIR/disk.0 fe:$IMAGE.new ../x 7 1
 		input is_not_the_number_of_a_snapshot snap_create h1:$DIR/disk.0 ../x 7 1
 		refused is_on_host_h1,_in_datastore_0 snap_revert h2:$DIR/disk.0 1 7 1
-		config does_not_move_disks_from_datastore_0_to_datastore_1 mv h1:$DIR h1:${DIR%0/7}1/7 7 1
 		refused is_on_host_h1,_in_datastore_0 mv h3:$DIR h4:$DIR 7 0
 	END
 	never grep -q . ssh.calls
@@ -552,6 +551,32 @@ no_marks() {
 	done_
 	[ ! -e "$THERE" ]
 	never grep -v ' h1 ' ssh.calls
+}
+
+@test "TM_MAD kvm_image: mv to another datastore, on another host or the same; not into one that keeps no files" {
+	local there=${THERE%0/7}1/7 here=${DIR%0/7}1/7
+	make_vm
+	sed 's/<ID>0</<ID>1</' ds.0.xml >ds.1.xml
+	"$KVM_IMAGE" snap-create 1 --directory "$DIR" --disk 0 --vm 7
+	tm mv "h1:$DIR" "h2:$there" 7 1
+	done_
+	is_whole "$there"
+	[ "$(readlink "$there/disk.4.iso")" = "$there/disk.4" ]
+	cmp "$there/disk.0" "$there/disk.0.snap.1"
+	[ ! -e "$DIR" ]
+	sed -i 's/>h1</>h2</; s/<DS_ID>0</<DS_ID>1</' vm.7.xml
+	tm snap_revert "h2:$there/disk.0" 1 7 1
+	done_
+	tm mv "h2:$there" "h2:$here" 7 1
+	done_
+	is_whole "$here"
+	[ ! -e "$there" ]
+	sed 's/<TEMPLATE>/&<STORAGE>lvm<\/STORAGE>/' ds.1.xml >ds.2.xml
+	sed -i 's/<ID>1</<ID>2</' ds.2.xml
+	tm mv "h2:$here" "h2:${here%1/7}2/7" 7 2
+	refused config "from datastore 1 to datastore 2, which has STORAGE = 'lvm'"
+	is_whole "$here"
+	no_marks
 }
 
 @test "TM_MAD kvm_image: mv between hosts that share the directory moves nothing, and removes nothing" {
