@@ -140,6 +140,30 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 	return g_str_equal(old->id, was) || (old->earlier && strstr(old->earlier, was));
 }
 
+/* Whether a copy of a volume was sent: nothing says when that was written to. */
+static bool has_copied_volume(const VmMove *m)
+{
+	bool has = false;
+
+	for (guint i = 0; i < m->items->len; i++) {
+		const struct vm_item *item = m->items->pdata[i];
+
+		has |= item->kind == VM_ITEM_VOLUME && !item->stays;
+	}
+
+	return has;
+}
+
+/* Where all of this came from, before it goes back. */
+static bool check_old_source(const struct vm_receiving *r, const struct vm_contents *c,
+			     const VmMove *old, GError **error)
+{
+	if (!came_from(r, old) || has_copied_volume(old))
+		return fail_there(r, error);
+
+	return vm_sent_check(c, old, error);
+}
+
 /* Whether what the directory has of VM may go: another place has all of it, and newer. */
 static bool check_older(const struct vm_receiving *r, const struct vm_contents *c,
 			const VmMove *old, GError **error)
@@ -154,8 +178,7 @@ static bool check_older(const struct vm_receiving *r, const struct vm_contents *
 	case VM_MOVE_RECEIVED:
 		return vm_sent_check(c, old, error);
 	default:
-		/* Where all of this came from, before it went back. */
-		return came_from(r, old) ? vm_sent_check(c, old, error) : fail_there(r, error);
+		return check_old_source(r, c, old, error);
 	}
 }
 

@@ -815,6 +815,28 @@ pooled() {
 	[ "$(jq -r '.files[0].volume, .files[0].id' "$THERE/.kvm-image.disk.0.json" | tr '\n' ' ')" = 'lvm:vg/lv-one-7-0 null ' ]
 }
 
+@test "kvm-image receive --all: a volume that may have been written to since it was sent is not replaced by what goes back" {
+	local id=11111111-2222-4333-8444-555555555555 volume='"name":"disk.0","wish":"x","volume":"lvm:vg/lv-one-7-0","id":"u","link":"/dev/vg/lv-one-7-0"' record
+	record="{\"disk\":\"disk.0\",\"vm\":\"7\",\"whole\":true,\"files\":[{$volume}]}"
+	mkdir -p bin "$DIR"
+	cat >bin/lvs <<-'END'
+		#!/bin/sh
+		echo '{"report":[{"lv":[{"lv_size":"4194304","lv_uuid":"u","lv_tags":"kvm-image.x","lv_attr":"-wi-a-----"}]}]}'
+	END
+	printf '#!/bin/sh\necho "$0 $*" >>lvm.calls\n' >bin/lvremove
+	chmod +x bin/*
+	cp bin/lvremove bin/lvchange
+	cp bin/lvremove bin/lvrename
+	ln -s /dev/vg/lv-one-7-0 "$DIR/disk.0"
+	(umask 077 && echo "$record" >"$DIR/.kvm-image.disk.0.json")
+	(umask 077 && echo "{\"vm\":\"7\",\"move\":\"$id\",\"state\":\"sending\",\"items\":[{\"name\":\"disk.0\",\"kind\":\"volume\",\"link\":\"/dev/vg/lv-one-7-0\"}],\"records\":[$record]}" >"$DIR/.kvm-image.move.json")
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory "$DIR" --vm 7 < <(stream_of \
+		"{\"vm\":\"7\",\"move\":\"33333333-2222-4333-8444-555555555555\",\"was\":\"$id\",\"state\":\"sending\",\"items\":[]}"; printf 'kvm-image-vm end\n')
+	[[ $stderr == *"$DIR has disks of VM 7 already"*'[exists]'* ]] || { echo "$stderr"; return 1; }
+	[ ! -e lvm.calls ]
+	[ -L "$DIR/disk.0" ]
+}
+
 @test "TM_MAD kvm_image: delete of the directory of a VM that runs or is powered off, by oned's word, came late" {
 	local state
 	vm 7 3 "$(clone 0)"
