@@ -95,6 +95,18 @@ static bool run_copy(const struct transfer_sides *s, const char *const *send,
 	return ok;
 }
 
+/* The front-end need not see what hosts share. */
+static bool is_shared(const struct transfer_sides *s)
+{
+	const TmplAttr *shared = tmpl_set_single(s->vm->vm->datastore, "SHARED");
+	bool are_hosts = transfer_place_host(&s->from) && transfer_place_host(&s->to);
+
+	if (!shared || !are_hosts || !transfer_sides_is_one_datastore(s))
+		return false;
+
+	return !g_ascii_strcasecmp(shared->value, "YES");
+}
+
 bool transfer_sides_copy(const struct transfer_sides *s, const char *id, bool running,
 			 bool is_seen, char **ret_token, GError **error)
 {
@@ -110,6 +122,8 @@ bool transfer_sides_copy(const struct transfer_sides *s, const char *id, bool ru
 	n += running;
 	if (is_seen)
 		send[n] = "--seen";
+	if (is_shared(s))
+		receive[n] = "--shared";
 
 	return run_copy(s, send, receive, ret_token, error);
 }

@@ -460,12 +460,24 @@ static bool receive_locked(struct vm_receiving *r, GError **error)
 	return ok;
 }
 
+/* Where a file system is not mounted now, a copy below it would be out of sight later. */
+static bool fail_not_shared(const struct vm_receiving *r, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_CONFIG, "%s here is not the directory of the other host, as its "
+		 "datastore is SHARED: nothing is moved", r->path);
+	vmm_error_set_hint(error, "is its file system mounted on both hosts?");
+
+	return false;
+}
+
 static bool receive_move(struct vm_receiving *r, GError **error)
 {
 	bool is_same;
 
 	if (!check_move(r, error) || !is_same_directory(r, &is_same, error))
 		return false;
+	if (!is_same && r->job->o->shared)
+		return fail_not_shared(r, error);
 	if (!is_same)
 		return receive_locked(r, error);
 

@@ -598,6 +598,22 @@ no_marks() {
 	is_whole "$DIR"
 }
 
+@test "TM_MAD kvm_image: a shared datastore that is not mounted at the destination: nothing is moved below its place" {
+	make_vm
+	datastore SHARED=YES
+	tm mv "h1:$DIR" "h2:$DIR" 7 0
+	done_
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused config "$THERE here is not the directory of the other host, as its datastore is SHARED"
+	is_whole "$DIR"
+	[ ! -e host2 ]
+	# The front-end need not have it.
+	tm mv "h1:$DIR" "$(hostname):$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	no_marks
+}
+
 @test "TM_MAD kvm_image: overlays move with their base, which VMs share again where they come" {
 	local there=${THERE%7}
 	datastore STORAGE=qcow2
