@@ -16,6 +16,7 @@
 #include "file_clone.h"
 #include "image_commands.h"
 #include "image_file.h"
+#include "vm_move.h"
 
 enum { MAX_ID = 1 << 30, STAT_BLOCK = 512 };
 
@@ -213,6 +214,8 @@ static bool load_record(struct disk_snapshot *s, GError **error)
 {
 	const char *vm = s->job->o->vm;
 
+	if (!vm_move_check_here(s->directory.path, error))
+		return false;
 	if (!disk_record_read(s->directory.path, s->disk, &s->record, error))
 		return false;
 	if (s->record && g_str_equal(s->record->vm, vm) && s->record->is_whole)

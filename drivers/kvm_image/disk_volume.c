@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "rbd.h"
 
 /* The snapshot that OpenNebula's own driver clones, too. */
@@ -186,6 +187,25 @@ static bool look_by_id(const struct image_job *job, const struct volume *v, cons
 	volume_state_clear(&state);
 
 	return true;
+}
+
+/* The end of what disk_storage.h calls it: "lvm:vg/lv-one-7-0", "rbd:pool/image-7-0". */
+bool disk_volume_is_of(const struct disk_entry *e, const char *vm)
+{
+	const char *digits = g_str_has_prefix(e->name, "disk.") ? strchr(e->name, '.') + 1 : "";
+	g_autofree char *end = g_strdup_printf("-%s-%s", vm, digits);
+	g_autofree char *path = NULL;
+	struct volume v = { .fd = -1 };
+	bool ok = text_is_digits(digits) && volume_is(e->volume) &&
+		  volume_parse(&v, e->volume, NULL);
+
+	if (ok) {
+		path = volume_path(&v);
+		ok = g_str_has_suffix(v.name, end) && !g_strcmp0(path, e->link);
+	}
+	volume_clear(&v);
+
+	return ok;
 }
 
 bool disk_volume_look(const struct image_job *job, const struct disk_entry *e,

@@ -19,6 +19,9 @@ bool disk_volume_write(struct image_job *job, struct disk_making *making, GError
 void disk_volume_record(const struct disk_making *making, struct disk_record *record);
 bool disk_volume_publish(struct disk_making *making, GError **error);
 
+/* Whether ENTRY is a volume of VM by its name, not another VM's, and its link leads to it. */
+bool disk_volume_is_of(const struct disk_entry *entry, const char *vm);
+
 /* What is there of the volume of ENTRY. An error is no answer. */
 bool disk_volume_look(const struct image_job *job, const struct disk_entry *entry,
 		      enum disk_found *ret, GError **error);

@@ -10,6 +10,7 @@
 #include "image_commands.h"
 #include "image_file.h"
 #include "image_stream.h"
+#include "vm_move.h"
 #include "volume.h"
 #include "volume_commands.h"
 
@@ -87,6 +88,8 @@ static bool take_disk(const struct image_job *job, struct carried *ret, GError *
 
 	directory = image_job_path(job->o->directory);
 	r.directory = directory;
+	if (!vm_move_check_here(directory, error))
+		return false;
 	if (!disk_record_read(directory, disk, &r.record, error))
 		return false;
 

@@ -12,6 +12,7 @@
 
 struct image_options {
 	gboolean help, version, json, dry_run, shrink, force, received, all, seen, running;
+	gboolean shared;
 	char *format, *from, *size, *backing, *backing_format, *preallocate, *checksum, *kvmrc;
 	char *max_size, *disk, *vm;
 	char *directory, *datastore;

@@ -123,10 +123,19 @@ static guint64 next_data(int fd, guint64 at, guint64 size)
 	return MIN((guint64)found, size);
 }
 
+/* Where the data at AT ends, at SIZE at the latest. */
+static guint64 end_of_data(int fd, guint64 at, guint64 size)
+{
+	off_t found = lseek(fd, (off_t)at, SEEK_HOLE);
+
+	return found > (off_t)at ? MIN((guint64)found, size) : size;
+}
+
 static bool put_piece(struct stream *s, int fd, const char *name, guint64 *at, guint64 size,
 		      GError **error)
 {
-	size_t len = (size_t)MIN(size - *at, PIECE - *at % PIECE);
+	guint64 end = end_of_data(fd, *at, size);
+	size_t len = (size_t)MIN(end - *at, PIECE - *at % PIECE);
 	ssize_t n = pread(fd, s->piece, len, (off_t)*at);
 	guint64 offset = *at;
 

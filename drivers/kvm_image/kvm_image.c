@@ -43,7 +43,8 @@ static const struct command {
 	  NULL },
 	{ "send", "FILE", " directory disk vm format snapshot all move seen running ",
 	  FILE_OR_DISK, image_send, NULL },
-	{ "receive", "FILE", " directory force all vm running ", FILE_OR_ALL, image_receive, NULL },
+	{ "receive", "FILE", " directory force all vm running shared ", FILE_OR_ALL, image_receive,
+	  NULL },
 	{ "state", "VM.xml", " directory volumes running ", ONE_PATH, image_state, NULL },
 	{ "leave", "VM.xml", " directory move token ", ONE_PATH, image_leave, NULL },
 	{ "adopt", "VM.xml", " directory move ", ONE_PATH, image_adopt, NULL },
@@ -106,6 +107,8 @@ static void add_move_options(GOptionContext *context, struct image_options *o)
 		  "Of the disk that one, not what it is now", "NUMBER" },
 		{ "seen", 0, 0, G_OPTION_ARG_NONE, &o->seen,
 		  "The destination sees the VM's logical volumes: they are not sent", NULL },
+		{ "shared", 0, 0, G_OPTION_ARG_NONE, &o->shared,
+		  "The source has the same directory: fail where it has not", NULL },
 		{ 0 }
 	};
 	/* clang-format on */
@@ -210,7 +213,7 @@ static bool check_options(const struct command *c, const struct image_options *o
 		{ "vm", o->vm }, { "received", o->received }, { "all", o->all },
 		{ "move", o->move }, { "token", o->token }, { "volumes", o->volumes },
 		{ "seen", o->seen }, { "snapshot", o->snapshot },
-		{ "running", o->running },
+		{ "running", o->running }, { "shared", o->shared },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)

@@ -21,6 +21,11 @@ enum { MIB_SHIFT = 20, MAX_WORDS = 12 };
 #define HOTPLUG_SAVEAS "26"
 #define DISK_RESIZE "62"
 
+/* Of one that runs or is powered off, STATE and LCM_STATE. */
+#define ACTIVE "3"
+#define RUNNING "3"
+#define POWEROFF "8"
+
 /* One call of an action that is about one place on a host. */
 struct transfer {
 	const char *action;
@@ -169,6 +174,21 @@ static bool make_swap(struct transfer *t, char **operands, GError **error)
 	       make_disk(t, operands[0], NULL, error);
 }
 
+/* A line that was held up, for a host that the VM has left or come to again meanwhile. */
+static bool check_ends(const struct transfer *t, GError **error)
+{
+	const char *state = tmpl_vm_header(t->vm.vm, "STATE");
+	bool is_running = g_str_equal(state, ACTIVE) &&
+			  g_str_equal(tmpl_vm_header(t->vm.vm, "LCM_STATE"), RUNNING);
+	const char *is = is_running ? "runs" : "is powered off";
+
+	if (!is_running && !g_str_equal(state, POWEROFF))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: its directory %s is "
+			"not removed", tmpl_vm_header(t->vm.vm, "ID"), is, t->place.directory);
+}
+
 /* delete: HOST:DIRECTORY[/disk.N] VM DATASTORE */
 static bool delete_disks(struct transfer *t, char **operands, GError **error)
 {
@@ -176,6 +196,8 @@ static bool delete_disks(struct transfer *t, char **operands, GError **error)
 	int n = 4;
 
 	if (!begin(t, operands[0], operands[1], false, error))
+		return false;
+	if (!t->place.disk && !check_ends(t, error))
 		return false;
 
 	words[n++] = t->place.directory;

@@ -132,7 +132,8 @@ static bool said_line(const char *text, GError **error)
 
 	open = line ? g_strrstr(line, " [") : NULL;
 	close = open ? strchr(open, ']') : NULL;
-	if (!close)
+	/* An error without a text says nothing. */
+	if (!close || open <= line + strlen(name))
 		return false;
 
 	*open = *close = '\0';

@@ -19,14 +19,22 @@ static bool copy_directory(const struct transfer_sides *s, bool running, bool is
 	return running || transfer_sides_end(s, id, token, error);
 }
 
-/* VOLUMES: those of the source, or "". */
-static bool copy_with_volumes(const struct transfer_sides *s, const char *volumes, bool running,
-			      GError **error)
+/* FROM: what the source says of itself. */
+static bool copy_with_volumes(const struct transfer_sides *s, const struct transfer_side *from,
+			      bool running, GError **error)
 {
+	const char *volumes = transfer_side_said(from, "volumes");
+	const char *pooled = transfer_side_said(from, "pooled");
+	bool has_volumes = *volumes || *pooled;
 	struct transfer_side to = { .place = &s->to };
 	const char *sees;
 	bool ok;
 
+	/* Their names, and where they are, belong to the datastore. */
+	if (has_volumes && !transfer_sides_is_one_datastore(s))
+		return vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD kvm_image does not move %s%s from "
+				"datastore %s to datastore %s", volumes, pooled,
+				s->from.datastore, s->to.datastore);
 	if (!*volumes)
 		return copy_directory(s, running, false, error);
 
@@ -88,7 +96,7 @@ static bool move_from(const struct transfer_sides *s, const struct transfer_side
 	if (transfer_side_is(from, "receiving"))
 		return fail_nowhere(s, error);
 
-	return copy_with_volumes(s, transfer_side_said(from, "volumes"), false, error);
+	return copy_with_volumes(s, from, false, error);
 }
 
 bool transfer_move_run(const struct transfer_sides *s, GError **error)
@@ -122,7 +130,7 @@ bool transfer_move_before(const struct transfer_sides *s, GError **error)
 	if (ok && (transfer_side_is(&from, "sent") || transfer_side_is(&from, "receiving")))
 		ok = fail_nowhere(s, error);
 	if (ok && !transfer_side_is(&from, "none"))
-		ok = copy_with_volumes(s, transfer_side_said(&from, "volumes"), true, error);
+		ok = copy_with_volumes(s, &from, true, error);
 	transfer_side_clear(&from);
 
 	return ok;
@@ -143,6 +151,21 @@ static bool end_after(const struct transfer_sides *s, const char *id, GError **e
 	return ok;
 }
 
+/* A run that was killed may have left to the destination what it has to take and to forget. */
+static bool end_again(const struct transfer_sides *s, GError **error)
+{
+	struct transfer_side to = { .place = &s->to };
+	bool ok = transfer_side_ask(s, &to, NULL, true, error);
+	const char *id = transfer_side_said(&to, "move");
+
+	if (ok && transfer_side_is(&to, "received"))
+		ok = transfer_sides_tell(s, &s->to, "adopt", id, error) &&
+		     transfer_sides_tell(s, &s->to, "keep", id, error);
+	transfer_side_clear(&to);
+
+	return ok;
+}
+
 /* With one directory for both, nothing was noted before: then there is nothing to do. */
 bool transfer_move_after(const struct transfer_sides *s, GError **error)
 {
@@ -152,9 +175,20 @@ bool transfer_move_after(const struct transfer_sides *s, GError **error)
 
 	if (ok && is_begun(&from))
 		ok = end_after(s, transfer_side_said(&from, "move"), error);
+	else if (ok && transfer_side_is(&from, "none"))
+		ok = end_again(s, error);
 	transfer_side_clear(&from);
 
 	return ok;
+}
+
+static bool fail_moved(const struct transfer_sides *s, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_REFUSED, "VM %s has moved from host %s to host %s: nothing is "
+		 "removed there", tmpl_vm_header(s->vm->vm, "ID"), s->from.host, s->to.host);
+	vmm_error_set_hint(error, "postmigrate, with the same operands, ends the move");
+
+	return false;
 }
 
 bool transfer_move_failed(const struct transfer_sides *s, GError **error)
@@ -164,6 +198,8 @@ bool transfer_move_failed(const struct transfer_sides *s, GError **error)
 		  transfer_side_ask(s, &from, NULL, true, error);
 	const char *id = transfer_side_said(&from, "move");
 
+	if (ok && *transfer_side_said(&from, "moved"))
+		ok = fail_moved(s, error);
 	if (ok && transfer_side_is(&from, "sending"))
 		ok = transfer_sides_tell(s, &s->to, "abandon", id, error) &&
 		     transfer_sides_tell(s, &s->from, "keep", id, error);

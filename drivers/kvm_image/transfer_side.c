@@ -14,13 +14,32 @@ bool transfer_sides_parse(struct transfer_sides *ret, const char *from, const ch
 	       transfer_place_parse(&ret->to, to, vm, error);
 }
 
+bool transfer_sides_is_one_datastore(const struct transfer_sides *s)
+{
+	return g_str_equal(s->from.datastore, s->to.datastore);
+}
+
+/* A disk stays what it is: where others are kept in other ways, its domain would not start. */
+static bool check_storage(const struct transfer_sides *s, GError **error)
+{
+	static const char *const of_files[] = { "default", "flat", "raw", "qcow2", NULL };
+	const TmplAttr *storage = tmpl_set_single(s->vm->vm->datastore, "STORAGE");
+
+	if (transfer_sides_is_one_datastore(s) || !storage)
+		return true;
+	if (g_strv_contains(of_files, storage->value))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD kvm_image does not move disks from "
+			"datastore %s to datastore %s, which has STORAGE = '%s'",
+			s->from.datastore, s->to.datastore, storage->value);
+}
+
 /* By oned's word the VM is at one of both now; the other one is where it was, or the front-end. */
 bool transfer_sides_check(const struct transfer_sides *s, GError **error)
 {
-	if (!g_str_equal(s->from.datastore, s->to.datastore))
-		return vmm_fail(error, VMM_ERROR_CONFIG, "TM_MAD kvm_image does not move disks "
-				"from datastore %s to datastore %s", s->from.datastore,
-				s->to.datastore);
+	if (!check_storage(s, error))
+		return false;
 
 	return transfer_vm_check(s->vm, &s->to, NULL) ||
 	       transfer_vm_check(s->vm, &s->from, error);
@@ -76,6 +95,18 @@ static bool run_copy(const struct transfer_sides *s, const char *const *send,
 	return ok;
 }
 
+/* The front-end need not see what hosts share. */
+static bool is_shared(const struct transfer_sides *s)
+{
+	const TmplAttr *shared = tmpl_set_single(s->vm->vm->datastore, "SHARED");
+	bool are_hosts = transfer_place_host(&s->from) && transfer_place_host(&s->to);
+
+	if (!shared || !are_hosts || !transfer_sides_is_one_datastore(s))
+		return false;
+
+	return !g_ascii_strcasecmp(shared->value, "YES");
+}
+
 bool transfer_sides_copy(const struct transfer_sides *s, const char *id, bool running,
 			 bool is_seen, char **ret_token, GError **error)
 {
@@ -91,6 +122,8 @@ bool transfer_sides_copy(const struct transfer_sides *s, const char *id, bool ru
 	n += running;
 	if (is_seen)
 		send[n] = "--seen";
+	if (is_shared(s))
+		receive[n] = "--shared";
 
 	return run_copy(s, send, receive, ret_token, error);
 }

@@ -24,8 +24,13 @@ struct transfer_side {
 bool transfer_sides_parse(struct transfer_sides *ret, const char *from, const char *to,
 			  const char *vm, GError **error);
 
-/* Whether oned has the VM on one of both: VMM_ERROR_REFUSED; and both in one datastore. */
+/*
+ * Whether oned has the VM on one of both: VMM_ERROR_REFUSED; and whether the datastore that it goes
+ * to keeps files, if that is another one: VMM_ERROR_CONFIG.
+ */
 bool transfer_sides_check(const struct transfer_sides *sides, GError **error);
+
+bool transfer_sides_is_one_datastore(const struct transfer_sides *sides);
 
 /*
  * Asks how far a move has come there: "state" as the command says it. VOLUMES: of the other side,

@@ -55,10 +55,12 @@ bool transfer_vm_ask(struct transfer_vm *t, const char *vm, const char *datastor
 				tmpl_vm_header(t->vm, "ID"), vm);
 
 	second = ask_oned("onedatastore", datastore, error);
-	if (second)
-		t->document = join(first, second);
+	if (!second || !tmpl_vm_set_datastore(t->vm, xmlDocGetRootElement(second), error))
+		return false;
 
-	return t->document != NULL;
+	t->document = join(first, second);
+
+	return true;
 }
 
 bool transfer_vm_check(const struct transfer_vm *t, const struct transfer_place *p, GError **error)

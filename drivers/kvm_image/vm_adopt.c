@@ -10,6 +10,7 @@
 #include "vm_contents.h"
 #include "vm_move.h"
 #include "vm_order.h"
+#include "vm_sent.h"
 
 static bool fail_missing(const struct vm_order *order, const char *name, GError **error)
 {
@@ -80,34 +81,27 @@ static bool adopt_record(const struct vm_order *order, const struct disk_record 
 	return ok;
 }
 
-/* RET: the move that is noted; NULL with no error: none is. */
-static bool read_move(const struct vm_order *order, VmMove **ret, GError **error)
+static bool fail_other_move(const struct vm_order *order, GError **error)
 {
-	const VmMove *m;
-	bool is_ours;
-
-	if (!vm_move_read(order->directory, ret, error))
-		return false;
-	m = *ret;
-	if (!m)
-		return true;
-
-	is_ours = m->is_running && g_str_equal(m->id, order->id) && g_str_equal(m->vm, order->vm);
-	if (is_ours && m->state == VM_MOVE_RECEIVED)
-		return true;
-
 	return vmm_fail(error, VMM_ERROR_REFUSED, "%s: no move %s of running VM %s came here",
 			order->directory, order->id, order->vm);
+}
+
+static bool is_of_order(const VmMove *m, const struct vm_order *order)
+{
+	return m->is_running && g_str_equal(m->id, order->id) && g_str_equal(m->vm, order->vm);
 }
 
 static bool adopt(struct image_job *job, const struct vm_order *order, GError **error)
 {
 	g_autoptr(VmMove) move = NULL;
 
-	if (!read_move(order, &move, error))
+	if (!vm_move_read(order->directory, &move, error))
 		return false;
 	if (!move)
 		return true;
+	if (move->state != VM_MOVE_RECEIVED || !is_of_order(move, order))
+		return fail_other_move(order, error);
 	for (guint i = 0; i < move->records->len; i++)
 		if (!adopt_record(order, move->records->pdata[i], error))
 			return false;
@@ -117,28 +111,53 @@ static bool adopt(struct image_job *job, const struct vm_order *order, GError **
 	return true;
 }
 
-/* With a disk that is not ours yet it is refused: the VM may be there after all. */
-static bool abandon(struct image_job *job, const struct vm_order *order, GError **error)
+/*
+ * With a disk that is not ours yet, or that adopt has made ours, it is refused: the VM may be there
+ * after all.
+ */
+static bool abandon_received(struct image_job *job, const struct vm_order *order,
+			     const VmMove *move, GError **error)
 {
-	g_autoptr(VmMove) move = NULL;
 	struct vm_contents c;
 	bool ok;
 
-	if (!read_move(order, &move, error))
+	vm_contents_init(&c, job, order->directory, order->vm);
+	c.context = g_strdup(order->context);
+	c.came = move;
+	ok = vm_contents_look(&c, error);
+	if (ok && move->state == VM_MOVE_RECEIVED)
+		ok = vm_sent_check(&c, move, error);
+	ok = ok && vm_contents_remove(&c, error) && vm_move_forget(order->directory, error);
+	vm_contents_clear(&c);
+
+	return ok;
+}
+
+/* A part is no use to anybody, of whichever move: one that still came would hold the lock. */
+static bool abandon(struct image_job *job, const struct vm_order *order, GError **error)
+{
+	g_autoptr(VmMove) move = NULL;
+	bool is_part, is_whole;
+
+	if (!vm_move_read(order->directory, &move, error))
 		return false;
 	if (!move)
 		return true;
 
-	vm_move_drop_links(move, order->directory);
-	vm_contents_init(&c, job, order->directory, order->vm);
-	c.context = g_strdup(order->context);
-	ok = vm_contents_look(&c, error) && vm_contents_remove(&c, error) &&
-	     vm_move_forget(order->directory, error);
-	vm_contents_clear(&c);
-	if (ok)
-		image_job_say(job, "abandoned", order->directory);
+	is_part = move->state == VM_MOVE_RECEIVING && move->is_running &&
+		  g_str_equal(move->vm, order->vm);
+	is_whole = is_of_order(move, order);
+	/* The source is the destination, and was not told yet. */
+	if (is_whole && move->state == VM_MOVE_SENDING)
+		return true;
+	if (!is_part && !(is_whole && move->state == VM_MOVE_RECEIVED))
+		return fail_other_move(order, error);
+	if (!abandon_received(job, order, move, error))
+		return false;
 
-	return ok;
+	image_job_say(job, "abandoned", order->directory);
+
+	return true;
 }
 
 static bool run_on(struct image_job *job,

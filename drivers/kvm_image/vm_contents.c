@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm_contents.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -40,14 +41,29 @@ char *vm_contents_context(const TmplVm *vm)
 	return id ? g_strconcat("disk.", id, NULL) : NULL;
 }
 
-GPtrArray *vm_contents_names(const char *path)
+static int is_name(const struct dirent *e)
+{
+	return !g_str_equal(e->d_name, ".") && !g_str_equal(e->d_name, "..");
+}
+
+/* What cannot be read is not empty; GDir tells no error from the end. */
+GPtrArray *vm_contents_names(const char *path, GError **error)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
+	struct dirent **entries = NULL;
+	int n = scandir(path, &entries, is_name, alphasort);
 
-	while (dir && (name = g_dir_read_name(dir)))
-		g_ptr_array_add(names, g_strdup(name));
+	if (n < 0) {
+		vmm_fail_errno(error, errno, "cannot read directory %s", path);
+		g_ptr_array_unref(names);
+		return NULL;
+	}
+
+	for (int i = 0; i < n; i++) {
+		g_ptr_array_add(names, g_strdup(entries[i]->d_name));
+		free(entries[i]);
+	}
+	free(entries);
 
 	return names;
 }
@@ -159,18 +175,19 @@ static bool is_tpm_file(const char *name)
 	return g_strv_contains(names, name);
 }
 
-/* The state of the VM's TPM, which the actions keep there: a directory with nothing else in it. */
-static bool is_tpm_state(const char *path, const char *name)
+/* RET: what is in the state of the VM's TPM, which the actions keep there; NULL: other things. */
+static bool list_tpm_state(const char *path, GPtrArray **ret, GError **error)
 {
-	g_autoptr(GPtrArray) found = NULL;
+	g_autoptr(GPtrArray) found = vm_contents_names(path, error);
 
-	if (!g_str_equal(name, VM_TPM_STATE))
+	*ret = NULL;
+	if (!found)
 		return false;
-
-	found = vm_contents_names(path);
 	for (guint i = 0; i < found->len; i++)
 		if (!is_tpm_file(found->pdata[i]))
-			return false;
+			return true;
+
+	*ret = g_steal_pointer(&found);
 
 	return true;
 }
@@ -206,26 +223,9 @@ static bool is_of_ours(const char *name)
 	       disk_directory_is_part(name);
 }
 
-static bool claim_file(struct vm_contents *c, const char *name, GError **error)
+static bool fail_strange(const struct vm_contents *c, const char *path, GError **error)
 {
-	g_autofree char *path = g_build_filename(c->path, name, NULL);
-	bool is_directory = g_file_test(path, G_FILE_TEST_IS_DIR) &&
-			    !g_file_test(path, G_FILE_TEST_IS_SYMLINK);
-	bool is_theirs = is_of_opennebula(name) || is_iso_link(path, name) ||
-			 is_context(c, path, name);
 	const char *done = c->is_move ? "moved" : "removed";
-
-	if (!is_directory && is_of_ours(name))
-		return true;
-	if (!is_directory && is_theirs) {
-		g_ptr_array_add(c->files, g_strdup(name));
-		return check_not_used(c, path, error);
-	}
-
-	if (is_directory && is_tpm_state(path, name)) {
-		c->has_tpm_state = true;
-		return true;
-	}
 
 	vmm_fail(error, VMM_ERROR_REFUSED, "%s was not made by kvm-image for VM %s: nothing is %s",
 		 path, c->vm, done);
@@ -234,9 +234,60 @@ static bool claim_file(struct vm_contents *c, const char *name, GError **error)
 	return false;
 }
 
+static bool claim_directory(struct vm_contents *c, const char *path, const char *name,
+			    GError **error)
+{
+	g_autoptr(GPtrArray) found = NULL;
+
+	if (!g_str_equal(name, VM_TPM_STATE))
+		return fail_strange(c, path, error);
+	if (!list_tpm_state(path, &found, error))
+		return false;
+
+	c->has_tpm_state = found != NULL;
+
+	return found || fail_strange(c, path, error);
+}
+
+/* A link to a volume, made before the move that the VM came by has ended. */
+static bool is_link_that_came(const struct vm_contents *c, const char *name)
+{
+	for (guint i = 0; c->came && i < c->came->records->len; i++) {
+		const struct disk_entry *e = disk_record_find(c->came->records->pdata[i], name);
+
+		if (e && e->volume && e->link)
+			return disk_record_look(e, c->path) == DISK_OURS;
+	}
+
+	return false;
+}
+
+static bool claim_file(struct vm_contents *c, const char *name, GError **error)
+{
+	g_autofree char *path = g_build_filename(c->path, name, NULL);
+	bool is_directory = g_file_test(path, G_FILE_TEST_IS_DIR) &&
+			    !g_file_test(path, G_FILE_TEST_IS_SYMLINK);
+	bool is_theirs = is_of_opennebula(name) || is_iso_link(path, name) ||
+			 is_context(c, path, name) || is_link_that_came(c, name);
+
+	if (is_directory)
+		return claim_directory(c, path, name, error);
+	if (is_of_ours(name))
+		return true;
+	if (!is_theirs)
+		return fail_strange(c, path, error);
+
+	g_ptr_array_add(c->files, g_strdup(name));
+
+	return check_not_used(c, path, error);
+}
+
 bool vm_contents_look(struct vm_contents *c, GError **error)
 {
-	g_autoptr(GPtrArray) names = vm_contents_names(c->path);
+	g_autoptr(GPtrArray) names = vm_contents_names(c->path, error);
+
+	if (!names)
+		return false;
 
 	g_ptr_array_set_size(c->records, 0);
 	g_ptr_array_set_size(c->files, 0);
@@ -274,10 +325,13 @@ static bool remove_tpm_state(const struct vm_contents *c, GError **error)
 	g_autofree char *directory = g_build_filename(c->path, VM_TPM_STATE, NULL);
 	g_autoptr(GPtrArray) names = NULL;
 
-	if (!c->has_tpm_state || !is_tpm_state(directory, VM_TPM_STATE))
+	if (!c->has_tpm_state)
 		return true;
+	if (!list_tpm_state(directory, &names, error))
+		return false;
+	if (!names)
+		return fail_strange(c, directory, error);
 
-	names = vm_contents_names(directory);
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *path = g_build_filename(directory, names->pdata[i], NULL);
 

@@ -8,6 +8,7 @@
 
 #include "disk_removal.h"
 #include "template/vm.h"
+#include "vm_move.h"
 
 #define VM_TPM_STATE "tpm"
 
@@ -19,6 +20,7 @@ struct vm_contents {
 	bool is_move;		/* for messages: it is moved, not removed */
 	bool may_run;		/* programs may have the disks open, which alone are looked at */
 	bool gives_volumes;	/* and the volumes, which other hosts see, too */
+	const struct vm_move *came;	/* a move that came here: its links are the VM's; or NULL */
 	GPtrArray *records;	/* of struct disk_record */
 	GPtrArray *files;	/* names of what OpenNebula and the actions keep there */
 	bool has_tpm_state;	/* VM_TPM_STATE is there, and nothing strange in it */
@@ -49,8 +51,8 @@ bool vm_contents_may_have(const char *name, const char *context);
 /* Whether NAME, of a file there, is the host's alone or unfinished, and of no use elsewhere. */
 bool vm_contents_stays_behind(const char *name);
 
-/* The names in directory PATH, of char *; none: it cannot be read. g_ptr_array_unref(). */
-GPtrArray *vm_contents_names(const char *path);
+/* The names in directory PATH, of char *. g_ptr_array_unref() them; NULL: it cannot be read. */
+GPtrArray *vm_contents_names(const char *path, GError **error);
 
 void vm_contents_clear(struct vm_contents *contents);
 

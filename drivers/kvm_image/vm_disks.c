@@ -13,6 +13,7 @@
 #include "disk_volume.h"
 #include "image_commands.h"
 #include "image_stream.h"
+#include "vm_move.h"
 #include "xml/xml.h"
 
 enum { MAX_DATASTORE = 1 << 20 };
@@ -287,6 +288,8 @@ static bool prepare(struct vm_disks *v, GError **error)
 {
 	bool is_made;
 
+	if (!vm_move_check_here(v->directory.path, error))
+		return false;
 	if (!disk_record_read(v->directory.path, v->plan.only, &v->record, error))
 		return false;
 	/* A killed run began it, or began to remove it. */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base_cache.h"
 #include "disk_directory.h"
 #include "disk_volume.h"
@@ -11,8 +10,7 @@
 #include "vm_contents.h"
 #include "vm_move.h"
 #include "vm_order.h"
-
-enum { MAX_NOTE = 1 << 20 };
+#include "vm_sent.h"
 
 static const char *word_of(const VmMove *m)
 {
@@ -21,8 +19,8 @@ static const char *word_of(const VmMove *m)
 	return words[m->state];
 }
 
-/* "lvm:GROUP/NAME=ID,…" of the volumes that are devices; the caller frees. */
-static char *volumes_of(const struct vm_contents *c)
+/* "lvm:GROUP/NAME=ID,…" of the volumes that are devices, or of the others; the caller frees. */
+static char *volumes_of(const struct vm_contents *c, bool is_device)
 {
 	GString *text = g_string_new(NULL);
 
@@ -32,7 +30,7 @@ static char *volumes_of(const struct vm_contents *c)
 		for (guint j = 0; j < r->entries->len; j++) {
 			const struct disk_entry *e = r->entries->pdata[j];
 
-			if (!e->volume || !e->link || !e->id)
+			if (!e->volume || !e->id || is_device != (e->link != NULL))
 				continue;
 			if (text->len)
 				g_string_append_c(text, ',');
@@ -43,11 +41,23 @@ static char *volumes_of(const struct vm_contents *c)
 	return g_string_free(text, FALSE);
 }
 
+/* What no move is noted of: all there is, or disks that were being made or removed. */
+static const char *word_of_contents(const struct vm_contents *c)
+{
+	if (!c->records->len && !c->files->len && !c->has_tpm_state)
+		return "none";
+	for (guint i = 0; i < c->records->len; i++)
+		if (!((const struct disk_record *)c->records->pdata[i])->is_whole)
+			return "unfinished";
+
+	return "whole";
+}
+
 /* MOVE: what is noted of one; NULL: none. */
 static bool say_contents(struct image_job *job, const struct vm_order *order, const VmMove *move,
 			 GError **error)
 {
-	g_autofree char *volumes = NULL;
+	g_autofree char *volumes = NULL, *pooled = NULL;
 	struct vm_contents c;
 	bool ok;
 
@@ -57,14 +67,12 @@ static bool say_contents(struct image_job *job, const struct vm_order *order, co
 	c.may_run = job->o->running;
 	ok = vm_contents_look(&c, error);
 	if (ok) {
-		bool is_empty = !c.records->len && !c.files->len && !c.has_tpm_state;
-
-		const char *state = is_empty ? "none" : "whole";
-
-		volumes = volumes_of(&c);
+		volumes = volumes_of(&c, true);
+		pooled = volumes_of(&c, false);
 		if (!move)
-			image_job_say(job, "state", state);
+			image_job_say(job, "state", word_of_contents(&c));
 		image_job_say(job, "volumes", volumes);
+		image_job_say(job, "pooled", pooled);
 	}
 	vm_contents_clear(&c);
 
@@ -111,12 +119,14 @@ static bool say_seen(struct image_job *job, GError **error)
 	return true;
 }
 
-static void say_move(struct image_job *job, const VmMove *move)
+static void say_move(struct image_job *job, const char *directory, const VmMove *move)
 {
 	image_job_say(job, "state", word_of(move));
 	image_job_say(job, "move", move->id);
 	if (move->token)
 		image_job_say(job, "token", move->token);
+	if (move->is_running && vm_sent_has_moved(directory))
+		image_job_say(job, "moved", directory);
 }
 
 static bool say_state(struct image_job *job, const struct vm_order *order, GError **error)
@@ -135,7 +145,7 @@ static bool say_state(struct image_job *job, const struct vm_order *order, GErro
 	if (is_whole && !say_contents(job, order, move, error))
 		return false;
 	if (move)
-		say_move(job, move);
+		say_move(job, order->directory, move);
 
 	return true;
 }
@@ -179,71 +189,12 @@ static bool empty(struct vm_contents *c, const VmMove *m, GError **error)
 	       vm_move_forget(c->path, error);
 }
 
-static bool fail_new(const struct vm_contents *c, const char *name, GError **error)
-{
-	return vmm_fail(error, VMM_ERROR_REFUSED, "%s/%s was made since the VM was copied", c->path,
-			name);
-}
-
-static bool check_record_sent(const struct vm_contents *c, const VmMove *m,
-			      const struct disk_record *r, GError **error)
-{
-	for (guint i = 0; i < r->entries->len; i++) {
-		const struct disk_entry *e = r->entries->pdata[i];
-		bool may_be_gone = g_str_equal(e->name, DISK_DOCUMENT) ||
-				   (e->next_inode && !e->inode);
-
-		if (!may_be_gone && !vm_move_find(m, e->name))
-			return fail_new(c, e->name, error);
-	}
-
-	return true;
-}
-
-/* What is here was sent, all of it; with a running VM, by the action that moved it. */
-static bool check_all_sent(const struct vm_contents *c, const VmMove *m, GError **error)
-{
-	if (m->is_running)
-		return true;
-	for (guint i = 0; i < c->records->len; i++)
-		if (!check_record_sent(c, m, c->records->pdata[i], error))
-			return false;
-
-	for (guint i = 0; i < c->files->len; i++) {
-		const char *name = c->files->pdata[i];
-
-		if (!vm_contents_stays_behind(name) && !vm_move_find(m, name))
-			return fail_new(c, name, error);
-	}
-
-	if (c->has_tpm_state && !vm_move_find(m, VM_TPM_STATE))
-		return fail_new(c, VM_TPM_STATE, error);
-
-	return true;
-}
-
-/* The action that moves a running VM says so when it is at the other host. */
-static bool check_moved(const char *directory, GError **error)
-{
-	g_autofree char *path = g_build_filename(directory, ".vmmexec-migrating", NULL);
-	GString *text = file_read(path, MAX_NOTE, NULL);
-	bool is_moved = text && g_str_has_prefix(text->str, "moved");
-
-	if (text)
-		g_string_free(text, TRUE);
-
-	return is_moved || vmm_fail(error, VMM_ERROR_REFUSED, "%s: nothing says that the VM has "
-				    "moved away", directory);
-}
-
 /* Only what was sent, and not touched since, is what the destination has. */
 static bool mark_sent(const struct vm_contents *c, VmMove *m, GError **error)
 {
 	if (m->state == VM_MOVE_SENT)
 		return true;
-	if (m->is_running && !check_moved(c->path, error))
-		return false;
-	if (!check_all_sent(c, m, error) || !vm_move_check_unchanged(m, c->path, error))
+	if (!vm_sent_check(c, m, error))
 		return false;
 
 	m->state = VM_MOVE_SENT;
@@ -278,12 +229,12 @@ static bool check_not_one(struct image_job *job, const struct vm_order *order, G
 			order->directory);
 }
 
-/* Nothing is there but our lock. */
+/* Nothing is there but our lock; false also when it cannot be read. */
 static bool is_left(const char *directory)
 {
-	g_autoptr(GPtrArray) names = vm_contents_names(directory);
+	g_autoptr(GPtrArray) names = vm_contents_names(directory, NULL);
 
-	return names->len == 1 && g_str_equal(names->pdata[0], DISK_DIRECTORY_LOCK);
+	return names && names->len == 1 && g_str_equal(names->pdata[0], DISK_DIRECTORY_LOCK);
 }
 
 static bool leave_locked(struct image_job *job, const struct vm_order *order, GError **error)

@@ -290,6 +290,22 @@ bool vm_move_read(const char *directory, VmMove **ret, GError **error)
 				"user", path);
 }
 
+bool vm_move_check_here(const char *directory, GError **error)
+{
+	g_autoptr(VmMove) m = NULL;
+
+	if (!vm_move_read(directory, &m, error))
+		return false;
+	if (!m || m->state == VM_MOVE_SENDING || m->state == VM_MOVE_RECEIVED)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s has only a part of VM %s: the last move has not "
+		 "ended", directory, m->vm);
+	vmm_error_set_hint(error, "let it end; kvm-image dispose --all, if the part is not needed");
+
+	return false;
+}
+
 bool vm_move_write(const VmMove *m, const char *directory, GError **error)
 {
 	g_autofree char *path = g_build_filename(directory, NOTE, NULL);
@@ -326,22 +342,6 @@ bool vm_move_forget(const char *directory, GError **error)
 		return vmm_fail_errno(error, errno, "cannot remove %s", note);
 
 	return file_sync_directory(directory, error);
-}
-
-void vm_move_drop_links(const VmMove *m, const char *directory)
-{
-	for (guint i = 0; i < m->records->len; i++) {
-		const struct disk_record *r = m->records->pdata[i];
-
-		for (guint j = 0; j < r->entries->len; j++) {
-			const struct disk_entry *e = r->entries->pdata[j];
-			g_autofree char *path = g_build_filename(directory, e->name, NULL);
-			bool is_link = e->volume && e->link;
-
-			if (is_link && disk_record_look(e, directory) == DISK_OURS)
-				unlink(path);
-		}
-	}
 }
 
 static char *mark_path(const char *directory, const char *random)

@@ -79,14 +79,17 @@ VmMove *vm_move_parse(const char *text, const char *name, GError **error);
  */
 bool vm_move_read(const char *directory, VmMove **ret, GError **error);
 
+/*
+ * Whether DIRECTORY may have all of its VM, by what is noted. VMM_ERROR_REFUSED: another place has
+ * it, or only a part has come there.
+ */
+bool vm_move_check_here(const char *directory, GError **error);
+
 /* Notes it there; a power cut does not undo that. */
 bool vm_move_write(const VmMove *move, const char *directory, GError **error);
 
 /* Removes the note and all marks from DIRECTORY, which is locked. */
 bool vm_move_forget(const char *directory, GError **error);
-
-/* Removes links to volumes that MOVE's source has, made in DIRECTORY before they were given. */
-void vm_move_drop_links(const VmMove *move, const char *directory);
 
 /* Whether NAME is that of the note or of a mark. */
 bool vm_move_is_file(const char *name);

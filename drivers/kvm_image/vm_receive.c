@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base_cache.h"
 #include "disk_directory.h"
+#include "disk_volume.h"
 #include "image_commands.h"
 #include "vm_contents.h"
 #include "vm_received.h"
+#include "vm_sent.h"
 #include "vm_stream.h"
 
 /* One call. */
@@ -44,6 +47,50 @@ static bool fail_received(const struct vm_receiving *r, const char *name, GError
 			r->path, name);
 }
 
+/* What another host says of volumes could make another VM's one of this VM. */
+static bool check_volumes(const struct vm_receiving *r, const struct disk_record *record,
+			  GError **error)
+{
+	for (guint i = 0; i < record->entries->len; i++) {
+		const struct disk_entry *e = record->entries->pdata[i];
+
+		if (e->volume && !disk_volume_is_of(e, record->vm))
+			return vmm_fail(error, VMM_ERROR_INPUT, "cannot make %s/%s: %s is no "
+					"volume of VM %s", r->path, e->name, e->volume,
+					record->vm);
+	}
+
+	return true;
+}
+
+static bool check_item(const struct vm_receiving *r, const struct vm_item *item, GError **error)
+{
+	bool is_state = g_str_equal(item->name, VM_TPM_STATE);
+	const struct disk_entry *e;
+	guint record;
+
+	if (!vm_contents_may_have(item->name, r->move->context))
+		return fail_received(r, item->name, error);
+	/* What says how things are at the source would say it of here. */
+	if (vm_contents_stays_behind(item->name))
+		return fail_received(r, item->name, error);
+	if (is_state != (item->kind == VM_ITEM_DIRECTORY))
+		return fail_received(r, item->name, error);
+	if (item->kind != VM_ITEM_VOLUME)
+		return true;
+
+	e = find_entry(r->move, item->name, &record);
+
+	return (e && e->volume && !g_strcmp0(e->link, item->link)) ||
+	       fail_received(r, item->name, error);
+}
+
+/* "disk.4", as vm_contents_context() says it: any other name would be one that it may have. */
+static bool is_medium(const char *name)
+{
+	return g_str_has_prefix(name, "disk.") && text_is_digits(name + strlen("disk."));
+}
+
 /* Names that lead elsewhere, or that we do not give, are not made. */
 static bool check_move(const struct vm_receiving *r, GError **error)
 {
@@ -54,15 +101,15 @@ static bool check_move(const struct vm_receiving *r, GError **error)
 				r->job->o->vm);
 	if (!g_uuid_string_is_valid(m->id))
 		return fail_received(r, m->id, error);
-	for (guint i = 0; i < m->items->len; i++) {
-		const struct vm_item *item = m->items->pdata[i];
-		bool is_state = g_str_equal(item->name, VM_TPM_STATE);
+	if (m->context && !is_medium(m->context))
+		return fail_received(r, m->context, error);
+	for (guint i = 0; i < m->records->len; i++)
+		if (!check_volumes(r, m->records->pdata[i], error))
+			return false;
 
-		if (!vm_contents_may_have(item->name, m->context))
-			return fail_received(r, item->name, error);
-		if (is_state != (item->kind == VM_ITEM_DIRECTORY))
-			return fail_received(r, item->name, error);
-	}
+	for (guint i = 0; i < m->items->len; i++)
+		if (!check_item(r, m->items->pdata[i], error))
+			return false;
 
 	return true;
 }
@@ -93,8 +140,33 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 	return g_str_equal(old->id, was) || (old->earlier && strstr(old->earlier, was));
 }
 
+/* Whether a copy of a volume was sent: nothing says when that was written to. */
+static bool has_copied_volume(const VmMove *m)
+{
+	bool has = false;
+
+	for (guint i = 0; i < m->items->len; i++) {
+		const struct vm_item *item = m->items->pdata[i];
+
+		has |= item->kind == VM_ITEM_VOLUME && !item->stays;
+	}
+
+	return has;
+}
+
+/* Where all of this came from, before it goes back. */
+static bool check_old_source(const struct vm_receiving *r, const struct vm_contents *c,
+			     const VmMove *old, GError **error)
+{
+	if (!came_from(r, old) || has_copied_volume(old))
+		return fail_there(r, error);
+
+	return vm_sent_check(c, old, error);
+}
+
 /* Whether what the directory has of VM may go: another place has all of it, and newer. */
-static bool check_older(const struct vm_receiving *r, const VmMove *old, GError **error)
+static bool check_older(const struct vm_receiving *r, const struct vm_contents *c,
+			const VmMove *old, GError **error)
 {
 	if (!old)
 		return fail_there(r, error);
@@ -104,10 +176,9 @@ static bool check_older(const struct vm_receiving *r, const VmMove *old, GError 
 	case VM_MOVE_RECEIVING:
 		return true;
 	case VM_MOVE_RECEIVED:
-		return vm_move_check_unchanged(old, r->path, error);
+		return vm_sent_check(c, old, error);
 	default:
-		/* Where all of this came from, before it went back. */
-		return came_from(r, old) || fail_there(r, error);
+		return check_old_source(r, c, old, error);
 	}
 }
 
@@ -117,6 +188,7 @@ static bool note_part(const struct vm_receiving *r, GError **error)
 	g_autoptr(VmMove) note = vm_move_new(r->move->vm, r->move->id);
 
 	note->state = VM_MOVE_RECEIVING;
+	note->is_running = r->move->is_running;
 
 	return vm_move_write(note, r->path, error);
 }
@@ -137,7 +209,7 @@ static bool note_older(const struct vm_receiving *r, VmMove *old, GError **error
 static bool remove_older(const struct vm_receiving *r, struct vm_contents *c, VmMove *old,
 			 GError **error)
 {
-	return check_older(r, old, error) && note_older(r, old, error) &&
+	return check_older(r, c, old, error) && note_older(r, old, error) &&
 	       vm_contents_remove(c, error);
 }
 
@@ -152,7 +224,7 @@ static bool make_way(struct vm_receiving *r, GError **error)
 	c.context = g_strdup(r->move->context);
 	ok = vm_move_read(r->path, &old, error);
 	if (ok && old && old->state == VM_MOVE_RECEIVED)
-		vm_move_drop_links(old, r->path);
+		c.came = old;
 	ok = ok && vm_contents_look(&c, error);
 	if (ok && (old || c.records->len))
 		ok = remove_older(r, &c, old, error);
@@ -242,6 +314,10 @@ static bool sync_places(const struct vm_receiving *r, GError **error)
 {
 	g_autofree char *datastore = g_path_get_dirname(r->path);
 	g_autofree char *above = g_path_get_dirname(datastore);
+	g_autofree char *state = g_build_filename(r->path, VM_TPM_STATE, NULL);
+
+	if (vm_move_find(r->move, VM_TPM_STATE) && !file_sync_directory(state, error))
+		return false;
 
 	return file_sync_directory(r->path, error) && file_sync_directory(datastore, error) &&
 	       file_sync_directory(above, error);
@@ -270,12 +346,11 @@ static bool note_all(struct vm_receiving *r, GError **error)
 	note->is_running = r->move->is_running;
 	for (guint i = 0; i < r->move->items->len; i++) {
 		const struct vm_item *item = r->move->items->pdata[i];
+		struct vm_item *own = vm_move_add(note, item->kind, item->name);
 
-		if (item->kind == VM_ITEM_VOLUME && item->stays)
-			vm_move_add(note, VM_ITEM_VOLUME, item->name)->stays = true;
-		if (item->kind != VM_ITEM_FILE)
-			continue;
-		if (!vm_item_look(vm_move_add(note, VM_ITEM_FILE, item->name), r->path, error))
+		own->link = g_strdup(item->link);
+		own->stays = item->stays;
+		if (item->kind == VM_ITEM_FILE && !vm_item_look(own, r->path, error))
 			return false;
 	}
 
@@ -292,12 +367,45 @@ static bool note_all(struct vm_receiving *r, GError **error)
 	return true;
 }
 
+/* Nothing else would say where a killed run left unfinished volumes. */
+static bool announce_volumes(const struct vm_receiving *r, const struct disk_record *from,
+			     GError **error)
+{
+	struct disk_record *record = disk_record_new(from->vm, from->disk);
+	bool ok = true;
+
+	for (guint i = 0; i < from->entries->len; i++) {
+		const struct disk_entry *e = from->entries->pdata[i];
+		const struct vm_item *item = vm_move_find(r->move, e->name);
+		struct disk_entry unfinished = *e;
+
+		unfinished.id = NULL;
+		if (e->volume && item && !item->stays)
+			disk_record_add_volume(record, &unfinished);
+	}
+
+	if (record->entries->len)
+		ok = disk_record_write(record, r->path, error);
+	disk_record_free(record);
+
+	return ok;
+}
+
+static bool announce(const struct vm_receiving *r, GError **error)
+{
+	for (guint i = 0; i < r->move->records->len; i++)
+		if (!announce_volumes(r, r->move->records->pdata[i], error))
+			return false;
+
+	return true;
+}
+
 static bool receive(struct vm_receiving *r, GError **error)
 {
 	if (!make_way(r, error) || !check_room_for_all(r, error))
 		return false;
 	r->is_noted = note_part(r, error);
-	if (!r->is_noted)
+	if (!r->is_noted || !announce(r, error))
 		return false;
 	if (!write_items(r, error) || !record_items(r, error))
 		return false;
@@ -352,12 +460,24 @@ static bool receive_locked(struct vm_receiving *r, GError **error)
 	return ok;
 }
 
+/* Where a file system is not mounted now, a copy below it would be out of sight later. */
+static bool fail_not_shared(const struct vm_receiving *r, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_CONFIG, "%s here is not the directory of the other host, as its "
+		 "datastore is SHARED: nothing is moved", r->path);
+	vmm_error_set_hint(error, "is its file system mounted on both hosts?");
+
+	return false;
+}
+
 static bool receive_move(struct vm_receiving *r, GError **error)
 {
 	bool is_same;
 
 	if (!check_move(r, error) || !is_same_directory(r, &is_same, error))
 		return false;
+	if (!is_same && r->job->o->shared)
+		return fail_not_shared(r, error);
 	if (!is_same)
 		return receive_locked(r, error);
 

@@ -168,13 +168,28 @@ static bool publish_base(struct vm_received *r, GError **error)
 	return true;
 }
 
+/* OpenNebula's "disk.1.iso" leads to "disk.1" beside it, which is elsewhere by now. */
+static char *link_here(const struct vm_received *r)
+{
+	g_autofree char *directory = g_path_get_dirname(r->path);
+	g_autofree char *beside = g_path_get_basename(r->item->link);
+	g_autofree char *iso = g_strconcat(beside, ".iso", NULL);
+
+	if (g_str_equal(iso, r->item->name))
+		return g_build_filename(directory, beside, NULL);
+
+	return g_strdup(r->item->link);
+}
+
 /* A link that is there is one of OpenNebula's, or the same. */
 static bool publish_link(const struct vm_received *r, GError **error)
 {
+	g_autofree char *link = link_here(r);
+
 	if (g_file_test(r->path, G_FILE_TEST_IS_SYMLINK))
 		unlink(r->path);
 
-	return symlink(r->item->link, r->path) == 0 ||
+	return symlink(link, r->path) == 0 ||
 	       vmm_fail_errno(error, errno, "cannot make %s", r->path);
 }
 

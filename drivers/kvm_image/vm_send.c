@@ -12,6 +12,7 @@
 #include "volume.h"
 #include "vm_contents.h"
 #include "vm_order.h"
+#include "vm_sent.h"
 #include "vm_stream.h"
 
 enum { STAT_BLOCK = 512, MAX_EARLIER = 1000 };
@@ -20,6 +21,7 @@ enum { STAT_BLOCK = 512, MAX_EARLIER = 1000 };
 struct vm_sending {
 	struct image_job *job;
 	struct vm_contents contents;
+	VmMove *old;		/* that is noted there; NULL: none */
 	VmMove *move;
 };
 
@@ -143,10 +145,12 @@ static bool add_named(struct vm_sending *s, const char *name, GError **error)
 static bool add_tpm_state(struct vm_sending *s, GError **error)
 {
 	g_autofree char *path = g_build_filename(s->contents.path, VM_TPM_STATE, NULL);
-	g_autoptr(GPtrArray) names = vm_contents_names(path);
+	g_autoptr(GPtrArray) names = vm_contents_names(path, error);
 	struct vm_item *item = vm_move_add(s->move, VM_ITEM_DIRECTORY, VM_TPM_STATE);
 	struct stat st;
 
+	if (!names)
+		return false;
 	if (stat(path, &st) < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", path);
 
@@ -229,12 +233,20 @@ static bool send_all(struct vm_sending *s, GError **error)
 	return vm_stream_write_end(error);
 }
 
-/* The last ones are enough: a destination has the copy of one of these, or none. */
-static char *earlier_moves(const VmMove *old)
+/*
+ * The last ones are enough: a destination has the copy of one of these, or none. With a change
+ * since, theirs is no copy of what is here: what goes back from there must not replace it.
+ */
+static void note_earlier(struct vm_sending *s)
 {
-	g_autofree char *all = g_strjoin(" ", old->id, old->earlier, NULL);
+	const VmMove *old = s->old;
+	g_autofree char *all = NULL;
 
-	return g_strndup(all, MAX_EARLIER);
+	if (!old || old->state != VM_MOVE_SENDING || !vm_sent_check(&s->contents, old, NULL))
+		return;
+
+	all = g_strjoin(" ", old->id, old->earlier, NULL);
+	s->move->earlier = g_strndup(all, MAX_EARLIER);
 }
 
 /* Volumes that the source of the last move has, or has given to nobody yet. */
@@ -255,33 +267,36 @@ static bool has_volumes_to_take(const VmMove *old)
 static bool check_noted(struct vm_sending *s, GError **error)
 {
 	const char *directory = s->contents.path;
-	VmMove *old = NULL;
-	bool is_part;
+	const VmMove *old;
 
-	if (!vm_move_read(directory, &old, error))
+	if (s->move->is_running && vm_sent_has_moved(directory))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "%s: VM %s has moved away from there",
+				directory, s->move->vm);
+	if (!vm_move_check_here(directory, error) || !vm_move_read(directory, &s->old, error))
 		return false;
+	old = s->old;
 	if (!old)
 		return true;
+	if (has_volumes_to_take(old))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "%s has only a part of VM %s: the last "
+				"move has not ended", directory, s->move->vm);
 
-	is_part = old->state == VM_MOVE_SENT || old->state == VM_MOVE_RECEIVING ||
-		  has_volumes_to_take(old);
 	if (old->state == VM_MOVE_RECEIVED)
 		s->move->was = g_strdup(old->id);
 	else
 		s->move->was = g_strdup(old->was);
-	if (old->state == VM_MOVE_SENDING)
-		s->move->earlier = earlier_moves(old);
-	vm_move_free(old);
-	if (is_part)
-		return vmm_fail(error, VMM_ERROR_REFUSED, "%s has only a part of VM %s: the last "
-				"move has not ended", directory, s->move->vm);
 
 	return true;
 }
 
 static bool send_locked(struct vm_sending *s, GError **error)
 {
-	return check_noted(s, error) && add_contents(s, error) && send_all(s, error);
+	if (!check_noted(s, error) || !add_contents(s, error))
+		return false;
+
+	note_earlier(s);
+
+	return send_all(s, error);
 }
 
 static bool check_output(GError **error)
@@ -317,6 +332,7 @@ bool image_send_all(struct image_job *job, GError **error)
 	disk_directory_close(&directory, false);
 	g_ptr_array_set_size(s.move->records, 0);	/* those of the contents */
 	vm_contents_clear(&s.contents);
+	vm_move_free(s.old);
 	vm_move_free(s.move);
 	vm_order_clear(&order);
 

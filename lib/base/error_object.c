@@ -44,7 +44,7 @@ bool error_object_read(json_object *object, GError **error)
 	const char *message = member_text(object, "message");
 	const char *hint = member_text(object, "hint");
 
-	if (!message)
+	if (!message || !*message)
 		return false;
 
 	vmm_fail(error, vmm_error_of_class(member_text(object, "class")), "%s", message);

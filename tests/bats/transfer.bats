@@ -139,7 +139,6 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 		input is_not_the_number_of_a_snapshot cpds h1:$DIR/disk.0 fe:$IMAGE.new ../x 7 1
 		input is_not_the_number_of_a_snapshot snap_create h1:$DIR/disk.0 ../x 7 1
 		refused is_on_host_h1,_in_datastore_0 snap_revert h2:$DIR/disk.0 1 7 1
-		config does_not_move_disks_from_datastore_0_to_datastore_1 mv h1:$DIR h1:${DIR%0/7}1/7 7 1
 		refused is_on_host_h1,_in_datastore_0 mv h3:$DIR h4:$DIR 7 0
 	END
 	never grep -q . ssh.calls
@@ -355,7 +354,7 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 }
 
 @test "kvm-image send, receive: whole or not at all; holes stay holes; a cut or changed stream leaves nothing" {
-	local size
+	local size n
 	truncate -s 60M sparse
 	printf x | dd of=sparse bs=1 seek=50000000 conv=notrunc status=none
 	"$KVM_IMAGE" send sparse >stream
@@ -364,6 +363,12 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	cmp sparse got
 	[ "$(stat -c %b got)" -lt 4096 ]
 	[ "$(stat -c %Y got)" -eq "$(stat -c %Y sparse)" ]
+	# Also where there is little data between them.
+	truncate -s 60M scattered
+	for n in {0..59}; do printf x | dd of=scattered bs=1 seek=$((n * 1048576 + 70000)) conv=notrunc status=none; done
+	"$KVM_IMAGE" receive gathered < <("$KVM_IMAGE" send scattered)
+	cmp scattered gathered
+	[ "$(stat -c %b gathered)" -le $(($(stat -c %b scattered) * 2)) ]
 	run --separate-stderr "$KVM_IMAGE" receive got <stream
 	[[ $stderr == *'is there already [exists]'* ]]
 	size=$(stat -c %s stream)
@@ -548,6 +553,32 @@ no_marks() {
 	never grep -v ' h1 ' ssh.calls
 }
 
+@test "TM_MAD kvm_image: mv to another datastore, on another host or the same; not into one that keeps no files" {
+	local there=${THERE%0/7}1/7 here=${DIR%0/7}1/7
+	make_vm
+	sed 's/<ID>0</<ID>1</' ds.0.xml >ds.1.xml
+	"$KVM_IMAGE" snap-create 1 --directory "$DIR" --disk 0 --vm 7
+	tm mv "h1:$DIR" "h2:$there" 7 1
+	done_
+	is_whole "$there"
+	[ "$(readlink "$there/disk.4.iso")" = "$there/disk.4" ]
+	cmp "$there/disk.0" "$there/disk.0.snap.1"
+	[ ! -e "$DIR" ]
+	sed -i 's/>h1</>h2</; s/<DS_ID>0</<DS_ID>1</' vm.7.xml
+	tm snap_revert "h2:$there/disk.0" 1 7 1
+	done_
+	tm mv "h2:$there" "h2:$here" 7 1
+	done_
+	is_whole "$here"
+	[ ! -e "$there" ]
+	sed 's/<TEMPLATE>/&<STORAGE>lvm<\/STORAGE>/' ds.1.xml >ds.2.xml
+	sed -i 's/<ID>1</<ID>2</' ds.2.xml
+	tm mv "h2:$here" "h2:${here%1/7}2/7" 7 2
+	refused config "from datastore 1 to datastore 2, which has STORAGE = 'lvm'"
+	is_whole "$here"
+	no_marks
+}
+
 @test "TM_MAD kvm_image: mv between hosts that share the directory moves nothing, and removes nothing" {
 	make_vm
 	tm mv "h1:$DIR" "h2:$DIR" 7 0
@@ -565,6 +596,22 @@ no_marks() {
 	run --separate-stderr "$KVM_IMAGE" leave vm.7.xml --directory "$DIR" --move $id --token $id
 	[[ $stderr == *'is the destination, too: nothing is removed [refused]'* ]]
 	is_whole "$DIR"
+}
+
+@test "TM_MAD kvm_image: a shared datastore that is not mounted at the destination: nothing is moved below its place" {
+	make_vm
+	datastore SHARED=YES
+	tm mv "h1:$DIR" "h2:$DIR" 7 0
+	done_
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused config "$THERE here is not the directory of the other host, as its datastore is SHARED"
+	is_whole "$DIR"
+	[ ! -e host2 ]
+	# The front-end need not have it.
+	tm mv "h1:$DIR" "$(hostname):$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	no_marks
 }
 
 @test "TM_MAD kvm_image: overlays move with their base, which VMs share again where they come" {
@@ -675,6 +722,220 @@ no_marks() {
 	no_marks
 }
 
+@test "TM_MAD kvm_image: what goes back replaces its old source only if that has nothing newer" {
+	make_vm
+	mv_is_killed() { echo "$2" >"kill.$1"; tm mv "h1:$DIR" "h2:$THERE" 7 0; [ "$status" -eq 1 ]; }
+	mv_is_killed leave 'rename 1'
+	cp "$DIR/disk.0" old
+	printf newer | dd of="$DIR/disk.0" bs=1 conv=notrunc status=none
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	refused refused "$DIR/disk.0 was changed since it was copied"
+	[ "$(head -c 5 "$DIR/disk.0")" = newer ]
+	# Nor when the change has been sent, and has not come there.
+	echo 'pwrite64 1' >kill.receive
+	tm mv "h1:$DIR" "h2:${THERE/host2/host3}" 7 0
+	[ "$status" -eq 1 ]
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	refused exists "$DIR has disks of VM 7 already"
+	[ "$(head -c 5 "$DIR/disk.0")" = newer ]
+	is_whole "$THERE"
+	# Nor is what was made since where it came, and is in no file that was copied.
+	rm -r "$THERE" host3
+	sums=$(cd "$DIR" && sha256sum $all)
+	mv_is_killed leave 'rename 1'
+	"$KVM_IMAGE" snap-create 1 --directory "$THERE" --disk 0 --vm 7
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused refused "$THERE/disk.0.snap.1 was made since the VM was copied"
+	cmp "$THERE/disk.0.snap.1" "$DIR/disk.0"
+	"$KVM_IMAGE" snap-delete 1 --directory "$THERE" --disk 0 --vm 7
+	echo state >"$THERE/tpm/tpm-00.permall"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused refused "$THERE/tpm/tpm-00.permall was made since the VM was copied"
+	rm "$THERE/tpm/tpm-00.permall"
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	[ ! -e "$DIR" ]
+	no_marks
+}
+
+# An image in a pool, which all hosts see; rbd is a stand-in that has this one.
+pooled() {
+	mkdir -p "$DIR"
+	cat >bin/rbd <<-'END'
+		#!/bin/sh
+		case " $* " in
+		*" info "*one-sys-7-0" "*) [ -e rbd.gone ] || exec echo '{"size":1048576,"id":"abc"}' ;;
+		*" rm "*) echo "$@" >>rbd.removed; exec touch rbd.gone ;;
+		*" info "*) ;;
+		*) exec echo '{}' ;;
+		esac
+		echo 'rbd: error opening image: (2) No such file or directory' >&2
+		exit 2
+	END
+	chmod +x bin/rbd
+	vm 7 7 "$(disk DISK_ID=0 TYPE=RBD SIZE=1 DRIVER=raw)"
+	echo '{"vm":"7","whole":true,"made_directory":true,"files":[{"name":"disk.0","wish":"x","volume":"rbd:one/one-sys-7-0","id":"abc"}]}' >"$DIR/.kvm-image.disk.0.json"
+	chmod 600 "$DIR/.kvm-image.disk.0.json"
+}
+
+@test "TM_MAD kvm_image: an image in a pool goes with the VM, and only the host that has the VM removes it" {
+	pooled
+	cp ds.0.xml ds.1.xml
+	echo 'rename 1' >kill.leave
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	# Either may have it now. By hand, nothing is removed; of a VM that ends, all is.
+	run --separate-stderr "$KVM_IMAGE" dispose vm.7.xml --all --directory "$DIR"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$DIR/disk.0 is a volume that the other host of a move sees, too"*'[refused]'* ]]
+	[ -e "$DIR/.kvm-image.disk.0.json" ]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	[ ! -e "$DIR" ]
+	echo 'unlink 1' >kill.keep
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	[ "$status" -eq 1 ]
+	tm mv "h2:$THERE" "h1:$DIR" 7 0
+	done_
+	no_marks
+	tm mv "h1:$DIR" "h2:${THERE%0/7}1/7" 7 0
+	refused config 'TM_MAD kvm_image does not move rbd:one/one-sys-7-0=abc from datastore 0 to datastore 1'
+	[ ! -e rbd.removed ]
+	echo 'rename 1' >kill.leave
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	sed -i 's/<LCM_STATE>7</<LCM_STATE>23</' vm.7.xml
+	tm delete "h2:$THERE" 7 0
+	done_
+	[ ! -e rbd.removed ]
+	tm delete "h1:$DIR" 7 0
+	done_
+	[ "$(wc -l <rbd.removed)" -eq 1 ]
+	[ ! -e "$DIR" ]
+	[ ! -e "$THERE" ]
+}
+
+@test "kvm-image receive --all: the record says which volume a killed run may have left unfinished" {
+	local id=11111111-2222-4333-8444-555555555555
+	cat >bin/lvs <<-'END'
+		#!/bin/sh
+		echo '{"report":[{"lv":[],"vg":[{"vg_free":"99999999","vg_extent_size":"4096"}]}]}'
+	END
+	cp bin/lvs bin/vgs
+	printf '#!/bin/sh\ntouch made\nkill -KILL $PPID\n' >bin/lvcreate
+	chmod +x bin/*
+	run "$KVM_IMAGE" receive --all --directory "$THERE" --vm 7 < <(stream_of "{\"vm\":\"7\",\"move\":\"$id\",\"state\":\"sending\",\"items\":[{\"name\":\"disk.0\",\"kind\":\"volume\",\"link\":\"/dev/vg/lv-one-7-0\",\"size\":4194304}],\"records\":[{\"disk\":\"disk.0\",\"vm\":\"7\",\"whole\":true,\"files\":[{\"name\":\"disk.0\",\"wish\":\"x\",\"id\":\"y\",\"volume\":\"lvm:vg/lv-one-7-0\",\"link\":\"/dev/vg/lv-one-7-0\"}]}]}")
+	[ "$status" -eq 137 ]
+	[ -e made ]
+	[ "$(jq -r '.files[0].volume, .files[0].id' "$THERE/.kvm-image.disk.0.json" | tr '\n' ' ')" = 'lvm:vg/lv-one-7-0 null ' ]
+}
+
+@test "kvm-image receive --all: a volume that may have been written to since it was sent is not replaced by what goes back" {
+	local id=11111111-2222-4333-8444-555555555555 volume='"name":"disk.0","wish":"x","volume":"lvm:vg/lv-one-7-0","id":"u","link":"/dev/vg/lv-one-7-0"' record
+	record="{\"disk\":\"disk.0\",\"vm\":\"7\",\"whole\":true,\"files\":[{$volume}]}"
+	mkdir -p bin "$DIR"
+	cat >bin/lvs <<-'END'
+		#!/bin/sh
+		echo '{"report":[{"lv":[{"lv_size":"4194304","lv_uuid":"u","lv_tags":"kvm-image.x","lv_attr":"-wi-a-----"}]}]}'
+	END
+	printf '#!/bin/sh\necho "$0 $*" >>lvm.calls\n' >bin/lvremove
+	chmod +x bin/*
+	cp bin/lvremove bin/lvchange
+	cp bin/lvremove bin/lvrename
+	ln -s /dev/vg/lv-one-7-0 "$DIR/disk.0"
+	(umask 077 && echo "$record" >"$DIR/.kvm-image.disk.0.json")
+	(umask 077 && echo "{\"vm\":\"7\",\"move\":\"$id\",\"state\":\"sending\",\"items\":[{\"name\":\"disk.0\",\"kind\":\"volume\",\"link\":\"/dev/vg/lv-one-7-0\"}],\"records\":[$record]}" >"$DIR/.kvm-image.move.json")
+	run --separate-stderr "$KVM_IMAGE" receive --all --directory "$DIR" --vm 7 < <(stream_of \
+		"{\"vm\":\"7\",\"move\":\"33333333-2222-4333-8444-555555555555\",\"was\":\"$id\",\"state\":\"sending\",\"items\":[]}"; printf 'kvm-image-vm end\n')
+	[[ $stderr == *"$DIR has disks of VM 7 already"*'[exists]'* ]] || { echo "$stderr"; return 1; }
+	[ ! -e lvm.calls ]
+	[ -L "$DIR/disk.0" ]
+}
+
+@test "TM_MAD kvm_image: delete of the directory of a VM that runs or is powered off, by oned's word, came late" {
+	local state
+	vm 7 3 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	sed -i 's/<LCM_STATE>/<STATE>3<\/STATE>&/' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	refused refused "by oned's word VM 7 runs: its directory $DIR is not removed"
+	sed -i 's/<STATE>3</<STATE>8</; s/<LCM_STATE>3</<LCM_STATE>0</' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	refused refused "by oned's word VM 7 is powered off"
+	cmp "$IMAGE" "$DIR/disk.0"
+	sed -i 's/<STATE>8</<STATE>3</; s/<LCM_STATE>0</<LCM_STATE>11</' vm.7.xml
+	tm delete "h1:$DIR" 7 0
+	done_
+	[ ! -e "$DIR" ]
+}
+
+@test "TM_MAD kvm_image: a part of a VM gets no disk, no snapshot, and is not brought back to an image" {
+	make_vm
+	echo 'pwrite64 1' >kill.receive
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	printf '%s\n' "$DIR" "$THERE" >h2.map
+	sed -i 's/>h1</>h2</' vm.7.xml
+	tm clone "fe:$IMAGE" "h2:$DIR/disk.0" 7 1
+	refused refused "$THERE has only a part of VM 7: the last move has not ended"
+	[ ! -e "$THERE/disk.0" ]
+	rm h2.map
+	echo 'unlink 4' >kill.leave
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	[ -e "$DIR/.kvm-image.disk.1.json" ]
+	tm mvds "h1:$DIR/disk.1" "fe:$IMAGE" 7 1
+	refused refused "$DIR has only a part of VM 7: the last move has not ended"
+	image_is_whole
+	run "$KVM_IMAGE" snap-create 1 --directory "$DIR" --disk 1 --vm 7
+	[[ $output == *'has only a part of VM 7'* ]]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	done_
+	is_whole "$THERE"
+	no_marks
+	# Nor is what is left of a VM that was being removed taken for it.
+	sed -i 's/>h1</>h2</' vm.7.xml
+	echo 'unlink 2' >kill.dispose
+	tm delete "h2:$THERE" 7 0
+	[ "$status" -eq 1 ]
+	tm mv "h1:$DIR" "h2:$THERE" 7 0
+	refused not-found "neither $DIR of host h1 nor $THERE of host h2 has all of VM 7"
+}
+
+@test "TM_MAD kvm_image: a directory that cannot be read is neither empty nor removed" {
+	local fails=(strace -o /dev/null -e trace=getdents64 -e 'inject=getdents64:error=EIO')
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+	make_vm
+	run --separate-stderr "${fails[@]}" "$KVM_IMAGE" dispose vm.7.xml --all --directory "$DIR"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cannot read directory $DIR"* ]]
+	run --separate-stderr "${fails[@]}" "$KVM_IMAGE" state vm.7.xml --directory "$DIR"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cannot read directory $DIR"* ]]
+	# Of the TPM's state alone: it is not left out.
+	run --separate-stderr "${fails[@]}:when=7+" "$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move 11111111-2222-4333-8444-555555555555
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"cannot read directory $DIR/tpm"* ]]
+	is_whole "$DIR"
+}
+
+@test "kvm-image receive --all: a power cut takes back no name of what the source no longer has" {
+	local link sync
+	vm 7 7 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	mkdir "$DIR/tpm"
+	ln -s h1 "$DIR/tpm/.host"
+	"$KVM_IMAGE" send vm.7.xml --all --directory "$DIR" --move 11111111-2222-4333-8444-555555555555 >stream
+	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+	strace -y -o calls -e trace=symlink,symlinkat,fsync "$KVM_IMAGE" receive --all --directory "$THERE" --vm 7 <stream
+	link=$(grep -n '^symlink.*tpm/.host' calls | cut -d: -f1)
+	sync=$(grep -n '^fsync(.*/tpm>)' calls | tail -n 1 | cut -d: -f1)
+	[ "$link" -lt "${sync:-0}" ] || { cat calls; return 1; }
+}
+
 @test "TM_MAD kvm_image: mv that is killed at any step leaves all of the VM on one side, and the next one ends it" {
 	local command step which n=0
 	export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
@@ -764,6 +1025,19 @@ stream_of() {
 		[[ $stderr == *'no directory of a VM has that [input]'* ]] || { echo "$name: $stderr"; return 1; }
 		[ ! -e there/0/7 ]
 	done
+	forged() { run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 < <(stream_of "{\"vm\":\"7\",\"move\":\"$id\",\"state\":\"sending\",$1}"; printf 'kvm-image-vm end\n'); }
+	for name in notes .kvm-image.disk.0.json .kvm-image.move.json vm.xml; do
+		forged "\"context\":\"$name\",\"items\":[{\"name\":\"$name\",\"kind\":\"link\",\"link\":\"x\"}]"
+		[[ $stderr == *'no directory of a VM has that [input]'* ]] || { echo "$name: $stderr"; return 1; }
+	done
+	forged '"items":[{"name":".vmmexec-migrating","kind":"link","link":"x"}]'
+	[[ $stderr == *'no directory of a VM has that [input]'* ]]
+	# Another VM's volume, or a link to that, does not become this VM's.
+	for name in lvm:vg/lv-one-8-0,/dev/vg/lv-one-8-0 lvm:vg/lv-one-17-0,/dev/vg/lv-one-17-0 lvm:vg/lv-one-7-1,/dev/vg/lv-one-7-1 lvm:vg/lv-one-7-0,/dev/vg/lv-one-8-0 rbd:one/one-sys-8-0,; do
+		forged "\"items\":[],\"records\":[{\"disk\":\"disk.0\",\"vm\":\"7\",\"whole\":true,\"files\":[{\"name\":\"disk.0\",\"wish\":\"x\",\"id\":\"y\",\"volume\":\"${name%,*}\"$(sed 's/.\+/,"link":"&"/' <<<"${name#*,}")}]}]"
+		[[ $stderr == *"${name%,*} is no volume of VM 7 [input]"* ]] || { echo "$name: $stderr"; return 1; }
+	done
+	[ ! -e there/0/7 ]
 	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/8 --vm 8 <stream
 	[[ $stderr == *'VM 7 is received, not VM 8 [refused]'* ]]
 	"$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
@@ -939,13 +1213,13 @@ migrated() {
 	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
 	done_
 	migrated
+	rm "$DIR/.vmmexec-migrating"
 	tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
 	refused refused "$THERE/disk.0 was not made by kvm-image for VM 7"
 	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
 	refused busy "cannot move $DIR/disk.0: another program has it open"
 	kill "$pid"
 	wait "$pid" || true
-	rm "$DIR/.vmmexec-migrating"
 	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
 	refused refused 'nothing says that the VM has moved away'
 	printf moved >"$DIR/.vmmexec-migrating"
@@ -959,6 +1233,67 @@ migrated() {
 	tm delete "h2:$DIR" 7 0
 	done_
 	[ ! -e "$THERE" ]
+}
+
+@test "TM_MAD kvm_image: steps around a live migration that are killed, come late or come twice" {
+	local state
+	datastore STORAGE=qcow2
+	printf '%s\n' "$DIR" "$THERE" >h2.map
+	vm 7 3 "$(disk DISK_ID=0 TYPE=FILE CLONE=YES SOURCE="$IMAGE" FORMAT=raw DRIVER=qcow2)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	# failmigrate takes a part back, too.
+	for state in 'rename 1' 'fsync 3' 'rename 2' 'rename 3'; do
+		echo "$state" >kill.receive
+		tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+		[ "$status" -eq 1 ]
+		tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+		done_ || { echo "$state"; return 1; }
+		[ ! -e "$THERE" ]
+		[ -z "$(find "$DIR" -name '.kvm-image.move*')" ]
+	done
+	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	migrated
+	echo 'rename 1' >kill.leave
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	[ "$status" -eq 1 ]
+	# The disk there is the VM's by now, and it is off: nothing has it open.
+	tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused refused 'VM 7 has moved from host h1 to host h2: nothing is removed there'
+	state=$("$KVM_IMAGE" state vm.7.xml --directory "$THERE" --running --json | jq -r .move)
+	run --separate-stderr "$KVM_IMAGE" abandon vm.7.xml --directory "$THERE" --move "$state"
+	[[ $stderr == *"$THERE/disk.0 was made since the VM was copied [refused]"* ]]
+	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused refused "$DIR: VM 7 has moved away from there"
+	echo after | cmp -n 5 - <(tail -c +200001 "$THERE/disk.0")
+	# A disk that nobody has sent keeps its directory from being emptied.
+	"$KVM_IMAGE" prepare vm.7.xml --directory other --disk 0
+	cp other/.kvm-image.disk.0.json "$DIR/.kvm-image.disk.5.json"
+	sed -i 's/"disk.0"/"disk.5"/; s/".base.0"/".base.5"/' "$DIR/.kvm-image.disk.5.json"
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	refused refused "$DIR/disk.5"
+	rm "$DIR/.kvm-image.disk.5.json"
+	echo 'unlink 1' >kill.keep
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	[ "$status" -eq 1 ]
+	[ ! -e "$DIR" ]
+	tm postmigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	no_marks
+	echo after | cmp -n 5 - <(tail -c +200001 "$THERE/disk.0")
+	# One directory for both: a run that was killed before the source was told.
+	rm h2.map
+	mkdir -p "${DIR%/7}"
+	mv "$THERE" "$DIR"
+	rm "$DIR/vm.xml"
+	echo 'unlink 1' >kill.keep
+	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+	[ "$status" -eq 1 ]
+	tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+	done_
+	no_marks
+	echo after | cmp -n 5 - <(tail -c +200001 "$DIR/disk.0")
 }
 
 @test "TM_MAD kvm_image: around a live migration with shared storage nothing is made, moved or removed" {
@@ -989,6 +1324,10 @@ migrated() {
 	leave $id
 	[[ $stderr == *'snap-1.xml was made since the VM was copied [refused]'* ]]
 	rm "$DIR/snap-1.xml"
+	echo state >"$DIR/tpm/tpm-00.permall"
+	leave $id
+	[[ $stderr == *'tpm/tpm-00.permall was made since the VM was copied [refused]'* ]]
+	rm "$DIR/tpm/tpm-00.permall"
 	"$KVM_IMAGE" snap-create 1 --directory "$DIR" --disk 0 --vm 7
 	leave $id
 	[[ $stderr == *'disk.0.snap.1 was made since the VM was copied [refused]'* ]]

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm_sent.h - whether the directory of a VM has nothing but what a move knows: only then may it be
+ * emptied because the other side of that move has all.
+ */
+#ifndef KVM_IMAGE_VM_SENT_H
+#define KVM_IMAGE_VM_SENT_H
+
+#include "vm_contents.h"
+#include "vm_move.h"
+
+/*
+ * CONTENTS, which vm_contents_look() found, is what MOVE lists, and no file was changed since.
+ * MOVE: what is noted there of one that was sent from there, or has come there. Of a VM that was
+ * sent while it runs, nothing but the action that moved it knows what has become of its disks: it
+ * must have said that the VM has moved. VMM_ERROR_REFUSED.
+ */
+bool vm_sent_check(const struct vm_contents *contents, const VmMove *move, GError **error);
+
+/* Whether the action that moves a running VM has noted in DIRECTORY that the VM is elsewhere. */
+bool vm_sent_has_moved(const char *directory);
+
+#endif
