@@ -104,6 +104,31 @@ load monitor
 	never_told POWEROFF
 }
 
+# How many connections the agent has to libvirtd.
+connections() {
+	on ss -Hxp | grep '^u_str' | grep -c "pid=$(on cat "/tmp/one-monitord-$HOST.pid"),"
+}
+
+is_as_before() {	# N
+	[ "$(connections)" -le "$1" ]
+}
+
+@test "QEMUs hang together: the connections given up for their calls are closed when these return" {
+	local n before
+	for n in 1 2 3 4; do with_disk $n; done
+	agent
+	until [[ $(usage_of 4) == *NETRX=* ]]; do more MONITOR_VM 1; done
+	before=$(connections)
+	[ "$before" -ge 2 ]
+	for n in 1 2 3; do on kill -STOP "$(qemu_pid $n)"; done
+	for n in 1 2 3; do until [[ $(usage_of $n) == *MONITOR_ERROR=* ]]; do more MONITOR_VM 1; done; done
+	[ "$(connections)" -gt "$before" ]
+	for n in 1 2 3; do on kill -CONT "$(qemu_pid $n)"; done
+	for n in 1 2 3; do until [[ $(usage_of $n) == *NETRX=* ]]; do more MONITOR_VM 1; done; done
+	n=$SECONDS
+	until is_as_before "$before"; do ! late "$n" 20 || return 1; sleep 0.2; done
+}
+
 @test "QEMUs hang one after the other: the usage of all others goes on" {
 	local n
 	for n in 1 2 3 4 5 6 7 8; do with_disk $n; done
