@@ -14,6 +14,7 @@
 #include "watch/guest_agents.h"
 #include "watch/history_file.h"
 #include "watch/store_sizes.h"
+#include "watch/watch_faults.h"
 
 /* Of five calls that a connection serves, so that sets beside each other have the rest. */
 enum { MAX_LEFT = 2 };
@@ -365,6 +366,7 @@ void parts_run_add_ours(PartsRun *r, Fields *out)
 	if (r->id != SET_SYSTEM_HOST || p->place.root)
 		return;
 
+	watch_faults_add(out);
 	if (!p->fitness || host_fitness_varies(p->fitness)) {
 		g_free(p->fitness);
 		p->fitness = host_fitness_ask(p->place.set, p->documents->type);

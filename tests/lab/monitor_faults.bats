@@ -25,6 +25,23 @@ load monitor
 	"$LAB" svc node1 start
 }
 
+@test "start: with a full /var/tmp the host is watched, and says what it cannot write" {
+	on mkdir -p /var/tmp/one_db
+	on mount -t tmpfs -o size=64k,mode=755 none /var/tmp/one_db
+	on sh -c 'dd if=/dev/zero of=/var/tmp/one_db/full bs=4k 2>/dev/null || true'
+	deploy_deaf 1
+	agent
+	[[ $(answered STATE_VM) == *'ID="1"'*RUNNING* ]]
+	lab_virsh node1 suspend one-1
+	told 1 SUSPENDED
+	received 'any(.type == "SYSTEM_HOST" and (.text | contains("MONITOR_ERROR=\"cannot write /var/tmp/one_db/.monitor_client.pid: No space left on device")))' >/dev/null
+	on rm /var/tmp/one_db/full
+	lab_until node1 20 grep -q . /var/tmp/one_db/.monitor_client.pid
+	lab_until node1 20 grep -q "^1 " "/var/tmp/one_db/states-$HOST"
+	control stop </dev/null
+	on umount /var/tmp/one_db
+}
+
 @test "a guest that ends by itself is off at once, if probe_db.conf wants it so; one that was destroyed is not" {
 	missing 1000 yes
 	deaf_xml 1 | lab_create node1
