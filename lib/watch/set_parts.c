@@ -10,6 +10,7 @@
 #include "monitor/vm_set.h"
 #include "monitor/wild.h"
 #include "vm/exec_results.h"
+#include "vm/vtpm_secret.h"
 #include "watch/forecast.h"
 #include "watch/guest_agents.h"
 #include "watch/history_file.h"
@@ -367,6 +368,8 @@ void parts_run_add_ours(PartsRun *r, Fields *out)
 		return;
 
 	watch_faults_add(out);
+	if (!p->place.by_hand)	/* this period is as good as any */
+		vtpm_secret_drop_left(r->conn);
 	if (!p->fitness || host_fitness_varies(p->fitness)) {
 		g_free(p->fitness);
 		p->fitness = host_fitness_ask(p->place.set, p->documents->type);
