@@ -34,3 +34,13 @@ void action_order_add_option(ActionOrder *order, const char *option)
 {
 	g_ptr_array_add(order->options, g_strdup(option));
 }
+
+void action_order_set_done(ActionOrder *order, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_free(order->done);
+	order->done = g_strdup_vprintf(format, ap);
+	va_end(ap);
+}

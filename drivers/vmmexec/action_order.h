@@ -26,4 +26,7 @@ void action_order_add(ActionOrder *order, const char *const *words);
 
 void action_order_add_option(ActionOrder *order, const char *option);
 
+/* What is said afterwards. */
+void action_order_set_done(ActionOrder *order, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 #endif

@@ -10,7 +10,8 @@ static const char help_end[] =
 	"3 outcome unknown.\n"
 	"\n"
 	"Example:\n"
-	"  vmmexec attach-disk one-7 --file /var/lib/one/datastores/0/7/disk.2.qcow2";
+	"  vmmexec attach-disk one-7 --file /var/lib/one/datastores/0/7/disk.2.qcow2\n"
+	"  vmmexec update-disk one-7 vda --limit total_iops_sec=500 --limit read_bytes_sec=50M";
 
 static void add_common(GOptionContext *context, struct cli_options *o)
 {
@@ -56,6 +57,10 @@ static void add_others(GOptionContext *context, struct cli_options *o)
 		  "attach-disk: none, writeback…", "MODE" },
 		{ "readonly", 0, 0, G_OPTION_ARG_NONE, &o->readonly,
 		  "attach-disk: the guest cannot write to it", NULL },
+		{ "shareable", 0, 0, G_OPTION_ARG_NONE, &o->shareable,
+		  "attach-disk: other VMs that have it so may have it, too", NULL },
+		{ "foreign", 0, 0, G_OPTION_ARG_NONE, &o->foreign,
+		  "attach-disk, save, deploy: also in the directory of another VM", NULL },
 		{ "bridge", 'b', 0, G_OPTION_ARG_FILENAME, &o->bridge,
 		  "attach-nic: the bridge of the host", "BRIDGE" },
 		{ "mac", 0, 0, G_OPTION_ARG_FILENAME, &o->mac,
@@ -66,6 +71,10 @@ static void add_others(GOptionContext *context, struct cli_options *o)
 		  "resize: how much it shall have", "SIZE" },
 		{ "vcpus", 0, 0, G_OPTION_ARG_FILENAME, &o->vcpus,
 		  "resize: how many CPUs it shall have", "N" },
+		{ "limit", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->limits,
+		  "update-disk, update-nic: read_bytes_sec=50M, total_iops_sec=500, "
+		  "inbound_avg_bw=10M…; none: no limit. All others are removed",
+		  "NAME=VALUE" },
 		{ "directory", 0, 0, G_OPTION_ARG_FILENAME, &o->directory,
 		  "deploy: the VM's, on the host", "DIR" },
 		{ "prepare", 0, 0, G_OPTION_ARG_NONE, &o->prepare,
@@ -96,8 +105,9 @@ GOptionContext *cli_options_context(struct cli_options *o, const char *commands)
 const char *const *cli_options_names(void)
 {
 	static const char *const names[] = {
-		"names", "file", "target", "format", "cache", "readonly", "bridge", "mac",
-		"model", "memory", "vcpus", "directory", "prepare", "wait", NULL
+		"names", "file", "target", "format", "cache", "readonly", "shareable", "foreign",
+		"bridge", "mac", "model", "memory", "vcpus", "limit", "directory", "prepare",
+		"wait", NULL
 	};
 
 	return names;
@@ -112,8 +122,10 @@ bool cli_options_has(const struct cli_options *o, const char *name)
 	} given[] = {
 		{ "names", o->names }, { "file", o->file }, { "target", o->target },
 		{ "format", o->format }, { "cache", o->cache }, { "readonly", o->readonly },
+		{ "shareable", o->shareable }, { "foreign", o->foreign },
 		{ "bridge", o->bridge }, { "mac", o->mac }, { "model", o->model },
-		{ "memory", o->memory }, { "vcpus", o->vcpus }, { "directory", o->directory },
+		{ "memory", o->memory }, { "vcpus", o->vcpus }, { "limit", o->limits },
+		{ "directory", o->directory },
 		{ "prepare", o->prepare }, { "wait", o->wait },
 	};
 
@@ -131,5 +143,6 @@ void cli_options_clear(struct cli_options *o)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_free(texts[i]);
+	g_strfreev(o->limits);
 	g_strfreev(o->words);
 }

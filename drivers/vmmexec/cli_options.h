@@ -8,10 +8,11 @@
 struct cli_options {
 	gboolean help, version, json, dry_run, quiet;	/* of every command */
 	char *host, *dir, *connect, *deadline, *ssh;
-	gboolean names, readonly, prepare;		/* of some */
+	gboolean names, readonly, shareable, foreign, prepare;	/* of some */
 	char *file, *target, *format, *cache;
 	char *bridge, *mac, *model;
 	char *memory, *vcpus, *directory, *wait;
+	char **limits;
 	char **words;					/* the command and its operands */
 };
 

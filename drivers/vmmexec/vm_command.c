@@ -4,66 +4,14 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#include "action_call.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "device_command.h"
 #include "vm_document.h"
 #include "vm_view.h"
 
-enum { MIB = 1 << 20, MAX_DOCUMENT = 64 << 20, FIRST = 1, SECOND, LAST_DISK = 26 };
-
-/* What actions do not need by hand: the host, the VM's number. */
-static const char *or_dash(const char *text)
-{
-	return text_or(text, "-");
-}
-
-static void set_done(ActionOrder *order, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void set_done(ActionOrder *order, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	order->done = g_strdup_vprintf(format, ap);
-	va_end(ap);
-}
-
-static json_object *vms_of(json_object *answer)
-{
-	json_object *vms = NULL;
-
-	json_object_object_get_ex(answer, "vms", &vms);
-
-	return vms;
-}
-
-/* What the host knows of the VM now. The caller puts the answer, to which RET_VM belongs. */
-static json_object *look_at(const struct vm_call *c, json_object **ret_vm, GError **error)
-{
-	g_autoptr(ActionOrder) order = action_order_new("poll");
-	struct cli_options quiet = *c->o;
-	struct action_answer answer = { 0 };
-
-	quiet.dry_run = FALSE;
-	quiet.quiet = TRUE;
-	order->reads = true;
-	action_order_add_option(order, "--detail");
-	action_order_add_option(order, "--quick");
-	action_order_add(order, WORDS(c->deploy_id, "-", or_dash(c->vm_id)));
-	if (!action_call(c->place, order, &quiet, &answer, error))
-		return NULL;
-
-	*ret_vm = json_object_array_get_idx(vms_of(answer.object), 0);
-	if (*ret_vm)
-		return answer.object;
-
-	json_object_put(answer.object);
-	vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no running VM %s", c->deploy_id);
-
-	return NULL;
-}
+enum { MAX_DOCUMENT = 64 << 20, FIRST = 1 };
 
 /* Names alone are for completion: without --detail no guest is asked for what it uses. */
 static bool build_list(const struct vm_call *c, ActionOrder *order, GError **error G_GNUC_UNUSED)
@@ -77,7 +25,7 @@ static bool build_list(const struct vm_call *c, ActionOrder *order, GError **err
 /* poll has one answer for all VMs, also for a host without any. */
 static bool print_list(const struct vm_call *c, json_object *answer, GError **error)
 {
-	json_object *vms = vms_of(answer);
+	json_object *vms = vm_call_vms(answer);
 
 	if (!vms)
 		return vmm_fail(error, VMM_ERROR_INTERNAL, "poll did not list VMs");
@@ -89,7 +37,7 @@ static bool print_list(const struct vm_call *c, json_object *answer, GError **er
 static bool build_show(const struct vm_call *c, ActionOrder *order, GError **error G_GNUC_UNUSED)
 {
 	action_order_add_option(order, "--detail");
-	action_order_add(order, WORDS(c->deploy_id, "-", or_dash(c->vm_id)));
+	action_order_add(order, WORDS(c->deploy_id, "-", vm_call_id(c)));
 
 	return true;
 }
@@ -97,11 +45,10 @@ static bool build_show(const struct vm_call *c, ActionOrder *order, GError **err
 /* A VM that ended while it was asked about has no entry. */
 static bool print_show(const struct vm_call *c, json_object *answer, GError **error)
 {
-	json_object *vm = json_object_array_get_idx(vms_of(answer), 0);
+	json_object *vm = json_object_array_get_idx(vm_call_vms(answer), 0);
 
 	if (!vm)
-		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no running VM %s",
-				c->deploy_id);
+		return vm_call_fail_gone(c, error);
 	vm_view_show(vm);
 
 	return true;
@@ -132,18 +79,48 @@ static bool build_power(const struct vm_call *c, ActionOrder *order, GError **er
 		{ "reboot", "asked to restart" }, { "reset", "restarted" },
 	};
 
-	action_order_add(order, WORDS(c->deploy_id, "-", or_dash(c->vm_id)));
+	action_order_add(order, WORDS(c->deploy_id, "-", vm_call_id(c)));
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
 		if (g_str_equal(words[i].action, order->action))
-			set_done(order, "%s: %s", c->deploy_id, words[i].done);
+			action_order_set_done(order, "%s: %s", c->deploy_id, words[i].done);
 
 	return true;
+}
+
+/* The VM of a directory "…/ID/VM_ID"; NULL: it is no such directory. g_free() it. */
+static char *vm_of_directory(const char *directory)
+{
+	g_autofree char *plain = g_canonicalize_filename(directory, "/");
+	g_autofree char *vm = g_path_get_basename(plain);
+	g_autofree char *store = g_path_get_dirname(plain);
+	g_autofree char *store_id = g_path_get_basename(store);
+
+	if (text_is_digits(vm) && text_is_digits(store_id))
+		return g_steal_pointer(&vm);
+
+	return NULL;
+}
+
+/* What is WHAT ("--directory") lies where it will not be taken for another VM's than VM_ID. */
+static bool check_directory(const struct vm_call *c, const char *what, const char *directory,
+			    const char *vm_id, GError **error)
+{
+	g_autofree char *vm = vm_of_directory(directory);
+	bool is_own = !vm || g_strcmp0(vm, vm_id) == 0;
+
+	if (is_own || c->o->foreign)
+		return true;
+	vmm_fail(error, VMM_ERROR_USAGE, "%s: %s is the directory of VM %s, not of VM %s", what,
+		 directory, vm, text_or(vm_id, c->deploy_id));
+	vmm_error_set_hint(error, "say --foreign if that is meant");
+
+	return false;
 }
 
 /* The document goes over on standard input, as the host need not have the file. */
 static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **error)
 {
-	g_autofree char *file = NULL;
+	g_autofree char *file = NULL, *vm_id = NULL;
 	GString *text;
 
 	if (!c->o->directory)
@@ -155,12 +132,16 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 		return false;
 
 	order->input = g_string_free_to_bytes(text);
+	vm_id = vm_document_id(order->input, c->operands[0], error);
+	if (!vm_id || !check_directory(c, "--directory", c->o->directory, vm_id, error))
+		return false;
+
 	file = g_build_filename(c->o->directory, "deployment.0", NULL);
 	action_order_add_option(order, "--vm");
 	if (c->o->prepare)
 		action_order_add_option(order, "--prepare");
 	action_order_add(order, WORDS(file));
-	set_done(order, "deployed");
+	action_order_set_done(order, "deployed");
 
 	return true;
 }
@@ -169,7 +150,7 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 static char *checkpoint_of(const struct vm_call *c, GError **error)
 {
 	json_object *vm = NULL, *directory = NULL;
-	json_object *answer = look_at(c, &vm, error);
+	json_object *answer = vm_call_look(c, &vm, error);
 	char *file = NULL;
 
 	if (!answer)
@@ -188,15 +169,20 @@ static char *checkpoint_of(const struct vm_call *c, GError **error)
 /* The file is the host's: a relative path would be one of this machine. */
 static bool build_save(const struct vm_call *c, ActionOrder *order, GError **error)
 {
-	g_autofree char *file = g_strdup(c->operands[FIRST]);
+	g_autofree char *file = g_strdup(c->operands[FIRST]), *directory = NULL;
 
 	if (!file)
 		file = checkpoint_of(c, error);
 	if (!file)
 		return false;
+	if (!g_path_is_absolute(file))
+		return vmm_fail(error, VMM_ERROR_USAGE, "save: %s is not an absolute path", file);
+	directory = g_path_get_dirname(file);
+	if (!check_directory(c, "save", directory, c->vm_id, error))
+		return false;
 
-	action_order_add(order, WORDS(c->deploy_id, file, "-", or_dash(c->vm_id)));
-	set_done(order, "%s: saved to %s", c->deploy_id, file);
+	action_order_add(order, WORDS(c->deploy_id, file, "-", vm_call_id(c)));
+	action_order_set_done(order, "%s: saved to %s", c->deploy_id, file);
 
 	return true;
 }
@@ -210,7 +196,7 @@ static bool build_restore(const struct vm_call *c, ActionOrder *order, GError **
 		return vmm_fail(error, VMM_ERROR_USAGE, "restore: %s is not an absolute path",
 				file);
 	action_order_add(order, WORDS(file));
-	set_done(order, "restored from %s", file);
+	action_order_set_done(order, "restored from %s", file);
 
 	return true;
 }
@@ -219,8 +205,8 @@ static bool build_restore(const struct vm_call *c, ActionOrder *order, GError **
 static bool build_migrate(const struct vm_call *c, ActionOrder *order,
 			  GError **error G_GNUC_UNUSED)
 {
-	action_order_add(order, WORDS(c->deploy_id, c->operands[FIRST], "-", or_dash(c->vm_id)));
-	set_done(order, "%s: moved to %s", c->deploy_id, c->operands[FIRST]);
+	action_order_add(order, WORDS(c->deploy_id, c->operands[FIRST], "-", vm_call_id(c)));
+	action_order_set_done(order, "%s: moved to %s", c->deploy_id, c->operands[FIRST]);
 
 	return true;
 }
@@ -229,7 +215,7 @@ static bool build_migrate(const struct vm_call *c, ActionOrder *order,
 static bool next_snapshot(const struct vm_call *c, char **ret, GError **error)
 {
 	json_object *vm = NULL, *names = NULL;
-	json_object *answer = look_at(c, &vm, error);
+	json_object *answer = vm_call_look(c, &vm, error);
 	guint64 next = 0, n;
 
 	if (!answer)
@@ -257,8 +243,8 @@ static bool build_snapshot(const struct vm_call *c, ActionOrder *order, GError *
 
 	if (!id && !next_snapshot(c, &id, error))
 		return false;
-	action_order_add(order, WORDS(c->deploy_id, id, or_dash(c->vm_id), "-"));
-	set_done(order, "%s: snapshot taken", c->deploy_id);
+	action_order_add(order, WORDS(c->deploy_id, id, vm_call_id(c), "-"));
+	action_order_set_done(order, "%s: snapshot taken", c->deploy_id);
 
 	return true;
 }
@@ -272,172 +258,11 @@ static bool build_snapshot_use(const struct vm_call *c, ActionOrder *order,
 
 	if (number_unsigned(name, 0, G_MAXINT32, NULL, NULL))
 		name = full = g_strdup_printf("snap-%s", name);
-	action_order_add(order, WORDS(c->deploy_id, name, or_dash(c->vm_id), "-"));
+	action_order_add(order, WORDS(c->deploy_id, name, vm_call_id(c), "-"));
 	if (g_str_equal(order->action, "snapshot_revert"))
-		set_done(order, "%s: back to %s", c->deploy_id, name);
+		action_order_set_done(order, "%s: back to %s", c->deploy_id, name);
 	else
-		set_done(order, "%s: %s deleted", c->deploy_id, name);
-
-	return true;
-}
-
-/* Any bus: a guest has each name once. */
-static bool has_target(json_object *disks, const char *target)
-{
-	for (size_t i = 0; disks && i < json_object_array_length(disks); i++) {
-		json_object *value = NULL, *disk = json_object_array_get_idx(disks, i);
-
-		if (json_object_object_get_ex(disk, "target", &value) &&
-		    g_str_equal(json_object_get_string(value), target))
-			return true;
-	}
-
-	return false;
-}
-
-/* The first of vda, vdb… that the VM does not have. The caller frees. */
-static char *free_target(const struct vm_call *c, GError **error)
-{
-	json_object *vm = NULL, *disks = NULL;
-	json_object *answer = look_at(c, &vm, error);
-	char *target = NULL;
-
-	if (!answer)
-		return NULL;
-
-	json_object_object_get_ex(vm, "disks", &disks);
-	for (int i = 0; !target && i < LAST_DISK; i++) {
-		target = g_strdup_printf("vd%c", 'a' + i);
-		if (has_target(disks, target))
-			g_clear_pointer(&target, g_free);
-	}
-
-	json_object_put(answer);
-	if (!target)
-		vmm_fail(error, VMM_ERROR_NO_RESOURCE, "%s has all disks from vda to vdz",
-			 c->deploy_id);
-
-	return target;
-}
-
-/* What the action reads is the request document that oned would send. */
-static bool build_attach_disk(const struct vm_call *c, ActionOrder *order, GError **error)
-{
-	const char *file = c->o->file;
-	g_autofree char *path = NULL, *target = g_strdup(c->o->target);
-
-	if (!file)
-		return vmm_fail(error, VMM_ERROR_USAGE, "attach-disk: give --file");
-	if (c->o->host && !g_path_is_absolute(file))
-		return vmm_fail(error, VMM_ERROR_USAGE, "--file %s: not an absolute path of %s",
-				file, c->o->host);
-	if (target && strlen(target) < 3)
-		return vmm_fail(error, VMM_ERROR_USAGE, "--target %s: not a device such as vdb",
-				target);
-	if (!target)
-		target = free_target(c, error);
-	if (!target)
-		return false;
-
-	path = g_canonicalize_filename(file, NULL);
-	order->input = vm_document_disk(c->o, c->vm_id, target, error);
-	if (!order->input)
-		return false;
-
-	action_order_add(order, WORDS(c->deploy_id, path, target, "-", "-", or_dash(c->vm_id)));
-	set_done(order, "%s: %s is %s", c->deploy_id, target, path);
-
-	return true;
-}
-
-static bool build_detach_disk(const struct vm_call *c, ActionOrder *order,
-			      GError **error G_GNUC_UNUSED)
-{
-	action_order_add(order,
-			 WORDS(c->deploy_id, "-", c->operands[FIRST], "-", or_dash(c->vm_id)));
-	set_done(order, "%s: no %s any more", c->deploy_id, c->operands[FIRST]);
-
-	return true;
-}
-
-/* A chosen address is what detach-nic finds it by later; it is printed when it is done. */
-static bool build_attach_nic(const struct vm_call *c, ActionOrder *order, GError **error)
-{
-	g_autofree char *mac = NULL;
-
-	if (!c->o->bridge)
-		return vmm_fail(error, VMM_ERROR_USAGE, "attach-nic: give --bridge");
-
-	mac = c->o->mac ? g_strdup(c->o->mac) : vm_document_random_mac();
-	order->input = vm_document_nic(c->o, c->vm_id, mac);
-	action_order_add(order,
-			 WORDS(c->deploy_id, mac, c->o->bridge, "-", "-", "-", or_dash(c->vm_id)));
-	set_done(order, "%s: NIC %s on %s", c->deploy_id, mac, c->o->bridge);
-
-	return true;
-}
-
-static bool build_detach_nic(const struct vm_call *c, ActionOrder *order,
-			     GError **error G_GNUC_UNUSED)
-{
-	action_order_add(order, WORDS(c->deploy_id, c->operands[FIRST], or_dash(c->vm_id)));
-	set_done(order, "%s: no NIC %s any more", c->deploy_id, c->operands[FIRST]);
-
-	return true;
-}
-
-/* prereconfigure is what oned runs before it changes a CD-ROM: it empties the drive. */
-static bool build_eject(const struct vm_call *c, ActionOrder *order, GError **error G_GNUC_UNUSED)
-{
-	action_order_add(order, WORDS(c->deploy_id, c->operands[FIRST], or_dash(c->vm_id)));
-	set_done(order, "%s: %s is empty", c->deploy_id, c->operands[FIRST]);
-
-	return true;
-}
-
-static bool build_insert(const struct vm_call *c, ActionOrder *order,
-			 GError **error G_GNUC_UNUSED)
-{
-	const char *target = c->operands[FIRST], *file = c->operands[SECOND];
-
-	action_order_add(order, WORDS(c->deploy_id, target, file, or_dash(c->vm_id)));
-	set_done(order, "%s: %s has %s", c->deploy_id, target, file);
-
-	return true;
-}
-
-/* Only what is named changes. */
-static bool build_resize(const struct vm_call *c, ActionOrder *order, GError **error)
-{
-	if (!c->o->memory && !c->o->vcpus)
-		return vmm_fail(error, VMM_ERROR_USAGE, "resize: give --memory, --vcpus or both");
-
-	order->input = vm_document_size(c->o, c->vm_id, error);
-	if (!order->input)
-		return false;
-
-	action_order_add(order, WORDS(c->deploy_id, or_dash(c->vm_id), "-"));
-	set_done(order, "%s: resized", c->deploy_id);
-
-	return true;
-}
-
-/* The action takes MiB: what is no whole number of them is refused, not rounded. */
-static bool build_resize_disk(const struct vm_call *c, ActionOrder *order, GError **error)
-{
-	g_autofree char *mib = NULL;
-	guint64 bytes;
-
-	if (!number_size(c->operands[SECOND], &bytes, error))
-		return false;
-	if (bytes % MIB)
-		return vmm_fail(error, VMM_ERROR_USAGE, "%s is not a number of MiB",
-				c->operands[SECOND]);
-
-	mib = g_strdup_printf("%" G_GUINT64_FORMAT, bytes / MIB);
-	action_order_add(order,
-			 WORDS(c->deploy_id, c->operands[FIRST], mib, "-", "-", or_dash(c->vm_id)));
-	set_done(order, "%s: %s has %s", c->deploy_id, c->operands[FIRST], c->operands[SECOND]);
+		action_order_set_done(order, "%s: %s deleted", c->deploy_id, name);
 
 	return true;
 }
@@ -482,7 +307,7 @@ static bool build_exec_cancel(const struct vm_call *c, ActionOrder *order, GErro
 	if (!check_vm_number(c, error))
 		return false;
 	action_order_add(order, WORDS(c->vm_id, "-"));
-	set_done(order, "%s: no program of exec runs", c->deploy_id);
+	action_order_set_done(order, "%s: no program of exec runs", c->deploy_id);
 
 	return true;
 }
@@ -494,7 +319,7 @@ static const struct vm_command commands[] = {
 	{ "show", "poll", "VM", "one VM: state, usage, disks, NICs, snapshots", " ",
 	  1, 1, true, true, build_show, print_show },
 	{ "deploy", "deploy", "VM.xml", "start the VM of this document in --directory",
-	  " directory prepare ", 1, 1, false, false, build_deploy, NULL },
+	  " directory prepare foreign ", 1, 1, false, false, build_deploy, NULL },
 	{ "shutdown", "shutdown", "VM", "ask the guest to power off, and wait", " ",
 	  1, 1, true, false, build_power, NULL },
 	{ "cancel", "cancel", "VM", "end it at once, like pulling the plug", " ",
@@ -503,8 +328,8 @@ static const struct vm_command commands[] = {
 	  1, 1, true, false, build_power, NULL },
 	{ "reset", "reset", "VM", "restart it like its reset button", " ",
 	  1, 1, true, false, build_power, NULL },
-	{ "save", "save", "VM [FILE]", "save its memory and end it (DIRECTORY/checkpoint)", " ",
-	  1, 2, true, false, build_save, NULL },
+	{ "save", "save", "VM [FILE]", "save its memory and end it (DIRECTORY/checkpoint)",
+	  " foreign ", 1, 2, true, false, build_save, NULL },
 	{ "restore", "restore", "FILE", "resume the VM saved there; consumes the file", " ",
 	  1, 1, false, false, build_restore, NULL },
 	{ "migrate", "migrate", "VM HOST", "move it to a host with the same storage", " ",
@@ -516,21 +341,26 @@ static const struct vm_command commands[] = {
 	{ "snapshot-delete", "snapshot_delete", "VM SNAPSHOT", "delete that snapshot", " ",
 	  2, 2, true, false, build_snapshot_use, NULL },
 	{ "attach-disk", "attach_disk", "VM", "give it one more disk, --file",
-	  " file target format cache readonly ", 1, 1, true, false, build_attach_disk, NULL },
+	  " file target format cache readonly shareable foreign ",
+	  1, 1, true, false, device_command_attach_disk, NULL },
 	{ "detach-disk", "detach_disk", "VM TARGET", "take a disk (vdb) from it", " ",
-	  2, 2, true, false, build_detach_disk, NULL },
+	  2, 2, true, false, device_command_detach_disk, NULL },
 	{ "attach-nic", "attach_nic", "VM", "give it one more NIC, on --bridge",
-	  " bridge mac model ", 1, 1, true, false, build_attach_nic, NULL },
+	  " bridge mac model ", 1, 1, true, false, device_command_attach_nic, NULL },
 	{ "detach-nic", "detach_nic", "VM MAC", "take a NIC from it", " ",
-	  2, 2, true, false, build_detach_nic, NULL },
+	  2, 2, true, false, device_command_detach_nic, NULL },
 	{ "eject", "prereconfigure", "VM TARGET", "empty its CD-ROM drive (hda)", " ",
-	  2, 2, true, false, build_eject, NULL },
+	  2, 2, true, false, device_command_eject, NULL },
 	{ "insert", "reconfigure", "VM TARGET FILE", "put a medium into that drive", " ",
-	  3, 3, true, false, build_insert, NULL },
+	  3, 3, true, false, device_command_insert, NULL },
 	{ "resize", "resize", "VM", "give it --memory, --vcpus", " memory vcpus ",
-	  1, 1, true, false, build_resize, NULL },
+	  1, 1, true, false, device_command_resize, NULL },
+	{ "update-disk", "update_disk", "VM TARGET", "give a disk the limits of --limit alone",
+	  " limit ", 2, 2, true, false, device_command_update_disk, NULL },
+	{ "update-nic", "update_nic", "VM MAC", "give a NIC the limits of --limit alone",
+	  " limit ", 2, 2, true, false, device_command_update_nic, NULL },
 	{ "resize-disk", "resize_disk", "VM TARGET SIZE", "grow a disk to that size", " ",
-	  3, 3, true, false, build_resize_disk, NULL },
+	  3, 3, true, false, device_command_resize_disk, NULL },
 	{ "exec", "exec", "VM COMMAND...", "run a program in the guest; print its output", " wait ",
 	  2, G_MAXINT, true, false, build_exec, print_output },
 	{ "exec-cancel", "exec_cancel", "VM", "kill that program", " ",

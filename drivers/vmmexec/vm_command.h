@@ -3,19 +3,7 @@
 #ifndef VMMEXEC_VM_COMMAND_H
 #define VMMEXEC_VM_COMMAND_H
 
-#include "action_order.h"
-#include "action_place.h"
-
-struct json_object;
-
-/* One call of a command. */
-struct vm_call {
-	const struct action_place *place;
-	const struct cli_options *o;
-	char **operands;	/* behind the command */
-	char *deploy_id;	/* of its VM: "one-7", or a UUID; owned */
-	char *vm_id;		/* "7"; NULL: not known; owned */
-};
+#include "vm_call.h"
 
 struct vm_command {
 	const char *name;

@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "vm_limits.h"
 #include "xml/xml.h"
 
 enum { MIB = 1 << 20, MAX_VCPUS = 4096 };
@@ -65,6 +66,7 @@ GBytes *vm_document_disk(const struct cli_options *o, const char *vm_id, const c
 		{ "ATTACH", "YES" }, { "DISK_ID", id }, { "TYPE", type }, { "DRIVER", format },
 		{ "TARGET", target }, { "CACHE", o->cache },
 		{ "READONLY", o->readonly ? "YES" : NULL },
+		{ "SHAREABLE", o->shareable ? "YES" : NULL },
 	};
 
 	if (!format)
@@ -83,6 +85,57 @@ GBytes *vm_document_nic(const struct cli_options *o, const char *vm_id, const ch
 	};
 
 	return document_of(vm_id, "NIC", pairs, G_N_ELEMENTS(pairs));
+}
+
+/* ELEMENT with its N PAIRS and LIMITS. */
+static GBytes *document_of_limits(const char *vm_id, const char *element, const struct pair *pairs,
+				  size_t n, const GPtrArray *limits)
+{
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct pair));
+
+	g_array_append_vals(all, pairs, (guint)n);
+	for (guint i = 0; i < limits->len; i++) {
+		const struct vm_limit *l = limits->pdata[i];
+		const struct pair pair = { l->name, l->value };
+
+		g_array_append_val(all, pair);
+	}
+
+	return document_of(vm_id, element, (const struct pair *)(void *)all->data, all->len);
+}
+
+/* The action takes nothing of it but the target and the limits; the rest makes it a disk. */
+GBytes *vm_document_disk_limits(const char *vm_id, const char *target, const GPtrArray *limits)
+{
+	const struct pair pairs[] = {
+		{ "DISK_ID", "0" }, { "TYPE", "FILE" }, { "DRIVER", "raw" }, { "TARGET", target },
+	};
+
+	return document_of_limits(vm_id, "DISK", pairs, G_N_ELEMENTS(pairs), limits);
+}
+
+GBytes *vm_document_nic_limits(const char *vm_id, const char *mac, const char *bridge,
+			       const GPtrArray *limits)
+{
+	const struct pair pairs[] = {
+		{ "NIC_ID", "0" }, { "NETWORK_ID", "0" }, { "BRIDGE", bridge },
+		{ "BRIDGE_TYPE", "linux" }, { "MAC", mac },
+	};
+
+	return document_of_limits(vm_id, "NIC", pairs, G_N_ELEMENTS(pairs), limits);
+}
+
+char *vm_document_id(GBytes *document, const char *name, GError **error)
+{
+	gsize len;
+	const char *text = g_bytes_get_data(document, &len);
+	g_autoptr(xmlDoc) doc = xml_parse(text, len, name, error);
+	char *id = xml_child_text(xmlDocGetRootElement(doc), "ID");
+
+	if (doc && !id)
+		vmm_fail(error, VMM_ERROR_INPUT, "%s: no VM with an ID", name);
+
+	return id;
 }
 
 /* What is not named is left out, and stays as it is. */

@@ -16,6 +16,17 @@ GBytes *vm_document_disk(const struct cli_options *o, const char *vm_id, const c
 /* The same with one NIC of that MAC. */
 GBytes *vm_document_nic(const struct cli_options *o, const char *vm_id, const char *mac);
 
+/*
+ * The VM with a DISK at TARGET, or a NIC of MAC on BRIDGE (or NULL), that has LIMITS (struct
+ * vm_limit) alone.
+ */
+GBytes *vm_document_disk_limits(const char *vm_id, const char *target, const GPtrArray *limits);
+GBytes *vm_document_nic_limits(const char *vm_id, const char *mac, const char *bridge,
+			       const GPtrArray *limits);
+
+/* The number of the VM that DOCUMENT, called NAME, describes. The caller frees. */
+char *vm_document_id(GBytes *document, const char *name, GError **error);
+
 /* The VM with the MEMORY and VCPU that it shall have. */
 GBytes *vm_document_size(const struct cli_options *o, const char *vm_id, GError **error);
 

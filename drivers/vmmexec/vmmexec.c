@@ -105,9 +105,12 @@ static const char *answer_text(json_object *object, const char *name)
 static void print_action_error(const char *name, json_object *error)
 {
 	g_autofree char *word = terminal_paint(STDERR_FILENO, TERMINAL_RED, "vmmexec");
+	const char *message = text_or(answer_text(error, "message"), "?");
 	const char *hint = answer_text(error, "hint");
 
-	fprintf(stderr, "%s: %s: %s [%s]", word, name, text_or(answer_text(error, "message"), "?"),
+	if (!hint && g_str_has_prefix(message, "cannot find domain "))
+		hint = "vmmexec list shows those of a host";
+	fprintf(stderr, "%s: %s: %s [%s]", word, name, message,
 		text_or(answer_text(error, "class"), "internal"));
 	if (hint)
 		fprintf(stderr, " (hint: %s)", hint);

@@ -13,12 +13,12 @@
 enum { PAUSE_MS = 20, RESERVE_MS = 500 };
 
 /* The files of a lock, open as long as it is ours; none: it is not. */
-struct hold {
+struct lock_hold {
 	int files[RUN_DIRECTORY_LOCKS];
 	int n;
 };
 
-static struct hold held_vm, held_host;
+static struct lock_hold held_vm, held_host;
 
 /*
  * The process that holds FD; 0: none. /proc/locks has lines
@@ -81,21 +81,18 @@ static bool lock_descriptor(int fd, const char *what, gint64 until_us, GError **
 	return true;
 }
 
-static void release(struct hold *hold)
+static void release(struct lock_hold *hold)
 {
 	while (hold->n)
 		close(hold->files[--hold->n]);
 }
 
-/* The lock called NAME, on WHAT. */
-static bool take(struct hold *hold, const char *name, const char *what, unsigned wait_ms,
-		 GError **error)
+/* Opens the lock called NAME, on WHAT, and waits for it. */
+static bool lock_files(struct lock_hold *hold, const char *name, const char *what, gint64 until_us,
+		       GError **error)
 {
-	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
 	g_autofree char *hash = file_of(name);
 
-	if (hold->n)		/* a VM of two names: the first is enough */
-		return true;
 	hold->n = run_directory_open_locks(hash, hold->files, error);
 	if (!hold->n) {
 		g_prefix_error(error, "cannot lock %s: ", what);
@@ -108,6 +105,19 @@ static bool take(struct hold *hold, const char *name, const char *what, unsigned
 			return false;
 		}
 
+	return true;
+}
+
+/* The lock called NAME, on WHAT. */
+static bool take(struct lock_hold *hold, const char *name, const char *what, unsigned wait_ms,
+		 GError **error)
+{
+	gint64 until_us = deadline_in_ms(wait_ms - MIN(RESERVE_MS, wait_ms / 2));
+
+	if (hold->n)		/* a VM of two names: the first is enough */
+		return true;
+	if (!lock_files(hold, name, what, until_us, error))
+		return false;
 	for (int i = 0; i < hold->n; i++)
 		futimens(hold->files[i], NULL);	/* for lock_last_taken_s() */
 
@@ -130,6 +140,24 @@ bool lock_take_host(unsigned wait_ms, GError **error)
 void lock_release_host(void)
 {
 	release(&held_host);
+}
+
+LockHold *lock_try(const char *name)
+{
+	LockHold *hold = g_new0(LockHold, 1);
+
+	if (lock_files(hold, name, name, deadline_in_ms(0), NULL))
+		return hold;
+
+	g_free(hold);
+
+	return NULL;
+}
+
+void lock_let_go(LockHold *hold)
+{
+	release(hold);
+	g_free(hold);
 }
 
 gint64 lock_last_taken_s(const char *name, bool *ret_held)

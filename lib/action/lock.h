@@ -25,6 +25,14 @@ bool lock_take_host(unsigned wait_ms, GError **error);
 void lock_release_host(void);
 
 /*
+ * Takes the lock of VM NAME at once, for a program that watches: that is not noted as an action's
+ * work. NULL: an action has it, or there is none to be had. lock_let_go() it.
+ */
+typedef struct lock_hold LockHold;
+LockHold *lock_try(const char *name);
+void lock_let_go(LockHold *hold);
+
+/*
  * When an action last took the lock of VM NAME, in seconds since 1970; 0: not known. RET_HELD:
  * whether one holds it now. For programs that only watch: no lock is made, none is kept.
  */

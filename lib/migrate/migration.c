@@ -309,17 +309,13 @@ static enum action_outcome judge(struct migration *r, GError *cause, GError **er
 	return ACTION_UNKNOWN;
 }
 
-/* Gives the passphrase of its TPM to the destination. RET_HAS: it has one of ours. */
-static bool send_secret(const struct migration *r, bool *ret_has, GError **error)
+/* Gives the passphrase of its TPM, if any, to the destination. RET_DOC: the domain, to be freed. */
+static bool send_secret(const struct migration *r, xmlDoc **ret_doc, GError **error)
 {
-	g_autoptr(xmlDoc) doc = virt_xml_doc(r->dom, error);
-	const xmlNode *domain = xmlDocGetRootElement(doc);
+	*ret_doc = virt_xml_doc(r->dom, error);
 
-	if (!doc)
-		return false;
-	*ret_has = vtpm_secret_needed(domain);
-
-	return vtpm_secret_provide(r->dest, domain, r->directory, NULL, error);
+	return *ret_doc && vtpm_secret_provide(r->dest, xmlDocGetRootElement(*ret_doc),
+					       r->directory, NULL, error);
 }
 
 /* Takes the passphrase from a destination where the move was not begun. */
@@ -345,11 +341,13 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 {
 	const char *name = virDomainGetName(r->dom);
 	g_autoptr(GError) cause = NULL;
+	g_autoptr(xmlDoc) doc = NULL;
 	enum action_outcome outcome;
 	bool has_secret;
 
-	if (!send_secret(r, &has_secret, error))
+	if (!send_secret(r, &doc, error))
 		return ACTION_FAILED;
+	has_secret = vtpm_secret_needed(xmlDocGetRootElement(doc));
 	action_on_abort(ACTION_UNKNOWN, "migrating domain %s to %s", name, r->dest_host);
 	if (!part(r, error)) {
 		if (has_secret)
@@ -362,6 +360,8 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 	/* Where it certainly does not run. */
 	if (has_secret && outcome != ACTION_UNKNOWN)
 		vtpm_secret_remove(outcome == ACTION_DONE ? r->ctx->conn : r->dest, r->uuid);
+	if (outcome == ACTION_DONE)
+		vtpm_secret_started(r->dest, xmlDocGetRootElement(doc));
 	if (outcome == ACTION_DONE)
 		action_on_abort(ACTION_DONE, "%s", "");
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/guest_gpus.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
 
-/* No guest has more; the list of a hostile one may be long. */
+/* No guest has more; the list of a hostile one may be long, and its figures of any size. */
 enum { MAX_GPUS = 64 };
 
 /* As asked for below. */
@@ -29,12 +28,17 @@ bool guest_gpus_among(const char *devices)
 	return false;
 }
 
+/* More than any GPU can have: %, W, and MiB. */
+static const double most[COLUMNS] = {
+	[UTILIZATION] = 100, [MEMORY_UTILIZATION] = 100, [POWER] = 1e5, [MEMORY_FREE] = 1e8,
+};
+
 /* "25.46"; "[N/A]", "[Not Supported]" and the like are no number. */
-static double figure_of(char *text)
+static double figure_of(char *text, enum column column)
 {
 	char *end = NULL;
 	double value = g_ascii_strtod(g_strstrip(text), &end);
-	bool is_number = *text && !*end && isfinite(value) && value >= 0;
+	bool is_number = *text && !*end && value >= 0 && value <= most[column];
 
 	return is_number ? value : -1;
 }
@@ -54,7 +58,7 @@ static void add_gpu(char *line, unsigned *count, struct total totals[COLUMNS])
 
 	(*count)++;
 	for (int i = UTILIZATION; i < COLUMNS; i++) {
-		double value = figure_of(values[i]);
+		double value = figure_of(values[i], (enum column)i);
 
 		if (value < 0)
 			continue;

@@ -227,7 +227,8 @@ static virDomain *handle(struct asking *a, const struct stats *s)
 
 	g_mutex_lock(&a->mutex);
 	if (a->hung >= MAX_HUNG && (next = virt_open(a->uri, OPEN_MS, NULL))) {
-		/* The older one is not closed: hung calls use it. */
+		if (a->conn)
+			virt_let_go(a->conn);
 		a->conn = next;
 		a->hung = 0;
 	}
@@ -352,7 +353,7 @@ unsigned stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms)
 
 	g_thread_pool_free(pool, FALSE, TRUE);
 	if (a.conn)
-		virt_close(a.conn);
+		virt_let_go(a.conn);
 	g_mutex_clear(&a.mutex);
 
 	return a.left;

@@ -143,6 +143,11 @@ void virt_close(virConnect *conn)
 		virt_call(close_it, conn, nothing, GOODBYE_MS, NULL);
 }
 
+void virt_let_go(virConnect *conn)
+{
+	virt_call(close_it, conn, nothing, GOODBYE_MS, NULL);
+}
+
 struct listening {
 	virConnect *conn;
 	int id;

@@ -44,4 +44,10 @@ void virt_close(virConnect *conn);
 void virt_stop_listening(virConnect *conn, int id);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virt_close)
 
+/*
+ * Gives up the caller's reference on CONN, which calls that hang may use: the last of them closes
+ * it. For programs that go on; waits a second at most.
+ */
+void virt_let_go(virConnect *conn);
+
 #endif

@@ -3,7 +3,9 @@
 
 #include "base/text.h"
 #include "conf/paths.h"
+#include "image/image_header.h"
 #include "image/image_places.h"
+#include "virt/domain_xml.h"
 
 /* The file or device that SOURCE names; NULL: it is something else. The caller frees. */
 static char *path_of(const xmlNode *source)
@@ -166,4 +168,40 @@ bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const c
 	image_places_clear(&places);
 
 	return ok;
+}
+
+/* The format of PATH's header, if raw data never begins so by chance; static. NULL: of none. */
+static const char *mark_of(const char *path)
+{
+	static const char *const formats[] = { "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx" };
+	struct image_header header;
+	const char *found = NULL;
+
+	if (!image_header_load(path, &header, NULL))	/* the other checks say why */
+		return NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
+		if (g_str_equal(formats[i], header.format))
+			found = formats[i];
+	image_header_clear(&header);
+
+	return found;
+}
+
+bool disk_image_check_named(const xmlNode *disk, GError **error)
+{
+	g_autofree char *path = virt_disk_path(disk);
+	g_autofree char *format = xml_child_attribute(disk, "driver", "type");
+	const char *found = NULL;
+
+	if (path && !g_strcmp0(format, "raw"))
+		found = mark_of(path);
+	if (!found)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_INPUT, "%s is called as a raw image, and has the header of a %s "
+		 "image", path, found);
+	vmm_error_set_hint(error, "give --format %s; or --format raw, if its guest wrote that "
+			   "header", found);
+
+	return false;
 }

@@ -26,7 +26,13 @@ bool disk_images_check(const struct action_ctx *ctx, const xmlNode *domain, cons
 bool disk_images_check_again(const struct action_ctx *ctx, virDomain *dom, const char *directory,
 			     GError **error);
 
-/* The same for one <disk>. */
+/*
+ * DISK, if it is declared raw because its file's name says so, has no header of another format.
+ * VMM_ERROR_INPUT: it has, so that a guest would see that header, and write over it.
+ */
+bool disk_image_check_named(const xmlNode *disk, GError **error);
+
+/* The same as disk_images_check() for one <disk>. */
 bool disk_image_check(const struct action_ctx *ctx, const xmlNode *disk, const char *directory,
 		      GError **error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/start_vm.h"
 
+#include "action/lock.h"
 #include "base/file.h"
 #include "host/nvram.h"
 #include "host/root_helper.h"
@@ -12,6 +13,19 @@
 #include "vm/vtpm.h"
 #include "vm/vtpm_secret.h"
 
+enum { LOCK_MS = 60000 };
+
+/* Else the host's agent could take it for that of the VM's last guest (vtpm_secret_drop_left()). */
+static bool lock_secret(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
+{
+	g_autofree char *name = xml_child_text(domain, "name");
+
+	if (!name || !vtpm_secret_needed(domain))
+		return true;
+
+	return lock_take(name, action_left_ms(ctx, LOCK_MS), error);
+}
+
 /*
  * Takes its part of what guests share, and makes what else it needs. RET_VGPU: whether one was
  * made, to be undone.
@@ -19,6 +33,8 @@
 static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, const char *xml,
 			  bool *ret_vgpu, GError **error)
 {
+	if (!lock_secret(ctx, vm->domain, error))
+		return false;
 	if (!host_share_take(ctx, vm->domain, vm->fit, error))
 		return false;
 	if (!file_make_directory(vm->directory, error))
@@ -62,6 +78,8 @@ enum action_outcome start_vm(struct action_ctx *ctx, const struct start_order *v
 	host_share_end();
 	if (outcome == ACTION_DONE)
 		outcome = cpu_proof(ctx, vm->fit, ret_dom, vm->mark, error);
+	if (outcome == ACTION_DONE)
+		vtpm_secret_started(ctx->conn, vm->domain);
 	if (outcome != ACTION_FAILED)
 		return outcome;
 	take_secret_back(ctx, vm->domain);
@@ -77,6 +95,7 @@ enum action_outcome start_vm_adopt(struct action_ctx *ctx, const struct start_or
 	if (vm->mark && !deployment_adopt(*dom, vm->mark, error))
 		return ACTION_UNKNOWN;
 	action_log("INFO", "domain %s runs already", virDomainGetName(*dom));
+	vtpm_secret_started(ctx->conn, vm->domain);
 
 	return cpu_proof_again(ctx, vm->fit, dom, vm->mark, error);
 }

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "action/lock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "virt/virt_error.h"
 
 /* Of the passphrase, and of the file with it. */
@@ -190,14 +192,18 @@ static char *usage_of(const char *uuid)
 	return g_strconcat("vmmexec-tpm-", uuid, NULL);
 }
 
-static char *xml_of(const char *uuid, const char *mode)
+/* What its description begins with; behind it is the domain's name. */
+static const char starting[] = "starting ", started[] = "started ";
+
+static char *xml_of(const char *uuid, const char *mode, const char *description)
 {
 	const char *user = g_str_equal(mode, "user") ? "yes" : "no";
 	g_autofree char *usage = usage_of(uuid);
+	g_autofree char *text = g_markup_escape_text(description, -1);
 
-	return g_strdup_printf("<secret ephemeral='%s' private='%s'><uuid>%s</uuid>"
-			       "<usage type='vtpm'><name>%s</name></usage></secret>", user, user,
-			       uuid, usage);
+	return g_strdup_printf("<secret ephemeral='%s' private='%s'><description>%s</description>"
+			       "<uuid>%s</uuid><usage type='vtpm'><name>%s</name></usage></secret>",
+			       user, user, text, uuid, usage);
 }
 
 /* The secret of UUID at CONN, in RET; NULL: there is none. Another one of that UUID is an error. */
@@ -235,11 +241,15 @@ static bool undefine(virConnect *conn, const char *uuid, GError **error)
 	return virt_fail(error, "cannot remove secret %s", uuid);
 }
 
-static bool define(virConnect *conn, const char *uuid, const struct secret *s, GError **error)
+static bool define(virConnect *conn, const xmlNode *domain, const struct secret *s, GError **error)
 {
-	g_autofree char *xml = xml_of(uuid, s->mode);
+	g_autofree char *uuid = xml_child_text(domain, "uuid"), *name = NULL, *xml = NULL;
+	g_autofree char *description = NULL;
 	g_autoptr(virSecret) secret = NULL;
 
+	name = xml_child_text(domain, "name");
+	description = g_strconcat(starting, text_or(name, uuid), NULL);
+	xml = xml_of(uuid, s->mode, description);
 	if (!undefine(conn, uuid, error))
 		return false;
 	secret = virSecretDefineXML(conn, xml, 0);
@@ -267,7 +277,7 @@ bool vtpm_secret_provide(virConnect *conn, const xmlNode *domain, const char *di
 		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s does not say where its "
 				"TPM's passphrase is", uuid);
 	path = g_build_filename(directory, "tpm", "secret", NULL);
-	ok = obtain(path, mode, &s, error) && define(conn, uuid, &s, error);
+	ok = obtain(path, mode, &s, error) && define(conn, domain, &s, error);
 	wipe(s.text);
 
 	return ok;
@@ -279,4 +289,137 @@ void vtpm_secret_remove(virConnect *conn, const char *uuid)
 
 	if (!undefine(conn, uuid, &error))
 		action_log("WARN", "%s", error->message);
+}
+
+/* A secret of libvirt, as it says it. */
+struct found {
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	xmlDoc *doc;
+	char *description;	/* or NULL */
+};
+
+static void found_clear(struct found *f)
+{
+	g_clear_pointer(&f->doc, xmlFreeDoc);
+	g_clear_pointer(&f->description, g_free);
+}
+
+/* False: SECRET is none of ours, or gone. */
+static bool secret_read(virSecret *secret, struct found *ret)
+{
+	g_autofree char *usage = NULL;
+	char *text;
+
+	*ret = (struct found){ 0 };
+	if (virSecretGetUUIDString(secret, ret->uuid) < 0)
+		return false;
+	usage = usage_of(ret->uuid);
+	if (virSecretGetUsageType(secret) != VIR_SECRET_USAGE_TYPE_VTPM ||
+	    g_strcmp0(virSecretGetUsageID(secret), usage) != 0)
+		return false;
+
+	text = virSecretGetXMLDesc(secret, 0);
+	if (text)
+		ret->doc = xml_parse(text, strlen(text), "secret", NULL);
+	free(text);
+	if (ret->doc)
+		ret->description = xml_child_text(xmlDocGetRootElement(ret->doc), "description");
+
+	return ret->doc != NULL;
+}
+
+/* The name behind PREFIX in F's description; NULL: it begins with another, or there is none. */
+static const char *name_behind(const struct found *f, const char *prefix)
+{
+	if (!f->description || !g_str_has_prefix(f->description, prefix))
+		return NULL;
+
+	return f->description + strlen(prefix);
+}
+
+/* Defined again, a secret keeps its value. */
+static bool note_started(virConnect *conn, const struct found *f, const char *name,
+			 GError **error)
+{
+	g_autofree char *description = g_strconcat(started, name, NULL), *xml = NULL;
+	bool is_private = xml_has(xmlDocGetRootElement(f->doc), "private", "yes");
+	g_autoptr(virSecret) secret = NULL;
+
+	xml = xml_of(f->uuid, is_private ? "user" : "host", description);
+	secret = virSecretDefineXML(conn, xml, 0);
+	if (secret)
+		return true;
+
+	return virt_fail(error, "cannot note that the TPM of domain %s has started", f->uuid);
+}
+
+void vtpm_secret_started(virConnect *conn, const xmlNode *domain)
+{
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
+	g_autoptr(virSecret) secret = NULL;
+	g_autoptr(GError) error = NULL;
+	const char *name = NULL;
+	struct found f = { 0 };
+
+	if (!vtpm_secret_needed(domain))
+		return;
+
+	secret = virSecretLookupByUUIDString(conn, uuid);
+	if (secret && secret_read(secret, &f))
+		name = name_behind(&f, starting);
+	if (name && !note_started(conn, &f, name, &error))
+		action_log("WARN", "%s", error->message);
+	found_clear(&f);
+}
+
+static bool has_no_domain(virConnect *conn, const char *uuid)
+{
+	g_autoptr(virDomain) dom = virDomainLookupByUUIDString(conn, uuid);
+
+	return !dom && virt_last_is(VIR_ERR_NO_DOMAIN);
+}
+
+/* The name of the domain that started with SECRET and is gone; NULL: it may be needed. g_free(). */
+static char *left_by(virConnect *conn, virSecret *secret)
+{
+	const char *name = NULL;
+	char *left = NULL;
+	struct found f;
+
+	if (secret_read(secret, &f))
+		name = name_behind(&f, started);
+	if (name && has_no_domain(conn, f.uuid))
+		left = g_strdup(name);
+	found_clear(&f);
+
+	return left;
+}
+
+/* Under the VM's lock no action of this host gives or takes it: so it is looked at again. */
+static void drop_left(virConnect *conn, virSecret *secret)
+{
+	g_autofree char *name = left_by(conn, secret), *still = NULL;
+	LockHold *lock = name ? lock_try(name) : NULL;
+
+	if (!lock)
+		return;
+
+	still = left_by(conn, secret);
+	if (g_strcmp0(still, name) == 0)
+		virSecretUndefine(secret);
+	lock_let_go(lock);
+}
+
+void vtpm_secret_drop_left(virConnect *conn)
+{
+	virSecret **list = NULL;
+	int n = virConnectListAllSecrets(conn, &list, 0);
+
+	for (int i = 0; i < n; i++) {
+		drop_left(conn, list[i]);
+		virSecretFree(list[i]);
+	}
+
+	free(list);
+	virResetLastError();
 }

@@ -6,6 +6,10 @@
  * VM. libvirt has it while the domain runs, as a secret with the domain's UUID: with "user" in
  * memory alone and for no client to read, with "host" on the host's disk, too, and readable. What
  * libvirt keeps of the TPM on a host's disk cannot be read once the domain has ended there.
+ *
+ * Who ends the domain takes it from libvirt. For a guest that ends by itself the host's agent does:
+ * the secret's description says whether a domain has started with it ("started one-7"), or is yet
+ * to start here or to move in ("starting one-7").
  * Source: docs/facts/libvirt.md N.
  */
 #ifndef VM_VTPM_SECRET_H
@@ -31,7 +35,17 @@ bool vtpm_secret_needed(const xmlNode *domain);
 bool vtpm_secret_provide(virConnect *conn, const xmlNode *domain, const char *directory,
 			 const char *mode, GError **error);
 
+/* DOMAIN, given one by vtpm_secret_provide(), has started at CONN. A failure is logged. */
+void vtpm_secret_started(virConnect *conn, const xmlNode *domain);
+
 /* Takes it from libvirt of CONN; DOMAIN UUID does not run there. A failure is logged. */
 void vtpm_secret_remove(virConnect *conn, const char *uuid);
+
+/*
+ * Takes from libvirt of CONN, this host's, those of domains that have started with one and are
+ * neither running, nor paused, nor defined any more, and on which no action works. One that cannot
+ * be asked about stays.
+ */
+void vtpm_secret_drop_left(virConnect *conn);
 
 #endif

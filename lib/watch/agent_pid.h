@@ -10,8 +10,15 @@
 
 #include "base/error.h"
 
-/* Makes the file in DIRECTORY, for as long as this process runs. VMM_ERROR_BUSY: another has it. */
+/*
+ * Makes the file in DIRECTORY, for as long as this process runs. One that cannot be made is noted
+ * (watch_faults.h), and true: this host is watched without it. VMM_ERROR_BUSY: another agent has
+ * it.
+ */
 bool agent_pid_take(const char *directory, GError **error);
+
+/* Tries again, on a thread, what could not be done then. In the main loop, each period or so. */
+void agent_pid_keep(const char *directory);
 
 /* Takes the id out of the file. */
 void agent_pid_release(void);

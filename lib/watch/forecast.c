@@ -8,6 +8,8 @@
 #include "monitor/wild.h"
 #include "virt/timed_call.h"
 #include "watch/forecast_program.h"
+#include "watch/own_directory.h"
+#include "watch/watch_faults.h"
 #include "watch/watch_thread.h"
 
 enum { MOST_MS = 600000, FIRST_S = 60, MAX_PROBE = 1 << 20, MAX_START = 1 << 20 };
@@ -78,7 +80,7 @@ Forecast *forecast_new(const struct watch_place *place, void (*log)(const char *
 
 	f->place = *place;
 	f->log = log;
-	f->history = history_new(place->directory, log);
+	f->history = history_new(place->directory);
 	f->rules_path = g_build_filename(place->set, "etc", "im", "kvm-probes.d", "forecast.conf",
 					 NULL);
 	f->host_id = read_host_id(place);
@@ -184,10 +186,14 @@ static void say_once(Forecast *f, const GError *error)
 static void keep_start(const Forecast *f)
 {
 	g_autofree char *path = g_build_filename(f->place.directory, "config", NULL);
-	GString *old = file_read(path, MAX_START, NULL);
+	g_autoptr(GError) error = NULL;
+	bool is_own = own_directory_check(f->place.directory, &error);
+	GString *old = is_own ? file_read(path, MAX_START, NULL) : NULL;
+	bool is_kept = old && g_str_equal(old->str, f->place.start);
 
-	if (!old || !g_str_equal(old->str, f->place.start))
-		file_write(path, f->place.start, strlen(f->place.start), 0644, NULL);
+	if (is_own && !is_kept)
+		file_write(path, f->place.start, strlen(f->place.start), 0644, &error);
+	watch_faults_note(path, error);
 	if (old)
 		g_string_free(old, TRUE);
 }

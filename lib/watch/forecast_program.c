@@ -71,46 +71,61 @@ static bool is_forecast(const char *line)
 	return end > line + name + 2 && g_str_equal(end, "\"") && isfinite(value);
 }
 
-/* Of TEXT what is a forecast. The caller frees; NULL: nothing is. */
-static char *forecasts_of(const char *text)
+/* What is being read of the program's output. */
+struct reading {
+	GHashTable *found;
+	GString *kept;		/* forecasts of ENTITY */
+	const char *entity;	/* NULL: what comes is of none that was asked for */
+	guint n;
+};
+
+/* The end of an entity's lines. */
+static void keep_forecasts(struct reading *r)
 {
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	GString *kept = g_string_new(NULL);
-	guint n = 0;
-
-	for (char **l = lines; *l && n < MAX_LINES; l++) {
-		if (!is_forecast(g_strchomp(*l)))
-			continue;
-		g_string_append_printf(kept, "%s\n", *l);
-		n++;
-	}
-
-	return g_string_free(kept, n == 0);
+	if (r->entity && r->n > 0)
+		g_hash_table_insert(r->found, g_strdup(r->entity), g_strdup(r->kept->str));
+	g_string_truncate(r->kept, 0);
+	r->n = 0;
 }
 
-static void keep_forecasts(GHashTable *found, const char *entity, const char *text)
+static const char *asked_for(const GPtrArray *entities, const char *name)
 {
-	char *forecasts = forecasts_of(text);
+	for (guint i = 0; i < entities->len; i++)
+		if (g_str_equal(entities->pdata[i], name))
+			return entities->pdata[i];
 
-	if (forecasts)
-		g_hash_table_insert(found, g_strdup(entity), forecasts);
+	return NULL;
 }
 
 /* "@ENTITY", and behind it its lines. */
-static void keep_all(GHashTable *found, const char *text)
+static void take_line(struct reading *r, char *line, const GPtrArray *entities)
 {
-	g_auto(GStrv) parts = g_strsplit(text, "\n@", -1);
-
-	for (char **p = parts; *p; p++) {
-		const char *begin = *p + (**p == '@');
-		const char *end = strchr(begin, '\n');
-		g_autofree char *entity = NULL;
-
-		if (!end)
-			continue;
-		entity = g_strndup(begin, (gsize)(end - begin));
-		keep_forecasts(found, entity, end);
+	if (*line == '@') {
+		keep_forecasts(r);
+		r->entity = asked_for(entities, line + 1);
+	} else if (r->entity && r->n < MAX_LINES && is_forecast(g_strchomp(line))) {
+		g_string_append_printf(r->kept, "%s\n", line);
+		r->n++;
 	}
+}
+
+/*
+ * Keeps forecasts of TEXT, which is changed. It may be megabytes of anything, so that nothing is
+ * kept but what is a forecast. ENTITY: whose it is until another is named; or NULL.
+ */
+static void keep_all(GHashTable *found, char *text, const char *entity, const GPtrArray *entities)
+{
+	struct reading r = { .found = found, .kept = g_string_new(NULL), .entity = entity };
+
+	for (char *end, *line = text; line; line = end) {
+		end = strchr(line, '\n');
+		if (end)
+			*end++ = '\0';
+		take_line(&r, line, entities);
+	}
+
+	keep_forecasts(&r);
+	g_string_free(r.kept, TRUE);
 }
 
 /* What ended R without a forecast. */
@@ -176,7 +191,7 @@ static bool run_together(const struct running *r, const GPtrArray *entities, gin
 	if (!run_child(r, argv, input, &result, error))
 		return false;
 
-	keep_all(r->found, result.out->str);
+	keep_all(r->found, result.out->str, NULL, entities);
 	if (g_hash_table_size(r->found) == 0)
 		say_why(&result, limit_ms, error);
 	child_result_clear(&result);
@@ -188,6 +203,7 @@ static bool run_together(const struct running *r, const GPtrArray *entities, gin
 static bool run_singly(const struct running *r, const GPtrArray *entities, GError **error)
 {
 	g_autofree char *path = forecast_program_path(r->place);
+	g_autoptr(GPtrArray) none = g_ptr_array_new();
 	g_autoptr(GError) first = NULL;
 
 	for (guint i = 0; i < entities->len && left_ms(r) > 0; i++) {
@@ -198,7 +214,7 @@ static bool run_singly(const struct running *r, const GPtrArray *entities, GErro
 		if (!run_child(r, argv, NULL, &result, error))
 			return false;
 		if (result.exit_status == 0)
-			keep_forecasts(r->found, entities->pdata[i], result.out->str);
+			keep_all(r->found, result.out->str, entities->pdata[i], none);
 		if (!first)
 			say_why(&result, limit_ms, &first);
 		child_result_clear(&result);

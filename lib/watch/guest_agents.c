@@ -126,7 +126,7 @@ static virConnect *connection_of(struct lane *lane, const char *uri)
 
 	g_mutex_lock(&lane->mutex);
 	if (lane->conn && virConnectIsAlive(lane->conn) != 1)
-		g_clear_pointer(&lane->conn, virt_close);
+		g_clear_pointer(&lane->conn, virt_let_go);
 	if (!lane->conn)
 		lane->conn = virt_open(uri, OPEN_MS, NULL);
 	conn = lane->conn;
@@ -188,12 +188,14 @@ static void run_task(gpointer data, gpointer unused G_GNUC_UNUSED)
 {
 	struct task *t = data;
 	GuestAgents *a = t->agents;
-	g_autoptr(virConnect) conn = connection_of(t->lane, a->uri);
+	virConnect *conn = connection_of(t->lane, a->uri);
 
 	if (conn)
 		guest_question_ask(t->question, conn);
 	else
 		t->question->outcome = GUEST_LEFT_ALONE;
+	if (conn)
+		virConnectClose(conn);	/* but for the lane's */
 
 	g_mutex_lock(&a->mutex);
 	take_answer(a, t);

@@ -6,17 +6,16 @@
 #include "monitor/stats.h"
 #include "monitor/wild.h"
 #include "watch/history_file.h"
+#include "watch/watch_faults.h"
 
 /* Ten periods are written together. What a disk does not take for some fifty more is lost. */
 enum { ENOUGH = 10, MOST_SAMPLES = 800 };
 
 struct history {
 	const char *directory;
-	void (*log)(const char *text);
 	GMutex mutex;
 	GHashTable *pending;	/* struct history_series by its file */
 	guint takes;		/* times that usage was taken since the last write */
-	gint has_failed;	/* that was logged */
 };
 
 static void series_free(void *data)
@@ -34,12 +33,11 @@ static GHashTable *new_pending(void)
 	return g_hash_table_new_full(g_str_hash, g_str_equal, NULL, series_free);
 }
 
-History *history_new(const char *directory, void (*log)(const char *text))
+History *history_new(const char *directory)
 {
 	History *h = g_new0(History, 1);
 
 	h->directory = directory;
-	h->log = log;
 	g_mutex_init(&h->mutex);
 	h->pending = new_pending();
 
@@ -209,7 +207,6 @@ void history_write(History *h, const ForecastRules *rules)
 			first = g_steal_pointer(&error);
 	}
 
-	if (first && !g_atomic_int_get(&h->has_failed))
-		h->log(first->message);
-	g_atomic_int_set(&h->has_failed, first != NULL);
+	if (g_hash_table_size(pending) > 0)
+		watch_faults_note("usage", first);
 }

@@ -14,8 +14,8 @@
 
 typedef struct history History;
 
-/* The files of DIRECTORY, which is borrowed; LOG gets why they cannot be written, once. */
-History *history_new(const char *directory, void (*log)(const char *text));
+/* The files of DIRECTORY, which is borrowed. */
+History *history_new(const char *directory);
 void history_free(History *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(History, history_free)
 
@@ -29,8 +29,8 @@ void history_take_host(History *history, const char *host_id, const struct host_
 bool history_is_due(History *history);
 
 /*
- * Writes what is remembered, as long as that takes; without the file of RULES it is forgotten. Any
- * thread.
+ * Writes what is remembered, as long as that takes; without the file of RULES it is forgotten. Why
+ * it cannot be written is noted (watch_faults.h). Any thread.
  */
 void history_write(History *history, const ForecastRules *rules);
 

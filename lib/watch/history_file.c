@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "watch/own_directory.h"
 
-enum { BUSY_MS = 500, WEEK_S = 7 * 86400, KEPT_WEEKS = 6 };
+enum { BUSY_MS = 500, DAY_S = 86400, WEEK_S = 7 * DAY_S, KEPT_WEEKS = 6 };
 
 /* A file that is open. */
 struct table_file {
@@ -22,7 +23,13 @@ struct table_file {
 
 static bool is_full_or_away(int code)
 {
-	return code == SQLITE_FULL || code == SQLITE_IOERR || code == SQLITE_READONLY;
+	static const int codes[] = { SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
+		if (code == codes[i])
+			return true;
+
+	return false;
 }
 
 static bool file_fail(struct table_file *t, GError **error)
@@ -84,14 +91,22 @@ static bool insert_figure(struct table_file *t, sqlite3_stmt *insert, const char
 	return true;
 }
 
+/* What a clock that was wrong left in the future would stay for ever. The caller frees. */
+static char *removal_of(const char *table, unsigned weeks)
+{
+	gint64 now_s = g_get_real_time() / G_USEC_PER_SEC;
+
+	return g_strdup_printf("DELETE FROM %s WHERE TIMESTAMP < %" G_GINT64_FORMAT
+			       " OR TIMESTAMP > %" G_GINT64_FORMAT, table,
+			       now_s - (gint64)weeks * WEEK_S, now_s + DAY_S);
+}
+
 static bool add_figure(struct table_file *t, const char *figure, unsigned weeks,
 		       GError **error)
 {
 	g_autofree char *table = table_of(t, figure);
 	g_autofree char *text = g_strdup_printf("INSERT OR REPLACE INTO %s VALUES (?, ?)", table);
-	g_autofree char *old = g_strdup_printf("DELETE FROM %s WHERE TIMESTAMP < "
-					       "CAST(strftime('%%s', 'now') AS INTEGER) - %d",
-					       table, (int)weeks * WEEK_S);
+	g_autofree char *old = removal_of(table, weeks);
 	sqlite3_stmt *insert = NULL;
 	bool ok;
 
@@ -162,22 +177,25 @@ static bool add_once(struct table_file *t, unsigned weeks, bool *ret_damaged, GE
 	return ok;
 }
 
-/* The directory lies in /var/tmp: what another user put there is not ours. */
-static bool check_owner(const char *path, GError **error)
+static bool check_owner(const char *directory, const char *path, GError **error)
 {
 	struct stat st;
+	bool is_own;
 
+	if (!own_directory_check(directory, error))
+		return false;
 	if (lstat(path, &st) < 0) {
 		if (errno == ENOENT)
 			return true;
 		return vmm_fail_errno(error, errno, "cannot look at %s", path);
 	}
 
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid())
+	is_own = S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	if (is_own && !(st.st_mode & S_IWOTH))
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_PERMISSION, "cannot keep usage in %s: it is not ours",
-			path);
+	return vmm_fail(error, VMM_ERROR_PERMISSION, "cannot keep usage in %s: it is not ours "
+			"alone", path);
 }
 
 /* With its journal, which would be played back into the next file. */
@@ -199,7 +217,7 @@ bool history_file_add(const char *directory, const struct history_series *series
 	g_autoptr(GError) cause = NULL;
 	bool is_damaged;
 
-	if (!check_owner(path, error))
+	if (!check_owner(directory, path, error))
 		return false;
 	if (add_once(&t, weeks, &is_damaged, &cause))
 		return true;
@@ -212,12 +230,18 @@ bool history_file_add(const char *directory, const struct history_series *series
 	return add_once(&t, weeks, &is_damaged, error);
 }
 
-/* "7.db", "host.db" */
+/* "7.db", "host.db", and what one of them left: "7.db-journal", "7.db.damaged" */
 static bool is_history(const char *name)
 {
+	static const char *const ends[] = { ".db", ".db-journal", ".db.damaged" };
 	size_t digits = strspn(name, "0123456789");
+	size_t len = g_str_has_prefix(name, "host.") ? strlen("host") : digits;
 
-	return g_str_equal(name, "host.db") || (digits && g_str_equal(name + digits, ".db"));
+	for (size_t i = 0; len && i < G_N_ELEMENTS(ends); i++)
+		if (g_str_equal(name + len, ends[i]))
+			return true;
+
+	return false;
 }
 
 void history_file_clean(const char *directory)

@@ -27,13 +27,14 @@ struct history_series {
 
 /*
  * Adds the samples of SERIES to its file in DIRECTORY, all or none, and removes what is older than
- * WEEKS. A file that is no database is put aside as FILE.damaged. False: nothing was added;
- * VMM_ERROR_BUSY: another program has it locked; VMM_ERROR_PERMISSION: the file is another user's.
+ * WEEKS, or more than a day in the future. A file that is no database is put aside as FILE.damaged.
+ * False: nothing was added; VMM_ERROR_BUSY: another program has it locked; VMM_ERROR_PERMISSION:
+ * the file, or DIRECTORY, is another user's.
  */
 bool history_file_add(const char *directory, const struct history_series *series, unsigned weeks,
 		      GError **error);
 
-/* Removes such files of ours in DIRECTORY that were not written for six weeks. */
+/* Removes such files of ours in DIRECTORY, and damaged ones, not written for six weeks. */
 void history_file_clean(const char *directory);
 
 #endif

@@ -10,10 +10,12 @@
 #include "monitor/vm_set.h"
 #include "monitor/wild.h"
 #include "vm/exec_results.h"
+#include "vm/vtpm_secret.h"
 #include "watch/forecast.h"
 #include "watch/guest_agents.h"
 #include "watch/history_file.h"
 #include "watch/store_sizes.h"
+#include "watch/watch_faults.h"
 
 /* Of five calls that a connection serves, so that sets beside each other have the rest. */
 enum { MAX_LEFT = 2 };
@@ -365,6 +367,9 @@ void parts_run_add_ours(PartsRun *r, Fields *out)
 	if (r->id != SET_SYSTEM_HOST || p->place.root)
 		return;
 
+	watch_faults_add(out);
+	if (!p->place.by_hand)	/* this period is as good as any */
+		vtpm_secret_drop_left(r->conn);
 	if (!p->fitness || host_fitness_varies(p->fitness)) {
 		g_free(p->fitness);
 		p->fitness = host_fitness_ask(p->place.set, p->documents->type);

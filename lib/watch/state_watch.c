@@ -207,9 +207,14 @@ static void look_in(StateWatch *w, guint ms)
 	w->look_source = g_timeout_add(ms, on_look, w);
 }
 
+/* While a report is on its way, it is not known yet what monitord knows. */
 static gboolean on_period(gpointer data)
 {
-	look_in(data, 0);
+	StateWatch *w = data;
+
+	if (!w->sending)
+		vm_memory_retry(w->memory, w->table);
+	look_in(w, 0);
 
 	return G_SOURCE_CONTINUE;
 }

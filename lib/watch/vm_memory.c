@@ -9,6 +9,8 @@
 #include "action/lock.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "watch/own_directory.h"
+#include "watch/watch_faults.h"
 #include "watch/watch_thread.h"
 
 enum { MAX_FILE = 4 << 20, UUID_LENGTH = 36 };
@@ -16,13 +18,13 @@ enum { MAX_FILE = 4 << 20, UUID_LENGTH = 36 };
 struct vm_memory {
 	const char *path;
 	char *text;		/* of the file; NULL: not known */
-	bool writing;
+	bool writing, has_failed;
 };
 
 struct writing {
 	VmMemory *memory;
 	char *text;
-	bool ok;
+	GError *error;
 };
 
 VmMemory *vm_memory_new(const char *path)
@@ -92,18 +94,24 @@ void vm_memory_read(const VmMemory *m, VmTable *table)
 static void write_memory(void *data)
 {
 	struct writing *w = data;
+	const char *path = w->memory->path;
+	g_autofree char *directory = g_path_get_dirname(path);
 
-	w->ok = file_write(w->memory->path, w->text, strlen(w->text), 0600, NULL);
+	if (own_directory_check(directory, &w->error))
+		file_write(path, w->text, strlen(w->text), 0600, &w->error);
 }
 
-/* What could not be written is tried again with the next report. */
+/* What could not be written is other than what is there. */
 static void memory_written(void *data)
 {
 	struct writing *w = data;
 
 	w->memory->writing = false;
-	if (!w->ok)
+	w->memory->has_failed = w->error != NULL;
+	watch_faults_note(w->memory->path, w->error);
+	if (w->error)
 		g_clear_pointer(&w->memory->text, g_free);
+	g_clear_error(&w->error);
 	g_free(w->text);
 	g_free(w);
 }
@@ -126,4 +134,10 @@ void vm_memory_keep(VmMemory *m, const VmTable *table, bool refresh)
 	m->text = g_steal_pointer(&text);
 	m->writing = true;
 	watch_thread_run(write_memory, memory_written, w);
+}
+
+void vm_memory_retry(VmMemory *m, const VmTable *table)
+{
+	if (m->has_failed)
+		vm_memory_keep(m, table, false);
 }

@@ -23,8 +23,11 @@ void vm_memory_read(const VmMemory *memory, VmTable *table);
 
 /*
  * Has the file written on a thread, if TABLE has other VMs than it, or to REFRESH its time, which
- * is that until which actions are known here.
+ * is that until which actions are known here. Why it cannot be is noted (watch_faults.h).
  */
 void vm_memory_keep(VmMemory *memory, const VmTable *table, bool refresh);
+
+/* As vm_memory_keep(), if the last write failed. */
+void vm_memory_retry(VmMemory *memory, const VmTable *table);
 
 #endif

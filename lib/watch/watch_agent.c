@@ -13,6 +13,7 @@
 #include "watch/renewal.h"
 #include "watch/sender.h"
 #include "watch/state_watch.h"
+#include "watch/watch_faults.h"
 #include "watch/watch_thread.h"
 
 /* The answer leaves time to pass it on; states of a busy host have more. */
@@ -33,6 +34,7 @@ struct agent {
 	char *answer[MONITORD_SETS];	/* until then */
 	char *results;			/* of programs in guests, not sent for sure; or NULL */
 	char *memory;			/* path of the file of known VMs */
+	const char *directory;		/* of that and other files */
 	Renewal *renewal;
 	WatchMetrics *metrics;
 	char *failure;			/* why it cannot be answered */
@@ -56,6 +58,13 @@ static void log_probe(const char *text)
 static void agent_log(const char *text, void *data G_GNUC_UNUSED)
 {
 	syslog(LOG_WARNING, "%s", text);
+}
+
+/* Until it has answered, its stderr is that of the program that started it. */
+static void log_fault(const char *text)
+{
+	syslog(LOG_WARNING, "%s", text);
+	fprintf(stderr, "monitord-client: %s\n", text);
 }
 
 static bool is_complete(const struct agent *a)
@@ -272,12 +281,29 @@ static void on_up(void *data)
 	make_set(data, SET_MONITOR_VM);
 }
 
+/* Files that cannot be written are part of what the host is, which is not known without libvirt. */
+static void say_faults(struct agent *a)
+{
+	virConnect *conn = virt_link_conn(a->link);
+
+	if (!conn)
+		return;
+
+	virConnectClose(conn);
+	if (!a->busy[SET_SYSTEM_HOST] && watch_faults_changed())
+		make_set(a, SET_SYSTEM_HOST);
+}
+
 static gboolean on_look_for_new(gpointer data)
 {
-	const struct agent *a = data;
+	struct agent *a = data;
 
-	if (a->answered)
-		renewal_look(a->renewal);
+	agent_pid_keep(a->directory);
+	if (!a->answered)
+		return G_SOURCE_CONTINUE;
+
+	say_faults(a);
+	renewal_look(a->renewal);
 
 	return G_SOURCE_CONTINUE;
 }
@@ -425,12 +451,15 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 	 * would also call what is ours, before all of it is there: this thread keeps the context.
 	 */
 	g_main_context_acquire(NULL);
+	openlog("monitord-client", LOG_PID, LOG_DAEMON);
+	watch_faults_log_to(log_fault);
 	a->start = start;
+	a->directory = place->directory;
 	a->memory = g_strdup_printf("%s/states-%" G_GINT64_FORMAT, place->directory,
 				    start->host_id);
 	a->loop = g_main_loop_new(NULL, FALSE);
 	a->sets = watch_sets_new(place, log_probe);
-	a->metrics = watch_metrics_new(rules->metrics, log_probe);
+	a->metrics = watch_metrics_new(rules->metrics);
 	a->renewal = renewal_new(place->set, rules->argv, start->text, log_probe, leave_sets, a);
 	take_signals(a);
 	if (!agent_pid_take(place->directory, error))
@@ -439,7 +468,6 @@ int agent_run(const struct watch_place *place, const MonitordStart *start,
 	if (!a->sender)
 		return 1;
 
-	openlog("monitord-client", LOG_PID, LOG_DAEMON);
 	a->answered = renewal_has_been();
 	begin(a, place, rules);
 	g_main_loop_run(a->loop);

@@ -5,15 +5,15 @@
 #include <sys/resource.h>
 
 #include "base/file.h"
+#include "watch/watch_faults.h"
 #include "watch/watch_thread.h"
 
 struct watch_metrics {
 	const char *path;
-	void (*log)(const char *text);
 	gint64 started_s;
 	gint64 sent_s[MONITORD_SETS];		/* when a message last arrived; 0: never */
 	guint64 failures[MONITORD_SETS];
-	bool is_writing, has_failed;
+	bool is_writing;
 };
 
 struct page {
@@ -22,12 +22,11 @@ struct page {
 	GError *error;
 };
 
-WatchMetrics *watch_metrics_new(const char *path, void (*log)(const char *text))
+WatchMetrics *watch_metrics_new(const char *path)
 {
 	WatchMetrics *m = g_new0(WatchMetrics, 1);
 
 	m->path = path;
-	m->log = log;
 	m->started_s = g_get_real_time() / G_USEC_PER_SEC;
 
 	return m;
@@ -110,15 +109,12 @@ static void write_page(void *data)
 	file_write(p->metrics->path, p->text, strlen(p->text), 0644, &p->error);
 }
 
-/* A fault is reported once, not each time. */
 static void page_written(void *data)
 {
 	struct page *p = data;
 
 	p->metrics->is_writing = false;
-	if (p->error && !p->metrics->has_failed)
-		p->metrics->log(p->error->message);
-	p->metrics->has_failed = p->error != NULL;
+	watch_faults_note(p->metrics->path, p->error);
 	g_clear_error(&p->error);
 	g_free(p->text);
 	g_free(p);

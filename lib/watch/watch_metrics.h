@@ -21,13 +21,13 @@ struct watch_counts {
 	gint hung_agents;	/* whose guest's agent did not answer in time */
 };
 
-/* The file PATH, which is borrowed; NULL: none is written. LOG gets why not. Never freed. */
-WatchMetrics *watch_metrics_new(const char *path, void (*log)(const char *text));
+/* The file PATH, which is borrowed; NULL: none is written. Never freed. */
+WatchMetrics *watch_metrics_new(const char *path);
 
 /* A message of set ID arrived, or did not. */
 void watch_metrics_sent(WatchMetrics *metrics, enum monitord_set_id id, bool arrived);
 
-/* Has the file written on a thread, whole or not at all. */
+/* Has the file written on a thread, whole or not at all; why not is noted (watch_faults.h). */
 void watch_metrics_write(WatchMetrics *metrics, const struct watch_counts *counts,
 			 bool libvirt_is_up);
 

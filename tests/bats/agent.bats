@@ -151,3 +151,67 @@ is_renewed() {
 	received 'any(.type == "STATE_VM" and (.text | startswith("SYNC_STATE=yes")))'
 	kill -0 "$AGENT"
 }
+
+# With $PWD/db on a disk whose state is in disk.state.
+start_on_disk() {
+	ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/disk.so MODEL_DISK=$PWD/db MODEL_DISK_STATE=$PWD/disk.state start_agent
+}
+
+# The last SYSTEM_HOST has FILTER's text, now or soon.
+host_says() {	# FILTER
+	received "[.[] | select(.type == \"SYSTEM_HOST\" and .result == \"SUCCESS\").text] | last | . != null and ($1)" >/dev/null
+}
+
+@test "a full disk: the agent starts and reports, says which files it cannot write, and writes them when there is room" {
+	mkdir db
+	receiver
+	echo full >disk.state
+	start_on_disk
+	[[ $(answered) == *'ID="785"'*'ID="786"'* ]]
+	grep -qxF "monitord-client: cannot write $PWD/db/.monitor_client.pid: No space left on device" errors
+	host_says "contains(\"MONITOR_ERROR=\\\"cannot write $PWD/db/.monitor_client.pid: No space left on device; cannot write $PWD/db/states-7: No space left on device\")"
+	: >disk.state
+	wait_for grep -qsx "$AGENT" db/.monitor_client.pid
+	wait_for grep -qs '^786 ' db/states-7
+	host_says "contains(\"$PWD/db\") | not"
+}
+
+@test "a directory that others can write to, and a file in it that is a link: nothing is kept there, and the agent runs" {
+	mkdir db
+	chmod 777 db
+	agent
+	grep -qxF "monitord-client: cannot keep anything in $PWD/db: it is not ours alone" errors
+	received 'any(.type == "MONITOR_HOST" and .result == "SUCCESS")' >/dev/null
+	host_says "contains(\"MONITOR_ERROR=\\\"cannot keep anything in $PWD/db: it is not ours alone\\\"\")"
+	[ -z "$(ls -A db)" ]
+	end_agent
+	chmod 755 db
+	echo mine >other
+	ln -s "$PWD/other" db/.monitor_client.pid
+	start_agent
+	grep -qxF "monitord-client: cannot write $PWD/db/.monitor_client.pid: Too many levels of symbolic links" errors
+	[ "$(cat other)" = mine ]
+}
+
+@test "the file of another agent's process id is another agent's" {
+	agent
+	run "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db" <start
+	assert_failure 1
+	assert_output --partial "another agent runs: it has locked $PWD/db/.monitor_client.pid [busy]"
+}
+
+@test "control: a full /tmp is no reason not to start" {
+	local id=$((700000 + BATS_ROOT_PID % 100000))
+	cp "$BUILD/remotes/im/kvm.d/monitord-client_control.sh" "$SET/im/kvm.d"
+	receiver
+	start_message | sed "s/<HOST_ID>7/<HOST_ID>$id/" >start
+	echo full >disk.state
+	cd "$SET/im/kvm.d"
+	run env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$BUILD/tests/fake/disk.so" MODEL_DISK=/tmp MODEL_DISK_STATE="$BATS_TEST_TMPDIR/disk.state" \
+		./monitord-client_control.sh kvm $id node1 --directory "$BATS_TEST_TMPDIR/db" <"$BATS_TEST_TMPDIR/start" 3>&-
+	./monitord-client_control.sh stop kvm $id node1 --directory "$BATS_TEST_TMPDIR/db"
+	cd "$BATS_TEST_TMPDIR"
+	assert_success
+	assert_line "monitord-client_control.sh: the agent runs, but cannot write /tmp/one-monitord-$id.pid: No space left on device"
+	assert_output --partial '</MONITOR_MESSAGES>'
+}

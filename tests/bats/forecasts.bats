@@ -144,6 +144,24 @@ virtualmachine,6,$(uuid 6),$PWD/db nice 19 threads 1 memory limited" ]
 	wait_for has_rows db/5.db virtualmachine_5_cpu_monitoring
 }
 
+peak() {	# the most memory that the agent has had, in KiB
+	awk '/VmHWM/ { print $2 }' "/proc/$AGENT/status"
+}
+
+@test "a program that prints megabytes of anything costs the agent no more memory, and others lose nothing" {
+	local before
+	period 0.02 false
+	agent
+	more_usage 2
+	before=$(peak)
+	# shellcheck disable=SC2016
+	sed -i '1,/^    kind, number/s|^    kind, number|    if entity.startswith("host"): print("\\n" * 6000000 + "@x\\nCPU_FORECAST=\\"9\\"")\n&|' "$LIB/prediction.py"
+	period 0.02
+	usage 5 '"CPU_FORECAST=\"1.5\"\n"'
+	usage 6 '"CPU_FORECAST=\"1.5\"\n"'
+	[ $(($(peak) - before)) -lt 100000 ]
+}
+
 @test "the program of later releases: no main(), data classes, far forecasts in slots of time, one that fails spoils no other" {
 	mkdir lib
 	cat >lib/prediction.py <<-'END'

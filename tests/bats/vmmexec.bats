@@ -65,7 +65,7 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 	done
 	vmmexec show 7
 	assert_failure 1
-	[ "$stderr" = "$(grep -F kvmrc <<<"$stderr")"$'\nvmmexec: there is no running VM one-7 [not-found]' ]
+	[ "$stderr" = "$(grep -F kvmrc <<<"$stderr")"$'\nvmmexec: there is no running VM one-7 [not-found] (hint: vmmexec list shows those of a host)' ]
 }
 
 @test "vmmexec: success is silent in a pipe, one line with the time on a terminal" {
@@ -89,7 +89,7 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 	vmmexec reboot 99
 	assert_failure 1
 	[ "$(grep -c 'cannot find domain one-99' <<<"$stderr")" -eq 1 ]
-	[[ $stderr == *'vmmexec: reboot: cannot find domain one-99: Domain not found [not-found]' ]]
+	[[ $stderr == *'vmmexec: reboot: cannot find domain one-99: Domain not found [not-found] (hint: vmmexec list shows those of a host)' ]]
 	vmmexec reboot 99 --connect "$NOWHERE"
 	assert_failure 1
 	[[ $stderr == *'[connection] (hint: '* ]]
@@ -98,7 +98,11 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 @test "vmmexec: misuse is status 2, in JSON, too" {
 	local line
 	for line in '' frob reboot 'reboot 5 6' 'attach-disk 5' 'attach-nic 5' 'resize 5' 'restore relative' 'reboot 5 --file x' \
-		'resize 5 --memory 2X' 'resize 5 --memory 1K' 'resize 5 --vcpus 0' 'attach-disk 5 --file a.b' 'exec x"y id' 'deploy vm.xml'; do
+		'resize 5 --memory 2X' 'resize 5 --memory 1K' 'resize 5 --vcpus 0' 'attach-disk 5 --file a.b' 'exec x"y id' 'deploy vm.xml' \
+		'attach-disk 5 --file a.img --target vd1' 'detach-disk 5 /a/b.qcow2' 'detach-nic 5 br0' 'attach-nic 5 --bridge br0 --mac 01:00:00:00:00:01' \
+		'attach-nic 5 --bridge br0 --mac 02:00:00:00:01' 'eject 5 0' 'resize-disk 5 0 20G' 'resize-disk 5 vda 20' 'save 5 relative' 'update-disk 5 vda' \
+		'update-disk 5 vda --limit none --limit total_iops_sec=1' 'update-disk 5 vda --limit inbound_avg_bw=1M' 'update-nic 5 02:00:00:00:00:01' \
+		'update-disk 5 0 --limit none' 'update-nic 5 br0 --limit none' 'reset 5 --limit none'; do
 		# shellcheck disable=SC2086
 		vmmexec $line --json
 		assert_failure 2
@@ -169,6 +173,155 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 	END
 	stubbed resize 7 --memory 2G --vcpus 4
 	[ "$(cat input)" = '<VM><ID>7</ID><TEMPLATE><MEMORY>2048</MEMORY><VCPU>4</VCPU></TEMPLATE></VM>' ]
+}
+
+# A node with a disk and a NIC in one-5: vdb, 02:00:00:00:00:05; and in one-6: its own and a NIC.
+with_devices() {
+	local n
+	mkdir -p file/0/5 file/0/6 file/0/9 other
+	truncate -s 1M file/0/5/disk.0 file/0/6/disk.0 file/0/9/disk.0 base.img x.img
+	python3 - "$BATS_FILE_TMPDIR/node.xml" "$PWD" >node.xml <<-'END'
+		import sys
+		text, here = open(sys.argv[1]).read(), sys.argv[2]
+		text = text.replace(sys.argv[1].rsplit("/", 1)[0] + "/file", here + "/file")
+		for n in "56":
+		    devices = """<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s/file/0/%s/disk.0'/>
+		        <backingStore type='file'><format type='raw'/><source file='%s/base.img'/></backingStore><target dev='vdb' bus='virtio'/></disk>
+		        <interface type='bridge'><mac address='02:00:00:00:00:0%s'/><source bridge='br0'/></interface>""" % (here, n, here, n)
+		    begin, end = text.split("<name>one-%s</name>" % n, 1)
+		    text = begin + "<name>one-%s</name>" % n + end.replace("<devices>", "<devices>" + devices, 1)
+		print(text)
+	END
+	export LIBVIRT_URI=test://$PWD/node.xml
+}
+
+@test "vmmexec: update-disk and update-nic set what is named, with units, and remove the rest" {
+	with_devices
+	vmmexec update-disk 5 vdb --limit total_iops_sec=500 --limit READ_BYTES_SEC=50M --dry-run
+	assert_success
+	assert_output $'dry-run: would set read_bytes_sec of vdb to 52428800\nwould set total_iops_sec of vdb to 500'
+	vmmexec update-disk 5 vdb --limit none
+	assert_success
+	vmmexec update-nic 5 02:00:00:00:00:05 --limit inbound_avg_bw=10M --limit outbound_avg_bw=1G --dry-run
+	assert_success
+	assert_output $'dry-run: would set inbound.average of 02:00:00:00:00:05 to 10240\nwould set outbound.average of 02:00:00:00:00:05 to 1048576'
+	vmmexec update-nic 5 02:00:00:00:00:05 --limit none
+	assert_success
+	stub poll 'echo "{\"vms\":[{\"name\":\"one-7\",\"disks\":[{\"target\":\"vda\"}]}]}"'
+	stub update_disk "$DONE"
+	on_terminal --dir "$PWD/set" update-disk 7 vda --limit write_iops_sec=9
+	assert_output --regexp 'one-7: vda has write_iops_sec=9, and no other limit.*\([0-9.]+ s\)$'
+	on_terminal --dir "$PWD/set" update-disk 7 vda --limit none
+	assert_output --regexp 'one-7: vda has no limit.*\([0-9.]+ s\)$'
+	[ "$(cat input)" = '<VM><ID>7</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vda</TARGET></DISK></TEMPLATE></VM>' ]
+}
+
+@test "vmmexec: limits that cannot be meant, and devices that the VM has not" {
+	local words why
+	with_devices
+	while IFS=';' read -r words why; do
+		# shellcheck disable=SC2086
+		vmmexec $words --dry-run
+		assert_failure
+		[[ $(tail -n 1 <<<"$stderr") == "vmmexec: ${why%\*}"* ]] || { echo "$words: $stderr"; return 1; }
+	done <<-'END'
+		update-disk 5 vdb --limit read_bytes_sec=50;--limit read_bytes_sec=50: 50 is not a number of KiB [usage] (hint: give a unit: 50M)
+		update-disk 5 vdb --limit total_iops_sec=5K;--limit total_iops_sec=5K: '5K' is not a number from 1 to 2147483647 [usage] (hint: see --help)
+		update-disk 5 vdb --limit iops=5;--limit iops=5: a disk has no limit iops [usage] (hint: one of total_bytes_sec, *
+		update-disk 5 vdb --limit total_iops_sec;--limit total_iops_sec: it is not NAME=VALUE [usage] (hint: see --help)
+		update-disk 5 vdb --limit total_iops_sec=1 --limit TOTAL_IOPS_SEC=2;--limit TOTAL_IOPS_SEC=2: it is given twice [usage] (hint: see --help)
+		update-disk 5 vda --limit none;one-5 has no device vda [not-found] (hint: vmmexec show one-5)
+		update-nic 5 02:00:00:00:00:06 --limit none;one-5 has no device 02:00:00:00:00:06 [not-found] (hint: vmmexec show one-5)
+		update-nic 5 02:00:00:00:00:05 --limit inbound_avg_bw=1500;--limit inbound_avg_bw=1500: 1500 is not a number of KiB [usage] (hint: give a unit: 1500M)
+	END
+	vmmexec update-nic 5 02:00:00:00:00:05 --limit inbound_peak_bw=1M
+	assert_failure 1
+	[[ $stderr == *'INBOUND_AVG_BW is missing'* ]]
+}
+
+@test "vmmexec: attach-disk refuses an image that another VM uses, or that lies in its directory" {
+	with_devices
+	attach() {	# FILE OPTION...
+		vmmexec attach-disk 5 --format raw --dry-run --file "$@"
+	}
+	refused() {	# CLASS TEXT
+		assert_failure 1
+		[[ $(tail -n 1 <<<"$stderr") == "vmmexec: attach-disk: cannot attach $2 [$1] (hint: "* ]] || { echo "$stderr"; return 1; }
+	}
+	attach "$PWD/file/0/6/disk.0"
+	refused busy "$PWD/file/0/6/disk.0 to domain one-5: domain one-6 uses it for its disk vdb"
+	ln "$PWD/file/0/6/disk.0" other/same
+	attach other/same
+	refused busy "$PWD/other/same to domain one-5: domain one-6 uses it for its disk vdb"
+	attach file/0/5/disk.0
+	refused busy "$PWD/file/0/5/disk.0 to domain one-5: domain one-5 uses it for its disk vdb"
+	attach base.img
+	assert_failure 1
+	assert_regex "$stderr" "cannot attach $PWD/base.img to domain one-5: domain one-[56] uses it for its disk vdb \\[busy\\]"
+	attach base.img --readonly
+	assert_success
+	attach file/0/6/disk.0 --shareable
+	refused busy "$PWD/file/0/6/disk.0 to domain one-5: domain one-6 uses it for its disk vdb"
+	attach file/0/9/disk.0
+	refused refused "$PWD/file/0/9/disk.0 to domain one-5: it lies in the directory of VM 9"
+	ln -s "$PWD/file/0/9/disk.0" other/link
+	attach other/link
+	refused refused "$PWD/file/0/9/disk.0 to domain one-5: it lies in the directory of VM 9"
+	attach file/0/9/disk.0 --foreign
+	assert_success
+	truncate -s 1M file/0/5/disk.1
+	attach file/0/5/disk.1
+	assert_success
+	attach x.img --shareable
+	assert_success
+	assert_output --partial '<shareable/>'
+}
+
+@test "vmmexec: attach-disk refuses an image that is called raw and is none" {
+	with_devices
+	qemu-img create -q -f qcow2 disk.img 1M
+	vmmexec attach-disk 5 --file disk.img --dry-run
+	assert_failure 1
+	[ "$(tail -n 1 <<<"$stderr")" = "vmmexec: attach-disk: $PWD/disk.img is called as a raw image, and has the header of a qcow2 image [input] (hint: give --format qcow2; or --format raw, if its guest wrote that header)" ]
+	vmmexec attach-disk 5 --file disk.img --format qcow2 --dry-run
+	assert_success
+	vmmexec attach-disk 5 --file disk.img --format raw --dry-run
+	assert_success
+	vmmexec attach-disk 5 --file x.img --dry-run
+	assert_success
+}
+
+@test "vmmexec: attach-nic refuses an address that a VM of the host has" {
+	with_devices
+	local n
+	for n in 5 6; do
+		vmmexec attach-nic 5 --bridge br0 --mac 02:00:00:00:00:0$n --dry-run
+		assert_failure 1
+		[[ $(tail -n 1 <<<"$stderr") == "vmmexec: attach-nic: cannot attach NIC 02:00:00:00:00:0$n to domain one-5: domain one-$n has a NIC of that address [exists]"* ]]
+	done
+}
+
+@test "vmmexec: save and deploy keep off another VM's directory" {
+	stub save "$DONE"
+	stub deploy "$DONE"
+	stubbed save 7 /stores/0/8/checkpoint
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: save: /stores/0/8 is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
+	[ ! -e calls ]
+	stubbed save 7 /stores/0/8/checkpoint --foreign
+	assert_success
+	stubbed save 7 /stores/0/7/checkpoint
+	assert_success
+	echo '<VM><ID>7</ID><TEMPLATE/></VM>' >vm.xml
+	stubbed deploy vm.xml --directory /stores/0/8/
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: --directory: /stores/0/8/ is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
+	stubbed deploy vm.xml --directory /stores/0/7
+	assert_success
+	echo '<VM/>' >vm.xml
+	stubbed deploy vm.xml --directory /stores/0/7
+	assert_failure 1
+	[ "$stderr" = 'vmmexec: vm.xml: no VM with an ID [input]' ]
 }
 
 @test "vmmexec: programs of other users, and those that others can write, are not run" {
@@ -293,6 +446,9 @@ complete_words() {
 	touch disk.qcow2
 	[ "$(complete_words attach-disk one-5 --file disk)" = disk.qcow2 ]
 	[ "$(complete_words attach-disk one-5 --format q)" = qcow2 ]
+	[ "$(complete_words update-disk one-5 vda --limit total_i)" = $'total_iops_sec=\ntotal_iops_sec_max=\ntotal_iops_sec_max_length=' ]
+	[ "$(complete_words update-nic one-5 02:00:00:00:00:01 --limit in)" = $'inbound_avg_bw=\ninbound_peak_bw=\ninbound_peak_kb=' ]
+	[ "$(complete_words update-)" = $'update-disk\nupdate-nic' ]
 }
 
 @test "completion for zsh: commands, options, VMs, hosts" {
@@ -317,4 +473,8 @@ complete_words() {
 	assert_output hosts
 	run -0 zsh -f try list --host ''
 	assert_output hosts
+	run -0 zsh -f try update-nic one-5 02:00:00:00:00:01 --limit ''
+	assert_output --partial $'inbound_avg_bw=\ninbound_peak_bw='
+	run -0 zsh -f try update-disk one-5 vda --limit ''
+	assert_output --partial read_bytes_sec_max_length=
 }

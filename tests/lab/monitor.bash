@@ -20,6 +20,7 @@ setup() {
 
 teardown() {
 	control stop </dev/null
+	on sh -c 'if mountpoint -q /var/tmp/one_db; then umount /var/tmp/one_db; fi'
 	on rm -f "/var/tmp/one_db/states-$HOST"	# VMs of this test are none of the next one's
 	[ -z "${RECEIVER:-}" ] || kill "$RECEIVER" 2>/dev/null || true
 	on pkill -CONT libvirtd

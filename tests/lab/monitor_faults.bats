@@ -25,6 +25,23 @@ load monitor
 	"$LAB" svc node1 start
 }
 
+@test "start: with a full /var/tmp the host is watched, and says what it cannot write" {
+	on mkdir -p /var/tmp/one_db
+	on mount -t tmpfs -o size=64k,mode=755 none /var/tmp/one_db
+	on sh -c 'dd if=/dev/zero of=/var/tmp/one_db/full bs=4k 2>/dev/null || true'
+	deploy_deaf 1
+	agent
+	[[ $(answered STATE_VM) == *'ID="1"'*RUNNING* ]]
+	lab_virsh node1 suspend one-1
+	told 1 SUSPENDED
+	received 'any(.type == "SYSTEM_HOST" and (.text | contains("MONITOR_ERROR=\"cannot write /var/tmp/one_db/.monitor_client.pid: No space left on device")))' >/dev/null
+	on rm /var/tmp/one_db/full
+	lab_until node1 20 grep -q . /var/tmp/one_db/.monitor_client.pid
+	lab_until node1 20 grep -q "^1 " "/var/tmp/one_db/states-$HOST"
+	control stop </dev/null
+	on umount /var/tmp/one_db
+}
+
 @test "a guest that ends by itself is off at once, if probe_db.conf wants it so; one that was destroyed is not" {
 	missing 1000 yes
 	deaf_xml 1 | lab_create node1
@@ -54,6 +71,52 @@ load monitor
 	on touch /run/free
 	told 1 POWEROFF
 	on rm -f /run/free
+}
+
+@test "the passphrase of a TPM leaves libvirt when its guest has ended by itself, and no other one does" {
+	local n lock
+	secret() {	# NUMBER DESCRIPTION [USAGE]
+		printf "<secret ephemeral='yes' private='yes'><description>%s</description><uuid>%s</uuid><usage type='vtpm'><name>%s-%s</name></usage></secret>" \
+			"$2" "$(uuid "$1")" "${3:-vmmexec-tpm}" "$(uuid "$1")" | on tee /run/secret.xml >/dev/null
+		lab_virsh node1 secret-define /run/secret.xml
+	}
+	has_secret() {	# NUMBER
+		lab_virsh node1 secret-list | grep -q "$(uuid "$1")"
+	}
+	for n in 1 2 3; do
+		on mkdir -p "$(directory $n)"
+		on tee "$(directory $n)/vm.xml" >/dev/null <<<"<VM><ID>$n</ID><TEMPLATE><TPM><MODEL>tpm-crb</MODEL><SECRET_MODE>user</SECRET_MODE></TPM></TEMPLATE></VM>"
+		deaf_xml $n "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>" | sed "s|machine='pc'|machine='q35'|" | deploy_xml $n
+		has_secret $n
+	done
+	deaf_xml 4 | on tee /run/defined.xml >/dev/null
+	lab_virsh node1 define /run/defined.xml
+	secret 4 'started one-4'
+	secret 5 'starting one-5'
+	secret 6 'started one-6'
+	secret 7 'started one-7' another
+	lock=/run/one/vm-locks/$(printf one-6 | sha256sum | cut -d' ' -f1)
+	on flock "$lock" sh -c 'until [ -e /run/free ]; do sleep 0.1; done' 3>&- &
+	lab_until node1 10 sh -c "! flock -n $lock true"
+	lab_virsh node1 suspend one-2
+	agent
+	for n in 1 2 3 4 5 6 7; do has_secret $n; done
+	on kill -KILL "$(qemu_pid 1)"
+	lab_wait_gone node1 one-1
+	on kill -USR1 "$(on cat "/tmp/one-monitord-$HOST.pid")"
+	n=$SECONDS
+	while has_secret 1; do ! late "$n" 20 || return 1; sleep 0.1; done
+	for n in 2 3 4 5 6 7; do has_secret $n; done
+	on touch /run/free
+	lab_until node1 10 flock -n "$lock" true
+	on kill -USR1 "$(on cat "/tmp/one-monitord-$HOST.pid")"
+	n=$SECONDS
+	while has_secret 6; do ! late "$n" 20 || return 1; sleep 0.1; done
+	for n in 2 3 4 5 7; do has_secret $n; done
+	on rm -f /run/free
+	lab_virsh node1 undefine one-4
+	for n in 4 5 7; do lab_virsh node1 secret-undefine "$(uuid $n)"; done
+	for n in 1 2 3; do on rm -r "$(directory $n)"; done
 }
 
 @test "libvirtd hangs: the host's own sets go on, nothing is off" {
@@ -102,6 +165,31 @@ load monitor
 	deaf_xml 1 | lab_create node1
 	told 1 RUNNING
 	never_told POWEROFF
+}
+
+# How many connections the agent has to libvirtd.
+connections() {
+	on ss -Hxp | grep '^u_str' | grep -c "pid=$(on cat "/tmp/one-monitord-$HOST.pid"),"
+}
+
+is_as_before() {	# N
+	[ "$(connections)" -le "$1" ]
+}
+
+@test "QEMUs hang together: the connections given up for their calls are closed when these return" {
+	local n before
+	for n in 1 2 3 4; do with_disk $n; done
+	agent
+	until [[ $(usage_of 4) == *NETRX=* ]]; do more MONITOR_VM 1; done
+	before=$(connections)
+	[ "$before" -ge 2 ]
+	for n in 1 2 3; do on kill -STOP "$(qemu_pid $n)"; done
+	for n in 1 2 3; do until [[ $(usage_of $n) == *MONITOR_ERROR=* ]]; do more MONITOR_VM 1; done; done
+	[ "$(connections)" -gt "$before" ]
+	for n in 1 2 3; do on kill -CONT "$(qemu_pid $n)"; done
+	for n in 1 2 3; do until [[ $(usage_of $n) == *NETRX=* ]]; do more MONITOR_VM 1; done; done
+	n=$SECONDS
+	until is_as_before "$before"; do ! late "$n" 20 || return 1; sleep 0.2; done
 }
 
 @test "QEMUs hang one after the other: the usage of all others goes on" {

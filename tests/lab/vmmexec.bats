@@ -45,6 +45,19 @@ in_guest() {	# COMMAND
 	by_hand show 1
 	assert_line --regexp "^Disk +vda  $(directory 1)/x.qcow2  qcow2  virtio"
 	[ "$(in_guest 'for i in 1 2 3 4 5 6 7 8 9; do [ -e /sys/block/vda ] && break; usleep 300000; done; cat /sys/block/vda/size')" = 16384 ]
+	by_hand attach-disk 1 --file "$(directory 1)/x.qcow2"
+	assert_failure 1
+	assert_regex "$stderr" "vmmexec: attach-disk: cannot attach $(directory 1)/x.qcow2 to domain one-1: domain one-1 uses it for its disk vda \\[busy\\]"
+	by_hand update-disk 1 vda --limit total_iops_sec=500 --limit read_bytes_sec=50M
+	assert_success
+	run lab_virsh node1 blkdeviotune one-1 vda
+	assert_line --regexp '^total_iops_sec *: 500$'
+	assert_line --regexp '^read_bytes_sec *: 52428800$'
+	by_hand update-disk 1 vda --limit write_bytes_sec=1M
+	assert_success
+	run lab_virsh node1 blkdeviotune one-1 vda
+	assert_line --regexp '^total_iops_sec *: 0$'
+	assert_line --regexp '^write_bytes_sec *: 1048576$'
 	by_hand resize-disk 1 vda 16M
 	assert_success
 	by_hand detach-disk 1 vda
@@ -53,6 +66,10 @@ in_guest() {	# COMMAND
 	assert_success
 	by_hand show 1
 	assert_line --regexp '^NIC +02:00:00:00:00:77  br0  virtio'
+	# The lab's kernel cannot shape traffic; what would be set is told.
+	by_hand update-nic 1 02:00:00:00:00:77 --limit inbound_avg_bw=10M --dry-run
+	assert_success
+	assert_output 'dry-run: would set inbound.average of 02:00:00:00:00:77 to 10240'
 	by_hand detach-nic 1 02:00:00:00:00:77
 	assert_success
 	by_hand show 1

@@ -243,6 +243,9 @@ deploy_tpm() {	# NUMBER [TPM]
 	secret() {	# NODE: what libvirt has; nothing: it has none
 		lab_virsh "$1" secret-dumpxml "$(uuid 10)" 2>/dev/null | grep -o "<secret .*>"
 	}
+	described() {	# NODE: whether the agent may take it away
+		lab_virsh "$1" secret-dumpxml "$(uuid 10)" | grep -o "<description>.*"
+	}
 	is_encrypted() {	# NODE FILE: bit 0 of the flags in swtpm's header
 		local flags
 		flags=$(lab_exec "$1" od -An -tu1 -j5 -N1 "$2")
@@ -254,6 +257,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	assert_success
 	is_encrypted node1 "$(place 10)"
 	[ "$(secret node1)" = "<secret ephemeral='yes' private='yes'>" ]
+	[ "$(described node1)" = '<description>started one-10</description>' ]
 	run on stat -c %a "$(directory 10)/tpm/secret"
 	assert_output 600
 	kept=$(on cat "$(directory 10)/tpm/secret")
@@ -266,7 +270,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	assert_success
 	act restore "$(directory 10)/checkpoint" node1 "$(uuid 10)" 10 node1
 	assert_success
-	[ -n "$(secret node1)" ]
+	[ "$(described node1)" = '<description>started one-10</description>' ]
 	# A migration that fails before it begins leaves none at the destination.
 	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainSetMetadata VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 \
 		"$ACTIONS/migrate" one-10 node2 node1 10 node1 </dev/null
@@ -277,6 +281,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	assert_success
 	[ -z "$(secret node1)" ]
 	is_encrypted node2 "$(place 10)"
+	[ "$(described node2)" = '<description>started one-10</description>' ]
 	[ "$(secret node2)" = "<secret ephemeral='yes' private='yes'>" ]
 	run lab_exec node2 "$ACTIONS/cancel" one-10 node2 10 node2 </dev/null
 	assert_success

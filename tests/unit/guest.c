@@ -174,6 +174,19 @@ static void test_gpus(void)
 	g_assert_cmpuint(g.count, ==, 0);
 }
 
+/* What a guest says is its owner's: nothing absurd goes into figures and tables. */
+static void test_absurd_gpus(void)
+{
+	struct guest_gpus g;
+
+	g_assert_true(guest_gpus_read(&g, "GPU-1, 101, 1e9, 1e300, 1e308\n"
+				      "GPU-2, 100, 0x10, inf, nan\n"));
+	g_assert_cmpuint(g.count, ==, 2);
+	g_assert_cmpfloat(g.utilization, ==, 100);
+	g_assert_cmpfloat(g.power, <, 0);
+	g_assert_cmpfloat(g.memory_free, <, 0);
+}
+
 static void test_gpu_fields(void)
 {
 	g_autoptr(Fields) out = fields_new();
@@ -201,6 +214,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/guest/addresses", test_addresses);
 	g_test_add_func("/guest/values of any kind", test_values);
 	g_test_add_func("/guest/what nvidia-smi prints", test_gpus);
+	g_test_add_func("/guest/absurd figures of GPUs", test_absurd_gpus);
 	g_test_add_func("/guest/figures of GPUs", test_gpu_fields);
 
 	return g_test_run();

@@ -140,6 +140,36 @@ static void test_old(struct place *p, gconstpointer data G_GNUC_UNUSED)
 	}
 }
 
+/* A clock that was wrong for a while: those samples would never grow old. */
+static void test_future(struct place *p, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char cpu[] = "cpu";
+	const gint64 day_s = 86400;
+
+	put_sample(p, cpu, now_s() + 400 * day_s, 1);
+	put_sample(p, cpu, now_s() + day_s / 2, 2);
+	put_sample(p, cpu, now_s(), 3);
+	g_assert_true(history_file_add(p->dir, &p->series, 4, NULL));
+	assert_asked(p, "SELECT count(*) FROM virtualmachine_7_cpu_monitoring", "2");
+	assert_asked(p, "SELECT sum(VALUE) FROM virtualmachine_7_cpu_monitoring", "5.0");
+}
+
+/* The directory is /var/tmp's, where any user can make it, or a link of its name, first. */
+static void test_directory(struct place *p, gconstpointer data G_GNUC_UNUSED)
+{
+	static const char cpu[] = "cpu";
+	g_autofree char *path = g_build_filename(p->dir, "7.db", NULL);
+	g_autoptr(GError) error = NULL;
+
+	put_sample(p, cpu, now_s(), 1);
+	g_assert_cmpint(chmod(p->dir, 0777), ==, 0);
+	g_assert_false(history_file_add(p->dir, &p->series, 4, &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_PERMISSION);
+	g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+	g_assert_cmpint(chmod(p->dir, 0755), ==, 0);
+	g_assert_true(history_file_add(p->dir, &p->series, 4, NULL));
+}
+
 static void test_damaged(struct place *p, gconstpointer data G_GNUC_UNUSED)
 {
 	static const char cpu[] = "cpu";
@@ -165,6 +195,12 @@ static void test_others(struct place *p, gconstpointer data G_GNUC_UNUSED)
 	put_sample(p, cpu, now_s(), 1);
 	g_assert_true(g_file_set_contents(other, "", 0, NULL));
 	g_assert_cmpint(symlink("other", path), ==, 0);
+	g_assert_false(history_file_add(p->dir, &p->series, 4, &error));
+	g_assert_error(error, VMM_ERROR, VMM_ERROR_PERMISSION);
+	g_clear_error(&error);
+	g_remove(path);
+	g_assert_true(history_file_add(p->dir, &p->series, 4, NULL));
+	g_assert_cmpint(chmod(path, 0646), ==, 0);
 	g_assert_false(history_file_add(p->dir, &p->series, 4, &error));
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_PERMISSION);
 	g_clear_error(&error);
@@ -218,13 +254,21 @@ static void test_clean(struct place *p, gconstpointer data G_GNUC_UNUSED)
 	make_file(p, "x.db", 7 * week_s);
 	make_file(p, ".db", 7 * week_s);
 	make_file(p, "7.db.damaged", 7 * week_s);
+	make_file(p, "8.db.damaged", 5 * week_s);
+	make_file(p, "7.db-journal", 7 * week_s);
+	make_file(p, "host.db-journal", 7 * week_s);
+	make_file(p, "hosts.db", 7 * week_s);
 	history_file_clean(p->dir);
 	g_assert_false(is_there(p, "7.db"));
 	g_assert_true(is_there(p, "8.db"));
 	g_assert_false(is_there(p, "host.db"));
 	g_assert_true(is_there(p, "x.db"));
 	g_assert_true(is_there(p, ".db"));
-	g_assert_true(is_there(p, "7.db.damaged"));
+	g_assert_true(is_there(p, "hosts.db"));
+	g_assert_false(is_there(p, "7.db.damaged"));
+	g_assert_true(is_there(p, "8.db.damaged"));
+	g_assert_false(is_there(p, "7.db-journal"));
+	g_assert_false(is_there(p, "host.db-journal"));
 }
 
 static bool read_rules(const struct place *p, ForecastRules *ret, const char *text, GError **error)
@@ -293,6 +337,8 @@ int main(int argc, char **argv)
 		{ "/history/tables-as-forecasts-read-them", test_tables },
 		{ "/history/of-a-host", test_host },
 		{ "/history/what-is-old-is-removed", test_old },
+		{ "/history/what-is-in-the-future-is-removed", test_future },
+		{ "/history/a-directory-that-others-may-write-is-not-used", test_directory },
 		{ "/history/a-damaged-file-is-put-aside", test_damaged },
 		{ "/history/what-is-not-ours-is-left-alone", test_others },
 		{ "/history/a-locked-file-is-given-up", test_locked },

@@ -96,6 +96,15 @@ static GString *hear(int fd)
 	return out;
 }
 
+/* For people: an agent is found by its command line. So one that runs is a success without it. */
+static void note_pid(const char *file, const char *pid)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!file_write(file, pid, strlen(pid), 0644, &error))
+		fprintf(stderr, "%s: the agent runs, but %s\n", name, error->message);
+}
+
 /* The verdict is the agent's: it has printed all of its answer, or says on stderr why not. */
 static bool start_and_tell(const char *client, char **argv, const char *pid_file, GError **error)
 {
@@ -127,8 +136,9 @@ static bool start_and_tell(const char *client, char **argv, const char *pid_file
 	}
 
 	pid = g_strdup_printf("%d\n", (int)agent.pid);
+	note_pid(pid_file, pid);
 
-	return file_write(pid_file, pid, strlen(pid), 0644, error);
+	return true;
 }
 
 static bool control(char **argv, GError **error)

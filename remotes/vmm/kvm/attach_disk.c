@@ -10,9 +10,35 @@
  */
 #include "vm/device.h"
 #include "vm/disk_images.h"
+#include "vm/others_use.h"
 #include "vm/wanted_disk.h"
 
 enum { DEPLOY_ID, SOURCE, TARGET, INDEX, REQUEST, VM_ID };
+
+static gboolean is_unused, is_own, is_named;
+
+static const GOptionEntry options[] = {
+	{ "unused", 0, 0, G_OPTION_ARG_NONE, &is_unused,
+	  "Refuse an image that a domain of this host uses", NULL },
+	{ "own", 0, 0, G_OPTION_ARG_NONE, &is_own,
+	  "Refuse a file in the directory of another VM", NULL },
+	{ "named", 0, 0, G_OPTION_ARG_NONE, &is_named,
+	  "Refuse an image that is called raw and is not", NULL },
+	{ 0 }
+};
+
+/* oned keeps account of all this itself. */
+static bool check_by_hand(const struct action_ctx *ctx, const DeviceVm *v, const xmlNode *disk,
+			  const char *directory, GError **error)
+{
+	if (is_unused && !others_use_check_disk(ctx, v, disk, error))
+		return false;
+
+	if (is_own && !others_use_check_place(v, disk, directory, error))
+		return false;
+
+	return !is_named || disk_image_check_named(disk, error);
+}
 
 /* libvirt would add a model that newer guests have no driver for. */
 static bool add_scsi(struct action_ctx *ctx, DeviceVm *v, const xmlNode *disk, GError **error)
@@ -59,6 +85,8 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 		return ACTION_FAILED;
 	}
 
+	if (!check_by_hand(ctx, v, xmlDocGetRootElement(doc), directory, error))
+		return ACTION_FAILED;
 	if (!disk_image_check(ctx, xmlDocGetRootElement(doc), directory, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
@@ -95,5 +123,6 @@ const struct action action = {
 	.summary = "Attaches the DISK with ATTACH = YES to a running VM.",
 	.input = "the request document, or the VM document alone",
 	.example = "attach_disk one-7 /var/lib/one/datastores/0/7/disk.2 vdb <request.xml",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_attach_disk,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .options = options,
+	.run = run_attach_disk,
 };

@@ -9,8 +9,17 @@
 #include "vm/device.h"
 #include "base/text.h"
 #include "vm/live_guard.h"
+#include "vm/others_use.h"
 
 enum { DEPLOY_ID, MAC, BRIDGE, MODEL, VN_MAD, TARGET, VM_ID };
+
+static gboolean is_unused;
+
+static const GOptionEntry options[] = {
+	{ "unused", 0, 0, G_OPTION_ARG_NONE, &is_unused,
+	  "Refuse an address that a NIC of a domain of this host has", NULL },
+	{ 0 }
+};
 
 static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const TmplAttr *nic,
 				  const TmplAttr *pci, GError **error)
@@ -27,6 +36,8 @@ static enum action_outcome attach(struct action_ctx *ctx, DeviceVm *v, const Tmp
 	for (guint i = 0; i < warnings->len; i++)
 		action_log("WARN", "%s", (const char *)warnings->pdata[i]);
 	if (!xml)
+		return ACTION_FAILED;
+	if (is_unused && mac && !others_use_check_mac(ctx, v, mac, error))
 		return ACTION_FAILED;
 	if (device_find(v, &key)) {
 		action_log("INFO", "domain %s has %s already", virDomainGetName(v->dom), what);
@@ -68,5 +79,6 @@ const struct action action = {
 	.summary = "Attaches the NIC or PCI device with ATTACH = YES to a running VM.",
 	.input = "the request document, or the VM document alone",
 	.example = "attach_nic one-7 <request.xml",
-	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .run = run_attach_nic,
+	.min_args = 1, .vm_id = VM_ID, .deadline_s = 100, .options = options,
+	.run = run_attach_nic,
 };

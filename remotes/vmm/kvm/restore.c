@@ -115,8 +115,6 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 
 	if (get_checkpoint(ctx, d, error))
 		doc = load(ctx, &xml, error);
-	else
-		doc = NULL;
 	if (!doc)
 		return ACTION_FAILED;
 	domain = xmlDocGetRootElement(doc);
@@ -148,6 +146,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 	if (outcome != ACTION_DONE)
 		return outcome;
 	action_on_abort(ACTION_DONE, "%s", "");
+	vtpm_secret_started(ctx->conn, domain);
 	checkpoint_stored_forget(file);
 	ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	guest_clock_start(ctx, ctx->uri, dom);

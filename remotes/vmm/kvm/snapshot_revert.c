@@ -82,15 +82,22 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 }
 
 /* A new QEMU is started for it, and libvirt may have forgotten the passphrase of its TPM. */
-static bool provide_secret(const struct action_ctx *ctx, virDomain *dom, const char *directory,
-			   GError **error)
+static enum action_outcome revert_with_secret(struct action_ctx *ctx, virDomain *dom,
+					      virDomainSnapshot *s, const char *directory,
+					      GError **error)
 {
 	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
+	const xmlNode *domain = xmlDocGetRootElement(doc);
+	enum action_outcome outcome;
 
-	if (!doc)
-		return false;
+	if (!doc || !vtpm_secret_provide(ctx->conn, domain, directory, NULL, error))
+		return ACTION_FAILED;
 
-	return vtpm_secret_provide(ctx->conn, xmlDocGetRootElement(doc), directory, NULL, error);
+	outcome = revert(ctx, dom, s, error);
+	if (outcome == ACTION_DONE)
+		vtpm_secret_started(ctx->conn, domain);
+
+	return outcome;
 }
 
 static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
@@ -123,10 +130,7 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 		return ACTION_DONE;
 	}
 
-	if (!provide_secret(ctx, dom, directory, error))
-		return ACTION_FAILED;
-
-	return revert(ctx, dom, s, error);
+	return revert_with_secret(ctx, dom, s, directory, error);
 }
 
 const struct action action = {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm_call.h"
+
+#include <json-c/json.h>
+
+#include "action_call.h"
+#include "base/text.h"
+
+const char *vm_call_id(const struct vm_call *c)
+{
+	return text_or(c->vm_id, "-");
+}
+
+json_object *vm_call_vms(json_object *answer)
+{
+	json_object *vms = NULL;
+
+	json_object_object_get_ex(answer, "vms", &vms);
+
+	return vms;
+}
+
+bool vm_call_fail_gone(const struct vm_call *c, GError **error)
+{
+	vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no running VM %s", c->deploy_id);
+	vmm_error_set_hint(error, "vmmexec list shows those of a host");
+
+	return false;
+}
+
+json_object *vm_call_look(const struct vm_call *c, json_object **ret_vm, GError **error)
+{
+	g_autoptr(ActionOrder) order = action_order_new("poll");
+	struct cli_options quiet = *c->o;
+	struct action_answer answer = { 0 };
+
+	quiet.dry_run = FALSE;
+	quiet.quiet = TRUE;
+	order->reads = true;
+	action_order_add_option(order, "--detail");
+	action_order_add_option(order, "--quick");
+	action_order_add(order, WORDS(c->deploy_id, "-", vm_call_id(c)));
+	if (!action_call(c->place, order, &quiet, &answer, error))
+		return NULL;
+
+	*ret_vm = json_object_array_get_idx(vm_call_vms(answer.object), 0);
+	if (*ret_vm)
+		return answer.object;
+
+	json_object_put(answer.object);
+	vm_call_fail_gone(c, error);
+
+	return NULL;
+}
