@@ -107,7 +107,9 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 {
 	struct disk_entry *e;
 
-	if (!disk_record_is_name(member(o, "name")) || !member(o, "wish"))
+	if (!disk_record_is_name(member(o, "name")))
+		return false;
+	if (!member(o, "wish"))
 		return false;
 
 	e = g_new0(struct disk_entry, 1);
@@ -186,7 +188,9 @@ bool disk_record_is_file(const char *name, char **ret_disk)
 	*ret_disk = NULL;
 	if (g_str_equal(name, BEGIN END))
 		return true;
-	if (!g_str_has_prefix(name, BEGIN "disk.") || !g_str_has_suffix(name, "." END))
+	if (!g_str_has_prefix(name, BEGIN "disk."))
+		return false;
+	if (!g_str_has_suffix(name, "." END))
 		return false;
 
 	disk = g_strndup(name + strlen(BEGIN), len - strlen(BEGIN "." END));

@@ -107,7 +107,9 @@ static bool publish(const struct disk_snapshot *s, const char *name, struct imag
 
 	if (!disk_record_replace(s->record, name, disk->wish, file->fd, error))
 		return false;
-	if (!write_record(s, error) || !image_file_publish(file, error))
+	if (!write_record(s, error))
+		return false;
+	if (!image_file_publish(file, error))
 		return false;
 
 	disk_record_replaced(s->record, name);
@@ -151,7 +153,9 @@ static bool check_name(const struct disk_snapshot *s, GError **error)
 
 static bool create_snapshot(struct disk_snapshot *s, GError **error)
 {
-	if (!check_file(s, s->disk, error) || !check_name(s, error))
+	if (!check_file(s, s->disk, error))
+		return false;
+	if (!check_name(s, error))
 		return false;
 	if (!copy_file(s, s->disk, s->name, error))
 		return false;
@@ -163,7 +167,9 @@ static bool create_snapshot(struct disk_snapshot *s, GError **error)
 
 static bool revert_to_snapshot(struct disk_snapshot *s, GError **error)
 {
-	if (!check_file(s, s->name, error) || !check_file(s, s->disk, error))
+	if (!check_file(s, s->name, error))
+		return false;
+	if (!check_file(s, s->disk, error))
 		return false;
 	if (!copy_file(s, s->name, s->disk, error))
 		return false;

@@ -122,7 +122,9 @@ static bool read_storage(const struct image_job *job, struct storage *ret,
 	if (!read_switch(job, "FORCE_RAW_IMAGES", &ret->raw_bases, error))
 		return false;
 
-	if (!read_space(job, ret, error) || !read_kind(job, ret, error))
+	if (!read_space(job, ret, error))
+		return false;
+	if (!read_kind(job, ret, error))
 		return false;
 	if (!ret->whole || !ret->overlays)
 		return true;

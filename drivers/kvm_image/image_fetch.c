@@ -53,7 +53,9 @@ static bool read_size(struct fetch *f, GError **error)
 
 static bool ask_ceph(struct fetch *f, const char *url, GError **error)
 {
-	if (!parse_url(f, url, error) || !check_allowed(f, error))
+	if (!parse_url(f, url, error))
+		return false;
+	if (!check_allowed(f, error))
 		return false;
 	if (!rbd_url_check(f->job, &f->url, f->text, error) || !read_size(f, error))
 		return false;
@@ -139,7 +141,9 @@ static bool fetch(struct fetch *f, const char *url, GError **error)
 		return false;
 	}
 
-	if (!ask_ceph(f, url, error) || !check_target(f, error))
+	if (!ask_ceph(f, url, error))
+		return false;
+	if (!check_target(f, error))
 		return false;
 	if (!f->job->o->dry_run)
 		return get_image(f, error);

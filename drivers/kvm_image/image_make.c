@@ -150,7 +150,9 @@ bool image_create(struct image_job *job, GError **error)
 	g_autofree char *number = NULL;
 	struct image_tool tool = { .image = path };
 
-	if (!check_words(job->o, error) || !check_backing_words(job->o, error))
+	if (!check_words(job->o, error))
+		return false;
+	if (!check_backing_words(job->o, error))
 		return false;
 	if (!size_to_make(job, path, &tool.bytes, error))
 		return false;

@@ -338,7 +338,9 @@ static bool get_into(struct stream *s, int fd, const char *name, guint64 room, G
 {
 	guint64 numbers[HEAD_NUMBERS];
 
-	if (!get_head(s, name, numbers, error) || !check_free(name, numbers[0], room, error))
+	if (!get_head(s, name, numbers, error))
+		return false;
+	if (!check_free(name, numbers[0], room, error))
 		return false;
 
 	return get_body(s, fd, name, numbers[0], error);

@@ -279,7 +279,9 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 	g_autofree char *standard = conf_path_var("remotes/etc/vmm/kvm/kvmrc");
 	g_autoptr(ConfKvmrc) rc = NULL;
 
-	if (!c || !check_options(c, o, error))
+	if (!c)
+		return false;
+	if (!check_options(c, o, error))
 		return false;
 	if (!check_operands(c, o, error))
 		return false;

@@ -129,7 +129,9 @@ static bool copy_image(struct transfer *t, char **operands, GError **error)
 	g_autofree char *image = transfer_place_image(operands[0], error);
 	const char *source;
 
-	if (!image || !begin(t, operands[1], operands[2], true, error))
+	if (!image)
+		return false;
+	if (!begin(t, operands[1], operands[2], true, error))
 		return false;
 	if (!transfer_vm_check(&t->vm, &t->place, error) || !check_format(t, error))
 		return false;
@@ -252,7 +254,9 @@ static bool move_to_image(struct transfer *t, char **operands, GError **error)
 	g_autofree char *image = transfer_place_image(operands[1], error);
 	const char *source;
 
-	if (!image || !begin(t, operands[0], operands[2], true, error))
+	if (!image)
+		return false;
+	if (!begin(t, operands[0], operands[2], true, error))
 		return false;
 	source = transfer_vm_text(t->disk, "SOURCE");
 	if (!g_str_equal(source, image))
@@ -284,7 +288,9 @@ static bool copy_to_image(struct transfer *t, char **operands, GError **error)
 	g_autofree char *image = transfer_place_image(operands[1], error);
 	const char *wanted, *snapshot = NULL;
 
-	if (!image || !begin(t, operands[0], operands[3], true, error))
+	if (!image)
+		return false;
+	if (!begin(t, operands[0], operands[3], true, error))
 		return false;
 	if (!g_path_is_absolute(image))
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s is no file: TM_MAD " DRIVER " saves "

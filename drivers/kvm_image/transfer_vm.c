@@ -55,7 +55,9 @@ bool transfer_vm_ask(struct transfer_vm *t, const char *vm, const char *datastor
 				tmpl_vm_header(t->vm, "ID"), vm);
 
 	second = ask_oned("onedatastore", datastore, error);
-	if (!second || !tmpl_vm_set_datastore(t->vm, xmlDocGetRootElement(second), error))
+	if (!second)
+		return false;
+	if (!tmpl_vm_set_datastore(t->vm, xmlDocGetRootElement(second), error))
 		return false;
 
 	t->document = join(first, second);

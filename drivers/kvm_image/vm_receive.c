@@ -134,7 +134,9 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 	const char *was = r->move->was;
 
 	/* Of another host's words only a whole id can be one of ours. */
-	if (!was || !g_uuid_string_is_valid(was))
+	if (!was)
+		return false;
+	if (!g_uuid_string_is_valid(was))
 		return false;
 
 	return g_str_equal(old->id, was) || (old->earlier && strstr(old->earlier, was));
@@ -402,12 +404,18 @@ static bool announce(const struct vm_receiving *r, GError **error)
 
 static bool receive(struct vm_receiving *r, GError **error)
 {
-	if (!make_way(r, error) || !check_room_for_all(r, error))
+	if (!make_way(r, error))
+		return false;
+	if (!check_room_for_all(r, error))
 		return false;
 	r->is_noted = note_part(r, error);
-	if (!r->is_noted || !announce(r, error))
+	if (!r->is_noted)
 		return false;
-	if (!write_items(r, error) || !record_items(r, error))
+	if (!announce(r, error))
+		return false;
+	if (!write_items(r, error))
+		return false;
+	if (!record_items(r, error))
 		return false;
 
 	if (!publish_items(r, error))

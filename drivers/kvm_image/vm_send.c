@@ -291,7 +291,9 @@ static bool check_noted(struct vm_sending *s, GError **error)
 
 static bool send_locked(struct vm_sending *s, GError **error)
 {
-	if (!check_noted(s, error) || !add_contents(s, error))
+	if (!check_noted(s, error))
+		return false;
+	if (!add_contents(s, error))
 		return false;
 
 	note_earlier(s);

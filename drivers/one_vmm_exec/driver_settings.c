@@ -184,7 +184,9 @@ bool driver_settings_reload(struct driver_settings *s, GPtrArray *changed, GPtrA
 		return vmm_fail_errno(error, errno, "cannot read %s", s->cfg_path);
 
 	newer = conf_cfg_load(s->cfg_path, error);
-	if (!newer || !check_ways(s, newer, error))
+	if (!newer)
+		return false;
+	if (!check_ways(s, newer, error))
 		return false;
 
 	conf_cfg_update(s->cfg, newer, changed, later);

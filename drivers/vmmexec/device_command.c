@@ -286,7 +286,9 @@ bool device_command_update_disk(const struct vm_call *c, ActionOrder *order, GEr
 	g_autoptr(GPtrArray) limits = vm_limits_read(VM_LIMITS_DISK, c->o->limits, error);
 	g_autofree char *source = NULL, *said = NULL;
 
-	if (!limits || !check_target(target, error))
+	if (!limits)
+		return false;
+	if (!check_target(target, error))
 		return false;
 	if (!check_device(c, "disks", "target", target, &source, error))
 		return false;
@@ -306,7 +308,9 @@ bool device_command_update_nic(const struct vm_call *c, ActionOrder *order, GErr
 	g_autoptr(GPtrArray) limits = vm_limits_read(VM_LIMITS_NIC, c->o->limits, error);
 	g_autofree char *bridge = NULL, *said = NULL;
 
-	if (!limits || !check_mac(mac, error))
+	if (!limits)
+		return false;
+	if (!check_mac(mac, error))
 		return false;
 	if (!check_device(c, "nics", "mac", mac, &bridge, error))
 		return false;

@@ -133,7 +133,9 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 
 	order->input = g_string_free_to_bytes(text);
 	vm_id = vm_document_id(order->input, c->operands[0], error);
-	if (!vm_id || !check_directory(c, "--directory", c->o->directory, vm_id, error))
+	if (!vm_id)
+		return false;
+	if (!check_directory(c, "--directory", c->o->directory, vm_id, error))
 		return false;
 
 	file = g_build_filename(c->o->directory, "deployment.0", NULL);

@@ -125,7 +125,9 @@ bool worker_serve(int fd, const struct worker_action *table, struct worker_step 
 	int fds[WORKER_FDS];
 	ssize_t size;
 
-	if (!worker_child_possible(error) || !send_list(fd, table, error))
+	if (!worker_child_possible(error))
+		return false;
+	if (!send_list(fd, table, error))
 		return false;
 
 	message = g_malloc(WORKER_MAX_MESSAGE);

@@ -60,7 +60,9 @@ static bool has_affinity(DomainBuild *b)
 	const char *node = domain_text(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM);
 	guint64 n;
 
-	if (!node || !strcmp(node, "-1"))
+	if (!node)
+		return false;
+	if (!strcmp(node, "-1"))
 		return false;
 
 	return domain_number(b, NULL, "TOPOLOGY/NODE_AFFINITY", TMPL_IN_VM,

@@ -29,7 +29,9 @@ static bool is_equal(const xmlNode *a, const xmlNode *b)
 	g_autofree char *x = NULL, *y = NULL;
 	const xmlNode *m = first_element(a), *n = first_element(b);
 
-	if (!xmlStrEqual(a->name, b->name) || !same_attributes(a, b))
+	if (!xmlStrEqual(a->name, b->name))
+		return false;
+	if (!same_attributes(a, b))
 		return false;
 	if (!m && !n) {
 		x = g_strstrip(xml_text(a));

@@ -54,7 +54,9 @@ static bool has_crb(DomainBuild *b, const char *type)
 {
 	const char *version = domain_text(b, NULL, "TPM/VERSION", TMPL_IN_ALL);
 
-	if (!g_str_equal(type, "emulator") || !g_strcmp0(version, "1.2"))
+	if (!g_str_equal(type, "emulator"))
+		return false;
+	if (!g_strcmp0(version, "1.2"))
 		return false;
 	if (b->machine != DOMAIN_MACHINE_Q35)
 		return false;

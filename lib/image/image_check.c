@@ -77,7 +77,9 @@ static bool is_in_stores(const char *resolved, const char *named, const char *st
 	}
 
 	rest = below(plain, stores);
-	if (!rest || !behind_number(rest))
+	if (!rest)
+		return false;
+	if (!behind_number(rest))
 		return false;
 	store = g_strndup(plain, (gsize)(behind_number(rest) - 1 - plain));
 	rest = below_resolved(resolved, store);

@@ -47,7 +47,9 @@ static bool read_device(struct device *d, const char *root, const char *address)
 	*d = (struct device){ .root = root, .address = address };
 	if (strlen(address) != FULL_LENGTH)
 		return false;
-	if (!read_id(d, "vendor", d->vendor) || !read_id(d, "device", d->id))
+	if (!read_id(d, "vendor", d->vendor))
+		return false;
+	if (!read_id(d, "device", d->id))
 		return false;
 
 	d->is_virtual = has_attribute(d, "physfn");

@@ -161,7 +161,9 @@ static bool build_instead(const struct action_ctx *ctx, TmplVm *vm, const char *
 
 	if (!host_options(ctx, &options, error))
 		return false;
-	if (!add_set_defaults(vm, warnings, error) || !add_datastore(vm, directory, error))
+	if (!add_set_defaults(vm, warnings, error))
+		return false;
+	if (!add_datastore(vm, directory, error))
 		return false;
 	tmpl_vm_check(vm, warnings);
 	done = domain_from_oned(vm, xmlDocGetRootElement(*doc), &options, &notes, &made, error);

@@ -188,7 +188,9 @@ bool cpu_proof_lacks(const struct action_ctx *ctx, virDomain *dom, const char *m
 	const xmlNode *domain = xmlDocGetRootElement(doc);
 
 	*ret = NULL;
-	if (!doc || !noted_lacks(domain, mark, ret, error))
+	if (!doc)
+		return false;
+	if (!noted_lacks(domain, mark, ret, error))
 		return false;
 	if (!is_strict(ctx, domain))
 		g_clear_pointer(ret, g_free);

@@ -90,7 +90,9 @@ static enum action_outcome revert_with_secret(struct action_ctx *ctx, virDomain 
 	const xmlNode *domain = xmlDocGetRootElement(doc);
 	enum action_outcome outcome;
 
-	if (!doc || !vtpm_secret_provide(ctx->conn, domain, directory, NULL, error))
+	if (!doc)
+		return ACTION_FAILED;
+	if (!vtpm_secret_provide(ctx->conn, domain, directory, NULL, error))
 		return ACTION_FAILED;
 
 	outcome = revert(ctx, dom, s, error);
