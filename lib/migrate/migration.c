@@ -3,6 +3,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "vm/awake.h"
 #include "vm/disk_images.h"
 #include "vm/guest_clock.h"
 #include "vm/live_guard.h"
@@ -153,7 +154,9 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 		return ACTION_FAILED;
 	}
 
-	r->was_running = state.state == VIR_DOMAIN_RUNNING;
+	/* One that suspended itself is woken before it moves. */
+	r->was_running = state.state == VIR_DOMAIN_RUNNING ||
+			 state.state == VIR_DOMAIN_PMSUSPENDED;
 	virDomainGetUUIDString(r->dom, r->uuid);
 	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
 	if (!live_guard_memory(r->dom, LIVE_GUARD_MIGRATE, error) ||
@@ -345,6 +348,8 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 	enum action_outcome outcome;
 	bool has_secret;
 
+	if (!awake_guest(r->ctx, r->dom, error))
+		return ACTION_FAILED;
 	if (!send_secret(r, &doc, error))
 		return ACTION_FAILED;
 	has_secret = vtpm_secret_needed(xmlDocGetRootElement(doc));

@@ -7,6 +7,7 @@
 #include "vm/stranded.h"
 #include "action/progress.h"
 #include "action/reconcile.h"
+#include "vm/awake.h"
 #include "vm/checkpoint_use.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -224,7 +225,9 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_FAILED;
 	if (!prepare_file(file, part, error))
 		return ACTION_FAILED;
-	/* One that its guest suspended is woken by the save, and must not be restored paused. */
+	if (!awake_guest(ctx, dom, error))
+		return ACTION_FAILED;
+	/* It must not be restored paused, should it suspend itself again. */
 	if (state.state == VIR_DOMAIN_PMSUSPENDED)
 		flags = VIR_DOMAIN_SAVE_RUNNING;
 	else

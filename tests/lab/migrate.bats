@@ -95,6 +95,21 @@ counts_on() {	# NODE NAME
 $boot"
 }
 
+@test "migrate: a guest that suspended itself is woken, and continues there" {
+	settings "MIGRATE_OPTIONS=--unsafe" QEMU_PROTOCOL=qemu+tcp
+	lab_guest_xml one-92 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | start_xml node1 92
+	count_in_guest node1 one-92
+	lab_virsh node1 dompmsuspend one-92 mem
+	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-92 | grep pmsuspended'
+	migrate node1 node2 one-92
+	assert_success
+	assert_regex "$stderr" 'INFO: migrate: waking up domain one-92, which suspended itself'
+	lives 92 node2
+	lab_wait_agent node2 one-92
+	counts_on node2 one-92
+	lab_virsh node2 destroy one-92
+}
+
 @test "migrate: a UUID that is gone never means another VM of its name, neither here nor there" {
 	local gone=00000000-aaaa-4000-8000-000000000019
 	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp

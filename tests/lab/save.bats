@@ -431,6 +431,8 @@ slow_restore() {	# NUMBER
 	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-9 | grep pmsuspended'
 	act save one-9 "$(file 9)" node1 9 node1
 	assert_success
+	# QEMU alone would save the first moment of its waking, from which it may not come back.
+	assert_regex "$stderr" 'INFO: save: waking up domain one-9, which suspended itself'
 	act restore "$(file 9)" node1 "$(uuid 9)" 9 node1
 	assert_success
 	is_whole 9
