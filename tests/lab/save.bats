@@ -514,3 +514,29 @@ own_programs() {	# BODY
 	assert_success
 	assert_regex "$stderr" 'WARN: .* its checkpoint, which was moved to its datastore, is not used'
 }
+
+@test "an image that leads to a file of the host: deploy, attach_disk and restore refuse it" {
+	local dir xml request
+	dir=$(directory 90)
+	refused() {	# ACTION DISK
+		assert_failure 1
+		assert_regex "$(error_message)" "^$1: disk $2: $dir/disk.[03] is backed by /etc/passwd, .* \\[refused\\]"
+	}
+	evil() { on qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw "$dir/$1" 1M; }
+	on sh -c "mkdir -p $dir && qemu-img create -q -f qcow2 $dir/disk.0 1M"
+	xml=$(deaf_xml 90 "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$dir/disk.0'/><target dev='vda' bus='virtio'/></disk>")
+	deploy_xml 90 <<<"$xml"
+	evil disk.3
+	request='<VMM_DRIVER_ACTION_DATA><VM><ID>90</ID><TEMPLATE><DISK><ATTACH>YES</ATTACH><DISK_ID>3</DISK_ID><TYPE>FILE</TYPE><DRIVER>qcow2</DRIVER><TARGET>vdb</TARGET></DISK></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>'
+	run --separate-stderr on "$ACTIONS/attach_disk" "$(uuid 90)" "$dir/disk.3" vdb 3 - 90 node1 <<<"$request"
+	refused attach_disk vdb
+	act save one-90 "$(file 90)" node1 90 node1
+	assert_success
+	evil disk.0
+	act restore "$(file 90)" node1 "$(uuid 90)" 90 node1
+	refused restore vda
+	on test -e "$(file 90)"
+	run --separate-stderr deploy_xml 90 <<<"$xml"
+	refused deploy vda
+	[ -z "$(lab_virsh node1 list --all --name | tr -d '\n')" ]
+}
