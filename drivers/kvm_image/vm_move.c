@@ -405,13 +405,18 @@ bool vm_item_look(struct vm_item *item, const char *directory, GError **error)
 	return true;
 }
 
-static bool check_item(const struct vm_item *item, const char *directory, GError **error)
+static bool check_item(const struct vm_item *item, const char *directory, bool may_be_gone,
+		       GError **error)
 {
 	struct vm_item now = { .kind = item->kind, .name = item->name };
+	g_autoptr(GError) cause = NULL;
 	bool is_same;
 
-	if (!vm_item_look(&now, directory, error))
-		return false;
+	if (!vm_item_look(&now, directory, &cause)) {
+		if (may_be_gone && vmm_is(cause, VMM_ERROR_NOT_FOUND))
+			return true;
+		return vmm_pass(error, &cause);
+	}
 
 	is_same = now.inode == item->inode && now.born_ns == item->born_ns;
 	if (is_same && now.size == item->size && now.changed_ns == item->changed_ns)
@@ -421,12 +426,15 @@ static bool check_item(const struct vm_item *item, const char *directory, GError
 			directory, item->name);
 }
 
-bool vm_move_check_unchanged(const VmMove *m, const char *directory, GError **error)
+bool vm_move_check_unchanged(const VmMove *m, const char *directory, bool may_be_gone,
+			     GError **error)
 {
 	for (guint i = 0; i < m->items->len; i++) {
 		const struct vm_item *item = m->items->pdata[i];
 
-		if (item->kind == VM_ITEM_FILE && !check_item(item, directory, error))
+		if (item->kind != VM_ITEM_FILE)
+			continue;
+		if (!check_item(item, directory, may_be_gone, error))
 			return false;
 	}
 

@@ -107,7 +107,11 @@ bool vm_move_has_mark(const char *directory, const char *random, bool *ret, GErr
  */
 bool vm_item_look(struct vm_item *item, const char *directory, GError **error);
 
-/* Whether the files in DIRECTORY are those of MOVE, and were not changed: VMM_ERROR_REFUSED. */
-bool vm_move_check_unchanged(const VmMove *move, const char *directory, GError **error);
+/*
+ * Whether the files in DIRECTORY are those of MOVE, and were not changed: VMM_ERROR_REFUSED.
+ * MAY_BE_GONE: a removal of them may have been killed.
+ */
+bool vm_move_check_unchanged(const VmMove *move, const char *directory, bool may_be_gone,
+			     GError **error);
 
 #endif

@@ -227,7 +227,7 @@ static bool send_all(struct vm_sending *s, GError **error)
 		if (!send_item(s, s->move->items->pdata[i], error))
 			return false;
 
-	if (!vm_move_check_unchanged(s->move, directory, error))
+	if (!vm_move_check_unchanged(s->move, directory, false, error))
 		return false;
 
 	return vm_stream_write_end(error);

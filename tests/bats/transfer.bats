@@ -1252,6 +1252,17 @@ migrated() {
 		[ ! -e "$THERE" ]
 		[ -z "$(find "$DIR" -name '.kvm-image.move*')" ]
 	done
+	# So does it again after one that was killed while it removed what came.
+	for state in 'unlink 1' 'unlink 2' 'unlink 3' 'unlink 4'; do
+		tm premigrate h1 h2 "$DIR" 7 0 <<<xml
+		done_
+		echo "$state" >kill.abandon
+		tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+		[ "$status" -eq 1 ]
+		tm failmigrate h1 h2 "$DIR" 7 0 <<<xml
+		done_ || { echo "$state"; return 1; }
+		[ ! -e "$THERE" ]
+	done
 	tm premigrate h1 h2 "$DIR" 7 0 <<<xml
 	done_
 	migrated
