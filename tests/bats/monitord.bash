@@ -39,6 +39,7 @@ agent() {
 
 start_agent() {
 	: >messages
+	rm -f answer errors	# of the agent before
 	write_start
 	(exec -a "$SET/im/kvm.d/monitord-client.rb" "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db") <start >answer 2>errors 3>&- &
 	AGENT=$!
