@@ -113,6 +113,8 @@ static bool is_of_opennebula(const char *name)
 		return true;
 	if (g_str_has_suffix(name, "_VARS.fd"))
 		return true;
+	if (g_str_has_prefix(name, ".vmmexec-clock-"))
+		return true;
 	if (g_str_has_prefix(name, "snap-") && g_str_has_suffix(name, ".xml"))
 		return true;
 
@@ -170,7 +172,7 @@ static bool check_not_used(const struct vm_contents *c, const char *path, GError
 static bool is_tpm_file(const char *name)
 {
 	static const char *const names[] = { "tpm2-00.permall", "tpm-00.permall", ".host",
-					     "secret", ".lock", NULL };
+					     ".host.to", "secret", ".lock", NULL };
 
 	return g_strv_contains(names, name);
 }

@@ -7,8 +7,9 @@
 #include "vm/disk_images.h"
 #include "vm/guest_clock.h"
 #include "vm/live_guard.h"
-#include "vm/vtpm_secret.h"
 #include "vm/stranded.h"
+#include "vm/vtpm.h"
+#include "vm/vtpm_secret.h"
 #include "action/other_host.h"
 #include "action/progress.h"
 #include "vm/snapshot_redefine.h"
@@ -16,6 +17,7 @@
 #include "base/file.h"
 #include "action/busy.h"
 #include "virt/connect.h"
+#include "virt/pause.h"
 #include "virt/virt_error.h"
 #include "wire/ssh.h"
 
@@ -107,15 +109,19 @@ static bool end_copy(virDomain *dom, const char *where, GError **error)
 /* It runs at the destination, and its mover died before it ended what is left here. */
 static enum action_outcome finish(struct migration *r, GError *cause, GError **error)
 {
-	action_log("WARN", "%s; removing what is left of it here", cause->message);
-	if (!end_copy(r->dom, "at the source", error)) {
-		g_error_free(cause);
-		return ACTION_UNKNOWN;
-	}
+	enum action_outcome outcome;
 
+	action_log("WARN", "%s; removing what is left of it here", cause->message);
+	outcome = where_is_it(r, cause, error);
+	if (outcome != ACTION_DONE)
+		return outcome;
+	/* An older state of its TPM stays here. */
+	vtpm_moved(r->ctx, r->sides.dest, r->dest_host);
+	if (!end_copy(r->dom, "at the source", error))
+		return ACTION_UNKNOWN;
 	g_clear_pointer(&r->dom, virDomainFree);
 
-	return where_is_it(r, cause, error);
+	return ACTION_DONE;
 }
 
 enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
@@ -226,8 +232,11 @@ static void keep_snapshots(const struct migration *r, virDomain *dom)
 /* It stayed: restores what it was before. The incoming copy is certainly not running. */
 static bool finish_at_source(struct migration *r, GError **error)
 {
+	bool has_handed_over = virt_paused_for_job(&r->sides.source_state) && !r->sides.dest;
 	virDomain *dom = r->sides.source;
 
+	if (has_handed_over && !stranded_check_memory(dom, r->dest_host, error))
+		return false;
 	if (!end_copy(r->sides.dest, "at the destination", error))
 		return false;
 	if (r->was_running && r->sides.source_state.state == VIR_DOMAIN_PAUSED &&
@@ -242,6 +251,8 @@ static bool finish_at_source(struct migration *r, GError **error)
 
 static bool finish_at_destination(struct migration *r, GError **error)
 {
+	if (r->sides.source)
+		vtpm_moved(r->ctx, r->sides.dest, r->dest_host);
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
 	keep_snapshots(r, r->sides.dest);

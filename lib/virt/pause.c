@@ -16,11 +16,11 @@ bool virt_paused_for_job(const struct virt_state *s)
 	       s->reason == VIR_DOMAIN_PAUSED_MIGRATION;
 }
 
-bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error)
+bool virt_wait_idle(virDomain *dom, struct virt_state *ret, GError **error)
 {
 	gint64 until_us = deadline_in_ms(WAIT_MS);
+	bool goes_on, had_job = false;
 	int operation;
-	bool goes_on;
 
 	for (;;) {
 		if (!virt_domain_barrier(dom, BARRIER_MS, &operation, error))
@@ -30,14 +30,14 @@ bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError 
 			return false;
 		if (ret->gone)
 			return true;
-		if (!goes_on && !virt_paused_for_job(ret))
+		/* A call that waited for the job begins only now. */
+		if (!goes_on && !had_job && !virt_paused_for_job(ret))
 			return true;
+		had_job = goes_on;
 		if (goes_on)
 			until_us = deadline_in_ms(WAIT_MS);
-		else if (deadline_passed(until_us) && !resume)
+		else if (deadline_passed(until_us))
 			return true;
-		else if (deadline_passed(until_us) && virDomainResume(dom) < 0)
-			return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
 		g_usleep(PAUSE_US);
 	}
 }

@@ -13,10 +13,10 @@
 bool virt_paused_for_job(const struct virt_state *state);
 
 /*
- * Waits for pending jobs of DOM. If it is still paused after some seconds for a job that no longer
- * exists, resumes it when RESUME; the caller must have ruled out a live copy on another host. RET
- * is the state then. False: it is not known, or the domain cannot be resumed.
+ * Waits for pending jobs of DOM, and then some seconds if it is paused for one. RET is the state
+ * then; still paused for a job: that one no longer exists, and stranded.h says whether DOM may be
+ * resumed. False: the state is not known.
  */
-bool virt_wait_idle(virDomain *dom, bool resume, struct virt_state *ret, GError **error);
+bool virt_wait_idle(virDomain *dom, struct virt_state *ret, GError **error);
 
 #endif

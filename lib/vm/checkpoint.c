@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "action/busy.h"
 #include "virt/virt_error.h"
-#include "virt/pause.h"
 
 enum { RECENT_S = 600 };	/* longer than oned waits before it asks again */
 
@@ -184,7 +183,7 @@ static enum action_outcome judge_save(struct action_ctx *ctx, virDomain *first, 
 	bool known = found != RECONCILE_UNKNOWN;
 
 	if (found != RECONCILE_GONE)
-		known = known && virt_wait_idle(dom, true, &state, NULL);
+		known = known && stranded_wait_idle(ctx, dom, &state, NULL);
 	if (!known) {
 		g_propagate_error(error, cause);
 		return ACTION_UNKNOWN;

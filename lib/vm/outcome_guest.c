@@ -2,9 +2,9 @@
 /* Actions on a running VM that leave something in it: its devices and its snapshots. */
 #include "vm/outcome_judge.h"
 
-#include "virt/pause.h"
 #include "virt/qemu_process.h"
 #include "virt/virt_error.h"
+#include "vm/stranded.h"
 #include "vm/wanted_disk.h"
 
 /* Text NAME of the VM's snapshot that the request is about. */
@@ -141,7 +141,7 @@ static bool has_snapshot(const struct outcome_found *f, const char *name, bool *
 	return virt_fail(error, "cannot look for snapshot %s", name);
 }
 
-enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx G_GNUC_UNUSED,
+enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 						  const struct outcome_case *c,
 						  const struct outcome_found *f, char **ret_info,
 						  GError **error)
@@ -155,7 +155,7 @@ enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx G_GNUC
 		return OUTCOME_UNKNOWN;
 	if (outcome_judge_is_gone(f))
 		return OUTCOME_NOT_DONE;
-	if (!virt_wait_idle(f->dom, true, &state, error))
+	if (!stranded_wait_idle(ctx, f->dom, &state, error))
 		return OUTCOME_LATER;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
@@ -202,7 +202,7 @@ static char *current_snapshot(virDomain *dom)
  * A revert starts a new QEMU. Reverting once more would take from the guest what it has written
  * since.
  */
-enum outcome_verdict outcome_guest_snapshot_revert(struct action_ctx *ctx G_GNUC_UNUSED,
+enum outcome_verdict outcome_guest_snapshot_revert(struct action_ctx *ctx,
 						  const struct outcome_case *c,
 						  const struct outcome_found *f, char **ret_info,
 						  GError **error)
@@ -214,7 +214,7 @@ enum outcome_verdict outcome_guest_snapshot_revert(struct action_ctx *ctx G_GNUC
 
 	if (outcome_judge_is_gone(f))
 		return OUTCOME_NOT_DONE;
-	if (!virt_wait_idle(f->dom, true, &state, error))
+	if (!stranded_wait_idle(ctx, f->dom, &state, error))
 		return OUTCOME_LATER;
 	current = current_snapshot(f->dom);
 	if (age_s > c->age_s + OUTCOME_AGE_SLACK_S && c->age_s >= 0)

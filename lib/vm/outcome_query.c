@@ -134,7 +134,7 @@ static enum outcome_verdict judge_save(struct action_ctx *ctx, const struct outc
 	struct virt_state state = f->state;
 	g_autofree char *hook = NULL;
 
-	if (!outcome_judge_is_gone(f) && !virt_wait_idle(f->dom, true, &state, error))
+	if (!outcome_judge_is_gone(f) && !stranded_wait_idle(ctx, f->dom, &state, error))
 		return OUTCOME_LATER;
 	if (f->dom && !state.gone)
 		return OUTCOME_NOT_DONE;
@@ -228,7 +228,7 @@ static enum outcome_verdict judge_stay(struct action_ctx *ctx, const struct outc
 
 	if (!from || !to || outcome_judge_is_gone(f))
 		return OUTCOME_UNKNOWN;
-	if (!virt_wait_idle(f->dom, true, &state, error))
+	if (!stranded_wait_idle(ctx, f->dom, &state, error))
 		return OUTCOME_LATER;
 	if (state.gone)
 		return OUTCOME_UNKNOWN;
@@ -258,8 +258,11 @@ static enum outcome_verdict judge_migrate(struct action_ctx *ctx, const struct o
 		return judge_stay(ctx, c, f, ret_info, error);
 	if (outcome_judge_is_gone(f))
 		return judge_at_destination(ctx, to, c, ret_info, error);
-	if (stranded_check(ctx, f->dom, &state, &there, error))
+	if (stranded_check(ctx, f->dom, &state, &there, error)) {
+		vtpm_stayed(ctx, f->dom);
 		return OUTCOME_NOT_DONE;
+	}
+
 	if (!there)
 		return OUTCOME_LATER;
 	g_clear_error(error);

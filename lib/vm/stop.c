@@ -2,8 +2,21 @@
 #include "vm/stop.h"
 
 #include "action/reconcile.h"
+#include "vm/stranded.h"
 
 enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
+
+/* DOM, which is taken; NULL: it must not be stopped. */
+static virDomain *only_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	if (!dom)
+		return NULL;
+	if (stranded_may_end(ctx, dom, error))
+		return dom;
+	virDomainFree(dom);
+
+	return NULL;
+}
 
 /*
  * A lookup overtakes a create that a dead client asked for: "not found" is believed only after a
@@ -19,11 +32,11 @@ virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error)
 	if (!vmm_is(cause, VMM_ERROR_NOT_FOUND)) {
 		if (cause)
 			vmm_pass(error, &cause);
-		return dom;
+		return only_vm(ctx, dom, error);
 	}
 
 	if (virt_barrier(ctx->conn, action_left_ms(ctx, ANSWER_MS), error))
-		return find(ctx, error);
+		return only_vm(ctx, find(ctx, error), error);
 	g_prefix_error(error, "cannot tell whether domain %s is gone: ", ctx->arg[0]);
 
 	return NULL;

@@ -19,7 +19,8 @@ struct stop_plan {
 
 /*
  * The domain to stop, as action_domain(), with ALONE as action_domain_alone(): never another one
- * of its name (VMM_ERROR_EXISTS). VMM_ERROR_NOT_FOUND
+ * of its name (VMM_ERROR_EXISTS), nor what an interrupted migration left of a VM that runs on
+ * another host, or may (VMM_ERROR_REFUSED). VMM_ERROR_NOT_FOUND
  * means as well that no program which died half-way through starting it can have it appear.
  */
 virDomain *stop_find(const struct action_ctx *ctx, bool alone, GError **error);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stranded.h"
 
+#include <stdlib.h>
+
 #include "action/other_host.h"
 #include "xml/xml.h"
 #include "virt/domain_note.h"
 #include "virt/virt_error.h"
 #include "virt/pause.h"
+#include "vm/last_writer.h"
 #include "wire/ssh.h"
 
 enum { OPEN_MS = 30000 };
@@ -132,18 +135,73 @@ bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError 
 	return is_not_at(ctx, dom, to, NULL, error);
 }
 
-bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
-		    char **ret_there, GError **error)
+bool stranded_check_memory(virDomain *dom, const char *where, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (last_writer_check(dom, &cause))
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is paused after an interrupted migration, "
+		 "and is not at %s now, where it may have run and ended: %s",
+		 virDomainGetName(dom), where, cause->message);
+	vmm_error_set_hint(error, "if it ran there, its memory here is older than its disks: end "
+			   "it (virsh destroy) and start the VM anew; if it did not, resume it "
+			   "(virsh resume)");
+
+	return false;
+}
+
+/* Whether URI is that of the host where we are. */
+static bool is_here(const struct action_ctx *ctx, const char *uri)
+{
+	virConnect *there = virt_open(uri, action_left_ms(ctx, OPEN_MS), NULL);
+	char *here = virConnectGetHostname(ctx->conn);
+	char *other = there ? virConnectGetHostname(there) : NULL;
+	bool same = here && !g_strcmp0(here, other);
+
+	free(here);
+	free(other);
+	if (there)
+		virt_close(there);
+
+	return same;
+}
+
+bool stranded_may_end(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	g_autofree char *to = NULL;
+	struct virt_state state;
+
+	if (!virt_state_read(dom, &state, error))
+		return false;
+	if (state.gone)
+		return true;
+	if (state.state != VIR_DOMAIN_PAUSED || state.reason != VIR_DOMAIN_PAUSED_MIGRATION)
+		return true;
+
+	to = noted(ctx, dom, &cause);
+	if (cause)
+		return vmm_pass(error, &cause);
+	if (!to)
+		return true;
+	/* What was to come in here is not the VM. */
+	if (is_here(ctx, to))
+		return true;
+
+	return is_not_at(ctx, dom, to, NULL, error);
+}
+
+/* Resumes DOM, which is in STATE, if it is the VM; as stranded_check(). */
+static bool resume_left(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
+			char **ret_there, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = NULL;
 
-	if (ret_there)
-		*ret_there = NULL;
-	if (!virt_paused_for_job(state))
+	if (state->gone)
 		return true;
-	if (!virt_wait_idle(dom, false, state, error))
-		return false;
 	if (!virt_paused_for_job(state))
 		return true;
 	if (state->reason == VIR_DOMAIN_PAUSED_MIGRATION) {
@@ -156,6 +214,8 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 					       error);
 		if (!is_not_at(ctx, dom, to, ret_there, error))
 			return false;
+		if (!stranded_check_memory(dom, to, error))
+			return false;
 	}
 
 	action_log("WARN", "resuming domain %s: it is paused for a job that no longer exists",
@@ -164,4 +224,23 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		return virt_fail(error, "cannot resume domain %s", virDomainGetName(dom));
 
 	return virt_state_read(dom, state, error);
+}
+
+bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
+		    char **ret_there, GError **error)
+{
+	if (ret_there)
+		*ret_there = NULL;
+	if (!virt_paused_for_job(state))
+		return true;
+	if (!virt_wait_idle(dom, state, error))
+		return false;
+
+	return resume_left(ctx, dom, state, ret_there, error);
+}
+
+bool stranded_wait_idle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *ret,
+			GError **error)
+{
+	return virt_wait_idle(dom, ret, error) && resume_left(ctx, dom, ret, NULL, error);
 }

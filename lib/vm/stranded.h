@@ -2,7 +2,8 @@
 /*
  * stranded.h - recovery after a migration whose client died: the domain is paused at the source and
  * may already run at the destination, which only that host can tell. The destination is kept in the
- * domain's metadata while it is moved, so that the next action can ask it.
+ * domain's metadata while it is moved, so that the next action can ask it. If the VM is not there,
+ * it never was, or it has ended there: its disks tell (last_writer.h).
  *
  * Source: libvirt leaves the source paused ("migrating") when its client dies between the end of
  * the move and the word of the destination; docs/facts/libvirt.md J.
@@ -25,9 +26,29 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 		    char **ret_there, GError **error);
 
 /*
+ * Waits until no job of DOM is left, and continues as stranded_check(). RET is the state then.
+ * False: also when that is not known.
+ */
+bool stranded_wait_idle(const struct action_ctx *ctx, virDomain *dom, struct virt_state *ret,
+			GError **error);
+
+/*
+ * DOM is paused here for its migration to WHERE (a host or URI), and not there now. True: nobody
+ * has run it since, so that it may be resumed. False: VMM_ERROR_REFUSED, it may have run there, and
+ * ended: its memory here may be older than its disks.
+ */
+bool stranded_check_memory(virDomain *dom, const char *where, GError **error);
+
+/*
  * True if the VM does not run on the host that DOM was moved to: none is noted, or that host was
  * asked and does not have it. False: VMM_ERROR_REFUSED, or that host does not answer.
  */
 bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
+
+/*
+ * Before DOM is ended as the VM. False: it is only what a migration left here, and the VM runs on
+ * the host that DOM was moved to (VMM_ERROR_REFUSED), or that host does not answer.
+ */
+bool stranded_may_end(const struct action_ctx *ctx, virDomain *dom, GError **error);
 
 #endif

@@ -9,6 +9,7 @@
 #include "host/root_helper.h"
 #include "action/other_host.h"
 #include "vm/checkpoint_use.h"
+#include "vm/vtpm_note.h"
 #include "vm/vtpm_secret.h"
 #include "action/process.h"
 #include "base/file.h"
@@ -93,27 +94,7 @@ static char *place_of(const char *uuid)
 
 static const char *const files[] = { "tpm2-00.permall", "tpm-00.permall" };
 
-static char *mark_of(const char *directory)
-{
-	return g_build_filename(directory, "tpm", ".host", NULL);
-}
-
 static const char env[] = "/usr/bin/env";
-
-/* Notes in DIRECTORY, on host AT or here (NULL), that the state is on HOST. */
-static bool mark(const struct action_ctx *ctx, const char *at, const char *directory,
-		 const char *host, GError **error)
-{
-	g_autofree char *dir = g_build_filename(directory, "tpm", NULL);
-	g_autofree char *link = mark_of(directory);
-	const char *const make[] = { "mkdir", "-p", "-m", "700", "--", dir, NULL };
-	const char *const words[] = { "ln", "-sfn", "--", host, link, NULL };
-
-	if (!other_host_run(ctx, at, env, make, error))
-		return false;
-
-	return other_host_run(ctx, at, env, words, error);
-}
 
 /* File NAME of directory DIR on HOST becomes PATH here, with its time. */
 static bool fetch_file(const struct action_ctx *ctx, const char *host, const char *dir,
@@ -197,69 +178,136 @@ static bool fetch(const struct action_ctx *ctx, const char *host, const char *uu
 	return ok;
 }
 
-/* What is left on host LAST, where it ran, comes into DIRECTORY. */
-static bool fetch_left(const struct action_ctx *ctx, const char *last, const char *uuid,
-		       const char *directory, GError **error)
+bool vtpm_is_left(const char *uuid)
 {
-	g_autofree char *place = place_of(uuid), *link = mark_of(directory);
-	const char *const test[] = { "test", "-e", place, NULL };
-	g_autoptr(GError) cause = NULL;
-	bool left = false;
+	g_autofree char *place = place_of(uuid);
+	struct stat st;
 
-	if (wire_ssh_check_host(last, &cause) &&
-	    other_host_test(ctx, last, env, test, &left, &cause) &&
-	    (!left || fetch(ctx, last, uuid, directory, &cause)))
-		return true;
-	if (!conf_kvmrc_bool(ctx->rc, "REQUIRE_TPM_STATE")) {
-		action_log("WARN", "%s", cause->message);
+	if (!g_uuid_string_is_valid(uuid))
+		return false;
+
+	return lstat(place, &st) == 0;
+}
+
+/* Who starts which VM, for the questions below. */
+struct start {
+	const struct action_ctx *ctx;
+	const char *uuid, *directory, *host;
+};
+
+/* HOST, or this host, as S starts it here, has a state of it in libvirt's directory. */
+static bool is_left_at(const struct start *s, const char *host, bool *ret, GError **error)
+{
+	g_autofree char *place = place_of(s->uuid);
+	const char *const test[] = { "test", "-e", place, NULL };
+
+	*ret = false;
+	if (!g_strcmp0(host, s->host)) {
+		*ret = vtpm_is_left(s->uuid);
 		return true;
 	}
 
-	g_propagate_prefixed_error(error, g_steal_pointer(&cause), "the TPM's newest state may be "
-				   "on host %s: ", last);
+	if (!wire_ssh_check_host(host, error))
+		return false;
+
+	return other_host_test(s->ctx, host, env, test, ret, error);
+}
+
+/* The state that HOST may have comes into the directory, unless that is here. RET: it has one. */
+static bool look_at(const struct start *s, const char *host, bool *ret, GError **error)
+{
+	if (!is_left_at(s, host, ret, error))
+		return false;
+	if (!*ret)
+		return true;
+	if (!g_strcmp0(host, s->host))
+		return true;
+
+	return fetch(s->ctx, host, s->uuid, s->directory, error);
+}
+
+/* CAUSE (taken): host LAST, of a link in the directory, does not say whether it has the newest. */
+static bool refuse_lost(const struct start *s, const char *last, bool is_to, GError *cause,
+			GError **error)
+{
+	g_autofree char *link = vtpm_note_path(s->directory, is_to);
+
+	if (!conf_kvmrc_bool(s->ctx->rc, "REQUIRE_TPM_STATE")) {
+		action_log("WARN", "%s", cause->message);
+		g_error_free(cause);
+		return true;
+	}
+
+	g_propagate_prefixed_error(error, cause, "the TPM's newest state may be on host %s: ",
+				   last);
 	vmm_error_set_hint(error, "if that host is lost, remove %s: the VM then starts with the "
 			   "TPM as it was at its last stop", link);
 
 	return false;
 }
 
-/* The host with the newest state of DOMAIN's TPM; NULL: it is in DIRECTORY. The caller frees. */
-static char *last_host(const xmlNode *domain, const char *directory)
+/* RET_HERE: the newest state is in libvirt's directory here; else it is in the VM's, or comes. */
+static bool find_newest(const struct start *s, const struct vtpm_note *note, bool *ret_here,
+			GError **error)
+{
+	const char *const hosts[] = { note->host, note->to };
+
+	*ret_here = !note->host && !s->host;
+	for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+		GError *cause = NULL;
+		bool left;
+
+		if (!hosts[i])
+			continue;
+		if (!s->host)
+			continue;
+		if (!look_at(s, hosts[i], &left, &cause))
+			return refuse_lost(s, hosts[i], i == 1, cause, error);
+		if (left) {
+			*ret_here = !g_strcmp0(hosts[i], s->host);
+			return true;
+		}
+	}
+
+	return true;
+}
+
+/* What is noted of DOMAIN's TPM in DIRECTORY; to be cleared. */
+static void read_note(const xmlNode *domain, const char *directory, struct vtpm_note *ret)
 {
 	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
-	g_autofree char *begun = checkpoint_use_path(file), *link = mark_of(directory),
-			*disk = NULL;
+	g_autofree char *begun = checkpoint_use_path(file), *disk = NULL;
 
+	*ret = (struct vtpm_note){ 0 };
 	/* A restore died before its guest ran: what that has left is no state. */
 	if (checkpoint_use_has(file) &&
 	    checkpoint_use_look(domain, begun, &disk) == CHECKPOINT_DISKS_OLDER)
-		return NULL;
+		return;
 
-	return g_file_read_link(link, NULL);
+	vtpm_note_read(directory, ret);
 }
 
 char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		const char *host)
 {
-	g_autofree char *link = mark_of(directory);
 	g_autoptr(GError) error = NULL;
-	char *old = g_file_read_link(link, NULL);
+	struct vtpm_note old;
 
-	if (host && vtpm_needed(domain) && !mark(ctx, NULL, directory, host, &error))
+	vtpm_note_read(directory, &old);
+	g_free(old.to);
+	if (host && vtpm_needed(domain) && !vtpm_note_write(ctx, NULL, directory, host, &error))
 		action_log("WARN", "%s", error->message);
 
-	return old;
+	return old.host;
 }
 
 void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		 const char *old)
 {
-	g_autofree char *link = mark_of(directory);
-
 	if (old)
 		g_free(vtpm_mark(ctx, domain, directory, old));
 	else
-		unlink(link);
+		vtpm_note_remove(directory);
 }
 
 /* Whether DIRECTORY has a copy of the state, or a link that may lead to one. */
@@ -281,15 +329,19 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 		const char *host, GError **error)
 {
 	g_autofree char *uuid = xml_child_text(domain, "uuid");
-	g_autofree char *last = last_host(domain, directory);
-	bool here = !g_strcmp0(last, host);
-	bool elsewhere = last && host && !here;
+	const struct start s = { ctx, uuid, directory, host };
+	struct vtpm_note note;
+	bool here, ok;
 
 	if (!uuid)
 		return true;
 	if (!vtpm_needed(domain))
 		return true;
-	if (elsewhere && !fetch_left(ctx, last, uuid, directory, error))
+
+	read_note(domain, directory, &note);
+	ok = find_newest(&s, &note, &here, error);
+	vtpm_note_clear(&note);
+	if (!ok)
 		return false;
 
 	if (has_copy(directory)) {
@@ -302,21 +354,46 @@ bool vtpm_bring(const struct action_ctx *ctx, const xmlNode *domain, const char 
 	if (!host)
 		return true;
 
-	return mark(ctx, NULL, directory, host, error);
+	return vtpm_note_write(ctx, NULL, directory, host, error);
+}
+
+/* The directory of DOM, if its TPM has a state; NULL: it has none, or that is not known. */
+static char *directory_with_state(const struct action_ctx *ctx, virDomain *dom)
+{
+	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, NULL);
+
+	if (!doc)
+		return NULL;
+	if (!vtpm_needed(xmlDocGetRootElement(doc)))
+		return NULL;
+
+	return virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
+}
+
+void vtpm_moving(const struct action_ctx *ctx, virDomain *dom, const char *from, const char *to)
+{
+	g_autofree char *directory = directory_with_state(ctx, dom);
+	g_autoptr(GError) error = NULL;
+
+	if (directory && !vtpm_note_move(ctx, directory, from, to, &error))
+		action_log("WARN", "that the TPM's state may be on %s is not noted: %s", to,
+			   error->message);
+}
+
+void vtpm_stayed(const struct action_ctx *ctx, virDomain *dom)
+{
+	g_autofree char *directory = directory_with_state(ctx, dom);
+
+	if (directory)
+		vtpm_note_stayed(directory);
 }
 
 void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 {
-	g_autofree char *text = virt_xml(dom, NULL), *directory = NULL;
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "domain", NULL) : NULL;
+	g_autofree char *directory = directory_with_state(ctx, dom);
 	g_autoptr(GError) error = NULL;
 
-	if (!doc)
-		return;
-	if (!vtpm_needed(xmlDocGetRootElement(doc)))
-		return;
-	directory = virt_vm_directory(dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	if (host && directory && !mark(ctx, host, directory, host, &error))
+	if (host && directory && !vtpm_note_write(ctx, host, directory, host, &error))
 		action_log("WARN", "that the TPM's state is on %s is not noted: %s", host,
 			   error->message);
 }
@@ -336,21 +413,9 @@ bool vtpm_copy(const struct action_ctx *ctx, const xmlNode *domain, const char *
 	return must_run(ctx, "backup", uuid, directory, error);
 }
 
-bool vtpm_is_left(const char *uuid)
-{
-	g_autofree char *place = place_of(uuid);
-	struct stat st;
-
-	if (!g_uuid_string_is_valid(uuid))
-		return false;
-
-	return lstat(place, &st) == 0;
-}
-
 void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *directory, bool ran)
 {
 	g_autofree char *place = uuid ? place_of(uuid) : NULL;
-	g_autofree char *link = directory ? mark_of(directory) : NULL;
 	g_autoptr(GError) error = NULL;
 
 	if (!uuid)
@@ -360,9 +425,13 @@ void vtpm_collect(const struct action_ctx *ctx, const char *uuid, const char *di
 	if (!vtpm_is_left(uuid))
 		return;
 	vtpm_secret_remove(ctx->conn, uuid);
-	if (!run(ctx, ran ? "backup" : "keep", uuid, directory, &error) ||
-	    !run(ctx, "forget", uuid, directory, &error))
+	if (!run(ctx, ran ? "backup" : "keep", uuid, directory, &error)) {
 		action_log("WARN", "%s; it is still in %s on this host", error->message, place);
-	else
-		unlink(link);
+		return;
+	}
+
+	/* Before the state here goes: without it the note would lead to another host's. */
+	vtpm_note_remove(directory);
+	if (!run(ctx, "forget", uuid, directory, &error))
+		action_log("WARN", "%s; it is still in %s on this host", error->message, place);
 }

@@ -7,10 +7,9 @@
  * of a transient domain). After each stop it is copied to the VM's directory, and removed from
  * libvirt's once both are equal. The program vtpm_setup does this, as root.
  *
- * The link DIRECTORY/tpm/.host names the host with the newest state: a guest that powers off by
- * itself leaves it there, and a start on another host fetches it. Without that link the newest is
- * in the VM's directory. What other hosts have in libvirt's directory is ignored: a migration or
- * restore that failed leaves an empty TPM there.
+ * The links of vtpm_note.h name the host with the newest state: a guest that powers off by itself
+ * leaves it there, and a start on another host fetches it. What other hosts have in libvirt's
+ * directory is ignored: a migration or restore that failed leaves an empty TPM there.
  * Source: actions.md 22; pitfalls.md P-21; measured: persistent_state of libvirt 9.0 holds for
  * transient domains, also when QEMU is killed; a saved or migrated domain brings its state along.
  */
@@ -47,6 +46,16 @@ char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char 
 /* It was not restored: notes OLD (or nothing) again. */
 void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char *directory,
 		 const char *old);
+
+/*
+ * DOM is about to move from host FROM (NULL: not known) to host TO, and its TPM, if any, with it:
+ * notes that in its directory here, in case we die before vtpm_moved() or vtpm_stayed(). A failure
+ * is logged.
+ */
+void vtpm_moving(const struct action_ctx *ctx, virDomain *dom, const char *from, const char *to);
+
+/* DOM, at the source, did not move. */
+void vtpm_stayed(const struct action_ctx *ctx, virDomain *dom);
 
 /*
  * DOM runs on HOST now, and its TPM, if any, moved with it: notes that in its directory there. A

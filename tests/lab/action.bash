@@ -96,6 +96,23 @@ ended() {
 	wait "$1" || status=$?
 }
 
+# mover_dies NUMBER: migrate moves that VM from node1 to node2, where it runs then, and is killed before its last word to node1.
+mover_dies() {
+	local job held=/var/lib/one/local/held preload
+	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")
+	on rm -f "$held"
+	on env LD_PRELOAD="${preload/fail.so/hold.so}" HOLD_CALL=307 HOLD_FILE="$held" "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 \
+		</dev/null >"$BATS_TEST_TMPDIR/moved" 2>&1 &
+	job=$!
+	lab_until node1 120 test -e "$held" || { cat "$BATS_TEST_TMPDIR/moved"; return 1; }
+	on pkill -KILL -x migrate
+	wait "$job" || true
+	run lab_virsh node2 domstate "one-$1"
+	assert_output running
+	run lab_virsh node1 domstate "one-$1" --reason
+	assert_output 'paused (migrating)'
+}
+
 error_message() {
 	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
 }

@@ -343,6 +343,22 @@ left_behind() {
 		assert_failure 1
 		assert_regex "$(error_message)" 'is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
 	done
+	# The VM has not ended when this copy has.
+	for action in cancel shutdown; do
+		settings FORCE_DESTROY=yes SHUTDOWN_TIMEOUT=1 QEMU_PROTOCOL=qemu+tcp
+		act $action one-50 node1 50 node1
+		assert_failure 1
+		assert_regex "$(error_message)" 'is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\]'
+		[ "$(state_at node1 50)" = paused ]
+	done
+	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
+	# A question about a step before resumes nothing.
+	for action in save snapshot_create; do
+		run on "$ACTIONS/outcome" $action "$(uuid 50)" "$LAB_SHARED/0/50/checkpoint" 50 node1 \
+			<<<'<VMM_DRIVER_ACTION_DATA><VM><ID>50</ID><TEMPLATE><SNAPSHOT><SNAPSHOT_ID>0</SNAPSHOT_ID><ACTIVE>YES</ACTIVE></SNAPSHOT></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>'
+		assert_output --regexp '^later .*it is running at qemu.tcp://node2/system'
+		[ "$(state_at node1 50)" = paused ]
+	done
 	# A checkpoint that an earlier restore left is no reason to end it and start another one.
 	on mkdir -p "$(directory 50)"
 	on touch "$(directory 50)/checkpoint"
@@ -375,6 +391,37 @@ left_behind() {
 	assert_failure 1
 	assert_regex "$(error_message)" 'cannot tell whether domain one-53 runs at qemu.tcp://nohost/system'
 	[ "$(state_at node1 53)" = paused ]
+}
+
+@test "migrate: a copy is not resumed when its guest may have run at the destination and ended there" {
+	local n disk action
+	for n in 160 161; do
+		disk=$LAB_SHARED/one-$n.raw
+		on truncate -s 8M "$disk"
+		start node1 $n "<disk type='file'><driver name='qemu' type='raw'/><source file='$disk'/><target dev='sda' bus='scsi'/></disk>"
+		lab_in_guest node1 one-$n 'echo 1 >/dev/sda; sync'
+		mover_dies $n
+	done
+	# One has written to its disk there.
+	lab_wait_agent node2 one-160
+	lab_in_guest node2 one-160 'echo 2 >/dev/sda; sync'
+	lab_virsh node2 destroy one-160
+	for action in "migrate one-160 node2 node1 160" "save one-160 $LAB_SHARED/0/160/checkpoint node1 160" "snapshot_create one-160 0 160"; do
+		# shellcheck disable=SC2086
+		act $action node1
+		assert_failure 1
+		assert_regex "$(error_message)" "domain one-160 is paused after an interrupted migration, and is not at qemu.tcp://node2/system now, where it may have run and ended: disk sda \\($LAB_SHARED/one-160.raw\\) was written to since \\[refused\\] \\(hint: if it ran there"
+	done
+	[ "$(state_at node1 160)" = paused ]
+	run --separate-stderr on "$ACTIONS/outcome" migrate "$(uuid 160)" - 160 node1 <<<"$(document 160 YES | sed 's|<DISK_TARGET|<HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST>&|')"
+	refute_output --partial not-done
+	[ "$(state_at node1 160)" = paused ]
+	# The other one has not.
+	lab_virsh node2 destroy one-161
+	act migrate one-161 node2 node1 161 node1
+	assert_success
+	assert_regex "$stderr" 'resuming domain one-161'
+	lives 161 node2
 }
 
 @test "migrate: a note of where a VM was moved to is the name of a host, whoever wrote it: no program runs, no other host is asked" {

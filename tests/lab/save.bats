@@ -113,6 +113,33 @@ end_slow_save() {
 	is_whole 16
 }
 
+@test "save: libvirt makes it after a job of another client, when the connection is lost: the answer is what it came to" {
+	local dump
+	guest 18
+	on rm -rf $SLOW/18
+	on mkdir -p $SLOW/18
+	lab_virsh node1 dump --live one-18 $SLOW/18/dump >"$BATS_TEST_TMPDIR/dumped" 2>&1 &
+	dump=$!
+	lab_until node1 10 test -s $SLOW/18/dump
+	on kill -STOP "$(qemu_pid 18)"
+	on "$ACTIONS/save" --connect qemu+ssh://node1/system one-18 $SLOW/18/checkpoint node1 18 node1 2>"$BATS_TEST_TMPDIR/err" &
+	slow_pid=$!
+	lab_until node1 10 test -e $SLOW/18/checkpoint.part
+	sleep 2
+	on pkill -KILL -f '^ssh .* node1 '
+	sleep 1
+	on kill -CONT "$(qemu_pid 18)"
+	ended "$dump"
+	end_slow_save
+	case $status in
+	0) never state 18 && on test -s $SLOW/18/checkpoint ;;
+	1) is_whole 18 ;;
+	*) false ;;
+	esac
+	sleep 2
+	[ "$status" -eq 0 ] || is_whole 18
+}
+
 @test "save: SIGTERM and the deadline abort it, and the guest continues" {
 	guest 2
 	slow_save 2

@@ -145,6 +145,57 @@ deploy_tpm() {	# NUMBER [TPM]
 	is_same node1 "$(place 9)" 9
 }
 
+@test "vtpm: it moved, the mover died before it noted that, and the guest ended there: the next start finds it" {
+	local n
+	on mkdir -p "$(directory 20)"
+	tpm_xml 20 | deploy_xml 20
+	mover_dies 20
+	[ "$(on readlink "$(directory 20)/tpm/.host" "$(directory 20)/tpm/.host.to")" = $'node1\nnode2' ]
+	act migrate one-20 node2 node1 20 node1
+	assert_success
+	[ "$(on readlink "$(directory 20)/tpm/.host")" = node2 ]
+	never on test -L "$(directory 20)/tpm/.host.to"
+	# It dies a moment later, when nothing is left at node1.
+	for n in 21 22; do
+		deploy_tpm $n
+		remember node1 $n
+		act migrate one-$n node2 node1 $n node1
+		assert_success
+		on ln -sfn node1 "$(directory $n)/tpm/.host"
+		on ln -s node2 "$(directory $n)/tpm/.host.to"
+		lab_exec node2 pkill -KILL -f "guest=one-$n,"
+		lab_wait_gone node2 one-$n
+	done
+	deploy_tpm 21
+	is_same node1 "$(place 21)" 21
+	never on test -L "$(directory 21)/tpm/.host.to"
+	run --separate-stderr lab_exec node2 "$ACTIONS/deploy" "$(directory 22)/deployment.0" node2 22 node2 < <(tpm_xml 22)
+	assert_success
+	is_same node2 "$(place 22)" 22
+	# A move that did not take place has left an empty one there.
+	deploy_tpm 23
+	remember node1 23
+	on ln -s node2 "$(directory 23)/tpm/.host.to"
+	lab_exec node2 sh -c "mkdir -p $(dirname "$(place 23)") && head -c 1315 /dev/urandom >$(place 23)"
+	on kill -KILL "$(qemu_pid 23)"
+	lab_wait_gone node1 one-23
+	run --separate-stderr lab_exec node2 "$ACTIONS/deploy" "$(directory 23)/deployment.0" node2 23 node2 < <(tpm_xml 23)
+	assert_success
+	is_same node2 "$(place 23)" 23
+	# One that fails, and one whose end another asks for, leave no note of it.
+	deploy_tpm 24
+	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp
+	act migrate one-24 node1 node1 24 node1
+	assert_failure
+	never on test -L "$(directory 24)/tpm/.host.to"
+	on ln -s node2 "$(directory 24)/tpm/.host.to"
+	run --separate-stderr on "$ACTIONS/outcome" migrate "$(uuid 24)" - 24 node1 <<<"<VMM_DRIVER_ACTION_DATA><HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST><VM><ID>24</ID></VM></VMM_DRIVER_ACTION_DATA>"
+	assert_output not-done
+	never on test -L "$(directory 24)/tpm/.host.to"
+	act cancel one-24 node1 24 node1
+	assert_success
+}
+
 @test "vtpm: a guest that ended by itself left it on its host: another host fetches it from there, or does not start the VM" {
 	deploy_tpm 7
 	remember node1 7

@@ -86,6 +86,22 @@ static enum action_outcome with_files(struct migration *r, const char *from, con
 	return outcome;
 }
 
+/* Notes on the way where the state of its TPM is. */
+static enum action_outcome go_there(struct migration *r, const struct request *q, GError **error)
+{
+	enum action_outcome outcome;
+
+	vtpm_moving(r->ctx, r->dom, action_arg(r->ctx, SOURCE_HOST), r->dest_host);
+	if (q->shared)
+		outcome = migration_move(r, error);
+	else
+		outcome = with_files(r, q->from, q->target, error);
+	if (outcome == ACTION_FAILED)
+		vtpm_stayed(r->ctx, r->dom);
+
+	return outcome;
+}
+
 static enum action_outcome to_host(struct migration *r, const struct request *q, GError **error)
 {
 	const char *name = r->dom ? virDomainGetName(r->dom) : r->ctx->arg[DEPLOY_ID];
@@ -115,10 +131,7 @@ static enum action_outcome to_host(struct migration *r, const struct request *q,
 		return ACTION_DONE;
 	}
 
-	if (q->shared)
-		return migration_move(r, error);
-
-	return with_files(r, q->from, q->target, error);
+	return go_there(r, q, error);
 }
 
 /* To another datastore of the same host. */

@@ -15,7 +15,6 @@
 #include "action/busy.h"
 #include "action/reconcile.h"
 #include "virt/virt_error.h"
-#include "virt/pause.h"
 
 enum { DEPLOY_ID, SNAPSHOT_ID };
 
@@ -29,7 +28,7 @@ static virDomainSnapshot *find_made(struct action_ctx *ctx, virDomain **dom, con
 	*outcome = ACTION_UNKNOWN;
 	if (reconcile_domain(ctx, dom, NULL) != RECONCILE_REOPENED)
 		return NULL;
-	if (!virt_wait_idle(*dom, true, &state, NULL))
+	if (!stranded_wait_idle(ctx, *dom, &state, NULL))
 		return NULL;
 	s = virDomainSnapshotLookupByName(*dom, name, 0);
 	if (!s && virt_last_is(VIR_ERR_NO_DOMAIN_SNAPSHOT)) {

@@ -15,7 +15,6 @@
 #include "action/busy.h"
 #include "action/reconcile.h"
 #include "virt/virt_error.h"
-#include "virt/pause.h"
 
 enum { DEPLOY_ID, NAME };
 
@@ -46,7 +45,7 @@ static enum action_outcome judge_revert(struct action_ctx *ctx, virDomain *first
 	g_propagate_error(error, cause);
 	if (found == RECONCILE_UNKNOWN)
 		return ACTION_UNKNOWN;
-	if (found != RECONCILE_GONE && !virt_wait_idle(dom, true, &state, NULL))
+	if (found != RECONCILE_GONE && !stranded_wait_idle(ctx, dom, &state, NULL))
 		return ACTION_UNKNOWN;
 	if (state.gone) {
 		vmm_error_set_hint(error, "the VM does not run any more; deploy it again");
