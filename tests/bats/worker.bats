@@ -201,6 +201,24 @@ old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 5
 	[ "$(heads)" = '0 0 program;0 0 worker;' ]
 }
 
+@test "worker: after a change of what GnuTLS reads while it is loaded, the next worker makes the next steps" {
+	echo '# ours' >gnutls
+	export GNUTLS_SYSTEM_PRIORITY_FILE=$PWD/gnutls
+	steps -- "$SET/kvm/reset" --version -- @ sh -c "echo $worker_pid >old; echo '[overrides]' >gnutls" \
+		-- "$SET/kvm/reset" --version -- "~" "$SET/kvm/reset" -- @ sh -c "$old_has_ended" -- "$SET/kvm/reset" --version
+	unset GNUTLS_SYSTEM_PRIORITY_FILE
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 worker;0 0 program;0 0 worker;' ]
+}
+
+@test "worker: a program that is not named by its whole path is looked for as exec does: in the step's directory" {
+	ln -s "$SET/kvm" here
+	steps --cwd / -- here/reset --version
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '-1 4 program;' ]
+	grep -q 'cannot run here/reset' <<<"$output"
+}
+
 @test "worker: a process that cannot get ready is waited for, and the step is run once, as a program" {
 	steps --cwd /nonexistent -- "$SET/kvm/reset" --version -- @ sh -c "$no_dead_child"
 	[ "$status" -eq 0 ]
