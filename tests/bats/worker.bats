@@ -25,16 +25,6 @@ heads() {
 	grep -E '^-?[0-9]+ [0-9] (program|worker)$' <<<"$output" | tr '\n' ';'
 }
 
-# A libvirt that never answers: an action that asks it waits.
-silent() {
-	python3 -c 'import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.bind("silent"); s.listen(99); print(flush=True)
-while True: time.sleep(9)' >ready 3>&- &
-	silent_pid=$!
-	until [ -s ready ]; do sleep 0.02; done
-	SILENT="qemu+unix:///system?socket=$PWD/silent"
-}
-
 teardown() {
 	[ -z "${silent_pid:-}" ] || kill "$silent_pid"
 }

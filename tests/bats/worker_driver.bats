@@ -155,6 +155,26 @@ has_threads() {	# its process in $pid
 	finish
 }
 
+@test "direct: with PRIORITY every thread of an action is nice, however late the driver gets to set it" {
+	echo PRIORITY=5 >etc/defaultrc
+	silent
+	go_direct
+	printf '#!/bin/sh\nLD_PRELOAD="%s" SLOW=setpriority exec "%s" "$@"\n' \
+		"$(ldd "$DRIVER" | awk '/libasan/ { print $3 }') $BUILD/tests/fake/kernel.so" "$DRIVER" >late-driver
+	chmod +x late-driver
+	DRIVER=$PWD/late-driver
+	start
+	reset_by_worker
+	send "$(request RESET 99 silent DEPLOY_ID=test)"
+	wait_for has_threads
+	sed 's/.*) //' "/proc/$pid"/task/*/stat | awk '{ print $17 }' | sort -u >seen
+	kill -KILL "$pid"
+	[ "$(cat seen)" = "$(nice -n 5 nice)" ]
+	expect '^RESET FAILURE 99 '
+	is relay_steps_total 0
+	finish
+}
+
 @test "direct: killed, the driver leaves no worker behind; without hosts.worker it has none" {
 	go_direct
 	start
