@@ -435,6 +435,12 @@ void child_write(Child *c, GBytes *bytes)
 		add_source(c, &c->in.source, fd_source(c->in.fd, G_IO_OUT), G_SOURCE_FUNC(on_in));
 }
 
+void child_make_nice(int pid, int nice)
+{
+	if (nice)
+		setpriority(PRIO_PROCESS, (id_t)pid, getpriority(PRIO_PROCESS, 0) + nice);
+}
+
 static void limit_child(pid_t pid, const struct child_spec *spec)
 {
 	const struct rlimit memory = { spec->max_memory, spec->max_memory };
@@ -502,9 +508,7 @@ Child *child_start(const struct child_spec *spec, child_done *done, void *data, 
 		return NULL;
 	}
 
-	if (spec->nice)		/* posix_spawn() has nothing for it; what it forks inherits it */
-		setpriority(PRIO_PROCESS, (id_t)c->pid,
-			    getpriority(PRIO_PROCESS, 0) + spec->nice);
+	child_make_nice(c->pid, spec->nice);	/* posix_spawn() has nothing for it */
 	limit_child(c->pid, spec);
 	attach(c, spec->timeout_ms);
 

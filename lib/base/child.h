@@ -85,6 +85,9 @@ unsigned child_count(void);
 /* Its process id, which is its process group too. */
 int child_pid(const Child *child);
 
+/* Makes the first thread of PID NICE nicer than we are, and what that starts from then on. */
+void child_make_nice(int pid, int nice);
+
 /* Runs SPEC until it ends, on a loop of its own. False: it could not be started. */
 bool child_run(const struct child_spec *spec, struct child_result *ret, GError **error);
 

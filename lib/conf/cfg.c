@@ -31,7 +31,7 @@ static const struct key {
 	{ "limits.host",          INTEGER, 1,    100000,     100,      NULL },
 	{ "hosts.failures",       INTEGER, 1,    1000,       3,        NULL },
 	{ "hosts.retry_s",        INTEGER, 0,    86400,      10,       NULL },
-	{ "hosts.worker",         SWITCH,  0,    0,          0,        NULL },
+	{ "hosts.worker",         SWITCH,  0,    0,          1,        NULL },
 	{ "clean.tries",          INTEGER, 0,    100,        3,        NULL },
 	{ "clean.pause_s",        INTEGER, 1,    86400,      30,       NULL },
 	{ "timeout_s.deploy",     INTEGER, 0,    WEEK_S,     600,      NULL },

@@ -373,13 +373,22 @@ static bool wait_ready(int gate, pid_t *ret)
 	return is_our_child(*ret);
 }
 
-/* Lets the process that waits at GATE begin. 0: none has begun, or will. Takes GATE. */
-static pid_t let_begin(int gate)
+/*
+ * Lets the process that waits at GATE begin. 0: none has begun, or will. Takes GATE. Nice before it
+ * begins: its first threads are there so soon that they would keep the priority of before.
+ */
+static pid_t let_begin(int gate, int nice)
 {
 	const char go = WORKER_GO;
 	pid_t pid;
 
-	if (!wait_ready(gate, &pid) || send(gate, &go, 1, MSG_NOSIGNAL) != 1) {
+	if (!wait_ready(gate, &pid)) {
+		refuse(gate, pid);
+		return 0;
+	}
+
+	child_make_nice(pid, nice);
+	if (send(gate, &go, 1, MSG_NOSIGNAL) != 1) {
 		refuse(gate, pid);
 		return 0;
 	}
@@ -389,7 +398,7 @@ static pid_t let_begin(int gate)
 	return pid;
 }
 
-static pid_t hand_over(WorkerClient *w, GBytes *order, const int fds[3])
+static pid_t hand_over(WorkerClient *w, GBytes *order, int nice, const int fds[3])
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int gate[2] = { -1, -1 };
@@ -410,7 +419,7 @@ static pid_t hand_over(WorkerClient *w, GBytes *order, const int fds[3])
 
 	close_fd(null);
 	if (gate[0] >= 0)
-		pid = let_begin(gate[0]);
+		pid = let_begin(gate[0], nice);
 	if (!pid)
 		give_up(w);
 
@@ -425,7 +434,7 @@ int worker_client_begin(WorkerClient *w, const struct worker_order *order, const
 	if (!message)
 		return 0;
 
-	pid = hand_over(w, message, fds);
+	pid = hand_over(w, message, order->nice, fds);
 	if (pid) {
 		w->steps++;
 		w->used_us = now_us();
@@ -440,6 +449,7 @@ int worker_client_start(void *worker_client, const struct child_spec *spec, cons
 	const struct worker_order order = {
 		text_or(spec->cwd, ""), spec->argv,
 		spec->env ? spec->env : (const char *const *)environ,
+		spec->nice,
 	};
 
 	if (!worker_client_ready(worker_client, spec->argv[0]))

@@ -64,6 +64,9 @@ bool worker_files_in(const char *path, const char *directory)
 	g_autofree char *own = g_path_get_dirname(path);
 	struct stat a, b;
 
+	/* For another exec looks in the step's directory, or in PATH. */
+	if (!g_path_is_absolute(path))
+		return false;
 	if (stat(own, &a) != 0 || stat(directory, &b) != 0)
 		return false;
 

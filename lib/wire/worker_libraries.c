@@ -14,8 +14,15 @@ struct worker_libraries {
 	GPtrArray *all;		/* of struct library */
 };
 
-/* What the loader goes by. Source: ld.so(8). */
-static const char *const of_loader[] = { "/etc/ld.so.cache", "/etc/ld.so.preload" };
+/*
+ * What is read while they are loaded: by the loader, and by GnuTLS, at its place in Debian and in
+ * Fedora. Source: ld.so(8); docs/facts/worker.md 4.
+ */
+static const char *const read_at_start[] = {
+	"/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/gnutls/config",
+	"/etc/crypto-policies/back-ends/gnutls.config",
+};
+static const char another_place[] = "GNUTLS_SYSTEM_PRIORITY_FILE";
 
 static void library_free(void *data)
 {
@@ -75,8 +82,10 @@ WorkerLibraries *worker_libraries_new(pid_t pid)
 	libraries = g_new0(WorkerLibraries, 1);
 	libraries->all = g_ptr_array_new_with_free_func(library_free);
 	add_mapped(libraries, maps);
-	for (size_t i = 0; i < G_N_ELEMENTS(of_loader); i++)
-		add_library(libraries, of_loader[i], true);
+	for (size_t i = 0; i < G_N_ELEMENTS(read_at_start); i++)
+		add_library(libraries, read_at_start[i], true);
+	if (g_getenv(another_place))
+		add_library(libraries, g_getenv(another_place), true);
 
 	return libraries;
 }

@@ -28,6 +28,7 @@ struct worker_order {
 	const char *cwd;		/* "": where the worker was started */
 	const char *const *argv;	/* argv[0]: a path that ends in the action's name */
 	const char *const *env;		/* all of it */
+	int nice;			/* child_spec.nice; in no message: who asks sets it */
 };
 
 /* ORDER as a message; NULL: it is too long. The caller unrefs. */

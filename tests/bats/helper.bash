@@ -41,6 +41,17 @@ never() {
 	fi
 }
 
+# A libvirt that never answers: an action that asks it, by $SILENT, waits. The caller kills $silent_pid.
+silent() {
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(99); print(flush=True)
+while True: time.sleep(9)' "$PWD/silent" >ready 3>&- &
+	silent_pid=$!
+	disown	# bash says nothing of its end
+	until [ -s ready ]; do sleep 0.02; done
+	SILENT="qemu+unix:///system?socket=$PWD/silent"
+}
+
 # Runs an action of the KVM set; stderr is kept apart from stdout.
 action() {
 	run --separate-stderr -- "$REMOTES/$@"

@@ -55,7 +55,10 @@ make_evil_relay() {
 	    if kind == "trickle":
 	        for byte in done(b"told in pieces", id): say(bytes([byte]))
 	    if kind == "lines": say(frame(3, id, struct.pack(">IIIII", 0, 1, 0, 0, 0) + struct.pack(">I", 1 << 20) + b"x\n" * (1 << 19)))
-	    if kind == "worker": say(frame(4, 0, struct.pack(">Q", 1 << 20)))
+	    word = frame(4, 0, struct.pack(">Q", 1 << 20))
+	    if kind == "worker": say(word)
+	    if kind == "words": forever(word)
+	    if kind == "three": say(word, word, word, done(b"three words", id))
 	    if kind == "honest": say(done(b"", id))
 	EOF
 	chmod +x evil-relay
@@ -81,7 +84,9 @@ play() {
 	configure 'transport = "relay"; timeout_s: { reboot = 10; };'
 	play honest
 	local honest_cpu=$cpu honest_peak=$peak
-	for kind in huge larger id twice run type lie small worker; do
+	for kind in huge larger id twice run type lie small words worker; do
+		# A word of its worker is right until the host is to have none.
+		[ $kind != worker ] || configure 'transport = "relay"; timeout_s: { reboot = 10; }; hosts: { worker = false; };'
 		play $kind
 		echo "$kind: CPU $cpu of $honest_cpu ticks, memory $peak of $honest_peak KiB"
 		[ "$cpu" -le $((honest_cpu * 5 + 50)) ]
@@ -104,12 +109,14 @@ play() {
 	done
 }
 
-@test "an answer that comes in single bytes is taken; one of half a million lines costs little" {
+@test "an answer that comes in single bytes, or behind words of a worker, is taken; one of half a million lines costs little" {
 	configure 'transport = "relay"; timeout_s: { reboot = 60; };'
 	play honest
 	local honest_cpu=$cpu
 	play trickle
 	grep -q '^REBOOT SUCCESS 101 told in pieces$' out
+	play three
+	[ "$(grep -c '^REBOOT SUCCESS 10[123] three words$' out)" -eq 3 ]
 	play lines
 	[ "$(grep -c '^REBOOT FAILURE 10[123] x x x x' out)" -eq 3 ]
 	[ "$(grep -c '^LOG I 101 x$' out)" -le 200 ]

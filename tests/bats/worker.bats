@@ -25,16 +25,6 @@ heads() {
 	grep -E '^-?[0-9]+ [0-9] (program|worker)$' <<<"$output" | tr '\n' ';'
 }
 
-# A libvirt that never answers: an action that asks it waits.
-silent() {
-	python3 -c 'import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.bind("silent"); s.listen(99); print(flush=True)
-while True: time.sleep(9)' >ready 3>&- &
-	silent_pid=$!
-	until [ -s ready ]; do sleep 0.02; done
-	SILENT="qemu+unix:///system?socket=$PWD/silent"
-}
-
 teardown() {
 	[ -z "${silent_pid:-}" ] || kill "$silent_pid"
 }
@@ -199,6 +189,24 @@ old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 5
 	unset LD_LIBRARY_PATH
 	[ "$status" -eq 0 ]
 	[ "$(heads)" = '0 0 program;0 0 worker;' ]
+}
+
+@test "worker: after a change of what GnuTLS reads while it is loaded, the next worker makes the next steps" {
+	echo '# ours' >gnutls
+	export GNUTLS_SYSTEM_PRIORITY_FILE=$PWD/gnutls
+	steps -- "$SET/kvm/reset" --version -- @ sh -c "echo $worker_pid >old; echo '[overrides]' >gnutls" \
+		-- "$SET/kvm/reset" --version -- "~" "$SET/kvm/reset" -- @ sh -c "$old_has_ended" -- "$SET/kvm/reset" --version
+	unset GNUTLS_SYSTEM_PRIORITY_FILE
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '0 0 worker;0 0 program;0 0 worker;' ]
+}
+
+@test "worker: a program that is not named by its whole path is looked for as exec does: in the step's directory" {
+	ln -s "$SET/kvm" here
+	steps --cwd / -- here/reset --version
+	[ "$status" -eq 0 ]
+	[ "$(heads)" = '-1 4 program;' ]
+	grep -q 'cannot run here/reset' <<<"$output"
 }
 
 @test "worker: a process that cannot get ready is waited for, and the step is run once, as a program" {

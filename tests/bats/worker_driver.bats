@@ -6,8 +6,12 @@ load driver
 setup() {
 	driver_setup
 	make_set rem
-	configure "transport = \"relay\"; hosts: { worker = true; }; metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
+	by_relay
 	last=0
+}
+
+by_relay() {	# [TEXT]: what vmm_exec.cfg has more
+	configure "transport = \"relay\"; ${1:-} metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
 }
 
 # make_set DIRECTORY: relay, worker and an action of libvirt's test driver.
@@ -80,11 +84,34 @@ worker_pid() {	# DIRECTORY: where it is
 	finish
 }
 
-# Actions of host-a run here, against its libvirt, which is that of libvirt's test driver.
-go_direct() {
+@test "switched off at SIGHUP, no further step is made by the host's worker; without the key from the start there is none" {
+	start
+	reset_by_worker
+	by_relay 'hosts: { worker = false; };'
+	kill -HUP "$driver_pid"
+	expect 'was read again: changed: hosts.worker$'
+	was=$(metric worker_steps_total)
+	for ((n = 0; n < 3; n++)); do reset; done
+	wait_for is 'action_seconds_count{action="RESET"}' $last
+	is worker_steps_total "$was"
+	finish
+	wait_for never worker_pid rem
+	start
+	for ((n = 0; n < 3; n++)); do reset; done
+	never worker_pid rem
+	finish
+}
+
+# Actions of host-a run here, against its libvirt, which is that of libvirt's test driver; those of host silent, against $SILENT.
+go_direct() {	# [TEXT]: what vmm_exec.cfg has more
 	make_set var/remotes
-	configure "host: ( { name = \"*\"; transport = \"direct\"; uri = \"test:///default\"; } ); hosts: { worker = ${1-true}; };
-		metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
+	configure "host: ( { name = \"silent\"; transport = \"direct\"; uri = \"${SILENT:-test:///default}\"; },
+		{ name = \"*\"; transport = \"direct\"; uri = \"test:///default\"; } ); ${1:-} metrics: { file = \"$PWD/vmm.prom\"; interval_s = 1; };"
+}
+
+has_threads() {	# its process in $pid
+	pid=$(pgrep -x reset -P "$driver_pid")
+	[ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)" -gt 1 ]
 }
 
 @test "direct: a worker of the driver's own makes the processes of actions that run here" {
@@ -128,6 +155,26 @@ go_direct() {
 	finish
 }
 
+@test "direct: with PRIORITY every thread of an action is nice, however late the driver gets to set it" {
+	echo PRIORITY=5 >etc/defaultrc
+	silent
+	go_direct
+	printf '#!/bin/sh\nLD_PRELOAD="%s" SLOW=setpriority exec "%s" "$@"\n' \
+		"$(ldd "$DRIVER" | awk '/libasan/ { print $3 }') $BUILD/tests/fake/kernel.so" "$DRIVER" >late-driver
+	chmod +x late-driver
+	DRIVER=$PWD/late-driver
+	start
+	reset_by_worker
+	send "$(request RESET 99 silent DEPLOY_ID=test)"
+	wait_for has_threads
+	sed 's/.*) //' "/proc/$pid"/task/*/stat | awk '{ print $17 }' | sort -u >seen
+	kill -KILL "$pid"
+	[ "$(cat seen)" = "$(nice -n 5 nice)" ]
+	expect '^RESET FAILURE 99 '
+	is relay_steps_total 0
+	finish
+}
+
 @test "direct: killed, the driver leaves no worker behind; without hosts.worker it has none" {
 	go_direct
 	start
@@ -136,7 +183,7 @@ go_direct() {
 	kill -KILL "$driver_pid"
 	wait_for never kill -0 "$pid"
 	exec 9>&-
-	go_direct false
+	go_direct 'hosts: { worker = false; };'
 	start
 	for ((n = 0; n < 3; n++)); do reset; done
 	never worker_pid var/remotes

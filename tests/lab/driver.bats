@@ -35,6 +35,7 @@ setup_file() {
 	driver_expect '^SHUTDOWN SUCCESS 1 -'
 	driver_send "$(driver_request CANCEL 1 node1 "DEPLOY_ID=$(uuid_of 1)")"
 	driver_expect '^CANCEL SUCCESS 1 -'
+	lab_exec node1 pgrep -x worker		# made the processes of these
 }
 
 @test "a name with quotes, <, &, new lines, \$(touch x), EOT and emoji deploys, polls, shuts down; nothing runs" {
@@ -148,6 +149,7 @@ driver_way() {
 	driver_expect '^POLL SUCCESS 8 STATE=a '
 	driver_send "$(driver_request CANCEL 8 node1 "DEPLOY_ID=$(uuid_of 8)")"
 	driver_expect '^CANCEL SUCCESS 8 -'
+	lab_exec fe pgrep -x worker
 	lab_exec node1 mv /tmp/poll /tmp/cancel /var/tmp/one/vmm/kvm/
 	[ -z "$(lab_virsh node1 list --all --name)" ]
 }

@@ -148,6 +148,7 @@ cpu_on() {	# NODE
 	assert_success
 	[[ $(lab_virsh node1 dumpxml one-3) == *"secure='yes'"* ]]
 	lab_wait_console node1 one-3 LAB-READY
+	lab_wait_agent node1 one-3
 	lab_in_guest node1 one-3 dmesg | grep -i 'secure boot enabled'
 	act cancel one-3
 	assert_success

@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 	char **words = g_strdupv(argv);
 	g_auto(GStrv) env = g_get_environ();
 	const struct worker_order order = { "", (const char *const *)words,
-					    (const char *const *)env };
+					    (const char *const *)env, 0 };
 	g_autofree char *program = g_build_filename(real, "kvm", name, NULL);
 	WorkerClient *worker = worker_client_new(real);
 	int life = -1, pids, status;
