@@ -2,6 +2,9 @@
 # helper.bash - what every suite loads. BUILD is set by GNUmakefile (make VARIANT=… test).
 bats_require_minimum_version 1.5.0
 
+# What ls, sort and ranges of letters say is the same for all who run them.
+export LC_ALL=C
+
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$TOP/build/release}
 DATA=$TOP/tests/data
@@ -33,12 +36,16 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
-# never COMMAND...: fails when it succeeds; a bare "!" in the middle of a test fails nothing.
-never() {
-	if "$@"; then
-		echo "was not to be: $*"
-		return 1
-	fi
+# ours PATTERN: prints the processes of this test, whose ONE_LOCATION is its directory, with such a command line; suites that
+# run beside have alike ones.
+ours() {
+	local pid found=1
+	for pid in $(pgrep -f -- "$1"); do
+		grep -qszxF "ONE_LOCATION=$BATS_TEST_TMPDIR" "/proc/$pid/environ" || continue
+		echo "$pid"
+		found=0
+	done
+	return $found
 }
 
 # Runs an action of the KVM set; stderr is kept apart from stdout.
