@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -21,8 +22,8 @@ struct lock_hold {
 static struct lock_hold held_vm, held_host;
 
 /*
- * The process that holds FD; 0: none. /proc/locks has lines
- * "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF".
+ * The process that holds FD; 0: none is known. /proc/locks has lines
+ * "1: FLOCK ADVISORY WRITE PID 00:1a:INODE 0 EOF", of all file systems: each has its own inodes.
  */
 static pid_t holder_of(int fd)
 {
@@ -32,7 +33,8 @@ static pid_t holder_of(int fd)
 
 	if (fstat(fd, &st) < 0 || !g_file_get_contents("/proc/locks", &text, NULL, NULL))
 		return 0;
-	end = g_strdup_printf(":%lu 0 EOF", (unsigned long)st.st_ino);
+	end = g_strdup_printf(" %02x:%02x:%lu 0 EOF", major(st.st_dev), minor(st.st_dev),
+			      (unsigned long)st.st_ino);
 	lines = g_strsplit(text, "\n", -1);
 	for (char **l = lines; *l; l++) {
 		int pid;

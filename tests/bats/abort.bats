@@ -4,8 +4,8 @@ load helper
 load driver
 
 # A script that needs a while after SIGTERM: it says when it runs, and when it was done in time.
-slow_to_end() {	# PATH
-	stub "$1" 'exec 2>/dev/null; echo $$ >"$ONE_LOCATION/pid.${0##*/}"; trap "sleep 2 3>&-; touch \"\$ONE_LOCATION/taken-back.${0##*/}\"; exit 1" TERM; while :; do sleep 0.05; done'
+slow_to_end() {	# PATH [SECONDS]
+	stub "$1" 'exec 2>/dev/null; echo $$ >"$ONE_LOCATION/pid.${0##*/}"; trap "sleep '"${2:-2}"' 3>&-; touch \"\$ONE_LOCATION/taken-back.${0##*/}\"; exit 1" TERM; while :; do sleep 0.05; done'
 }
 
 setup() {
@@ -26,14 +26,15 @@ gone() { never kill -0 "$(cat "$1")" 2>/dev/null; }
 	for way in ssh relay here; do
 		rm -f taken-back.* pid.*
 		configure "transport = \"${way/here/ssh}\";"
-		local options='-w 1 kvm -p'
+		# Each has said when to end it by then.
+		local options="-w $((1 + PACE)) kvm -p"
 		[ "$way" = here ] && options="-l save,restore,migrate $options"
 		start "$options"
 		send "$(request SAVE 1)"
 		send "$(request RESTORE 2)"
 		send "$(request MIGRATE 3)"
 		send "$(request RESET 4)"
-		expect '^RESET FAILURE 4 outcome unknown: .* did not end within 1 s'
+		expect '^RESET FAILURE 4 outcome unknown: .* did not end within [0-9]+ s'
 		for action in 'SAVE FAILURE 1' 'RESTORE FAILURE 2' 'MIGRATE FAILURE 3'; do expect "^$action "; done
 		for s in save restore migrate; do [ -e "taken-back.$s" ]; done
 		[ ! -e taken-back.reset ]
@@ -76,6 +77,7 @@ gone() { never kill -0 "$(cat "$1")" 2>/dev/null; }
 
 @test "timeout_s.abort: an action that needs longer is killed" {
 	configure 'transport = "relay"; timeout_s: { abort = 1; };'
+	slow_to_end rem/vmm/kvm/save 60
 	start '-w 1 kvm -p'
 	send "$(request SAVE 1)"
 	expect '^SAVE FAILURE 1 outcome unknown: .* did not end within 1 s'

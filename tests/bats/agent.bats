@@ -36,11 +36,6 @@ replace() {	# FILE, with stdin
 	mv "$SET/$1.new" "$SET/$1"
 }
 
-wait_for() {
-	local begin=$SECONDS
-	until "$@"; do ! late "$begin" 20 || return 1; sleep 0.05; done
-}
-
 is_renewed() {
 	[ "/proc/$AGENT/exe" -ef "$SET/im/monitord-client" ]
 }
@@ -82,12 +77,15 @@ is_renewed() {
 	agent
 	before=$(cat answer)
 	is_renewed
+	# It looks now and then: not before it was seen that there is something to be renewed.
+	kill -STOP "$AGENT"
 	replace im/monitord-client <"$SET/im/monitord-client"
 	never is_renewed
+	kill -CONT "$AGENT"
 	wait_for is_renewed
 	: >messages
 	lose_786
-	[ "$(cat db/.monitor_client.pid)" = "$AGENT" ]
+	wait_for grep -qx "$AGENT" db/.monitor_client.pid
 	[ "$(tr '\0' ' ' <"/proc/$AGENT/cmdline")" = "$SET/im/kvm.d/monitord-client.rb kvm 7 node1 --directory $PWD/db " ]
 	received 'any(.type == "MONITOR_HOST" and .host == 7 and .result == "SUCCESS")'
 	[ "$(cat answer)" = "$before" ]
@@ -142,6 +140,7 @@ is_renewed() {
 
 @test "new settings are taken over after a sync, unless they are wrong" {
 	agent
+	answered >/dev/null	# the first states, which are a complete list, have come
 	printf ':times_missing: nonsense\n' | replace etc/im/kvm-probes.d/probe_db.conf
 	: >messages
 	received '[.[] | select(.type == "MONITOR_HOST")] | length >= 5'

@@ -294,11 +294,11 @@ deploys() {
 }
 
 @test "-w: a DEPLOY that takes longer is verified: the VM is cancelled, its networks are cleaned" {
-	stub rem/vmm/kvm/deploy 'sleep 67.5 & wait'
+	stub rem/vmm/kvm/deploy 'sleep 967.5 & wait'
 	start '-w 2 kvm -p'
 	send "$(deploy_request 306)"
 	expect '^DEPLOY FAILURE 306 outcome unknown: .*/kvm/deploy did not end within 2 s.*; it was undone if host-a made domain [0-9a-f-]{36}: its scripts cannot say '
-	never pgrep -f 'sleep 67[.]5'
+	wait_for never sleeps 967.5
 	finish
 	[ "$(called)" = 'context pre deploy cancel clean' ]
 }

@@ -208,7 +208,7 @@ attach_disk() {	# LINE...
 	REQUEST=$(vm | sed 's/<VCPU>3/<VCPU>1/')
 	PATH=$PWD/bin:$PATH with CLEANUP_MEMORY_ON_START=yes CLEANUP_MEMORY_ON_STOP=yes -- resize one-5
 	assert_success
-	for _ in {1..50}; do [ "$(wc -l <calls)" -lt 2 ] || break; sleep 0.1; done
+	wait_for eval '[ "$(wc -l <calls)" -eq 2 ]'
 	[ "$(sort -u calls)" = 'sudo -n /usr/sbin/sysctl vm.drop_caches=3 vm.compact_memory=1' ]
 	REQUEST=$(vm)
 	with -- resize -n one-5

@@ -22,9 +22,13 @@ driver_setup() {
 	stub rem/vmm/kvm/deploy 'echo one-306'
 }
 
-teardown() {
+teardown() { driver_teardown; }
+
+driver_teardown() {
 	[ -z "${driver_pid:-}" ] || kill -KILL "$driver_pid" 2>/dev/null || true
 	pkill -KILL -f "$BATS_TEST_TMPDIR/" 2>/dev/null || true
+	# shellcheck disable=SC2046
+	kill -KILL $(ours '^sleep |/one_vmm_exec ') 2>/dev/null || true
 }
 
 configure() {	# [TEXT]: what vmm_exec.cfg says; the way is ssh unless TEXT names another
@@ -89,7 +93,7 @@ deploy_request() {	# ID [ELEMENT=TEXT]...
 }
 
 start() {	# ARGUMENTS; with an empty INIT nothing is sent
-	rm -f in out
+	rm -f in out err
 	mkfifo in
 	: >out
 	"$DRIVER" "${1--t 15 -r 0 kvm -p}" <in >out 2>err 3>&- &
@@ -122,10 +126,5 @@ finish() {	# ends it as oned does; sets $status
 # The scripts that were called, in order: "context pre deploy post".
 called() { awk '{ n = split($2, p, "/"); printf "%s%s", (NR > 1 ? " " : ""), p[n] }' calls; }
 
-wait_for() {	# COMMAND...: until it succeeds, at most 10 s, times PACE
-	local begin=$SECONDS
-	until "$@" >/dev/null 2>&1; do
-		! late "$begin" 10 || { echo "never true: $*"; return 1; }
-		sleep 0.05
-	done
-}
+# sleeps SECONDS: the same of "sleep SECONDS". What is to be ended sleeps for longer than any test waits.
+sleeps() { ours "^sleep ${1/./[.]}\$"; }

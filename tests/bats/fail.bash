@@ -27,7 +27,7 @@ fail_each() {
 		[ "$how" = after ] || class=${FAIL_CLASSES[n % 3]}
 		begin=${EPOCHREALTIME/./}
 		run --separate-stderr ${FAIL_ON:-} env LIBVIRT_URI="${LIBVIRT_URI:-}" LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW="$how" VMM_FAIL_CODE="${FAIL_CODES[n % 3]}" \
-			"$program" --deadline "${DEADLINE:-20}" "${@:3}" <<<"${REQUEST:-}"
+			"$program" --deadline $((${DEADLINE:-20} * PACE)) "${@:3}" <<<"${REQUEST:-}"
 		echo "$how at $n ($(sed -n "${n}p" fail.log)): status $status in $(((${EPOCHREALTIME/./} - begin) / 1000)) ms: $stderr"
 		[[ $status =~ ^[013]$ ]] || return
 		never grep -q 'Sanitizer\|libvirt gave no reason\|CRITICAL' <<<"$stderr"
@@ -55,7 +55,7 @@ kill_each() {
 		before
 		rm -f fail.log
 		run --separate-stderr ${FAIL_ON:-} env LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_AT=$n VMM_FAIL_HOW=kill \
-			"$program" --deadline "${DEADLINE:-20}" "${@:2}" <<<"${REQUEST:-}"
+			"$program" --deadline $((${DEADLINE:-20} * PACE)) "${@:2}" <<<"${REQUEST:-}"
 		killed=$status
 		echo "killed after $n ($(sed -n "${n}p" fail.log)): status $status"
 		if [ "$(wc -l <fail.log)" -lt $n ]; then
@@ -63,7 +63,7 @@ kill_each() {
 			break
 		fi
 		[ "$killed" -eq 137 ]
-		run --separate-stderr ${FAIL_ON:-} "$program" --deadline "${DEADLINE:-20}" "${@:2}" <<<"${REQUEST:-}"
+		run --separate-stderr ${FAIL_ON:-} "$program" --deadline $((${DEADLINE:-20} * PACE)) "${@:2}" <<<"${REQUEST:-}"
 		echo "then: status $status: $stderr"
 		[ "$status" -eq 0 ]
 		after

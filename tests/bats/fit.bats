@@ -411,10 +411,7 @@ two_at_once() {
 		pid[n]=$!
 		shift
 	done
-	for _ in $(seq 600); do
-		if [ "$(at_lock | wc -l)" -eq 2 ] && grep -q virDomainCreateXML host/calls; then break; fi
-		sleep 0.05
-	done
+	wait_for eval '[ "$(at_lock | wc -l)" -eq 2 ] && grep -q virDomainCreateXML host/calls'
 	exec 4<>host/gate
 	for n in 3 9; do
 		wait "${pid[n]}" && echo 0 >status.$n || echo $? >status.$n

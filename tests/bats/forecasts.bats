@@ -60,11 +60,6 @@ rows_of_6() {
 	table db/6.db virtualmachine_6_cpu_monitoring
 }
 
-wait_for() {
-	local begin=$SECONDS
-	until "$@"; do ! late "$begin" 20 || return 1; sleep 0.05; done
-}
-
 has_rows() {	# FILE TABLE
 	[ -e "$1" ] && [ "$(table "$1" "$2" 2>/dev/null)" -gt 0 ]
 }
@@ -79,9 +74,9 @@ has_rows() {	# FILE TABLE
 	usage 6 '"CPU_FORECAST=\"1.5\"\n"'
 	received 'any(.[]; .type == "MONITOR_HOST" and (.text | contains("USEDCPU_FORECAST=\"2.5\"\n")))' >/dev/null
 	never grep -q nan <(jq -r 'select(.type == "MONITOR_HOST" or .type == "MONITOR_VM").text' messages | sed 's/.*MONITOR="\(.*\)"\]/\1/' | base64 -d 2>/dev/null)
-	has_rows db/5.db virtualmachine_5_cpu_monitoring
-	has_rows db/5.db virtualmachine_5_diskrdbytes_monitoring
-	has_rows db/host.db host_7_usedmemory_monitoring
+	wait_for has_rows db/5.db virtualmachine_5_cpu_monitoring
+	wait_for has_rows db/5.db virtualmachine_5_diskrdbytes_monitoring
+	wait_for has_rows db/host.db host_7_usedmemory_monitoring
 	[ ! -e db/-1.db ]
 	[ "$(cat db/config)" = "$(cat start)" ]
 	[ "$(head -n 3 "$LIB/runs" | cut -d' ' -f2- | sort)" = "host,7,7,$PWD/db nice 19 threads 1 memory limited
@@ -121,6 +116,7 @@ virtualmachine,6,$(uuid 6),$PWD/db nice 19 threads 1 memory limited" ]
 @test "a full, read-only, broken or hanging disk, a damaged and a locked file: monitoring goes on, and usage is kept after it" {
 	local state locker
 	mkdir db
+	mkfifo free
 	receiver
 	: >disk.state
 	ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/disk.so MODEL_DISK=$PWD/db MODEL_DISK_STATE=$PWD/disk.state start_agent
@@ -135,11 +131,12 @@ virtualmachine,6,$(uuid 6),$PWD/db nice 19 threads 1 memory limited" ]
 	head -c 4096 /dev/zero >db/5.db
 	wait_for test -e db/5.db.damaged
 	python3 -c 'import sqlite3, sys; c = sqlite3.connect("db/6.db"); c.execute("BEGIN EXCLUSIVE"); print(flush=True); sys.stdin.read()' \
-		< <(until [ -e free ]; do sleep 0.05; done) >locked 3>&- &
+		<free >locked 3>&- &
 	locker=$!
+	exec 6>free
 	wait_for test -s locked
 	more_usage 2
-	touch free
+	exec 6>&-
 	wait $locker
 	wait_for has_rows db/5.db virtualmachine_5_cpu_monitoring
 }

@@ -2,6 +2,9 @@
 # helper.bash - what every suite loads. BUILD is set by GNUmakefile (make VARIANT=… test).
 bats_require_minimum_version 1.5.0
 
+# What ls, sort and ranges of letters say is the same for all who run them.
+export LC_ALL=C
+
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$TOP/build/release}
 DATA=$TOP/tests/data
@@ -33,22 +36,29 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
-# never COMMAND...: fails when it succeeds; a bare "!" in the middle of a test fails nothing.
-never() {
-	if "$@"; then
-		echo "was not to be: $*"
-		return 1
-	fi
+# ours PATTERN: prints the processes of this test, whose ONE_LOCATION is its directory, with such a command line; suites that
+# run beside have alike ones.
+ours() {
+	local pid found=1
+	for pid in $(pgrep -f -- "$1"); do
+		grep -qszxF "ONE_LOCATION=$BATS_TEST_TMPDIR" "/proc/$pid/environ" || continue
+		echo "$pid"
+		found=0
+	done
+	return $found
 }
 
-# A libvirt that never answers: an action that asks it, by $SILENT, waits. The caller kills $silent_pid.
+# A libvirt that never answers: an action that asks it, by $SILENT, waits; file asked is there then. The caller kills $silent_pid.
 silent() {
-	python3 -c 'import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(99); print(flush=True)
-while True: time.sleep(9)' "$PWD/silent" >ready 3>&- &
+	python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + "/silent"); s.listen(99); print(flush=True)
+kept = []
+while True:
+    kept.append(s.accept()[0])
+    if kept[-1].recv(1): open(sys.argv[1] + "/asked", "w").close()' "$PWD" >ready 3>&- &
 	silent_pid=$!
 	disown	# bash says nothing of its end
-	until [ -s ready ]; do sleep 0.02; done
+	wait_for test -s ready
 	SILENT="qemu+unix:///system?socket=$PWD/silent"
 }
 

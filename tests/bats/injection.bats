@@ -90,7 +90,7 @@ programs() {
 	cp var/remotes/tm/qcow2/context real-context
 	stub var/remotes/tm/qcow2/context 'echo "$FROM_SHELL" >seen'
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace -e trace=execve,fork,vfork,clone,clone3 "$DRIVER" kvm \
-		< <(echo INIT; deploy_request 1; sleep 1; echo FINALIZE) >out
+		< <(echo INIT; deploy_request 1; wait_for grep -q '^DEPLOY ' out; echo FINALIZE) >out
 	programs
 	[ "$(programs | grep -c '/bash$')" -eq 1 ]
 	[ "$(programs | grep -c '/ssh$\|/env$\|/sh$')" -eq 1 ]

@@ -28,39 +28,39 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 		cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 		rm -f var/second
 		: >calls
-		stub rem/vmm/kvm/shutdown '[ -e second ] || { touch second; sleep 81.5; touch alive; }'
+		stub rem/vmm/kvm/shutdown '[ -e second ] || { touch second; sleep 981.5; touch alive; }'
 		start
 		send "$(request SHUTDOWN 306)"
-		wait_for pgrep -f 'sleep 81[.]5'
+		wait_for sleeps 981.5
 		crash
 		start
 		expect '^SHUTDOWN SUCCESS 306 -$'
 		expect '^LOG W 306 SHUTDOWN: the driver ended while shutdown was running$'
-		never pgrep -f 'sleep 81[.]5'
+		never sleeps 981.5
 		[ "$(called)" = 'shutdown shutdown clean clean' ]
 		finish
 	done
 }
 
 @test "a deploy in progress is undone, and oned gets its reply" {
-	stub rem/vmm/kvm/deploy 'sleep 82.5; echo one-306'
+	stub rem/vmm/kvm/deploy 'sleep 982.5; echo one-306'
 	start
 	send "$(deploy_request 306)"
-	wait_for pgrep -f 'sleep 82[.]5'
+	wait_for sleeps 982.5
 	crash
 	start
 	expect '^DEPLOY FAILURE 306 outcome unknown: the driver ended while deploy was running; it was undone if host-a made domain [0-9a-f-]{36}: its scripts cannot say '
-	never pgrep -f 'sleep 82[.]5'
+	never sleeps 982.5
 	[ "$(called)" = 'context pre deploy cancel clean' ]
 	finish
 }
 
 @test "a deploy whose network was being set up after it continues with the id that deploy printed" {
 	stub rem/vmm/kvm/deploy 'echo some-uuid'
-	stub rem/vnm/bridge/post '[ -e second ] || { touch second; sleep 83.5; }'
+	stub rem/vnm/bridge/post '[ -e second ] || { touch second; sleep 983.5; }'
 	start
 	send "$(deploy_request 306)"
-	wait_for pgrep -f 'sleep 83[.]5'
+	wait_for sleeps 983.5
 	crash
 	start
 	expect '^DEPLOY SUCCESS 306 some-uuid$'
@@ -70,24 +70,24 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 }
 
 @test "a transfer in progress here is ended, not left alone beside the next" {
-	stub var/remotes/tm/qcow2/context '[ -e second ] || { touch second; sleep 84.5; }'
+	stub var/remotes/tm/qcow2/context '[ -e second ] || { touch second; sleep 984.5; }'
 	start
 	send "$(deploy_request 306)"
-	wait_for pgrep -f 'sleep 84[.]5'
+	wait_for sleeps 984.5
 	crash
-	pgrep -f 'sleep 84[.]5'
+	sleeps 984.5
 	start
 	expect '^DEPLOY SUCCESS 306 one-306$'
-	never pgrep -f 'sleep 84[.]5'
+	never sleeps 984.5
 	finish
 }
 
 @test "what had not begun is answered, and not run" {
-	stub rem/vmm/kvm/reset 'sleep 85.5'
+	stub rem/vmm/kvm/reset 'sleep 985.5'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"
 	send "$(request REBOOT 2)"
-	wait_for pgrep -f 'sleep 85[.]5'
+	wait_for sleeps 985.5
 	wait_for journal_has 'VM 2 REBOOT: waits'
 	crash
 	stub rem/vmm/kvm/reset
@@ -105,10 +105,10 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 }
 
 @test "without an INIT what the driver before left is answered too, and holds up nobody for good" {
-	stub rem/vmm/kvm/reset 'sleep 85.6'
+	stub rem/vmm/kvm/reset 'sleep 985.6'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"
-	wait_for pgrep -f 'sleep 85[.]6'
+	wait_for sleeps 985.6
 	crash
 	stub rem/vmm/kvm/reset
 	INIT='' start '-t 1 kvm'
@@ -121,10 +121,10 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 }
 
 @test "nothing follows the answer to INIT at once" {
-	stub rem/vmm/kvm/reset 'sleep 86.5'
+	stub rem/vmm/kvm/reset 'sleep 986.5'
 	start
 	send "$(request RESET 1)"
-	wait_for pgrep -f 'sleep 86[.]5'
+	wait_for sleeps 986.5
 	crash
 	[ "$({ printf 'INIT\n'; sleep 0.5; } | "$DRIVER" kvm 2>&- | dd bs=4096 count=1 2>/dev/null)" = 'INIT SUCCESS - -' ]
 }
@@ -133,11 +133,13 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]
 	[ "$output" = 'no journal' ]
-	stub rem/vmm/kvm/reset 'sleep 87.5'
+	stub rem/vmm/kvm/reset 'sleep 987.5'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"
 	send "$(request REBOOT 2)"
-	wait_for pgrep -f 'sleep 87[.]5'
+	wait_for sleeps 987.5
+	wait_for journal_has 'VM 1 RESET: step 1'
+	wait_for journal_has 'VM 2 REBOOT: waits'
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]
 	[[ $output == *'.db: 2 not ended'* ]]
@@ -146,13 +148,12 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	"$DRIVER" --journal --json >journal.json
 	[ "$(jq -c '.journals[0].requests[] | [.vm, .action, .state, .step_name, .host, (.age_s | type), (.accepted | length)]' journal.json)" = \
 		$'[1,"RESET","running","reset","host-a","number",20]\n[2,"REBOOT","waiting",null,"host-a","number",20]' ]
-	"$DRIVER" --journal --follow >followed & follower=$!
+	"$DRIVER" --journal --follow >followed 3>&- & follower=$!
 	wait_for grep -q 'VM 2 REBOOT: waits' followed
 	[ "$(stat -c %a var/vmm_exec/* | sort -u)" = 600 ]
 	send 'DRIVER_CANCEL  1 '
 	expect '^REBOOT SUCCESS 2'
-	run "$DRIVER" --journal
-	[[ $output == *'0 not ended'* ]]
+	wait_for journal_has '0 not ended'
 	wait_for grep -q '0 not ended' followed
 	kill $follower
 	[ "$(grep -c 'VM 2 REBOOT: waits' followed)" -eq 1 ]
@@ -246,30 +247,40 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 }
 
 @test "drivers that are started alike have a journal each, and so have those of another kind" {
+	local args fd fds=() pids=()
 	start
 	for args in '-t 15 -r 0 kvm -p' '-t 15 kvm' '--name other kvm -p'; do
-		"$DRIVER" "$args" < <(echo INIT; sleep 2) >/dev/null 2>"err.${args##* }" &
+		rm -f other.in
+		mkfifo other.in
+		"$DRIVER" "$args" <other.in >/dev/null 2>"err.${#pids[@]}" 3>&- 9>&- &
+		pids+=($!)
+		exec {fd}>other.in
+		fds+=("$fd")
+		echo INIT >&"$fd"
 	done
 	wait_for eval '[ "$(echo var/vmm_exec/*.db | wc -w)" -eq 4 ]'
-	wait %2 %3 %4 || true
+	# Those that were started later hold these, too, and end first.
+	for fd in "${fds[@]}"; do exec {fd}>&-; done
+	wait "${pids[@]}" || true
 	never grep -q 'no journal' err.*
 	[ -e var/vmm_exec/other.db ]
 	finish
 }
 
 @test "what a killed driver was just starting may hold its journal for a moment: the next driver waits for it" {
-	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 84.5; }'
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 984.5; }'
 	configure "transport = \"ssh\"; journal: { spare_dir = \"$PWD/memory\"; };"
 	mkdir -m 700 memory
 	for lock in memory var/vmm_exec; do
 		rm -f second
 		start
 		send "$(request RESET 306)"
-		wait_for pgrep -f 'sleep 84[.]5'
+		wait_for sleeps 984.5
 		wait_for journal_has 'step 1 of RESET'
 		crash
-		flock -n "$(echo "$lock"/*.lock)" sleep 1.5 &
-		sleep 0.3
+		rm -f held
+		flock "$(echo "$lock"/*.lock)" sh -c 'touch held; exec sleep 1.5' 3>&- &
+		wait_for test -e held
 		start
 		expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
 		finish
@@ -279,10 +290,10 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 }
 
 @test "a driver takes up its own journal, whatever is in progress in another's" {
-	stub rem/vmm/kvm/reset '[ -e second ] || { touch second; sleep 88.5; }'
+	stub rem/vmm/kvm/reset '[ -e second ] || { touch second; sleep 988.5; }'
 	start '-t 15 kvm -p'
 	send "$(request RESET 1)"
-	wait_for pgrep -f 'sleep 88[.]5'
+	wait_for sleeps 988.5
 	crash
 	start '-t 15 -l reboot kvm -p'
 	stub var/remotes/vmm/kvm/reboot

@@ -474,8 +474,8 @@ hostile_images() {
 
 # leads_nowhere OPERAND...: it is refused, opens nothing outside, reaches no host but the server and starts none but our programs.
 leads_nowhere() {
-	# Without SHELL, the shell of a stub reads /etc/passwd itself.
-	SHELL=/bin/bash ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 \
+	# Without SHELL or HOME, the shell of a stub reads /etc/passwd itself.
+	HOME=${HOME:-/} SHELL=/bin/bash ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 \
 		strace -f -qq -o trace -e trace=open,openat,connect,execve "$KVM_IMAGE" "$@" >said 2>&1 &&
 		{ echo "done: $*"; return 1; }
 	grep -qE '\[(refused|input|internal|no-space)\]' said || { echo "$*: $(cat said)"; return 1; }
@@ -515,7 +515,8 @@ leads_nowhere() {
 	done
 	[ "$n" -eq 8 ]
 	never grep -E '^lv(create|remove|rename|change)|rbd .* (create|import|rm|rename) ' calls
-	[ -z "$(find /var/tmp -maxdepth 1 -name '.kvm-image-*' -newer vm.xml)" ]
+	# Where what goes to a volume is downloaded.
+	[ ! -e "/var/tmp/kvm-image-$(printf lvm:vg/out | sha256sum | cut -d ' ' -f 1)" ]
 	no_part
 }
 

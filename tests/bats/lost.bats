@@ -10,8 +10,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${driver_pid:-}" ] || kill -KILL "$driver_pid" 2>/dev/null || true
-	pkill -KILL -f "$BATS_TEST_TMPDIR/" 2>/dev/null || true
+	driver_teardown
 	if mountpoint -q "$BATS_TEST_TMPDIR/j"; then umount -l "$BATS_TEST_TMPDIR/j"; fi
 }
 
@@ -87,7 +86,7 @@ nothing_left() {
 	sleep 1.5
 	never grep -qE 'deploy|cancel|clean' calls
 	never grep -qE '^(DEPLOY|CANCEL)' out
-	journal_has '0 not ended'
+	wait_for journal_has '0 not ended'
 }
 
 @test "a full disk: ends have their room set aside, and the next driver repeats nothing" {
@@ -132,13 +131,13 @@ nothing_left() {
 
 @test "a request that comes while the disk is read-only is not lost with the driver" {
 	faulty_disk
-	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 91.5; }'
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 991.5; }'
 	start_on_faulty_disk
 	send "$(request REBOOT 1)"
 	expect '^REBOOT SUCCESS 1'
 	echo readonly >fault
 	send "$(request RESET 306)"
-	wait_for pgrep -f 'sleep 91[.]5'
+	wait_for sleeps 991.5
 	expect '^LOG E -1 one_vmm_exec: the journal cannot be written'
 	crash
 	start_on_faulty_disk
@@ -151,10 +150,10 @@ nothing_left() {
 
 @test "a journal that cannot be read when the driver starts is taken up when it can be" {
 	small_disk
-	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 92.5; }'
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 992.5; }'
 	start
 	send "$(request RESET 306)"
-	wait_for pgrep -f 'sleep 92[.]5'
+	wait_for sleeps 992.5
 	wait_for journal_has 'step 1 of RESET'
 	crash
 	mount -o remount,ro j
@@ -198,6 +197,7 @@ nothing_left() {
 		start '-t 1 -r 0 kvm -p'
 		send "$(request SAVE 306; request REBOOT 307)"
 		wait_for test -e begun
+		wait_for journal_has 'VM 307 REBOOT: waits'
 		end_by "$how"
 		stub rem/vmm/kvm/save
 		start
@@ -280,11 +280,11 @@ nothing_left() {
 }
 
 @test "the DEPLOY of an earlier driver never ends the VM that was deployed after it" {
-	stub rem/vmm/kvm/deploy '[ -e "$ONE_LOCATION/second" ] || sleep 93.5; echo 11111111-2222-4333-8444-555555555555'
+	stub rem/vmm/kvm/deploy '[ -e "$ONE_LOCATION/second" ] || sleep 993.5; echo 11111111-2222-4333-8444-555555555555'
 	sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 4 ;; esac\n&|' bin/ssh
 	start
 	send "$(deploy_request 306)"
-	wait_for pgrep -f 'sleep 93[.]5'
+	wait_for sleeps 993.5
 	crash
 	touch second
 	: >calls
@@ -299,10 +299,10 @@ nothing_left() {
 }
 
 @test "a new request of a VM waits behind what an earlier driver left of it" {
-	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 94.5; }'
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 994.5; }'
 	start
 	send "$(request SHUTDOWN 306)"
-	wait_for pgrep -f 'sleep 94[.]5'
+	wait_for sleeps 994.5
 	crash
 	: >calls
 	start
@@ -495,7 +495,7 @@ broken_way() {	# ACTION SCRIPT ANSWER
 }
 
 @test "an earlier driver's action is asked about: what was done is not done again" {
-	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; sleep 95.5'
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; sleep 995.5'
 	stub rem/vmm/kvm/outcome 'echo "${VMM_REQUEST_AGE:-none}" >"$ONE_LOCATION/age"; echo done'
 	start
 	send "$(request SHUTDOWN 306)"
@@ -574,6 +574,7 @@ slow_to_reap() { sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 3 ;; esac
 	start '-t 1 -r 0 kvm'
 	send "$(request RESET 307; request SAVE 306)"
 	wait_for test -e begun
+	wait_for journal_has 'VM 306 SAVE: waits'
 	crash
 	stub rem/vmm/kvm/reset
 	start '-t 1 -r 0 kvm'
@@ -587,7 +588,7 @@ slow_to_reap() { sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 3 ;; esac
 # A SHUTDOWN of VM 306 whose clean-up fails, and is tried again after PAUSE seconds.
 clean_later() {	# PAUSE
 	configure "clean: { pause_s = $1; };"
-	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'touch "$ONE_LOCATION/cleaning"; [ ! -e "$ONE_LOCATION/slow" ] || sleep 2; exit 1'; done
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'touch "$ONE_LOCATION/cleaning"; while [ -e "$ONE_LOCATION/slow" ]; do sleep 0.05; done; exit 1'; done
 	start
 	send "$(request SHUTDOWN 306)"
 	expect '^SHUTDOWN SUCCESS 306'
@@ -595,12 +596,13 @@ clean_later() {	# PAUSE
 }
 
 @test "DRIVER_CANCEL means the request, not the clean-up that is tried again before it" {
-	clean_later 1
+	clean_later $((1 + PACE))
 	touch slow
 	wait_for test -e cleaning
 	send "$(request REBOOT 306)"
 	send 'DRIVER_CANCEL  306 '
 	expect 'Driver command for 306 cancelled'
+	rm slow
 	send "$(request RESET 306)"
 	expect '^RESET SUCCESS 306'
 	never grep -q 'kvm/reboot' calls
@@ -609,9 +611,12 @@ clean_later() {	# PAUSE
 }
 
 @test "a clean-up that is due while the driver ends is not begun" {
-	stub rem/vmm/kvm/reset 'sleep 10'
-	clean_later 1
-	send "$(request RESET 307)"
+	local line
+	stub rem/vmm/kvm/reset 'sleep 30'
+	line=$(request RESET 307)
+	# The driver waits 5 s for what runs: the clean-up is due in these.
+	clean_later 4
+	send "$line"
 	wait_for grep -q kvm/reset calls
 	finish
 	[ ! -e cleaning ]

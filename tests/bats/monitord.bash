@@ -5,9 +5,10 @@
 # receiver [KEY]: starts one; its messages are in ./messages.
 receiver() {
 	: >messages
+	rm -f port	# of the one before
 	"$TOP/tests/tools/monitord" port messages "$@" 3>&- &
 	RECEIVER=$!
-	until [ -e port ]; do kill -0 "$RECEIVER" && sleep 0.05; done
+	wait_for test -e port
 }
 
 end_receiver() {

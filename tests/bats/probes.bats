@@ -153,11 +153,11 @@ HOSTNAME=$(uname -n)"
 	mkdir stats
 	echo ":metrics: $PWD/stats/vmm_monitor.prom" >"$SET/etc/im/kvm-probes.d/probe_db.conf"
 	agent
-	until [ -e stats/vmm_monitor.prom ]; do kill -0 "$AGENT" && sleep 0.05; done
-	[ "$(find stats -type f | wc -l)" -eq 1 ]
-	diff <(sed -n 's/^\(vmm_monitor_[a-z_]*\)[{ ].*/\1/p' stats/vmm_monitor.prom | sort -u) \
-		<(sed -n 's/^# HELP \([a-z_]*\) [A-Z0-9].*/\1/p' stats/vmm_monitor.prom | sort)
-	grep -q '^vmm_monitor_set_sent_time_seconds{set="vm/status"} ' stats/vmm_monitor.prom
+	# It is written again and again, under another name first.
+	wait_for grep -q '^vmm_monitor_set_sent_time_seconds{set="vm/status"} ' stats/vmm_monitor.prom
+	wait_for eval '[ "$(find stats -type f | wc -l)" -eq 1 ]'
+	cp stats/vmm_monitor.prom metrics
+	diff <(sed -n 's/^\(vmm_monitor_[a-z_]*\)[{ ].*/\1/p' metrics | sort -u) <(sed -n 's/^# HELP \([a-z_]*\) [A-Z0-9].*/\1/p' metrics | sort)
 	end_agent
 	rm -r stats
 	start_agent

@@ -95,13 +95,12 @@ setup() {
 }
 
 @test "DRIVER_CANCEL: the step is ended with its children, at once and without a reply" {
-	stub rem/vmm/kvm/shutdown 'trap "" TERM; sleep 73.5 & wait'
+	stub rem/vmm/kvm/shutdown 'trap "" TERM; sleep 973.5 & wait'
 	start
 	send "$(request SHUTDOWN 306)"
-	wait_for pgrep -f 'sleep 73[.]5'
+	wait_for sleeps 973.5
 	send 'DRIVER_CANCEL  306 '
-	for i in {1..100}; do pgrep -f 'sleep 73[.]5' >/dev/null || break; sleep 0.01; done
-	never pgrep -f 'sleep 73[.]5'
+	wait_for never sleeps 973.5
 	send "$(request RESET 1)"
 	expect '^RESET SUCCESS 1 -$'
 	finish
@@ -109,19 +108,19 @@ setup() {
 }
 
 @test "-w: a step that takes longer is ended there, and its outcome is unknown" {
-	stub rem/vmm/kvm/reset 'sleep 74.5 & wait'
+	stub rem/vmm/kvm/reset 'sleep 974.5 & wait'
 	start '-w 1 kvm'
 	send "$(request RESET 1)"
 	expect '^RESET FAILURE 1 outcome unknown: .*/vmm/kvm/reset did not end within 1 s'
-	never pgrep -f 'sleep 74[.]5'
+	wait_for never sleeps 974.5
 	finish
 }
 
 @test "a relay that is frozen: its step ends by the deadline, a cancelled one within a second" {
-	stub rem/vmm/kvm/reset 'exec sleep 75.5'
+	stub rem/vmm/kvm/reset 'exec sleep 975.5'
 	start '-w 600 kvm -p'
 	send "$(request RESET 1)"
-	wait_for pgrep -f 'sleep 75[.]5'
+	wait_for sleeps 975.5
 	pkill -STOP -f "$PWD/rem/vmm/relay"
 	send 'DRIVER_CANCEL  1 '
 	send "$(request REBOOT 1)"
@@ -131,18 +130,17 @@ setup() {
 }
 
 @test "a broken connection ends the steps on the host; idempotent ones are repeated, the others are unknown" {
-	stub rem/vmm/kvm/reset 'exec sleep 76.5'
-	stub rem/vmm/kvm/cancel '[ -e again ] || { touch again; exec sleep 76.5; }'
+	stub rem/vmm/kvm/reset 'exec sleep 976.5'
+	stub rem/vmm/kvm/cancel '[ -e again ] || { touch again; exec sleep 976.5; }'
 	start
 	send "$(request RESET 1)"
 	send "$(request CANCEL 2)"
-	wait_for eval '[ "$(pgrep -fc "sleep 76[.]5")" -eq 2 ]'
+	wait_for eval '[ "$(sleeps 976.5 | wc -l)" -eq 2 ]'
 	pkill -KILL -f "$PWD/rem/vmm/relay"
 	expect '^RESET FAILURE 1 outcome unknown: the connection to host-a broke while .*/vmm/kvm/reset was running'
 	expect '^LOG W 2 cancel: the connection to host-a broke .*: running it again$'
 	expect '^CANCEL SUCCESS 2 -$'
 	finish
-	pkill -f 'sleep 76[.]5' || true
 }
 
 @test "a host that cannot be reached is reported as by ssh" {
@@ -169,12 +167,12 @@ setup() {
 }
 
 @test "when the driver ends or is killed, everything that it ran on hosts ends" {
-	stub rem/vmm/kvm/reset 'trap "" TERM; sleep 77.5 & wait'
+	stub rem/vmm/kvm/reset 'trap "" TERM; sleep 977.5 & wait'
 	start
 	send "$(request RESET 1)"
-	wait_for pgrep -f 'sleep 77[.]5'
+	wait_for sleeps 977.5
 	kill -KILL "$driver_pid"
-	wait_for never pgrep -f 'sleep 77[.]5'
+	wait_for never sleeps 977.5
 	wait_for never pgrep -f "$PWD/rem/vmm/relay"
 }
 

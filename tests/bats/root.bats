@@ -98,7 +98,10 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 
 @test "vgpu: the monitoring is notified, if its process belongs to its user" {
 	vm "$(pci 01 0 $A)"
-	alone "$SYS mkdir -p /var/tmp/one_db; mount -t tmpfs tmpfs /var/tmp/one_db
+	# No other suite's lab, below whose /var is the machine's, sees the directory come and go.
+	alone "$SYS mount -t tmpfs tmpfs /mnt; mkdir /mnt/upper /mnt/work
+		mount -t overlay -o lowerdir=/var/tmp,upperdir=/mnt/upper,workdir=/mnt/work overlay /var/tmp
+		mkdir -p /var/tmp/one_db; mount -t tmpfs tmpfs /var/tmp/one_db
 		bash -c 'trap \"echo told; exit\" USR1; echo ready; while :; do sleep 0.05; done' >out &
 		until [ -s out ]; do sleep 0.05; done
 		echo \$! >/var/tmp/one_db/.monitor_client.pid
@@ -106,7 +109,6 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 		chown root /var/tmp/one_db/.monitor_client.pid; remotes/vgpu create vm.xml; wait \$!; cat out"
 	assert_success
 	assert_output $'ready\ntold'
-	rmdir /var/tmp/one_db 2>/dev/null || true
 }
 
 @test "vgpu: datastore prints the directory of a VM" {

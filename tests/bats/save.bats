@@ -68,7 +68,7 @@ request() {	# TM_MAD [TEMPLATE]
 	echo CLEANUP_MEMORY_ON_STOP=yes >remotes/etc/vmm/kvm/kvmrc
 	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)"
 	assert_success
-	for _ in {1..50}; do [ ! -e calls ] || break; sleep 0.1; done
+	wait_for test -s calls
 	[ "$(cat calls)" = 'sudo -n /usr/sbin/sysctl vm.drop_caches=3 vm.compact_memory=1' ]
 }
 

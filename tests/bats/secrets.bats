@@ -178,7 +178,7 @@ play() {	# ARGUMENTS: of the driver
 	os.execve(fd, sys.argv[1:], dict(os.environ, ONE_LOCATION="/nonexistent"))
 	EOS
 	for program in "$DRIVER" "$BUILD/remotes/vmm/relay"; do
-		rm -f in
+		rm -f in out.nobody	# of the program before
 		mkfifo in
 		python3 as-nobody "$program" kvm <in >out.nobody 2>&1 3>&- &
 		pid=$!

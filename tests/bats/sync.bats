@@ -27,9 +27,21 @@ setup() {
 	shift
 	[ ! -e "$ONE_LOCATION/no-ssh-$host" ] || { echo "ssh: connect to host $host port 22: No route to host" >&2; exit 255; }
 	text=$*
-	exec bash -c "${text//@HOST@/$host}" < <(tee >(wc -c >"$ONE_LOCATION/sent-$host"))
+	exec bash -c "${text//@HOST@/$host}" < <(tee >(wc -c >>"$ONE_LOCATION/sent-$host"))
 	EOF
 	chmod +x bin/ssh
+}
+
+# sent HOST: how many bytes it got since forget_sent, by all connections; what counts them may end after the sync.
+sent() {
+	wait_for eval "[ \"\$(wc -l <sent-$1)\" -eq \"\$(grep -c -- '-- $1 ' ssh.log)\" ]" || return
+	awk '{ all += $1 } END { print all }' "sent-$1"
+}
+
+forget_sent() {	# HOST
+	sent "$1" >/dev/null || return
+	rm "sent-$1"
+	: >ssh.log
 }
 
 same() {	# HOST: has exactly the set
@@ -47,13 +59,12 @@ same() {	# HOST: has exactly the set
 		grep -qE "^\[[123]/3\] $h: updated, 6 files, [0-9.]+ MB" <<<"$output"
 	done
 	[ ! -L h1/one/vmm/kvm/link ]
-	: >ssh.log
+	forget_sent h1
 	run "$SYNC" h1 h2 h3
 	[ "$status" -eq 0 ]
 	[ "$(grep -c ': up to date' <<<"$output")" -eq 3 ]
 	[ "$(grep -c . ssh.log)" -eq 3 ]
-	wait_sent=$(cat sent-h1)
-	[ "$wait_sent" -eq 0 ]
+	[ "$(sent h1)" -eq 0 ]
 }
 
 @test "--check says who is behind, and sends nothing; --list names the hosts, and asks none" {
@@ -106,18 +117,20 @@ same() {	# HOST: has exactly the set
 	echo 'echo 2' >>var/remotes/vmm/kvm/deploy
 	chmod +x var/remotes/VERSION
 	rm var/remotes/vmm/kvm/link
+	forget_sent h1
 	run "$SYNC" h1
 	[[ $output == *'h1: updated, 2 files'* ]]
 	same h1
 	[ -x h1/one/VERSION ]
 	[ ! -e h1/one/vmm/kvm/link ]
-	[ "$(cat sent-h1)" -lt 10000 ]
+	[ "$(sent h1)" -lt 10000 ]
 }
 
 @test "a script that runs on a host keeps its file" {
-	printf '#!/bin/sh\nuntil [ -e "$1" ]; do sleep 0.02; done\necho old\n' >var/remotes/vmm/kvm/deploy
+	printf '#!/bin/sh\n: >"$1.begun"\nuntil [ -e "$1" ]; do sleep 0.02; done\necho old\n' >var/remotes/vmm/kvm/deploy
 	"$SYNC" h1
-	h1/one/vmm/kvm/deploy "$PWD/go" >answer &
+	h1/one/vmm/kvm/deploy "$PWD/go" >answer 3>&- &
+	wait_for test -e go.begun
 	printf '#!/bin/sh\necho new\n' >var/remotes/vmm/kvm/deploy
 	"$SYNC" h1
 	touch go
@@ -203,9 +216,9 @@ stranger() {
 		*) stranger ln -s "$PWD/victim" "h1/$name" ;;
 		esac
 	done
-	stranger flock h1/one.lock.AAAAAA sh -c 'echo held; exec sleep 60' >held 3>&- &
+	stranger flock h1/one.lock.AAAAAA sh -c 'echo held; exec sleep 600' >held 3>&- &
 	holder=$!
-	for _ in $(seq 200); do [ ! -s held ] || break; sleep 0.05; done
+	wait_for test -s held
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
 	[ "$(cat victim)" = mine ]
@@ -214,9 +227,9 @@ stranger() {
 	lock=$(find h1 -maxdepth 1 -name 'one.lock.*' -user root)
 	[ "$(wc -l <<<"$lock")" -eq 1 ]
 	never stranger flock -n "$lock" true
-	stranger flock h1/one sh -c 'echo held; exec sleep 60' >held2 3>&- &
+	stranger flock h1/one sh -c 'echo held; exec sleep 600' >held2 3>&- &
 	holders="$holder $!"
-	for _ in $(seq 200); do [ ! -s held2 ] || break; sleep 0.05; done
+	wait_for test -s held2
 	echo 8.0.0 >var/remotes/VERSION
 	exec 8<"$lock"
 	flock 8

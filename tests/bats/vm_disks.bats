@@ -413,11 +413,11 @@ bases() {
 	prepare --datastore vm.ds
 	done_
 	lock=$(echo .cache/*.base).lock
-	(exec 9>"$lock" && flock 9 && touch held && exec sleep 60) &
-	until [ -e held ]; do sleep 0.1; done
+	(exec 9>"$lock" && flock 9 && touch held && exec sleep 600) 3>&- &
+	wait_for test -e held
 	document 8 "$(overlay 0)"
-	"$KVM_IMAGE" prepare vm.xml --directory vm8 --datastore vm.ds >/dev/null &
-	until grep -q 'FLOCK.*->\|-> FLOCK' /proc/locks; do sleep 0.1; done
+	"$KVM_IMAGE" prepare vm.xml --directory vm8 --datastore vm.ds >/dev/null 3>&- &
+	wait_for grep -q -- "-> FLOCK .* $! " /proc/locks
 	[ ! -e vm8/disk.0 ]
 	kill %1
 	wait %2

@@ -343,7 +343,7 @@ with_devices() {
 @test "vmmexec: a signal reaches the action, whose answer is told" {
 	stub save 'stop() { echo "{\"outcome\":\"failed\",\"error\":{\"message\":\"was stopped\",\"class\":\"cancelled\"}}"; exit 1; }
 trap stop TERM; echo >up; while :; do sleep 0.05; done'
-	"$VMMEXEC" --dir "$PWD/set" save 7 /f 2>err & pid=$!
+	"$VMMEXEC" --dir "$PWD/set" save 7 /f 2>err 3>&- & pid=$!
 	signalled INT
 	[ "$(tail -n 1 err)" = 'vmmexec: save: was stopped [cancelled]' ]
 }
@@ -418,7 +418,7 @@ remote() {
 	END
 	mkdir -p set/vmm/kvm
 	gcc -o set/vmm/kvm/save set.c
-	"$VMMEXEC" --dir "$PWD/set" --host node1 save 7 /f 2>err & pid=$!
+	"$VMMEXEC" --dir "$PWD/set" --host node1 save 7 /f 2>err 3>&- & pid=$!
 	signalled TERM
 	[ "$(cat err)" = 'vmmexec: save: stopped [cancelled]' ]
 }

@@ -43,10 +43,10 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	steps "${all[@]}"
 	[ "$status" -eq 0 ]
 	[ "$(grep -c ' worker$' <<<"$output")" -eq $((5 * $(wc -l <<<"$some") - $(grep -c "^migrate" <<<"$some" || true))) ]
-	sed 's/ worker$/ program/; s/process [0-9]*//' <<<"$output" >by-worker
+	sed 's/ worker$/ program/; s/process [0-9]*//; s/CPU=[0-9.]*/CPU=/' <<<"$output" >by-worker
 	steps --no-worker "${all[@]}"
 	[ "$(grep -c ' program$' <<<"$output")" -eq $((5 * $(wc -l <<<"$some") - $(grep -c "^migrate" <<<"$some" || true))) ]
-	sed 's/process [0-9]*//' <<<"$output" | diff by-worker -
+	sed 's/process [0-9]*//; s/CPU=[0-9.]*/CPU=/' <<<"$output" | diff by-worker -
 }
 
 @test "worker: a step has the process of its program: parent, group, descriptors, environment, limits, signals, name, words" {
@@ -55,7 +55,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 		#!/bin/bash
 		# look FILE RELAY: what the system says of the step, without its own numbers.
 		n=0
-		until pid=$(pgrep -x reboot -P "$2") && [ "$(ls /proc/$pid/task | wc -l)" -gt 1 ]; do [ $((n += 1)) -lt 999 ] || exit 1; sleep 0.02; done
+		until [ -e asked ] && pid=$(pgrep -x reboot -P "$2") && [ "$(ls /proc/$pid/task | wc -l)" -gt 1 ]; do [ $((n += 1)) -lt 2999 ] || exit 1; sleep 0.02; done
 		p=/proc/$pid
 		sed 's/.*) //' $p/stat | awk -v pid=$pid -v relay=$2 '{ print ($2 == relay), ($3 == pid), $5, $6, $17 }' >"$1"
 		for fd in $p/fd/*; do echo "${fd##*/} $(readlink $fd | sed 's/\[.*//')"; done | sort -n >>"$1"
@@ -69,6 +69,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	chmod +x look
 	steps --env VMM_DEPLOYMENT=x -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c './look worker $RELAY_PID'
 	[[ $(heads) == '-1 0 worker;' ]]
+	rm asked
 	steps --no-worker --env VMM_DEPLOYMENT=x -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c './look program $RELAY_PID'
 	[[ $(heads) == '-1 0 program;' ]]
 	diff worker program
@@ -120,7 +121,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 
 @test "worker: killed while a step runs, the step goes on; the next is a program, later ones the next worker's" {
 	silent
-	steps --timeout 3000 -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c "until pgrep -x reboot -P \$RELAY_PID; do sleep 0.02; done; kill -KILL $worker_pid" \
+	steps --timeout $((3000 * PACE)) -- "&" "$SET/kvm/reboot" --connect "$SILENT" one-1 -- @ sh -c "until pgrep -x reboot -P \$RELAY_PID; do sleep 0.02; done; kill -KILL $worker_pid" \
 		-- @ sh -c 'while pgrep -x worker -P $RELAY_PID; do sleep 0.02; done' -- "$SET/kvm/reset" --version \
 		-- "~" "$SET/kvm/reset" -- "$SET/kvm/reset" --version
 	[ "$status" -eq 0 ]
@@ -246,14 +247,14 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 
 @test "worker: a step that is cancelled or late says so, as its program does" {
 	silent
-	steps --cancel 1 -- "$SET/kvm/reboot" --connect "$SILENT" one-1
+	steps --cancel "$PACE" -- "$SET/kvm/reboot" --connect "$SILENT" one-1
 	[[ $(heads) == '1 2 worker;' ]]
 	grep -q 'was stopped by a signal' <<<"$output"
-	steps --timeout 500 -- "$SET/kvm/reboot" --connect "$SILENT" one-1
+	steps --timeout $((500 * PACE)) -- "$SET/kvm/reboot" --connect "$SILENT" one-1
 	[[ $(heads) == '1 1 worker;' ]]
-	steps -- "$SET/kvm/reboot" --deadline 1 --connect "$SILENT" one-1
+	steps -- "$SET/kvm/reboot" --deadline "$PACE" --connect "$SILENT" one-1
 	[[ $(heads) == '1 0 worker;' ]]
-	grep -q 'did not end within 1 s\|no answer in 1 s' <<<"$output"	# both times are over at once
+	grep -q "did not end within $PACE s\|no answer in $PACE s" <<<"$output"	# both times are over at once
 }
 
 @test "worker: a hundred steps at once are a hundred processes" {

@@ -57,7 +57,7 @@ worker_pid() {	# DIRECTORY: where it is
 	start
 	reset_by_worker
 	is 'worker_starts_total{host="host-a"}' 1
-	[ "$(metric 'worker_memory_bytes{host="host-a"}')" -gt 100000 ]
+	wait_for eval '[ "$(metric '"'"'worker_memory_bytes{host="host-a"}'"'"')" -gt 100000 ]'
 	pid=$(worker_pid rem)
 	kill -KILL "$pid"
 	reset_by_worker
@@ -78,7 +78,7 @@ worker_pid() {	# DIRECTORY: where it is
 	"$BUILD/drivers/kvm_sync_hosts/kvm-sync-hosts" -q host-a
 	cmp var/remotes/vmm/worker rem/vmm/worker
 	reset_by_worker
-	never kill -0 "$pid"
+	wait_for never kill -0 "$pid"	# its end is seen a moment after the next one began
 	is 'worker_starts_total{host="host-a"}' 2
 	cmp "/proc/$(worker_pid rem)/exe" var/remotes/vmm/worker
 	finish
@@ -120,7 +120,7 @@ has_threads() {	# its process in $pid
 	reset_by_worker
 	is relay_steps_total 0
 	is 'worker_starts_total{host=""}' 1
-	[ "$(metric 'worker_memory_bytes{host=""}')" -gt 100000 ]
+	wait_for eval '[ "$(metric '"'"'worker_memory_bytes{host=""}'"'"')" -gt 100000 ]'
 	[ "$(ps -o ppid= "$(worker_pid var/remotes)" | tr -d ' ')" -eq "$driver_pid" ]
 	send "$(request RESET 99 host-a DEPLOY_ID=nosuch)"
 	expect '^RESET FAILURE 99 .*reset: .*nosuch'

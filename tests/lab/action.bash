@@ -65,14 +65,6 @@ teardown() {
 	lab_clean
 }
 
-# never COMMAND...: fails when it succeeds; a bare "!" in the middle of a test fails nothing.
-never() {
-	if "$@"; then
-		echo "was not to be: $*"
-		return 1
-	fi
-}
-
 on() {
 	lab_exec node1 "$@"
 }
@@ -121,10 +113,14 @@ uuid() {	# NUMBER
 	printf '00000000-0000-4000-8000-%012d' "$1"
 }
 
-# at_work NAME: returns when that action has been at work for a second.
+# at_work NAME: returns when that action waits for libvirt to tell it something: for a second, both have had nothing to do.
 at_work() {
 	lab_until node1 20 pgrep -x "$1" >/dev/null
-	sleep 1
+	# shellcheck disable=SC2016
+	lab_until node1 20 bash -c 'for i in {1..5}; do
+			for pid in $(pgrep -x "$1") $(pgrep -x libvirtd); do ! cat /proc/$pid/task/*/stat | sed "s/.*) //" | grep -qv "^S " || exit 1; done
+			sleep 0.2
+		done' - "$1"
 }
 
 # reached NUMBER: waits until a command of libvirt lies unread in the monitor of that VM's QEMU, which is stopped.

@@ -45,7 +45,7 @@ setup() {
 	on tee "$qemu" >/dev/null <<-END
 		#!/bin/sh
 		# Tells late what it can, as a QEMU does that was just upgraded.
-		case "\$*" in *"-machine none"*) touch $qemu.asked; sleep 3; touch $qemu.told ;; esac
+		case "\$*" in *"-machine none"*) touch $qemu.asked; until [ -e $qemu.go ]; do sleep 0.1; done; touch $qemu.told ;; esac
 		exec /usr/bin/qemu-kvm-one "\$@"
 	END
 	on chmod 755 "$qemu"
@@ -55,8 +55,11 @@ setup() {
 	on pkill -KILL -x deploy
 	ended $!
 	never state 41
-	act cancel one-41 node1 41 node1
-	assert_success
+	on "$ACTIONS/cancel" one-41 node1 41 node1 &
+	at_work cancel
+	on touch "$qemu.go"
+	ended $!
+	[ "$status" -eq 0 ]
 	lab_until node1 20 test -e "$qemu.told"
 	on sleep 2
 	never state 41
@@ -139,10 +142,10 @@ setup() {
 	"$LAB" svc node1 start
 	[ "$(state 42)" = paused ]
 	deaf_xml 42 >"$BATS_TEST_TMPDIR/xml"
-	run --separate-stderr deploy_xml 42 --deadline 5 <"$BATS_TEST_TMPDIR/xml"
+	run --separate-stderr deploy_xml 42 --deadline $((5 * PACE)) <"$BATS_TEST_TMPDIR/xml"
 	assert_failure 1
 	assert_regex "$(error_message)" '^deploy: domain one-42 is still starting \[timeout\] \(hint: .*one-42.xml'
-	act cancel --deadline 5 one-42
+	act cancel --deadline $((5 * PACE)) one-42
 	assert_failure 3
 	assert_regex "$(error_message)" '^cancel: .*one-42.* \[timeout\] \(hint: .*one-42.xml'
 	"$LAB" svc node1 crash
@@ -152,6 +155,7 @@ setup() {
 
 @test "shutdown: a guest that obeys is gone in less than two seconds" {
 	start node1 10
+	settings SHUTDOWN_TIMEOUT=$((4 * PACE))
 	act shutdown "$(uuid 10)" node1 10 node1
 	assert_success
 	assert_output ''
@@ -208,7 +212,7 @@ setup() {
 
 @test "shutdown: libvirtd comes back in the middle, and the work continues" {
 	deploy_deaf 15
-	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
+	settings SHUTDOWN_TIMEOUT=$((6 * PACE)) FORCE_DESTROY=yes
 	on "$ACTIONS/shutdown" one-15 2>"$BATS_TEST_TMPDIR/err" &
 	at_work shutdown
 	"$LAB" svc node1 crash
@@ -224,8 +228,8 @@ setup() {
 
 @test "shutdown: libvirtd stays away: the outcome is unknown, and a later call repairs" {
 	deploy_deaf 16
-	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
-	on "$ACTIONS/shutdown" --deadline 5 one-16 2>"$BATS_TEST_TMPDIR/err" &
+	settings SHUTDOWN_TIMEOUT=$((6 * PACE)) FORCE_DESTROY=yes
+	on "$ACTIONS/shutdown" --deadline $((5 * PACE)) one-16 2>"$BATS_TEST_TMPDIR/err" &
 	at_work shutdown
 	"$LAB" svc node1 crash
 	ended $!
@@ -242,7 +246,10 @@ setup() {
 @test "shutdown: SIGTERM ends it at once, and reports an unknown outcome" {
 	deploy_deaf 17
 	settings SHUTDOWN_TIMEOUT=60
-	on bash -c "$ACTIONS/shutdown one-17 & sleep 1; kill \$!; wait \$!" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	on "$ACTIONS/shutdown" one-17 2>"$BATS_TEST_TMPDIR/err" &
+	at_work shutdown
+	on pkill -TERM -x shutdown
+	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
 	[ "$status" -eq 3 ]
 	grep -q '^shutdown: shutting down domain one-17 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
@@ -252,7 +259,10 @@ setup() {
 @test "shutdown: a VM that is saved meanwhile was not shut down" {
 	deploy_deaf 18
 	settings SHUTDOWN_TIMEOUT=60
-	on bash -c "$ACTIONS/shutdown one-18 & pid=\$!; sleep 1; virsh -q save one-18 /var/lib/one/local/saved >&2; wait \$pid" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	on "$ACTIONS/shutdown" one-18 2>"$BATS_TEST_TMPDIR/err" &
+	at_work shutdown
+	lab_virsh node1 save one-18 /var/lib/one/local/saved
+	ended $!
 	cat "$BATS_TEST_TMPDIR/err"
 	[ "$status" -eq 1 ]
 	grep -q '^shutdown: domain one-18 was saved meanwhile: it was not stopped \[refused\]' "$BATS_TEST_TMPDIR/err"
@@ -264,7 +274,7 @@ setup() {
 	lab_guest_xml one-26 | sed 's|<devices>|<pm><suspend-to-mem enabled="yes"/></pm>&|' | start_xml node1 26
 	lab_virsh node1 dompmsuspend one-26 mem
 	lab_until node1 10 bash -c 'virsh -q -c qemu:///system domstate one-26 | grep pmsuspended'
-	settings SHUTDOWN_TIMEOUT=30
+	settings SHUTDOWN_TIMEOUT=$((30 * PACE))
 	act shutdown one-26
 	assert_success
 	run state 26
@@ -276,11 +286,9 @@ setup() {
 @test "shutdown: an agent that hangs delays nothing" {
 	start node1 27 '' lab.ignore-power
 	lab_agent node1 one-27 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 1; kill -STOP $(pidof qemu-ga)"]}'
-	sleep 3
-	run on timeout 1 virsh -q -c qemu:///system qemu-agent-command one-27 '{"execute":"guest-ping"}'
-	assert_failure 124
-	settings SHUTDOWN_TIMEOUT=6 FORCE_DESTROY=yes
-	act shutdown --deadline 20 one-27
+	lab_until node1 20 bash -c '! timeout 3 virsh -q -c qemu:///system qemu-agent-command one-27 "{\"execute\":\"guest-ping\"}"'
+	settings SHUTDOWN_TIMEOUT=$((6 * PACE)) FORCE_DESTROY=yes
+	act shutdown --deadline $((20 * PACE)) one-27
 	assert_success
 	assert_regex "$stderr" 'did not shut down in time: destroying it'
 	run state 27
@@ -371,7 +379,7 @@ setup() {
 	deploy_deaf 24
 	pid=$(qemu_pid 24)
 	on kill -STOP "$pid"
-	on "$ACTIONS/cancel" --deadline 5 one-24 2>"$BATS_TEST_TMPDIR/err" &
+	on "$ACTIONS/cancel" --deadline $((5 * PACE)) one-24 2>"$BATS_TEST_TMPDIR/err" &
 	at_work cancel
 	"$LAB" svc node1 crash
 	ended $!
@@ -424,7 +432,7 @@ setup() {
 @test "reset: a QEMU that hangs: the outcome is unknown" {
 	deploy_deaf 32
 	on kill -STOP "$(qemu_pid 32)"
-	act reset --deadline 4 one-32
+	act reset --deadline $((4 * PACE)) one-32
 	assert_failure 3
 }
 

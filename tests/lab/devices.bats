@@ -56,13 +56,13 @@ in_guest() {	# COMMAND
 	lab_in_guest node1 one-1 "$1"
 }
 
-# The guest sees it within a few seconds.
+# The guest sees it within a few seconds, on a busy machine some more.
 guest_sees() {	# PATH
-	in_guest "for i in 1 2 3 4 5 6 7 8 9 10; do [ -e $1 ] && exit 0; usleep 300000; done; exit 1"
+	in_guest "for i in \$(seq 100); do [ -e $1 ] && exit 0; usleep 300000; done; exit 1"
 }
 
 guest_misses() {	# PATH
-	in_guest "for i in 1 2 3 4 5 6 7 8 9 10; do [ -e $1 ] || exit 0; usleep 300000; done; exit 1"
+	in_guest "for i in \$(seq 100); do [ -e $1 ] || exit 0; usleep 300000; done; exit 1"
 }
 
 deaf_vm() {	# NUMBER
@@ -248,7 +248,7 @@ deaf_vm() {	# NUMBER
 	deaf_vm 20
 	act_on "$(request 20 "$(disk vdb)")" attach_disk one-20 "$path" vdb 1 x 20 node1
 	assert_success
-	act detach_disk --deadline 4 one-20 "$path" vdb 1 20 node1
+	act detach_disk --deadline $((4 * PACE)) one-20 "$path" vdb 1 20 node1
 	assert_failure 1
 	assert_regex "$(error_message)" '^detach_disk: cannot detach disk vdb from domain one-20: the guest did not release the device in time \[guest\]'
 	lab_virsh node1 suspend one-20
@@ -257,7 +257,7 @@ deaf_vm() {	# NUMBER
 	assert_regex "$(error_message)" 'it is paused \[refused\] \(hint: a guest must run'
 	lab_virsh node1 resume one-20
 	on kill -STOP "$(qemu_pid 20)"
-	act detach_disk --deadline 4 one-20 "$path" vdb 1 20 node1
+	act detach_disk --deadline $((4 * PACE)) one-20 "$path" vdb 1 20 node1
 	assert_failure 3
 	on kill -CONT "$(qemu_pid 20)"
 	act cancel one-20

@@ -83,7 +83,7 @@ setup_file() {
 	driver_expect '^DEPLOY SUCCESS 4 '
 	lab_wait_console node1 one-4 LAB-READY
 	driver_send "$(driver_request SHUTDOWN 4 node1 "DEPLOY_ID=$(uuid_of 4)")"
-	lab_until node1 20 pgrep -f 'vmm/kvm/shutdown'
+	lab_until node1 20 pgrep -f 'vmm/kvm/[s]hutdown'
 	sleep 1
 	"$LAB" svc node1 crash
 	driver_expect '^SHUTDOWN FAILURE 4 '
@@ -102,10 +102,10 @@ setup_file() {
 	driver_expect '^DEPLOY SUCCESS 5 '
 	lab_wait_console node1 one-5 LAB-READY
 	driver_send "$(driver_request SHUTDOWN 5 node1 "DEPLOY_ID=$(uuid_of 5)")"
-	lab_until node1 20 pgrep -f 'vmm/kvm/shutdown'
+	lab_until node1 20 pgrep -f 'vmm/kvm/[s]hutdown'
 	driver_send 'DRIVER_CANCEL  5 '
 	driver_expect '^LOG I 5 Driver command for 5 cancelled$'
-	lab_until node1 2 bash -c '! pgrep -f "vmm/kvm/[s]hutdown one-5"'
+	lab_until node1 2 bash -c '! pgrep -f "vmm/kvm/[s]hutdown"'
 	never grep -q '^SHUTDOWN' out
 	[ "$(lab_virsh node1 domstate one-5)" = running ]
 }
@@ -144,13 +144,13 @@ driver_way() {
 	driver_start
 	driver_send "$(driver_request DEPLOY 8 node1)"
 	driver_expect "^DEPLOY SUCCESS 8 $(uuid_of 8)\$"
-	lab_exec node1 mv /var/tmp/one/vmm/kvm/poll /var/tmp/one/vmm/kvm/cancel /tmp
+	lab_exec node1 mv /var/tmp/one/vmm/kvm/poll /var/tmp/one/vmm/kvm/cancel /run
 	driver_send "$(driver_request POLL 8 node1 "DEPLOY_ID=$(uuid_of 8)")"
 	driver_expect '^POLL SUCCESS 8 STATE=a '
 	driver_send "$(driver_request CANCEL 8 node1 "DEPLOY_ID=$(uuid_of 8)")"
 	driver_expect '^CANCEL SUCCESS 8 -'
 	lab_exec fe pgrep -x worker
-	lab_exec node1 mv /tmp/poll /tmp/cancel /var/tmp/one/vmm/kvm/
+	lab_exec node1 mv /run/poll /run/cancel /var/tmp/one/vmm/kvm/
 	[ -z "$(lab_virsh node1 list --all --name)" ]
 }
 

@@ -6,6 +6,8 @@
 
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB=$LAB_TOP/scripts/lab
+# What ls and sort say is the same for all who run them.
+export LC_ALL=C
 # shellcheck disable=SC1091
 . "$LAB_TOP/tests/tools/late.bash"
 # Guests write their console here; the directory is the same in all nodes.

@@ -47,7 +47,8 @@ count_in_guest() {	# NODE NAME
 # It counts on, from what it had.
 counts_on() {	# NODE NAME
 	# shellcheck disable=SC2016
-	lab_in_guest "$1" "$2" '[ -e /run/last ] || echo 0 >/run/last; n=$(cat /run/count); sleep 0.5
+	lab_in_guest "$1" "$2" '[ -e /run/last ] || echo 0 >/run/last; n=$(cat /run/count)
+		for i in $(seq 100); do [ "$(cat /run/count)" -gt "$n" ] && break; sleep 0.2; done
 		[ "$n" -gt "$(cat /run/last)" ] && [ "$(cat /run/count)" -gt "$n" ] && echo "$n" >/run/last'
 }
 
@@ -212,7 +213,7 @@ $boot"
 	done
 	lab_exec node1 sh -c 'echo >/dev/null'
 	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 1"'
-	migrate node1 node2 one-8 --deadline 10
+	migrate node1 node2 one-8 --deadline 20
 	assert_failure 1
 	assert_regex "$(error_message)" 'migration of domain one-8 did not end in time \[timeout\]'
 	lives 8 node1
@@ -935,16 +936,16 @@ outcome_of_move() {	# NUMBER TO
 	start node1 50
 	lab_in_guest node1 one-50 'mount -o remount,size=100m /run; (while :; do dd if=/dev/urandom of=/run/dirt bs=1M count=40; done) >/dev/null 2>&1 &'
 	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8"'  QEMU_PROTOCOL=qemu+tcp
-	migrate node1 node2 one-50 --deadline 16
+	migrate node1 node2 one-50 --deadline $((16 * PACE))
 	assert_failure 1
 	assert_regex "$(error_message)" 'did not end in time \[timeout\]'
 	lives 50 node1
 	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-postcopy"' QEMU_PROTOCOL=qemu+tcp
-	migrate node1 node2 one-50 --deadline 120
+	migrate node1 node2 one-50 --deadline $((120 * PACE))
 	assert_success
 	lives 50 node2
 	settings 'MIGRATE_OPTIONS="--unsafe --bandwidth 8 --timeout 3 --timeout-suspend"' QEMU_PROTOCOL=qemu+tcp
-	migrate node2 node1 one-50 --deadline 120
+	migrate node2 node1 one-50 --deadline $((120 * PACE))
 	assert_success
 	lives 50 node1
 	lab_wait_agent node1 one-50

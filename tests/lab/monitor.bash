@@ -45,7 +45,7 @@ agent() {
 	: >messages
 	on "$TOP/tests/tools/monitord" "$PWD/port" "$PWD/messages" >receiver.log 2>&1 3>&- &
 	RECEIVER=$!
-	until [ -e port ]; do kill -0 "$RECEIVER" && sleep 0.05; done
+	wait_for test -e port
 	start_message "" "${1:-$PERIODS<SYNC_STATE_VM>3600</SYNC_STATE_VM>}" | sed "s/<HOST_ID>7/<HOST_ID>$HOST/" >start
 	control <start >answer
 }

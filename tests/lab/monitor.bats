@@ -6,6 +6,9 @@ load action
 load ../bats/monitord
 load monitor
 
+# has_gone PID: init may not have taken its status yet.
+has_gone() { lab_until node1 5 sh -c "! [ -e /proc/$1 ]"; }
+
 @test "start: all sets come at once, the files have the process; a second start replaces the first; stop ends it" {
 	local first second
 	deploy_deaf 1
@@ -24,11 +27,11 @@ load monitor
 	control <start >answer
 	second=$(on cat "/tmp/one-monitord-$HOST.pid")
 	[ "$second" != "$first" ]
-	never on test -e "/proc/$first"
+	has_gone "$first"
 	on kill -USR1 "$second"
 	received 'any(.type == "SYSTEM_HOST")'
 	control stop </dev/null
-	never on test -e "/proc/$second"
+	has_gone "$second"
 	never on test -e "/tmp/one-monitord-$HOST.pid"
 }
 

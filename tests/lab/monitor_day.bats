@@ -71,7 +71,7 @@ all_written() {
 			first=$now
 			end=$((SECONDS + seconds - seconds / 4))
 		fi
-		[ -n "$first" ] || ! late $since $((NORMAL_S + seconds + 60))
+		[ -n "$first" ] || never late $since $((NORMAL_S + seconds + 60))
 		[ -z "${HOURS:-}" ] || ((i % 20)) || echo "# hour $(awk "BEGIN { print int(($SECONDS - $end + $seconds) * $speed / 360) / 10 }"): KiB, threads, descriptors, files: $now" >&3
 	done
 	[ -z "${HOURS:-}" ] || echo "# KiB, threads, descriptors, files after a quarter: $first; at the end: $now" >&3
@@ -79,7 +79,7 @@ all_written() {
 	since=$SECONDS
 	while grown "$first" "$now"; do
 		echo "first $first, last $now"
-		! late $since 20
+		never late $since 20
 		now=$(figures "$pid")
 	done
 	# The day was one: so many messages came, and forecasts with them.
@@ -88,7 +88,7 @@ all_written() {
 	since=$SECONDS
 	until [ "$(jq -s 'map(select(.type == "MONITOR_VM")) | length' messages)" -ge $((seconds * speed / 30 / 2)) ] &&
 		[[ $(usage_of 2) == *CPU_FORECAST=* ]]; do
-		! late $since 20
+		never late $since 20
 		sleep 0.2
 	done
 	on rm -r $IM/lib /var/tmp/one/etc/im/kvm-probes.d/forecast.conf

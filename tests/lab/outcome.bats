@@ -147,13 +147,17 @@ mark_of() {	# NUMBER
 # cut NUMBER ACTION ARGUMENT...: QEMU hangs when the action's call reaches it, and the action is killed; libvirt
 # goes on when QEMU does. stdin is $request.
 cut() {
-	local number=$1 guest="guest=[o]ne-$1," job
+	local number=$1 guest="guest=[o]ne-$1," job qemu
+	qemu=$(qemu_pid "$number" 2>/dev/null) || true
 	on sh -c "until pkill -STOP -f '$guest'; do :; done" 3>&- &
-	[ -z "$(qemu_pid "$number" 2>/dev/null)" ] || wait $!
+	[ -z "$qemu" ] || wait $!
 	on "$ACTIONS/$2" "${@:3}" <<<"${request:-}" >/dev/null 2>&1 3>&- &
 	job=$!
-	lab_until node1 20 pgrep -f "$guest"
-	sleep 2
+	case ${qemu:+$2} in
+	'') lab_until node1 20 pgrep -f "$guest" ;;	# libvirt makes it
+	cancel) lab_until node1 20 grep "^ShdPnd:.*[4-7c-f]...$" "/proc/$qemu/status" ;;	# SIGTERM
+	*) reached "$number" ;;
+	esac
 	on pkill -KILL -f "$ACTIONS/$2 "
 	wait "$job" || true
 }
@@ -228,16 +232,17 @@ asked() {
 	sleep 3
 	AGE=1 ask snapshot_revert 10 "$request"
 	assert_output not-done
+	begin=$SECONDS
 	act snapshot_revert "$(uuid 10)" snap-0 10 node1
 	assert_success
-	AGE=4 ask snapshot_revert 10 "$request"
+	AGE=$((SECONDS - begin + 1)) ask snapshot_revert 10 "$request"
 	assert_output 'done'
-	AGE=4 ask snapshot_revert 10 "${request/snap-0/snap-1}"
+	AGE=$((SECONDS - begin + 1)) ask snapshot_revert 10 "${request/snap-0/snap-1}"
 	assert_regex "$output" '^unknown '
 	ask snapshot_revert 10 "$request"
 	assert_regex "$output" '^unknown '
 	lab_virsh node1 destroy one-10
-	AGE=4 ask snapshot_revert 10 "$request"
+	AGE=$((SECONDS - begin + 1)) ask snapshot_revert 10 "$request"
 	assert_output not-done
 }
 

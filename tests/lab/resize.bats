@@ -42,15 +42,16 @@ mib_in_guest() {
 
 # COMMAND prints a number of which the rest is true, within some seconds.
 soon() {	# FUNCTION OPERATOR NUMBER
-	local i n
-	for ((i = 0; i < 40; i++)); do
-		n=$($1)
-		[ "$n" "$2" "$3" ] && return
+	local begin=$SECONDS n
+	until n=$($1) && [ "$n" "$2" "$3" ]; do
+		! late "$begin" 10 || { echo "$1: $n, not $2 $3"; return 1; }
 		sleep 0.2
 	done
-	echo "$1: $n, not $2 $3"
-	return 1
 }
+
+sectors_of_vda() { in_guest 'cat /sys/block/vda/size'; }
+
+sectors_of_vdb() { in_guest 'cat /sys/block/vdb/size'; }
 
 cpus_in_guest() {
 	in_guest 'grep -c ^processor /proc/cpuinfo'
@@ -125,7 +126,7 @@ cpus_in_guest() {
 	assert_failure 1
 	assert_regex "$(error_message)" '^resize: cannot give domain one-2 1 CPUs: .*device unplug request for not supported.*\[guest\]'
 	on kill -STOP "$(qemu_pid 2)"
-	resize 2 '<MEMORY>48</MEMORY>' --deadline 3
+	resize 2 '<MEMORY>48</MEMORY>' --deadline $((3 * PACE))
 	assert_failure 3
 	on kill -CONT "$(qemu_pid 2)"
 	act cancel one-2
@@ -177,7 +178,7 @@ cpus_in_guest() {
 	for disk in 0:vda 1:vdb; do
 		run --separate-stderr on "$ACTIONS/resize_disk" "$(uuid 1)" ${disk%:*} 24 unused node1 1 node1 <<<"$document"
 		assert_success
-		[ "$(in_guest "cat /sys/block/${disk#*:}/size")" -eq $((24 * 2048)) ]
+		soon "sectors_of_${disk#*:}" -eq $((24 * 2048))
 	done
 	act resize_disk one-1 vda 24
 	assert_success
@@ -198,7 +199,7 @@ cpus_in_guest() {
 	on sh -c "sleep 1; virsh -q blockjob one-1 vda --abort" &
 	act resize_disk one-1 vda 32
 	assert_success
-	[ "$(in_guest 'cat /sys/block/vda/size')" -eq $((32 * 2048)) ]
+	soon sectors_of_vda -eq $((32 * 2048))
 }
 
 @test "prereconfigure, reconfigure: the medium goes and comes; exactly that drive; each is idempotent" {

@@ -11,7 +11,8 @@ setup_file() {
 	action_setup_file
 	# A disk that takes some seconds for a guest's memory.
 	lab_exec node1 mkdir -p $SLOW /var/lib/one/local/slow
-	lab_exec node1 bindfs --write-rate=40M --read-rate=40M /var/lib/one/local/slow $SLOW
+	# In that time others act: on a busy machine they need longer.
+	lab_exec node1 bindfs --write-rate=$((40000 / PACE))k --read-rate=$((40000 / PACE))k /var/lib/one/local/slow $SLOW
 }
 
 setup() {
@@ -148,7 +149,7 @@ end_slow_save() {
 	[ "$status" -eq 1 ]
 	grep -q '^save: saving domain one-2 was stopped by a signal \[cancelled\]' "$BATS_TEST_TMPDIR/err"
 	is_whole 2
-	slow_save 2 --deadline 2
+	slow_save 2 --deadline $((2 * PACE))
 	end_slow_save
 	[ "$status" -eq 1 ]
 	grep -q '^save: saving domain one-2 did not end in time \[timeout\]' "$BATS_TEST_TMPDIR/err"

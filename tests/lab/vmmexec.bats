@@ -44,7 +44,7 @@ in_guest() {	# COMMAND
 	assert_success
 	by_hand show 1
 	assert_line --regexp "^Disk +vda  $(directory 1)/x.qcow2  qcow2  virtio"
-	[ "$(in_guest 'for i in 1 2 3 4 5 6 7 8 9; do [ -e /sys/block/vda ] && break; usleep 300000; done; cat /sys/block/vda/size')" = 16384 ]
+	[ "$(in_guest 'for i in $(seq 100); do [ -e /sys/block/vda ] && break; usleep 300000; done; cat /sys/block/vda/size')" = 16384 ]
 	by_hand attach-disk 1 --file "$(directory 1)/x.qcow2"
 	assert_failure 1
 	assert_regex "$stderr" "vmmexec: attach-disk: cannot attach $(directory 1)/x.qcow2 to domain one-1: domain one-1 uses it for its disk vda \\[busy\\]"
@@ -81,7 +81,7 @@ in_guest() {	# COMMAND
 	assert_success
 	by_hand resize 1 --memory 160M
 	assert_success
-	[ "$(lab_virsh node1 dommemstat one-1 | awk '$1 == "actual" { print $2 }')" = $((160 * 1024)) ]
+	lab_until node1 20 sh -c "virsh -q -c qemu:///system dommemstat one-1 | grep -x 'actual $((160 * 1024))'"
 }
 
 @test "vmmexec: save to its directory and restore, each with a bar on a terminal" {

@@ -287,15 +287,15 @@ static void a_late_call_is_left_behind(void)
 	g_autoptr(GError) error = NULL;
 
 	*s = (struct slow){ 1, &freed };
-	g_assert_cmpint(virt_call(slow, s, slow_free, 5000, &error), ==, VIRT_CALL_OK);
+	g_assert_cmpint(virt_call(slow, s, slow_free, 20000, &error), ==, VIRT_CALL_OK);
 	s->us = 0;
-	g_assert_cmpint(virt_call(slow, s, slow_free, 5000, &error), ==, VIRT_CALL_FAILED);
+	g_assert_cmpint(virt_call(slow, s, slow_free, 20000, &error), ==, VIRT_CALL_FAILED);
 	g_assert_error(error, VMM_ERROR, VMM_ERROR_BUSY);
 	g_assert_false(virt_call_any_abandoned());
-	s->us = 300000;
+	s->us = G_USEC_PER_SEC;
 	g_assert_cmpint(virt_call(slow, s, slow_free, 10, NULL), ==, VIRT_CALL_TIMED_OUT);
 	g_assert_true(virt_call_any_abandoned());
-	for (int i = 0; i < 500 && virt_call_any_abandoned(); i++)
+	for (int i = 0; i < 2000 && virt_call_any_abandoned(); i++)
 		g_usleep(10000);
 	g_assert_false(virt_call_any_abandoned());
 	g_assert_cmpint(g_atomic_int_get(&freed), ==, 1);
