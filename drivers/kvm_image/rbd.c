@@ -8,6 +8,9 @@
 
 #define SCHEME "rbd://"
 
+/* What rbd says of a snapshot that is protected already. */
+#define PROTECTED "snap is already protected"
+
 enum { CLUSTER, POOL, IMAGE, SNAP, PARTS };
 
 /* What a program needs beside its wait for the cluster: to start, and to end by itself first. */
@@ -107,6 +110,19 @@ bool rbd_run(const struct image_job *job, const char *image, bool is_long,
 	const struct image_tool tool = { .image = image, .words = words, .bytes = G_MAXINT64 };
 
 	return run_rbd(job, tool, is_long, ret_out, error);
+}
+
+bool rbd_protect(const struct image_job *job, const char *snap, GError **error)
+{
+	const char *const words[] = { "snap", "protect", snap, NULL };
+	g_autoptr(GError) cause = NULL;
+
+	if (rbd_run(job, snap, false, words, NULL, &cause))
+		return true;
+	if (strstr(cause->message, PROTECTED))
+		return true;
+
+	return vmm_pass(error, &cause);
 }
 
 bool rbd_export(const struct image_job *job, const struct rbd_snapshot *e, GError **error)
