@@ -26,10 +26,15 @@ static char *parent_of(const struct image_job *job, const char *source, GError *
 	return parent;
 }
 
-static bool run_snap(const struct image_job *job, const char *verb, const char *spec,
-		     GError **error)
+/* Not by its snapshot, nor as the image service has it: then it is one of ours. */
+static bool is_named(const char *source)
 {
-	const char *const words[] = { "snap", verb, spec, NULL };
+	return !strpbrk(source, "@:");
+}
+
+static bool create_snapshot(const struct image_job *job, const char *spec, GError **error)
+{
+	const char *const words[] = { "snap", "create", spec, NULL };
 
 	return rbd_run(job, spec, false, words, NULL, error);
 }
@@ -44,14 +49,14 @@ static bool make_snapshot(const struct image_job *job, const char *source, const
 	if (rbd_image_size(job, spec, spec, ret_size, &cause))
 		return true;
 
-	is_missing = vmm_is(cause, VMM_ERROR_NOT_FOUND) && !strpbrk(source, "@:");
+	is_missing = vmm_is(cause, VMM_ERROR_NOT_FOUND) && is_named(source);
 	if (!is_missing || job->o->dry_run)
 		return vmm_pass(error, &cause);
 
 	g_clear_error(&cause);
-	if (!run_snap(job, "create", spec, &cause) && !vmm_is(cause, VMM_ERROR_EXISTS))
+	if (!create_snapshot(job, spec, &cause) && !vmm_is(cause, VMM_ERROR_EXISTS))
 		return vmm_pass(error, &cause);
-	if (!run_snap(job, "protect", spec, error))
+	if (!rbd_protect(job, spec, error))
 		return false;
 
 	return rbd_image_size(job, spec, spec, ret_size, error);
@@ -68,6 +73,7 @@ static bool plan_clone(struct disk_making *m, GError **error)
 	if (!make_snapshot(job, m->disk->source, m->volume.parent, &m->copy.size, error))
 		return false;
 	m->volume.parent_size = m->copy.size;
+	m->volume.may_protect = is_named(m->disk->source);
 
 	return true;
 }
@@ -165,26 +171,45 @@ static enum disk_found judge_state(const struct volume_state *state, bool is_sam
 	return state->in_use ? DISK_BUSY : DISK_OURS;
 }
 
-/* Under its name it is ours by its id alone; unfinished, until we had that, by its mark. */
-static bool look_by_id(const struct image_job *job, const struct volume *v, const char *id,
-		 enum disk_found *ret, GError **error)
+/* Under its name it is ours by its id alone. */
+static bool look_at_name(const struct image_job *job, const struct volume *v, const char *id,
+			 enum disk_found *ret, GError **error)
 {
 	struct volume_state state;
 
 	*ret = DISK_GONE;
-	if (id) {
-		if (!volume_look(job, v, &state, error))
-			return false;
-		*ret = judge_state(&state, g_strcmp0(state.id, id) == 0);
-		volume_state_clear(&state);
-	}
+	if (!id)
+		return true;
+	if (!volume_look(job, v, &state, error))
+		return false;
 
-	if (*ret != DISK_GONE)
+	*ret = judge_state(&state, g_strcmp0(state.id, id) == 0);
+	volume_state_clear(&state);
+
+	return true;
+}
+
+/*
+ * Unfinished it is ours by its mark, until we had an id of it. Another one that has its name is no
+ * reason to leave what we made.
+ */
+static bool look_by_id(const struct image_job *job, const struct volume *v, const char *id,
+		       enum disk_found *ret, GError **error)
+{
+	struct volume_state state;
+	enum disk_found part;
+
+	if (!look_at_name(job, v, id, ret, error))
+		return false;
+	if (*ret == DISK_OURS || *ret == DISK_BUSY)
 		return true;
 	if (!volume_look_part(job, v, &state, error))
 		return false;
-	*ret = judge_state(&state, id ? g_strcmp0(state.id, id) == 0 : state.is_ours);
+
+	part = judge_state(&state, id ? g_strcmp0(state.id, id) == 0 : state.is_ours);
 	volume_state_clear(&state);
+	if (*ret == DISK_GONE || part == DISK_OURS || part == DISK_BUSY)
+		*ret = part;
 
 	return true;
 }
@@ -208,7 +233,10 @@ bool disk_volume_is_of(const struct disk_entry *e, const char *vm)
 	return ok;
 }
 
-bool disk_volume_look(const struct image_job *job, const struct disk_entry *e,
+typedef bool volume_looker(const struct image_job *job, const struct volume *volume,
+			   const char *id, enum disk_found *ret, GError **error);
+
+static bool look_with(volume_looker *look, const struct image_job *job, const struct disk_entry *e,
 		      enum disk_found *ret, GError **error)
 {
 	struct volume v = { .fd = -1 };
@@ -217,10 +245,22 @@ bool disk_volume_look(const struct image_job *job, const struct disk_entry *e,
 	if (!ok)
 		vmm_fail(error, VMM_ERROR_REFUSED, "%s: '%s' is no volume", e->name, e->volume);
 	else
-		ok = volume_parse(&v, e->volume, error) && look_by_id(job, &v, e->id, ret, error);
+		ok = volume_parse(&v, e->volume, error) && look(job, &v, e->id, ret, error);
 	volume_clear(&v);
 
 	return ok;
+}
+
+bool disk_volume_look(const struct image_job *job, const struct disk_entry *e,
+		      enum disk_found *ret, GError **error)
+{
+	return look_with(look_by_id, job, e, ret, error);
+}
+
+bool disk_volume_look_whole(const struct image_job *job, const struct disk_entry *e,
+			    enum disk_found *ret, GError **error)
+{
+	return look_with(look_at_name, job, e, ret, error);
 }
 
 bool disk_volume_activate(const struct image_job *job, const struct disk_entry *e, bool on,

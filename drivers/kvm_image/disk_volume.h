@@ -26,6 +26,10 @@ bool disk_volume_is_of(const struct disk_entry *entry, const char *vm);
 bool disk_volume_look(const struct image_job *job, const struct disk_entry *entry,
 		      enum disk_found *ret, GError **error);
 
+/* The same of a disk that is to be used: an unfinished one, made or half removed, is DISK_GONE. */
+bool disk_volume_look_whole(const struct image_job *job, const struct disk_entry *entry,
+			    enum disk_found *ret, GError **error);
+
 /* Lets this host use it, or (ON false) no longer, because another host has it now. */
 bool disk_volume_activate(const struct image_job *job, const struct disk_entry *entry, bool on,
 			  GError **error);

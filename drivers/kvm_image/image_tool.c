@@ -113,7 +113,7 @@ static const struct {
 	{ "already exists", VMM_ERROR_EXISTS },
 };
 
-static void set_meaning(GError *error, const char *text)
+void image_tool_set_meaning(GError *error, const char *text)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(meanings); i++)
 		if (strstr(text, meanings[i].text)) {
@@ -163,7 +163,7 @@ static bool judge_run(const struct image_tool *tool, const struct child_result *
 		return true;
 
 	if (error && (*error)->code == VMM_ERROR_INTERNAL)
-		set_meaning(*error, err);
+		image_tool_set_meaning(*error, err);
 
 	return false;
 }

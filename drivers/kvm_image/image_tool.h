@@ -33,6 +33,9 @@ struct image_tool {
 bool image_tool_run(const struct image_job *job, const struct image_tool *tool, char **ret_out,
 		    GError **error);
 
+/* Gives ERROR the class of what a program says with TEXT, if that is known. */
+void image_tool_set_meaning(GError *error, const char *text);
+
 /* Instead: says which command it would be, as a shell takes it. */
 void image_tool_say(struct image_job *job, const char *const *words);
 

@@ -10,6 +10,8 @@
 #include "conf/paths.h"
 #include "image_commands.h"
 #include "image_download.h"
+#include "rbd_service.h"
+#include "rbd_session.h"
 #include "transfer.h"
 #include "volume.h"
 #include "volume_commands.h"
@@ -327,6 +329,7 @@ static bool run_job(const struct image_options *o, GError **error)
 	g_autoptr(GError) cause = NULL;
 	bool ok = run_command(o, &job, &cause);
 
+	rbd_session_close();
 	if (o->json)
 		print_json(&job, cause);
 	else if (ok)
@@ -364,6 +367,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (transfer_is(argv[1]))
 		return transfer_main(argv + 1);
+	if (rbd_service_is(argv[1]))
+		return rbd_service_main(argv + 1);
 
 	context = image_options_context(&o);
 	if (!g_option_context_parse(context, &argc, &argv, &error))

@@ -5,8 +5,12 @@
 #include "base/text.h"
 #include "image_setting.h"
 #include "image_tool.h"
+#include "rbd_session.h"
 
 #define SCHEME "rbd://"
+
+/* What rbd says of a snapshot that is protected already. */
+#define PROTECTED "snap is already protected"
 
 enum { CLUSTER, POOL, IMAGE, SNAP, PARTS };
 
@@ -101,12 +105,56 @@ static bool run_rbd(const struct image_job *job, struct image_tool tool, bool is
 	return fail_ceph(tool.image, &cause, error);
 }
 
+/* A command of one's own, RBD, is that for all. */
+static enum rbd_session_end try_session(const struct image_job *job, const char *const *words,
+					char **ret_out, GError **error)
+{
+	struct rbd_session_call call = { .user = image_setting(job, "CEPH_USER"),
+					 .conf = image_setting(job, "CEPH_CONF"),
+					 .answer_s = ANSWER_S, .words = words };
+	enum rbd_session_end end;
+	g_autofree char *out = NULL;
+
+	if (conf_kvmrc_string(job->rc, "RBD"))
+		return RBD_SESSION_NONE;
+	if (!read_timeout(job, &call.connect_s, error))
+		return RBD_SESSION_FAILED;
+
+	end = rbd_session_run(&call, &out, error);
+	if (ret_out)
+		*ret_out = g_steal_pointer(&out);
+
+	return end;
+}
+
 bool rbd_run(const struct image_job *job, const char *image, bool is_long,
 	     const char *const *words, char **ret_out, GError **error)
 {
 	const struct image_tool tool = { .image = image, .words = words, .bytes = G_MAXINT64 };
+	enum rbd_session_end end = RBD_SESSION_NONE;
+	g_autoptr(GError) cause = NULL;
 
-	return run_rbd(job, tool, is_long, ret_out, error);
+	if (!is_long)
+		end = try_session(job, words, ret_out, &cause);
+	if (end == RBD_SESSION_NONE)
+		return run_rbd(job, tool, is_long, ret_out, error);
+	if (end == RBD_SESSION_DONE)
+		return true;
+
+	return fail_ceph(image, &cause, error);
+}
+
+bool rbd_protect(const struct image_job *job, const char *snap, GError **error)
+{
+	const char *const words[] = { "snap", "protect", snap, NULL };
+	g_autoptr(GError) cause = NULL;
+
+	if (rbd_run(job, snap, false, words, NULL, &cause))
+		return true;
+	if (strstr(cause->message, PROTECTED))
+		return true;
+
+	return vmm_pass(error, &cause);
 }
 
 bool rbd_export(const struct image_job *job, const struct rbd_snapshot *e, GError **error)

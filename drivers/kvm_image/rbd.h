@@ -18,6 +18,9 @@
 bool rbd_run(const struct image_job *job, const char *image, bool is_long,
 	     const char *const *words, char **ret_out, GError **error);
 
+/* Protects SNAP, POOL/IMAGE@SNAP, as clones of it need; succeeds if it is protected already. */
+bool rbd_protect(const struct image_job *job, const char *snap, GError **error);
+
 /* A snapshot, and the file that is made of it. All borrowed. */
 struct rbd_snapshot {
 	const char *pool, *image, *snap;

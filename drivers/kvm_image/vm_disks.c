@@ -81,19 +81,21 @@ static bool remove_recorded(struct vm_disks *v, GError **error)
 	return true;
 }
 
-/* As disk_removal_look(); a link without its volume is no disk. */
+/* As disk_removal_look(); a link without its volume is no disk, nor is half of one. */
 static bool look_for_disk(const struct vm_disks *v, const struct disk_entry *e,
 			  enum disk_found *ret, GError **error)
 {
 	const struct disk_removal r = removal_of(v);
 	enum disk_found volume = DISK_OURS;
 
-	if (e->volume && !disk_volume_look(v->job, e, &volume, error))
+	if (e->volume && !disk_volume_look_whole(v->job, e, &volume, error))
 		return false;
 
-	*ret = DISK_GONE;
+	*ret = volume;
+	if (volume == DISK_GONE || volume == DISK_OTHER)
+		return true;
 
-	return volume == DISK_GONE || disk_removal_look(&r, e, ret, error);
+	return disk_removal_look(&r, e, ret, error);
 }
 
 static bool check_entry(const struct vm_disks *v, const struct planned_disk *d, GError **error)

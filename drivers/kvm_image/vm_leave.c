@@ -93,7 +93,7 @@ static bool count_seen(struct image_job *job, char **volumes, guint *ret, GError
 					"VOLUME=ID", *v);
 		*id = '\0';
 		e.id = id + 1;
-		if (!disk_volume_look(job, &e, &found, error))
+		if (!disk_volume_look_whole(job, &e, &found, error))
 			return false;
 		*ret += found == DISK_OURS || found == DISK_BUSY;
 	}

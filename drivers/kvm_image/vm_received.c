@@ -66,7 +66,7 @@ static bool check_volume(const struct vm_received *r, const struct image_job *jo
 {
 	enum disk_found found;
 
-	if (!disk_volume_look(job, e, &found, error))
+	if (!disk_volume_look_whole(job, e, &found, error))
 		return false;
 	if (found == DISK_OURS || (found == DISK_BUSY && job->o->running))
 		return disk_volume_activate(job, e, true, error);

@@ -201,6 +201,8 @@ bool volume_begin(const struct image_job *job, struct volume *v, guint64 size, G
 	if (!make_part(job, v, size, error))
 		return false;
 	v->is_made = true;
+	if (v->id)
+		return true;
 	if (!volume_look_part(job, v, &state, error)) {
 		v->kind->remove(job, v, v->part, NULL);
 		return false;
@@ -262,57 +264,67 @@ bool volume_grow(const struct image_job *job, struct volume *v, guint64 size, GE
 	return v->kind->grow(job, v, size, error);
 }
 
-/* Looks until it is free, or as long as one that died may seem to be alive. */
-static bool look_until_free(const struct image_job *job, const struct volume *v,
+/* Looks until the one of that ID is free, or as long as a program that died may seem to run. */
+static bool look_until_free(const struct image_job *job, const struct volume *v, const char *id,
 			    struct volume_state *ret, GError **error)
 {
 	gint64 until_us = deadline_in_ms((gint64)v->kind->watch_s * MS);
 
 	for (;;) {
+		bool is_busy;
+
 		if (!volume_look(job, v, ret, error))
 			return false;
-		if (!ret->in_use || !deadline_pause(until_us, PAUSE_MS))
+		is_busy = ret->in_use && g_strcmp0(ret->id, id) == 0;
+		if (!is_busy || !deadline_pause(until_us, PAUSE_MS))
 			return true;
 		volume_state_clear(ret);
 	}
 }
 
-/* What was looked at may be removed; another volume may have its name by now. */
-static bool may_remove(const struct volume *v, const struct volume_state *state, const char *id,
-		       GError **error)
+static bool fail_absent(const struct volume *v, GError **error)
 {
-	if (state->in_use)
+	return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot remove %s: it is not there", v->text);
+}
+
+/* PART_WAS_THERE: what there was of it is gone; another volume may have its name by now. */
+static bool remove_named(const struct image_job *job, const struct volume *v, const char *id,
+			 bool part_was_there, GError **error)
+{
+	struct volume_state state = { 0 };
+	bool is_it;
+
+	if (!look_until_free(job, v, id, &state, error))
+		return false;
+	is_it = g_strcmp0(state.id, id) == 0;
+	volume_state_clear(&state);
+	if (is_it && state.in_use)
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot remove %s: another program has it "
 				"open, such as a running guest", v->text);
-	if (!state->is_there || !id || !g_strcmp0(state->id, id))
+	if (is_it)
+		return v->kind->remove(job, v, v->name, error);
+	if (part_was_there)
 		return true;
+	if (!state.is_there)
+		return fail_absent(v, error);
 
 	return vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: another volume has its name "
 			"by now", v->text);
 }
 
-/* What an earlier run began to remove has the name of an unfinished one: it goes first. */
+/* What an earlier run began to make or to remove has the name of an unfinished one. */
 bool volume_remove(const struct image_job *job, struct volume *v, const char *id, GError **error)
 {
-	struct volume_state state = { 0 };
-	bool was_there, ok;
+	bool was_there;
 
 	if (!lock_volume(v, error))
 		return false;
 	if (!remove_part(job, v, &was_there, error))
 		return false;
-	if (!look_until_free(job, v, &state, error))
-		return false;
+	if (id)
+		return remove_named(job, v, id, was_there, error);
 
-	ok = may_remove(v, &state, id, error);
-	volume_state_clear(&state);
-	if (!ok)
-		return false;
-	if (!state.is_there && !was_there)
-		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot remove %s: it is not there",
-				v->text);
-
-	return !state.is_there || v->kind->remove(job, v, v->name, error);
+	return was_there || fail_absent(v, error);
 }
 
 bool volume_activate(const struct image_job *job, const struct volume *v, bool on, GError **error)

@@ -21,6 +21,7 @@ struct volume {
 	char *store;		/* GROUP or POOL */
 	char *parent;		/* POOL/IMAGE@SNAP, of which PART is made as a clone; NULL: none */
 	guint64 parent_size;	/* its bytes */
+	bool may_protect;	/* it is the snapshot that we make of images */
 	char *name;
 	char *part;		/* its name while it is made or removed */
 	char *id;		/* of PART, once that is made; a new name changes it not */
@@ -85,8 +86,9 @@ void volume_abandon(const struct image_job *job, struct volume *volume);
 bool volume_grow(const struct image_job *job, struct volume *volume, guint64 size, GError **error);
 
 /*
- * Wipes it as VOLUME_CLEAR says, and removes it; one that a killed run began to remove, too. ID: of
- * the one that the caller has looked at; another that has its name by now is VMM_ERROR_REFUSED.
+ * Wipes it as VOLUME_CLEAR says, and removes it; one that a killed run began to make or to remove,
+ * too. ID: of the one that the caller has looked at; NULL: there was none, and what has its name
+ * by now is left. Another that has its name by now is VMM_ERROR_REFUSED, if nothing else was there.
  * VMM_ERROR_BUSY: a program has it open, and does not end while we wait for it as long as the kind
  * of volumes needs to notice a program's death.
  */

@@ -15,6 +15,7 @@ struct volume_kind {
 		     struct volume_state *ret, GError **error);
 	bool (*room)(const struct image_job *job, const struct volume *volume, guint64 size,
 		     GError **error);
+	/* It may set the volume's id and size, too. */
 	bool (*make)(const struct image_job *job, struct volume *volume, guint64 size,
 		     GError **error);
 	bool (*fill)(struct volume *volume, const struct image_copy *copy, GError **error);

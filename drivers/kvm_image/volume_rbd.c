@@ -4,8 +4,14 @@
 #include "rbd.h"
 #include "volume_kind.h"
 
-/* An image that kvm-image made has this key. */
+/*
+ * An image that kvm-image made has this key, with its own id: Ceph gives the keys of an image to
+ * clones and copies of it, too.
+ */
 #define MARK "kvm-image"
+
+/* What a clone of a snapshot that is not protected fails with: EINVAL. */
+#define UNPROTECTED "(22)"
 
 /* A client that died is a watcher for 30 s more. */
 enum { WATCH_S = 40 };
@@ -54,7 +60,7 @@ static bool read_mark(const struct image_job *job, const struct volume *v, const
 	if (!ask(job, v, &all, error, "image-meta", "list", spec))
 		return false;
 
-	ret->is_ours = part_of(all, MARK) != NULL;
+	ret->is_ours = !g_strcmp0(json_object_get_string(part_of(all, MARK)), ret->id);
 	json_object_put(all);
 
 	return true;
@@ -112,31 +118,86 @@ static bool room_in_pool(const struct image_job *job, const struct volume *v, gu
 			room);
 }
 
-static bool set_mark(const struct image_job *job, const struct volume *v, const char *spec,
-		     GError **error)
+/* Sets its id and its size. */
+static bool identify_part(const struct image_job *job, struct volume *v, const char *spec,
+			  GError **error)
 {
-	if (rbd(job, v, error, "image-meta", "set", spec, MARK, g_get_host_name()))
+	json_object *all = NULL;
+
+	if (!ask(job, v, &all, error, "info", spec))
+		return false;
+
+	v->size = (guint64)json_object_get_int64(part_of(all, "size"));
+	v->id = g_strdup(json_object_get_string(part_of(all, "id")));
+	json_object_put(all);
+	if (v->id)
 		return true;
 
+	return vmm_fail(error, VMM_ERROR_INTERNAL, "%s: rbd does not say its id", v->text);
+}
+
+static bool set_mark(const struct image_job *job, struct volume *v, const char *spec,
+		     GError **error)
+{
+	bool is_known = v->id || identify_part(job, v, spec, error);
+
+	if (is_known && rbd(job, v, error, "image-meta", "set", spec, MARK, v->id))
+		return true;
+
+	g_clear_pointer(&v->id, g_free);
 	rbd(job, v, NULL, "rm", "--no-progress", spec);
 
 	return false;
 }
 
-static bool clone_image(const struct image_job *job, const struct volume *v, const char *spec,
+/* Ceph's library says which id it has, the program prints nothing. */
+static bool clone_once(const struct image_job *job, struct volume *v, const char *spec,
+		       GError **error)
+{
+	const char *const words[] = { "clone", v->parent, spec, NULL };
+	json_object *all = NULL;
+
+	if (!rbd_ask(job, v->text, words, &all, error))
+		return false;
+
+	v->id = g_strdup(json_object_get_string(part_of(all, "id")));
+	json_object_put(all);
+
+	return true;
+}
+
+/* A run that ended between the making of the snapshot and its protection has left it so. */
+static bool clone_snapshot(const struct image_job *job, struct volume *v, const char *spec,
+			   GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (clone_once(job, v, spec, &cause))
+		return true;
+	if (!v->may_protect || !strstr(cause->message, UNPROTECTED))
+		return vmm_pass(error, &cause);
+	if (!rbd_protect(job, v->parent, error))
+		return false;
+
+	return clone_once(job, v, spec, error);
+}
+
+static bool clone_image(const struct image_job *job, struct volume *v, const char *spec,
 			guint64 size, GError **error)
 {
 	g_autofree char *bytes = g_strdup_printf("%" G_GUINT64_FORMAT "B", size);
 
-	if (!rbd(job, v, error, "clone", v->parent, spec))
+	if (!clone_snapshot(job, v, spec, error))
 		return false;
 
 	/* rbd takes the size that is there, the snapshot's, for a mistake. */
+	v->size = size;
 	if (size == v->parent_size)
 		return true;
 	if (rbd(job, v, error, "resize", "--no-progress", "--size", bytes, spec))
 		return true;
 
+	g_clear_pointer(&v->id, g_free);
 	rbd(job, v, NULL, "rm", "--no-progress", spec);
 
 	return false;

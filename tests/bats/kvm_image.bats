@@ -331,9 +331,11 @@ serve() {
 	[ "$(ls | xargs)" = 'requests served' ]
 }
 
-# stub NAME LINE...: a program of that name in bin, which notes its words in calls.
+# stub NAME LINE...: a program of that name in bin, which notes its words in calls. Where the host has Ceph's library, a command
+# of one's own is asked instead.
 stub() {
-	mkdir -p bin
+	mkdir -p bin "$ONE_LOCATION/var/remotes/etc/vmm/kvm"
+	echo RBD=rbd >"$ONE_LOCATION/var/remotes/etc/vmm/kvm/kvmrc"
 	printf '%s\n' '#!/bin/bash' "echo $1 \"\$*\" >>calls" "${@:2}" >"bin/$1"
 	chmod +x "bin/$1"
 }
@@ -368,7 +370,7 @@ stub() {
 	local PATH=$PWD/bin:$PATH
 	stub rbd 'echo "error opening image x: (2) No such file or directory" >&2' 'exit 2'
 	stub ceph 'echo "{\"fsid\":\"f\"}"'
-	printf 'CEPH_USER=me\nCEPH_CONF=/etc/my.conf\nRBD_CONNECT_TIMEOUT=7\n' >rc
+	printf 'CEPH_USER=me\nCEPH_CONF=/etc/my.conf\nRBD_CONNECT_TIMEOUT=7\nRBD=rbd\n' >rc
 	kvm_image info rbd:pool/x --kvmrc rc
 	refused not-found 'rbd:pool/x is not there'
 	grep -qx 'rbd --id me --conf /etc/my.conf --client_mount_timeout=7 --rados_mon_op_timeout=7 --rados_osd_op_timeout=60 --format json info pool/x' calls
@@ -378,6 +380,26 @@ stub() {
 	echo RBD_CONNECT_TIMEOUT=soon >rc
 	kvm_image info rbd:pool/x --kvmrc rc
 	refused config "RBD_CONNECT_TIMEOUT = 'soon': not a number of seconds"
+}
+
+@test "kvm-image: where Ceph's library is missing or damaged, the program rbd is asked" {
+	local PATH=$PWD/bin:$PATH
+	stub rbd 'echo "{\"size\":1048576,\"id\":\"abc\"}"'
+	mkdir lib
+	echo >lib/librbd.so.1
+	: >rc
+	LD_LIBRARY_PATH=$PWD/lib kvm_image info rbd:pool/x --kvmrc rc
+	[ "$status" -eq 0 ] || { echo "$output $stderr"; return 1; }
+	[[ $output == *'virtual size: 1048576'*'id: abc'* ]]
+	grep -qx 'rbd .* --format json info pool/x' calls
+}
+
+@test "kvm-image rbd-service: it serves the process that started it, and no other" {
+	run --separate-stderr "$KVM_IMAGE" rbd-service 1 '' '' 5 60 </dev/null
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	run --separate-stderr "$KVM_IMAGE" rbd-service
+	[ "$status" -eq 1 ]
 }
 
 # tool SCRIPT: file rc, a kvmrc whose QEMU_IMG runs SCRIPT when an image is converted.

@@ -761,7 +761,9 @@ no_marks() {
 
 # An image in a pool, which all hosts see; rbd is a stand-in that has this one.
 pooled() {
-	mkdir -p "$DIR"
+	mkdir -p "$DIR" one/var/remotes/etc/vmm/kvm
+	# Ceph's library, where the host has it, knows nothing of a stand-in.
+	echo RBD=rbd | tee set/etc/vmm/kvm/kvmrc >one/var/remotes/etc/vmm/kvm/kvmrc
 	cat >bin/rbd <<-'END'
 		#!/bin/sh
 		case " $* " in

@@ -51,6 +51,12 @@ images() { rbd ls one | sort | xargs -r; }
 # content IMAGE: its bytes.
 content() { rbd export --no-progress "one/$1" - | cat; }
 
+# by_program: all calls are made by the program rbd, not by its library.
+by_program() { echo RBD=rbd >>rc; }
+
+# ours NAME: what it is called on this host while it is unfinished.
+ours() { echo "$1.kvm-image.$(hostname | tr -c "A-Za-z0-9.\n-" _)"; }
+
 as() { sed -i "s/^CEPH_USER=.*/CEPH_USER=$1/" rc; }
 
 @test "kvm-image import, convert, create, resize, remove: images in a pool, byte for byte" {
@@ -101,21 +107,51 @@ as() { sed -i "s/^CEPH_USER=.*/CEPH_USER=$1/" rc; }
 	[ "$(images)" = 'cow image' ]
 }
 
+@test "kvm-image remove: a clone or a copy that another program made of an image of ours is not ours" {
+	local name
+	kvm_image import raw rbd:one/gold
+	done_
+	kvm_image info rbd:one/gold
+	[[ $output == *'made by kvm-image: yes'* ]]
+	rbd snap create --no-progress one/gold@snap
+	rbd snap protect one/gold@snap
+	rbd clone one/gold@snap one/theirs
+	rbd cp --no-progress one/gold one/copy
+	for name in theirs copy; do
+		[ -n "$(rbd image-meta list one/$name)" ]
+		kvm_image remove rbd:one/$name
+		refused refused 'kvm-image did not make it'
+		rbd rm --no-progress one/$name
+	done
+	rbd snap unprotect one/gold@snap
+	rbd snap rm --no-progress one/gold@snap
+	kvm_image remove rbd:one/gold
+	done_
+}
+
 @test "kvm-image: a user without rights, an unknown user, a missing pool: each has its class, nothing is left" {
-	as none
+	local way
+	for way in true by_program; do
+		$way
+		as none
+		kvm_image import raw rbd:one/disk
+		refused permission 'rbd:one/disk: rbd failed'
+		as nobody
+		kvm_image import raw rbd:one/disk
+		refused connection 'rbd:one/disk: rbd failed'
+		as one
+		kvm_image import raw rbd:none/disk
+		refused config "error opening pool 'none'"
+		[ "$(images)" = 'cow image' ]
+	done
+	sed -i 's|^CEPH_CONF=.*|CEPH_CONF=/nowhere/ceph.conf|; /^RBD=/d' rc
 	kvm_image import raw rbd:one/disk
-	refused permission 'rbd:one/disk: rbd failed'
-	as nobody
-	kvm_image import raw rbd:one/disk
-	refused connection 'rbd:one/disk: rbd failed'
-	as one
-	kvm_image import raw rbd:none/disk
-	refused config "error opening pool 'none'"
-	[ "$(images)" = 'cow image' ]
+	refused config '/nowhere/ceph.conf'
 }
 
 @test "kvm-image: killed in the middle of an import, the next run takes its traces away" {
 	mkdir -p bin
+	by_program
 	for program in qemu-img rbd; do
 		printf '#!/bin/bash\n%s "$@" || exit\ncase "$*" in *" convert "* | "convert "* | *image-meta*set*) pkill -KILL -x kvm-image ;; esac\n' \
 			"$(type -P "$program")" >"bin/$program"
@@ -123,7 +159,7 @@ as() { sed -i "s/^CEPH_USER=.*/CEPH_USER=$1/" rc; }
 		PATH=$PWD/bin:$PATH kvm_image import raw rbd:one/disk
 		[ "$status" -eq 137 ] || { echo "$status: $output $stderr"; return 1; }
 		rm "bin/$program"
-		[ "$(images)" = "cow disk.kvm-image.$(hostname | tr -c "A-Za-z0-9.\n-" _) image" ]
+		[ "$(images)" = "cow $(ours disk) image" ]
 		kvm_image import raw rbd:one/disk
 		done_
 		cmp raw <(content disk)
@@ -288,21 +324,122 @@ dispose() { kvm_image dispose vm.xml --directory vm --kvmrc rc; }
 }
 
 @test "kvm-image prepare: what contradicts a pool is a [config] error at once; one disk that cannot be made, and none is" {
-	document 7 "$(disk 0 one/image 16)" "$(disk 1 one/cow 16 qcow2)"
-	prepare
-	refused config 'disk.1: one/cow is not raw: it cannot be cloned'
-	document 7 "$(disk 0 one/image 16)" "$(disk 1 one/none 16)"
-	prepare
-	refused not-found 'error opening image none'
-	document 7 "$(disk 0 one/image 8)"
-	prepare
-	refused input 'disk.0: SIZE is 8 MiB, but one/image has 9437184 bytes'
+	local way
+	for way in true by_program; do
+		$way
+		document 7 "$(disk 0 one/image 16)" "$(disk 1 one/cow 16 qcow2)"
+		prepare
+		refused config 'disk.1: one/cow is not raw: it cannot be cloned'
+		document 7 "$(disk 0 one/image 16)" "$(disk 1 one/none 16)"
+		prepare
+		refused not-found 'error opening image none'
+		document 7 "$(disk 0 one/image 8)"
+		prepare
+		refused input 'disk.0: SIZE is 8 MiB, but one/image has 9437184 bytes'
+	done
 	document 7 "$(disk 0 one/image 16)"
 	sed -i 's|</STORAGE>|&<RBD_DOWNLOAD>yes</RBD_DOWNLOAD>|' vm.ds
 	prepare
 	refused config 'RBD_DOWNLOAD = yes contradicts that'
 	[ ! -e vm ]
 	[ "$(images)" = 'cow image' ]
+}
+
+@test "kvm-image prepare: several that clone an image for the first time all succeed, and so after one that was killed at its snapshot" {
+	local n pids=()
+	for way in true by_program; do
+		$way
+		rbd create --size 8M one/fresh
+		for n in 1 2 3 4; do
+			document $n "$(disk 0 one/fresh 8)"
+			mv vm.xml vm.$n.xml
+		done
+		for n in 1 2 3 4; do
+			env -u CEPH_CONF ONE_LOCATION="$BATS_FILE_TMPDIR" "$KVM_IMAGE" prepare vm.$n.xml --directory vm.$n --datastore vm.ds --kvmrc rc >said.$n 2>&1 3>&- &
+			pids+=($!)
+		done
+		for n in "${pids[@]}"; do wait "$n" || { cat said.*; return 1; }; done
+		pids=()
+		[ "$(images)" = 'cow fresh fresh-1-0 fresh-2-0 fresh-3-0 fresh-4-0 image' ]
+		for n in 1 2 3 4; do
+			kvm_image dispose vm.$n.xml --directory vm.$n
+			done_
+		done
+		# It was made, and the run ended before it was protected.
+		rbd snap unprotect one/fresh@snap
+		document 7 "$(disk 0 one/fresh 8)"
+		prepare
+		done_
+		dispose
+		done_
+		rbd snap unprotect one/fresh@snap
+		rbd snap rm --no-progress one/fresh@snap
+		rbd rm --no-progress one/fresh
+	done
+}
+
+# killed_after WORDS: prepare, which dies when rbd has done that.
+killed_after() {
+	mkdir -p bin
+	printf '#!/bin/bash\n%s "$@" || exit\ncase "$*" in *" %s "*) pkill -KILL -x kvm-image ;; esac\n' "$(type -P rbd)" "$1" >bin/rbd
+	chmod +x bin/rbd
+	by_program
+	PATH=$PWD/bin:$PATH prepare
+	[ "$status" -eq 137 ] || { echo "$status: $output $stderr"; return 1; }
+	rm bin/rbd
+	sed -i /^RBD=/d rc
+}
+
+@test "kvm-image dispose, prepare: killed before it knew its image, another's image of that name stays, and so it does later" {
+	local way
+	document 7 "$(disk 0 one/image 16)"
+	for way in dispose prepare; do
+		killed_after clone
+		[ "$(images)" = "cow image $(ours image-7-0)" ]
+		# The VM is made on another host in the meantime.
+		rbd create --size 1M one/image-7-0
+		$way
+		if [ $way = dispose ]; then done_; else refused exists 'rbd:one/image-7-0 is there already'; fi
+		[ "$(images)" = 'cow image image-7-0' ]
+		[ ! -e vm ] || [ -z "$(ls -A vm)" ]
+		rm -rf vm
+		rbd rm --no-progress one/image-7-0
+	done
+	# It knew it, and had not given it its name.
+	prepare
+	done_
+	rbd rename one/image-7-0 "one/$(ours image-7-0)"
+	rbd create --size 1M one/image-7-0
+	prepare
+	refused exists 'vm/disk.0 was made already, but is gone or was replaced'
+	jq -c '.whole = false' vm/.kvm-image.json >record
+	cat record >vm/.kvm-image.json
+	dispose
+	done_
+	[ "$(images)" = 'cow image image-7-0' ]
+	rbd rm --no-progress one/image-7-0
+}
+
+@test "kvm-image prepare: killed at any moment with Ceph's library at work, no process is left, and its traces go" {
+	local ms pid killed=0
+	document 7 "$(disk 0 one/image 16)" "$(disk 1 one/image 9)"
+	for ms in $(seq 20 45 1000); do
+		env -u CEPH_CONF ONE_LOCATION="$BATS_FILE_TMPDIR" "$KVM_IMAGE" prepare vm.xml --directory vm --datastore vm.ds --kvmrc rc >said 2>&1 3>&- &
+		pid=$!
+		sleep "0.$(printf %03d "$((ms % 1000))")"
+		! kill -KILL $pid 2>/dev/null || killed=$((killed + 1))
+		wait $pid || :
+		until ! pgrep -f rbd-service >/dev/null; do sleep 0.05; done
+		[ -e vm ] || continue
+		# A client that died is a watcher for 30 s more.
+		until dispose && [ "$status" -eq 0 ]; do
+			refused busy ''
+			sleep 1
+		done
+		[ "$(images)" = 'cow image' ] || { echo "after $ms ms: $(images)"; return 1; }
+		[ ! -e vm ] || rmdir vm	# before there was a record of it
+	done
+	[ $killed -gt 3 ]
 }
 
 @test "kvm-image send --all, leave: disks in a pool stay where they are, and are the other directory's" {

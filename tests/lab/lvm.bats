@@ -279,6 +279,42 @@ dispose() { kvm_image dispose vm.xml --directory vm; }
 	lvremove -q -y vg/mine
 }
 
+@test "kvm-image dispose, remove: killed before it knew its volume, another's volume of that name stays" {
+	local way
+	document 7 "$(empty 0 4)"
+	mkdir -p bin
+	for way in dispose 'kvm_image remove lvm:vg/lv-one-7-0'; do
+		printf '#!/bin/bash\n%s "$@"\npkill -KILL -x kvm-image\n' "$(type -P lvcreate)" >bin/lvcreate
+		chmod +x bin/lvcreate
+		PATH=$PWD/bin:$PATH kvm_image prepare vm.xml --directory vm --datastore vm.ds
+		[ "$status" -eq 137 ]
+		rm bin/lvcreate
+		[ "$(volumes)" = lv-one-7-0.kvm-image ]
+		lvcreate -q -y -n lv-one-7-0 -L 4M vg
+		$way
+		[ "$way" = dispose ] || refused refused 'kvm-image did not make it'
+		lvs vg/lv-one-7-0
+		lvremove -q -y vg/lv-one-7-0
+		dispose
+		done_
+		[ -z "$(volumes)" ]
+		rm -rf vm
+	done
+	# It knew it, and had not given it its name.
+	prepare
+	done_
+	lvrename -q vg lv-one-7-0 lv-one-7-0.kvm-image
+	lvcreate -q -y -n lv-one-7-0 -L 4M vg
+	prepare
+	refused exists 'vm/disk.0 was made already, but is gone or was replaced'
+	jq -c '.whole = false' vm/.kvm-image.json >record
+	cat record >vm/.kvm-image.json
+	dispose
+	done_
+	[ "$(volumes)" = lv-one-7-0 ]
+	lvremove -q -y vg/lv-one-7-0
+}
+
 @test "kvm-image prepare: disks that do not all have room leave nothing; killed at each step, its traces go" {
 	local program
 	document 7 "$(empty 0 100)" "$(empty 1 100)"

@@ -7,8 +7,9 @@ PERIODS='<STATE_VM>1</STATE_VM><BEACON_HOST>1</BEACON_HOST><MONITOR_VM>2</MONITO
 TOP=$LAB_TOP
 CLOCK=()	# variables of the agent's environment
 
+# MONITOR_NODES: of the lab [1]
 setup_file() {
-	action_setup_file 1
+	action_setup_file "${MONITOR_NODES:-1}"
 	on mkdir -p /var/tmp/one/etc/im/kvm-probes.d
 }
 
@@ -68,6 +69,12 @@ first() {
 told() {
 	received "[.[] | select(.type == \"STATE_VM\" and .result == \"SUCCESS\").text | split(\"\n\")[] | select(test(\"ID=\\\"$1\\\",\"))] |
 		last | (. != null and contains(\"STATE=\\\"$2\\\"\"))" >/dev/null
+}
+
+# told_all NUMBER: all that monitord was told of that VM, in order; UNKNOWN changes nothing.
+told_all() {
+	jq -rs "[.[] | select(.type == \"STATE_VM\" and .result == \"SUCCESS\").text | split(\"\n\")[] |
+		capture(\"ID=\\\"$1\\\",.*STATE=\\\"(?<s>[A-Z]+)\\\"\").s | select(. != \"UNKNOWN\")] | join(\" \")" messages | tr ' ' '\n' | uniq | tr '\n' ' '
 }
 
 # never_told WORD: no state that was ever sent has it.

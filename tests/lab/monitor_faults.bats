@@ -167,6 +167,39 @@ load monitor
 	never_told POWEROFF
 }
 
+# lock_of NUMBER: the file that an action holds while it works on that VM.
+lock_of() {
+	echo "/run/one/vm-locks/$(printf 'one-%s' "$1" | sha256sum | cut -d' ' -f1)"
+}
+
+# CYCLES=20, GUESTS=4; make monitor-faults takes 100 of 20 guests.
+@test "VMs start and end again and again while an action holds them: nothing is told until it ends, and then the truth" {
+	local guests=${GUESTS:-4} i n
+	missing 2 yes
+	agent
+	for ((n = 1; n <= guests; n++)); do deaf_xml "$n" | lab_create node1; done
+	for ((n = 1; n <= guests; n++)); do told "$n" RUNNING; done
+	on install -d -m 700 /run/one /run/one/vm-locks
+	for ((n = 1; n <= guests; n++)); do
+		on flock "$(lock_of "$n")" sh -c 'until [ -e /run/free ]; do sleep 0.1; done' 3>&- &
+		lab_until node1 10 sh -c "! flock -n $(lock_of "$n") true"
+	done
+	: >messages
+	for ((i = 0; i < ${CYCLES:-20}; i++)); do
+		n=$((1 + i % guests))
+		lab_virsh node1 destroy "one-$n"
+		deaf_xml "$n" | lab_create node1
+	done
+	for ((n = 1; n <= guests; n += 2)); do lab_virsh node1 destroy "one-$n"; done
+	more BEACON_HOST 4
+	for ((n = 1; n <= guests; n++)); do [ -z "$(told_all "$n" | xargs)" ] || { told_all "$n"; return 1; }; done
+	on touch /run/free
+	for ((n = 1; n <= guests; n += 2)); do told "$n" POWEROFF; done
+	more BEACON_HOST 3
+	for ((n = 2; n <= guests; n += 2)); do never told_now "$n" POWEROFF; done
+	on rm -f /run/free
+}
+
 # How many connections the agent has to libvirtd.
 connections() {
 	on ss -Hxp | grep '^u_str' | grep -c "pid=$(on cat "/tmp/one-monitord-$HOST.pid"),"
