@@ -3,8 +3,8 @@
  * hold.so - stops a program for ever before it sends a certain call to libvirt's daemon, for
  * LD_PRELOAD: there it can be killed.
  *
- * HOLD_CALL=NUMBER  the call, by its number in libvirt's protocol: 307 is
- *                   REMOTE_PROC_DOMAIN_MIGRATE_CONFIRM3_PARAMS, the last word of a move, to the source
+ * HOLD_CALL=NUMBER  the call, by its number in libvirt's protocol: 307 is the last word of a move,
+ *                   to the source, REMOTE_PROC_DOMAIN_MIGRATE_CONFIRM3_PARAMS
  * HOLD_FILE=FILE    is made then
  *
  * Source: libvirt's remote_protocol.x; a message begins with its length, program, version, number
