@@ -85,7 +85,7 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 		return false;
 	if (!is_half(&state))
 		return true;
-	if (!stranded_is_not_there(ctx, dom, error))
+	if (!stranded_is_no_vm(ctx, dom, error))
 		return false;
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
 		   "again", virDomainGetName(dom));

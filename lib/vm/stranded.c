@@ -121,18 +121,23 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	return ok;
 }
 
-bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error)
+bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = noted(ctx, dom, &cause);
 
 	if (cause)
 		return vmm_pass(error, &cause);
-
 	if (!to)
 		return true;
+	if (!is_not_at(ctx, dom, to, NULL, error))
+		return false;
+	/* What was only half restored has not touched its disks. */
+	if (!last_writer_check(dom, NULL))
+		return true;
 
-	return is_not_at(ctx, dom, to, NULL, error);
+	return refuse_stranded(dom, "nobody has run it since, so it is the VM",
+			       "migrate it again, which resumes it first", error);
 }
 
 bool stranded_check_memory(virDomain *dom, const char *where, GError **error)

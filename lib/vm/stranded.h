@@ -40,10 +40,11 @@ bool stranded_wait_idle(const struct action_ctx *ctx, virDomain *dom, struct vir
 bool stranded_check_memory(virDomain *dom, const char *where, GError **error);
 
 /*
- * True if the VM does not run on the host that DOM was moved to: none is noted, or that host was
- * asked and does not have it. False: VMM_ERROR_REFUSED, or that host does not answer.
+ * Before paused DOM is ended because it was half restored. True if it is not the VM, nor a copy of
+ * it: it was not moved, or it was not the last to write to its disks, and the host that it was
+ * moved to was asked and does not have it. False: VMM_ERROR_REFUSED, or that host does not answer.
  */
-bool stranded_is_not_there(const struct action_ctx *ctx, virDomain *dom, GError **error);
+bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, GError **error);
 
 /*
  * Before DOM is ended as the VM. False: it is only what a migration left here, and the VM runs on

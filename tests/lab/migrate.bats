@@ -419,6 +419,12 @@ left_behind() {
 	[ "$(state_at node1 160)" = paused ]
 	# The other one has not.
 	lab_virsh node2 destroy one-161
+	on mkdir -p "$(directory 161)"
+	on touch "$(directory 161)/checkpoint"
+	act restore "$(directory 161)/checkpoint" node1 one-161 161 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'nobody has run it since, so it is the VM \[refused\]'
+	on rm "$(directory 161)/checkpoint"
 	act migrate one-161 node2 node1 161 node1
 	assert_success
 	assert_regex "$stderr" 'resuming domain one-161'
