@@ -295,7 +295,7 @@ char *vtpm_mark(const struct action_ctx *ctx, const xmlNode *domain, const char 
 
 	vtpm_note_read(directory, &old);
 	g_free(old.to);
-	if (host && vtpm_needed(domain) && !vtpm_note_write(ctx, NULL, directory, host, &error))
+	if (host && vtpm_needed(domain) && !vtpm_note_host(ctx, directory, host, &error))
 		action_log("WARN", "%s", error->message);
 
 	return old.host;
@@ -307,7 +307,7 @@ void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char
 	if (old)
 		g_free(vtpm_mark(ctx, domain, directory, old));
 	else
-		vtpm_note_remove(directory);
+		vtpm_note_no_host(directory);
 }
 
 /* Whether DIRECTORY has a copy of the state, or a link that may lead to one. */

@@ -54,7 +54,7 @@ void vtpm_unmark(const struct action_ctx *ctx, const xmlNode *domain, const char
  */
 void vtpm_moving(const struct action_ctx *ctx, virDomain *dom, const char *from, const char *to);
 
-/* DOM, at the source, did not move. */
+/* DOM is here: it did not move, or was restored. The note of where it was moved to is removed. */
 void vtpm_stayed(const struct action_ctx *ctx, virDomain *dom);
 
 /*

@@ -54,14 +54,27 @@ bool vtpm_note_write(const struct action_ctx *ctx, const char *at, const char *d
 	return other_host_run(ctx, at, env, forget, error);
 }
 
+bool vtpm_note_host(const struct action_ctx *ctx, const char *directory, const char *host,
+		    GError **error)
+{
+	return put_link(ctx, NULL, directory, false, host, error);
+}
+
 bool vtpm_note_move(const struct action_ctx *ctx, const char *directory, const char *from,
 		    const char *to, GError **error)
 {
 	/* A move before may have ended without its note. */
-	if (from && !put_link(ctx, NULL, directory, false, from, error))
+	if (from && !vtpm_note_host(ctx, directory, from, error))
 		return false;
 
 	return put_link(ctx, NULL, directory, true, to, error);
+}
+
+void vtpm_note_no_host(const char *directory)
+{
+	g_autofree char *host = vtpm_note_path(directory, false);
+
+	unlink(host);
 }
 
 void vtpm_note_stayed(const char *directory)
@@ -73,8 +86,6 @@ void vtpm_note_stayed(const char *directory)
 
 void vtpm_note_remove(const char *directory)
 {
-	g_autofree char *host = vtpm_note_path(directory, false);
-
-	unlink(host);
+	vtpm_note_no_host(directory);
 	vtpm_note_stayed(directory);
 }

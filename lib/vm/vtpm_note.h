@@ -30,6 +30,11 @@ char *vtpm_note_path(const char *directory, bool is_to);
 bool vtpm_note_write(const struct action_ctx *ctx, const char *at, const char *directory,
 		     const char *host, GError **error);
 
+/* The same for a start here that may fail, and be undone: .host alone says HOST, or is removed. */
+bool vtpm_note_host(const struct action_ctx *ctx, const char *directory, const char *host,
+		    GError **error);
+void vtpm_note_no_host(const char *directory);
+
 /* Notes in DIRECTORY, here, that a move goes from FROM (NULL: not known) to host TO. */
 bool vtpm_note_move(const struct action_ctx *ctx, const char *directory, const char *from,
 		    const char *to, GError **error);

@@ -5,14 +5,14 @@
 load helper
 
 KVM_IMAGE=$BUILD/drivers/kvm_image/kvm-image
-export ONE_LOCATION=$BATS_TEST_TMPDIR FAKE_RBD=$BATS_TEST_TMPDIR/work/ceph
+export ONE_LOCATION=$BATS_TEST_TMPDIR FAKE_RBD=$BATS_TEST_TMPDIR/room/ceph
 
 kvm_image() { run --separate-stderr -- env LD_LIBRARY_PATH="$PWD/lib" "$KVM_IMAGE" "$@" --kvmrc rc; }
 
 # The program, for what moves images and after the library has ended: it works on the same directory.
 setup() {
-	mkdir -p "$BATS_TEST_TMPDIR/work"
-	cd "$BATS_TEST_TMPDIR/work" || return
+	mkdir -p "$BATS_TEST_TMPDIR/room"
+	cd "$BATS_TEST_TMPDIR/room" || return
 	mkdir -p ceph/one bin lib
 	ln -s "$BUILD/tests/fake/librbd.so" lib/librbd.so.1
 	echo 9437184 aaaa | tee ceph/one/image >ceph/one/image@snap

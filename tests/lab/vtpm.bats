@@ -196,6 +196,25 @@ deploy_tpm() {	# NUMBER [TPM]
 	assert_success
 }
 
+@test "vtpm: a restore that is refused leaves the notes of where the state is" {
+	deploy_tpm 25
+	act save one-25 "$(directory 25)/checkpoint" node1 25 node1
+	assert_success
+	on cp "$(directory 25)/checkpoint" "$(directory 25)/kept"
+	on ln -s node2 "$(directory 25)/tpm/.host.to"
+	act restore "$(directory 25)/checkpoint" node1 "$(uuid 25)" 25 node1
+	assert_success
+	never on test -L "$(directory 25)/tpm/.host.to"
+	on kill -KILL "$(qemu_pid 25)"
+	lab_wait_gone node1 one-25
+	on ln -s node2 "$(directory 25)/tpm/.host.to"
+	on mv "$(directory 25)/kept" "$(directory 25)/checkpoint"
+	act restore "$(directory 25)/checkpoint" node1 "$(uuid 25)" 25 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'a guest ran from it already'
+	[ "$(on readlink "$(directory 25)/tpm/.host" "$(directory 25)/tpm/.host.to")" = $'node1\nnode2' ]
+}
+
 @test "vtpm: a guest that ended by itself left it on its host: another host fetches it from there, or does not start the VM" {
 	deploy_tpm 7
 	remember node1 7

@@ -147,6 +147,7 @@ static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d,
 		return outcome;
 	action_on_abort(ACTION_DONE, "%s", "");
 	vtpm_secret_started(ctx->conn, domain);
+	vtpm_stayed(ctx, dom);
 	checkpoint_stored_forget(file);
 	ceph_pool_forget(ctx, d, action_arg(ctx, VM_ID));
 	guest_clock_start(ctx, ctx->uri, dom);
