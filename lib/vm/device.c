@@ -7,6 +7,7 @@
 #include "action/reconcile.h"
 #include "vm/build_domain.h"
 #include "vm/disk_images.h"
+#include "vm/stranded.h"
 #include "virt/domain_job.h"
 #include "virt/virt_error.h"
 
@@ -61,6 +62,9 @@ DeviceVm *device_vm_find(struct action_ctx *ctx, bool need, int fallback, GError
 			 virDomainGetName(v->dom));
 		return NULL;
 	}
+
+	if (!stranded_is_vm(ctx, v->dom, &v->state, error))
+		return NULL;
 
 	return g_steal_pointer(&v);
 }

@@ -32,7 +32,7 @@ typedef struct device_vm {
 /*
  * Finds and locks the VM of the operands, and reads its XML. With NEED, also reads the document on
  * stdin, or, if stdin is empty, in operand FALLBACK (XML or base64; 0: none). VMM_ERROR_REFUSED: it
- * is not running. The caller frees.
+ * is not running, or only what a migration left here (stranded.h). The caller frees.
  */
 DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError **error);
 

@@ -9,9 +9,11 @@ enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
 /* DOM, which is taken; NULL: it must not be stopped. */
 static virDomain *only_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
 {
+	struct virt_state state;
+
 	if (!dom)
 		return NULL;
-	if (stranded_may_end(ctx, dom, error))
+	if (virt_state_read(dom, &state, error) && stranded_is_vm(ctx, dom, &state, error))
 		return dom;
 	virDomainFree(dom);
 

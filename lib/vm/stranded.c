@@ -173,17 +173,15 @@ static bool is_here(const struct action_ctx *ctx, const char *uri)
 	return same;
 }
 
-bool stranded_may_end(const struct action_ctx *ctx, virDomain *dom, GError **error)
+bool stranded_is_vm(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+		    GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = NULL;
-	struct virt_state state;
 
-	if (!virt_state_read(dom, &state, error))
-		return false;
-	if (state.gone)
+	if (state->gone)
 		return true;
-	if (state.state != VIR_DOMAIN_PAUSED || state.reason != VIR_DOMAIN_PAUSED_MIGRATION)
+	if (state->state != VIR_DOMAIN_PAUSED || state->reason != VIR_DOMAIN_PAUSED_MIGRATION)
 		return true;
 
 	to = noted(ctx, dom, &cause);

@@ -474,6 +474,7 @@ disk() {
 	done
 	act poll -t
 	assert_success
+	echo "$stderr"
 	[ "$(grep -c 'its QEMU does not answer' <<<"$stderr")" -eq 5 ]
 	assert_regex "$output" $'DEPLOY_ID=one-55,\n  POLL="STATE=a CPU=[0-9.]+ MEMORY=[0-9]+ NETRX=0'
 }

@@ -344,6 +344,18 @@ left_behind() {
 		assert_failure 1
 		assert_regex "$(error_message)" 'is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
 	done
+	# What would change the VM would change this copy, and the file of a snapshot is the VM's.
+	on mkdir -p "$(directory 50)"
+	on touch "$(directory 50)/snap-0.xml"
+	for action in "attach_disk one-50 $LAB_SHARED/50.raw vdb" "detach_disk one-50 $LAB_SHARED/50.raw vdb" \
+		"resize_disk one-50 vda 10" "attach_nic one-50" "detach_nic one-50 02:00:00:00:00:50" \
+		"update_nic one-50 0" "resize one-50" "reconfigure one-50 hda $LAB_SHARED/50.iso" "snapshot_delete one-50 snap-0"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr on "$ACTIONS"/$action <<<'<VMM_DRIVER_ACTION_DATA><VM><ID>50</ID><TEMPLATE><VCPU>1</VCPU><MEMORY>64</MEMORY></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>'
+		assert_failure 1
+		assert_regex "$(error_message)" 'is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\]'
+	done
+	on test -e "$(directory 50)/snap-0.xml"
 	# The VM has not ended when this copy has.
 	for action in cancel shutdown; do
 		settings FORCE_DESTROY=yes SHUTDOWN_TIMEOUT=1 QEMU_PROTOCOL=qemu+tcp

@@ -10,6 +10,7 @@
 #include "action/busy.h"
 #include "action/reconcile.h"
 #include "virt/virt_error.h"
+#include "vm/stranded.h"
 
 enum { DEPLOY_ID, NAME };
 
@@ -32,10 +33,26 @@ static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot 
 	return vmm_pass(error, &cause);
 }
 
+/* What a migration left here has lost its snapshots, and their files are the VM's, which runs. */
+static virDomain *lock_vm(const struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+	struct virt_state state;
+
+	if (!dom)
+		return NULL;
+	if (!virt_state_read(dom, &state, error))
+		return NULL;
+	if (!stranded_is_vm(ctx, dom, &state, error))
+		return NULL;
+
+	return g_steal_pointer(&dom);
+}
+
 static enum action_outcome run_snapshot_delete(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
-	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);
+	g_autoptr(virDomain) dom = lock_vm(ctx, error);
 	g_autofree char *directory = dom ? snapshot_directory(ctx, dom, error) : NULL;
 	g_autoptr(virDomainSnapshot) s = NULL;
 	g_autoptr(GError) cause = NULL;
