@@ -7,10 +7,11 @@
 #include "virt/qemu_process.h"
 
 /*
- * libvirt serves five calls of a connection at a time; a hung one stays one of them. One call for
- * several domains costs libvirt half of what one for each does, and one that hangs costs its wait.
+ * A call that hangs may delay the others on its connection (virt_open()), and is one of the five of
+ * it that libvirt serves at a time. One call for several domains costs libvirt half of what one for
+ * each does, and one that hangs costs its wait.
  */
-enum { WORKERS = 3, MAX_HUNG = 2, OPEN_MS = 5000, TOGETHER = 16 };
+enum { WORKERS = 3, OPEN_MS = 5000, TOGETHER = 16 };
 
 static const char no_answer[] = "its QEMU does not answer";
 
@@ -108,7 +109,7 @@ struct detail {
 struct question {
 	guint n;
 	struct detail detail[TOGETHER];
-	bool with_memory;
+	bool with_memory, is_elsewhere;		/* not on the domains' own connection */
 };
 
 static void question_free(void *data)
@@ -219,28 +220,49 @@ struct group {
 	struct stats *stats[TOGETHER];
 };
 
-/* The handle to ask; a new connection when the one used is nearly full of hung calls. */
-static virDomain *handle(struct asking *a, const struct stats *s)
+/* Where to ask, referenced; a new connection once a call hangs. NULL: the domains' own. */
+static virConnect *connection_to_ask(struct asking *a)
 {
-	virDomain *dom = NULL;
-	virConnect *next;
+	virConnect *conn;
 
 	g_mutex_lock(&a->mutex);
-	if (a->hung >= MAX_HUNG && (next = virt_open(a->uri, OPEN_MS, NULL))) {
+	if (a->hung > 0 && (conn = virt_open(a->uri, OPEN_MS, NULL))) {
 		if (a->conn)
 			virt_let_go(a->conn);
-		a->conn = next;
+		a->conn = conn;
 		a->hung = 0;
 	}
 
-	if (a->conn)
-		dom = virDomainLookupByUUIDString(a->conn, s->uuid);
+	conn = a->conn;
+	if (conn)
+		virConnectRef(conn);
 	g_mutex_unlock(&a->mutex);
-	if (dom)
-		return dom;
-	virDomainRef(s->dom);
 
-	return s->dom;
+	return conn;
+}
+
+/* New question about the N domains of STATS. */
+static struct question *question_new(struct asking *a, struct stats *const *stats, guint n)
+{
+	struct question *q = g_new0(struct question, 1);
+	virConnect *conn = connection_to_ask(a);
+
+	q->n = n;
+	q->is_elsewhere = conn != NULL;
+	for (guint i = 0; i < n; i++) {
+		const struct stats *s = stats[i];
+
+		if (conn)
+			q->detail[i].dom = virDomainLookupByUUIDString(conn, s->uuid);
+		if (!q->detail[i].dom)
+			q->detail[i].dom = virt_domain_ref(s->dom);
+		q->with_memory |= s->memory_kib == 0;
+	}
+
+	if (conn)
+		virConnectClose(conn);	/* but for the handles' */
+
+	return q;
 }
 
 static void take(struct stats *s, const struct detail *d)
@@ -257,12 +279,13 @@ static void take(struct stats *s, const struct detail *d)
 
 static enum virt_call_result ask_in_time(struct asking *a, struct question *q, GError **error)
 {
+	bool is_elsewhere = q->is_elsewhere;	/* Q is another thread's when it hangs */
 	enum virt_call_result r = virt_call(ask_question, q, question_free, a->limit_ms, error);
 
 	if (r == VIRT_CALL_TIMED_OUT) {
 		g_mutex_lock(&a->mutex);
 		a->hung++;
-		a->left += a->conn == NULL;
+		a->left += !is_elsewhere;
 		g_mutex_unlock(&a->mutex);
 	}
 
@@ -272,14 +295,10 @@ static enum virt_call_result ask_in_time(struct asking *a, struct question *q, G
 /* Together with others it HANGS, or one of them does: then that call still holds its job. */
 static void ask_alone(struct asking *a, struct stats *s, bool hangs)
 {
-	struct question *q = g_new0(struct question, 1);
+	struct question *q = question_new(a, &s, 1);
 	g_autoptr(GError) error = NULL;
-	enum virt_call_result r;
+	enum virt_call_result r = ask_in_time(a, q, &error);
 
-	q->n = 1;
-	q->with_memory = s->memory_kib == 0;
-	q->detail[0].dom = handle(a, s);
-	r = ask_in_time(a, q, &error);
 	if (r == VIRT_CALL_TIMED_OUT) {
 		s->fault = g_strdup(no_answer);
 		return;
@@ -297,27 +316,12 @@ static void ask_alone(struct asking *a, struct stats *s, bool hangs)
 	question_free(q);
 }
 
-/* VIRT_CALL_FAILED: something is wrong with one of them, or it was not tried. */
+/* VIRT_CALL_FAILED: something is wrong with one of them. */
 static enum virt_call_result ask_together(struct asking *a, const struct group *g)
 {
-	enum virt_call_result r;
-	struct question *q;
-	bool is_full;
+	struct question *q = question_new(a, g->stats, g->n);
+	enum virt_call_result r = ask_in_time(a, q, NULL);
 
-	g_mutex_lock(&a->mutex);
-	is_full = a->hung >= MAX_HUNG;
-	g_mutex_unlock(&a->mutex);
-	if (is_full || g->n < 2)
-		return VIRT_CALL_FAILED;
-
-	q = g_new0(struct question, 1);
-	q->n = g->n;
-	for (guint i = 0; i < g->n; i++) {
-		q->detail[i].dom = virt_domain_ref(g->stats[i]->dom);
-		q->with_memory |= g->stats[i]->memory_kib == 0;
-	}
-
-	r = ask_in_time(a, q, NULL);
 	for (guint i = 0; r == VIRT_CALL_OK && i < g->n; i++)
 		take(g->stats[i], &q->detail[i]);
 	if (r != VIRT_CALL_TIMED_OUT)
@@ -329,7 +333,10 @@ static enum virt_call_result ask_together(struct asking *a, const struct group *
 static void ask_group(void *task, void *data)
 {
 	struct group *g = task;
-	enum virt_call_result r = ask_together(data, g);
+	enum virt_call_result r = VIRT_CALL_FAILED;
+
+	if (g->n > 1)
+		r = ask_together(data, g);
 
 	for (guint i = 0; r != VIRT_CALL_OK && i < g->n; i++)
 		ask_alone(data, g->stats[i], r == VIRT_CALL_TIMED_OUT);

@@ -41,8 +41,8 @@ GPtrArray *stats_list(virConnect *conn, virDomain *dom, GError **error);
 
 /*
  * Adds the counters to domains of LIST, and the memory where stats_cpu() did not see it. One that
- * does not answer within LIMIT_MS has a fault instead. URI: where to ask when too many hang for one
- * connection to go on. How many calls were left hanging on LIST's own connection.
+ * does not answer within LIMIT_MS has a fault instead. URI: where to ask when a call hangs on
+ * LIST's own connection. How many calls were left hanging on LIST's own connection.
  */
 unsigned stats_detail(GPtrArray *list, const char *uri, unsigned limit_ms);
 

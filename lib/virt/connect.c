@@ -5,7 +5,17 @@
 #include "virt/virt_error.h"
 #include "virt/timed_call.h"
 
-enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 3, PAUSE_MS = 250, SHORT_MS = 100, GOODBYE_MS = 1000 };
+enum { PAUSE_MS = 250, SHORT_MS = 100, GOODBYE_MS = 1000 };
+
+/* After how many seconds without an answer a connection is lost. */
+enum { LOST_S = 15 };
+
+/*
+ * How often the daemon is asked for a sign of life. Of two threads with calls on one connection the
+ * first does the reading and writing for both; up to libvirt 9 the word that wakes it can be lost,
+ * and the second call is sent when the first thread wakes by itself: for the next sign of life.
+ */
+enum { SIGN_S = 1, KEPT_SIGN_S = 5 };
 
 static struct {
 	GMutex mutex;
@@ -16,6 +26,7 @@ static struct {
 
 struct opening {
 	char *uri;
+	int sign_s;
 	virConnect *conn;
 };
 
@@ -77,13 +88,13 @@ static bool open_it(void *data, GError **error)
 	if (!o->conn)
 		return virt_fail(error, "cannot connect to %s", o->uri);
 	/* A driver within this process has no keepalive and says so. */
-	if (virConnectSetKeepAlive(o->conn, KEEPALIVE_S, KEEPALIVE_COUNT) < 0)
+	if (virConnectSetKeepAlive(o->conn, o->sign_s, (unsigned)(LOST_S / o->sign_s)) < 0)
 		virResetLastError();
 
 	return true;
 }
 
-virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
+static virConnect *open_within(const char *uri, int sign_s, unsigned limit_ms, GError **error)
 {
 	static GOnce once = G_ONCE_INIT;
 	struct opening *o = g_new0(struct opening, 1);
@@ -91,6 +102,7 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 
 	g_once(&once, start_events, NULL);
 	o->uri = g_strdup(uri);
+	o->sign_s = sign_s;
 	switch (virt_call(open_it, o, opening_free, limit_ms, error)) {
 	case VIRT_CALL_OK:
 		conn = g_steal_pointer(&o->conn);
@@ -105,6 +117,16 @@ virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
 		vmm_error_set_hint(error, "libvirtd on the host hangs; restart it");
 		return NULL;
 	}
+}
+
+virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error)
+{
+	return open_within(uri, SIGN_S, limit_ms, error);
+}
+
+virConnect *virt_open_to_keep(const char *uri, unsigned limit_ms, GError **error)
+{
+	return open_within(uri, KEPT_SIGN_S, limit_ms, error);
 }
 
 virConnect *virt_open_again(const char *uri, unsigned limit_ms, GError **error)

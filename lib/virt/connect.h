@@ -17,8 +17,16 @@
  * events running on a thread of their own. libvirt prints nothing. The caller
  * closes it with virt_close(). Errors: VMM_ERROR_CONNECTION when it did not answer or is not there;
  * others for a wrong URI or missing rights.
+ *
+ * A call may be sent up to a second late while another thread's call on CONN is in progress.
  */
 virConnect *virt_open(const char *uri, unsigned limit_ms, GError **error);
+
+/*
+ * As virt_open(), for a connection that is kept and mostly idle: it wakes nobody each second, and a
+ * call may be sent up to five seconds late while another thread's is in progress.
+ */
+virConnect *virt_open_to_keep(const char *uri, unsigned limit_ms, GError **error);
 
 /*
  * Runs the event loop from now on; to be called before registering for an event. It is GLib's

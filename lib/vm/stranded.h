@@ -47,9 +47,9 @@ bool stranded_check_memory(virDomain *dom, const char *where, GError **error);
 bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, GError **error);
 
 /*
- * Before DOM, in STATE, is ended or changed as the VM. False: it is only what a migration left here,
- * and the VM runs on the host that DOM was moved to (VMM_ERROR_REFUSED), or that host does not
- * answer. Nothing is resumed.
+ * Before DOM, in STATE, is ended or changed as the VM. False: it is only what a migration left
+ * here, and the VM runs on the host that DOM was moved to (VMM_ERROR_REFUSED), or that host does
+ * not answer. Nothing is resumed.
  */
 bool stranded_is_vm(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    GError **error);

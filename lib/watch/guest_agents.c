@@ -17,7 +17,7 @@ enum { WAIT_MS = 2000, PAUSE_S = 60, OS_S = 600, NO_GPUS_S = 600 };
 struct lane {
 	GThreadPool *pool;
 	GMutex mutex;
-	virConnect *conn;	/* NULL: to be opened */
+	GQueue unused;		/* connections; a call that hangs may delay others on its own */
 };
 
 /* What is known of a guest. */
@@ -84,10 +84,16 @@ GuestAgents *guest_agents_new(const struct watch_place *place, void (*log)(const
 	a->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, guest_free);
 	for (size_t i = 0; i < G_N_ELEMENTS(askers); i++) {
 		g_mutex_init(&a->lanes[i].mutex);
+		g_queue_init(&a->lanes[i].unused);
 		a->lanes[i].pool = g_thread_pool_new(run_task, NULL, askers[i], FALSE, NULL);
 	}
 
 	return a;
+}
+
+static void close_connection(void *conn)
+{
+	virt_close(conn);
 }
 
 void guest_agents_free(GuestAgents *a)
@@ -105,8 +111,7 @@ void guest_agents_free(GuestAgents *a)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(a->lanes); i++) {
 		g_thread_pool_free(a->lanes[i].pool, TRUE, TRUE);
-		if (a->lanes[i].conn)
-			virt_close(a->lanes[i].conn);
+		g_queue_clear_full(&a->lanes[i].unused, close_connection);
 		g_mutex_clear(&a->lanes[i].mutex);
 	}
 
@@ -119,22 +124,25 @@ void guest_agents_free(GuestAgents *a)
 	g_free(a);
 }
 
-/* The connection of LANE, referenced; a new one when libvirtd is another. NULL: it is away. */
-static virConnect *connection_of(struct lane *lane, const char *uri)
+/* A connection for the caller alone; a new one when libvirtd is another. NULL: it is away. */
+static virConnect *take_connection(struct lane *lane, const char *uri)
 {
 	virConnect *conn;
 
 	g_mutex_lock(&lane->mutex);
-	if (lane->conn && virConnectIsAlive(lane->conn) != 1)
-		g_clear_pointer(&lane->conn, virt_let_go);
-	if (!lane->conn)
-		lane->conn = virt_open(uri, OPEN_MS, NULL);
-	conn = lane->conn;
-	if (conn)
-		virConnectRef(conn);
+	conn = g_queue_pop_head(&lane->unused);
 	g_mutex_unlock(&lane->mutex);
+	if (conn && virConnectIsAlive(conn) != 1)
+		g_clear_pointer(&conn, virt_let_go);
 
-	return conn;
+	return conn ? conn : virt_open_to_keep(uri, OPEN_MS, NULL);
+}
+
+static void give_back(struct lane *lane, virConnect *conn)
+{
+	g_mutex_lock(&lane->mutex);
+	g_queue_push_head(&lane->unused, conn);
+	g_mutex_unlock(&lane->mutex);
 }
 
 /* Of the same start of the guest, and only if there is something. */
@@ -188,14 +196,14 @@ static void run_task(gpointer data, gpointer unused G_GNUC_UNUSED)
 {
 	struct task *t = data;
 	GuestAgents *a = t->agents;
-	virConnect *conn = connection_of(t->lane, a->uri);
+	virConnect *conn = take_connection(t->lane, a->uri);
 
 	if (conn)
 		guest_question_ask(t->question, conn);
 	else
 		t->question->outcome = GUEST_LEFT_ALONE;
 	if (conn)
-		virConnectClose(conn);	/* but for the lane's */
+		give_back(t->lane, conn);
 
 	g_mutex_lock(&a->mutex);
 	take_answer(a, t);

@@ -17,8 +17,6 @@
 #include "watch/store_sizes.h"
 #include "watch/watch_faults.h"
 
-/* Of five calls that a connection serves, so that sets beside each other have the rest. */
-enum { MAX_LEFT = 2 };
 enum { END_MS = 1000 };
 
 struct set_parts {
@@ -96,14 +94,13 @@ void set_parts_count(SetParts *p, struct watch_counts *ret)
 	ret->hung_agents = g_atomic_int_get(&p->counts.hung_agents);
 }
 
-bool set_parts_fill(SetParts *p)
+bool set_parts_left_hanging(SetParts *p)
 {
-	if (g_atomic_int_get(&p->hung) < MAX_LEFT)
-		return false;
+	bool any = g_atomic_int_get(&p->hung) > 0;
 
 	g_atomic_int_set(&p->hung, 0);
 
-	return true;
+	return any;
 }
 
 bool set_parts_begin(SetParts *p, virConnect *conn, GError **error)

@@ -35,10 +35,10 @@ void set_parts_end(SetParts *parts);
 void set_parts_count(SetParts *parts, struct watch_counts *ret);
 
 /*
- * Whether the calls that hang fill the connection: the next set is to be made with another, for
- * which they are counted anew.
+ * Whether calls hang on the connection, where they may delay others: the next set is to be made
+ * with another, for which they are counted anew.
  */
-bool set_parts_fill(SetParts *parts);
+bool set_parts_left_hanging(SetParts *parts);
 
 /* Looks at CPU times: what is made next has percentages of the time from now on. */
 bool set_parts_begin(SetParts *parts, virConnect *conn, GError **error);

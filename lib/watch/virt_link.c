@@ -158,7 +158,7 @@ static gpointer run_link(gpointer data)
 
 	for (;;) {
 		g_autoptr(GError) error = NULL;
-		virConnect *conn = virt_open(l->uri, FOREVER_MS, &error);
+		virConnect *conn = virt_open_to_keep(l->uri, FOREVER_MS, &error);
 
 		if (conn) {
 			keep_open(l, conn);

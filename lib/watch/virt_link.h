@@ -31,7 +31,7 @@ VirtLink *virt_link_new(const char *uri, const struct virt_link_calls *calls, vo
 /* The connection, referenced: virConnectClose(). NULL: it is away. Any thread. */
 virConnect *virt_link_conn(VirtLink *link);
 
-/* Calls hang on CONN, of which one serves only five: if it is the one in use, another is opened. */
+/* Calls hang on CONN, where they may delay others: if it is the one in use, another is opened. */
 void virt_link_renew(VirtLink *link, const virConnect *conn);
 
 #endif

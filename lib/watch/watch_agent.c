@@ -184,7 +184,7 @@ static void make_it(void *data)
 	fields = make_fields(m);
 	if (fields)
 		m->text = fields_template(fields);
-	if (m->id == SET_MONITOR_VM && watch_sets_fill(m->agent->sets))
+	if (m->id == SET_MONITOR_VM && watch_sets_left_hanging(m->agent->sets))
 		virt_link_renew(m->agent->link, m->conn);
 	if (m->conn)
 		virConnectClose(m->conn);

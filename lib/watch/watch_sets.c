@@ -49,9 +49,9 @@ void watch_sets_count(const WatchSets *w, struct watch_counts *ret)
 	set_parts_count(w->parts, ret);
 }
 
-bool watch_sets_fill(WatchSets *w)
+bool watch_sets_left_hanging(WatchSets *w)
 {
-	return set_parts_fill(w->parts);
+	return set_parts_left_hanging(w->parts);
 }
 
 void watch_sets_tick(WatchSets *w)

@@ -42,8 +42,8 @@ Fields *watch_sets_make_run(WatchSets *sets, enum monitord_set_id id, unsigned p
 /* What was counted when the usage of VMs was last made. Any thread. */
 void watch_sets_count(const WatchSets *sets, struct watch_counts *ret);
 
-/* As set_parts_fill(). */
-bool watch_sets_fill(WatchSets *sets);
+/* As set_parts_left_hanging(). */
+bool watch_sets_left_hanging(WatchSets *sets);
 
 /* As set_parts_tick() and set_parts_end(). */
 void watch_sets_tick(WatchSets *sets);
