@@ -7,8 +7,8 @@
 
 enum { PAUSE_MS = 250, SHORT_MS = 100, GOODBYE_MS = 1000 };
 
-/* After how many seconds without an answer a connection is lost. */
-enum { LOST_S = 15 };
+/* A connection is lost after that many seconds without an answer. */
+enum { LOST_S = 20 };
 
 /*
  * How often the daemon is asked for a sign of life. Of two threads with calls on one connection the
@@ -88,7 +88,7 @@ static bool open_it(void *data, GError **error)
 	if (!o->conn)
 		return virt_fail(error, "cannot connect to %s", o->uri);
 	/* A driver within this process has no keepalive and says so. */
-	if (virConnectSetKeepAlive(o->conn, o->sign_s, (unsigned)(LOST_S / o->sign_s)) < 0)
+	if (virConnectSetKeepAlive(o->conn, o->sign_s, (unsigned)(LOST_S / o->sign_s - 1)) < 0)
 		virResetLastError();
 
 	return true;
