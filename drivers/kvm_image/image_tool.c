@@ -127,10 +127,23 @@ enum { CANNOT_EXEC = 126, NO_PROGRAM = 127 };
 
 static const char *package_of(const char *program)
 {
-	if (g_str_equal(program, "qemu-img"))
-		return "qemu-utils or qemu-img";
-	if (g_str_equal(program, "rbd") || g_str_equal(program, "ceph"))
-		return "ceph-common";
+	static const struct {
+		const char *program, *package;
+	} packages[] = {
+		{ "qemu-img", "qemu-utils or qemu-img" },
+		{ "rbd", "ceph-common" },
+		{ "ceph", "ceph-common" },
+		{ "mkfs.ext2", "e2fsprogs" },
+		{ "mkfs.ext3", "e2fsprogs" },
+		{ "mkfs.ext4", "e2fsprogs" },
+		{ "mkfs.xfs", "xfsprogs" },
+		{ "mkfs.btrfs", "btrfs-progs" },
+		{ "mkswap", "util-linux" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(packages); i++)
+		if (g_str_equal(program, packages[i].program))
+			return packages[i].package;
 
 	return "lvm2";
 }

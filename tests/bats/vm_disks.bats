@@ -215,6 +215,17 @@ size() {
 	[ -e vm/disk.0 ] && [ -e precious ]
 }
 
+# bats test_tags=root
+@test "kvm-image prepare: a missing program is named, with its package" {
+	document 7 "$(disk DISK_ID=0 TYPE=fs SIZE=16 DRIVER=raw FS=ext4)"
+	# shellcheck disable=SC2016
+	run --separate-stderr unshare --mount sh -c 'mount --bind /dev/null "$(readlink -f "$(command -v mkfs.ext4)")" && exec "$@"' sh \
+		"$KVM_IMAGE" prepare vm.xml --directory vm
+	refused config 'cannot run mkfs.ext4 for '
+	[[ $stderr == *'(hint: install e2fsprogs)'* ]]
+	[ ! -e vm/disk.0 ]
+}
+
 @test "kvm-image prepare: one disk that cannot be made, and none is" {
 	local wrong
 	for wrong in "$(copy 1 SIZE=2)" "$(disk DISK_ID=1 TYPE=FILE CLONE=YES SOURCE="$PWD/none" SIZE=2)" \
