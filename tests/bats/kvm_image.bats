@@ -203,6 +203,31 @@ teardown() {
 	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 2097152 ]
 }
 
+@test "kvm-image create, convert: --force does not replace what the new image is made of, by whatever name" {
+	local name sums
+	qemu -f qcow2 base 1M
+	qemu-io -f qcow2 -c 'write -P 7 0 64k' base >/dev/null
+	qemu -f qcow2 -b base -F qcow2 disk 1M
+	qemu -f qcow2 -b base -F qcow2 other 1M
+	ln base hard
+	ln -s base soft
+	sums=$(sha256sum base disk)
+	for name in base hard "$PWD/../images/base" soft disk; do
+		kvm_image create base --format qcow2 --backing "$name" --backing-format qcow2 --force
+		refused refused 'cannot be replaced: it is '
+	done
+	kvm_image convert disk base --from qcow2 --format raw --force
+	refused refused 'base cannot be replaced: it is '
+	kvm_image convert disk hard --from qcow2 --format raw --force
+	refused refused 'hard cannot be replaced: it is '
+	[ "$(sha256sum base disk)" = "$sums" ]
+	# Another image may be.
+	kvm_image convert disk other --from qcow2 --format raw --force
+	[ "$status" -eq 0 ]
+	kvm_image create other --format qcow2 --backing base --backing-format qcow2 --force
+	[ "$status" -eq 0 ]
+}
+
 @test "kvm-image resize: what a guest wrote into its raw disk is not followed" {
 	qemu -f qcow2 -b /etc/passwd -F raw disk 1M
 	kvm_image resize disk 2M
