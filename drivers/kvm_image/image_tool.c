@@ -72,14 +72,25 @@ static gboolean on_look(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* Came while a program ran that is not cancelled. */
+static bool is_stopped;
+
 static gboolean on_stop_signal(gpointer data)
 {
 	struct running *r = data;
 
-	if (r->child && !r->tool->changes_metadata)
+	if (r->tool->changes_metadata)
+		is_stopped = true;
+	else if (r->child)
 		child_cancel(r->child);
 
 	return G_SOURCE_CONTINUE;
+}
+
+bool image_tool_check_stopped(const char *image, GError **error)
+{
+	return !is_stopped || vmm_fail(error, VMM_ERROR_CANCELLED, "%s is not made: a signal to "
+				       "end came", image);
 }
 
 static unsigned cpu_limit(const struct image_tool *tool)

@@ -566,6 +566,22 @@ leads_nowhere() {
 	grep -q 'execve(.*kvm-image' trace
 }
 
+@test "kvm-image: a signal to end that comes while LVM works is not forgotten" {
+	local PATH=$PWD/bin:$PATH call
+	truncate -s 1M source
+	stub lvs "echo '{\"report\":[{\"lv\":[]}]}'"
+	stub vgs 'kill -TERM $PPID' 'sleep 0.2' "echo '{\"report\":[{\"vg\":[{\"vg_free\":\"1048576\",\"vg_extent_size\":\"4096\"}]}]}'"
+	stub lvcreate
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >bin/sudo
+	chmod +x bin/sudo
+	for call in 'create lvm:vg/lv --size 1M' 'import source lvm:vg/lv --from raw'; do
+		kvm_image $call
+		refused cancelled 'lvm:vg/lv is not made: a signal to end came'
+	done
+	grep -q '^vgs' calls
+	never grep '^lvcreate' calls
+}
+
 @test "kvm-image import, fetch, prepare: a hostile image that is downloaded, goes to a volume or was received leads nowhere" {
 	local image format PATH=$PWD/bin:$PATH n=0
 	hostile_images
