@@ -95,7 +95,7 @@ bool disk_directory_open(struct disk_directory *d, const char *path, bool make, 
 	return true;
 }
 
-/* A directory is removed only if it is empty. */
+/* A directory is removed only if it is empty: on NFS a file that is open has a name in it. */
 void disk_directory_close(struct disk_directory *d, bool remove)
 {
 	if (d->lock >= 0) {
@@ -104,9 +104,9 @@ void disk_directory_close(struct disk_directory *d, bool remove)
 		/* While it is locked: nobody else can hold this file then. */
 		if (image_file_is(d->lock, path))
 			unlink(path);
+		close(d->lock);
 		if (remove)
 			rmdir(d->path);
-		close(d->lock);
 	}
 
 	g_free(d->path);

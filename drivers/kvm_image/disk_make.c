@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -316,7 +315,7 @@ bool disk_making_record(const struct disk_making *m, struct disk_record *record,
 
 static bool publish_base(struct disk_making *m, GError **error)
 {
-	if (renameat2(AT_FDCWD, m->base_part, AT_FDCWD, m->base, RENAME_NOREPLACE) < 0)
+	if (!image_file_rename_new(m->base_part, m->base))
 		return vmm_fail_errno(error, errno, "cannot make %s", m->base);
 
 	g_clear_pointer(&m->base_part, g_free);

@@ -34,6 +34,8 @@ static bool check_places(const struct image_copy *c, GError **error)
 	if (is_there && st.st_dev == c->seen.st_dev && st.st_ino == c->seen.st_ino)
 		return vmm_fail(error, VMM_ERROR_USAGE, "%s and %s are the same file", c->from,
 				c->to);
+	if (is_there && !image_job_check_replaced(c->job, c->from, c->format, c->to, error))
+		return false;
 
 	return image_file_may_make(c->to, c->job->o->force, error);
 }

@@ -148,6 +148,8 @@ bool image_copy_run(const struct image_copy *c, const char *part, GError **error
 		return true;
 	}
 
+	if (!image_tool_check_stopped(c->to, error))
+		return false;
 	if (!image_tool_run(c->job, &tool, NULL, error))
 		return false;
 
@@ -179,6 +181,8 @@ bool image_copy_to_volume(const struct image_copy *c, const struct image_target 
 		return true;
 	}
 
+	if (!image_tool_check_stopped(target->name, error))
+		return false;
 	if (!image_tool_run(c->job, &tool, NULL, error))
 		return false;
 

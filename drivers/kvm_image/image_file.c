@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 
 /* QEMU locks bytes from 100 and from 200 on, one for each permission that it has or denies. */
 enum { LOCK_START = 100, LOCK_LENGTH = 200, TRIES = 10 };
+
+enum { OPEN_FLAGS = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
 
 char *image_file_part(const char *path)
 {
@@ -73,20 +74,53 @@ bool image_file_is(int fd, const char *path)
 }
 
 /*
+ * Locks the first byte of part FD until it is closed. TYPE: F_WRLCK, of one that can be written
+ * to; else F_RDLCK. A lock of flock(2) is one of all bytes on NFS, and would keep qemu-img out.
+ */
+static bool lock_part(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* By errno: another program has the lock. */
+static bool is_held(void)
+{
+	return errno == EAGAIN || errno == EACCES;
+}
+
+/* By errno, of the lock of what is to be PATH. */
+static bool fail_lock(const char *path, GError **error)
+{
+	if (is_held())
+		return vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", path);
+
+	return vmm_fail_errno(error, errno, "cannot lock what is to be %s", path);
+}
+
+/*
  * Removes a file that a killed kvm-image left: nobody else has such names, and its lock ended with
  * its owner. What another one holds, or has just made, is left alone.
  */
 bool image_file_remove_part(const char *part, const char *path, GError **error)
 {
-	int fd = open(part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(part, O_RDWR | OPEN_FLAGS);
+	short type = F_WRLCK;
 	bool ok = true;
+
+	/* That of a base is read-only before it has its name. */
+	if (fd < 0 && errno == EACCES) {
+		fd = open(part, O_RDONLY | OPEN_FLAGS);
+		type = F_RDLCK;
+	}
 
 	if (fd < 0)
 		return errno == ENOENT ||
 		       vmm_fail_errno(error, errno, "cannot replace %s", part);
 
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		ok = vmm_fail(error, VMM_ERROR_BUSY, "another program makes %s now", path);
+	if (!lock_part(fd, type))
+		ok = fail_lock(path, error);
 	else if (image_file_is(fd, part) && unlink(part) < 0 && errno != ENOENT)
 		ok = vmm_fail_errno(error, errno, "cannot remove %s", part);
 	close(fd);
@@ -107,7 +141,7 @@ bool image_file_take_data(struct image_file *f, GError **error)
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", f->path);
 	/* Who waits for PART finds it locked all the time. */
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(data, f->part) < 0) {
+	if (!lock_part(fd, F_WRLCK) || rename(data, f->part) < 0) {
 		vmm_fail_errno(error, errno, "cannot make %s", f->path);
 		close(fd);
 		return false;
@@ -131,6 +165,8 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 {
 	*f = (struct image_file){ path, image_file_part(path), -1, force };
 	for (int i = 0; i < TRIES; i++) {
+		bool is_locked;
+
 		f->fd = open(f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 		if (f->fd < 0 && errno != EEXIST)
 			return vmm_fail_errno(error, errno, "cannot make %s", path);
@@ -139,7 +175,10 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 		if (f->fd < 0)
 			continue;
 
-		if (flock(f->fd, LOCK_EX | LOCK_NB) == 0 && image_file_is(f->fd, f->part)) {
+		is_locked = lock_part(f->fd, F_WRLCK);
+		if (!is_locked && !is_held())
+			return fail_lock(path, error);
+		if (is_locked && image_file_is(f->fd, f->part)) {
 			remove_data(f);
 			return true;
 		}
@@ -160,23 +199,23 @@ static bool replace(const struct image_file *f, GError **error)
 }
 
 /* For file systems, NFS for one, that cannot rename without replacing: a link replaces nothing. */
-static bool link_name(const struct image_file *f)
+bool image_file_rename_new(const char *from, const char *to)
 {
-	return link(f->part, f->path) == 0 && unlink(f->part) == 0;
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+
+	return link(from, to) == 0 && unlink(from) == 0;
 }
 
 static bool give_name(const struct image_file *f, GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(f->path);
-	bool named;
 
 	if (f->force)
 		return replace(f, error);
-
-	named = renameat2(AT_FDCWD, f->part, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0;
-	if (!named && (errno == EINVAL || errno == ENOSYS))
-		named = link_name(f);
-	if (named)
+	if (image_file_rename_new(f->part, f->path))
 		return file_sync_directory(directory, error);
 
 	return vmm_fail_errno(error, errno, "cannot rename %s to %s", f->part, f->path);

@@ -38,6 +38,9 @@ bool image_file_take_data(struct image_file *file, GError **error);
 /* Writes PART to the disk and gives it its name. */
 bool image_file_publish(struct image_file *file, GError **error);
 
+/* Renames file FROM to TO, which is not there; else false, and errno. */
+bool image_file_rename_new(const char *from, const char *to);
+
 /* Removes PART, unless it was published. */
 void image_file_clear(struct image_file *file);
 

@@ -80,12 +80,27 @@ bool image_job_check(const struct image_job *job, const char *path, const char *
 	return ok;
 }
 
+bool image_job_check_replaced(const struct image_job *job, const char *path, const char *format,
+			      const char *to, GError **error)
+{
+	struct image_places places;
+	bool ok;
+
+	init_places(job, path, true, &places);
+	places.policy.replaced = to;
+	ok = image_check(path, format, &places.policy, error);
+	image_places_clear(&places);
+
+	return ok;
+}
+
 bool image_job_check_backing(const struct image_job *job, const char *path, GError **error)
 {
 	struct image_places places;
 	bool ok;
 
 	init_places(job, path, true, &places);
+	places.policy.replaced = path;
 	ok = image_check_backing(path, job->o->backing, job->o->backing_format, &places.policy,
 				 error);
 	image_places_clear(&places);

@@ -49,7 +49,11 @@ void image_job_say_image(struct image_job *job, const char *path, const char *fo
 bool image_job_check(const struct image_job *job, const char *path, const char *format, bool tool,
 		     GError **error);
 
-/* The same of the backing file that an image at PATH is to have. */
+/* The same with a chain that the file TO, which is about to be replaced, must not be of. */
+bool image_job_check_replaced(const struct image_job *job, const char *path, const char *format,
+			      const char *to, GError **error);
+
+/* The same of the backing file that an image at PATH, which is replaced, is to have. */
 bool image_job_check_backing(const struct image_job *job, const char *path, GError **error);
 
 /*

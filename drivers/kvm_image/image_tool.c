@@ -72,14 +72,25 @@ static gboolean on_look(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* Came while a program ran that is not cancelled. */
+static bool is_stopped;
+
 static gboolean on_stop_signal(gpointer data)
 {
 	struct running *r = data;
 
-	if (r->child && !r->tool->changes_metadata)
+	if (r->tool->changes_metadata)
+		is_stopped = true;
+	else if (r->child)
 		child_cancel(r->child);
 
 	return G_SOURCE_CONTINUE;
+}
+
+bool image_tool_check_stopped(const char *image, GError **error)
+{
+	return !is_stopped || vmm_fail(error, VMM_ERROR_CANCELLED, "%s is not made: a signal to "
+				       "end came", image);
 }
 
 static unsigned cpu_limit(const struct image_tool *tool)
@@ -159,12 +170,21 @@ static bool fail_to_start(const struct image_tool *tool, const char *why, GError
 	return false;
 }
 
+/* The second: a lock of all bytes, as NFS has it, is in the way of those that QEMU asks for. */
+static bool says_locked(const char *err)
+{
+	if (strstr(err, "Failed to get") && strstr(err, " lock"))
+		return true;
+
+	return strstr(err, "Failed to lock byte") != NULL;
+}
+
 static bool judge_run(const struct image_tool *tool, const struct child_result *result,
 		      GError **error)
 {
 	const char *err = result->err->str, *name = text_or(tool->program, "qemu-img");
 
-	if (strstr(err, "Failed to get") && strstr(err, " lock"))
+	if (says_locked(err))
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot open %s: another program has it "
 				"open, such as a running guest", tool->image);
 	if (result->exit_status == CANNOT_EXEC || result->exit_status == NO_PROGRAM)

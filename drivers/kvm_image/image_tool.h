@@ -24,6 +24,12 @@ struct image_tool {
 };
 
 /*
+ * False: SIGINT or SIGTERM came while a program ran that had to end. What begins to make IMAGE, or
+ * writes its data, asks; what takes it back does not. VMM_ERROR_CANCELLED.
+ */
+bool image_tool_check_stopped(const char *image, GError **error);
+
+/*
  * Runs it to its end; SIGINT and SIGTERM cancel it. RET_OUT (or NULL): its stdout, which the
  * caller frees. Errors: VMM_ERROR_BUSY when another program has the image open,
  * VMM_ERROR_NO_RESOURCE over a limit, VMM_ERROR_CANCELLED, VMM_ERROR_TIMEOUT, what its words

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "image_tool.h"
 #include "volume_kind.h"
 #include "volume_wipe.h"
 
@@ -196,7 +197,7 @@ bool volume_begin(const struct image_job *job, struct volume *v, guint64 size, G
 {
 	struct volume_state state = { 0 };
 
-	if (!lock_volume(v, error))
+	if (!image_tool_check_stopped(v->text, error) || !lock_volume(v, error))
 		return false;
 	if (!make_part(job, v, size, error))
 		return false;
@@ -228,6 +229,8 @@ bool volume_zero(struct volume *v, guint64 start, GError **error)
 {
 	if (v->is_zero || start >= v->size)
 		return true;
+	if (!image_tool_check_stopped(v->text, error))
+		return false;
 
 	return volume_wipe(v->fd, v->text, start, v->size, error);
 }

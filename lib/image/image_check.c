@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 #include "image/image_header.h"
@@ -257,6 +258,24 @@ static bool check_link(const char *path, const char *format, const struct image_
 	return true;
 }
 
+/* Of image AT in the chain of PATH: under whatever name, it must not be what is replaced. */
+static bool check_stays(const char *at, const char *path, const struct image_policy *policy,
+			GError **error)
+{
+	struct stat a, b;
+
+	if (!policy->replaced || stat(at, &a) < 0 || lstat(policy->replaced, &b) < 0)
+		return true;
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "%s cannot be replaced: it is %s, or backs it",
+		 policy->replaced, path);
+	vmm_error_set_hint(error, "other images may need it, too: give a name that is not there");
+
+	return false;
+}
+
 bool image_check(const char *path, const char *format, const struct image_policy *policy,
 		 GError **error)
 {
@@ -267,6 +286,8 @@ bool image_check(const char *path, const char *format, const struct image_policy
 		g_autofree char *next = NULL;
 		g_autofree char *next_format = NULL;
 
+		if (!check_stays(at, path, policy, error))
+			return false;
 		if (g_str_equal(at_format, "raw"))
 			return true;
 		if (depth == MAX_DEPTH)

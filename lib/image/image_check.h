@@ -19,6 +19,7 @@ struct image_policy {
 	const char *vm_id;		/* of "ID/VM_ID/" only that of this VM; NULL: of none */
 	const char *const *vmdk_types;	/* create types that a vmdk may have */
 	bool says_formats;		/* each image must say which format its backing file has */
+	const char *replaced;		/* no image of a chain may be that file; NULL: any may */
 };
 
 /*

@@ -96,8 +96,30 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 	return uuid && !g_ascii_strcasecmp(uuid, deploy_id);
 }
 
+/*
+ * What is called as OpenNebula calls checkpoints is one, whole or not. Under another name, which
+ * was typed, a disk may lie: put aside, its VM would be restored without it.
+ */
+static bool check_older(const struct action_ctx *ctx, const char *file, GError **error)
+{
+	g_autofree char *name = g_path_get_basename(file);
+	g_autoptr(xmlDoc) doc = NULL;
+
+	if (g_str_equal(name, "checkpoint"))
+		return true;
+	doc = checkpoint_domain(ctx, file, NULL);
+	if (doc)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_EXISTS, "cannot save to %s: that file is no checkpoint", file);
+	vmm_error_set_hint(error, "name a file that is not there");
+
+	return false;
+}
+
 /* Makes room for FILE and an empty PART that only we may read; libvirt keeps its mode. */
-static bool prepare_file(const char *file, const char *part, GError **error)
+static bool prepare_file(const struct action_ctx *ctx, const char *file, const char *part,
+			 GError **error)
 {
 	g_autofree char *directory = g_path_get_dirname(file);
 	g_autofree char *old = g_strdup_printf("%s.%" G_GINT64_FORMAT, file,
@@ -111,6 +133,8 @@ static bool prepare_file(const char *file, const char *part, GError **error)
 		if (!S_ISREG(st.st_mode))	/* a FIFO would stop libvirtd as a whole */
 			return vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: something that "
 					"is no regular file is in its place", file);
+		if (!check_older(ctx, file, error))
+			return false;
 		if (!file_rename(file, old, error))
 			return false;
 		action_log("INFO", "an older checkpoint is now %s", old);
@@ -222,7 +246,7 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_FAILED;
 	if (!stranded_check(ctx, dom, &state, NULL, error))
 		return ACTION_FAILED;
-	if (!prepare_file(file, part, error))
+	if (!prepare_file(ctx, file, part, error))
 		return ACTION_FAILED;
 	if (!awake_guest(ctx, dom, error))
 		return ACTION_FAILED;

@@ -44,6 +44,18 @@ hold() {
 	read -r _ <&"${HOLD[0]}"
 }
 
+# receive_slowly IMAGE: another kvm-image that makes it now; ends with the test.
+receive_slowly() {
+	mkfifo pipe
+	"$KVM_IMAGE" receive "$1" <pipe 3>&- 2>/dev/null &
+	exec 9>pipe
+	for _ in {1..200}; do
+		[ -e ".$1.kvm-image" ] && grep -q "OFDLCK .*:$(stat -c %i ".$1.kvm-image") " /proc/locks && return
+		sleep 0.05
+	done
+	return 1
+}
+
 teardown() {
 	[ -z "${HOLD_PID:-}" ] || kill "$HOLD_PID" || true
 	[ -z "${SERVER_PID:-}" ] || kill "$SERVER_PID" 2>/dev/null || true
@@ -137,13 +149,35 @@ teardown() {
 	kvm_image create disk --format raw --size 1M
 	[ "$status" -eq 0 ]
 	no_part
-	printf x >.other.kvm-image
-	exec 9<.other.kvm-image
-	flock 9
+	receive_slowly other
 	kvm_image create other --format raw --size 1M
 	[ "$status" -eq 1 ]
 	[[ $stderr == *'another program makes '*'[busy]'* ]]
-	[ "$(cat .other.kvm-image)" = x ]
+	[ -e .other.kvm-image ]
+}
+
+@test "kvm-image: on NFS its own locks keep neither qemu-img out, nor those who take a killed one's traces away" {
+	local format
+	head -c 300000 /dev/urandom >source
+	truncate -s 1M source
+	export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/nfs.so
+	for format in raw qcow2; do
+		printf x >".new.kvm-image"
+		kvm_image create new --format $format --size 1M
+		[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+		kvm_image resize new 2M --format $format
+		[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+		kvm_image convert source copy --from raw --format $format
+		[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+		qemu-img compare -f raw -F $format source copy
+		rm new copy
+	done
+	no_part
+	receive_slowly other
+	kvm_image create other --format raw --size 1M
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'another program makes '*'[busy]'* ]]
+	[ -e .other.kvm-image ]
 }
 
 @test "kvm-image resize: grows; smaller only with --shrink; not under a guest" {
@@ -167,6 +201,31 @@ teardown() {
 	kvm_image resize disk 2M --shrink
 	[ "$status" -eq 0 ]
 	[ "$(qemu-img info -f qcow2 --output=json disk | jq '."virtual-size"')" -eq 2097152 ]
+}
+
+@test "kvm-image create, convert: --force does not replace what the new image is made of, by whatever name" {
+	local name sums
+	qemu -f qcow2 base 1M
+	qemu-io -f qcow2 -c 'write -P 7 0 64k' base >/dev/null
+	qemu -f qcow2 -b base -F qcow2 disk 1M
+	qemu -f qcow2 -b base -F qcow2 other 1M
+	ln base hard
+	ln -s base soft
+	sums=$(sha256sum base disk)
+	for name in base hard "$PWD/../images/base" soft disk; do
+		kvm_image create base --format qcow2 --backing "$name" --backing-format qcow2 --force
+		refused refused 'cannot be replaced: it is '
+	done
+	kvm_image convert disk base --from qcow2 --format raw --force
+	refused refused 'base cannot be replaced: it is '
+	kvm_image convert disk hard --from qcow2 --format raw --force
+	refused refused 'hard cannot be replaced: it is '
+	[ "$(sha256sum base disk)" = "$sums" ]
+	# Another image may be.
+	kvm_image convert disk other --from qcow2 --format raw --force
+	[ "$status" -eq 0 ]
+	kvm_image create other --format qcow2 --backing base --backing-format qcow2 --force
+	[ "$status" -eq 0 ]
 }
 
 @test "kvm-image resize: what a guest wrote into its raw disk is not followed" {
@@ -505,6 +564,22 @@ leads_nowhere() {
 	never grep -vE "htons\($PORT\)|sun_path=\"/var/run/nscd/socket\"" <(grep 'connect(' trace)
 	never grep -vE '/(kvm-image|setpriv|qemu-img|lvs|vgs|rbd|ceph|cp)"' <(grep 'execve(.* = 0' trace)
 	grep -q 'execve(.*kvm-image' trace
+}
+
+@test "kvm-image: a signal to end that comes while LVM works is not forgotten" {
+	local PATH=$PWD/bin:$PATH call
+	truncate -s 1M source
+	stub lvs "echo '{\"report\":[{\"lv\":[]}]}'"
+	stub vgs 'kill -TERM $PPID' 'sleep 0.2' "echo '{\"report\":[{\"vg\":[{\"vg_free\":\"1048576\",\"vg_extent_size\":\"4096\"}]}]}'"
+	stub lvcreate
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >bin/sudo
+	chmod +x bin/sudo
+	for call in 'create lvm:vg/lv --size 1M' 'import source lvm:vg/lv --from raw'; do
+		kvm_image $call
+		refused cancelled 'lvm:vg/lv is not made: a signal to end came'
+	done
+	grep -q '^vgs' calls
+	never grep '^lvcreate' calls
 }
 
 @test "kvm-image import, fetch, prepare: a hostile image that is downloaded, goes to a volume or was received leads nowhere" {

@@ -47,6 +47,23 @@ request() {	# TM_MAD [TEMPLATE]
 	assert_failure 2
 }
 
+@test "save: a disk or another file that is no checkpoint is not put aside for one; an older checkpoint is" {
+	mkdir -p 0/5
+	echo precious >0/5/disk.0
+	action save one-5 "$PWD/0/5/disk.0"
+	assert_failure 1
+	[ "$(error_message)" = "save: cannot save to $PWD/0/5/disk.0: that file is no checkpoint [exists] (hint: name a file that is not there)" ]
+	[ "$(ls 0/5)" = disk.0 ] && [ "$(cat 0/5/disk.0)" = precious ]
+	action save one-5 "$PWD/0/5/mine"
+	assert_success
+	action save one-5 "$PWD/0/5/mine"
+	assert_success
+	[[ $stderr == *"an older checkpoint is now $PWD/0/5/mine."* ]]
+	echo old >"$(FILE)"
+	action save one-5 "$(FILE)"
+	assert_success
+}
+
 @test "save: --dry-run" {
 	action save --dry-run one-5 "$(FILE)"
 	assert_success

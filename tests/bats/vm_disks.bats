@@ -297,6 +297,32 @@ size() {
 	done
 }
 
+@test "kvm-image prepare and dispose: on NFS all is made, and nothing of it is left, not even the directory" {
+	local how
+	export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/nfs.so
+	for how in files overlays; do
+		if [ $how = files ]; then
+			all_kinds
+			prepare
+		else
+			document 7 "$(overlay 0 SIZE=8)" "$(overlay 3)"
+			store STORAGE=qcow2
+			prepare --datastore vm.ds
+		fi
+		done_
+		[ -e vm/disk.0 ] && [ -e vm/disk.3 ]
+		dispose
+		done_
+		[ ! -e vm ] || { ls -A vm; return 1; }
+	done
+	[ "$(bases)" -eq 0 ]
+	document 7 "$(copy 0)" '<CONTEXT><DISK_ID>8</DISK_ID><TARGET>hda</TARGET><A-B>x</A-B></CONTEXT>'
+	prepare
+	refused input 'is no name of a variable'
+	[ ! -e vm ] || { ls -A vm; return 1; }
+	sources_are_whole
+}
+
 @test "kvm-image prepare: two at once in one directory do not disturb each other" {
 	mkdir vm
 	exec 9>vm/.kvm-image.lock

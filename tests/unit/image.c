@@ -58,7 +58,7 @@ static bool check(const char *name, const char *format, GError **error)
 	const char *const directories[] = { dir, NULL };
 	const char *const none[] = { NULL };
 	const char *const types[] = { "monolithicSparse", NULL };
-	const struct image_policy policy = { directories, none, NULL, types, says_formats };
+	const struct image_policy policy = { directories, none, NULL, types, says_formats, NULL };
 	g_autofree char *path = store(name);
 
 	return image_check(path, format, &policy, error);
