@@ -118,6 +118,33 @@ load driver
 	finish
 }
 
+@test "a step that begins while the idle connection is being closed goes over the next one" {
+	configure "ssh: { idle_s = $((1 + PACE)); };"
+	# It takes a while to end, and serves no session then.
+	mv bin/ssh bin/plain-ssh
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	case "$*" in
+	*ControlMaster=yes*) ;;
+	*ControlPath=none*) exec plain-ssh "$@" ;;
+	*) [ ! -e "$ONE_LOCATION/closing" ] || exit 255; exec plain-ssh "$@" ;;
+	esac
+	rm -f "$ONE_LOCATION/closing"
+	trap 'touch "$ONE_LOCATION/closing"; sleep 5' TERM
+	plain-ssh "$@" <&0 &
+	wait
+	EOF
+	chmod +x bin/ssh
+	line=$(request RESET 2)
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	wait_for test -e closing
+	send "$line"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+}
+
 @test "ssh.multiplex = false: a connection for each step" {
 	export SSH_LOG=$PWD/ssh.log
 	configure 'ssh: { multiplex = false; };'
