@@ -241,6 +241,31 @@ nothing_left() {
 	END
 }
 
+@test "a clock that was set back: a request that the disk has not heard of is answered all the same" {
+	faulty_disk
+	mkdir m
+	configure "journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
+	# The clock of the driver before was a day ahead: at twice its speed since a day ago.
+	sed "s|LD_PRELOAD=\"[^\"]*|&${PRELOAD:+ }$BUILD/tests/fake/clock.so|" bin/driver >bin/ahead
+	chmod +x bin/ahead
+	DRIVER=$PWD/bin/ahead FAKE_CLOCK="2 $(($(date +%s) - 86400))000000000 9000000000000000000" start
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	finish
+	start_on_faulty_disk
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	sleep 0.3
+	echo hang >fault
+	send "$(request RESET 308)"
+	wait_for grep -q '^request .* RESET 308' m/*.notes
+	end_by kill
+	rm fault
+	start
+	expect '^RESET (SUCCESS|FAILURE) 308'
+	finish
+}
+
 @test "a reply that nobody has read is repeated by the next driver; one that was read is not" {
 	mkfifo in pipe
 	"$DRIVER" kvm <in >pipe 2>err 3>&- &
