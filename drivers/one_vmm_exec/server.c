@@ -49,6 +49,24 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 					document, packed));
 }
 
+static gint by_cleanup_of(gconstpointer job, gconstpointer id)
+{
+	return !(job_id(job) == *(const gint64 *)id && job_may_try_again(job));
+}
+
+/* Those of the VM that wait or run have their turn before its request, but none after it. */
+static void void_cleanups(struct server *s, gint64 id)
+{
+	GList *running;
+	Job *waiting;
+
+	cleanup_retry_drop(s->env.later, id);
+	while ((running = g_queue_find_custom(&s->running, &id, by_cleanup_of)))
+		job_try_no_more(running->data);
+	while ((waiting = lane_queue_find(s->queue, by_cleanup_of, &id)))
+		job_try_no_more(waiting);
+}
+
 static void on_request(struct server *s, const struct plan *plan, struct oned_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
@@ -73,7 +91,7 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 
 	host = tmpl_request_peek_host(document);
 	if (plan->voids_cleanups)
-		cleanup_retry_drop(s->env.later, line->id);
+		void_cleanups(s, line->id);
 	packed = is_packed(s, document);
 	if (packed)
 		kept = deflate_pack(document);

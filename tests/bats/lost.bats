@@ -635,6 +635,19 @@ clean_later() {	# PAUSE
 	finish
 }
 
+@test "a clean-up that fails while the VM's next request waits is not tried again after that" {
+	clean_later $((1 + PACE))
+	touch slow
+	wait_for test -e cleaning
+	send "$(deploy_request 306)"
+	wait_for journal_has 'VM 306 DEPLOY: waits'
+	rm slow
+	expect '^DEPLOY SUCCESS 306'
+	wait_for journal_has '0 not ended'
+	[ "$(tail -n 1 calls | awk '{ n = split($2, p, "/"); print p[n] }')" = post ]
+	finish
+}
+
 @test "a clean-up that is due while the driver ends is not begun" {
 	local line
 	stub rem/vmm/kvm/reset 'sleep 30'
