@@ -648,6 +648,23 @@ clean_later() {	# PAUSE
 	finish
 }
 
+@test "DETACHNIC: a clean-up of the network that is tried again cleans what belongs to the NIC, though the VM runs" {
+	configure 'clean: { pause_s = 1; };'
+	for s in detach_nic prereconfigure reconfigure; do stub rem/vmm/kvm/$s; done
+	stub rem/vmm/kvm/outcome 'echo "not-done it runs"'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/good" ]'; done
+	start
+	send "$(request DETACHNIC 306)"
+	expect '^DETACHNIC SUCCESS 306'
+	touch good
+	: >calls
+	expect '^LOG I 306 nic-clean, tried again: done$'
+	grep -q /clean calls
+	never grep -q kvm/outcome calls
+	wait_for journal_has '0 not ended'
+	finish
+}
+
 @test "a clean-up that is due while the driver ends is not begun" {
 	local line
 	stub rem/vmm/kvm/reset 'sleep 30'
