@@ -241,6 +241,55 @@ nothing_left() {
 	END
 }
 
+@test "what oned asks for while the driver ends is answered by the next driver; what it cancels then is not" {
+	local line
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	for line in 'RESET 309' 'REBOOT 308' 'REBOOT 307'; do request $line host-a >"${line#* }"; done
+	start '-t 1 -r 0 kvm'
+	send "$(request SHUTDOWN 306 host-a)"
+	send "$(cat 308)"
+	wait_for test -e begun
+	wait_for journal_has 'VM 308 REBOOT: waits'
+	kill -TERM "$driver_pid"
+	sleep 0.3
+	send "$(cat 307 309)"
+	send 'DRIVER_CANCEL  308 '
+	send 'DRIVER_CANCEL  309 '
+	touch go
+	wait "$driver_pid" || true
+	exec 9>&-
+	driver_pid=
+	grep -q '^SHUTDOWN SUCCESS 306' out
+	never grep -qE '^(RESET|REBOOT) ' out
+	start
+	expect '^REBOOT FAILURE 307 not started: the driver was restarted$'
+	wait_for journal_has '0 not ended'
+	never grep -qE '^(SHUTDOWN|RESET|REBOOT) [A-Z]+ 30[689]' out
+	[ "$(grep -c '^REBOOT' out)" -eq 1 ]
+	never grep -qE 'kvm/(reboot|reset)' calls
+	finish
+}
+
+@test "without a journal, what oned asks for while the driver ends is answered before that" {
+	local line
+	configure 'journal: { on = false; };'
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	line=$(request REBOOT 307)
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for test -e begun
+	kill -TERM "$driver_pid"
+	sleep 0.3
+	send "$line"
+	touch go
+	wait "$driver_pid" || true
+	exec 9>&-
+	driver_pid=
+	grep -q '^SHUTDOWN SUCCESS 306' out
+	grep -q '^REBOOT FAILURE 307 not begun: the driver ends$' out
+	never grep -q 'kvm/reboot' calls
+}
+
 @test "a clock that was set back: a request that the disk has not heard of is answered all the same" {
 	faulty_disk
 	mkdir m
