@@ -145,6 +145,45 @@ load driver
 	finish
 }
 
+# The host begins the step only when its ssh has ended already: what that sent had arrived.
+begins_late() {
+	mv bin/ssh bin/plain-ssh
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	[[ $* == *kvm/reset* ]] || exec plain-ssh "$@"
+	cat >"$ONE_LOCATION/input"
+	printf '%q ' "$@" >"$ONE_LOCATION/words"
+	setsid bash -c 'sleep 0.5; eval "exec plain-ssh $(cat "$ONE_LOCATION/words")"' <"$ONE_LOCATION/input" >/dev/null 2>&1 &
+	touch "$ONE_LOCATION/sent"
+	sleep 60
+	EOF
+	chmod +x bin/ssh
+	stub rem/vmm/kvm/reset 'sleep 1; touch "$ONE_LOCATION/done"'
+}
+
+@test "DRIVER_CANCEL, or the end of its time, before the host says that a step has begun: it ends there all the same" {
+	local line
+	line=$(request REBOOT 306)
+	begins_late
+	start
+	send "$(request RESET 306)"
+	wait_for test -e sent
+	send 'DRIVER_CANCEL  306 '
+	send "$line"
+	expect '^REBOOT SUCCESS 306'
+	sleep 3
+	[ ! -e done ]
+	rm sent
+	finish
+	start '-w 1 -r 0 kvm'
+	send "$(request RESET 307)"
+	wait_for test -e sent
+	expect '^RESET FAILURE 307 outcome unknown: '
+	sleep 3
+	[ ! -e done ]
+	finish
+}
+
 @test "ssh.multiplex = false: a connection for each step" {
 	export SSH_LOG=$PWD/ssh.log
 	configure 'ssh: { multiplex = false; };'
