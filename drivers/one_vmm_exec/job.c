@@ -132,6 +132,16 @@ void job_set_background(Job *j, const struct cleanup *c)
 	j->cleanup_seq = c->seq;
 }
 
+bool job_may_try_again(const Job *j)
+{
+	return j->background && j->tries;
+}
+
+void job_try_no_more(Job *j)
+{
+	j->tries = 0;
+}
+
 bool job_is_about_to_run(const Job *j)
 {
 	return j->keeping;

@@ -93,6 +93,10 @@ void job_cancel(Job *job);
 /* As job_cancel(), but the next driver answers; without a journal this one does, before it ends. */
 void job_leave(Job *job);
 
+/* Whether it is a clean-up that would be tried again if it failed; and not to. */
+bool job_may_try_again(const Job *job);
+void job_try_no_more(Job *job);
+
 /* Whether its first command begins as soon as the journal has the step. */
 bool job_is_about_to_run(const Job *job);
 

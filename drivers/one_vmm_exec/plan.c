@@ -105,7 +105,7 @@ static const struct step attach_nic[] = {
 static const struct step detach_nic[] = {
 	{ VMM, "detach_nic", .args = "deploy_id mac", .input = INPUT_REQUEST,
 	  .flags = STEP_CONNECT_OK | STEP_REPLIES | STEP_IF_NIC | STEP_IDEMPOTENT },
-	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "net-clean",
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .later = "nic-clean",
 	  .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 	{ VMM, "prereconfigure", .args = "deploy_id context_target", .input = INPUT_REQUEST,
 	  .flags = STEP_CONNECT_OK | STEP_IDEMPOTENT },
@@ -285,6 +285,12 @@ static const struct step detach_nic_net_clean[] = {
 	  .flags = STEP_IDEMPOTENT },
 };
 
+/* The VM that lost the NIC runs on; its next ATTACHNIC makes this void. */
+static const struct step nic_clean[] = {
+	{ VNM, "clean", .args = "host", .input = INPUT_NETWORK_VM, .proof = PROOF_DEVICE,
+	  .flags = STEP_IDEMPOTENT },
+};
+
 static const struct step reconfigure_detach_nic_net_clean[] = {
 	{ VMM, "reconfigure", .args = "deploy_id context_target disk_path",
 	  .input = INPUT_REQUEST, .flags = STEP_CONNECT_OK | STEP_OPTIONAL | STEP_IDEMPOTENT },
@@ -350,6 +356,7 @@ static const struct plan plans[] = {
 	{ "EXEC", "EXEC", STEPS(exec), .needs = "VM/TEMPLATE/QEMU_GA_EXEC/COMMAND" },
 	{ "EXEC_CANCEL", "EXEC_CANCEL", STEPS(exec_cancel) },
 	{ "net-clean", NULL, STEPS(net_clean) },
+	{ "nic-clean", NULL, STEPS(nic_clean) },
 	{ "cancel+net-clean", NULL, STEPS(cancel_net_clean) },
 	{ "net-post", NULL, STEPS(net_post) },
 	{ "target-post", NULL, STEPS(target_post) },

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 /* oned waits ten seconds for us to go. */
 enum { FINISH_MS = 5000, GIVE_UP_MS = 8000, RECOVERY_MS = 1000 };
 /* Behind that many a request waits long enough to be worth deflating. */
-enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18 };
+enum { PACKED_FROM = 128, PACKED_SIZE = 1 << 18, READ_SIZE = 1 << 18, LAST_READS = 1000 };
 
 /* Whether a request is worth deflating: it will wait long, or is large. */
 static bool is_packed(const struct server *s, GBytes *document)
@@ -49,6 +50,24 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 					document, packed));
 }
 
+static gint by_cleanup_of(gconstpointer job, gconstpointer id)
+{
+	return !(job_id(job) == *(const gint64 *)id && job_may_try_again(job));
+}
+
+/* Those of the VM that wait or run have their turn before its request, but none after it. */
+static void void_cleanups(struct server *s, gint64 id)
+{
+	GList *running;
+	Job *waiting;
+
+	cleanup_retry_drop(s->env.later, id);
+	while ((running = g_queue_find_custom(&s->running, &id, by_cleanup_of)))
+		job_try_no_more(running->data);
+	while ((waiting = lane_queue_find(s->queue, by_cleanup_of, &id)))
+		job_try_no_more(waiting);
+}
+
 static void on_request(struct server *s, const struct plan *plan, struct oned_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
@@ -72,8 +91,9 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 	}
 
 	host = tmpl_request_peek_host(document);
-	if (plan->voids_cleanups)
-		cleanup_retry_drop(s->env.later, line->id);
+	/* One that comes while we end is not begun. */
+	if (plan->voids_cleanups && !s->stopping)
+		void_cleanups(s, line->id);
 	packed = is_packed(s, document);
 	if (packed)
 		kept = deflate_pack(document);
@@ -133,9 +153,18 @@ static gboolean on_give_up(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void stop_reading(struct server *s)
+{
+	if (s->input)
+		g_source_remove(s->input);
+
+	s->input = 0;
+}
+
 /*
  * However we are asked to end, the journal is as after a crash: what waits stays in it, what runs
- * may end, and what takes too long is ended here and left to the next driver.
+ * may end, and what takes too long is ended here and left to the next driver. oned knows nothing of
+ * a signal: what it asks for until we have ended waits like the rest.
  */
 static void stop_serving(struct server *s, int status)
 {
@@ -144,16 +173,15 @@ static void stop_serving(struct server *s, int status)
 
 	s->stopping = true;
 	s->status = status;
-
-	/* Lines that are read now would not be answered. */
-	if (s->input)
-		g_source_remove(s->input);
-
-	s->input = 0;
-	server_free_waiting(s);
 	g_timeout_add(FINISH_MS, on_finish_late, s);
 	g_timeout_add(GIVE_UP_MS, on_give_up, s);
 	server_quit_when_idle(s);
+}
+
+static void finalize(struct server *s)
+{
+	stop_reading(s);
+	stop_serving(s, 0);
 }
 
 static gint by_seq(gconstpointer job, gconstpointer seq)
@@ -273,8 +301,8 @@ static void on_line(void *data, char *text)
 	if (g_str_equal(line.action, "INIT"))
 		oned_init(s->env.out);
 	else if (g_str_equal(line.action, "FINALIZE"))
-		stop_serving(s, 0);
-	else if (s->stopping)
+		finalize(s);
+	else if (!s->input)
 		g_debug("%s after FINALIZE", line.action);
 	else if (g_str_equal(line.action, "DRIVER_CANCEL"))
 		on_driver_cancel(s, line.id);
@@ -299,17 +327,35 @@ static void on_too_long(void *data, const char *head)
 
 static const struct line_reader_events reader_events = { on_line, on_too_long };
 
-static gboolean on_input(gint fd, GIOCondition what G_GNUC_UNUSED, gpointer data)
+/* False: it has ended. */
+static bool read_input(struct server *s)
 {
-	struct server *s = data;
 	char bytes[READ_SIZE];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
+	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
 
 	if (n > 0)
 		line_reader_feed(s->reader, bytes, (size_t)n);
-	if (n > 0)
-		return G_SOURCE_CONTINUE;
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+	if (n >= 0)
+		return n > 0;
+
+	return errno == EINTR || errno == EAGAIN;
+}
+
+/* What oned wrote before we end. */
+static void read_rest(struct server *s)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	for (int i = 0; i < LAST_READS && s->input && poll(&p, 1, 0) > 0; i++)
+		if (!read_input(s))
+			break;
+}
+
+static gboolean on_input(gint fd G_GNUC_UNUSED, GIOCondition what G_GNUC_UNUSED, gpointer data)
+{
+	struct server *s = data;
+
+	if (read_input(s))
 		return G_SOURCE_CONTINUE;
 
 	s->input = 0;
@@ -355,8 +401,8 @@ static void serve(struct server *s)
 	g_main_loop_run(s->loop);
 	g_source_remove(watch);
 	close(signals);
-	if (s->input)
-		g_source_remove(s->input);
+	read_rest(s);
+	stop_reading(s);
 }
 
 static void on_host_notice(void *data, const char *host, const char *text)

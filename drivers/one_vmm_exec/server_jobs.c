@@ -70,7 +70,7 @@ void server_start_jobs(struct server *s)
 {
 	Job *job;
 
-	if (s->starting)
+	if (s->starting || s->stopping)
 		return;
 
 	s->starting = true;

@@ -46,6 +46,5 @@ void server_reload(struct server *s)
 		oned_log(s->env.out, 'W', -1, "one_vmm_exec: %s: a restart of oned is needed for "
 			 "%s", s->settings->cfg_path, rest);
 	server_read_limits(s);
-	if (!s->stopping)
-		server_start_jobs(s);
+	server_start_jobs(s);
 }

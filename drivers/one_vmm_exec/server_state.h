@@ -22,7 +22,7 @@ struct server {
 	guint max_queue, max_children;
 	gsize waiting, max_waiting; /* bytes of documents */
 	guint room;                 /* source id: too many processes run, checks that again */
-	guint input;                /* source id; 0 when no more is read */
+	guint input;                /* source id; 0 when no more is read: after FINALIZE, say */
 	bool starting;              /* in server_start_jobs() */
 	bool stopping;
 	bool expects_recovery;
@@ -34,7 +34,7 @@ struct server {
 	int status;
 };
 
-/* Starts as many of the waiting jobs as may run now. */
+/* Starts as many of the waiting jobs as may run now: none once the server is stopping. */
 void server_start_jobs(struct server *server);
 
 /* Ends the loop if the server is stopping and no job runs. */

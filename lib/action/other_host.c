@@ -69,7 +69,8 @@ static bool run_far(const struct action_ctx *ctx, const struct far_program *p,
 	g_autofree char *mark = g_strdup_printf("vmmexec-%d", (int)getpid());
 	struct wire_ssh ssh = { .command = joined, .shell = "sh", .mark = mark,
 				.connect_timeout_s = CONNECT_S, .alive_interval_s = ALIVE_S };
-	const struct wire_ssh_session session = { &ssh, p->host, WIRE_SSH_ALONE, NULL };
+	const struct wire_ssh_session session = { .ssh = &ssh, .host = p->host,
+						  .mode = WIRE_SSH_ALONE };
 	g_auto(GStrv) argv = wire_ssh_run(&session, p->path, p->words, NULL);
 	struct child_spec spec = { .argv = (const char *const *)argv, .input = p->input,
 				   .timeout_ms = action_left_ms(ctx, LIMIT_MS) };

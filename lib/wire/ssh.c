@@ -3,6 +3,9 @@
 
 #include "base/text.h"
 
+/* How long a session is waited for that is to be ended before it has said that it began. */
+enum { BEGIN_TENTHS = 20 };
+
 bool wire_ssh_check_host(const char *host, GError **error)
 {
 	if (!host || !*host)
@@ -85,9 +88,9 @@ static char **session_argv(const struct wire_ssh_session *s, const char *body)
 	const struct wire_ssh *ssh = s->ssh;
 	const char *control = s->mode == WIRE_SSH_SHARED ? s->control : NULL;
 	GPtrArray *argv = ssh_argv(ssh, s->host, "no", control, s->mode == WIRE_SSH_FORWARDING);
-	g_autofree char *text = g_strdup_printf("echo \"%s:start $$\" >&2; %s; "
+	g_autofree char *text = g_strdup_printf("echo \"%s:start $$\" >&2; : %s.%u; %s; "
 						"echo \"%s:end $c\" >&2; exit $c",
-						ssh->mark, body, ssh->mark);
+						ssh->mark, ssh->mark, s->number, body, ssh->mark);
 	g_autofree char *quoted = g_shell_quote(text);
 
 	g_ptr_array_add(argv, g_strdup_printf("env SHLVL=2 %s -c %s", ssh->shell, quoted));
@@ -141,22 +144,39 @@ char **wire_ssh_write(const struct wire_ssh_session *session, const char *file)
 }
 
 /*
+ * Sets p. Without a PID the host has not said that the session began: what our ssh sent before it
+ * was ended may make it begin all the same. The brackets keep the pattern from matching itself.
+ */
+static char *find_process(const char *mark, struct wire_ssh_process process)
+{
+	if (process.pid)
+		return g_strdup_printf("p=%d", process.pid);
+
+	return g_strdup_printf("w=%d; until p=$(pgrep -o -f \"%s[.]%u;\"); do "
+			       "[ $w -gt 0 ] || exit 0; sleep 0.1; w=$((w - 1)); done",
+			       BEGIN_TENTHS, mark, process.number);
+}
+
+/*
  * The PID may be another process's by the time that this runs, a guest's for instance: the first
  * process of a session has our mark among its words. Where that one has ended and others of its
  * group have not, no other process can have got its number. A zombie has no words any more: once
  * it was ours, it is known by its start, field 22 of its stat.
  */
-char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms)
+char **wire_ssh_kill(const struct wire_ssh_session *session, struct wire_ssh_process process,
+		     unsigned grace_ms)
 {
+	const char *mark = session->ssh->mark;
+	g_autofree char *find = find_process(mark, process);
 	g_autofree char *body = g_strdup_printf(
-		"p=%d i=%u; ours() { "
+		"%s; i=%u; ours() { "
 		"[ ! -e /proc/$p ] || grep -qaF -- \"%s:start\" /proc/$p/cmdline; }; "
 		"born() { sed \"s/.*) //\" /proc/$p/stat 2>/dev/null | cut -d \" \" -f 20; }; "
 		"b=$(born); ours && { kill -TERM -- -$p 2>/dev/null || kill -TERM $p 2>/dev/null; "
 		"while [ $i -gt 0 ]; do kill -0 -- -$p 2>/dev/null || break; sleep 0.1; "
 		"i=$((i - 1)); done; n=$(born); "
-		"[ \"$n\" ] && [ \"$n\" != \"$b\" ] || kill -KILL -- -$p 2>/dev/null; }; c=0", pid,
-		grace_ms / 100, session->ssh->mark);
+		"[ \"$n\" ] && [ \"$n\" != \"$b\" ] || kill -KILL -- -$p 2>/dev/null; }; c=0", find,
+		grace_ms / 100, mark);
 
 	return session_argv(session, body);
 }

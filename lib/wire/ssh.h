@@ -4,8 +4,8 @@
  * commands for the remote shell, the only shell that evaluates them.
  *
  * A remote command writes two marks on stderr: MARK:start PID when it begins and MARK:end STATUS
- * when it has ended. Without the first mark it was certainly not run; with only the first mark
- * its outcome is unknown.
+ * when it has ended. Without the first mark it was certainly not run, unless its ssh was ended
+ * before; with only the first mark its outcome is unknown.
  * Source: docs/facts/protocol.md 6.2, 6.11; ssh(1), ssh_config(5).
  */
 #ifndef WIRE_SSH_H
@@ -34,6 +34,7 @@ struct wire_ssh_session {
 	const char *host;
 	enum wire_ssh_mode mode;
 	const char *control;	/* path of a shared connection's socket, for WIRE_SSH_SHARED */
+	unsigned number;	/* of those with our mark; 0: wire_ssh_kill() needs its PID */
 };
 
 /* False with VMM_ERROR_INPUT when HOST could be taken for an option or two words. */
@@ -52,11 +53,18 @@ char **wire_ssh_mkdir(const struct wire_ssh_session *session, const char *dir);
 /* Puts its stdin into FILE: private, and whole or not at all. */
 char **wire_ssh_write(const struct wire_ssh_session *session, const char *file);
 
+/* A process on a host: the first of a session with our mark. */
+struct wire_ssh_process {
+	int pid;		/* 0: not known; it may just be about to begin */
+	unsigned number;	/* of its session */
+};
+
 /*
- * Ends the process group of PID, the first process of a session with the same mark: SIGTERM, and
- * SIGKILL for what is left GRACE_MS later. A PID that is another process's by now is left alone.
+ * Ends the process group of PROCESS: SIGTERM, and SIGKILL for what is left GRACE_MS later. A PID
+ * that is another process's by now is left alone. Without PID it is waited for a moment.
  */
-char **wire_ssh_kill(const struct wire_ssh_session *session, int pid, unsigned grace_ms);
+char **wire_ssh_kill(const struct wire_ssh_session *session, struct wire_ssh_process process,
+		     unsigned grace_ms);
 
 /*
  * Opens the connection that sessions share, listening at CONTROL. It says

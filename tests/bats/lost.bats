@@ -241,6 +241,80 @@ nothing_left() {
 	END
 }
 
+@test "what oned asks for while the driver ends is answered by the next driver; what it cancels then is not" {
+	local line
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	for line in 'RESET 309' 'REBOOT 308' 'REBOOT 307'; do request $line host-a >"${line#* }"; done
+	start '-t 1 -r 0 kvm'
+	send "$(request SHUTDOWN 306 host-a)"
+	send "$(cat 308)"
+	wait_for test -e begun
+	wait_for journal_has 'VM 308 REBOOT: waits'
+	kill -TERM "$driver_pid"
+	sleep 0.3
+	send "$(cat 307 309)"
+	send 'DRIVER_CANCEL  308 '
+	send 'DRIVER_CANCEL  309 '
+	touch go
+	wait "$driver_pid" || true
+	exec 9>&-
+	driver_pid=
+	grep -q '^SHUTDOWN SUCCESS 306' out
+	never grep -qE '^(RESET|REBOOT) ' out
+	start
+	expect '^REBOOT FAILURE 307 not started: the driver was restarted$'
+	wait_for journal_has '0 not ended'
+	never grep -qE '^(SHUTDOWN|RESET|REBOOT) [A-Z]+ 30[689]' out
+	[ "$(grep -c '^REBOOT' out)" -eq 1 ]
+	never grep -qE 'kvm/(reboot|reset)' calls
+	finish
+}
+
+@test "without a journal, what oned asks for while the driver ends is answered before that" {
+	local line
+	configure 'journal: { on = false; };'
+	stub rem/vmm/kvm/shutdown 'touch "$ONE_LOCATION/begun"; until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	line=$(request REBOOT 307)
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for test -e begun
+	kill -TERM "$driver_pid"
+	sleep 0.3
+	send "$line"
+	touch go
+	wait "$driver_pid" || true
+	exec 9>&-
+	driver_pid=
+	grep -q '^SHUTDOWN SUCCESS 306' out
+	grep -q '^REBOOT FAILURE 307 not begun: the driver ends$' out
+	never grep -q 'kvm/reboot' calls
+}
+
+@test "a clock that was set back: a request that the disk has not heard of is answered all the same" {
+	faulty_disk
+	mkdir m
+	configure "journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
+	# The clock of the driver before was a day ahead: at twice its speed since a day ago.
+	sed "s|LD_PRELOAD=\"[^\"]*|&${PRELOAD:+ }$BUILD/tests/fake/clock.so|" bin/driver >bin/ahead
+	chmod +x bin/ahead
+	DRIVER=$PWD/bin/ahead FAKE_CLOCK="2 $(($(date +%s) - 86400))000000000 9000000000000000000" start
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	finish
+	start_on_faulty_disk
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	sleep 0.3
+	echo hang >fault
+	send "$(request RESET 308)"
+	wait_for grep -q '^request .* RESET 308' m/*.notes
+	end_by kill
+	rm fault
+	start
+	expect '^RESET (SUCCESS|FAILURE) 308'
+	finish
+}
+
 @test "a reply that nobody has read is repeated by the next driver; one that was read is not" {
 	mkfifo in pipe
 	"$DRIVER" kvm <in >pipe 2>err 3>&- &
@@ -607,6 +681,36 @@ clean_later() {	# PAUSE
 	expect '^RESET SUCCESS 306'
 	never grep -q 'kvm/reboot' calls
 	never grep -q '^REBOOT' out
+	finish
+}
+
+@test "a clean-up that fails while the VM's next request waits is not tried again after that" {
+	clean_later $((1 + PACE))
+	touch slow
+	wait_for test -e cleaning
+	send "$(deploy_request 306)"
+	wait_for journal_has 'VM 306 DEPLOY: waits'
+	rm slow
+	expect '^DEPLOY SUCCESS 306'
+	wait_for journal_has '0 not ended'
+	[ "$(tail -n 1 calls | awk '{ n = split($2, p, "/"); print p[n] }')" = post ]
+	finish
+}
+
+@test "DETACHNIC: a clean-up of the network that is tried again cleans what belongs to the NIC, though the VM runs" {
+	configure 'clean: { pause_s = 1; };'
+	for s in detach_nic prereconfigure reconfigure; do stub rem/vmm/kvm/$s; done
+	stub rem/vmm/kvm/outcome 'echo "not-done it runs"'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/good" ]'; done
+	start
+	send "$(request DETACHNIC 306)"
+	expect '^DETACHNIC SUCCESS 306'
+	touch good
+	: >calls
+	expect '^LOG I 306 nic-clean, tried again: done$'
+	grep -q /clean calls
+	never grep -q kvm/outcome calls
+	wait_for journal_has '0 not ended'
 	finish
 }
 

@@ -143,6 +143,27 @@ setup() {
 	finish
 }
 
+# An ssh that is ended goes on for a while, as does what it runs on the host.
+slow_to_end() {
+	sed -i 's|^exec bash -c.*|trap "touch \"\$ONE_LOCATION/closing\"; sleep 5" TERM\nsetsid bash -c "$*" <\&0 \&\nwait|' bin/ssh
+}
+
+@test "a step that begins while its idle connection is being closed goes over the next one" {
+	configure "transport = \"relay\"; ssh: { idle_s = $((1 + PACE)); };"
+	slow_to_end
+	stub rem/vmm/kvm/reset 'sleep 0.7'
+	line=$(request RESET 2)
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	wait_for test -e closing
+	send "$line"
+	expect '^RESET SUCCESS 2 -$'
+	[ "$(grep -c 'kvm/reset' calls)" -eq 2 ]
+	[ "$(grep -c 'vmm/relay' ssh.log)" -eq 2 ]
+	finish
+}
+
 @test "a host that cannot be reached is reported as by ssh" {
 	touch no-ssh-host-a
 	start

@@ -118,6 +118,72 @@ load driver
 	finish
 }
 
+@test "a step that begins while the idle connection is being closed goes over the next one" {
+	configure "ssh: { idle_s = $((1 + PACE)); };"
+	# It takes a while to end, and serves no session then.
+	mv bin/ssh bin/plain-ssh
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	case "$*" in
+	*ControlMaster=yes*) ;;
+	*ControlPath=none*) exec plain-ssh "$@" ;;
+	*) [ ! -e "$ONE_LOCATION/closing" ] || exit 255; exec plain-ssh "$@" ;;
+	esac
+	rm -f "$ONE_LOCATION/closing"
+	trap 'touch "$ONE_LOCATION/closing"; sleep 5' TERM
+	plain-ssh "$@" <&0 &
+	wait
+	EOF
+	chmod +x bin/ssh
+	line=$(request RESET 2)
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	wait_for test -e closing
+	send "$line"
+	expect '^RESET SUCCESS 2 -$'
+	finish
+}
+
+# The host begins the step only when its ssh has ended already: what that sent had arrived.
+begins_late() {
+	mv bin/ssh bin/plain-ssh
+	cat >bin/ssh <<-'EOF'
+	#!/bin/bash
+	[[ $* == *kvm/reset* ]] || exec plain-ssh "$@"
+	cat >"$ONE_LOCATION/input"
+	printf '%q ' "$@" >"$ONE_LOCATION/words"
+	setsid bash -c 'sleep 0.5; eval "exec plain-ssh $(cat "$ONE_LOCATION/words")"' <"$ONE_LOCATION/input" >/dev/null 2>&1 &
+	touch "$ONE_LOCATION/sent"
+	sleep 60
+	EOF
+	chmod +x bin/ssh
+	stub rem/vmm/kvm/reset 'sleep 1; touch "$ONE_LOCATION/done"'
+}
+
+@test "DRIVER_CANCEL, or the end of its time, before the host says that a step has begun: it ends there all the same" {
+	local line
+	line=$(request REBOOT 306)
+	begins_late
+	start
+	send "$(request RESET 306)"
+	wait_for test -e sent
+	send 'DRIVER_CANCEL  306 '
+	send "$line"
+	expect '^REBOOT SUCCESS 306'
+	sleep 3
+	[ ! -e done ]
+	rm sent
+	finish
+	start '-w 1 -r 0 kvm'
+	send "$(request RESET 307)"
+	wait_for test -e sent
+	expect '^RESET FAILURE 307 outcome unknown: '
+	sleep 3
+	[ ! -e done ]
+	finish
+}
+
 @test "ssh.multiplex = false: a connection for each step" {
 	export SSH_LOG=$PWD/ssh.log
 	configure 'ssh: { multiplex = false; };'

@@ -238,7 +238,7 @@ static void run_kill(const char *mark, GPid pid)
 {
 	const struct wire_ssh ssh = { .command = "ssh", .shell = "bash", .mark = mark };
 	const struct wire_ssh_session session = { .ssh = &ssh, .host = "h" };
-	g_auto(GStrv) argv = wire_ssh_kill(&session, pid, 300);
+	g_auto(GStrv) argv = wire_ssh_kill(&session, (struct wire_ssh_process){ .pid = pid }, 300);
 	char *remote[] = { (char *)"sh", (char *)"-c", argv[g_strv_length(argv) - 1], NULL };
 
 	g_assert_true(g_spawn_sync(NULL, remote, NULL, G_SPAWN_SEARCH_PATH |

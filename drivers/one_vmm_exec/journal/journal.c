@@ -239,6 +239,7 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 
 	j->unread = false;
 	j->files.journal = report->last_seq;
+	j->next_seq = MAX(j->next_seq, report->last_seq);
 	all = noted_rows(j->notes, report->found, &j->files);
 	for (guint i = 0; i < all->len; i++) {
 		struct row *row = row_copy(g_ptr_array_index(all, i));
@@ -308,18 +309,25 @@ static void note_cancels_again(Journal *j)
 	}
 }
 
-/* Ours are numbered above all that the notes know, whatever the clock says now. */
-static void skip_noted(Journal *j)
+/*
+ * Ours are numbered above all that notes and files know, whatever the clock says now: noted_only()
+ * takes what is below for known to the files.
+ */
+static void skip_known(Journal *j)
 {
 	const GPtrArray *noted = notes_requests(j->notes);
 
+	if (!j->unread)
+		j->next_seq = MAX(j->next_seq, j->files.journal);
+
+	j->next_seq = MAX(j->next_seq, j->files.spare);
 	for (guint i = 0; i < noted->len; i++)
 		j->next_seq = MAX(j->next_seq, ((struct row *)g_ptr_array_index(noted, i))->seq);
 }
 
 static void begin_notes(Journal *j)
 {
-	skip_noted(j);
+	skip_known(j);
 	if (j->unread) {
 		notes_continue(j->notes, j->next_seq);
 		return;

@@ -11,7 +11,8 @@ enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300,
 /* A relay is asked for a sign of life this long before a step's time is over. */
 enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION = 64 };
 
-enum state { DOWN, CONNECTING, UP };
+/* CLOSING: its end is near, and nothing more is begun on it. */
+enum state { DOWN, CONNECTING, UP, CLOSING };
 
 struct relay_call {
 	RelayClient *link;
@@ -78,13 +79,18 @@ static void call_relay_waiters(RelayClient *l, enum relay_client_outcome outcome
 		((relay_client_ready *)w.ready)(w.data, outcome, why);
 }
 
+static void close_link(RelayClient *l)
+{
+	l->state = CLOSING;
+	child_cancel(l->child);
+}
+
 static gboolean on_relay_idle(gpointer data)
 {
 	RelayClient *l = data;
 
 	l->timer = 0;
-	if (l->child)
-		child_cancel(l->child);
+	close_link(l);
 
 	return G_SOURCE_REMOVE;
 }
@@ -124,6 +130,7 @@ static void cut_off(RelayClient *l, const char *why)
 	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
 
 	protocol_error(l, why);
+	l->state = CLOSING;
 	notify(l, text);
 }
 
@@ -313,7 +320,7 @@ static void on_end(void *data, const struct child_result *r)
 {
 	RelayClient *l = data;
 	guint64 arrived = l->sent - MIN(l->sent, child_unwritten(l->child));
-	bool was_up = l->state == UP;
+	bool was_up = l->state == UP || l->state == CLOSING;
 
 	stop_relay_timer(l);
 	l->child = NULL;
@@ -438,7 +445,7 @@ void relay_client_close_idle(RelayClient *l)
 		return;
 
 	stop_relay_timer(l);
-	child_cancel(l->child);
+	close_link(l);
 }
 
 bool relay_client_forget(RelayClient *l, const void *data)

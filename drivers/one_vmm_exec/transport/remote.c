@@ -28,12 +28,14 @@ struct remote {
 	bool forwarding;
 	Child *child;			/* NULL before it starts and after it has ended */
 	guint due;			/* source id of a result that is known already */
-	int pid;			/* of the far end; 0: it has not said that it began */
+	struct wire_ssh_process far;	/* PID 0: it has not said that it began */
 	struct step_result result;
 	GString *out, *err;
 	remote_done *done;
 	void *data;
 };
+
+static unsigned sessions;	/* so far */
 
 static void stop_waiting(Remote *r)
 {
@@ -129,7 +131,7 @@ static bool kill_far_end(Remote *r)
 	struct child_spec spec = { .timeout_ms = KILL_LIMIT_MS + r->grace_ms };
 
 	session.mode = control ? WIRE_SSH_SHARED : WIRE_SSH_ALONE;
-	argv = wire_ssh_kill(&session, r->pid, r->grace_ms);
+	argv = wire_ssh_kill(&session, r->far, r->grace_ms);
 	spec.argv = (const char *const *)argv;
 
 	return child_start(&spec, on_killed, r, NULL) != NULL;
@@ -144,7 +146,7 @@ static void on_session_end(void *data, const struct child_result *result)
 	g_string_append_len(r->out, result->out->str, (gssize)result->out->len);
 	g_string_append_len(r->err, result->err->str, (gssize)result->err->len);
 	marks = wire_ssh_take_marks(remote_hosts_mark(r->hosts), r->err);
-	r->pid = marks.pid;
+	r->far.pid = marks.pid;
 	r->result = (struct step_result){
 		.status = marks.status,
 		.timed_out = result->timed_out,
@@ -152,8 +154,7 @@ static void on_session_end(void *data, const struct child_result *result)
 		/* On a shared connection the request may have gone out before it broke. */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
-	if ((result->timed_out || result->cancelled) && marks.pid && marks.status < 0 &&
-	    kill_far_end(r))
+	if ((result->timed_out || result->cancelled) && marks.status < 0 && kill_far_end(r))
 		return;
 	remote_finish(r);
 }
@@ -161,7 +162,7 @@ static void on_session_end(void *data, const struct child_result *result)
 static char **command_argv(const Remote *r, enum wire_ssh_mode mode)
 {
 	const struct wire_ssh_session session = { remote_hosts_ssh(r->hosts), r->host, mode,
-						  control_of(r) };
+						  control_of(r), r->far.number };
 
 	switch (r->kind) {
 	case REMOTE_MKDIR:
@@ -398,6 +399,7 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 	r->timeout_ms = spec->timeout_ms;
 	r->grace_ms = spec->grace_ms;
 	r->max_output = spec->max_output;
+	r->far.number = ++sessions;
 	r->forwarding = spec->forwarding;
 	r->out = g_string_new(NULL);
 	r->err = g_string_new(NULL);

@@ -11,7 +11,8 @@
 enum { ALONE_MS = 250 };
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384 };
 
-enum state { DOWN, CONNECTING, UP };
+/* CLOSING: its end is near, and no session begins on it. */
+enum state { DOWN, CONNECTING, UP, CLOSING };
 
 struct ssh_master {
 	const struct wire_ssh *ssh;
@@ -67,13 +68,18 @@ static gboolean on_pace(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void close_master(SshMaster *c)
+{
+	c->state = CLOSING;
+	child_cancel(c->master);
+}
+
 static gboolean on_master_idle(gpointer data)
 {
 	SshMaster *c = data;
 
 	c->timer = 0;
-	if (c->master)
-		child_cancel(c->master);
+	close_master(c);
 
 	return G_SOURCE_REMOVE;
 }
@@ -120,7 +126,7 @@ static void open_master(SshMaster *c);
 static void on_master_end(void *data, const struct child_result *result)
 {
 	SshMaster *c = data;
-	bool was_up = c->state == UP;
+	bool was_up = c->state == UP || c->state == CLOSING;
 
 	stop_master_timer(c);
 	c->master = NULL;
@@ -218,7 +224,7 @@ void ssh_master_close_idle(SshMaster *c)
 		return;
 
 	stop_master_timer(c);
-	child_cancel(c->master);
+	close_master(c);
 }
 
 bool ssh_master_forget(SshMaster *c, const void *data)
