@@ -643,6 +643,26 @@ slow_to_reap() { sed -i 's|^exec bash -c.*|case "$*" in *pgrep*) sleep 3 ;; esac
 	wait_for journal_has '0 not ended'
 }
 
+@test "what runs on a host under a number that a step of an earlier driver had is left alone" {
+	local other
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 30'
+	setsid sleep 600 3>&- &
+	other=$!
+	start
+	send "$(request RESET 306)"
+	wait_for test -e begun
+	crash
+	printf '#!/bin/sh\n%s "$@"\necho %d\n' "$(type -P pgrep)" "$other" >bin/pgrep
+	chmod 755 bin/pgrep
+	start
+	wait_for journal_has '0 not ended'
+	rm bin/pgrep
+	kill -0 "$other"
+	never pgrep -f "$ONE_LOCATION/rem/vmm/kvm/reset"
+	kill "$other"
+	finish
+}
+
 @test "DRIVER_CANCEL of what an earlier driver left does not hold up the VM's next request" {
 	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 30'
 	start '-t 1 -r 0 kvm'

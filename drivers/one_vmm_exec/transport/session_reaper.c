@@ -23,19 +23,25 @@ static gboolean on_no_reap(gpointer data)
  * The brackets keep patterns from matching themselves. All marks are in one pattern: each pgrep
  * walks through all processes of the host. A relay ends its steps itself; of sessions those that
  * have to undo what they did get the time for it (plan.h): $i tenths of a second.
+ *
+ * A number may be another process's by now, such as a guest's, which leads a group too: the time at
+ * which it began says whose it is. As long as a group is left no other process gets its number.
  */
 static const char script[] =
 	"[ $# -gt 0 ] || exit 0; "
 	"m=$(for m; do printf '|%s' \"${m#v}\"; done); m=\"[v](${m#|})\"; "
-	"all=$(pgrep -f \"$m:start\"); "
-	"slow=$(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; "
-	"pgrep -f \"relay --driver $m\"); "
-	"end() { n=$1; shift; "
-	"for p; do kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
-	"while [ $n -gt 0 ] && left \"$@\"; do sleep 0.1; n=$((n - 1)); done; "
-	"for p; do kill -KILL -- -$p 2>/dev/null; done; }; "
-	"left() { for p; do kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
-	"end $i $slow; end 5 $all; exit 0";
+	"born() { sed 's/.*) //' /proc/$1/stat 2>/dev/null | cut -d ' ' -f 20; }; "
+	"know() { for p; do b=$(born $p); "
+	"grep -qaE -- \"$m\" /proc/$p/cmdline 2>/dev/null || b=another; eval \"b$p=\\$b\"; done; }; "
+	"ours() { n=$(born $1); eval \"b=\\$b$1\"; [ -z \"$n\" ] || [ \"$n\" = \"$b\" ]; }; "
+	"left() { for p; do ours $p && kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
+	"end() { i=$1; shift; know \"$@\"; "
+	"for p; do ours $p || continue; "
+	"kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
+	"while [ $i -gt 0 ] && left \"$@\"; do sleep 0.1; i=$((i - 1)); done; "
+	"for p; do ours $p && kill -KILL -- -$p 2>/dev/null; done; }; "
+	"end $i $(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; pgrep -f \"relay --driver $m\"); "
+	"end 5 $(pgrep -f \"$m:start\"); exit 0";
 
 void session_reaper_run(const struct session_reaper *reaper, const char *host, GPtrArray *marks,
 			child_done *done, void *data)
