@@ -443,6 +443,23 @@ left_behind() {
 	lives 161 node2
 }
 
+@test "migrate: what a migration left here is not moved to another datastore: its disks are those of the VM, which runs elsewhere" {
+	local from=$LAB_SHARED/0/163 to=$LAB_SHARED/108/163
+	on mkdir -p "$from"
+	on truncate -s 8M "$from/disk.0"
+	start node1 163 "<disk type='file'><driver name='qemu' type='raw'/><source file='$from/disk.0'/><target dev='sda' bus='scsi'/></disk>"
+	lab_in_guest node1 one-163 'echo 1 >/dev/sda; sync'
+	mover_dies 163
+	run --separate-stderr on "$ACTIONS/migrate" one-163 node1 node1 163 node1 \
+		< <(document 163 YES "$to" | sed "s|<BASE_PATH>[^<]*|<BASE_PATH>$LAB_SHARED/0|")
+	echo "$status $stderr"
+	assert_failure 1
+	assert_regex "$(error_message)" 'domain one-163 is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\]'
+	never on test -e "$to"
+	run lab_virsh node1 domblklist one-163
+	assert_output --partial "$from/disk.0"
+}
+
 @test "migrate: a note of where a VM was moved to is the name of a host, whoever wrote it: no program runs, no other host is asked" {
 	local note n=54
 	on sh -c "printf '#!/bin/sh\n{ id; echo \"\$0 \$*\"; } >>/var/lib/one/local/owned\n' >/var/lib/one/local/evil; chmod +x /var/lib/one/local/evil"
