@@ -116,14 +116,12 @@ static bool is_older(const char *file, const struct last_io *io, bool *ret)
 	return true;
 }
 
-/* One that no other VM may write to, either. */
+/* Also one that others may write to: whether it was they or this VM that did is not known. */
 static bool is_written(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");
 
 	if (xml_child(disk, "readonly"))
-		return false;
-	if (xml_child(disk, "shareable"))
 		return false;
 
 	return !device || g_str_equal(device, "disk") || g_str_equal(device, "lun");

@@ -447,6 +447,21 @@ left_behind() {
 	lives 161 node2
 }
 
+@test "migrate: a disk that others may write to tells, too, that its guest may have run at the destination" {
+	local disk=$LAB_SHARED/one-162.raw
+	on truncate -s 8M "$disk"
+	start node1 162 "<disk type='file'><driver name='qemu' type='raw' cache='none'/><source file='$disk'/><target dev='sda' bus='scsi'/><shareable/></disk>"
+	lab_in_guest node1 one-162 'echo 1 >/dev/sda; sync'
+	mover_dies 162
+	lab_wait_agent node2 one-162
+	lab_in_guest node2 one-162 'echo 2 >/dev/sda; sync'
+	lab_virsh node2 destroy one-162
+	act migrate one-162 node2 node1 162 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "where it may have run and ended: disk sda \\($disk\\) was written to since \\[refused\\]"
+	[ "$(state_at node1 162)" = paused ]
+}
+
 @test "migrate: what a migration left here is not moved to another datastore: its disks are those of the VM, which runs elsewhere" {
 	local from=$LAB_SHARED/0/163 to=$LAB_SHARED/108/163
 	on mkdir -p "$from"
