@@ -16,6 +16,7 @@
 #include "virt/domain_xml.h"
 #include "virt/virt_error.h"
 #include "migrate/block_copy.h"
+#include "vm/stranded.h"
 
 enum { ANSWER_MS = 30000, PIVOTS = 3 };
 
@@ -451,13 +452,26 @@ static enum action_outcome move_disks(struct moving *m, GError **error)
 	return ACTION_DONE;
 }
 
+/* The disks of a copy that a migration left are those of the VM, which runs on another host. */
+static bool check_is_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
+{
+	struct virt_state state;
+
+	if (!virt_state_read(dom, &state, error))
+		return false;
+	if (ctx->dry_run)
+		return stranded_is_vm(ctx, dom, &state, error);
+
+	return stranded_check(ctx, dom, &state, NULL, error);
+}
+
 enum action_outcome move_datastore(struct action_ctx *ctx, virDomain *dom, const char *from,
 				   const char *to, GError **error)
 {
 	struct moving m = { .ctx = ctx, .dom = virt_domain_ref(dom) };
 	enum action_outcome outcome = ACTION_FAILED;
 
-	if (plan(&m, from, to, error)) {
+	if (check_is_vm(ctx, dom, error) && plan(&m, from, to, error)) {
 		if (g_str_equal(m.stored->from, m.stored->to)) {
 			vmm_fail(error, VMM_ERROR_REFUSED, "cannot move domain %s: it is on that "
 				 "host and in %s", virDomainGetName(dom), to);

@@ -36,13 +36,14 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 				    GError **error);
 
 /*
- * Destroys DOM if it is the half-restored domain of a restore during which libvirtd died: its guest
- * never ran. Waits a while for a restore that is still in progress. RET_ENDED: it is gone, and may
- * be restored again. VMM_ERROR_REFUSED: a migration left it, see stranded.h. VMM_ERROR_BUSY or
- * VMM_ERROR_TIMEOUT: libvirt still works on it, so that its guest may run in a moment.
+ * Destroys DOM if a restore of PATH (FILE or FILE.restoring) left it half restored, as when
+ * libvirtd dies meanwhile: its guest never ran. Waits a while for a restore that is still in
+ * progress. RET_ENDED: it is gone, and may be restored again. VMM_ERROR_REFUSED: a migration left
+ * it, see stranded.h. VMM_ERROR_BUSY or VMM_ERROR_TIMEOUT: libvirt still works on it, so that its
+ * guest may run in a moment.
  */
-bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
-			 GError **error);
+bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, const char *path,
+			 bool *ret_ended, GError **error);
 
 /*
  * Decides whether FILE may be restored, if the domain does not exist (libvirt has just said so).

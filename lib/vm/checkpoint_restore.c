@@ -63,8 +63,8 @@ static bool has_ended_start(virDomain *dom, GError **error)
 	return false;
 }
 
-bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret_ended,
-			 GError **error)
+bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, const char *path,
+			 bool *ret_ended, GError **error)
 {
 	gint64 until_us = deadline_in_ms(HALF_MS);
 	struct virt_state state;
@@ -85,7 +85,7 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, bool *ret
 		return false;
 	if (!is_half(&state))
 		return true;
-	if (!stranded_is_no_vm(ctx, dom, error))
+	if (!stranded_is_no_vm(ctx, dom, path, error))
 		return false;
 	action_log("WARN", "domain %s is left over from a restore that did not end: it is restored "
 		   "again", virDomainGetName(dom));
@@ -315,11 +315,12 @@ static void give_back(struct action_ctx *ctx, const xmlNode *domain, const char 
 	g_autofree char *path = checkpoint_use_path(file), *id = id_of(domain), *disk = NULL;
 	g_autoptr(virDomain) dom = virt_domain(ctx->conn, id, NULL, NULL);
 	g_autoptr(GError) fault = NULL;
-	struct virt_state state;
+	bool ended;
 
-	/* What libvirt left when the last step failed has not run. */
-	if (dom && virt_state_read(dom, &state, NULL) && is_half(&state))
-		virDomainDestroyFlags(dom, 0);
+	/* What libvirt left when the last step failed; or it failed as the VM is there. */
+	if (dom && !checkpoint_end_half(ctx, dom, path, &ended, &fault))
+		action_log("WARN", "%s", fault->message);
+	g_clear_error(&fault);
 	if (checkpoint_use_look(domain, path, &disk) == CHECKPOINT_DISKS_NEWER)
 		vmm_error_set_hint(error, "disk %s was written since: the checkpoint is now %s, "
 				   "and is not to be used again", disk, path);

@@ -17,8 +17,9 @@ struct existing {
 
 /*
  * Looks for the VM that DEPLOY_ID (NULL: none is known) or one-VM_ID names. A half-restored domain
- * of checkpoint FILE is destroyed, and FILE can be restored again. RET is set only with
- * ACTION_DONE; the caller frees RET->dom. ACTION_UNKNOWN: a half-restored domain may still exist.
+ * of checkpoint FILE is destroyed, and FILE can be restored again; one that is the VM, paused for a
+ * job that is over, is resumed (stranded.h). RET is set only with ACTION_DONE; the caller frees
+ * RET->dom. ACTION_UNKNOWN: a half-restored domain may still exist.
  */
 enum action_outcome existing_find(struct action_ctx *ctx, const char *file, const char *deploy_id,
 				  const char *vm_id, struct existing *ret, GError **error);

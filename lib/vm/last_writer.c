@@ -16,7 +16,10 @@ enum {
 	FLUSH_US = 50000,		/* QEMU writes its caches after the guest's last I/O */
 };
 
-/* When the guest did its last I/O: IDLE_US before g_get_monotonic_time() was AT_US. */
+/* Of a guest that never did any. */
+#define NO_IO G_MAXINT64
+
+/* When the guest did its last I/O: IDLE_US, or NO_IO, before g_get_monotonic_time() was AT_US. */
 struct last_io {
 	gint64 idle_us, at_us;
 };
@@ -38,22 +41,23 @@ static bool read_idle(json_object *device, gint64 *ret_us)
 	return *ret_us >= 0;
 }
 
-/* The shortest in QEMU's ANSWER, of the device that was used last. False: none was used. */
+/* The shortest in QEMU's ANSWER, of the device that was used last; or NO_IO. False: no answer. */
 static bool shortest_idle(const char *answer, gint64 *ret_us)
 {
 	json_object *all = answer ? json_tokener_parse(answer) : NULL, *list = NULL;
 	gint64 idle_us;
+	bool is_list;
 
-	*ret_us = G_MAXINT64;
+	*ret_us = NO_IO;
 	if (json_object_is_type(all, json_type_object))
 		json_object_object_get_ex(all, "return", &list);
-	if (json_object_is_type(list, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			if (read_idle(json_object_array_get_idx(list, i), &idle_us))
-				*ret_us = MIN(*ret_us, idle_us);
+	is_list = json_object_is_type(list, json_type_array);
+	for (size_t i = 0; is_list && i < json_object_array_length(list); i++)
+		if (read_idle(json_object_array_get_idx(list, i), &idle_us))
+			*ret_us = MIN(*ret_us, idle_us);
 	json_object_put(all);
 
-	return *ret_us < G_MAXINT64;
+	return is_list;
 }
 
 static bool ask_qemu(virDomain *dom, struct last_io *ret)
@@ -112,14 +116,12 @@ static bool is_older(const char *file, const struct last_io *io, bool *ret)
 	return true;
 }
 
-/* One that no other VM may write to, either. */
+/* Also one that others may write to: whether it was they or this VM that did is not known. */
 static bool is_written(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");
 
 	if (xml_child(disk, "readonly"))
-		return false;
-	if (xml_child(disk, "shareable"))
 		return false;
 
 	return !device || g_str_equal(device, "disk") || g_str_equal(device, "lun");
@@ -154,7 +156,7 @@ bool last_writer_check(virDomain *dom, GError **error)
 	if (!doc)
 		return false;
 
-	has_io = ask_qemu(dom, &io);
+	has_io = ask_qemu(dom, &io) && io.idle_us != NO_IO;
 	devices = xml_child(xmlDocGetRootElement(doc), "devices");
 	for (xmlNode *n = xml_child(devices, "disk"); n; n = xml_next(n)) {
 		if (!is_written(n))
@@ -164,4 +166,21 @@ bool last_writer_check(virDomain *dom, GError **error)
 	}
 
 	return true;
+}
+
+bool last_writer_ran_since(virDomain *dom, const char *file, bool *ret, GError **error)
+{
+	struct last_io io;
+
+	if (!ask_qemu(dom, &io))
+		return vmm_fail(error, VMM_ERROR_REFUSED, "whether the guest of domain %s has run "
+				"cannot be told: its QEMU does not answer", virDomainGetName(dom));
+	*ret = false;
+	if (io.idle_us == NO_IO)
+		return true;
+	if (is_older(file, &io, ret))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_REFUSED, "whether the guest of domain %s has run since "
+			"%s was made cannot be told", virDomainGetName(dom), file);
 }

@@ -22,4 +22,10 @@
  */
 bool last_writer_check(virDomain *dom, GError **error);
 
+/*
+ * RET: whether the guest of paused DOM did I/O after FILE was written. One that was only half
+ * restored from FILE has done none at all. False: not known.
+ */
+bool last_writer_ran_since(virDomain *dom, const char *file, bool *ret, GError **error);
+
 #endif

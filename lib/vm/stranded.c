@@ -121,23 +121,29 @@ static bool is_not_at(const struct action_ctx *ctx, virDomain *dom, const char *
 	return ok;
 }
 
-bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
+bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, const char *checkpoint,
+		       GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = noted(ctx, dom, &cause);
+	bool ran;
 
 	if (cause)
 		return vmm_pass(error, &cause);
-	if (!to)
-		return true;
-	if (!is_not_at(ctx, dom, to, NULL, error))
+	if (to && !is_not_at(ctx, dom, to, NULL, error))
 		return false;
-	/* What was only half restored has not touched its disks. */
-	if (!last_writer_check(dom, NULL))
+	if (to && last_writer_check(dom, NULL))
+		return refuse_stranded(dom, "nobody has run it since, so it is the VM",
+				       "migrate it again, which resumes it first", error);
+	/* Disks that are no files do not tell; what was only half restored has not touched any. */
+	if (!last_writer_ran_since(dom, checkpoint, &ran, error))
+		return false;
+	if (!ran)
 		return true;
 
-	return refuse_stranded(dom, "nobody has run it since, so it is the VM",
-			       "migrate it again, which resumes it first", error);
+	return refuse_stranded(dom, "its guest ran after the checkpoint was made, so it may be the "
+			       "VM", "if it runs nowhere else, resume it (virsh resume); if it is "
+			       "not needed, end it (virsh destroy)", error);
 }
 
 bool stranded_check_memory(virDomain *dom, const char *where, GError **error)

@@ -40,11 +40,13 @@ bool stranded_wait_idle(const struct action_ctx *ctx, virDomain *dom, struct vir
 bool stranded_check_memory(virDomain *dom, const char *where, GError **error);
 
 /*
- * Before paused DOM is ended because it was half restored. True if it is not the VM, nor a copy of
- * it: it was not moved, or it was not the last to write to its disks, and the host that it was
- * moved to was asked and does not have it. False: VMM_ERROR_REFUSED, or that host does not answer.
+ * Before paused DOM is ended because it was half restored from CHECKPOINT. True if it is not the
+ * VM, nor a copy of it: the host that it was moved to, if any, was asked and does not have it, and
+ * its guest has not run since CHECKPOINT was made. False: VMM_ERROR_REFUSED, also if that is not
+ * known, or that host does not answer.
  */
-bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, GError **error);
+bool stranded_is_no_vm(const struct action_ctx *ctx, virDomain *dom, const char *checkpoint,
+		       GError **error);
 
 /*
  * Before DOM, in STATE, is ended or changed as the VM. False: it is only what a migration left

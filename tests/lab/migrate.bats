@@ -372,6 +372,10 @@ left_behind() {
 		assert_output --regexp '^later .*it is running at qemu.tcp://node2/system'
 		[ "$(state_at node1 50)" = paused ]
 	done
+	# Nor does it run because it is there.
+	act restore "$(directory 50)/checkpoint" node1 one-50 50 node1
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is running at qemu.tcp://node2/system \[refused\]'
 	# A checkpoint that an earlier restore left is no reason to end it and start another one.
 	on mkdir -p "$(directory 50)"
 	on touch "$(directory 50)/checkpoint"
@@ -441,6 +445,101 @@ left_behind() {
 	assert_success
 	assert_regex "$stderr" 'resuming domain one-161'
 	lives 161 node2
+}
+
+@test "migrate: a disk that others may write to tells, too, that its guest may have run at the destination" {
+	local disk=$LAB_SHARED/one-162.raw
+	on truncate -s 8M "$disk"
+	start node1 162 "<disk type='file'><driver name='qemu' type='raw' cache='none'/><source file='$disk'/><target dev='sda' bus='scsi'/><shareable/></disk>"
+	lab_in_guest node1 one-162 'echo 1 >/dev/sda; sync'
+	mover_dies 162
+	lab_wait_agent node2 one-162
+	lab_in_guest node2 one-162 'echo 2 >/dev/sda; sync'
+	lab_virsh node2 destroy one-162
+	act migrate one-162 node2 node1 162 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "where it may have run and ended: disk sda \\($disk\\) was written to since \\[refused\\]"
+	[ "$(state_at node1 162)" = paused ]
+}
+
+@test "migrate: what a migration left here is not moved to another datastore: its disks are those of the VM, which runs elsewhere" {
+	local from=$LAB_SHARED/0/163 to=$LAB_SHARED/108/163
+	on mkdir -p "$from"
+	on truncate -s 8M "$from/disk.0"
+	start node1 163 "<disk type='file'><driver name='qemu' type='raw'/><source file='$from/disk.0'/><target dev='sda' bus='scsi'/></disk>"
+	lab_in_guest node1 one-163 'echo 1 >/dev/sda; sync'
+	mover_dies 163
+	run --separate-stderr on "$ACTIONS/migrate" one-163 node1 node1 163 node1 \
+		< <(document 163 YES "$to" | sed "s|<BASE_PATH>[^<]*|<BASE_PATH>$LAB_SHARED/0|")
+	echo "$status $stderr"
+	assert_failure 1
+	assert_regex "$(error_message)" 'domain one-163 is paused after an interrupted migration: it is running at qemu.tcp://node2/system \[refused\]'
+	never on test -e "$to"
+	run lab_virsh node1 domblklist one-163
+	assert_output --partial "$from/disk.0"
+}
+
+@test "restore: a checkpoint that was put beside one whose restore was cut short is not replaced by that" {
+	local file=$LAB_SHARED/0/165/checkpoint
+	start_deaf node1 165
+	act save one-165 "$file" node1 165 node1
+	assert_success
+	on sh -c "mv $file $file.restoring; echo newer >$file"
+	# As libvirt leaves a domain whose restore it did not end.
+	left_behind 165
+	act restore "$file" node1 one-165 165 node1
+	echo "$stderr"
+	assert_failure 1
+	assert_regex "$stderr" 'domain one-165 is left over from a restore that did not end'
+	run on cat "$file"
+	assert_output newer
+	on mv "$file.restoring" "$file"
+	act restore "$file" node1 one-165 165 node1
+	assert_success
+	[ "$(state_at node1 165)" = running ]
+}
+
+# A disk that is no file has no time at which it was written to.
+@test "restore: no older checkpoint takes the place of a VM that a migration left here, whatever its disks are" {
+	local file=$LAB_SHARED/0/164/checkpoint disk=$LAB_SHARED/one-164.raw n
+	on truncate -s 8M "$disk"
+	on qemu-nbd --fork --persistent --shared=2 --format=raw --bind=0.0.0.0 --port=10164 --cache=writeback "$disk"
+	start node1 164 "<disk type='network'><driver name='qemu' type='raw'/><source protocol='nbd'><host name='node1' port='10164'/></source><target dev='sda' bus='scsi'/></disk>"
+	act save one-164 "$file" node1 164 node1
+	assert_success
+	on cp -p "$file" "$file.keep"
+	act restore "$file" node1 one-164 164 node1
+	assert_success
+	lab_wait_agent node1 one-164
+	lab_in_guest node1 one-164 'echo newer >/dev/sda; sync'
+	mover_dies 164
+	lab_virsh node2 destroy one-164
+	on rm -f "$LAB_SHARED/0/164/.checkpoint.spent"
+	# By hand, without the VM's name: libvirt has it already.
+	on cp -p "$file.keep" "$file"
+	act restore "$file"
+	assert_failure 1
+	assert_regex "$(error_message)" '^restore: cannot restore domain one-164 from '
+	[ "$(state_at node1 164)" = paused ]
+	on test -s "$file"
+	# That file there, and as a restore leaves it that was killed after its guest ran.
+	for n in 1 2; do
+		act restore "$file" node1 one-164 164 node1
+		echo "$stderr"
+		assert_failure 1
+		assert_regex "$(error_message)" 'domain one-164 is paused after an interrupted migration: .* \[refused\]'
+		[ "$(state_at node1 164)" = paused ]
+		[ "$n" = 2 ] || on mv "$file" "$file.restoring"
+	done
+	# Without a note, as of somebody's own virsh.
+	lab_virsh node1 metadata one-164 --uri urn:vmmexec:leaving --key vmmexec --remove --live
+	act restore "$file" node1 one-164 164 node1
+	assert_failure 1
+	[ "$(state_at node1 164)" = paused ]
+	lab_virsh node1 resume one-164
+	lab_wait_agent node1 one-164
+	run lab_in_guest node1 one-164 'head -n 1 /dev/sda'
+	assert_output newer
 }
 
 @test "migrate: a note of where a VM was moved to is the name of a host, whoever wrote it: no program runs, no other host is asked" {
