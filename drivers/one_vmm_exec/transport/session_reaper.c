@@ -32,7 +32,8 @@ static const char script[] =
 	"m=$(for m; do printf '|%s' \"${m#v}\"; done); m=\"[v](${m#|})\"; "
 	"born() { sed 's/.*) //' /proc/$1/stat 2>/dev/null | cut -d ' ' -f 20; }; "
 	"know() { for p; do b=$(born $p); "
-	"grep -qaE -- \"$m\" /proc/$p/cmdline 2>/dev/null || b=another; eval \"b$p=\\$b\"; done; }; "
+	"grep -qaE -- \"$m\" /proc/$p/cmdline 2>/dev/null || b=another; "
+	"eval \"b$p=\\$b\"; done; }; "
 	"ours() { n=$(born $1); eval \"b=\\$b$1\"; [ -z \"$n\" ] || [ \"$n\" = \"$b\" ]; }; "
 	"left() { for p; do ours $p && kill -0 -- -$p 2>/dev/null && return; done; return 1; }; "
 	"end() { i=$1; shift; know \"$@\"; "
@@ -40,7 +41,8 @@ static const char script[] =
 	"kill -TERM -- -$p 2>/dev/null || kill -KILL $p 2>/dev/null; done; "
 	"while [ $i -gt 0 ] && left \"$@\"; do sleep 0.1; i=$((i - 1)); done; "
 	"for p; do ours $p && kill -KILL -- -$p 2>/dev/null; done; }; "
-	"end $i $(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; pgrep -f \"relay --driver $m\"); "
+	"end $i $(pgrep -f \"$m:start.*/(save|restore|migrate)'\"; "
+	"pgrep -f \"relay --driver $m\"); "
 	"end 5 $(pgrep -f \"$m:start\"); exit 0";
 
 void session_reaper_run(const struct session_reaper *reaper, const char *host, GPtrArray *marks,
