@@ -3,9 +3,10 @@
 
 #include "vm/stranded.h"
 #include "xml/xml.h"
+#include "virt/domain_job.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_US = 100000, SETTLE_US = 5000000 };
+enum { PAUSE_US = 100000, SETTLE_US = 5000000, BARRIER_MS = 60000 };
 
 static bool same(const char *a, const char *b)
 {
@@ -75,6 +76,8 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 	if (state.gone)
 		return true;	/* whether an inactive one is in the way is libvirt's to say */
 	if (!is_same_vm(ctx, dom, domain)) {
+		if (virt_state_read(dom, &state, NULL) && state.gone)
+			return true;	/* it ended while it was looked at */
 		vmm_fail(error, VMM_ERROR_EXISTS, "cannot create domain %s: another one of that "
 			 "name is %s", name, virt_state_name(&state));
 		vmm_error_set_hint(error, "compare its UUID and system_datastore; destroy it if "
@@ -109,6 +112,25 @@ static bool daemon_died(const struct action_ctx *ctx)
 	return virt_last_is_end();
 }
 
+/*
+ * A new daemon ends a domain whose start the old one had not completed; until it has looked at it,
+ * that one may seem to be up. Frees and clears DOM when it has ended. False: not known.
+ */
+static bool wait_for_daemon(const struct action_ctx *ctx, virDomain **dom, GError **error)
+{
+	struct virt_state state;
+	int operation;
+
+	if (!virt_domain_barrier(*dom, action_left_ms(ctx, BARRIER_MS), &operation, error))
+		return false;
+	if (!virt_state_read(*dom, &state, error))
+		return false;
+	if (!virt_state_is_up(&state))
+		g_clear_pointer(dom, virDomainFree);
+
+	return true;
+}
+
 /* The connection was lost in the middle of it. */
 static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *domain, bool died,
 				     virDomain **ret_dom, GError **error)
@@ -120,6 +142,8 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 	until_us = g_get_monotonic_time() + SETTLE_US;
 	do {
 		if (!create_find(ctx, domain, ret_dom, error))
+			return ACTION_UNKNOWN;
+		if (*ret_dom && !wait_for_daemon(ctx, ret_dom, error))
 			return ACTION_UNKNOWN;
 		if (*ret_dom)
 			return ACTION_DONE;
