@@ -128,3 +128,15 @@ called() { awk '{ n = split($2, p, "/"); printf "%s%s", (NR > 1 ? " " : ""), p[n
 
 # sleeps SECONDS: the same of "sleep SECONDS". What is to be ended sleeps for longer than any test waits.
 sleeps() { ours "^sleep ${1/./[.]}\$"; }
+
+# Sends a RESET of VM 2 while the connection that one of VM 1 went over is being closed.
+step_while_closing() {
+	local line
+	line=$(request RESET 2)
+	start
+	send "$(request RESET 1)"
+	expect '^RESET SUCCESS 1 -$'
+	wait_for test -e closing
+	send "$line"
+	expect '^RESET SUCCESS 2 -$'
+}

@@ -152,13 +152,7 @@ slow_to_end() {
 	configure "transport = \"relay\"; ssh: { idle_s = $((1 + PACE)); };"
 	slow_to_end
 	stub rem/vmm/kvm/reset 'sleep 0.7'
-	line=$(request RESET 2)
-	start
-	send "$(request RESET 1)"
-	expect '^RESET SUCCESS 1 -$'
-	wait_for test -e closing
-	send "$line"
-	expect '^RESET SUCCESS 2 -$'
+	step_while_closing
 	[ "$(grep -c 'kvm/reset' calls)" -eq 2 ]
 	[ "$(grep -c 'vmm/relay' ssh.log)" -eq 2 ]
 	finish

@@ -135,13 +135,7 @@ load driver
 	wait
 	EOF
 	chmod +x bin/ssh
-	line=$(request RESET 2)
-	start
-	send "$(request RESET 1)"
-	expect '^RESET SUCCESS 1 -$'
-	wait_for test -e closing
-	send "$line"
-	expect '^RESET SUCCESS 2 -$'
+	step_while_closing
 	finish
 }
 
