@@ -24,13 +24,18 @@ static const char take[] =
 	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}\"; "
 	"ours() { [ -O \"$1\" ] && [ -d \"$1\" ] && [ ! -L \"$1\" ]; }; "
 	"busy() { echo 'another sync is running' >&2; exit 75; }; "
+	/* All that is in it goes: OpenNebula's scripts, or ours, have such a directory. */
+	"if [ ! -d \"$d/vmm\" ] && [ \"$(ls -A \"$d\" 2>/dev/null)\" ]; then "
+	"echo \"$d holds other files than a set of scripts (name another by --remote-dir "
+	"or SCRIPTS_REMOTE_DIR)\" >&2; exit 78; fi; "
 	/* Where others cannot make names, a file will do. */
 	"if [ ! -k \"${d%/*}\" ]; then exec 9>>\"$d.lock\"; flock -n 9 || busy; fi; "
 	"l=; for f in \"$d\".lock.*; do ! ours \"$f\" || l=$f; done; "
 	"[ \"$l\" ] || l=$(mktemp -d \"$d.lock.XXXXXX\"); "
 	"for f in \"$d\".lock.*; do ours \"$f\" && [ $fd -lt 9 ] || continue; chmod 700 \"$f\"; "
 	"eval \"exec $fd<\\\"\\$f\\\"\"; flock -n $fd || busy; fd=$((fd + 1)); done; "
-	"for f in \"$d.staged\" \"$d\".staged.*; do ! ours \"$f\" || rm -rf \"$f\"; done; "
+	"for f in \"$d.staged\" \"$d\".staged.*; do ! ours \"$f\" || "
+	"rm -rf --one-file-system \"$f\"; done; "
 	"if [ -e \"$d\" ] && ! ours \"$d\"; then "
 	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d belongs to another user\" >&2; exit 77; }; "
 	"mode=whole; fi; "
@@ -43,7 +48,7 @@ static const char take[] =
 	"find . -type l -delete; find . -mindepth 1 -type d -empty -delete; "
 	"grep -v '^#' " SET_MANIFEST " | sha256sum --quiet --strict -c - >&2 || exit 76; sync; "
 	"if [ -e \"$d\" ]; then \"$s/vmm/relay\" --exchange \"$s\" --with \"$d\"; "
-	"else mv -T \"$s\" \"$d\"; fi; cd /; rm -rf \"$s\"";
+	"else mv -T \"$s\" \"$d\"; fi; cd /; rm -rf --one-file-system \"$s\"";
 
 struct host {
 	struct sync *sync;

@@ -262,6 +262,22 @@ stranger() {
 	[[ $output == *"h2/one belongs to another user"* ]]
 }
 
+@test "a directory that holds other things than a set of scripts is not replaced" {
+	mkdir -p h1/one/datastores/0/7 h2/one/vmm h3/one h4
+	echo guest >h1/one/datastores/0/7/disk.0
+	echo notes >h4/one
+	run "$SYNC" h1 h2 h3 h4
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -q "h1: .*$PWD/h1/one holds other files than a set of scripts" <<<"$output"
+	grep -q "h4: .*$PWD/h4/one holds other files than a set of scripts" <<<"$output"
+	[ "$(cat h1/one/datastores/0/7/disk.0)" = guest ]
+	[ "$(cat h4/one)" = notes ]
+	[ "$(find h1 h4 -name 'one.*' | wc -l)" -eq 0 ]
+	same h2
+	same h3
+}
+
 @test "a host of another platform gets its own build, a missing one is named" {
 	own=$(. /etc/os-release; echo "$ID-$VERSION_ID-$(uname -m)")
 	echo other-1-sparc >var/remotes/vmm/platform
