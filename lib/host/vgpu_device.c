@@ -244,11 +244,29 @@ static bool remove_one(const struct vgpu *v, GError **error)
 	return put(file, v->legacy ? "1" : "0", error);
 }
 
-/* Makes the monitoring look again; the file's process must belong to the file's owner. */
+/* Whether PID is an agent of OWNER, ours or an interpreter's: its number may be another's by now. */
+static bool is_monitor(gint64 pid, uid_t owner)
+{
+	g_autofree char *proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid), *words = NULL;
+	g_autofree char *file = g_build_filename(proc, "cmdline", NULL);
+	struct stat process;
+	gsize size;
+
+	if (stat(proc, &process) < 0 || process.st_uid != owner)
+		return false;
+	if (!g_file_get_contents(file, &words, &size, NULL) || size == 0)
+		return false;
+	if (strstr(words, "monitord-client"))
+		return true;
+
+	return strlen(words) + 1 < size && strstr(words + strlen(words) + 1, "monitord-client");
+}
+
+/* Makes the monitoring look again. */
 static void notify_monitor(void)
 {
-	g_autofree char *text = NULL, *proc = NULL;
-	struct stat file, process;
+	g_autofree char *text = NULL;
+	struct stat file;
 	gint64 pid;
 
 	if (lstat(monitor_pid, &file) < 0)
@@ -258,9 +276,7 @@ static void notify_monitor(void)
 	if (!g_file_get_contents(monitor_pid, &text, NULL, NULL))
 		return;
 	pid = g_ascii_strtoll(text, NULL, 10);
-	proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid);
-	if (pid > 1 && pid <= G_MAXINT && stat(proc, &process) == 0 &&
-	    process.st_uid == file.st_uid)
+	if (pid > 1 && pid <= G_MAXINT && is_monitor(pid, file.st_uid))
 		kill((pid_t)pid, SIGUSR1);
 }
 

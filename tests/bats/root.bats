@@ -96,13 +96,16 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	assert_failure 1
 }
 
-@test "vgpu: the monitoring is notified, if its process belongs to its user" {
+@test "vgpu: the monitoring is notified, if its process is an agent and belongs to its user" {
 	vm "$(pci 01 0 $A)"
 	# No other suite's lab, below whose /var is the machine's, sees the directory come and go.
 	alone "$SYS mount -t tmpfs tmpfs /mnt; mkdir /mnt/upper /mnt/work
 		mount -t overlay -o lowerdir=/var/tmp,upperdir=/mnt/upper,workdir=/mnt/work overlay /var/tmp
 		mkdir -p /var/tmp/one_db; mount -t tmpfs tmpfs /var/tmp/one_db
-		bash -c 'trap \"echo told; exit\" USR1; echo ready; while :; do sleep 0.05; done' >out &
+		sleep 600 & echo \$! >/var/tmp/one_db/.monitor_client.pid
+		remotes/vgpu create vm.xml; sleep 0.3; kill \$!
+		echo 'trap \"echo told; exit\" USR1; echo ready; while :; do sleep 0.05; done' >monitord-client.rb
+		bash monitord-client.rb >out &
 		until [ -s out ]; do sleep 0.05; done
 		echo \$! >/var/tmp/one_db/.monitor_client.pid
 		chown nobody /var/tmp/one_db/.monitor_client.pid; remotes/vgpu create vm.xml; sleep 0.3; kill -0 \$!
