@@ -68,6 +68,29 @@ load helper
 	[ "$(find pkg -type f | sort)" = $'pkg/etc/one/vmm_exec/vmm_execrc\npkg/var/lib/one/remotes/theirs' ]
 }
 
+@test "make install keeps OpenNebula's scripts of its names, make uninstall puts them back, and leaves newer ones" {
+	mkdir -p one/lib/mads one/var/remotes/vmm/kvm one/var/remotes/tm/kvm_image
+	for file in lib/mads/one_vmm_exec var/remotes/vmm/kvm/deploy var/remotes/vmm/kvm/cancel var/remotes/tm/kvm_image/clone; do
+		printf '#!/bin/sh\necho theirs %s\n' $file >one/$file
+		chmod 750 one/$file
+	done
+	cp -a one before
+	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
+	[[ $output == "4 scripts were replaced; "* ]]
+	# The second finds its own files, and one that an upgrade of OpenNebula brought.
+	printf '#!/usr/bin/ruby\nnewer\n' >one/var/remotes/vmm/kvm/cancel
+	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
+	[[ $output == "1 scripts were replaced; "* ]]
+	one/var/remotes/vmm/kvm/cancel --help >/dev/null
+	printf '#!/usr/bin/ruby\nnewest\n' >one/var/remotes/vmm/kvm/poll
+	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" uninstall
+	[ "$output" = "kept $PWD/one/var/remotes/vmm/kvm/poll, which is not ours" ]
+	cp one/var/remotes/vmm/kvm/{cancel,poll} before/var/remotes/vmm/kvm
+	[[ $(<before/var/remotes/vmm/kvm/cancel) == *newer ]]
+	diff -r before one
+	[ "$(stat -c %a one/var/remotes/vmm/kvm/deploy)" = 750 ]
+}
+
 @test "each installed program is hardened: PIE, RELRO, bound at start, canaries, stack clash, CET" {
 	local flags program
 	make -s -C "$TOP" VARIANT=release O="$BUILD" DESTDIR="$PWD/pkg" install
