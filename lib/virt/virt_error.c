@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virt/virt_error.h"
 
-enum { ANY = -1 };
+/* The agent's since libvirt 11.2: hosts may have a newer libvirt than this was built with. */
+enum { ANY = -1, AGENT_COMMAND_TIMEOUT = 112 };
 
 static const char hint_daemon[] = "check that libvirtd runs on the host: run host_check --only "
 				  "libvirt";
@@ -28,6 +29,8 @@ static const char hint_sev[] = "run host_check --only sev,sev-es,sev-snp,tdx: fi
 			       "QEMU, libvirt and OVMF must all have it on";
 static const char hint_emulator[] = "run host_check --only emulator,guest-arch: EMULATOR must be "
 				    "the QEMU of OS/ARCH";
+static const char hint_spice[] = "install QEMU's part for it (Debian 13: "
+				 "qemu-system-modules-spice), or use GRAPHICS/TYPE vnc";
 static const char hint_vhost[] = "run host_check --only vhost-net; modprobe vhost_net is mostly "
 				 "all";
 static const char hint_uefi[] = "run host_check --only uefi,secure-boot: the package ovmf "
@@ -194,6 +197,8 @@ static const struct rule {
 	  VMM_ERROR_INCOMPATIBLE, hint_mode },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "does not support arch",
 	  VMM_ERROR_INCOMPATIBLE, hint_emulator },
+	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "spice graphics are not supported",
+	  VMM_ERROR_INCOMPATIBLE, hint_spice },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "vhost-net was requested",
 	  VMM_ERROR_INCOMPATIBLE, hint_vhost },
 	{ ANY,                VIR_ERR_CONFIG_UNSUPPORTED, "unknown CPU feature",
@@ -214,9 +219,11 @@ static const struct rule {
 	  VMM_ERROR_GUEST, hint_given_up },
 	{ ANY,                VIR_ERR_AGENT_UNRESPONSIVE, NULL, VMM_ERROR_GUEST, hint_agent },
 	{ ANY,                VIR_ERR_AGENT_UNSYNCED,     NULL, VMM_ERROR_GUEST, hint_agent },
-	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "the agent is in frozen state",
+	{ ANY,                AGENT_COMMAND_TIMEOUT,      NULL, VMM_ERROR_GUEST, hint_agent },
+	{ ANY,                ANY,                        "the agent is in frozen state",
 	  VMM_ERROR_REFUSED, "its file systems are frozen: virsh domfsthaw" },
-	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "QEMU agent command",
+	/* VIR_ERR_INTERNAL_ERROR, or VIR_ERR_AGENT_COMMAND_FAILED (113). */
+	{ ANY,                ANY,                        "QEMU agent command",
 	  VMM_ERROR_GUEST, NULL },
 	{ ANY,                VIR_ERR_INTERNAL_ERROR,     "device unplug request for not supported",
 	  VMM_ERROR_GUEST, "the guest's operating system must support it" },

@@ -69,6 +69,14 @@ static const struct vector {
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, "unable to execute QEMU agent command "
 	  "'guest-exec': Command guest-exec has been disabled: the agent is in frozen state",
 	  VMM_ERROR_REFUSED },
+	/* As libvirt 11 says them. */
+	{ VIR_FROM_QEMU, 113, 0, "guest agent command failed: unable to execute QEMU agent command "
+	  "'guest-exec': Failed to execute child process", VMM_ERROR_GUEST },
+	{ VIR_FROM_QEMU, 113, 0, "guest agent command failed: unable to execute QEMU agent command "
+	  "'guest-exec': Command guest-exec has been disabled: the agent is in frozen state",
+	  VMM_ERROR_REFUSED },
+	{ VIR_FROM_QEMU, 112, 0, "guest agent command timed out: guest agent didn't respond to "
+	  "command within '30' seconds", VMM_ERROR_GUEST },
 	{ VIR_FROM_QEMU, VIR_ERR_ARGUMENT_UNSUPPORTED, 0, "QEMU guest agent is not configured",
 	  VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, 0, NULL, VMM_ERROR_INTERNAL },
