@@ -283,6 +283,12 @@ static bool is_taken(const struct check_view *v)
 	return device(v)->tried && device(v)->create_errno == EBUSY;
 }
 
+/* So newer kernels say that, and whatever else keeps a processor from switching them on. */
+static bool is_not_switched_on(const struct check_view *v)
+{
+	return device(v)->tried && device(v)->create_errno == EIO;
+}
+
 static bool no_vm_made(const struct check_view *v)
 {
 	return device(v)->tried && device(v)->create_errno;
@@ -317,7 +323,7 @@ static bool not_tried(const struct check_view *v)
 
 static bool rival_is_taken(const struct check_view *v)
 {
-	return is_taken(v) && v->f->rivals;
+	return (is_taken(v) || is_not_switched_on(v)) && v->f->rivals;
 }
 
 /* Its parameter can only be given on the kernel's command line. */
@@ -502,6 +508,12 @@ static const struct check_row rows[] = {
 	  "stop it (VirtualBox, VMware, Xen) and unload its modules",
 	  { "ls -d /sys/module/vboxdrv /sys/module/vmmon /proc/xen",
 	    "modprobe -r vboxnetadp vboxnetflt vboxdrv" }, NULL },
+	{ "kvm-device", CHECK_FAIL, is_not_switched_on,
+	  "the processor's extensions cannot be switched on: {create_error}",
+	  "another hypervisor (VirtualBox, VMware, Xen) may use them: stop it and unload its "
+	  "modules",
+	  { "ls -d /sys/module/vboxdrv /sys/module/vmmon /proc/xen", "dmesg | grep -i kvm" },
+	  NULL },
 	{ "kvm-device", CHECK_FAIL, no_vm_made, "/dev/kvm makes no VM: {create_error}", NULL,
 	  { "dmesg | grep -i kvm" }, NULL },
 	{ "kvm-device", CHECK_OK, check_kvm_works, "/dev/kvm makes a VM for {tried_as}", NULL,

@@ -74,9 +74,21 @@ static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
 			"the host where it runs", virDomainGetName(dom));
 }
 
+/* It is starting, or being ended. */
+static bool is_passing(const struct virt_state *state)
+{
+	if (state->gone)
+		return false;
+	if (state->state == VIR_DOMAIN_SHUTDOWN)
+		return true;
+
+	return !virt_state_is_up(state);
+}
+
 /*
- * Reads the domain ID at DEST, and its state. One that is starting there may be what an earlier
- * migration brought whose mover was killed: libvirt removes it soon, so it is waited for.
+ * Reads the domain ID at DEST, and its state. One that is starting there, or shutting down, may be
+ * what an earlier migration brought whose mover was killed: libvirt removes it soon, so it is
+ * waited for.
  */
 static bool look_at_destination(virConnect *dest, const char *id, virDomain **ret,
 				struct virt_state *state, GError **error)
@@ -94,7 +106,7 @@ static bool look_at_destination(virConnect *dest, const char *id, virDomain **re
 			return vmm_pass(error, &cause);
 		if (!virt_state_read(*ret, state, error))
 			return false;
-	} while (!state->gone && !virt_state_is_up(state) && deadline_pause(until_us, PAUSE_MS));
+	} while (is_passing(state) && deadline_pause(until_us, PAUSE_MS));
 
 	return true;
 }

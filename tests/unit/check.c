@@ -74,6 +74,8 @@ static void another_hypervisor_is_named(void)
 
 	f.kvm_device.create_errno = EBUSY;
 	says(&f, "kvm-device", "fail another hypervisor uses");
+	f.kvm_device.create_errno = EIO;
+	says(&f, "kvm-device", "fail the processor's extensions cannot be switched on");
 	says(&f, "kvm-device", "vboxdrv");
 	f.rivals = "vmmon";
 	says(&f, "kvm-device", "modprobe -r vmmon");
