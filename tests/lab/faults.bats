@@ -225,13 +225,13 @@ where() {
 	on qemu-img create -q -f raw $local/11/disk.0 8M
 	on dd if=/dev/urandom of=$local/11/disk.0 bs=1M count=3 conv=notrunc status=none
 	lab_exec node2 mkdir -p $local/11
-	lab_exec node2 mount -t tmpfs -o size=6m tmpfs $local/11
+	lab_exec node2 mount -t tmpfs -o size=10m tmpfs $local/11
 	deaf_xml 11 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$local/11/disk.0'/><target dev='vda' bus='virtio'/></disk>" |
 		sed "s|$(directory 11)|$local/11|" | lab_create node1
 	echo "<VMM_DRIVER_ACTION_DATA><DISK_TARGET_PATH>$local/11</DISK_TARGET_PATH><VM><ID>11</ID><TEMPLATE/></VM>
 		<DATASTORE><BASE_PATH>$local</BASE_PATH><TEMPLATE><SHARED>NO</SHARED></TEMPLATE></DATASTORE></VMM_DRIVER_ACTION_DATA>" >document
-	# What brings the small files fills it, after the room was looked at.
-	printf '%s\n' '#!/bin/sh' "ssh node2 dd if=/dev/zero of=$local/11/fill bs=1M count=5 >&2" 'exec rsync "$@"' | on sh -c 'cat >/run/rsync; chmod +x /run/rsync'
+	# What brings the small files fills it, after the room was looked at. (Newer QEMUs leave no holes in the copy.)
+	printf '%s\n' '#!/bin/sh' "ssh node2 dd if=/dev/zero of=$local/11/fill bs=1M count=9 >&2" 'exec rsync "$@"' | on sh -c 'cat >/run/rsync; chmod +x /run/rsync'
 	on touch $local/11/context
 	settings MIGRATE_OPTIONS=--unsafe QEMU_PROTOCOL=qemu+tcp RSYNC=/run/rsync
 	run --separate-stderr on "$ACTIONS/migrate" one-11 node2 node1 11 node1 <document
