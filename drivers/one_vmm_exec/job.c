@@ -39,6 +39,11 @@ guint64 job_seq(const Job *j)
 	return j->seq;
 }
 
+guint64 job_row(const Job *j)
+{
+	return j->background ? j->cleanup_seq : j->seq;
+}
+
 void job_set_deployment(Job *j, const char *uuid)
 {
 	g_free(j->context.deployment_id);
@@ -219,6 +224,7 @@ static void log_background(const Job *j)
 		 j->why, j->tries);
 	if (j->request) {
 		c.document = j->request->document;
+		journal_postpone(j->env->journal, j->cleanup_seq);
 		cleanup_retry_add(j->env->later, &c);
 	} else {
 		cleanup_retry_done(j->env->later, &c);

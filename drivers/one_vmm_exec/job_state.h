@@ -83,6 +83,9 @@ struct job {
 	char *prefix;			/* of any reply, or NULL */
 };
 
+/* The number of its row in the journal; 0: it has none. */
+guint64 job_row(const Job *job);
+
 /* The step that the job is at. */
 const struct step *job_current(const Job *job);
 

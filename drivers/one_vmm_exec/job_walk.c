@@ -374,7 +374,7 @@ bool job_begin_step(Job *j)
 		return true;
 	}
 
-	journal_step(j->env->journal, j->seq, j->plan->action, (guint)j->step);
+	journal_step(j->env->journal, job_row(j), j->plan->action, (guint)j->step);
 	j->commands = step_commands(&j->context, s, &error);
 
 	if (!j->commands) {
@@ -448,7 +448,7 @@ static void run_command(Job *j)
 	since = notes_ticks();
 	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
 	if (command_pid(j->run))
-		journal_process(j->env->journal, j->seq, command_pid(j->run), since);
+		journal_process(j->env->journal, job_row(j), command_pid(j->run), since);
 }
 
 /* Adds to the reply what is known of a DEPLOY that may have succeeded and was undone. */

@@ -926,3 +926,78 @@ deploy_in_vain() {	# HOW
 	never grep -q '^REBOOT' out
 	finish
 }
+
+@test "a host that was away when the driver started is left by the earlier driver's steps before anything runs there" {
+	local way
+	configure 'transport = "ssh"; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.5; }'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.6'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]6" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request SHUTDOWN 306; request RESET 307)"
+	wait_for sleeps 998.5
+	wait_for sleeps 998.6
+	touch no-ssh-host-a
+	crash
+	start
+	expect '^RESET FAILURE 307 outcome unknown'
+	sleeps 998.5
+	rm no-ssh-host-a
+	expect '^SHUTDOWN SUCCESS 306'
+	never sleeps 998.5
+	send "$(request REBOOT 308)"
+	expect '^REBOOT SUCCESS 308'
+	[ ! -s beside ]
+	finish
+}
+
+@test "what an earlier driver left on the host that a VM was moving to is ended there, too" {
+	mkdir -p var/remotes/tm/qcow2
+	for a in premigrate failmigrate; do stub "var/remotes/tm/qcow2/$a"; done
+	for v in bridge 802.1Q; do stub rem/vnm/$v/pre 'pgrep -f "^sleep 998[.]7" >>"$ONE_LOCATION/beside"; [ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.7; }'; done
+	start
+	send "$(request MIGRATE 306 host-b)"
+	wait_for sleeps 998.7
+	touch no-ssh-host-b
+	crash
+	start
+	expect '^MIGRATE FAILURE 306'
+	[ "$(grep -c /vnm/.*/pre calls)" -eq 3 ]
+	[ ! -s beside ]
+	finish
+}
+
+@test "a clean-up that was being tried again when the driver was killed ends before the VM's next request" {
+	clean_later 1
+	touch slow
+	wait_for test -e cleaning
+	crash
+	stub rem/vnm/bridge/pre 'pgrep -f "$ONE_LOCATION/rem/vnm/[^ ]*/clean" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "what a driver left whose journal could not be written, or read, is ended all the same" {
+	faulty_disk
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.8'
+	echo broken >fault
+	start_on_faulty_disk
+	send "$(request RESET 306)"
+	wait_for sleeps 998.8
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
+	never sleeps 998.8
+	rm fault
+	expect '^LOG I -1 one_vmm_exec: the journal is written again'
+	send "$(request RESET 307)"
+	wait_for sleeps 998.8
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 307 outcome unknown: the driver ended while reset was running$'
+	never sleeps 998.8
+	finish
+}

@@ -207,6 +207,8 @@ static void remote_start(Remote *r)
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
+	if (remote_hosts_forget_reap(r->hosts, r))
+		return true;
 	if (r->link && relay_client_forget(r->link, r))
 		return true;
 
@@ -367,6 +369,28 @@ static void wait_for_link(Remote *r)
 	relay_client_wait(r->link, on_link, r);
 }
 
+static void remote_begin(Remote *r)
+{
+	if (!r->forwarding)
+		r->link = remote_hosts_relay(r->hosts, r->host);
+	if (r->link)
+		wait_for_link(r);
+	else
+		start_session(r);
+}
+
+/* What an earlier driver ran there has ended; WHY: the host was not reached. */
+static void on_host_free(void *data, const char *why)
+{
+	Remote *r = data;
+
+	stop_waiting(r);
+	if (why)
+		not_started(r, why);
+	else
+		remote_begin(r);
+}
+
 void remote_cancel(Remote *r)
 {
 	if (r->cancelled)
@@ -413,12 +437,10 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 		return r;
 	}
 
-	if (!r->forwarding)
-		r->link = remote_hosts_relay(h, r->host);
-	if (r->link)
-		wait_for_link(r);
+	if (remote_hosts_reap(h, r->host, on_host_free, r))
+		remote_begin(r);
 	else
-		start_session(r);
+		begin_waiting(r);
 
 	return r;
 }

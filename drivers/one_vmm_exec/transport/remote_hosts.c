@@ -5,8 +5,6 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#include "transport/session_reaper.h"
-
 struct remote_hosts {
 	struct wire_ssh ssh;
 	char *mark;
@@ -23,6 +21,7 @@ struct remote_hosts {
 	GHashTable *links;       /* host to RelayClient */
 	struct remote_steps steps;
 	Workers *workers;
+	SessionReaper *reaper;
 	HostHealth *health;
 };
 
@@ -97,13 +96,22 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 	return h->mark;
 }
 
-void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
-		       void *data)
+void remote_hosts_suspect(RemoteHosts *h, const char *host, GPtrArray *marks)
+{
+	session_reaper_set_marks(h->reaper, marks);
+	session_reaper_suspect(h->reaper, host);
+}
+
+bool remote_hosts_reap(RemoteHosts *h, const char *host, session_reaper_ready *ready, void *data)
 {
 	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
-	const struct session_reaper reaper = { &h->ssh, abort_s };
 
-	session_reaper_run(&reaper, host, marks, done, data);
+	return session_reaper_wait(h->reaper, host, abort_s, ready, data);
+}
+
+bool remote_hosts_forget_reap(RemoteHosts *h, const void *data)
+{
+	return session_reaper_forget(h->reaper, data);
 }
 
 void remote_hosts_close_idle(RemoteHosts *h)
@@ -185,6 +193,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
 		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
 	};
+	h->reaper = session_reaper_new(&h->ssh);
 	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       (GDestroyNotify)ssh_master_free);
 	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -198,6 +207,7 @@ void remote_hosts_free(RemoteHosts *h)
 	if (!h)
 		return;
 
+	session_reaper_free(h->reaper);
 	g_hash_table_unref(h->connections);
 	g_hash_table_unref(h->links);
 	g_free(h->relay_path);

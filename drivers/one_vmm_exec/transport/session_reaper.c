@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/session_reaper.h"
 
-enum { REAP_LIMIT_MS = 60000 };
+#include <signal.h>
 
-struct reap {
-	child_done *done;
-	void *data;
+#include "or_else.h"
+#include "transport/waiters.h"
+
+enum { REAP_LIMIT_MS = 60000, STATUS_SSH = 255 };
+
+struct session_reaper {
+	const struct wire_ssh *ssh;
+	GPtrArray *marks;
+	GHashTable *suspects;	/* name to struct suspect */
 };
 
-static gboolean on_no_reap(gpointer data)
-{
-	struct reap *r = data;
-	const struct child_result nothing = { .exit_status = -1 };
-
-	r->done(r->data, &nothing);
-	g_free(r);
-
-	return G_SOURCE_REMOVE;
-}
+/* A host on which something may be left. */
+struct suspect {
+	SessionReaper *reaper;
+	char *name;
+	Child *child;		/* that ends it, or NULL */
+	guint fault;		/* source id: it could not even be tried */
+	GQueue waiting;		/* of struct waiter */
+};
 
 /*
  * The brackets keep patterns from matching themselves. All marks are in one pattern: each pgrep
@@ -45,25 +49,139 @@ static const char script[] =
 	"pgrep -f \"relay --driver $m\"); "
 	"end 5 $(pgrep -f \"$m:start\"); exit 0";
 
-void session_reaper_run(const struct session_reaper *reaper, const char *host, GPtrArray *marks,
-			child_done *done, void *data)
+static void suspect_free(void *data)
 {
-	g_autofree char *whole = g_strdup_printf("i=%u; %s", (reaper->abort_s + 1) * 10, script);
+	struct suspect *h = data;
+
+	if (h->child)
+		child_abandon(h->child, SIGTERM);
+	if (h->fault)
+		g_source_remove(h->fault);
+
+	g_queue_clear_full(&h->waiting, g_free);
+	g_free(h->name);
+	g_free(h);
+}
+
+SessionReaper *session_reaper_new(const struct wire_ssh *ssh)
+{
+	SessionReaper *r = g_new0(SessionReaper, 1);
+
+	r->ssh = ssh;
+	r->marks = g_ptr_array_new_with_free_func(g_free);
+	r->suspects = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, suspect_free);
+
+	return r;
+}
+
+void session_reaper_free(SessionReaper *r)
+{
+	g_hash_table_unref(r->suspects);
+	g_ptr_array_unref(r->marks);
+	g_free(r);
+}
+
+void session_reaper_set_marks(SessionReaper *r, GPtrArray *marks)
+{
+	g_ptr_array_set_size(r->marks, 0);
+	for (guint i = 0; i < marks->len; i++)
+		g_ptr_array_add(r->marks, g_strdup(g_ptr_array_index(marks, i)));
+}
+
+void session_reaper_suspect(SessionReaper *r, const char *host)
+{
+	struct suspect *h;
+
+	if (g_hash_table_contains(r->suspects, host))
+		return;
+
+	h = g_new0(struct suspect, 1);
+	h->reaper = r;
+	h->name = g_strdup(host);
+	g_queue_init(&h->waiting);
+	g_hash_table_insert(r->suspects, h->name, h);
+}
+
+/* Each may come back at once and wait again. */
+static void call_reap_waiters(GQueue *waiting, const char *why)
+{
+	struct waiter w;
+
+	while (waiters_take(waiting, &w))
+		((session_reaper_ready *)w.ready)(w.data, why);
+}
+
+static void on_reaped(void *data, const struct child_result *result)
+{
+	struct suspect *h = data;
+	GQueue waiting = h->waiting;
+	bool reached = result->exit_status >= 0 && result->exit_status != STATUS_SSH;
+
+	h->child = NULL;
+	g_queue_init(&h->waiting);
+	if (reached && !result->timed_out && !result->cancelled) {
+		g_hash_table_remove(h->reaper->suspects, h->name);
+		call_reap_waiters(&waiting, NULL);
+		return;
+	}
+
+	call_reap_waiters(&waiting, or_if_empty(result->err->str, "no answer in time"));
+}
+
+static gboolean on_no_reap(gpointer data)
+{
+	struct suspect *h = data;
+	GQueue waiting = h->waiting;
+
+	h->fault = 0;
+	g_queue_init(&h->waiting);
+	call_reap_waiters(&waiting, "ssh cannot be started");
+
+	return G_SOURCE_REMOVE;
+}
+
+static void reap(struct suspect *h, unsigned abort_s)
+{
+	const SessionReaper *r = h->reaper;
+	g_autofree char *whole = g_strdup_printf("i=%u; %s", (abort_s + 1) * 10, script);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
 	g_auto(GStrv) argv = NULL;
-	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + reaper->abort_s * 1000 };
+	struct child_spec spec = { .timeout_ms = REAP_LIMIT_MS + abort_s * 1000 };
 
-	for (guint i = 0; i < marks->len; i++)
-		g_ptr_array_add(words, g_ptr_array_index(marks, i));
+	for (guint i = 0; i < r->marks->len; i++)
+		g_ptr_array_add(words, g_ptr_array_index(r->marks, i));
 
 	g_ptr_array_add(words, NULL);
-	argv = wire_ssh_shell(reaper->ssh, host, whole, (const char *const *)words->pdata);
+	argv = wire_ssh_shell(r->ssh, h->name, whole, (const char *const *)words->pdata);
 	spec.argv = (const char *const *)argv;
+	h->child = child_start(&spec, on_reaped, h, NULL);
+	if (!h->child)
+		h->fault = g_idle_add(on_no_reap, h);
+}
 
-	if (!child_start(&spec, done, data, NULL)) {
-		struct reap *r = g_new(struct reap, 1);
+bool session_reaper_wait(SessionReaper *r, const char *host, unsigned abort_s,
+			 session_reaper_ready *ready, void *data)
+{
+	struct suspect *h = g_hash_table_lookup(r->suspects, host);
 
-		*r = (struct reap){ done, data };
-		g_idle_add(on_no_reap, r);
-	}
+	if (!h)
+		return true;
+
+	waiters_add(&h->waiting, (void (*)(void))ready, data);
+	if (!h->child && !h->fault)
+		reap(h, abort_s);
+
+	return false;
+}
+
+bool session_reaper_forget(SessionReaper *r, const void *data)
+{
+	GHashTableIter iter;
+	struct suspect *h;
+
+	g_hash_table_iter_init(&iter, r->suspects);
+	while (g_hash_table_iter_next(&iter, NULL, (void **)&h))
+		if (waiters_forget(&h->waiting, data))
+			return true;
+	return false;
 }
