@@ -972,6 +972,7 @@ deploy_in_vain() {	# HOW
 	touch slow
 	wait_for test -e cleaning
 	crash
+	configure 'clean: { pause_s = 600; };'
 	stub rem/vnm/bridge/pre 'pgrep -f "$ONE_LOCATION/rem/vnm/[^ ]*/clean" >"$ONE_LOCATION/beside" || true'
 	start
 	send "$(deploy_request 306)"
@@ -999,5 +1000,59 @@ deploy_in_vain() {	# HOW
 	start_on_faulty_disk
 	expect '^RESET FAILURE 307 outcome unknown: the driver ended while reset was running$'
 	never sleeps 998.8
+	finish
+}
+
+# An ssh whose end the host does not hear of, as when the network between is cut.
+deaf_hosts() {
+	sed -i 's|^exec bash -c.*|case $* in *"relay --driver"*) setsid -w bash -c "$*" < <(setsid bash -c "cat; exec sleep 998.1") ;; *) setsid -w bash -c "$*" ;; esac|' bin/ssh
+}
+
+@test "DRIVER_CANCEL of a step whose host is away: it is ended when the host is back, before anything runs there" {
+	deaf_hosts
+	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 306)"
+	wait_for sleeps 998.2
+	touch no-ssh-host-a
+	send 'DRIVER_CANCEL  306 '
+	expect 'Driver command for 306 cancelled'
+	wait_for journal_has '0 not ended'
+	rm no-ssh-host-a
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "a host that does not hear that the way to its relay broke: the steps of that end before anything runs there" {
+	deaf_hosts
+	configure 'transport = "relay"; hosts: { retry_s = 1; };'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 306)"
+	wait_for sleeps 998.2
+	pkill -KILL -f "$ONE_LOCATION/bin/ssh .* host-a "
+	expect '^RESET FAILURE 306 outcome unknown'
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "a step whose connection broke does not run beside its repetition" {
+	deaf_hosts
+	configure 'transport = "ssh"; ssh: { multiplex = false; };'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'pgrep -f "^sleep 998[.]2" >>"$ONE_LOCATION/beside"; [ -e "$ONE_LOCATION/begun" ] || { touch "$ONE_LOCATION/begun"; sleep 998.2; }; true'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for sleeps 998.2
+	pkill -KILL -f "$ONE_LOCATION/bin/ssh .* host-a .*/clean"
+	expect '^SHUTDOWN SUCCESS 306'
+	[ ! -s beside ]
 	finish
 }

@@ -46,8 +46,8 @@ typedef void journal_writer_reported(void *data, const struct journal_writer_rep
 
 /*
  * Opens the files. RET_ROWS: what an earlier driver left, of struct row; RET_MARKS: its marks;
- * the caller unrefs both. MARK is added to them in each file that is used. RET_DAMAGED is set when the journal's file was
- * damaged and put aside. Never NULL; see journal_writer_state_now().
+ * the caller unrefs both. MARK is added to them in each file that is used. RET_DAMAGED is set when
+ * the journal's file was damaged and put aside. Never NULL; see journal_writer_state_now().
  */
 JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
 				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged);

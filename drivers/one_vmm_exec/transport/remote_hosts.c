@@ -48,6 +48,13 @@ static void on_relay_notice(void *data, const char *host, const char *text)
 		h->notice(h->notice_data, host, text);
 }
 
+static void on_relay_lost(void *data, const char *host, unsigned number)
+{
+	RemoteHosts *h = data;
+
+	session_reaper_suspect_relay(h->reaper, host, number);
+}
+
 /* Steps that "direct" cannot do use the relay, too. */
 static bool uses_relay(const RemoteHosts *h, const char *host)
 {
@@ -65,6 +72,7 @@ RelayClient *remote_hosts_relay(RemoteHosts *h, const char *host)
 
 	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
 	relay_client_watch_worker(l, workers_note, h->workers);
+	relay_client_watch_loss(l, on_relay_lost, h);
 	g_hash_table_insert(h->links, g_strdup(host), l);
 
 	return l;
@@ -99,7 +107,12 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 void remote_hosts_suspect(RemoteHosts *h, const char *host, GPtrArray *marks)
 {
 	session_reaper_set_marks(h->reaper, marks);
-	session_reaper_suspect(h->reaper, host);
+	session_reaper_suspect_marks(h->reaper, host);
+}
+
+void remote_hosts_suspect_session(RemoteHosts *h, const char *host, unsigned number)
+{
+	session_reaper_suspect_session(h->reaper, host, number);
 }
 
 bool remote_hosts_reap(RemoteHosts *h, const char *host, session_reaper_ready *ready, void *data)

@@ -64,12 +64,15 @@ const char *remote_hosts_mark(const RemoteHosts *hosts);
 void remote_hosts_suspect(RemoteHosts *hosts, const char *host, GPtrArray *marks);
 
 /*
- * True: nothing of an earlier driver runs on HOST. False: that is being ended (it gets
+ * True: nothing of that runs on HOST. False: that is being ended (it gets
  * timeout_s.abort), and READY(DATA) follows.
  */
 bool remote_hosts_reap(RemoteHosts *hosts, const char *host, session_reaper_ready *ready,
 		       void *data);
 bool remote_hosts_forget_reap(RemoteHosts *hosts, const void *data);
+
+/* So it is with session NUMBER of ours, whose end was not heard of. */
+void remote_hosts_suspect_session(RemoteHosts *hosts, const char *host, unsigned number);
 
 /* The connection to HOST that its sessions share, borrowed; NULL: each has one of its own. */
 SshMaster *remote_hosts_master(RemoteHosts *hosts, const char *host);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session_reaper.h - ends on hosts what earlier drivers, which died, have left there: their ssh
- * sessions and relays, with what these run. A host that is away is asked again until it is back.
+ * session_reaper.h - ends on hosts what nobody hears of any more: the ssh sessions and relays of
+ * earlier drivers, which died, and those of ours whose connection broke, with what these run. A
+ * host that is away is asked again until it is back.
  *
- *   session_reaper_suspect()   an earlier driver may have left something there
- *   session_reaper_wait()      before anything of ours runs there
+ *   session_reaper_suspect_…()   something may have been left there
+ *   session_reaper_wait()        before anything of ours runs there
  *
  * Source: docs/facts/protocol.md 6.
  */
@@ -20,12 +21,17 @@ typedef struct session_reaper SessionReaper;
 SessionReaper *session_reaper_new(const struct wire_ssh *ssh);
 void session_reaper_free(SessionReaper *reaper);
 
-/* The MARKS (copied) of all earlier drivers: words of remote_hosts_mark(), none of which is ours. */
+/* MARKS (copied) of all earlier drivers: words of remote_hosts_mark(), none of which is ours. */
 void session_reaper_set_marks(SessionReaper *reaper, GPtrArray *marks);
 
-void session_reaper_suspect(SessionReaper *reaper, const char *host);
+/* All that bears one of those marks, … */
+void session_reaper_suspect_marks(SessionReaper *reaper, const char *host);
 
-/* Nothing of an earlier driver runs there any more; WHY: the host was not reached. */
+/* … session NUMBER of ours, or our relay of that number. */
+void session_reaper_suspect_session(SessionReaper *reaper, const char *host, unsigned number);
+void session_reaper_suspect_relay(SessionReaper *reaper, const char *host, unsigned number);
+
+/* Nothing is left there any more; WHY: the host was not reached. */
 typedef void session_reaper_ready(void *data, const char *why);
 
 /*
