@@ -108,7 +108,7 @@ void cleanup_retry_done(CleanupRetry *l, const struct cleanup *c)
 	journal_forget(l->journal, c->seq);
 }
 
-void cleanup_retry_drop(CleanupRetry *l, gint64 id)
+void cleanup_retry_drop(CleanupRetry *l, gint64 id, guint64 seq)
 {
 	GList *next;
 
@@ -116,7 +116,7 @@ void cleanup_retry_drop(CleanupRetry *l, gint64 id)
 		struct item *i = at->data;
 
 		next = at->next;
-		if (i->what.id != id)
+		if (i->what.id != id || i->what.seq > seq)
 			continue;
 
 		cleanup_retry_done(l, &i->what);

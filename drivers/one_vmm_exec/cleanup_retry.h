@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cleanup_retry.h - retries failed clean-up plans with back-off, until another action for the VM
- * makes them void. The journal has them, so the next driver retries them.
+ * begins, which makes them void. The journal has them, so the next driver retries them.
  */
 #ifndef ONE_VMM_EXEC_CLEANUP_RETRY_H
 #define ONE_VMM_EXEC_CLEANUP_RETRY_H
@@ -37,7 +37,10 @@ void cleanup_retry_add(CleanupRetry *later, const struct cleanup *cleanup);
 /* CLEANUP, which was due, is done with. */
 void cleanup_retry_done(CleanupRetry *later, const struct cleanup *cleanup);
 
-/* Drops what is kept for VM ID: another action for it has arrived, which a clean-up could undo. */
-void cleanup_retry_drop(CleanupRetry *later, gint64 id);
+/*
+ * Drops what is kept for VM ID and is older than request SEQ of the journal (0: without one): that
+ * has begun, and a clean-up could undo it.
+ */
+void cleanup_retry_drop(CleanupRetry *later, gint64 id, guint64 seq);
 
 #endif

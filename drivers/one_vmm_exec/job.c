@@ -39,6 +39,11 @@ guint64 job_seq(const Job *j)
 	return j->seq;
 }
 
+guint64 job_row(const Job *j)
+{
+	return j->background ? j->cleanup_seq : j->seq;
+}
+
 void job_set_deployment(Job *j, const char *uuid)
 {
 	g_free(j->context.deployment_id);
@@ -132,14 +137,29 @@ void job_set_background(Job *j, const struct cleanup *c)
 	j->cleanup_seq = c->seq;
 }
 
-bool job_may_try_again(const Job *j)
+bool job_is_older_cleanup(const Job *j, const Job *other)
 {
-	return j->background && j->tries;
+	return j->background && j->cleanup_seq <= other->seq;
 }
 
-void job_try_no_more(Job *j)
+/* What the journal and cleanup_retry.h know it by. */
+static struct cleanup cleanup_of(const Job *j)
 {
-	j->tries = 0;
+	return (struct cleanup){ .plan = j->context.plan->action, .id = j->id, .tries = j->tries,
+				 .seq = j->cleanup_seq };
+}
+
+void job_drop_cleanup(Job *j)
+{
+	const struct cleanup c = cleanup_of(j);
+
+	cleanup_retry_done(j->env->later, &c);
+	job_free(j);
+}
+
+bool job_has_ended(const Job *j)
+{
+	return j->phase == JOB_ENDED;
 }
 
 bool job_is_about_to_run(const Job *j)
@@ -192,8 +212,7 @@ static char *reply_info(const Job *j)
 /* Nobody waits for the answer: it is worth a line in the VM's log. */
 static void log_background(const Job *j)
 {
-	struct cleanup c = { .plan = j->context.plan->action, .id = j->id, .tries = j->tries,
-			     .seq = j->cleanup_seq };
+	struct cleanup c = cleanup_of(j);
 
 	if (!j->why) {
 		oned_log(j->env->out, 'I', j->id, "%s, tried again: done", c.plan);
@@ -205,6 +224,7 @@ static void log_background(const Job *j)
 		 j->why, j->tries);
 	if (j->request) {
 		c.document = j->request->document;
+		journal_postpone(j->env->journal, j->cleanup_seq);
 		cleanup_retry_add(j->env->later, &c);
 	} else {
 		cleanup_retry_done(j->env->later, &c);
@@ -366,9 +386,22 @@ static void resume_incomplete(Job *j, const char *what)
 	job_command_failed(j, FAILURE_UNKNOWN, why);
 }
 
+void job_begun(Job *j)
+{
+	if (j->begun || j->background)
+		return;
+
+	j->begun = true;
+	if (j->context.plan->voids_cleanups)
+		j->events->begun(j->data, j);
+}
+
 static void start_left(Job *j)
 {
 	g_autoptr(GError) error = NULL;
+
+	if (j->start == START_RESUMED)
+		job_begun(j);
 
 	/* DRIVER_CANCEL reached an earlier driver. What that ran has been ended by now. */
 	if (j->cancelled) {

@@ -5,6 +5,7 @@
  * The life of a job:
  *   job_new()      the request was read; job_set_…() say more about it
  *   job_start()    its turn has come: checks the request and runs the plan
+ *   events.begun   something of the plan has run
  *   events.over    it has run; its result goes to the journal
  *   events.done    its result is on disk, and the reply was sent: the job is freed
  * job_cancel() and job_leave() end it early; it is then freed in the same way.
@@ -35,6 +36,11 @@ struct job_env {
 typedef struct job Job;
 
 struct job_events {
+	/*
+	 * It has begun to change its VM, for which an older clean-up is void now (plan.h). Called
+	 * before OVER, or never.
+	 */
+	void (*begun)(void *data, Job *job);
 	/* It has run: the next job of its VM and host may begin. Called once, before DONE. */
 	void (*over)(void *data, Job *job);
 	/* Its reply was sent: JOB is freed when this returns. Called once. */
@@ -93,9 +99,14 @@ void job_cancel(Job *job);
 /* As job_cancel(), but the next driver answers; without a journal this one does, before it ends. */
 void job_leave(Job *job);
 
-/* Whether it is a clean-up that would be tried again if it failed; and not to. */
-bool job_may_try_again(const Job *job);
-void job_try_no_more(Job *job);
+/* Whether JOB is a clean-up of what was asked for before OTHER. */
+bool job_is_older_cleanup(const Job *job, const Job *other);
+
+/* Frees a background job that was not started: it is not tried again. */
+void job_drop_cleanup(Job *job);
+
+/* Whether its reply only waits for the journal. */
+bool job_has_ended(const Job *job);
 
 /* Whether its first command begins as soon as the journal has the step. */
 bool job_is_about_to_run(const Job *job);

@@ -90,7 +90,7 @@ static void rerun(Job *j)
 {
 	oned_log(j->env->out, 'W', j->id, "%s: %s: running it again",
 		 job_current(j)->name, j->lost);
-	j->attempt.repeated = true;
+	j->attempt.repeated = j->attempt.interrupted = true;
 	g_clear_pointer(&j->question, g_ptr_array_unref);
 	step_command_set_age(g_ptr_array_index(j->commands, j->command), &j->context);
 	job_advance(j);
@@ -271,6 +271,10 @@ static bool asks_for_absence_again(Job *j, enum answer answer)
 static void take_absence(Job *j, enum answer answer)
 {
 	g_clear_pointer(&j->question, g_ptr_array_unref);
+	j->attempt.absent = answer == ANSWER_DONE || answer == ANSWER_NO_PROGRAM;
+	if (!j->attempt.absent)
+		job_leave_place(j);
+
 	switch (answer) {
 	case ANSWER_DONE:
 	case ANSWER_NO_PROGRAM:
@@ -323,6 +327,7 @@ static void on_answer(void *data, const struct step_result *r)
 
 	j->run = NULL;
 	if (j->cancelled) {
+		job_leave_place(j);
 		job_end(j);
 		return;
 	}

@@ -27,10 +27,11 @@ enum job_phase {
 /* Of the step that the job is at; cleared when the next one begins. */
 struct attempt {
 	bool had_failure;	/* a command failed, and the step continues */
-	bool repeated;		/* it was run again because its outcome was unknown */
+	bool repeated;		/* its command was run again because its outcome was unknown */
+	bool interrupted;	/* one of its commands was: what was asked for may be long ago */
 	bool resumed;		/* an earlier driver had begun it */
 	bool noted;		/* the journal has this step */
-	bool absence_asked;	/* its host was asked whether the VM runs there */
+	bool absent;		/* its host said just now that the VM does not run there */
 	bool may_rerun;		/* it may be run again if the host says that it was not done */
 	bool said_unknown;	/* the action itself reported that, after waiting for libvirt */
 };
@@ -43,7 +44,7 @@ struct job {
 	bool packed;			/* and deflated */
 	const struct job_events *events;
 	void *data;
-	bool over;			/* the end of OVER was reported */
+	bool begun, over;		/* that event was reported */
 
 	const struct plan *plan;
 	struct step_context context;
@@ -82,11 +83,17 @@ struct job {
 	char *prefix;			/* of any reply, or NULL */
 };
 
+/* The number of its row in the journal; 0: it has none. */
+guint64 job_row(const Job *job);
+
 /* The step that the job is at. */
 const struct step *job_current(const Job *job);
 
 /* The first failure is why the action fails. */
 void job_fail(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* job.c: something of the job has run, or may have. */
+void job_begun(Job *job);
 
 /* job.c: ends the job, which replies once the journal has that. JOB may be freed. */
 void job_end(Job *job);
@@ -98,6 +105,9 @@ gboolean job_on_retry(gpointer job);
 /* job_walk.c: begins the current step. False: the caller must end the job. */
 bool job_begin_step(Job *job);
 void job_next_step(Job *job);
+
+/* job_walk.c: gives up the slot on the front-end, if the job has one. */
+void job_leave_place(Job *job);
 
 /* job_walk.c: the command M of the step printed OUT. */
 void job_keep_output(Job *job, const struct step_command *m, const char *out);

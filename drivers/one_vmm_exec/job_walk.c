@@ -217,6 +217,7 @@ static void on_place(void *data)
 	Job *j = data;
 
 	j->placed = true;
+	j->attempt.absent = false;	/* it may have waited for long */
 	job_advance(j);
 }
 
@@ -232,7 +233,7 @@ static bool take_place(Job *j, const struct step_command *m)
 	return !m->spec.works_here;
 }
 
-static void leave_place(Job *j)
+void job_leave_place(Job *j)
 {
 	bool had = j->placed;
 
@@ -275,6 +276,7 @@ void job_command_failed(Job *j, enum failure failure, const char *why)
 	g_autofree char *text = g_strdup(why);
 
 	job_forget_loss(j);
+	job_leave_place(j);
 	if (step_failed(j, failure, text))
 		job_advance(j);
 	else
@@ -306,6 +308,12 @@ static bool waits_for_host(Job *j, const struct step_result *r)
 	return true;
 }
 
+/* What works on the VM's images alone leaves its domain and its networks as they were. */
+static bool changes_vm(const struct step *s)
+{
+	return s->kind == STEP_VMM || s->kind == STEP_VNM;
+}
+
 static void on_run(void *data, const struct step_result *r)
 {
 	Job *j = data;
@@ -314,7 +322,9 @@ static void on_run(void *data, const struct step_result *r)
 	bool is_first;
 
 	j->run = NULL;
-	leave_place(j);
+	job_leave_place(j);
+	if (!r->not_started && changes_vm(job_current(j)))
+		job_begun(j);
 
 	if (j->cancelled) {
 		job_end(j);
@@ -322,6 +332,7 @@ static void on_run(void *data, const struct step_result *r)
 	}
 
 	if (r->outcome == STEP_OUTCOME_DONE) {
+		job_forget_loss(j);
 		job_keep_output(j, m, r->out);
 		j->command++;
 		job_advance(j);
@@ -363,7 +374,7 @@ bool job_begin_step(Job *j)
 		return true;
 	}
 
-	journal_step(j->env->journal, j->seq, j->plan->action, (guint)j->step);
+	journal_step(j->env->journal, job_row(j), j->plan->action, (guint)j->step);
 	j->commands = step_commands(&j->context, s, &error);
 
 	if (!j->commands) {
@@ -391,17 +402,25 @@ static void on_step_kept(void *data)
 	job_advance(j);
 }
 
-/* Whether the host must prove that the VM does not run there before the step removes something. */
+/* Whether no request asks for the step just now: what it removes may have been made since. */
+static bool is_unasked(const Job *j)
+{
+	if (j->background || j->attempt.interrupted)
+		return true;
+
+	return j->phase == JOB_UNDOING || j->start == START_RESUMED;
+}
+
+/*
+ * Whether the host must prove that the VM does not run there before the command removes something.
+ * A proof is for the one command that begins at once.
+ */
 static bool needs_absence(const Job *j)
 {
-	bool unasked = j->phase == JOB_UNDOING || j->background || j->start == START_RESUMED;
-
-	if (!unasked)
-		return false;
 	if (job_current(j)->proof != PROOF_ABSENT)
 		return false;
 
-	return !j->attempt.absence_asked;
+	return is_unasked(j) && !j->attempt.absent;
 }
 
 /* Runs the command that is due, once the journal has the step. */
@@ -417,19 +436,19 @@ static void run_command(Job *j)
 			return;
 	}
 
+	if (!take_place(j, m))
+		return;
+
 	if (needs_absence(j)) {
-		j->attempt.absence_asked = true;
 		job_ask(j, QUESTION_ABSENT);
 		return;
 	}
 
-	if (!take_place(j, m))
-		return;
-
+	j->attempt.absent = false;
 	since = notes_ticks();
 	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
 	if (command_pid(j->run))
-		journal_process(j->env->journal, j->seq, command_pid(j->run), since);
+		journal_process(j->env->journal, job_row(j), command_pid(j->run), since);
 }
 
 /* Adds to the reply what is known of a DEPLOY that may have succeeded and was undone. */

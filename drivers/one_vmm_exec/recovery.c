@@ -38,6 +38,22 @@ static char *host_of(const struct row *row)
 	return tmpl_request_peek_host(document);
 }
 
+static void suspect(const struct job_env *env, const char *host)
+{
+	if (host && wire_ssh_check_host(host, NULL))
+		remote_hosts_suspect(env->hosts, host, journal_marks(env->journal));
+}
+
+/* On the hosts of ROW, one of whose steps had begun, that may still run. */
+static void suspect_hosts(const struct job_env *env, const struct row *row, const char *host)
+{
+	g_autoptr(GBytes) document = document_of(row);
+	g_autofree char *target = document ? tmpl_request_peek_target(document) : NULL;
+
+	suspect(env, host);
+	suspect(env, target);
+}
+
 /* A clean-up that the earlier driver had still to try again. */
 static void keep_cleanup(const struct job_env *env, const struct row *row)
 {
@@ -56,6 +72,9 @@ Job *recovery_job(const struct job_env *env, const struct row *row)
 	g_autofree char *host = host_of(row);
 	Job *job;
 
+	if (row->phase == ROW_AT_WORK)
+		suspect_hosts(env, row, host);
+
 	if (!plan) {
 		journal_forget(env->journal, row->seq);
 		return NULL;
@@ -72,7 +91,8 @@ Job *recovery_job(const struct job_env *env, const struct row *row)
 	return job;
 }
 
-static void on_reaped(void *data, const struct child_result *result G_GNUC_UNUSED)
+/* A host that was not reached is asked again before a step runs there. */
+static void on_reaped(void *data, const char *why G_GNUC_UNUSED)
 {
 	struct host_rows *h = data;
 
@@ -156,6 +176,6 @@ void recovery_start(const struct job_env *env, const GPtrArray *rows, recovery_r
 
 	g_hash_table_iter_init(&iter, hosts);
 	while (g_hash_table_iter_next(&iter, &host, &of_host))
-		remote_hosts_reap(env->hosts, host, journal_marks(env->journal), on_reaped,
-				  of_host);
+		if (remote_hosts_reap(env->hosts, host, on_reaped, of_host))
+			on_reaped(of_host, NULL);
 }

@@ -50,24 +50,6 @@ static void accept(struct server *s, Job *job, const struct plan *plan, const ch
 					document, packed));
 }
 
-static gint by_cleanup_of(gconstpointer job, gconstpointer id)
-{
-	return !(job_id(job) == *(const gint64 *)id && job_may_try_again(job));
-}
-
-/* Those of the VM that wait or run have their turn before its request, but none after it. */
-static void void_cleanups(struct server *s, gint64 id)
-{
-	GList *running;
-	Job *waiting;
-
-	cleanup_retry_drop(s->env.later, id);
-	while ((running = g_queue_find_custom(&s->running, &id, by_cleanup_of)))
-		job_try_no_more(running->data);
-	while ((waiting = lane_queue_find(s->queue, by_cleanup_of, &id)))
-		job_try_no_more(waiting);
-}
-
 static void on_request(struct server *s, const struct plan *plan, struct oned_line *line)
 {
 	g_autoptr(GBytes) document = NULL;
@@ -91,9 +73,6 @@ static void on_request(struct server *s, const struct plan *plan, struct oned_li
 	}
 
 	host = tmpl_request_peek_host(document);
-	/* One that comes while we end is not begun. */
-	if (plan->voids_cleanups && !s->stopping)
-		void_cleanups(s, line->id);
 	packed = is_packed(s, document);
 	if (packed)
 		kept = deflate_pack(document);
@@ -125,10 +104,18 @@ static void cancel_waiting(struct server *s, gint64 id)
 	server_start_jobs(s);
 }
 
+static gint by_id_at_work(gconstpointer job, gconstpointer id)
+{
+	return by_id(job, id) || job_has_ended(job);
+}
+
+/* One whose end only goes to disk is meant if nothing of the VM runs after it. */
 static void on_driver_cancel(struct server *s, gint64 id)
 {
-	GList *found = g_queue_find_custom(&s->running, &id, by_id);
+	GList *found = g_queue_find_custom(&s->running, &id, by_id_at_work);
 
+	if (!found)
+		found = g_queue_find_custom(&s->running, &id, by_id);
 	if (found)
 		job_cancel(found->data);
 	else

@@ -28,7 +28,23 @@ static void on_job_done(void *data, Job *job)
 	server_quit_when_idle(s);
 }
 
-static const struct job_events job_events = { on_job_over, on_job_done };
+static gint by_older_cleanup(gconstpointer waiting, gconstpointer job)
+{
+	return !(job_id(waiting) == job_id(job) && job_is_older_cleanup(waiting, job));
+}
+
+/* None runs: they share a lane with JOB. Those that became due wait behind it. */
+static void on_job_begun(void *data, Job *job)
+{
+	struct server *s = data;
+	Job *cleanup;
+
+	cleanup_retry_drop(s->env.later, job_id(job), job_seq(job));
+	while ((cleanup = server_take_waiting(s, by_older_cleanup, job)))
+		job_drop_cleanup(cleanup);
+}
+
+static const struct job_events job_events = { on_job_begun, on_job_over, on_job_done };
 
 static gboolean on_room(gpointer data)
 {

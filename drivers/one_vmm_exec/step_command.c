@@ -154,6 +154,7 @@ struct step_command *step_command_new(const struct step_context *c, const struct
 		.timeout_ms = timeout_ms(c, step),
 		.grace_ms = grace_ms(c, step),
 		.max_output = (size_t)conf_cfg_int(c->settings->cfg, "limits.output_bytes"),
+		.asked_about = step->kind == STEP_VMM && !(step->flags & STEP_NO_TRACE),
 		/* Those of the network have no use for our keys. */
 		.forwarding = step->kind == STEP_VMM && !(step->flags & STEP_IS_DIRECT) &&
 			      c->plan->key &&

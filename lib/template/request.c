@@ -155,9 +155,9 @@ void tmpl_request_free(TmplRequest *r)
 	g_free(r);
 }
 
-char *tmpl_request_peek_host(GBytes *document)
+static char *peek(GBytes *document, const char *name)
 {
-	static const char *const names[] = { "HOST", NULL };
+	const char *const names[] = { name, NULL };
 	gsize size;
 	const char *text = g_bytes_get_data(document, &size);
 	char *host;
@@ -166,6 +166,16 @@ char *tmpl_request_peek_host(GBytes *document)
 		return host;
 
 	return NULL;
+}
+
+char *tmpl_request_peek_host(GBytes *document)
+{
+	return peek(document, "HOST");
+}
+
+char *tmpl_request_peek_target(GBytes *document)
+{
+	return peek(document, "MIGR_HOST");
 }
 
 static const xmlNode *element(TmplRequest *r, const char *name)

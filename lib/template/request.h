@@ -60,6 +60,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TmplRequest, tmpl_request_free)
  */
 char *tmpl_request_peek_host(GBytes *document);
 
+/* The same of MIGR_HOST. */
+char *tmpl_request_peek_target(GBytes *document);
+
 /* Element NAME ("VM", "DATASTORE") as XML text; "" when it is not there. The caller frees. */
 char *tmpl_request_element(TmplRequest *request, const char *name);
 

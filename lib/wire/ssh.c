@@ -189,12 +189,13 @@ char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char 
 	return ssh_finish(argv);
 }
 
-char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path)
+char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path,
+		      unsigned number)
 {
 	GPtrArray *argv = ssh_argv(ssh, host, "no", NULL, false);
 	g_autofree char *quoted = g_shell_quote(path);
 
-	g_ptr_array_add(argv, g_strdup_printf("exec %s --driver %s", quoted, ssh->mark));
+	g_ptr_array_add(argv, g_strdup_printf("exec %s --driver %s.%u", quoted, ssh->mark, number));
 
 	return ssh_finish(argv);
 }

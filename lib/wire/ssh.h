@@ -76,8 +76,9 @@ char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char 
 char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *script,
 		      const char *const *args);
 
-/* Runs the relay PATH on a connection of its own; status 127 when it is not there. */
-char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path);
+/* Runs the relay PATH, our NUMBERth, on a connection of its own; status 127: it is not there. */
+char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path,
+		      unsigned number);
 
 /* Prints ssh's configuration for HOST, for wire_ssh_keep_nothing(). Connects to nobody. */
 char **wire_ssh_config(const char *command, const char *host);

@@ -816,3 +816,243 @@ clean_later() {	# PAUSE
 		grep -q '/clean' calls
 	done
 }
+
+@test "a proof of absence holds for one command: after a wait for the host, or a lost answer, it is asked for again" {
+	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/outcome 'if [ -e "$ONE_LOCATION/runs" ]; then echo "not-done it runs"; else echo done; fi; [ ! -e "$ONE_LOCATION/go-away" ] || touch "$ONE_LOCATION/no-ssh-host-a"'
+	stub rem/vmm/kvm/deploy 'echo broken >&2; exit 1'
+	touch go-away
+	start
+	send "$(deploy_request 306)"
+	expect '^LOG I 306 Command execution fail .*/clean'
+	rm go-away
+	touch runs
+	rm no-ssh-host-a
+	expect '^DEPLOY FAILURE 306 broken$'
+	never grep -q '/clean' calls
+	# The answer of the first network's clean is lost: neither it nor the second one is run.
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'touch "$ONE_LOCATION/runs"; kill -KILL $PPID'; done
+	for action in DEPLOY SHUTDOWN; do
+		rm runs
+		: >calls
+		[ $action = DEPLOY ] && send "$(deploy_request 307)" || send "$(request SHUTDOWN 307)"
+		expect "^$action .* 307"
+		[ "$(grep -c '/clean' calls)" -eq 1 ]
+	done
+	# Nor is the second one if the VM came between the two.
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'touch "$ONE_LOCATION/runs"'; done
+	rm runs
+	: >calls
+	send "$(deploy_request 308)"
+	expect '^DEPLOY FAILURE 308 broken$'
+	[ "$(grep -c '/clean' calls)" -eq 1 ]
+	finish
+}
+
+# A DEPLOY of VM 306 on host-b by which its clean-up on host-a stays due. HOW: cancelled while it waits, refused, or not begun.
+deploy_in_vain() {	# HOW
+	case $1 in
+	cancelled)
+		send "$(request RESET 307 host-b)"
+		wait_for grep -q kvm/reset calls
+		send "$(deploy_request 306 HOST=host-b)"
+		wait_for journal_has 'VM 306 DEPLOY: waits'
+		send 'DRIVER_CANCEL  306 '
+		touch go
+		expect '^RESET SUCCESS 307' ;;
+	refused)
+		send "$(deploy_request 306 "LOCAL_DEPLOYMENT_FILE=$PWD/none")"
+		expect '^DEPLOY FAILURE 306' ;;
+	not-begun)
+		touch no-ssh-host-b
+		send "$(deploy_request 306 HOST=host-b)"
+		expect '^DEPLOY FAILURE 306' ;;
+	esac
+}
+
+@test "a clean-up of a VM stays due until its next request has begun" {
+	local how
+	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	configure "clean: { pause_s = $((2 + 2 * PACE)); };"
+	for how in cancelled refused not-begun; do
+		rm -f go good no-ssh-host-b
+		for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/good" ]'; done
+		start '-t 1 -r 0 kvm'
+		send "$(request SHUTDOWN 306)"
+		expect '^SHUTDOWN SUCCESS 306'
+		touch good
+		deploy_in_vain $how
+		never grep -q '^DEPLOY SUCCESS' out
+		expect '^LOG I 306 net-clean, tried again: done$'
+		wait_for journal_has '0 not ended'
+		finish
+	done
+}
+
+@test "a clean-up that became due while the VM's next request waited is void once that begins" {
+	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	configure "clean: { pause_s = 1; };"
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'exit 1'; done
+	start '-t 1 -r 0 kvm'
+	send "$(request RESET 307)"
+	send "$(request SHUTDOWN 306 host-b)"
+	send "$(deploy_request 306)"
+	expect '^SHUTDOWN SUCCESS 306'
+	sleep $((2 + PACE))
+	touch go
+	expect '^DEPLOY SUCCESS 306'
+	wait_for journal_has '0 not ended'
+	never grep -q 'net-clean, tried again' out
+	finish
+}
+
+@test "DRIVER_CANCEL means the action that runs, not the one before it whose end goes to disk" {
+	faulty_disk
+	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done; touch "$ONE_LOCATION/ended"'
+	start_on_faulty_disk
+	send "$(request RESET 306)"
+	wait_for grep -q kvm/reset calls
+	send "$(request REBOOT 306)"
+	wait_for journal_has 'VM 306 REBOOT: waits'
+	echo hang >fault
+	touch go
+	wait_for test -e ended
+	send 'DRIVER_CANCEL  306 '
+	expect 'Driver command for 306 cancelled'
+	rm fault
+	expect '^RESET SUCCESS 306'
+	wait_for journal_has '0 not ended'
+	never grep -q kvm/reboot calls
+	never grep -q '^REBOOT' out
+	finish
+}
+
+@test "a host that was away when the driver started is left by the earlier driver's steps before anything runs there" {
+	local way
+	configure 'transport = "ssh"; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.5; }'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.6'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]6" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request SHUTDOWN 306; request RESET 307)"
+	wait_for sleeps 998.5
+	wait_for sleeps 998.6
+	touch no-ssh-host-a
+	crash
+	start
+	expect '^RESET FAILURE 307 outcome unknown'
+	sleeps 998.5
+	rm no-ssh-host-a
+	expect '^SHUTDOWN SUCCESS 306'
+	never sleeps 998.5
+	send "$(request REBOOT 308)"
+	expect '^REBOOT SUCCESS 308'
+	[ ! -s beside ]
+	finish
+}
+
+@test "what an earlier driver left on the host that a VM was moving to is ended there, too" {
+	mkdir -p var/remotes/tm/qcow2
+	for a in premigrate failmigrate; do stub "var/remotes/tm/qcow2/$a"; done
+	for v in bridge 802.1Q; do stub rem/vnm/$v/pre 'pgrep -f "^sleep 998[.]7" >>"$ONE_LOCATION/beside"; [ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.7; }'; done
+	start
+	send "$(request MIGRATE 306 host-b)"
+	wait_for sleeps 998.7
+	touch no-ssh-host-b
+	crash
+	start
+	expect '^MIGRATE FAILURE 306'
+	[ "$(grep -c /vnm/.*/pre calls)" -eq 3 ]
+	[ ! -s beside ]
+	finish
+}
+
+@test "a clean-up that was being tried again when the driver was killed ends before the VM's next request" {
+	clean_later 1
+	touch slow
+	wait_for test -e cleaning
+	crash
+	configure 'clean: { pause_s = 600; };'
+	stub rem/vnm/bridge/pre 'pgrep -f "$ONE_LOCATION/rem/vnm/[^ ]*/clean" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(deploy_request 306)"
+	expect '^DEPLOY SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "what a driver left whose journal could not be written, or read, is ended all the same" {
+	faulty_disk
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.8'
+	echo broken >fault
+	start_on_faulty_disk
+	send "$(request RESET 306)"
+	wait_for sleeps 998.8
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 306 outcome unknown: the driver ended while reset was running$'
+	never sleeps 998.8
+	rm fault
+	expect '^LOG I -1 one_vmm_exec: the journal is written again'
+	send "$(request RESET 307)"
+	wait_for sleeps 998.8
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 307 outcome unknown: the driver ended while reset was running$'
+	never sleeps 998.8
+	finish
+}
+
+# An ssh whose end the host does not hear of, as when the network between is cut.
+deaf_hosts() {
+	sed -i 's|^exec bash -c.*|case $* in *"relay --driver"*) setsid -w bash -c "$*" < <(setsid bash -c "cat; exec sleep 998.1") ;; *) setsid -w bash -c "$*" ;; esac|' bin/ssh
+}
+
+@test "DRIVER_CANCEL of a step whose host is away: it is ended when the host is back, before anything runs there" {
+	deaf_hosts
+	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 306)"
+	wait_for sleeps 998.2
+	touch no-ssh-host-a
+	send 'DRIVER_CANCEL  306 '
+	expect 'Driver command for 306 cancelled'
+	wait_for journal_has '0 not ended'
+	rm no-ssh-host-a
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "a host that does not hear that the way to its relay broke: the steps of that end before anything runs there" {
+	deaf_hosts
+	configure 'transport = "relay"; hosts: { retry_s = 1; };'
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 306)"
+	wait_for sleeps 998.2
+	pkill -KILL -f "$ONE_LOCATION/bin/ssh .* host-a "
+	expect '^RESET FAILURE 306 outcome unknown'
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
+@test "a step whose connection broke does not run beside its repetition" {
+	deaf_hosts
+	configure 'transport = "ssh"; ssh: { multiplex = false; };'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'pgrep -f "^sleep 998[.]2" >>"$ONE_LOCATION/beside"; [ -e "$ONE_LOCATION/begun" ] || { touch "$ONE_LOCATION/begun"; sleep 998.2; }; true'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for sleeps 998.2
+	pkill -KILL -f "$ONE_LOCATION/bin/ssh .* host-a .*/clean"
+	expect '^SHUTDOWN SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}

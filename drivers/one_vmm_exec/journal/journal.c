@@ -238,6 +238,9 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 	g_autoptr(GPtrArray) open = g_ptr_array_new();
 
 	j->unread = false;
+	for (guint i = 0; report->marks && i < report->marks->len; i++)
+		g_ptr_array_add(j->marks, g_strdup(g_ptr_array_index(report->marks, i)));
+
 	j->files.journal = report->last_seq;
 	j->next_seq = MAX(j->next_seq, report->last_seq);
 	all = noted_rows(j->notes, report->found, &j->files);
@@ -511,6 +514,18 @@ void journal_reply_info(Journal *j, guint64 seq, const char *told)
 
 	g_free(row->told);
 	row->told = cut(j, told);
+	touch(j, row);
+}
+
+void journal_postpone(Journal *j, guint64 seq)
+{
+	struct row *row = row_of(j, seq);
+
+	if (!row)
+		return;
+
+	row->phase = ROW_WAITING;
+	g_clear_pointer(&row->processes, g_free);
 	touch(j, row);
 }
 

@@ -71,6 +71,9 @@ void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
 void journal_process(Journal *journal, guint64 seq, int pid, guint64 since);
 void journal_reply_info(Journal *journal, guint64 seq, const char *told);
 
+/* Nothing of it runs any more: it waits for a further try. */
+void journal_postpone(Journal *journal, guint64 seq);
+
 /* INFO: of the reply, or NULL. */
 void journal_end(Journal *journal, guint64 seq, bool success, const char *info);
 void journal_forget(Journal *journal, guint64 seq);

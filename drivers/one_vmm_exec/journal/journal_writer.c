@@ -15,7 +15,8 @@ struct batch {
 
 /* All but REPORTED, DATA, THREAD and BATCHES belongs to the thread once it runs. */
 struct journal_writer {
-	char *journal_path, *spare_path, *mark;
+	char *journal_path, *spare_path;
+	GPtrArray *marks;		/* all that are known; ours is the last */
 	gsize max_bytes, room_bytes;
 	Store *journal, *spare;		/* open, or NULL */
 	guint64 last_seq;		/* the largest number of a request so far */
@@ -26,7 +27,7 @@ struct journal_writer {
 	char *why;
 	GHashTable *rows;		/* seq to struct row: what has not ended, as it is now */
 	guint64 generation;
-	GPtrArray *found;		/* to be reported */
+	GPtrArray *found, *found_marks;	/* to be reported */
 	GAsyncQueue *batches;
 	GThread *thread;
 	GMainContext *context;
@@ -112,6 +113,26 @@ static void close_spare(JournalWriter *k)
 	remove_file(k->spare_path);
 }
 
+/* To MARKS, those of S that are not among them yet. */
+static void add_marks(GPtrArray *marks, Store *s)
+{
+	g_autoptr(GPtrArray) more = s ? store_marks(s, NULL) : NULL;
+
+	for (guint i = 0; more && i < more->len; i++) {
+		const char *mark = g_ptr_array_index(more, i);
+
+		if (!g_ptr_array_find_with_equal_func(marks, mark, g_str_equal, NULL))
+			g_ptr_array_add(marks, g_strdup(mark));
+	}
+}
+
+/* The next driver finds what ran on hosts by them, whichever file it can read. */
+static void put_marks(const JournalWriter *k, Store *s)
+{
+	for (guint i = 0; i < k->marks->len; i++)
+		store_mark(s, g_ptr_array_index(k->marks, i), NULL);
+}
+
 /* What an earlier driver left in a file that could not be read when we began. */
 static bool read_late(JournalWriter *k, GError **error)
 {
@@ -127,6 +148,8 @@ static bool read_late(JournalWriter *k, GError **error)
 		row_free(row);
 	}
 
+	k->found_marks = g_ptr_array_new_with_free_func(g_free);
+	add_marks(k->found_marks, k->journal);
 	k->found = g_steal_pointer(&rows);
 	k->found_last_seq = store_last_seq(k->journal);
 	k->unread = false;
@@ -162,6 +185,7 @@ static bool go_back(JournalWriter *k, GError **error)
 	if (!store_replace(k->journal, rows, k->last_seq, error))
 		return false;
 
+	put_marks(k, k->journal);
 	drop_documents(k, rows);
 	close_spare(k);
 	change_state(k, WRITER_SAFE, NULL);
@@ -181,10 +205,13 @@ static void use_spare(JournalWriter *k, GError *why)
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, &cause);
 	if (k->spare && k->unread)
 		store_set_partial(k->spare);
-	if (k->spare && store_replace(k->spare, rows, k->last_seq, &cause))
-		change_state(k, WRITER_SPARE, why);
-	else
+	if (!k->spare || !store_replace(k->spare, rows, k->last_seq, &cause)) {
 		change_state(k, WRITER_LOST, why);
+		return;
+	}
+
+	put_marks(k, k->spare);
+	change_state(k, WRITER_SPARE, why);
 }
 
 static void write_batch(JournalWriter *k, const GPtrArray *rows)
@@ -221,6 +248,7 @@ static void message_free(gpointer data)
 
 	g_free(m->report.why);
 	g_clear_pointer(&m->report.found, g_ptr_array_unref);
+	g_clear_pointer(&m->report.marks, g_ptr_array_unref);
 	g_free(m);
 }
 
@@ -230,8 +258,10 @@ static void report(JournalWriter *k)
 	GSource *source = g_idle_source_new();
 
 	m->keeper = k;
-	m->report = (struct journal_writer_report){ k->generation, k->state, g_strdup(k->why),
-						    g_steal_pointer(&k->found), k->found_last_seq };
+	m->report = (struct journal_writer_report){
+		k->generation, k->state, g_strdup(k->why), g_steal_pointer(&k->found),
+		g_steal_pointer(&k->found_marks), k->found_last_seq
+	};
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
 	g_source_set_callback(source, on_message, m, message_free);
 	g_source_attach(source, k->context);
@@ -355,17 +385,21 @@ static GPtrArray *read_rows(JournalWriter *k)
 	return g_ptr_array_new_with_free_func(row_free);
 }
 
-static GPtrArray *read_marks(JournalWriter *k)
+/* Those of earlier drivers. The caller unrefs. */
+static GPtrArray *read_marks(JournalWriter *k, const char *ours)
 {
-	GPtrArray *marks = k->journal ? store_marks(k->journal, NULL) : NULL;
+	GPtrArray *earlier = g_ptr_array_new_with_free_func(g_free);
 
+	add_marks(k->marks, k->journal);
+	add_marks(k->marks, k->spare);
+	for (guint i = 0; i < k->marks->len; i++)
+		g_ptr_array_add(earlier, g_strdup(g_ptr_array_index(k->marks, i)));
+
+	g_ptr_array_add(k->marks, g_strdup(ours));
 	if (k->journal)
-		store_mark(k->journal, k->mark, NULL);
+		store_mark(k->journal, ours, NULL);
 
-	if (marks)
-		return marks;
-
-	return g_ptr_array_new_with_free_func(g_free);
+	return earlier;
 }
 
 JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
@@ -376,7 +410,7 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 
 	k->journal_path = g_strdup(spec->journal);
 	k->spare_path = g_strdup(spec->spare);
-	k->mark = g_strdup(mark);
+	k->marks = g_ptr_array_new_with_free_func(g_free);
 	k->max_bytes = spec->max_bytes;
 	k->room_bytes = spec->room_bytes;
 	k->rows = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
@@ -385,7 +419,7 @@ JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const 
 	k->journal = store_open(k->journal_path, k->max_bytes, k->room_bytes,
 				ret_damaged, &cause);
 	*ret_rows = read_rows(k);
-	*ret_marks = read_marks(k);
+	*ret_marks = read_marks(k, mark);
 	k->journal_last_seq = k->journal ? store_last_seq(k->journal) : 0;
 	k->spare_last_seq = k->spare ? store_last_seq(k->spare) : 0;
 	k->last_seq = MAX(k->journal_last_seq, k->spare_last_seq);
@@ -458,9 +492,10 @@ bool journal_writer_free(JournalWriter *k)
 	g_async_queue_unref(k->batches);
 	g_hash_table_unref(k->rows);
 	g_clear_pointer(&k->found, g_ptr_array_unref);
+	g_clear_pointer(&k->found_marks, g_ptr_array_unref);
+	g_ptr_array_unref(k->marks);
 	g_free(k->journal_path);
 	g_free(k->spare_path);
-	g_free(k->mark);
 	g_free(k->why);
 	g_free(k);
 

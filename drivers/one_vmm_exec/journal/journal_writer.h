@@ -35,6 +35,7 @@ struct journal_writer_report {
 	enum journal_writer_state state;
 	char *why;		/* the state is not SAFE; or NULL */
 	GPtrArray *found;	/* an earlier driver's rows, which can be read only now; or NULL */
+	GPtrArray *marks;	/* with FOUND: those that are in the journal's file alone */
 	guint64 last_seq;       /* with FOUND, of journal_writer_last_seq() */
 };
 
@@ -45,8 +46,8 @@ typedef void journal_writer_reported(void *data, const struct journal_writer_rep
 
 /*
  * Opens the files. RET_ROWS: what an earlier driver left, of struct row; RET_MARKS: its marks;
- * the caller unrefs both. MARK is added to them. RET_DAMAGED is set when the journal's file was
- * damaged and put aside. Never NULL; see journal_writer_state_now().
+ * the caller unrefs both. MARK is added to them in each file that is used. RET_DAMAGED is set when
+ * the journal's file was damaged and put aside. Never NULL; see journal_writer_state_now().
  */
 JournalWriter *journal_writer_new(const struct journal_writer_spec *spec, const char *mark,
 				  GPtrArray **ret_rows, GPtrArray **ret_marks, bool *ret_damaged);

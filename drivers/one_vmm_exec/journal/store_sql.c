@@ -24,7 +24,8 @@ static const char *const texts[STATEMENTS] = {
 	[DROP_ROOM] = "DELETE FROM room WHERE seq IN (SELECT seq FROM room LIMIT ?1)",
 	[DROP_ALL_ROWS] = "DELETE FROM request",
 	[DROP_LOOSE_DOCUMENTS] = "DELETE FROM document WHERE seq NOT IN (SELECT seq FROM request)",
-	[PUT_MARK] = "INSERT INTO mark(word) VALUES(?1)",
+	[PUT_MARK] = ("INSERT INTO mark(word) SELECT ?1 "
+		      "WHERE NOT EXISTS(SELECT 1 FROM mark WHERE word=?1)"),
 	[DROP_MARKS] = "DELETE FROM mark WHERE id<=(SELECT max(id) FROM mark)-?1",
 	[PUT_LAST] = ("INSERT INTO last VALUES(0,?1) ON CONFLICT(id) DO UPDATE SET seq=?1 "
 		      "WHERE seq<?1"),

@@ -47,6 +47,9 @@ struct relay_client {
 	void *data;
 	relay_client_worker *worker;	/* or NULL */
 	void *worker_data;
+	relay_client_lost *lost;	/* or NULL */
+	void *lost_data;
+	unsigned number;		/* of the relay that is or was last up */
 	guint64 own_bytes;		/* of the worker's memory, as the relay has said */
 	guint64 reports;		/* of that, which may still come */
 };
@@ -299,6 +302,17 @@ static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, s
 		g_byte_array_remove_range(l->in, 0, (guint)at);
 }
 
+/* Those whose result is not wanted any more may still run, too. */
+static bool may_run_steps(const RelayClient *l, guint64 arrived)
+{
+	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
+
+	for (GList *at = calls; at; at = at->next)
+		if (((const RelayCall *)at->data)->end <= arrived)
+			return true;
+	return false;
+}
+
 static void break_calls(RelayClient *l, guint64 arrived, const char *why)
 {
 	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
@@ -335,6 +349,9 @@ static void on_end(void *data, const struct child_result *r)
 	if (was_up) {
 		g_autofree char *why = g_strdup(l->why);
 
+		if (l->lost && may_run_steps(l, arrived))
+			l->lost(l->lost_data, l->host, l->number);
+
 		break_calls(l, arrived, why);
 		if (l->waiting.length && l->state == DOWN)
 			open_link(l);
@@ -349,7 +366,8 @@ static void on_end(void *data, const struct child_result *r)
 
 static void open_link(RelayClient *l)
 {
-	g_auto(GStrv) argv = wire_ssh_relay(l->ssh, l->host, l->path);
+	static unsigned relays;		/* so far */
+	g_auto(GStrv) argv = wire_ssh_relay(l->ssh, l->host, l->path, ++relays);
 	g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
 	struct child_spec spec = {
 		.argv = (const char *const *)argv, .input = nothing, .hold_input = true,
@@ -357,6 +375,7 @@ static void open_link(RelayClient *l)
 	};
 	g_autoptr(GError) error = NULL;
 
+	l->number = relays;
 	g_clear_pointer(&l->why, g_free);
 	g_byte_array_set_size(l->in, 0);
 	l->given_up = false;
@@ -394,6 +413,12 @@ void relay_client_watch_worker(RelayClient *l, relay_client_worker *worker, void
 {
 	l->worker = worker;
 	l->worker_data = data;
+}
+
+void relay_client_watch_loss(RelayClient *l, relay_client_lost *lost, void *data)
+{
+	l->lost = lost;
+	l->lost_data = data;
 }
 
 void relay_client_free(RelayClient *l)

@@ -43,12 +43,18 @@ typedef void relay_client_notice(void *data, const char *host, const char *text)
 /* The own memory of HOST's worker, in bytes; 0: it has ended. */
 typedef void relay_client_worker(void *data, const char *host, guint64 own_bytes);
 
+/* HOST's relay of that NUMBER (wire_ssh_relay()) may still run steps, of which nobody hears. */
+typedef void relay_client_lost(void *data, const char *host, unsigned number);
+
 /* SSH is borrowed. PATH: of the relay. Closed after IDLE_S seconds without a step, never if 0. */
 RelayClient *relay_client_new(const struct wire_ssh *ssh, const char *host, const char *path,
 			      unsigned idle_s, relay_client_notice *notice, void *data);
 
 /* WORKER(DATA) is called from the loop when that has changed. */
 void relay_client_watch_worker(RelayClient *link, relay_client_worker *worker, void *data);
+
+/* LOST(DATA) is called when the way to a relay that runs steps has broken. */
+void relay_client_watch_loss(RelayClient *link, relay_client_lost *lost, void *data);
 
 /* Ends it, with what runs there. Nobody may wait for it. */
 void relay_client_free(RelayClient *link);

@@ -26,6 +26,7 @@ struct remote {
 	unsigned timeout_ms, grace_ms;
 	size_t max_output;
 	bool forwarding;
+	bool asked_about;
 	Child *child;			/* NULL before it starts and after it has ended */
 	guint due;			/* source id of a result that is known already */
 	struct wire_ssh_process far;	/* PID 0: it has not said that it began */
@@ -108,9 +109,20 @@ static void not_started(Remote *r, const char *why)
 	r->due = g_idle_add(on_fault_due, r);
 }
 
-static void on_killed(void *data, const struct child_result *result G_GNUC_UNUSED)
+/* Its end was not heard of: it must have ended before anything else of ours runs there. */
+static void suspect_far_end(const Remote *r)
 {
-	remote_finish(data);
+	remote_hosts_suspect_session(r->hosts, r->host, r->far.number);
+}
+
+static void on_killed(void *data, const struct child_result *result)
+{
+	Remote *r = data;
+
+	if (result->exit_status != 0)
+		suspect_far_end(r);
+
+	remote_finish(r);
 }
 
 static const char *control_of(const Remote *r)
@@ -137,6 +149,14 @@ static bool kill_far_end(Remote *r)
 	return child_start(&spec, on_killed, r, NULL) != NULL;
 }
 
+static bool may_have_begun(const Remote *r)
+{
+	if (r->far.pid)
+		return true;
+
+	return !r->result.not_started;
+}
+
 static void on_session_end(void *data, const struct child_result *result)
 {
 	Remote *r = data;
@@ -154,8 +174,16 @@ static void on_session_end(void *data, const struct child_result *result)
 		/* On a shared connection the request may have gone out before it broke. */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
-	if ((result->timed_out || result->cancelled) && marks.status < 0 && kill_far_end(r))
+	if (marks.status >= 0 || !may_have_begun(r)) {
+		remote_finish(r);
 		return;
+	}
+
+	if ((result->timed_out || result->cancelled) && kill_far_end(r))
+		return;
+	if (result->timed_out || result->cancelled || !r->asked_about)
+		suspect_far_end(r);
+
 	remote_finish(r);
 }
 
@@ -207,6 +235,8 @@ static void remote_start(Remote *r)
 static bool forget(Remote *r)
 {
 	stop_waiting(r);
+	if (remote_hosts_forget_reap(r->hosts, r))
+		return true;
 	if (r->link && relay_client_forget(r->link, r))
 		return true;
 
@@ -367,6 +397,28 @@ static void wait_for_link(Remote *r)
 	relay_client_wait(r->link, on_link, r);
 }
 
+static void remote_begin(Remote *r)
+{
+	if (!r->forwarding)
+		r->link = remote_hosts_relay(r->hosts, r->host);
+	if (r->link)
+		wait_for_link(r);
+	else
+		start_session(r);
+}
+
+/* What an earlier driver ran there has ended; WHY: the host was not reached. */
+static void on_host_free(void *data, const char *why)
+{
+	Remote *r = data;
+
+	stop_waiting(r);
+	if (why)
+		not_started(r, why);
+	else
+		remote_begin(r);
+}
+
 void remote_cancel(Remote *r)
 {
 	if (r->cancelled)
@@ -401,6 +453,7 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 	r->max_output = spec->max_output;
 	r->far.number = ++sessions;
 	r->forwarding = spec->forwarding;
+	r->asked_about = spec->asked_about;
 	r->out = g_string_new(NULL);
 	r->err = g_string_new(NULL);
 	r->done = done;
@@ -413,12 +466,10 @@ Remote *remote_run(RemoteHosts *h, const struct remote_spec *spec, remote_done *
 		return r;
 	}
 
-	if (!r->forwarding)
-		r->link = remote_hosts_relay(h, r->host);
-	if (r->link)
-		wait_for_link(r);
+	if (remote_hosts_reap(h, r->host, on_host_free, r))
+		remote_begin(r);
 	else
-		start_session(r);
+		begin_waiting(r);
 
 	return r;
 }

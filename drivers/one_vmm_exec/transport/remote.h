@@ -28,6 +28,11 @@ struct remote_spec {
 	unsigned grace_ms;		/* from SIGTERM to SIGKILL when it is ended */
 	size_t max_output;
 	bool forwarding;		/* a connection of its own with agent forwarding */
+	/*
+	 * Its host knows what becomes of it: it may go on if its session breaks. What else is lost
+	 * is ended before anything of ours runs there.
+	 */
+	bool asked_about;
 };
 
 typedef struct remote Remote;

@@ -5,8 +5,6 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#include "transport/session_reaper.h"
-
 struct remote_hosts {
 	struct wire_ssh ssh;
 	char *mark;
@@ -23,6 +21,7 @@ struct remote_hosts {
 	GHashTable *links;       /* host to RelayClient */
 	struct remote_steps steps;
 	Workers *workers;
+	SessionReaper *reaper;
 	HostHealth *health;
 };
 
@@ -49,6 +48,13 @@ static void on_relay_notice(void *data, const char *host, const char *text)
 		h->notice(h->notice_data, host, text);
 }
 
+static void on_relay_lost(void *data, const char *host, unsigned number)
+{
+	RemoteHosts *h = data;
+
+	session_reaper_suspect_relay(h->reaper, host, number);
+}
+
 /* Steps that "direct" cannot do use the relay, too. */
 static bool uses_relay(const RemoteHosts *h, const char *host)
 {
@@ -66,6 +72,7 @@ RelayClient *remote_hosts_relay(RemoteHosts *h, const char *host)
 
 	l = relay_client_new(&h->ssh, host, h->relay_path, h->idle_s, on_relay_notice, h);
 	relay_client_watch_worker(l, workers_note, h->workers);
+	relay_client_watch_loss(l, on_relay_lost, h);
 	g_hash_table_insert(h->links, g_strdup(host), l);
 
 	return l;
@@ -97,13 +104,27 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 	return h->mark;
 }
 
-void remote_hosts_reap(RemoteHosts *h, const char *host, GPtrArray *marks, child_done *done,
-		       void *data)
+void remote_hosts_suspect(RemoteHosts *h, const char *host, GPtrArray *marks)
+{
+	session_reaper_set_marks(h->reaper, marks);
+	session_reaper_suspect_marks(h->reaper, host);
+}
+
+void remote_hosts_suspect_session(RemoteHosts *h, const char *host, unsigned number)
+{
+	session_reaper_suspect_session(h->reaper, host, number);
+}
+
+bool remote_hosts_reap(RemoteHosts *h, const char *host, session_reaper_ready *ready, void *data)
 {
 	unsigned abort_s = (unsigned)conf_cfg_int(h->cfg, "timeout_s.abort");
-	const struct session_reaper reaper = { &h->ssh, abort_s };
 
-	session_reaper_run(&reaper, host, marks, done, data);
+	return session_reaper_wait(h->reaper, host, abort_s, ready, data);
+}
+
+bool remote_hosts_forget_reap(RemoteHosts *h, const void *data)
+{
+	return session_reaper_forget(h->reaper, data);
 }
 
 void remote_hosts_close_idle(RemoteHosts *h)
@@ -185,6 +206,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
 		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
 	};
+	h->reaper = session_reaper_new(&h->ssh);
 	h->connections = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					       (GDestroyNotify)ssh_master_free);
 	h->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -198,6 +220,7 @@ void remote_hosts_free(RemoteHosts *h)
 	if (!h)
 		return;
 
+	session_reaper_free(h->reaper);
 	g_hash_table_unref(h->connections);
 	g_hash_table_unref(h->links);
 	g_free(h->relay_path);

@@ -13,6 +13,7 @@
 #include "conf/cfg.h"
 #include "transport/host_health.h"
 #include "transport/relay_client.h"
+#include "transport/session_reaper.h"
 #include "transport/ssh_master.h"
 #include "transport/workers.h"
 
@@ -57,11 +58,21 @@ Workers *remote_hosts_workers(const RemoteHosts *hosts);
 const char *remote_hosts_mark(const RemoteHosts *hosts);
 
 /*
- * Ends on HOST all sessions and relays of an earlier driver, which bear one of MARKS (none is
- * ours), and what they run, which gets timeout_s.abort for that. DONE(DATA) follows.
+ * Of an earlier driver, which bore one of MARKS (copied; none is ours), something may still run on
+ * HOST: that is ended before anything of ours runs there, as soon as the host can be reached.
  */
-void remote_hosts_reap(RemoteHosts *hosts, const char *host, GPtrArray *marks, child_done *done,
+void remote_hosts_suspect(RemoteHosts *hosts, const char *host, GPtrArray *marks);
+
+/*
+ * True: nothing of that runs on HOST. False: that is being ended (it gets
+ * timeout_s.abort), and READY(DATA) follows.
+ */
+bool remote_hosts_reap(RemoteHosts *hosts, const char *host, session_reaper_ready *ready,
 		       void *data);
+bool remote_hosts_forget_reap(RemoteHosts *hosts, const void *data);
+
+/* So it is with session NUMBER of ours, whose end was not heard of. */
+void remote_hosts_suspect_session(RemoteHosts *hosts, const char *host, unsigned number);
 
 /* The connection to HOST that its sessions share, borrowed; NULL: each has one of its own. */
 SshMaster *remote_hosts_master(RemoteHosts *hosts, const char *host);
