@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stranded.h"
 
-#include <stdlib.h>
-
 #include "action/other_host.h"
 #include "xml/xml.h"
 #include "virt/agent.h"
 #include "virt/domain_note.h"
 #include "virt/virt_error.h"
+#include "virt/virt_host.h"
 #include "virt/pause.h"
 #include "vm/last_writer.h"
 #include "wire/ssh.h"
@@ -178,16 +177,13 @@ bool stranded_check_memory(virDomain *dom, const char *where, GError **error)
 static bool is_here(const struct action_ctx *ctx, const char *uri)
 {
 	virConnect *there = virt_open(uri, action_left_ms(ctx, OPEN_MS), NULL);
-	char *here = virConnectGetHostname(ctx->conn);
-	char *other = there ? virConnectGetHostname(there) : NULL;
-	bool same = here && !g_strcmp0(here, other);
+	g_autofree char *here = virt_host_uuid(ctx->conn);
+	g_autofree char *other = there ? virt_host_uuid(there) : NULL;
 
-	free(here);
-	free(other);
 	if (there)
 		virt_close(there);
 
-	return same;
+	return here && !g_strcmp0(here, other);
 }
 
 /* What a paused domain is, besides the VM. */
@@ -214,6 +210,7 @@ static bool find_copy(const struct action_ctx *ctx, virDomain *dom, const struct
 {
 	bool moved = state->reason == VIR_DOMAIN_PAUSED_MIGRATION;
 	g_autoptr(GError) cause = NULL;
+	bool came;
 
 	*ret = NO_COPY;
 	*ret_to = NULL;
@@ -225,10 +222,11 @@ static bool find_copy(const struct action_ctx *ctx, virDomain *dom, const struct
 	*ret_to = noted(ctx, dom, &cause);
 	if (cause)
 		return vmm_pass(error, &cause);
-	if (moved || (*ret_to && was_sent(dom)))
-		*ret = COPY_LEFT;
-	else if (*ret_to && is_here(ctx, *ret_to))
+	came = !moved && *ret_to && is_here(ctx, *ret_to);
+	if (came)
 		*ret = COPY_CAME;
+	else if (moved || (*ret_to && was_sent(dom)))
+		*ret = COPY_LEFT;
 
 	return true;
 }
@@ -261,9 +259,8 @@ static bool check_arrival(virDomain *dom, GError **error)
 	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is paused after an interrupted migration "
 		 "to this host, and may have run where it came from: %s", virDomainGetName(dom),
 		 cause->message);
-	vmm_error_set_hint(error, "if it ran there, its memory here is older than its disks: end "
-			   "it (virsh destroy); if it is not there any more, resume it (virsh "
-			   "resume)");
+	vmm_error_set_hint(error, "migrate it from there again, which ends that; if it ran there, "
+			   "its memory here is older than its disks: end it (virsh destroy)");
 
 	return false;
 }

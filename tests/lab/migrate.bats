@@ -467,7 +467,7 @@ asked() {
 	lab_virsh node2 dumpxml one-167 >"$BATS_TEST_TMPDIR/xml"
 	run --separate-stderr lab_exec node2 "$ACTIONS/deploy" "$(directory 167)/deployment.0" node2 167 node2 <"$BATS_TEST_TMPDIR/xml"
 	assert_failure 1
-	assert_regex "$(error_message)" "domain one-167 is paused after an interrupted migration to this host, and may have run where it came from: .* \\[refused\\] \\(hint: if it ran there"
+	assert_regex "$(error_message)" "domain one-167 is paused after an interrupted migration to this host, and may have run where it came from: .* \\[refused\\] \\(hint: migrate it from there again"
 	[ "$(state_at node2 167)" = paused ]
 }
 
@@ -506,6 +506,17 @@ asked() {
 	assert_success
 	assert_regex "$stderr" 'resuming domain one-161'
 	lives 161 node2
+}
+
+@test "cancel: what a migration left is not ended as if it were the VM, also when both hosts have one name" {
+	start node1 168
+	mover_dies 168
+	lab_exec node2 hostname node1
+	act cancel one-168 node1 168 node1
+	lab_exec node2 hostname node2
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is running at qemu.tcp://node2/system \[refused\]'
+	[ "$(state_at node1 168)" = paused ]
 }
 
 @test "migrate: a disk that others may write to tells, too, that its guest may have run at the destination" {
