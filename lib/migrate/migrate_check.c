@@ -6,6 +6,7 @@
 #include "virt/connect.h"
 #include "virt/virt_domain.h"
 #include "virt/virt_error.h"
+#include "virt/virt_host.h"
 
 enum { LEAVE_MS = 10000, PAUSE_MS = 200 };
 
@@ -48,22 +49,10 @@ static void facts_clear(struct facts *f)
 	g_free(f->type);
 }
 
-static char *host_uuid(virConnect *conn)
-{
-	char *text = virConnectGetCapabilities(conn);
-	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "capabilities", NULL) : NULL;
-
-	free(text);
-
-	if (doc)
-		return xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid");
-
-	return NULL;
-}
-
 static bool is_another_host(virDomain *dom, virConnect *dest, GError **error)
 {
-	g_autofree char *here = host_uuid(virDomainGetConnect(dom)), *there = host_uuid(dest);
+	g_autofree char *here = virt_host_uuid(virDomainGetConnect(dom));
+	g_autofree char *there = virt_host_uuid(dest);
 
 	if (!here)
 		return true;

@@ -256,7 +256,6 @@ static bool finish_at_destination(struct migration *r, GError **error)
 	if (!end_copy(r->sides.source, "at the source", error))
 		return false;
 	keep_snapshots(r, r->sides.dest);
-	stranded_note(r->sides.dest, NULL, NULL);
 
 	return true;
 }
@@ -382,6 +381,12 @@ enum action_outcome migration_move(struct migration *r, GError **error)
 		action_on_abort(ACTION_DONE, "%s", "");
 
 	return outcome;
+}
+
+void migration_arrived(const struct migration *r)
+{
+	vtpm_moved(r->ctx, r->sides.dest, r->dest_host);
+	stranded_note(r->sides.dest, NULL, NULL);
 }
 
 void migration_after(struct migration *r)

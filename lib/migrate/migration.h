@@ -50,6 +50,9 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
  */
 enum action_outcome migration_move(struct migration *r, GError **error);
 
+/* It is at its destination, moved by R or by an earlier migrate that was killed: notes it there. */
+void migration_arrived(const struct migration *r);
+
 /* Sets its clock there if kvmrc says so, in the background. */
 void migration_after(struct migration *r);
 

@@ -24,6 +24,17 @@ char *virt_capabilities(virConnect *conn)
 	return own(virConnectGetCapabilities(conn));
 }
 
+char *virt_host_uuid(virConnect *conn)
+{
+	g_autofree char *text = virt_capabilities(conn);
+	g_autoptr(xmlDoc) doc = text ? xml_parse(text, strlen(text), "capabilities", NULL) : NULL;
+
+	if (doc)
+		return xml_child_text(xml_child(xmlDocGetRootElement(doc), "host"), "uuid");
+
+	return NULL;
+}
+
 char *virt_domain_capabilities(virConnect *conn, const char *type)
 {
 	return own(virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, type, 0));

@@ -11,6 +11,9 @@
 
 char *virt_capabilities(virConnect *conn);
 
+/* What tells hosts apart, as a name need not. */
+char *virt_host_uuid(virConnect *conn);
+
 /* Of domains of TYPE, "kvm" or "qemu", for guests of the host's own architecture. */
 char *virt_domain_capabilities(virConnect *conn, const char *type);
 

@@ -23,10 +23,17 @@ static char *part_of(const char *file)
 
 xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError **error)
 {
-	char *text = virDomainSaveImageGetXMLDesc(ctx->conn, path,
-						  VIR_DOMAIN_SAVE_IMAGE_XML_SECURE);
+	struct stat st;
 	xmlDoc *doc;
+	char *text;
 
+	/* libvirtd would wait for the other end of a FIFO. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s is no regular file", path);
+		return NULL;
+	}
+
+	text = virDomainSaveImageGetXMLDesc(ctx->conn, path, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE);
 	if (!text) {
 		virt_fail(error, "cannot read checkpoint %s", path);
 		return NULL;
@@ -67,11 +74,48 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 	return complete(part, file, error);
 }
 
+/* Whether DOMAIN of a checkpoint is that of the VM; DEPLOY_ID: its name or UUID. */
+static bool is_of(const xmlNode *domain, const char *deploy_id, const char *vm_id)
+{
+	g_autofree char *own = g_strdup_printf("one-%s", text_or(vm_id, ""));
+	g_autofree char *name = xml_child_text(domain, "name");
+	g_autofree char *uuid = xml_child_text(domain, "uuid");
+
+	if (!g_strcmp0(name, deploy_id))
+		return true;
+	if (!g_strcmp0(name, own))
+		return true;
+
+	return uuid && !g_ascii_strcasecmp(uuid, deploy_id);
+}
+
+xmlDoc *checkpoint_domain_of(const struct action_ctx *ctx, const char *path, const char *deploy_id,
+			     const char *vm_id, GError **error)
+{
+	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, path, error);
+	const xmlNode *domain = xmlDocGetRootElement(doc);
+	g_autofree char *name = xml_child_text(domain, "name");
+
+	if (!doc)
+		return NULL;
+	if (!name) {
+		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", path);
+		return NULL;
+	}
+
+	if (!deploy_id || is_of(domain, deploy_id, vm_id))
+		return g_steal_pointer(&doc);
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot restore domain %s: %s is the checkpoint of "
+		 "domain %s", deploy_id, path, name);
+	vmm_error_set_hint(error, "find its own checkpoint; the file was kept");
+
+	return NULL;
+}
+
 bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const char *deploy_id,
 			  const char *vm_id, gint64 age_s)
 {
-	g_autofree char *own = g_strdup_printf("one-%s", text_or(vm_id, ""));
-	g_autofree char *name = NULL, *uuid = NULL;
 	g_autoptr(xmlDoc) doc = NULL;
 	struct stat st;
 
@@ -84,16 +128,8 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 	if (checkpoint_use_knows(file, file))
 		return false;
 	doc = checkpoint_domain(ctx, file, NULL);
-	if (!doc)
-		return false;
-	name = xml_child_text(xmlDocGetRootElement(doc), "name");
-	uuid = xml_child_text(xmlDocGetRootElement(doc), "uuid");
-	if (!g_strcmp0(name, deploy_id))
-		return true;
-	if (!g_strcmp0(name, own))
-		return true;
 
-	return uuid && !g_ascii_strcasecmp(uuid, deploy_id);
+	return doc && is_of(xmlDocGetRootElement(doc), deploy_id, vm_id);
 }
 
 /*

@@ -22,6 +22,13 @@ bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError *
 xmlDoc *checkpoint_domain(const struct action_ctx *ctx, const char *path, GError **error);
 
 /*
+ * The same of the VM's own; DEPLOY_ID (NULL: of any): its name or UUID. VMM_ERROR_REFUSED: PATH is
+ * another VM's.
+ */
+xmlDoc *checkpoint_domain_of(const struct action_ctx *ctx, const char *path, const char *deploy_id,
+			     const char *vm_id, GError **error);
+
+/*
  * Whether FILE was made, in the last ten minutes or since a request of that AGE_S (-1: not known),
  * of the VM with that UUID or name, or with id VM_ID: then a repeated save has succeeded already.
  */

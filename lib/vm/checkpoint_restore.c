@@ -292,13 +292,23 @@ static bool refuse_used(const char *name, const char *file, const char *why, con
 static bool check_unused(const xmlNode *domain, const char *file, GError **error)
 {
 	g_autofree char *name = xml_child_text(domain, "name"), *disk = NULL, *why = NULL;
-	g_autofree char *hint = NULL;
+	g_autofree char *hint = NULL, *note = NULL;
+	enum checkpoint_disks disks;
 
 	if (checkpoint_use_knows(file, file))
 		return refuse_used(name, file, "a guest ran from it already", "its memory is older "
 				   "than what the guest wrote since: start the VM from its disks, "
 				   "and remove the file", error);
-	if (checkpoint_use_look(domain, file, &disk) != CHECKPOINT_DISKS_NEWER)
+	disks = checkpoint_use_look(domain, file, &disk);
+	if (disks == CHECKPOINT_DISKS_UNKNOWN && checkpoint_use_is_older(domain, file, &note)) {
+		hint = g_strdup_printf("an older memory destroys newer file systems: start the VM "
+				       "from its disks; if you know that it wrote nothing, remove "
+				       "%s and restore again", note);
+		return refuse_used(name, file, "the VM was started from its disks after it", hint,
+				   error);
+	}
+
+	if (disks != CHECKPOINT_DISKS_NEWER)
 		return true;
 	why = g_strdup_printf("disk %s was written after it", disk);
 	hint = g_strdup_printf("an older memory destroys newer file systems: start the VM from its "

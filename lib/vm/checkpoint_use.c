@@ -174,13 +174,60 @@ void checkpoint_use_domain_ended(const char *directory, const struct virt_state 
 		checkpoint_use_end(file);
 }
 
-void checkpoint_use_warn_unused(const char *directory)
+static bool is_written(const xmlNode *disk)
+{
+	g_autofree char *device = xml_attribute(disk, "device");
+
+	if (xml_child(disk, "readonly"))
+		return false;
+
+	return !device || g_str_equal(device, "disk") || g_str_equal(device, "lun");
+}
+
+/* Whether no other VM writes to DISK. */
+static bool is_own(const xmlNode *disk)
+{
+	if (!xml_has(disk, "type", "file"))
+		return false;
+	if (xml_child(disk, "shareable"))
+		return false;
+
+	return is_written(disk);
+}
+
+/* The line of .FILE.spent that says that the VM was started from its disks beside FILE. */
+static char *older_line(const char *file)
+{
+	g_autofree char *id = identity(file);
+
+	return id ? g_strconcat("older ", id, NULL) : NULL;
+}
+
+bool checkpoint_use_is_older(const xmlNode *domain, const char *file, char **ret_note)
+{
+	const xmlNode *disk = xml_child(xml_child(domain, "devices"), "disk");
+	g_autofree char *line = older_line(file);
+	g_autoptr(GPtrArray) lines = note_read(file, NULL);
+
+	*ret_note = note_path(file);
+	while (disk && !is_written(disk))
+		disk = xml_next(disk);
+
+	return disk && line && g_ptr_array_find_with_equal_func(lines, line, g_str_equal, NULL);
+}
+
+void checkpoint_use_started_beside(const char *directory)
 {
 	g_autofree char *file = g_build_filename(directory, "checkpoint", NULL);
+	g_autofree char *line = older_line(file);
+	g_autoptr(GPtrArray) lines = note_read(file, line);
+	g_autoptr(GError) error = NULL;
 
 	if (access(file, F_OK) == 0 || checkpoint_use_has(file))
 		action_log("WARN", "the VM runs from its disks: the checkpoint %s is not used, and "
 			   "is older than them from now on", file);
+	if (line && !note_write(file, lines, line, &error))
+		action_log("WARN", "%s", error->message);
 }
 
 void checkpoint_use_reset(const char *file)
@@ -193,21 +240,6 @@ void checkpoint_use_reset(const char *file)
 	forget(path);
 	if (lines->len != all->len && !note_write(file, lines, NULL, &error))
 		action_log("WARN", "%s", error->message);
-}
-
-/* Whether no other VM writes to DISK. */
-static bool is_own(const xmlNode *disk)
-{
-	g_autofree char *device = xml_attribute(disk, "device");
-
-	if (!xml_has(disk, "type", "file"))
-		return false;
-	if (xml_child(disk, "readonly"))
-		return false;
-	if (xml_child(disk, "shareable"))
-		return false;
-
-	return !device || g_str_equal(device, "disk") || g_str_equal(device, "lun");
 }
 
 /* Of two file systems, whose clocks may differ, times that are close tell nothing. */

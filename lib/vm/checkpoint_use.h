@@ -44,8 +44,17 @@ void checkpoint_use_end(const char *file);
  */
 void checkpoint_use_domain_ended(const char *directory, const struct virt_state *state);
 
-/* The VM of DIRECTORY was started: logs that a checkpoint lies there unused, if one does. */
-void checkpoint_use_warn_unused(const char *directory);
+/*
+ * The VM of DIRECTORY runs: a checkpoint that lies there unused is older than its disks from now
+ * on, which is noted and logged.
+ */
+void checkpoint_use_started_beside(const char *directory);
+
+/*
+ * Whether that is noted of FILE of DOMAIN, for disks that do not tell; of one without disks it does
+ * not matter. RET_NOTE: where; the caller frees.
+ */
+bool checkpoint_use_is_older(const xmlNode *domain, const char *file, char **ret_note);
 
 /* Whether the checkpoint in PATH, FILE or another one, is noted in .FILE.spent. */
 bool checkpoint_use_knows(const char *file, const char *path);

@@ -55,6 +55,19 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 	return false;
 }
 
+/*
+ * A new daemon ends a domain whose start the old one had not completed; until it has looked at it,
+ * that one may seem to be up. RET: its state then. False: not known.
+ */
+static bool wait_for_daemon(const struct action_ctx *ctx, virDomain *dom, struct virt_state *ret,
+			    GError **error)
+{
+	int operation;
+
+	return virt_domain_barrier(dom, action_left_ms(ctx, BARRIER_MS), &operation, error) &&
+	       virt_state_read(dom, ret, error);
+}
+
 bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_dom,
 		 GError **error)
 {
@@ -87,13 +100,14 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 
 	if (!wait_until_up(ctx, dom, &up, error))
 		return false;
-	if (up && !ctx->dry_run &&
-	    !(virt_state_read(dom, &state, error) && stranded_check(ctx, dom, &state, NULL, error)))
+	if (up && !wait_for_daemon(ctx, dom, &state, error))
 		return false;
-	if (up)
-		*ret_dom = g_steal_pointer(&dom);
-	else
-		*ret_dom = NULL;
+	if (!up || !virt_state_is_up(&state))
+		return true;
+	if (!ctx->dry_run && !stranded_check(ctx, dom, &state, NULL, error))
+		return false;
+	*ret_dom = g_steal_pointer(&dom);
+
 	return true;
 }
 
@@ -112,25 +126,6 @@ static bool daemon_died(const struct action_ctx *ctx)
 	return virt_last_is_end();
 }
 
-/*
- * A new daemon ends a domain whose start the old one had not completed; until it has looked at it,
- * that one may seem to be up. Frees and clears DOM when it has ended. False: not known.
- */
-static bool wait_for_daemon(const struct action_ctx *ctx, virDomain **dom, GError **error)
-{
-	struct virt_state state;
-	int operation;
-
-	if (!virt_domain_barrier(*dom, action_left_ms(ctx, BARRIER_MS), &operation, error))
-		return false;
-	if (!virt_state_read(*dom, &state, error))
-		return false;
-	if (!virt_state_is_up(&state))
-		g_clear_pointer(dom, virDomainFree);
-
-	return true;
-}
-
 /* The connection was lost in the middle of it. */
 static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *domain, bool died,
 				     virDomain **ret_dom, GError **error)
@@ -142,8 +137,6 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 	until_us = g_get_monotonic_time() + SETTLE_US;
 	do {
 		if (!create_find(ctx, domain, ret_dom, error))
-			return ACTION_UNKNOWN;
-		if (*ret_dom && !wait_for_daemon(ctx, ret_dom, error))
 			return ACTION_UNKNOWN;
 		if (*ret_dom)
 			return ACTION_DONE;

@@ -82,6 +82,8 @@ enum outcome_verdict outcome_guest_attach(struct action_ctx *ctx, const struct o
 		return OUTCOME_NOT_DONE;
 	if (!asked_device_read(vm, &asked))
 		return OUTCOME_UNKNOWN;
+	if (!stranded_look(ctx, f->dom, &f->state, NULL, error))
+		return OUTCOME_LATER;
 
 	live = virt_xml_doc(f->dom, error);
 	if (!live)
@@ -102,7 +104,7 @@ enum outcome_verdict outcome_guest_attach(struct action_ctx *ctx, const struct o
 	return OUTCOME_NOT_DONE;
 }
 
-enum outcome_verdict outcome_guest_detach(struct action_ctx *ctx G_GNUC_UNUSED,
+enum outcome_verdict outcome_guest_detach(struct action_ctx *ctx,
 					 const struct outcome_case *c,
 					 const struct outcome_found *f,
 					 char **ret_info G_GNUC_UNUSED, GError **error)
@@ -116,6 +118,8 @@ enum outcome_verdict outcome_guest_detach(struct action_ctx *ctx G_GNUC_UNUSED,
 		return OUTCOME_DONE;
 	if (!asked_device_read(vm, &asked))
 		return OUTCOME_REPEAT;
+	if (!stranded_look(ctx, f->dom, &f->state, NULL, error))
+		return OUTCOME_LATER;
 
 	live = virt_xml_doc(f->dom, error);
 	if (!live)
@@ -169,7 +173,7 @@ enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 	return OUTCOME_NOT_DONE;
 }
 
-enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx G_GNUC_UNUSED,
+enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx,
 						  const struct outcome_case *c,
 						  const struct outcome_found *f,
 						  char **ret_info G_GNUC_UNUSED, GError **error)
@@ -181,6 +185,8 @@ enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx G_GNUC
 		return OUTCOME_REPEAT;
 	if (outcome_judge_is_gone(f))
 		return OUTCOME_REPEAT;
+	if (!stranded_look(ctx, f->dom, &f->state, NULL, error))
+		return OUTCOME_LATER;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
 

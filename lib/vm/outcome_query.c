@@ -167,14 +167,17 @@ static enum outcome_verdict judge_restore(struct action_ctx *ctx G_GNUC_UNUSED,
 
 /*
  * Whether migrate has something left to do for DOM, which is at its destination: the last bytes of
- * its files, before which it stays paused, and the note where its TPM's state is.
+ * its files, before which it stays paused, and the notes where it and its TPM's state are.
  */
 static bool is_to_finish(const struct outcome_case *c, virDomain *dom,
 			 const struct virt_state *state, bool *ret, GError **error)
 {
 	g_autoptr(xmlDoc) doc = NULL;
+	bool paused = state->state == VIR_DOMAIN_PAUSED;
 
-	*ret = state->state == VIR_DOMAIN_PAUSED && !tmpl_request_is_shared(c->request);
+	*ret = paused && !tmpl_request_is_shared(c->request);
+	if (!*ret && paused && !stranded_is_noted(dom, ret, error))
+		return false;
 	if (*ret)
 		return true;
 

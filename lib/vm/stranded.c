@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/stranded.h"
 
-#include <stdlib.h>
-
 #include "action/other_host.h"
 #include "xml/xml.h"
+#include "virt/agent.h"
 #include "virt/domain_note.h"
 #include "virt/virt_error.h"
+#include "virt/virt_host.h"
 #include "virt/pause.h"
 #include "vm/last_writer.h"
 #include "wire/ssh.h"
@@ -18,6 +18,16 @@ static const struct domain_note destination = { "urn:vmmexec:leaving", "leaving"
 bool stranded_note(virDomain *dom, const char *host, GError **error)
 {
 	return domain_note_write(dom, &destination, host, error);
+}
+
+bool stranded_is_noted(virDomain *dom, bool *ret, GError **error)
+{
+	g_autofree char *note = NULL;
+	bool ok = domain_note_read(dom, &destination, &note, error);
+
+	*ret = note != NULL;
+
+	return ok;
 }
 
 static bool refuse_stranded(virDomain *dom, const char *where, const char *hint, GError **error)
@@ -167,33 +177,69 @@ bool stranded_check_memory(virDomain *dom, const char *where, GError **error)
 static bool is_here(const struct action_ctx *ctx, const char *uri)
 {
 	virConnect *there = virt_open(uri, action_left_ms(ctx, OPEN_MS), NULL);
-	char *here = virConnectGetHostname(ctx->conn);
-	char *other = there ? virConnectGetHostname(there) : NULL;
-	bool same = here && !g_strcmp0(here, other);
+	g_autofree char *here = virt_host_uuid(ctx->conn);
+	g_autofree char *other = there ? virt_host_uuid(there) : NULL;
 
-	free(here);
-	free(other);
 	if (there)
 		virt_close(there);
 
-	return same;
+	return here && !g_strcmp0(here, other);
+}
+
+/* What a paused domain is, besides the VM. */
+enum copy {
+	NO_COPY,
+	COPY_LEFT,	/* its migration from here was not ended: the VM may run elsewhere */
+	COPY_CAME,	/* its migration to here was not: the VM may have run where it came from */
+};
+
+/*
+ * Whether the guest of DOM has not run since its memory was sent: of one that a user had paused
+ * before, libvirt says only that. True, too, if QEMU does not answer.
+ */
+static bool was_sent(virDomain *dom)
+{
+	g_autofree char *answer = virt_monitor(dom, "{\"execute\":\"query-status\"}");
+
+	return !answer || strstr(answer, "\"postmigrate\"");
+}
+
+/* RET_TO: where DOM was moved to; NULL: it has no note. The caller frees. */
+static bool find_copy(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+		      enum copy *ret, char **ret_to, GError **error)
+{
+	bool moved = state->reason == VIR_DOMAIN_PAUSED_MIGRATION;
+	g_autoptr(GError) cause = NULL;
+	bool came;
+
+	*ret = NO_COPY;
+	*ret_to = NULL;
+	if (state->gone || state->state != VIR_DOMAIN_PAUSED)
+		return true;
+	if (!moved && virt_paused_for_job(state))
+		return true;
+
+	*ret_to = noted(ctx, dom, &cause);
+	if (cause)
+		return vmm_pass(error, &cause);
+	came = !moved && *ret_to && is_here(ctx, *ret_to);
+	if (came)
+		*ret = COPY_CAME;
+	else if (moved || (*ret_to && was_sent(dom)))
+		*ret = COPY_LEFT;
+
+	return true;
 }
 
 bool stranded_is_vm(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
 		    GError **error)
 {
-	g_autoptr(GError) cause = NULL;
 	g_autofree char *to = NULL;
+	enum copy copy;
 
-	if (state->gone)
-		return true;
-	if (state->state != VIR_DOMAIN_PAUSED || state->reason != VIR_DOMAIN_PAUSED_MIGRATION)
-		return true;
-
-	to = noted(ctx, dom, &cause);
-	if (cause)
-		return vmm_pass(error, &cause);
-	if (!to)
+	if (!find_copy(ctx, dom, state, &copy, &to, error))
+		return false;
+	if (copy != COPY_LEFT || !to)
 		return true;
 	/* What was to come in here is not the VM. */
 	if (is_here(ctx, to))
@@ -202,30 +248,58 @@ bool stranded_is_vm(const struct action_ctx *ctx, virDomain *dom, const struct v
 	return is_not_at(ctx, dom, to, NULL, error);
 }
 
-/* Resumes DOM, which is in STATE, if it is the VM; as stranded_check(). */
+/* DOM is paused here since it came in: nothing tells whether it was resumed at its source. */
+static bool check_arrival(virDomain *dom, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (last_writer_check(dom, &cause))
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "domain %s is paused after an interrupted migration "
+		 "to this host, and may have run where it came from: %s", virDomainGetName(dom),
+		 cause->message);
+	vmm_error_set_hint(error, "migrate it from there again, which ends that; if it ran there, "
+			   "its memory here is older than its disks: end it (virsh destroy)");
+
+	return false;
+}
+
+/* Whether DOM, a COPY of a migration to TO (or NULL), is the VM. */
+static bool check_copy(const struct action_ctx *ctx, virDomain *dom, enum copy copy, const char *to,
+		       char **ret_there, GError **error)
+{
+	if (copy == NO_COPY)
+		return true;
+	if (copy == COPY_CAME)
+		return check_arrival(dom, error);
+	if (!to)
+		return refuse_stranded(dom, "it may be running on another host",
+				       "if it runs nowhere else, resume it (virsh resume)", error);
+
+	return is_not_at(ctx, dom, to, ret_there, error) && stranded_check_memory(dom, to, error);
+}
+
+bool stranded_look(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+		   char **ret_there, GError **error)
+{
+	g_autofree char *to = NULL;
+	enum copy copy;
+
+	if (!find_copy(ctx, dom, state, &copy, &to, error))
+		return false;
+
+	return check_copy(ctx, dom, copy, to, ret_there, error);
+}
+
+/* Resumes DOM, which is in STATE, if it is the VM and a job paused it; as stranded_check(). */
 static bool resume_left(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 			char **ret_there, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
-	g_autofree char *to = NULL;
-
-	if (state->gone)
+	if (!stranded_look(ctx, dom, state, ret_there, error))
+		return false;
+	if (state->gone || !virt_paused_for_job(state))
 		return true;
-	if (!virt_paused_for_job(state))
-		return true;
-	if (state->reason == VIR_DOMAIN_PAUSED_MIGRATION) {
-		to = noted(ctx, dom, &cause);
-		if (cause)
-			return vmm_pass(error, &cause);
-		if (!to)
-			return refuse_stranded(dom, "it may be running on another host",
-					       "if it runs nowhere else, resume it (virsh resume)",
-					       error);
-		if (!is_not_at(ctx, dom, to, ret_there, error))
-			return false;
-		if (!stranded_check_memory(dom, to, error))
-			return false;
-	}
 
 	action_log("WARN", "resuming domain %s: it is paused for a job that no longer exists",
 		   virDomainGetName(dom));
@@ -240,9 +314,7 @@ bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_st
 {
 	if (ret_there)
 		*ret_there = NULL;
-	if (!virt_paused_for_job(state))
-		return true;
-	if (!virt_wait_idle(dom, state, error))
+	if (virt_paused_for_job(state) && !virt_wait_idle(dom, state, error))
 		return false;
 
 	return resume_left(ctx, dom, state, ret_there, error);

@@ -6,7 +6,9 @@
  * it never was, or it has ended there: its disks tell (last_writer.h).
  *
  * Source: libvirt leaves the source paused ("migrating") when its client dies between the end of
- * the move and the word of the destination; docs/facts/libvirt.md J.
+ * the move and the word of the destination; docs/facts/libvirt.md J. Measured: a guest that a user
+ * had paused is "paused (user)" on both hosts then; the source's QEMU says "postmigrate" until it
+ * is resumed.
  */
 #ifndef VM_STRANDED_H
 #define VM_STRANDED_H
@@ -16,14 +18,22 @@
 /* Notes in the running domain that it is being moved to HOST (checked); NULL: removes the note. */
 bool stranded_note(virDomain *dom, const char *host, GError **error);
 
+/* RET: whether it has such a note. */
+bool stranded_is_noted(virDomain *dom, bool *ret, GError **error);
+
 /*
  * Call it before anything is done with DOM, in STATE. True: DOM is the VM. If it was paused for a
- * job that no longer exists, it has been resumed and STATE updated. False: VMM_ERROR_REFUSED, it
- * runs on another host or may; RET_THERE (may be NULL) is the libvirt URI of the host where it was
- * found running, else NULL; the caller frees.
+ * job that no longer exists, it has been resumed and STATE updated; what a user paused stays so.
+ * False: VMM_ERROR_REFUSED, it
+ * is on another host or may be; RET_THERE (may be NULL) is the libvirt URI of the host where it was
+ * found, else NULL; the caller frees.
  */
 bool stranded_check(const struct action_ctx *ctx, virDomain *dom, struct virt_state *state,
 		    char **ret_there, GError **error);
+
+/* As stranded_check(), of a domain without a job; nothing is resumed. */
+bool stranded_look(const struct action_ctx *ctx, virDomain *dom, const struct virt_state *state,
+		   char **ret_there, GError **error);
 
 /*
  * Waits until no job of DOM is left, and continues as stranded_check(). RET is the state then.

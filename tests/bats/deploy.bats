@@ -2,6 +2,7 @@
 # bats file_tags=fast
 load helper
 load node
+load fail
 
 domain() {	# NAME NUMBER [DEVICES]
 	cat <<-END
@@ -55,6 +56,16 @@ deploy() {
 	assert_output "$(uuid 5)"
 	[[ $stderr == *'INFO: deploy: domain one-5 runs already'* ]]
 	[ ! -e vm ]
+}
+
+@test "deploy: a VM that a new libvirtd shows and then ends is not taken for one that runs" {
+	local preload
+	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/deploy")
+	run --separate-stderr env LD_PRELOAD="$preload" VMM_FAIL_HOW=ended "$REMOTES/deploy" "$PWD/vm/deployment.0" host 9 host <<<"$(domain one-5 5)"
+	echo "$stderr"
+	assert_success
+	[[ $stderr != *'runs already'* ]]
+	grep -q '<name>one-5</name>' vm/deployment.0
 }
 
 @test "deploy: another one of that name is an error" {

@@ -15,6 +15,7 @@
  *                            such a job
  *                    hang:   it never returns (AT: virConnectClose or
  *                            virConnectDomainEventDeregisterAny, which are not in the log)
+ *                    ended:  the domain has ended by the time that its job is asked for
  * VMM_FAIL_REASON=R  a paused domain is paused for reason R (virDomainPausedReason)
  *
  * A lost connection stays so for all handles until another one is opened. What a call gave that
@@ -299,8 +300,17 @@ GIVES_TEXT(virDomainSaveImageGetXMLDesc, (virConnectPtr c, const char *p, unsign
 WRAP(int, -1, virDomainRestoreFlags,
      (virConnectPtr c, const char *p, const char *x, unsigned f), (c, p, x, f))
 DOM(virDomainAbortJob)
+/* As a daemon that was started anew ends a domain once it has looked at it. */
+static virDomainPtr ended(virDomainPtr d)
+{
+	if (!g_strcmp0(g_getenv("VMM_FAIL_HOW"), "ended"))
+		virDomainDestroy(d);
+
+	return d;
+}
+
 GIVES(int, -1, virDomainGetJobStats,
-      (virDomainPtr d, int *t, virTypedParameterPtr *p, int *n, unsigned f), (d, t, p, n, f),
+      (virDomainPtr d, int *t, virTypedParameterPtr *p, int *n, unsigned f), (ended(d), t, p, n, f),
       free_params(p, n))
 /* The parameters belong to the caller, who keeps them to its end. */
 struct migrate_args {

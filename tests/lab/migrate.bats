@@ -335,7 +335,7 @@ left_behind() {
 }
 
 @test "migrate: a domain left paused by a killed migration never becomes a second running copy: the next call ends or resumes it" {
-	local action
+	local action document
 	start_deaf node2 50
 	left_behind 50 qemu+tcp://node2/system
 	for action in "save one-50 $LAB_SHARED/0/50/checkpoint node1 50" "snapshot_create one-50 0 50" "snapshot_revert one-50 snap-0 50"; do
@@ -366,9 +366,16 @@ left_behind() {
 	done
 	settings 'MIGRATE_OPTIONS=--unsafe' QEMU_PROTOCOL=qemu+tcp
 	# A question about a step before resumes nothing.
-	for action in save snapshot_create; do
+	# Nor do the devices of a copy tell what the VM has.
+	for action in save snapshot_create attach_disk detach_disk attach_nic detach_nic snapshot_delete; do
+		case $action in
+		*_disk) document='<DISK><TARGET>hda</TARGET><ATTACH>YES</ATTACH></DISK>' ;;
+		*_nic) document='<NIC><MAC>02:00:00:00:00:50</MAC><ATTACH>YES</ATTACH></NIC>' ;;
+		*) document='<SNAPSHOT><SNAPSHOT_ID>0</SNAPSHOT_ID><HYPERVISOR_ID>snap-0</HYPERVISOR_ID><ACTIVE>YES</ACTIVE></SNAPSHOT>' ;;
+		esac
 		run on "$ACTIONS/outcome" $action "$(uuid 50)" "$LAB_SHARED/0/50/checkpoint" 50 node1 \
-			<<<'<VMM_DRIVER_ACTION_DATA><VM><ID>50</ID><TEMPLATE><SNAPSHOT><SNAPSHOT_ID>0</SNAPSHOT_ID><ACTIVE>YES</ACTIVE></SNAPSHOT></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>'
+			<<<"<VMM_DRIVER_ACTION_DATA><VM><ID>50</ID><TEMPLATE>$document</TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+		echo "$action: $output"
 		assert_output --regexp '^later .*it is running at qemu.tcp://node2/system'
 		[ "$(state_at node1 50)" = paused ]
 	done
@@ -410,6 +417,60 @@ left_behind() {
 	[ "$(state_at node1 53)" = paused ]
 }
 
+# asked NUMBER ACTION: what outcome says of it at node1.
+asked() {
+	on "$ACTIONS/outcome" "$2" "$(uuid "$1")" - "$1" node1 <<<"<VMM_DRIVER_ACTION_DATA><HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST><VM><ID>$1</ID>
+		<TEMPLATE>${3:-}</TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+}
+
+# libvirt has it as "paused (user)" on both hosts then.
+@test "migrate: a VM that a user paused and a killed migration left on both hosts is on one of them: the next call ends the copy" {
+	local n action disk
+	for n in 166 167; do
+		disk=$LAB_SHARED/one-$n.raw
+		on truncate -s 8M "$disk"
+		start node1 $n "<disk type='file'><driver name='qemu' type='raw'/><source file='$disk'/><target dev='sda' bus='scsi'/></disk>"
+		lab_in_guest node1 one-$n 'echo 1 >/dev/sda; sync'
+		lab_virsh node1 suspend one-$n
+		mover_dies $n
+		run lab_virsh node1 domstate one-$n --reason
+		assert_output 'paused (user)'
+	done
+	# Nobody has run it since: it is what was moved.
+	run asked 166 migrate
+	assert_output --partial 'finish the VM runs on node2'
+	for action in "save one-166 $(directory 166)/checkpoint node1 166" "snapshot_create one-166 0 166" "cancel one-166 node1 166" "detach_disk one-166 $LAB_SHARED/one-166.raw sda"; do
+		# shellcheck disable=SC2086
+		act $action node1
+		assert_failure 1
+		assert_regex "$(error_message)" 'domain one-166 is paused after an interrupted migration: it is paused at qemu.tcp://node2/system \[refused\] \(hint: migrate it there again'
+		[ "$(state_at node1 166)" = paused ]
+	done
+	migrate node1 node2 one-166
+	assert_success
+	run state_at node1 166
+	assert_failure
+	run lab_virsh node2 domstate one-166 --reason
+	assert_output 'paused (user)'
+	run lab_virsh node2 metadata one-166 --uri urn:vmmexec:leaving
+	assert_failure
+	lab_virsh node2 resume one-166
+	lab_wait_agent node2 one-166
+	# The other one was resumed here, and wrote: what is left there is older than its disk.
+	lab_virsh node1 resume one-167
+	lab_wait_agent node1 one-167
+	lab_in_guest node1 one-167 'echo 2 >/dev/sda; sync'
+	run asked 167 migrate
+	assert_output not-done
+	act cancel one-167 node1 167 node1
+	assert_success
+	lab_virsh node2 dumpxml one-167 >"$BATS_TEST_TMPDIR/xml"
+	run --separate-stderr lab_exec node2 "$ACTIONS/deploy" "$(directory 167)/deployment.0" node2 167 node2 <"$BATS_TEST_TMPDIR/xml"
+	assert_failure 1
+	assert_regex "$(error_message)" "domain one-167 is paused after an interrupted migration to this host, and may have run where it came from: .* \\[refused\\] \\(hint: migrate it from there again"
+	[ "$(state_at node2 167)" = paused ]
+}
+
 @test "migrate: a copy is not resumed when its guest may have run at the destination and ended there" {
 	local n disk action
 	for n in 160 161; do
@@ -445,6 +506,17 @@ left_behind() {
 	assert_success
 	assert_regex "$stderr" 'resuming domain one-161'
 	lives 161 node2
+}
+
+@test "cancel: what a migration left is not ended as if it were the VM, also when both hosts have one name" {
+	start node1 168
+	mover_dies 168
+	lab_exec node2 hostname node1
+	act cancel one-168 node1 168 node1
+	lab_exec node2 hostname node2
+	assert_failure 1
+	assert_regex "$(error_message)" 'it is running at qemu.tcp://node2/system \[refused\]'
+	[ "$(state_at node1 168)" = paused ]
 }
 
 @test "migrate: a disk that others may write to tells, too, that its guest may have run at the destination" {

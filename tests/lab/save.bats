@@ -434,6 +434,61 @@ slow_restore() {	# NUMBER
 	assert_output --partial "[$LAB_SHARED/1/7]"
 }
 
+@test "restore: a checkpoint of another VM starts no domain, whose disks it would open as well" {
+	local n
+	for n in 61 62; do
+		deploy_deaf $n
+		act save one-$n "$(directory $n)/checkpoint" node1 $n node1
+		assert_success
+	done
+	on cp "$(directory 62)/checkpoint" "$(directory 61)/checkpoint"
+	act restore "$(directory 61)/checkpoint" node1 one-61 61 node1
+	assert_failure 1
+	[ "$(error_message)" = "restore: cannot restore domain one-61: $(directory 61)/checkpoint is the checkpoint of domain one-62 [refused] (hint: find its own checkpoint; the file was kept)" ]
+	never state 61
+	never state 62
+	on test -s "$(directory 61)/checkpoint"
+	act restore "$(directory 62)/checkpoint" node1 "$(uuid 62)" 62 node1
+	assert_success
+	[ "$(state 62)" = running ]
+}
+
+# A disk that is no file has no time at which it was written to.
+@test "restore: a checkpoint beside which the VM was started from its disks is not used, whatever these are" {
+	local file disk=$LAB_SHARED/one-64.raw
+	file=$(directory 64)/checkpoint
+	on truncate -s 8M "$disk"
+	on qemu-nbd --fork --persistent --shared=2 --format=raw --bind=127.0.0.1 --port=10064 "$disk"
+	disk="<disk type='network'><driver name='qemu' type='raw'/><source protocol='nbd'><host name='127.0.0.1' port='10064'/></source><target dev='vda' bus='virtio'/></disk>"
+	deploy_deaf 64 "$disk"
+	act save one-64 "$file" node1 64 node1
+	assert_success
+	deploy_deaf 64 "$disk"
+	act cancel one-64 node1 64 node1
+	assert_success
+	act restore "$file" node1 one-64 64 node1
+	assert_failure 1
+	[[ $(error_message) == "restore: cannot restore domain one-64 from $file: the VM was started from its disks after it [refused] (hint: an older memory destroys newer file systems: start the VM from its disks; if you know that it wrote nothing, remove $(directory 64)/.checkpoint.spent and restore again)" ]]
+	never state 64
+	# Its next one is another.
+	deploy_deaf 64 "$disk"
+	act save one-64 "$file" node1 64 node1
+	assert_success
+	act restore "$file" node1 one-64 64 node1
+	assert_success
+	[ "$(state 64)" = running ]
+}
+
+@test "restore: a FIFO in place of a checkpoint that was begun is named, and libvirtd does not wait for it" {
+	local file
+	file=$(directory 63)/checkpoint
+	on mkdir -p "$(directory 63)"
+	on mkfifo "$file.restoring"
+	run --separate-stderr on "$ACTIONS/restore" --deadline $((20 * PACE)) "$file" node1 one-63 63 node1 </dev/null
+	assert_failure 1
+	[ "$(error_message)" = "restore: checkpoint $file.restoring is no regular file [input]" ]
+}
+
 @test "restore: a file that is not a checkpoint is kept, and libvirt's reason is reported" {
 	on mkdir -p "$(directory 8)"
 	on sh -c "head -c 100000 /dev/zero >$(file 8)"

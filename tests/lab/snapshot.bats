@@ -198,6 +198,24 @@ in_image() {	# NUMBER
 	[ "$(listed 4)$(in_image 4)" = '' ]
 }
 
+@test "snapshot_create: asked once more, it removes no snapshot that it has not made" {
+	local file
+	file=$(directory 23)/snap-0.xml
+	deaf 23
+	act snapshot_create one-23 0 23 node1
+	assert_success
+	on sh -c "rm '$file'; mkdir '$file'"
+	act snapshot_create one-23 0 23 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "snap-0.xml"
+	[ "$(listed 23)" = snap-0 ]
+	[ "$(in_image 23)" = snap-0 ]
+	on rmdir "$file"
+	act snapshot_create one-23 0 23 node1
+	assert_success
+	on test -s "$file"
+}
+
 @test "snapshot_create: libvirtd is killed in the middle: the guest continues, no snapshot is left over, and the next call works" {
 	local after
 	deaf 5

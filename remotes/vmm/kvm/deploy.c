@@ -73,7 +73,7 @@ static enum action_outcome launch(struct action_ctx *ctx, const DeployOrder *o, 
 		outcome = start_vm(ctx, &vm, dom, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
-	checkpoint_use_warn_unused(o->directory);
+	checkpoint_use_started_beside(o->directory);
 	checkpoint_stored_warn_unused(o->directory);
 	virDomainGetUUIDString(*dom, uuid);
 	action_on_abort(ACTION_DONE, "%s\n", uuid);

@@ -165,7 +165,7 @@ static enum action_outcome run_migrate(struct action_ctx *ctx, GError **error)
 		if (outcome == ACTION_DONE)
 			outcome = to_host(&r, &q, error);
 		if (outcome == ACTION_DONE && r.sides.dest && !ctx->dry_run)
-			vtpm_moved(ctx, r.sides.dest, r.dest_host);
+			migration_arrived(&r);
 		if (outcome == ACTION_DONE && r.dom && !ctx->dry_run)
 			after(&r);
 		migration_clear(&r);

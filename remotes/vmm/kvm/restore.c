@@ -89,18 +89,14 @@ static bool get_checkpoint(struct action_ctx *ctx, const TmplRequest *d, GError 
 /* The domain in FILE, its paths changed to where FILE lies: then RET_XML is set, to be freed. */
 static xmlDoc *load(struct action_ctx *ctx, char **ret_xml, GError **error)
 {
-	const char *file = ctx->arg[CHECKPOINT];
-	g_autoptr(xmlDoc) doc = checkpoint_domain(ctx, file, error);
+	const char *file = ctx->arg[CHECKPOINT], *id = action_arg(ctx, VM_ID);
+	xmlDoc *doc = checkpoint_domain_of(ctx, file, action_arg(ctx, DEPLOY_ID), id, error);
 	xmlNode *domain = xmlDocGetRootElement(doc);
 
-	if (doc && !xml_child(domain, "name")) {
-		vmm_fail(error, VMM_ERROR_INPUT, "checkpoint %s: its domain has no name", file);
-		return NULL;
-	}
-
-	if (doc && domain_paths_rewrite(domain, file, action_arg(ctx, VM_ID)))
+	if (doc && domain_paths_rewrite(domain, file, id))
 		*ret_xml = xml_print(domain);
-	return g_steal_pointer(&doc);
+
+	return doc;
 }
 
 static enum action_outcome restore(struct action_ctx *ctx, const TmplRequest *d, GError **error)

@@ -68,12 +68,12 @@ static virDomainSnapshot *create(struct action_ctx *ctx, virDomain **dom, const 
 	return s;
 }
 
-/* Without its file the snapshot would be lost with the VM's next stop. */
-static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s,
+/* Without its file the snapshot would be lost with the VM's next stop. MADE: just now, by us. */
+static enum action_outcome keep(struct action_ctx *ctx, virDomainSnapshot *s, bool made,
 				const char *directory, GError **error)
 {
 	if (directory && !snapshot_keep(s, directory, error)) {
-		if (virDomainSnapshotDelete(s, 0) < 0)
+		if (made && virDomainSnapshotDelete(s, 0) < 0)
 			action_log("WARN", "could not remove snapshot %s",
 				   virDomainSnapshotGetName(s));
 		return ACTION_FAILED;
@@ -162,7 +162,7 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	if (s) {
 		action_log("INFO", "domain %s has snapshot %s already", virDomainGetName(dom),
 			   name);
-		return keep(ctx, s, directory, error);
+		return keep(ctx, s, false, directory, error);
 	}
 
 	if (cause) {
@@ -176,7 +176,7 @@ static enum action_outcome run_snapshot_create(struct action_ctx *ctx, GError **
 	s = create(ctx, &dom, name, &outcome, error);
 
 	if (s)
-		return keep(ctx, s, directory, error);
+		return keep(ctx, s, true, directory, error);
 
 	return outcome;
 }
