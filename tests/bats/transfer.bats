@@ -553,6 +553,33 @@ no_marks() {
 	never grep -v ' h1 ' ssh.calls
 }
 
+@test "TM_MAD kvm_image: an upgrade of the program in the middle of a step does not change the step" {
+	local own=$PWD/own/kvm-image from upgrade words
+	mkdir own
+	echo "#!$own" >bin/action
+	printf '#!/bin/sh\necho "$@" >>newer\nexit 9\n' >next
+	chmod +x next
+	# oned answers, or a host does, while the package is installed.
+	for from in onevm ssh; do
+		sed -i "2i [ ! -e upgrade.$from ] || { cp next own/new; mv -f own/new '$own'; rm upgrade.$from; }" bin/$from
+	done
+	vm 7 7 "$(persistent 0)"
+	for words in "ln fe:$IMAGE h1:$DIR/disk.0 7 1" "mvds h1:$DIR/disk.0 fe:$IMAGE 7 1" "mv h1:$DIR $(hostname):$THERE 7 0" "mv $(hostname):$THERE h1:$DIR 7 0"; do
+		for upgrade in onevm ssh; do
+			cp "$KVM_IMAGE" own/old
+			mv -f own/old "$own"
+			: >upgrade.$upgrade
+			# shellcheck disable=SC2086
+			tm $words
+			[ ! -e "upgrade.$upgrade" ]
+			done_ || { echo "$words, upgrade by $upgrade"; return 1; }
+		done
+	done
+	[ ! -e newer ]
+	cmp "$IMAGE" "$DIR/disk.0"
+	[ ! -e "$THERE" ]
+}
+
 @test "TM_MAD kvm_image: mv to another datastore, on another host or the same; not into one that keeps no files" {
 	local there=${THERE%0/7}1/7 here=${DIR%0/7}1/7
 	make_vm
