@@ -186,8 +186,7 @@ static bool write_document(struct vm_disks *v, GError **error)
 		return true;
 	if (!image_file_open(&v->document, v->document_path, false, error))
 		return false;
-	if (fchmod(v->document.fd, 0600) < 0 ||
-	    write(v->document.fd, text->str, text->len) != (ssize_t)text->len)
+	if (write(v->document.fd, text->str, text->len) != (ssize_t)text->len)
 		return vmm_fail_errno(error, errno, "cannot write %s", v->document_path);
 
 	return disk_record_add_file(v->record, DISK_DOCUMENT, "document", v->document.fd, error);
