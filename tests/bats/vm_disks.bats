@@ -323,6 +323,41 @@ size() {
 	sources_are_whole
 }
 
+@test "kvm-image: a disk is known on NFS, whether that says when it was born or not, and another file with its number is not it" {
+	local before after
+	document 7 "$(copy 0)"
+	export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/nfs.so
+	# Another kernel, or another host of the same directory.
+	for before in NFS_BIRTH=1 NFS_X=1; do
+		for after in NFS_BIRTH=1 NFS_X=1; do
+			export "${before?}"
+			prepare
+			done_
+			unset NFS_BIRTH
+			export "${after?}"
+			prepare
+			done_
+			dispose
+			done_
+			[ ! -e vm ]
+			unset NFS_BIRTH
+		done
+	done
+	# Its inode number is all that is the same; that it is the disk is no more than possible.
+	NFS_INODE=5 prepare
+	done_
+	mv vm/disk.0 old
+	cp old vm/disk.0
+	NFS_INODE=5 dispose
+	refused refused 'vm/disk.0 is not what was made for VM 7'
+	mv old vm/disk.0
+	NFS_MOUNT=1 NFS_INODE=5 dispose
+	refused refused 'vm/disk.0 is not what was made for VM 7'
+	NFS_INODE=5 dispose
+	done_
+	[ ! -e vm ]
+}
+
 @test "kvm-image prepare: two at once in one directory do not disturb each other" {
 	mkdir vm
 	exec 9>vm/.kvm-image.lock
