@@ -9,7 +9,8 @@
 #include "volume.h"
 #include "volume_commands.h"
 
-#define FOR_VOLUMES "/var/tmp/kvm-image-import."
+#define PLACE "/var/tmp"
+#define FOR_VOLUMES "kvm-image-import."
 
 static const char *const targets[] = { "raw", "qcow2", NULL };
 
@@ -117,7 +118,7 @@ static char *download_place(const struct image_job *job)
 
 	number = g_uuid_string_random();
 
-	return g_strconcat(FOR_VOLUMES, number, NULL);
+	return g_strconcat(PLACE "/" FOR_VOLUMES, number, NULL);
 }
 
 static bool most_to_download(const struct image_job *job, const char *place, guint64 *ret,
@@ -168,7 +169,7 @@ static bool import_url(struct image_job *job, GError **error)
 		return true;
 	}
 
-	image_file_remove_parts(FOR_VOLUMES);
+	image_file_remove_parts(PLACE, FOR_VOLUMES);
 	ok = image_file_open(&file, place, false, error);
 	if (ok)
 		ok = image_download(url, &file, most, error);

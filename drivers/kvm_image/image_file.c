@@ -134,14 +134,16 @@ static bool is_own_file(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+
+	/* A base has another name in its cache, and no lock. */
+	return st.st_uid == geteuid() && st.st_nlink == 1;
 }
 
-void image_file_remove_parts(const char *start)
+void image_file_remove_parts(const char *directory, const char *start)
 {
-	g_autofree char *directory = g_path_get_dirname(start);
-	g_autofree char *name = g_path_get_basename(start);
-	g_autofree char *begin = g_strconcat(".", name, NULL);
+	g_autofree char *begin = g_strconcat(".", start, NULL);
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
 	const char *entry;
 

@@ -53,8 +53,8 @@ void image_file_clear(struct image_file *file);
  */
 bool image_file_remove_part(const char *part, const char *path, GError **error);
 
-/* Removes what killed runs of this user left of images whose paths begin with START. */
-void image_file_remove_parts(const char *start);
+/* Removes what killed runs of this user left in DIRECTORY of images called START…. */
+void image_file_remove_parts(const char *directory, const char *start);
 
 /* ".NAME.kvm-image" beside PATH. The caller frees. */
 char *image_file_part(const char *path);
