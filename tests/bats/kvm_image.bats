@@ -301,6 +301,17 @@ another_is_left_alone() {
 		[ "$status" -eq 2 ] || { echo "$words: $status $stderr"; return 1; }
 		[[ $stderr == *'[usage]'* ]]
 	done
+	for words in 'info x --no-such' 'info x --size' '--no-such' 'info x --size 1M' 'frob x' ''; do
+		# shellcheck disable=SC2086
+		kvm_image --json $words
+		[ "$(jq -r '.outcome, .error.class' <<<"$output" | xargs)" = 'failed usage' ] || { echo "$words: $output"; return 1; }
+		[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	done
+	for words in "create x --format raw --size $((2 ** 63 - 512))" "create x --format qcow2 --size $((2 ** 63 - 512))"; do
+		# shellcheck disable=SC2086
+		kvm_image $words
+		refused input 'too large' || refused input 'exceeds maximum'
+	done
 	for words in nbd://host/image http://host/image; do
 		kvm_image create "$words" --format raw --size 1M
 		refused config 'only files are supported there'
@@ -442,6 +453,23 @@ import_stalls() {
 	[ ! -e "$part" ]
 	kvm_image import "http://127.0.0.1:$PORT/good" lvm:vg/lv --from raw --dry-run
 	[ "$status" -eq 0 ]
+}
+
+@test "kvm-image import: a signal to end that comes while the checksum is computed leaves no download" {
+	local n part=$PWD/.disk.download.kvm-image heard=0
+	head -c 3M /dev/urandom >served
+	serve
+	# Its reads: the header's, and then a MiB each.
+	for n in 1 2 3 4 5 6; do
+		ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 run --separate-stderr strace -qq -o trace -P "$part" -e trace=read -e inject=read:signal=TERM:when=$n \
+			"$KVM_IMAGE" import "http://127.0.0.1:$PORT/good" disk --from raw --checksum "sha256:$(sha256sum <served | cut -d ' ' -f 1)"
+		[ "$(grep -c '^--- SIGTERM' trace)" -eq 1 ] || continue
+		grep -B 1 SIGTERM trace | grep -q ', 1048576)' || continue
+		refused cancelled 'a signal to end came'
+		[ ! -e disk ]
+		heard=$((heard + 1))
+	done
+	[ "$heard" -ge 3 ]
 }
 
 @test "kvm-image: until an image is whole nobody else reads it; then it has the permissions of what it replaced" {
@@ -794,6 +822,15 @@ bombs() {
 	tool 'qemu-img "$@"; touch raw'
 	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
 	refused refused 'was changed while it was read'
+	# Who changes it and puts its time back: it is not what had the checksum.
+	touch -r raw time
+	sum=$(sha256sum <raw)
+	tool 'qemu-img "$@"; printf x | dd of=raw conv=notrunc status=none; touch -r time raw'
+	kvm_image convert raw out --format raw --force --checksum "sha256:${sum%% *}" --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused refused 'was changed while it was read'
+	tool 'echo "qemu-img: error while writing: Disk quota exceeded" >&2; exit 1'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused no-space 'Disk quota exceeded'
 	[ "$(cat out)" = old ]
 	kvm_image convert raw out --format raw --force
 	[ "$status" -eq 0 ]

@@ -383,6 +383,25 @@ size() {
 	run --separate-stderr -- "$KVM_IMAGE" prepare - -d vm <vm.xml
 	done_
 	cmp base <(head -c 3M vm/disk.0)
+	# As what it stands for: that succeeds when the disks are there already, or a killed run left something.
+	prepare --dry-run
+	done_
+	[ "$output" = "has disk.0: copy raw - $PWD/base 8388608" ]
+	document 8 "$(copy 0 SIZE=8)"
+	prepare --dry-run
+	refused exists 'has the disks of VM 7'
+	document 7 "$(copy 0 SIZE=9)"
+	prepare --dry-run
+	refused exists 'with another disk.0'
+	sed -i 's/"whole":true/"whole":false/' vm/.kvm-image.json
+	before=$(find vm -printf '%p %i %T@ %s\n' | sort)
+	prepare --dry-run
+	done_
+	[ "$output" = "would make disk.0: copy raw - $PWD/base 9437184" ]
+	[ "$(find vm -printf '%p %i %T@ %s\n' | sort)" = "$before" ]
+	prepare
+	done_
+	[ "$(stat -c %s vm/disk.0)" -eq 9437184 ]
 	kvm_image prepare vm.xml
 	[ "$status" -eq 2 ]
 	[[ $stderr == *'--directory is missing [usage]'* ]]
