@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/error_object.h"
 #include "base/program.h"
 #include "conf/paths.h"
 #include "fleet/fleet.h"
@@ -337,14 +338,17 @@ int main(int argc, char **argv)
 	struct options o = { .parallel = 50 };
 	g_autoptr(GOptionContext) context = option_context(&o);
 	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) words = g_strdupv(argv);
 	int status = 0;
 
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
 
-	if (!g_option_context_parse(context, &argc, &argv, &error))
+	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+		error_object_print(words, error);
 		return program_fail("kvm-host-check", error);
+	}
 
 	set_defaults(&o);
 	if (o.help)
@@ -357,6 +361,7 @@ int main(int argc, char **argv)
 	if (!error)
 		return status;
 
+	error_object_print(words, error);
 	program_fail("kvm-host-check", error);
 
 	return 2;

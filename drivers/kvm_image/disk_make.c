@@ -264,8 +264,6 @@ bool disk_making_write(struct image_job *job, struct disk_making *m, const TmplA
 		return disk_volume_write(job, m, error);
 	if (!image_file_open(&m->file, m->path, false, error))
 		return false;
-	if (fchmod(m->file.fd, 0600) < 0)
-		return vmm_fail_errno(error, errno, "cannot make %s", m->path);
 
 	switch (m->disk->way) {
 	case DISK_COPY:

@@ -63,15 +63,6 @@ static const char *member(json_object *of, const char *name)
 	return NULL;
 }
 
-static gint64 number(json_object *of, const char *name)
-{
-	json_object *value = NULL;
-
-	json_object_object_get_ex(of, name, &value);
-
-	return json_object_get_int64(value);
-}
-
 static bool flag(json_object *of, const char *name)
 {
 	json_object *value = NULL;
@@ -118,10 +109,8 @@ static bool parse_entry(struct disk_record *r, json_object *o)
 	e->link = g_strdup(member(o, "link"));
 	e->volume = g_strdup(member(o, "volume"));
 	e->id = g_strdup(member(o, "id"));
-	e->inode = (guint64)number(o, "inode");
-	e->born_ns = number(o, "born_ns");
-	e->next_inode = (guint64)number(o, "next_inode");
-	e->next_born_ns = number(o, "next_born_ns");
+	file_identity_read(o, "", &e->is);
+	file_identity_read(o, "next_", &e->next);
 	g_ptr_array_add(r->entries, e);
 
 	return true;
@@ -247,13 +236,9 @@ static json_object *entry_json(const struct disk_entry *e)
 	if (e->link || e->volume)
 		return o;
 
-	json_object_object_add(o, "inode", json_object_new_int64((gint64)e->inode));
-	json_object_object_add(o, "born_ns", json_object_new_int64(e->born_ns));
-	if (!e->next_inode)
-		return o;
-
-	json_object_object_add(o, "next_inode", json_object_new_int64((gint64)e->next_inode));
-	json_object_object_add(o, "next_born_ns", json_object_new_int64(e->next_born_ns));
+	file_identity_add(o, "", &e->is);
+	if (e->next.inode)
+		file_identity_add(o, "next_", &e->next);
 
 	return o;
 }
@@ -296,27 +281,6 @@ bool disk_record_remove(const struct disk_record *r, const char *directory, GErr
 	return vmm_fail_errno(error, errno, "cannot remove %s", path);
 }
 
-bool disk_record_identify(int fd, guint64 *ret_inode, gint64 *ret_born_ns)
-{
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
-		return false;
-
-	*ret_inode = st.stx_ino;
-	*ret_born_ns = 0;
-	if (st.stx_mask & STATX_BTIME)
-		*ret_born_ns = st.stx_btime.tv_sec * G_GINT64_CONSTANT(1000000000) +
-			       st.stx_btime.tv_nsec;
-
-	return true;
-}
-
-static bool identify(int fd, struct disk_entry *ret)
-{
-	return disk_record_identify(fd, &ret->inode, &ret->born_ns);
-}
-
 /* While it is open: a name may stand for another file a moment later. */
 bool disk_record_add_file(struct disk_record *r, const char *name, const char *wish, int fd,
 			  GError **error)
@@ -327,7 +291,7 @@ bool disk_record_add_file(struct disk_record *r, const char *name, const char *w
 	e->wish = g_strdup(wish);
 	g_ptr_array_add(r->entries, e);
 
-	return identify(fd, e) || vmm_fail_errno(error, errno, "cannot make %s", name);
+	return file_identity_of(fd, &e->is) || vmm_fail_errno(error, errno, "cannot make %s", name);
 }
 
 void disk_record_add_link(struct disk_record *r, const char *name, const char *wish,
@@ -381,7 +345,7 @@ bool disk_record_replace(struct disk_record *r, const char *name, const char *wi
 		g_ptr_array_add(r->entries, e);
 	}
 
-	return disk_record_identify(fd, &e->next_inode, &e->next_born_ns) ||
+	return file_identity_of(fd, &e->next) ||
 	       vmm_fail_errno(error, errno, "cannot make %s", name);
 }
 
@@ -389,20 +353,16 @@ void disk_record_replaced(struct disk_record *r, const char *name)
 {
 	struct disk_entry *e = find_own(r, name);
 
-	e->inode = e->next_inode;
-	e->born_ns = e->next_born_ns;
-	e->next_inode = 0;
-	e->next_born_ns = 0;
+	e->is = e->next;
+	e->next = (struct file_identity){ 0 };
 }
 
 void disk_record_forget(struct disk_record *r, const char *name)
 {
 	struct disk_entry *e = find_own(r, name);
 
-	e->next_inode = e->inode;
-	e->next_born_ns = e->born_ns;
-	e->inode = 0;
-	e->born_ns = 0;
+	e->next = e->is;
+	e->is = (struct file_identity){ 0 };
 }
 
 void disk_record_drop(struct disk_record *r, const char *name)
@@ -429,18 +389,11 @@ static enum disk_found look_at_link(const struct disk_entry *e, const char *path
 	return DISK_OTHER;
 }
 
-static bool is_file_of(const struct disk_entry *e, const struct disk_entry *now)
-{
-	if (now->inode == e->inode && now->born_ns == e->born_ns)
-		return true;
-
-	return e->next_inode && now->inode == e->next_inode && now->born_ns == e->next_born_ns;
-}
-
 enum disk_found disk_record_look(const struct disk_entry *e, const char *directory)
 {
 	g_autofree char *path = g_build_filename(directory, e->name, NULL);
-	struct disk_entry now = { 0 };
+	struct file_identity now;
+	bool is_ours;
 	enum disk_found found = DISK_OTHER;
 	int fd;
 
@@ -452,7 +405,9 @@ enum disk_found disk_record_look(const struct disk_entry *e, const char *directo
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? DISK_GONE : DISK_OTHER;
-	if (identify(fd, &now) && is_file_of(e, &now))
+	is_ours = file_identity_of(fd, &now) && (file_identity_is(&e->is, &now) ||
+						 file_identity_is(&e->next, &now));
+	if (is_ours)
 		found = !is_base(e->name) && image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
 	close(fd);
 

@@ -4,15 +4,15 @@
  * knows its disks again.
  *
  * It is written before the disks get their names, so that the next run can undo what a killed one
- * began. A disk is known by its inode and the time of its birth: a file that another program put in
- * its place has others.
+ * began. A disk is known by its file's identity: a file that another program put in its place has
+ * another one.
  */
 #ifndef KVM_IMAGE_DISK_RECORD_H
 #define KVM_IMAGE_DISK_RECORD_H
 
 #include <json-c/json.h>
 
-#include "base/error.h"
+#include "file_identity.h"
 
 struct disk_entry {
 	char *name;	/* in the directory */
@@ -20,10 +20,8 @@ struct disk_entry {
 	char *link;	/* what it leads to; NULL: it is a regular file */
 	char *volume;	/* "lvm:GROUP/NAME", to which LINK leads; NULL: none */
 	char *id;	/* of that volume; NULL: its unfinished form alone is ours */
-	guint64 inode;	/* 0: perhaps it is not there */
-	gint64 born_ns;	/* 0: the file system does not say */
-	guint64 next_inode;	/* of the file that is about to take its name; 0: none */
-	gint64 next_born_ns;
+	struct file_identity is;	/* no inode: perhaps it is not there */
+	struct file_identity next;	/* of what is about to take its name; no inode: none */
 };
 
 struct disk_record {
@@ -62,9 +60,6 @@ bool disk_record_is_name(const char *name);
  * remove any file of the directory.
  */
 bool disk_record_is_trusted(int fd);
-
-/* Which file FD is, whatever it is called; BORN_NS 0: the file system does not say. */
-bool disk_record_identify(int fd, guint64 *ret_inode, gint64 *ret_born_ns);
 
 /* Writes it there, for its owner only. */
 bool disk_record_write(const struct disk_record *record, const char *directory, GError **error);

@@ -31,7 +31,9 @@ static bool copy_piece(int from, int to, char *piece, off_t at, size_t len)
 {
 	ssize_t n = pread(from, piece, len, at);
 
-	errno = n < 0 ? errno : ENOSPC;
+	/* A source that was cut meanwhile, or a disk that is full. */
+	if (n >= 0)
+		errno = n < (ssize_t)len ? ENODATA : ENOSPC;
 
 	return n == (ssize_t)len && pwrite(to, piece, len, at) == n;
 }

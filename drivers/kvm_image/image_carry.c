@@ -208,9 +208,14 @@ static mode_t mode_of(const char *path)
 
 static bool receive_file(struct image_job *job, const char *path, GError **error)
 {
+	g_autofree char *directory = g_path_get_dirname(path);
 	struct image_file file;
-	bool ok = image_file_open(&file, path, job->o->force, error);
+	bool ok;
 
+	/* Names of saved images do not come again; prepare looks after a VM's directory. */
+	if (!job->o->directory)
+		image_file_remove_parts(directory, "");
+	ok = image_file_open(&file, path, job->o->force, error);
 	if (ok && fchmod(file.fd, mode_of(path)) < 0)
 		ok = vmm_fail_errno(error, errno, "cannot make %s", path);
 	if (ok)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/progress_line.h"
+#include "stop_signal.h"
 
 #define KIND "sha256:"
 
@@ -36,6 +37,8 @@ static bool add_all(GChecksum *sum, int fd, const char *path, GError **error)
 		line.total = (guint64)st.st_size;
 
 	while ((n = read(fd, piece, PIECE)) != 0) {
+		if (!stop_signal_check(error, "cannot read %s", path))
+			return false;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -62,7 +65,10 @@ bool image_checksum_verify(const char *path, const char *wanted, GError **error)
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", path);
 
+	/* It may be one that was downloaded, and is to go. */
+	stop_signal_begin();
 	ok = add_all(sum, fd, path, error);
+	stop_signal_end();
 	close(fd);
 	if (!ok)
 		return false;

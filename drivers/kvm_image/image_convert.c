@@ -9,6 +9,9 @@
 #include "volume.h"
 #include "volume_commands.h"
 
+#define PLACE "/var/tmp"
+#define FOR_VOLUMES "kvm-image-import."
+
 static const char *const targets[] = { "raw", "qcow2", NULL };
 
 /* An import keeps a format that guests can use. */
@@ -48,7 +51,7 @@ static bool make_copy(const struct image_copy *c, GError **error)
 	if (ok)
 		ok = image_copy_run(c, file.part, error);
 	if (ok)
-		ok = image_file_publish(&file, error);
+		ok = image_file_publish_plain(&file, error);
 	image_file_clear(&file);
 	if (ok)
 		image_job_say_image(c->job, c->to, c->to_format, c->size);
@@ -103,19 +106,19 @@ bool image_convert(struct image_job *job, GError **error)
 	return run_copy(job, false, error);
 }
 
-/* What is downloaded for a file lies beside it; for a volume, where large files may lie. */
+/* For a file it lies beside that; for a volume, where all may make files, by no name to guess. */
 static char *download_place(const struct image_job *job)
 {
-	g_autofree char *sum = NULL, *path = NULL;
+	g_autofree char *number = NULL, *path = NULL;
 
 	if (!volume_is(job->to)) {
 		path = image_job_path(job->to);
 		return g_strconcat(path, ".download", NULL);
 	}
 
-	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, job->to, -1);
+	number = g_uuid_string_random();
 
-	return g_strconcat("/var/tmp/kvm-image-", sum, NULL);
+	return g_strconcat(PLACE "/" FOR_VOLUMES, number, NULL);
 }
 
 static bool most_to_download(const struct image_job *job, const char *place, guint64 *ret,
@@ -166,6 +169,7 @@ static bool import_url(struct image_job *job, GError **error)
 		return true;
 	}
 
+	image_file_remove_parts(PLACE, FOR_VOLUMES);
 	ok = image_file_open(&file, place, false, error);
 	if (ok)
 		ok = image_download(url, &file, most, error);

@@ -96,17 +96,26 @@ bool image_copy_measure(struct image_copy *c, GError **error)
 			" bytes, and %" G_GUINT64_FORMAT " are free", c->to, c->data, room);
 }
 
-/* FROM was checked some time ago. */
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/*
+ * FROM was checked some time ago. Who changes it can put its time of modification back, not that of
+ * its inode; but libvirt, too, changes the inodes of images that a guest starts with.
+ */
 static bool check_source(const struct image_copy *c, GError **error)
 {
 	struct stat st;
-	bool is_same;
+	bool is_same, is_exact = c->job->o->checksum != NULL;
 
 	if (stat(c->from, &st) < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", c->from);
 
 	is_same = st.st_ino == c->seen.st_ino && st.st_size == c->seen.st_size;
-	if (is_same && !memcmp(&st.st_mtim, &c->seen.st_mtim, sizeof(st.st_mtim)))
+	is_same = is_same && is_same_time(&st.st_mtim, &c->seen.st_mtim);
+	if (is_same && (!is_exact || is_same_time(&st.st_ctim, &c->seen.st_ctim)))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_REFUSED, "%s was changed while it was read", c->from);

@@ -3,10 +3,10 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/progress_line.h"
+#include "stop_signal.h"
 
 /* A server that sends less for so long is taken for dead. */
 enum { CONNECT_S = 20, SLOW_BYTES = 1, SLOW_S = 60, MAX_REDIRECTS = 5 };
@@ -22,13 +22,6 @@ struct download {
 	struct progress_line line;
 	bool is_terminal;
 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int signal)
-{
-	stop_signal = signal;
-}
 
 bool image_is_url(const char *operand)
 {
@@ -73,7 +66,7 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
 	if (d->is_terminal)
 		progress_line_show(&d->line, (guint64)now);
 
-	return stop_signal != 0;
+	return !stop_signal_check(NULL, "%s", d->shown);
 }
 
 static bool fail_status(const struct download *d, long status, GError **error)
@@ -159,7 +152,6 @@ static void set_limits(CURL *curl, const char *url, guint64 most)
 
 static bool transfer(CURL *curl, struct download *d, GError **error)
 {
-	struct sigaction stop = { .sa_handler = on_stop }, old[2];
 	CURLcode code;
 
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
@@ -167,11 +159,9 @@ static bool transfer(CURL *curl, struct download *d, GError **error)
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, d);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-	sigaction(SIGINT, &stop, &old[0]);
-	sigaction(SIGTERM, &stop, &old[1]);
+	stop_signal_begin();
 	code = curl_easy_perform(curl);
-	sigaction(SIGINT, &old[0], NULL);
-	sigaction(SIGTERM, &old[1], NULL);
+	stop_signal_end();
 	if (d->is_terminal)
 		progress_line_end(&d->line);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fetch: a snapshot of an image in a Ceph pool becomes a local file, past the image service. */
+#include <sys/stat.h>
+
 #include "base/number.h"
 #include "base/text.h"
 #include "image_checksum.h"
@@ -90,7 +92,11 @@ static bool export_image(struct fetch *f, struct image_file *file, GError **erro
 					   .size = f->size };
 	g_autoptr(GError) cause = NULL;
 
-	if (rbd_export(f->job, &what, &cause))
+	mode_t mask = umask(077);
+	bool ok = rbd_export(f->job, &what, &cause);
+
+	umask(mask);
+	if (ok)
 		return image_file_take_data(file, error);
 
 	/* A full disk here is no fault of the way. */
@@ -124,7 +130,7 @@ static bool get_image(struct fetch *f, GError **error)
 	if (ok)
 		ok = check_image(f, &file, &copy, error);
 	if (ok)
-		ok = image_file_publish(&file, error);
+		ok = image_file_publish_plain(&file, error);
 	image_file_clear(&file);
 	if (ok)
 		image_job_say_image(f->job, f->to, copy.format, copy.size);

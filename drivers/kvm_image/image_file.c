@@ -12,6 +12,8 @@
 /* QEMU locks bytes from 100 and from 200 on, one for each permission that it has or denies. */
 enum { LOCK_START = 100, LOCK_LENGTH = 200, TRIES = 10 };
 
+#define END ".kvm-image"
+
 enum { OPEN_FLAGS = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
 
 char *image_file_part(const char *path)
@@ -19,7 +21,7 @@ char *image_file_part(const char *path)
 	g_autofree char *directory = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
 
-	return g_strdup_printf("%s/.%s.kvm-image", directory, name);
+	return g_strdup_printf("%s/.%s" END, directory, name);
 }
 
 bool image_file_in_use(int fd)
@@ -128,6 +130,33 @@ bool image_file_remove_part(const char *part, const char *path, GError **error)
 	return ok;
 }
 
+static bool is_own_file(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+
+	/* A base has another name in its cache, and no lock. */
+	return st.st_uid == geteuid() && st.st_nlink == 1;
+}
+
+void image_file_remove_parts(const char *directory, const char *start)
+{
+	g_autofree char *begin = g_strconcat(".", start, NULL);
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	const char *entry;
+
+	while (dir && (entry = g_dir_read_name(dir))) {
+		g_autofree char *part = g_build_filename(directory, entry, NULL);
+
+		if (!g_str_has_prefix(entry, begin) || !g_str_has_suffix(entry, END))
+			continue;
+		if (is_own_file(part))
+			image_file_remove_part(part, part, NULL);
+	}
+}
+
 char *image_file_data(const struct image_file *f)
 {
 	return g_strconcat(f->part, ".data", NULL);
@@ -167,7 +196,7 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 	for (int i = 0; i < TRIES; i++) {
 		bool is_locked;
 
-		f->fd = open(f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+		f->fd = open(f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (f->fd < 0 && errno != EEXIST)
 			return vmm_fail_errno(error, errno, "cannot make %s", path);
 		if (f->fd < 0 && !image_file_remove_part(f->part, path, error))
@@ -235,6 +264,32 @@ bool image_file_publish(struct image_file *f, GError **error)
 	f->fd = -1;
 
 	return true;
+}
+
+/* The owner, too, where we may: who could read and write the image still can. */
+static bool take_permissions(const struct image_file *f)
+{
+	struct stat st;
+	mode_t mask;
+
+	if (f->force && lstat(f->path, &st) == 0) {
+		if (fchown(f->fd, st.st_uid, st.st_gid) < 0 && errno != EPERM)
+			return false;
+		return fchmod(f->fd, st.st_mode & 0777) == 0;
+	}
+
+	mask = umask(0);
+	umask(mask);
+
+	return fchmod(f->fd, 0644 & ~mask) == 0;
+}
+
+bool image_file_publish_plain(struct image_file *f, GError **error)
+{
+	if (!take_permissions(f))
+		return vmm_fail_errno(error, errno, "cannot make %s", f->path);
+
+	return image_file_publish(f, error);
 }
 
 void image_file_clear(struct image_file *f)

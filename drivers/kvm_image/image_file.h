@@ -23,8 +23,8 @@ struct image_file {
 bool image_file_may_make(const char *path, bool force, GError **error);
 
 /*
- * Makes the empty file PART, and locks it: VMM_ERROR_BUSY when another program makes the same
- * image. What a killed one left is removed. image_file_clear() it.
+ * Makes the empty file PART, for us alone, and locks it: VMM_ERROR_BUSY when another program makes
+ * the same image. What a killed one left is removed. image_file_clear() it.
  */
 bool image_file_open(struct image_file *file, const char *path, bool force, GError **error);
 
@@ -38,6 +38,9 @@ bool image_file_take_data(struct image_file *file, GError **error);
 /* Writes PART to the disk and gives it its name. */
 bool image_file_publish(struct image_file *file, GError **error);
 
+/* The same with owner and permissions of the file that it replaces, else those of any new file. */
+bool image_file_publish_plain(struct image_file *file, GError **error);
+
 /* Renames file FROM to TO, which is not there; else false, and errno. */
 bool image_file_rename_new(const char *from, const char *to);
 
@@ -49,6 +52,9 @@ void image_file_clear(struct image_file *file);
  * makes that image now.
  */
 bool image_file_remove_part(const char *part, const char *path, GError **error);
+
+/* Removes what killed runs of this user left in DIRECTORY of images called START…. */
+void image_file_remove_parts(const char *directory, const char *start);
 
 /* ".NAME.kvm-image" beside PATH. The caller frees. */
 char *image_file_part(const char *path);

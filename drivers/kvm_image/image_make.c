@@ -134,7 +134,7 @@ static bool make(struct image_job *job, const struct image_tool *tool, const cha
 	if (ok)
 		ok = image_tool_run(job, tool, NULL, error);
 	if (ok)
-		ok = image_file_publish(&file, error);
+		ok = image_file_publish_plain(&file, error);
 	image_file_clear(&file);
 	if (ok)
 		image_job_say_image(job, path, job->o->format, tool->bytes);

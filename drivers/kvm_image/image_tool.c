@@ -9,6 +9,7 @@
 #include "base/child.h"
 #include "base/text.h"
 #include "base/progress_line.h"
+#include "stop_signal.h"
 
 /* Its threads need address space for stacks and arenas, which a conversion has more of. */
 #define SHORT_MEMORY ((guint64)2 << 30)
@@ -72,15 +73,12 @@ static gboolean on_look(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* Came while a program ran that is not cancelled. */
-static bool is_stopped;
-
 static gboolean on_stop_signal(gpointer data)
 {
 	struct running *r = data;
 
 	if (r->tool->changes_metadata)
-		is_stopped = true;
+		stop_signal_note();
 	else if (r->child)
 		child_cancel(r->child);
 
@@ -89,8 +87,7 @@ static gboolean on_stop_signal(gpointer data)
 
 bool image_tool_check_stopped(const char *image, GError **error)
 {
-	return !is_stopped || vmm_fail(error, VMM_ERROR_CANCELLED, "%s is not made: a signal to "
-				       "end came", image);
+	return stop_signal_check(error, "%s is not made", image);
 }
 
 static unsigned cpu_limit(const struct image_tool *tool)
@@ -107,6 +104,10 @@ static const struct {
 	enum vmm_error code;
 } meanings[] = {
 	{ "No space left on device", VMM_ERROR_NO_SPACE },
+	{ "Disk quota exceeded", VMM_ERROR_NO_SPACE },
+	{ "too large for file format", VMM_ERROR_INPUT },
+	{ "exceeds maximum", VMM_ERROR_INPUT },
+	{ "File too large", VMM_ERROR_INPUT },
 	{ "Permission denied", VMM_ERROR_PERMISSION },
 	{ "Operation not permitted", VMM_ERROR_PERMISSION },
 	{ "permission error", VMM_ERROR_PERMISSION },

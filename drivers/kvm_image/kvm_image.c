@@ -371,8 +371,10 @@ int main(int argc, char **argv)
 		return rbd_service_main(argv + 1);
 
 	context = image_options_context(&o);
-	if (!g_option_context_parse(context, &argc, &argv, &error))
+	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+		error_object_print(argv, error);
 		return program_fail("kvm-image", error);
+	}
 
 	if (o.help)
 		program_print_help(context);

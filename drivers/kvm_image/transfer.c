@@ -8,23 +8,25 @@
 
 #include "base/number.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "transfer_host.h"
 #include "transfer_move.h"
 #include "transfer_vm.h"
 
 #define DRIVER "kvm_image"
 
-enum { MIB_SHIFT = 20, MAX_WORDS = 12 };
+enum { MIB_SHIFT = 20, MAX_WORDS = 12, CONTEXT_OPERANDS = 4 };
 
 /* States of a VM that runs: LCM_STATE of docs/facts/images.md 8. */
 #define NO_SNAPSHOT "-1"
 #define HOTPLUG_SAVEAS "26"
 #define DISK_RESIZE "62"
 
-/* Of one that runs or is powered off, STATE and LCM_STATE. */
+/* STATE and LCM_STATE of one that runs, is powered off or is suspended. */
 #define ACTIVE "3"
 #define RUNNING "3"
 #define POWEROFF "8"
+#define SUSPENDED "5"
 
 /* One call of an action that is about one place on a host. */
 struct transfer {
@@ -176,19 +178,33 @@ static bool make_swap(struct transfer *t, char **operands, GError **error)
 	       make_disk(t, operands[0], NULL, error);
 }
 
-/* A line that was held up, for a host that the VM has left or come to again meanwhile. */
-static bool check_ends(const struct transfer *t, GError **error)
+/* What oned says of a VM for which it does nothing now: NULL, it does something. */
+static const char *settled_state(const TmplVm *vm)
 {
-	const char *state = tmpl_vm_header(t->vm.vm, "STATE");
-	bool is_running = g_str_equal(state, ACTIVE) &&
-			  g_str_equal(tmpl_vm_header(t->vm.vm, "LCM_STATE"), RUNNING);
-	const char *is = is_running ? "runs" : "is powered off";
+	const char *state = tmpl_vm_header(vm, "STATE");
 
-	if (!is_running && !g_str_equal(state, POWEROFF))
-		return true;
+	if (g_str_equal(state, POWEROFF))
+		return "is powered off";
+	if (g_str_equal(state, SUSPENDED))
+		return "is suspended";
+	if (!g_str_equal(state, ACTIVE) || !g_str_equal(tmpl_vm_header(vm, "LCM_STATE"), RUNNING))
+		return NULL;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: its directory %s is "
-			"not removed", tmpl_vm_header(t->vm.vm, "ID"), is, t->place.directory);
+	return "runs";
+}
+
+/*
+ * A line that was held up: the VM has left that host or come to it again meanwhile, has another
+ * disk of that number, or has written to it.
+ */
+static bool check_in_time(const struct transfer *t, const char *what, GError **error)
+{
+	const char *is = settled_state(t->vm.vm);
+	const char *dot = t->place.disk ? "/disk." : "";
+
+	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: %s%s%s is not "
+			       "%s", tmpl_vm_header(t->vm.vm, "ID"), is, t->place.directory, dot,
+			       text_or(t->place.disk, ""), what);
 }
 
 /* delete: HOST:DIRECTORY[/disk.N] VM DATASTORE */
@@ -199,7 +215,7 @@ static bool delete_disks(struct transfer *t, char **operands, GError **error)
 
 	if (!begin(t, operands[0], operands[1], false, error))
 		return false;
-	if (!t->place.disk && !check_ends(t, error))
+	if (!check_in_time(t, "removed", error))
 		return false;
 
 	words[n++] = t->place.directory;
@@ -382,7 +398,8 @@ static bool begin_snapshot(struct transfer *t, char **operands, GError **error)
 		return false;
 
 	return begin(t, operands[0], operands[2], true, error) &&
-	       transfer_vm_check(&t->vm, &t->place, error);
+	       transfer_vm_check(&t->vm, &t->place, error) &&
+	       check_in_time(t, "changed, nor are its snapshots", error);
 }
 
 static bool run_snapshot(const struct transfer *t, const char *command, char **operands,
@@ -417,6 +434,24 @@ static bool delete_snapshot(struct transfer *t, char **operands, GError **error)
 	       run_snapshot(t, "snap-delete", operands, error);
 }
 
+/* context: FILE… HOST:DIRECTORY/disk.N VM DATASTORE. OpenNebula's script writes through a link. */
+static bool check_context(struct transfer *t, char **operands, GError **error)
+{
+	guint n = g_strv_length(operands);
+
+	if (n < CONTEXT_OPERANDS)
+		return vmm_fail(error, VMM_ERROR_USAGE, "usage: context FILE HOST:PATH VM "
+				"DATASTORE");
+	if (!begin(t, operands[n - 3], operands[n - 2], false, error))
+		return false;
+	if (!t->place.disk || !transfer_vm_disk(&t->vm, t->place.disk, NULL))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_REFUSED, "disk.%s is a disk of VM %s, by oned's word: the "
+			"medium with its context is not written there", t->place.disk,
+			operands[n - 2]);
+}
+
 /* What has to be asked of libvirt, kvm-image cannot do. */
 static bool refuse_live(struct transfer *t, char **operands G_GNUC_UNUSED, GError **error)
 {
@@ -438,7 +473,7 @@ static const struct transfer_action {
 	int operands;
 	const char *usage;
 	bool (*run)(struct transfer *t, char **operands, GError **error);
-	const char *stock;	/* the driver whose script of that name does it; NULL: RUN does */
+	const char *stock;	/* the driver whose script of that name does it, after RUN */
 } actions[] = {
 	{ "clone", 4, "FE:SOURCE HOST:PATH VM DATASTORE", copy_image, NULL },
 	{ "ln", 4, "FE:SOURCE HOST:PATH VM DATASTORE", copy_image, NULL },
@@ -449,7 +484,7 @@ static const struct transfer_action {
 	{ "mvds", 4, "HOST:PATH FE:SOURCE VM DATASTORE", move_to_image, NULL },
 	{ "cpds", 5, "HOST:PATH FE:IMAGE SNAPSHOT VM DATASTORE", copy_to_image, NULL },
 	{ "mv", 4, "HOST:PATH HOST:PATH VM DATASTORE", move_vm, NULL },
-	{ "context", ANY, "", NULL, "ssh" },
+	{ "context", ANY, "", check_context, "ssh" },
 	{ "monitor", ANY, "", NULL, "ssh" },
 	{ "monitor_ds", ANY, "", NULL, "ssh" },
 	{ "premigrate", ANY, "", before_migration, NULL },
@@ -502,16 +537,14 @@ static bool run_action(const struct transfer_action *a, char **argv, GError **er
 	struct transfer t = { .action = a->name };
 	bool ok;
 
-	if (a->stock)
-		return become_stock(a, argv, error);
 	if (a->operands != ANY && g_strv_length(argv + 1) != (guint)a->operands)
 		return vmm_fail(error, VMM_ERROR_USAGE, "usage: %s %s", a->name, a->usage);
 
-	ok = a->run(&t, argv + 1, error);
+	ok = !a->run || a->run(&t, argv + 1, error);
 	transfer_place_clear(&t.place);
 	transfer_vm_clear(&t.vm);
 
-	return ok;
+	return ok && (!a->stock || become_stock(a, argv, error));
 }
 
 /* As oned reads it: docs/facts/protocol.md 6.7. */

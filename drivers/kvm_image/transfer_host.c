@@ -48,12 +48,13 @@ static char **call_words(const struct transfer_call *c, const char *remote_dir)
 	return (char **)g_ptr_array_free(words, FALSE);
 }
 
+/* By no path: an upgrade may have put another program there since we started. */
 static char **own_argv(const struct transfer_call *c)
 {
 	g_auto(GStrv) words = call_words(c, NULL);
 	GPtrArray *argv = g_ptr_array_new();
 
-	g_ptr_array_add(argv, g_file_read_link("/proc/self/exe", NULL));
+	g_ptr_array_add(argv, g_strdup("/proc/self/exe"));
 	append_all(argv, (const char *const *)words);
 	g_ptr_array_add(argv, NULL);
 

@@ -43,7 +43,7 @@ static bool adopt_entry(const struct vm_order *order, const struct disk_entry *e
 	if (disk_record_find(record, e->name) || g_str_equal(e->name, DISK_DOCUMENT))
 		return true;
 	/* A snapshot that was being made or removed. */
-	if (e->next_inode && !e->inode)
+	if (e->next.inode && !e->is.inode)
 		return true;
 	/* Both hosts see it: the source has it until keep takes it. */
 	if (e->volume)

@@ -186,8 +186,7 @@ static bool write_document(struct vm_disks *v, GError **error)
 		return true;
 	if (!image_file_open(&v->document, v->document_path, false, error))
 		return false;
-	if (fchmod(v->document.fd, 0600) < 0 ||
-	    write(v->document.fd, text->str, text->len) != (ssize_t)text->len)
+	if (write(v->document.fd, text->str, text->len) != (ssize_t)text->len)
 		return vmm_fail_errno(error, errno, "cannot write %s", v->document_path);
 
 	return disk_record_add_file(v->record, DISK_DOCUMENT, "document", v->document.fd, error);
@@ -311,12 +310,30 @@ static bool prepare(struct vm_disks *v, GError **error)
 	return true;
 }
 
+/* What a killed run left would go first: it is not in the way. */
+static bool dry_make(struct vm_disks *v, GError **error)
+{
+	const struct disk_removal r = removal_of(v);
+
+	return v->record ? disk_removal_check(&r, error) :
+			   look_at_all(v, v->directory.path, error);
+}
+
 static bool dry_prepare(struct vm_disks *v, const char *path, GError **error)
 {
-	if (!look_at_all(v, path, error))
+	bool is_made;
+
+	v->directory.path = g_strdup(path);
+	if (!vm_move_check_here(path, error))
+		return false;
+	if (!disk_record_read(path, v->plan.only, &v->record, error))
 		return false;
 
-	say_all(v, "would_make");
+	is_made = v->record && v->record->is_whole;
+	if (is_made ? !check_made(v, error) : !dry_make(v, error))
+		return false;
+
+	say_all(v, is_made ? "has" : "would_make");
 
 	return true;
 }

@@ -102,8 +102,7 @@ static json_object *item_json(const struct vm_item *item)
 	json_object_object_add(o, "stays", json_object_new_boolean(item->stays));
 	add_number_member(o, "mode", item->mode);
 	add_number_member(o, "size", (gint64)item->size);
-	add_number_member(o, "inode", (gint64)item->inode);
-	add_number_member(o, "born_ns", item->born_ns);
+	file_identity_add(o, "", &item->is);
 	add_number_member(o, "changed_ns", item->changed_ns);
 
 	return o;
@@ -194,8 +193,7 @@ static bool parse_item(VmMove *m, json_object *o)
 	item->stays = number_of(o, "stays") != 0;
 	item->mode = (unsigned)number_of(o, "mode") & MODE_BITS;
 	item->size = (guint64)number_of(o, "size");
-	item->inode = (guint64)number_of(o, "inode");
-	item->born_ns = number_of(o, "born_ns");
+	file_identity_read(o, "", &item->is);
 	item->changed_ns = number_of(o, "changed_ns");
 
 	return kind != VM_ITEM_LINK || item->link;
@@ -389,7 +387,7 @@ bool vm_item_look(struct vm_item *item, const char *directory, GError **error)
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", path);
 
-	ok = fstat(fd, &st) == 0 && disk_record_identify(fd, &item->inode, &item->born_ns);
+	ok = fstat(fd, &st) == 0 && file_identity_of(fd, &item->is);
 	if (!ok)
 		vmm_fail_errno(error, errno, "cannot read %s", path);
 	else if (!S_ISREG(st.st_mode))
@@ -418,7 +416,7 @@ static bool check_item(const struct vm_item *item, const char *directory, bool m
 		return vmm_pass(error, &cause);
 	}
 
-	is_same = now.inode == item->inode && now.born_ns == item->born_ns;
+	is_same = file_identity_is(&item->is, &now.is);
 	if (is_same && now.size == item->size && now.changed_ns == item->changed_ns)
 		return true;
 

@@ -19,7 +19,7 @@
 
 #include <json-c/json.h>
 
-#include "base/error.h"
+#include "file_identity.h"
 
 enum vm_move_state {
 	VM_MOVE_SENDING,	/* a source, which has all */
@@ -39,8 +39,8 @@ struct vm_item {
 	bool stays;		/* a volume that both hosts see: it is not copied */
 	unsigned mode;
 	guint64 size;		/* bytes of a file or a volume */
-	guint64 inode;
-	gint64 born_ns, changed_ns;	/* 0: not known */
+	struct file_identity is;
+	gint64 changed_ns;	/* 0: not known */
 };
 
 typedef struct vm_move {

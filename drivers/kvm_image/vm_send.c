@@ -105,7 +105,7 @@ static bool add_entry(struct vm_sending *s, const struct disk_removal *r,
 	if (!disk_removal_look(r, e, &found, error))
 		return false;
 	/* A snapshot that was being made or removed. */
-	may_be_gone = g_str_equal(e->name, DISK_DOCUMENT) || (e->next_inode && !e->inode);
+	may_be_gone = g_str_equal(e->name, DISK_DOCUMENT) || (e->next.inode && !e->is.inode);
 	if (found == DISK_GONE && may_be_gone)
 		return true;
 	if (found == DISK_GONE)

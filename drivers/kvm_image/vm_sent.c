@@ -29,7 +29,7 @@ static bool check_record(const struct vm_contents *c, const VmMove *m,
 	for (guint i = 0; i < r->entries->len; i++) {
 		const struct disk_entry *e = r->entries->pdata[i];
 		bool may_be_gone = g_str_equal(e->name, DISK_DOCUMENT) ||
-				   (e->next_inode && !e->inode);
+				   (e->next.inode && !e->is.inode);
 
 		if (!may_be_gone && !is_of_move(m, e->name))
 			return fail_new(c, e->name, error);

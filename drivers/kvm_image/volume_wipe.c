@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/progress_line.h"
+#include "stop_signal.h"
 
 /* Small enough for a signal to be heard. */
 #define STEP ((guint64)64 << 20)
@@ -34,18 +35,24 @@ bool volume_wipe(int fd, const char *name, guint64 start, guint64 end, GError **
 	bool is_terminal = isatty(STDERR_FILENO);
 	guint64 first = start;
 	int rc = wipe_sector(fd, &start) ? 0 : -1;
+	bool goes_on = true;
 
-	while (rc == 0 && start < end) {
+	stop_signal_begin();
+	while (rc == 0 && goes_on && start < end) {
 		guint64 range[] = { start, MIN(STEP, end - start) };
 
 		rc = ioctl(fd, BLKZEROOUT, range);
 		start += range[1];
 		if (rc == 0 && is_terminal)
 			progress_line_show(&line, start - first);
+		goes_on = stop_signal_check(error, "cannot wipe %s", name);
 	}
 
+	stop_signal_end();
 	if (is_terminal)
 		progress_line_end(&line);
+	if (!goes_on)
+		return false;
 	if (rc == 0 && fsync(fd) == 0)
 		return true;
 

@@ -33,7 +33,22 @@ struct run {
 	json_object *hosts;		/* for --json; NULL: lines are printed */
 };
 
-enum { BAR_MS = 200 };
+enum { BAR_MS = 200, MAX_TIMEOUT_S = 7 * 86400 };
+
+static bool check_run_options(const struct options *o, GError **error)
+{
+	if (!o->hosts && !o->all && !o->cluster)
+		return vmm_fail(error, VMM_ERROR_USAGE, "no host is named (HOST…, --all or "
+				"--cluster)");
+	if (o->parallel < 1 || o->timeout_s < 1)
+		return vmm_fail(error, VMM_ERROR_USAGE,
+				"--parallel and --timeout must be at least 1");
+	if (o->timeout_s > MAX_TIMEOUT_S)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--timeout must be at most %d",
+				MAX_TIMEOUT_S);
+
+	return true;
+}
 
 static bool parse_options(int argc, char **argv, struct options *o, GError **error)
 {
@@ -86,14 +101,8 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 		return true;
 	if (o->version)
 		return true;
-	if (!o->hosts && !o->all && !o->cluster)
-		return vmm_fail(error, VMM_ERROR_USAGE, "no host is named (HOST…, --all or "
-				"--cluster)");
-	if (o->parallel < 1 || o->timeout_s < 1)
-		return vmm_fail(error, VMM_ERROR_USAGE,
-				"--parallel and --timeout must be at least 1");
 
-	return true;
+	return check_run_options(o, error);
 }
 
 static char *own_platform(const char *dir)
@@ -294,6 +303,7 @@ static int sync_hosts(const struct options *o, GError **error)
 int main(int argc, char **argv)
 {
 	struct options o = { .parallel = 15, .timeout_s = 300 };
+	g_auto(GStrv) words = g_strdupv(argv);
 	g_autoptr(GError) error = NULL;
 	int status = 0;
 
@@ -313,8 +323,10 @@ int main(int argc, char **argv)
 		status = sync_hosts(&o, &error);
 	}
 
-	if (error)
+	if (error) {
+		error_object_print(words, error);
 		status = program_fail("kvm-sync-hosts", error);
+	}
 
 	g_free(o.cluster);
 	g_free(o.dir);

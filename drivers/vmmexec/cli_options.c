@@ -67,6 +67,8 @@ static void add_others(GOptionContext *context, struct cli_options *o)
 		  "attach-nic: its address (a random one)", "MAC" },
 		{ "model", 0, 0, G_OPTION_ARG_FILENAME, &o->model,
 		  "attach-nic: virtio, e1000… (virtio)", "MODEL" },
+		{ "large", 0, 0, G_OPTION_ARG_NONE, &o->large,
+		  "resize-disk: also beyond 512 times the size that it has", NULL },
 		{ "memory", 'm', 0, G_OPTION_ARG_FILENAME, &o->memory,
 		  "resize: how much it shall have", "SIZE" },
 		{ "vcpus", 0, 0, G_OPTION_ARG_FILENAME, &o->vcpus,
@@ -101,13 +103,28 @@ GOptionContext *cli_options_context(struct cli_options *o, const char *commands)
 	return context;
 }
 
+int cli_options_next_word(int argc, char **argv, int from)
+{
+	struct cli_options o = { 0 };
+	g_autoptr(GOptionContext) context = cli_options_context(&o, "");
+	int n = argc - from, at = argc;
+	g_autofree char **words = g_memdup2(argv + from, (gsize)(n + 1) * sizeof(*argv));
+
+	g_option_context_set_strict_posix(context, TRUE);
+	if (g_option_context_parse(context, &n, &words, NULL) && o.words)
+		at = argc - (int)g_strv_length(o.words);
+	cli_options_clear(&o);
+
+	return at;
+}
+
 /* Those that belong to some commands: the common ones are left out. */
 const char *const *cli_options_names(void)
 {
 	static const char *const names[] = {
 		"names", "file", "target", "format", "cache", "readonly", "shareable", "foreign",
 		"bridge", "mac", "model", "memory", "vcpus", "limit", "directory", "prepare",
-		"wait", NULL
+		"wait", "large", NULL
 	};
 
 	return names;
@@ -127,6 +144,7 @@ bool cli_options_has(const struct cli_options *o, const char *name)
 		{ "memory", o->memory }, { "vcpus", o->vcpus }, { "limit", o->limits },
 		{ "directory", o->directory },
 		{ "prepare", o->prepare }, { "wait", o->wait },
+		{ "large", o->large },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)

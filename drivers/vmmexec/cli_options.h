@@ -8,7 +8,7 @@
 struct cli_options {
 	gboolean help, version, json, dry_run, quiet;	/* of every command */
 	char *host, *dir, *connect, *deadline, *ssh;
-	gboolean names, readonly, shareable, foreign, prepare;	/* of some */
+	gboolean names, readonly, shareable, foreign, prepare, large;	/* of some */
 	char *file, *target, *format, *cache;
 	char *bridge, *mac, *model;
 	char *memory, *vcpus, *directory, *wait;
@@ -18,6 +18,12 @@ struct cli_options {
 
 /* Parses ARGV into O. The caller clears O, and frees the context with g_option_context_free(). */
 GOptionContext *cli_options_context(struct cli_options *o, const char *commands);
+
+/*
+ * The index in ARGV of the first word behind FROM, the program's name or an earlier such word, that
+ * is no option and no option's value; ARGC: there is none, or an option that is not known is first.
+ */
+int cli_options_next_word(int argc, char **argv, int from);
 
 /* Whether option NAME, which not every command has, was given; for those that are none: false. */
 bool cli_options_has(const struct cli_options *o, const char *name);

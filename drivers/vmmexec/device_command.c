@@ -246,6 +246,9 @@ bool device_command_resize_disk(const struct vm_call *c, ActionOrder *order, GEr
 		return false;
 	}
 
+	/* A slip of the unit cannot be taken back. */
+	if (!c->o->large)
+		action_order_add_option(order, "--bounded");
 	mib = g_strdup_printf("%" G_GUINT64_FORMAT, bytes / MIB);
 	action_order_add(order, WORDS(c->deploy_id, target, mib, "-", "-", vm_call_id(c)));
 	action_order_set_done(order, "%s: %s has %s", c->deploy_id, target, size);

@@ -361,10 +361,10 @@ static const struct vm_command commands[] = {
 	  " limit ", 2, 2, true, false, device_command_update_disk, NULL },
 	{ "update-nic", "update_nic", "VM MAC", "give a NIC the limits of --limit alone",
 	  " limit ", 2, 2, true, false, device_command_update_nic, NULL },
-	{ "resize-disk", "resize_disk", "VM TARGET SIZE", "grow a disk to that size", " ",
-	  3, 3, true, false, device_command_resize_disk, NULL },
+	{ "resize-disk", "resize_disk", "VM TARGET SIZE", "grow a disk to that size",
+	  " large ", 3, 3, true, false, device_command_resize_disk, NULL },
 	{ "exec", "exec", "VM COMMAND...", "run a program in the guest; print its output", " wait ",
-	  2, G_MAXINT, true, false, build_exec, print_output },
+	  2, VM_COMMAND_OF_GUEST, true, false, build_exec, print_output },
 	{ "exec-cancel", "exec_cancel", "VM", "kill that program", " ",
 	  1, 1, true, false, build_exec_cancel, NULL },
 };

@@ -5,6 +5,9 @@
 
 #include "vm_call.h"
 
+/* The words behind the VM are a command of its guest, and none of them is an option of ours. */
+#define VM_COMMAND_OF_GUEST G_MAXINT
+
 struct vm_command {
 	const char *name;
 	const char *action;

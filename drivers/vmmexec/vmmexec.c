@@ -210,25 +210,71 @@ static int run_words(const struct cli_options *o)
 	return status;
 }
 
+/* The words of the guest's command, of which none is an option of ours, go behind O's own. */
+static int run_with(struct cli_options *o, char **theirs)
+{
+	GPtrArray *all = g_ptr_array_new();
+
+	for (char **word = o->words; word && *word; word++)
+		g_ptr_array_add(all, *word);
+	for (; *theirs; theirs++)
+		g_ptr_array_add(all, g_strdup(*theirs));
+	g_ptr_array_add(all, NULL);
+	g_free(o->words);
+	o->words = (char **)g_ptr_array_free(all, FALSE);
+
+	return run_words(o);
+}
+
+/* The index in ARGV of the first word of a guest's command, whose options are its own; or ARGC. */
+static int guest_command(int argc, char **argv)
+{
+	int at = cli_options_next_word(argc, argv, 0);
+	const struct vm_command *command = at < argc ? vm_command_find(argv[at]) : NULL;
+
+	if (!command || command->most != VM_COMMAND_OF_GUEST)
+		return argc;
+
+	at = cli_options_next_word(argc, argv, at);
+
+	return at < argc ? cli_options_next_word(argc, argv, at) : argc;
+}
+
+/* Options that could not be parsed say nothing of how the error is wanted. */
+static int fail_options(char **argv, const GError *error)
+{
+	struct cli_options o = { 0 };
+
+	for (char **word = argv + 1; *word; word++)
+		if (g_str_equal(*word, "--json") || g_str_equal(*word, "-j"))
+			o.json = TRUE;
+
+	return report_failure(&o, "", STATUS_USAGE, error);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_options o = { 0 };
 	g_autofree char *help = vm_command_help();
 	g_autoptr(GOptionContext) context = cli_options_context(&o, help);
+	int own = guest_command(argc, argv);
+	g_auto(GStrv) theirs = g_strdupv(argv + own), ours = NULL;
 	g_autoptr(GError) error = NULL;
 	int status = 0;
 
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
-	if (!g_option_context_parse(context, &argc, &argv, &error))
-		status = program_fail("vmmexec", error);
+	argv[own] = NULL;
+	ours = g_strdupv(argv);
+	if (!g_option_context_parse(context, &own, &argv, &error))
+		status = fail_options(ours, error);
 	else if (o.help)
 		program_print_help(context);
 	else if (o.version)
 		puts("vmmexec " VMM_VERSION);
 	else
-		status = run_words(&o);
+		status = run_with(&o, theirs);
 	cli_options_clear(&o);
 
 	return status;

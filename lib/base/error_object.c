@@ -27,6 +27,21 @@ json_object *error_object(const GError *error, bool may_retry)
 	return object;
 }
 
+void error_object_print(char **argv, const GError *error)
+{
+	json_object *all;
+
+	if (!g_strv_contains((const char *const *)argv, "--json"))
+		return;
+
+	all = json_object_new_object();
+	json_object_object_add(all, "outcome", json_object_new_string("failed"));
+	json_object_object_add(all, "error", error_object(error, vmm_error_retry_safe(error)));
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(all);
+}
+
 /* NULL: there is none, or it is no text. */
 static const char *member_text(json_object *object, const char *name)
 {

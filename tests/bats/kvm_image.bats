@@ -301,6 +301,17 @@ another_is_left_alone() {
 		[ "$status" -eq 2 ] || { echo "$words: $status $stderr"; return 1; }
 		[[ $stderr == *'[usage]'* ]]
 	done
+	for words in 'info x --no-such' 'info x --size' '--no-such' 'info x --size 1M' 'frob x' ''; do
+		# shellcheck disable=SC2086
+		kvm_image --json $words
+		[ "$(jq -r '.outcome, .error.class' <<<"$output" | xargs)" = 'failed usage' ] || { echo "$words: $output"; return 1; }
+		[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	done
+	for words in "create x --format raw --size $((2 ** 63 - 512))" "create x --format qcow2 --size $((2 ** 63 - 512))"; do
+		# shellcheck disable=SC2086
+		kvm_image $words
+		refused input 'too large' || refused input 'exceeds maximum'
+	done
 	for words in nbd://host/image http://host/image; do
 		kvm_image create "$words" --format raw --size 1M
 		refused config 'only files are supported there'
@@ -311,7 +322,7 @@ another_is_left_alone() {
 # serve: a web server on PORT; what it answers is said by the path, and it notes each request in requests.
 serve() {
 	cat >"$BATS_TEST_TMPDIR/server" <<-'END'
-		import http.server, sys
+		import http.server, os, sys, time
 		class Handler(http.server.BaseHTTPRequestHandler):
 		    def log_message(self, *words): pass
 		    def do_GET(self):
@@ -327,6 +338,10 @@ serve() {
 		        if name != "/unsaid":
 		            self.send_header("Content-Length", str(len(body)))
 		        self.end_headers()
+		        if name == "/stalls":
+		            self.wfile.write(body[:100000])
+		            while not os.path.exists("go"): time.sleep(0.05)
+		            body = body[100000:]
 		        self.wfile.write(body[:100000] if name == "/cut" else body)
 		server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 		print(server.server_port, flush=True)
@@ -389,6 +404,100 @@ serve() {
 	kvm_image import "file:///etc/passwd" disk
 	refused config 'only files are supported there'
 	[ "$(ls | xargs)" = 'requests served' ]
+}
+
+# import_stalls TO: imports what does not come to its end; process $pid has file $part open, what has come so far.
+import_stalls() {
+	"$KVM_IMAGE" import "http://127.0.0.1:$PORT/stalls" "$1" --from raw 3>&- 2>said &
+	pid=$! begin=$SECONDS
+	until part=$(find -L "/proc/$pid/fd" -type f -size +90k -exec readlink -f {} + 2>/dev/null | grep 'kvm-image$'); do
+		late "$begin" 10 && return 1
+		sleep 0.05
+	done
+}
+
+@test "kvm-image import: what is downloaded for a volume is read by nobody else, and is found again after a kill" {
+	local PATH=$PWD/bin:$PATH names='' to rc pid part begin
+	head -c 3M /dev/urandom >served
+	stub lvs "echo '{\"report\":[{\"lv\":[]}]}'"
+	stub vgs "echo '{\"report\":[{\"vg\":[{\"vg_free\":\"4096\",\"vg_extent_size\":\"4096\"}]}]}'"
+	serve
+	for to in lvm:vg/lv lvm:vg/lv rbd:pool/x disk; do
+		import_stalls $to
+		[ "$(stat -c '%a %u' "$part")" = "600 $(id -u)" ] || { ls -l "$part"; return 1; }
+		case $to in disk) ;; *) [[ $part == /var/tmp/* && $names != *"$part"* ]] ;; esac
+		names+=" $part"
+		kill -TERM $pid
+		rc=0
+		wait $pid || rc=$?
+		[ "$rc" -eq 1 ]
+		[ ! -e "$part" ]
+	done
+	import_stalls lvm:vg/lv
+	kill -KILL $pid
+	wait $pid || true
+	[ -e "$part" ]
+	names=$part
+	# Another run takes it away, also for another volume; not what yet another run downloads now, and nothing that is not ours.
+	printf x >"/var/tmp/.kvm-image-import.$$.x"
+	import_stalls lvm:vg/other
+	[ ! -e "$names" ]
+	kvm_image import "http://127.0.0.1:$PORT/good" lvm:vg/lv --from raw
+	refused no-space 'vg'
+	[ -e "$part" ]
+	[ -e "/var/tmp/.kvm-image-import.$$.x" ]
+	rm "/var/tmp/.kvm-image-import.$$.x"
+	: >go
+	wait $pid || true
+	grep -q 'no-space' said
+	[ ! -e "$part" ]
+	kvm_image import "http://127.0.0.1:$PORT/good" lvm:vg/lv --from raw --dry-run
+	[ "$status" -eq 0 ]
+}
+
+@test "kvm-image import: a signal to end that comes while the checksum is computed leaves no download" {
+	local n part=$PWD/.disk.download.kvm-image heard=0
+	head -c 3M /dev/urandom >served
+	serve
+	# Its reads: the header's, and then a MiB each.
+	for n in 1 2 3 4 5 6; do
+		ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 run --separate-stderr strace -qq -o trace -P "$part" -e trace=read -e inject=read:signal=TERM:when=$n \
+			"$KVM_IMAGE" import "http://127.0.0.1:$PORT/good" disk --from raw --checksum "sha256:$(sha256sum <served | cut -d ' ' -f 1)"
+		[ "$(grep -c '^--- SIGTERM' trace)" -eq 1 ] || continue
+		grep -B 1 SIGTERM trace | grep -q ', 1048576)' || continue
+		refused cancelled 'a signal to end came'
+		[ ! -e disk ]
+		heard=$((heard + 1))
+	done
+	[ "$heard" -ge 3 ]
+}
+
+@test "kvm-image: until an image is whole nobody else reads it; then it has the permissions of what it replaced" {
+	local umask
+	raw_image raw
+	tool 'stat -c %a "$part" >seen; exec qemu-img "$@"'
+	for umask in 022 027; do
+		umask $umask
+		rm -f out
+		kvm_image convert raw out --format raw --kvmrc "$BATS_TEST_TMPDIR/rc"
+		[ "$status" -eq 0 ]
+		[ "$(cat seen) $(stat -c %a out)" = "600 $(printf %o $((0644 & ~umask)))" ] || { cat seen; ls -l out; return 1; }
+	done
+	umask 022
+	for mode in 600 664 440; do
+		chmod $mode out
+		kvm_image convert raw out --format qcow2 --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+		[ "$(cat seen) $(stat -c %a out)" = "600 $mode" ] || { cat seen; ls -l out; return 1; }
+		kvm_image create out --format raw --size 1M --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+		[ "$(stat -c %a out)" = "$mode" ]
+	done
+	stub rbd 'case "$*" in' '*" info "*@*) echo "{\"size\":1048576}" ;;' '*" export "*) cp raw "${!#}"; stat -c %a "${!#}" >seen ;;' 'esac'
+	stub ceph 'echo "{\"fsid\":\"f\"}"'
+	PATH=$PWD/bin:$PATH kvm_image fetch rbd://f/pool/x/s new
+	[ "$status" -eq 0 ] || { echo "$stderr"; return 1; }
+	[ "$(cat seen) $(stat -c %a new)" = '600 644' ]
+	PATH=$PWD/bin:$PATH kvm_image fetch rbd://f/pool/x/s out --force
+	[ "$(cat seen) $(stat -c %a out)" = '600 440' ]
 }
 
 # stub NAME LINE...: a program of that name in bin, which notes its words in calls. Where the host has Ceph's library, a command
@@ -563,6 +672,9 @@ leads_nowhere() {
 	grep -qE '\[(refused|input|internal|no-space)\]' said || { echo "$*: $(cat said)"; return 1; }
 	never grep -E '"/etc/passwd"|"[^"]*/data"' trace
 	never grep -vE "htons\($PORT\)|sun_path=\"/var/run/nscd/socket\"" <(grep 'connect(' trace)
+	# Where what goes to a volume is downloaded.
+	while read -r path; do [ ! -e "$path" ] || { echo "left: $path"; return 1; }; done \
+		< <(sed -n 's/.*"\(\/var\/tmp\/\.kvm-image[^"]*\)".*/\1/p' trace)
 	never grep -vE '/(kvm-image|setpriv|qemu-img|lvs|vgs|rbd|ceph|cp)"' <(grep 'execve(.* = 0' trace)
 	grep -q 'execve(.*kvm-image' trace
 }
@@ -613,8 +725,6 @@ leads_nowhere() {
 	done
 	[ "$n" -eq 8 ]
 	never grep -E '^lv(create|remove|rename|change)|rbd .* (create|import|rm|rename) ' calls
-	# Where what goes to a volume is downloaded.
-	[ ! -e "/var/tmp/kvm-image-$(printf lvm:vg/out | sha256sum | cut -d ' ' -f 1)" ]
 	no_part
 }
 
@@ -712,6 +822,15 @@ bombs() {
 	tool 'qemu-img "$@"; touch raw'
 	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
 	refused refused 'was changed while it was read'
+	# Who changes it and puts its time back: it is not what had the checksum.
+	touch -r raw time
+	sum=$(sha256sum <raw)
+	tool 'qemu-img "$@"; printf x | dd of=raw conv=notrunc status=none; touch -r time raw'
+	kvm_image convert raw out --format raw --force --checksum "sha256:${sum%% *}" --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused refused 'was changed while it was read'
+	tool 'echo "qemu-img: error while writing: Disk quota exceeded" >&2; exit 1'
+	kvm_image convert raw out --format raw --force --kvmrc "$BATS_TEST_TMPDIR/rc"
+	refused no-space 'Disk quota exceeded'
 	[ "$(cat out)" = old ]
 	kvm_image convert raw out --format raw --force
 	[ "$status" -eq 0 ]

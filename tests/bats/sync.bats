@@ -97,6 +97,19 @@ same() {	# HOST: has exactly the set
 		$'[1,1]\n["h1","up-to-date",0,false,"number",null]\n["h2","updated",6,true,"number",null]\n["h3","failed",0,false,"number","connection"]' ]
 }
 
+@test "--json: what is wrong before a host is asked is an object, too" {
+	local words
+	for words in --no-such '' '--timeout 0 h1' '--timeout 4294968 h1' '--parallel 0 h1' '--parallel x h1' '--remote-dir x h1' '--remote-dir / h1'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr "$SYNC" --json $words
+		[ "$(jq -r '.outcome, .error.class' <<<"$output" | xargs)" = 'failed usage' ] || { echo "$words: $output"; return 1; }
+		[[ $stderr == 'kvm-sync-hosts: '*' [usage]'* ]] && [ "$(wc -l <<<"$stderr")" -eq 1 ]
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr "$SYNC" $words
+		[ -z "$output" ]
+	done
+}
+
 @test "on a terminal: a bar while it sends, and a failure is red, unless NO_COLOR" {
 	head -c 3000000 /dev/urandom >var/remotes/tm/qcow2/big
 	sed -i 's|exec bash -c|sleep 1; &|' bin/ssh

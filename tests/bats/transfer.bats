@@ -90,15 +90,15 @@ refused() {
 image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 
 @test "TM_MAD kvm_image: each action is known by its name; what it cannot do is one clear line" {
-	local action
+	local action disk
 	for action in $ACTIONS; do
 		tm "$action"
 		case $action in
-		clone | ln | mk* | mv* | cpds | delete | resize | *migrate | snap_create | snap_delete | snap_revert)
+		clone | ln | mk* | mv* | cpds | context | delete | resize | *migrate | snap_create | snap_delete | snap_revert)
 			[ "$status" -eq 2 ] || { echo "$action: $status $stderr"; return 1; }
 			[[ $(error_message) == "$action: usage: $action "* ]]
 			;;
-		context | monitor | monitor_ds) refused not-found "cannot run one/var/remotes/tm/ssh/$action" ;;
+		monitor | monitor_ds) refused not-found "cannot run one/var/remotes/tm/ssh/$action" ;;
 		*) refused config "TM_MAD kvm_image has no $action" ;;
 		esac
 	done
@@ -107,8 +107,16 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	mkdir one/var/remotes/tm/ssh
 	printf '#!/bin/sh\necho stock "$@"\n' >one/var/remotes/tm/ssh/context
 	chmod +x one/var/remotes/tm/ssh/context
-	tm context /x/context.sh "h1:$DIR/disk.1" 7 0
-	[ "$output" = "stock /x/context.sh h1:$DIR/disk.1 7 0" ]
+	vm 7 7 "$(clone 0)" "$(clone 2)"
+	tm context /x/context.sh '/x/two words' "h1:$DIR/disk.1" 7 0
+	[ "$output" = "stock /x/context.sh /x/two words h1:$DIR/disk.1 7 0" ]
+	# It would write through a link to a volume.
+	for disk in 0 2; do
+		tm context /x/context.sh "h1:$DIR/disk.$disk" 7 0
+		refused refused "disk.$disk is a disk of VM 7"
+	done
+	tm context /x/context.sh "h1:/etc/disk.1" 7 0
+	refused input 'is not the directory of VM 7'
 }
 
 @test "TM_MAD kvm_image: operands that contradict oned's document, or name another place, are refused" {
@@ -389,6 +397,33 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 	[[ $stderr == *'a part of it is in another file [refused]'* ]]
 }
 
+@test "kvm-image receive: what a killed one left of another file is taken away, not what is received now" {
+	local pids=() name
+	mkdir images
+	"$KVM_IMAGE" send "$IMAGE" --format raw >sent
+	for name in killed now; do
+		mkfifo "$name"
+		"$KVM_IMAGE" receive "images/$name" <"$name" 3>&- 2>/dev/null &
+		pids+=($!)
+	done
+	exec 8>killed 9>now
+	head -c 200000 sent | tee killed >now
+	for name in killed now; do
+		wait_for test -e "images/.$name.kvm-image"
+		wait_for grep -q "OFDLCK .*:$(stat -c %i "images/.$name.kvm-image") " /proc/locks
+	done
+	kill -KILL "${pids[0]}"
+	wait "${pids[0]}" || true
+	printf x >images/.mine.kvm-image.not
+	run -0 "$KVM_IMAGE" receive images/other <sent
+	[ "$(ls -A images | tr '\n' ' ')" = '.mine.kvm-image.not .now.kvm-image other ' ] || { ls -A images; return 1; }
+	tail -c +200001 sent >&9
+	exec 8>&- 9>&-
+	wait "${pids[1]}"
+	cmp "$IMAGE" images/now
+	cmp "$IMAGE" images/other
+}
+
 @test "TM_MAD kvm_image: killed at each step, other disks of the VM stay, and the next run makes the disk" {
 	local step which n=0
 	vm 7 7 "$(clone 0)" "$(clone 1)"
@@ -551,6 +586,33 @@ no_marks() {
 	done_
 	[ ! -e "$THERE" ]
 	never grep -v ' h1 ' ssh.calls
+}
+
+@test "TM_MAD kvm_image: an upgrade of the program in the middle of a step does not change the step" {
+	local own=$PWD/own/kvm-image from upgrade words
+	mkdir own
+	echo "#!$own" >bin/action
+	printf '#!/bin/sh\necho "$@" >>newer\nexit 9\n' >next
+	chmod +x next
+	# oned answers, or a host does, while the package is installed.
+	for from in onevm ssh; do
+		sed -i "2i [ ! -e upgrade.$from ] || { cp next own/new; mv -f own/new '$own'; rm upgrade.$from; }" bin/$from
+	done
+	vm 7 7 "$(persistent 0)"
+	for words in "ln fe:$IMAGE h1:$DIR/disk.0 7 1" "mvds h1:$DIR/disk.0 fe:$IMAGE 7 1" "mv h1:$DIR $(hostname):$THERE 7 0" "mv $(hostname):$THERE h1:$DIR 7 0"; do
+		for upgrade in onevm ssh; do
+			cp "$KVM_IMAGE" own/old
+			mv -f own/old "$own"
+			: >upgrade.$upgrade
+			# shellcheck disable=SC2086
+			tm $words
+			[ ! -e "upgrade.$upgrade" ]
+			done_ || { echo "$words, upgrade by $upgrade"; return 1; }
+		done
+	done
+	[ ! -e newer ]
+	cmp "$IMAGE" "$DIR/disk.0"
+	[ ! -e "$THERE" ]
 }
 
 @test "TM_MAD kvm_image: mv to another datastore, on another host or the same; not into one that keeps no files" {
@@ -862,7 +924,7 @@ pooled() {
 	done_
 	sed -i 's/<LCM_STATE>/<STATE>3<\/STATE>&/' vm.7.xml
 	tm delete "h1:$DIR" 7 0
-	refused refused "by oned's word VM 7 runs: its directory $DIR is not removed"
+	refused refused "by oned's word VM 7 runs: $DIR is not removed"
 	sed -i 's/<STATE>3</<STATE>8</; s/<LCM_STATE>3</<LCM_STATE>0</' vm.7.xml
 	tm delete "h1:$DIR" 7 0
 	refused refused "by oned's word VM 7 is powered off"
@@ -871,6 +933,39 @@ pooled() {
 	tm delete "h1:$DIR" 7 0
 	done_
 	[ ! -e "$DIR" ]
+}
+
+@test "TM_MAD kvm_image: delete of a disk, and what is done to its snapshots, came late if oned says that nothing is in progress" {
+	local state lcm is action later
+	vm 7 53 "$(clone 0)"
+	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
+	done_
+	tm snap_create "h1:$DIR/disk.0" 1 7 1
+	done_
+	printf later | dd of="$DIR/disk.0" bs=1 seek=1000 conv=notrunc status=none
+	later=$(cat "$DIR"/disk.* "$DIR"/.kvm-image.* | sha256sum)
+	while read -r state lcm is; do
+		sed -i "s/<STATE>[0-9]*<.STATE>//; s/<LCM_STATE>[0-9]*</<STATE>$state<\/STATE><LCM_STATE>$lcm</" vm.7.xml
+		for action in "delete h1:$DIR/disk.0" "snap_revert h1:$DIR/disk.0 1" "snap_delete h1:$DIR/disk.0 1" "snap_create h1:$DIR/disk.0 2" "delete h1:$DIR"; do
+			# shellcheck disable=SC2086
+			tm $action 7 0
+			refused refused "by oned's word VM 7 $is" || { echo "$state $action"; return 1; }
+			[ "$(cat "$DIR"/disk.* "$DIR"/.kvm-image.* | sha256sum)" = "$later" ]
+		done
+	done <<-'END'
+		3 3 runs
+		8 0 is powered off
+		5 0 is suspended
+	END
+	# An action of a VM that is powered off or suspended makes it active.
+	sed -i 's/<STATE>5</<STATE>3</; s/<LCM_STATE>0</<LCM_STATE>52</' vm.7.xml
+	tm snap_revert "h1:$DIR/disk.0" 1 7 1
+	done_
+	cmp "$IMAGE" "$DIR/disk.0"
+	sed -i 's/<LCM_STATE>52</<LCM_STATE>45</' vm.7.xml
+	tm delete "h1:$DIR/disk.0" 7 0
+	done_
+	[ ! -e "$DIR/disk.0" ]
 }
 
 @test "TM_MAD kvm_image: a part of a VM gets no disk, no snapshot, and is not brought back to an image" {

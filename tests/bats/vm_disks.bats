@@ -323,6 +323,41 @@ size() {
 	sources_are_whole
 }
 
+@test "kvm-image: a disk is known on NFS, whether that says when it was born or not, and another file with its number is not it" {
+	local before after
+	document 7 "$(copy 0)"
+	export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$BUILD/tests/fake/nfs.so
+	# Another kernel, or another host of the same directory.
+	for before in NFS_BIRTH=1 NFS_X=1; do
+		for after in NFS_BIRTH=1 NFS_X=1; do
+			export "${before?}"
+			prepare
+			done_
+			unset NFS_BIRTH
+			export "${after?}"
+			prepare
+			done_
+			dispose
+			done_
+			[ ! -e vm ]
+			unset NFS_BIRTH
+		done
+	done
+	# Its inode number is all that is the same; that it is the disk is no more than possible.
+	NFS_INODE=5 prepare
+	done_
+	mv vm/disk.0 old
+	cp old vm/disk.0
+	NFS_INODE=5 dispose
+	refused refused 'vm/disk.0 is not what was made for VM 7'
+	mv old vm/disk.0
+	NFS_MOUNT=1 NFS_INODE=5 dispose
+	refused refused 'vm/disk.0 is not what was made for VM 7'
+	NFS_INODE=5 dispose
+	done_
+	[ ! -e vm ]
+}
+
 @test "kvm-image prepare: two at once in one directory do not disturb each other" {
 	mkdir vm
 	exec 9>vm/.kvm-image.lock
@@ -348,6 +383,25 @@ size() {
 	run --separate-stderr -- "$KVM_IMAGE" prepare - -d vm <vm.xml
 	done_
 	cmp base <(head -c 3M vm/disk.0)
+	# As what it stands for: that succeeds when the disks are there already, or a killed run left something.
+	prepare --dry-run
+	done_
+	[ "$output" = "has disk.0: copy raw - $PWD/base 8388608" ]
+	document 8 "$(copy 0 SIZE=8)"
+	prepare --dry-run
+	refused exists 'has the disks of VM 7'
+	document 7 "$(copy 0 SIZE=9)"
+	prepare --dry-run
+	refused exists 'with another disk.0'
+	sed -i 's/"whole":true/"whole":false/' vm/.kvm-image.json
+	before=$(find vm -printf '%p %i %T@ %s\n' | sort)
+	prepare --dry-run
+	done_
+	[ "$output" = "would make disk.0: copy raw - $PWD/base 9437184" ]
+	[ "$(find vm -printf '%p %i %T@ %s\n' | sort)" = "$before" ]
+	prepare
+	done_
+	[ "$(stat -c %s vm/disk.0)" -eq 9437184 ]
 	kvm_image prepare vm.xml
 	[ "$status" -eq 2 ]
 	[[ $stderr == *'--directory is missing [usage]'* ]]

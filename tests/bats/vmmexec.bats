@@ -102,13 +102,23 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 		'attach-disk 5 --file a.img --target vd1' 'detach-disk 5 /a/b.qcow2' 'detach-nic 5 br0' 'attach-nic 5 --bridge br0 --mac 01:00:00:00:00:01' \
 		'attach-nic 5 --bridge br0 --mac 02:00:00:00:01' 'eject 5 0' 'resize-disk 5 0 20G' 'resize-disk 5 vda 20' 'save 5 relative' 'update-disk 5 vda' \
 		'update-disk 5 vda --limit none --limit total_iops_sec=1' 'update-disk 5 vda --limit inbound_avg_bw=1M' 'update-nic 5 02:00:00:00:00:01' \
-		'update-disk 5 0 --limit none' 'update-nic 5 br0 --limit none' 'reset 5 --limit none'; do
+		'update-disk 5 0 --limit none' 'update-nic 5 br0 --limit none' 'reset 5 --limit none' \
+		'exec 5' 'exec --large 5 ls' 'resize 5 --large'; do
 		# shellcheck disable=SC2086
-		vmmexec $line --json
+		vmmexec --json $line
 		assert_failure 2
 		[ "$(jq -r .error.class <<<"$output")" = usage ] || { echo "$line: $output"; return 1; }
 	done
-	run -2 "$VMMEXEC" --no-such
+	for line in --no-such 'exec --no-such 5 ls' 'reboot 5 --no-such' 'reboot 5 --host'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr "$VMMEXEC" $line
+		[ -z "$output" ]
+		[[ $stderr == 'vmmexec: '*' [usage]'* ]] && [ "$(wc -l <<<"$stderr")" -eq 1 ]
+	done
+	# It was parsed too little to know, but a program that reads JSON gets an object.
+	run -2 --separate-stderr "$VMMEXEC" reboot 5 --json --no-such
+	[ "$(jq -r .error.class <<<"$output")" = usage ]
+	[ -z "$stderr" ]
 }
 
 @test "vmmexec: --dry-run says so, and nothing is changed" {
@@ -166,10 +176,17 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 		detach-nic 7 02:00:00:00:00:01;detach_nic -- one-7 02:00:00:00:00:01 7
 		eject 7 hda;prereconfigure -- one-7 hda 7
 		insert 7 hda /a.iso;reconfigure -- one-7 hda /a.iso 7
-		resize-disk 7 vda 20G;resize_disk -- one-7 vda 20480 - - 7
+		resize-disk 7 vda 20G;resize_disk --bounded -- one-7 vda 20480 - - 7
+		resize-disk 7 vda 20T --large;resize_disk -- one-7 vda 20971520 - - 7
 		exec-cancel 7;exec_cancel -- 7 -
 		--deadline 9 exec 7 --wait 5 -- uname -a b;exec --deadline 9 --wait 5 -- 7 - 'uname' '-a' 'b'
 		exec 7 --wait 0 id;exec -- 7 - 'id'
+		exec 7 fsck -n --json;exec --wait 60 -- 7 - 'fsck' '-n' '--json'
+		-d 9 exec -w 5 7 ls --wait 3 -- -q;exec --deadline 9 --wait 5 -- 7 - 'ls' '--wait' '3' '--' '-q'
+		exec 7 -- -x --no-such;exec --wait 60 -- 7 - '-x' '--no-such'
+		exec 7 --connect -- id -n;exec --connect -- --wait 60 -- 7 - 'id' '-n'
+		-- exec 7 ls -n;exec --wait 60 -- 7 - 'ls' '-n'
+		exec 7 ls --version --help;exec --wait 60 -- 7 - 'ls' '--version' '--help'
 	END
 	stubbed resize 7 --memory 2G --vcpus 4
 	[ "$(cat input)" = '<VM><ID>7</ID><TEMPLATE><MEMORY>2048</MEMORY><VCPU>4</VCPU></TEMPLATE></VM>' ]
@@ -449,6 +466,10 @@ complete_words() {
 	[ "$(complete_words update-disk one-5 vda --limit total_i)" = $'total_iops_sec=\ntotal_iops_sec_max=\ntotal_iops_sec_max_length=' ]
 	[ "$(complete_words update-nic one-5 02:00:00:00:00:01 --limit in)" = $'inbound_avg_bw=\ninbound_peak_bw=\ninbound_peak_kb=' ]
 	[ "$(complete_words update-)" = $'update-disk\nupdate-nic' ]
+	[ "$(complete_words resize-disk one-5 vda 20T --la)" = --large ]
+	[ "$(complete_words exec one-5 --wa)" = --wait ]
+	# Behind the first word of a guest's command there is nothing of ours.
+	[ -z "$(complete_words exec one-5 ls --wa)$(complete_words exec --wait 3 one-5 ls --host node)$(complete_words exec one-5 ls -l disk)" ]
 }
 
 @test "completion for zsh: commands, options, VMs, hosts" {
@@ -477,4 +498,13 @@ complete_words() {
 	assert_output --partial $'inbound_avg_bw=\ninbound_peak_bw='
 	run -0 zsh -f try update-disk one-5 vda --limit ''
 	assert_output --partial read_bytes_sec_max_length=
+	run -0 zsh -f try resize-disk one-5 vda 20T --
+	assert_line --regexp '^--large:'
+	run -0 zsh -f try exec --wait 3 ''
+	assert_output $'one-5\none-6\nx"y'
+	for words in 'ls --' 'ls --host ' 'ls '; do
+		# shellcheck disable=SC2086
+		run -0 zsh -f try exec --wait 3 one-5 ${words% } "${words##* }"
+		assert_output ''
+	done
 }

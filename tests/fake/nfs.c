@@ -2,15 +2,18 @@
 /*
  * nfs.so - all files are as on an NFS mount, for LD_PRELOAD: flock() is a lock of fcntl() on the
  * whole file, nothing is renamed without replacing, and a name that is removed while this process
- * has the file open becomes another one until it is closed.
+ * has the file open becomes another one until it is closed. No time of birth is said, unless
+ * NFS_BIRTH is set; with NFS_INODE all files have that number, as if each got it of the one before,
+ * and other handles; with NFS_MOUNT the handles of another mount.
  *
- * Source: flock(2), rename(2), nfs(5); the kernel's fs/nfs/unlink.c.
+ * Source: flock(2), rename(2), nfs(5), name_to_handle_at(2); the kernel's fs/nfs/unlink.c.
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +21,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* F_OFD_SETLK and F_OFD_SETLKW, which glibc has for programs of GNU only. */
+/* What glibc has for programs of GNU only. */
 enum { SET_LOCK = 37, SET_LOCK_WAIT = 38 };
+
+struct file_handle {
+	unsigned int handle_bytes;
+	int handle_type;
+	unsigned char f_handle[];
+};
 
 static char silly[PATH_MAX];	/* the newest of those names; "": none */
 static struct stat silly_file;
@@ -43,6 +52,55 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 	errno = EINVAL;
 
 	return -1;
+}
+
+/* Which file it is, whatever its number is said to be. */
+struct nfs_handle {
+	unsigned long long inode;
+	long long born_s;
+	unsigned int born_ns, mount;
+};
+
+static int real_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *ret)
+{
+	int (*real)(int, const char *, int, unsigned int, struct statx *) =
+		dlsym(RTLD_NEXT, "statx");
+
+	return real(dir, path, flags, mask, ret);
+}
+
+int statx(int dir, const char *path, int flags, unsigned int mask, struct statx *ret)
+{
+	const char *inode = getenv("NFS_INODE");
+	int rc = real_statx(dir, path, flags, mask, ret);
+
+	if (rc < 0)
+		return rc;
+	if (inode)
+		ret->stx_ino = strtoull(inode, NULL, 10);
+	if (!getenv("NFS_BIRTH"))
+		ret->stx_mask &= ~(unsigned int)STATX_BTIME;
+
+	return rc;
+}
+
+int name_to_handle_at(int dir, const char *path, struct file_handle *ret, int *mount, int flags)
+{
+	struct nfs_handle handle = { .mount = getenv("NFS_MOUNT") != NULL };
+	struct statx st;
+
+	if (real_statx(dir, path, flags, STATX_INO | STATX_BTIME, &st) < 0)
+		return -1;
+
+	handle.inode = st.stx_ino;
+	handle.born_s = st.stx_btime.tv_sec;
+	handle.born_ns = st.stx_btime.tv_nsec;
+	*mount = 1;
+	ret->handle_type = 1;
+	ret->handle_bytes = sizeof(handle);
+	memcpy(ret->f_handle, &handle, sizeof(handle));
+
+	return 0;
 }
 
 static int is_same(const struct stat *a, const struct stat *b)

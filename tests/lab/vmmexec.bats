@@ -60,6 +60,24 @@ in_guest() {	# COMMAND
 	assert_line --regexp '^write_bytes_sec *: 1048576$'
 	by_hand resize-disk 1 vda 16M
 	assert_success
+	# 16 MiB times 512 is 8 GiB.
+	for words in '' --dry-run --json; do
+		# shellcheck disable=SC2086
+		by_hand resize-disk 1 vda 8193M $words
+		assert_failure 1
+		assert_regex "$stderr$output" 'cannot make disk vda of domain one-1 so large: 8\.0 GiB is more than 512 times its 16\.0 MiB'
+	done
+	[ "$(in_guest 'cat /sys/block/vda/size')" = 32768 ]
+	by_hand resize-disk 1 vda 8G
+	assert_success
+	on truncate -s 1M "$(directory 1)/y.img"
+	by_hand attach-disk 1 --file "$(directory 1)/y.img" --target vdb
+	assert_success
+	by_hand resize-disk 1 vdb 1G --large
+	assert_success
+	[ "$(on stat -c %s "$(directory 1)/y.img")" -eq 1073741824 ]
+	by_hand detach-disk 1 vdb
+	assert_success
 	by_hand detach-disk 1 vda
 	assert_success
 	by_hand attach-nic 1 --bridge br0 --mac 02:00:00:00:00:77

@@ -7,11 +7,20 @@
  */
 #include "vm/device.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "action/busy.h"
 #include "virt/virt_resize.h"
 
 enum { DEPLOY_ID, DISK_ID, SIZE, REQUEST, VM_ID = 5 };
-enum { ANSWER_MS = 40000 };
+enum { ANSWER_MS = 40000, MOST_TIMES = 512 };
+
+static gboolean is_bounded;
+
+static const GOptionEntry options[] = {
+	{ "bounded", 0, 0, G_OPTION_ARG_NONE, &is_bounded,
+	  "Refuse more than 512 times the size that the disk has", NULL },
+	{ 0 }
+};
 
 /* What libvirt calls the disk; NULL when the request has none with that id. */
 static const char *target_of(const TmplVm *vm, const char *id)
@@ -22,6 +31,27 @@ static const char *target_of(const TmplVm *vm, const char *id)
 		if (!g_strcmp0(tmpl_attr_text(disk, "DISK_ID"), id))
 			return tmpl_attr_text(disk, "TARGET");
 	return NULL;
+}
+
+/* Libvirt would cut the image, and what is beyond would be lost; growth cannot be taken back. */
+static bool check_size(const virDomain *dom, const char *target, guint64 size, guint64 wanted,
+		       GError **error)
+{
+	const char *name = virDomainGetName((virDomain *)dom);
+	g_autofree char *has = text_size(size), *wants = text_size(wanted);
+	bool is_near = (wanted - 1) / MOST_TIMES < size;
+
+	if (size > wanted)
+		return vmm_fail(error, VMM_ERROR_REFUSED, "cannot make disk %s of domain %s "
+				"smaller: it has %" G_GUINT64_FORMAT " bytes", target, name, size);
+	if (is_near || !is_bounded)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot make disk %s of domain %s so large: %s is more "
+		 "than %d times its %s", target, name, wants, MOST_TIMES, has);
+	vmm_error_set_hint(error, "it cannot be made smaller again: say --large if that is meant");
+
+	return false;
 }
 
 static enum action_outcome grow(struct action_ctx *ctx, DeviceVm *v, const char *target,
@@ -72,12 +102,8 @@ static enum action_outcome run_resize_disk(struct action_ctx *ctx, GError **erro
 
 	if (!virt_disk_size(v->dom, target, &size, error))
 		return ACTION_FAILED;
-	if (size > wanted) {	/* libvirt would do it, and what is beyond would be lost */
-		vmm_fail(error, VMM_ERROR_REFUSED, "cannot make disk %s of domain %s smaller: it "
-			 "has %" G_GUINT64_FORMAT " bytes", target, virDomainGetName(v->dom), size);
+	if (!check_size(v->dom, target, size, wanted, error))
 		return ACTION_FAILED;
-	}
-
 	if (size == wanted) {
 		action_log("INFO", "disk %s of domain %s is that large already", target,
 			   virDomainGetName(v->dom));
@@ -98,5 +124,6 @@ const struct action action = {
 	.name = "resize_disk", .usage = "DEPLOY_ID DISK_ID|TARGET MIB [REQUEST [HOST [VM_ID]]]",
 	.summary = "Grows a disk of a running VM to MIB mebibytes; never shrinks it.",
 	.example = "resize_disk one-7 vda 20480",
-	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .run = run_resize_disk,
+	.min_args = 3, .vm_id = VM_ID, .deadline_s = 100, .options = options,
+	.run = run_resize_disk,
 };
