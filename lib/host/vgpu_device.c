@@ -244,11 +244,12 @@ static bool remove_one(const struct vgpu *v, GError **error)
 	return put(file, v->legacy ? "1" : "0", error);
 }
 
-/* Whether PID is an agent of OWNER, ours or an interpreter's: its number may be another's by now. */
+/* Whether PID is an agent of OWNER, ours or one in an interpreter. */
 static bool is_monitor(gint64 pid, uid_t owner)
 {
 	g_autofree char *proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid), *words = NULL;
 	g_autofree char *file = g_build_filename(proc, "cmdline", NULL);
+	const char *second;
 	struct stat process;
 	gsize size;
 
@@ -259,7 +260,9 @@ static bool is_monitor(gint64 pid, uid_t owner)
 	if (strstr(words, "monitord-client"))
 		return true;
 
-	return strlen(words) + 1 < size && strstr(words + strlen(words) + 1, "monitord-client");
+	second = words + strlen(words) + 1;
+
+	return second < words + size && strstr(second, "monitord-client");
 }
 
 /* Makes the monitoring look again. */
