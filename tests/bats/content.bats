@@ -164,6 +164,7 @@ rows() {
 @test "UPDATESG and UPDATENIC name their object also when they fail" {
 	stub rem/vnm/bridge/update_sg 'echo no >&2; exit 1'
 	stub rem/vnm/bridge/update_nic 'echo no >&2; exit 1'
+	configure 'wait_s: { network = 1; };'
 	start
 	send "$(request UPDATESG 1)"
 	expect '^UPDATESG FAILURE 1 100 bridge: no$'
