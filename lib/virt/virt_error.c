@@ -107,6 +107,8 @@ static const struct rule {
 	  VMM_ERROR_INCOMPATIBLE, hint_kvm },
 	{ ANY,                ANY,                        "any firmware to satisfy",
 	  VMM_ERROR_INCOMPATIBLE, hint_uefi },
+	{ ANY,                ANY,                        " firmware that is compatible with",
+	  VMM_ERROR_INCOMPATIBLE, hint_uefi },
 	{ ANY,                ANY,                        "find 'swtpm",
 	  VMM_ERROR_INCOMPATIBLE, hint_vtpm },
 	{ ANY,                ANY,                        "support TPM backend type",
@@ -177,6 +179,8 @@ static const struct rule {
 	  VMM_ERROR_BUSY, NULL },
 
 	{ ANY,                VIR_ERR_OPERATION_FAILED,   "write to socket",
+	  VMM_ERROR_CONNECTION, hint_way },
+	{ ANY,                VIR_ERR_OPERATION_FAILED,   "failed: Channel error",
 	  VMM_ERROR_CONNECTION, hint_way },
 	{ ANY,                VIR_ERR_OPERATION_FAILED,   "read from socket",
 	  VMM_ERROR_CONNECTION, hint_way },

@@ -890,13 +890,15 @@ deploy_in_vain() {	# HOW
 }
 
 @test "a clean-up that became due while the VM's next request waited is void once that begins" {
+	local next
 	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
 	configure "clean: { pause_s = 1; };"
 	for v in bridge 802.1Q; do stub rem/vnm/$v/clean 'exit 1'; done
 	start '-t 1 -r 0 kvm'
+	next=$(deploy_request 306)	# which takes as long as the pause, on a busy machine
 	send "$(request RESET 307)"
 	send "$(request SHUTDOWN 306 host-b)"
-	send "$(deploy_request 306)"
+	send "$next"
 	expect '^SHUTDOWN SUCCESS 306'
 	sleep $((2 + PACE))
 	touch go

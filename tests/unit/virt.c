@@ -70,6 +70,10 @@ static const struct vector {
 	  "'guest-exec': Command guest-exec has been disabled: the agent is in frozen state",
 	  VMM_ERROR_REFUSED },
 	/* As libvirt 11 says them. */
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_FAILED, 0, "job 'migration out' failed: Channel error: "
+	  "Input/output error", VMM_ERROR_CONNECTION },
+	{ VIR_FROM_QEMU, VIR_ERR_OPERATION_FAILED, 0, "Unable to find 'efi' firmware that is "
+	  "compatible with the current configuration", VMM_ERROR_INCOMPATIBLE },
 	{ VIR_FROM_QEMU, 113, 0, "guest agent command failed: unable to execute QEMU agent command "
 	  "'guest-exec': Failed to execute child process", VMM_ERROR_GUEST },
 	{ VIR_FROM_QEMU, 113, 0, "guest agent command failed: unable to execute QEMU agent command "
