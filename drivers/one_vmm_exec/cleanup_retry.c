@@ -108,7 +108,7 @@ void cleanup_retry_done(CleanupRetry *l, const struct cleanup *c)
 	journal_forget(l->journal, c->seq);
 }
 
-void cleanup_retry_drop(CleanupRetry *l, gint64 id, guint64 seq)
+void cleanup_retry_drop(CleanupRetry *l, gint64 id, const GBytes *own)
 {
 	GList *next;
 
@@ -116,7 +116,7 @@ void cleanup_retry_drop(CleanupRetry *l, gint64 id, guint64 seq)
 		struct item *i = at->data;
 
 		next = at->next;
-		if (i->what.id != id || i->what.seq > seq)
+		if (i->what.id != id || (own && g_bytes_equal(i->what.document, own)))
 			continue;
 
 		cleanup_retry_done(l, &i->what);

@@ -38,9 +38,9 @@ void cleanup_retry_add(CleanupRetry *later, const struct cleanup *cleanup);
 void cleanup_retry_done(CleanupRetry *later, const struct cleanup *cleanup);
 
 /*
- * Drops what is kept for VM ID and is older than request SEQ of the journal (0: without one): that
- * has begun, and a clean-up could undo it.
+ * Drops what is kept for VM ID: another request of it has begun, and a clean-up could undo that.
+ * OWN: the document of that request, whose own clean-ups stay; NULL: it has none yet.
  */
-void cleanup_retry_drop(CleanupRetry *later, gint64 id, guint64 seq);
+void cleanup_retry_drop(CleanupRetry *later, gint64 id, const GBytes *own);
 
 #endif

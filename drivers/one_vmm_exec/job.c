@@ -137,9 +137,20 @@ void job_set_background(Job *j, const struct cleanup *c)
 	j->cleanup_seq = c->seq;
 }
 
-bool job_is_older_cleanup(const Job *j, const Job *other)
+GBytes *job_left_document(const Job *j)
 {
-	return j->background && j->cleanup_seq <= other->seq;
+	if (j->start != START_RESUMED || !j->document)
+		return NULL;
+
+	return j->packed ? deflate_unpack(j->document) : g_bytes_ref(j->document);
+}
+
+bool job_is_cleanup_of_other(const Job *j, const GBytes *own)
+{
+	if (!j->background || !own)
+		return j->background;
+
+	return !g_bytes_equal(j->document, own);
 }
 
 /* What the journal and cleanup_retry.h know it by. */

@@ -99,8 +99,14 @@ void job_cancel(Job *job);
 /* As job_cancel(), but the next driver answers; without a journal this one does, before it ends. */
 void job_leave(Job *job);
 
-/* Whether JOB is a clean-up of what was asked for before OTHER. */
-bool job_is_older_cleanup(const Job *job, const Job *other);
+/*
+ * The document of JOB, which an earlier driver had begun: clean-ups that it has left then have the
+ * same. NULL: JOB is new. The caller unrefs.
+ */
+GBytes *job_left_document(const Job *job);
+
+/* Whether JOB, which was not started, is a clean-up, and not of the request with document OWN. */
+bool job_is_cleanup_of_other(const Job *job, const GBytes *own);
 
 /* Frees a background job that was not started: it is not tried again. */
 void job_drop_cleanup(Job *job);

@@ -28,19 +28,31 @@ static void on_job_done(void *data, Job *job)
 	server_quit_when_idle(s);
 }
 
-static gint by_older_cleanup(gconstpointer waiting, gconstpointer job)
+struct begun {
+	gint64 id;
+	GBytes *own;
+};
+
+static gint by_void_cleanup(gconstpointer waiting, gconstpointer data)
 {
-	return !(job_id(waiting) == job_id(job) && job_is_older_cleanup(waiting, job));
+	const struct begun *begun = data;
+
+	return !(job_id(waiting) == begun->id && job_is_cleanup_of_other(waiting, begun->own));
 }
 
-/* None runs: they share a lane with JOB. Those that became due wait behind it. */
+/*
+ * All clean-ups of the VM are of what ran before JOB, whenever they became due, as they share a
+ * lane with it; none runs. But what an earlier driver had begun may have left its own.
+ */
 static void on_job_begun(void *data, Job *job)
 {
+	g_autoptr(GBytes) own = job_left_document(job);
+	const struct begun begun = { job_id(job), own };
 	struct server *s = data;
 	Job *cleanup;
 
-	cleanup_retry_drop(s->env.later, job_id(job), job_seq(job));
-	while ((cleanup = server_take_waiting(s, by_older_cleanup, job)))
+	cleanup_retry_drop(s->env.later, begun.id, own);
+	while ((cleanup = server_take_waiting(s, by_void_cleanup, &begun)))
 		job_drop_cleanup(cleanup);
 }
 

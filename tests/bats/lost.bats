@@ -983,6 +983,27 @@ deploy_in_vain() {	# HOW
 	finish
 }
 
+@test "an action that the next driver continues keeps the clean-up that it left itself" {
+	for v in bridge 802.1Q; do
+		stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/good" ]'
+		stub rem/vnm/$v/post '[ -e "$ONE_LOCATION/good" ] || { touch "$ONE_LOCATION/posting"; sleep 998.7; }'
+	done
+	for v in premigrate postmigrate; do stub var/remotes/tm/qcow2/$v; done
+	stub rem/vmm/kvm/migrate
+	configure 'clean: { pause_s = 600; };'
+	start
+	send "$(request MIGRATE 306)"
+	wait_for test -e posting
+	wait_for journal_has 'VM 306 net-clean: waits'
+	crash
+	touch good
+	configure 'clean: { pause_s = 1; };'
+	start
+	expect '^MIGRATE SUCCESS 306'
+	expect '^LOG I 306 net-clean, tried again: done$'
+	finish
+}
+
 @test "what a driver left whose journal could not be written, or read, is ended all the same" {
 	faulty_disk
 	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.8'
