@@ -504,13 +504,14 @@ bases() {
 	prepare --datastore vm.ds
 	done_
 	lock=$(echo .cache/*.base).lock
-	(exec 9>"$lock" && flock 9 && touch held && exec sleep 600) 3>&- &
-	wait_for test -e held
+	# The process that took it stays: below a PID namespace /proc/locks hides those of others.
+	flock -o "$lock" sh -c 'echo $$ >held; exec sleep 600' 3>&- &
+	wait_for test -s held
 	document 8 "$(overlay 0)"
 	"$KVM_IMAGE" prepare vm.xml --directory vm8 --datastore vm.ds >/dev/null 3>&- &
 	wait_for grep -q -- "-> FLOCK .* $! " /proc/locks
 	[ ! -e vm8/disk.0 ]
-	kill %1
+	kill %1 "$(cat held)"
 	wait %2
 	[ -e vm8/disk.0 ]
 }
