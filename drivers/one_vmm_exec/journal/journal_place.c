@@ -128,17 +128,20 @@ static int open_lock(const char *path)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* False: another driver holds PATH. RET_FD: -1 when it cannot be opened, as errno says. */
+/* False: another driver holds PATH. RET_FD: the negated errno when it cannot be opened. */
 static bool hold(const char *path, const char *options, int *ret_fd)
 {
-	int fd = open_lock(path);
+	int fd = open_lock(path), failure = errno;
 	g_autofree char *text = g_strdup_printf("%s\n%d %" G_GUINT64_FORMAT "\n", options,
 						(int)getpid(), notes_start_of(getpid()));
 	ssize_t len = (ssize_t)strlen(text);
 
 	*ret_fd = -1;
-	if (fd < 0)
+	if (fd < 0) {
+		*ret_fd = -failure;
 		return true;
+	}
+
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		close(fd);
 		return false;
@@ -196,7 +199,6 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 {
 	g_autofree char *path = slot_path(p, name, number, ".lock");
 	g_autofree char *memory = memory_lock_path(p, name, number);
-	int failure;
 
 	if (memory && !hold_in_time(memory, options, &p->memory_lock))
 		return true;
@@ -205,9 +207,8 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 		return true;
 	}
 
-	failure = errno;
 	if (p->lock < 0 && p->memory_lock < 0)
-		return vmm_fail_errno(error, failure, "cannot open %s", path);
+		return vmm_fail_errno(error, -p->lock, "cannot open %s", path);
 
 	p->journal = slot_path(p, name, number, ".db");
 
