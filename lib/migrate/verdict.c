@@ -29,6 +29,7 @@ enum migrate_side migrate_side_of(const struct virt_state *state, bool is_source
 #define SOURCE	{ MIGRATE_AT_SOURCE, false }
 #define DEST	{ MIGRATE_AT_DESTINATION, false }
 #define BOTH	{ MIGRATE_AT_BOTH, false }
+#define W_BOTH	{ MIGRATE_AT_BOTH, true }
 #define NONE	{ MIGRATE_NOWHERE, false }
 #define W_SRC	{ MIGRATE_AT_SOURCE, true }
 #define W_DEST	{ MIGRATE_AT_DESTINATION, true }
@@ -41,16 +42,17 @@ enum migrate_side migrate_side_of(const struct virt_state *state, bool is_source
  * A destination that never resumed the guest (MOVING) is not a copy: the VM is at its source. A
  * source that is paused for the move (MOVING) has handed over if the destination has a guest.
  * Paused on one side and running on the other: the user has paused one of them before the move;
- * the one that runs is the VM.
+ * the one that runs is the VM. A destination that is AWAKE may be shutting down: so libvirt 11 has
+ * what it ends because its move broke.
  */
 static const struct migrate_verdict verdict[SIDES][SIDES] = {
 	/* destination     ABSENT  RUNNING  PAUSED   MOVING  POSTCOPY  AWAKE */
 	[SIDE_ABSENT]   = { NONE,   DEST,    DEST,    W_ORPH, DEST,     DEST },
-	[SIDE_RUNNING]  = { SOURCE, BOTH,    SOURCE,  W_SRC,  W_SPLIT,  BOTH },
-	[SIDE_PAUSED]   = { SOURCE, DEST,    SOURCE,  W_SRC,  W_SPLIT,  BOTH },
+	[SIDE_RUNNING]  = { SOURCE, BOTH,    SOURCE,  W_SRC,  W_SPLIT,  W_BOTH },
+	[SIDE_PAUSED]   = { SOURCE, DEST,    SOURCE,  W_SRC,  W_SPLIT,  W_BOTH },
 	[SIDE_MOVING]   = { W_SRC,  W_DEST,  W_DEST,  W_SRC,  W_SPLIT,  W_DEST },
 	[SIDE_POSTCOPY] = { SOURCE, W_SPLIT, W_SPLIT, W_SPLIT, W_SPLIT, W_SPLIT },
-	[SIDE_AWAKE]    = { SOURCE, BOTH,    SOURCE,  W_SRC,  W_SPLIT,  BOTH },
+	[SIDE_AWAKE]    = { SOURCE, BOTH,    SOURCE,  W_SRC,  W_SPLIT,  W_BOTH },
 };
 /* clang-format on */
 
