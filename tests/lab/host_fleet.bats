@@ -146,7 +146,7 @@ forget_new_keys() {	# PART
 	assert_failure 3
 	line '?     libvirt       libvirt does not answer'
 	"$LAB" svc node1 stop
-	on node1 sh -c 'rm -f /usr/lib/systemd/system/libvirtd* /usr/lib/systemd/system/virtqemud*'	# of a package that is installed
+	on node1 sh -c 'rm -f /usr/lib/systemd/system/libvirtd* /usr/lib/systemd/system/virtqemud* /etc/init.d/libvirtd'	# of a package that is installed
 	host --only libvirt,guest-arch
 	assert_failure 1
 	line 'FAIL  libvirt       libvirt cannot be reached, and its daemon is no service of this host: '
