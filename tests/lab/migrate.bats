@@ -452,8 +452,9 @@ asked() {
 	assert_failure
 	run lab_virsh node2 domstate one-166 --reason
 	assert_output 'paused (user)'
+	# The note is gone; a newer virsh does not call that a failure.
 	run lab_virsh node2 metadata one-166 --uri urn:vmmexec:leaving
-	assert_failure
+	[ "$status" -ne 0 ] || [ -z "$output" ]
 	lab_virsh node2 resume one-166
 	lab_wait_agent node2 one-166
 	# The other one was resumed here, and wrote: what is left there is older than its disk.
