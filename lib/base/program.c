@@ -137,3 +137,18 @@ unsigned program_allow_descriptors(unsigned most)
 
 	return (unsigned)MIN(limit.rlim_cur, most);
 }
+
+char **program_words(const char *pid)
+{
+	g_autofree char *path = g_build_filename("/proc", pid, "cmdline", NULL);
+	GPtrArray *words = g_ptr_array_new();
+	g_autofree char *text = NULL;
+	gsize len = 0;
+
+	if (g_file_get_contents(path, &text, &len, NULL))
+		for (const char *at = text; at < text + len; at += strlen(at) + 1)
+			g_ptr_array_add(words, g_strdup(at));
+	g_ptr_array_add(words, NULL);
+
+	return (char **)g_ptr_array_free(words, FALSE);
+}

@@ -56,4 +56,7 @@ unsigned program_allow_descriptors(unsigned most);
 char *program_path(void);
 void program_set_path(const char *path);
 
+/* The words of process PID's command line; none: it is gone, or the kernel's. g_strfreev(). */
+char **program_words(const char *pid);
+
 #endif

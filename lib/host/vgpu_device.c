@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "template/attr.h"
 #include "xml/xml.h"
@@ -245,24 +246,20 @@ static bool remove_one(const struct vgpu *v, GError **error)
 }
 
 /* Whether PID is an agent of OWNER, ours or one in an interpreter. */
-static bool is_monitor(gint64 pid, uid_t owner)
+static bool is_monitor(pid_t pid, uid_t owner)
 {
-	g_autofree char *proc = g_strdup_printf("/proc/%" G_GINT64_FORMAT, pid), *words = NULL;
-	g_autofree char *file = g_build_filename(proc, "cmdline", NULL);
-	const char *second;
+	g_autofree char *name = g_strdup_printf("%d", (int)pid);
+	g_autofree char *proc = g_build_filename("/proc", name, NULL);
+	g_auto(GStrv) words = program_words(name);
 	struct stat process;
-	gsize size;
 
 	if (stat(proc, &process) < 0 || process.st_uid != owner)
 		return false;
-	if (!g_file_get_contents(file, &words, &size, NULL) || size == 0)
-		return false;
-	if (strstr(words, "monitord-client"))
-		return true;
+	for (size_t i = 0; i < 2 && words[i]; i++)
+		if (strstr(words[i], "monitord-client"))
+			return true;
 
-	second = words + strlen(words) + 1;
-
-	return second < words + size && strstr(second, "monitord-client");
+	return false;
 }
 
 /* Makes the monitoring look again. */
@@ -279,7 +276,7 @@ static void notify_monitor(void)
 	if (!g_file_get_contents(monitor_pid, &text, NULL, NULL))
 		return;
 	pid = g_ascii_strtoll(text, NULL, 10);
-	if (pid > 1 && pid <= G_MAXINT && is_monitor(pid, file.st_uid))
+	if (pid > 1 && pid <= G_MAXINT && is_monitor((pid_t)pid, file.st_uid))
 		kill((pid_t)pid, SIGUSR1);
 }
 

@@ -8,27 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/program.h"
+
 enum { KILLED_MS = 5000 };
-
-/* The words of process PID's command line; NULL: it is gone. g_strfreev(). */
-static char **words_of(const char *pid)
-{
-	g_autofree char *path = g_build_filename("/proc", pid, "cmdline", NULL);
-	GPtrArray *words = g_ptr_array_new();
-	g_autofree char *text = NULL;
-	gsize len = 0;
-
-	if (g_file_get_contents(path, &text, &len, NULL))
-		for (const char *at = text; at < text + len; at += strlen(at) + 1)
-			g_ptr_array_add(words, g_strdup(at));
-	g_ptr_array_add(words, NULL);
-
-	return (char **)g_ptr_array_free(words, FALSE);
-}
 
 static bool is_client(const char *pid, const char *client, const char *const *argv)
 {
-	g_auto(GStrv) words = words_of(pid);
+	g_auto(GStrv) words = program_words(pid);
 	char **at = words;
 
 	if (*at && strcmp(*at, client) != 0)

@@ -423,14 +423,19 @@ asked() {
 		<TEMPLATE>${3:-}</TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
 }
 
+# start_writer NUMBER: a guest that has written to its disk, one-NUMBER.raw.
+start_writer() {
+	local disk=$LAB_SHARED/one-$1.raw
+	on truncate -s 8M "$disk"
+	start node1 "$1" "<disk type='file'><driver name='qemu' type='raw'/><source file='$disk'/><target dev='sda' bus='scsi'/></disk>"
+	lab_in_guest node1 "one-$1" 'echo 1 >/dev/sda; sync'
+}
+
 # libvirt has it as "paused (user)" on both hosts then.
 @test "migrate: a VM that a user paused and a killed migration left on both hosts is on one of them: the next call ends the copy" {
-	local n action disk
+	local n action
 	for n in 166 167; do
-		disk=$LAB_SHARED/one-$n.raw
-		on truncate -s 8M "$disk"
-		start node1 $n "<disk type='file'><driver name='qemu' type='raw'/><source file='$disk'/><target dev='sda' bus='scsi'/></disk>"
-		lab_in_guest node1 one-$n 'echo 1 >/dev/sda; sync'
+		start_writer $n
 		lab_virsh node1 suspend one-$n
 		mover_dies $n
 		run lab_virsh node1 domstate one-$n --reason
@@ -473,12 +478,9 @@ asked() {
 }
 
 @test "migrate: a copy is not resumed when its guest may have run at the destination and ended there" {
-	local n disk action
+	local n action
 	for n in 160 161; do
-		disk=$LAB_SHARED/one-$n.raw
-		on truncate -s 8M "$disk"
-		start node1 $n "<disk type='file'><driver name='qemu' type='raw'/><source file='$disk'/><target dev='sda' bus='scsi'/></disk>"
-		lab_in_guest node1 one-$n 'echo 1 >/dev/sda; sync'
+		start_writer $n
 		mover_dies $n
 	done
 	# One has written to its disk there.
