@@ -5,7 +5,7 @@
 # What must be loaded before our programs: with a sanitizer, that first.
 fail_preload() {	# PROGRAM
 	local asan
-	asan=$(ldd "$1" | awk '/libasan/ { print $3 }')
+	asan=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(libasan[^]]*\)\]$/\1/p')
 	echo "${asan:+$asan }$BUILD/tests/fake/fail.so"
 }
 
