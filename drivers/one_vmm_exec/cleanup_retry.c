@@ -6,6 +6,7 @@ enum { MAX_KEPT = 1000, MAX_DOUBLINGS = 6 };
 struct cleanup_retry {
 	unsigned pause_s, tries;
 	Journal *journal;
+	OnedOutput *out;
 	cleanup_retry_due *due;
 	void *data;
 	GQueue kept;		/* of struct item */
@@ -31,13 +32,14 @@ static void item_free(void *data)
 }
 
 CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, Journal *journal,
-				cleanup_retry_due *due, void *data)
+				OnedOutput *out, cleanup_retry_due *due, void *data)
 {
 	CleanupRetry *l = g_new0(CleanupRetry, 1);
 
 	l->pause_s = pause_s;
 	l->tries = tries;
 	l->journal = journal;
+	l->out = out;
 	l->due = due;
 	l->data = data;
 	g_queue_init(&l->kept);
@@ -86,7 +88,12 @@ void cleanup_retry_add(CleanupRetry *l, const struct cleanup *c)
 	unsigned left = MIN(c->tries, l->tries), done = l->tries - left;
 	struct item *i;
 
-	if (!left || l->kept.length >= MAX_KEPT) {
+	bool is_full = left && l->kept.length >= MAX_KEPT;
+
+	if (is_full)
+		oned_log(l->out, 'E', c->id, "%s: not tried again, as %d clean-ups wait already: "
+			 "what it cleans up is left (clean up by hand)", c->plan, MAX_KEPT);
+	if (!left || is_full) {
 		cleanup_retry_done(l, c);
 		return;
 	}

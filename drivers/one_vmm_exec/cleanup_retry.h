@@ -22,16 +22,19 @@ struct cleanup {
 typedef void cleanup_retry_due(void *data, const struct cleanup *cleanup);
 
 /*
- * The first try comes after PAUSE_S seconds, each further one after twice as long. JOURNAL
- * (borrowed) may be NULL.
+ * The first try comes after PAUSE_S seconds, each further one after twice as long. JOURNAL (may be
+ * NULL) and OUT are borrowed.
  */
 CleanupRetry *cleanup_retry_new(unsigned pause_s, unsigned tries, Journal *journal,
-				cleanup_retry_due *due, void *data);
+				OnedOutput *out, cleanup_retry_due *due, void *data);
 
 /* What is kept stays in the journal. */
 void cleanup_retry_free(CleanupRetry *later);
 
-/* Keeps CLEANUP (copied), unless no try is left of it: then it is given up. */
+/*
+ * Keeps CLEANUP (copied), unless no try is left of it: then it is given up. It is given up, too,
+ * with a line in the VM's log, if very many are kept already.
+ */
 void cleanup_retry_add(CleanupRetry *later, const struct cleanup *cleanup);
 
 /* CLEANUP, which was due, is done with. */

@@ -38,6 +38,23 @@ static char *host_of(const struct row *row)
 	return tmpl_request_peek_host(document);
 }
 
+static guint64 keep_suspect(void *journal, const char *host)
+{
+	return journal_suspect(journal, host);
+}
+
+static void drop_suspect(void *journal, guint64 number)
+{
+	journal_forget(journal, number);
+}
+
+void recovery_remember(const struct job_env *env)
+{
+	static const struct reaper_memory memory = { keep_suspect, drop_suspect };
+
+	remote_hosts_remember(env->hosts, &memory, env->journal);
+}
+
 static void suspect(const struct job_env *env, const char *host)
 {
 	if (host && wire_ssh_check_host(host, NULL))
@@ -66,11 +83,23 @@ static void keep_cleanup(const struct job_env *env, const struct row *row)
 		cleanup_retry_done(env->later, &c);
 }
 
+/* ROW is of an earlier driver, which did not reach the host: it is kept anew, as ours. */
+static void suspect_again(const struct job_env *env, const struct row *row)
+{
+	suspect(env, row_suspect(row));
+	journal_forget(env->journal, row->seq);
+}
+
 Job *recovery_job(const struct job_env *env, const struct row *row)
 {
 	const struct plan *plan = row->action ? plan_find(row->action) : NULL;
 	g_autofree char *host = host_of(row);
 	Job *job;
+
+	if (row_suspect(row)) {
+		suspect_again(env, row);
+		return NULL;
+	}
 
 	if (row->phase == ROW_AT_WORK)
 		suspect_hosts(env, row, host);

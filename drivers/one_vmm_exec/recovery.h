@@ -8,6 +8,9 @@
 /* A job for ROW, with its host. NULL: it is a clean-up, kept for later; or does not exist. */
 Job *recovery_job(const struct job_env *env, const struct row *row);
 
+/* From now on the journal has the hosts on which something may still run. */
+void recovery_remember(const struct job_env *env);
+
 /* Request SEQ can be resumed: nothing of an earlier driver runs for it any more. */
 typedef void recovery_ready(void *data, guint64 seq);
 

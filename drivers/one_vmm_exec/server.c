@@ -474,7 +474,7 @@ bool server_run(struct driver_settings *settings, int *ret_status, GError **erro
 	open_server_journal(&s);
 	s.env.later = cleanup_retry_new((unsigned)conf_cfg_int(settings->cfg, "clean.pause_s"),
 					(unsigned)conf_cfg_int(settings->cfg, "clean.tries"),
-					s.env.journal, on_cleanup_due, &s);
+					s.env.journal, s.env.out, on_cleanup_due, &s);
 	s.loop = g_main_loop_new(NULL, FALSE);
 	s.queue = lane_queue_new();
 	s.reader = line_reader_new((size_t)conf_cfg_int(settings->cfg, "limits.line_bytes"),
@@ -487,6 +487,7 @@ bool server_run(struct driver_settings *settings, int *ret_status, GError **erro
 	host_health_listen(remote_hosts_health(s.env.hosts), server_on_health, &s);
 	oned_output_listen(s.env.out, &journal_out_events, s.env.journal);
 	journal_listen(s.env.journal, &journal_events, &s);
+	recovery_remember(&s.env);
 	hold_left(&s, journal_left(s.env.journal));
 	if (*conf_cfg_string(settings->cfg, "metrics.file"))
 		g_timeout_add_seconds((guint)conf_cfg_int(settings->cfg, "metrics.interval_s"),
@@ -501,6 +502,7 @@ bool server_run(struct driver_settings *settings, int *ret_status, GError **erro
 	local_slots_free(s.env.places);
 	cleanup_retry_free(s.env.later);
 	oned_output_free(s.env.out);
+	remote_hosts_remember(s.env.hosts, NULL, NULL);
 	journal_close(s.env.journal);
 	driver_metrics_free(s.env.metrics);
 	driver_log_free(s.log);

@@ -60,7 +60,7 @@ deploy() {
 
 @test "deploy: a VM that a new libvirtd shows and then ends is not taken for one that runs" {
 	local preload
-	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/deploy")
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/deploy" fail)
 	run --separate-stderr env LD_PRELOAD="$preload" VMM_FAIL_HOW=ended "$REMOTES/deploy" "$PWD/vm/deployment.0" host 9 host <<<"$(domain one-5 5)"
 	echo "$stderr"
 	assert_success

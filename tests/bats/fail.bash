@@ -2,13 +2,6 @@
 # shellcheck shell=bash
 # fail.bash - each call of libvirt that an action makes fails once: see tests/fake/fail.c.
 
-# What must be loaded before our programs: with a sanitizer, that first.
-fail_preload() {	# PROGRAM
-	local asan
-	asan=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(libasan[^]]*\)\]$/\1/p')
-	echo "${asan:+$asan }$BUILD/tests/fake/fail.so"
-}
-
 # What libvirt's code means, in turn: VIR_ERR_OPERATION_DENIED, VIR_ERR_NO_SUPPORT, VIR_ERR_INVALID_ARG.
 FAIL_CODES=(29 3 8)
 FAIL_CLASSES=(permission incompatible input)
@@ -19,7 +12,7 @@ FAIL_CLASSES=(permission incompatible input)
 # lose it after the one before.)
 fail_each() {
 	local how=$1 program=$REMOTES/$2 n=0 preload begin class
-	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/$2")
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/$2" fail)
 	while [ $((n += 1)) -lt 100 ]; do
 		before
 		rm -f fail.log
@@ -45,7 +38,7 @@ fail_each() {
 kill_each() {
 	local call=$1 program=$REMOTES/$2 n preload killed
 	shift
-	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/$1")
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/$1" fail)
 	before
 	rm -f fail.log
 	${FAIL_ON:-} env LD_PRELOAD="$preload" VMM_FAIL_LOG="$PWD/fail.log" "$program" "${@:2}" <<<"${REQUEST:-}"

@@ -92,7 +92,7 @@ after_save() {
 	local call a
 	for call in virConnectDomainEventDeregisterAny virConnectClose; do
 		for a in cancel shutdown; do
-			run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/$a")" VMM_FAIL_HOW=hang VMM_FAIL_AT=$call "$REMOTES/$a" --deadline 20 one-5
+			run --separate-stderr env LD_PRELOAD="$(preload_for "$REMOTES/$a" fail)" VMM_FAIL_HOW=hang VMM_FAIL_AT=$call "$REMOTES/$a" --deadline 20 one-5
 			assert_success
 		done
 	done
@@ -104,18 +104,18 @@ after_save() {
 	mkdir -p "$BATS_FILE_TMPDIR/file/0/6"
 	for reason in 3 9; do
 		rm -f fail.log
-		run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_REASON=$reason "$REMOTES/snapshot_create" one-6 1 6 host
+		run --separate-stderr env LD_PRELOAD="$(preload_for "$REMOTES/snapshot_create" fail)" VMM_FAIL_LOG="$PWD/fail.log" VMM_FAIL_REASON=$reason "$REMOTES/snapshot_create" one-6 1 6 host
 		assert_success
 		assert_output snap-1
 		[ "$(grep -nx 'virDomainResume' fail.log | cut -d: -f1)" -lt "$(grep -nx 'virDomainSnapshotCreateXML' fail.log | cut -d: -f1)" ]
 	done
 	# One that its user paused stays so.
-	run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_LOG="$PWD/user.log" VMM_FAIL_REASON=1 "$REMOTES/snapshot_create" one-6 2 6 host
+	run --separate-stderr env LD_PRELOAD="$(preload_for "$REMOTES/snapshot_create" fail)" VMM_FAIL_LOG="$PWD/user.log" VMM_FAIL_REASON=1 "$REMOTES/snapshot_create" one-6 2 6 host
 	assert_success
 	never grep -x virDomainResume user.log
 	# And nobody says that it was done when it cannot be resumed.
 	rm -f "$BATS_FILE_TMPDIR/file/0/6"/*
-	run --separate-stderr env LD_PRELOAD="$(fail_preload "$REMOTES/snapshot_create")" VMM_FAIL_REASON=9 VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 VMM_FAIL_AT=virDomainResume "$REMOTES/snapshot_create" one-6 1 6 host
+	run --separate-stderr env LD_PRELOAD="$(preload_for "$REMOTES/snapshot_create" fail)" VMM_FAIL_REASON=9 VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 VMM_FAIL_AT=virDomainResume "$REMOTES/snapshot_create" one-6 1 6 host
 	assert_failure 1
 	[[ $(error_message) == *'cannot resume domain one-6: injected [permission]'* ]]
 }

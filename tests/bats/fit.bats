@@ -96,10 +96,8 @@ host() {
 
 # in_host NAME ARGUMENT...: an action on it; stdin is $REQUEST.
 in_host() {
-	local asan
-	asan=$(ldd "$REMOTES/$1" | awk '/libasan/ { print $3 }')
 	unshare --mount bash -c 'mount --bind host/module /sys/module && exec env LD_PRELOAD="$1" VMM_HOST="$PWD/host" "${@:2}"' \
-		- "${asan:+$asan }$BUILD/tests/fake/host.so" "$REMOTES/$1" "${@:2}" <<<"${REQUEST:-}"
+		- "$(preload_for "$REMOTES/$1" host)" "$REMOTES/$1" "${@:2}" <<<"${REQUEST:-}"
 }
 
 on_host() {

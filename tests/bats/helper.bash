@@ -31,6 +31,8 @@ REMOTES=$BUILD/remotes/vmm/kvm
 # How slow this machine is now; limits of waits are multiples of it. Measured once a suite.
 # shellcheck disable=SC1091
 . "$TOP/tests/tools/late.bash"
+# shellcheck disable=SC1091
+. "$TOP/tests/tools/preload.bash"
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return

@@ -36,12 +36,10 @@ end_by() {
 
 # The journal lies on a disk that fails as file "fault" says while that is there: see tests/fake/disk.c.
 faulty_disk() {
-	local asan
 	mkdir -p j
 	configure "journal: { dir = \"$PWD/j\"; };"
 	export MODEL_DISK=$PWD/j MODEL_DISK_STATE=$PWD/fault
-	asan=$(ldd "$DRIVER" | awk '/libasan/ { print $3 }')
-	PRELOAD="${asan:+$asan }$BUILD/tests/fake/disk.so"
+	PRELOAD=$(preload_for "$DRIVER" disk)
 	printf '#!/bin/bash\nLD_PRELOAD="%s" exec "%s" "$@"\n' "$PRELOAD" "$DRIVER" >bin/driver
 	chmod +x bin/driver
 }
@@ -953,6 +951,55 @@ deploy_in_vain() {	# HOW
 	finish
 }
 
+@test "a host that stays away while drivers come and go is left by all their steps before anything runs there" {
+	local name
+	configure 'transport = "ssh"; wait_s: { reset = 1; }; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.6'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]6" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 307)"
+	wait_for sleeps 998.6
+	touch no-ssh-host-a
+	crash
+	for name in second third; do
+		start
+		[ "$name" = third ] || expect '^RESET FAILURE 307 outcome unknown'
+		wait_for journal_has ' host host-a: what was begun there may still run, and is ended before anything else begins there, for '
+		journal_has '0 not ended'
+		[ "$name" = third ] || crash
+	done
+	"$DRIVER" --journal --json | jq -e '.journals[0].suspect_hosts[0] | .host == "host-a" and .age_s < 600 and .since != ""'
+	sleeps 998.6
+	rm no-ssh-host-a
+	send "$(request REBOOT 308)"
+	expect '^REBOOT SUCCESS 308'
+	[ ! -s beside ]
+	wait_for eval '! journal_has host-a'
+	finish
+}
+
+@test "a cancelled step whose host is away when its driver is killed is ended by the next driver before anything runs there" {
+	deaf_hosts
+	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
+	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
+	start
+	send "$(request RESET 306)"
+	wait_for sleeps 998.2
+	touch no-ssh-host-a
+	send 'DRIVER_CANCEL  306 '
+	expect 'Driver command for 306 cancelled'
+	wait_for journal_has ' host host-a: what was begun there may still run'
+	crash
+	start
+	sleeps 998.2
+	rm no-ssh-host-a
+	send "$(request REBOOT 306)"
+	expect '^REBOOT SUCCESS 306'
+	[ ! -s beside ]
+	finish
+}
+
 @test "what an earlier driver left on the host that a VM was moving to is ended there, too" {
 	mkdir -p var/remotes/tm/qcow2
 	for a in premigrate failmigrate; do stub "var/remotes/tm/qcow2/$a"; done
@@ -1023,6 +1070,54 @@ deploy_in_vain() {	# HOW
 	start_on_faulty_disk
 	expect '^RESET FAILURE 307 outcome unknown: the driver ended while reset was running$'
 	never sleeps 998.8
+	finish
+}
+
+# The journal lies on a disk that fails, and its spare file cannot be made; notes can.
+no_file_at_all() {
+	faulty_disk
+	mkdir -m 700 m
+	configure "transport = \"ssh\"; journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
+	start_on_faulty_disk
+	mkdir "$(echo m/*.notes | sed 's/notes$/db/')"
+	echo broken >fault
+}
+
+@test "a journal that is in no file never answers that a step which has begun has not" {
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.9; }'
+	no_file_at_all
+	send "$(request REBOOT 305)"
+	expect '^LOG E -1 one_vmm_exec: the journal cannot be written: if this driver is killed, the next one will not know'
+	expect '^REBOOT SUCCESS 305'
+	send "$(request RESET 306)"
+	wait_for sleeps 998.9
+	crash
+	start_on_faulty_disk
+	sleep 1
+	never grep -E '^(REBOOT|RESET)' out
+	crash
+	rm fault
+	start_on_faulty_disk
+	expect '^RESET FAILURE 306 outcome unknown'
+	never grep '^REBOOT' out
+	finish
+}
+
+@test "a step that was running when the journal's last file was lost is one that has begun" {
+	stub rem/vmm/kvm/reset '[ -e "$ONE_LOCATION/second" ] || { touch "$ONE_LOCATION/second"; sleep 998.9; }'
+	no_file_at_all
+	rm fault
+	send "$(request RESET 306)"
+	wait_for sleeps 998.9
+	echo broken >fault
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	rm fault
+	expect '^LOG I -1 one_vmm_exec: the journal is written again'
+	crash
+	start_on_faulty_disk
+	expect '^RESET FAILURE 306 outcome unknown'
+	never grep '^REBOOT' out
 	finish
 }
 

@@ -35,7 +35,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	local all=() name some
 	# Of a migration no more: it would ask the other host.
 	some=$(names)
-	if ldd "$SET/worker" | grep -q libasan; then some=$(names | head -n 6); fi	# slow there
+	if [ -n "$(sanitizer_of "$SET/worker")" ]; then some=$(names | head -n 6); fi	# slow there
 	for name in $some; do
 		all+=(-- "$SET/kvm/$name" --help -- "$SET/kvm/$name" --version -- "$SET/kvm/$name" -- "$SET/kvm/$name" --json --no-such-option)
 		[[ $name == migrate* ]] || all+=(-- "$SET/kvm/$name" --connect test:///default --dry-run test 1 2 3 4 5 6)
@@ -81,7 +81,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	steps -- @ sh -c "w=$worker_pid; ls /proc/\$w/task | wc -l; for fd in /proc/\$w/fd/*; do readlink \$fd; done; awk '/VmRSS/ { print \$2 }' /proc/\$w/status"
 	[ "$status" -eq 0 ]
 	[[ ${lines[0]} == 1 && ${lines[1]} == socket:* && ${lines[2]} == /dev/null && ${lines[3]} == /dev/null ]]
-	ldd "$SET/worker" | grep -q libasan || [ "${lines[4]}" -le 16384 ]
+	[ -n "$(sanitizer_of "$SET/worker")" ] || [ "${lines[4]}" -le 16384 ]
 }
 
 @test "worker: the relay says how much memory it has for itself, and that it has ended" {
@@ -92,7 +92,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	sed -n 's/^memory //p' <<<"$output" >said
 	[ "$(sed -n '$p' said)" = 0 ]
 	[ "$(grep -cx 0 said)" -eq 1 ]
-	ldd "$SET/worker" | grep -q libasan || awk '$1 > 8 * 2 ^ 20 { exit 1 } $1 > 2 ^ 18 { seen = 1 } END { exit !seen }' said
+	[ -n "$(sanitizer_of "$SET/worker")" ] || awk '$1 > 8 * 2 ^ 20 { exit 1 } $1 > 2 ^ 18 { seen = 1 } END { exit !seen }' said
 }
 
 @test "worker: one that has grown too large is ended before the next step" {
@@ -218,10 +218,8 @@ old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 5
 }
 
 @test "worker: where the system lacks a call that it needs there is none, and it says which" {
-	local asan
-	asan=$(ldd "$SET/worker" | awk '/libasan/ { print $3 }')
 	for call in clone3 close_range; do
-		run --separate-stderr env LD_PRELOAD="${asan:+$asan }$BUILD/tests/fake/kernel.so" LACKS=$call "$SET/worker" </dev/null
+		run --separate-stderr env LD_PRELOAD="$(preload_for "$SET/worker" kernel)" LACKS=$call "$SET/worker" </dev/null
 		[ "$status" -eq 1 ]
 		[[ $stderr == "worker: this system does not "*"($call): Function not implemented"* ]]
 	done
@@ -276,9 +274,7 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 }
 
 @test "worker: where its processes would share random numbers there is none" {
-	local asan
-	asan=$(ldd "$SET/worker" | awk '/libasan/ { print $3 }')
-	run --separate-stderr env LD_PRELOAD="${asan:+$asan }$BUILD/tests/fake/random.so" "$SET/worker" </dev/null
+	run --separate-stderr env LD_PRELOAD="$(preload_for "$SET/worker" random)" "$SET/worker" </dev/null
 	[ "$status" -eq 1 ]
 	[[ $stderr == "worker: processes made here would share GnuTLS' random numbers: each step is a program [incompatible]"* ]]
 	ldd "$SET/worker" | grep -q libgnutls

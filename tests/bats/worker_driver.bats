@@ -160,7 +160,7 @@ has_threads() {	# its process in $pid
 	silent
 	go_direct
 	printf '#!/bin/sh\nLD_PRELOAD="%s" SLOW=setpriority exec "%s" "$@"\n' \
-		"$(ldd "$DRIVER" | awk '/libasan/ { print $3 }') $BUILD/tests/fake/kernel.so" "$DRIVER" >late-driver
+		"$(preload_for "$DRIVER" kernel)" "$DRIVER" >late-driver
 	chmod +x late-driver
 	DRIVER=$PWD/late-driver
 	start

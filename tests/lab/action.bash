@@ -93,7 +93,7 @@ ended() {
 mover_dies() {
 	local job held=/var/lib/one/local/held preload was
 	was=$(state "$1")
-	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/migrate" fail)
 	on rm -f "$held"
 	on env LD_PRELOAD="${preload/fail.so/hold.so}" HOLD_CALL=307 HOLD_FILE="$held" "$ACTIONS/migrate" "one-$1" node2 node1 "$1" node1 \
 		</dev/null >"$BATS_TEST_TMPDIR/moved" 2>&1 &

@@ -468,14 +468,13 @@ disk() {
 }
 
 @test "poll: many that hang do not stop it, nor make another seem to hang" {
-	local n preload
+	local n
 	for n in 50 51 52 53 54 55; do
 		deploy_deaf $n "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(disk $n)'/><target dev='vda' bus='virtio'/></disk>"
 		[ $n = 55 ] || on kill -STOP "$(qemu_pid $n)"
 	done
 	# The thread of a call that hangs misses what others of its connection have for it.
-	preload=$(fail_preload "$BUILD/remotes/vmm/kvm/poll")
-	run --separate-stderr on env LD_PRELOAD="${preload/fail.so/slow_loop.so}" "$ACTIONS/poll" -t
+	run --separate-stderr on env LD_PRELOAD="$(preload_for "$BUILD/remotes/vmm/kvm/poll" slow_loop)" "$ACTIONS/poll" -t
 	echo "$stderr"
 	assert_success
 	[ "$(grep -c 'its QEMU does not answer' <<<"$stderr")" -eq 5 ]

@@ -17,7 +17,7 @@ setup_file() {
 		"$LAB" install "$BUILD" $node
 		lab_exec $node mkdir -p /var/tmp/one/etc/vmm/kvm
 		lab_exec $node sh -c 'echo LIBVIRT_URI=qemu:///system >/var/tmp/one/etc/vmm/kvm/kvmrc'
-		! ldd "$REMOTES/host_check" | grep -q libasan || begin_with_tirpc $node
+		[ -z "$(sanitizer_of "$REMOTES/host_check")" ] || begin_with_tirpc $node
 	done
 }
 

@@ -10,6 +10,8 @@ LAB=$LAB_TOP/scripts/lab
 export LC_ALL=C
 # shellcheck disable=SC1091
 . "$LAB_TOP/tests/tools/late.bash"
+# shellcheck disable=SC1091
+. "$LAB_TOP/tests/tools/preload.bash"
 # Guests write their console here; the directory is the same in all nodes.
 LAB_SHARED=/var/lib/one/shared
 LAB_GUEST=/var/lib/one/guest

@@ -131,7 +131,7 @@ $boot"
 	for option in '' --suspend; do
 		settings "MIGRATE_OPTIONS='--unsafe $option'" QEMU_PROTOCOL=qemu+tcp
 		start_deaf node1 $((id += 1))
-		run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainMigrate3 VMM_FAIL_HOW=late \
+		run --separate-stderr lab_exec node1 env LD_PRELOAD="$(preload_for "$BUILD/remotes/vmm/kvm/migrate" fail)" VMM_FAIL_AT=virDomainMigrate3 VMM_FAIL_HOW=late \
 			"$ACTIONS/migrate" one-$id node2 node1 $id node1 </dev/null
 		echo "$stderr"
 		assert_success
@@ -276,7 +276,7 @@ ended() {
 @test "migrate: the answer of libvirtd, which still moves the VM, is lost: unknown, and neither copy is touched" {
 	start node1 12
 	settings "MIGRATE_OPTIONS='--unsafe --p2p --bandwidth 4'" QEMU_PROTOCOL=qemu+tcp
-	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainMigrateToURI3 VMM_FAIL_HOW=late \
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(preload_for "$BUILD/remotes/vmm/kvm/migrate" fail)" VMM_FAIL_AT=virDomainMigrateToURI3 VMM_FAIL_HOW=late \
 		"$ACTIONS/migrate" one-12 node2 node1 12 node1 </dev/null
 	echo "$stderr"
 	assert_failure 3
@@ -1027,7 +1027,7 @@ outcome_of_move() {	# NUMBER TO
 	lab_exec node1 mkdir -p $LOCAL/46
 	lab_exec node1 qemu-img create -q -f qcow2 $LOCAL/46/disk.0 1M
 	DIRECTORY=/var/lib/one/local start_deaf node1 46 "$(disk_xml $LOCAL/46/disk.0 vda)"
-	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainBlockJobAbort VMM_FAIL_HOW=late \
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(preload_for "$BUILD/remotes/vmm/kvm/migrate" fail)" VMM_FAIL_AT=virDomainBlockJobAbort VMM_FAIL_HOW=late \
 		"$ACTIONS/migrate" one-46 node1 node1 46 node1 < <(document 46 NO $to)
 	echo "$status $stderr"
 	assert_success

@@ -342,7 +342,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	assert_success
 	[ "$(described node1)" = '<description>started one-10</description>' ]
 	# A migration that fails before it begins leaves none at the destination.
-	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(fail_preload "$BUILD/remotes/vmm/kvm/migrate")" VMM_FAIL_AT=virDomainSetMetadata VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 \
+	run --separate-stderr lab_exec node1 env LD_PRELOAD="$(preload_for "$BUILD/remotes/vmm/kvm/migrate" fail)" VMM_FAIL_AT=virDomainSetMetadata VMM_FAIL_HOW=refuse VMM_FAIL_CODE=29 \
 		"$ACTIONS/migrate" one-10 node2 node1 10 node1 </dev/null
 	assert_failure 1
 	[ -z "$(secret node2)" ]

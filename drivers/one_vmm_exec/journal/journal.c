@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal.h"
 
-#include "journal/commit_wait.h"
-#include "journal/journal_writer.h"
-#include "journal/noted_rows.h"
-#include "journal/notes.h"
-#include "journal/journal_place.h"
-#include "wire/deflate.h"
+#include "journal/journal_notes.h"
 #include "or_else.h"
 
 /* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
 enum { ROOM = 2048, MAX_MARK = 64 };
-
-struct journal {
-	struct journal_place place;
-	JournalWriter *keeper;
-	Notes *notes;
-	gsize max_info;
-	guint64 next_seq;
-	GHashTable *live;		/* seq to struct row */
-	GHashTable *dirty;		/* seq: said, and not given to the keeper yet */
-	guint flush;			/* source id: that is due */
-	guint64 given, written;		/* generations */
-	guint64 commits, ends;		/* see struct journal_cost */
-	struct commit_wait waiting;	/* for generations */
-	GQueue fresh;			/* of struct fresh, by generation */
-	GPtrArray *left, *marks;
-	struct noted_files files;
-	bool unread;			/* the journal's file could not be read yet */
-	bool damaged;
-	enum journal_writer_state state;
-	char *why;
-	const struct journal_events *events;
-	void *data;
-};
-
-/* A request that the disk may not have yet: the notes have it. */
-struct fresh {
-	guint64 generation;
-	guint64 seq;
-	GBytes *document;		/* shared with the job */
-};
 
 static char *cut(const Journal *j, const char *text)
 {
@@ -141,6 +106,7 @@ static void notify_state(const Journal *j)
 static void take_writer_state(Journal *j, enum journal_writer_state state, const char *why)
 {
 	bool changed = state != j->state;
+	bool was_lost = j->state == WRITER_LOST;
 
 	j->state = state;
 	g_free(j->why);
@@ -148,6 +114,8 @@ static void take_writer_state(Journal *j, enum journal_writer_state state, const
 		j->why = NULL;
 	else
 		j->why = g_strdup(why);
+	if (changed && (was_lost || state == WRITER_LOST))
+		journal_notes_steps(j);
 	if (changed)
 		notify_state(j);
 }
@@ -169,55 +137,6 @@ static void forget_fresh(Journal *j)
 		g_queue_pop_head(&j->fresh);
 		fresh_free(f);
 	}
-}
-
-static bool is_unread(void *journal, guint64 seq)
-{
-	return row_of(journal, seq) != NULL;
-}
-
-/* Notes ROW with its document KEPT again: its line is no longer in memory. */
-static void note_row(Journal *j, const struct row *row, GBytes *kept)
-{
-	g_autoptr(GBytes) document = row->packed ? deflate_unpack(kept) : g_bytes_ref(kept);
-	gsize size;
-	const guchar *bytes = g_bytes_get_data(document, &size);
-	g_autofree char *payload = g_base64_encode(bytes, size);
-
-	notes_request(j->notes, row, payload);
-}
-
-/* The processes of all requests, which the disk need not have. */
-static void note_processes(Journal *j)
-{
-	GHashTableIter iter;
-	void *value;
-
-	g_hash_table_iter_init(&iter, j->live);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct row *row = value;
-		g_auto(GStrv) processes = g_strsplit(or_else(row->processes, ""), " ", -1);
-
-		for (char **p = processes; *p; p++)
-			notes_process(j->notes, row->seq, *p);
-	}
-}
-
-static void renew_notes(Journal *j)
-{
-	if (!notes_renew(j->notes, is_unread, j))
-		return;
-
-	for (GList *l = j->fresh.head; l; l = l->next) {
-		const struct fresh *f = l->data;
-		const struct row *row = row_of(j, f->seq);
-
-		if (row)
-			note_row(j, row, f->document);
-	}
-
-	note_processes(j);
-	notes_renewed(j->notes);
 }
 
 struct journal_cost journal_cost_read(const Journal *j)
@@ -270,7 +189,7 @@ static void on_report(void *data, const struct journal_writer_report *report)
 
 	forget_fresh(j);
 	if (!j->unread && notes_are_large(j->notes))
-		renew_notes(j);
+		journal_notes_renew(j);
 
 	commit_wait_tell(&j->waiting, j->written);
 }
@@ -301,45 +220,6 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 	return changed;
 }
 
-/* Those of an earlier driver are forgotten on disk only when their jobs have been ended. */
-static void note_cancels_again(Journal *j)
-{
-	for (guint i = 0; i < j->left->len; i++) {
-		const struct row *row = g_ptr_array_index(j->left, i);
-
-		if (row->cancelled)
-			notes_cancel(j->notes, row->seq);
-	}
-}
-
-/*
- * Ours are numbered above all that notes and files know, whatever the clock says now: noted_only()
- * takes what is below for known to the files.
- */
-static void skip_known(Journal *j)
-{
-	const GPtrArray *noted = notes_requests(j->notes);
-
-	if (!j->unread)
-		j->next_seq = MAX(j->next_seq, j->files.journal);
-
-	j->next_seq = MAX(j->next_seq, j->files.spare);
-	for (guint i = 0; i < noted->len; i++)
-		j->next_seq = MAX(j->next_seq, ((struct row *)g_ptr_array_index(noted, i))->seq);
-}
-
-static void begin_notes(Journal *j)
-{
-	skip_known(j);
-	if (j->unread) {
-		notes_continue(j->notes, j->next_seq);
-		return;
-	}
-
-	notes_begin(j->notes);
-	note_cancels_again(j);
-}
-
 static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
 {
 	const struct journal_writer_spec spec = {
@@ -360,7 +240,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	journal_writer_put_now(j->keeper, take_left(j, all));
 	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
-	begin_notes(j);
+	journal_notes_begin(j);
 	journal_writer_start(j->keeper, on_report, j);
 }
 
@@ -441,6 +321,18 @@ GPtrArray *journal_marks(const Journal *j)
 	return NULL;
 }
 
+static struct row *new_row(Journal *j, const char *action, const char *deployment)
+{
+	struct row *row = row_new();
+
+	row->seq = ++j->next_seq;
+	row->accepted_s = g_get_real_time() / G_USEC_PER_SEC;
+	row->action = g_intern_string(action);
+	row->deployment = g_strdup(deployment);
+
+	return row;
+}
+
 guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *deployment,
 		       const char *payload, GBytes *document, bool packed)
 {
@@ -450,12 +342,8 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	if (!j)
 		return 0;
 
-	row = row_new();
-	row->seq = ++j->next_seq;
-	row->accepted_s = g_get_real_time() / G_USEC_PER_SEC;
-	row->action = g_intern_string(action);
+	row = new_row(j, action, deployment);
 	row->id = id;
-	row->deployment = g_strdup(deployment);
 	row->document = g_bytes_ref(document);
 	row->packed = packed;
 	add_row(j, row);
@@ -464,6 +352,21 @@ guint64 journal_accept(Journal *j, const char *action, gint64 id, const char *de
 	*f = (struct fresh){ j->given + 1, row->seq, g_bytes_ref(document) };
 	g_queue_push_tail(&j->fresh, f);
 	notes_request(j->notes, row, payload);
+
+	return row->seq;
+}
+
+guint64 journal_suspect(Journal *j, const char *host)
+{
+	struct row *row;
+
+	if (!j)
+		return 0;
+
+	row = new_row(j, ROW_SUSPECT, host);
+	row->id = -1;
+	add_row(j, row);
+	touch(j, row);
 
 	return row->seq;
 }
@@ -481,6 +384,7 @@ void journal_step(Journal *j, guint64 seq, const char *plan, guint step)
 	row->step = step;
 	g_clear_pointer(&row->processes, g_free);
 	touch(j, row);
+	journal_notes_step(j, row);
 }
 
 void journal_process(Journal *j, guint64 seq, int pid, guint64 since)

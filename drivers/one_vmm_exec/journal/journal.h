@@ -65,6 +65,12 @@ bool journal_is_safe(const Journal *journal);
  */
 guint64 journal_accept(Journal *journal, const char *action, gint64 id, const char *deployment,
 		       const char *payload, GBytes *document, bool packed);
+
+/*
+ * On HOST something of ours may still run. That is no request: the next driver ends it before
+ * anything of its own runs there. Returns a number for journal_forget(), 0 without a journal.
+ */
+guint64 journal_suspect(Journal *journal, const char *host);
 void journal_step(Journal *journal, guint64 seq, const char *plan, guint step);
 
 /* The step runs as process PID here, which was started between SINCE (notes_ticks()) and now. */

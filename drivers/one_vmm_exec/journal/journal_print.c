@@ -71,6 +71,15 @@ static void print_row(const struct row *row, GString *out)
 	g_autofree char *when = time ? g_date_time_format(time, "%F %T") : g_strdup("?");
 	g_autofree char *host = host_of(row), *age = age_text(age_of(row)), *shown = NULL;
 
+	if (row_suspect(row)) {
+		shown = text_line(row_suspect(row), G_MAXSIZE);
+		g_string_append_printf(out,
+				       "%s host %s: what was begun there may still run, and is "
+				       "ended before anything else begins there, for %s\n",
+				       when, shown, age);
+		return;
+	}
+
 	g_string_append_printf(out, "%s VM %" G_GINT64_FORMAT " %s: ", when, row->id, row->action);
 	if (row->phase == ROW_ENDED)
 		g_string_append_printf(out, "ended (%s), oned has not read the reply",
@@ -94,18 +103,34 @@ static void put_text(json_object *object, const char *name, const char *text)
 	json_object_object_add(object, name, json_object_new_string(valid));
 }
 
-static json_object *row_object(const struct row *row)
+static void put_time(json_object *object, const char *name, const struct row *row)
 {
 	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(row->accepted_s);
 	g_autofree char *when = time ? g_date_time_format_iso8601(time) : g_strdup("");
+
+	put_text(object, name, when);
+	json_object_object_add(object, "age_s", json_object_new_int64(age_of(row)));
+}
+
+static json_object *host_object(const struct row *row)
+{
+	json_object *object = json_object_new_object();
+
+	put_text(object, "host", row_suspect(row));
+	put_time(object, "since", row);
+
+	return object;
+}
+
+static json_object *row_object(const struct row *row)
+{
 	g_autofree char *host = host_of(row);
 	json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "vm", json_object_new_int64(row->id));
 	put_text(object, "action", row->action);
 	put_text(object, "state", states[row->phase]);
-	put_text(object, "accepted", when);
-	json_object_object_add(object, "age_s", json_object_new_int64(age_of(row)));
+	put_time(object, "accepted", row);
 	if (host)
 		put_text(object, "host", host);
 	if (row->phase == ROW_AT_WORK) {
@@ -139,19 +164,29 @@ static void add_noted(GPtrArray *rows, const struct driver_settings *settings, S
 	notes_close(notes);
 }
 
+static guint count_requests(const GPtrArray *rows)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < rows->len; i++)
+		n += !row_suspect(g_ptr_array_index(rows, i));
+
+	return n;
+}
+
 /* What PATH holds: lines in OUT, or an object in JOURNALS. */
 static bool add_file(const struct driver_settings *settings, const char *path, GString *out,
 		     json_object *journals, GError **error)
 {
 	g_autoptr(Store) store = store_open_to_read(path, error);
 	g_autoptr(GPtrArray) rows = store ? store_rows(store, error) : NULL;
-	json_object *object = NULL, *requests = NULL;
+	json_object *object = NULL, *requests = NULL, *hosts = NULL;
 
 	if (!rows)
 		return false;
 
 	add_noted(rows, settings, store, path);
-	g_string_append_printf(out, "%s: %u not ended\n", path, rows->len);
+	g_string_append_printf(out, "%s: %u not ended\n", path, count_requests(rows));
 	for (guint i = 0; i < rows->len; i++)
 		print_row(g_ptr_array_index(rows, i), out);
 	if (!settings->options.journal_json)
@@ -159,10 +194,19 @@ static bool add_file(const struct driver_settings *settings, const char *path, G
 
 	object = json_object_new_object();
 	requests = json_object_new_array();
-	for (guint i = 0; i < rows->len; i++)
-		json_object_array_add(requests, row_object(g_ptr_array_index(rows, i)));
+	hosts = json_object_new_array();
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *row = g_ptr_array_index(rows, i);
+
+		if (row_suspect(row))
+			json_object_array_add(hosts, host_object(row));
+		else
+			json_object_array_add(requests, row_object(row));
+	}
+
 	put_text(object, "path", path);
 	json_object_object_add(object, "requests", requests);
+	json_object_object_add(object, "suspect_hosts", hosts);
 	json_object_array_add(journals, object);
 
 	return true;

@@ -7,11 +7,21 @@ static struct row *noted_row(const Notes *notes, const struct row *row)
 	struct row *copy = row_copy(row);
 	const char *processes = notes_processes(notes, row->seq);
 
-	if (row->phase == ROW_ENDED && notes_arrived(notes, row->seq))
+	const struct noted_step *step = notes_step_of(notes, row->seq);
+
+	if (step && row->phase < ROW_ENDED) {
+		copy->phase = ROW_AT_WORK;
+		copy->step = step->step;
+		g_free(copy->plan);
+		copy->plan = g_strdup(step->plan);
+	}
+
+	/* The file may not have heard of the end. */
+	if (notes_arrived(notes, row->seq))
 		copy->phase = ROW_DONE;
 
 	copy->cancelled = notes_cancelled(notes, row->seq);
-	if (processes && row->phase == ROW_AT_WORK) {
+	if (processes && copy->phase == ROW_AT_WORK) {
 		g_free(copy->processes);
 		copy->processes = g_strdup(processes);
 	}

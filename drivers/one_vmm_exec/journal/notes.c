@@ -22,6 +22,7 @@ struct notes {
 	char *reader;		/* "PID START", who read the earlier driver; or NULL */
 	GHashTable *arrived;	/* seq; of the earlier driver */
 	GHashTable *processes;	/* seq to text; of the earlier driver */
+	GHashTable *steps;	/* seq to struct noted_step; of the earlier drivers */
 	GHashTable *cancelled;	/* seq; of the earlier driver */
 	GHashTable *cancels;	/* seq; of ours: few, so all are kept */
 	GHashTable *sent;	/* seq; of ours */
@@ -106,6 +107,28 @@ static void take_process(Notes *n, guint64 seq, const char *process)
 	g_hash_table_replace(n->processes, g_memdup2(&seq, sizeof(seq)), text);
 }
 
+static void noted_step_free(void *data)
+{
+	struct noted_step *s = data;
+
+	g_free(s->plan);
+	g_free(s);
+}
+
+/* "step SEQ PLAN STEP" */
+static void take_step(Notes *n, guint64 seq, const char *plan, const char *number)
+{
+	struct noted_step *s;
+	guint64 step;
+
+	if (!number_unsigned(number, 0, G_MAXUINT, &step, NULL))
+		return;
+
+	s = g_new(struct noted_step, 1);
+	*s = (struct noted_step){ g_strdup(plan), (guint)step };
+	g_hash_table_replace(n->steps, g_memdup2(&seq, sizeof(seq)), s);
+}
+
 /* Replies to an oned that has ended did not reach the one that runs now. */
 static void take_reader(Notes *n, const char *reader)
 {
@@ -128,6 +151,8 @@ static void take_note(Notes *n, const char *line)
 		take_reader(n, line + strlen("reader "));
 	} else if (g_str_equal(word[0], "request") && count == WORDS) {
 		take_request(n, word);
+	} else if (g_str_equal(word[0], "kept")) {
+		g_hash_table_remove_all(n->steps);
 	} else if (number_unsigned(word[WORD_SEQ], 1, G_MAXUINT64, &seq, NULL)) {
 		if (g_str_equal(word[0], "sent"))
 			add_seq(n->arrived, seq);
@@ -139,6 +164,8 @@ static void take_note(Notes *n, const char *line)
 			add_seq(n->cancelled, seq);
 		else if (g_str_equal(word[0], "process") && count > 2)
 			take_process(n, seq, word[2]);
+		else if (g_str_equal(word[0], "step") && count > 3)
+			take_step(n, seq, word[2], word[3]);
 	}
 }
 
@@ -165,6 +192,7 @@ Notes *notes_open(const char *path)
 	n->cancelled = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->cancels = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	n->steps = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, noted_step_free);
 	n->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	n->requests = g_ptr_array_new_with_free_func(row_free);
 	read_notes(n);
@@ -183,6 +211,7 @@ void notes_close(Notes *n)
 	g_hash_table_unref(n->cancelled);
 	g_hash_table_unref(n->cancels);
 	g_hash_table_unref(n->processes);
+	g_hash_table_unref(n->steps);
 	g_hash_table_unref(n->sent);
 	g_ptr_array_unref(n->requests);
 	g_free(n->reader);
@@ -208,6 +237,11 @@ const GPtrArray *notes_requests(const Notes *n)
 const char *notes_processes(const Notes *n, guint64 seq)
 {
 	return g_hash_table_lookup(n->processes, &seq);
+}
+
+const struct noted_step *notes_step_of(const Notes *n, guint64 seq)
+{
+	return g_hash_table_lookup(n->steps, &seq);
 }
 
 /* Of a note that cannot be written whole the rest does no harm: it is no line. */
@@ -289,6 +323,26 @@ bool notes_process(Notes *n, guint64 seq, const char *process)
 	g_autofree char *line = g_strdup_printf("process %" G_GUINT64_FORMAT " %s\n", seq, process);
 
 	return write_note(n, line, strlen(line));
+}
+
+void notes_step(Notes *n, guint64 seq, const char *plan, guint step)
+{
+	g_autofree char *line = g_strdup_printf("step %" G_GUINT64_FORMAT " %s %u\n", seq, plan,
+						step);
+
+	if (n->fd < 0 || write_note(n, line, strlen(line)))
+		return;
+
+	notes_remove(n);
+	close(n->fd);
+	n->fd = -1;
+}
+
+void notes_steps_kept(Notes *n)
+{
+	static const char line[] = "kept -\n";
+
+	write_note(n, line, strlen(line));
 }
 
 void notes_sent(Notes *n, guint64 seq)

@@ -15,6 +15,11 @@
 
 typedef struct notes Notes;
 
+struct noted_step {
+	char *plan;
+	guint step;
+};
+
 /* Reads what an earlier driver noted in PATH. Never NULL: without the file nothing is known. */
 Notes *notes_open(const char *path);
 void notes_close(Notes *notes);
@@ -27,6 +32,12 @@ const GPtrArray *notes_requests(const Notes *notes);
 
 /* The earlier driver's processes for request SEQ, "PID:SINCE-UNTIL …"; NULL: none. Borrowed. */
 const char *notes_processes(const Notes *notes, guint64 seq);
+
+/*
+ * The step of request SEQ that an earlier driver had begun while no file could be written; NULL:
+ * none. Borrowed.
+ */
+const struct noted_step *notes_step_of(const Notes *notes, guint64 seq);
 
 /*
  * Of the requests above this number the spare file of the earlier drivers has all that it had
@@ -48,6 +59,15 @@ void notes_request(Notes *notes, const struct row *row, const char *payload);
 
 /* PROCESS ("PID:START") runs for request SEQ. False: nothing can be noted. */
 bool notes_process(Notes *notes, guint64 seq, const char *process);
+
+/*
+ * Request SEQ has begun STEP of PLAN, and no file can be written. If that cannot be noted either,
+ * all notes are removed: the next driver would take what has run for what has not begun.
+ */
+void notes_step(Notes *notes, guint64 seq, const char *plan, guint step);
+
+/* The files have all that was noted by notes_step(). */
+void notes_steps_kept(Notes *notes);
 
 /* The reply to SEQ was written, whole. */
 void notes_sent(Notes *notes, guint64 seq);

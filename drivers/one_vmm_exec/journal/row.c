@@ -6,6 +6,14 @@ struct row *row_new(void)
 	return g_atomic_rc_box_new0(struct row);
 }
 
+const char *row_suspect(const struct row *row)
+{
+	if (g_strcmp0(row->action, ROW_SUSPECT) == 0)
+		return row->deployment;
+
+	return NULL;
+}
+
 struct row *row_share(struct row *row)
 {
 	return g_atomic_rc_box_acquire(row);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* row.h - one request of the journal, as far as it has come. */
+/*
+ * row.h - one request of the journal, as far as it has come; or a host on which something of a
+ * request may still run, although that has been answered.
+ */
 #ifndef ONE_VMM_EXEC_ROW_H
 #define ONE_VMM_EXEC_ROW_H
 
@@ -13,12 +16,15 @@ enum row_phase {
 	ROW_DONE,		/* it is removed from the store */
 };
 
+/* No action has this name. */
+#define ROW_SUSPECT "(host)"
+
 struct row {
 	guint64 seq;
 	gint64 accepted_s;		/* Unix time */
-	const char *action;		/* interned */
+	const char *action;		/* interned; ROW_SUSPECT: it is of a host */
 	gint64 id;			/* of the VM */
-	char *deployment;		/* UUID that its deploy gives the domain, or NULL */
+	char *deployment;		/* UUID that its deploy gives the domain, or NULL; host */
 	enum row_phase phase;
 	char *plan;			/* of the step, or NULL */
 	guint step;
@@ -30,6 +36,9 @@ struct row {
 	bool packed;			/* the document, by deflate_pack() */
 	GBytes *document;		/* of the request; NULL: it is in the store already */
 };
+
+/* The host that ROW is of; NULL: it is a request. Borrowed. */
+const char *row_suspect(const struct row *row);
 
 /* A row is counted (g_atomic_rc_box_…): a shared row is never changed. */
 struct row *row_new(void);

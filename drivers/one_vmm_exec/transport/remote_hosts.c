@@ -104,6 +104,11 @@ const char *remote_hosts_mark(const RemoteHosts *h)
 	return h->mark;
 }
 
+void remote_hosts_remember(RemoteHosts *h, const struct reaper_memory *memory, void *data)
+{
+	session_reaper_remember(h->reaper, memory, data);
+}
+
 void remote_hosts_suspect(RemoteHosts *h, const char *host, GPtrArray *marks)
 {
 	session_reaper_set_marks(h->reaper, marks);

@@ -32,6 +32,9 @@ typedef void remote_hosts_notice(void *data, const char *host, const char *text)
 /* At most one listener. */
 void remote_hosts_listen(RemoteHosts *hosts, remote_hosts_notice *notice, void *data);
 
+/* MEMORY is borrowed: see session_reaper_remember(). */
+void remote_hosts_remember(RemoteHosts *hosts, const struct reaper_memory *memory, void *data);
+
 /* Ends all connections and removes their sockets. Nothing may be running. */
 void remote_hosts_free(RemoteHosts *hosts);
 

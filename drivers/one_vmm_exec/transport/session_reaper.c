@@ -12,12 +12,15 @@ struct session_reaper {
 	const struct wire_ssh *ssh;
 	GPtrArray *marks;
 	GHashTable *suspects;	/* name to struct suspect */
+	const struct reaper_memory *memory;	/* or NULL */
+	void *data;		/* of MEMORY */
 };
 
 /* A host on which something may be left. */
 struct suspect {
 	SessionReaper *reaper;
 	char *name;
+	guint64 kept;		/* its number in the memory, or 0 */
 	bool of_earlier;	/* drivers */
 	GPtrArray *sessions, *relays;	/* of ours: patterns, see pattern_of() */
 	bool more;		/* than CHILD knows of */
@@ -91,6 +94,12 @@ void session_reaper_set_marks(SessionReaper *r, GPtrArray *marks)
 		g_ptr_array_add(r->marks, g_strdup(g_ptr_array_index(marks, i)));
 }
 
+void session_reaper_remember(SessionReaper *r, const struct reaper_memory *memory, void *data)
+{
+	r->memory = memory;
+	r->data = data;
+}
+
 static struct suspect *suspect_of(SessionReaper *r, const char *host)
 {
 	struct suspect *h = g_hash_table_lookup(r->suspects, host);
@@ -102,6 +111,9 @@ static struct suspect *suspect_of(SessionReaper *r, const char *host)
 		h->sessions = g_ptr_array_new_with_free_func(g_free);
 		h->relays = g_ptr_array_new_with_free_func(g_free);
 		g_queue_init(&h->waiting);
+		if (r->memory)
+			h->kept = r->memory->keep(r->data, host);
+
 		g_hash_table_insert(r->suspects, h->name, h);
 	}
 
@@ -175,6 +187,9 @@ static void on_reaped(void *data, const struct child_result *result)
 
 	g_queue_init(&h->waiting);
 	if (reached) {
+		if (h->kept && h->reaper->memory)
+			h->reaper->memory->drop(h->reaper->data, h->kept);
+
 		g_hash_table_remove(h->reaper->suspects, h->name);
 		call_reap_waiters(&waiting, NULL);
 		return;

@@ -4,6 +4,7 @@
  * earlier drivers, which died, and those of ours whose connection broke, with what these run. A
  * host that is away is asked again until it is back.
  *
+ *   session_reaper_remember()    once: where the next driver will find the hosts
  *   session_reaper_suspect_…()   something may have been left there
  *   session_reaper_wait()        before anything of ours runs there
  *
@@ -23,6 +24,18 @@ void session_reaper_free(SessionReaper *reaper);
 
 /* MARKS (copied) of all earlier drivers: words of remote_hosts_mark(), none of which is ours. */
 void session_reaper_set_marks(SessionReaper *reaper, GPtrArray *marks);
+
+/* Keeps for the next driver that HOST is suspect, and returns a number for FORGET. */
+typedef guint64 session_reaper_keep(void *data, const char *host);
+typedef void session_reaper_drop(void *data, guint64 number);
+
+struct reaper_memory {
+	session_reaper_keep *keep;
+	session_reaper_drop *drop;
+};
+
+/* MEMORY is borrowed; without it (NULL) a host that is away at our end is known to nobody. */
+void session_reaper_remember(SessionReaper *reaper, const struct reaper_memory *memory, void *data);
 
 /* All that bears one of those marks, … */
 void session_reaper_suspect_marks(SessionReaper *reaper, const char *host);
