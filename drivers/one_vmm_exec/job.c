@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job_state.h"
+#include "job_stale.h"
 
 #include "request_check.h"
 #include "wire/deflate.h"
@@ -57,6 +57,7 @@ void job_set_left(Job *j, const struct row *row)
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
 	j->cancelled = row->cancelled;
+	j->stale = row->stale;
 	job_set_deployment(j, row->deployment);
 
 	if (row->phase == ROW_ENDED) {
@@ -359,6 +360,11 @@ static void resume(Job *j)
 	s = job_current(j);
 	if (j->info)
 		job_take_id(j);
+	if (j->stale) {
+		job_resume_stale(j);
+		return;
+	}
+
 	if (j->phase == JOB_UNDOING)
 		job_fail(j, "the driver ended while %s was taken back", j->context.plan->action);
 
@@ -386,6 +392,11 @@ static void resume(Job *j)
 static void resume_incomplete(Job *j, const char *what)
 {
 	g_autofree char *why = NULL;
+
+	if (j->stale) {
+		job_stale_failed(j, FAILURE_UNKNOWN, what);
+		return;
+	}
 
 	if (j->phase == JOB_UNDOING) {
 		resume(j);

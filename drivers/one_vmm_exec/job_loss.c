@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job_state.h"
+#include "job_stale.h"
 
 #include "base/deadline.h"
 #include "base/text.h"
@@ -188,7 +188,10 @@ static void take_done(Job *j, const char *line)
 	job_forget_loss(j);
 	job_keep_output(j, m, line);
 	j->command++;
-	job_advance(j);
+	if (j->stale)
+		job_stale_done(j);
+	else
+		job_advance(j);
 }
 
 /* INFO: what the host said besides. */
@@ -227,7 +230,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 
 		return;
 	case ANSWER_FINISH:
-		if (j->attempt.repeated)
+		if (j->attempt.repeated || j->stale)
 			fail_unknown(j, line);
 		else
 			rerun(j);

@@ -63,6 +63,7 @@ struct job {
 	guint64 cleanup_seq;		/* of a background job: in the journal */
 	enum start start;
 	bool success;			/* of START_ENDED */
+	bool stale;			/* of START_RESUMED: see job_stale.h */
 	enum job_phase phase;
 	struct attempt attempt;
 	bool cancelled;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "job_state.h"
+#include "job_stale.h"
 
 #include "base/text.h"
 #include "journal/notes.h"
@@ -277,7 +277,9 @@ void job_command_failed(Job *j, enum failure failure, const char *why)
 
 	job_forget_loss(j);
 	job_leave_place(j);
-	if (step_failed(j, failure, text))
+	if (j->stale)
+		job_stale_failed(j, failure, text);
+	else if (step_failed(j, failure, text))
 		job_advance(j);
 	else
 		job_end(j);

@@ -111,6 +111,7 @@ static const struct key {
 	{ "journal.dir",          STRING,  0,    0,          0,        "" },
 	{ "journal.spare_dir",    STRING,  0,    0,          0,        "" },
 	{ "journal.bytes",        INTEGER, 65536, 1073741824, 8388608,  NULL },
+	{ "journal.resume_s",     INTEGER, 0,    WEEK_S,     600,      NULL },
 	{ "log.level",            STRING,  0,    0,          0,        "debug" },
 	{ "log.file",             STRING,  0,    0,          0,        "" },
 	{ "log.json",             SWITCH,  0,    0,          0,        NULL },

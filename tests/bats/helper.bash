@@ -52,7 +52,9 @@ ours() {
 
 # A libvirt that never answers: an action that asks it, by $SILENT, waits; file asked is there then. The caller kills $silent_pid.
 silent() {
-	python3 -c 'import socket, sys
+	# It dies with the test, however that ends (PR_SET_PDEATHSIG, SIGKILL).
+	python3 -c 'import ctypes, socket, sys
+ctypes.CDLL(None).prctl(1, 9)
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + "/silent"); s.listen(99); print(flush=True)
 kept = []
 while True:

@@ -1000,6 +1000,97 @@ deploy_in_vain() {	# HOW
 	finish
 }
 
+# two_hours_pass: without a driver.
+two_hours_pass() { touch -d '-2 hours' j/* m/*; }
+
+# The journal lies in j and m.
+journal_here() {	# MORE
+	mkdir -p j
+	mkdir -p -m 700 m
+	configure "transport = \"ssh\"; journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; }; $1"
+}
+
+@test "what had begun when no driver was running for long is asked about and answered, not continued or undone" {
+	local id
+	stub rem/vmm/kvm/shutdown 'sleep 997.1'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/pre '[ -e "$ONE_LOCATION/second" ] || sleep 997.2'; done
+	stub rem/vmm/kvm/save 'sleep 997.3'
+	stub rem/vmm/kvm/cancel 'sleep 997.4'
+	stub rem/vmm/kvm/outcome 'case "$*" in *shutdown*) echo "not-done it runs" ;; *save*) echo done ;; *) echo finish ;; esac'
+	journal_here 'hosts: { retry_s = 1; };'
+	start
+	send "$(request SHUTDOWN 306; deploy_request 307; request SAVE 308; request CANCEL 309)"
+	for id in 1 2 3 4; do wait_for sleeps 997.$id; done
+	crash
+	two_hours_pass
+	touch second no-ssh-host-a
+	# The next one is killed before it can ask the host anything.
+	start
+	expect '^DEPLOY FAILURE 307 outcome unknown: no driver was running for long .* while DEPLOY was in progress, step pre: nothing is undone'
+	crash
+	: >calls
+	rm no-ssh-host-a
+	start
+	expect '^SHUTDOWN FAILURE 306 no driver was running for long \(journal.resume_s\) while SHUTDOWN was in progress, step shutdown: it was not done: it runs$'
+	expect '^SAVE SUCCESS 308'
+	expect '^CANCEL FAILURE 309 outcome unknown: no driver was running for long'
+	never grep -vE 'kvm/outcome|pgrep' calls
+	wait_for journal_has '0 not ended'
+	[ -z "$(ls j/*.silent m/*.silent 2>/dev/null)" ]
+	finish
+}
+
+@test "an action that was done but for what may fail is a success, also when no driver was running for long" {
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/second" ] || sleep 997.5'; done
+	journal_here
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for sleeps 997.5
+	crash
+	two_hours_pass
+	touch second
+	: >calls
+	start
+	expect '^SHUTDOWN SUCCESS 306'
+	never grep -vE 'pgrep' calls
+	finish
+}
+
+@test "a clean-up is not tried again when no driver was running for long" {
+	journal_here 'clean: { pause_s = 1; };'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/second" ]'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306'
+	wait_for journal_has 'net-clean: waits'
+	crash
+	two_hours_pass
+	touch second
+	: >calls
+	start
+	expect '^LOG W 306 net-clean is not tried again: no driver was running for long'
+	wait_for journal_has '0 not ended'
+	sleep 1.5
+	never grep clean calls
+	finish
+}
+
+@test "a driver that waits for a host shows that it runs: what it had begun is continued by the next one" {
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || sleep 997.6'
+	journal_here
+	start
+	send "$(request SHUTDOWN 306)"
+	wait_for sleeps 997.6
+	sleep 0.5
+	two_hours_pass
+	sleep 11
+	crash
+	touch second
+	start
+	expect '^SHUTDOWN SUCCESS 306'
+	finish
+}
+
 @test "what an earlier driver left on the host that a VM was moving to is ended there, too" {
 	mkdir -p var/remotes/tm/qcow2
 	for a in premigrate failmigrate; do stub "var/remotes/tm/qcow2/$a"; done

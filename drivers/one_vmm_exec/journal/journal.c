@@ -6,6 +6,8 @@
 
 /* ROOM: what is in a row besides a reply's info, which is cut like that of the reply. */
 enum { ROOM = 2048, MAX_MARK = 64 };
+/* Between two signs of life while something is in progress. */
+enum { ALIVE_S = 10 };
 
 static char *cut(const Journal *j, const char *text)
 {
@@ -150,6 +152,17 @@ struct journal_cost journal_cost_read(const Journal *j)
 	return (struct journal_cost){ j->commits, j->ends, w->waits, w->wait_s, w->longest_s };
 }
 
+/* What had not ended is not continued any more: also not by a driver after this one. */
+static bool make_stale(const Journal *j, struct row *row)
+{
+	if (!j->is_stale || row->phase >= ROW_ENDED)
+		return false;
+
+	row->stale = true;
+
+	return true;
+}
+
 /* What an earlier driver left can be read only now. */
 static void take_found(Journal *j, const struct journal_writer_report *report)
 {
@@ -165,9 +178,11 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 	all = noted_rows(j->notes, report->found, &j->files);
 	for (guint i = 0; i < all->len; i++) {
 		struct row *row = row_copy(g_ptr_array_index(all, i));
+		bool changed = make_stale(j, row) || row->phase == ROW_DONE;
 
+		make_stale(j, g_ptr_array_index(all, i));
 		add_row(j, row);
-		if (row->phase == ROW_DONE || noted_only(j->notes, row->seq, &j->files))
+		if (changed || noted_only(j->notes, row->seq, &j->files))
 			touch(j, row);
 		if (row->phase != ROW_DONE)
 			g_ptr_array_add(open, g_ptr_array_index(all, i));
@@ -175,6 +190,16 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 
 	if (j->events)
 		j->events->found(j->data, open);
+}
+
+/* All that is stale is in a file as such. */
+static void end_silence(Journal *j)
+{
+	if (!j->is_stale || j->unread || j->state == WRITER_LOST)
+		return;
+
+	j->is_stale = false;
+	journal_place_set_silent(&j->place, false);
 }
 
 static void on_report(void *data, const struct journal_writer_report *report)
@@ -186,6 +211,8 @@ static void on_report(void *data, const struct journal_writer_report *report)
 	take_writer_state(j, report->state, report->why);
 	if (report->found)
 		take_found(j, report);
+	else if (j->written == j->given)
+		end_silence(j);
 
 	forget_fresh(j);
 	if (!j->unread && notes_are_large(j->notes))
@@ -203,6 +230,7 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 	for (guint i = 0; i < rows->len; i++) {
 		const struct row *row = g_ptr_array_index(rows, i);
 		struct row *copy = row_copy(row);
+		bool is_news;
 
 		j->next_seq = MAX(j->next_seq, row->seq);
 		if (row->phase == ROW_DONE) {
@@ -210,14 +238,39 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 			continue;
 		}
 
-		if (row->processes || noted_only(j->notes, row->seq, &j->files))
-			g_ptr_array_add(changed, row_copy(row));
+		is_news = make_stale(j, copy) || row->processes;
+		if (is_news || noted_only(j->notes, row->seq, &j->files))
+			g_ptr_array_add(changed, row_copy(copy));
 
 		g_ptr_array_add(j->left, copy);
-		add_row(j, row_copy(row));
+		add_row(j, row_copy(copy));
 	}
 
 	return changed;
+}
+
+/* Whether no driver was running for so long that others may have acted for it. */
+static bool was_silent(const struct journal_place *p, const struct driver_settings *settings)
+{
+	gint64 limit_s = conf_cfg_int(settings->cfg, "journal.resume_s");
+	gint64 silence_us = g_get_real_time() - journal_place_last_sign(p);
+
+	if (!limit_s)
+		return false;
+	if (journal_place_is_silent(p))
+		return true;
+
+	return silence_us / G_USEC_PER_SEC > MAX(limit_s, 2 * ALIVE_S);
+}
+
+static gboolean on_alive(gpointer data)
+{
+	Journal *j = data;
+
+	if (g_hash_table_size(j->live))
+		journal_place_sign(&j->place);
+
+	return G_SOURCE_CONTINUE;
 }
 
 static void open_files(Journal *j, const struct driver_settings *settings, const char *mark)
@@ -241,6 +294,7 @@ static void open_files(Journal *j, const struct driver_settings *settings, const
 	j->state = journal_writer_state_now(j->keeper, &why);
 	j->why = g_strdup(why);
 	journal_notes_begin(j);
+	end_silence(j);
 	journal_writer_start(j->keeper, on_report, j);
 }
 
@@ -253,6 +307,10 @@ Journal *journal_open(const struct driver_settings *settings, const char *mark, 
 		return NULL;
 	}
 
+	j->is_stale = was_silent(&j->place, settings);
+	if (j->is_stale)
+		journal_place_set_silent(&j->place, true);
+
 	j->max_info = (gsize)conf_cfg_int(settings->cfg, "limits.info_bytes");
 	j->next_seq = (guint64)g_get_real_time();
 	j->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, row_free);
@@ -260,6 +318,7 @@ Journal *journal_open(const struct driver_settings *settings, const char *mark, 
 	g_queue_init(&j->fresh);
 	j->notes = notes_open(j->place.notes);
 	open_files(j, settings, mark);
+	j->alive = g_timeout_add_seconds(ALIVE_S, on_alive, j);
 
 	return j;
 }
@@ -286,6 +345,8 @@ void journal_close(Journal *j)
 {
 	if (!j)
 		return;
+
+	g_source_remove(j->alive);
 	if (j->flush)
 		g_source_remove(j->flush);
 	if (g_hash_table_size(j->dirty))

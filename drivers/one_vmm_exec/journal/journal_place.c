@@ -289,6 +289,53 @@ static gint64 written_us(const char *file)
 	return (gint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
 }
 
+gint64 journal_place_last_sign(const struct journal_place *p)
+{
+	g_autofree char *log = g_strconcat(p->journal, "-wal", NULL);
+	g_autofree char *spare_log = p->spare ? g_strconcat(p->spare, "-wal", NULL) : NULL;
+	const char *const files[] = { p->journal, log, p->notes, p->spare, spare_log };
+	gint64 last = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+		if (files[i])
+			last = MAX(last, written_us(files[i]));
+
+	return last;
+}
+
+/* The disk's file is for a machine that was off; the notes are there if that cannot be written. */
+void journal_place_sign(const struct journal_place *p)
+{
+	const char *const files[] = { p->journal, p->notes };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+		if (utimensat(AT_FDCWD, files[i], NULL, AT_SYMLINK_NOFOLLOW) < 0)
+			g_debug("cannot touch %s", files[i]);
+}
+
+static char *silence_path(const struct journal_place *p)
+{
+	return g_strconcat(p->journal, ".silent", NULL);
+}
+
+void journal_place_set_silent(const struct journal_place *p, bool silent)
+{
+	g_autofree char *path = silence_path(p);
+	g_autoptr(GError) cause = NULL;
+
+	if (!silent)
+		unlink(path);
+	else if (!file_write(path, "", 0, 0600, &cause))
+		g_debug("%s", cause->message);
+}
+
+bool journal_place_is_silent(const struct journal_place *p)
+{
+	g_autofree char *path = silence_path(p);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 static void note_dir(const char *file, const char *dir)
 {
 	g_autofree char *before = read_text(file);

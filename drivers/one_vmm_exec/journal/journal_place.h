@@ -28,6 +28,22 @@ bool journal_place_take(struct journal_place *ret, const struct driver_settings 
 			GError **error);
 void journal_place_clear(struct journal_place *place);
 
+/*
+ * When a driver that had this journal last gave a sign of life, in microseconds of Unix time; 0:
+ * none is known. To be asked before any of the files is opened.
+ */
+gint64 journal_place_last_sign(const struct journal_place *place);
+
+/* Gives one. */
+void journal_place_sign(const struct journal_place *place);
+
+/*
+ * That no driver was running for long is kept in a file of its own (SILENT), until all that it
+ * concerns is in the journal: opening the journal is a sign of life.
+ */
+void journal_place_set_silent(const struct journal_place *place, bool silent);
+bool journal_place_is_silent(const struct journal_place *place);
+
 /* Where the notes are that belong to the file JOURNAL. The caller frees. */
 char *journal_place_notes(const struct driver_settings *settings, const char *journal);
 

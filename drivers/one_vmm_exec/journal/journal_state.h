@@ -27,6 +27,8 @@ struct journal {
 	struct noted_files files;
 	bool unread;			/* the journal's file could not be read yet */
 	bool damaged;
+	bool is_stale;			/* no driver was running for long: see row.h */
+	guint alive;			/* source id: signs of life */
 	enum journal_writer_state state;
 	char *why;
 	const struct journal_events *events;

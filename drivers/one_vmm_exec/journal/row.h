@@ -34,6 +34,7 @@ struct row {
 	bool success;			/* of ROW_ENDED */
 	char *reply;			/* of ROW_ENDED: its info, or NULL */
 	bool packed;			/* the document, by deflate_pack() */
+	bool stale;			/* no driver was running for long since: see job_stale.h */
 	GBytes *document;		/* of the request; NULL: it is in the store already */
 };
 

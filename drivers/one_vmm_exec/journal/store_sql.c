@@ -3,6 +3,9 @@
 
 #include "or_else.h"
 
+/* Of the column "packed". */
+enum { PACKED = 1, STALE = 2 };
+
 const char store_sql_schema[] =
 	"CREATE TABLE IF NOT EXISTS request(seq INTEGER PRIMARY KEY, accepted_s INTEGER, "
 	" action TEXT, vm INTEGER, deployment TEXT, phase INTEGER, plan TEXT, step INTEGER, "
@@ -126,7 +129,7 @@ bool store_sql_put_row(struct store_sql *q, const struct row *row)
 	bind_text(statement, 9, row->processes);
 	bind_text(statement, 10, row->told);
 	sqlite3_bind_int(statement, 11, row->success);
-	sqlite3_bind_int(statement, 12, row->packed);
+	sqlite3_bind_int(statement, 12, row->packed * PACKED + row->stale * STALE);
 	bind_text(statement, 13, row->reply);
 
 	return step_statement(statement);
@@ -166,6 +169,7 @@ struct row *store_sql_row(sqlite3_stmt *statement)
 {
 	struct row *row = row_new();
 	int phase = sqlite3_column_int(statement, 5);
+	int flags = sqlite3_column_int(statement, 11);
 
 	row->seq = (guint64)sqlite3_column_int64(statement, 0);
 	row->accepted_s = sqlite3_column_int64(statement, 1);
@@ -181,7 +185,8 @@ struct row *store_sql_row(sqlite3_stmt *statement)
 	row->processes = store_sql_column(statement, 8);
 	row->told = store_sql_column(statement, 9);
 	row->success = sqlite3_column_int(statement, 10);
-	row->packed = sqlite3_column_int(statement, 11);
+	row->packed = flags & PACKED;
+	row->stale = flags & STALE;
 	row->reply = store_sql_column(statement, 12);
 
 	return row;
