@@ -1075,6 +1075,31 @@ journal_here() {	# MORE
 	finish
 }
 
+@test "a journal that can be read only late is stale all the same, also for the driver after that" {
+	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || sleep 997.7'
+	stub rem/vmm/kvm/outcome 'echo "not-done it runs"'
+	faulty_disk
+	journal_here
+	start_on_faulty_disk
+	send "$(request SHUTDOWN 306)"
+	wait_for sleeps 997.7
+	wait_for journal_has 'step 1 of SHUTDOWN'
+	crash
+	two_hours_pass
+	touch second
+	echo broken >fault
+	start_on_faulty_disk
+	sleep 0.5
+	crash
+	start_on_faulty_disk
+	: >calls
+	rm fault
+	expect '^SHUTDOWN FAILURE 306 no driver was running for long .*: it was not done'
+	never grep kvm/shutdown calls
+	wait_for eval '[ -z "$(ls j/*.silent m/*.silent 2>/dev/null)" ]'
+	finish
+}
+
 @test "a driver that waits for a host shows that it runs: what it had begun is continued by the next one" {
 	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || sleep 997.6'
 	journal_here

@@ -313,27 +313,41 @@ void journal_place_sign(const struct journal_place *p)
 			g_debug("cannot touch %s", files[i]);
 }
 
-static char *silence_path(const struct journal_place *p)
+/* Beside the journal and beside the notes: one of the two places may not be writable. */
+static GStrv silence_paths(const struct journal_place *p)
 {
-	return g_strconcat(p->journal, ".silent", NULL);
+	g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+	g_autofree char *on_disk = g_strconcat(p->journal, ".silent", NULL);
+	g_autofree char *in_memory = g_strconcat(p->notes, ".silent", NULL);
+
+	g_strv_builder_add(paths, on_disk);
+	g_strv_builder_add(paths, in_memory);
+
+	return g_strv_builder_end(paths);
 }
 
 void journal_place_set_silent(const struct journal_place *p, bool silent)
 {
-	g_autofree char *path = silence_path(p);
-	g_autoptr(GError) cause = NULL;
+	g_auto(GStrv) paths = silence_paths(p);
 
-	if (!silent)
-		unlink(path);
-	else if (!file_write(path, "", 0, 0600, &cause))
-		g_debug("%s", cause->message);
+	for (char **path = paths; *path; path++) {
+		g_autoptr(GError) cause = NULL;
+
+		if (!silent)
+			unlink(*path);
+		else if (!file_write(*path, "", 0, 0600, &cause))
+			g_debug("%s", cause->message);
+	}
 }
 
 bool journal_place_is_silent(const struct journal_place *p)
 {
-	g_autofree char *path = silence_path(p);
+	g_auto(GStrv) paths = silence_paths(p);
 
-	return g_file_test(path, G_FILE_TEST_EXISTS);
+	for (char **path = paths; *path; path++)
+		if (g_file_test(*path, G_FILE_TEST_EXISTS))
+			return true;
+	return false;
 }
 
 static void note_dir(const char *file, const char *dir)

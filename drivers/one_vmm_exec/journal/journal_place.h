@@ -38,8 +38,8 @@ gint64 journal_place_last_sign(const struct journal_place *place);
 void journal_place_sign(const struct journal_place *place);
 
 /*
- * That no driver was running for long is kept in a file of its own (SILENT), until all that it
- * concerns is in the journal: opening the journal is a sign of life.
+ * SILENT: no driver was running for long. That is kept in files of its own until all that it
+ * concerns is in the journal, as opening the journal is a sign of life.
  */
 void journal_place_set_silent(const struct journal_place *place, bool silent);
 bool journal_place_is_silent(const struct journal_place *place);
