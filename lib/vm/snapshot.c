@@ -82,6 +82,17 @@ bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 	return ok;
 }
 
+bool snapshot_is_kept(const char *directory, const char *name, char **ret_file)
+{
+	g_autofree char *file = file_of(directory, name);
+	bool is_there = access(file, F_OK) == 0;
+
+	if (ret_file)
+		*ret_file = g_steal_pointer(&file);
+
+	return is_there;
+}
+
 bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error)
 {
 	g_autofree char *own = file_of(directory, name);

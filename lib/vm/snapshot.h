@@ -23,6 +23,9 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 /* Writes the file of S in DIRECTORY, 0600: what snapshot_find() registers again. */
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error);
 
+/* Whether DIRECTORY has the file of snapshot NAME. RET_FILE, if not NULL: its path, to be freed. */
+bool snapshot_is_kept(const char *directory, const char *name, char **ret_file);
+
 /* Removes the file of snapshot NAME, and rewrites those of the others, whose parents change. */
 bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error);
 
