@@ -2,6 +2,7 @@
 /* Actions on a running VM that leave something in it: its devices and its snapshots. */
 #include "vm/outcome_judge.h"
 
+#include "base/text.h"
 #include "virt/qemu_process.h"
 #include "virt/virt_error.h"
 #include "vm/snapshot.h"
@@ -181,7 +182,7 @@ enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 
 	/* The action died before it wrote the file: the VM's next start would lose the snapshot. */
 	if (directory && !snapshot_is_kept(directory, name, &file)) {
-		*ret_info = g_strdup_printf("%s is not written yet", file);
+		*ret_info = g_strdup_printf("%s is not written yet", text_or(file, name));
 		return OUTCOME_FINISH;
 	}
 

@@ -26,9 +26,13 @@ char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **
 	return directory;
 }
 
+/* NULL: it has none. Snapshots that others made may be called as other files of the VM, "vm". */
 static char *file_of(const char *directory, const char *name)
 {
 	g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+	if (strchr(name, '/') || !g_str_has_prefix(name, "snap-"))
+		return NULL;
 
 	return g_build_filename(directory, file, NULL);
 }
@@ -51,7 +55,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 {
 	g_autoptr(GError) cause = NULL;
 	virDomainSnapshot *s = look_up(dom, name, &cause);
-	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
+	g_autofree char *file = directory ? file_of(directory, name) : NULL;
 
 	if (!s && vmm_is(cause, VMM_ERROR_NOT_FOUND) && file &&
 	    access(file, R_OK) == 0) {
@@ -70,9 +74,12 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 {
 	g_autofree char *file = file_of(directory, virDomainSnapshotGetName(s));
-	char *xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+	char *xml = NULL;
 	bool ok;
 
+	if (!file)
+		return true;
+	xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
 	if (!xml)
 		return virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
 	ok = file_make_directory(directory, error) &&
@@ -85,7 +92,7 @@ bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 bool snapshot_is_kept(const char *directory, const char *name, char **ret_file)
 {
 	g_autofree char *file = file_of(directory, name);
-	bool is_there = access(file, F_OK) == 0;
+	bool is_there = file && access(file, F_OK) == 0;
 
 	if (ret_file)
 		*ret_file = g_steal_pointer(&file);
@@ -101,12 +108,13 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 	bool ok = n >= 0 || virt_fail(error, "cannot list the snapshots of domain %s",
 				      virDomainGetName(dom));
 
-	if (ok && unlink(own) < 0 && errno != ENOENT)
+	if (ok && own && unlink(own) < 0 && errno != ENOENT)
 		ok = vmm_fail_errno(error, errno, "cannot remove %s", own);
 	for (int i = 0; i < n; i++) {
 		g_autofree char *file = file_of(directory, virDomainSnapshotGetName(list[i]));
 
-		ok = ok && (access(file, F_OK) < 0 || snapshot_keep(list[i], directory, error));
+		if (ok && file && access(file, F_OK) == 0)
+			ok = snapshot_keep(list[i], directory, error);
 		virDomainSnapshotFree(list[i]);
 	}
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot.h - system snapshots. Their data are in the images of the VM's disks; their definitions
- * in libvirt's list and, while the VM does not run, in files beside the disks.
+ * in libvirt's list and, while the VM does not run, in files beside the disks: "snap-ID.xml" of
+ * snapshot snap-ID. Snapshots of other names, which others made, have no file.
  *
  * Source: docs/facts/actions.md 16 to 18; libvirt.md H.
  */

@@ -339,3 +339,18 @@ in_image() {	# NUMBER
 	act snapshot_revert "$(uuid 31)" snap-0 31 node1
 	assert_success
 }
+
+@test "snapshot_delete: another one's snapshot, called as a file of the VM, takes nothing from that" {
+	deaf 33
+	on sh -c "echo '<VM/>' >$(directory 33)/vm.xml"
+	lab_virsh node1 snapshot-create-as one-33 vm
+	act snapshot_create one-33 0 33 node1
+	assert_success
+	act snapshot_delete one-33 snap-0 33 node1
+	assert_success
+	[ "$(on cat "$(directory 33)/vm.xml")" = '<VM/>' ]
+	act snapshot_delete one-33 vm 33 node1
+	assert_success
+	[ "$(on cat "$(directory 33)/vm.xml")" = '<VM/>' ]
+	[ -z "$(listed 33)" ]
+}
