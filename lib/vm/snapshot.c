@@ -264,25 +264,32 @@ static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *n
 	return true;
 }
 
+xmlDoc *snapshot_xml(virDomainSnapshot *s, GError **error)
+{
+	char *text = virDomainSnapshotGetXMLDesc(s, 0);
+	xmlDoc *doc;
+
+	if (!text) {
+		virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
+		return NULL;
+	}
+
+	doc = xml_parse(text, strlen(text), "snapshot", error);
+	free(text);
+
+	return doc;
+}
+
 static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 		     bool revert, GError **error)
 {
 	const char *name = virDomainSnapshotGetName(s);
-	g_autofree char *live = virt_xml(dom, error);
-	char *text = virDomainSnapshotGetXMLDesc(s, 0);
-	g_autoptr(xmlDoc) now = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
-	g_autoptr(xmlDoc) doc = NULL;
+	g_autoptr(xmlDoc) now = virt_xml_doc(dom, error);
+	g_autoptr(xmlDoc) doc = now ? snapshot_xml(s, error) : NULL;
 	const xmlNode *root, *disks;
 	bool ok = true;
 
-	if (!text && live)
-		virt_fail(error, "cannot read snapshot %s", name);
-	else if (text)
-		doc = xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
-	free(text);
 	if (!doc)
-		return false;
-	if (!now)
 		return false;
 	root = xmlDocGetRootElement(doc);
 	disks = xml_child(root, "disks");

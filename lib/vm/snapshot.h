@@ -9,6 +9,8 @@
 #ifndef VM_SNAPSHOT_H
 #define VM_SNAPSHOT_H
 
+#include <libxml/tree.h>
+
 #include "action/action.h"
 
 /* The VM's directory, as virt_vm_directory(); NULL with VMM_ERROR_NOT_FOUND. */
@@ -20,6 +22,9 @@ char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **
  */
 virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
 				 GError **error);
+
+/* The definition of S, with the domain of then in it. NULL with ERROR set. The caller frees. */
+xmlDoc *snapshot_xml(virDomainSnapshot *s, GError **error);
 
 /* Writes the file of S in DIRECTORY, 0600: what snapshot_find() registers again. */
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error);

@@ -340,6 +340,23 @@ in_image() {	# NUMBER
 	assert_success
 }
 
+@test "snapshot_revert: the image of a disk that comes back is looked at, too" {
+	deploy_deaf 32 "$(disk 32)$(disk 32 disk.1)"
+	act snapshot_create one-32 0 32 node1
+	assert_success
+	act cancel one-32
+	deploy_deaf 32 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 32)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	on qemu-img rebase -u -b /etc/passwd -F raw "$(directory 32)/disk.1"
+	act snapshot_revert one-32 snap-0 32 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "disk vdb: $(directory 32)/disk.1 is backed by /etc/passwd, .* \\[refused\\]"
+	[ "$(state 32)" = running ]
+	on qemu-img rebase -u -b '' "$(directory 32)/disk.1"
+	act snapshot_revert one-32 snap-0 32 node1
+	assert_success
+	assert_regex "$stderr" 'brings back what was detached since: disk vdb'
+}
+
 @test "snapshot_delete: another one's snapshot, called as a file of the VM, takes nothing from that" {
 	deaf 33
 	on sh -c "echo '<VM/>' >$(directory 33)/vm.xml"
