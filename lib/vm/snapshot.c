@@ -2,12 +2,14 @@
 #include "vm/snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "host/qemu_img.h"
 #include "vm/snapshot_redefine.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "image/image_use.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
 #include "virt/virt_error.h"
@@ -264,6 +266,59 @@ static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *n
 	return true;
 }
 
+/* Whether DISK is opened for itself alone. */
+static bool is_writer(const xmlNode *disk)
+{
+	if (xml_child(disk, "readonly") || xml_child(disk, "shareable"))
+		return false;
+
+	return !xml_has(disk, "device", "cdrom");
+}
+
+/* DISK comes back: another VM may have its image by now, on any host. */
+static bool check_free_image(const xmlNode *disk, const char *name, GError **error)
+{
+	g_autofree char *target = xml_child_attribute(disk, "target", "dev");
+	g_autofree char *path = virt_disk_path(disk);
+	bool is_used;
+	int fd;
+
+	if (!path)
+		return true;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot go back to snapshot %s: disk %s would "
+				      "come back: cannot open %s", name, target, path);
+	is_used = image_in_use(fd);
+	close(fd);
+	if (!is_used)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_BUSY, "cannot go back to snapshot %s: disk %s would come back, "
+		 "and another QEMU has its image %s open", name, target, path);
+	vmm_error_set_hint(error, "the VM would be lost; detach the image from the other VM first");
+
+	return false;
+}
+
+/* libvirt ends the VM first: with an image that another has, it could not start it again. */
+static bool check_returning(const xmlNode *now, const xmlNode *then, const char *name,
+			    GError **error)
+{
+	const xmlNode *disk = xml_child(xml_child(then, "devices"), "disk");
+
+	for (; disk; disk = xml_next(disk)) {
+		g_autofree char *target = xml_child_attribute(disk, "target", "dev");
+
+		if (!target || virt_disk(now, target) || !is_writer(disk))
+			continue;
+		if (!check_free_image(disk, name, error))
+			return false;
+	}
+
+	return true;
+}
+
 xmlDoc *snapshot_xml(virDomainSnapshot *s, GError **error)
 {
 	char *text = virDomainSnapshotGetXMLDesc(s, 0);
@@ -286,23 +341,25 @@ static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnap
 	const char *name = virDomainSnapshotGetName(s);
 	g_autoptr(xmlDoc) now = virt_xml_doc(dom, error);
 	g_autoptr(xmlDoc) doc = now ? snapshot_xml(s, error) : NULL;
-	const xmlNode *root, *disks;
+	const xmlNode *root, *live, *then, *disks;
 	bool ok = true;
 
 	if (!doc)
 		return false;
+	live = xmlDocGetRootElement(now);
 	root = xmlDocGetRootElement(doc);
+	then = xml_child(root, "domain");
 	disks = xml_child(root, "disks");
 	for (xmlNode *n = disks ? disks->children : NULL; n && ok; n = n->next)
 		if (n->type == XML_ELEMENT_NODE)
-			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
-				     name, error);
+			ok = is_held(ctx, n, live, then, name, error);
 
 	if (!ok)
 		return false;
+	if (!revert)
+		return true;
 
-	return !revert ||
-	       keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"), name, error);
+	return keeps_devices(live, then, name, error) && check_returning(live, then, name, error);
 }
 
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,

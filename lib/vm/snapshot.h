@@ -44,7 +44,8 @@ bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSn
 
 /*
  * As snapshot_is_whole(), and that S has every disk, NIC and other device of DOM: libvirt would
- * remove the others, and OpenNebula would not know. VMM_ERROR_REFUSED names them.
+ * remove the others, and OpenNebula would not know. VMM_ERROR_REFUSED names them. VMM_ERROR_BUSY:
+ * a disk that comes back is open for another VM.
  */
 bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 			 GError **error);

@@ -357,6 +357,25 @@ in_image() {	# NUMBER
 	assert_regex "$stderr" 'brings back what was detached since: disk vdb'
 }
 
+@test "snapshot_revert: a disk that would come back and is another VM's by now costs neither VM anything" {
+	local id
+	deploy_deaf 34 "$(disk 34)$(disk 34 disk.1)"
+	act snapshot_create one-34 0 34 node1
+	assert_success
+	act cancel one-34
+	deploy_deaf 34 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 34)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	deploy_deaf 35 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 34)/disk.1'/><target dev='vda' bus='virtio'/></disk>"
+	id=$(lab_virsh node1 domid one-34)
+	act snapshot_revert one-34 snap-0 34 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: disk vdb would come back, and another QEMU has its image .*/34/disk.1 open \[busy\] \(hint: '
+	[ "$(lab_virsh node1 domid one-34)" = "$id" ]
+	[ "$(state 35)" = running ]
+	act cancel one-35
+	act snapshot_revert one-34 snap-0 34 node1
+	assert_success
+}
+
 @test "snapshot_delete: another one's snapshot, called as a file of the VM, takes nothing from that" {
 	deaf 33
 	on sh -c "echo '<VM/>' >$(directory 33)/vm.xml"
