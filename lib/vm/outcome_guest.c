@@ -48,7 +48,7 @@ static bool asked_device_read(const TmplVm *vm, struct asked_device *ret)
 	else
 		ret->key.pci = tmpl_vm_attached(vm, "PCI");
 
-	return ret->key.target || ret->key.mac || ret->key.pci;
+	return device_key_is_whole(&ret->key);
 }
 
 /* Whether DEVICE of V certainly is another disk than the one that the request attaches. */
