@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/reach_places.h"
 
+#include <stddef.h>
+
 #include "base/text.h"
 #include "template/vm.h"
 #include "xml/xml.h"
@@ -11,12 +13,38 @@ enum kind {
 	CLOSED, PATH, OPEN
 };
 
+/*
+ * Offsets instead of pointers, which the loader would have to relocate, and devices without what
+ * all of them begin with: the table is in many programs of the set.
+ */
+#define DEVICES "domain/devices/"
+#define TEXT_OF_LINE(line) text_##line
+#define TEXT_OF(line) TEXT_OF_LINE(line)
+
+#define PLACE(name, kind) char TEXT_OF(__LINE__)[sizeof(name)];
+#define DEVICE PLACE
+struct texts {
+#include "domain/places.def"
+};
+#undef PLACE
+
+#define PLACE(name, kind) name,
+static const struct texts texts = {
+#include "domain/places.def"
+};
+#undef PLACE
+
+#undef DEVICE
+#define PLACE(name, kind) { offsetof(struct texts, TEXT_OF(__LINE__)), 0, kind },
+#define DEVICE(name, kind) { offsetof(struct texts, TEXT_OF(__LINE__)), 1, kind },
 static const struct place {
-	const char *name;
-	enum kind kind;
+	unsigned offset : 24;
+	unsigned is_device : 1;
+	unsigned kind : 7;	/* enum kind */
 } places[] = {
 #include "domain/places.def"
 };
+#undef PLACE
 
 /* The first row that matches is used; "*" matches any text. */
 static const struct {
@@ -187,7 +215,16 @@ static bool has_word(const char *words, const char *word)
 
 static int compare_rows(const void *name, const void *row)
 {
-	return strcmp(name, ((const struct place *)row)->name);
+	const struct place *p = row;
+	const char *text = (const char *)&texts + p->offset, *rest = name;
+	int order = p->is_device ? strncmp(name, DEVICES, strlen(DEVICES)) : 0;
+
+	if (order)
+		return order;
+	if (p->is_device)
+		rest += strlen(DEVICES);
+
+	return strcmp(rest, text);
 }
 
 enum reach_kind reach_kind_of(const char *place)
