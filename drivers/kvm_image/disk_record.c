@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "image/image_use.h"
 #include "image_file.h"
 
 #define BEGIN ".kvm-image."
@@ -408,7 +409,7 @@ enum disk_found disk_record_look(const struct disk_entry *e, const char *directo
 	is_ours = file_identity_of(fd, &now) && (file_identity_is(&e->is, &now) ||
 						 file_identity_is(&e->next, &now));
 	if (is_ours)
-		found = !is_base(e->name) && image_file_in_use(fd) ? DISK_BUSY : DISK_OURS;
+		found = !is_base(e->name) && image_in_use(fd) ? DISK_BUSY : DISK_OURS;
 	close(fd);
 
 	return found;

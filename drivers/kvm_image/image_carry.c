@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "image/image_use.h"
 #include "disk_removal.h"
 #include "image_commands.h"
 #include "image_file.h"
@@ -135,7 +136,7 @@ static bool may_send(const struct carried *c, int fd, GError **error)
 	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return vmm_fail(error, VMM_ERROR_REFUSED, "%s is neither a file nor a device",
 				c->path);
-	if (c->is_shared || !image_file_in_use(fd))
+	if (c->is_shared || !image_in_use(fd))
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_BUSY, "%s: another program has it open, such as a running "

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "image/image_use.h"
 
-/* QEMU locks bytes from 100 and from 200 on, one for each permission that it has or denies. */
-enum { LOCK_START = 100, LOCK_LENGTH = 200, TRIES = 10 };
+enum { TRIES = 10 };
 
 #define END ".kvm-image"
 
@@ -22,14 +22,6 @@ char *image_file_part(const char *path)
 	g_autofree char *name = g_path_get_basename(path);
 
 	return g_strdup_printf("%s/.%s" END, directory, name);
-}
-
-bool image_file_in_use(int fd)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_START,
-			      .l_len = LOCK_LENGTH };
-
-	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool image_file_may_make(const char *path, bool force, GError **error)
@@ -56,7 +48,7 @@ bool image_file_may_make(const char *path, bool force, GError **error)
 				"replaced", path);
 	}
 
-	in_use = image_file_in_use(fd);
+	in_use = image_in_use(fd);
 	close(fd);
 	if (in_use)
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot replace %s: another program has it "

@@ -62,9 +62,6 @@ char *image_file_part(const char *path);
 /* Whether FD is still what PATH names. */
 bool image_file_is(int fd, const char *path);
 
-/* Whether QEMU, or one of its tools, has the file FD open. */
-bool image_file_in_use(int fd);
-
 /* Whether files in the directory of PATH can be written past the page cache. */
 bool image_file_is_direct(const char *path);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "image/image_use.h"
 #include "image_commands.h"
 #include "image_file.h"
 
@@ -108,7 +109,7 @@ static bool may_remove(int fd, const char *path, const char *declared, GError **
 				"file", path);
 	if (!is_image(fd, path, &st, declared))
 		return fail_no_image(path, &st, error);
-	if (image_file_in_use(fd))
+	if (image_in_use(fd))
 		return vmm_fail(error, VMM_ERROR_BUSY, "cannot remove %s: another program has it "
 				"open, such as a running guest", path);
 

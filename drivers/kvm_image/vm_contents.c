@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "image/image_use.h"
 #include "disk_directory.h"
 #include "image_file.h"
 #include "image_stream.h"
@@ -159,7 +160,7 @@ static bool check_not_used(const struct vm_contents *c, const char *path, GError
 		return errno == ELOOP || errno == ENOENT ||
 		       vmm_fail_errno(error, errno, "cannot open %s", path);
 
-	in_use = image_file_in_use(fd);
+	in_use = image_in_use(fd);
 	close(fd);
 
 	if (!in_use)

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "image/image_use.h"
 #include "image_file.h"
 #include "image_setting.h"
 #include "image_tool.h"
@@ -416,7 +417,7 @@ static bool wipe_part(const struct image_job *job, const struct volume *v, GErro
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot open %s", path);
 
-	if (image_file_in_use(fd))
+	if (image_in_use(fd))
 		ok = vmm_fail(error, VMM_ERROR_BUSY, "cannot remove %s: another program has it "
 			      "open, such as a running guest", v->text);
 	else

@@ -52,6 +52,19 @@ static bool convert(const struct action_ctx *ctx, const char *from, const char *
 	return ok;
 }
 
+/* Two paths of one directory. */
+static bool is_same(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	if (stat(a, &one) < 0)
+		return false;
+	if (stat(b, &other) < 0)
+		return false;
+
+	return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 /*
  * The one file of DIRECTORY that can be the same store under the name that the
  * VM had before; NULL when there is none, or more than one. The caller frees.
@@ -83,12 +96,17 @@ static char *older_store(const char *directory)
 	return found;
 }
 
-/* *RET_DONE: the store was there under another name. */
-static bool adopt(const char *directory, const char *path, bool *ret_done, GError **error)
+/*
+ * *RET_DONE: the store was there under another name. In a directory that is not the VM's own, OWN,
+ * the only other store is another VM's.
+ */
+static bool adopt(const char *directory, const char *own, const char *path, bool *ret_done,
+		  GError **error)
 {
-	g_autofree char *older =
-		g_str_has_suffix(path, STORE_SUFFIX) ? older_store(directory) : NULL;
+	g_autofree char *older = NULL;
 
+	if (g_str_has_suffix(path, STORE_SUFFIX) && is_same(directory, own))
+		older = older_store(directory);
 	*ret_done = older;
 	if (!older)
 		return true;
@@ -99,7 +117,8 @@ static bool adopt(const char *directory, const char *path, bool *ret_done, GErro
 	return true;
 }
 
-bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
+bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, const char *vm_directory,
+		   GError **error)
 {
 	xmlNode *nvram = xml_child(xml_child(domain, "os"), "nvram");
 	g_autofree char *path = g_strstrip(xml_text(nvram) ?: g_strdup(""));
@@ -123,7 +142,7 @@ bool nvram_prepare(const struct action_ctx *ctx, const xmlNode *domain, GError *
 	directory = g_path_get_dirname(path);
 	if (!file_make_directory(directory, error))
 		return false;
-	if (!adopt(directory, path, &done, error))
+	if (!adopt(directory, vm_directory, path, &done, error))
 		return false;
 	if (done)
 		return true;

@@ -122,24 +122,55 @@ static bool equal(const char *a, const char *b)
 	return !g_ascii_strcasecmp(a, b);
 }
 
+static const struct {
+	const char *attribute, *key;
+} parts[] = {
+	{ "domain", "DOMAIN" }, { "bus", "BUS" }, { "slot", "SLOT" }, { "function", "FUNCTION" },
+};
+
+static bool is_text(const char *text)
+{
+	return text && *text;
+}
+
+static bool has_address(const TmplAttr *pci)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		const char *text = tmpl_attr_text(pci, parts[i].key);
+		char *end;
+
+		if (!is_text(text))
+			return false;
+		g_ascii_strtoull(text, &end, 16);
+		if (*end)
+			return false;
+	}
+
+	return true;
+}
+
+bool device_key_is_whole(const struct device_key *key)
+{
+	if (is_text(key->target) || is_text(key->mac))
+		return true;
+	if (!key->pci)
+		return false;
+
+	return has_address(key->pci) || is_text(tmpl_attr_text(key->pci, "UUID"));
+}
+
 /* An address by its four numbers: "0x0a" and "a" are one. */
 static bool is_address(const xmlNode *device, const TmplAttr *pci)
 {
-	static const struct {
-		const char *attribute, *key;
-	} parts[] = {
-		{ "domain", "DOMAIN" }, { "bus", "BUS" }, { "slot", "SLOT" },
-		{ "function", "FUNCTION" },
-	};
 	const xmlNode *source = xml_child(device, "source");
 
+	if (!has_address(pci))
+		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		g_autofree char *found = xml_child_attribute(source, "address", parts[i].attribute);
 		const char *wanted = tmpl_attr_text(pci, parts[i].key);
 
 		if (!found)
-			return false;
-		if (!wanted)
 			return false;
 		if (g_ascii_strtoull(found, NULL, 16) != g_ascii_strtoull(wanted, NULL, 16))
 			return false;
@@ -329,6 +360,17 @@ static bool check_hears(DeviceVm *v, const char *what, GError **error)
 	return false;
 }
 
+static bool check_named(const DeviceVm *v, const char *what, const struct device_key *key,
+			GError **error)
+{
+	if (device_key_is_whole(key))
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_INPUT, "cannot detach %s from domain %s: the request does "
+			"not say which one: neither target, MAC nor a whole PCI address", what,
+			virDomainGetName(v->dom));
+}
+
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error)
 {
@@ -339,6 +381,8 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 	enum action_outcome outcome;
 	enum virt_call_result r;
 
+	if (!check_named(v, what, key, error))
+		return ACTION_FAILED;
 	if (!device) {
 		action_log("INFO", "domain %s has no %s already", virDomainGetName(v->dom), what);
 		return ACTION_DONE;

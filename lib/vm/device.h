@@ -20,6 +20,9 @@ struct device_key {
 	const TmplAttr *pci;	/* of a host's device: its PCI vector */
 };
 
+/* Whether KEY says which device: a target, a MAC, or a whole PCI address or UUID. */
+bool device_key_is_whole(const struct device_key *key);
+
 /* A running domain, and the documents to build devices for it. */
 typedef struct device_vm {
 	virDomain *dom;
@@ -67,7 +70,10 @@ bool device_medium_check(const struct action_ctx *ctx, const DeviceVm *v, const 
 enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const char *target,
 				  const char *path, GError **error);
 
-/* Detaches WHAT. DONE: V does not have it any more, or did not have it. */
+/*
+ * Detaches WHAT. DONE: V does not have it any more, or did not have it. VMM_ERROR_INPUT: KEY does
+ * not say which device.
+ */
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error);
 

@@ -2,8 +2,10 @@
 /* Actions on a running VM that leave something in it: its devices and its snapshots. */
 #include "vm/outcome_judge.h"
 
+#include "base/text.h"
 #include "virt/qemu_process.h"
 #include "virt/virt_error.h"
+#include "vm/snapshot.h"
 #include "vm/stranded.h"
 #include "vm/wanted_disk.h"
 
@@ -46,7 +48,7 @@ static bool asked_device_read(const TmplVm *vm, struct asked_device *ret)
 	else
 		ret->key.pci = tmpl_vm_attached(vm, "PCI");
 
-	return ret->key.target || ret->key.mac || ret->key.pci;
+	return device_key_is_whole(&ret->key);
 }
 
 /* Whether DEVICE of V certainly is another disk than the one that the request attaches. */
@@ -145,6 +147,15 @@ static bool has_snapshot(const struct outcome_found *f, const char *name, bool *
 	return virt_fail(error, "cannot look for snapshot %s", name);
 }
 
+/* The VM's directory, to be freed; NULL: its metadata name none. False with ERROR set. */
+static bool read_directory(const struct action_ctx *ctx, const struct outcome_found *f,
+			   char **ret, GError **error)
+{
+	const char *uri = conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI");
+
+	return virt_vm_directory_read(f->dom, uri, ret, error);
+}
+
 enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 						  const struct outcome_case *c,
 						  const struct outcome_found *f, char **ret_info,
@@ -152,6 +163,7 @@ enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 {
 	g_autofree char *id = text_of_snapshot(c, "SNAPSHOT_ID");
 	g_autofree char *name = id ? g_strconcat("snap-", id, NULL) : NULL;
+	g_autofree char *directory = NULL, *file = NULL;
 	struct virt_state state;
 	bool there;
 
@@ -163,14 +175,20 @@ enum outcome_verdict outcome_guest_snapshot_create(struct action_ctx *ctx,
 		return OUTCOME_LATER;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
-	if (there)
-		*ret_info = g_strdup(name);
-	else
-		*ret_info = NULL;
-	if (there)
-		return OUTCOME_DONE;
+	if (!read_directory(ctx, f, &directory, error))
+		return OUTCOME_LATER;
+	if (!there)
+		return OUTCOME_NOT_DONE;
 
-	return OUTCOME_NOT_DONE;
+	/* The action died before it wrote the file: the VM's next start would lose the snapshot. */
+	if (directory && !snapshot_is_kept(directory, name, &file)) {
+		*ret_info = g_strdup_printf("%s is not written yet", text_or(file, name));
+		return OUTCOME_FINISH;
+	}
+
+	*ret_info = g_strdup(name);
+
+	return OUTCOME_DONE;
 }
 
 enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx,
@@ -178,7 +196,7 @@ enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx,
 						  const struct outcome_found *f,
 						  char **ret_info G_GNUC_UNUSED, GError **error)
 {
-	g_autofree char *name = text_of_snapshot(c, "HYPERVISOR_ID");
+	g_autofree char *name = text_of_snapshot(c, "HYPERVISOR_ID"), *directory = NULL;
 	bool there;
 
 	if (!name)
@@ -189,9 +207,14 @@ enum outcome_verdict outcome_guest_snapshot_delete(struct action_ctx *ctx,
 		return OUTCOME_LATER;
 	if (!has_snapshot(f, name, &there, error))
 		return OUTCOME_LATER;
+	if (!read_directory(ctx, f, &directory, error))
+		return OUTCOME_LATER;
 
 	if (there)
 		return OUTCOME_NOT_DONE;
+	/* libvirt may only have forgotten it: the images have what a file tells of. */
+	if (directory && snapshot_is_kept(directory, name, NULL))
+		return OUTCOME_REPEAT;
 
 	return OUTCOME_DONE;
 }

@@ -2,12 +2,14 @@
 #include "vm/snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "host/qemu_img.h"
 #include "vm/snapshot_redefine.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "image/image_use.h"
 #include "xml/xml.h"
 #include "virt/domain_xml.h"
 #include "virt/virt_error.h"
@@ -26,9 +28,13 @@ char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **
 	return directory;
 }
 
+/* NULL: it has none. Snapshots that others made may be called as other files of the VM, "vm". */
 static char *file_of(const char *directory, const char *name)
 {
 	g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+	if (strchr(name, '/') || !g_str_has_prefix(name, "snap-"))
+		return NULL;
 
 	return g_build_filename(directory, file, NULL);
 }
@@ -51,7 +57,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 {
 	g_autoptr(GError) cause = NULL;
 	virDomainSnapshot *s = look_up(dom, name, &cause);
-	g_autofree char *file = directory && !strchr(name, '/') ? file_of(directory, name) : NULL;
+	g_autofree char *file = directory ? file_of(directory, name) : NULL;
 
 	if (!s && vmm_is(cause, VMM_ERROR_NOT_FOUND) && file &&
 	    access(file, R_OK) == 0) {
@@ -70,9 +76,12 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 {
 	g_autofree char *file = file_of(directory, virDomainSnapshotGetName(s));
-	char *xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
+	char *xml = NULL;
 	bool ok;
 
+	if (!file)
+		return true;
+	xml = virDomainSnapshotGetXMLDesc(s, VIR_DOMAIN_SNAPSHOT_XML_SECURE);
 	if (!xml)
 		return virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
 	ok = file_make_directory(directory, error) &&
@@ -80,6 +89,17 @@ bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error)
 	free(xml);
 
 	return ok;
+}
+
+bool snapshot_is_kept(const char *directory, const char *name, char **ret_file)
+{
+	g_autofree char *file = file_of(directory, name);
+	bool is_there = file && access(file, F_OK) == 0;
+
+	if (ret_file)
+		*ret_file = g_steal_pointer(&file);
+
+	return is_there;
 }
 
 bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error)
@@ -90,12 +110,13 @@ bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GE
 	bool ok = n >= 0 || virt_fail(error, "cannot list the snapshots of domain %s",
 				      virDomainGetName(dom));
 
-	if (ok && unlink(own) < 0 && errno != ENOENT)
+	if (ok && own && unlink(own) < 0 && errno != ENOENT)
 		ok = vmm_fail_errno(error, errno, "cannot remove %s", own);
 	for (int i = 0; i < n; i++) {
 		g_autofree char *file = file_of(directory, virDomainSnapshotGetName(list[i]));
 
-		ok = ok && (access(file, F_OK) < 0 || snapshot_keep(list[i], directory, error));
+		if (ok && file && access(file, F_OK) == 0)
+			ok = snapshot_keep(list[i], directory, error);
 		virDomainSnapshotFree(list[i]);
 	}
 
@@ -245,38 +266,100 @@ static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *n
 	return true;
 }
 
+/* Whether DISK is opened for itself alone. */
+static bool is_writer(const xmlNode *disk)
+{
+	if (xml_child(disk, "readonly") || xml_child(disk, "shareable"))
+		return false;
+
+	return !xml_has(disk, "device", "cdrom");
+}
+
+/* DISK comes back: another VM may have its image by now, on any host. */
+static bool check_free_image(const xmlNode *disk, const char *name, GError **error)
+{
+	g_autofree char *target = xml_child_attribute(disk, "target", "dev");
+	g_autofree char *path = virt_disk_path(disk);
+	bool is_used;
+	int fd;
+
+	if (!path)
+		return true;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return vmm_fail_errno(error, errno, "cannot go back to snapshot %s: disk %s would "
+				      "come back: cannot open %s", name, target, path);
+	is_used = image_in_use(fd);
+	close(fd);
+	if (!is_used)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_BUSY, "cannot go back to snapshot %s: disk %s would come back, "
+		 "and another QEMU has its image %s open", name, target, path);
+	vmm_error_set_hint(error, "the VM would be lost; detach the image from the other VM first");
+
+	return false;
+}
+
+/* libvirt ends the VM first: with an image that another has, it could not start it again. */
+static bool check_returning(const xmlNode *now, const xmlNode *then, const char *name,
+			    GError **error)
+{
+	const xmlNode *disk = xml_child(xml_child(then, "devices"), "disk");
+
+	for (; disk; disk = xml_next(disk)) {
+		g_autofree char *target = xml_child_attribute(disk, "target", "dev");
+
+		if (!target || virt_disk(now, target) || !is_writer(disk))
+			continue;
+		if (!check_free_image(disk, name, error))
+			return false;
+	}
+
+	return true;
+}
+
+xmlDoc *snapshot_xml(virDomainSnapshot *s, GError **error)
+{
+	char *text = virDomainSnapshotGetXMLDesc(s, 0);
+	xmlDoc *doc;
+
+	if (!text) {
+		virt_fail(error, "cannot read snapshot %s", virDomainSnapshotGetName(s));
+		return NULL;
+	}
+
+	doc = xml_parse(text, strlen(text), "snapshot", error);
+	free(text);
+
+	return doc;
+}
+
 static bool is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 		     bool revert, GError **error)
 {
 	const char *name = virDomainSnapshotGetName(s);
-	g_autofree char *live = virt_xml(dom, error);
-	char *text = virDomainSnapshotGetXMLDesc(s, 0);
-	g_autoptr(xmlDoc) now = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
-	g_autoptr(xmlDoc) doc = NULL;
-	const xmlNode *root, *disks;
+	g_autoptr(xmlDoc) now = virt_xml_doc(dom, error);
+	g_autoptr(xmlDoc) doc = now ? snapshot_xml(s, error) : NULL;
+	const xmlNode *root, *live, *then, *disks;
 	bool ok = true;
 
-	if (!text && live)
-		virt_fail(error, "cannot read snapshot %s", name);
-	else if (text)
-		doc = xml_parse(text, strlen(text), "snapshot", now ? error : NULL);
-	free(text);
 	if (!doc)
 		return false;
-	if (!now)
-		return false;
+	live = xmlDocGetRootElement(now);
 	root = xmlDocGetRootElement(doc);
+	then = xml_child(root, "domain");
 	disks = xml_child(root, "disks");
 	for (xmlNode *n = disks ? disks->children : NULL; n && ok; n = n->next)
 		if (n->type == XML_ELEMENT_NODE)
-			ok = is_held(ctx, n, xmlDocGetRootElement(now), xml_child(root, "domain"),
-				     name, error);
+			ok = is_held(ctx, n, live, then, name, error);
 
 	if (!ok)
 		return false;
+	if (!revert)
+		return true;
 
-	return !revert ||
-	       keeps_devices(xmlDocGetRootElement(now), xml_child(root, "domain"), name, error);
+	return keeps_devices(live, then, name, error) && check_returning(live, then, name, error);
 }
 
 bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,

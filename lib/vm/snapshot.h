@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot.h - system snapshots. Their data are in the images of the VM's disks; their definitions
- * in libvirt's list and, while the VM does not run, in files beside the disks.
+ * in libvirt's list and, while the VM does not run, in files beside the disks: "snap-ID.xml" of
+ * snapshot snap-ID. Snapshots of other names, which others made, have no file.
  *
  * Source: docs/facts/actions.md 16 to 18; libvirt.md H.
  */
 #ifndef VM_SNAPSHOT_H
 #define VM_SNAPSHOT_H
+
+#include <libxml/tree.h>
 
 #include "action/action.h"
 
@@ -20,8 +23,14 @@ char *snapshot_directory(const struct action_ctx *ctx, virDomain *dom, GError **
 virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const char *name,
 				 GError **error);
 
+/* The definition of S, with the domain of then in it. NULL with ERROR set. The caller frees. */
+xmlDoc *snapshot_xml(virDomainSnapshot *s, GError **error);
+
 /* Writes the file of S in DIRECTORY, 0600: what snapshot_find() registers again. */
 bool snapshot_keep(virDomainSnapshot *s, const char *directory, GError **error);
+
+/* Whether DIRECTORY has the file of snapshot NAME. RET_FILE, if not NULL: its path, to be freed. */
+bool snapshot_is_kept(const char *directory, const char *name, char **ret_file);
 
 /* Removes the file of snapshot NAME, and rewrites those of the others, whose parents change. */
 bool snapshot_forget(virDomain *dom, const char *directory, const char *name, GError **error);
@@ -35,7 +44,8 @@ bool snapshot_is_whole(const struct action_ctx *ctx, virDomain *dom, virDomainSn
 
 /*
  * As snapshot_is_whole(), and that S has every disk, NIC and other device of DOM: libvirt would
- * remove the others, and OpenNebula would not know. VMM_ERROR_REFUSED names them.
+ * remove the others, and OpenNebula would not know. VMM_ERROR_REFUSED names them. VMM_ERROR_BUSY:
+ * a disk that comes back is open for another VM.
  */
 bool snapshot_can_revert(const struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
 			 GError **error);

@@ -9,6 +9,7 @@
 #include "virt/virt_domain.h"
 #include "virt/virt_error.h"
 #include "vm/domain_paths.h"
+#include "vm/snapshot_check.h"
 #include "xml/xml.h"
 
 enum { MAX_FILE = 16 << 20 };
@@ -56,139 +57,6 @@ static void set_uuid(xmlNode *root, const char *element, const char *uuid)
 		xmlNodeSetContent(n, BAD_CAST uuid);
 }
 
-/* What a definition may name of the host: programs of the running domain, and files of the VM. */
-static const struct {
-	const char *element;	/* "parent/element" */
-	const char *attribute;	/* NULL: the text */
-	bool program;
-} named[] = {
-	{ "devices/emulator",	NULL,	true },
-	{ "interface/script",	"path", true },
-	{ "interface/downscript", "path", true },
-	{ "filesystem/binary",	"path", true },
-	{ "os/loader",		NULL,	true },
-	{ "os/kernel",		NULL,	false },
-	{ "os/initrd",		NULL,	false },
-	{ "os/dtb",		NULL,	false },
-	{ "disk/source",	"file", false },
-	{ "disk/source",	"dev",	false },
-	{ "disk/source",	"dir",	false },
-	{ "backingStore/source", "file", false },
-	{ "backingStore/source", "dev", false },
-	{ "filesystem/source",	"dir",	false },
-	{ "filesystem/source",	"file", false },
-	{ "filesystem/source",	"dev",	false },
-	{ "serial/source",	"path", false },
-	{ "parallel/source",	"path", false },
-	{ "console/source",	"path", false },
-	{ "domainsnapshot/memory", "file", false },
-};
-
-/* The value in NODE of row ROW; NULL: it has none. The caller frees. */
-static char *named_value(const xmlNode *node, size_t row)
-{
-	g_autofree char *place = node->parent && node->parent->name
-					 ? g_strdup_printf("%s/%s", node->parent->name, node->name)
-					 : g_strdup("");
-
-	if (!g_str_equal(place, named[row].element))
-		return NULL;
-	if (named[row].attribute)
-		return xml_attribute(node, named[row].attribute);
-
-	return g_strstrip(xml_text(node));
-}
-
-/* Adds to VALUES what NODE and all below it name, arguments for QEMU whole. */
-static void collect(const xmlNode *node, GHashTable *values)
-{
-	if (node->ns)
-		g_hash_table_add(values, xml_print(node));
-	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
-		char *value = named_value(node, i);
-
-		if (value)
-			g_hash_table_add(values, value);
-	}
-
-	for (xmlNode *n = xmlFirstElementChild((xmlNode *)node); n; n = xmlNextElementSibling(n))
-		collect(n, values);
-}
-
-static bool is_below(const char *path, const char *directory)
-{
-	if (!g_str_has_prefix(path, directory))
-		return false;
-
-	return path[strlen(directory)] == '/';
-}
-
-/* Whether PATH is in the VM's DIRECTORY, DATASTORES/ID/VM, or an image, which no number names. */
-static bool may_name(const char *path, const char *directory)
-{
-	g_autofree char *plain = g_canonicalize_filename(path, "/");
-	g_autofree char *store = g_path_get_dirname(directory);
-	g_autofree char *stores = g_path_get_dirname(store);
-	const char *name = is_below(plain, stores) ? strchr(plain + strlen(stores) + 1, '/') : NULL;
-
-	if (*path != '/' || is_below(plain, directory) || is_below(plain, "/dev/pts"))
-		return *path == '/';
-	if (!name)
-		return false;
-	if (name[1 + strspn(name + 1, "0123456789")] == '/')
-		return false;
-
-	return name[1 + strspn(name + 1, "0123456789")] != '\0';
-}
-
-/* Whether NODE of a file that anybody may have written names no more than DOM itself, VALUES. */
-static bool is_known(const xmlNode *node, GHashTable *values, const char *directory, char **ret_bad)
-{
-	bool metadata = xmlStrEqual(node->name, BAD_CAST "metadata");
-
-	if (node->ns)
-		*ret_bad = xml_print(node);
-	if (node->ns && !g_hash_table_contains(values, *ret_bad))
-		return false;
-	g_clear_pointer(ret_bad, g_free);
-	for (size_t i = 0; i < G_N_ELEMENTS(named); i++) {
-		char *value = named_value(node, i);
-
-		*ret_bad = value;
-		if (value && !g_hash_table_contains(values, value) &&
-		    (named[i].program || !may_name(value, directory)))
-			return false;
-		g_clear_pointer(ret_bad, g_free);
-	}
-
-	for (xmlNode *n = metadata || node->ns ? NULL : xmlFirstElementChild((xmlNode *)node); n;
-	     n = xmlNextElementSibling(n))
-		if (!is_known(n, values, directory, ret_bad))
-			return false;
-
-	return true;
-}
-
-static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **error)
-{
-	g_autofree char *live = virt_xml(dom, error), *above = g_path_get_dirname(s->path);
-	g_autofree char *directory = g_canonicalize_filename(above, "/"), *bad = NULL;
-	g_autoptr(xmlDoc) doc = live ? xml_parse(live, strlen(live), "domain", error) : NULL;
-	g_autoptr(GHashTable) values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-
-	if (!doc)
-		return false;
-	collect(xmlDocGetRootElement(doc), values);
-
-	/* All of it: libvirt also opens, and removes, the files of an external snapshot. */
-	if (is_known(xmlDocGetRootElement(s->doc), values, directory, &bad))
-		return true;
-
-	return vmm_fail(error, VMM_ERROR_REFUSED,
-			"snapshot %s names what domain %s has not: '%.200s'", s->path,
-			virDomainGetName(dom), bad);
-}
-
 /*
  * What made the parent may have been killed before it wrote its file, and nothing tells of it any
  * more. Libvirt would refuse S, whose own state lies in the images nevertheless.
@@ -223,7 +91,7 @@ static bool snapshot_register(virDomain *dom, const struct snapshot *s, GError *
 	set_uuid(root, "domain", uuid);
 	set_uuid(root, "inactiveDomain", uuid);
 	domain_paths_rewrite(root, s->path, NULL);
-	if (!snapshot_check(dom, s, error))
+	if (!snapshot_check(dom, root, s->path, error))
 		return false;
 	drop_lost_parent(dom, s);
 	text = xml_print(root);

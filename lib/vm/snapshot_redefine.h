@@ -3,9 +3,8 @@
  * snapshot_redefine.h - makes the snapshots in a VM's images known again to a libvirt that does not
  * know them: the domain was started again, or on another host.
  *
- * The definitions are files of the VM's directory, which other users may be able to write to: a
- * definition that names files, devices or programs of the host which neither the running domain
- * names nor the VM may have is refused.
+ * The definitions are files of the VM's directory, which other users may be able to write to: they
+ * are looked at first (snapshot_check.h).
  * Source: docs/facts/actions.md 1, step 9; libvirt.md G.
  */
 #ifndef VM_SNAPSHOT_REDEFINE_H

@@ -42,7 +42,7 @@ static bool prepare_start(struct action_ctx *ctx, const struct start_order *vm, 
 	if (!file_write(vm->file, xml, strlen(xml), 0600, error))
 		return false;
 	root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
-	if (!nvram_prepare(ctx, vm->domain, error))
+	if (!nvram_prepare(ctx, vm->domain, vm->directory, error))
 		return false;
 	if (!tpm_archive_prepare(vm->document, vm->directory, error))
 		return false;

@@ -267,16 +267,27 @@ file=\"$PWD/vm/other\""
 }
 
 @test "deploy: UEFI variables are kept when the VM has another name" {
-	mkdir nv
-	echo mine >"nv/old name_VARS.fd"
-	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	mkdir vm
+	echo mine >"vm/old name_VARS.fd"
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/vm/one-9_VARS.fd</nvram>" domain one-9 9)"
 	assert_success
-	[ "$(cat nv/one-9_VARS.fd)" = mine ]
-	[ "$(ls nv | wc -l)" -eq 1 ]
-	mv nv/one-9_VARS.fd nv/a_VARS.fd
-	cp nv/a_VARS.fd nv/b_VARS.fd
-	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	[ "$(cat vm/one-9_VARS.fd)" = mine ]
+	[ "$(ls vm)" = $'deployment.0\none-9_VARS.fd' ]
+	mv vm/one-9_VARS.fd vm/a_VARS.fd
+	cp vm/a_VARS.fd vm/b_VARS.fd
+	OVMF_NVRAM=$PWD/missing deploy "$(OS="<nvram>$PWD/vm/one-9_VARS.fd</nvram>" domain one-9 9)"
 	assert_failure 1
+}
+
+@test "deploy: UEFI variables that another VM has in a directory of many are not taken over" {
+	command -v qemu-img >/dev/null || skip 'no qemu-img'
+	head -c 65536 /dev/urandom >template
+	mkdir nv
+	echo theirs >nv/one-7_VARS.fd
+	OVMF_NVRAM=$PWD/template deploy "$(OS="<nvram>$PWD/nv/one-9_VARS.fd</nvram>" domain one-9 9)"
+	assert_success
+	[ "$(cat nv/one-7_VARS.fd)" = theirs ]
+	cmp template nv/one-9_VARS.fd
 }
 
 @test "deploy: of TPM_STATE only the one file is taken" {

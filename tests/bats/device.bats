@@ -197,6 +197,21 @@ attach_disk() {	# LINE...
 	[[ $(error_message) == 'prereconfigure: cannot change the medium in hdc of domain one-5: it has no such drive [not-found]' ]]
 }
 
+@test "detach: a request that does not say which device is no success" {
+	with -- detach_nic one-5 ''
+	assert_failure 1
+	[ "$(error_message)" = "detach_nic: cannot detach PCI device from domain one-5: the request does not say which one: neither target, MAC nor a whole PCI address [input]" ]
+	with -- detach_disk one-5 - ''
+	assert_failure 1
+	for pci in '' '<DOMAIN>0000</DOMAIN><BUS></BUS><SLOT>00</SLOT><FUNCTION>1</FUNCTION>' '<DOMAIN>0000</DOMAIN><BUS>x</BUS><SLOT>00</SLOT><FUNCTION>1</FUNCTION>'; do
+		REQUEST=$(vm "<PCI><ATTACH>YES</ATTACH>$pci</PCI>") with -- detach_nic one-5 ''
+		assert_failure 1
+		[[ $(error_message) == *'does not say which one'*'[input]' ]]
+	done
+	REQUEST=$(vm '<PCI><ATTACH>YES</ATTACH><DOMAIN>0000</DOMAIN><BUS>3b</BUS><SLOT>00</SLOT><FUNCTION>1</FUNCTION></PCI>') with -- detach_nic one-5 ''
+	assert_success
+}
+
 @test "resize: caches are dropped before and after if kvmrc says so; the current size succeeds" {
 	mkdir bin
 	# shellcheck disable=SC2016

@@ -75,3 +75,12 @@ load node
 	assert_failure 1
 	[[ $(error_message) == "snapshot_delete: cannot read 'system_datastore' from domain one-5 [not-found]"* ]]
 }
+
+@test "snapshot_delete: a name that is none of ours is no file in the VM's directory" {
+	local file=$BATS_FILE_TMPDIR/file/0/5/vm.xml
+	mkdir -p "${file%/*}"
+	echo '<VM/>' >"$file"
+	action snapshot_delete one-5 vm 5 host
+	assert_success
+	[ "$(cat "$file")" = '<VM/>' ]
+}

@@ -117,6 +117,32 @@ fetch() {
 	never lab_in_guest node1 one-1 'pgrep -f "sleep 302$"'
 }
 
+# hang AFTER SECONDS: the agent stops answering then, for so long; libvirt waits 30 s for it.
+hang() {
+	lab_agent node1 one-1 guest-exec "{\"path\": \"/bin/sh\", \"arg\": [\"-c\", \"sleep $1; p=\$(pidof qemu-ga); kill -STOP \$p; sleep $2; kill -CONT \$p\"]}" >/dev/null
+}
+
+@test "exec: a program of which the agent tells nothing for a while is not forgotten, and no second one is started beside it" {
+	local pid
+	hang 2 34
+	act exec --wait 20 1 node1 '/bin/sleep 304'
+	assert_failure 3
+	pid=$(pid)
+	lab_wait_agent node1 one-1
+	lab_in_guest node1 one-1 "kill -0 $pid"
+	hang 0 34
+	sleep 1
+	act exec 1 node1 '/bin/sleep 305'
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: whether process [0-9]+ of an earlier exec still runs in domain one-1 is not known: '
+	[ "$(pid)" = "$pid" ]
+	lab_wait_agent node1 one-1
+	never lab_in_guest node1 one-1 'pgrep -f "sleep 305$"'
+	act exec_cancel 1 node1
+	assert_success
+	never lab_in_guest node1 one-1 'pgrep -f "sleep 304$"'
+}
+
 @test "exec_cancel: a number that is another program's by now is left alone" {
 	local other
 	other=$(lab_agent node1 one-1 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 303 & echo $! >/run/other"]}' | jq .pid)

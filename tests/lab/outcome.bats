@@ -246,6 +246,36 @@ asked() {
 	assert_output not-done
 }
 
+@test "snapshots: what was killed before its file was written, or removed, is done again to its end" {
+	local request="<VMM_DRIVER_ACTION_DATA><VM><ID>15</ID><TEMPLATE><SNAPSHOT><ACTIVE>YES</ACTIVE><SNAPSHOT_ID>0</SNAPSHOT_ID><HYPERVISOR_ID>snap-0</HYPERVISOR_ID></SNAPSHOT></TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>" file
+	file=$(directory 15)/snap-0.xml
+	on mkdir -p "$(directory 15)"
+	lab_disk node1 0/15/disk.0 64M qcow2
+	deploy_deaf 15 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 15)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	act snapshot_create "$(uuid 15)" 0 15 node1
+	assert_success
+	ask snapshot_create 15 "$request"
+	assert_output 'done snap-0'
+	# Without it the VM's next start would not know the snapshot that oned has.
+	on mv "$file" "$file.kept"
+	ask snapshot_create 15 "$request"
+	assert_output "finish $file is not written yet"
+	act snapshot_create "$(uuid 15)" 0 15 node1
+	assert_success
+	assert_output snap-0
+	ask snapshot_create 15 "$request"
+	assert_output 'done snap-0'
+	# Only libvirt has forgotten it: the images and the file have it.
+	lab_virsh node1 snapshot-delete one-15 snap-0 --metadata
+	ask snapshot_delete 15 "$request"
+	assert_output repeat
+	act snapshot_delete "$(uuid 15)" snap-0 15 node1
+	assert_success
+	ask snapshot_delete 15 "$request"
+	assert_output 'done'
+	[ -z "$(on qemu-img snapshot -U -l "$(directory 15)/disk.0")" ]
+}
+
 @test "a VM that ran already when its DEPLOY came is ended by no undo: neither of that DEPLOY nor of an earlier one" {
 	local mark
 	deaf_xml 11 | on env VMM_DEPLOYMENT=$MARK "$ACTIONS/deploy" "$(directory 11)/deployment.0" node1 11 node1

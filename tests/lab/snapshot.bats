@@ -152,9 +152,21 @@ in_image() {	# NUMBER
 		"s|<memory snapshot='internal'|<memory snapshot='external' file='/etc/shadow'|" \
 		"s|<disk name='vda' snapshot='internal'/>|<disk name='vda' snapshot='external' type='file'><source file='/etc/shadow'/></disk>|" \
 		"s|</devices>|<interface type='ethernet'><script path='touch'/></interface></devices>|" \
-		"s|</domain>|<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-s'/></qemu:commandline></domain>|"; do
+		"s|</domain>|<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-s'/></qemu:commandline></domain>|" \
+		"s|<emulator>[^<]*|<emulator>$(directory 21)/disk.0|" \
+		"s|</domain>|<seclabel type='static' model='dac' relabel='yes'><label>+0:+0</label></seclabel></domain>|" \
+		"s|</devices>|<rng model='virtio'><backend model='random'>/var/lib/one/local/evil</backend></rng></devices>|" \
+		"s|</devices>|<serial type='pty'><log file='/var/lib/one/local/owned' append='on'/></serial></devices>|" \
+		"s|</devices>|<channel type='unix'><source mode='connect' path='/run/libvirt/libvirt-sock'/><target type='virtio' name='x'/></channel></devices>|" \
+		"s|</devices>|<serial type='tcp'><source mode='connect' host='192.0.2.1' service='4444'/></serial></devices>|" \
+		"s|</devices>|<interface type='direct'><source dev='eth0'/></interface></devices>|" \
+		"s|</devices>|<disk type='network' device='disk'><source protocol='nbd' name='x'><host name='192.0.2.1'/></source><target dev='vdz' bus='virtio'/></disk></devices>|" \
+		"s|</os>|<loader readonly='yes' type='pflash'>/usr/share/seabios/bios-256k.bin</loader><nvram>/var/lib/one/local/evil</nvram></os>|" \
+		"s|</devices>|<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0' slot='1' function='0'/></source></hostdev></devices>|" \
+		"s|<disk name='vda' snapshot='internal'/>|<disk name='vda' snapshot='external' type='network'><source protocol='nbd' name='x'><host name='192.0.2.1'/></source></disk>|"; do
 		on sh -c "sed \"$change\" /var/lib/one/local/good.xml >$file"
 		never on cmp -s /var/lib/one/local/good.xml "$file"
+		echo "$change"
 		lab_virsh node1 snapshot-delete one-21 snap-0 --metadata
 		act snapshot_revert one-21 snap-0 21
 		assert_failure 1
@@ -166,6 +178,30 @@ in_image() {	# NUMBER
 		assert_success
 	done
 	never on test -e /var/lib/one/local/owned
+}
+
+@test "snapshot_revert: a VM with much of its own is reverted after a new start, a NIC that was detached comes back, the metadata stay" {
+	local devices
+	devices="$(disk 24)<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng><graphics type='vnc' port='-1' passwd='pass-1'/>
+		<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='pty'><log file='$(directory 24)/log'/></serial>
+		<interface type='bridge'><source bridge='br0'/><mac address='02:00:0a:00:00:24'/><target dev='one-24-0'/></interface>"
+	deaf_xml 24 "$devices" | sed "s|</domain>|<clock offset='timezone' timezone='Europe/Berlin'/><seclabel type='none' model='dac'/><qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-device'/><qemu:arg value='pvpanic'/></qemu:commandline></domain>|" | deploy_xml 24
+	act snapshot_create one-24 0 24
+	assert_success
+	# The file is what is known after a start; another VM's directory in it is nobody's order.
+	lab_virsh node1 snapshot-delete one-24 snap-0 --metadata
+	on sed -i '/system_datastore/s|/24\b|/25|' "$(directory 24)/snap-0.xml"
+	on grep -q "$(directory 25)" "$(directory 24)/snap-0.xml"
+	act snapshot_revert one-24 snap-0 24
+	assert_success
+	[[ $(lab_virsh node1 dumpxml one-24) != *"$(directory 25)"* ]]
+	lab_virsh node1 dumpxml one-24 | grep -q "system_datastore.*$(directory 24)\b"
+	# Started without its NIC.
+	act cancel one-24
+	deaf_xml 24 "${devices%<interface*}" | sed "s|</domain>|<clock offset='timezone' timezone='Europe/Berlin'/><seclabel type='none' model='dac'/><qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-device'/><qemu:arg value='pvpanic'/></qemu:commandline></domain>|" | deploy_xml 24
+	act snapshot_revert one-24 snap-0 24
+	assert_success
+	lab_virsh node1 domiflist one-24 | grep -q 02:00:0a:00:00:24
 }
 
 @test "snapshot_create: a snapshot that was deleted outside libvirt, of which only the file is left, is created again" {
@@ -302,4 +338,55 @@ in_image() {	# NUMBER
 	on mv "$base.kept" "$base"
 	act snapshot_revert "$(uuid 31)" snap-0 31 node1
 	assert_success
+}
+
+@test "snapshot_revert: the image of a disk that comes back is looked at, too" {
+	deploy_deaf 32 "$(disk 32)$(disk 32 disk.1)"
+	act snapshot_create one-32 0 32 node1
+	assert_success
+	act cancel one-32
+	deploy_deaf 32 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 32)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	on qemu-img rebase -u -b /etc/passwd -F raw "$(directory 32)/disk.1"
+	act snapshot_revert one-32 snap-0 32 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "disk vdb: $(directory 32)/disk.1 is backed by /etc/passwd, .* \\[refused\\]"
+	[ "$(state 32)" = running ]
+	on qemu-img rebase -u -b '' "$(directory 32)/disk.1"
+	act snapshot_revert one-32 snap-0 32 node1
+	assert_success
+	assert_regex "$stderr" 'brings back what was detached since: disk vdb'
+}
+
+@test "snapshot_revert: a disk that would come back and is another VM's by now costs neither VM anything" {
+	local id
+	deploy_deaf 34 "$(disk 34)$(disk 34 disk.1)"
+	act snapshot_create one-34 0 34 node1
+	assert_success
+	act cancel one-34
+	deploy_deaf 34 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 34)/disk.0'/><target dev='vda' bus='virtio'/></disk>"
+	deploy_deaf 35 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 34)/disk.1'/><target dev='vda' bus='virtio'/></disk>"
+	id=$(lab_virsh node1 domid one-34)
+	act snapshot_revert one-34 snap-0 34 node1
+	assert_failure 1
+	assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: disk vdb would come back, and another QEMU has its image .*/34/disk.1 open \[busy\] \(hint: '
+	[ "$(lab_virsh node1 domid one-34)" = "$id" ]
+	[ "$(state 35)" = running ]
+	act cancel one-35
+	act snapshot_revert one-34 snap-0 34 node1
+	assert_success
+}
+
+@test "snapshot_delete: another one's snapshot, called as a file of the VM, takes nothing from that" {
+	deaf 33
+	on sh -c "echo '<VM/>' >$(directory 33)/vm.xml"
+	lab_virsh node1 snapshot-create-as one-33 vm
+	act snapshot_create one-33 0 33 node1
+	assert_success
+	act snapshot_delete one-33 snap-0 33 node1
+	assert_success
+	[ "$(on cat "$(directory 33)/vm.xml")" = '<VM/>' ]
+	act snapshot_delete one-33 vm 33 node1
+	assert_success
+	[ "$(on cat "$(directory 33)/vm.xml")" = '<VM/>' ]
+	[ -z "$(listed 33)" ]
 }

@@ -15,7 +15,7 @@ static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error
 	g_autoptr(TmplVm) vm = d && d->vm ? tmpl_vm_new(d->vm, error) : NULL;
 	g_autoptr(DeviceVm) v = NULL;
 	struct device_key key = { .mac = ctx->arg[MAC] };
-	g_autofree char *what = g_strdup_printf("NIC %s", ctx->arg[MAC]);
+	g_autofree char *what = NULL;
 
 	if (!d)
 		return ACTION_FAILED;
@@ -23,6 +23,10 @@ static enum action_outcome run_detach_nic(struct action_ctx *ctx, GError **error
 		return ACTION_FAILED;
 	if (vm && !tmpl_vm_attached(vm, "NIC"))
 		key.pci = tmpl_vm_attached(vm, "PCI");
+	if (*ctx->arg[MAC])
+		what = g_strdup_printf("NIC %s", ctx->arg[MAC]);
+	else
+		what = g_strdup("PCI device");
 	v = device_vm_new(ctx, false, 0, error);
 
 	if (v)

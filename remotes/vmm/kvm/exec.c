@@ -15,6 +15,7 @@
 #include "base/deadline.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "virt/virt_error.h"
 
 enum { VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000 };
 
@@ -26,10 +27,14 @@ static const GOptionEntry options[] = {
 	{ 0 }
 };
 
-/* VMM_ERROR_BUSY while an earlier one runs; a result that was not fetched is dropped. */
+/*
+ * VMM_ERROR_BUSY while an earlier one runs; a result that was not fetched is dropped. An agent that
+ * does not answer has not said that it knows no such process.
+ */
 static bool check_free(virDomain *dom, const char *file, GError **error)
 {
 	g_autofree char *text = NULL;
+	g_autoptr(GError) cause = NULL;
 	struct guest_exec_status status = { 0 };
 	gint64 pid;
 	bool runs;
@@ -38,8 +43,14 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 		return true;
 	if (!number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL))
 		return true;
-	if (!guest_exec_ask(dom, pid, &status, NULL))
-		return true;
+	if (!guest_exec_ask(dom, pid, &status, &cause)) {
+		if (virt_is_agents_no(cause))
+			return true;
+		g_prefix_error(&cause, "whether process %s of an earlier exec still runs in domain "
+			       "%s is not known: ", text, virDomainGetName(dom));
+		return vmm_pass(error, &cause);
+	}
+
 	runs = !status.exited;
 	guest_exec_status_clear(&status);
 
@@ -51,13 +62,15 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 			virDomainGetName(dom));
 }
 
+/* RET_ENDED: it runs no more, or it is being killed; else exec_cancel must know of it. */
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
-				    guint64 seconds, GError **error)
+				    guint64 seconds, bool *ret_ended, GError **error)
 {
 	gint64 until_us = action_until_us(ctx, (gint64)seconds * 1000, RESERVE_MS);
 	enum action_outcome outcome = ACTION_FAILED;
 	struct guest_exec_status status = { 0 };
 
+	*ret_ended = false;
 	for (;;) {
 		if (!guest_exec_ask(dom, pid, &status, error))
 			return ACTION_UNKNOWN;
@@ -68,11 +81,14 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 		guest_exec_status_clear(&status);
 	}
 
+	*ret_ended = status.exited || guest_exec_kill(dom, pid, NULL);
 	if (!status.exited) {
-		if (guest_exec_kill(dom, pid, NULL))
+		if (*ret_ended)
 			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
 			 virDomainGetName(dom));
+		if (!*ret_ended)
+			vmm_error_set_hint(error, "it could not be ended: try exec_cancel");
 	} else {
 		outcome = guest_exec_judge(dom, &status, error);
 	}
@@ -90,6 +106,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 {
 	g_autofree char *file = guest_exec_file(dom), *text = NULL;
 	enum action_outcome outcome;
+	bool has_ended;
 	gint64 pid;
 
 	if (!guest_exec_lock(ctx, error))
@@ -107,8 +124,9 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 
 	if (!seconds)
 		return ACTION_DONE;
-	outcome = wait_for(ctx, dom, pid, seconds, error);
-	unlink(file);
+	outcome = wait_for(ctx, dom, pid, seconds, &has_ended, error);
+	if (has_ended)
+		unlink(file);
 
 	return outcome;
 }

@@ -3,9 +3,9 @@
  * snapshot_revert - reverts a VM to a snapshot, memory and disks.
  *
  * Reverting replaces disks and memory: it is refused when the VM has devices now that the snapshot
- * lacks (vm/snapshot.h). The images are checked again, as a guest may have changed their headers
- * since the VM was started. libvirt starts a new QEMU for it; that its id changed shows that the
- * revert took effect although the answer was lost.
+ * lacks (vm/snapshot.h). The images that it had then are checked again: that of a disk that comes
+ * back may be another one by now. libvirt starts a new QEMU for it; that its id changed shows that
+ * the revert took effect although the answer was lost.
  */
 #include "vm/disk_images.h"
 #include "vm/stranded.h"
@@ -15,6 +15,7 @@
 #include "action/busy.h"
 #include "action/reconcile.h"
 #include "virt/virt_error.h"
+#include "xml/xml.h"
 
 enum { DEPLOY_ID, NAME };
 
@@ -101,6 +102,21 @@ static enum action_outcome revert_with_secret(struct action_ctx *ctx, virDomain 
 	return outcome;
 }
 
+/* QEMU starts with the disks of S; libvirt takes those of now where S has none. */
+static bool check_images(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot *s,
+			 const char *directory, GError **error)
+{
+	g_autoptr(xmlDoc) doc = snapshot_xml(s, error);
+	const xmlNode *then = xml_child(xmlDocGetRootElement(doc), "domain");
+
+	if (!doc)
+		return false;
+	if (then)
+		return disk_images_check(ctx, then, directory, error);
+
+	return disk_images_check_again(ctx, dom, directory, error);
+}
+
 static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **error)
 {
 	const char *name = ctx->arg[NAME];
@@ -123,7 +139,7 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 		return ACTION_FAILED;
 	if (!snapshot_can_revert(ctx, dom, s, error))
 		return ACTION_FAILED;
-	if (!disk_images_check_again(ctx, dom, directory, error))
+	if (!check_images(ctx, dom, s, directory, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
 		action_print(ctx, "would bring domain %s back to snapshot %s\n",
