@@ -472,6 +472,40 @@ complete_words() {
 	[ -z "$(complete_words exec one-5 ls --wa)$(complete_words exec --wait 3 one-5 ls --host node)$(complete_words exec one-5 ls -l disk)" ]
 }
 
+@test "completion for bash: what others name is quoted, and never run" {
+	local hostile='x$(touch run)' program
+	mkdir bin
+	printf '#!/bin/sh\nprintf "NAME\\n%%s\\n" %q\n' "$hostile" >bin/onehost
+	cp bin/onehost bin/onecluster
+	chmod 755 bin/*
+	PATH=$PWD/bin:$PATH
+	stub poll 'printf "%s\n" '"'"'{"outcome":"done","vms":[{"name":"x$(touch run)"}]}'"'"
+	vmm_list() { "$VMMEXEC" --dir "$PWD/set" "$@"; }
+	# shellcheck disable=SC1091
+	. "$TOP/completion/bash/vmmexec"
+	COMP_WORDS=(vmm_list save x) COMP_CWORD=2
+	_vmmexec
+	[ "${COMPREPLY[*]}" = 'x\$\(touch\ run\)' ]
+	for program in vmmexec kvm-sync-hosts kvm-host-check; do
+		# shellcheck disable=SC1090
+		. "$TOP/completion/bash/$program"
+		COMP_WORDS=("$program" --cluster x) COMP_CWORD=2
+		[ "$program" != vmmexec ] || COMP_WORDS=("$program" --host x)
+		"_${program//-/_}"
+		[ "${COMPREPLY[*]}" = 'x\$\(touch\ run\)' ]
+	done
+	[ ! -e run ]
+	# Names of files are left to bash, which is told that they are.
+	compopt() { printf '%s\n' "$*" >>compopted; }
+	touch 'f$(touch run)'
+	# shellcheck disable=SC1091
+	. "$TOP/completion/bash/kvm-image"
+	COMP_WORDS=(kvm-image info f) COMP_CWORD=2
+	_kvm_image
+	[ "${COMPREPLY[*]} $(<compopted)" = 'f$(touch run) -o filenames' ]
+	[ ! -e run ]
+}
+
 @test "completion for zsh: commands, options, VMs, hosts" {
 	cat >try <<-'END'
 		_describe() { print -l -- ${(P)2} }
