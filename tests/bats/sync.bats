@@ -291,6 +291,27 @@ stranger() {
 	same h3
 }
 
+@test "what others may not read here, they may not read on a host" {
+	mkdir -p var/remotes/etc/market var/remotes/closed/in
+	echo secret >var/remotes/etc/market/password
+	echo secret >var/remotes/closed/in/open
+	printf '#!/bin/sh\n' >var/remotes/etc/program
+	chmod 640 var/remotes/etc/market/password
+	chmod 750 var/remotes/etc/program
+	"$SYNC" h1
+	[ "$(cd h1/one && stat -c '%a' etc/market/password etc/program closed/in/open vmm/kvm/deploy VERSION | tr '\n' ' ')" = '600 700 644 755 644 ' ]
+	"$SYNC" h1
+	chmod 711 var/remotes/closed
+	chmod 600 var/remotes/VERSION
+	chmod 644 var/remotes/etc/market/password
+	chmod 700 var/remotes/closed
+	run "$SYNC" h1
+	[[ $output == *'h1: updated, 3 files'* ]]
+	[ "$(cd h1/one && stat -c '%a' etc/market/password etc/program closed/in/open VERSION | tr '\n' ' ')" = '644 700 600 600 ' ]
+	run "$SYNC" h1
+	[[ $output == *'h1: up to date'* ]]
+}
+
 @test "a host of another platform gets its own build, a missing one is named" {
 	own=$(. /etc/os-release; echo "$ID-$VERSION_ID-$(uname -m)")
 	echo other-1-sparc >var/remotes/vmm/platform
