@@ -312,6 +312,14 @@ stranger() {
 	[[ $output == *'h1: up to date'* ]]
 }
 
+@test "a host that is named twice gets the set once, and all is well" {
+	run "$SYNC" h1 h2 h1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = '2 hosts have it (2 updated), 0 failed' ]
+	same h1
+}
+
 @test "a host of another platform gets its own build, a missing one is named" {
 	own=$(. /etc/os-release; echo "$ID-$VERSION_ID-$(uname -m)")
 	echo other-1-sparc >var/remotes/vmm/platform
