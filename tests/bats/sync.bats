@@ -200,7 +200,7 @@ same() {	# HOST: has exactly the set
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is running'* ]]
+	[[ $output == *'another sync is running [busy]'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	same h1
@@ -272,7 +272,13 @@ stranger() {
 	sed -i 's| < <(tee .*||' bin/ssh
 	run "$SYNC" h2
 	[ "$status" -eq 1 ]
-	[[ $output == *"h2/one belongs to another user"* ]]
+	[[ $output == *"h2/one belongs to another user [permission]"* ]]
+	stranger rmdir h2/one
+	mkdir h2/real
+	ln -s real h2/one
+	run "$SYNC" h2
+	[ "$status" -eq 1 ]
+	[[ $output == *"h2/one is a link to real [permission]"* ]]
 }
 
 @test "a directory that holds other things than a set of scripts is not replaced" {
@@ -289,6 +295,37 @@ stranger() {
 	[ "$(find h1 h4 -name 'one.*' | wc -l)" -eq 0 ]
 	same h2
 	same h3
+}
+
+@test "a directory with a slash at its end is the same directory, also for what lies beside it" {
+	"$SYNC" --remote-dir "$PWD/h1/one/" h1
+	same h1
+	echo 8.0.0 >var/remotes/VERSION
+	echo "SCRIPTS_REMOTE_DIR=$PWD/@HOST@/./one//" >var/config
+	"$SYNC" h1
+	same h1
+	[ "$(find h1/one -maxdepth 1 -name '.*' -printf '%f\n')" = .vmmexec-manifest ]
+	run "$SYNC" --remote-dir /var/.. h1
+	[ "$status" -eq 2 ]
+	[[ $output == *"'/var/..' is no directory for a set [usage]"* ]]
+}
+
+@test "a host that is named twice gets the set once, and all is well" {
+	run "$SYNC" h1 h2 h1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = '2 hosts have it (2 updated), 0 failed' ]
+	same h1
+}
+
+@test "what is no set is sent to nobody" {
+	for dir in "$PWD/var" var nosuch; do
+		run "$SYNC" --dir "$dir" h1
+		[ "$status" -eq 1 ]
+		[[ $output == "kvm-sync-hosts: cannot send $dir: it is no set of scripts: it has no directory vmm [not-found] (hint: name the set by --dir;"* ]]
+	done
+	[ ! -e h1 ]
+	[ ! -e ssh.log ]
 }
 
 @test "what others may not read here, they may not read on a host" {
@@ -312,12 +349,17 @@ stranger() {
 	[[ $output == *'h1: up to date'* ]]
 }
 
-@test "a host that is named twice gets the set once, and all is well" {
-	run "$SYNC" h1 h2 h1
+# bats test_tags=root
+@test "a host that is full is named with the reason, and gets its room back" {
+	mkdir h1
+	mount -t tmpfs -o size=100k none h1
+	run "$SYNC" h1
+	left=$(find h1 -name 'one*' ! -name 'one.lock*')
+	umount h1
 	echo "$output"
-	[ "$status" -eq 0 ]
-	[ "${lines[-1]}" = '2 hosts have it (2 updated), 0 failed' ]
-	same h1
+	[ "$status" -eq 1 ]
+	[[ $output == *'h1: installing files failed with status 74: tar: '*': No space left on device [no-space]'* ]]
+	[ -z "$left" ]
 }
 
 @test "a host of another platform gets its own build, a missing one is named" {
