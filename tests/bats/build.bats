@@ -74,9 +74,13 @@ load helper
 		printf '#!/bin/sh\necho theirs %s\n' $file >one/$file
 		chmod 750 one/$file
 	done
+	mkdir -p one/var/remotes/im/{kvm,qemu}.d
+	printf '#!/bin/sh\n' >one/var/remotes/im/kvm.d/monitord-client_control.sh
+	ln -s ../kvm.d/monitord-client_control.sh one/var/remotes/im/qemu.d/monitord-client_control.sh
+	ln -s /nowhere one/var/remotes/vmm/kvm/reset
 	cp -a one before
 	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
-	[[ $output == "4 scripts were replaced; "* ]]
+	[[ $output == "7 scripts were replaced; "* ]]
 	# The second finds its own files, and one that an upgrade of OpenNebula brought.
 	printf '#!/usr/bin/ruby\nnewer\n' >one/var/remotes/vmm/kvm/cancel
 	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
@@ -87,7 +91,7 @@ load helper
 	[ "$output" = "kept $PWD/one/var/remotes/vmm/kvm/poll, which is not ours" ]
 	cp one/var/remotes/vmm/kvm/{cancel,poll} before/var/remotes/vmm/kvm
 	[[ $(<before/var/remotes/vmm/kvm/cancel) == *newer ]]
-	diff -r before one
+	diff -r --no-dereference before one
 	[ "$(stat -c %a one/var/remotes/vmm/kvm/deploy)" = 750 ]
 }
 
