@@ -130,6 +130,47 @@ load helper
 	done < <(sed -n 's/^	{ "\([a-z_.]*\)", .*/\1/p' "$TOP/lib/conf/cfg.c")
 }
 
+# maintainer VERSION FILE...: the scripts of a package with these files, as debian/rules makes them.
+maintainer() {
+	local script version=$1
+	shift
+	for script in preinst postinst postrm; do
+		sed -e "/^#DIVERSIONS#/{r $TOP/debian/diversions" -e 'd}' "$TOP/debian/vmmexec.$script.in" | sed "s|@FILES@|$*|" >"$version.$script"
+		chmod 755 "$version.$script"
+	done
+}
+
+@test "Debian package: an upgrade that fails, one that succeeds, and removal leave OpenNebula's files where they belong" {
+	local dir=/var/lib/one/remotes/vmm/kvm
+	export DPKG_ROOT=$PWD/root DPKG_ADMINDIR=$PWD/root/var/lib/dpkg PATH=$PATH:/usr/sbin:/sbin
+	mkdir -p "root$dir" "$DPKG_ADMINDIR" root/usr/share/vmmexec/default
+	for file in vmm_execrc vmm_exec_kvm.conf kvmrc; do echo "# $file" >"root/usr/share/vmmexec/default/$file"; done
+	for file in deploy reset poll; do echo "their $file" >"root$dir/$file"; done
+	maintainer 1 $dir/deploy $dir/poll
+	maintainer 2 $dir/deploy $dir/reset
+	./1.preinst install
+	for file in deploy poll; do echo "our $file" >"root$dir/$file"; done
+	./1.postinst configure ''
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\nour poll\ntheir reset' ]
+	[ "$(cat root/var/lib/one/remotes/etc/vmm/kvm/kvmrc)" = '# kvmrc' ]
+	# As dpkg does when version 2 cannot be unpacked.
+	./2.preinst upgrade 1
+	./2.postrm abort-upgrade 1
+	./1.postinst abort-upgrade 2
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\nour poll\ntheir reset' ]
+	./2.preinst upgrade 1
+	echo 'our reset' >root$dir/reset
+	./1.postrm upgrade 2
+	rm root$dir/poll
+	./2.postinst configure 1
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\ntheir poll\nour reset' ]
+	rm root$dir/deploy root$dir/reset
+	./2.postrm remove
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'their deploy\ntheir poll\ntheir reset' ]
+	[ ! -e root/usr/share/vmmexec/opennebula ]
+	[ -z "$(dpkg-divert --list)" ]
+}
+
 @test "RPM packages: OpenNebula's files are kept aside, an upgrade of either keeps ours, and removal gives theirs back" {
 	local places=$TOP/packaging/rpm-places set=root/usr/share/vmmexec/set name=/var/lib/one/remotes/vmm/kvm/deploy
 	export ROOT=$PWD/root
