@@ -190,7 +190,19 @@ maintainer() {
 	[ "$(cat "root$name")" = ours-2 ]
 	echo mine >"root/etc/one/vmm_exec/vmm_execrc"
 	"$places" take
+	# A version that does not have a name any more gives that back; what is missing comes back, too.
+	for file in poll reset; do
+		echo "their $file" >"root${name%/*}/$file"
+		echo "our $file" >"$set${name%/*}/$file"
+	done
+	"$places" take
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'our poll\nour reset' ]
+	rm "$set${name%/*}/poll"
+	"$places" take
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'their poll\nour reset' ]
+	rm "root${name%/*}/reset"
 	"$places" give-back
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'their poll\ntheir reset' ]
 	[ "$(cat "root$name")" = theirs-2 ]
 	[ ! -e root/usr/lib/one/mads/one_vmm_exec ]
 	[ ! -e root/usr/share/vmmexec/opennebula ]
