@@ -25,7 +25,7 @@ struct json_object *vm_call_vms(struct json_object *answer);
 
 /*
  * What the host knows of the VM now, as poll --detail says it: in RET_VM, a part of the result,
- * which the caller puts. VMM_ERROR_NOT_FOUND: it does not run there.
+ * which the caller puts. VMM_ERROR_NOT_FOUND: it does not run there; else the host cannot tell.
  */
 struct json_object *vm_call_look(const struct vm_call *c, struct json_object **ret_vm,
 				 GError **error);

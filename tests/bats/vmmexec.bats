@@ -440,6 +440,46 @@ remote() {
 	[ "$(cat err)" = 'vmmexec: save: stopped [cancelled]' ]
 }
 
+@test "vmmexec: a host that cannot say whether a VM runs is not a VM that does not run" {
+	for command in 'save 7' 'snapshot-create 7' 'attach-disk 7 --file x.qcow2' 'update-disk 7 vda --limit none' 'show 7'; do
+		# shellcheck disable=SC2086
+		vmmexec --connect "test://$PWD/nowhere.xml" $command
+		[ "$status" -eq 1 ]
+		[[ ${stderr##*$'\n'} == "vmmexec: "*"cannot connect to test://$PWD/nowhere.xml: "*']' ]]
+		[[ $stderr != *'not-found'* ]]
+		# shellcheck disable=SC2086
+		vmmexec --connect "test://$PWD/nowhere.xml" --json $command
+		[ "$status" -eq 1 ]
+		jq -e '.outcome == "failed" and .error.class != "not-found"' <<<"$output"
+	done
+}
+
+@test "vmmexec: whatever a host answers, an error is one line, and nothing crashes" {
+	local member value
+	for value in null 1 '"x"' '[null]' '[1,"x"]' '{"x":1}' '"\u001b[31m"'; do
+		for member in vms output error; do
+			stub poll "printf '%s\n' '{\"outcome\":\"done\",\"$member\":$value}'"
+			for command in list 'list --names' 'show 7' 'save 7' 'snapshot-create 7' 'attach-disk 7 --file /x.qcow2' 'update-disk 7 vda --limit none'; do
+				# shellcheck disable=SC2086
+				stubbed $command
+				echo "$member $value $command: $status $output $stderr"
+				[ "$status" -le 2 ]
+				[[ $output$stderr != *$'\033'* ]]
+			done
+		done
+		for member in name state vcpus memory_kib uptime_s cpu_percent disks nics snapshots directory; do
+			stub poll "printf '%s\n' '{\"outcome\":\"done\",\"vms\":[{\"$member\":$value}]}'"
+			for command in list 'show 7' 'snapshot-create 7' 'attach-disk 7 --file /x.qcow2'; do
+				# shellcheck disable=SC2086
+				stubbed $command
+				echo "$member $value $command: $status $output $stderr"
+				[ "$status" -le 2 ]
+				[[ $output$stderr != *$'\033'* ]]
+			done
+		done
+	done
+}
+
 # complete WORD...: what bash offers for the last of them.
 complete_words() {
 	# shellcheck disable=SC1091
