@@ -52,17 +52,6 @@ static bool check_mac(const char *text, GError **error)
 					"such as 02:00:c0:a8:00:07", text);
 }
 
-/* A file of the host, given as WHAT: a relative path is meant on this one. NULL: it cannot be. */
-static char *host_path(const struct vm_call *c, const char *what, const char *file, GError **error)
-{
-	if (!c->o->host || g_path_is_absolute(file))
-		return g_canonicalize_filename(file, NULL);
-	vmm_fail(error, VMM_ERROR_USAGE, "%s %s: not an absolute path of %s", what, file,
-		 c->o->host);
-
-	return NULL;
-}
-
 /* The object in LIST of which MEMBER is TEXT, in any case of letters; NULL: there is none. */
 static json_object *find_device(json_object *list, const char *member, const char *text)
 {
@@ -114,7 +103,7 @@ bool device_command_attach_disk(const struct vm_call *c, ActionOrder *order, GEr
 		return false;
 	}
 
-	path = host_path(c, "--file", file, error);
+	path = vm_call_path(c, "--file", file, error);
 	if (path && !target)
 		target = free_target(c, error);
 	if (!path || !target)
@@ -205,7 +194,7 @@ bool device_command_insert(const struct vm_call *c, ActionOrder *order, GError *
 
 	if (!check_target(target, error))
 		return false;
-	path = host_path(c, "insert", c->operands[SECOND], error);
+	path = vm_call_path(c, "insert", c->operands[SECOND], error);
 	if (!path)
 		return false;
 

@@ -26,6 +26,16 @@ bool vm_call_fail_gone(const struct vm_call *c, GError **error)
 	return false;
 }
 
+char *vm_call_path(const struct vm_call *c, const char *what, const char *file, GError **error)
+{
+	if (!c->o->host || g_path_is_absolute(file))
+		return g_canonicalize_filename(file, NULL);
+	vmm_fail(error, VMM_ERROR_USAGE, "%s %s: not an absolute path of %s", what, file,
+		 c->o->host);
+
+	return NULL;
+}
+
 json_object *vm_call_look(const struct vm_call *c, json_object **ret_vm, GError **error)
 {
 	g_autoptr(ActionOrder) order = action_order_new("poll");

@@ -30,6 +30,12 @@ struct json_object *vm_call_vms(struct json_object *answer);
 struct json_object *vm_call_look(const struct vm_call *c, struct json_object **ret_vm,
 				 GError **error);
 
+/*
+ * FILE of the host, given as WHAT ("--file"): a relative path is meant on this one. The caller
+ * frees; NULL with ERROR set: it is relative, and the host another one.
+ */
+char *vm_call_path(const struct vm_call *c, const char *what, const char *file, GError **error);
+
 /* The host does not have the VM: sets ERROR and returns false. */
 bool vm_call_fail_gone(const struct vm_call *c, GError **error);
 

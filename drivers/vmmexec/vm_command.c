@@ -118,13 +118,16 @@ static bool check_directory(const struct vm_call *c, const char *what, const cha
 /* The document goes over on standard input, as the host need not have the file. */
 static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **error)
 {
-	g_autofree char *file = NULL, *vm_id = NULL;
+	g_autofree char *directory = NULL, *file = NULL, *vm_id = NULL;
 	GString *text;
 
 	if (!c->o->directory)
 		return vmm_fail(error, VMM_ERROR_USAGE, "deploy: give --directory, the VM's on its "
 				"host");
 
+	directory = vm_call_path(c, "--directory", c->o->directory, error);
+	if (!directory)
+		return false;
 	text = file_read(c->operands[0], MAX_DOCUMENT, error);
 	if (!text)
 		return false;
@@ -133,10 +136,10 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 	vm_id = vm_document_id(order->input, c->operands[0], error);
 	if (!vm_id)
 		return false;
-	if (!check_directory(c, "--directory", c->o->directory, vm_id, error))
+	if (!check_directory(c, "--directory", directory, vm_id, error))
 		return false;
 
-	file = g_build_filename(c->o->directory, "deployment.0", NULL);
+	file = g_build_filename(directory, "deployment.0", NULL);
 	action_order_add_option(order, "--vm");
 	if (c->o->prepare)
 		action_order_add_option(order, "--prepare");

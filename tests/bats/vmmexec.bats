@@ -332,9 +332,22 @@ with_devices() {
 	echo '<VM><ID>7</ID><TEMPLATE/></VM>' >vm.xml
 	stubbed deploy vm.xml --directory /stores/0/8/
 	assert_failure 2
-	[ "$stderr" = 'vmmexec: --directory: /stores/0/8/ is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
+	[ "$stderr" = 'vmmexec: --directory: /stores/0/8 is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
 	stubbed deploy vm.xml --directory /stores/0/7
 	assert_success
+	# A relative path is one of here, whatever the action's own directory is.
+	mkdir -p stores/0/8
+	cd stores/0
+	run --separate-stderr -- "$VMMEXEC" --dir "$BATS_TEST_TMPDIR/set" deploy ../../vm.xml --directory 8
+	cd ../..
+	assert_failure 2
+	[ "$stderr" = "vmmexec: --directory: $PWD/stores/0/8 is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)" ]
+	stubbed deploy vm.xml --directory stores/0/7
+	assert_success
+	[ "$(tail -1 calls)" = "$PWD/stores/0/7/deployment.0" ]
+	stubbed --host node1 deploy vm.xml --directory stores/0/7
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: --directory stores/0/7: not an absolute path of node1 [usage] (hint: see --help)' ]
 	echo '<VM/>' >vm.xml
 	stubbed deploy vm.xml --directory /stores/0/7
 	assert_failure 1
