@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "answer_part.h"
 #include "base/child.h"
 #include "base/progress_line.h"
 #include "base/terminal.h"
@@ -272,6 +273,19 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 			order->action, c->exit_status, said);
 }
 
+/* The action has said how it ended: what became of ssh, or of the process, after that is no word. */
+static int status_of(const struct call *c)
+{
+	const char *outcome = answer_part_text(c->object, "outcome");
+
+	if (!c->signal && c->exit_status <= STATUS_UNKNOWN)
+		return c->exit_status;
+	if (g_str_equal(outcome, "done") || g_str_equal(outcome, "dry-run"))
+		return 0;
+
+	return g_str_equal(outcome, "failed") ? 1 : STATUS_UNKNOWN;
+}
+
 bool action_call(const struct action_place *place, const ActionOrder *order,
 		 const struct cli_options *o, struct action_answer *ret, GError **error)
 {
@@ -288,7 +302,7 @@ bool action_call(const struct action_place *place, const ActionOrder *order,
 	c.err = g_string_new(NULL);
 	if (wait_for_end(&c, order, error)) {
 		ok = c.object != NULL;
-		*ret = (struct action_answer){ c.object, c.exit_status,
+		*ret = (struct action_answer){ c.object, status_of(&c),
 					       (double)c.wall_us / G_USEC_PER_SEC };
 		if (ok)
 			show_log(&c);

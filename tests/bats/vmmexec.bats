@@ -406,6 +406,17 @@ remote() {
 	export PATH=$PWD/bin:$PATH
 }
 
+@test "vmmexec: a connection that breaks behind the answer changes nothing about it" {
+	local outcome
+	remote
+	echo 'exit 255' >>bin/ssh
+	for outcome in '0 done' '0 dry-run' '1 failed' '3 unknown' '3 else'; do
+		stub save "echo '{\"outcome\":\"${outcome#* }\"}'"
+		stubbed save 7 /f --host node1 --json
+		[ "$status" -eq "${outcome% *}" ]
+	done
+}
+
 @test "vmmexec: --host runs the action there, with its words and input whole" {
 	remote
 	stub attach_nic "$DONE"
