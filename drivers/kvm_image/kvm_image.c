@@ -201,6 +201,26 @@ static bool check_option(const struct command *c, const char *name, bool is_give
 	return vmm_fail(error, VMM_ERROR_USAGE, "%s has no option --%s", c->name, name);
 }
 
+/* As of a variable that is not set. An empty path would be the directory that one is in. */
+static bool check_texts(const struct image_options *o, GError **error)
+{
+	const struct {
+		const char *name, *text;
+	} given[] = {
+		{ "format", o->format }, { "size", o->size }, { "backing", o->backing },
+		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
+		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
+		{ "datastore", o->datastore }, { "max-size", o->max_size }, { "disk", o->disk },
+		{ "vm", o->vm }, { "kvmrc", o->kvmrc },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+		if (given[i].text && !*given[i].text)
+			return vmm_fail(error, VMM_ERROR_USAGE, "--%s is empty", given[i].name);
+
+	return true;
+}
+
 static bool check_options(const struct command *c, const struct image_options *o, GError **error)
 {
 	const struct {
@@ -222,7 +242,7 @@ static bool check_options(const struct command *c, const struct image_options *o
 		if (!check_option(c, given[i].name, given[i].is_given, error))
 			return false;
 
-	return true;
+	return check_texts(o, error);
 }
 
 /* What is neither a file nor a volume: qemu-img would take it for a protocol. */

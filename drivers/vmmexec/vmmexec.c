@@ -19,9 +19,14 @@
 
 enum { STATUS_USAGE = 2, STATUS_UNKNOWN = 3 };
 
+/* Empty: of a variable that is not set. A path would be the directory that one is in. */
 static bool check_command_options(const struct vm_command *command, const struct cli_options *o,
 				  GError **error)
 {
+	const char *empty = cli_options_empty(o);
+
+	if (empty)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--%s is empty", empty);
 	for (const char *const *n = cli_options_names(); *n; n++) {
 		g_autofree char *word = g_strdup_printf(" %s ", *n);
 

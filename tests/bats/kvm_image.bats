@@ -289,6 +289,32 @@ another_is_left_alone() {
 	[ "$(ls)" = -f ]
 }
 
+@test "kvm-image: an option of a variable that is not set is misuse, not the directory one is in" {
+	local words
+	echo '<VM><ID>7</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TYPE>swap</TYPE><SIZE>1</SIZE></DISK></TEMPLATE></VM>' >vm.xml
+	mkdir vm
+	for words in 'prepare vm.xml --directory' 'dispose vm.xml --all --directory' 'prepare vm.xml --directory vm --kvmrc' \
+		'prepare vm.xml --directory vm --datastore' 'create x --size 1M --format' 'create x --format raw --size' 'dispose vm.xml --directory vm --disk'; do
+		# shellcheck disable=SC2086
+		kvm_image $words ''
+		[ "$status" -eq 2 ]
+		[ "$stderr" = "kvm-image: --${words##*--} is empty [usage] (hint: see --help)" ]
+	done
+	[ -z "$(find . -name 'disk.*' -o -name '.kvm*' -o -name x)" ]
+}
+
+# bats test_tags=root
+@test "kvm-image resize: a file system that is read-only is [permission]" {
+	mkdir fs
+	mount -t tmpfs none fs
+	"$KVM_IMAGE" create fs/x --format raw --size 1M
+	mount -o remount,ro fs
+	kvm_image resize fs/x 2M
+	umount fs
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'Read-only file system [permission]' ]]
+}
+
 @test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
 	local words
 	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \

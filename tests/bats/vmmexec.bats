@@ -406,6 +406,21 @@ remote() {
 	export PATH=$PWD/bin:$PATH
 }
 
+@test "vmmexec: an option of a variable that is not set is misuse, not the directory one is in" {
+	local option
+	stub deploy "$DONE"
+	echo '<VM><ID>7</ID><TEMPLATE/></VM>' >vm.xml
+	stubbed deploy vm.xml --directory ''
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: --directory is empty [usage] (hint: see --help)' ]
+	for option in host connect deadline ssh; do
+		stubbed deploy vm.xml --directory /stores/0/7 --$option ''
+		assert_failure 2
+		[ "$stderr" = "vmmexec: --$option is empty [usage] (hint: see --help)" ]
+	done
+	[ ! -e calls ]
+}
+
 @test "vmmexec: a connection that breaks behind the answer changes nothing about it" {
 	local outcome
 	remote
