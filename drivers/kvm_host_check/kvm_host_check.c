@@ -16,6 +16,7 @@
 #include "wire/ssh.h"
 
 /* Without --timeout; a host asks its peers one after the other. */
+enum { STATUS_USAGE = 2, STATUS_UNKNOWN };
 enum { HOST_S = 60, PEER_S = 10 };
 
 enum { MAX_VERSION = 65536, MAX_VM = 64 << 20, MAX_ANSWER = 8 << 20, GRACE_MS = 200 };
@@ -298,8 +299,10 @@ static int check_hosts(const struct options *o, GError **error)
 		.front = { .set_version = set_version, .is_whole = !o->only },
 	};
 
-	if (!hosts || !read_vm(&r, error))
-		return 2;
+	if (!hosts)
+		return vmm_is(*error, VMM_ERROR_USAGE) ? STATUS_USAGE : STATUS_UNKNOWN;
+	if (!read_vm(&r, error))
+		return STATUS_USAGE;
 
 	input = r.input;
 	g_ptr_array_set_size(answers, (int)hosts->len);
@@ -339,7 +342,7 @@ int main(int argc, char **argv)
 	g_autoptr(GOptionContext) context = option_context(&o);
 	g_autoptr(GError) error = NULL;
 	g_auto(GStrv) words = g_strdupv(argv);
-	int status = 0;
+	int status = STATUS_USAGE;
 
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
@@ -358,11 +361,13 @@ int main(int argc, char **argv)
 	else if (check_options(&o, &error))
 		status = check_hosts(&o, &error);
 	free_options(&o);
+	if (o.help || o.version)
+		return 0;
 	if (!error)
 		return status;
 
 	error_object_print(words, error);
 	program_fail("kvm-host-check", error);
 
-	return 2;
+	return status;
 }

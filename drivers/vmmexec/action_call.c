@@ -273,7 +273,7 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 			order->action, c->exit_status, said);
 }
 
-/* The action has said how it ended: what became of ssh, or of the process, after that is no word. */
+/* The action has said how it ended: what became of ssh, or of the process, after that does not. */
 static int status_of(const struct call *c)
 {
 	const char *outcome = answer_part_text(c->object, "outcome");

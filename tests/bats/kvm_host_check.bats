@@ -243,6 +243,26 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "${lines[-1]}" = '50 hosts: 0 fit, 50 not fit, 0 could not be told' ]
 }
 
+@test "hosts that OpenNebula does not name could not be told; that is no misuse" {
+	printf '#!/bin/sh\necho "no such zone" >&2\nexit 1\n' >bin/onehost
+	chmod +x bin/onehost
+	run "$CHECK" --all
+	[ "$status" -eq 3 ]
+	[[ $output == 'kvm-host-check: onehost failed with status 1: no such zone ['* ]]
+	run "$CHECK" --all h1
+	[ "$status" -eq 2 ]
+}
+
+@test "what a host answers forges no line, and moves no cursor" {
+	host h1 '{"id":"x\u001b[2Jy\nOK    h2  fit","result":"fail","found":"a\n\u001b[1mb","hint":"c\nd","commands":["\u001b[3me\nf",null,3]},null,3,"x"'
+	run --separate-stderr "$CHECK" h1
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = 'FAIL  h1  x [2Jy OK h2 fit a [1mb (hint: c d)' ]
+	[ "${lines[1]}" = '        [3me f' ]
+	[[ $output != *$'\033'* ]]
+	never grep -qv '^        \|^[A-Z?]*  *h1' <<<"$output"
+}
+
 @test "misuse: no host, what could be an option for ssh, a check that is none" {
 	run "$CHECK"
 	[ "$status" -eq 2 ]
