@@ -41,6 +41,14 @@ void program_protect_memory(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* not RLIMIT_CORE: our scripts would inherit it */
 }
 
+bool program_takes_no_words(int argc, char **argv, GError **error)
+{
+	if (argc < 2)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' belongs to no option", argv[1]);
+}
+
 void program_add_help(GOptionContext *context, gboolean *wanted)
 {
 	const GOptionEntry entries[] = {

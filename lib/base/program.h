@@ -26,6 +26,9 @@ void program_add_help(GOptionContext *context, gboolean *wanted);
 /* Prints the help of CONTEXT on stdout. */
 void program_print_help(GOptionContext *context);
 
+/* False with ERROR set if, behind the options, ARGV has words: of a program that takes none. */
+bool program_takes_no_words(int argc, char **argv, GError **error);
+
 /* Prints TEXT on stdout and returns true if the only word of ARGV is --help or -h. */
 bool program_help(char **argv, const char *text);
 

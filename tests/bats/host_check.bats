@@ -388,6 +388,15 @@ vm() {	# TEMPLATE
 	[[ $stderr == *"there is no check 'nonesuch'"* ]]
 	check --require kvm-device,x
 	[ "$status" -eq 2 ]
+	# What is left out, or behind a blank instead of a comma, must not look like a host that has it.
+	for option in --only --require; do
+		check $option ''
+		[ "$status" -eq 2 ]
+		[[ $stderr == *'no check is named [usage]'* ]]
+	done
+	check --require nested sev
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"'sev' belongs to no option [usage]"* ]]
 	check --type xen
 	[ "$status" -eq 2 ]
 	check --storage lvm:

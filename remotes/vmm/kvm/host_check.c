@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 		program_print_help(context);
 	else if (o.version)
 		puts("vmmexec " VMM_VERSION);
-	else if (check_options(&o, &error))
+	else if (program_takes_no_words(argc, argv, &error) && check_options(&o, &error))
 		status = run(&o, &error);
 	free_options(&o);
 	if (!error)
