@@ -42,7 +42,7 @@ static const char take[] =
 	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d $w\" >&2; exit 77; }; "
 	"mode=whole; fi; "
 	"s=$(mktemp -d \"$d.staged.XXXXXX\"); chmod 755 \"$s\"; "
-	/* Also on a full file system: guests need the room. After the exchange it is the old set. */
+	/* Also when it is full: guests need the room. After the exchange it is the old set. */
 	"trap 'cd /; rm -rf --one-file-system \"$s\"' EXIT; "
 	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\"; fi; "
 	/* The last line of tar is not why. */
