@@ -55,6 +55,15 @@ load helper
 	[ "$(cat one/etc/vmm_exec/vmm_execrc)" = '# mine' ]
 }
 
+@test "make install: everybody can use it, whatever root's umask, and no directory is taken for a file's place" {
+	(umask 077; make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install)
+	[ -z "$(find pkg/* ! -perm -004)$(find pkg/* -type d ! -perm -001)" ]
+	mkdir -p other/usr/bin/kvm-image
+	run make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/other" install
+	[ "$status" -ne 0 ]
+	[[ $output == *"cannot overwrite directory '$PWD/other/usr/bin/kvm-image'"* ]]
+}
+
 @test "make install-strip leaves out debug information; uninstall removes all but edited files" {
 	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install-strip
 	[ -z "$(readelf -S pkg/usr/bin/kvm-domain | grep debug_info)" ]
