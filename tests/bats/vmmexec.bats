@@ -582,6 +582,10 @@ complete_words() {
 	COMP_WORDS=(kvm-image info f) COMP_CWORD=2
 	_kvm_image
 	[ "${COMPREPLY[*]} $(<compopted)" = 'f$(touch run) -o filenames' ]
+	kvm-image() { "$BUILD/drivers/kvm_image/kvm-image" "$@"; }
+	COMP_WORDS=(kvm-image snap) COMP_CWORD=1
+	_kvm_image
+	[ "${COMPREPLY[*]}" = 'snap-create snap-revert snap-delete' ]
 	[ ! -e run ]
 }
 
