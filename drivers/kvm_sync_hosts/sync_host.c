@@ -44,7 +44,8 @@ static const char take[] =
 	"s=$(mktemp -d \"$d.staged.XXXXXX\"); chmod 755 \"$s\"; "
 	/* Also when it is full: guests need the room. After the exchange it is the old set. */
 	"trap 'cd /; rm -rf --one-file-system \"$s\"' EXIT; "
-	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\"; fi; "
+	/* Linux gives us no link to a file of root's, as an administrator may have made there. */
+	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\" || exit 76; fi; "
 	/* The last line of tar is not why. */
 	"e=$(tar -x -p --unlink-first -f - -C \"$s\" 2>&1) || "
 	"{ echo \"$e\" | grep -v '^tar: Exiting with failure' >&2 || :; exit 74; }; cd \"$s\"; "
@@ -141,7 +142,7 @@ static void on_taken(void *data, const struct child_result *r)
 	struct host *h = data;
 
 	g_hash_table_remove(h->sync->sending, h);
-	/* What it had was not what its manifest said. */
+	/* What it had was not what its manifest said, or cannot be built upon. */
 	if (r->exit_status == STATUS_DAMAGED && h->delta) {
 		h->delta = false;
 		g_free(h->have);

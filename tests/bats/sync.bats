@@ -281,6 +281,23 @@ stranger() {
 	[[ $output == *"h2/one is a link to real [permission]"* ]]
 }
 
+# bats test_tags=root
+@test "a file of the set that root has made anew on a host does not keep oneadmin's sync out" {
+	[ "$EUID" -eq 0 ]
+	mkdir h1
+	chown 12345 h1
+	chmod 755 . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	sed -i 's| < <(tee .*||; s|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|' bin/ssh
+	"$SYNC" h1
+	echo root >new
+	mv new h1/one/vmm/kvm/deploy
+	echo 8.0.0 >var/remotes/VERSION
+	run "$SYNC" h1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+}
+
 @test "a directory that holds other things than a set of scripts is not replaced" {
 	mkdir -p h1/one/datastores/0/7 h2/one/vmm h3/one h4
 	echo guest >h1/one/datastores/0/7/disk.0
