@@ -36,14 +36,14 @@ static const char take[] =
 	"for f in \"$d\".lock.*; do ours \"$f\" && [ $fd -lt 9 ] || continue; chmod 700 \"$f\"; "
 	"eval \"exec $fd<\\\"\\$f\\\"\"; flock -n $fd || busy; fd=$((fd + 1)); done; "
 	"for f in \"$d.staged\" \"$d\".staged.*; do ! ours \"$f\" || "
-	"rm -rf --one-file-system \"$f\"; done; "
+	"rm -rf --one-file-system \"$f\" || :; done; "
 	"if [ -e \"$d\" ] && ! ours \"$d\"; then "
 	"w='belongs to another user'; [ ! -L \"$d\" ] || w=\"is a link to $(readlink \"$d\")\"; "
 	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d $w\" >&2; exit 77; }; "
 	"mode=whole; fi; "
 	"s=$(mktemp -d \"$d.staged.XXXXXX\"); chmod 755 \"$s\"; "
 	/* Also when it is full: guests need the room. After the exchange it is the old set. */
-	"trap 'cd /; rm -rf --one-file-system \"$s\"' EXIT; "
+	"trap 'cd /; rm -rf --one-file-system \"$s\" || :' EXIT; "
 	/* Linux gives us no link to a file of root's, as an administrator may have made there. */
 	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\" || exit 76; fi; "
 	/* The last line of tar is not why. */

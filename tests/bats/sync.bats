@@ -296,6 +296,16 @@ stranger() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	# What cannot be removed is no reason against the new set, nor against the next one.
+	mkdir h1/one/roots
+	touch h1/one/roots/file
+	for version in 9.0.0 10.0.0; do
+		echo $version >var/remotes/VERSION
+		run "$SYNC" h1
+		echo "$output"
+		[ "$status" -eq 0 ]
+		diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	done
 }
 
 @test "a directory that holds other things than a set of scripts is not replaced" {
