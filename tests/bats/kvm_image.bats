@@ -303,6 +303,19 @@ another_is_left_alone() {
 	[ -z "$(find . -name 'disk.*' -o -name '.kvm*' -o -name x)" ]
 }
 
+@test "kvm-image: a place that cannot be looked at is not one that has a file" {
+	local words
+	"$KVM_IMAGE" create raw --format raw --size 1M
+	for words in 'create raw/x --format raw --size 1M' 'convert raw raw/x --format raw' 'import raw raw/x' 'import http://127.0.0.1:1/x raw/x'; do
+		for force in '' --force; do
+			# shellcheck disable=SC2086
+			kvm_image $words $force
+			[ "$status" -eq 1 ]
+			[[ $stderr == "kvm-image: cannot make $PWD/raw/x: Not a directory ["* ]]
+		done
+	done
+}
+
 # bats test_tags=root
 @test "kvm-image resize: a file system that is read-only is [permission]" {
 	mkdir fs
