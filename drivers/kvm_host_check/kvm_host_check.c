@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 	if (o.help || o.version)
 		return 0;
 	if (!error)
-		return status;
+		return program_end("kvm-host-check", status, STATUS_UNKNOWN);
 
 	error_object_print(words, error);
 	program_fail("kvm-host-check", error);

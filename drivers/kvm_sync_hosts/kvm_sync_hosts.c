@@ -222,7 +222,7 @@ static int print_names(const GPtrArray *hosts, bool as_json)
 		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
 	json_object_put(all);
 
-	return fflush(stdout) == 0 ? 0 : 1;
+	return program_end("kvm-sync-hosts", 0, 1);
 }
 
 static int print_summary(const struct run *r)
@@ -245,7 +245,7 @@ static int print_summary(const struct run *r)
 		       r->updated, r->failed);
 	json_object_put(all);
 
-	return fflush(stdout) == 0 && !r->failed && !is_behind ? 0 : 1;
+	return program_end("kvm-sync-hosts", r->failed || is_behind, 1);
 }
 
 static int sync_all(const struct options *o, const GPtrArray *hosts)

@@ -202,10 +202,8 @@ static int run_words(const struct cli_options *o)
 	g_free(place.dir);
 	g_free(c.deploy_id);
 	g_free(c.vm_id);
-	if (fflush(stdout) != 0 && status == 0)
-		status = 1;
 
-	return status;
+	return program_end("vmmexec", status, 1);
 }
 
 /* The words of the guest's command, of which none is an option of ours, go behind O's own. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -131,6 +132,25 @@ int program_fail(const char *name, const GError *error)
 
 	fprintf(stderr, "%s: %s\n", name, line);
 	return vmm_error_exit_status(error);
+}
+
+int program_end(const char *name, int status, int lost)
+{
+	g_autoptr(GError) error = NULL;
+	int errnum = EIO;	/* of an earlier line that failed: its own is not known any more */
+
+	if (fflush(stdout) != 0)
+		errnum = errno;
+	else if (!ferror(stdout))
+		return status;
+	if (status)
+		return status;
+
+	vmm_fail_errno(&error, errnum, "cannot write standard output");
+	if (errnum != EPIPE)
+		program_fail(name, error);
+
+	return lost;
 }
 
 unsigned program_allow_descriptors(unsigned most)

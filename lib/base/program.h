@@ -48,6 +48,12 @@ void program_become_root_copy(const char *name, char **argv);
 /* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
 int program_fail(const char *name, const GError *error);
 
+/*
+ * The exit status of program NAME, which has done its work with STATUS: if that is 0, and what was
+ * printed on stdout did not get there, LOST, with a line on stderr unless the reader has gone.
+ */
+int program_end(const char *name, int status, int lost);
+
 /* Allows us MOST open descriptors, or as many as the system lets us have, and returns how many. */
 unsigned program_allow_descriptors(unsigned most);
 

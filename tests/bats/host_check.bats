@@ -381,6 +381,12 @@ vm() {	# TEMPLATE
 	diff before after
 }
 
+@test "what cannot be printed could not be told" {
+	run --separate-stderr bash -c '"$@" >/dev/full' - "$REMOTES/host_check" --only msrs --json
+	[ "$status" -eq 3 ]
+	[[ $stderr == *'host_check: cannot write standard output: '* ]]
+}
+
 @test "misuse is status 2: a check that is none, a type, a storage, a file that is no document" {
 	intel
 	check --only nonesuch

@@ -448,6 +448,19 @@ stranger() {
 	[[ $output == *'onehost: No such file or directory [not-found] (hint: run it on the front-end, as oneadmin, or name the hosts)' ]]
 }
 
+@test "what cannot be printed is an error, and said, unless the reader has gone" {
+	local words
+	for words in '--list h1' 'h1' '--json h1'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$SYNC" $words
+		[ "$status" -eq 1 ]
+		[[ $stderr == 'kvm-sync-hosts: cannot write standard output: '*' ['*']'* ]]
+	done
+	run --separate-stderr bash -c '{ sleep 1; "$@"; echo $? >status; } | true' - "$SYNC" --list h1
+	[ "$(cat status)" -eq 1 ]
+	[ -z "$stderr" ]
+}
+
 @test "misuse: no host, or what could be an option for ssh" {
 	run "$SYNC"
 	[ "$status" -eq 2 ]

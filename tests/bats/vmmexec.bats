@@ -406,6 +406,12 @@ remote() {
 	export PATH=$PWD/bin:$PATH
 }
 
+@test "vmmexec: a list that cannot be printed is an error that is said" {
+	run --separate-stderr bash -c '"$@" >/dev/full' - "$VMMEXEC" --dir "$BUILD/remotes" list
+	assert_failure 1
+	[[ $stderr == *'vmmexec: cannot write standard output: No space left on device [no-space]'* ]]
+}
+
 @test "vmmexec: an option of a variable that is not set is misuse, not the directory one is in" {
 	local option
 	stub deploy "$DONE"

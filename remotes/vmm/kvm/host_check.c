@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 		status = run(&o, &error);
 	free_options(&o);
 	if (!error)
-		return status;
+		return program_end("host_check", status, 3);
 
 	program_fail("host_check", error);
 
