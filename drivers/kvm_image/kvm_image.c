@@ -141,7 +141,7 @@ static GOptionContext *image_options_context(struct image_options *o)
 		{ "directory", 'd', 0, G_OPTION_ARG_FILENAME, &o->directory,
 		  "The VM's: made if it is not there", "DIR" },
 		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &o->datastore,
-		  "Its datastore, with STORAGE (default: the document's, or ds.xml there)", "FILE" },
+		  "Its datastore, with STORAGE (default: the document's, or ds.xml)", "FILE" },
 		{ "disk", 0, 0, G_OPTION_ARG_FILENAME, &o->disk,
 		  "That disk alone, which has a record of its own", "NUMBER" },
 		{ "vm", 0, 0, G_OPTION_ARG_FILENAME, &o->vm,
