@@ -19,7 +19,8 @@ enum { MAX_OUTPUT = 16 << 20 };
  */
 static const char look[] =
 	"cat /etc/os-release 2>/dev/null; echo; echo \"MACHINE=$(uname -m)\"; echo MANIFEST; "
-	"cat \"$1/" SET_MANIFEST "\" 2>/dev/null; exit 0";
+	/* Another user's set may say that it is ours. */
+	"[ ! -O \"$1\" ] || [ -L \"$1\" ] || cat \"$1/" SET_MANIFEST "\" 2>/dev/null; exit 0";
 
 static const char take[] =
 	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}/\"; "

@@ -266,6 +266,19 @@ stranger() {
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
 	[ "$(find h1/one ! -user root | wc -l)" -eq 0 ]
+	# Nor is one taken for up to date that says so.
+	sticky h3
+	"$SYNC" h3
+	cp -r h3/one evil
+	rm -r h3/one
+	echo 'echo evil' >>evil/vmm/kvm/deploy
+	chown -R 65534 evil
+	mv evil h3/one
+	run "$SYNC" --check h3
+	[ "$status" -eq 1 ]
+	"$SYNC" h3
+	diff -r --exclude=.vmmexec-manifest var/remotes h3/one
+	[ "$(find h3/one ! -user root | wc -l)" -eq 0 ]
 	sticky h2
 	stranger mkdir -p h2/one
 	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|; s|^exec setpriv.*|& #|' bin/ssh
