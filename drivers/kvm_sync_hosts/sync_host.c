@@ -132,7 +132,7 @@ static void set_class(GError *error, const struct child_result *r)
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
 		if (known[i].status == r->exit_status)
 			error->code = (int)known[i].code;
-	if (strstr(r->err->str, "No space left on device"))
+	if (strstr(r->err->str, "No space left on device") || strstr(r->err->str, "Wrote only"))
 		error->code = VMM_ERROR_NO_SPACE;
 }
 
