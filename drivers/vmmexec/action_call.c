@@ -13,12 +13,18 @@
 #include "base/text.h"
 #include "wire/ssh.h"
 
-enum { STATUS_SSH = 255, STATUS_NO_PROGRAM = 127, STATUS_UNKNOWN = 3, GRACE_MS = 30000 };
-enum { MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
+enum { STATUS_UNKNOWN = 3, STATUS_FOREIGN = 126, STATUS_NO_PROGRAM, STATUS_SSH = 255 };
+enum { GRACE_MS = 30000, MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
 
-/* Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. */
+/*
+ * Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. Before
+ * the first sync any user of the host can have made a set in /var/tmp; root runs oneadmin's.
+ */
 static const char remote_script[] =
-	"[ -x \"$1\" ] || exit 127; echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
+	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/*}; "
+	"[ \"$(id -u)\" -eq 0 ] || [ -O \"$d\" ] || [ \"$(stat -c %u \"$d\")\" = 0 ] || "
+	"{ echo \"$d belongs to another user\" >&2; exit 126; }; "
+	"echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
 
 /* The number may be another process's by now: it must run the program. */
 static const char stop_script[] =
@@ -256,12 +262,14 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 {
 	g_autofree char *said = text_line(c->err->str, 500);
 	const char *host = c->place->host;
-	bool began = !host || c->remote_pid;
+	bool began = !host || c->remote_pid, is_unused = host && !began;
 	const char *way = began ? "lost the connection to" : "cannot reach";
 
 	*ret_status = began && !order->reads ? STATUS_UNKNOWN : 1;
-	if (host && !began && c->exit_status == STATUS_NO_PROGRAM)
+	if (is_unused && c->exit_status == STATUS_NO_PROGRAM)
 		return fail_missing(c, host, error);
+	if (is_unused && c->exit_status == STATUS_FOREIGN)
+		return vmm_fail(error, VMM_ERROR_PERMISSION, "%s: %s", host, said);
 	if (host && c->exit_status == STATUS_SSH)
 		return fail_reach(way, host, said, error);
 	if (c->signal)

@@ -427,6 +427,24 @@ remote() {
 	[ ! -e calls ]
 }
 
+# bats test_tags=root
+@test "vmmexec: a set that another user of a host has made is not run there" {
+	remote 'set -- setpriv --reuid 12345 --regid 12345 --clear-groups sh -c "${!#}"; exec "$@"'
+	printf '#!/bin/sh\necho "{\\"outcome\\":\\"done\\"}"\n' >save
+	chmod 755 save . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	mkdir -p set/vmm/kvm
+	mv save set/vmm/kvm
+	stubbed save 7 /f --host node1
+	assert_success
+	chown -R 65534 set
+	stubbed save 7 /f --host node1
+	assert_failure 1
+	[ "$stderr" = "vmmexec: node1: $PWD/set belongs to another user [permission]" ]
+	chown -R 12345 set
+	stubbed save 7 /f --host node1
+	assert_success
+}
+
 @test "vmmexec: a connection that breaks behind the answer changes nothing about it" {
 	local outcome
 	remote
