@@ -5,6 +5,9 @@
 
 enum { SSH_FAILED = 255, NOT_THERE = 127 };
 
+/* Differences of such times can be told, whatever a host says. */
+#define MAX_TIME_MS ((gint64)1 << 50)
+
 static const char *const verdict_words[] = { "ok", "warn", "fail", "unknown" };
 
 const char *host_verdict_word(enum host_verdict verdict)
@@ -100,7 +103,7 @@ static void compare_clock(struct host_answer *a, gint64 started_ms, gint64 ended
 	gint64 host_ms;
 
 	json_object_object_get_ex(a->answer, "time_ms", &time);
-	host_ms = json_object_get_int64(time);
+	host_ms = CLAMP(json_object_get_int64(time), 0, MAX_TIME_MS);
 	a->has_clock = host_ms != 0;
 	a->least_ms = host_ms - ended_ms;
 	a->most_ms = host_ms - started_ms;

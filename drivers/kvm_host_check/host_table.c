@@ -26,9 +26,10 @@ static void add_line(GString *out, int width, const char *const words[3], const 
 {
 	g_autofree char *line = text_line(found, MAX_LINE);
 	g_autofree char *hint_line = text_line(hint, MAX_LINE);
+	g_autofree char *id = text_line(words[2], MAX_LINE);
 
-	g_string_append_printf(out, "%-5s %-*s  %-13s %s", label(words[0]), width, words[1],
-			       words[2], line);
+	g_string_append_printf(out, "%-5s %-*s  %-13s %s", label(words[0]), width, words[1], id,
+			       line);
 	if (*hint_line)
 		g_string_append_printf(out, " (hint: %s)", hint_line);
 	g_string_append_c(out, '\n');
@@ -67,9 +68,11 @@ static guint add_check_lines(GString *out, int width, const struct host_answer *
 	if (!json_object_is_type(commands, json_type_array))
 		return 1;
 
-	for (size_t i = 0; i < json_object_array_length(commands); i++)
-		add_command(out,
-			    json_object_get_string(json_object_array_get_idx(commands, i)));
+	for (size_t i = 0; i < json_object_array_length(commands); i++) {
+		json_object *command = json_object_array_get_idx(commands, i);
+
+		add_command(out, text_or(json_object_get_string(command), ""));
+	}
 
 	return 1;
 }

@@ -15,13 +15,22 @@
 #include "host_table.h"
 #include "wire/ssh.h"
 
+enum { STATUS_USAGE = 2, STATUS_UNKNOWN };
+
 /* Without --timeout; a host asks its peers one after the other. */
 enum { HOST_S = 60, PEER_S = 10 };
 
 enum { MAX_VERSION = 65536, MAX_VM = 64 << 20, MAX_ANSWER = 8 << 20, GRACE_MS = 200 };
 
-/* $1 is host_check; without it the shell's own status says so. */
-static const char script[] = "[ -x \"$1\" ] || exit 127; exec \"$@\"";
+/*
+ * $1 is host_check; without it the shell's own status says so. It may be asked for before the first
+ * sync: any user of the host can have made a directory of that name in /var/tmp. Root runs a set
+ * that is oneadmin's.
+ */
+static const char script[] =
+	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/host_check}; "
+	"[ \"$(id -u)\" -eq 0 ] || [ -O \"$d\" ] || [ \"$(stat -c %u \"$d\")\" = 0 ] || "
+	"{ echo \"$d belongs to another user\" >&2; exit 126; }; exec \"$@\"";
 
 struct options {
 	gboolean all, help, version, json, verbose, pairs;
@@ -298,8 +307,10 @@ static int check_hosts(const struct options *o, GError **error)
 		.front = { .set_version = set_version, .is_whole = !o->only },
 	};
 
-	if (!hosts || !read_vm(&r, error))
-		return 2;
+	if (!hosts)
+		return vmm_is(*error, VMM_ERROR_USAGE) ? STATUS_USAGE : STATUS_UNKNOWN;
+	if (!read_vm(&r, error))
+		return STATUS_USAGE;
 
 	input = r.input;
 	g_ptr_array_set_size(answers, (int)hosts->len);
@@ -339,7 +350,7 @@ int main(int argc, char **argv)
 	g_autoptr(GOptionContext) context = option_context(&o);
 	g_autoptr(GError) error = NULL;
 	g_auto(GStrv) words = g_strdupv(argv);
-	int status = 0;
+	int status = STATUS_USAGE;
 
 	program_open_descriptors();
 	g_log_writer_default_set_use_stderr(TRUE);
@@ -358,11 +369,13 @@ int main(int argc, char **argv)
 	else if (check_options(&o, &error))
 		status = check_hosts(&o, &error);
 	free_options(&o);
+	if (o.help || o.version)
+		return 0;
 	if (!error)
-		return status;
+		return program_end("kvm-host-check", status, STATUS_UNKNOWN);
 
 	error_object_print(words, error);
 	program_fail("kvm-host-check", error);
 
-	return 2;
+	return status;
 }

@@ -163,10 +163,6 @@ static bool send_it(const struct image_job *job, const struct carried *c, GError
 	if (!c->path)
 		return vmm_fail(error, VMM_ERROR_CONFIG, "%s stays in its pool: it is not sent",
 				c->volume);
-	if (isatty(STDOUT_FILENO))
-		return vmm_fail(error, VMM_ERROR_USAGE, "standard output is a terminal: it is for "
-				"kvm-image receive");
-
 	if (!c->volume && !check_alone(job, c->path, error))
 		return false;
 
@@ -179,11 +175,26 @@ static bool send_it(const struct image_job *job, const struct carried *c, GError
 	return ok;
 }
 
+/* Nothing else may come between what is sent, or behind it. */
+static bool check_output(const struct image_job *job, GError **error)
+{
+	if (job->o->json)
+		return vmm_fail(error, VMM_ERROR_USAGE, "send has no option --json: standard "
+				"output is for what is sent");
+	if (isatty(STDOUT_FILENO))
+		return vmm_fail(error, VMM_ERROR_USAGE, "standard output is a terminal: it is for "
+				"kvm-image receive");
+
+	return true;
+}
+
 bool image_send(struct image_job *job, GError **error)
 {
 	struct carried c = { 0 };
 	bool ok = true;
 
+	if (!check_output(job, error))
+		return false;
 	if (job->o->all)
 		return image_send_all(job, error);
 	if (job->o->disk) {

@@ -30,8 +30,8 @@ bool image_file_may_make(const char *path, bool force, GError **error)
 	bool in_use;
 	int fd;
 
-	if (lstat(path, &st) < 0 && errno == ENOENT)
-		return true;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT || vmm_fail_errno(error, errno, "cannot make %s", path);
 	if (!force) {
 		vmm_fail(error, VMM_ERROR_EXISTS, "%s is there already", path);
 		vmm_error_set_hint(error, "--force replaces it");

@@ -111,6 +111,7 @@ static const struct {
 	{ "Permission denied", VMM_ERROR_PERMISSION },
 	{ "Operation not permitted", VMM_ERROR_PERMISSION },
 	{ "permission error", VMM_ERROR_PERMISSION },
+	{ "Read-only file system", VMM_ERROR_PERMISSION },
 	{ "a password is required", VMM_ERROR_PERMISSION },
 	{ "Cannot allocate memory", VMM_ERROR_NO_RESOURCE },
 	{ "still has watchers", VMM_ERROR_BUSY },

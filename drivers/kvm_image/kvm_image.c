@@ -141,7 +141,7 @@ static GOptionContext *image_options_context(struct image_options *o)
 		{ "directory", 'd', 0, G_OPTION_ARG_FILENAME, &o->directory,
 		  "The VM's: made if it is not there", "DIR" },
 		{ "datastore", 0, 0, G_OPTION_ARG_FILENAME, &o->datastore,
-		  "Its datastore, with STORAGE (default: ds.xml in that directory)", "FILE" },
+		  "Its datastore, with STORAGE (default: the document's, or ds.xml)", "FILE" },
 		{ "disk", 0, 0, G_OPTION_ARG_FILENAME, &o->disk,
 		  "That disk alone, which has a record of its own", "NUMBER" },
 		{ "vm", 0, 0, G_OPTION_ARG_FILENAME, &o->vm,
@@ -201,6 +201,26 @@ static bool check_option(const struct command *c, const char *name, bool is_give
 	return vmm_fail(error, VMM_ERROR_USAGE, "%s has no option --%s", c->name, name);
 }
 
+/* As of a variable that is not set. An empty path would be the directory that one is in. */
+static bool check_texts(const struct image_options *o, GError **error)
+{
+	const struct {
+		const char *name, *text;
+	} given[] = {
+		{ "format", o->format }, { "size", o->size }, { "backing", o->backing },
+		{ "backing-format", o->backing_format }, { "preallocate", o->preallocate },
+		{ "from", o->from }, { "checksum", o->checksum }, { "directory", o->directory },
+		{ "datastore", o->datastore }, { "max-size", o->max_size }, { "disk", o->disk },
+		{ "vm", o->vm }, { "kvmrc", o->kvmrc },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+		if (given[i].text && !*given[i].text)
+			return vmm_fail(error, VMM_ERROR_USAGE, "--%s is empty", given[i].name);
+
+	return true;
+}
+
 static bool check_options(const struct command *c, const struct image_options *o, GError **error)
 {
 	const struct {
@@ -222,7 +242,7 @@ static bool check_options(const struct command *c, const struct image_options *o
 		if (!check_option(c, given[i].name, given[i].is_given, error))
 			return false;
 
-	return true;
+	return check_texts(o, error);
 }
 
 /* What is neither a file nor a volume: qemu-img would take it for a protocol. */

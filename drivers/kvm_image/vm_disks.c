@@ -338,7 +338,7 @@ static bool dry_prepare(struct vm_disks *v, const char *path, GError **error)
 	return true;
 }
 
-/* As --datastore says, else what OpenNebula puts beside the disks, else what the document has. */
+/* As --datastore says, else what the document has, else what OpenNebula puts beside the disks. */
 static bool load_datastore(struct vm_disks *v, const char *directory, GError **error)
 {
 	g_autofree char *beside = g_build_filename(directory, "ds.xml", NULL);

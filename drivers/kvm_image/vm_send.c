@@ -301,15 +301,6 @@ static bool send_locked(struct vm_sending *s, GError **error)
 	return send_all(s, error);
 }
 
-static bool check_output(GError **error)
-{
-	if (!isatty(STDOUT_FILENO))
-		return true;
-
-	return vmm_fail(error, VMM_ERROR_USAGE, "standard output is a terminal: it is for "
-			"kvm-image receive");
-}
-
 bool image_send_all(struct image_job *job, GError **error)
 {
 	struct vm_sending s = { .job = job };
@@ -317,7 +308,7 @@ bool image_send_all(struct image_job *job, GError **error)
 	struct vm_order order;
 	bool ok;
 
-	if (!vm_order_load_move(&order, job, error) || !check_output(error)) {
+	if (!vm_order_load_move(&order, job, error)) {
 		vm_order_clear(&order);
 		return false;
 	}

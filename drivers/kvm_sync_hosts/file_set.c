@@ -13,7 +13,7 @@ struct file {
 	char *path;		/* below the directory */
 	char *from;		/* where it is here */
 	char *sha256;
-	unsigned mode;		/* 0644 or 0755 */
+	unsigned mode;		/* 0644 or 0755; 0600 or 0700, if others may not read it here */
 	gint64 mtime;
 };
 
@@ -57,7 +57,19 @@ static void add_file(Set *s, struct file *f)
 	g_ptr_array_add(s->files, f);
 }
 
-/* Modes are made plain: what matters on a host is whether a file can be run. */
+/* Made plain: what matters on a host is whether a file can be run, and whether all may read it. */
+static unsigned plain_mode(const struct stat *st)
+{
+	unsigned mode = 0644;
+
+	if (st->st_mode & 0111)
+		mode = 0755;
+	if (!(st->st_mode & S_IROTH))
+		mode &= 0700;
+
+	return mode;
+}
+
 static bool read_file(Set *s, const char *from, const char *path, const struct stat *st,
 		      GError **error)
 {
@@ -72,10 +84,7 @@ static bool read_file(Set *s, const char *from, const char *path, const struct s
 	f->from = g_strdup(from);
 	f->sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text->str,
 						text->len);
-	if (st->st_mode & 0111)
-		f->mode = 0755;
-	else
-		f->mode = 0644;
+	f->mode = plain_mode(st);
 	f->mtime = st->st_mtime;
 	add_file(s, f);
 	g_string_free(text, TRUE);
@@ -94,8 +103,8 @@ static bool is_ours(const char *name)
 	return !strchr(name, '\n');
 }
 
-/* Calls itself for directories. BELOW: "" or "vmm/". */
-static bool read_tree(Set *s, const char *dir, const char *below, GError **error)
+/* Calls itself for directories. BELOW: "" or "vmm/"; IS_HIDDEN: others cannot enter that. */
+static bool read_tree(Set *s, const char *dir, const char *below, bool is_hidden, GError **error)
 {
 	g_autoptr(GDir) d = g_dir_open(dir, 0, error);
 	const char *name;
@@ -105,12 +114,17 @@ static bool read_tree(Set *s, const char *dir, const char *below, GError **error
 		g_autofree char *path = g_strconcat(below, name, NULL);
 		g_autofree char *deeper = g_strconcat(path, "/", NULL);
 		struct stat st;
+		bool hides;
 
 		if (!is_ours(name))
 			continue;
 		if (stat(from, &st) < 0)
 			continue;
-		if (S_ISDIR(st.st_mode) && !read_tree(s, from, deeper, error))
+
+		hides = is_hidden || !(st.st_mode & S_IXOTH);
+		if (is_hidden)
+			st.st_mode &= ~(mode_t)S_IROTH;
+		if (S_ISDIR(st.st_mode) && !read_tree(s, from, deeper, hides, error))
 			return false;
 		if (S_ISREG(st.st_mode) && !read_file(s, from, path, &st, error))
 			return false;
@@ -133,7 +147,9 @@ Set *file_set_read(const char *dir, const char *over, GError **error)
 
 	s->files = g_ptr_array_new_with_free_func(file_free);
 	s->manifest = g_string_new("# vmmexec-manifest 1 " VMM_VERSION "\n");
-	if (!read_tree(s, dir, "", error) || (over && !read_tree(s, over, "", error)))
+	if (!read_tree(s, dir, "", false, error))
+		return NULL;
+	if (over && !read_tree(s, over, "", false, error))
 		return NULL;
 
 	g_ptr_array_sort(s->files, by_path);
@@ -142,6 +158,8 @@ Set *file_set_read(const char *dir, const char *over, GError **error)
 
 		if (f->mode & 0111)
 			g_string_append_printf(s->manifest, "# program %s\n", f->path);
+		if (!(f->mode & S_IROTH))
+			g_string_append_printf(s->manifest, "# private %s\n", f->path);
 
 		g_string_append_printf(s->manifest, "%s  %s\n", f->sha256, f->path);
 	}
@@ -230,13 +248,16 @@ static bool has_line(const char *text, const char *line)
 	return at == text || at[-1] == '\n';
 }
 
-/* Both the contents and whether it is a program: a mode that was lost is sent again. */
+/* Both the contents and its mode: a mode that was lost is sent again. */
 static bool has_same(const char *have, const struct file *f)
 {
 	g_autofree char *sum = g_strdup_printf("%s  %s\n", f->sha256, f->path);
 	g_autofree char *program = g_strdup_printf("# program %s\n", f->path);
+	g_autofree char *private = g_strdup_printf("# private %s\n", f->path);
 
 	if (!has_line(have, sum))
+		return false;
+	if (has_line(have, private) != !(f->mode & S_IROTH))
 		return false;
 
 	return has_line(have, program) == !!(f->mode & 0111);

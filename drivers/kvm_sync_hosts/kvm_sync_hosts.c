@@ -222,7 +222,7 @@ static int print_names(const GPtrArray *hosts, bool as_json)
 		puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
 	json_object_put(all);
 
-	return fflush(stdout) == 0 ? 0 : 1;
+	return program_end("kvm-sync-hosts", 0, 1);
 }
 
 static int print_summary(const struct run *r)
@@ -245,7 +245,7 @@ static int print_summary(const struct run *r)
 		       r->updated, r->failed);
 	json_object_put(all);
 
-	return fflush(stdout) == 0 && !r->failed && !is_behind ? 0 : 1;
+	return program_end("kvm-sync-hosts", r->failed || is_behind, 1);
 }
 
 static int sync_all(const struct options *o, const GPtrArray *hosts)
@@ -281,21 +281,56 @@ static int sync_all(const struct options *o, const GPtrArray *hosts)
 	return status;
 }
 
-static int sync_hosts(const struct options *o, GError **error)
+/* Plain: what lies beside it must not come to lie in it, as with a slash at its end. */
+static bool make_remote_dir_plain(struct options *o, GError **error)
+{
+	char *plain = NULL;
+
+	if (g_path_is_absolute(o->remote_dir))
+		plain = g_canonicalize_filename(o->remote_dir, "/");
+	if (!plain || strlen(plain) < 2) {
+		g_free(plain);
+		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no directory for a set",
+				o->remote_dir);
+	}
+
+	g_free(o->remote_dir);
+	o->remote_dir = plain;
+
+	return true;
+}
+
+/* All files of any other directory would be sent to each host, and read by its users. */
+static bool check_set(const char *dir, GError **error)
+{
+	g_autofree char *vmm = g_build_filename(dir, "vmm", NULL);
+
+	if (g_file_test(vmm, G_FILE_TEST_IS_DIR))
+		return true;
+
+	vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot send %s: it is no set of scripts: it has no "
+		 "directory vmm", dir);
+	vmm_error_set_hint(error, "name the set by --dir; make install puts it into %s",
+			   "/var/lib/one/remotes");
+
+	return false;
+}
+
+static int sync_hosts(struct options *o, GError **error)
 {
 	const struct fleet_choice choice = { o->all, o->cluster, o->hosts };
 	g_autoptr(GPtrArray) hosts = NULL;
 
-	if (!g_path_is_absolute(o->remote_dir) || strlen(o->remote_dir) < 2) {
-		vmm_fail(error, VMM_ERROR_USAGE, "'%s' is no directory for a set", o->remote_dir);
+	if (!make_remote_dir_plain(o, error))
 		return 2;
-	}
 
 	hosts = fleet_hosts(&choice, error);
 	if (!hosts)
 		return 1;
 	if (o->list)
 		return print_names(hosts, o->json);
+	if (!check_set(o->dir, error))
+		return 1;
 
 	return sync_all(o, hosts);
 }

@@ -4,7 +4,8 @@
 #include "base/child.h"
 #include "base/text.h"
 
-enum { STATUS_DAMAGED = 76, STATUS_SSH = 255, MAX_OUTPUT = 16 << 20 };
+enum { STATUS_BUSY = 75, STATUS_DAMAGED, STATUS_PERMISSION, STATUS_REFUSED, STATUS_SSH = 255 };
+enum { MAX_OUTPUT = 16 << 20 };
 
 /*
  * What runs on the host: $1 is the directory. The first says what is there. The second puts an
@@ -18,10 +19,11 @@ enum { STATUS_DAMAGED = 76, STATUS_SSH = 255, MAX_OUTPUT = 16 << 20 };
  */
 static const char look[] =
 	"cat /etc/os-release 2>/dev/null; echo; echo \"MACHINE=$(uname -m)\"; echo MANIFEST; "
-	"cat \"$1/" SET_MANIFEST "\" 2>/dev/null; exit 0";
+	/* Another user's set may say that it is ours. */
+	"[ ! -O \"$1\" ] || [ -L \"$1\" ] || cat \"$1/" SET_MANIFEST "\" 2>/dev/null; exit 0";
 
 static const char take[] =
-	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}\"; "
+	"set -eu; umask 022; export LC_ALL=C; d=$1 mode=$2 fd=3; mkdir -p \"${d%/*}/\"; "
 	"ours() { [ -O \"$1\" ] && [ -d \"$1\" ] && [ ! -L \"$1\" ]; }; "
 	"busy() { echo 'another sync is running' >&2; exit 75; }; "
 	/* All that is in it goes: OpenNebula's scripts, or ours, have such a directory. */
@@ -29,26 +31,32 @@ static const char take[] =
 	"echo \"$d holds other files than a set of scripts (name another by --remote-dir "
 	"or SCRIPTS_REMOTE_DIR)\" >&2; exit 78; fi; "
 	/* Where others cannot make names, a file will do. */
-	"if [ ! -k \"${d%/*}\" ]; then exec 9>>\"$d.lock\"; flock -n 9 || busy; fi; "
+	"if [ ! -k \"${d%/*}/\" ]; then exec 9>>\"$d.lock\"; flock -n 9 || busy; fi; "
 	"l=; for f in \"$d\".lock.*; do ! ours \"$f\" || l=$f; done; "
 	"[ \"$l\" ] || l=$(mktemp -d \"$d.lock.XXXXXX\"); "
 	"for f in \"$d\".lock.*; do ours \"$f\" && [ $fd -lt 9 ] || continue; chmod 700 \"$f\"; "
 	"eval \"exec $fd<\\\"\\$f\\\"\"; flock -n $fd || busy; fd=$((fd + 1)); done; "
 	"for f in \"$d.staged\" \"$d\".staged.*; do ! ours \"$f\" || "
-	"rm -rf --one-file-system \"$f\"; done; "
+	"rm -rf --one-file-system \"$f\" || :; done; "
 	"if [ -e \"$d\" ] && ! ours \"$d\"; then "
-	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d belongs to another user\" >&2; exit 77; }; "
+	"w='belongs to another user'; [ ! -L \"$d\" ] || w=\"is a link to $(readlink \"$d\")\"; "
+	"[ \"$(id -u)\" -eq 0 ] || { echo \"$d $w\" >&2; exit 77; }; "
 	"mode=whole; fi; "
 	"s=$(mktemp -d \"$d.staged.XXXXXX\"); chmod 755 \"$s\"; "
-	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\"; fi; "
-	"tar -x -p --unlink-first -f - -C \"$s\"; cd \"$s\"; "
+	/* Also when it is full: guests need the room. After the exchange it is the old set. */
+	"trap 'cd /; rm -rf --one-file-system \"$s\" || :' EXIT; "
+	/* Linux gives us no link to a file of root's, as an administrator may have made there. */
+	"if [ $mode = delta ]; then cp -al \"$d/.\" \"$s\" || exit 76; fi; "
+	/* The last line of tar is not why. */
+	"e=$(tar -x -p --unlink-first -f - -C \"$s\" 2>&1) || "
+	"{ echo \"$e\" | grep -v '^tar: Exiting with failure' >&2 || :; exit 74; }; cd \"$s\"; "
 	"sed -n 's/^[0-9a-f]*  //p' " SET_MANIFEST " | sort >\"$l/want\"; "
 	"find . -type f ! -path ./" SET_MANIFEST " | sed 's|^\\./||' | sort | "
 	"comm -23 - \"$l/want\" | tr '\\n' '\\0' | xargs -0 -r rm -f --; rm -f \"$l/want\"; "
 	"find . -type l -delete; find . -mindepth 1 -type d -empty -delete; "
 	"grep -v '^#' " SET_MANIFEST " | sha256sum --quiet --strict -c - >&2 || exit 76; sync; "
 	"if [ -e \"$d\" ]; then \"$s/vmm/relay\" --exchange \"$s\" --with \"$d\"; "
-	"else mv -T \"$s\" \"$d\"; fi; cd /; rm -rf --one-file-system \"$s\"";
+	"else mv -T \"$s\" \"$d\"; fi";
 
 struct host {
 	struct sync *sync;
@@ -108,6 +116,26 @@ guint64 sync_host_unsent(const struct sync *sync)
 	return bytes;
 }
 
+/* What the host said, for those who read the class. */
+static void set_class(GError *error, const struct child_result *r)
+{
+	static const struct {
+		int status;
+		enum vmm_error code;
+	} known[] = {
+		{ STATUS_BUSY, VMM_ERROR_BUSY }, { STATUS_PERMISSION, VMM_ERROR_PERMISSION },
+		{ STATUS_REFUSED, VMM_ERROR_REFUSED },
+	};
+
+	if (error->code != VMM_ERROR_INTERNAL)
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (known[i].status == r->exit_status)
+			error->code = (int)known[i].code;
+	if (strstr(r->err->str, "No space left on device") || strstr(r->err->str, "Wrote only"))
+		error->code = VMM_ERROR_NO_SPACE;
+}
+
 static void send_set(struct host *h);
 
 static void on_taken(void *data, const struct child_result *r)
@@ -115,7 +143,7 @@ static void on_taken(void *data, const struct child_result *r)
 	struct host *h = data;
 
 	g_hash_table_remove(h->sync->sending, h);
-	/* What it had was not what its manifest said. */
+	/* What it had was not what its manifest said, or cannot be built upon. */
 	if (r->exit_status == STATUS_DAMAGED && h->delta) {
 		h->delta = false;
 		g_free(h->have);
@@ -125,6 +153,8 @@ static void on_taken(void *data, const struct child_result *r)
 	}
 
 	h->result.changed = child_result_check(r, "installing files", &h->error);
+	if (h->error)
+		set_class(h->error, r);
 	finish_host(h);
 }
 

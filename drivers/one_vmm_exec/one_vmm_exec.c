@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/error_object.h"
 #include "base/program.h"
 #include "driver_doubts.h"
 #include "server.h"
@@ -37,6 +38,7 @@ static int print_check(const struct driver_settings *settings)
 int main(int argc, char **argv)
 {
 	struct driver_settings settings;
+	g_auto(GStrv) words = g_strdupv(argv);
 	g_autoptr(GError) error = NULL;
 	int status = 255;
 
@@ -58,8 +60,10 @@ int main(int argc, char **argv)
 			server_run(&settings, &status, &error);
 	}
 
-	if (error)
+	if (error) {
+		error_object_print(words, error);
 		program_fail("one_vmm_exec", error);	/* oned knows but one status, 255 */
+	}
 
 	driver_settings_clear(&settings);
 

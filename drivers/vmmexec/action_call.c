@@ -6,18 +6,25 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "answer_part.h"
 #include "base/child.h"
 #include "base/progress_line.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "wire/ssh.h"
 
-enum { STATUS_SSH = 255, STATUS_NO_PROGRAM = 127, STATUS_UNKNOWN = 3, GRACE_MS = 30000 };
-enum { MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
+enum { STATUS_UNKNOWN = 3, STATUS_FOREIGN = 126, STATUS_NO_PROGRAM, STATUS_SSH = 255 };
+enum { GRACE_MS = 30000, MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
 
-/* Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. */
+/*
+ * Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. Before
+ * the first sync any user of the host can have made a set in /var/tmp; root runs oneadmin's.
+ */
 static const char remote_script[] =
-	"[ -x \"$1\" ] || exit 127; echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
+	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/*}; "
+	"[ \"$(id -u)\" -eq 0 ] || [ -O \"$d\" ] || [ \"$(stat -c %u \"$d\")\" = 0 ] || "
+	"{ echo \"$d belongs to another user\" >&2; exit 126; }; "
+	"echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
 
 /* The number may be another process's by now: it must run the program. */
 static const char stop_script[] =
@@ -255,12 +262,14 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 {
 	g_autofree char *said = text_line(c->err->str, 500);
 	const char *host = c->place->host;
-	bool began = !host || c->remote_pid;
+	bool began = !host || c->remote_pid, is_unused = host && !began;
 	const char *way = began ? "lost the connection to" : "cannot reach";
 
 	*ret_status = began && !order->reads ? STATUS_UNKNOWN : 1;
-	if (host && !began && c->exit_status == STATUS_NO_PROGRAM)
+	if (is_unused && c->exit_status == STATUS_NO_PROGRAM)
 		return fail_missing(c, host, error);
+	if (is_unused && c->exit_status == STATUS_FOREIGN)
+		return vmm_fail(error, VMM_ERROR_PERMISSION, "%s: %s", host, said);
 	if (host && c->exit_status == STATUS_SSH)
 		return fail_reach(way, host, said, error);
 	if (c->signal)
@@ -270,6 +279,19 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 
 	return vmm_fail(error, VMM_ERROR_INTERNAL, "%s ended without an answer (status %d): %s",
 			order->action, c->exit_status, said);
+}
+
+/* The action has said how it ended: what became of ssh, or of the process, after that does not. */
+static int status_of(const struct call *c)
+{
+	const char *outcome = answer_part_text(c->object, "outcome");
+
+	if (!c->signal && c->exit_status <= STATUS_UNKNOWN)
+		return c->exit_status;
+	if (g_str_equal(outcome, "done") || g_str_equal(outcome, "dry-run"))
+		return 0;
+
+	return g_str_equal(outcome, "failed") ? 1 : STATUS_UNKNOWN;
 }
 
 bool action_call(const struct action_place *place, const ActionOrder *order,
@@ -288,7 +310,7 @@ bool action_call(const struct action_place *place, const ActionOrder *order,
 	c.err = g_string_new(NULL);
 	if (wait_for_end(&c, order, error)) {
 		ok = c.object != NULL;
-		*ret = (struct action_answer){ c.object, c.exit_status,
+		*ret = (struct action_answer){ c.object, status_of(&c),
 					       (double)c.wall_us / G_USEC_PER_SEC };
 		if (ok)
 			show_log(&c);

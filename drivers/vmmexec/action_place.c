@@ -61,7 +61,7 @@ static bool check_owner(const char *path, GError **error)
 	return false;
 }
 
-/* On another host that is ssh's and its owner's matter. */
+/* On another host its shell looks whose they are. */
 char *action_place_program(const struct action_place *place, const char *action, GError **error)
 {
 	g_autofree char *program = g_build_filename(place->dir, PROGRAMS, action, NULL);

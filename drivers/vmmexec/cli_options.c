@@ -153,6 +153,26 @@ bool cli_options_has(const struct cli_options *o, const char *name)
 	return false;
 }
 
+const char *cli_options_empty(const struct cli_options *o)
+{
+	const struct {
+		const char *name, *text;
+	} given[] = {
+		{ "host", o->host }, { "dir", o->dir }, { "connect", o->connect },
+		{ "deadline", o->deadline }, { "ssh", o->ssh }, { "file", o->file },
+		{ "target", o->target }, { "format", o->format }, { "cache", o->cache },
+		{ "bridge", o->bridge }, { "mac", o->mac }, { "model", o->model },
+		{ "memory", o->memory }, { "vcpus", o->vcpus }, { "directory", o->directory },
+		{ "wait", o->wait },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+		if (given[i].text && !*given[i].text)
+			return given[i].name;
+
+	return NULL;
+}
+
 void cli_options_clear(struct cli_options *o)
 {
 	char *texts[] = { o->host, o->dir, o->connect, o->deadline, o->ssh, o->file, o->target,

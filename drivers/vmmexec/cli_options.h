@@ -28,6 +28,9 @@ int cli_options_next_word(int argc, char **argv, int from);
 /* Whether option NAME, which not every command has, was given; for those that are none: false. */
 bool cli_options_has(const struct cli_options *o, const char *name);
 
+/* The name of an option that was given with an empty text; NULL: there is none. Static. */
+const char *cli_options_empty(const struct cli_options *o);
+
 /* The names of these options, ended by NULL. */
 const char *const *cli_options_names(void);
 

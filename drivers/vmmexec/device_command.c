@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "answer_part.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "vm_document.h"
@@ -51,25 +52,13 @@ static bool check_mac(const char *text, GError **error)
 					"such as 02:00:c0:a8:00:07", text);
 }
 
-/* A file of the host, given as WHAT: a relative path is meant on this one. NULL: it cannot be. */
-static char *host_path(const struct vm_call *c, const char *what, const char *file, GError **error)
-{
-	if (!c->o->host || g_path_is_absolute(file))
-		return g_canonicalize_filename(file, NULL);
-	vmm_fail(error, VMM_ERROR_USAGE, "%s %s: not an absolute path of %s", what, file,
-		 c->o->host);
-
-	return NULL;
-}
-
 /* The object in LIST of which MEMBER is TEXT, in any case of letters; NULL: there is none. */
 static json_object *find_device(json_object *list, const char *member, const char *text)
 {
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		json_object *value = NULL, *device = json_object_array_get_idx(list, i);
+	for (size_t i = 0; i < answer_part_count(list); i++) {
+		json_object *device = json_object_array_get_idx(list, i);
 
-		if (json_object_object_get_ex(device, member, &value) &&
-		    !g_ascii_strcasecmp(json_object_get_string(value), text))
+		if (!g_ascii_strcasecmp(answer_part_text(device, member), text))
 			return device;
 	}
 
@@ -79,14 +68,14 @@ static json_object *find_device(json_object *list, const char *member, const cha
 /* The first of vda, vdb… that the VM does not have, on any bus. The caller frees. */
 static char *free_target(const struct vm_call *c, GError **error)
 {
-	json_object *vm = NULL, *disks = NULL;
+	json_object *vm = NULL, *disks;
 	json_object *answer = vm_call_look(c, &vm, error);
 	char *target = NULL;
 
 	if (!answer)
 		return NULL;
 
-	json_object_object_get_ex(vm, "disks", &disks);
+	disks = answer_part_array(vm, "disks");
 	for (int i = 0; !target && i < LAST_DISK; i++) {
 		target = g_strdup_printf("vd%c", 'a' + i);
 		if (find_device(disks, "target", target))
@@ -114,7 +103,7 @@ bool device_command_attach_disk(const struct vm_call *c, ActionOrder *order, GEr
 		return false;
 	}
 
-	path = host_path(c, "--file", file, error);
+	path = vm_call_path(c, "--file", file, error);
 	if (path && !target)
 		target = free_target(c, error);
 	if (!path || !target)
@@ -205,7 +194,7 @@ bool device_command_insert(const struct vm_call *c, ActionOrder *order, GError *
 
 	if (!check_target(target, error))
 		return false;
-	path = host_path(c, "insert", c->operands[SECOND], error);
+	path = vm_call_path(c, "insert", c->operands[SECOND], error);
 	if (!path)
 		return false;
 
@@ -263,16 +252,15 @@ bool device_command_resize_disk(const struct vm_call *c, ActionOrder *order, GEr
 static bool check_device(const struct vm_call *c, const char *list, const char *member,
 			 const char *text, char **ret_source, GError **error)
 {
-	json_object *vm = NULL, *devices = NULL, *device, *source = NULL;
+	json_object *vm = NULL, *device;
 	json_object *answer = vm_call_look(c, &vm, error);
 
 	if (!answer)
 		return false;
 
-	json_object_object_get_ex(vm, list, &devices);
-	device = find_device(devices, member, text);
-	if (device && json_object_object_get_ex(device, "source", &source))
-		*ret_source = g_strdup(json_object_get_string(source));
+	device = find_device(answer_part_array(vm, list), member, text);
+	if (*answer_part_text(device, "source"))
+		*ret_source = g_strdup(answer_part_text(device, "source"));
 	json_object_put(answer);
 	if (device)
 		return true;

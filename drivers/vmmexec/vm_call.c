@@ -4,6 +4,8 @@
 #include <json-c/json.h>
 
 #include "action_call.h"
+#include "answer_part.h"
+#include "base/error_object.h"
 #include "base/text.h"
 
 const char *vm_call_id(const struct vm_call *c)
@@ -13,11 +15,7 @@ const char *vm_call_id(const struct vm_call *c)
 
 json_object *vm_call_vms(json_object *answer)
 {
-	json_object *vms = NULL;
-
-	json_object_object_get_ex(answer, "vms", &vms);
-
-	return vms;
+	return answer_part_array(answer, "vms");
 }
 
 bool vm_call_fail_gone(const struct vm_call *c, GError **error)
@@ -28,10 +26,21 @@ bool vm_call_fail_gone(const struct vm_call *c, GError **error)
 	return false;
 }
 
+char *vm_call_path(const struct vm_call *c, const char *what, const char *file, GError **error)
+{
+	if (!c->o->host || g_path_is_absolute(file))
+		return g_canonicalize_filename(file, NULL);
+	vmm_fail(error, VMM_ERROR_USAGE, "%s %s: not an absolute path of %s", what, file,
+		 c->o->host);
+
+	return NULL;
+}
+
 json_object *vm_call_look(const struct vm_call *c, json_object **ret_vm, GError **error)
 {
 	g_autoptr(ActionOrder) order = action_order_new("poll");
 	struct cli_options quiet = *c->o;
+	json_object *vms, *fault = NULL;
 	struct action_answer answer = { 0 };
 
 	quiet.dry_run = FALSE;
@@ -43,12 +52,19 @@ json_object *vm_call_look(const struct vm_call *c, json_object **ret_vm, GError 
 	if (!action_call(c->place, order, &quiet, &answer, error))
 		return NULL;
 
-	*ret_vm = json_object_array_get_idx(vm_call_vms(answer.object), 0);
-	if (*ret_vm)
+	vms = vm_call_vms(answer.object);
+	if (answer_part_count(vms)) {
+		*ret_vm = json_object_array_get_idx(vms, 0);
 		return answer.object;
+	}
 
+	json_object_object_get_ex(answer.object, "error", &fault);
+	if (vms)
+		vm_call_fail_gone(c, error);
+	else if (!error_object_read(fault, error))
+		vmm_fail(error, VMM_ERROR_INTERNAL, "poll does not say whether %s runs",
+			 c->deploy_id);
 	json_object_put(answer.object);
-	vm_call_fail_gone(c, error);
 
 	return NULL;
 }

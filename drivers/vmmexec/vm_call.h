@@ -25,10 +25,16 @@ struct json_object *vm_call_vms(struct json_object *answer);
 
 /*
  * What the host knows of the VM now, as poll --detail says it: in RET_VM, a part of the result,
- * which the caller puts. VMM_ERROR_NOT_FOUND: it does not run there.
+ * which the caller puts. VMM_ERROR_NOT_FOUND: it does not run there; else the host cannot tell.
  */
 struct json_object *vm_call_look(const struct vm_call *c, struct json_object **ret_vm,
 				 GError **error);
+
+/*
+ * FILE of the host, given as WHAT ("--file"): a relative path is meant on this one. The caller
+ * frees; NULL with ERROR set: it is relative, and the host another one.
+ */
+char *vm_call_path(const struct vm_call *c, const char *what, const char *file, GError **error);
 
 /* The host does not have the VM: sets ERROR and returns false. */
 bool vm_call_fail_gone(const struct vm_call *c, GError **error);

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "answer_part.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -45,11 +46,11 @@ static bool build_show(const struct vm_call *c, ActionOrder *order, GError **err
 /* A VM that ended while it was asked about has no entry. */
 static bool print_show(const struct vm_call *c, json_object *answer, GError **error)
 {
-	json_object *vm = json_object_array_get_idx(vm_call_vms(answer), 0);
+	json_object *vms = vm_call_vms(answer);
 
-	if (!vm)
+	if (!answer_part_count(vms))
 		return vm_call_fail_gone(c, error);
-	vm_view_show(vm);
+	vm_view_show(json_object_array_get_idx(vms, 0));
 
 	return true;
 }
@@ -58,11 +59,8 @@ static bool print_show(const struct vm_call *c, json_object *answer, GError **er
 static bool print_output(const struct vm_call *c G_GNUC_UNUSED, json_object *answer,
 			 GError **error G_GNUC_UNUSED)
 {
-	json_object *output = NULL;
-	const char *text = "";
+	const char *text = answer_part_text(answer, "output");
 
-	if (json_object_object_get_ex(answer, "output", &output))
-		text = json_object_get_string(output);
 	if (*text)
 		puts(text);
 
@@ -120,13 +118,16 @@ static bool check_directory(const struct vm_call *c, const char *what, const cha
 /* The document goes over on standard input, as the host need not have the file. */
 static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **error)
 {
-	g_autofree char *file = NULL, *vm_id = NULL;
+	g_autofree char *directory = NULL, *file = NULL, *vm_id = NULL;
 	GString *text;
 
 	if (!c->o->directory)
 		return vmm_fail(error, VMM_ERROR_USAGE, "deploy: give --directory, the VM's on its "
 				"host");
 
+	directory = vm_call_path(c, "--directory", c->o->directory, error);
+	if (!directory)
+		return false;
 	text = file_read(c->operands[0], MAX_DOCUMENT, error);
 	if (!text)
 		return false;
@@ -135,10 +136,10 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 	vm_id = vm_document_id(order->input, c->operands[0], error);
 	if (!vm_id)
 		return false;
-	if (!check_directory(c, "--directory", c->o->directory, vm_id, error))
+	if (!check_directory(c, "--directory", directory, vm_id, error))
 		return false;
 
-	file = g_build_filename(c->o->directory, "deployment.0", NULL);
+	file = g_build_filename(directory, "deployment.0", NULL);
 	action_order_add_option(order, "--vm");
 	if (c->o->prepare)
 		action_order_add_option(order, "--prepare");
@@ -151,14 +152,17 @@ static bool build_deploy(const struct vm_call *c, ActionOrder *order, GError **e
 /* Where OpenNebula has it. */
 static char *checkpoint_of(const struct vm_call *c, GError **error)
 {
-	json_object *vm = NULL, *directory = NULL;
+	json_object *vm = NULL;
 	json_object *answer = vm_call_look(c, &vm, error);
+	const char *directory;
 	char *file = NULL;
 
 	if (!answer)
 		return NULL;
-	if (json_object_object_get_ex(vm, "directory", &directory))
-		file = g_build_filename(json_object_get_string(directory), "checkpoint", NULL);
+
+	directory = answer_part_text(vm, "directory");
+	if (*directory)
+		file = g_build_filename(directory, "checkpoint", NULL);
 	else
 		vmm_fail(error, VMM_ERROR_USAGE, "%s does not say its directory: give a FILE",
 			 c->deploy_id);
@@ -216,16 +220,16 @@ static bool build_migrate(const struct vm_call *c, ActionOrder *order,
 /* One more than the highest of the VM's. */
 static bool next_snapshot(const struct vm_call *c, char **ret, GError **error)
 {
-	json_object *vm = NULL, *names = NULL;
+	json_object *vm = NULL, *names;
 	json_object *answer = vm_call_look(c, &vm, error);
 	guint64 next = 0, n;
 
 	if (!answer)
 		return false;
 
-	json_object_object_get_ex(vm, "snapshots", &names);
-	for (size_t i = 0; names && i < json_object_array_length(names); i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+	names = answer_part_array(vm, "snapshots");
+	for (size_t i = 0; i < answer_part_count(names); i++) {
+		const char *name = answer_part_element(names, i);
 
 		if (g_str_has_prefix(name, "snap-") &&
 		    number_unsigned(name + strlen("snap-"), 0, G_MAXINT32, &n, NULL))

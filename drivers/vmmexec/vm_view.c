@@ -5,25 +5,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "answer_part.h"
 #include "base/terminal.h"
 #include "base/text.h"
 
 enum { COLUMNS = 6, KIB = 1024 };
 
-static const char *text_member(json_object *object, const char *name)
-{
-	json_object *value = NULL;
-
-	if (!json_object_object_get_ex(object, name, &value))
-		return "";
-
-	return json_object_get_string(value);
-}
-
 /* What QEMU or a guest's owner may have put there must not move the cursor. The caller frees. */
 static char *plain_member(json_object *object, const char *name)
 {
-	return text_line(text_member(object, name), G_MAXSIZE);
+	return text_line(answer_part_text(object, name), G_MAXSIZE);
 }
 
 /* A size for people; "-" if it is not known. The caller frees. */
@@ -108,7 +99,7 @@ void vm_view_list(json_object *vms, bool names)
 	size_t widths[COLUMNS] = { 0 };
 
 	g_ptr_array_add(rows, g_strdupv((char **)head));
-	for (size_t i = 0; i < json_object_array_length(vms); i++)
+	for (size_t i = 0; i < answer_part_count(vms); i++)
 		g_ptr_array_add(rows, row_of(json_object_array_get_idx(vms, i)));
 	for (guint i = 0; i < rows->len; i++)
 		for (guint k = 0; k < COLUMNS; k++) {
@@ -156,9 +147,10 @@ static void print_figures(json_object *vm)
 	g_autofree char *rd = size_member(vm, "disk_read_bytes", 1);
 	g_autofree char *wr = size_member(vm, "disk_written_bytes", 1);
 	g_autofree char *up = NULL;
+	g_autofree char *vcpus = plain_member(vm, "vcpus");
 	json_object *uptime = NULL;
 
-	printf("%-10s %s of %s CPUs\n", "CPU", cpu, text_member(vm, "vcpus"));
+	printf("%-10s %s of %s CPUs\n", "CPU", cpu, vcpus);
 	printf("%-10s %s used, %s at most\n", "Memory", used, most);
 	printf("%-10s %s received, %s sent\n", "Network", rx, tx);
 	printf("%-10s %s read, %s written\n", "Storage", rd, wr);
@@ -172,11 +164,9 @@ static void print_figures(json_object *vm)
 static void print_array(json_object *vm, const char *label, const char *name,
 			const char *const *members)
 {
-	json_object *array = NULL;
+	json_object *array = answer_part_array(vm, name);
 
-	if (!json_object_object_get_ex(vm, name, &array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
+	for (size_t i = 0; i < answer_part_count(array); i++) {
 		json_object *one = json_object_array_get_idx(array, i);
 		g_autoptr(GString) text = g_string_new(NULL);
 
@@ -194,13 +184,13 @@ static void print_array(json_object *vm, const char *label, const char *name,
 
 static void print_snapshots(json_object *vm)
 {
-	json_object *array = NULL;
+	json_object *array = answer_part_array(vm, "snapshots");
 
-	if (!json_object_object_get_ex(vm, "snapshots", &array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		print_member("Snapshot",
-			     json_object_get_string(json_object_array_get_idx(array, i)));
+	for (size_t i = 0; i < answer_part_count(array); i++) {
+		g_autofree char *name = text_line(answer_part_element(array, i), G_MAXSIZE);
+
+		print_member("Snapshot", name);
+	}
 }
 
 void vm_view_show(json_object *vm)
@@ -212,7 +202,8 @@ void vm_view_show(json_object *vm)
 	} texts[] = { { "UUID", "uuid" }, { "Title", "title" }, { "Directory", "directory" },
 		      { "Fault", "fault" } };
 	g_autofree char *name = plain_member(vm, "name");
-	g_autofree char *state = paint_state(text_member(vm, "state"));
+	g_autofree char *plain = plain_member(vm, "state");
+	g_autofree char *state = paint_state(plain);
 
 	print_member("VM", name);
 	print_member("State", state);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "action_call.h"
+#include "answer_part.h"
 #include "base/error_object.h"
 #include "base/number.h"
 #include "base/program.h"
@@ -18,9 +19,14 @@
 
 enum { STATUS_USAGE = 2, STATUS_UNKNOWN = 3 };
 
+/* Empty: of a variable that is not set. A path would be the directory that one is in. */
 static bool check_command_options(const struct vm_command *command, const struct cli_options *o,
 				  GError **error)
 {
+	const char *empty = cli_options_empty(o);
+
+	if (empty)
+		return vmm_fail(error, VMM_ERROR_USAGE, "--%s is empty", empty);
 	for (const char *const *n = cli_options_names(); *n; n++) {
 		g_autofree char *word = g_strdup_printf(" %s ", *n);
 
@@ -91,28 +97,20 @@ static int report_failure(const struct cli_options *o, const char *name, int sta
 	return status;
 }
 
-static const char *answer_text(json_object *object, const char *name)
-{
-	json_object *value = NULL;
-
-	if (!json_object_object_get_ex(object, name, &value))
-		return NULL;
-
-	return json_object_get_string(value);
-}
-
 /* The action's error, as the action would have said it. */
 static void print_action_error(const char *name, json_object *error)
 {
 	g_autofree char *word = terminal_paint(STDERR_FILENO, TERMINAL_RED, "vmmexec");
-	const char *message = text_or(answer_text(error, "message"), "?");
-	const char *hint = answer_text(error, "hint");
+	g_autofree char *message = text_line(answer_part_text(error, "message"), G_MAXSIZE);
+	g_autofree char *class = text_line(answer_part_text(error, "class"), G_MAXSIZE);
+	g_autofree char *said = text_line(answer_part_text(error, "hint"), G_MAXSIZE);
+	const char *hint = said, *what = *message ? message : "?";
+	const char *kind = *class ? class : "internal";
 
-	if (!hint && g_str_has_prefix(message, "cannot find domain "))
+	if (!*hint && g_str_has_prefix(message, "cannot find domain "))
 		hint = "vmmexec list shows those of a host";
-	fprintf(stderr, "%s: %s: %s [%s]", word, name, message,
-		text_or(answer_text(error, "class"), "internal"));
-	if (hint)
+	fprintf(stderr, "%s: %s: %s [%s]", word, name, what, kind);
+	if (*hint)
 		fprintf(stderr, " (hint: %s)", hint);
 	fputc('\n', stderr);
 }
@@ -121,7 +119,7 @@ static void print_action_error(const char *name, json_object *error)
 static void print_sentence(const struct cli_options *o, const ActionOrder *order,
 			   const struct action_answer *answer)
 {
-	const char *output = text_or(answer_text(answer->object, "output"), "");
+	const char *output = answer_part_text(answer->object, "output");
 	g_autofree char *done = NULL;
 
 	if (o->dry_run) {
@@ -204,10 +202,8 @@ static int run_words(const struct cli_options *o)
 	g_free(place.dir);
 	g_free(c.deploy_id);
 	g_free(c.vm_id);
-	if (fflush(stdout) != 0 && status == 0)
-		status = 1;
 
-	return status;
+	return program_end("vmmexec", status, 1);
 }
 
 /* The words of the guest's command, of which none is an option of ours, go behind O's own. */

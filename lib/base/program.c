@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -39,6 +40,14 @@ void program_open_descriptors(void)
 void program_protect_memory(void)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* not RLIMIT_CORE: our scripts would inherit it */
+}
+
+bool program_takes_no_words(int argc, char **argv, GError **error)
+{
+	if (argc < 2)
+		return true;
+
+	return vmm_fail(error, VMM_ERROR_USAGE, "'%s' belongs to no option", argv[1]);
 }
 
 void program_add_help(GOptionContext *context, gboolean *wanted)
@@ -123,6 +132,25 @@ int program_fail(const char *name, const GError *error)
 
 	fprintf(stderr, "%s: %s\n", name, line);
 	return vmm_error_exit_status(error);
+}
+
+int program_end(const char *name, int status, int lost)
+{
+	g_autoptr(GError) error = NULL;
+	int errnum = EIO;	/* of an earlier line that failed: its own is not known any more */
+
+	if (fflush(stdout) != 0)
+		errnum = errno;
+	else if (!ferror(stdout))
+		return status;
+	if (status)
+		return status;
+
+	vmm_fail_errno(&error, errnum, "cannot write standard output");
+	if (errnum != EPIPE)
+		program_fail(name, error);
+
+	return lost;
 }
 
 unsigned program_allow_descriptors(unsigned most)

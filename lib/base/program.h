@@ -26,6 +26,9 @@ void program_add_help(GOptionContext *context, gboolean *wanted);
 /* Prints the help of CONTEXT on stdout. */
 void program_print_help(GOptionContext *context);
 
+/* False with ERROR set if, behind the options, ARGV has words: of a program that takes none. */
+bool program_takes_no_words(int argc, char **argv, GError **error);
+
 /* Prints TEXT on stdout and returns true if the only word of ARGV is --help or -h. */
 bool program_help(char **argv, const char *text);
 
@@ -44,6 +47,12 @@ void program_become_root_copy(const char *name, char **argv);
 
 /* Prints "NAME: message [CLASS] (hint: …)" on stderr; returns ERROR's exit status. */
 int program_fail(const char *name, const GError *error);
+
+/*
+ * The exit status of program NAME, which has done its work with STATUS: if that is 0, and what was
+ * printed on stdout did not get there, LOST, with a line on stderr unless the reader has gone.
+ */
+int program_end(const char *name, int status, int lost);
 
 /* Allows us MOST open descriptors, or as many as the system lets us have, and returns how many. */
 unsigned program_allow_descriptors(unsigned most);

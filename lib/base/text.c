@@ -23,13 +23,28 @@ bool text_is_digits(const char *text)
 	return strspn(text, "0123456789") == strlen(text);
 }
 
+/* How many bytes at P are a blank or a control character: those from U+0080 on have two. */
+static size_t blank_length(const char *p)
+{
+	guchar first = (guchar)p[0], second;
+
+	if (first <= ' ' || first == 0x7f)
+		return 1;
+
+	second = (guchar)p[1];
+	if (first == 0xc2 && second >= 0x80 && second < 0xa0)
+		return 2;
+
+	return 0;
+}
+
 char *text_line(const char *text, size_t max)
 {
 	GString *s = g_string_new(NULL);
+	size_t blank;
 
-	for (const char *p = text; *p; p++) {
-		bool blank = (guchar)*p <= ' ' || *p == 0x7f;
-
+	for (const char *p = text; *p; p += MAX(blank, 1)) {
+		blank = blank_length(p);
 		if (!blank)
 			g_string_append_c(s, *p);
 		else if (s->len && s->str[s->len - 1] != ' ')

@@ -37,6 +37,11 @@ char **check_ids(const char *list, GError **error)
 {
 	g_auto(GStrv) ids = g_strsplit(list, ",", -1);
 
+	if (!*ids) {
+		vmm_fail(error, VMM_ERROR_USAGE, "no check is named");
+		return NULL;
+	}
+
 	for (char **id = ids; *id; id++)
 		if (!is_id(g_strstrip(*id))) {
 			vmm_fail(error, VMM_ERROR_USAGE, "there is no check '%s'", *id);

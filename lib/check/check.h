@@ -56,7 +56,7 @@ struct check_result {
 /* The results, in the order of the checks, of struct check_result. g_ptr_array_unref(). */
 GPtrArray *check_host(const HostFacts *facts, const struct check_wish *wish);
 
-/* The ids of LIST, separated by commas. NULL with VMM_ERROR_USAGE: one is none. g_strfreev(). */
+/* The ids of LIST, separated by commas. g_strfreev(). NULL with VMM_ERROR_USAGE: none, or no id. */
 char **check_ids(const char *list, GError **error);
 
 /* The worst of RESULTS: OK, WARN, FAIL or UNKNOWN. A certain fault is worse than an unknown. */

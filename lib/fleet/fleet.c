@@ -62,8 +62,10 @@ GPtrArray *fleet_hosts(const struct fleet_choice *c, GError **error)
 	g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) cause = NULL;
 
+	/* One that is named twice is meant once: two at work there would be in each other's way. */
 	for (char **h = c->named; h && *h; h++)
-		g_ptr_array_add(hosts, g_strdup(*h));
+		if (!g_ptr_array_find_with_equal_func(hosts, *h, g_str_equal, NULL))
+			g_ptr_array_add(hosts, g_strdup(*h));
 	if (hosts->len && (c->all || c->cluster)) {
 		vmm_fail(error, VMM_ERROR_USAGE, "either hosts are named, or --all or --cluster is "
 			 "given");

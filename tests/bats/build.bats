@@ -55,6 +55,15 @@ load helper
 	[ "$(cat one/etc/vmm_exec/vmm_execrc)" = '# mine' ]
 }
 
+@test "make install: everybody can use it, whatever root's umask, and no directory is taken for a file's place" {
+	(umask 077; make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install)
+	[ -z "$(find pkg/* ! -perm -004)$(find pkg/* -type d ! -perm -001)" ]
+	mkdir -p other/usr/bin/kvm-image
+	run make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/other" install
+	[ "$status" -ne 0 ]
+	[[ $output == *"cannot overwrite directory '$PWD/other/usr/bin/kvm-image'"* ]]
+}
+
 @test "make install-strip leaves out debug information; uninstall removes all but edited files" {
 	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install-strip
 	[ -z "$(readelf -S pkg/usr/bin/kvm-domain | grep debug_info)" ]
@@ -74,9 +83,13 @@ load helper
 		printf '#!/bin/sh\necho theirs %s\n' $file >one/$file
 		chmod 750 one/$file
 	done
+	mkdir -p one/var/remotes/im/{kvm,qemu}.d
+	printf '#!/bin/sh\n' >one/var/remotes/im/kvm.d/monitord-client_control.sh
+	ln -s ../kvm.d/monitord-client_control.sh one/var/remotes/im/qemu.d/monitord-client_control.sh
+	ln -s /nowhere one/var/remotes/vmm/kvm/reset
 	cp -a one before
 	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
-	[[ $output == "4 scripts were replaced; "* ]]
+	[[ $output == "7 scripts were replaced; "* ]]
 	# The second finds its own files, and one that an upgrade of OpenNebula brought.
 	printf '#!/usr/bin/ruby\nnewer\n' >one/var/remotes/vmm/kvm/cancel
 	run make -s -C "$TOP" O="$BUILD" ONE_LOCATION="$PWD/one" install
@@ -87,7 +100,7 @@ load helper
 	[ "$output" = "kept $PWD/one/var/remotes/vmm/kvm/poll, which is not ours" ]
 	cp one/var/remotes/vmm/kvm/{cancel,poll} before/var/remotes/vmm/kvm
 	[[ $(<before/var/remotes/vmm/kvm/cancel) == *newer ]]
-	diff -r before one
+	diff -r --no-dereference before one
 	[ "$(stat -c %a one/var/remotes/vmm/kvm/deploy)" = 750 ]
 }
 
@@ -126,6 +139,47 @@ load helper
 	done < <(sed -n 's/^	{ "\([a-z_.]*\)", .*/\1/p' "$TOP/lib/conf/cfg.c")
 }
 
+# maintainer VERSION FILE...: the scripts of a package with these files, as debian/rules makes them.
+maintainer() {
+	local script version=$1
+	shift
+	for script in preinst postinst postrm; do
+		sed -e "/^#DIVERSIONS#/{r $TOP/debian/diversions" -e 'd}' "$TOP/debian/vmmexec.$script.in" | sed "s|@FILES@|$*|" >"$version.$script"
+		chmod 755 "$version.$script"
+	done
+}
+
+@test "Debian package: an upgrade that fails, one that succeeds, and removal leave OpenNebula's files where they belong" {
+	local dir=/var/lib/one/remotes/vmm/kvm
+	export DPKG_ROOT=$PWD/root DPKG_ADMINDIR=$PWD/root/var/lib/dpkg PATH=$PATH:/usr/sbin:/sbin
+	mkdir -p "root$dir" "$DPKG_ADMINDIR" root/usr/share/vmmexec/default
+	for file in vmm_execrc vmm_exec_kvm.conf kvmrc; do echo "# $file" >"root/usr/share/vmmexec/default/$file"; done
+	for file in deploy reset poll; do echo "their $file" >"root$dir/$file"; done
+	maintainer 1 $dir/deploy $dir/poll
+	maintainer 2 $dir/deploy $dir/reset
+	./1.preinst install
+	for file in deploy poll; do echo "our $file" >"root$dir/$file"; done
+	./1.postinst configure ''
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\nour poll\ntheir reset' ]
+	[ "$(cat root/var/lib/one/remotes/etc/vmm/kvm/kvmrc)" = '# kvmrc' ]
+	# As dpkg does when version 2 cannot be unpacked.
+	./2.preinst upgrade 1
+	./2.postrm abort-upgrade 1
+	./1.postinst abort-upgrade 2
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\nour poll\ntheir reset' ]
+	./2.preinst upgrade 1
+	echo 'our reset' >root$dir/reset
+	./1.postrm upgrade 2
+	rm root$dir/poll
+	./2.postinst configure 1
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'our deploy\ntheir poll\nour reset' ]
+	rm root$dir/deploy root$dir/reset
+	./2.postrm remove
+	[ "$(cat root$dir/deploy root$dir/poll root$dir/reset)" = $'their deploy\ntheir poll\ntheir reset' ]
+	[ ! -e root/usr/share/vmmexec/opennebula ]
+	[ -z "$(dpkg-divert --list)" ]
+}
+
 @test "RPM packages: OpenNebula's files are kept aside, an upgrade of either keeps ours, and removal gives theirs back" {
 	local places=$TOP/packaging/rpm-places set=root/usr/share/vmmexec/set name=/var/lib/one/remotes/vmm/kvm/deploy
 	export ROOT=$PWD/root
@@ -145,7 +199,19 @@ load helper
 	[ "$(cat "root$name")" = ours-2 ]
 	echo mine >"root/etc/one/vmm_exec/vmm_execrc"
 	"$places" take
+	# A version that does not have a name any more gives that back; what is missing comes back, too.
+	for file in poll reset; do
+		echo "their $file" >"root${name%/*}/$file"
+		echo "our $file" >"$set${name%/*}/$file"
+	done
+	"$places" take
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'our poll\nour reset' ]
+	rm "$set${name%/*}/poll"
+	"$places" take
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'their poll\nour reset' ]
+	rm "root${name%/*}/reset"
 	"$places" give-back
+	[ "$(cat "root${name%/*}/poll" "root${name%/*}/reset")" = $'their poll\ntheir reset' ]
 	[ "$(cat "root$name")" = theirs-2 ]
 	[ ! -e root/usr/lib/one/mads/one_vmm_exec ]
 	[ ! -e root/usr/share/vmmexec/opennebula ]

@@ -381,6 +381,12 @@ vm() {	# TEMPLATE
 	diff before after
 }
 
+@test "what cannot be printed could not be told" {
+	run --separate-stderr bash -c '"$@" >/dev/full' - "$REMOTES/host_check" --only msrs --json
+	[ "$status" -eq 3 ]
+	[[ $stderr == *'host_check: cannot write standard output: '* ]]
+}
+
 @test "misuse is status 2: a check that is none, a type, a storage, a file that is no document" {
 	intel
 	check --only nonesuch
@@ -388,6 +394,15 @@ vm() {	# TEMPLATE
 	[[ $stderr == *"there is no check 'nonesuch'"* ]]
 	check --require kvm-device,x
 	[ "$status" -eq 2 ]
+	# What is left out, or behind a blank instead of a comma, must not look like a host that has it.
+	for option in --only --require; do
+		check $option ''
+		[ "$status" -eq 2 ]
+		[[ $stderr == *'no check is named [usage]'* ]]
+	done
+	check --require nested sev
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"'sev' belongs to no option [usage]"* ]]
 	check --type xen
 	[ "$status" -eq 2 ]
 	check --storage lvm:

@@ -129,6 +129,21 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	[ "$({ printf 'INIT\n'; sleep 0.5; } | "$DRIVER" kvm 2>&- | dd bs=4096 count=1 2>/dev/null)" = 'INIT SUCCESS - -' ]
 }
 
+# bats test_tags=root
+@test "--journal: a directory that may not be read is an error, not one without journals" {
+	start
+	finish
+	chmod 700 var/vmm_exec
+	chmod 755 . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	for words in '--journal' '--journal kvm' '--journal --json'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups "$DRIVER" $words
+		[ "$status" -eq 1 ]
+		[ "$stderr" = "one_vmm_exec: cannot read the journals in $PWD/var/vmm_exec: Permission denied [permission] (hint: run it as oneadmin)" ]
+	done
+	jq -e '.outcome == "failed" and .error.class == "permission"' <<<"$output"
+}
+
 @test "--journal: waiting and running actions, for people, for programs, and followed" {
 	run "$DRIVER" --journal
 	[ "$status" -eq 0 ]

@@ -243,6 +243,57 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "${lines[-1]}" = '50 hosts: 0 fit, 50 not fit, 0 could not be told' ]
 }
 
+@test "hosts that OpenNebula does not name could not be told; that is no misuse" {
+	printf '#!/bin/sh\necho "no such zone" >&2\nexit 1\n' >bin/onehost
+	chmod +x bin/onehost
+	run "$CHECK" --all
+	[ "$status" -eq 3 ]
+	[[ $output == 'kvm-host-check: onehost failed with status 1: no such zone ['* ]]
+	run "$CHECK" --all h1
+	[ "$status" -eq 2 ]
+}
+
+# bats test_tags=root
+@test "a set that another user of the host has made is not run" {
+	host h1
+	chmod 755 . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	chmod 777 h1
+	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|' bin/ssh
+	run "$CHECK" h1
+	[ "$status" -eq 0 ]
+	rm h1/args
+	chown -R 65534 h1/one
+	run "$CHECK" h1
+	[ "$status" -eq 3 ]
+	[[ $output == *"host_check failed with status 126: $PWD/h1/one belongs to another user"* ]]
+	[ ! -e h1/args ]
+	chown -R 12345 h1/one
+	run "$CHECK" h1
+	[ "$status" -eq 0 ]
+}
+
+@test "a host's time is a number of any size" {
+	for time in -9223372036854775808 9223372036854775807 -1e300 1e300; do
+		mkdir -p h1/one/vmm/kvm
+		printf '#!/bin/sh\necho \x27{"checks":[],"result":"ok","time_ms":%s}\x27\n' $time >h1/one/vmm/kvm/host_check
+		chmod +x h1/one/vmm/kvm/host_check
+		cp -r h1 h2
+		run --separate-stderr "$CHECK" --pairs --json h1 h2
+		[ "$status" -le 1 ]
+		jq -e '.hosts | length == 2' <<<"$output"
+	done
+}
+
+@test "what a host answers forges no line, and moves no cursor" {
+	host h1 '{"id":"x\u001b[2Jy\nOK    h2  fit","result":"fail","found":"a\n\u001b[1mb","hint":"c\nd","commands":["\u001b[3me\nf",null,3]},null,3,"x"'
+	run --separate-stderr "$CHECK" h1
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = 'FAIL  h1  x [2Jy OK h2 fit a [1mb (hint: c d)' ]
+	[ "${lines[1]}" = '        [3me f' ]
+	[[ $output != *$'\033'* ]]
+	never grep -qv '^        \|^[A-Z?]*  *h1' <<<"$output"
+}
+
 @test "misuse: no host, what could be an option for ssh, a check that is none" {
 	run "$CHECK"
 	[ "$status" -eq 2 ]

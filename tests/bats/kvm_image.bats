@@ -289,6 +289,45 @@ another_is_left_alone() {
 	[ "$(ls)" = -f ]
 }
 
+@test "kvm-image: an option of a variable that is not set is misuse, not the directory one is in" {
+	local words
+	echo '<VM><ID>7</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TYPE>swap</TYPE><SIZE>1</SIZE></DISK></TEMPLATE></VM>' >vm.xml
+	mkdir vm
+	for words in 'prepare vm.xml --directory' 'dispose vm.xml --all --directory' 'prepare vm.xml --directory vm --kvmrc' \
+		'prepare vm.xml --directory vm --datastore' 'create x --size 1M --format' 'create x --format raw --size' 'dispose vm.xml --directory vm --disk'; do
+		# shellcheck disable=SC2086
+		kvm_image $words ''
+		[ "$status" -eq 2 ]
+		[ "$stderr" = "kvm-image: --${words##*--} is empty [usage] (hint: see --help)" ]
+	done
+	[ -z "$(find . -name 'disk.*' -o -name '.kvm*' -o -name x)" ]
+}
+
+@test "kvm-image: a place that cannot be looked at is not one that has a file" {
+	local words
+	"$KVM_IMAGE" create raw --format raw --size 1M
+	for words in 'create raw/x --format raw --size 1M' 'convert raw raw/x --format raw' 'import raw raw/x' 'import http://127.0.0.1:1/x raw/x'; do
+		for force in '' --force; do
+			# shellcheck disable=SC2086
+			kvm_image $words $force
+			[ "$status" -eq 1 ]
+			[[ $stderr == "kvm-image: cannot make $PWD/raw/x: Not a directory ["* ]]
+		done
+	done
+}
+
+# bats test_tags=root
+@test "kvm-image resize: a file system that is read-only is [permission]" {
+	mkdir fs
+	mount -t tmpfs none fs
+	"$KVM_IMAGE" create fs/x --format raw --size 1M
+	mount -o remount,ro fs
+	kvm_image resize fs/x 2M
+	umount fs
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'Read-only file system [permission]' ]]
+}
+
 @test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
 	local words
 	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \

@@ -200,7 +200,7 @@ same() {	# HOST: has exactly the set
 	flock 8
 	run "$SYNC" h1
 	[ "$status" -eq 1 ]
-	[[ $output == *'another sync is running'* ]]
+	[[ $output == *'another sync is running [busy]'* ]]
 	exec 8>&-
 	"$SYNC" h1
 	same h1
@@ -266,13 +266,59 @@ stranger() {
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
 	[ "$(find h1/one ! -user root | wc -l)" -eq 0 ]
+	# Nor is one taken for up to date that says so.
+	sticky h3
+	"$SYNC" h3
+	cp -r h3/one evil
+	rm -r h3/one
+	echo 'echo evil' >>evil/vmm/kvm/deploy
+	chown -R 65534 evil
+	mv evil h3/one
+	run "$SYNC" --check h3
+	[ "$status" -eq 1 ]
+	"$SYNC" h3
+	diff -r --exclude=.vmmexec-manifest var/remotes h3/one
+	[ "$(find h3/one ! -user root | wc -l)" -eq 0 ]
 	sticky h2
 	stranger mkdir -p h2/one
 	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|; s|^exec setpriv.*|& #|' bin/ssh
 	sed -i 's| < <(tee .*||' bin/ssh
 	run "$SYNC" h2
 	[ "$status" -eq 1 ]
-	[[ $output == *"h2/one belongs to another user"* ]]
+	[[ $output == *"h2/one belongs to another user [permission]"* ]]
+	stranger rmdir h2/one
+	mkdir h2/real
+	ln -s real h2/one
+	run "$SYNC" h2
+	[ "$status" -eq 1 ]
+	[[ $output == *"h2/one is a link to real [permission]"* ]]
+}
+
+# bats test_tags=root
+@test "a file of the set that root has made anew on a host does not keep oneadmin's sync out" {
+	[ "$EUID" -eq 0 ]
+	mkdir h1
+	chown 12345 h1
+	chmod 755 . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	sed -i 's| < <(tee .*||; s|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|' bin/ssh
+	"$SYNC" h1
+	echo root >new
+	mv new h1/one/vmm/kvm/deploy
+	echo 8.0.0 >var/remotes/VERSION
+	run "$SYNC" h1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	# What cannot be removed is no reason against the new set, nor against the next one.
+	mkdir h1/one/roots
+	touch h1/one/roots/file
+	for version in 9.0.0 10.0.0; do
+		echo $version >var/remotes/VERSION
+		run "$SYNC" h1
+		echo "$output"
+		[ "$status" -eq 0 ]
+		diff -r --exclude=.vmmexec-manifest var/remotes h1/one
+	done
 }
 
 @test "a directory that holds other things than a set of scripts is not replaced" {
@@ -289,6 +335,72 @@ stranger() {
 	[ "$(find h1 h4 -name 'one.*' | wc -l)" -eq 0 ]
 	same h2
 	same h3
+}
+
+@test "a directory with a slash at its end is the same directory, also for what lies beside it" {
+	"$SYNC" --remote-dir "$PWD/h1/one/" h1
+	same h1
+	echo 8.0.0 >var/remotes/VERSION
+	echo "SCRIPTS_REMOTE_DIR=$PWD/@HOST@/./one//" >var/config
+	"$SYNC" h1
+	same h1
+	[ "$(find h1/one -maxdepth 1 -name '.*' -printf '%f\n')" = .vmmexec-manifest ]
+	run "$SYNC" --remote-dir /var/.. h1
+	[ "$status" -eq 2 ]
+	[[ $output == *"'/var/..' is no directory for a set [usage]"* ]]
+}
+
+@test "a host that is named twice gets the set once, and all is well" {
+	run "$SYNC" h1 h2 h1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = '2 hosts have it (2 updated), 0 failed' ]
+	same h1
+}
+
+@test "what is no set is sent to nobody" {
+	for dir in "$PWD/var" var nosuch; do
+		run "$SYNC" --dir "$dir" h1
+		[ "$status" -eq 1 ]
+		[[ $output == "kvm-sync-hosts: cannot send $dir: it is no set of scripts: it has no directory vmm [not-found] (hint: name the set by --dir;"* ]]
+	done
+	[ ! -e h1 ]
+	[ ! -e ssh.log ]
+}
+
+@test "what others may not read here, they may not read on a host" {
+	mkdir -p var/remotes/etc/market var/remotes/closed/in
+	echo secret >var/remotes/etc/market/password
+	echo secret >var/remotes/closed/in/open
+	printf '#!/bin/sh\n' >var/remotes/etc/program
+	chmod 640 var/remotes/etc/market/password
+	chmod 750 var/remotes/etc/program
+	"$SYNC" h1
+	[ "$(cd h1/one && stat -c '%a' etc/market/password etc/program closed/in/open vmm/kvm/deploy VERSION | tr '\n' ' ')" = '600 700 644 755 644 ' ]
+	"$SYNC" h1
+	chmod 711 var/remotes/closed
+	chmod 600 var/remotes/VERSION
+	chmod 644 var/remotes/etc/market/password
+	chmod 700 var/remotes/closed
+	run "$SYNC" h1
+	[[ $output == *'h1: updated, 3 files'* ]]
+	[ "$(cd h1/one && stat -c '%a' etc/market/password etc/program closed/in/open VERSION | tr '\n' ' ')" = '644 700 600 600 ' ]
+	run "$SYNC" h1
+	[[ $output == *'h1: up to date'* ]]
+}
+
+# bats test_tags=root
+@test "a host that is full is named with the reason, and gets its room back" {
+	mkdir h1
+	mount -t tmpfs -o size=100k none h1
+	run "$SYNC" h1
+	left=$(find h1 -name 'one*' ! -name 'one.lock*')
+	umount h1
+	echo "$output"
+	[ "$status" -eq 1 ]
+	# tar's words of a file that has no room, or not all that it needs.
+	[[ $output == *'h1: installing files failed with status 74: tar: '*': '@(*'No space left on device'|'Wrote only '*)' [no-space]'* ]]
+	[ -z "$left" ]
 }
 
 @test "a host of another platform gets its own build, a missing one is named" {
@@ -348,6 +460,19 @@ stranger() {
 	run "$SYNC" --all
 	[ "$status" -eq 1 ]
 	[[ $output == *'onehost: No such file or directory [not-found] (hint: run it on the front-end, as oneadmin, or name the hosts)' ]]
+}
+
+@test "what cannot be printed is an error, and said, unless the reader has gone" {
+	local words
+	for words in '--list h1' 'h1' '--json h1'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$SYNC" $words
+		[ "$status" -eq 1 ]
+		[[ $stderr == 'kvm-sync-hosts: cannot write standard output: '*' ['*']'* ]]
+	done
+	run --separate-stderr bash -c '{ sleep 1; "$@"; echo $? >status; } | true' - "$SYNC" --list h1
+	[ "$(cat status)" -eq 1 ]
+	[ -z "$stderr" ]
 }
 
 @test "misuse: no host, or what could be an option for ssh" {

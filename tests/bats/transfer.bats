@@ -392,6 +392,12 @@ image_is_whole() { [ "$(sha256sum "$IMAGE")" = "$sum" ]; }
 		[ "$status" -eq 1 ]
 		[ -z "$(ls -A | grep cut)" ] || { echo "$at: $(ls -A)"; return 1; }
 	done
+	# JSON behind it would be a part of what is sent.
+	run --separate-stderr "$KVM_IMAGE" send --json sparse
+	[ "$status" -eq 2 ]
+	[ "$(jq -r .error.class <<<"$output")" = usage ]
+	run script -qec "'$KVM_IMAGE' send sparse" /dev/null
+	[[ $output == *'standard output is a terminal: it is for kvm-image receive [usage]'* ]]
 	qemu-img create -q -u -f qcow2 -b /etc/passwd -F raw evil 1M
 	run --separate-stderr "$KVM_IMAGE" send evil
 	[[ $stderr == *'a part of it is in another file [refused]'* ]]

@@ -533,6 +533,13 @@ bases() {
 	dispose
 	done_
 	[ "$(ls -A vm)" = ds.xml ]
+	# What a request says of its datastore goes before that file.
+	sed -i 's|^|<VMM_DRIVER_ACTION_DATA><DATASTORE><TEMPLATE><SPARSE>yes</SPARSE></TEMPLATE></DATASTORE>|; s|$|</VMM_DRIVER_ACTION_DATA>|' vm.xml
+	prepare
+	done_
+	[ "$(stat -c %b vm/disk.0)" -lt 2048 ]
+	dispose
+	document 7 "$(copy 0 SIZE=8)" "$(disk DISK_ID=1 TYPE=fs SIZE=2)"
 	rm -r vm
 	printf 'SPARSE=no\nSTORAGE=raw\n' >rc
 	prepare --kvmrc rc

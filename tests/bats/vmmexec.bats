@@ -332,9 +332,22 @@ with_devices() {
 	echo '<VM><ID>7</ID><TEMPLATE/></VM>' >vm.xml
 	stubbed deploy vm.xml --directory /stores/0/8/
 	assert_failure 2
-	[ "$stderr" = 'vmmexec: --directory: /stores/0/8/ is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
+	[ "$stderr" = 'vmmexec: --directory: /stores/0/8 is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)' ]
 	stubbed deploy vm.xml --directory /stores/0/7
 	assert_success
+	# A relative path is one of here, whatever the action's own directory is.
+	mkdir -p stores/0/8
+	cd stores/0
+	run --separate-stderr -- "$VMMEXEC" --dir "$BATS_TEST_TMPDIR/set" deploy ../../vm.xml --directory 8
+	cd ../..
+	assert_failure 2
+	[ "$stderr" = "vmmexec: --directory: $PWD/stores/0/8 is the directory of VM 8, not of VM 7 [usage] (hint: say --foreign if that is meant)" ]
+	stubbed deploy vm.xml --directory stores/0/7
+	assert_success
+	[ "$(tail -1 calls)" = "$PWD/stores/0/7/deployment.0" ]
+	stubbed --host node1 deploy vm.xml --directory stores/0/7
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: --directory stores/0/7: not an absolute path of node1 [usage] (hint: see --help)' ]
 	echo '<VM/>' >vm.xml
 	stubbed deploy vm.xml --directory /stores/0/7
 	assert_failure 1
@@ -393,6 +406,56 @@ remote() {
 	export PATH=$PWD/bin:$PATH
 }
 
+@test "vmmexec: a list that cannot be printed is an error that is said" {
+	run --separate-stderr bash -c '"$@" >/dev/full' - "$VMMEXEC" --dir "$BUILD/remotes" list
+	assert_failure 1
+	[[ $stderr == *'vmmexec: cannot write standard output: No space left on device [no-space]'* ]]
+}
+
+@test "vmmexec: an option of a variable that is not set is misuse, not the directory one is in" {
+	local option
+	stub deploy "$DONE"
+	echo '<VM><ID>7</ID><TEMPLATE/></VM>' >vm.xml
+	stubbed deploy vm.xml --directory ''
+	assert_failure 2
+	[ "$stderr" = 'vmmexec: --directory is empty [usage] (hint: see --help)' ]
+	for option in host connect deadline ssh; do
+		stubbed deploy vm.xml --directory /stores/0/7 --$option ''
+		assert_failure 2
+		[ "$stderr" = "vmmexec: --$option is empty [usage] (hint: see --help)" ]
+	done
+	[ ! -e calls ]
+}
+
+# bats test_tags=root
+@test "vmmexec: a set that another user of a host has made is not run there" {
+	remote 'set -- setpriv --reuid 12345 --regid 12345 --clear-groups sh -c "${!#}"; exec "$@"'
+	printf '#!/bin/sh\necho "{\\"outcome\\":\\"done\\"}"\n' >save
+	chmod 755 save . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	mkdir -p set/vmm/kvm
+	mv save set/vmm/kvm
+	stubbed save 7 /f --host node1
+	assert_success
+	chown -R 65534 set
+	stubbed save 7 /f --host node1
+	assert_failure 1
+	[ "$stderr" = "vmmexec: node1: $PWD/set belongs to another user [permission]" ]
+	chown -R 12345 set
+	stubbed save 7 /f --host node1
+	assert_success
+}
+
+@test "vmmexec: a connection that breaks behind the answer changes nothing about it" {
+	local outcome
+	remote
+	echo 'exit 255' >>bin/ssh
+	for outcome in '0 done' '0 dry-run' '1 failed' '3 unknown' '3 else'; do
+		stub save "echo '{\"outcome\":\"${outcome#* }\"}'"
+		stubbed save 7 /f --host node1 --json
+		[ "$status" -eq "${outcome% *}" ]
+	done
+}
+
 @test "vmmexec: --host runs the action there, with its words and input whole" {
 	remote
 	stub attach_nic "$DONE"
@@ -440,6 +503,46 @@ remote() {
 	[ "$(cat err)" = 'vmmexec: save: stopped [cancelled]' ]
 }
 
+@test "vmmexec: a host that cannot say whether a VM runs is not a VM that does not run" {
+	for command in 'save 7' 'snapshot-create 7' 'attach-disk 7 --file x.qcow2' 'update-disk 7 vda --limit none' 'show 7'; do
+		# shellcheck disable=SC2086
+		vmmexec --connect "test://$PWD/nowhere.xml" $command
+		[ "$status" -eq 1 ]
+		[[ ${stderr##*$'\n'} == "vmmexec: "*"cannot connect to test://$PWD/nowhere.xml: "*']' ]]
+		[[ $stderr != *'not-found'* ]]
+		# shellcheck disable=SC2086
+		vmmexec --connect "test://$PWD/nowhere.xml" --json $command
+		[ "$status" -eq 1 ]
+		jq -e '.outcome == "failed" and .error.class != "not-found"' <<<"$output"
+	done
+}
+
+@test "vmmexec: whatever a host answers, an error is one line, and nothing crashes" {
+	local member value
+	for value in null 1 '"x"' '[null]' '[1,"x"]' '{"x":1}' '"\u001b[31m"'; do
+		for member in vms output error; do
+			stub poll "printf '%s\n' '{\"outcome\":\"done\",\"$member\":$value}'"
+			for command in list 'list --names' 'show 7' 'save 7' 'snapshot-create 7' 'attach-disk 7 --file /x.qcow2' 'update-disk 7 vda --limit none'; do
+				# shellcheck disable=SC2086
+				stubbed $command
+				echo "$member $value $command: $status $output $stderr"
+				[ "$status" -le 2 ]
+				[[ $output$stderr != *$'\033'* ]]
+			done
+		done
+		for member in name state vcpus memory_kib uptime_s cpu_percent disks nics snapshots directory; do
+			stub poll "printf '%s\n' '{\"outcome\":\"done\",\"vms\":[{\"$member\":$value}]}'"
+			for command in list 'show 7' 'snapshot-create 7' 'attach-disk 7 --file /x.qcow2'; do
+				# shellcheck disable=SC2086
+				stubbed $command
+				echo "$member $value $command: $status $output $stderr"
+				[ "$status" -le 2 ]
+				[[ $output$stderr != *$'\033'* ]]
+			done
+		done
+	done
+}
+
 # complete WORD...: what bash offers for the last of them.
 complete_words() {
 	# shellcheck disable=SC1091
@@ -470,6 +573,44 @@ complete_words() {
 	[ "$(complete_words exec one-5 --wa)" = --wait ]
 	# Behind the first word of a guest's command there is nothing of ours.
 	[ -z "$(complete_words exec one-5 ls --wa)$(complete_words exec --wait 3 one-5 ls --host node)$(complete_words exec one-5 ls -l disk)" ]
+}
+
+@test "completion for bash: what others name is quoted, and never run" {
+	local hostile='x$(touch run)' program
+	mkdir bin
+	printf '#!/bin/sh\nprintf "NAME\\n%%s\\n" %q\n' "$hostile" >bin/onehost
+	cp bin/onehost bin/onecluster
+	chmod 755 bin/*
+	PATH=$PWD/bin:$PATH
+	stub poll 'printf "%s\n" '"'"'{"outcome":"done","vms":[{"name":"x$(touch run)"}]}'"'"
+	vmm_list() { "$VMMEXEC" --dir "$PWD/set" "$@"; }
+	# shellcheck disable=SC1091
+	. "$TOP/completion/bash/vmmexec"
+	COMP_WORDS=(vmm_list save x) COMP_CWORD=2
+	_vmmexec
+	[ "${COMPREPLY[*]}" = 'x\$\(touch\ run\)' ]
+	for program in vmmexec kvm-sync-hosts kvm-host-check; do
+		# shellcheck disable=SC1090
+		. "$TOP/completion/bash/$program"
+		COMP_WORDS=("$program" --cluster x) COMP_CWORD=2
+		[ "$program" != vmmexec ] || COMP_WORDS=("$program" --host x)
+		"_${program//-/_}"
+		[ "${COMPREPLY[*]}" = 'x\$\(touch\ run\)' ]
+	done
+	[ ! -e run ]
+	# Names of files are left to bash, which is told that they are.
+	compopt() { printf '%s\n' "$*" >>compopted; }
+	touch 'f$(touch run)'
+	# shellcheck disable=SC1091
+	. "$TOP/completion/bash/kvm-image"
+	COMP_WORDS=(kvm-image info f) COMP_CWORD=2
+	_kvm_image
+	[ "${COMPREPLY[*]} $(<compopted)" = 'f$(touch run) -o filenames' ]
+	kvm-image() { "$BUILD/drivers/kvm_image/kvm-image" "$@"; }
+	COMP_WORDS=(kvm-image snap) COMP_CWORD=1
+	_kvm_image
+	[ "${COMPREPLY[*]}" = 'snap-create snap-revert snap-delete' ]
+	[ ! -e run ]
 }
 
 @test "completion for zsh: commands, options, VMs, hosts" {

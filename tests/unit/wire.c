@@ -34,8 +34,11 @@ static void text_for_oned_is_one_line_of_bounded_length(void)
 	g_autofree char *plain = text_line("  a\r\n\tb\x01" "c  ", 100);
 	g_autofree char *cut = text_line("aaaaaaaaaa\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
 					 "zzzzzzzzzz", 20);
+	/* U+009B is to a terminal what ESC [ is; U+00A0 is text. */
+	g_autofree char *late = text_line("a\xc2\x9b" "2J\xc2\xa0" "b\xc2", 100);
 
 	g_assert_cmpstr(plain, ==, "a b c");
+	g_assert_cmpstr(late, ==, "a 2J\xc2\xa0" "b\xc2");
 	g_assert_cmpuint(strlen(cut), <=, 20);
 	g_assert_true(g_utf8_validate(cut, -1, NULL));
 	g_assert_true(g_str_has_prefix(cut, "aaaaaaa"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/journal_print.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -217,25 +218,47 @@ static int compare_paths(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Sorted. A directory that may not be read is not one without journals. NULL with ERROR. */
+static GPtrArray *paths_in(const char *dir, GError **error)
+{
+	GPtrArray *paths;
+	g_autoptr(GDir) entries = NULL;
+	const char *name;
+
+	if (access(dir, R_OK | X_OK) < 0 && errno != ENOENT) {
+		vmm_fail_errno(error, errno, "cannot read the journals in %s", dir);
+		vmm_error_set_hint(error, "run it as oneadmin");
+		return NULL;
+	}
+
+	paths = g_ptr_array_new_with_free_func(g_free);
+	entries = g_dir_open(dir, 0, NULL);
+	while (entries && (name = g_dir_read_name(entries)))
+		if (g_str_has_suffix(name, ".db"))
+			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
+	g_ptr_array_sort(paths, compare_paths);
+
+	return paths;
+}
+
 /* All journals now, as text. The caller frees; NULL with ERROR. */
 static char *read_all(const struct driver_settings *settings, GError **error)
 {
 	g_autofree char *dir = journal_place_dir(settings);
-	g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
-	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) paths = paths_in(dir, error);
 	g_autoptr(GString) out = g_string_new(NULL);
-	json_object *all = json_object_new_object(), *journals = json_object_new_array();
+	json_object *all, *journals;
 	bool ok = true;
-	const char *name;
 
+	if (!paths)
+		return NULL;
+
+	all = json_object_new_object();
+	journals = json_object_new_array();
 	json_object_object_add(all, "journals", journals);
-	while (entries && (name = g_dir_read_name(entries)))
-		if (g_str_has_suffix(name, ".db"))
-			g_ptr_array_add(paths, g_build_filename(dir, name, NULL));
 	if (!paths->len)
 		g_string_append(out, "no journal\n");
 
-	g_ptr_array_sort(paths, compare_paths);
 	for (guint i = 0; ok && i < paths->len; i++)
 		ok = add_file(settings, g_ptr_array_index(paths, i), out, journals, error);
 	if (settings->options.journal_json)

@@ -177,11 +177,11 @@ int main(int argc, char **argv)
 		program_print_help(context);
 	else if (o.version)
 		puts("vmmexec " VMM_VERSION);
-	else if (check_options(&o, &error))
+	else if (program_takes_no_words(argc, argv, &error) && check_options(&o, &error))
 		status = run(&o, &error);
 	free_options(&o);
 	if (!error)
-		return status;
+		return program_end("host_check", status, 3);
 
 	program_fail("host_check", error);
 
