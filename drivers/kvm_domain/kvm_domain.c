@@ -37,7 +37,7 @@ static const char help_end[] =
 	"Example:\n"
 	"  kvm-domain --explain vm.xml";
 
-/* What contradicts itself is refused before anything is read. */
+/* Refuses contradictory options before anything is read. */
 static bool check_arguments(const struct arguments *a, GError **error)
 {
 	if (a->files && g_strv_length(a->files) > 1)
@@ -256,7 +256,7 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
-/* All that is wrong at once: who corrects a template should not meet one fault after another. */
+/* Reports all faults at once, so that nobody has to correct a template one fault after another. */
 static bool check_document(const TmplVm *vm, const struct domain_options *options,
 			   GPtrArray *warnings, GError **error)
 {
@@ -296,7 +296,7 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 	return fit_document(xml, &in, map, error);
 }
 
-/* The domain is printed, whatever is wrong; then that fails. */
+/* Prints the domain even if the VM has faults, and then fails with these. */
 static bool print_unchecked(const TmplVm *vm, const struct domain_options *options,
 			    GPtrArray *warnings, GError **error)
 {

@@ -132,7 +132,7 @@ char *host_table_end(const GPtrArray *answers, const GPtrArray *pairs, int width
 	return g_string_free(out, FALSE);
 }
 
-/* What could not be told is worse than a warning, and better than a failure. */
+/* An unknown result is worse than a warning and better than a failure. */
 static enum host_verdict worse(enum host_verdict a, enum host_verdict b)
 {
 	static const int rank[] = { [HOST_OK] = 0, [HOST_WARN] = 1, [HOST_UNKNOWN] = 2,

@@ -121,7 +121,10 @@ static void add_option(GPtrArray *argv, const char *name, const char *value)
 		g_ptr_array_add(argv, g_strdup_printf("%s=%s", name, value));
 }
 
-/* Each begins with those behind it in the list, so that not all log in to the first at once. */
+/*
+ * Each host begins with the hosts behind it in the list: otherwise all would log in to the first
+ * one at once.
+ */
 static void add_peers(GPtrArray *argv, const GPtrArray *hosts, const char *host)
 {
 	guint own = 0;
@@ -173,7 +176,7 @@ static void set_answer(struct question *q, struct host_answer *answer)
 		if (r->hosts->pdata[i] == q->host)
 			r->answers->pdata[i] = answer;
 
-	/* At once: a host that hangs holds back no other's lines. */
+	/* Printed at once: a host that hangs delays the lines of no other host. */
 	if (!r->o->json)
 		print_host(r, answer);
 

@@ -79,7 +79,10 @@ static bool prepare_disk(const struct transfer *t, bool received, GError **error
 	return run_there(t, words, t->vm.document, error);
 }
 
-/* What is brought back is what the guest had: a raw volume would not be the qcow2 that it was. */
+/*
+ * A persistent image is written back as the disk was: a disk of another format would change the
+ * image's format.
+ */
 static bool check_format(const struct transfer *t, GError **error)
 {
 	const char *format = transfer_vm_text(t->disk, "FORMAT");
@@ -178,7 +181,7 @@ static bool make_swap(struct transfer *t, char **operands, GError **error)
 	       make_disk(t, operands[0], NULL, error);
 }
 
-/* What oned says of a VM for which it does nothing now: NULL, it does something. */
+/* The state of a VM on which oned does nothing now; NULL: an action of oned is in progress. */
 static const char *settled_state(const TmplVm *vm)
 {
 	const char *state = tmpl_vm_header(vm, "STATE");
@@ -194,8 +197,8 @@ static const char *settled_state(const TmplVm *vm)
 }
 
 /*
- * A line that was held up: the VM has left that host or come to it again meanwhile, has another
- * disk of that number, or has written to it.
+ * Refuses a line that arrives late: meanwhile the VM may have left that host, come to it again, got
+ * another disk of that number, or written to it.
  */
 static bool check_in_time(const struct transfer *t, const char *what, GError **error)
 {

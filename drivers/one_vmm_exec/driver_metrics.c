@@ -51,7 +51,7 @@ void driver_metrics_journal(DriverMetrics *m, bool safe)
 	m->journal_safe = safe;
 }
 
-/* Of a failure whose text ends without a class. */
+/* The class of a failure whose text does not end with one. */
 static const char *class_of_text(const char *info)
 {
 	if (strstr(info, "Error connecting to "))
@@ -78,7 +78,10 @@ static char *class_of(const char *info)
 void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info,
 			   double seconds)
 {
-	/* The reason itself would make a series for each VM: only its class is a label. */
+	/*
+	 * Only the reason's class is a label: the reason itself would make a time series for each
+	 * VM.
+	 */
 	g_autofree char *class = success ? g_strdup("") : class_of(text_or(info, ""));
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
 						  action, success ? "success" : "failure", class);

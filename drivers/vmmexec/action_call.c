@@ -15,11 +15,13 @@
 enum { STATUS_SSH = 255, STATUS_NO_PROGRAM = 127, STATUS_UNKNOWN = 3, GRACE_MS = 30000 };
 enum { MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
 
-/* Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. */
+/*
+ * Prints its process id first, so that a signal can reach the action, not only the ssh that waits.
+ */
 static const char remote_script[] =
 	"[ -x \"$1\" ] || exit 127; echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
 
-/* The number may be another process's by now: it must run the program. */
+/* By now the id may belong to another process: only one that runs the program is ended. */
 static const char stop_script[] =
 	"[ \"$(readlink /proc/$1/exe)\" = \"$(readlink -f \"$2\")\" ] && kill -TERM \"$1\"";
 
@@ -121,7 +123,7 @@ static void on_stopped(void *data G_GNUC_UNUSED, const struct child_result *r G_
 {
 }
 
-/* An ssh that ended would leave the action running, with nobody to read its answer. */
+/* Ending only ssh would leave the action running, with nobody to read its answer. */
 static void stop_remote(struct call *c)
 {
 	const struct wire_ssh ssh = ssh_of(c->place);

@@ -116,7 +116,7 @@ static gboolean on_connect_late(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* What the far end says is not to be understood: it is as if it had died. */
+/* The far end breaks the protocol: treats the relay as dead. */
 static void protocol_error(RelayClient *l, const char *why)
 {
 	g_free(l->why);
@@ -127,7 +127,9 @@ static void protocol_error(RelayClient *l, const char *why)
 	child_cancel(l->child);
 }
 
-/* It has been up, so it speaks our protocol, and breaks it: an administrator should look at it. */
+/*
+ * The relay was up, so it speaks our protocol and has now broken it: an administrator should look.
+ */
 static void cut_off(RelayClient *l, const char *why)
 {
 	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
@@ -236,7 +238,7 @@ static bool is_report(const RelayClient *l, const struct relay_frame *head)
 	return head->type == RELAY_WORKER && head->size == RELAY_WORKER_SIZE && l->reports;
 }
 
-/* Judged by its head, before the rest has come. */
+/* Judges a frame by its head, before the rest has come. */
 static bool may_come(RelayClient *l, const struct relay_frame *head)
 {
 	const RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
@@ -343,7 +345,10 @@ static void on_end(void *data, const struct child_result *r)
 	if (!l->why)
 		l->why = g_strdup(or_if_empty(r->err->str, "ssh ended"));
 
-	/* Anything but ssh's own status is of the far end: it was reached, and has no relay. */
+	/*
+	 * A status other than ssh's own comes from the far end: the host was reached, and has no
+	 * relay.
+	 */
 	if (!was_up && !r->timed_out && !r->cancelled && r->exit_status != STATUS_SSH)
 		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
 	if (was_up) {
@@ -555,7 +560,7 @@ static unsigned sign_ms(const RelayCall *call)
 	return MIN(call->timeout_ms / 2, SIGN_MS);
 }
 
-/* What certainly cannot be run is answered at once. */
+/* A relay answers at once to a step that it cannot run. */
 static gboolean on_nearly_over(gpointer data)
 {
 	RelayCall *call = data;
