@@ -49,8 +49,8 @@ static uid_t find_our_user(void)
 }
 
 /*
- * Whose actions these are: root runs those of the user that the programs belong to. A program that
- * watches asks for each VM, and who is who in a directory service is slow: so it is found out once.
+ * The user whose actions these are: root runs those of the user who owns the programs. It is found
+ * out once, because a directory service is slow and a program that watches asks for each VM.
  */
 static struct {
 	GOnce once;
@@ -196,8 +196,8 @@ static int open_lock(const char *base, const char *sub, const char *name, enum m
 }
 
 /*
- * Our user may have had to lock in his home before root made the directory for both: so the
- * second place is used by everyone once it exists.
+ * Our user may have locked a file in his home before root made the common directory: so everyone
+ * locks the second place, too, once it exists.
  */
 static int open_both(const char *name, int ret[RUN_DIRECTORY_LOCKS], const char *home, bool make)
 {

@@ -39,13 +39,13 @@ static bool has_no_service(const struct check_view *v)
 	return not_running(v) && !libvirt(v)->has_service;
 }
 
-/* It runs, so whether the rest is well is not known. */
+/* libvirt runs but does not let us in, so nothing else about it is known. */
 static bool not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_DENIED;
 }
 
-/* Root gets in, and the drivers, which log in as oneadmin, do not. */
+/* Root can use libvirt, but the drivers, which log in as oneadmin, cannot. */
 static bool oneadmin_not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->oneadmin_error != NULL;
@@ -62,7 +62,10 @@ static bool libvirt_below(const struct check_view *v, unsigned long release)
 	return libvirt(v)->version && libvirt(v)->version < release;
 }
 
-/* Nova's minimum of today; its next one is a warning. */
+/*
+ * The version that Nova requires today is the minimum; the next one that it will require is a
+ * warning.
+ */
 static bool libvirt_too_old(const struct check_view *v)
 {
 	return libvirt_below(v, RELEASE(8, 0, 0));

@@ -560,7 +560,7 @@ const char *conf_cfg_key(size_t i)
 
 static bool is_live(const char *key)
 {
-	/* Those that are asked for each time that they are needed. */
+	/* Keys whose users ask for the value each time: a change takes effect at once. */
 	static const char *const live[] = {
 		"timeout_s.", "wait_s.", "log.", "limits.queue", "limits.waiting_bytes",
 		"limits.running", "limits.host", "limits.output_bytes", "hosts.worker",
