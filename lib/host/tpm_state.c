@@ -162,7 +162,7 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 	return false;
 }
 
-/* Whose the VM's directory is, his is the state. */
+/* The owner of the VM's directory becomes the owner of the state. */
 static bool recover(const struct pair *p, int place, const char *uuid, const struct stat *owner,
 		    GError **error)
 {
@@ -197,7 +197,7 @@ static bool forget(const struct pair *p, int place, const char *uuid, GError **e
 				p->kind->file);
 	if (unlinkat(p->here, p->kind->file, 0) < 0)
 		return vmm_fail_errno(error, errno, "cannot remove %s", p->kind->file);
-	/* What else there is stays, with the directory. */
+	/* A directory with other files stays. */
 	unlinkat(p->here, ".lock", 0);
 	if (unlinkat(p->own, p->kind->dir, AT_REMOVEDIR) == 0)
 		unlinkat(place, uuid, AT_REMOVEDIR);

@@ -41,7 +41,7 @@ static bool make_image(struct copy_to_host *f, const struct planned_disk *d, GEr
 	return other_host_run(f->r->ctx, f->r->dest_host, env, (const char *const *)words, error);
 }
 
-/* The names of all images are ours before anything is written. */
+/* Reserves the names of all images before anything is written. */
 static bool take_names(struct copy_to_host *f, GError **error)
 {
 	for (guint i = 0; i < f->stored->disks->len; i++) {

@@ -25,7 +25,7 @@ enum {
 	OPEN_MS = 30000, LOOK_MS = 10000, LOOKS = 2,
 };
 
-/* CAUSE (taken) says that it is not here: whether it is at the destination already. */
+/* CAUSE (taken) says that the VM is not here: looks whether it is at the destination already. */
 static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) here = cause, fault = NULL;
@@ -160,7 +160,7 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 		return ACTION_FAILED;
 	}
 
-	/* One that suspended itself is woken before it moves. */
+	/* A guest that suspended itself is woken before it moves. */
 	r->was_running = state.state == VIR_DOMAIN_RUNNING ||
 			 state.state == VIR_DOMAIN_PMSUSPENDED;
 	virDomainGetUUIDString(r->dom, r->uuid);
@@ -202,8 +202,8 @@ static bool call_migrate(struct migration *r, GError **error)
 }
 
 /*
- * After a lost connection, a new one, if there is one to be had. reconcile_domain() would ask one
- * host, and what it says is true only beside what the other one says.
+ * Replaces a lost connection, if that is possible. reconcile_domain() would ask one host alone,
+ * whose answer is only true together with that of the other host.
  */
 static void reconnect(struct migration *r)
 {

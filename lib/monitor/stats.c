@@ -7,9 +7,9 @@
 #include "virt/qemu_process.h"
 
 /*
- * A call that hangs may delay the others on its connection (virt_open()), and is one of the five of
- * it that libvirt serves at a time. One call for several domains costs libvirt half of what one for
- * each does, and one that hangs costs its wait.
+ * A call that hangs may delay the others on its connection (virt_open()), and libvirt serves only
+ * five calls of a connection at a time. One call for several domains costs libvirt half as much as
+ * one for each, but if one of them hangs, all wait.
  */
 enum { WORKERS = 3, OPEN_MS = 5000, TOGETHER = 16 };
 
@@ -105,7 +105,7 @@ struct detail {
 	guint64 rss_kib;
 };
 
-/* A question about some domains; its thread may outlive us, so that all is its own. */
+/* A question about some domains. Its thread may outlive the caller, so it owns all that it uses. */
 struct question {
 	guint n;
 	struct detail detail[TOGETHER];
@@ -292,7 +292,9 @@ static enum virt_call_result ask_in_time(struct asking *a, struct question *q, G
 	return r;
 }
 
-/* Together with others it HANGS, or one of them does: then that call still holds its job. */
+/*
+ * HANGS: a common call with others did not return, so that call may still hold this domain's job.
+ */
 static void ask_alone(struct asking *a, struct stats *s, bool hangs)
 {
 	struct question *q = question_new(a, &s, 1);

@@ -13,7 +13,7 @@
 #include "xml/xml.h"
 
 /*
- * Renames a complete FILE.part to FILE, if an earlier action was killed before it did so. False,
+ * Renames a complete FILE.part to FILE, if an earlier action was killed before it could. False,
  * with ERROR: there is no complete checkpoint FILE.
  */
 bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError **error);

@@ -327,7 +327,10 @@ static void give_back(struct action_ctx *ctx, const xmlNode *domain, const char 
 	g_autoptr(GError) fault = NULL;
 	bool ended;
 
-	/* What libvirt left when the last step failed; or it failed as the VM is there. */
+	/*
+	 * DOM is what libvirt left when the last step failed, or the VM, whose presence made it
+	 * fail.
+	 */
 	if (dom && !checkpoint_end_half(ctx, dom, path, &ended, &fault))
 		action_log("WARN", "%s", fault->message);
 	g_clear_error(&fault);

@@ -111,7 +111,9 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 	return true;
 }
 
-/* Whether nothing can be going on any more: our daemon itself is dead, not just silent. */
+/*
+ * Whether our daemon itself is dead, not just silent: then no call of ours is in progress any more.
+ */
 static bool daemon_died(const struct action_ctx *ctx)
 {
 	const char *authority = strstr(ctx->uri, "://");

@@ -116,7 +116,7 @@ static bool is_older(const char *file, const struct last_io *io, bool *ret)
 	return true;
 }
 
-/* Also one that others may write to: whether it was they or this VM that did is not known. */
+/* Includes disks that others may write to: whether they or this VM did so is not known. */
 static bool is_written(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");

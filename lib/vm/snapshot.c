@@ -56,7 +56,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 	if (!s && vmm_is(cause, VMM_ERROR_NOT_FOUND) && file &&
 	    access(file, R_OK) == 0) {
 		g_clear_error(&cause);
-		/* That its file is there says that it is not gone. */
+		/* If the snapshot's file exists, the snapshot is not gone. */
 		snapshot_redefine_all(dom, directory, action_log, &cause);
 		s = look_up(dom, name, cause ? NULL : &cause);
 	}

@@ -72,7 +72,7 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 	}
 }
 
-/* Asks, waits, and asks in every way that there is at half time. */
+/* Asks by ACPI and waits; at half time asks again in every way. */
 static bool ask_and_wait(struct action_ctx *ctx, virDomain *dom, VirtWatch *watch,
 			 const struct stop_plan *plan, bool *ret_gone, GError **error)
 {

@@ -279,7 +279,10 @@ static void read_note(const xmlNode *domain, const char *directory, struct vtpm_
 	g_autofree char *begun = checkpoint_use_path(file), *disk = NULL;
 
 	*ret = (struct vtpm_note){ 0 };
-	/* A restore died before its guest ran: what that has left is no state. */
+	/*
+	 * A restore died before its guest ran: the TPM state that it left in libvirt's directory is
+	 * not valid.
+	 */
 	if (checkpoint_use_has(file) &&
 	    checkpoint_use_look(domain, begun, &disk) == CHECKPOINT_DISKS_OLDER)
 		return;

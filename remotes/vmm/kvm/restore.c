@@ -46,7 +46,7 @@ static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GErro
 	return ACTION_FAILED;
 }
 
-/* The VM is there; whether that is what was asked for. */
+/* The VM exists already: decides whether that is what was asked for. */
 static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d, virDomain *dom,
 				   const struct virt_state *state, GError **error)
 {
