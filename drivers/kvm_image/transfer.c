@@ -110,7 +110,7 @@ static bool check_no_snapshots(const char *image, GError **error)
 }
 
 /* Brings IMAGE, a file of this machine, to where prepare takes it for the disk's SOURCE. */
-static bool bring_image(const struct transfer *t, const char *image, GError **error)
+static bool send_image(const struct transfer *t, const char *image, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("%s/.disk.%s.source", t->place.directory,
 						t->place.disk);
@@ -146,7 +146,7 @@ static bool copy_image(struct transfer *t, char **operands, GError **error)
 	if (!g_path_is_absolute(image))
 		return prepare_disk(t, false, error);
 
-	if (!bring_image(t, image, error))
+	if (!send_image(t, image, error))
 		return false;
 
 	return prepare_disk(t, true, error);
@@ -182,7 +182,7 @@ static bool make_swap(struct transfer *t, char **operands, GError **error)
 }
 
 /* The state of a VM on which oned does nothing now; NULL: an action of oned is in progress. */
-static const char *settled_state(const TmplVm *vm)
+static const char *idle_state(const TmplVm *vm)
 {
 	const char *state = tmpl_vm_header(vm, "STATE");
 
@@ -202,7 +202,7 @@ static const char *settled_state(const TmplVm *vm)
  */
 static bool check_in_time(const struct transfer *t, const char *what, GError **error)
 {
-	const char *is = settled_state(t->vm.vm);
+	const char *is = idle_state(t->vm.vm);
 	const char *dot = t->place.disk ? "/disk." : "";
 
 	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: %s%s%s is not "
@@ -251,7 +251,7 @@ static bool resize_disk(struct transfer *t, char **operands, GError **error)
 }
 
 /* Brings the disk, or its SNAPSHOT, to IMAGE, a file of this machine; REPLACE one that is there. */
-static bool bring_back(const struct transfer *t, const char *snapshot, const char *image,
+static bool fetch_disk(const struct transfer *t, const char *snapshot, const char *image,
 		       bool replace, GError **error)
 {
 	const char *vm = tmpl_vm_header(t->vm.vm, "ID");
@@ -288,7 +288,7 @@ static bool move_to_image(struct transfer *t, char **operands, GError **error)
 	if (!check_format(t, error))
 		return false;
 
-	return bring_back(t, NULL, image, true, error);
+	return fetch_disk(t, NULL, image, true, error);
 }
 
 static bool check_snapshot(const char *snapshot, GError **error)
@@ -329,7 +329,7 @@ static bool copy_to_image(struct transfer *t, char **operands, GError **error)
 	if (*wanted && !g_str_equal(wanted, image))
 		return fail_operand("HOTPLUG_SAVE_AS_SOURCE", image, wanted, error);
 
-	return bring_back(t, snapshot, image, *wanted != '\0', error);
+	return fetch_disk(t, snapshot, image, *wanted != '\0', error);
 }
 
 /* mv: HOST:DIRECTORY[/disk.N] HOST:DIRECTORY[/disk.N] VM DATASTORE */

@@ -91,7 +91,7 @@ static bool is_trusted(const struct stat *st, mode_t others)
 }
 
 /* What root makes is our user's. */
-static void give(int fd)
+static void give_to_user(int fd)
 {
 	if (getuid() == 0 && fchown(fd, our_user(), (gid_t)-1) < 0)
 		errno = 0;	/* root can use it, and our user has another place */
@@ -111,7 +111,7 @@ static bool make_directory(const char *path, mode_t mode)
 
 	fd = open_directory(AT_FDCWD, path);
 	if (fd >= 0) {
-		give(fd);
+		give_to_user(fd);
 		close(fd);
 	}
 
@@ -162,7 +162,7 @@ static int open_file(int dir, const char *name, bool make)
 
 	fd = openat(dir, name, flags | O_CREAT | O_EXCL, 0600);
 	if (fd >= 0)
-		give(fd);
+		give_to_user(fd);
 	else if (errno == EEXIST)
 		fd = openat(dir, name, flags);
 
@@ -182,7 +182,7 @@ static int open_lock(const char *base, const char *sub, const char *name, enum m
 
 		dir = open_directory(at, sub);
 		if (made && dir >= 0)
-			give(dir);
+			give_to_user(dir);
 	}
 
 	if (dir >= 0 && fstat(dir, &st) == 0 && is_trusted(&st, S_IRWXG | S_IRWXO))

@@ -205,7 +205,7 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
  * Whether an earlier run completed phase 3. Then the VM's small files in the target directory
  * (snapshots, a TPM's state) may be newer than those in the old one, which nothing uses any more.
  */
-static bool has_brought_files(const struct moving *m)
+static bool has_copied_files(const struct moving *m)
 {
 	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
 	g_autofree char *directory = virt_vm_directory(m->dom, uri);
@@ -225,7 +225,7 @@ static bool prepare_target(struct moving *m, GError **error)
 		return false;
 	if (!take_names(m, error))
 		return false;
-	if (!has_brought_files(m) && !storage_plan_copy(m->stored, m->ctx, NULL, error))
+	if (!has_copied_files(m) && !storage_plan_copy(m->stored, m->ctx, NULL, error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;

@@ -395,8 +395,8 @@ static bool decide_begun(const struct action_ctx *ctx, const char *file, const c
 	}
 }
 
-bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
-		       GError **error)
+bool checkpoint_may_restore(const struct action_ctx *ctx, const char *file, const char *vm_id,
+			    GError **error)
 {
 	/* Another file was put there since: FILE.restoring no longer matters. */
 	if (!checkpoint_use_has(file))

@@ -110,8 +110,8 @@ static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool 
 }
 
 /* A dry run has no disks to look at if it would make them. */
-static bool bring_disks(struct action_ctx *ctx, bool make, xmlNode *domain, DeployOrder *o,
-			GError **error)
+static bool make_disks(struct action_ctx *ctx, bool make, xmlNode *domain, DeployOrder *o,
+		       GError **error)
 {
 	if (make &&
 	    !prepared_disks_make(ctx, o->text, domain, o->directory, &o->made_disks, error))
@@ -162,5 +162,5 @@ bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct de
 	if (!vtpm_secret_ask(domain, o->vm, &o->fit, error))
 		return false;
 
-	return bring_disks(ctx, source->with_disks, domain, o, error);
+	return make_disks(ctx, source->with_disks, domain, o, error);
 }

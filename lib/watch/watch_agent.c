@@ -402,7 +402,7 @@ static void begin(struct agent *a, const struct watch_place *place,
 	};
 	const struct vm_table_rules table_rules = {
 		.missing_us = rules->times_missing * period_us,
-		.settle_us = 2 * period_us,
+		.passing_max_us = 2 * period_us,
 		.grace_us = (gint64)GRACE_S * G_USEC_PER_SEC, .at_once = rules->off_at_once,
 	};
 
