@@ -205,7 +205,7 @@ static bool check_in_time(const struct transfer *t, const char *what, GError **e
 	const char *is = idle_state(t->vm.vm);
 	const char *dot = t->place.disk ? "/disk." : "";
 
-	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: %s%s%s is not "
+	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "oned says that VM %s %s: %s%s%s is not "
 			       "%s", tmpl_vm_header(t->vm.vm, "ID"), is, t->place.directory, dot,
 			       text_or(t->place.disk, ""), what);
 }
@@ -450,7 +450,7 @@ static bool check_context(struct transfer *t, char **operands, GError **error)
 	if (!t->place.disk || !transfer_vm_disk(&t->vm, t->place.disk, NULL))
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "disk.%s is a disk of VM %s, by oned's word: the "
+	return vmm_fail(error, VMM_ERROR_REFUSED, "oned says that disk.%s is a disk of VM %s: the "
 			"medium with its context is not written there", t->place.disk,
 			operands[n - 2]);
 }

@@ -230,7 +230,7 @@ static void print_journal(GString *to, const DriverMetrics *m, const struct jour
 
 	print_one(to, "journal_up", "gauge", "The journal can be written.", m->journal_safe);
 	print_one(to, "journal_failures_total", "counter",
-		  "How often the journal could not be written any more.", m->journal_failures);
+		  "How often the journal became impossible to write.", m->journal_failures);
 	print_one(to, "journal_commits_total", "counter", "Transactions, each with a sync.",
 		  j->commits);
 	print_one(to, "journal_ends_total", "counter", "Ends of requests that were written.",

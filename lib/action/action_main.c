@@ -62,7 +62,8 @@ static int finish(enum action_outcome outcome, bool json, const struct report *r
 		 * For the caller a deploy whose UUID could not be written is not done: the outcome
 		 * is unknown.
 		 */
-		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
+		vmm_fail_errno(&cause, errno, "the action succeeded, but its result cannot be "
+			       "written");
 		block = report_error(self->name, ACTION_UNKNOWN, cause);
 		status = report_exit_status(ACTION_UNKNOWN, cause);
 	}

@@ -536,7 +536,7 @@ static const struct check_row rows[] = {
 	  "the module is built into the kernel: its parameter is one of the kernel's; restart the "
 	  "host after that", { "{kernel_parameter:nested}" }, NULL },
 	{ "nested", CHECK_INFO, nested_known, "guests cannot have guests (nested is {nested})",
-	  "reloading the module takes that no guest runs; else restart the host",
+	  "the module can be reloaded only while no guest runs; else restart the host",
 	  { "echo 'options {module_} nested=1' >>/etc/modprobe.d/kvm.conf",
 	    "modprobe -r {module_} && modprobe {module_}" }, NULL },
 	{ "nested", CHECK_INFO, NULL, "could not tell: no module has the parameter nested", NULL,

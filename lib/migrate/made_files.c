@@ -299,7 +299,8 @@ static bool remove_all(MadeFiles *m, const char *const *command, const GPtrArray
 	g_ptr_array_add(words, NULL);
 	if (do_there(m, (const char *const *)words->pdata, &error))
 		return true;
-	action_log("WARN", "something made in %s stays: %s", place, error->message);
+	action_log("WARN", "not all that was made in %s could be removed: %s", place,
+		   error->message);
 
 	return false;
 }

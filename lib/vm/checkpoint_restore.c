@@ -390,8 +390,8 @@ static bool decide_begun(const struct action_ctx *ctx, const char *file, const c
 		hint = g_strdup_printf("if it certainly did not, rename %s to %s and "
 				       "restore again; else start the VM from its disks", path,
 				       file);
-		return refuse_used(name, file, "a restore of it did not end, and whether its "
-				   "guest ran since cannot be told", hint, error);
+		return refuse_used(name, file, "a restore of it did not end, and it is "
+				   "unknown whether its guest has run since", hint, error);
 	}
 }
 

@@ -185,7 +185,7 @@ static bool snapshot_check(virDomain *dom, const struct snapshot *s, GError **er
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_REFUSED,
-			"snapshot %s names what domain %s has not: '%.200s'", s->path,
+			"snapshot %s names something that domain %s lacks: '%.200s'", s->path,
 			virDomainGetName(dom), bad);
 }
 

@@ -379,7 +379,7 @@ void vtpm_moving(const struct action_ctx *ctx, virDomain *dom, const char *from,
 	g_autoptr(GError) error = NULL;
 
 	if (directory && !vtpm_note_move(ctx, directory, from, to, &error))
-		action_log("WARN", "that the TPM's state may be on %s is not noted: %s", to,
+		action_log("WARN", "cannot note that the TPM's state may be on %s: %s", to,
 			   error->message);
 }
 
@@ -397,7 +397,7 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 	g_autoptr(GError) error = NULL;
 
 	if (host && directory && !vtpm_note_write(ctx, host, directory, host, &error))
-		action_log("WARN", "that the TPM's state is on %s is not noted: %s", host,
+		action_log("WARN", "cannot note that the TPM's state is on %s: %s", host,
 			   error->message);
 }
 

@@ -121,8 +121,8 @@ static void program_checked(void *data)
 	if (r->works) {
 		become(r);
 	} else {
-		why = g_strdup_printf("the new %s or its settings do not work: the old one goes on",
-				      r->program);
+		why = g_strdup_printf("the new %s or its settings do not work: the old one "
+				      "continues", r->program);
 		r->log(why);
 	}
 

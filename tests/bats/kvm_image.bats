@@ -266,7 +266,7 @@ another_is_left_alone() {
 	# An archive has the size of a raw disk, too.
 	tar -cf archive text
 	kvm_image remove archive
-	refused refused 'it has the header of no image'
+	refused refused 'it has no header of an image'
 	[[ $stderr == *'(hint: --format raw, if it is a raw disk)' ]]
 	rm archive
 	kvm_image remove disk --dry-run

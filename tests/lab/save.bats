@@ -324,7 +324,7 @@ slow_restore() {	# NUMBER
 	for _ in 1 2; do
 		act restore $SLOW/14/checkpoint node1 "$(uuid 14)" 14 node1
 		assert_failure 1
-		assert_regex "$(error_message)" "a guest ran from it already \\[refused\\] \\(hint: disk vda .* was written since|whether its guest ran since cannot be told \\[refused\\]"
+		assert_regex "$(error_message)" "a guest ran from it already \\[refused\\] \\(hint: disk vda .* was written since|unknown whether its guest has run since \\[refused\\]"
 	done
 	# A new one is another one, and the old one is over.
 	guest 14 "$disk"

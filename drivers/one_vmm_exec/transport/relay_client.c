@@ -264,7 +264,7 @@ static size_t take_frame(RelayClient *l, size_t at)
 	case RELAY_INCOMPLETE:
 		return 0;
 	case RELAY_BAD:
-		cut_off(l, "its relay sent what is no frame");
+		cut_off(l, "its relay sent a malformed frame");
 		return 0;
 	case RELAY_TAKEN:
 		break;
