@@ -44,7 +44,7 @@ deploy() {
 	[ "$status" -eq 3 ]
 }
 
-@test "deploy: base64 is XML too" {
+@test "deploy: the XML may be in base64" {
 	deploy "$(domain one-9 9 | base64)"
 	assert_success
 	assert_output "$(uuid 9)"

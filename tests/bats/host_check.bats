@@ -381,7 +381,7 @@ vm() {	# TEMPLATE
 	diff before after
 }
 
-@test "misuse is status 2: a check that is none, a type, a storage, a file that is no document" {
+@test "misuse is status 2: an unknown check, type or storage, a file that is not a document" {
 	intel
 	check --only nonesuch
 	[ "$status" -eq 2 ]
@@ -405,7 +405,7 @@ vm() {	# TEMPLATE
 	[ "$status" -eq 2 ]
 }
 
-@test "files that hold anything lead to no crash" {
+@test "files with any content cause no crash" {
 	local file
 	intel
 	for file in proc/cpuinfo proc/misc proc/meminfo etc/passwd etc/group etc/libvirt/qemu.conf etc/os-release \
@@ -422,7 +422,7 @@ vm() {	# TEMPLATE
 	[ "$status" -lt 2 ]
 }
 
-@test "a host without libvirt can be checked: the program does not need it" {
+@test "a host without libvirt can be checked: the program does not link it" {
 	run ldd "$REMOTES/host_check"
 	[ "$status" -eq 0 ]
 	never grep -q 'libvirt' <<<"$output"

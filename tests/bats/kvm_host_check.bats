@@ -67,7 +67,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "${lines[-1]}" = '2 hosts: 1 fit, 1 not fit, 0 could not be told' ]
 }
 
-@test "a host that cannot be reached, or has no host_check, could not be told: status 3, and what may cure it" {
+@test "a host that cannot be reached, or has no host_check, is unknown: status 3, and what may cure it" {
 	host h1
 	mkdir h3
 	touch no-ssh-h2
@@ -83,7 +83,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "$status" -eq 1 ]
 }
 
-@test "what is no answer is none" {
+@test "output that is not an answer is not taken for one" {
 	mkdir -p h1/one/vmm/kvm
 	for text in '' '{' '[]' '{"checks":3}' 'hello'; do
 		printf '#!/bin/sh\necho %q\n' "$text" >h1/one/vmm/kvm/host_check
@@ -94,7 +94,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	done
 }
 
-@test "one that hangs holds back no other's line, and is ended at its time" {
+@test "a host that hangs delays no other host's line, and is ended at its time limit" {
 	host h1
 	touch hangs-h2
 	"$CHECK" --timeout 600 h2 h1 >out 3>&- &

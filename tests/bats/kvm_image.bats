@@ -289,7 +289,7 @@ another_is_left_alone() {
 	[ "$(ls)" = -f ]
 }
 
-@test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
+@test "kvm-image: wrong usage is status 2; an operand that is not a file is a [config] error" {
 	local words
 	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \
 		'create x --format raw --size 1000' 'create x --format raw --size 1M --preallocate metadata' \
@@ -509,7 +509,7 @@ stub() {
 	chmod +x "bin/$1"
 }
 
-@test "kvm-image: no answer of LVM or Ceph is no word that a volume is not there, or is free" {
+@test "kvm-image: if LVM or Ceph does not answer, no volume is taken for missing or free" {
 	local row PATH=$PWD/bin:$PATH
 	truncate -s 1M raw
 	for program in lvcreate lvremove lvrename lvchange vgs ceph; do stub "$program"; done

@@ -50,7 +50,7 @@ hold() {
 	assert_success
 }
 
-@test "lock: who holds a file of the same number on another file system is not named" {
+@test "lock: the holder of a file with the same inode number on another file system is not named" {
 	[ "$EUID" -eq 0 ]
 	mkdir -p other
 	cat >as.sh <<-'END'
@@ -76,7 +76,7 @@ hold() {
 	assert_output --partial "is being worked on by flock (process ${BASH_REMATCH[1]}) [busy]"
 }
 
-@test "lock: one waits for the other" {
+@test "lock: a second action waits for the first one" {
 	local file
 	action shutdown "one-$NUMBER"
 	file=$(lock_file)
@@ -87,7 +87,7 @@ hold() {
 	[ -e first ]
 }
 
-@test "lock: a stranger reaches neither the file nor its directory, and an abstract socket of any name is none of ours" {
+@test "lock: another user reaches neither the file nor its directory, and no abstract socket is taken for our lock" {
 	local file
 	[ "$EUID" -eq 0 ]
 	action shutdown "one-$NUMBER"

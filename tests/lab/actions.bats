@@ -166,7 +166,7 @@ setup() {
 	assert_success
 }
 
-@test "shutdown: a guest that does not hear stays, or goes with FORCE_DESTROY" {
+@test "shutdown: a guest that ignores the request stays, or is ended with FORCE_DESTROY" {
 	deploy_deaf 11
 	act shutdown one-11
 	assert_failure 1
@@ -496,7 +496,7 @@ disk() {
 	[ "$(state 60)" = running ]
 }
 
-@test "every action: without libvirtd nothing is gone" {
+@test "every action: without libvirtd no VM is reported as gone" {
 	local action
 	deploy_deaf 62
 	"$LAB" svc node1 stop

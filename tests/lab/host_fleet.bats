@@ -55,7 +55,7 @@ more_sshds() {	# NODE FIRST
 	done"
 }
 
-@test "50 real sshds at once; one that hangs holds back no other's line" {
+@test "50 real sshds at once; a host that hangs delays no other host's line" {
 	more_sshds node1 100
 	more_sshds node2 125
 	on fe sh -c 'for i in $(seq 100 149); do echo "10.77.0.$i h$i"; done >>/etc/hosts'
