@@ -126,6 +126,7 @@ bool job_is_about_to_run(const Job *job);
 /* Bytes of its document, as it keeps it until it starts. */
 gsize job_size(const Job *job);
 
+/* The number of its VM, its host (NULL: none) and its action. Borrowed. */
 gint64 job_id(const Job *job);
 const char *job_host(const Job *job);
 const char *job_action(const Job *job);
