@@ -125,7 +125,7 @@ char *host_table_end(const GPtrArray *answers, const GPtrArray *pairs, int width
 		add_pair_line(out, width, pairs->pdata[i]);
 
 	if (answers->len > 1)
-		g_string_append_printf(out, "%u hosts: %u fit, %u not fit, %u could not be told\n",
+		g_string_append_printf(out, "%u hosts: %u fit, %u not fit, %u unknown\n",
 				       answers->len, counts[HOST_OK] + counts[HOST_WARN],
 				       counts[HOST_FAIL], counts[HOST_UNKNOWN]);
 

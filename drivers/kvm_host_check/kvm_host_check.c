@@ -93,7 +93,7 @@ static GOptionContext *option_context(struct options *o)
 	g_option_context_set_summary(context, "Asks hosts whether they are fit for KVM guests, and "
 				     "prints what to type where they are not. Changes nothing.");
 	g_option_context_set_description(context, "Exit status: 0 all are fit, 1 some are not, "
-					 "2 wrong usage, 3 some could not be told.\n\nExample:\n"
+					 "2 wrong usage, 3 some are unknown.\n\nExample:\n"
 					 "  kvm-host-check --all --pairs");
 	g_option_context_add_main_entries(context, entries, NULL);
 	program_add_help(context, &o->help);
