@@ -108,7 +108,7 @@ is_renewed() {
 @test "what its threads report before it is ready is handled once it is" {
 	receiver
 	write_start
-	# From its third on, each new thread of the first one works for a while before that goes on.
+	# From the third one on, each new thread is busy for a while before its creator continues.
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -I 2 -o strace.log -e trace=clone,clone3 -e inject=clone,clone3:delay_exit=300000:when=3+ \
 		"$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db" <start >answer 2>errors 3>&- &
 	AGENT=$!

@@ -596,7 +596,7 @@ oned_domain() {
 	assert_success
 	[[ $output == *'<vcpu placement="auto">'* && $output != *'<rng '* ]]
 	[[ $stderr == *"WARN: deploy: oned's XML is used: the VM document does not explain its vcpu@placement = auto"* ]]
-	# No document, or that of another VM, is none.
+	# A missing document, and that of another VM, are not used.
 	rm vm/vm.xml
 	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
 	assert_success

@@ -731,7 +731,7 @@ leads_nowhere() {
 @test "kvm-image fetch: a terminal shows how far it is" {
 	local PATH=$PWD/bin:$PATH
 	stub ceph 'echo "{\"fsid\":\"f\"}"'
-	# It goes on once its first half was seen.
+	# rbd continues once its first half was seen.
 	stub rbd '[[ $* != *" info "* ]] || { echo "{\"size\":4194304}"; exit; }' 'head -c 2M /dev/zero >"${!#}"' \
 		'until grep -q "50%" shown; do sleep 0.1; done' 'head -c 2M /dev/zero >>"${!#}"'
 	script -qefc "'$KVM_IMAGE' fetch rbd://f/pool/x/s to" shown >/dev/null

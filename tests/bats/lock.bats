@@ -95,7 +95,7 @@ hold() {
 	never setpriv --reuid 65534 --regid 65534 --clear-groups cat "$file"
 	never setpriv --reuid 65534 --regid 65534 --clear-groups flock -n "$file" true
 	never setpriv --reuid 65534 --regid 65534 --clear-groups flock -n "$(dirname "$file")" true
-	# A python of ours is none that he could start.
+	# Our python3 cannot be run by user 65534, so it starts as root and becomes that user.
 	python3 -c "
 import os, socket, time
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -108,7 +108,7 @@ s = socket.socket(socket.AF_UNIX); s.bind('\0vmmexec/vm/$HASH'); s.listen(64); p
 
 @test "lock: root's and our user's actions exclude each other, with /run/one and without" {
 	[ "$EUID" -eq 0 ]
-	# What a user has to himself: a directory of his for /run, and a home.
+	# A user of its own gets a directory in place of /run, and a home.
 	mkdir -p run home bin
 	chmod 755 . run bin
 	chown 12345 run home

@@ -117,7 +117,7 @@ request() {	# TM_MAD [TEMPLATE]
 	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request test)
 	assert_success
 	{ echo "one-5 $(FILE) host 5 host | C.UTF-8 | a b | "; request test; } | diff seen -
-	# A name that is none is no program's.
+	# An invalid name never becomes the path of a program.
 	rm seen
 	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request ../kvm/save.test)
 	assert_success

@@ -97,7 +97,7 @@ in_image() {	# NUMBER
 	lab_virsh node1 detach-interface one-9 bridge --mac 02:00:0a:00:00:21 --live || true
 	lab_virsh node1 domblklist one-9 | grep -q vdb
 	act cancel one-9
-	# One that it was started with is none that the snapshot has.
+	# A device that the VM was started with is not in the snapshot.
 	for n in 0 3; do
 		disks+="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 9)/disk.$n'/><target dev='vd$([ $n = 0 ] && echo a || echo b)' bus='virtio'/></disk>"
 	done
