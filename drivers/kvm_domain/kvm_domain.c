@@ -37,7 +37,7 @@ static const char help_end[] =
 	"Example:\n"
 	"  kvm-domain --explain vm.xml";
 
-/* What contradicts itself is refused before anything is read. */
+/* Refuses contradictory options before anything is read. */
 static bool check_arguments(const struct arguments *a, GError **error)
 {
 	if (a->files && g_strv_length(a->files) > 1)
@@ -256,7 +256,7 @@ static ConfCfg *read_config(const char *path, GError **error)
 	return conf_cfg_load(path ? path : standard, error);
 }
 
-/* All that is wrong at once: who corrects a template should not meet one fault after another. */
+/* Reports all faults at once, so that nobody has to correct a template one fault after another. */
 static bool check_document(const TmplVm *vm, const struct domain_options *options,
 			   GPtrArray *warnings, GError **error)
 {
@@ -296,7 +296,7 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 	return fit_document(xml, &in, map, error);
 }
 
-/* The domain is printed, whatever is wrong; then that fails. */
+/* Prints the domain even if the VM has faults, and then fails with these. */
 static bool print_unchecked(const TmplVm *vm, const struct domain_options *options,
 			    GPtrArray *warnings, GError **error)
 {
@@ -308,13 +308,50 @@ static bool print_unchecked(const TmplVm *vm, const struct domain_options *optio
 	return check_document(vm, options, warnings, error);
 }
 
+/* The VM with all documents that complete it; NULL with ERROR set. tmpl_vm_free(). */
+static TmplVm *read_completed(const struct arguments *a, GPtrArray *warnings, GError **error)
+{
+	g_autoptr(TmplVm) vm = read_vm(a->files ? a->files[0] : "-", error);
+
+	if (!vm)
+		return NULL;
+	if (!add_object(vm, set_host, a->host, error))
+		return NULL;
+	if (!add_object(vm, set_cluster, a->cluster, error))
+		return NULL;
+	if (!add_object(vm, tmpl_vm_set_datastore, a->datastore, error))
+		return NULL;
+	if (!add_conf(vm, a->conf, warnings, error))
+		return NULL;
+	tmpl_vm_check(vm, warnings);
+
+	return g_steal_pointer(&vm);
+}
+
+/* What is to be printed for VM: its domain, fitted if a host is given, or what made each place. */
+static char *result_of(const struct arguments *a, TmplVm *vm, const struct domain_options *options,
+		       GPtrArray *warnings, GError **error)
+{
+	g_autofree char *built = NULL;
+
+	if (a->explain)
+		return domain_explain(vm, options, error);
+
+	built = domain_xml(vm, options, warnings, error);
+	if (!built || !a->capabilities)
+		return g_steal_pointer(&built);
+
+	return fit_xml(a, vm, built, warnings, error);
+}
+
 static bool convert(const struct arguments *a, GPtrArray *warnings, GError **error)
 {
-	struct domain_options options = { .type = a->type, .one_version = a->one_version };
+	struct domain_options options = { .type = a->type, .one_version = a->one_version,
+					  .fits = a->capabilities };
 	g_autoptr(ConfCfg) config = read_config(a->config, error);
 	struct domain_policy policy;
 	g_autoptr(TmplVm) vm = NULL;
-	g_autofree char *xml = NULL;
+	g_autofree char *result = NULL;
 
 	if (!config)
 		return false;
@@ -324,19 +361,10 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 		return false;
 	policy = domain_policy_of(config);
 	options.policy = &policy;
-	vm = read_vm(a->files ? a->files[0] : "-", error);
+	vm = read_completed(a, warnings, error);
 	if (!vm)
 		return false;
-	if (!add_object(vm, set_host, a->host, error))
-		return false;
-	if (!add_object(vm, set_cluster, a->cluster, error))
-		return false;
-	if (!add_object(vm, tmpl_vm_set_datastore, a->datastore, error))
-		return false;
-	if (!add_conf(vm, a->conf, warnings, error))
-		return false;
-	tmpl_vm_check(vm, warnings);
-	options.fits = a->capabilities;
+
 	if (a->force)
 		return print_unchecked(vm, &options, warnings, error);
 	if (a->check && !check_document(vm, &options, warnings, error))
@@ -344,24 +372,13 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	if (a->check && !a->capabilities)
 		return true;
 
-	if (a->explain)
-		xml = domain_explain(vm, &options, error);
-	else
-		xml = domain_xml(vm, &options, warnings, error);
-
-	if (xml && a->capabilities) {
-		char *built = g_steal_pointer(&xml);
-
-		xml = fit_xml(a, vm, built, warnings, error);
-		g_free(built);
-	}
-
-	if (!xml)
+	result = result_of(a, vm, &options, warnings, error);
+	if (!result)
 		return false;
 	if (a->check)
 		return true;
 
-	return print_all(xml, error);
+	return print_all(result, error);
 }
 
 /* For an administrator who edits vmm_exec_kvm.conf: faults and doubts, without a VM. */

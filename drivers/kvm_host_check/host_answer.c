@@ -50,7 +50,7 @@ struct host_answer *host_answer_failed(const char *host, const char *reason)
 	return a;
 }
 
-/* A word of a newer host_check is not guessed at. */
+/* A newer host_check may use a word that is unknown here: its meaning is not guessed. */
 static enum host_verdict verdict_of_word(const char *word)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(verdict_words); i++)
@@ -92,8 +92,8 @@ static void add_check(struct host_answer *a, const char *id, const char *found, 
 }
 
 /*
- * The host read its clock at some moment between our two: what lies outside is a certain
- * difference, and what lies between is none.
+ * The host read its clock at some moment between our two readings. Only a time outside these two
+ * proves that the clocks differ.
  */
 static void compare_clock(struct host_answer *a, gint64 started_ms, gint64 ended_ms)
 {
@@ -122,7 +122,7 @@ static void compare_clock(struct host_answer *a, gint64 started_ms, gint64 ended
 		  "Ceph fail", "timedatectl set-ntp true");
 }
 
-/* An older host_check lacks checks: that it found nothing says less. */
+/* An older host_check lacks some checks, so it proves less if it finds no fault. */
 static void compare_set(struct host_answer *a, const struct front_end *front)
 {
 	const char *version = host_answer_text(a->answer, "version");
@@ -181,7 +181,7 @@ struct host_answer *host_answer_new(const char *host, const struct child_result 
 	a->host = g_strdup(host);
 	a->answer = answer;
 	a->verdict = verdict_of_word(host_answer_text(answer, "result"));
-	/* With --only the administrator wants that check, not what we would add. */
+	/* With --only the administrator wants the named checks alone, not those that we add. */
 	if (!front->is_whole)
 		return a;
 

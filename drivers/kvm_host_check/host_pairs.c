@@ -121,7 +121,7 @@ static bool has_machines(const struct host_answer *a)
 	return *host_answer_text(cpu_of(a), "machines") != '\0';
 }
 
-/* The two whose clocks differ most: each may be near enough to the front-end's. */
+/* The two hosts whose clocks differ most: each clock may still be near the front-end's. */
 static void add_clocks(GPtrArray *pairs, const GPtrArray *answers)
 {
 	const struct host_answer *first = NULL, *last = NULL;

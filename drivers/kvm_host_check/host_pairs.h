@@ -13,9 +13,10 @@ struct host_pair {
 };
 
 /*
- * The two of ANSWERS whose clocks differ most, if it is much and for certain; with COMPARE also
- * what processors and machine types say, for each pair in which something stands in the way. ssh
- * and libvirt are check "peer" of each host. Of struct host_pair.
+ * Lists, as struct host_pair, what keeps guests from moving between hosts of ANSWERS: the two hosts
+ * whose clocks differ most, if the difference is large and certain; with COMPARE also each pair
+ * whose processors or machine types do not fit. ssh and libvirt are not looked at here: each host's
+ * own check "peer" does that.
  */
 GPtrArray *host_pairs_new(const GPtrArray *answers, bool compare);
 

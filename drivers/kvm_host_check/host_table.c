@@ -128,14 +128,14 @@ char *host_table_end(const GPtrArray *answers, const GPtrArray *pairs, int width
 		add_pair_line(out, width, pairs->pdata[i]);
 
 	if (answers->len > 1)
-		g_string_append_printf(out, "%u hosts: %u fit, %u not fit, %u could not be told\n",
+		g_string_append_printf(out, "%u hosts: %u fit, %u not fit, %u unknown\n",
 				       answers->len, counts[HOST_OK] + counts[HOST_WARN],
 				       counts[HOST_FAIL], counts[HOST_UNKNOWN]);
 
 	return g_string_free(out, FALSE);
 }
 
-/* What could not be told is worse than a warning, and better than a failure. */
+/* An unknown result is worse than a warning and better than a failure. */
 static enum host_verdict worse(enum host_verdict a, enum host_verdict b)
 {
 	static const int rank[] = { [HOST_OK] = 0, [HOST_WARN] = 1, [HOST_UNKNOWN] = 2,

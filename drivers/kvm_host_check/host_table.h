@@ -18,7 +18,7 @@ char *host_table_end(const GPtrArray *answers, const GPtrArray *pairs, int width
 /* {"result", "hosts": [{"host", "result", "error" or what host_check said}], "pairs"}. */
 char *host_table_json(const GPtrArray *answers, const GPtrArray *pairs);
 
-/* The worst: a fault is worse than what could not be told, and that is worse than a warning. */
+/* The worst result: a fault is worse than an unknown result, which is worse than a warning. */
 enum host_verdict host_table_worst(const GPtrArray *answers, const GPtrArray *pairs);
 
 #endif

@@ -102,7 +102,7 @@ static GOptionContext *option_context(struct options *o)
 	g_option_context_set_summary(context, "Asks hosts whether they are fit for KVM guests, and "
 				     "prints what to type where they are not. Changes nothing.");
 	g_option_context_set_description(context, "Exit status: 0 all are fit, 1 some are not, "
-					 "2 wrong usage, 3 some could not be told.\n\nExample:\n"
+					 "2 wrong usage, 3 some are unknown.\n\nExample:\n"
 					 "  kvm-host-check --all --pairs");
 	g_option_context_add_main_entries(context, entries, NULL);
 	program_add_help(context, &o->help);
@@ -130,7 +130,10 @@ static void add_option(GPtrArray *argv, const char *name, const char *value)
 		g_ptr_array_add(argv, g_strdup_printf("%s=%s", name, value));
 }
 
-/* Each begins with those behind it in the list, so that not all log in to the first at once. */
+/*
+ * Each host begins with the hosts behind it in the list: otherwise all would log in to the first
+ * one at once.
+ */
 static void add_peers(GPtrArray *argv, const GPtrArray *hosts, const char *host)
 {
 	guint own = 0;
@@ -182,7 +185,7 @@ static void set_answer(struct question *q, struct host_answer *answer)
 		if (r->hosts->pdata[i] == q->host)
 			r->answers->pdata[i] = answer;
 
-	/* At once: a host that hangs holds back no other's lines. */
+	/* Printed at once: a host that hangs delays the lines of no other host. */
 	if (!r->o->json)
 		print_host(r, answer);
 

@@ -24,7 +24,10 @@ static char *cache_beside(const char *directory)
 	return g_build_filename(store, CACHE, NULL);
 }
 
-/* An image that was replaced or written since is another one; a copy of it keeps its time. */
+/*
+ * The name changes if the image was replaced or written to since. A copy of an image keeps its
+ * time.
+ */
 static char *base_name(const struct image_copy *c)
 {
 	guint64 inode = c->stands_for ? 0 : (guint64)c->seen.st_ino;
@@ -38,7 +41,10 @@ static char *base_name(const struct image_copy *c)
 	return g_strdup_printf("%s.%s" BASE, sum, c->to_format);
 }
 
-/* The lock of BASE's maker or remover; -1 with ERROR set, with NOW also when another has it. */
+/*
+ * Locks BASE, to make or to remove it. -1 with ERROR set; with NOW also if another process has the
+ * lock.
+ */
 static int lock_base(const char *base, bool now, GError **error)
 {
 	g_autofree char *path = g_strconcat(base, LOCK, NULL);
@@ -130,7 +136,10 @@ bool base_cache_link(struct image_copy *c, const char *directory, const char *na
 	return ok;
 }
 
-/* Whether NAME is one that base_name() makes, with whatever end: all else here is another's. */
+/*
+ * Whether base_name() makes names like NAME, whatever comes behind: all other files belong to
+ * others.
+ */
 static bool is_ours(const char *name)
 {
 	size_t i = 0;
@@ -248,7 +257,10 @@ static bool is_unused(const char *base)
 	return st.st_nlink == 1;
 }
 
-/* Nobody can link to it while we hold its lock; a killed run may have left that alone. */
+/*
+ * Nobody can link to BASE while we hold its lock. A killed run may have left the lock's file
+ * without BASE.
+ */
 static void remove_unused(const char *base)
 {
 	g_autofree char *path = g_strconcat(base, LOCK, NULL);

@@ -23,15 +23,15 @@ bool base_cache_link(struct image_copy *copy, const char *directory, const char 
 		     GError **error);
 
 /*
- * The name in the cache beside DIRECTORY of the base that LINK is a name of; NULL: it is in none.
- * The caller frees.
+ * The name that the base behind LINK has in the cache beside DIRECTORY; NULL: it is not in that
+ * cache. The caller frees.
  */
 char *base_cache_find(const char *directory, const char *link);
 
 /*
- * Makes NAME, of a base that was received as PART from a host where it was called CACHED: a name of
- * the base that is called so in the cache beside DIRECTORY if both have the same bytes, else of
- * PART, which is put there if there is none.
+ * Makes NAME a link to a base that was received as PART; the sending host's cache calls it CACHED.
+ * If the cache beside DIRECTORY has a base CACHED with the same bytes, NAME links to that one, else
+ * to PART. If that cache has no base CACHED, PART becomes it.
  */
 bool base_cache_join(const char *directory, const char *cached, const char *part, const char *name,
 		     GError **error);

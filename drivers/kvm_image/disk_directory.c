@@ -17,7 +17,7 @@ static char *lock_path(const struct disk_directory *d)
 	return g_build_filename(d->path, DISK_DIRECTORY_LOCK, NULL);
 }
 
-/* A file that is removed when nobody works there: it may go while we wait for nothing. */
+/* A process that ends its work removes the lock's file, perhaps between our open() and our lock. */
 static bool take_lock(struct disk_directory *d, GError **error)
 {
 	g_autofree char *path = lock_path(d);
@@ -101,7 +101,7 @@ void disk_directory_close(struct disk_directory *d, bool remove)
 	if (d->lock >= 0) {
 		g_autofree char *path = lock_path(d);
 
-		/* While it is locked: nobody else can hold this file then. */
+		/* Removed while it is locked: nobody else can hold this file then. */
 		if (image_file_is(d->lock, path))
 			unlink(path);
 		close(d->lock);

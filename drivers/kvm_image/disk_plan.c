@@ -58,7 +58,7 @@ static enum kind kind_of(const char *word, const TmplAttr *disk)
 	return KIND_NETWORK;
 }
 
-/* The name is a part of a path: only a number can come into it. */
+/* The name becomes part of a path, so only a number is accepted. */
 static bool read_name(struct planned_disk *d, const TmplAttr *vector, GError **error)
 {
 	const char *digits = text(vector, "DISK_ID");
@@ -213,7 +213,7 @@ static void planned_disk_free(void *data)
 	g_free(d);
 }
 
-/* By this text a second run finds that a disk is what the plan wants. */
+/* A second run compares this text to find that a disk is what the plan wants. */
 void disk_plan_describe(struct planned_disk *d)
 {
 	static const char *const ways[] = { "copy", "overlay", "clone", "link", "empty",

@@ -37,7 +37,7 @@ struct planned_disk {
 	guint64 size;			/* bytes; 0: as large as SOURCE */
 	bool is_cdrom;
 	bool whole;			/* takes all its space at once */
-	char *wish;			/* all that as one line: another one is another disk */
+	char *wish;			/* all of it as one line: disks are equal if these are */
 };
 
 struct disk_plan {

@@ -161,7 +161,7 @@ bool disk_record_is_trusted(int fd)
 	return st.st_uid == geteuid() || st.st_uid == 0;
 }
 
-/* ".kvm-image.json", or ".kvm-image.disk.0.json": what becomes of one disk concerns no other. */
+/* ".kvm-image.json", or ".kvm-image.disk.0.json": each disk made alone has a record of its own. */
 static char *record_path(const char *directory, const char *disk)
 {
 	const char *dot = disk ? "." : "";
@@ -282,7 +282,7 @@ bool disk_record_remove(const struct disk_record *r, const char *directory, GErr
 	return vmm_fail_errno(error, errno, "cannot remove %s", path);
 }
 
-/* While it is open: a name may stand for another file a moment later. */
+/* Taken from the open file: the name may stand for another file a moment later. */
 bool disk_record_add_file(struct disk_record *r, const char *name, const char *wish, int fd,
 			  GError **error)
 {

@@ -20,8 +20,8 @@ static bool fail_other(const struct disk_removal *r, const struct disk_entry *e,
 }
 
 /*
- * vm.xml is written anew by others, and then it is theirs. What lies in the place of a disk that
- * perhaps was never there is not ours either.
+ * Others may write vm.xml anew: then it is theirs. In an unfinished record a disk may never have
+ * been there: another file in its place is not ours either.
  */
 static bool is_left(const struct disk_removal *r, const struct disk_entry *e, enum disk_found found)
 {

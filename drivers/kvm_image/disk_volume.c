@@ -190,8 +190,8 @@ static bool look_at_name(const struct image_job *job, const struct volume *v, co
 }
 
 /*
- * Unfinished it is ours by its mark, until we had an id of it. Another one that has its name is no
- * reason to leave what we made.
+ * Until we know its id, an unfinished volume is ours by its mark. That another volume has its name
+ * by now is no reason to leave what we made.
  */
 static bool look_by_id(const struct image_job *job, const struct volume *v, const char *id,
 		       enum disk_found *ret, GError **error)

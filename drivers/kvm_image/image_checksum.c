@@ -65,7 +65,7 @@ bool image_checksum_verify(const char *path, const char *wanted, GError **error)
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot read %s", path);
 
-	/* It may be one that was downloaded, and is to go. */
+	/* The file may be a download, which must be removed even after a signal. */
 	stop_signal_begin();
 	ok = add_all(sum, fd, path, error);
 	stop_signal_end();

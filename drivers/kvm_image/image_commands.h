@@ -39,7 +39,10 @@ bool image_prepare(struct image_job *job, GError **error);
 /* Removes what image_prepare() made there for that VM, unless a program has a disk of it open. */
 bool image_dispose(struct image_job *job, GError **error);
 
-/* The same of each disk that was made alone, with the files of OpenNebula, and the directory. */
+/*
+ * As image_dispose(), for disks that were made one by one: all of them, OpenNebula's files and the
+ * directory.
+ */
 bool image_dispose_all(struct image_job *job, const char *directory, const TmplVm *vm,
 		       GError **error);
 
@@ -64,8 +67,9 @@ bool image_leave(struct image_job *job, GError **error);
 bool image_keep(struct image_job *job, GError **error);
 
 /*
- * Of a VM that was moved while it runs, after receive --all of a send --all --running: makes what
- * has come since its own, or (it was not moved after all) removes what was received.
+ * Ends a copy of a VM that moves while it runs, made by send --all --running and receive --all.
+ * image_adopt() makes the disks that have arrived since the VM's own. image_abandon() removes what
+ * was received, if the VM was not moved after all.
  */
 bool image_adopt(struct image_job *job, GError **error);
 bool image_abandon(struct image_job *job, GError **error);

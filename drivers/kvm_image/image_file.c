@@ -94,8 +94,8 @@ static bool fail_lock(const char *path, GError **error)
 }
 
 /*
- * Removes a file that a killed kvm-image left: nobody else has such names, and its lock ended with
- * its owner. What another one holds, or has just made, is left alone.
+ * Removes a file that a killed kvm-image left: nobody else makes such names, and a lock ends with
+ * its owner. A file that another process has locked, or has just made, stays.
  */
 bool image_file_remove_part(const char *part, const char *path, GError **error)
 {

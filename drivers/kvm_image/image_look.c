@@ -92,7 +92,7 @@ static bool fail_no_image(const char *path, const struct stat *st, GError **erro
 				"has no known header, and its size is not a multiple of %d bytes",
 				path, SECTOR);
 
-	vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it has the header of no image", path);
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot remove %s: it has no header of an image", path);
 	vmm_error_set_hint(error, "--format raw, if it is a raw disk");
 
 	return false;

@@ -2,7 +2,7 @@
 /*
  * image_stream.h - an image on its way from one host to another, as bytes of a pipe: "send" writes
  * them, "receive" reads them. Holes are not sent. The last frame has the checksum of all before it:
- * without it nothing gets its name.
+ * no file gets its name without that frame.
  *
  * "kvm-image 1\n", size, bytes of data at most, seconds and nanoseconds of the time of its last
  * change (8 bytes each); frames of an offset (8 bytes), a length (4) and so many bytes; the last

@@ -161,7 +161,7 @@ static const char *package_of(const char *program)
 	return "lvm2";
 }
 
-/* That says nothing about the image: it is never "not there". */
+/* A program that cannot be started says nothing about the image: the class is never "not-found". */
 static bool fail_to_start(const struct image_tool *tool, const char *why, GError **error)
 {
 	const char *program = text_or(tool->program, "qemu-img");
@@ -232,8 +232,9 @@ static void add_words(GPtrArray *argv, const char *const *words)
 }
 
 /*
- * What writes data ends when we are killed: qemu-img would not, and fill the disk for nobody.
- * A change of metadata that is cut short would have to be repaired by hand.
+ * A program that writes data is killed with us: otherwise qemu-img would continue and fill the disk
+ * for nobody. A program that changes metadata is not: if it were cut short, the image would have to
+ * be repaired by hand.
  */
 static char **argv_to_run(const struct image_job *job, const struct image_tool *tool)
 {
@@ -259,7 +260,10 @@ static char **argv_to_run(const struct image_job *job, const struct image_tool *
 
 static bool run_child(struct running *r, const struct child_spec *spec, GError **error)
 {
-	/* Before it starts: a signal that came earlier would leave what it makes. */
+	/*
+	 * Before the program starts: a signal that came earlier would end us and leave what it
+	 * makes.
+	 */
 	guint signals[] = { g_unix_signal_add(SIGINT, on_stop_signal, r),
 			    g_unix_signal_add(SIGTERM, on_stop_signal, r) };
 	guint look = r->tool->grows ? g_timeout_add(LOOK_MS, on_look, r) : 0;

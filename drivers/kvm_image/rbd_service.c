@@ -89,7 +89,7 @@ static bool open_pool(const struct service *s, const char *name, void **ret, GEr
 	return rc >= 0 || fail_call(rc, "error opening pool", quoted, error);
 }
 
-/* As rbd, one that is only read is not watched: it is nobody's use of the image. */
+/* Like rbd, an image that is only read is opened without a watcher: to read it is no use of it. */
 static bool open_image(struct request *r, bool writes, GError **error)
 {
 	const struct ceph_library *c = &r->s->ceph;
@@ -108,7 +108,7 @@ static bool open_image(struct request *r, bool writes, GError **error)
 	return fail_call(rc, "error opening image", name, error);
 }
 
-/* What was changed is done before the image is closed, so its error is no outcome. */
+/* The change is complete before the image is closed, so an error of close() is ignored. */
 static void close_request(struct request *r)
 {
 	if (r->image)
@@ -484,7 +484,7 @@ static void connect_cluster(struct service *s, char **argv)
 		return;
 	}
 
-	/* Whatever the reason is, a key that is not known too: it says nothing about an image. */
+	/* Whatever the reason is, also an unknown key: this fault says nothing about an image. */
 	rc = s->ceph.connect(s->cluster);
 	if (rc < 0)
 		s->fault = g_strdup_printf("couldn't connect to the cluster: error %d", -rc);
@@ -495,7 +495,7 @@ bool rbd_service_is(const char *word)
 	return word && g_str_equal(word, RBD_SERVICE);
 }
 
-/* What our starter had begun ends with it, as do the programs that it starts. */
+/* This process ends with the one that started it, as other programs do that it starts. */
 static bool bind_to_parent(const char *pid)
 {
 	guint64 parent;

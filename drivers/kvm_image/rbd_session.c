@@ -52,7 +52,9 @@ static void on_service_end(void *data G_GNUC_UNUSED,
 	wake();
 }
 
-/* Whatever it does then has ended when on_service_end() comes. It is asked nothing more. */
+/*
+ * on_service_end() follows when the call in progress has ended. The service gets no further call.
+ */
 static void end_service(bool *why)
 {
 	*why = true;
@@ -126,7 +128,7 @@ static void wait_for_reply(unsigned timeout_s)
 		g_source_remove(sources[i]);
 }
 
-/* What it was doing may have been done, as when rbd ends so. */
+/* Its last call may have taken effect, as with an rbd that ends in this way. */
 static enum rbd_session_end fail_without_reply(GError **error)
 {
 	if (session.is_cancelled)

@@ -79,7 +79,10 @@ static bool prepare_disk(const struct transfer *t, bool received, GError **error
 	return run_there(t, words, t->vm.document, error);
 }
 
-/* What is brought back is what the guest had: a raw volume would not be the qcow2 that it was. */
+/*
+ * A persistent image is written back as the disk was: a disk of another format would change the
+ * image's format.
+ */
 static bool check_format(const struct transfer *t, GError **error)
 {
 	const char *format = transfer_vm_text(t->disk, "FORMAT");
@@ -107,7 +110,7 @@ static bool check_no_snapshots(const char *image, GError **error)
 }
 
 /* Brings IMAGE, a file of this machine, to where prepare takes it for the disk's SOURCE. */
-static bool bring_image(const struct transfer *t, const char *image, GError **error)
+static bool send_image(const struct transfer *t, const char *image, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("%s/.disk.%s.source", t->place.directory,
 						t->place.disk);
@@ -143,7 +146,7 @@ static bool copy_image(struct transfer *t, char **operands, GError **error)
 	if (!g_path_is_absolute(image))
 		return prepare_disk(t, false, error);
 
-	if (!bring_image(t, image, error))
+	if (!send_image(t, image, error))
 		return false;
 
 	return prepare_disk(t, true, error);
@@ -178,8 +181,8 @@ static bool make_swap(struct transfer *t, char **operands, GError **error)
 	       make_disk(t, operands[0], NULL, error);
 }
 
-/* What oned says of a VM for which it does nothing now: NULL, it does something. */
-static const char *settled_state(const TmplVm *vm)
+/* The state of a VM on which oned does nothing now; NULL: an action of oned is in progress. */
+static const char *idle_state(const TmplVm *vm)
 {
 	const char *state = tmpl_vm_header(vm, "STATE");
 
@@ -194,15 +197,15 @@ static const char *settled_state(const TmplVm *vm)
 }
 
 /*
- * A line that was held up: the VM has left that host or come to it again meanwhile, has another
- * disk of that number, or has written to it.
+ * Refuses a line that arrives late: meanwhile the VM may have left that host, come to it again, got
+ * another disk of that number, or written to it.
  */
 static bool check_in_time(const struct transfer *t, const char *what, GError **error)
 {
-	const char *is = settled_state(t->vm.vm);
+	const char *is = idle_state(t->vm.vm);
 	const char *dot = t->place.disk ? "/disk." : "";
 
-	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "by oned's word VM %s %s: %s%s%s is not "
+	return !is || vmm_fail(error, VMM_ERROR_REFUSED, "oned says that VM %s %s: %s%s%s is not "
 			       "%s", tmpl_vm_header(t->vm.vm, "ID"), is, t->place.directory, dot,
 			       text_or(t->place.disk, ""), what);
 }
@@ -248,7 +251,7 @@ static bool resize_disk(struct transfer *t, char **operands, GError **error)
 }
 
 /* Brings the disk, or its SNAPSHOT, to IMAGE, a file of this machine; REPLACE one that is there. */
-static bool bring_back(const struct transfer *t, const char *snapshot, const char *image,
+static bool fetch_disk(const struct transfer *t, const char *snapshot, const char *image,
 		       bool replace, GError **error)
 {
 	const char *vm = tmpl_vm_header(t->vm.vm, "ID");
@@ -285,7 +288,7 @@ static bool move_to_image(struct transfer *t, char **operands, GError **error)
 	if (!check_format(t, error))
 		return false;
 
-	return bring_back(t, NULL, image, true, error);
+	return fetch_disk(t, NULL, image, true, error);
 }
 
 static bool check_snapshot(const char *snapshot, GError **error)
@@ -326,7 +329,7 @@ static bool copy_to_image(struct transfer *t, char **operands, GError **error)
 	if (*wanted && !g_str_equal(wanted, image))
 		return fail_operand("HOTPLUG_SAVE_AS_SOURCE", image, wanted, error);
 
-	return bring_back(t, snapshot, image, *wanted != '\0', error);
+	return fetch_disk(t, snapshot, image, *wanted != '\0', error);
 }
 
 /* mv: HOST:DIRECTORY[/disk.N] HOST:DIRECTORY[/disk.N] VM DATASTORE */
@@ -447,7 +450,7 @@ static bool check_context(struct transfer *t, char **operands, GError **error)
 	if (!t->place.disk || !transfer_vm_disk(&t->vm, t->place.disk, NULL))
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "disk.%s is a disk of VM %s, by oned's word: the "
+	return vmm_fail(error, VMM_ERROR_REFUSED, "oned says that disk.%s is a disk of VM %s: the "
 			"medium with its context is not written there", t->place.disk,
 			operands[n - 2]);
 }

@@ -243,7 +243,7 @@ const char *transfer_host_text(json_object *answer, const char *name)
 	return text_or(answer_text(answer, name), "");
 }
 
-/* The receiver's word, unless it only misses what the sender did not send. */
+/* The receiver's error counts, unless it failed only because the sender sent too little. */
 static bool judge_pipe(struct running_call *from, struct running_call *to, GError **error)
 {
 	g_autoptr(GError) sent = NULL, received = NULL;
@@ -274,7 +274,7 @@ static bool run_pipe(struct running_call *from, struct running_call *to, GError 
 		return judge_pipe(from, to, error);
 	}
 
-	/* It reads the end of the pipe, and makes nothing. */
+	/* The receiver reads the end of the pipe at once, and makes nothing. */
 	g_main_loop_run(to->loop);
 
 	return false;

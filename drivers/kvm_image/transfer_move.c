@@ -151,7 +151,7 @@ static bool end_after(const struct transfer_sides *s, const char *id, GError **e
 	return ok;
 }
 
-/* A run that was killed may have left to the destination what it has to take and to forget. */
+/* After a killed run the destination may still have to take its volumes and to forget the move. */
 static bool end_again(const struct transfer_sides *s, GError **error)
 {
 	struct transfer_side to = { .place = &s->to };
@@ -166,7 +166,7 @@ static bool end_again(const struct transfer_sides *s, GError **error)
 	return ok;
 }
 
-/* With one directory for both, nothing was noted before: then there is nothing to do. */
+/* If both hosts share the directory, no move was noted before it: then there is nothing to do. */
 bool transfer_move_after(const struct transfer_sides *s, GError **error)
 {
 	struct transfer_side from = { .place = &s->from };

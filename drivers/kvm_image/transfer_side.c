@@ -19,7 +19,10 @@ bool transfer_sides_is_one_datastore(const struct transfer_sides *s)
 	return g_str_equal(s->from.datastore, s->to.datastore);
 }
 
-/* A disk stays what it is: where others are kept in other ways, its domain would not start. */
+/*
+ * A move does not convert a disk: its domain would not start in a datastore that keeps disks in
+ * another way.
+ */
 static bool check_storage(const struct transfer_sides *s, GError **error)
 {
 	static const char *const of_files[] = { "default", "flat", "raw", "qcow2", NULL };
@@ -35,7 +38,7 @@ static bool check_storage(const struct transfer_sides *s, GError **error)
 			s->from.datastore, s->to.datastore, storage->value);
 }
 
-/* By oned's word the VM is at one of both now; the other one is where it was, or the front-end. */
+/* oned must have the VM on one of both sides; the other one is where it was, or the front-end. */
 bool transfer_sides_check(const struct transfer_sides *s, GError **error)
 {
 	if (!check_storage(s, error))

@@ -30,6 +30,7 @@ bool transfer_sides_parse(struct transfer_sides *ret, const char *from, const ch
  */
 bool transfer_sides_check(const struct transfer_sides *sides, GError **error);
 
+/* Whether both sides are in the same datastore, by its id. */
 bool transfer_sides_is_one_datastore(const struct transfer_sides *sides);
 
 /*

@@ -74,9 +74,9 @@ bool transfer_vm_check(const struct transfer_vm *t, const struct transfer_place 
 	if (is_there)
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "VM %s is on host %s, in datastore %s, by oned's "
-			"word, not on host %s in datastore %s", tmpl_vm_header(t->vm, "ID"), host,
-			datastore, p->host, p->datastore);
+	return vmm_fail(error, VMM_ERROR_REFUSED, "oned says that VM %s is on host %s, in "
+			"datastore %s, not on host %s in datastore %s",
+			tmpl_vm_header(t->vm, "ID"), host, datastore, p->host, p->datastore);
 }
 
 const TmplAttr *transfer_vm_disk(const struct transfer_vm *t, const char *disk, GError **error)
@@ -87,7 +87,7 @@ const TmplAttr *transfer_vm_disk(const struct transfer_vm *t, const char *disk, 
 		if (!g_strcmp0(tmpl_attr_text(vector, "DISK_ID"), disk))
 			return vector;
 
-	vmm_fail(error, VMM_ERROR_REFUSED, "VM %s has no disk %s, by oned's word",
+	vmm_fail(error, VMM_ERROR_REFUSED, "oned says that VM %s has no disk %s",
 		 tmpl_vm_header(t->vm, "ID"), disk);
 
 	return NULL;

@@ -133,7 +133,10 @@ static bool abandon_received(struct image_job *job, const struct vm_order *order
 	return ok;
 }
 
-/* A part is no use to anybody, of whichever move: one that still came would hold the lock. */
+/*
+ * A part of a VM is of no use, whichever move it is of: a move that is in progress would hold the
+ * lock.
+ */
 static bool abandon(struct image_job *job, const struct vm_order *order, GError **error)
 {
 	g_autoptr(VmMove) move = NULL;
@@ -147,7 +150,7 @@ static bool abandon(struct image_job *job, const struct vm_order *order, GError 
 	is_part = move->state == VM_MOVE_RECEIVING && move->is_running &&
 		  g_str_equal(move->vm, order->vm);
 	is_whole = is_of_order(move, order);
-	/* The source is the destination, and was not told yet. */
+	/* Source and destination are one directory, and the source was not told yet. */
 	if (is_whole && move->state == VM_MOVE_SENDING)
 		return true;
 	if (!is_part && !(is_whole && move->state == VM_MOVE_RECEIVED))

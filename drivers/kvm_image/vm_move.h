@@ -57,6 +57,7 @@ typedef struct vm_move {
 	GPtrArray *records;	/* of struct disk_record, as the source has them */
 } VmMove;
 
+/* Move ID of VM, with nothing in it yet; both are copied. */
 VmMove *vm_move_new(const char *vm, const char *id);
 void vm_move_free(VmMove *move);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmMove, vm_move_free)

@@ -47,7 +47,7 @@ static bool fail_received(const struct vm_receiving *r, const char *name, GError
 			r->path, name);
 }
 
-/* What another host says of volumes could make another VM's one of this VM. */
+/* A record from another host could claim another VM's volume for this VM. */
 static bool check_volumes(const struct vm_receiving *r, const struct disk_record *record,
 			  GError **error)
 {
@@ -71,7 +71,7 @@ static bool check_item(const struct vm_receiving *r, const struct vm_item *item,
 
 	if (!vm_contents_may_have(item->name, r->move->context))
 		return fail_received(r, item->name, error);
-	/* What says how things are at the source would say it of here. */
+	/* A file that describes the source would then describe this host. */
 	if (vm_contents_stays_behind(item->name))
 		return fail_received(r, item->name, error);
 	if (is_state != (item->kind == VM_ITEM_DIRECTORY))
@@ -133,7 +133,7 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 {
 	const char *was = r->move->was;
 
-	/* Of another host's words only a whole id can be one of ours. */
+	/* The text comes from another host: only a whole id can be one of ours. */
 	if (!was)
 		return false;
 	if (!g_uuid_string_is_valid(was))
@@ -142,7 +142,7 @@ static bool came_from(const struct vm_receiving *r, const VmMove *old)
 	return g_str_equal(old->id, was) || (old->earlier && strstr(old->earlier, was));
 }
 
-/* Whether a copy of a volume was sent: nothing says when that was written to. */
+/* Whether the copy of a volume was sent: a volume has no time of its last change. */
 static bool has_copied_volume(const VmMove *m)
 {
 	bool has = false;
@@ -156,7 +156,7 @@ static bool has_copied_volume(const VmMove *m)
 	return has;
 }
 
-/* Where all of this came from, before it goes back. */
+/* Checks the directory that all of this came from, before what comes back replaces it. */
 static bool check_old_source(const struct vm_receiving *r, const struct vm_contents *c,
 			     const VmMove *old, GError **error)
 {
@@ -356,7 +356,7 @@ static bool note_all(struct vm_receiving *r, GError **error)
 			return false;
 	}
 
-	/* By which adopt knows what else has to come, and keep which volumes it gets. */
+	/* adopt reads here what else has to arrive, and keep which volumes it takes. */
 	g_ptr_array_extend_and_steal(note->records, g_steal_pointer(&r->move->records));
 	if (!vm_move_make_mark(r->path, note->token, error))
 		return false;

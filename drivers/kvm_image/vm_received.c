@@ -45,7 +45,7 @@ static bool write_file(struct vm_received *r, const char *directory, bool is_dis
 	return !g_str_has_prefix(r->item->name, ".base.") || share_base(r, directory, error);
 }
 
-/* Where nothing is written, the guest must not see what was there before. */
+/* Holes are not written: without zeros there the guest would see data of former owners. */
 static bool copy_volume(struct vm_received *r, const struct image_job *job, GError **error)
 {
 	if (!volume_begin(job, &r->volume, r->item->size, error))

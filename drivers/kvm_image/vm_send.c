@@ -80,7 +80,7 @@ static bool add_volume(struct vm_sending *s, const struct disk_entry *e, GError 
 	return ok;
 }
 
-/* What no guest writes to; the program that moves the running VM brings the rest. */
+/* Files that no guest writes to. The program that moves the running VM copies the rest. */
 static bool is_companion(const char *name)
 {
 	return g_str_has_prefix(name, ".base.") || strstr(name, ".snap.");
@@ -234,8 +234,8 @@ static bool send_all(struct vm_sending *s, GError **error)
 }
 
 /*
- * The last ones are enough: a destination has the copy of one of these, or none. With a change
- * since, theirs is no copy of what is here: what goes back from there must not replace it.
+ * The last moves are enough: a destination has the copy of one of these, or none. After a change
+ * here theirs is no copy any more, so what comes back from there must not replace this.
  */
 static void note_earlier(struct vm_sending *s)
 {

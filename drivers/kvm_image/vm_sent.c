@@ -57,7 +57,10 @@ static bool check_tpm_state(const struct vm_contents *c, const VmMove *m, GError
 	return names != NULL;
 }
 
-/* What OpenNebula and the actions keep there; with a running VM the action has brought it. */
+/*
+ * Checks the files that OpenNebula and the actions keep there. Those of a running VM the action has
+ * copied.
+ */
 static bool check_files(const struct vm_contents *c, const VmMove *m, GError **error)
 {
 	if (m->is_running)

@@ -11,9 +11,9 @@
 
 /*
  * CONTENTS, which vm_contents_look() found, is what MOVE lists, and no file was changed since.
- * MOVE: what is noted there of one that was sent from there, or has come there. Of a VM that was
- * sent while it runs, nothing but the action that moved it knows what has become of its disks: it
- * must have said that the VM has moved. VMM_ERROR_REFUSED.
+ * MOVE: what is noted there of one that was sent from there, or has come there. If the VM was sent
+ * while it runs, only the action that moved it knows what has become of its disks: that action must
+ * have noted that the VM has moved. VMM_ERROR_REFUSED.
  */
 bool vm_sent_check(const struct vm_contents *contents, const VmMove *move, GError **error);
 

@@ -4,8 +4,8 @@
  * reads them.
  *
  * "kvm-image-vm 1\n", a length (8 bytes, big-endian), 32 bytes of SHA-256, and a text of that
- * length: vm_move_print(). Then each file, and each volume that is copied, in the order of the
- * text as image_stream.h says; at last "kvm-image-vm end\n", once the source has seen that nothing
+ * length: vm_move_print(). Then each file, and each volume that is copied, in the order of the text
+ * as image_stream.h says; at last "kvm-image-vm end\n", after the source has checked that nothing
  * was changed meanwhile.
  */
 #ifndef KVM_IMAGE_VM_STREAM_H

@@ -90,7 +90,7 @@ bool volume_parse(struct volume *v, const char *operand, GError **error)
 	return true;
 }
 
-/* No lock is taken: what is seen may have changed when it is acted on. */
+/* No lock is taken: the answer may be out of date when the caller acts on it. */
 bool volume_look(const struct image_job *job, const struct volume *v, struct volume_state *ret,
 		 GError **error)
 {
@@ -128,7 +128,7 @@ bool volume_may_make(const struct image_job *job, const struct volume *v, guint6
 	return false;
 }
 
-/* Only for what bears our mark: it can be another run of ours alone. */
+/* Only for a volume with our mark: its maker can only be another run of kvm-image. */
 static bool fail_made_now(const struct volume *v, GError **error)
 {
 	vmm_fail(error, VMM_ERROR_BUSY, "another program makes or removes %s now", v->text);
@@ -267,7 +267,10 @@ bool volume_grow(const struct image_job *job, struct volume *v, guint64 size, GE
 	return v->kind->grow(job, v, size, error);
 }
 
-/* Looks until the one of that ID is free, or as long as a program that died may seem to run. */
+/*
+ * Looks again until the volume ID is free, or until a program that died can no longer seem to have
+ * it open.
+ */
 static bool look_until_free(const struct image_job *job, const struct volume *v, const char *id,
 			    struct volume_state *ret, GError **error)
 {
@@ -290,7 +293,7 @@ static bool fail_absent(const struct volume *v, GError **error)
 	return vmm_fail(error, VMM_ERROR_NOT_FOUND, "cannot remove %s: it is not there", v->text);
 }
 
-/* PART_WAS_THERE: what there was of it is gone; another volume may have its name by now. */
+/* PART_WAS_THERE: its unfinished form was removed; another volume may have its name by now. */
 static bool remove_named(const struct image_job *job, const struct volume *v, const char *id,
 			 bool part_was_there, GError **error)
 {
@@ -315,7 +318,7 @@ static bool remove_named(const struct image_job *job, const struct volume *v, co
 			"by now", v->text);
 }
 
-/* What an earlier run began to make or to remove has the name of an unfinished one. */
+/* A volume that an earlier run began to make or to remove has the name of an unfinished one. */
 bool volume_remove(const struct image_job *job, struct volume *v, const char *id, GError **error)
 {
 	bool was_there;

@@ -87,17 +87,18 @@ bool volume_grow(const struct image_job *job, struct volume *volume, guint64 siz
 
 /*
  * Wipes it as VOLUME_CLEAR says, and removes it; one that a killed run began to make or to remove,
- * too. ID: of the one that the caller has looked at; NULL: there was none, and what has its name
- * by now is left. Another that has its name by now is VMM_ERROR_REFUSED, if nothing else was there.
- * VMM_ERROR_BUSY: a program has it open, and does not end while we wait for it as long as the kind
- * of volumes needs to notice a program's death.
+ * too. ID: of the volume that the caller has looked at; NULL: there was none, and a volume that has
+ * its name by now stays. VMM_ERROR_REFUSED: nothing of it was there, and another volume has its
+ * name by now. VMM_ERROR_BUSY: a program has it open, also after the time that this kind of volumes
+ * needs to notice a program's death.
  */
 bool volume_remove(const struct image_job *job, struct volume *volume, const char *id,
 		   GError **error);
 
 /*
- * Lets this host use one that other hosts see, too, or (ON false) no longer: a device that stays
- * behind would show what was there before. VMM_ERROR_BUSY or another one: a program has it open.
+ * Makes this host's device of a volume that other hosts see, too, or (ON false) removes that
+ * device: one that stays behind would show old data later. VMM_ERROR_BUSY or another class: a
+ * program has it open.
  */
 bool volume_activate(const struct image_job *job, const struct volume *volume, bool on,
 		     GError **error);

@@ -251,7 +251,7 @@ static bool make_lvm(const struct image_job *job, struct volume *v, guint64 size
 	g_autofree char *tag = own_tag();
 	bool ok;
 
-	/* All of it is written next: nothing is wiped before. */
+	/* The whole volume is written next, so it is not wiped before. */
 	if (pool)
 		ok = lvm(job, v, error, "lvcreate", "-q", "-y", "-W", "n", "--addtag", tag, "-n",
 			 v->part, "-V", bytes, "--thinpool", pool, v->store);
@@ -320,7 +320,7 @@ static bool ask_ranges(const struct image_job *job, const struct volume *v, GPtr
 			v->text);
 }
 
-/* RANGES: of SIZE bytes that are zero, and belong to no volume any more. */
+/* RANGES: places of SIZE bytes that are zero and belong to no volume any more. */
 static bool make_zeros(const struct image_job *job, struct volume *v, guint64 size,
 		       GPtrArray *ranges, GError **error)
 {

@@ -86,7 +86,7 @@ static bool parse_options(int argc, char **argv, struct options *o, GError **err
 	g_autoptr(GOptionContext) context = g_option_context_new("HOST…");
 
 	g_option_context_set_summary(context, "Brings the scripts and programs of the KVM set "
-				     "to hosts. Exit status: 0 all have it, 1 some have not, "
+				     "to hosts. Exit status: 0 all have it, 1 some do not, "
 				     "2 misuse.");
 	g_option_context_set_description(context, "Example:\n  kvm-sync-hosts --all");
 	g_option_context_add_main_entries(context, entries, NULL);

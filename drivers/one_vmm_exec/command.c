@@ -92,7 +92,10 @@ static char *remote_cause(const Command *r, const struct step_result *x)
 	return NULL;
 }
 
-/* An action that was killed may have been done; the shell of ssh reports the signal as a status. */
+/*
+ * An action that was killed may have succeeded before. The shell behind ssh reports a signal as a
+ * status.
+ */
 static bool was_killed(const Command *r, const struct step_result *x)
 {
 	if (!r->tells_unknown)
@@ -139,7 +142,7 @@ static gboolean on_due(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* A result that is known already, given from the loop. ERROR NULL is success. */
+/* Reports from the loop a result that is known already. ERROR NULL: success. */
 static void finish_soon(Command *r, const GError *error)
 {
 	if (error)

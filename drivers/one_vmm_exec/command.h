@@ -8,7 +8,7 @@
 struct command_spec {
 	struct remote_spec command;
 	bool here;		/* on the front-end; command.host is then not used */
-	bool works_here;	/* works, and does not only wait for another host: -t counts it */
+	bool works_here;	/* it does work here, not just wait for a host: -t counts it */
 	int nice;		/* of one that runs here */
 	bool tells_unknown;	/* one of ours: exit status 3 is "outcome unknown" */
 };

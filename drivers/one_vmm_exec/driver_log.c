@@ -46,7 +46,7 @@ static void close_file(DriverLog *log)
 	log->fd = -1;
 }
 
-/* On a thread: a journal that hangs takes no line, and must not stop the driver. */
+/* Runs on a thread: systemd's journal may hang, which must not stop the driver. */
 static void send_entry(void *data, void *user_data G_GNUC_UNUSED)
 {
 	struct entry *e = data;

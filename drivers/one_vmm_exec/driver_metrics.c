@@ -51,7 +51,7 @@ void driver_metrics_journal(DriverMetrics *m, bool safe)
 	m->journal_safe = safe;
 }
 
-/* Of a failure whose text ends without a class. */
+/* The class of a failure whose text does not end with one. */
 static const char *class_of_text(const char *info)
 {
 	if (strstr(info, "Error connecting to "))
@@ -78,7 +78,10 @@ static char *class_of(const char *info)
 void driver_metrics_action(DriverMetrics *m, const char *action, bool success, const char *info,
 			   double seconds)
 {
-	/* The reason itself would make a series for each VM: only its class is a label. */
+	/*
+	 * Only the reason's class is a label: the reason itself would make a time series for each
+	 * VM.
+	 */
 	g_autofree char *class = success ? g_strdup("") : class_of(text_or(info, ""));
 	g_autofree char *labels = g_strdup_printf("action=\"%s\",result=\"%s\",class=\"%s\"",
 						  action, success ? "success" : "failure", class);
@@ -227,7 +230,7 @@ static void print_journal(GString *to, const DriverMetrics *m, const struct jour
 
 	print_one(to, "journal_up", "gauge", "The journal can be written.", m->journal_safe);
 	print_one(to, "journal_failures_total", "counter",
-		  "How often the journal could not be written any more.", m->journal_failures);
+		  "How often the journal became impossible to write.", m->journal_failures);
 	print_one(to, "journal_commits_total", "counter", "Transactions, each with a sync.",
 		  j->commits);
 	print_one(to, "journal_ends_total", "counter", "Ends of requests that were written.",

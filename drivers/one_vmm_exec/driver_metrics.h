@@ -30,6 +30,7 @@ struct driver_metrics_now {
 	struct journal_cost journal;
 };
 
+/* Replaces FILE by one with all counters, and NOW. Errors: those of file_write(). */
 bool driver_metrics_write(const DriverMetrics *metrics, const char *file,
 			  const struct driver_metrics_now *now, GError **error);
 

@@ -95,7 +95,7 @@ static void job_free(Job *j)
 	g_free(j);
 }
 
-/* Without a journal the next driver knows nothing of it: what can be said is said now. */
+/* Without a journal the next driver will not know the job: replies now with what is known. */
 static void reply_at_end(const Job *j, const char *info)
 {
 	if (!j->env->journal && !j->background)
@@ -275,7 +275,7 @@ static void job_finish(Job *j)
 	job_free(j);
 }
 
-/* Its end is on disk. DRIVER_CANCEL may have come meanwhile. */
+/* The journal has the job's end on disk. DRIVER_CANCEL may have arrived meanwhile. */
 static void on_end_kept(void *data)
 {
 	Job *j = data;
@@ -334,7 +334,7 @@ static bool parse_request(Job *j, GError **error)
 	return request_check(&j->context, error);
 }
 
-/* Other than an action, which is asked about, it is simply run again. */
+/* Whether step S is simply run again. About an action of the hypervisor its host is asked first. */
 static bool is_rerun(const struct step *s)
 {
 	if (s->kind == STEP_VMM)
@@ -344,8 +344,8 @@ static bool is_rerun(const struct step *s)
 }
 
 /*
- * The host of a step that had begun is asked what has become of it; what runs on the
- * front-end is run again if that does no harm, else taken back.
+ * Continues a job of an earlier driver. If a step had begun, its host is asked what has become of
+ * it. A step on the front-end is run again if that does no harm; otherwise it is undone.
  */
 static void resume(Job *j)
 {
@@ -386,8 +386,8 @@ static void resume(Job *j)
 }
 
 /*
- * The request is no longer complete: the local file of a DEPLOY is gone. What undoes does not need
- * it; what else had begun is undone.
+ * The request is no longer complete: the local file of a DEPLOY is gone. An undo does not need that
+ * file, so whatever had begun is undone.
  */
 static void resume_incomplete(Job *j, const char *what)
 {
@@ -425,7 +425,7 @@ static void start_left(Job *j)
 	if (j->start == START_RESUMED)
 		job_begun(j);
 
-	/* DRIVER_CANCEL reached an earlier driver. What that ran has been ended by now. */
+	/* DRIVER_CANCEL reached an earlier driver, whose processes have been ended by now. */
 	if (j->cancelled) {
 		job_end(j);
 		return;

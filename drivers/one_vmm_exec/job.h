@@ -96,16 +96,22 @@ bool job_is_cancellable(const Job *job);
 /* Ends what runs, here and on the host. There will be no reply, and nothing is undone. */
 void job_cancel(Job *job);
 
-/* As job_cancel(), but the next driver answers; without a journal this one does, before it ends. */
+/*
+ * As job_cancel(), but the next driver replies to oned; without a journal this one replies before
+ * it ends.
+ */
 void job_leave(Job *job);
 
 /*
- * The document of JOB, which an earlier driver had begun: clean-ups that it has left then have the
- * same. NULL: JOB is new. The caller unrefs.
+ * The document of JOB if an earlier driver had begun it: clean-ups that JOB itself has left have
+ * the same document. NULL: JOB is new. The caller unrefs.
  */
 GBytes *job_left_document(const Job *job);
 
-/* Whether JOB, which was not started, is a clean-up, and not of the request with document OWN. */
+/*
+ * Whether JOB, which was not started, is a clean-up of another request than the one with document
+ * OWN.
+ */
 bool job_is_cleanup_of_other(const Job *job, const GBytes *own);
 
 /* Frees a background job that was not started: it is not tried again. */
@@ -120,6 +126,7 @@ bool job_is_about_to_run(const Job *job);
 /* Bytes of its document, as it keeps it until it starts. */
 gsize job_size(const Job *job);
 
+/* The number of its VM, its host (NULL: none) and its action. Borrowed. */
 gint64 job_id(const Job *job);
 const char *job_host(const Job *job);
 const char *job_action(const Job *job);

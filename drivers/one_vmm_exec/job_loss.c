@@ -13,7 +13,7 @@ enum { WAIT_S = 3600 };
 /* For the libvirt of a host that answers; the second if the action itself has waited for it. */
 enum { LIBVIRT_S = 60, LIBVIRT_AGAIN_S = 5 };
 
-/* The command is done with: the next one may wait for its own host. */
+/* Forgets the loss of the last command: the next one may wait for its own host. */
 void job_forget_loss(Job *j)
 {
 	g_clear_pointer(&j->lost, g_free);
@@ -40,7 +40,7 @@ static gint64 wait_of(const Job *j)
 	return WAIT_S;
 }
 
-/* The time for which the step's host is waited for has begun, and is not over. */
+/* Whether to go on waiting for the step's host; the first call starts the time. */
 bool job_still_waits(Job *j)
 {
 	enum step_kind kind = job_current(j)->kind;
@@ -261,7 +261,7 @@ static void leave_alone(const Job *j)
 		 s->name, step_host(&j->context, s));
 }
 
-/* A clean-up that is tried again later anyway holds up nothing until then. */
+/* A clean-up does not wait for its host: it is retried later anyway. */
 static bool asks_for_absence_again(Job *j, enum answer answer)
 {
 	if (j->background)
@@ -270,7 +270,10 @@ static bool asks_for_absence_again(Job *j, enum answer answer)
 	return answer == ANSWER_LATER ? waits_for_libvirt(j) : job_still_waits(j);
 }
 
-/* What belongs to the VM is removed where it does not run, and nowhere else. */
+/*
+ * Continues with the host's answer: what belongs to the VM is removed there only if the VM is
+ * absent.
+ */
 static void take_absence(Job *j, enum answer answer)
 {
 	g_clear_pointer(&j->question, g_ptr_array_unref);

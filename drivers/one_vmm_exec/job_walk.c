@@ -89,7 +89,7 @@ static bool switch_to_undo(Job *j, enum failure failure)
 	return true;
 }
 
-/* A step that may fail has failed: what was done before it stays done. */
+/* An optional step has failed: the steps before it are not undone. */
 static void continue_after_failure(Job *j, const char *why)
 {
 	const struct step *s = job_current(j);
@@ -221,7 +221,7 @@ static void on_place(void *data)
 	job_advance(j);
 }
 
-/* False: the command waits for a place here, and job_advance() follows. */
+/* False: the command waits for a free slot on the front-end, and job_advance() follows. */
 static bool take_place(Job *j, const struct step_command *m)
 {
 	if (m->spec.works_here && !j->placed)
@@ -256,7 +256,10 @@ static bool retries(Job *j, const struct step_result *r)
 	return true;
 }
 
-/* Keeps the reply's info: a script's output, of network drivers each with its name. */
+/*
+ * Keeps a script's output as the reply's info; before the output of a network driver, the driver's
+ * name.
+ */
 void job_keep_output(Job *j, const struct step_command *m, const char *out)
 {
 	g_autofree char *old = j->info;
@@ -285,7 +288,7 @@ void job_command_failed(Job *j, enum failure failure, const char *why)
 		job_end(j);
 }
 
-/* Something is already there, or may be, that only the command's host can finish or take back. */
+/* Whether something is, or may be, on the command's host that only that host can finish or undo. */
 static bool must_reach_host(const Job *j)
 {
 	return j->attempt.repeated || j->attempt.resumed || j->phase == JOB_UNDOING;
@@ -310,7 +313,9 @@ static bool waits_for_host(Job *j, const struct step_result *r)
 	return true;
 }
 
-/* What works on the VM's images alone leaves its domain and its networks as they were. */
+/*
+ * Whether step S may change the VM's domain or networks; transfer steps work on its images alone.
+ */
 static bool changes_vm(const struct step *s)
 {
 	return s->kind == STEP_VMM || s->kind == STEP_VNM;
@@ -404,7 +409,7 @@ static void on_step_kept(void *data)
 	job_advance(j);
 }
 
-/* Whether no request asks for the step just now: what it removes may have been made since. */
+/* Whether the step was asked for some time ago: what it removes may have been made since. */
 static bool is_unasked(const Job *j)
 {
 	if (j->background || j->attempt.interrupted)

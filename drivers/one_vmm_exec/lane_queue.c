@@ -75,8 +75,8 @@ static void insert_by_age(GQueue *to, struct entry *e)
 static void admit_from(LaneQueue *q, struct lane *lane);
 
 /*
- * E waits in its lane LEVEL, and once that admits it in the next: one that its VM
- * holds up does not hold up its host. Admitted by all, it is ready.
+ * E waits in its lane LEVEL, and in the next one once this lane admits it: an item that waits for
+ * its VM does not occupy its host. Once all its lanes admit it, it is ready.
  */
 static void enter_lane(LaneQueue *q, struct entry *e, int level)
 {

@@ -18,6 +18,7 @@ struct lane_queue_lane {
 	guint capacity;
 };
 
+/* An empty queue; lanes are made by the items that name them. */
 LaneQueue *lane_queue_new(void);
 
 /* Items still waiting are not freed. */

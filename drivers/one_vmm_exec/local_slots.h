@@ -13,6 +13,7 @@ typedef struct local_slots LocalSlots;
 /* Called once, from local_slots_leave() of another: DATA has a place now. */
 typedef void local_slots_ready(void *data);
 
+/* COUNT slots, all of them free. */
 LocalSlots *local_slots_new(unsigned count);
 
 /* Nobody may wait. */

@@ -52,7 +52,7 @@ OnedOutput *oned_output_new(int fd, size_t max_text, DriverLog *log)
 		o->is_socket = S_ISSOCK(st.st_mode);
 	}
 
-	/* Not a terminal or a file: those are shared with others. */
+	/* Not for a terminal or a file: other processes share them. */
 	if (o->is_pipe || o->is_socket)
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 

@@ -44,7 +44,7 @@ static const struct step save[] = {
 	  .proof = PROOF_ABSENT, .flags = STEP_OPTIONAL | STEP_IDEMPOTENT },
 };
 
-/* Once the guest runs from its checkpoint that is spent: nothing after it ends the guest. */
+/* A checkpoint is spent once the guest runs from it: no later step ends the guest. */
 static const struct step restore[] = {
 	{ TM,  "tm_context", .flags = STEP_IF_TM | STEP_IDEMPOTENT },
 	{ VNM, "pre", .input = INPUT_NETWORK_VM, .undo = "net-clean",
@@ -155,8 +155,8 @@ static const struct step resize_disk[] = {
 };
 
 /*
- * Done twice, it takes from the guest what that wrote in between. elastic needs nothing after it:
- * its address stays where it is.
+ * Reverting twice would lose what the guest wrote in between. elastic needs nothing after it: its
+ * address stays where it is.
  */
 static const struct step snapshot_revert[] = {
 	{ VMM, "SNAPSHOTREVERT", .script = "snapshot_revert", .args = "deploy_id hypervisor_id",
@@ -255,7 +255,7 @@ static const struct step target_clean_fail_migrate[] = {
 	  .proof = PROOF_TURN, .flags = STEP_IF_TM },
 };
 
-/* These end nothing: a network that could not be set up for a running VM is tried again. */
+/* These plans end no VM: the network of a running VM that could not be set up is retried. */
 static const struct step net_post[] = {
 	{ VNM, "post", .args = "deploy_id host", .input = INPUT_NETWORK_VM,
 	  .flags = STEP_IDEMPOTENT },

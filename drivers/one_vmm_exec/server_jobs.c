@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server_state.h"
 
-/* Our own, with those that the start of a process takes for a moment; a job's, of two processes. */
+/*
+ * Descriptors of our own, with those that the start of a process needs for a moment; those of a job
+ * with two processes.
+ */
 enum { OWN_DESCRIPTORS = 16, JOB_DESCRIPTORS = 8 };
 enum { ROOM_MS = 100 };
 
@@ -41,8 +44,9 @@ static gint by_void_cleanup(gconstpointer waiting, gconstpointer data)
 }
 
 /*
- * All clean-ups of the VM are of what ran before JOB, whenever they became due, as they share a
- * lane with it; none runs. But what an earlier driver had begun may have left its own.
+ * All clean-ups of the VM are left by earlier actions than JOB, whenever they became due, as they
+ * share a lane with it; none of them runs. But a JOB that an earlier driver had begun may have left
+ * clean-ups itself: these stay.
  */
 static void on_job_begun(void *data, Job *job)
 {
@@ -121,8 +125,8 @@ static char *host_lane(const char *host)
 }
 
 /*
- * How many jobs HOST may run. While it does not answer no more are tried than those that wait for
- * it, so that all end with the first of them; once it is down they fail at once.
+ * How many jobs HOST may run. While it does not answer, no further jobs are started beside those
+ * that wait for it, so that all end with the first of them; once it is down, jobs fail at once.
  */
 static guint host_capacity(const struct server *s, const char *host)
 {
@@ -193,8 +197,8 @@ void server_free_waiting(struct server *s)
 }
 
 /*
- * Processes at which no action begins: limits.children, or so many that one which begins, with its
- * connection and a session of that, still finds descriptors.
+ * The number of processes at which no further action begins: limits.children, or fewer, so that an
+ * action that begins still finds descriptors for its connection and a session of that.
  */
 guint server_max_children(const ConfCfg *cfg, guint descriptors)
 {

@@ -139,9 +139,9 @@ static bool is_interpreted(const char *path)
 }
 
 /*
- * Whether SCRIPT gets secret words: every user of the machine that it runs on can read them. Ours
- * have the document on their input; OpenNebula's read the words alone. Hosts are synced from here,
- * so the copy here tells which it is.
+ * Whether SCRIPT gets secrets as words, which every user of its machine can read. Our programs read
+ * the document on their input; OpenNebula's scripts read the words alone. Hosts are synced from
+ * here, so the copy here tells which of the two SCRIPT is.
  */
 static bool gets_secrets(const struct step_context *c, const struct step *step,
 			 const char *script)

@@ -67,7 +67,9 @@ static char *deploy_id(const struct step_context *c)
 	return g_strdup_printf("one-%" G_GINT64_FORMAT, c->id);
 }
 
-/* Of a DEPLOY what its deploy printed, else the UUID that it was given: never a mere name. */
+/*
+ * The id that the deploy of this DEPLOY printed, else the UUID that deploy was given: never a name.
+ */
 static char *deployed_id(const struct step_context *c)
 {
 	if (c->deploy_info)
@@ -94,7 +96,9 @@ static bool is_long(const struct step_context *c)
 	return g_bytes_get_size(c->request->document) / 3 * 4 + OTHER_WORDS > MAX_WORD;
 }
 
-/* The whole request: other makers' scripts read it here, ours on their input. */
+/*
+ * The whole request: scripts of others read it from this argument, our programs from their input.
+ */
 static char *document(const struct step_context *c)
 {
 	gsize size;

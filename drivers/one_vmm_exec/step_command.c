@@ -174,7 +174,7 @@ bool step_command_is_direct(const struct step_context *c, const struct step *ste
 			   "direct");
 }
 
-/* A TPM's state and a vGPU are things of the host, whatever is done with their VM. */
+/* A TPM's state and a vGPU are on the host: whatever is done with their VM is done there. */
 bool step_command_is_far(const struct step_context *c, const struct step *step)
 {
 	g_autofree char *tpm = tmpl_request_text(c->request, "VM/TEMPLATE/TPM");

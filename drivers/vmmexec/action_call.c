@@ -17,8 +17,8 @@ enum { STATUS_UNKNOWN = 3, STATUS_FOREIGN = 126, STATUS_NO_PROGRAM, STATUS_SSH =
 enum { GRACE_MS = 30000, MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
 
 /*
- * Says who runs it, so that a signal reaches the action, not only the ssh that waits for it. Before
- * the first sync any user of the host can have made a set in /var/tmp; root runs oneadmin's.
+ * Prints its process id first, so that a signal can reach the action, not only the ssh that waits.
+ * Before the first sync any user of the host can have made a set in /var/tmp; root runs oneadmin's.
  */
 static const char remote_script[] =
 	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/*}; "
@@ -26,7 +26,7 @@ static const char remote_script[] =
 	"{ echo \"$d belongs to another user\" >&2; exit 126; }; "
 	"echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
 
-/* The number may be another process's by now: it must run the program. */
+/* By now the id may belong to another process: only one that runs the program is ended. */
 static const char stop_script[] =
 	"[ \"$(readlink /proc/$1/exe)\" = \"$(readlink -f \"$2\")\" ] && kill -TERM \"$1\"";
 
@@ -128,7 +128,7 @@ static void on_stopped(void *data G_GNUC_UNUSED, const struct child_result *r G_
 {
 }
 
-/* An ssh that ended would leave the action running, with nobody to read its answer. */
+/* Ending only ssh would leave the action running, with nobody to read its answer. */
 static void stop_remote(struct call *c)
 {
 	const struct wire_ssh ssh = ssh_of(c->place);

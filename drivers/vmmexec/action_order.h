@@ -14,6 +14,7 @@ typedef struct action_order {
 	bool reads;		/* it changes nothing: a lost answer is no doubt */
 } ActionOrder;
 
+/* An order for ACTION (copied), without words, input or sentence. */
 ActionOrder *action_order_new(const char *action);
 void action_order_free(ActionOrder *order);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ActionOrder, action_order_free)
@@ -24,6 +25,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ActionOrder, action_order_free)
 /* Adds WORDS, which NULL ends, as operands. */
 void action_order_add(ActionOrder *order, const char *const *words);
 
+/* Adds OPTION, which goes before the operands. */
 void action_order_add_option(ActionOrder *order, const char *option);
 
 /* What is said afterwards. */

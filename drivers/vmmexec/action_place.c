@@ -40,7 +40,7 @@ bool action_place_find(const struct cli_options *o, struct action_place *ret, GE
 	return true;
 }
 
-/* Who can write to a program that root runs can do all that root can. */
+/* A user who can write to a program that root runs can do all that root can. */
 static bool check_owner(const char *path, GError **error)
 {
 	struct stat st;
@@ -61,7 +61,7 @@ static bool check_owner(const char *path, GError **error)
 	return false;
 }
 
-/* On another host its shell looks whose they are. */
+/* On another host the shell there looks at the owner of the programs. */
 char *action_place_program(const struct action_place *place, const char *action, GError **error)
 {
 	g_autofree char *program = g_build_filename(place->dir, PROGRAMS, action, NULL);

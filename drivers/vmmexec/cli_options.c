@@ -130,7 +130,7 @@ const char *const *cli_options_names(void)
 	return names;
 }
 
-/* A command refuses what it would not use, so that no wish is lost without a word. */
+/* A command refuses options that it would not use, so that none is ignored silently. */
 bool cli_options_has(const struct cli_options *o, const char *name)
 {
 	const struct {

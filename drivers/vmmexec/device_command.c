@@ -137,7 +137,7 @@ bool device_command_detach_disk(const struct vm_call *c, ActionOrder *order, GEr
 	return true;
 }
 
-/* A chosen address is what detach-nic finds it by later; it is printed when it is done. */
+/* A generated address is printed at the end: detach-nic needs it later. */
 bool device_command_attach_nic(const struct vm_call *c, ActionOrder *order, GError **error)
 {
 	g_autofree char *mac = g_strdup(c->o->mac);

@@ -99,7 +99,9 @@ static char *vm_of_directory(const char *directory)
 	return NULL;
 }
 
-/* What is WHAT ("--directory") lies where it will not be taken for another VM's than VM_ID. */
+/*
+ * Checks that DIRECTORY, given as WHAT ("--directory"), does not belong to another VM than VM_ID.
+ */
 static bool check_directory(const struct vm_call *c, const char *what, const char *directory,
 			    const char *vm_id, GError **error)
 {
@@ -207,7 +209,7 @@ static bool build_restore(const struct vm_call *c, ActionOrder *order, GError **
 	return true;
 }
 
-/* Only for a VM on shared storage: who moves files, too, has OpenNebula do it. */
+/* Only for a VM on shared storage: OpenNebula moves VMs with their files. */
 static bool build_migrate(const struct vm_call *c, ActionOrder *order,
 			  GError **error G_GNUC_UNUSED)
 {

@@ -97,7 +97,7 @@ static int report_failure(const struct cli_options *o, const char *name, int sta
 	return status;
 }
 
-/* The action's error, as the action would have said it. */
+/* Prints the action's error as the action itself would have printed it. */
 static void print_action_error(const char *name, json_object *error)
 {
 	g_autofree char *word = terminal_paint(STDERR_FILENO, TERMINAL_RED, "vmmexec");
@@ -236,7 +236,7 @@ static int guest_command(int argc, char **argv)
 	return at < argc ? cli_options_next_word(argc, argv, at) : argc;
 }
 
-/* Options that could not be parsed say nothing of how the error is wanted. */
+/* The options could not be parsed, so the form of the error is read from the words themselves. */
 static int fail_options(char **argv, const GError *error)
 {
 	struct cli_options o = { 0 };

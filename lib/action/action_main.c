@@ -58,8 +58,12 @@ static int finish(enum action_outcome outcome, bool json, const struct report *r
 	abort_disarm();
 	progress_end();
 	if (!write_out(stdout, json ? object : text) && status == 0) {
-		/* A deploy whose UUID could not be written is not done for its caller. */
-		vmm_fail_errno(&cause, errno, "it is done, but its result cannot be written");
+		/*
+		 * For the caller a deploy whose UUID could not be written is not done: the outcome
+		 * is unknown.
+		 */
+		vmm_fail_errno(&cause, errno, "the action succeeded, but its result cannot be "
+			       "written");
 		block = report_error(self->name, ACTION_UNKNOWN, cause);
 		status = report_exit_status(ACTION_UNKNOWN, cause);
 	}
@@ -174,7 +178,7 @@ static ConfKvmrc *load_kvmrc(void)
 void __gcov_dump(void);
 #endif
 
-/* Without the tear-down that other threads would not survive. */
+/* Ends without tearing anything down, which other threads would not survive. */
 static void G_GNUC_NORETURN end_at_once(int status)
 {
 #ifdef VMM_COUNTS_LINES
@@ -236,7 +240,7 @@ static int run(const struct options *o, const char *const *arg, unsigned deadlin
 	report = (struct report){ out->str, ctx.result, ctx.dry_run };
 	status = finish(outcome, o->json, &report, error);
 	json_object_put(ctx.result);
-	/* libvirt's own thread may still use what belongs to the lost connection. */
+	/* libvirt's own thread may still use memory of the lost connection. */
 	if (ctx.reconnected)
 		end_at_once(status);
 	if (virt_call_any_abandoned())

@@ -20,9 +20,10 @@
 #include "action/action.h"
 
 /*
- * After call number TRY (from 1) on DOM failed with CAUSE, or succeeded (NULL): true when it is to
- * be made again, as CAUSE is VMM_ERROR_BUSY and no disk of DOM has a block job any more. It is
- * made three times at most; the wait for a job ends after 15 s, or at the action's deadline.
+ * To be asked after call number TRY (from 1) on DOM, which failed with CAUSE (NULL: it succeeded).
+ * True: make the call again, because CAUSE is VMM_ERROR_BUSY and no disk of DOM has a block job any
+ * more. A call is made three times at most. The wait for a block job ends after 15 s, or at the
+ * action's deadline.
  */
 bool action_busy_passed(const struct action_ctx *ctx, virDomain *dom, int try, const GError *cause);
 

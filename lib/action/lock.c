@@ -57,7 +57,7 @@ static char *program_of(pid_t pid)
 	return g_strchomp(text);
 }
 
-/* By its hash: a name may be longer than a file's may be, and hold a '/'. */
+/* The file is called by the name's hash: a name may be too long for a file, or hold a '/'. */
 static char *file_of(const char *name)
 {
 	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);

@@ -74,7 +74,9 @@ static bool has_calls(GError **error)
 			      "does (close_range)");
 }
 
-/* What a process that we make so would get from SOME. False: it did not say. */
+/*
+ * Reads the random numbers that SOME gives a process made in our way. False: that process failed.
+ */
 static bool randoms_of_a_child(random_func *some, struct randoms *ret)
 {
 	int ends[2];

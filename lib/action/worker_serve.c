@@ -80,7 +80,9 @@ static ssize_t receive(int fd, int fds[WORKER_FDS])
 	return -1;
 }
 
-/* That the relay waits for it, whether it gets ready or not. */
+/*
+ * Tells the relay which process was made: the relay must wait for it, whether it gets ready or not.
+ */
 static void say_made(int gate, int pid)
 {
 	const struct worker_word word = { .pid = pid };

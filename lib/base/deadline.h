@@ -18,6 +18,7 @@
 /* MS milliseconds from now. */
 gint64 deadline_in_ms(gint64 ms);
 
+/* Whether that time is over. */
 bool deadline_passed(gint64 until_us);
 
 /* Milliseconds until then; 0 when it has passed. */

@@ -49,8 +49,8 @@ static uid_t find_our_user(void)
 }
 
 /*
- * Whose actions these are: root runs those of the user that the programs belong to. A program that
- * watches asks for each VM, and who is who in a directory service is slow: so it is found out once.
+ * The user whose actions these are: root runs those of the user who owns the programs. It is found
+ * out once, because a directory service is slow and a program that watches asks for each VM.
  */
 static struct {
 	GOnce once;
@@ -91,7 +91,7 @@ static bool is_trusted(const struct stat *st, mode_t others)
 }
 
 /* What root makes is our user's. */
-static void give(int fd)
+static void give_to_user(int fd)
 {
 	if (getuid() == 0 && fchown(fd, our_user(), (gid_t)-1) < 0)
 		errno = 0;	/* root can use it, and our user has another place */
@@ -111,7 +111,7 @@ static bool make_directory(const char *path, mode_t mode)
 
 	fd = open_directory(AT_FDCWD, path);
 	if (fd >= 0) {
-		give(fd);
+		give_to_user(fd);
 		close(fd);
 	}
 
@@ -162,7 +162,7 @@ static int open_file(int dir, const char *name, bool make)
 
 	fd = openat(dir, name, flags | O_CREAT | O_EXCL, 0600);
 	if (fd >= 0)
-		give(fd);
+		give_to_user(fd);
 	else if (errno == EEXIST)
 		fd = openat(dir, name, flags);
 
@@ -182,7 +182,7 @@ static int open_lock(const char *base, const char *sub, const char *name, enum m
 
 		dir = open_directory(at, sub);
 		if (made && dir >= 0)
-			give(dir);
+			give_to_user(dir);
 	}
 
 	if (dir >= 0 && fstat(dir, &st) == 0 && is_trusted(&st, S_IRWXG | S_IRWXO))
@@ -196,8 +196,8 @@ static int open_lock(const char *base, const char *sub, const char *name, enum m
 }
 
 /*
- * Our user may have had to lock in his home before root made the directory for both: so the
- * second place is used by everyone once it exists.
+ * Our user may have locked a file in his home before root made the common directory: so everyone
+ * locks the second place, too, once it exists.
  */
 static int open_both(const char *name, int ret[RUN_DIRECTORY_LOCKS], const char *home, bool make)
 {

@@ -143,7 +143,7 @@ static bool applies(const struct check_row *row, const struct check_view *v)
 	return !row->when || row->when(v);
 }
 
-/* Of the rows of one check, which stand together, the first that applies decides. */
+/* The rows of one check stand together: the first row that applies decides. */
 static void check_table_rows(GPtrArray *results, const struct check_table *t,
 			     const struct check_view *v)
 {
@@ -182,7 +182,7 @@ static const char *way_to(const char *id)
 	return "libvirt did not say";
 }
 
-/* A check that was asked for by name, and that no row speaks of, is not passed over. */
+/* A check that was asked for by name gets a result even if no row applies to it. */
 static void add_missing(GPtrArray *results, const char *const *ids, const struct check_view *v)
 {
 	for (const char *const *id = ids; id && *id; id++) {

@@ -124,7 +124,7 @@ static bool other_vendor_has_driver(const struct check_view *v)
 	return v->f->kvm_vendors && has_driver(v);
 }
 
-/* Those that are built in cannot be unloaded, and are there on processors of the other maker. */
+/* Modules that are built in cannot be unloaded, and exist on processors of the other maker, too. */
 static bool other_vendor(const struct check_view *v)
 {
 	g_auto(GStrv) vendors = g_strsplit(text_or(v->f->kvm_vendors, ""), " ", -1);
@@ -283,7 +283,10 @@ static bool is_taken(const struct check_view *v)
 	return device(v)->tried && device(v)->create_errno == EBUSY;
 }
 
-/* So newer kernels say that, and whatever else keeps a processor from switching them on. */
+/*
+ * Newer kernels fail with EIO then, and for whatever else keeps the processor from switching the
+ * extensions on.
+ */
 static bool is_not_switched_on(const struct check_view *v)
 {
 	return device(v)->tried && device(v)->create_errno == EIO;
@@ -533,7 +536,7 @@ static const struct check_row rows[] = {
 	  "the module is built into the kernel: its parameter is one of the kernel's; restart the "
 	  "host after that", { "{kernel_parameter:nested}" }, NULL },
 	{ "nested", CHECK_INFO, nested_known, "guests cannot have guests (nested is {nested})",
-	  "reloading the module takes that no guest runs; else restart the host",
+	  "the module can be reloaded only while no guest runs; else restart the host",
 	  { "echo 'options {module_} nested=1' >>/etc/modprobe.d/kvm.conf",
 	    "modprobe -r {module_} && modprobe {module_}" }, NULL },
 	{ "nested", CHECK_INFO, NULL, "could not tell: no module has the parameter nested", NULL,

@@ -39,13 +39,13 @@ static bool has_no_service(const struct check_view *v)
 	return not_running(v) && !libvirt(v)->has_service;
 }
 
-/* It runs, so whether the rest is well is not known. */
+/* libvirt runs but does not let us in, so nothing else about it is known. */
 static bool not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->state == LIBVIRT_DENIED;
 }
 
-/* Root gets in, and the drivers, which log in as oneadmin, do not. */
+/* Root can use libvirt, but the drivers, which log in as oneadmin, cannot. */
 static bool oneadmin_not_let_in(const struct check_view *v)
 {
 	return libvirt(v)->oneadmin_error != NULL;
@@ -62,7 +62,10 @@ static bool libvirt_below(const struct check_view *v, unsigned long release)
 	return libvirt(v)->version && libvirt(v)->version < release;
 }
 
-/* Nova's minimum of today; its next one is a warning. */
+/*
+ * The version that Nova requires today is the minimum; the next one that it will require is a
+ * warning.
+ */
 static bool libvirt_too_old(const struct check_view *v)
 {
 	return libvirt_below(v, RELEASE(8, 0, 0));
@@ -276,14 +279,14 @@ static const struct check_row rows[] = {
 	{ "libvirt", CHECK_UNKNOWN, is_silent, "libvirt does not answer", "its log may say why",
 	  { "journalctl -u {libvirtd} | tail", "systemctl restart {libvirtd}" }, NULL },
 	{ "libvirt", CHECK_FAIL, libvirt_too_old,
-	  "libvirt is {libvirt_version}, and 8.0.0 is the least", NULL, { "{install:libvirt}" },
+	  "libvirt is {libvirt_version}, and must be at least 8.0.0", NULL, { "{install:libvirt}" },
 	  NULL },
 	{ "libvirt", CHECK_WARN, libvirt_old,
 	  "libvirt is {libvirt_version}; a later release will need 10.0.0", NULL, { 0 }, NULL },
 	{ "libvirt", CHECK_OK, libvirt_known, "libvirt is {libvirt_version}", NULL, { 0 }, NULL },
 
-	{ "qemu", CHECK_FAIL, qemu_too_old, "QEMU is {qemu_version}, and 6.2.0 is the least", NULL,
-	  { "{install:qemu}" }, NULL },
+	{ "qemu", CHECK_FAIL, qemu_too_old,
+	  "QEMU is {qemu_version}, and must be at least 6.2.0", NULL, { "{install:qemu}" }, NULL },
 	{ "qemu", CHECK_WARN, qemu_old,
 	  "QEMU is {qemu_version}; a later release will need 8.2.2", NULL, { 0 }, NULL },
 	{ "qemu", CHECK_OK, qemu_known, "QEMU is {qemu_version}", NULL, { 0 }, NULL },

@@ -27,6 +27,7 @@ bool check_is_on(const char *parameter);
 /* The first size in KiB of huge pages that no hugetlbfs is mounted for; 0: none. */
 guint64 check_unmounted_pages(const struct check_view *v);
 
+/* Whether libvirt's domain capabilities are known. */
 bool check_has_domain(const struct check_view *v);
 
 #endif

@@ -227,8 +227,8 @@ static bool no_tpm_tools(const struct check_view *v)
 static const char hint_sev_bios[] =
 	"in the firmware's setup: SMEE (secure memory encryption) on, and a minimum SEV ASID above "
 	"1 for ES and SNP; then the module's parameter";
-static const char hint_reload[] = "reloading the module takes that no guest runs; else restart the "
-				  "host";
+static const char hint_reload[] = "the module can be reloaded only while no guest runs; else "
+				  "restart the host";
 static const char hint_slots[] = "end or move one of them; the firmware's minimum SEV ASID divides "
 				 "the slots between SEV and the others";
 static const char hint_says_no[] = "restart it if the module was loaded later; else QEMU is older";

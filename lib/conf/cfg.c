@@ -3,11 +3,10 @@
 
 #include <libconfig.h>
 
-#include "base/file.h"
 #include "base/text.h"
-#include "conf/cfg_position.h"
+#include "conf/cfg_source.h"
 
-enum { MAX_FILE = 1 << 20, MAX_NAME = 64, MAX_INCLUDES = 10, TEN_DAYS_S = 864000, WEEK_S = 604800 };
+enum { MAX_NAME = 64, TEN_DAYS_S = 864000, WEEK_S = 604800 };
 
 enum type { INTEGER, SWITCH, STRING };
 
@@ -361,82 +360,15 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 	return true;
 }
 
-static bool fail_syntax(const config_t *c, const char *text, const char *path, GError **error)
-{
-	int column;
-	g_autofree char *token = cfg_position_fault(text, config_error_line(c), &column);
-	g_autofree char *at = NULL;
-
-	if (*token)
-		at = g_strdup_printf("'%s'", token);
-	else
-		at = g_strdup("the end of the line");
-
-	return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d:%d: %s at %s", path,
-			config_error_line(c), column, config_error_text(c), at);
-}
-
-static bool check_includes(const char *text, const char *path, int depth, GError **error);
-
-static bool check_included(const char *path, int depth, GError **error)
-{
-	GString *text = file_read(path, MAX_FILE, error);
-	bool ok;
-
-	if (!text)
-		return false;
-
-	ok = check_includes(text->str, path, depth, error);
-	g_string_free(text, TRUE);
-
-	return ok;
-}
-
-/*
- * libconfig's reader ends the process when what a file includes is a directory. TEXT is that of
- * PATH; what it includes is looked at as well, as deep as libconfig goes.
- */
-static bool check_includes(const char *text, const char *path, int depth, GError **error)
-{
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-	for (int i = 0; lines[i]; i++) {
-		g_auto(GStrv) part = g_strsplit(g_strchug(lines[i]), "\"", 3);
-		const char *fault = NULL;
-
-		/* Of an empty line g_strsplit() makes no part at all. */
-		if (!part[0])
-			continue;
-		if (!g_str_has_prefix(part[0], "@include") || !part[1])
-			continue;
-
-		if (depth == MAX_INCLUDES)
-			fault = "too deep";
-		else if (!g_file_test(part[1], G_FILE_TEST_IS_REGULAR))
-			fault = "no such file";
-		if (fault)
-			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: @include '%.200s': %s",
-					path, i + 1, part[1], fault);
-		if (!check_included(part[1], depth + 1, error))
-			return false;
-	}
-
-	return true;
-}
-
 static bool cfg_parse(ConfCfg *cfg, const char *text, const char *path, GError **error)
 {
 	config_t c;
 	bool ok;
 
-	if (!check_includes(text, path, 0, error))
+	if (!cfg_source_parse(text, path, &c, error))
 		return false;
 
-	config_init(&c);
-	if (config_read_string(&c, text))
-		ok = take_group(cfg, config_root_setting(&c), "", path, error);
-	else
-		ok = fail_syntax(&c, text, path, error);
+	ok = take_group(cfg, config_root_setting(&c), "", path, error);
 	config_destroy(&c);
 
 	return ok;
@@ -459,9 +391,7 @@ ConfCfg *conf_cfg_load(const char *path, GError **error)
 {
 	g_autoptr(ConfCfg) cfg = cfg_new();
 	g_autoptr(GError) cause = NULL;
-
-	/* libconfig's own reader ends the process when the file is a directory. */
-	GString *text = file_read(path, MAX_FILE, &cause);
+	GString *text = cfg_source_read(path, &cause);
 	bool ok;
 
 	if (g_error_matches(cause, VMM_ERROR, VMM_ERROR_NOT_FOUND))
@@ -560,7 +490,7 @@ const char *conf_cfg_key(size_t i)
 
 static bool is_live(const char *key)
 {
-	/* Those that are asked for each time that they are needed. */
+	/* Keys whose users ask for the value each time: a change takes effect at once. */
 	static const char *const live[] = {
 		"timeout_s.", "wait_s.", "log.", "limits.queue", "limits.waiting_bytes",
 		"limits.running", "limits.host", "limits.output_bytes", "hosts.worker",

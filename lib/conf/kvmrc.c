@@ -124,8 +124,8 @@ static bool is_choice(const char *name, const char *text, GError **error)
 }
 
 /*
- * A bad value must not stop an action, as the scripts did not check any: the default is
- * used, and a warning says so in oned's log.
+ * A bad value must not stop an action, as OpenNebula's scripts did not check any: the default is
+ * used, and a warning in oned's log says so.
  */
 static bool kvmrc_check(const struct parameter *p, const char *text, GError **error)
 {

@@ -98,7 +98,7 @@ static void check_own(DomainBuild *b)
 					 "the VM has");
 }
 
-/* words() gives none when oned has given an ORDER: libvirt refuses one order for two devices. */
+/* words() is empty if oned has given an ORDER: libvirt refuses the same order for two devices. */
 void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 {
 	g_auto(GStrv) list = words(b);
@@ -108,7 +108,9 @@ void domain_boot_order(DomainBuild *b, xmlNode *node, const TmplAttr *device)
 			domain_set_number(domain_child(node, "boot"), "order", i + 1);
 }
 
-/* The number is not looked at: the site's list is for VMs with few and with many devices. */
+/*
+ * The number behind the word is not checked: the site's list is for VMs with few and many devices.
+ */
 static bool names_device(const char *word)
 {
 	if (!g_ascii_strncasecmp(word, "disk", 4))

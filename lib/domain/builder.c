@@ -64,7 +64,7 @@ static char *directory_of(const TmplVm *vm, const char *id)
 	return g_build_filename(stores, tmpl_vm_history(vm, "DS_ID"), id, NULL);
 }
 
-/* "auto" queues need a number: a VM that only says how many vCPUs it may get has that one. */
+/* "auto" queues need a number of vCPUs: if the VM has no VCPU, VCPU_MAX is used. */
 static void init_vcpus(DomainBuild *b)
 {
 	if (!domain_number(b, NULL, "VCPU", TMPL_IN_ALL, RANGE(1, G_MAXUINT16), &b->vcpus))

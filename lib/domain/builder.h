@@ -65,6 +65,7 @@ void domain_problem(DomainBuild *b, const TmplAttr *device, const char *format, 
 void domain_bad_value(DomainBuild *b, const TmplAttr *device, const char *path,
 		      const struct tmpl_hit *hit, const char *reason, ...) G_GNUC_PRINTF(5, 6);
 
+/* Adds a warning: the domain is built nevertheless. */
 void domain_warn(DomainBuild *b, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* A host's libvirt must have WORD in its schemas; NULL, or these are unknown: be of SINCE. */

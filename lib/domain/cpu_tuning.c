@@ -12,7 +12,7 @@ static const struct {
 	{ 100, 2, 10000 },	/* cgroup v2, which would take 1, but libvirt does not */
 };
 
-/* Single precision, as always: 1.1 must not become 1127 where it was 1128. */
+/* Single precision, as in oned: CPU = 1.1 must give 1128 shares as it always did, not 1127. */
 static void shares(DomainBuild *b, xmlNode *cputune)
 {
 	guint64 version = 0, value;

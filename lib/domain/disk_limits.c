@@ -170,7 +170,10 @@ void domain_disk_reserve(DomainBuild *b, const char *target)
 		take_limits(b, n);
 }
 
-/* The place that N, a letter, means, else the next that is free; -1, a problem noted: none. */
+/*
+ * The place that letter number N means, or else the next free one. -1: none is free, and a problem
+ * was noted.
+ */
 static int place(DomainBuild *b, const TmplAttr *disk, int n, const char *bus, int max)
 {
 	for (int i = 0; i < max; i++) {

@@ -6,7 +6,7 @@
 
 typedef void make_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk);
 
-/* oned writes CLONE itself, in capitals: it is no word of a user. */
+/* oned writes CLONE itself, in capitals; a user cannot set it. */
 static bool is_clone(const TmplAttr *disk)
 {
 	return !g_strcmp0(tmpl_attr_text(disk, "CLONE"), "YES");
@@ -162,9 +162,9 @@ static void iscsi_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 }
 
 /*
- * Where an image has no SOURCE, it is volatile: oned's Ceph driver makes it in the pool as
- * "one-sys-VM-DISK", and kvm-image so the copy of one that is not called POOL/IMAGE (a file, a
- * URL). A clone has the same suffix behind the name of its image.
+ * A disk without SOURCE is volatile: oned's Ceph driver makes it in the pool as "one-sys-VM-DISK".
+ * kvm-image gives that name also to the copy of an image that is not called POOL/IMAGE (a file, a
+ * URL). A clone has the suffix "-VM-DISK" behind the name of its image.
  */
 static void rbd_source(DomainBuild *b, xmlNode *source, const TmplAttr *disk)
 {

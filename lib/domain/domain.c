@@ -26,7 +26,7 @@ static const char *type_of(DomainBuild *b)
 	return "qemu";
 }
 
-/* A program that libvirt runs: a VM's own word for it is checked as that for a script is. */
+/* libvirt runs this program: a VM's own template may name it only as it may name a script. */
 static void check_emulator(DomainBuild *b)
 {
 	struct tmpl_hit hit;
@@ -55,7 +55,10 @@ static void devices(DomainBuild *b, xmlNode *parent)
 	domain_optional_devices(b, node);
 }
 
-/* RAW comes behind all that it may contradict; metadata is not RAW's to write at all. */
+/*
+ * RAW comes after everything that it may contradict. The metadata come after RAW, which must not
+ * write them.
+ */
 static void domain(DomainBuild *b, xmlNode *root)
 {
 	xmlNewNs(root, BAD_CAST TMPL_XML_NS_QEMU, BAD_CAST "qemu");

@@ -41,7 +41,10 @@ static bool is_like(const xmlNode *node, const xmlNode *other)
 	return xmlStrEqual(node->name, other->name);
 }
 
-/* What tells NODE from its brothers of that name whatever their number. The caller frees. */
+/*
+ * What identifies NODE among its siblings of that name, independent of their order. The caller
+ * frees.
+ */
 static char *identity(const xmlNode *node)
 {
 	static const struct { const char *child, *name; } keys[] = {

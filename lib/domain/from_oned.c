@@ -21,7 +21,10 @@ static bool has(const struct job *j, const char *path, unsigned levels)
 	return tmpl_vm_find(j->vm, NULL, path, levels, &hit);
 }
 
-/* What makes the difference between two words about one thing that is known to be harmless. */
+/*
+ * Says whether a difference between oned's word and ours is one of those that are known to be
+ * harmless.
+ */
 typedef bool applies_func(const struct job *j, const struct oned_rest *r);
 
 static char *rest_text(const struct oned_rest *r)
@@ -209,7 +212,7 @@ static char *shown(const struct oned_rest *r)
 	return g_strdup_printf("%.60s", text);
 }
 
-/* What names the element that holds R's: its parents but the domain, from the outside. */
+/* Whether a RAW of the site can have made R: all elements around it are ones that RAW joins. */
 static bool can_be_raw(const struct oned_rest *r)
 {
 	static const char *const joined[] = {
@@ -241,7 +244,7 @@ static char *raw_of(const struct oned_rest *r)
 	return text;
 }
 
-/* What oned put in front of VIDEO, if it is not of a RAW. */
+/* Whether R can be a device of SPICE_OPTIONS, which oned puts in front of VIDEO. */
 static bool is_of_spice(const struct job *j, const struct oned_rest *r)
 {
 	static const char *const devices[] = { "audio", "channel", "hub", "input", "redirdev",
@@ -367,7 +370,10 @@ static void add_changes(const struct job *j, const GPtrArray *rest, bool ours, G
 	}
 }
 
-/* What of oned's is in neither the domain nor the list, in words; NULL: nothing. */
+/*
+ * Names what is in oned's domain, but neither in ours nor in the list of known differences; NULL:
+ * nothing.
+ */
 static char *lost(const struct job *j, const GPtrArray *rest)
 {
 	GString *text = g_string_new(NULL);

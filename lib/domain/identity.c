@@ -10,7 +10,10 @@ static const struct domain_rule rules[] = {
 	{ "OS/UUID",  TMPL_IN_VM, "uuid", domain_pattern, &uuid,   NULL },
 };
 
-/* The same at each deployment, or the state of the TPM were lost: made of what never changes. */
+/*
+ * The UUID is made of what never changes: if it differed at each deployment, the TPM's state would
+ * be lost.
+ */
 static void own_uuid(DomainBuild *b, xmlNode *domain)
 {
 	g_autofree char *text = g_strdup_printf("one-%s %s", b->id, tmpl_vm_header(b->vm, "STIME"));

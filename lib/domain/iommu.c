@@ -10,7 +10,7 @@
 
 enum kind { SWITCH, NUMBER };
 
-/* An older libvirt takes an option that it does not know for no option at all. */
+/* An older libvirt silently ignores an option that it does not know. */
 static const struct {
 	const char *name;
 	enum kind kind;
@@ -45,7 +45,7 @@ static bool fits(enum kind kind, const char *value)
 	return !strcmp(value, "off");
 }
 
-/* Words of old that other elements have, too, say nothing. */
+/* Old words that other elements have, too, prove nothing about a libvirt's schema. */
 static struct domain_gate gate_of(size_t i)
 {
 	static const char *const common[] = { "passthrough", "accel", "ats", NULL };

@@ -23,7 +23,7 @@ static bool is_arm(const DomainBuild *b)
 	return g_str_equal(b->arch, "aarch64") || g_str_equal(b->arch, "armv7l");
 }
 
-/* It may be a default of the site, whose other hosts are ARM. */
+/* Dropped without an error: GIC may be a default of a site that also has ARM hosts. */
 static void drop_gic(DomainBuild *b, const xmlNode *domain)
 {
 	xmlNode *gic = xml_child(xml_child(domain, "features"), "gic");
@@ -35,7 +35,7 @@ static void drop_gic(DomainBuild *b, const xmlNode *domain)
 	xmlFreeNode(gic);
 }
 
-/* From 9.2 on a file may be named beside the wish for one: libvirt itself prints both. */
+/* Since 9.2 libvirt accepts a firmware file beside <os firmware>: it prints both itself. */
 static void check_chosen_firmware(DomainBuild *b, const xmlNode *os)
 {
 	const xmlNode *loader = xml_child(os, "loader");
@@ -511,7 +511,7 @@ static void check_s390x(DomainBuild *b, const xmlNode *domain)
 
 void domain_libvirt_rules(DomainBuild *b, xmlNode *domain)
 {
-	/* What was found so far may be the cause of what would be found here. */
+	/* Earlier problems may cause the ones that these rules would find. */
 	if (b->problems->len)
 		return;
 	drop_gic(b, domain);

@@ -91,7 +91,7 @@ static const struct {
 	{ "domain/devices/disk*",	"another target, or DISK" },
 };
 
-/* Where ours step back: a RAW that brings its own knows more of it than we do. */
+/* Elements of ours that give way: a RAW that has one of its own knows more about it than we do. */
 static const char *const weaker[] = {
 	"domain/devices/controller*", "domain/devices/channel*",
 };
@@ -215,7 +215,7 @@ static char *key_of(const xmlNode *node, const char *key)
 	return xml_text(at);
 }
 
-/* The child of OURS that NODE, which would be at PLACE, is another word about; NULL: none. */
+/* The child of OURS that describes the same thing as NODE, which would be at PLACE; NULL: none. */
 static xmlNode *counterpart(const xmlNode *ours, const xmlNode *node, const char *place)
 {
 	const struct list *list;
@@ -261,7 +261,7 @@ static char *name_of(const char *place)
 	return g_strdup_printf("<%s %s>", element, part[1]);
 }
 
-/* Whether THEIRS takes the place of OURS, two words about PLACE. */
+/* Whether THEIRS replaces OURS: two values for PLACE. */
 static bool prevails(struct merge *m, const char *place, const char *ours, const char *theirs)
 {
 	bool clock = !strcmp(place, "domain/clock@offset");

@@ -3,7 +3,10 @@
 
 #include "base/text.h"
 
-/* What tells one of several elements: with "/", of a child. "+": what is left of it, too. */
+/*
+ * The attribute that identifies one of several elements; with "/", an attribute of a child. MORE: a
+ * second one.
+ */
 static const struct {
 	const char *place, *key, *more;
 } keys[] = {
@@ -65,7 +68,7 @@ static GPtrArray *rest_new(void)
 	return g_ptr_array_new_with_free_func((GDestroyNotify)rest_free);
 }
 
-/* Of the children of TO the one that is most like NODE, and not yet USED; NULL: none. */
+/* The child of TO that is most like NODE and not yet USED; NULL: none. */
 static const xmlNode *counterpart(const xmlNode *node, const xmlNode *to, const char *place,
 				  GHashTable *used)
 {
@@ -99,7 +102,7 @@ static char *place_below(const char *place, const xmlChar *name)
 	return g_strdup((const char *)name);
 }
 
-/* Devices of which TO has one just like them: it is nobody else's counterpart. */
+/* Pairs devices that are equal in both: such a device of TO is the counterpart of no other. */
 static void pair_devices(const xmlNode *from, const xmlNode *to, const char *place,
 			 GHashTable *used)
 {

@@ -80,7 +80,10 @@ static bool says(const struct site *s, const char *path)
 	return tmpl_vm_find(s->vm, NULL, path, TMPL_IN_VM, &hit);
 }
 
-/* An attribute that the VM has itself, or no VALUE (NULL), is none of the site's. */
+/*
+ * Adds an attribute of the site. One that the VM has itself, or without VALUE (NULL), is not the
+ * site's.
+ */
 static void put_site(struct site *s, const char *path, const char *value)
 {
 	if (value && *value && !says(s, path))
@@ -95,7 +98,10 @@ static const char *yes_or_no(bool yes)
 	return "no";
 }
 
-/* PRESENT says no too: the defaults may say yes where the host or cluster says no. */
+/*
+ * A missing PRESENT element is noted as "no", too: the defaults may say yes where host or cluster
+ * says no.
+ */
 static void read_row(struct site *s, const struct row *r)
 {
 	g_autofree char *text = oned_text(s->domain, r->place);
@@ -268,7 +274,10 @@ static void read_agent(struct site *s, const xmlNode *devices)
 	put_site(s, "FEATURES/GUEST_AGENT", agent);
 }
 
-/* Below NODE, a device; the VM's DEVICE says nothing of it: so it is the site's. */
+/*
+ * Reads a value at PLACE below NODE. If the VM's DEVICE does not have it, it is a default of the
+ * site.
+ */
 static void put_default(struct site *s, const TmplAttr *device, const char *key,
 			const xmlNode *node, const char *place)
 {

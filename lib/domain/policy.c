@@ -120,7 +120,7 @@ static bool is_image(const DomainBuild *b, const char *path)
 	return !text_is_digits(part[2]);
 }
 
-/* Both are data which the VM was given by OpenNebula: the image by its owner's rights. */
+/* OpenNebula has given the VM both: its own files, and images that its owner may use. */
 static bool is_own_or_image(const DomainBuild *b, const char *path)
 {
 	if (is_own(b, path))

@@ -27,7 +27,7 @@ static char *name_of(const char *what, const char *place)
 	return g_strdup_printf("%s: /%s/@%s", what, part[0], part[1]);
 }
 
-/* libvirt does not let these be limited to some paths or names: all or none is allowed. */
+/* The use of these cannot be limited to some paths or names: all are allowed, or none. */
 static void need(DomainBuild *b, const char *name, enum reach_use use)
 {
 	const struct domain_policy *p = domain_builder_policy(b);

@@ -64,7 +64,7 @@ static bool is_valid(xmlRelaxNG *schema, xmlDoc *doc, struct report *r)
 	return valid;
 }
 
-/* Where a node was that is out of its document for a while. */
+/* The place of a node that is taken out of its document for a while. */
 struct place {
 	xmlNode *parent, *next;
 };
@@ -107,7 +107,7 @@ static bool is_to_blame(xmlRelaxNG *schema, xmlDoc *doc, xmlNode *node)
 	return are_to_blame(schema, doc, nodes, 1);
 }
 
-/* The smallest part of NODE, which is to blame, that is. */
+/* The smallest part of NODE that makes the document invalid; NODE itself does. */
 static xmlNode *smallest(xmlRelaxNG *schema, xmlDoc *doc, xmlNode *node)
 {
 	for (xmlNode *n = xmlFirstElementChild(node); n; n = xmlNextElementSibling(n))
@@ -164,7 +164,7 @@ void domain_validate(DomainBuild *b, xmlNode *domain)
 	xmlRelaxNG *schema = NULL;
 	struct report r = { NULL, -1 };
 
-	/* A document that lacks what was bad would only be complained of once more. */
+	/* A bad value was left out, so the schema would only report its consequences. */
 	if (!b->validate && !b->options->validate)
 		return;
 	if (b->problems->len)

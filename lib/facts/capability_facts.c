@@ -87,7 +87,7 @@ static void read_enum(HostFacts *f, const char **list, const xmlNode *parent, co
 			add_texts(f, list, n, "value");
 }
 
-/* An element that is missing is older than the question: unknown, not no. */
+/* If the element is missing, libvirt is too old to report it: the answer is unknown, not no. */
 static enum fact supported(const xmlNode *node)
 {
 	if (!node)

@@ -194,7 +194,7 @@ static void try_kvm(HostFacts *f, const struct identity *id, unsigned limit_ms)
 		d->tried_as_us = !is_theirs;
 	}
 
-	/* That we may not says nothing of QEMU's user. */
+	/* If we may not open it, that says nothing about QEMU's user. */
 	if (d->tried_as_us && d->open_errno == EACCES)
 		d->tried = false;
 }

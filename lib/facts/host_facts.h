@@ -202,6 +202,7 @@ bool facts_check_storage(const char *const *words, GError **error);
 /* "kvm_amd": the module that the host's processor needs; NULL: none, or unknown. Static. */
 const char *facts_vendor_module(const HostFacts *facts);
 
+/* Whether the distribution is Red Hat's, or derived from it. */
 bool facts_is_red_hat(const HostFacts *facts);
 
 /*

@@ -223,7 +223,7 @@ static void ask_all(const struct api *a, virConnect *conn, const struct question
 	put(out, compared);
 }
 
-/* In a child: what hangs or crashes here is an answer that did not come. */
+/* Runs in a child process: if libvirt hangs or crashes, only the answer is missing. */
 static void ask(const void *data, GString *out)
 {
 	const struct question *q = data;

@@ -34,7 +34,10 @@ static void login_end(struct login *l, const char *error)
 	fleet_ended(fleet);
 }
 
-/* In the limit of one question, or the time of all would grow with their number. */
+/*
+ * All logins together take the time limit of one question: their time must not grow with their
+ * number.
+ */
 static void login_start(struct login *l, const char *const *argv, child_done *done)
 {
 	const struct child_spec spec = { .argv = argv, .timeout_ms = l->limit_ms,

@@ -50,7 +50,7 @@ static bool is_listed(const HostFacts *f, const char *path)
 	return false;
 }
 
-/* A file system whose server is gone hangs who asks: it is asked by another process. */
+/* A file system whose server is gone blocks the process that asks, so a child process asks. */
 static void add_room(HostFacts *f, const char *path, unsigned limit_ms)
 {
 	struct room_fact r = { .path = facts_keep(f, path) };

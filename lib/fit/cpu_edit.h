@@ -18,6 +18,7 @@ struct fit_cpu_edit {
 	const char *from;	/* names the attribute that asks for mode and model */
 };
 
+/* Gives the CPU this MODE; its model is removed unless MODE is custom. */
 void fit_cpu_edit_mode(struct fit_cpu_edit *edit, const char *mode);
 
 /* WHY, if not "", says why the model is not an earlier one of the list. */

@@ -80,7 +80,7 @@ static bool is_foreign(const struct cpu_fit *f)
 	return !g_str_equal(here, arch);
 }
 
-/* Problems of the VM, of kvmrc, and what neither of them answers. */
+/* Reads what VM and kvmrc want, and reports contradictions and what neither of them says. */
 static void read_wish(struct cpu_fit *f)
 {
 	g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
@@ -314,7 +314,9 @@ static enum fit_need need_of(const struct cpu_fit *f)
 		return FIT_NEEDS_HOST;
 	if (wish->has_list || wish->required->len || wish->nested)
 		return FIT_NEEDS_HOST;
-	/* A model that the VM does not name is the site's: nobody asks for anything. */
+	/*
+	 * If the VM names no model, the domain's model is the site's: then nothing is to be fitted.
+	 */
 	if (!wish->text && !asks_for_more(wish) && !f->report->problems->len)
 		return FIT_NEEDS_NOTHING;
 	if (is_as_written(wish) && !f->report->problems->len)

@@ -43,7 +43,7 @@ static void add(GPtrArray *problems, const char *format, ...)
 	va_end(ap);
 }
 
-/* What the domain does not say is the host's: libvirt takes its architecture. */
+/* A domain without an architecture gets the host's from libvirt. */
 static void check_machine(const xmlNode *domain, const char *type, GPtrArray *problems)
 {
 	const xmlNode *os = xml_child(xml_child(domain, "os"), "type");

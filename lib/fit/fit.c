@@ -35,7 +35,10 @@ bool fit_domain(xmlNode *domain, const struct fit_input *input, FitResult *resul
 	fit_report_init(&report);
 	fit_encryption(domain, input, result, &report);
 	fit_tpm(domain, input, &report);
-	/* Encrypted memory or a TPM alone is no wish for a CPU: what is written stays. */
+	/*
+	 * A VM that only wants encrypted memory or a TPM keeps the CPU that is written in its
+	 * domain.
+	 */
 	if (fit_cpu_needs(domain, input) != FIT_NEEDS_NOTHING)
 		fit_cpu(domain, input, result, &report);
 

@@ -15,6 +15,7 @@ void fit_report_init(FitReport *report);
 void fit_report_clear(FitReport *report);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FitReport, fit_report_clear)
 
+/* Adds a problem; the report has the CLASS of the first one. */
 void fit_report_add(FitReport *report, enum vmm_error class, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 

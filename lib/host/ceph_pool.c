@@ -116,7 +116,10 @@ static bool store(const struct action_ctx *ctx, const struct pool *p, const char
 		return false;
 	}
 
-	/* The VM ran when it was saved: so that one was used, or is of no use any more. */
+	/*
+	 * The VM was running when it was saved, so the older checkpoint was used or has become
+	 * useless.
+	 */
 	rbd(ctx, p, NULL, "rm", "--no-progress", p->begun);
 	if (unlink(file) < 0)
 		action_log("WARN", "cannot remove the checkpoint %s", file);
@@ -124,7 +127,7 @@ static bool store(const struct action_ctx *ctx, const struct pool *p, const char
 	return true;
 }
 
-/* IMAGE cannot be had: whether that is so because a restore has begun to use it. */
+/* Whether the checkpoint is missing in the pool because a restore has begun to use it. */
 static bool is_begun(const struct action_ctx *ctx, const struct pool *p)
 {
 	return rbd(ctx, p, NULL, "info", p->begun);

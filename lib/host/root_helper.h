@@ -31,7 +31,7 @@ bool root_helper_vgpu(const struct action_ctx *ctx, const char *verb, const char
 /* Drops caches and compacts memory when parameter NAME of kvmrc says so; WAIT for its end. */
 void root_helper_clean_memory(const struct action_ctx *ctx, const char *name, bool wait);
 
-/* Releases what a VM that is gone had on the host; DIRECTORY may be NULL. Faults are logged. */
+/* Releases what a VM that has ended used on the host; DIRECTORY may be NULL. Faults are logged. */
 void root_helper_after_stop(const struct action_ctx *ctx, const char *directory);
 
 /*

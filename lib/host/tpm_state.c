@@ -17,9 +17,9 @@ static const struct kind {
 	const char *dir, *file;
 } kinds[] = { { "tpm2", "tpm2-00.permall" }, { "tpm1.2", "tpm-00.permall" } };
 
-/* Directory NAME below AT, made with MODE and OWNER's ids when it is not there and MAKE. -1. */
-static int enter(int at, const char *name, bool make, mode_t mode, const struct stat *owner,
-		 GError **error)
+/* Opens directory NAME below AT; MAKE: makes it, with MODE and OWNER's ids. -1: ERROR is set. */
+static int open_dir_at(int at, const char *name, bool make, mode_t mode, const struct stat *owner,
+		       GError **error)
 {
 	int fd;
 
@@ -85,14 +85,15 @@ static bool is_newer(const struct state *a, const struct state *b)
 	return a->time.tv_nsec > b->time.tv_nsec;
 }
 
-static bool give(int to, const char *name, const struct state *s, mode_t mode,
-		 const struct stat *owner, GError **error)
+/* Writes S as NAME in directory TO, whole or not at all, with the time that S has. */
+static bool write_state(int to, const char *name, const struct state *s, mode_t mode,
+			const struct stat *owner, GError **error)
 {
 	const struct timespec times[] = { s->time, s->time };
 	const GString *bytes = s->bytes;
 	g_autofree char *temp = g_strdup_printf(".%s.%d", name, (int)getpid());
 	int fd = openat(to, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	bool ok = fd >= 0 && write(fd, bytes->str, bytes->len) == (ssize_t)bytes->len &&
+	bool ok = fd >= 0 && file_write_fd(fd, bytes->str, bytes->len) &&
 		  fchmod(fd, mode) == 0 && fchown(fd, owner->st_uid, owner->st_gid) == 0 &&
 		  futimens(fd, times) == 0 && fsync(fd) == 0 &&
 		  renameat(to, temp, to, name) == 0 && fsync(to) == 0;
@@ -117,13 +118,13 @@ static void close_all(const int *fds, size_t n)
 }
 
 /* A directory below AT that need not be there: -1 without ERROR then. */
-static int enter_if(int at, const char *name, GError **error)
+static int open_dir_if_there(int at, const char *name, GError **error)
 {
 	struct stat st;
 
 	if (at < 0 || (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT))
 		return -1;
-	return enter(at, name, false, 0, NULL, error);
+	return open_dir_at(at, name, false, 0, NULL, error);
 }
 
 /* Both states of one kind. The directories, or -1, are the caller's to close. */
@@ -149,11 +150,11 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 	g_autoptr(GError) cause = NULL;
 
 	*p = (struct pair){ .kind = kind, .own = -1, .here = -1, .copies = -1 };
-	p->own = enter_if(place, uuid, &cause);
+	p->own = open_dir_if_there(place, uuid, &cause);
 	if (!cause)
-		p->here = enter_if(p->own, kind->dir, &cause);
+		p->here = open_dir_if_there(p->own, kind->dir, &cause);
 	if (!cause)
-		p->copies = enter_if(vm, "tpm", &cause);
+		p->copies = open_dir_if_there(vm, "tpm", &cause);
 	if (!cause && read_state(p->here, kind->file, &p->live, error))
 		return read_state(p->copies, kind->file, &p->copy, error);
 	if (cause)
@@ -162,17 +163,17 @@ static bool pair_open(struct pair *p, int place, int vm, const char *uuid, const
 	return false;
 }
 
-/* Whose the VM's directory is, his is the state. */
+/* The owner of the VM's directory becomes the owner of the state. */
 static bool recover(const struct pair *p, int place, const char *uuid, const struct stat *owner,
 		    GError **error)
 {
 	const struct stat root = { 0 };
 	const struct state nothing = { .bytes = g_string_new(NULL), .time = p->copy.time };
-	int own = enter(place, uuid, true, 0711, &root, error);
-	int to = own >= 0 ? enter(own, p->kind->dir, true, 0700, owner, error) : -1;
+	int own = open_dir_at(place, uuid, true, 0711, &root, error);
+	int to = own >= 0 ? open_dir_at(own, p->kind->dir, true, 0700, owner, error) : -1;
 	const int fds[] = { own, to };
-	bool ok = to >= 0 && give(to, ".lock", &nothing, 0640, owner, error) &&
-		  give(to, p->kind->file, &p->copy, 0600, owner, error);
+	bool ok = to >= 0 && write_state(to, ".lock", &nothing, 0640, owner, error) &&
+		  write_state(to, p->kind->file, &p->copy, 0600, owner, error);
 
 	g_string_free(nothing.bytes, TRUE);
 	close_all(fds, G_N_ELEMENTS(fds));
@@ -182,8 +183,8 @@ static bool recover(const struct pair *p, int place, const char *uuid, const str
 
 static bool backup(const struct pair *p, int vm, const struct stat *owner, GError **error)
 {
-	int to = enter(vm, "tpm", true, 0700, owner, error);
-	bool ok = to >= 0 && give(to, p->kind->file, &p->live, 0600, owner, error);
+	int to = open_dir_at(vm, "tpm", true, 0700, owner, error);
+	bool ok = to >= 0 && write_state(to, p->kind->file, &p->live, 0600, owner, error);
 
 	close_all(&to, 1);
 
@@ -193,11 +194,11 @@ static bool backup(const struct pair *p, int vm, const struct stat *owner, GErro
 static bool forget(const struct pair *p, int place, const char *uuid, GError **error)
 {
 	if (!p->copy.bytes || !g_string_equal(p->live.bytes, p->copy.bytes))
-		return vmm_fail(error, VMM_ERROR_REFUSED, "%s: its copy is another one",
+		return vmm_fail(error, VMM_ERROR_REFUSED, "%s: its copy differs",
 				p->kind->file);
 	if (unlinkat(p->here, p->kind->file, 0) < 0)
 		return vmm_fail_errno(error, errno, "cannot remove %s", p->kind->file);
-	/* What else there is stays, with the directory. */
+	/* A directory with other files stays. */
 	unlinkat(p->here, ".lock", 0);
 	if (unlinkat(p->own, p->kind->dir, AT_REMOVEDIR) == 0)
 		unlinkat(place, uuid, AT_REMOVEDIR);
@@ -274,33 +275,65 @@ static bool do_kind(const struct task *t, const struct kind *kind, bool *ret_any
 	return ok;
 }
 
-bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GError **error)
+static bool check_words(const char *verb, const char *uuid, const char *directory, GError **error)
 {
 	static const char *const verbs[] = { "backup", "keep", "recover", "replace",
 					     "forget", NULL };
-	struct task t = { .verb = verb, .uuid = uuid };
-	bool ok = true, any = false;
 
 	if (!g_strv_contains(verbs, verb))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not backup, keep, recover, "
 				"replace or forget", verb);
 	if (!g_uuid_string_is_valid(uuid))
 		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not a UUID", uuid);
-	if (!g_path_is_absolute(directory))
-		return vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
+
+	return g_path_is_absolute(directory) ||
+	       vmm_fail(error, VMM_ERROR_USAGE, "'%s' is not absolute", directory);
+}
+
+static int open_dir(const char *path, GError **error)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		vmm_fail_errno(error, errno, "cannot open %s", path);
+
+	return fd;
+}
+
+/* Does what T says with the states of all kinds. */
+static bool do_all(const struct task *t, const char *directory, GError **error)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (!do_kind(t, &kinds[i], &any, error))
+			return false;
+
+	if (any || g_str_equal(t->verb, "forget"))
+		return true;
+	if (t->comes)
+		return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s/tpm",
+				directory);
+
+	return vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s",
+			libvirt_place);
+}
+
+bool tpm_state_run(const char *verb, const char *uuid, const char *directory, GError **error)
+{
+	struct task t = { .verb = verb, .uuid = uuid, .place = -1, .vm = -1 };
+	bool ok;
+
+	if (!check_words(verb, uuid, directory, error))
+		return false;
 	if (g_mkdir_with_parents(libvirt_place, 0711) < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", libvirt_place);
+
 	t.comes = g_str_equal(verb, "recover") || g_str_equal(verb, "replace");
-	t.place = open(libvirt_place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	t.vm = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (t.place < 0 || t.vm < 0)
-		ok = vmm_fail_errno(error, errno, "cannot open %s", t.vm < 0 ? directory :
-								       libvirt_place);
-	for (size_t i = 0; ok && i < G_N_ELEMENTS(kinds); i++)
-		ok = do_kind(&t, &kinds[i], &any, error);
-	if (ok && !any && !g_str_equal(verb, "forget"))
-		ok = vmm_fail(error, VMM_ERROR_NOT_FOUND, "there is no state of a TPM in %s%s",
-			      t.comes ? directory : libvirt_place, t.comes ? "/tpm" : "");
+	t.vm = open_dir(directory, error);
+	if (t.vm >= 0)
+		t.place = open_dir(libvirt_place, error);
+	ok = t.place >= 0 && do_all(&t, directory, error);
 	close_all((const int[]){ t.place, t.vm }, 2);
 
 	return ok;

@@ -258,7 +258,10 @@ static bool check_link(const char *path, const char *format, const struct image_
 	return true;
 }
 
-/* Of image AT in the chain of PATH: under whatever name, it must not be what is replaced. */
+/*
+ * Checks that image AT in the chain of PATH is not the file that is about to be replaced, whatever
+ * its name.
+ */
 static bool check_stays(const char *at, const char *path, const struct image_policy *policy,
 			GError **error)
 {

@@ -41,7 +41,7 @@ static bool make_image(struct copy_to_host *f, const struct planned_disk *d, GEr
 	return other_host_run(f->r->ctx, f->r->dest_host, env, (const char *const *)words, error);
 }
 
-/* The names of all images are ours before anything is written. */
+/* Reserves the names of all images before anything is written. */
 static bool take_names(struct copy_to_host *f, GError **error)
 {
 	for (guint i = 0; i < f->stored->disks->len; i++) {
@@ -206,9 +206,9 @@ static bool finish(struct copy_to_host *f, const char *from, GError **error)
 
 	/* The note is removed first: files that a running guest wrote are never overwritten. */
 	if (!copy_changed(f, from, error) || !made_files_keep(f->made, error)) {
-		g_prefix_error(error, "domain %s is at %s and paused, as not all of its files "
-			       "could be brought: ", name, f->r->dest_host);
-		vmm_error_set_hint(error, "migrate it again: that goes on here");
+		g_prefix_error(error, "domain %s is at %s and paused, because not all of its "
+			       "files could be copied: ", name, f->r->dest_host);
+		vmm_error_set_hint(error, "migrate it again: that continues from here");
 		return false;
 	}
 
@@ -292,12 +292,12 @@ void copy_to_host_undo(struct copy_to_host *f)
 	if (!made_files_any(f->made))
 		;
 	else if (f->r->nowhere)
-		action_log("WARN", "the VM ended: what was brought to %s on %s stays", f->to,
+		action_log("WARN", "the VM ended: files copied to %s on %s stay there", f->to,
 			   f->r->dest_host);
 	else if (is_not_there(f, &cause))
 		made_files_undo(f->made);
 	else
-		action_log("WARN", "what was brought to %s on %s stays: %s", f->to,
+		action_log("WARN", "files copied to %s on %s stay there: %s", f->to,
 			   f->r->dest_host, cause->message);
 	if (f->note)
 		unlink(f->note);

@@ -133,7 +133,7 @@ static bool is_seen_here(MadeFiles *m, const char *from, bool *ret_seen, GError 
 		     vmm_fail_errno(error, errno, "cannot look for %s", here);
 	}
 
-	/* Also when the answer of dd was lost: the name is ours alone. */
+	/* The file is removed also if the answer of dd was lost: nobody else uses this name. */
 	unlink(here);
 	if (!do_there(m, forget, NULL))
 		g_ptr_array_add(m->files, g_steal_pointer(&there));
@@ -299,7 +299,8 @@ static bool remove_all(MadeFiles *m, const char *const *command, const GPtrArray
 	g_ptr_array_add(words, NULL);
 	if (do_there(m, (const char *const *)words->pdata, &error))
 		return true;
-	action_log("WARN", "something made in %s stays: %s", place, error->message);
+	action_log("WARN", "not all that was made in %s could be removed: %s", place,
+		   error->message);
 
 	return false;
 }

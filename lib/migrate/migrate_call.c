@@ -68,7 +68,10 @@ static void on_progress(void *data, const struct virt_progress *progress)
 		return;
 	if (!too_long && !postcopy)
 		return;
-	/* Refused while the destination is not ready: then the next second. */
+	/*
+	 * libvirt refuses this while the destination is not ready: it is tried again a second
+	 * later.
+	 */
 	if (postcopy)
 		w->acted = virDomainMigrateStartPostCopy(w->move->dom, 0) == 0;
 	else

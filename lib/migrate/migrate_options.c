@@ -215,7 +215,7 @@ static bool add_word(MigrateOptions *m, const struct word *word, const char *val
 	if (value)
 		return bad(error, word->name, "takes no value");
 	if (word->kind == UNFIT)
-		return bad(error, word->name, "is nothing for a running KVM guest");
+		return bad(error, word->name, "is not possible for a running KVM guest");
 	if (word->kind == AT_OVERTIME)
 		m->overtime = word->flags ? MIGRATE_OVERTIME_POSTCOPY : MIGRATE_OVERTIME_SUSPEND;
 	if (word->kind == SOON)

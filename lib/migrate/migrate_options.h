@@ -27,6 +27,7 @@ typedef struct migrate_options {
 	bool postcopy_soon;		/* after the first round through the memory */
 } MigrateOptions;
 
+/* Those of a live migration without any MIGRATE_OPTIONS. The caller frees. */
 MigrateOptions *migrate_options_new(void);
 
 /* Adds a reference, from any thread; migrate_options_free() drops one. */

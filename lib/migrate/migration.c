@@ -25,7 +25,7 @@ enum {
 	OPEN_MS = 30000, LOOK_MS = 10000, LOOKS = 2,
 };
 
-/* CAUSE (taken) says that it is not here: whether it is at the destination already. */
+/* CAUSE (taken) says that the VM is not here: looks whether it is at the destination already. */
 static enum action_outcome where_is_it(struct migration *r, GError *cause, GError **error)
 {
 	g_autoptr(GError) here = cause, fault = NULL;
@@ -124,6 +124,60 @@ static enum action_outcome finish(struct migration *r, GError *cause, GError **e
 	return ACTION_DONE;
 }
 
+static bool open_destination(struct migration *r, GError **error)
+{
+	const char *options = conf_kvmrc_string(r->ctx->rc, "MIGRATE_OPTIONS");
+
+	if (!wire_ssh_check_host(r->dest_host, error))
+		return false;
+	if (!migrate_options_parse(r->how, options, error))
+		return false;
+
+	r->dest_uri = other_host_libvirt_uri(r->ctx, r->dest_host);
+	r->dest = virt_open(r->dest_uri, action_left_ms(r->ctx, OPEN_MS), error);
+
+	return r->dest != NULL;
+}
+
+/* Sets R->dom, and RET to its state. VMM_ERROR_NOT_FOUND: it does not run here. */
+static bool find_here(struct migration *r, struct virt_state *ret, GError **error)
+{
+	r->dom = action_domain_alone(r->ctx, error);
+	if (!r->dom)
+		return false;
+	if (!virt_state_read(r->dom, ret, error))
+		return false;
+	if (!ret->gone)
+		return true;
+
+	vmm_fail(error, VMM_ERROR_NOT_FOUND, "domain %s is not running", r->ctx->arg[0]);
+	g_clear_pointer(&r->dom, virDomainFree);
+
+	return false;
+}
+
+/* Checks that the domain, in STATE, may move, and reads what has to move with it. */
+static bool inspect_domain(struct migration *r, const struct virt_state *state, GError **error)
+{
+	/* A guest that suspended itself is woken before it moves. */
+	r->was_running = state->state == VIR_DOMAIN_RUNNING ||
+			 state->state == VIR_DOMAIN_PMSUSPENDED;
+	virDomainGetUUIDString(r->dom, r->uuid);
+	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(r->ctx->rc, "LIBVIRT_MD_URI"));
+
+	if (!live_guard_memory(r->dom, LIVE_GUARD_MIGRATE, error))
+		return false;
+	if (!disk_images_check_again(r->ctx, r->dom, r->directory, error))
+		return false;
+
+	repair_snapshots(r);
+	r->snapshots = snapshot_list_read(r->dom, error);
+	if (!r->snapshots)
+		return false;
+
+	return save_snapshots(r, error) && migrate_check(r->dom, r->dest, error);
+}
+
 enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 				   const char *dest_host, GError **error)
 {
@@ -133,22 +187,12 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 
 	*r = (struct migration){ .ctx = ctx, .dest_host = dest_host };
 	r->how = migrate_options_new();
-	if (!wire_ssh_check_host(dest_host, error) ||
-	    !migrate_options_parse(r->how, conf_kvmrc_string(ctx->rc, "MIGRATE_OPTIONS"), error))
+	if (!open_destination(r, error))
 		return ACTION_FAILED;
-	r->dest_uri = other_host_libvirt_uri(ctx, dest_host);
-	r->dest = virt_open(r->dest_uri, action_left_ms(ctx, OPEN_MS), error);
-	if (!r->dest)
-		return ACTION_FAILED;
-	r->dom = action_domain_alone(ctx, &cause);
-	if (r->dom && virt_state_read(r->dom, &state, &cause) && state.gone) {
-		vmm_fail(&cause, VMM_ERROR_NOT_FOUND, "domain %s is not running", ctx->arg[0]);
-		g_clear_pointer(&r->dom, virDomainFree);
-	}
 
-	if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
-		return where_is_it(r, g_steal_pointer(&cause), error);
-	if (cause) {
+	if (!find_here(r, &state, &cause)) {
+		if (vmm_is(cause, VMM_ERROR_NOT_FOUND))
+			return where_is_it(r, g_steal_pointer(&cause), error);
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
@@ -160,18 +204,7 @@ enum action_outcome migration_look(struct migration *r, struct action_ctx *ctx,
 		return ACTION_FAILED;
 	}
 
-	/* One that suspended itself is woken before it moves. */
-	r->was_running = state.state == VIR_DOMAIN_RUNNING ||
-			 state.state == VIR_DOMAIN_PMSUSPENDED;
-	virDomainGetUUIDString(r->dom, r->uuid);
-	r->directory = virt_vm_directory(r->dom, conf_kvmrc_string(ctx->rc, "LIBVIRT_MD_URI"));
-	if (!live_guard_memory(r->dom, LIVE_GUARD_MIGRATE, error) ||
-	    !disk_images_check_again(ctx, r->dom, r->directory, error))
-		return ACTION_FAILED;
-	repair_snapshots(r);
-	r->snapshots = snapshot_list_read(r->dom, error);
-
-	if (r->snapshots && save_snapshots(r, error) && migrate_check(r->dom, r->dest, error))
+	if (inspect_domain(r, &state, error))
 		return ACTION_DONE;
 
 	return ACTION_FAILED;
@@ -202,8 +235,8 @@ static bool call_migrate(struct migration *r, GError **error)
 }
 
 /*
- * After a lost connection, a new one, if there is one to be had. reconcile_domain() would ask one
- * host, and what it says is true only beside what the other one says.
+ * Replaces a lost connection, if that is possible. reconcile_domain() would ask one host alone,
+ * whose answer is only true together with that of the other host.
  */
 static void reconnect(struct migration *r)
 {

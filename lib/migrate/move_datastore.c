@@ -27,7 +27,7 @@ struct moving {
 	StoragePlan *stored;
 	GArray *mirrors;	/* of struct block_copy: disks that are copied */
 	MadeFiles *made;
-	GHashTable *ended;	/* paths that we found being copied to, and ended that */
+	GHashTable *ended;	/* paths of copies that were in progress and that we ended */
 };
 
 #define NOTE ".vmmexec-moving"
@@ -110,7 +110,7 @@ static bool make_image(struct moving *m, const struct planned_disk *d, GError **
 	return ok;
 }
 
-/* Ends the copying to our images: ours, or that of one which was killed. No other job. */
+/* Ends copies to our images, made by us or by an earlier run that was killed. Other jobs stay. */
 static bool end_copies(struct moving *m, GError **error)
 {
 	for (guint i = 0; i < m->mirrors->len; i++) {
@@ -202,10 +202,10 @@ static bool link_nvram(struct moving *m, bool try, GError **error)
 }
 
 /*
- * An earlier run came to phase 3: the VM's small files are there, and may be newer than those here,
- * which nothing uses any more (snapshots, a TPM's state).
+ * Whether an earlier run completed phase 3. Then the VM's small files in the target directory
+ * (snapshots, a TPM's state) may be newer than those in the old one, which nothing uses any more.
  */
-static bool has_brought_files(const struct moving *m)
+static bool has_copied_files(const struct moving *m)
 {
 	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
 	g_autofree char *directory = virt_vm_directory(m->dom, uri);
@@ -225,7 +225,7 @@ static bool prepare_target(struct moving *m, GError **error)
 		return false;
 	if (!take_names(m, error))
 		return false;
-	if (!has_brought_files(m) && !storage_plan_copy(m->stored, m->ctx, NULL, error))
+	if (!has_copied_files(m) && !storage_plan_copy(m->stored, m->ctx, NULL, error))
 		return false;
 	if (!link_nvram(m, false, error))
 		return false;
@@ -288,7 +288,7 @@ static void undo(struct moving *m)
 		made_files_undo(m->made);
 }
 
-/* The XML names the VM's directory; what asks for it is not to read the old one. */
+/* Writes the VM's new directory into the metadata, so that no reader of these uses the old one. */
 static bool write_metadata(struct moving *m, const char *directory, GError **error)
 {
 	const char *uri = conf_kvmrc_string(m->ctx->rc, "LIBVIRT_MD_URI");
@@ -320,7 +320,7 @@ static bool write_metadata(struct moving *m, const char *directory, GError **err
 	return virt_fail(error, "cannot write the metadata of domain %s", virDomainGetName(m->dom));
 }
 
-/* Phase 3, before the disks: it can be taken back. */
+/* Phase 3, before the disks are switched: it can still be undone. */
 static bool update_metadata(struct moving *m, const char *directory, GError **error)
 {
 	if (write_metadata(m, directory, error))
@@ -340,7 +340,7 @@ static bool pivot_rest(struct moving *m, GError **error)
 	return true;
 }
 
-/* Switching failed when MOVED disks were seen to be there. */
+/* Switching failed after MOVED disks had been switched. */
 static enum action_outcome judge_pivot(struct moving *m, guint moved, GError **error)
 {
 	g_autoptr(GError) fault = NULL;
@@ -372,7 +372,7 @@ static enum action_outcome judge_pivot(struct moving *m, guint moved, GError **e
 	return ACTION_FAILED;
 }
 
-/* Phase 4. What it has come to is seen in the domain's XML. */
+/* Phase 4. The domain's XML tells which disks have been switched. */
 static enum action_outcome pivot(struct moving *m, GError **error)
 {
 	g_autoptr(GError) unsure = NULL;

@@ -98,7 +98,7 @@ static bool read_options(struct guest_command *c, char **words)
 	return true;
 }
 
-/* The original gives TEXT to a shell, after "virsh qemu-agent-command"; here there is none. */
+/* OpenNebula passes TEXT to a shell, behind "virsh qemu-agent-command"; here no shell is run. */
 static void read_command(struct guest_command *c, const char *text)
 {
 	g_auto(GStrv) words = NULL;

@@ -7,9 +7,9 @@
 #include "virt/qemu_process.h"
 
 /*
- * A call that hangs may delay the others on its connection (virt_open()), and is one of the five of
- * it that libvirt serves at a time. One call for several domains costs libvirt half of what one for
- * each does, and one that hangs costs its wait.
+ * A call that hangs may delay the others on its connection (virt_open()), and libvirt serves only
+ * five calls of a connection at a time. One call for several domains costs libvirt half as much as
+ * one for each, but if one of them hangs, all wait.
  */
 enum { WORKERS = 3, OPEN_MS = 5000, TOGETHER = 16 };
 
@@ -105,7 +105,7 @@ struct detail {
 	guint64 rss_kib;
 };
 
-/* A question about some domains; its thread may outlive us, so that all is its own. */
+/* A question about some domains. Its thread may outlive the caller, so it owns all that it uses. */
 struct question {
 	guint n;
 	struct detail detail[TOGETHER];
@@ -292,7 +292,9 @@ static enum virt_call_result ask_in_time(struct asking *a, struct question *q, G
 	return r;
 }
 
-/* Together with others it HANGS, or one of them does: then that call still holds its job. */
+/*
+ * HANGS: a common call with others did not return, so that call may still hold this domain's job.
+ */
 static void ask_alone(struct asking *a, struct stats *s, bool hangs)
 {
 	struct question *q = question_new(a, &s, 1);
@@ -444,100 +446,12 @@ void stats_cpu(GPtrArray *list, StatsCpuTimes *times)
 	times->by_uuid = kept;
 }
 
-/* VIR_DOMAIN_PAUSED_API_ERROR, which libvirt has from 9.2 on: it could not let it run again. */
-enum { PAUSED_API_ERROR = 14 };
-
-/* What a state is called. */
-struct name {
-	int state, reason;	/* reason -1: any */
-	char letter;		/* to OpenNebula 5 */
-	bool moves;
-	const char *name;	/* from 5.12 on */
-};
-
-static const struct name *state_row(const struct virt_state *state)
-{
-	static const struct name names[] = {
-		{ VIR_DOMAIN_RUNNING,     -1, 'a', false, "RUNNING" },
-		{ VIR_DOMAIN_BLOCKED,     -1, 'a', false, "RUNNING" },
-		{ VIR_DOMAIN_SHUTDOWN,    -1, 'a', false, "RUNNING" },
-		{ VIR_DOMAIN_CRASHED,     -1, 'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PMSUSPENDED, -1, 'e', false, "SUSPENDED" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN,         'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER,            'e', false, "SUSPENDED" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR,         'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_WATCHDOG,        'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_CRASHED,         'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, 'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, PAUSED_API_ERROR,                  'e', false, "FAILURE" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION,       'a', true,  "RUNNING" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE,            'a', true,  "RUNNING" },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP,     'a', true,  "RUNNING" },
-		{ VIR_DOMAIN_PAUSED,      -1, 'a', false, "RUNNING" },
-	};
-	static const struct name unknown = { 0, -1, '-', false, "UNKNOWN" };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (names[i].state != state->state)
-			continue;
-		if (names[i].reason < 0 || names[i].reason == state->reason)
-			return &names[i];
-	}
-
-	return &unknown;
-}
-
-char stats_letter(const struct virt_state *state, bool *ret_moves)
-{
-	const struct name *name = state_row(state);
-
-	*ret_moves = name->moves;
-
-	return name->letter;
-}
-
-const char *stats_state_name(const struct virt_state *state)
-{
-	return state_row(state)->name;
-}
-
-/*
- * A guest that was paused passes through these, too: it is created or restored so, moved, reverted
- * to a snapshot that was taken of a paused one, or ended. A guest that was restored paused stays
- * "migrating", and one that was reverted so "from snapshot". Source: docs/facts/monitoring.md 3.1.
- */
-const struct stats_way *stats_passing(const struct virt_state *state)
-{
-	static const struct {
-		int state, reason;	/* reason -1: any */
-		struct stats_way way;
-	} rows[] = {
-		{ VIR_DOMAIN_SHUTDOWN, -1, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SHUTTING_DOWN, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_DUMP, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SNAPSHOT, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY, { "RUNNING", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, { "UNKNOWN", "SUSPENDED" } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, { "UNKNOWN", NULL } },
-		{ VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_FROM_SNAPSHOT, { "UNKNOWN", "SUSPENDED" } },
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		if (rows[i].state != state->state)
-			continue;
-		if (rows[i].reason < 0 || rows[i].reason == state->reason)
-			return &rows[i].way;
-	}
-
-	return NULL;
-}
-
 bool stats_has_counters(const struct stats *s)
 {
-	const struct name *name = state_row(&s->state);
+	bool moves;
+	char letter = stats_letter(&s->state, &moves);
 
-	return name->letter == 'a' && !name->moves && s->has_counters;
+	return letter == 'a' && !moves && s->has_counters;
 }
 
 const char *stats_counter_name(enum virt_counter counter)

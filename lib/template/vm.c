@@ -52,8 +52,8 @@ static TmplSet *header_of(const xmlNode *vm)
 }
 
 /*
- * What oned's core leaves in USER_TEMPLATE, as it does not know it, though it is
- * for the generator.
+ * Attributes for oned's domain generator that oned's core leaves in USER_TEMPLATE, as it does not
+ * know them.
  */
 static const char *const users[] = {
 	"HYPERV_TIMERS", "MEMORY_TUNE_OFFSET", "RNG", "WATCHDOG", "MEMBALLOON", NULL

@@ -175,7 +175,7 @@ struct listening {
 	int id;
 };
 
-/* On a dead connection this fails, and what libvirt holds stays until the end. */
+/* On a dead connection this fails, and libvirt keeps the callback's data until the process ends. */
 static bool deregister(void *data, GError **error G_GNUC_UNUSED)
 {
 	struct listening *l = data;

@@ -5,7 +5,7 @@
 #include "virt/virt_error.h"
 
 enum { TICK_MS = 100, LOOK_US = 200000, PROGRESS_US = 1000000, ANSWER_MS = 5000 };
-enum { SETTLE_US = 15000000 };
+enum { ABORT_WAIT_US = 15000000 };
 
 struct run {
 	const struct virt_job *job;
@@ -186,7 +186,7 @@ static bool tick(void *data)
 	if (run->aborted_us) {
 		if (begun)
 			abort_job(job->dom);
-		return now - run->aborted_us < SETTLE_US;
+		return now - run->aborted_us < ABORT_WAIT_US;
 	}
 
 	/* The progress of another client's job is not ours. */

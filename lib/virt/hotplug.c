@@ -138,8 +138,9 @@ struct detach {
 };
 
 /*
- * Looks until the device is gone, the guest refuses, or UNTIL_US. ASKED: the guest was asked;
- * otherwise one look at what DOM has is enough. False: not known, the connection is lost.
+ * Waits until the device is gone, the guest refuses, or UNTIL_US. ASKED: the guest was asked to
+ * release it; if not, one look at DOM's devices is enough. False: not known, the connection is
+ * lost.
  */
 static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, gint64 until_us,
 			  struct detach *d, GError **error)

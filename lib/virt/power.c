@@ -97,7 +97,7 @@ enum virt_call_result virt_power_request(virDomain *dom, enum virt_power what, u
 	return request_power(dom, &verbs[what], limit_ms, &code, error);
 }
 
-/* What may go better a second later: QEMU in an I/O that cannot be interrupted… */
+/* Whether a second try may succeed: QEMU may have been in I/O that cannot be interrupted. */
 static bool is_worth_a_retry(int code)
 {
 	if (code == VIR_ERR_OPERATION_FAILED)

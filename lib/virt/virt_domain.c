@@ -39,7 +39,7 @@ static virDomain *lookup(virConnect *conn, const char *id)
 	return virDomainLookupByName(conn, id);
 }
 
-/* OTHER has the VM's name and not its UUID: nothing may be done with it in the VM's place. */
+/* OTHER has the VM's name but another UUID: it must not be used as the VM. */
 static bool refuse_namesake(virDomain *other, const char *uuid, GError **error)
 {
 	char found[VIR_UUID_STRING_BUFLEN] = "";
@@ -97,7 +97,7 @@ virDomain *virt_domain(virConnect *conn, const char *deploy_id, const char *vm_i
 	return NULL;
 }
 
-/* What it answers is of no matter, nor whether it can. */
+/* Neither the answer nor a failure matters: only that libvirtd has answered. */
 static bool ask_what_qemu_can(void *conn, GError **error)
 {
 	(void)error;
@@ -303,7 +303,7 @@ char *virt_xml(virDomain *dom, GError **error)
 struct virt_watch {
 	GMutex mutex;
 	GCond cond;
-	bool stopped;		/* an event said so; it is asked for all the same */
+	bool stopped;		/* an event said so; the state is read nevertheless */
 	bool seen;		/* such an event has come, and DETAIL is its */
 	int detail;
 	virDomain *dom;
@@ -332,7 +332,7 @@ static void watch_clear(void *data)
 	g_cond_clear(&w->cond);
 }
 
-/* libvirt holds a reference of its own: a callback may run while we let go. */
+/* libvirt holds a reference of its own: a callback may still run while we release ours. */
 static void on_released(void *data)
 {
 	g_atomic_rc_box_release_full(data, watch_clear);
@@ -393,7 +393,10 @@ static int detail_of_stop(struct virt_watch *w)
 	return detail;
 }
 
-/* Gone from here is not stopped: it may live on elsewhere, or in a file. */
+/*
+ * A domain that is gone from here need not have stopped: it may run elsewhere, or be saved in a
+ * file.
+ */
 static bool check_left(struct virt_watch *w, GError **error)
 {
 	int detail = detail_of_stop(w);

@@ -31,8 +31,8 @@ static const char hint_emulator[] = "run host_check --only emulator,guest-arch: 
 				    "the QEMU of OS/ARCH";
 static const char hint_spice[] = "install QEMU's part for it (Debian 13: "
 				 "qemu-system-modules-spice), or use GRAPHICS/TYPE vnc";
-static const char hint_vhost[] = "run host_check --only vhost-net; modprobe vhost_net is mostly "
-				 "all";
+static const char hint_vhost[] = "run host_check --only vhost-net; modprobe vhost_net mostly "
+				 "suffices";
 static const char hint_uefi[] = "run host_check --only uefi,secure-boot: the package ovmf "
 				"(qemu-efi-aarch64 on ARM) is missing, or has not what OS asks for";
 static const char hint_vtpm[] = "run host_check --only vtpm: swtpm and swtpm-tools must be "

@@ -9,6 +9,7 @@
 
 #include <libvirt/libvirt.h>
 
+/* The capabilities of the host of CONN, as XML. */
 char *virt_capabilities(virConnect *conn);
 
 /* What tells hosts apart, as a name need not. */

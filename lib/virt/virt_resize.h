@@ -17,6 +17,7 @@ struct virt_sizes {
 	guint64 memory_max_kib;		/* modules included */
 };
 
+/* Reads the sizes that running DOM has now. */
 bool virt_sizes_read(virDomain *dom, struct virt_sizes *ret, GError **error);
 
 /*

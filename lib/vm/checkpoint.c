@@ -133,8 +133,8 @@ bool checkpoint_is_recent(const struct action_ctx *ctx, const char *file, const 
 }
 
 /*
- * What is called as OpenNebula calls checkpoints is one, whole or not. Under another name, which
- * was typed, a disk may lie: put aside, its VM would be restored without it.
+ * A file with OpenNebula's name for checkpoints is one, whole or not. Another name was typed by
+ * hand and may be a disk: if it were put aside, its VM would lose that disk.
  */
 static bool check_older(const struct action_ctx *ctx, const char *file, GError **error)
 {
@@ -286,7 +286,10 @@ enum action_outcome checkpoint_save(struct action_ctx *ctx, virDomain *dom, cons
 		return ACTION_FAILED;
 	if (!awake_guest(ctx, dom, error))
 		return ACTION_FAILED;
-	/* It must not be restored paused, should it suspend itself again. */
+	/*
+	 * The guest must run when it is restored, even if it suspends itself again before it is
+	 * saved.
+	 */
 	if (state.state == VIR_DOMAIN_PMSUSPENDED)
 		flags = VIR_DOMAIN_SAVE_RUNNING;
 	else

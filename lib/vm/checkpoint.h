@@ -13,7 +13,7 @@
 #include "xml/xml.h"
 
 /*
- * Renames a complete FILE.part to FILE, if an earlier action was killed before it did so. False,
+ * Renames a complete FILE.part to FILE, if an earlier action was killed before it could. False,
  * with ERROR: there is no complete checkpoint FILE.
  */
 bool checkpoint_recover(const struct action_ctx *ctx, const char *file, GError **error);
@@ -57,8 +57,8 @@ bool checkpoint_end_half(const struct action_ctx *ctx, virDomain *dom, const cha
  * True: it may; if an interrupted restore had begun to use it, FILE.restoring is FILE again, as no
  * guest ran from it. VMM_ERROR_REFUSED: a guest ran from it, or may have.
  */
-bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
-		       GError **error);
+bool checkpoint_may_restore(const struct action_ctx *ctx, const char *file, const char *vm_id,
+			    GError **error);
 
 /*
  * Restores FILE, which holds DOMAIN (from checkpoint_domain()), as XML if that is not NULL.

@@ -327,7 +327,10 @@ static void give_back(struct action_ctx *ctx, const xmlNode *domain, const char 
 	g_autoptr(GError) fault = NULL;
 	bool ended;
 
-	/* What libvirt left when the last step failed; or it failed as the VM is there. */
+	/*
+	 * DOM is what libvirt left when the last step failed, or the VM, whose presence made it
+	 * fail.
+	 */
 	if (dom && !checkpoint_end_half(ctx, dom, path, &ended, &fault))
 		action_log("WARN", "%s", fault->message);
 	g_clear_error(&fault);
@@ -387,13 +390,13 @@ static bool decide_begun(const struct action_ctx *ctx, const char *file, const c
 		hint = g_strdup_printf("if it certainly did not, rename %s to %s and "
 				       "restore again; else start the VM from its disks", path,
 				       file);
-		return refuse_used(name, file, "a restore of it did not end, and whether its "
-				   "guest ran since cannot be told", hint, error);
+		return refuse_used(name, file, "a restore of it did not end, and it is "
+				   "unknown whether its guest has run since", hint, error);
 	}
 }
 
-bool checkpoint_settle(const struct action_ctx *ctx, const char *file, const char *vm_id,
-		       GError **error)
+bool checkpoint_may_restore(const struct action_ctx *ctx, const char *file, const char *vm_id,
+			    GError **error)
 {
 	/* Another file was put there since: FILE.restoring no longer matters. */
 	if (!checkpoint_use_has(file))

@@ -236,13 +236,16 @@ void checkpoint_use_reset(const char *file)
 	g_autoptr(GPtrArray) lines = note_read(file, id), all = note_read(file, NULL);
 	g_autoptr(GError) error = NULL;
 
-	/* The VM ran when it was saved: so that one was used, or is of no use any more. */
+	/*
+	 * The VM was running when it was saved, so the older checkpoint was used or has become
+	 * useless.
+	 */
 	forget(path);
 	if (lines->len != all->len && !note_write(file, lines, NULL, &error))
 		action_log("WARN", "%s", error->message);
 }
 
-/* Of two file systems, whose clocks may differ, times that are close tell nothing. */
+/* On two file systems, whose clocks may differ, times that are close prove nothing. */
 static enum checkpoint_disks compare(const struct stat *disk, const struct stat *checkpoint)
 {
 	gint64 d = disk->st_mtim.tv_sec, c = checkpoint->st_mtim.tv_sec;

@@ -89,7 +89,7 @@ static enum action_outcome take_back(struct action_ctx *ctx, virDomain *dom, con
 	return ACTION_UNKNOWN;
 }
 
-/* What DOM is now; a lost connection is replaced. */
+/* Reads the XML of DOM as it is now; a lost connection is replaced. */
 static xmlDoc *read_live(struct action_ctx *ctx, virDomain **dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;

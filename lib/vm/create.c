@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/create.h"
 
+#include "base/deadline.h"
 #include "vm/stranded.h"
 #include "xml/xml.h"
 #include "virt/domain_job.h"
 #include "virt/virt_error.h"
 
-enum { PAUSE_US = 100000, SETTLE_US = 5000000, BARRIER_MS = 60000 };
+enum { PAUSE_MS = 100, APPEAR_MS = 5000, BARRIER_MS = 60000 };
 
 static bool same(const char *a, const char *b)
 {
@@ -46,7 +47,7 @@ static bool wait_until_up(const struct action_ctx *ctx, virDomain *dom, bool *re
 			return true;
 		if (action_left_ms(ctx, 2000) < 2000)
 			break;
-		g_usleep(PAUSE_US);
+		g_usleep(PAUSE_MS * 1000);
 	}
 
 	vmm_fail(error, VMM_ERROR_TIMEOUT, "domain %s is still starting", virDomainGetName(dom));
@@ -111,7 +112,9 @@ bool create_find(struct action_ctx *ctx, const xmlNode *domain, virDomain **ret_
 	return true;
 }
 
-/* Whether nothing can be going on any more: our daemon itself is dead, not just silent. */
+/*
+ * Whether our daemon itself is dead, not just silent: then no call of ours is in progress any more.
+ */
 static bool daemon_died(const struct action_ctx *ctx)
 {
 	const char *authority = strstr(ctx->uri, "://");
@@ -134,14 +137,13 @@ static enum action_outcome ask_again(struct action_ctx *ctx, const xmlNode *doma
 
 	if (!action_reconnect(ctx, error))
 		return ACTION_UNKNOWN;
-	until_us = g_get_monotonic_time() + SETTLE_US;
+	until_us = deadline_in_ms(APPEAR_MS);
 	do {
 		if (!create_find(ctx, domain, ret_dom, error))
 			return ACTION_UNKNOWN;
 		if (*ret_dom)
 			return ACTION_DONE;
-		g_usleep(PAUSE_US);
-	} while (g_get_monotonic_time() < until_us && !died);
+	} while (!died && deadline_pause(until_us, PAUSE_MS));
 	vmm_fail(error, VMM_ERROR_CONNECTION, "libvirt went away while the domain was being "
 		 "created, and it is not there now");
 

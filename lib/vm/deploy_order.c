@@ -85,7 +85,7 @@ static bool find_vm(const struct action_ctx *ctx, const struct deploy_source *so
 	if (!build_domain_again(ctx, o->vm, o->directory, &o->doc, o->fit.result.changes, error))
 		return false;
 	o->built = o->doc != before;
-	/* What was read out of oned's XML is nothing to change that by. */
+	/* Attributes that were read out of oned's XML must not change that XML. */
 	if (!o->built && o->vm && o->vm->level[TMPL_CLUSTER]) {
 		tmpl_vm_free(o->vm);
 		o->vm = host_fit_vm(o->document);
@@ -94,7 +94,7 @@ static bool find_vm(const struct action_ctx *ctx, const struct deploy_source *so
 	return true;
 }
 
-/* RUNS: it is only looked at, and what is wrong with it is logged. */
+/* RUNS: the domain is only checked, and faults are logged. */
 static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool runs,
 		DeployOrder *o, GError **error)
 {
@@ -110,8 +110,8 @@ static bool fit(const struct action_ctx *ctx, xmlNode *domain, bool built, bool 
 }
 
 /* A dry run has no disks to look at if it would make them. */
-static bool bring_disks(struct action_ctx *ctx, bool make, xmlNode *domain, DeployOrder *o,
-			GError **error)
+static bool make_disks(struct action_ctx *ctx, bool make, xmlNode *domain, DeployOrder *o,
+		       GError **error)
 {
 	if (make &&
 	    !prepared_disks_make(ctx, o->text, domain, o->directory, &o->made_disks, error))
@@ -162,5 +162,5 @@ bool deploy_order_read(struct action_ctx *ctx, const char *file, const struct de
 	if (!vtpm_secret_ask(domain, o->vm, &o->fit, error))
 		return false;
 
-	return bring_disks(ctx, source->with_disks, domain, o, error);
+	return make_disks(ctx, source->with_disks, domain, o, error);
 }

@@ -76,7 +76,9 @@ DeviceVm *device_vm_new(struct action_ctx *ctx, bool need, int fallback, GError 
 
 	if (!v)
 		return NULL;
-	/* The call of a client that died continues: what it attaches is in no XML yet. */
+	/*
+	 * A call of a client that died may still be in progress: its device is not in the XML yet.
+	 */
 	if (!virt_domain_barrier(v->dom, action_left_ms(ctx, BARRIER_MS), &operation, error))
 		return NULL;
 	if (!device_vm_refresh(v, error))

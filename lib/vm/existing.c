@@ -82,7 +82,7 @@ enum action_outcome existing_find(struct action_ctx *ctx, const char *file, cons
 		return ACTION_FAILED;
 	if (ret->state.gone)
 		return ACTION_DONE;
-	/* What a job that is over left paused runs again, unless it is only a copy of the VM. */
+	/* Resumes a domain that an ended job left paused, unless it is only a copy of the VM. */
 	if (!ctx->dry_run && !stranded_check(ctx, dom, &ret->state, NULL, error))
 		return ACTION_FAILED;
 	if (!ret->state.gone)

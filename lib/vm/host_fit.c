@@ -221,7 +221,7 @@ static bool fit_wishes(const struct action_ctx *ctx, xmlNode *domain, struct fit
 		return true;
 	fit->cpus = host_fit_cpus(domain, &cause);
 	if (!fit->cpus && need == FIT_NEEDS_CPUS) {
-		/* As ever: libvirt itself will check what the VM asks for. */
+		/* libvirt itself will check later what the VM asks for. */
 		action_log("WARN", "the CPU is not checked: %s", cause->message);
 		return true;
 	}
@@ -261,7 +261,10 @@ bool host_fit_check(const struct action_ctx *ctx, const xmlNode *domain, const c
 
 	if (!custom || !xml_has(domain, "type", "kvm"))
 		return true;
-	/* Its model is the one that was chosen: what the VM asked for then is the question. */
+	/*
+	 * The model was chosen when the VM was deployed: asks whether this host can run what was
+	 * asked for then.
+	 */
 	if (fit_needs(NULL, &in) != FIT_NEEDS_HOST)
 		return true;
 	if (!conf_kvmrc_bool(ctx->rc, "CPU_COMPARE"))

@@ -116,7 +116,7 @@ static bool is_older(const char *file, const struct last_io *io, bool *ret)
 	return true;
 }
 
-/* Also one that others may write to: whether it was they or this VM that did is not known. */
+/* Includes disks that others may write to: whether they or this VM did so is not known. */
 static bool is_written(const xmlNode *disk)
 {
 	g_autofree char *device = xml_attribute(disk, "device");
@@ -137,8 +137,8 @@ static bool check_disk(const xmlNode *disk, const struct last_io *io, GError **e
 
 	free(file);
 	if (!known)
-		return vmm_fail(error, VMM_ERROR_REFUSED, "whether disk %s (%s) was written to "
-				"since cannot be told", target, path ? path : "not a file");
+		return vmm_fail(error, VMM_ERROR_REFUSED, "it is unknown whether disk %s (%s) was "
+				"written to since", target, path ? path : "not a file");
 	if (older)
 		return true;
 
@@ -173,14 +173,15 @@ bool last_writer_ran_since(virDomain *dom, const char *file, bool *ret, GError *
 	struct last_io io;
 
 	if (!ask_qemu(dom, &io))
-		return vmm_fail(error, VMM_ERROR_REFUSED, "whether the guest of domain %s has run "
-				"cannot be told: its QEMU does not answer", virDomainGetName(dom));
+		return vmm_fail(error, VMM_ERROR_REFUSED, "it is unknown whether the guest of "
+				"domain %s has run: its QEMU does not answer",
+				virDomainGetName(dom));
 	*ret = false;
 	if (io.idle_us == NO_IO)
 		return true;
 	if (is_older(file, &io, ret))
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "whether the guest of domain %s has run since "
-			"%s was made cannot be told", virDomainGetName(dom), file);
+	return vmm_fail(error, VMM_ERROR_REFUSED, "it is unknown whether the guest of domain %s "
+			"has run since %s was made", virDomainGetName(dom), file);
 }

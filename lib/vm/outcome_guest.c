@@ -250,8 +250,8 @@ enum outcome_verdict outcome_guest_snapshot_revert(struct action_ctx *ctx,
 		return OUTCOME_NOT_DONE;
 	if (age_s >= 0 && c->age_s >= 0 && name && !g_strcmp0(name, current))
 		return OUTCOME_DONE;
-	*ret_info = g_strdup("whether the VM was brought back to the snapshot cannot be told "
-			     "(hint: look at the guest; doing it again takes back what it wrote)");
+	*ret_info = g_strdup("it is unknown whether the VM was reverted to the snapshot (hint: "
+			     "look at the guest; a second revert loses what it wrote since)");
 
 	return OUTCOME_UNKNOWN;
 }

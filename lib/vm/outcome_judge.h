@@ -19,6 +19,7 @@ struct outcome_found {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 };
 
+/* Whether the VM is not there, or has ended. */
 bool outcome_judge_is_gone(const struct outcome_found *found);
 
 /* RET_INFO as outcome_query() has it. With ERROR the answer is OUTCOME_LATER. */

@@ -90,7 +90,10 @@ static enum outcome_verdict judge_deploy(struct action_ctx *ctx, const struct ou
 		return OUTCOME_NOT_DONE;
 	if (!is_up(f))
 		return OUTCOME_LATER;
-	/* deploy may have died before it looked at the guest's CPU: run again, it ends the VM. */
+	/*
+	 * deploy may have died before it looked at the guest's CPU. If the CPU lacks something, a
+	 * repeated deploy ends the VM.
+	 */
 	if (!cpu_proof_lacks(ctx, f->dom, c->mark, ret_info, error))
 		return OUTCOME_LATER;
 	if (*ret_info)
@@ -100,7 +103,10 @@ static enum outcome_verdict judge_deploy(struct action_ctx *ctx, const struct ou
 	return OUTCOME_DONE;
 }
 
-/* Whether the domain was started after the request was made: then it is not about this one. */
+/*
+ * Whether the domain was started after the request was made: then the request means an earlier
+ * domain.
+ */
 static bool is_younger(const struct outcome_case *c, const struct outcome_found *f)
 {
 	gint64 age_s = qemu_process_age_s(f->uuid);

@@ -62,7 +62,7 @@ virDomainSnapshot *snapshot_find(virDomain *dom, const char *directory, const ch
 	if (!s && vmm_is(cause, VMM_ERROR_NOT_FOUND) && file &&
 	    access(file, R_OK) == 0) {
 		g_clear_error(&cause);
-		/* That its file is there says that it is not gone. */
+		/* If the snapshot's file exists, the snapshot is not gone. */
 		snapshot_redefine_all(dom, directory, action_log, &cause);
 		s = look_up(dom, name, cause ? NULL : &cause);
 	}
@@ -140,9 +140,9 @@ static bool image_has(const struct action_ctx *ctx, const char *path, const char
 
 static bool refuse_revert(GError **error, const char *name, const char *target, const char *why)
 {
-	vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: disk %s %s", name,
+	vmm_fail(error, VMM_ERROR_REFUSED, "cannot revert to snapshot %s: disk %s %s", name,
 		 target, why);
-	vmm_error_set_hint(error, "the VM would be lost; it was left as it is");
+	vmm_error_set_hint(error, "the VM would be lost; nothing was changed");
 	return false;
 }
 
@@ -252,7 +252,7 @@ static bool keeps_devices(const xmlNode *now, const xmlNode *then, const char *n
 	g_autofree char *lost = missing(has, had), *back = missing(had, has);
 
 	if (lost) {
-		vmm_fail(error, VMM_ERROR_REFUSED, "cannot go back to snapshot %s: it was made "
+		vmm_fail(error, VMM_ERROR_REFUSED, "cannot revert to snapshot %s: it was made "
 			 "without what the VM has now: %s", name, lost);
 		vmm_error_set_hint(error, "detach that first, and attach it again afterwards; or "
 				   "make a new snapshot");

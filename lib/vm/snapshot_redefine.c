@@ -58,8 +58,9 @@ static void set_uuid(xmlNode *root, const char *element, const char *uuid)
 }
 
 /*
- * What made the parent may have been killed before it wrote its file, and nothing tells of it any
- * more. Libvirt would refuse S, whose own state lies in the images nevertheless.
+ * The action that made the parent may have been killed before it wrote the parent's file: then no
+ * definition of it exists. libvirt would refuse S because of that, although the state of S is in
+ * the images.
  */
 static void drop_lost_parent(virDomain *dom, const struct snapshot *s)
 {

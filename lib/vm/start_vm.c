@@ -15,7 +15,10 @@
 
 enum { LOCK_MS = 60000 };
 
-/* Else the host's agent could take it for that of the VM's last guest (vtpm_secret_drop_left()). */
+/*
+ * Otherwise the host's agent could take the new passphrase for one that the VM's last guest left
+ * (vtpm_secret_drop_left()).
+ */
 static bool lock_secret(const struct action_ctx *ctx, const xmlNode *domain, GError **error)
 {
 	g_autofree char *name = xml_child_text(domain, "name");

@@ -4,7 +4,7 @@
 #include "action/reconcile.h"
 #include "vm/stranded.h"
 
-enum { ANSWER_MS = 10000, SETTLE_US = 2000000 };
+enum { ANSWER_MS = 10000, REPORT_US = 2000000 };
 
 /* DOM, which is taken; NULL: it must not be stopped. */
 static virDomain *only_vm(const struct action_ctx *ctx, virDomain *dom, GError **error)
@@ -72,7 +72,7 @@ bool stop_ask(struct action_ctx *ctx, virDomain *dom, enum virt_power what, GErr
 	}
 }
 
-/* Asks, waits, and asks in every way that there is at half time. */
+/* Asks by ACPI and waits; at half time asks again in every way. */
 static bool ask_and_wait(struct action_ctx *ctx, virDomain *dom, VirtWatch *watch,
 			 const struct stop_plan *plan, bool *ret_gone, GError **error)
 {
@@ -115,7 +115,7 @@ static enum action_outcome stop(struct action_ctx *ctx, virDomain *dom,
 	/* FORCE_DESTROY: an ended VM is preferred to one that ignores its power button. */
 	if (!plan->at_once)
 		action_log("WARN", "domain %s did not shut down in time: destroying it", name);
-	switch (virt_destroy(dom, watch, ctx->deadline_us - SETTLE_US, error)) {
+	switch (virt_destroy(dom, watch, ctx->deadline_us - REPORT_US, error)) {
 	case VIRT_CALL_OK:
 		return ACTION_DONE;
 	case VIRT_CALL_FAILED:

@@ -189,13 +189,14 @@ static bool is_here(const struct action_ctx *ctx, const char *uri)
 /* What a paused domain is, besides the VM. */
 enum copy {
 	NO_COPY,
-	COPY_LEFT,	/* its migration from here was not ended: the VM may run elsewhere */
-	COPY_CAME,	/* its migration to here was not: the VM may have run where it came from */
+	COPY_LEFT,	/* its migration from here did not end: the VM may run elsewhere */
+	COPY_CAME,	/* its migration to here did not end: the VM may have run at its source */
 };
 
 /*
- * Whether the guest of DOM has not run since its memory was sent: of one that a user had paused
- * before, libvirt says only that. True, too, if QEMU does not answer.
+ * Whether the guest of DOM has not run since its memory was sent. QEMU is asked, because libvirt
+ * only reports "paused by a user" if a user had paused the guest before. True also if QEMU does not
+ * answer.
  */
 static bool was_sent(virDomain *dom)
 {
@@ -248,7 +249,7 @@ bool stranded_is_vm(const struct action_ctx *ctx, virDomain *dom, const struct v
 	return is_not_at(ctx, dom, to, NULL, error);
 }
 
-/* DOM is paused here since it came in: nothing tells whether it was resumed at its source. */
+/* DOM has been paused here since it arrived: nothing tells whether it was resumed at its source. */
 static bool check_arrival(virDomain *dom, GError **error)
 {
 	g_autoptr(GError) cause = NULL;

@@ -279,7 +279,10 @@ static void read_note(const xmlNode *domain, const char *directory, struct vtpm_
 	g_autofree char *begun = checkpoint_use_path(file), *disk = NULL;
 
 	*ret = (struct vtpm_note){ 0 };
-	/* A restore died before its guest ran: what that has left is no state. */
+	/*
+	 * A restore died before its guest ran: the TPM state that it left in libvirt's directory is
+	 * not valid.
+	 */
 	if (checkpoint_use_has(file) &&
 	    checkpoint_use_look(domain, begun, &disk) == CHECKPOINT_DISKS_OLDER)
 		return;
@@ -376,7 +379,7 @@ void vtpm_moving(const struct action_ctx *ctx, virDomain *dom, const char *from,
 	g_autoptr(GError) error = NULL;
 
 	if (directory && !vtpm_note_move(ctx, directory, from, to, &error))
-		action_log("WARN", "that the TPM's state may be on %s is not noted: %s", to,
+		action_log("WARN", "cannot note that the TPM's state may be on %s: %s", to,
 			   error->message);
 }
 
@@ -394,7 +397,7 @@ void vtpm_moved(const struct action_ctx *ctx, virDomain *dom, const char *host)
 	g_autoptr(GError) error = NULL;
 
 	if (host && directory && !vtpm_note_write(ctx, host, directory, host, &error))
-		action_log("WARN", "that the TPM's state is on %s is not noted: %s", host,
+		action_log("WARN", "cannot note that the TPM's state is on %s: %s", host,
 			   error->message);
 }
 

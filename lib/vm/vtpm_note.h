@@ -20,6 +20,7 @@ struct vtpm_note {
 	char *host, *to;
 };
 
+/* Reads both links in DIRECTORY/tpm; vtpm_note_clear() RET. */
 void vtpm_note_read(const char *directory, struct vtpm_note *ret);
 void vtpm_note_clear(struct vtpm_note *note);
 

@@ -93,7 +93,10 @@ bool agent_pid_take(const char *directory, GError **error)
 	return true;
 }
 
-/* Another agent that has the lock now was started when there was none: the control's matter. */
+/*
+ * If another agent has the lock by now, it was started while there was no lock; the control program
+ * deals with that.
+ */
 static void try_again(void *directory)
 {
 	agent_pid_take(directory, NULL);

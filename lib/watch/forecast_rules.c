@@ -39,7 +39,7 @@ static bool read_weeks(const char *text, unsigned *ret, GError **error)
 	return true;
 }
 
-/* What a section says before it is known what that means. */
+/* The values of a section as read; only all of them together say what they mean. */
 struct draft {
 	bool is_near, is_far;
 	gint64 period_us;

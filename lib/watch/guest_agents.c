@@ -249,7 +249,7 @@ static struct guest *guest_of(GuestAgents *a, const struct stats *s)
 	return g;
 }
 
-/* Others answer nothing, and wild ones are no business of ours. */
+/* Guests that do not run cannot answer, and wild ones are not asked. */
 static bool is_asked(const struct stats *s)
 {
 	bool is_running = s->state.state == VIR_DOMAIN_RUNNING ||
@@ -258,7 +258,7 @@ static bool is_asked(const struct stats *s)
 	return is_running && wild_vm_id(s->name) >= 0;
 }
 
-/* Another start of the guest may have another system, and an agent that answers. */
+/* After another start the guest may have another operating system, and its agent may answer. */
 static void begin_boot(const GuestAgents *a, struct guest *g, const struct stats *s)
 {
 	int boot = (int)virDomainGetID(s->dom);

@@ -9,7 +9,7 @@
 #include "virt/virt_error.h"
 #include "vm/guest_exec.h"
 
-/* What took so long was waited for; an agent that is not there says so at once. */
+/* A call that failed after so long is a hang; if there is no agent, a call fails at once. */
 enum { LIMIT_S = 3, HANG_MS = 1000, MAX_REASON = 500 };
 enum { GPUS_PAUSE_MS = 100 };
 

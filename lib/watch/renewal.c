@@ -78,7 +78,7 @@ static bool give_start(const char *start)
 	return ok;
 }
 
-/* A signal that comes before the new one can take it waits, and does not end it. */
+/* SIGUSR1 is blocked until the new program can handle it: otherwise it would end that program. */
 static void become(const Renewal *r)
 {
 	g_autofree char *why = NULL;
@@ -121,8 +121,8 @@ static void program_checked(void *data)
 	if (r->works) {
 		become(r);
 	} else {
-		why = g_strdup_printf("the new %s or its settings do not work: the old one goes on",
-				      r->program);
+		why = g_strdup_printf("the new %s or its settings do not work: the old one "
+				      "continues", r->program);
 		r->log(why);
 	}
 
@@ -141,7 +141,7 @@ void renewal_look(Renewal *r)
 
 	g_free(r->last);
 	r->last = g_steal_pointer(&now);
-	/* Without the program the host is on its way back to OpenNebula's, which ends us. */
+	/* If the program is missing, the host returns to OpenNebula's agent, which will end us. */
 	if (!is_new || !is_stable || access(r->program, X_OK) < 0)
 		return;
 

@@ -9,7 +9,10 @@
 #include "watch/vm_memory.h"
 #include "watch/watch_thread.h"
 
-/* Events that come together are one look; lists that events overtook are made again so often. */
+/*
+ * Events within TOGETHER_MS cause one look. A list that was overtaken by events is made again, at
+ * most MAX_OVERTAKEN times.
+ */
 enum { TOGETHER_MS = 20, HELD_MS = 250, MAX_OVERTAKEN = 5 };
 
 struct state_watch {
@@ -193,7 +196,7 @@ static gboolean on_look(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* An earlier look that is planned is as good, a later one is brought forward. */
+/* An earlier planned look suffices; a later one is replaced. */
 static void look_in(StateWatch *w, guint ms)
 {
 	GSource *planned = NULL;
@@ -207,7 +210,7 @@ static void look_in(StateWatch *w, guint ms)
 	w->look_source = g_timeout_add(ms, on_look, w);
 }
 
-/* While a report is on its way, it is not known yet what monitord knows. */
+/* While a report is being sent, it is unknown what monitord knows. */
 static gboolean on_period(gpointer data)
 {
 	StateWatch *w = data;

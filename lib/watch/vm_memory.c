@@ -101,7 +101,7 @@ static void write_memory(void *data)
 		file_write(path, w->text, strlen(w->text), 0600, &w->error);
 }
 
-/* What could not be written is other than what is there. */
+/* After a failed write the file's content is unknown, so the text is forgotten. */
 static void memory_written(void *data)
 {
 	struct writing *w = data;

@@ -71,7 +71,7 @@ static void see(const VmTable *t, struct vm *vm, const struct vm_table_seen *see
 
 	if (!seen->passes || !is_known)
 		vm->state = seen->state;
-	if (may_stay && now_us - vm->passing_us >= t->rules.settle_us)
+	if (may_stay && now_us - vm->passing_us >= t->rules.passing_max_us)
 		vm->state = seen->stays;
 	g_strlcpy(vm->uuid, seen->uuid, sizeof(vm->uuid));
 	vm->in_list = true;

@@ -15,7 +15,7 @@
 struct vm_table_rules {
 	gint64 missing_us;	/* for how long lists must lack a VM until it is off */
 	gint64 grace_us;	/* for how long after an action its VM is left alone so */
-	gint64 settle_us;	/* after which a passing state is one that stays */
+	gint64 passing_max_us;	/* after which a passing state is one that stays */
 	bool at_once;		/* a guest that ended by itself is off at once */
 };
 

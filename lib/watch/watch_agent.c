@@ -223,7 +223,7 @@ static bool is_idle(const struct agent *a, enum monitord_set_id id)
 	return !watch_sets_need_libvirt(id) && !watch_sets_run(a->sets, id);
 }
 
-/* One that hangs is not made a second time beside. */
+/* While a set hangs, it is not made a second time. */
 static void make_set(struct agent *a, enum monitord_set_id id)
 {
 	bool needs_libvirt = watch_sets_need_libvirt(id);
@@ -235,7 +235,10 @@ static void make_set(struct agent *a, enum monitord_set_id id)
 	if (needs_libvirt)
 		conn = virt_link_conn(a->link);
 	if (needs_libvirt && !conn) {
-		/* As OpenNebula's own probes fail then. Other sets are a warning, or left out. */
+		/*
+		 * OpenNebula's own probes fail in this case, too. Other sets are left out, or
+		 * reported by a warning.
+		 */
 		if (id == SET_SYSTEM_HOST && a->answered)
 			take_text(a, id, false, "libvirt does not answer");
 		return;
@@ -399,7 +402,7 @@ static void begin(struct agent *a, const struct watch_place *place,
 	};
 	const struct vm_table_rules table_rules = {
 		.missing_us = rules->times_missing * period_us,
-		.settle_us = 2 * period_us,
+		.passing_max_us = 2 * period_us,
 		.grace_us = (gint64)GRACE_S * G_USEC_PER_SEC, .at_once = rules->off_at_once,
 	};
 
@@ -432,7 +435,7 @@ static void take_signals(struct agent *a)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* As another program this process has not what is not written yet. */
+/* This process is about to become another program: data that is not written yet would be lost. */
 static void leave_sets(void *data)
 {
 	const struct agent *a = data;

@@ -49,6 +49,7 @@ bool watch_sets_left_hanging(WatchSets *sets);
 void watch_sets_tick(WatchSets *sets);
 void watch_sets_end(WatchSets *sets);
 
+/* Whether set ID cannot be made without a connection to libvirt. */
 bool watch_sets_need_libvirt(enum monitord_set_id id);
 
 /* Whether something of set ID is answered here, or run. They look at the folder of its probes. */

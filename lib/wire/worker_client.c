@@ -93,8 +93,8 @@ static void on_ended(GPid pid G_GNUC_UNUSED, gint status G_GNUC_UNUSED, gpointer
 }
 
 /*
- * Ends the worker, which is not making a child: one that it made for us and got no word ends by
- * itself. Its end is seen by a watch of its own.
+ * Ends the worker, which is not making a child now. A child that it has made, and that got no word
+ * from us, ends by itself. A watch of its own sees the worker's end.
  */
 static void stop_worker(WorkerClient *w)
 {
@@ -122,7 +122,7 @@ static void stop_worker(WorkerClient *w)
 	say_memory(w, 0);
 }
 
-/* It is of no use now; each time the next try comes later. */
+/* The worker is of no use now. The pause before the next try doubles each time. */
 static void give_up(WorkerClient *w)
 {
 	stop_worker(w);
@@ -269,7 +269,10 @@ static bool send_order(const WorkerClient *w, GBytes *order, const int fds[WORKE
 	return sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
-/* The next word that comes through GATE. False: none; errno is EAGAIN if one still may. */
+/*
+ * Reads the next word that comes through GATE. False: there is none; errno is EAGAIN if one may
+ * still come.
+ */
 static bool read_word(int gate, struct worker_word *ret)
 {
 	ssize_t n;

@@ -59,7 +59,7 @@ actions() {
 	[ -z "$output" ]
 }
 
-@test "action: an unreachable libvirt is no missing domain" {
+@test "action: an unreachable libvirt is not reported as a missing domain" {
 	local a
 	for a in $(actions | grep -vE '^deploy$|\.ceph$'); do
 		action $a --connect "$NOWHERE" one-5 /a/b 5 5
@@ -72,7 +72,7 @@ actions() {
 	done
 }
 
-@test "action: a wrong URI is a matter of the configuration" {
+@test "action: a wrong URI is a configuration error" {
 	action reboot -c qemu+foo://host/system one-5
 	assert_failure 1
 	[[ $(error_message) == *"[config] (hint: check LIBVIRT_URI in kvmrc)" ]]
@@ -94,7 +94,7 @@ actions() {
 	assert_success
 }
 
-@test "action: kvmrc beside the action takes effect; faults in it and its lack are warned of" {
+@test "action: kvmrc beside the action takes effect; faults in it, and a missing one, are warnings" {
 	mkdir -p remotes/vmm/kvm remotes/etc/vmm/kvm
 	cp "$REMOTES/reboot" remotes/vmm/kvm/
 	run --separate-stderr remotes/vmm/kvm/reboot one-5
@@ -117,7 +117,7 @@ actions() {
 	[ "$(error_message)" = 'reboot: cannot find domain no such VM ✓: Domain not found [not-found]' ]
 }
 
-@test "action: --dry-run --json is told from done" {
+@test "action: --json: a dry run is distinguished from a finished action" {
 	action reset --dry-run --json one-5
 	assert_success
 	run jq -r '.outcome, .output' <<<"$output"

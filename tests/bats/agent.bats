@@ -52,7 +52,7 @@ is_renewed() {
 	never grep -q 'ID="785".*POWEROFF' <(jq -r 'select(.type == "STATE_VM").text' messages)
 }
 
-@test "what others may write is not believed" {
+@test "a file that other users can write to is not used" {
 	mkdir -p db
 	echo "789 $(uuid 9)" >db/states-7
 	chmod 666 db/states-7
@@ -105,10 +105,10 @@ is_renewed() {
 	received 'any(.type == "MONITOR_HOST" and .result == "SUCCESS")'
 }
 
-@test "what its threads say before it is ready is heard when it is" {
+@test "what its threads report before it is ready is handled once it is" {
 	receiver
 	write_start
-	# From its third on, each new thread of the first one works for a while before that goes on.
+	# From the third one on, each new thread is busy for a while before its creator continues.
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -I 2 -o strace.log -e trace=clone,clone3 -e inject=clone,clone3:delay_exit=300000:when=3+ \
 		"$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db" <start >answer 2>errors 3>&- &
 	AGENT=$!
@@ -192,14 +192,14 @@ host_says() {	# FILTER
 	[ "$(cat other)" = mine ]
 }
 
-@test "the file of another agent's process id is another agent's" {
+@test "an agent does not start while another one holds its pid file" {
 	agent
 	run "$SET/im/monitord-client" kvm 7 node1 --directory "$PWD/db" <start
 	assert_failure 1
 	assert_output --partial "another agent runs: it has locked $PWD/db/.monitor_client.pid [busy]"
 }
 
-@test "control: a full /tmp is no reason not to start" {
+@test "control: the agent starts although /tmp is full" {
 	local id=$((700000 + BATS_ROOT_PID % 100000))
 	cp "$BUILD/remotes/im/kvm.d/monitord-client_control.sh" "$SET/im/kvm.d"
 	receiver

@@ -44,7 +44,7 @@ load node
 	assert_output 'domain one-7 is gone already'
 }
 
-@test "cancel: the vGPU of a VM that is gone is released, found by the request" {
+@test "cancel: the vGPU of a VM that is gone is released, its directory taken from the request" {
 	mkdir -p vm fake remotes/vmm/kvm remotes/etc/vmm/kvm
 	cp "$REMOTES/cancel" remotes/vmm/kvm/
 	printf '#!/bin/sh\ncat >>"%s/log" <<END\n$*\nEND\n' "$PWD" >fake/sudo

@@ -201,7 +201,7 @@ rows() {
 	[[ $(cat stdin.cancel) == '<VMM_DRIVER_ACTION_DATA>'* ]]
 }
 
-@test "-l: its keys are the steps' names, not the wire's" {
+@test "-l: its keys are the names of steps, not those of requests" {
 	stub var/remotes/vmm/kvm/snapshot_create 'echo snap-1'
 	start '-l attachdisk,snapshotcreate kvm -p'
 	send "$(request ATTACHDISK 1)"

@@ -30,7 +30,7 @@ deploy() {
 	domain one-9 9 >xml
 	"$REMOTES/deploy" "$PWD/vm/deployment.0" host 9 host <xml >/dev/full 2>err || status=$?
 	[ "$status" -eq 3 ]
-	grep -q '^deploy: it is done, but its result cannot be written: No space left on device \[no-space\]' err
+	grep -q '^deploy: the action succeeded, but its result cannot be written: No space left on device \[no-space\]' err
 	# Nobody reads it.
 	status=0
 	exec 5> >(true)
@@ -44,7 +44,7 @@ deploy() {
 	[ "$status" -eq 3 ]
 }
 
-@test "deploy: base64 is XML too" {
+@test "deploy: the XML may be in base64" {
 	deploy "$(domain one-9 9 | base64)"
 	assert_success
 	assert_output "$(uuid 9)"

@@ -69,7 +69,7 @@ kvm_domain() {
 	[ "${stderr_lines[2]}" = 'kvm-domain: warning: FEATURES/NESTED is left to the host' ]
 }
 
-@test "kvm-domain: one document of a host alone, and --explain with them, is misuse; so is a map that is not there an error" {
+@test "kvm-domain: one of the host's two documents alone, or --explain with them, is misuse; a missing CPU map is an error" {
 	run -2 --separate-stderr -- "$KVM_DOMAIN" --capabilities "$FIT/capabilities-amd.xml" <<<"$(vm '')"
 	[[ $stderr == *'belong together [usage]'* ]]
 	kvm_domain '' --explain
@@ -297,7 +297,7 @@ sev() {
 	[[ $stderr == *'WARN: deploy: how many guests with SEV this host can run is not known'* ]]
 }
 
-@test "deploy: of two that want the last slot for encrypted memory at once one gets it" {
+@test "deploy: if two want the last slot for encrypted memory at once, one gets it" {
 	local first second
 	sev 3
 	first=$REQUEST
@@ -430,7 +430,7 @@ two_at_once() {
 	[ "$(grep -c virDomainCreateXML host/calls)" -eq 1 ]
 }
 
-@test "kvm-domain: with a host's capabilities encrypted memory that it lacks is an error" {
+@test "kvm-domain: with a host's capabilities, encrypted memory that the host lacks is an error" {
 	kvm_domain '<OS><ARCH>x86_64</ARCH><MACHINE>q35</MACHINE><FIRMWARE>UEFI</FIRMWARE></OS><MEMORY_ENCRYPTION><TYPE>SEV</TYPE></MEMORY_ENCRYPTION>' --type kvm
 	assert_failure 1
 	[[ $stderr == 'kvm-domain: MEMORY_ENCRYPTION: QEMU of this host has no SEV [incompatible]'* ]]
@@ -596,7 +596,7 @@ oned_domain() {
 	assert_success
 	[[ $output == *'<vcpu placement="auto">'* && $output != *'<rng '* ]]
 	[[ $stderr == *"WARN: deploy: oned's XML is used: the VM document does not explain its vcpu@placement = auto"* ]]
-	# No document, or that of another VM, is none.
+	# A missing document, and that of another VM, are not used.
 	rm vm/vm.xml
 	on_host deploy --dry-run "$PWD/vm/deployment.0" h 9
 	assert_success

@@ -145,7 +145,7 @@ peak() {	# the most memory that the agent has had, in KiB
 	awk '/VmHWM/ { print $2 }' "/proc/$AGENT/status"
 }
 
-@test "a program that prints megabytes of anything costs the agent no more memory, and others lose nothing" {
+@test "a forecast program that prints megabytes of anything costs the agent no memory, and other forecasts are kept" {
 	local before
 	period 0.02 false
 	agent

@@ -387,7 +387,7 @@ vm() {	# TEMPLATE
 	[[ $stderr == *'host_check: cannot write standard output: '* ]]
 }
 
-@test "misuse is status 2: a check that is none, a type, a storage, a file that is no document" {
+@test "misuse is status 2: an unknown check, type or storage, a file that is not a document" {
 	intel
 	check --only nonesuch
 	[ "$status" -eq 2 ]
@@ -420,7 +420,7 @@ vm() {	# TEMPLATE
 	[ "$status" -eq 2 ]
 }
 
-@test "files that hold anything lead to no crash" {
+@test "files with any content cause no crash" {
 	local file
 	intel
 	for file in proc/cpuinfo proc/misc proc/meminfo etc/passwd etc/group etc/libvirt/qemu.conf etc/os-release \
@@ -437,7 +437,7 @@ vm() {	# TEMPLATE
 	[ "$status" -lt 2 ]
 }
 
-@test "a host without libvirt can be checked: the program does not need it" {
+@test "a host without libvirt can be checked: the program does not link it" {
 	run ldd "$REMOTES/host_check"
 	[ "$status" -eq 0 ]
 	never grep -q 'libvirt' <<<"$output"

@@ -107,7 +107,7 @@ some() {
 	[[ $output == *'PROFILES = "nvidia-557,nvidia-558", MDEV_MODE = "legacy"'* ]]
 }
 
-@test "rules that cannot be read cost the devices, not the host" {
+@test "rules that cannot be read leave the devices out, not the host" {
 	some
 	rules ':filter: ['
 	devices

@@ -85,7 +85,7 @@ programs() {
 	done
 }
 
-@test "but for a file of instructions: that is read by the shell it is written for" {
+@test "a configuration file with shell instructions is read by the shell it is written for" {
 	echo 'if true; then FROM_SHELL=1; fi' >>etc/vmm_exec/vmm_execrc
 	cp var/remotes/tm/qcow2/context real-context
 	stub var/remotes/tm/qcow2/context 'echo "$FROM_SHELL" >seen'

@@ -104,7 +104,7 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	[ "$(grep -c '^RE' out)" -eq 1 ]
 }
 
-@test "without an INIT what the driver before left is answered too, and holds up nobody for good" {
+@test "without an INIT, requests that the driver before left are answered too, and block nothing for good" {
 	stub rem/vmm/kvm/reset 'sleep 985.6'
 	start '-t 1 kvm'
 	send "$(request RESET 1)"

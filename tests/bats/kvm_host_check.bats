@@ -51,7 +51,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	run --separate-stderr "$CHECK" h1 h2
 	[ "$status" -eq 0 ]
 	[ "$(sed '$d' <<<"$output" | sort)" = $'OK    h1  fit\nOK    h2  fit' ]
-	[ "${lines[2]}" = '2 hosts: 2 fit, 0 not fit, 0 could not be told' ]
+	[ "${lines[2]}" = '2 hosts: 2 fit, 0 not fit, 0 unknown' ]
 	[ -z "$stderr" ]
 	run "$CHECK" --verbose h1
 	[ "${lines[0]}" = 'OK    h1  cpu-virt      the processor has svm' ]
@@ -64,10 +64,10 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "$status" -eq 1 ]
 	grep -qx 'FAIL  h2  kvm-device    /dev/kvm is not there (hint: load it)' <<<"$output"
 	grep -qx '        modprobe -a kvm kvm-amd' <<<"$output"
-	[ "${lines[-1]}" = '2 hosts: 1 fit, 1 not fit, 0 could not be told' ]
+	[ "${lines[-1]}" = '2 hosts: 1 fit, 1 not fit, 0 unknown' ]
 }
 
-@test "a host that cannot be reached, or has no host_check, could not be told: status 3, and what may cure it" {
+@test "a host that cannot be reached, or has no host_check, is unknown: status 3, and what may cure it" {
 	host h1
 	mkdir h3
 	touch no-ssh-h2
@@ -83,7 +83,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "$status" -eq 1 ]
 }
 
-@test "what is no answer is none" {
+@test "output that is not an answer is not taken for one" {
 	mkdir -p h1/one/vmm/kvm
 	for text in '' '{' '[]' '{"checks":3}' 'hello'; do
 		printf '#!/bin/sh\necho %q\n' "$text" >h1/one/vmm/kvm/host_check
@@ -94,7 +94,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	done
 }
 
-@test "one that hangs holds back no other's line, and is ended at its time" {
+@test "a host that hangs delays no other host's line, and is ended at its time limit" {
 	host h1
 	touch hangs-h2
 	"$CHECK" --timeout 600 h2 h1 >out 3>&- &
@@ -225,7 +225,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	[ "$status" -eq 0 ]
 	[ "$output" = 'OK    h2  fit' ]
 	run "$CHECK" --all
-	[ "${lines[-1]}" = '2 hosts: 2 fit, 0 not fit, 0 could not be told' ]
+	[ "${lines[-1]}" = '2 hosts: 2 fit, 0 not fit, 0 unknown' ]
 }
 
 @test "50 hosts with the real host_check" {
@@ -240,7 +240,7 @@ FAULT='{"id":"kvm-device","result":"fail","found":"/dev/kvm is not there","hint"
 	run --separate-stderr "$CHECK" --only cpu-virt,guestfs --require guestfs "${hosts[@]}"
 	[ "$status" -eq 1 ]
 	[ "$(grep -c '^FAIL  n[0-9]* *guestfs  ' <<<"$output")" -eq 50 ]
-	[ "${lines[-1]}" = '50 hosts: 0 fit, 50 not fit, 0 could not be told' ]
+	[ "${lines[-1]}" = '50 hosts: 0 fit, 50 not fit, 0 unknown' ]
 }
 
 @test "hosts that OpenNebula does not name could not be told; that is no misuse" {

@@ -266,7 +266,7 @@ another_is_left_alone() {
 	# An archive has the size of a raw disk, too.
 	tar -cf archive text
 	kvm_image remove archive
-	refused refused 'it has the header of no image'
+	refused refused 'it has no header of an image'
 	[[ $stderr == *'(hint: --format raw, if it is a raw disk)' ]]
 	rm archive
 	kvm_image remove disk --dry-run
@@ -328,7 +328,7 @@ another_is_left_alone() {
 	[[ $stderr == *'Read-only file system [permission]' ]]
 }
 
-@test "kvm-image: wrong usage ends with 2, what is no file with [config]" {
+@test "kvm-image: wrong usage is status 2; an operand that is not a file is a [config] error" {
 	local words
 	for words in '' 'eat x' 'info' 'info a b' 'info a --force' 'create x --format raw' 'create x --format vdi --size 1M' \
 		'create x --format raw --size 1000' 'create x --format raw --size 1M --preallocate metadata' \
@@ -548,7 +548,7 @@ stub() {
 	chmod +x "bin/$1"
 }
 
-@test "kvm-image: no answer of LVM or Ceph is no word that a volume is not there, or is free" {
+@test "kvm-image: if LVM or Ceph does not answer, no volume is taken for missing or free" {
 	local row PATH=$PWD/bin:$PATH
 	truncate -s 1M raw
 	for program in lvcreate lvremove lvrename lvchange vgs ceph; do stub "$program"; done
@@ -770,7 +770,7 @@ leads_nowhere() {
 @test "kvm-image fetch: a terminal shows how far it is" {
 	local PATH=$PWD/bin:$PATH
 	stub ceph 'echo "{\"fsid\":\"f\"}"'
-	# It goes on once its first half was seen.
+	# rbd continues once its first half was seen.
 	stub rbd '[[ $* != *" info "* ]] || { echo "{\"size\":4194304}"; exit; }' 'head -c 2M /dev/zero >"${!#}"' \
 		'until grep -q "50%" shown; do sleep 0.1; done' 'head -c 2M /dev/zero >>"${!#}"'
 	script -qefc "'$KVM_IMAGE' fetch rbd://f/pool/x/s to" shown >/dev/null

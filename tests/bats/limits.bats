@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# limits.bats - each key of group limits: what is beyond it is answered, and the driver goes on.
+# limits.bats - each key of group limits: a request above a limit is answered, and the driver continues.
 # (line_bytes: one_vmm_exec.bats; host: schedule.bats.)
 load helper
 load driver

@@ -50,7 +50,7 @@ hold() {
 	assert_success
 }
 
-@test "lock: who holds a file of the same number on another file system is not named" {
+@test "lock: the holder of a file with the same inode number on another file system is not named" {
 	[ "$EUID" -eq 0 ]
 	mkdir -p other
 	cat >as.sh <<-'END'
@@ -76,7 +76,7 @@ hold() {
 	assert_output --partial "is being worked on by flock (process ${BASH_REMATCH[1]}) [busy]"
 }
 
-@test "lock: one waits for the other" {
+@test "lock: a second action waits for the first one" {
 	local file
 	action shutdown "one-$NUMBER"
 	file=$(lock_file)
@@ -87,7 +87,7 @@ hold() {
 	[ -e first ]
 }
 
-@test "lock: a stranger reaches neither the file nor its directory, and an abstract socket of any name is none of ours" {
+@test "lock: another user reaches neither the file nor its directory, and no abstract socket is taken for our lock" {
 	local file
 	[ "$EUID" -eq 0 ]
 	action shutdown "one-$NUMBER"
@@ -95,7 +95,7 @@ hold() {
 	never setpriv --reuid 65534 --regid 65534 --clear-groups cat "$file"
 	never setpriv --reuid 65534 --regid 65534 --clear-groups flock -n "$file" true
 	never setpriv --reuid 65534 --regid 65534 --clear-groups flock -n "$(dirname "$file")" true
-	# A python of ours is none that he could start.
+	# Our python3 cannot be run by user 65534, so it starts as root and becomes that user.
 	python3 -c "
 import os, socket, time
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -108,7 +108,7 @@ s = socket.socket(socket.AF_UNIX); s.bind('\0vmmexec/vm/$HASH'); s.listen(64); p
 
 @test "lock: root's and our user's actions exclude each other, with /run/one and without" {
 	[ "$EUID" -eq 0 ]
-	# What a user has to himself: a directory of his for /run, and a home.
+	# A user of its own gets a directory in place of /run, and a home.
 	mkdir -p run home bin
 	chmod 755 . run bin
 	chown 12345 run home

@@ -70,7 +70,7 @@ load driver
 	jq -e '[.panels[].targets[].expr] | length > 8' "$TOP/docs/examples/grafana.json"
 }
 
-# reload TEXT: that is vmm_exec.cfg from now on, and the driver is told.
+# reload TEXT: makes TEXT the vmm_exec.cfg, and sends the driver SIGHUP.
 reload() {
 	configure "$1"
 	kill -HUP "$driver_pid"

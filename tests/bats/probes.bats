@@ -50,7 +50,7 @@ once() {
 	[ "${#lines[@]}" -eq 5 ]
 }
 
-@test "what is recorded as OpenNebula's own is built in, until it is edited" {
+@test "a probe that is recorded as OpenNebula's own is answered here, until it is edited" {
 	probe host/system/cpu.sh 'echo of another release'
 	probe host/system/rack.sh 'echo RACK=7'
 	run "$SET/im/kvm-probes" --record
@@ -66,7 +66,7 @@ once() {
 	[ "$(wc -l <"$SET/etc/im/kvm-probes.d/stock")" -eq 2 ]
 }
 
-@test "a known one is answered, one that was removed is not, an edited or own one is run, in the order of names" {
+@test "a known probe is answered, a removed one is not, an edited or own one is run, in the order of names" {
 	stock
 	printf '%s\n' '# never run' 'touch "$0.ran"' >>"$PROBES/host/monitor/linux_usage.rb"
 	probe host/system/cpu.sh 'echo MODELNAME=mine'
@@ -101,7 +101,7 @@ HOSTNAME=$(uname -n)"
 	[ "$(jq -rj .text messages)" = "$SET/im/kvm.d/../kvm-probes.d/host/monitor/look.sh|kvm 7 node1|$SET/im/kvm.d|C|$(cat start)" ]
 }
 
-@test "one that fails, is killed, or prints nothing spoils no other" {
+@test "a probe that fails, is killed, or prints nothing spoils no other probe" {
 	stock
 	probe host/system/a.sh 'echo lost; echo out of order >&2; exit 3'
 	probe host/system/b.sh 'kill -9 $$'
@@ -117,7 +117,7 @@ HOSTNAME=$(uname -n)"
 	refute_output --partial lost
 }
 
-@test "strict: one that fails is the host's failure, at the start and later" {
+@test "strict: a probe that fails is the host's failure, at the start and later" {
 	stock
 	probe host/monitor/check.sh 'test -e '"$PWD"'/good || { echo no disk >&2; exit 1; }' 'echo DISK=1'
 	echo ':strict: yes' >"$SET/etc/im/kvm-probes.d/probe_db.conf"
@@ -131,7 +131,7 @@ HOSTNAME=$(uname -n)"
 	received 'any(.type == "MONITOR_HOST" and .result == "FAILURE" and .text == "Error executing check.sh: no disk")'
 }
 
-@test "states: a site's own probe is told beside ours, one in place of OpenNebula's instead of them" {
+@test "states: those of a site's own probe are sent beside ours; a probe in place of OpenNebula's replaces ours" {
 	rmdir "$PROBES/vm/status"
 	agent
 	[[ $(answered) == *SYNC_STATE=yes*'ID="5"'* ]]

@@ -143,7 +143,7 @@ setup() {
 	finish
 }
 
-# An ssh that is ended goes on for a while, as does what it runs on the host.
+# An ssh that is ended continues for a while, as does its command on the host.
 slow_to_end() {
 	sed -i 's|^exec bash -c.*|trap "touch \"\$ONE_LOCATION/closing\"; sleep 5" TERM\nsetsid bash -c "$*" <\&0 \&\nwait|' bin/ssh
 }

@@ -117,7 +117,7 @@ request() {	# TM_MAD [TEMPLATE]
 	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request test)
 	assert_success
 	{ echo "one-5 $(FILE) host 5 host | C.UTF-8 | a b | "; request test; } | diff seen -
-	# A name that is none is no program's.
+	# An invalid name never becomes the path of a program.
 	rm seen
 	run --separate-stderr remotes/vmm/kvm/save one-5 "$(FILE)" host 5 host < <(request ../kvm/save.test)
 	assert_success
@@ -273,7 +273,7 @@ request() {	# TM_MAD [TEMPLATE]
 	begun "<disk type='file' device='cdrom'><source file='$PWD/0/5/disk.0'/><target dev='hda'/></disk><disk type='file'><source file='$PWD/0/5/disk.0'/><target dev='vda'/><shareable/></disk>"
 	action restore -c "$empty" "$(FILE)" host one-5 5 host
 	assert_failure 1
-	[[ $(error_message) == *': a restore of it did not end, and whether its guest ran since cannot be told [refused] (hint: if it certainly did not, rename '* ]]
+	[[ $(error_message) == *': a restore of it did not end, and it is unknown whether its guest has run since [refused] (hint: if it certainly did not, rename '* ]]
 	[ -s "$(FILE).restoring" ]
 	# It runs.
 	action restore "$(FILE)" host one-5 5 host

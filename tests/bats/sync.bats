@@ -262,7 +262,7 @@ stranger() {
 	sticky h1
 	stranger mkdir -p h1/one/vmm/kvm
 	stranger sh -c 'echo evil >h1/one/vmm/kvm/deploy; echo "# x" >h1/one/.vmmexec-manifest'
-	# We are root here, whose it becomes; another user of ours is told.
+	# As root we become the owner; any other user of ours gets an error.
 	"$SYNC" h1
 	diff -r --exclude=.vmmexec-manifest var/remotes h1/one
 	[ "$(find h1/one ! -user root | wc -l)" -eq 0 ]

@@ -923,17 +923,17 @@ pooled() {
 	[ -L "$DIR/disk.0" ]
 }
 
-@test "TM_MAD kvm_image: delete of the directory of a VM that runs or is powered off, by oned's word, came late" {
+@test "TM_MAD kvm_image: delete of the directory of a VM that runs or is powered off as oned says, came late" {
 	local state
 	vm 7 3 "$(clone 0)"
 	tm clone "fe:$IMAGE" "h1:$DIR/disk.0" 7 1
 	done_
 	sed -i 's/<LCM_STATE>/<STATE>3<\/STATE>&/' vm.7.xml
 	tm delete "h1:$DIR" 7 0
-	refused refused "by oned's word VM 7 runs: $DIR is not removed"
+	refused refused "oned says that VM 7 runs: $DIR is not removed"
 	sed -i 's/<STATE>3</<STATE>8</; s/<LCM_STATE>3</<LCM_STATE>0</' vm.7.xml
 	tm delete "h1:$DIR" 7 0
-	refused refused "by oned's word VM 7 is powered off"
+	refused refused "oned says that VM 7 is powered off"
 	cmp "$IMAGE" "$DIR/disk.0"
 	sed -i 's/<STATE>8</<STATE>3</; s/<LCM_STATE>0</<LCM_STATE>11</' vm.7.xml
 	tm delete "h1:$DIR" 7 0
@@ -955,7 +955,7 @@ pooled() {
 		for action in "delete h1:$DIR/disk.0" "snap_revert h1:$DIR/disk.0 1" "snap_delete h1:$DIR/disk.0 1" "snap_create h1:$DIR/disk.0 2" "delete h1:$DIR"; do
 			# shellcheck disable=SC2086
 			tm $action 7 0
-			refused refused "by oned's word VM 7 $is" || { echo "$state $action"; return 1; }
+			refused refused "oned says that VM 7 $is" || { echo "$state $action"; return 1; }
 			[ "$(cat "$DIR"/disk.* "$DIR"/.kvm-image.* | sha256sum)" = "$later" ]
 		done
 	done <<-'END'

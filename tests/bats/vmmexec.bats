@@ -85,7 +85,7 @@ DONE='echo "{\"action\":\"x\",\"outcome\":\"done\",\"output\":\"\"}"'
 	assert_output --regexp '^one-5: restarted \([0-9.]+ s\)$'
 }
 
-@test "vmmexec: an error is told once, with class and hint" {
+@test "vmmexec: an error is reported once, with class and hint" {
 	vmmexec reboot 99
 	assert_failure 1
 	[ "$(grep -c 'cannot find domain one-99' <<<"$stderr")" -eq 1 ]
@@ -233,7 +233,7 @@ with_devices() {
 	[ "$(cat input)" = '<VM><ID>7</ID><TEMPLATE><DISK><DISK_ID>0</DISK_ID><TYPE>FILE</TYPE><DRIVER>raw</DRIVER><TARGET>vda</TARGET></DISK></TEMPLATE></VM>' ]
 }
 
-@test "vmmexec: limits that cannot be meant, and devices that the VM has not" {
+@test "vmmexec: implausible limits, and devices that the VM does not have, are refused" {
 	local words why
 	with_devices
 	while IFS=';' read -r words why; do

@@ -145,7 +145,7 @@ worker_pid='$(pgrep -x worker -P $RELAY_PID)'
 	[ "$output" = 'status 127' ]
 }
 
-@test "worker: what is no order is left alone, and the next one is taken" {
+@test "worker: a malformed order is ignored, and the next one is taken" {
 	for how in short words descriptors unknown; do
 		run "$TOP/tests/tools/worker-order" "$SET/worker" "$how" "$SET/kvm/reset" --version
 		[ "$status" -eq 0 ]
@@ -172,7 +172,7 @@ no_dead_child='n=0; while ps -o stat= --ppid $RELAY_PID | grep -q Z; do [ $((n +
 # Its end is seen a moment after the next one began.
 old_has_ended='n=0; while kill -0 $(cat old) 2>/dev/null; do [ $((n += 1)) -lt 500 ] || exit 1; sleep 0.02; done; [ "$(pgrep -x worker -P $RELAY_PID)" != $(cat old) ]'
 
-@test "worker: replaced itself, the next one makes the next steps, and the old one has ended" {
+@test "worker: when its own program was replaced, a new worker makes the next steps, and the old one has ended" {
 	steps -- @ sh -c "echo $worker_pid >old; cp $SET/worker new; mv new $SET/worker" -- "$SET/kvm/reset" --version \
 		-- "~" "$SET/kvm/reset" -- @ sh -c "$old_has_ended" \
 		-- "$SET/kvm/reset" --version
@@ -273,7 +273,7 @@ had_time='n=0; while w=$(pgrep -x worker -P $RELAY_PID) && ! grep -q " S " /proc
 	done
 }
 
-@test "worker: where its processes would share random numbers there is none" {
+@test "worker: where its processes would share random numbers, no worker is used" {
 	run --separate-stderr env LD_PRELOAD="$(preload_for "$SET/worker" random)" "$SET/worker" </dev/null
 	[ "$status" -eq 1 ]
 	[[ $stderr == "worker: processes made here would share GnuTLS' random numbers: each step is a program [incompatible]"* ]]

@@ -166,7 +166,7 @@ setup() {
 	assert_success
 }
 
-@test "shutdown: a guest that does not hear stays, or goes with FORCE_DESTROY" {
+@test "shutdown: a guest that ignores the request stays, or is ended with FORCE_DESTROY" {
 	deploy_deaf 11
 	act shutdown one-11
 	assert_failure 1
@@ -330,7 +330,7 @@ setup() {
 		assert_regex "$(error_message)" "domain $gone is gone, but another one of its name, one-22 with UUID $(uuid 22), is running \\[exists\\] \\(hint: compare"
 		[ "$(state 22) $(lab_virsh node1 domid one-22)" = "running $id" ]
 	done
-	# Nor a checkpoint that lies there, which is not the one of that domain.
+	# Nor is the checkpoint restored that lies there: it is of another domain.
 	act save "$(uuid 22)" "$file" node1 22 node1
 	assert_success
 	deploy_deaf 22
@@ -339,7 +339,7 @@ setup() {
 	assert_regex "$(error_message)" 'another one of its name.*\[exists\]'
 	on test -s "$file"
 	[ "$(state 22)" = running ]
-	# Written in another way it is the same UUID; one of the same name that is off is none that runs.
+	# The UUID in another spelling is the same one; a domain of the name that is off is not a running one.
 	act cancel 00000000aaaa40008000000000000022 node1 22 node1
 	assert_failure 1
 	act cancel "$(uuid 22 | tr -d -)" node1 22 node1
@@ -496,7 +496,7 @@ disk() {
 	[ "$(state 60)" = running ]
 }
 
-@test "every action: without libvirtd nothing is gone" {
+@test "every action: without libvirtd no VM is reported as gone" {
 	local action
 	deploy_deaf 62
 	"$LAB" svc node1 stop

@@ -22,7 +22,7 @@ pid() {
 	on cat /run/one/one-1
 }
 
-@test "exec: output, exit status and stdin; words as in a shell, but no shell" {
+@test "exec: output, exit status and stdin; words are split as by a shell, but no shell runs" {
 	act exec --wait 10 1 node1 "/bin/echo 'a  b' \"c\\\"d\" \$HOME; e"
 	assert_success
 	assert_output 'a  b c"d $HOME; e'

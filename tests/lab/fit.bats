@@ -39,7 +39,7 @@ SEED='<MODELS>Penryn,IvyBridge,Haswell,Broadwell,Skylake-Client</MODELS>'
 	[ "$(state 1)" = running ]
 }
 
-@test "deploy: what the guest lacks is told; with CPU_MISSING=refuse it is ended again" {
+@test "deploy: what the guest lacks is logged; with CPU_MISSING=refuse it is ended again" {
 	local cpu="<cpu mode='custom'><model fallback='forbid'>Penryn</model><feature policy='require' name='vmx'/></cpu>"
 	local template='<CPU_MODEL><MODEL>Penryn</MODEL><FEATURES>vmx</FEATURES></CPU_MODEL>'
 	fit_deploy "$cpu" "$template"

@@ -55,7 +55,7 @@ more_sshds() {	# NODE FIRST
 	done"
 }
 
-@test "50 real sshds at once; one that hangs holds back no other's line" {
+@test "50 real sshds at once; a host that hangs delays no other host's line" {
 	more_sshds node1 100
 	more_sshds node2 125
 	on fe sh -c 'for i in $(seq 100 149); do echo "10.77.0.$i h$i"; done >>/etc/hosts'
@@ -67,7 +67,7 @@ more_sshds() {	# NODE FIRST
 	never grep -q h120 out
 	on node1 sh -c 'kill -CONT $(cat /run/sshd-120.pid)'
 	wait $!
-	[ "$(tail -n 2 out)" = $'OK    h120  fit\n50 hosts: 50 fit, 0 not fit, 0 could not be told' ]
+	[ "$(tail -n 2 out)" = $'OK    h120  fit\n50 hosts: 50 fit, 0 not fit, 0 unknown' ]
 }
 
 @test "--pairs: fit when each reaches the other, else the host, the way and the command are named" {

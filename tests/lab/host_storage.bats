@@ -47,7 +47,7 @@ host() { run --separate-stderr inside env ASAN_OPTIONS=detect_leaks=0 "$REMOTES/
 	[[ $output == 'FAIL  storage       lvm:vg-none vgdisplay failed with status 5: '*'                    vgs; pvs' ]]
 }
 
-@test "to be asked changes nothing: no lock, no cache, no file that is opened for writing" {
+@test "asking changes nothing: no lock, no cache, no file that is opened for writing" {
 	inside strace -f -qq -e signal=none -e trace=%file -o trace env ASAN_OPTIONS=detect_leaks=0 "$REMOTES/host_check" --only storage --storage lvm:vg-one
 	grep -q 'execve("/usr/s*bin/vgdisplay"' trace
 	run grep -E 'O_WRONLY|O_RDWR|O_CREAT|(mkdir|unlink|rename|link|symlink|mknod|chmod|chown)(at2?)?\(' trace

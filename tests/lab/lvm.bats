@@ -382,7 +382,7 @@ moved() {
 	[ "$(jq -r .sees <<<"$output")" = some ]
 	kvm_image state vm.xml --directory here/0/7 --volumes "lvm:vg/lv-one-7-0=x" --json
 	[ "$(jq -r .sees <<<"$output")" = none ]
-	# Not seen, it is copied, and never over one that is there.
+	# A volume that the host does not see is copied, but never over an existing one.
 	sent
 	run --separate-stderr "$KVM_IMAGE" receive --all --directory there/0/7 --vm 7 <stream
 	refused exists 'is there already'

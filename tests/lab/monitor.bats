@@ -35,7 +35,7 @@ has_gone() { lab_until node1 5 sh -c "! [ -e /proc/$1 ]"; }
 	never on test -e "/tmp/one-monitord-$HOST.pid"
 }
 
-@test "states are told as they change: paused, running, off, new" {
+@test "states are reported as they change: paused, running, off, new" {
 	deploy_deaf 1
 	agent
 	lab_virsh node1 suspend one-1
@@ -49,7 +49,7 @@ has_gone() { lab_until node1 5 sh -c "! [ -e /proc/$1 ]"; }
 	told 1 RUNNING
 }
 
-@test "libvirtd dies and comes back: nothing is off, and the truth is told anew" {
+@test "libvirtd dies and comes back: no VM is reported as off, and all states are reported anew" {
 	local pid before
 	deploy_deaf 1
 	deploy_deaf 2

@@ -54,7 +54,7 @@ load monitor
 	never told_now 2 POWEROFF
 }
 
-@test "what an action works on is not told until it ends" {
+@test "the state of a VM that an action works on is not reported until the action ends" {
 	local lock
 	missing 2 yes
 	deaf_xml 1 | lab_create node1

@@ -23,7 +23,7 @@ file() {	# NUMBER
 	echo "$(directory "$1")/checkpoint"
 }
 
-# guest NUMBER [DEVICES]: one that runs, with a marker in its memory.
+# guest NUMBER [DEVICES]: starts a guest with a marker in its memory.
 guest() {
 	start node1 "$@"
 	lab_in_guest node1 "one-$1" "echo mark-$1 >/run/mark"
@@ -271,7 +271,7 @@ slow_restore() {	# NUMBER
 	is_whole 13
 	slow_save 13
 	end_slow_save
-	# We are killed: libvirt goes on, and the next call finds it done.
+	# We are killed: libvirt continues, and the next call finds the work done.
 	slow_restore 13
 	on pkill -KILL -x restore
 	end_slow_save
@@ -309,7 +309,7 @@ slow_restore() {	# NUMBER
 	run state 14
 	assert_failure
 	on rm "$(file 14)"
-	# Killed in the middle: libvirt goes on, the guest writes, and ends.
+	# Killed in the middle: libvirt continues, the guest writes, and ends.
 	guest 14 "$disk"
 	slow_save 14
 	end_slow_save
@@ -324,7 +324,7 @@ slow_restore() {	# NUMBER
 	for _ in 1 2; do
 		act restore $SLOW/14/checkpoint node1 "$(uuid 14)" 14 node1
 		assert_failure 1
-		assert_regex "$(error_message)" "a guest ran from it already \\[refused\\] \\(hint: disk vda .* was written since|whether its guest ran since cannot be told \\[refused\\]"
+		assert_regex "$(error_message)" "a guest ran from it already \\[refused\\] \\(hint: disk vda .* was written since|unknown whether its guest has run since \\[refused\\]"
 	done
 	# A new one is another one, and the old one is over.
 	guest 14 "$disk"

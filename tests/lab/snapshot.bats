@@ -91,13 +91,13 @@ in_image() {	# NUMBER
 		# shellcheck disable=SC2086
 		act snapshot_revert $options one-9 snap-0 9 node1
 		assert_failure 1
-		assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: it was made without what the VM has now: (disk vdb \(disk.3\), NIC 02:00:0a:00:00:21|NIC 02:00:0a:00:00:21, disk vdb \(disk.3\)) \[refused\] \(hint: detach that first'
+		assert_regex "$(error_message)" '^snapshot_revert: cannot revert to snapshot snap-0: it was made without what the VM has now: (disk vdb \(disk.3\), NIC 02:00:0a:00:00:21|NIC 02:00:0a:00:00:21, disk vdb \(disk.3\)) \[refused\] \(hint: detach that first'
 	done
 	[ "$(lab_virsh node1 domid one-9)" = "$id" ]
 	lab_virsh node1 detach-interface one-9 bridge --mac 02:00:0a:00:00:21 --live || true
 	lab_virsh node1 domblklist one-9 | grep -q vdb
 	act cancel one-9
-	# One that it was started with is none that the snapshot has.
+	# A device that the VM was started with is not in the snapshot.
 	for n in 0 3; do
 		disks+="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$(directory 9)/disk.$n'/><target dev='vd$([ $n = 0 ] && echo a || echo b)' bus='virtio'/></disk>"
 	done
@@ -124,7 +124,7 @@ in_image() {	# NUMBER
 	[ "$(in_image 2)" = '' ]
 	act snapshot_revert one-2 snap-0
 	assert_failure 1
-	assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: disk vda does not hold it \[refused\] \(hint: the VM would be lost'
+	assert_regex "$(error_message)" '^snapshot_revert: cannot revert to snapshot snap-0: disk vda does not hold it \[refused\] \(hint: the VM would be lost'
 	[ "$(state 2)" = running ]
 	act snapshot_delete one-2 snap-0
 	assert_success
@@ -170,7 +170,7 @@ in_image() {	# NUMBER
 		lab_virsh node1 snapshot-delete one-21 snap-0 --metadata
 		act snapshot_revert one-21 snap-0 21
 		assert_failure 1
-		assert_regex "$stderr" 'names what domain one-21 has not'
+		assert_regex "$stderr" 'names something that domain one-21 lacks'
 		[ -z "$(listed 21)" ]
 		[ "$(state 21)" = running ]
 		on cp /var/lib/one/local/good.xml "$file"

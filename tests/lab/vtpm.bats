@@ -80,7 +80,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	act cancel one-1 node1 1 node1
 	assert_success
 	is_same node1 "$(copy 1)" 1
-	# Who asks for the end of one that has ended already gets it into the directory too.
+	# A cancel of a VM that has ended already copies the state to the directory, too.
 	deploy_tpm 1
 	on kill -KILL "$(qemu_pid 1)"
 	lab_wait_gone node1 one-1
@@ -107,7 +107,7 @@ deploy_tpm() {	# NUMBER [TPM]
 	act migrate one-3 node2 node1 3 node1
 	assert_success
 	is_same node2 "$(place 3)" 3
-	# As when it was killed right after the move: whoever asks is told to run it again, and that notes where the state is.
+	# As after a kill right behind the move: outcome says to run migrate again, and that run notes where the state is.
 	on ln -sfn node1 "$(directory 3)/tpm/.host"
 	run lab_exec node1 "$ACTIONS/outcome" migrate "$(uuid 3)" - 3 node1 <<<"<VMM_DRIVER_ACTION_DATA><HOST>node1</HOST><MIGR_HOST>node2</MIGR_HOST><VM><ID>3</ID></VM></VMM_DRIVER_ACTION_DATA>"
 	assert_output --regexp '^finish the VM is on node2, '

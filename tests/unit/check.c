@@ -177,8 +177,8 @@ static void versions_are_compared_with_the_least(void)
 	says(&f, "qemu", "warn QEMU is 8.2.1");
 	f.libvirt.version = 7999999;
 	f.libvirt.qemu = 6001999;
-	says(&f, "libvirt", "fail libvirt is 7.999.999, and 8.0.0 is the least");
-	says(&f, "qemu", "fail QEMU is 6.1.999, and 6.2.0 is the least");
+	says(&f, "libvirt", "fail libvirt is 7.999.999, and must be at least 8.0.0");
+	says(&f, "qemu", "fail QEMU is 6.1.999, and must be at least 6.2.0");
 }
 
 static void each_silence_of_libvirt_is_told_apart(void)

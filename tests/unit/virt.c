@@ -344,7 +344,7 @@ static void migration_options_are_those_of_virsh(void)
 		{ "--bandwidth", "'--bandwidth' wants a value" },
 		{ "--bandwidth many", "'--bandwidth' wants a number" },
 		{ "--live=yes", "'--live' takes no value" },
-		{ "--offline", "'--offline' is nothing for a running KVM guest" },
+		{ "--offline", "'--offline' is not possible for a running KVM guest" },
 		{ "--timeout-postcopy", "wants --timeout" },
 		{ "--dname 'open", "MIGRATE_OPTIONS: " },
 		{ "--xml /nowhere/x", "/nowhere/x" },

@@ -243,8 +243,8 @@ static void test_ending(void)
 /* One that is not known yet is left open; one that is known stays what it was, to the end. */
 static void test_passing(void)
 {
-	const struct vm_table_rules settle = { .missing_us = MISSING, .settle_us = 10 };
-	g_autoptr(VmTable) table = vm_table_new(&settle);
+	const struct vm_table_rules limited = { .missing_us = MISSING, .passing_max_us = 10 };
+	g_autoptr(VmTable) table = vm_table_new(&limited);
 	struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "UNKNOWN", .passes = true };
 	struct model m = { .now = 0 };
 	g_autofree char *unknown = NULL, *paused = NULL, *passing = NULL, *whole = NULL;
@@ -268,8 +268,8 @@ static void test_passing(void)
 /* A guest that was reverted to a snapshot of a paused one. */
 static void test_stays(void)
 {
-	const struct vm_table_rules settle = { .missing_us = MISSING, .settle_us = 10 };
-	g_autoptr(VmTable) table = vm_table_new(&settle);
+	const struct vm_table_rules limited = { .missing_us = MISSING, .passing_max_us = 10 };
+	g_autoptr(VmTable) table = vm_table_new(&limited);
 	struct vm_table_seen seen = { .id = 1, .uuid = "u", .state = "RUNNING" };
 	struct model m = { .now = 0 };
 	g_autofree char *begin = NULL, *soon = NULL, *again = NULL, *late = NULL;

@@ -115,7 +115,7 @@ static bool was_ours(const struct journal_place *p, const char *name, int number
 	return g_strcmp0(before, options) == 0;
 }
 
-/* On a disk that is read-only now one that is there can be locked all the same. */
+/* On a disk that is read-only by now, an existing lock file can still be locked. */
 static int open_lock(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -173,8 +173,9 @@ static bool is_driver_alive(const char *path)
 }
 
 /*
- * As hold(). What a driver was just starting when it was killed shares its lock for a moment: who
- * took the next journal meanwhile would leave all that is in this one unanswered.
+ * As hold(), tried for a moment: a process that a driver was starting when it was killed still
+ * shares the driver's lock. A driver that took the next journal instead would leave the requests in
+ * this one unanswered.
  */
 static bool hold_in_time(const char *path, const char *options, int *ret_fd)
 {
@@ -216,8 +217,8 @@ static bool take_lock(struct journal_place *p, const char *name, int number, con
 }
 
 /*
- * Drivers of one name (VM_MAD kvm and qemu differ but in -p) may start in any order: each looks
- * first for the journal of one that was started as it is.
+ * Drivers of one name may start in any order (VM_MAD kvm and qemu may differ in -p alone): each
+ * looks first for a journal whose last driver was started with the same options.
  */
 static bool take_slot(struct journal_place *p, const char *name, const char *options,
 		      GError **error)
@@ -251,9 +252,9 @@ static bool is_private(const char *dir)
 }
 
 /*
- * Directories in memory for what outlives a killed driver, the best first. Which of them are there
- * may change between two drivers: /run/one is made by a package, spare_dir is a key. So the one
- * that the driver before used, which FILE names, is in the list too.
+ * Directories in memory for files that must outlive a killed driver, the best first. Which of them
+ * exist may change between two drivers: a package makes /run/one, and spare_dir is a key. So the
+ * list has the directory that FILE names, too: the one that the driver before used.
  */
 static GPtrArray *memory_dirs(const struct driver_settings *settings, const char *file)
 {

@@ -133,7 +133,7 @@ static void put_marks(const JournalWriter *k, Store *s)
 		store_mark(s, g_ptr_array_index(k->marks, i), NULL);
 }
 
-/* What an earlier driver left in a file that could not be read when we began. */
+/* Reads the rows of an earlier driver from a file that could not be read when we began. */
 static bool read_late(JournalWriter *k, GError **error)
 {
 	g_autoptr(GPtrArray) rows = store_rows(k->journal, error);
@@ -199,7 +199,7 @@ static void use_spare(JournalWriter *k, GError *why)
 	g_autoptr(GPtrArray) rows = all_rows(k);
 	g_autoptr(GError) cause = NULL;
 
-	/* It may be the file that was there, and no longer is: it is opened anew. */
+	/* The open file may have been removed from the disk: the journal is opened anew later. */
 	g_clear_pointer(&k->journal, store_close);
 	if (!k->spare && k->spare_path)
 		k->spare = store_open(k->spare_path, k->max_bytes, k->room_bytes, NULL, &cause);
@@ -329,8 +329,8 @@ static void *keep(void *data)
 }
 
 /*
- * What the spare file holds is newer than the journal's: a driver was killed while it could not
- * write that. The documents may be in either.
+ * The rows of the spare file are newer than those of the journal's file: a driver was killed while
+ * it could not write that. The documents may be in either file.
  */
 static GPtrArray *rows_of_spare(JournalWriter *k)
 {

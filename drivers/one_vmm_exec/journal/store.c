@@ -86,8 +86,8 @@ static bool drop_room(Store *s, guint left)
 }
 
 /*
- * Pages for what the ends of the open requests will say. That of one that has ended serves the
- * next one, so that in the long run nothing is written for it.
+ * Keeps room for the ends of all open requests. The room of a request that has ended serves the
+ * next one, so that in the long run no writes are needed for it.
  */
 static bool adjust_room(Store *s)
 {

@@ -110,7 +110,7 @@ static void change_health(HostHealth *health, struct host *h, enum host_health_s
 	enum host_health_state was = h->state;
 
 	h->state = state;
-	/* Each failure on the way down is worth a line of the log, each success is not. */
+	/* Each failure on the way to "down" is logged; successes are not. */
 	if (health->changed && (was != state || state == HEALTH_FAILING))
 		health->changed(health->data, h->name, was, state);
 }

@@ -25,6 +25,7 @@ typedef void host_health_changed(void *data, const char *host, enum host_health_
 typedef void host_health_one(void *data, const char *host, enum host_health_state state,
 			     unsigned inflight);
 
+/* CFG (borrowed) says when a host is down, and how often it is probed: group hosts. */
 HostHealth *host_health_new(const ConfCfg *cfg);
 void host_health_free(HostHealth *health);
 
@@ -34,6 +35,7 @@ void host_health_listen(HostHealth *health, host_health_changed *changed, void *
 /* Calls EACH(DATA) for each host that was used so far. */
 void host_health_each(const HostHealth *health, host_health_one *each, void *data);
 
+/* The state of HOST; HEALTH_GOOD if it was not used yet. */
 enum host_health_state host_health_of(const HostHealth *health, const char *host);
 
 /* Steps that run on HOST. */

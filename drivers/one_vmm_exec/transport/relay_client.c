@@ -1,60 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/relay_client.h"
+#include "transport/relay_state.h"
 
 #include <signal.h>
 
-#include "base/child.h"
 #include "or_else.h"
 #include "transport/waiters.h"
 
 enum { CONNECT_SLACK_S = 15, GRACE_MS = 500, MAX_OUTPUT = 16384, ABSENT_S = 300, STATUS_SSH = 255 };
-/* A relay is asked for a sign of life this long before a step's time is over. */
-enum { SIGN_MS = 2000, KILL_LIMIT_MS = 8000, CANCEL_LIMIT_MS = 300, MAX_VERSION = 64 };
+enum { MAX_VERSION = 64 };
 
-/* CLOSING: its end is near, and nothing more is begun on it. */
-enum state { DOWN, CONNECTING, UP, CLOSING };
-
-struct relay_call {
-	RelayClient *link;
-	guint32 id;
-	guint64 end;		/* in the stream of what is sent: behind its frame */
-	relay_client_done *done; /* NULL: its result is no longer wanted */
-	void *data;
-	unsigned timeout_ms, grace_ms;
-	size_t max_answer;	/* bytes of the data of a true one */
-	guint guard;		/* source id: its time is over soon, or over */
-	RelayCall *sign;        /* asked for a sign of life for it, or NULL */
-	bool alive;		/* and got one */
-};
-
-struct relay_client {
-	const struct wire_ssh *ssh;
-	char *host, *path;
-	unsigned idle_s;
-	enum state state;
-	gint64 absent_us;	/* until then the host has no relay */
-	Child *child;
-	GByteArray *in;		/* the begin of a frame, or of what comes before the hello */
-	bool given_up;		/* its further output is ignored */
-	guint64 sent;		/* bytes, since it is up */
-	GQueue waiting;		/* of struct waiter */
-	GHashTable *calls;      /* id to struct relay_call */
-	guint32 next_id;
-	guint timer;		/* source id: time-out, or idle */
-	char *why;
-	char *last_notice; /* what the last notice said, or NULL */
-	relay_client_notice *notice;
-	void *data;
-	relay_client_worker *worker;	/* or NULL */
-	void *worker_data;
-	relay_client_lost *lost;	/* or NULL */
-	void *lost_data;
-	unsigned number;		/* of the relay that is or was last up */
-	guint64 own_bytes;		/* of the worker's memory, as the relay has said */
-	guint64 reports;		/* of that, which may still come */
-};
-
-static void stop_relay_timer(RelayClient *l)
+void relay_client_stop_timer(RelayClient *l)
 {
 	if (l->timer)
 		g_source_remove(l->timer);
@@ -84,7 +39,7 @@ static void call_relay_waiters(RelayClient *l, enum relay_client_outcome outcome
 
 static void close_link(RelayClient *l)
 {
-	l->state = CLOSING;
+	l->state = LINK_CLOSING;
 	child_cancel(l->child);
 }
 
@@ -100,7 +55,7 @@ static gboolean on_relay_idle(gpointer data)
 
 static void start_idle_timer(RelayClient *l)
 {
-	if (l->state == UP && l->idle_s && !l->timer && !g_hash_table_size(l->calls))
+	if (l->state == LINK_UP && l->idle_s && !l->timer && !g_hash_table_size(l->calls))
 		l->timer = g_timeout_add_seconds(l->idle_s, on_relay_idle, l);
 }
 
@@ -116,7 +71,7 @@ static gboolean on_connect_late(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* What the far end says is not to be understood: it is as if it had died. */
+/* The far end breaks the protocol: treats the relay as dead. */
 static void protocol_error(RelayClient *l, const char *why)
 {
 	g_free(l->why);
@@ -127,13 +82,15 @@ static void protocol_error(RelayClient *l, const char *why)
 	child_cancel(l->child);
 }
 
-/* It has been up, so it speaks our protocol, and breaks it: an administrator should look at it. */
+/*
+ * The relay was up, so it speaks our protocol and has now broken it: an administrator should look.
+ */
 static void cut_off(RelayClient *l, const char *why)
 {
 	g_autofree char *text = g_strconcat("is cut off: ", why, NULL);
 
 	protocol_error(l, why);
-	l->state = CLOSING;
+	l->state = LINK_CLOSING;
 	notify(l, text);
 }
 
@@ -155,8 +112,8 @@ static void on_hello(RelayClient *l)
 	}
 
 	g_byte_array_remove_range(l->in, 0, (guint)used);
-	stop_relay_timer(l);
-	l->state = UP;
+	relay_client_stop_timer(l);
+	l->state = LINK_UP;
 	l->sent = l->reports = 0;
 	if (!g_str_equal(version, VMM_VERSION))
 		text = g_strdup_printf("has version %.*s of the set, here is " VMM_VERSION
@@ -164,32 +121,6 @@ static void on_hello(RelayClient *l)
 	notify(l, text);
 	call_relay_waiters(l, RELAY_CLIENT_UP, NULL);
 	start_idle_timer(l);
-}
-
-static void stop_guard(RelayCall *call)
-{
-	if (call->guard)
-		g_source_remove(call->guard);
-
-	call->guard = 0;
-}
-
-/* Its result, if one still comes, is dropped. */
-static void drop(RelayCall *call)
-{
-	stop_guard(call);
-	call->done = NULL;
-	if (call->sign)
-		drop(call->sign);
-
-	call->sign = NULL;
-}
-
-static void call_free(RelayCall *call)
-{
-	drop(call);
-	g_hash_table_remove(call->link->calls, GUINT_TO_POINTER(call->id));
-	g_free(call);
 }
 
 static void on_done(RelayClient *l, const struct relay_frame *frame)
@@ -206,7 +137,7 @@ static void on_done(RelayClient *l, const struct relay_frame *frame)
 		call->done(call->data, &done, RELAY_CLIENT_BROKE, NULL);
 
 	relay_done_clear(&done);
-	call_free(call);
+	relay_call_free(call);
 	start_idle_timer(l);
 }
 
@@ -236,7 +167,7 @@ static bool is_report(const RelayClient *l, const struct relay_frame *head)
 	return head->type == RELAY_WORKER && head->size == RELAY_WORKER_SIZE && l->reports;
 }
 
-/* Judged by its head, before the rest has come. */
+/* Judges a frame by its head, before the rest has come. */
 static bool may_come(RelayClient *l, const struct relay_frame *head)
 {
 	const RelayCall *call = g_hash_table_lookup(l->calls, GUINT_TO_POINTER(head->id));
@@ -262,7 +193,7 @@ static size_t take_frame(RelayClient *l, size_t at)
 	case RELAY_INCOMPLETE:
 		return 0;
 	case RELAY_BAD:
-		cut_off(l, "its relay sent what is no frame");
+		cut_off(l, "its relay sent a malformed frame");
 		return 0;
 	case RELAY_TAKEN:
 		break;
@@ -293,39 +224,13 @@ static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, s
 		return;
 
 	g_byte_array_append(l->in, (const guint8 *)bytes, (guint)len);
-	if (l->state == CONNECTING)
+	if (l->state == LINK_CONNECTING)
 		on_hello(l);
 
-	while (l->state == UP && !l->given_up && (used = take_frame(l, at)))
+	while (l->state == LINK_UP && !l->given_up && (used = take_frame(l, at)))
 		at += used;
 	if (at && !l->given_up)
 		g_byte_array_remove_range(l->in, 0, (guint)at);
-}
-
-/* Those whose result is not wanted any more may still run, too. */
-static bool may_run_steps(const RelayClient *l, guint64 arrived)
-{
-	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
-
-	for (GList *at = calls; at; at = at->next)
-		if (((const RelayCall *)at->data)->end <= arrived)
-			return true;
-	return false;
-}
-
-static void break_calls(RelayClient *l, guint64 arrived, const char *why)
-{
-	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
-
-	for (GList *at = calls; at; at = at->next) {
-		RelayCall *call = at->data;
-
-		if (call->done)
-			call->done(call->data, NULL,
-				   call->end > arrived ? RELAY_CLIENT_NOT_SENT : RELAY_CLIENT_BROKE,
-				   why);
-		call_free(call);
-	}
 }
 
 static void open_link(RelayClient *l);
@@ -334,26 +239,29 @@ static void on_end(void *data, const struct child_result *r)
 {
 	RelayClient *l = data;
 	guint64 arrived = l->sent - MIN(l->sent, child_unwritten(l->child));
-	bool was_up = l->state == UP || l->state == CLOSING;
+	bool was_up = l->state == LINK_UP || l->state == LINK_CLOSING;
 
-	stop_relay_timer(l);
+	relay_client_stop_timer(l);
 	l->child = NULL;
-	l->state = DOWN;
+	l->state = LINK_DOWN;
 	say_worker(l, 0);	/* it ends with its relay */
 	if (!l->why)
 		l->why = g_strdup(or_if_empty(r->err->str, "ssh ended"));
 
-	/* Anything but ssh's own status is of the far end: it was reached, and has no relay. */
+	/*
+	 * A status other than ssh's own comes from the far end: the host was reached, and has no
+	 * relay.
+	 */
 	if (!was_up && !r->timed_out && !r->cancelled && r->exit_status != STATUS_SSH)
 		l->absent_us = g_get_monotonic_time() + ABSENT_S * G_USEC_PER_SEC;
 	if (was_up) {
 		g_autofree char *why = g_strdup(l->why);
 
-		if (l->lost && may_run_steps(l, arrived))
+		if (l->lost && relay_calls_may_run(l, arrived))
 			l->lost(l->lost_data, l->host, l->number);
 
-		break_calls(l, arrived, why);
-		if (l->waiting.length && l->state == DOWN)
+		relay_calls_break(l, arrived, why);
+		if (l->waiting.length && l->state == LINK_DOWN)
 			open_link(l);
 	} else if (l->absent_us > g_get_monotonic_time()) {
 		notify(l, "has no relay of this version: each step is an ssh session "
@@ -386,7 +294,7 @@ static void open_link(RelayClient *l)
 		return;
 	}
 
-	l->state = CONNECTING;
+	l->state = LINK_CONNECTING;
 	l->timer = g_timeout_add_seconds(l->ssh->connect_timeout_s + CONNECT_SLACK_S,
 					 on_connect_late, l);
 }
@@ -426,10 +334,10 @@ void relay_client_free(RelayClient *l)
 	g_autoptr(GList) calls = g_hash_table_get_values(l->calls);
 
 	for (GList *at = calls; at; at = at->next)
-		drop(at->data);
+		relay_call_drop(at->data);
 
 	g_list_foreach(calls, (GFunc)g_free, NULL);
-	stop_relay_timer(l);
+	relay_client_stop_timer(l);
 	if (l->child)
 		child_abandon(l->child, SIGTERM);
 
@@ -445,147 +353,35 @@ void relay_client_free(RelayClient *l)
 
 void relay_client_wait(RelayClient *l, relay_client_ready *ready, void *data)
 {
-	if (l->state == UP) {
+	if (l->state == LINK_UP) {
 		ready(data, RELAY_CLIENT_UP, NULL);
 		return;
 	}
 
-	if (l->state == DOWN && l->absent_us > g_get_monotonic_time()) {
+	if (l->state == LINK_DOWN && l->absent_us > g_get_monotonic_time()) {
 		ready(data, RELAY_CLIENT_ABSENT, l->why);
 		return;
 	}
 
 	waiters_add(&l->waiting, (void (*)(void))ready, data);
-	if (l->state == DOWN)
+	if (l->state == LINK_DOWN)
 		open_link(l);
 }
 
 void relay_client_close_idle(RelayClient *l)
 {
-	if (l->state != UP)
+	if (l->state != LINK_UP)
 		return;
 	if (l->waiting.length)
 		return;
 	if (g_hash_table_size(l->calls))
 		return;
 
-	stop_relay_timer(l);
+	relay_client_stop_timer(l);
 	close_link(l);
 }
 
 bool relay_client_forget(RelayClient *l, const void *data)
 {
 	return waiters_forget(&l->waiting, data);
-}
-
-static void send_frame(RelayClient *l, GBytes *frame)
-{
-	l->sent += g_bytes_get_size(frame);
-	child_write(l->child, frame);
-}
-
-static bool may_use_worker(const struct relay_run *run)
-{
-	return run->env && g_strv_contains((const char *const *)run->env, RELAY_MAY_USE_WORKER);
-}
-
-static RelayCall *call_new(RelayClient *l, const struct relay_run *run, relay_client_done *done,
-			   void *data)
-{
-	RelayCall *call = g_new0(RelayCall, 1);
-	g_autoptr(GBytes) frame = NULL;
-
-	stop_relay_timer(l);
-	do
-		l->next_id++;
-	while (g_hash_table_contains(l->calls, GUINT_TO_POINTER(l->next_id)));
-	*call = (struct relay_call){
-		.link = l,
-		.id = l->next_id,
-		.done = done,
-		.data = data,
-		.max_answer = relay_done_max(run->max_output),
-	};
-	g_hash_table_insert(l->calls, GUINT_TO_POINTER(call->id), call);
-	frame = relay_run_frame(call->id, run);
-	send_frame(l, frame);
-	call->end = l->sent;
-	if (may_use_worker(run))
-		l->reports += RELAY_WORKER_FRAMES;
-
-	return call;
-}
-
-static gboolean on_given_up(gpointer data)
-{
-	RelayCall *call = data;
-	relay_client_done *done = call->done;
-
-	call->guard = 0;
-	drop(call);
-	done(call->data, NULL, RELAY_CLIENT_TIMED_OUT, "the host does not answer");
-
-	return G_SOURCE_REMOVE;
-}
-
-/* The relay ends it now and reports that, unless the relay itself hangs. */
-static gboolean on_over(gpointer data)
-{
-	RelayCall *call = data;
-
-	if (!call->alive)
-		return on_given_up(call);
-
-	call->guard = g_timeout_add(KILL_LIMIT_MS + call->grace_ms, on_given_up, call);
-
-	return G_SOURCE_REMOVE;
-}
-
-static void on_sign(void *data, const struct relay_done *done,
-		    enum relay_client_loss loss G_GNUC_UNUSED, const char *why G_GNUC_UNUSED)
-{
-	RelayCall *call = data;
-
-	call->sign = NULL;
-	call->alive = done != NULL;
-}
-
-static unsigned sign_ms(const RelayCall *call)
-{
-	return MIN(call->timeout_ms / 2, SIGN_MS);
-}
-
-/* What certainly cannot be run is answered at once. */
-static gboolean on_nearly_over(gpointer data)
-{
-	RelayCall *call = data;
-	char nothing[] = "/", nowhere[] = "", *argv[] = { nothing, NULL };
-	const struct relay_run run = { .argv = argv, .cwd = nowhere };
-
-	call->guard = g_timeout_add(sign_ms(call), on_over, call);
-	call->sign = call_new(call->link, &run, on_sign, call);
-
-	return G_SOURCE_REMOVE;
-}
-
-RelayCall *relay_client_run(RelayClient *l, const struct relay_run *run, relay_client_done *done,
-			    void *data)
-{
-	RelayCall *call = call_new(l, run, done, data);
-
-	call->timeout_ms = run->timeout_ms;
-	call->grace_ms = run->grace_ms;
-	if (run->timeout_ms)
-		call->guard = g_timeout_add(run->timeout_ms - sign_ms(call), on_nearly_over, call);
-
-	return call;
-}
-
-void relay_client_cancel(RelayCall *call)
-{
-	g_autoptr(GBytes) frame = relay_cancel_frame(call->id);
-
-	send_frame(call->link, frame);
-	stop_guard(call);
-	call->guard = g_timeout_add(CANCEL_LIMIT_MS + call->grace_ms, on_given_up, call);
 }

@@ -109,7 +109,7 @@ static void not_started(Remote *r, const char *why)
 	r->due = g_idle_add(on_fault_due, r);
 }
 
-/* Its end was not heard of: it must have ended before anything else of ours runs there. */
+/* Nobody reported the session's end: it must have ended before anything else of ours runs there. */
 static void suspect_far_end(const Remote *r)
 {
 	remote_hosts_suspect_session(r->hosts, r->host, r->far.number);
@@ -133,7 +133,7 @@ static const char *control_of(const Remote *r)
 	return NULL;
 }
 
-/* Whatever became of our ssh, the command on the host must end. False: cannot even try. */
+/* Ends the command on the host, whatever became of our ssh. False: it cannot even be tried. */
 static bool kill_far_end(Remote *r)
 {
 	const char *control = control_of(r);
@@ -171,7 +171,10 @@ static void on_session_end(void *data, const struct child_result *result)
 		.status = marks.status,
 		.timed_out = result->timed_out,
 		.cancelled = result->cancelled,
-		/* On a shared connection the request may have gone out before it broke. */
+		/*
+		 * On a shared connection the request may have been sent before the connection
+		 * broke.
+		 */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
 	if (marks.status >= 0 || !may_have_begun(r)) {

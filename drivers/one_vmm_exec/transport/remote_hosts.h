@@ -49,6 +49,7 @@ struct remote_steps {
 	guint64 by_relay, by_worker;
 };
 
+/* Of all hosts, since the driver started. */
 struct remote_steps remote_hosts_steps(const RemoteHosts *hosts);
 
 /* A relay has answered for a step. */

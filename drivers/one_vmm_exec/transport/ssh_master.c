@@ -135,7 +135,7 @@ static void on_master_end(void *data, const struct child_result *result)
 	if (!c->why)
 		c->why = g_strdup(or_if_empty(result->err->str, "ssh ended"));
 
-	/* One that was up and has died says nothing about whether a new one would work. */
+	/* That a connection was up and died does not tell whether a new one would work. */
 	if (was_up && c->waiting.length)
 		open_master(c);
 	else

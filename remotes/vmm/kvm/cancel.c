@@ -23,9 +23,9 @@ static const GOptionEntry options[] = {
 	{ 0 }
 };
 
-/* Its directory and UUID, and a copy of what libvirt may delete at its end. */
+/* Reads the directory and UUID of DOM, and copies what libvirt may delete at its end. */
 static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_directory, char *uuid,
-		    GError **error)
+			   GError **error)
 {
 	g_autoptr(xmlDoc) doc = virt_xml_doc(dom, error);
 
@@ -40,26 +40,52 @@ static bool prepare_end_of(struct action_ctx *ctx, virDomain *dom, char **ret_di
 	return vtpm_copy(ctx, xmlDocGetRootElement(doc), *ret_directory, error);
 }
 
-static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
+/* The state of DOM; without DOM, what FAULT says, with which it was not found. False: not known. */
+static bool read_state_of(virDomain *dom, GError **fault, struct virt_state *ret, GError **error)
+{
+	ret->gone = !dom;
+	if (dom)
+		return virt_state_read(dom, ret, error);
+	if (vmm_is(*fault, VMM_ERROR_NOT_FOUND))
+		return true;
+
+	return vmm_pass(error, fault);
+}
+
+/* Ends DOM, in STATE; of one that is gone already only RET_DIRECTORY is set, by the request. */
+static enum action_outcome end_domain(struct action_ctx *ctx, virDomain *dom,
+				      const struct virt_state *state, char **ret_directory,
+				      char *uuid, GError **error)
 {
 	const struct stop_plan plan = { .at_once = true };
-	g_autoptr(GError) cause = NULL;
-	g_autoptr(virDomain) dom = stop_find(ctx, false, &cause);
+
+	if (state->gone) {
+		*ret_directory = root_helper_directory_of_request();
+		return ACTION_DONE;
+	}
+
+	if (!prepare_end_of(ctx, dom, ret_directory, uuid, error))
+		return ACTION_FAILED;
+
+	return stop_domain(ctx, dom, &plan, error);
+}
+
+static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
+{
+	g_autoptr(GError) fault = NULL;
+	g_autoptr(virDomain) dom = stop_find(ctx, false, &fault);
 	g_autofree char *directory = NULL;
 	char uuid[VIR_UUID_STRING_BUFLEN];
-	struct virt_state state = { .gone = !dom };
-	enum action_outcome outcome = ACTION_DONE;
+	struct virt_state state = { 0 };
+	enum action_outcome outcome;
 	const char *mark;
 
 	if (!deployment_of_environment(&mark, error))
 		return ACTION_FAILED;
 	if (dom && !deployment_check(dom, mark, error))
 		return ACTION_FAILED;
-	if ((!dom && !vmm_is(cause, VMM_ERROR_NOT_FOUND)) ||
-	    (dom && !virt_state_read(dom, &state, &cause))) {
-		vmm_pass(error, &cause);
+	if (!read_state_of(dom, &fault, &state, error))
 		return ACTION_FAILED;
-	}
 
 	if (ctx->dry_run) {
 		action_print(ctx, state.gone ? "domain %s is gone already\n" :
@@ -67,14 +93,10 @@ static enum action_outcome run_cancel(struct action_ctx *ctx, GError **error)
 		return ACTION_DONE;
 	}
 
-	if (state.gone)
-		directory = root_helper_directory_of_request();
-	else if (!prepare_end_of(ctx, dom, &directory, uuid, error))
-		return ACTION_FAILED;
-	if (!state.gone)
-		outcome = stop_domain(ctx, dom, &plan, error);
+	outcome = end_domain(ctx, dom, &state, &directory, uuid, error);
 	if (outcome != ACTION_DONE)
 		return outcome;
+
 	root_helper_after_stop(ctx, directory);
 	checkpoint_use_domain_ended(directory, &state);
 	vtpm_collect(ctx, state.gone ? ctx->arg[0] : uuid, directory, !state.gone);

@@ -20,7 +20,10 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 	g_autoptr(GError) cause = NULL;
 	bool runs;
 
-	/* One that has ended must not be: its number may be another program's by now. */
+	/*
+	 * A process that has exited must not be ended: its number may belong to another program by
+	 * now.
+	 */
 	runs = guest_exec_ask(dom, pid, &status, &cause) && !status.exited;
 	guest_exec_status_clear(&status);
 	if (runs && !guest_exec_kill(dom, pid, error))

@@ -46,7 +46,7 @@ static enum action_outcome wake_up(struct action_ctx *ctx, virDomain *dom, GErro
 	return ACTION_FAILED;
 }
 
-/* The VM is there; whether that is what was asked for. */
+/* The VM exists already: decides whether that is what was asked for. */
 static enum action_outcome already(struct action_ctx *ctx, const TmplRequest *d, virDomain *dom,
 				   const struct virt_state *state, GError **error)
 {
@@ -78,7 +78,7 @@ static bool get_checkpoint(struct action_ctx *ctx, const TmplRequest *d, GError 
 	const char *file = ctx->arg[CHECKPOINT];
 	g_autofree char *hook = ctx->dry_run ? NULL : datastore_hook_find(d, "restore");
 
-	if (!ctx->dry_run && !checkpoint_settle(ctx, file, action_arg(ctx, VM_ID), error))
+	if (!ctx->dry_run && !checkpoint_may_restore(ctx, file, action_arg(ctx, VM_ID), error))
 		return false;
 	if (hook && !datastore_hook_run(ctx, d, hook, error))
 		return false;

@@ -84,6 +84,33 @@ static enum action_outcome save(struct action_ctx *ctx, virDomain *dom, const Tm
 	return ACTION_DONE;
 }
 
+/* Saves DOM, which is running, if its guest can be saved at all. */
+static enum action_outcome save_running(struct action_ctx *ctx, virDomain *dom,
+					const TmplRequest *d, GError **error)
+{
+	if (!live_guard_memory(dom, LIVE_GUARD_SAVE, error))
+		return ACTION_FAILED;
+	if (!host_fit_guard_nested(ctx, dom, "save", error))
+		return ACTION_FAILED;
+	if (!ctx->dry_run)
+		return save(ctx, dom, d, error);
+
+	action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom),
+		     ctx->arg[CHECKPOINT]);
+
+	return ACTION_DONE;
+}
+
+/* The checkpoint was made already, by a save that this request repeats: only stores it. */
+static enum action_outcome store_again(struct action_ctx *ctx, const TmplRequest *d, GError **error)
+{
+	action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], ctx->arg[CHECKPOINT]);
+	if (ctx->dry_run)
+		return ACTION_DONE;
+
+	return store(ctx, d, error);
+}
+
 static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 {
 	const char *file = ctx->arg[CHECKPOINT];
@@ -91,6 +118,7 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(virDomain) dom = d ? action_domain_alone(ctx, &cause) : NULL;
 	struct virt_state state = { .gone = true };
+	bool has_ended;
 	gint64 age_s;
 
 	if (!d || !request_input_age(&age_s, error))
@@ -102,25 +130,13 @@ static enum action_outcome run_save(struct action_ctx *ctx, GError **error)
 
 	if (dom && !virt_state_read(dom, &state, error))
 		return ACTION_FAILED;
-	if (!state.gone && !live_guard_memory(dom, LIVE_GUARD_SAVE, error))
-		return ACTION_FAILED;
-	if (!state.gone && !host_fit_guard_nested(ctx, dom, "save", error))
-		return ACTION_FAILED;
-	if (!state.gone && ctx->dry_run) {
-		action_print(ctx, "would save domain %s to %s\n", virDomainGetName(dom), file);
-		return ACTION_DONE;
-	}
-
 	if (!state.gone)
-		return save(ctx, dom, d, error);
-	if ((dom || vmm_is(cause, VMM_ERROR_NOT_FOUND)) &&
-	    checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID], action_arg(ctx, VM_ID), age_s)) {
-		action_log("INFO", "domain %s is in %s already", ctx->arg[DEPLOY_ID], file);
-		if (ctx->dry_run)
-			return ACTION_DONE;
+		return save_running(ctx, dom, d, error);
 
-		return store(ctx, d, error);
-	}
+	has_ended = dom || vmm_is(cause, VMM_ERROR_NOT_FOUND);
+	if (has_ended && checkpoint_is_recent(ctx, file, ctx->arg[DEPLOY_ID],
+					      action_arg(ctx, VM_ID), age_s))
+		return store_again(ctx, d, error);
 
 	if (!cause)
 		vmm_fail(&cause, VMM_ERROR_REFUSED, "cannot save domain %s: it is not running",

@@ -33,7 +33,10 @@ static bool delete_it(struct action_ctx *ctx, virDomain *dom, virDomainSnapshot 
 	return vmm_pass(error, &cause);
 }
 
-/* What a migration left here has lost its snapshots, and their files are the VM's, which runs. */
+/*
+ * A domain that a migration left here has lost its snapshots: their files belong to the VM, which
+ * runs elsewhere.
+ */
 static virDomain *lock_vm(const struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(virDomain) dom = action_domain_alone(ctx, error);

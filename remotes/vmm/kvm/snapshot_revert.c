@@ -28,7 +28,7 @@ static bool revert_once(virDomainSnapshot *s, const char *domain, GError **error
 	if (rc == 0)
 		return true;
 
-	return virt_fail(error, "cannot bring domain %s back to snapshot %s", domain,
+	return virt_fail(error, "cannot revert domain %s to snapshot %s", domain,
 			 virDomainSnapshotGetName(s));
 }
 
@@ -69,7 +69,7 @@ static enum action_outcome revert(struct action_ctx *ctx, virDomain *dom, virDom
 	g_autoptr(GError) cause = NULL;
 	unsigned id = virDomainGetID(dom);
 
-	action_on_abort(ACTION_UNKNOWN, "bringing domain %s back to a snapshot", name);
+	action_on_abort(ACTION_UNKNOWN, "reverting domain %s to a snapshot", name);
 	for (int try = 1;; try++) {
 		g_clear_error(&cause);
 		if (revert_once(s, name, &cause))
@@ -142,7 +142,7 @@ static enum action_outcome run_snapshot_revert(struct action_ctx *ctx, GError **
 	if (!check_images(ctx, dom, s, directory, error))
 		return ACTION_FAILED;
 	if (ctx->dry_run) {
-		action_print(ctx, "would bring domain %s back to snapshot %s\n",
+		action_print(ctx, "would revert domain %s to snapshot %s\n",
 			     virDomainGetName(dom), name);
 		return ACTION_DONE;
 	}
