@@ -122,7 +122,7 @@ static void ask_one(Fields *out, virConnect *conn, const char *name)
 
 	if (status.exited) {
 		add_result(out, name, pid, &status);
-		unlink(path);
+		guest_exec_forget(dom);
 	}
 
 	guest_exec_status_clear(&status);

@@ -2,14 +2,71 @@
 #include "vm/guest_exec.h"
 
 #include <json-c/json.h>
+#include <unistd.h>
 
+#include "base/file.h"
+#include "base/number.h"
 #include "virt/agent.h"
+#include "virt/domain_note.h"
 
 enum { AGENT_S = 30 };
 
-char *guest_exec_file(virDomain *dom)
+static const struct domain_note note = { "urn:vmmexec:exec", "exec", "pid" };
+
+static char *file_of(virDomain *dom)
 {
 	return g_build_filename(GUEST_DIRECTORY, virDomainGetName(dom), NULL);
+}
+
+bool guest_exec_remember(virDomain *dom, gint64 pid, GError **error)
+{
+	g_autofree char *file = file_of(dom);
+	g_autofree char *word = g_strdup_printf("%" G_GINT64_FORMAT, pid);
+	g_autofree char *line = g_strconcat(word, "\n", NULL);
+	g_autoptr(GError) cause = NULL;
+
+	if (!file_write(file, line, strlen(line), 0600, error))
+		return false;
+
+	if (!domain_note_write(dom, &note, word, &cause))
+		action_log("WARN", "after a migration exec_cancel will not know the program: %s",
+			   cause->message);
+
+	return true;
+}
+
+static bool take_pid(char *text, gint64 *ret)
+{
+	return number_signed(g_strchomp(text), 1, G_MAXINT64, ret, NULL);
+}
+
+bool guest_exec_recall(virDomain *dom, gint64 *ret, GError **error)
+{
+	g_autofree char *file = file_of(dom);
+	g_autofree char *text = NULL;
+	g_autofree char *word = NULL;
+
+	*ret = 0;
+	if (g_file_get_contents(file, &text, NULL, NULL) && take_pid(text, ret))
+		return true;
+
+	/* It was started on another host. */
+	if (!domain_note_read(dom, &note, &word, error))
+		return false;
+	if (!word || !take_pid(word, ret))
+		*ret = 0;
+
+	return true;
+}
+
+void guest_exec_forget(virDomain *dom)
+{
+	g_autofree char *file = file_of(dom);
+	g_autoptr(GError) cause = NULL;
+
+	unlink(file);
+	if (!domain_note_write(dom, &note, NULL, &cause))
+		action_log("DEBUG", "%s", cause->message);
 }
 
 /* Runs COMMAND with ARGUMENTS (both taken or static); its "return". json_object_put(). */

@@ -3,7 +3,8 @@
  * guest_exec.h - programs run in a guest by its agent: started, asked about, ended.
  *
  * While a program runs, its process id in the guest is kept in GUEST_DIRECTORY/one-ID, until the
- * monitoring has fetched the result.
+ * monitoring has fetched the result. The domain's metadata has it, too, for the host that a live
+ * migration takes the domain to.
  * Source: docs/facts/actions.md 19; monitoring.md 6.
  */
 #ifndef VM_GUEST_EXEC_H
@@ -27,8 +28,14 @@ bool guest_exec_lock(const struct action_ctx *ctx, GError **error);
 /* The domain that operand 0 names: a VM's id, else as virt_domain(). */
 virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error);
 
-/* The file of DOM. The caller frees. */
-char *guest_exec_file(virDomain *dom);
+/* Keeps PID of the program that was started in DOM. False: the file cannot be written. */
+bool guest_exec_remember(virDomain *dom, gint64 pid, GError **error);
+
+/* The process that was kept, in RET; 0: none. It may have ended. False: that cannot be read. */
+bool guest_exec_recall(virDomain *dom, gint64 *ret, GError **error);
+
+/* No program of ours runs in DOM any more. */
+void guest_exec_forget(virDomain *dom);
 
 /* Starts ARGV, with INPUT (or NULL) on its stdin. */
 bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,

@@ -143,6 +143,25 @@ hang() {
 	never lab_in_guest node1 one-1 'pgrep -f "sleep 304$"'
 }
 
+# The domain's metadata come with it; the file of the host that it was on does not.
+@test "exec_cancel and exec know of a program that was started before a migration" {
+	local pid
+	act exec 1 node1 '/bin/sleep 306'
+	assert_success
+	pid=$(pid)
+	on rm /run/one/one-1
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" "^exec: process $pid of an earlier exec still runs in domain one-1 \\[busy\\]"
+	act exec_cancel 1 node1
+	assert_success
+	never lab_in_guest node1 one-1 'pgrep -f "sleep 306$"'
+	act exec_cancel 1 node1
+	assert_success
+	assert_regex "$stderr" 'no program runs in domain one-1 any more'
+	never grep 'urn:vmmexec:exec' <(lab_virsh node1 dumpxml one-1)
+}
+
 @test "exec_cancel: a number that is another program's by now is left alone" {
 	local other
 	other=$(lab_agent node1 one-1 guest-exec '{"path": "/bin/sh", "arg": ["-c", "sleep 303 & echo $! >/run/other"]}' | jq .pid)

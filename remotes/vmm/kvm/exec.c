@@ -9,11 +9,8 @@
 #include "vm/guest_exec.h"
 #include "vm/guest_command.h"
 
-#include <unistd.h>
-
 #include "action/reconcile.h"
 #include "base/deadline.h"
-#include "base/file.h"
 #include "base/number.h"
 #include "virt/virt_error.h"
 
@@ -31,23 +28,23 @@ static const GOptionEntry options[] = {
  * VMM_ERROR_BUSY while an earlier one runs; a result that was not fetched is dropped. An agent that
  * does not answer has not said that it knows no such process.
  */
-static bool check_free(virDomain *dom, const char *file, GError **error)
+static bool check_free(virDomain *dom, GError **error)
 {
-	g_autofree char *text = NULL;
 	g_autoptr(GError) cause = NULL;
 	struct guest_exec_status status = { 0 };
 	gint64 pid;
 	bool runs;
 
-	if (!g_file_get_contents(file, &text, NULL, NULL))
-		return true;
-	if (!number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL))
+	if (!guest_exec_recall(dom, &pid, error))
+		return false;
+	if (!pid)
 		return true;
 	if (!guest_exec_ask(dom, pid, &status, &cause)) {
 		if (virt_is_agents_no(cause))
 			return true;
-		g_prefix_error(&cause, "whether process %s of an earlier exec still runs in domain "
-			       "%s is not known: ", text, virDomainGetName(dom));
+		g_prefix_error(&cause, "whether process %" G_GINT64_FORMAT " of an earlier exec "
+			       "still runs in domain %s is not known: ", pid,
+			       virDomainGetName(dom));
 		return vmm_pass(error, &cause);
 	}
 
@@ -58,8 +55,8 @@ static bool check_free(virDomain *dom, const char *file, GError **error)
 		return true;
 
 	return vmm_fail(error, VMM_ERROR_BUSY,
-			"process %s of an earlier exec still runs in domain %s", text,
-			virDomainGetName(dom));
+			"process %" G_GINT64_FORMAT " of an earlier exec still runs in domain %s",
+			pid, virDomainGetName(dom));
 }
 
 /* RET_ENDED: it runs no more, or it is being killed; else exec_cancel must know of it. */
@@ -104,20 +101,18 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 				 const GuestCommand *command, guint64 seconds, GError **error)
 {
-	g_autofree char *file = guest_exec_file(dom), *text = NULL;
 	enum action_outcome outcome;
 	bool has_ended;
 	gint64 pid;
 
 	if (!guest_exec_lock(ctx, error))
 		return ACTION_FAILED;
-	if (!check_free(dom, file, error))
+	if (!check_free(dom, error))
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
 		return reconcile_failure(ctx);
-	text = g_strdup_printf("%" G_GINT64_FORMAT "\n", pid);
-	if (!file_write(file, text, strlen(text), 0600, error)) {
+	if (!guest_exec_remember(dom, pid, error)) {
 		guest_exec_kill(dom, pid, NULL);
 		return ACTION_FAILED;
 	}
@@ -126,7 +121,7 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 		return ACTION_DONE;
 	outcome = wait_for(ctx, dom, pid, seconds, &has_ended, error);
 	if (has_ended)
-		unlink(file);
+		guest_exec_forget(dom);
 
 	return outcome;
 }

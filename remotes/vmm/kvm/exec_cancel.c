@@ -7,14 +7,11 @@
  */
 #include "vm/guest_exec.h"
 
-#include <unistd.h>
-
 #include "action/reconcile.h"
-#include "base/number.h"
 #include "virt/virt_error.h"
 
-static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const char *file,
-				  gint64 pid, GError **error)
+static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, gint64 pid,
+				  GError **error)
 {
 	struct guest_exec_status status = { 0 };
 	g_autoptr(GError) cause = NULL;
@@ -33,7 +30,7 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 		return ACTION_FAILED;
 	}
 
-	unlink(file);
+	guest_exec_forget(dom);
 
 	return ACTION_DONE;
 }
@@ -41,8 +38,6 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, const 
 static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **error)
 {
 	g_autoptr(virDomain) dom = guest_exec_domain(ctx, error);
-	g_autofree char *file = dom ? guest_exec_file(dom) : NULL;
-	g_autofree char *text = NULL;
 	gint64 pid;
 
 	if (!dom)
@@ -54,14 +49,15 @@ static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **erro
 
 	if (!guest_exec_lock(ctx, error))
 		return ACTION_FAILED;
-	if (!g_file_get_contents(file, &text, NULL, NULL) ||
-	    !number_signed(g_strchomp(text), 1, G_MAXINT64, &pid, NULL)) {
+	if (!guest_exec_recall(dom, &pid, error))
+		return ACTION_FAILED;
+	if (!pid) {
 		action_log("INFO", "no program runs in domain %s any more", virDomainGetName(dom));
-		unlink(file);
+		guest_exec_forget(dom);
 		return ACTION_DONE;
 	}
 
-	return cancel(ctx, dom, file, pid, error);
+	return cancel(ctx, dom, pid, error);
 }
 
 const struct action action = {
