@@ -91,7 +91,8 @@ static bool write_state(int to, const char *name, const struct state *s, mode_t 
 {
 	const struct timespec times[] = { s->time, s->time };
 	const GString *bytes = s->bytes;
-	g_autofree char *temp = g_strdup_printf(".%s.%d", name, (int)getpid());
+	g_autofree char *random = g_uuid_string_random();
+	g_autofree char *temp = g_strdup_printf(".%s.%s", name, random);
 	int fd = openat(to, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	bool ok = fd >= 0 && file_write_fd(fd, bytes->str, bytes->len) &&
 		  fchmod(fd, mode) == 0 && fchown(fd, owner->st_uid, owner->st_gid) == 0 &&
@@ -101,11 +102,11 @@ static bool write_state(int to, const char *name, const struct state *s, mode_t 
 
 	if (fd >= 0)
 		close(fd);
-	if (!ok)
-		unlinkat(to, temp, 0);
-
 	if (ok)
 		return true;
+
+	if (fd >= 0)
+		unlinkat(to, temp, 0);
 
 	return vmm_fail_errno(error, cause, "cannot write %s", name);
 }

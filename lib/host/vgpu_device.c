@@ -20,6 +20,7 @@ static const char monitor_pid[] = "/var/tmp/one_db/.monitor_client.pid";
 struct vgpu {
 	char *uuid, *address, *profile;
 	bool legacy;		/* by mediated devices, else by NVIDIA's own files */
+	bool made;		/* by us, just now */
 };
 
 static void vgpu_free(void *data)
@@ -166,7 +167,7 @@ static char *first_of(const char *directory)
 	return first;
 }
 
-static bool create_legacy(const struct vgpu *v, GError **error)
+static bool create_legacy(struct vgpu *v, GError **error)
 {
 	g_autofree char *device = g_build_filename("/sys/class/mdev_bus", v->address, NULL);
 	g_autofree char *types = g_build_filename(device, "mdev_supported_types", NULL);
@@ -182,8 +183,9 @@ static bool create_legacy(const struct vgpu *v, GError **error)
 		return vmm_fail(error, VMM_ERROR_NO_RESOURCE, "PCI device %s has no type of vGPU",
 				v->address);
 	file = g_build_filename(types, profile, "create", NULL);
+	v->made = put(file, v->uuid, error);
 
-	return put(file, v->uuid, error);
+	return v->made;
 }
 
 /* The id that is wanted of those in the driver's list "ID : NAME", whose first line is a title. */
@@ -212,7 +214,7 @@ static char *creatable(const char *directory, const struct vgpu *v, GError **err
 	return found;
 }
 
-static bool create_nvidia(const struct vgpu *v, GError **error)
+static bool create_nvidia(struct vgpu *v, GError **error)
 {
 	g_autofree char *device = g_build_filename("/sys/bus/pci/devices", v->address, NULL);
 	g_autofree char *nvidia = g_build_filename(device, "nvidia", NULL);
@@ -229,7 +231,9 @@ static bool create_nvidia(const struct vgpu *v, GError **error)
 	if (!id)
 		return false;
 
-	return put(current, id, error);
+	v->made = put(current, id, error);
+
+	return v->made;
 }
 
 static bool remove_one(const struct vgpu *v, GError **error)
@@ -280,6 +284,17 @@ static void notify_monitor(void)
 		kill((pid_t)pid, SIGUSR1);
 }
 
+/* What was there before may be in use. */
+static void undo_create(const GPtrArray *all)
+{
+	for (guint i = all->len; i--;) {
+		const struct vgpu *v = all->pdata[i];
+
+		if (v->made)
+			remove_one(v, NULL);
+	}
+}
+
 bool vgpu_device_create(const char *path, GError **error)
 {
 	g_autoptr(GPtrArray) all = vgpus_of(path, error);
@@ -289,7 +304,7 @@ bool vgpu_device_create(const char *path, GError **error)
 	if (!all)
 		return false;
 	while (done < all->len) {
-		const struct vgpu *v = all->pdata[done];
+		struct vgpu *v = all->pdata[done];
 
 		if (!(v->legacy ? create_legacy(v, error) : create_nvidia(v, error)))
 			break;
@@ -298,8 +313,8 @@ bool vgpu_device_create(const char *path, GError **error)
 
 	made = done == all->len;
 	if (!made)
-		while (done--)
-			remove_one(all->pdata[done], NULL);
+		undo_create(all);
+
 	notify_monitor();
 
 	return made;

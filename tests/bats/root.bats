@@ -63,6 +63,12 @@ A=6e4a2c1e-0000-4000-8000-00000000000a
 	assert_failure 1
 	assert_output 0
 	[[ $stderr == "vgpu: PCI device 0000:09:00.0 has no vGPUs: there is no /sys/class/mdev_bus/0000:09:00.0 [not-found]"* ]]
+	# What was there before may be in use.
+	vm "$(pci 01 0 $A)$(pci 02 4 $A '<MDEV_MODE>nvidia</MDEV_MODE><PROFILE>557</PROFILE>')$(pci 09 0 ${A%a}b)"
+	alone "$SYS mkdir /sys/bus/mdev/devices/$A; touch /sys/bus/mdev/devices/$A/remove; echo 557 >\$new/current_vgpu_type
+		remotes/vgpu create vm.xml || { cat /sys/bus/mdev/devices/$A/remove \$new/current_vgpu_type; exit 1; }"
+	assert_failure 1
+	assert_output 557
 	vm "$(pci 02 4 $A '<MDEV_MODE>nvidia</MDEV_MODE><PROFILE>999</PROFILE>')"
 	alone "$SYS remotes/vgpu create vm.xml"
 	assert_failure 1
