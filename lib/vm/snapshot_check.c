@@ -328,6 +328,7 @@ bool snapshot_check(virDomain *dom, xmlNode *root, const char *path, GError **er
 	if (!bad)
 		return true;
 
-	return vmm_fail(error, VMM_ERROR_REFUSED, "snapshot %s names what domain %s has not: "
-			"'%.200s'", path, virDomainGetName(dom), bad);
+	return vmm_fail(error, VMM_ERROR_REFUSED,
+			"snapshot %s names something that domain %s lacks: '%.200s'", path,
+			virDomainGetName(dom), bad);
 }

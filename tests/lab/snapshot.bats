@@ -139,7 +139,7 @@ in_image() {	# NUMBER
 	[ "$(state 2)" = running ]
 }
 
-@test "snapshot_revert: a file in the VM's directory that names a program or a file which the VM has not is no snapshot" {
+@test "snapshot_revert: a file in the VM's directory that names a program or a file that the VM lacks is not a snapshot" {
 	local file change
 	deaf 21
 	act snapshot_create one-21 0 21

@@ -253,14 +253,16 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 static bool was_silent(const struct journal_place *p, const struct driver_settings *settings)
 {
 	gint64 limit_s = conf_cfg_int(settings->cfg, "journal.resume_s");
-	gint64 silence_us = g_get_real_time() - journal_place_last_sign(p);
+	gint64 last_us = journal_place_last_sign(p);
 
 	if (!limit_s)
 		return false;
 	if (journal_place_is_silent(p))
 		return true;
+	if (!last_us)
+		return false;	/* there was no driver */
 
-	return silence_us / G_USEC_PER_SEC > MAX(limit_s, 2 * ALIVE_S);
+	return (g_get_real_time() - last_us) / G_USEC_PER_SEC > MAX(limit_s, 2 * ALIVE_S);
 }
 
 static gboolean on_alive(gpointer data)
