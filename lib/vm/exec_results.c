@@ -6,14 +6,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/number.h"
 #include "base/text.h"
 #include "virt/agent.h"
 #include "vm/guest_exec.h"
 
 /* One guest that hangs costs the others that much, once in a while. */
-enum { PING_S = 3, PAUSE_S = 60, MAX_FILE = 64 };
+enum { PING_S = 3, PAUSE_S = 60 };
 
 /* When guests may be asked again, monotonic, by the names of their files. Of one thread. */
 static GHashTable *pauses;
@@ -80,17 +78,6 @@ static void add_result(Fields *out, const char *name, gint64 pid,
 	add_bytes(vm, "STDERR", s->err);
 }
 
-static bool read_process(const char *path, gint64 *ret)
-{
-	GString *text = file_read(path, MAX_FILE, NULL);
-	bool ok = text && number_signed(g_strstrip(text->str), 1, G_MAXINT64, ret, NULL);
-
-	if (text)
-		g_string_free(text, TRUE);
-
-	return ok;
-}
-
 /*
  * An agent gives a result once, even if by then nobody waits for it: so it is first asked whether
  * it is there, and then waited for as long as an action would.
@@ -104,15 +91,11 @@ static bool is_answering(virDomain *dom)
 
 static void ask_one(Fields *out, virConnect *conn, const char *name)
 {
-	g_autofree char *path = g_build_filename(GUEST_DIRECTORY, name, NULL);
-	g_autoptr(virDomain) dom = NULL;
+	g_autoptr(virDomain) dom = is_paused(name) ? NULL : virDomainLookupByName(conn, name);
 	struct guest_exec_status status = { 0 };
 	gint64 pid;
 
-	if (is_paused(name) || !read_process(path, &pid))
-		return;
-	dom = virDomainLookupByName(conn, name);
-	if (!dom)
+	if (!dom || !guest_exec_recall(dom, &pid, NULL) || !pid)
 		return;
 
 	if (!is_answering(dom) || !guest_exec_ask(dom, pid, &status, NULL)) {

@@ -46,15 +46,15 @@ bool guest_exec_recall(virDomain *dom, gint64 *ret, GError **error)
 	g_autofree char *text = NULL;
 	g_autofree char *word = NULL;
 
-	*ret = 0;
+	/* The file may be from before the domain was on another host: its own word goes first. */
+	if (!domain_note_read(dom, &note, &word, error))
+		return false;
+	if (word && take_pid(word, ret))
+		return true;
 	if (g_file_get_contents(file, &text, NULL, NULL) && take_pid(text, ret))
 		return true;
 
-	/* It was started on another host. */
-	if (!domain_note_read(dom, &note, &word, error))
-		return false;
-	if (!word || !take_pid(word, ret))
-		*ret = 0;
+	*ret = 0;
 
 	return true;
 }

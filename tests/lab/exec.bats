@@ -149,7 +149,12 @@ hang() {
 	act exec 1 node1 '/bin/sleep 306'
 	assert_success
 	pid=$(pid)
+	# Another host has no file, or one from when the domain was there before.
 	on rm /run/one/one-1
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	on sh -c 'echo 999999 >/run/one/one-1'
+	[ -z "$(results)" ]
 	act exec 1 node1 /bin/true
 	assert_failure 1
 	assert_regex "$(error_message)" "^exec: process $pid of an earlier exec still runs in domain one-1 \\[busy\\]"
