@@ -86,9 +86,8 @@ static guint64 accept_cleanup(CleanupRetry *l, const struct cleanup *c)
 void cleanup_retry_add(CleanupRetry *l, const struct cleanup *c)
 {
 	unsigned left = MIN(c->tries, l->tries), done = l->tries - left;
-	struct item *i;
-
 	bool is_full = left && l->kept.length >= MAX_KEPT;
+	struct item *i;
 
 	if (is_full)
 		oned_log(l->out, 'E', c->id, "%s: not tried again, as %d clean-ups wait already: "

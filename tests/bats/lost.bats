@@ -11,7 +11,7 @@ setup() {
 
 teardown() {
 	driver_teardown
-	if mountpoint -q "$BATS_TEST_TMPDIR/j"; then umount -l "$BATS_TEST_TMPDIR/j"; fi
+	for d in j m; do if mountpoint -q "$BATS_TEST_TMPDIR/$d"; then umount -l "$BATS_TEST_TMPDIR/$d"; fi; done
 }
 
 crash() {
@@ -979,16 +979,7 @@ deploy_in_vain() {	# HOW
 }
 
 @test "a cancelled step whose host is away when its driver is killed is ended by the next driver before anything runs there" {
-	deaf_hosts
-	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
-	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
-	stub rem/vmm/kvm/reboot 'pgrep -f "^sleep 998[.]2" >"$ONE_LOCATION/beside" || true'
-	start
-	send "$(request RESET 306)"
-	wait_for sleeps 998.2
-	touch no-ssh-host-a
-	send 'DRIVER_CANCEL  306 '
-	expect 'Driver command for 306 cancelled'
+	cancel_while_away
 	wait_for journal_has ' host host-a: what was begun there may still run'
 	crash
 	start
@@ -1192,7 +1183,8 @@ journal_here() {	# MORE
 # The journal lies on a disk that fails, and its spare file cannot be made; notes can.
 no_file_at_all() {
 	faulty_disk
-	mkdir -m 700 m
+	mkdir -p -m 700 m
+	chmod 700 m
 	configure "transport = \"ssh\"; journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
 	start_on_faulty_disk
 	mkdir "$(echo m/*.notes | sed 's/notes$/db/')"
@@ -1237,12 +1229,33 @@ no_file_at_all() {
 	finish
 }
 
+# bats test_tags=root
+@test "notes that could not be written are begun anew once the journal's file can be written" {
+	stub rem/vmm/kvm/reset 'sleep 998.9'
+	mkdir -m 700 m
+	mount -t tmpfs -o size=256k none m
+	no_file_at_all
+	dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
+	send "$(request RESET 306)"
+	wait_for sleeps 998.9
+	[ -z "$(ls m/*.notes 2>/dev/null)" ]
+	rm m/full fault
+	expect '^LOG I -1 one_vmm_exec: the journal is written again'
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	wait_for grep -q '^sent' m/*.notes
+	grep -q '^process' m/*.notes
+	crash
+	umount m
+}
+
 # An ssh whose end the host does not hear of, as when the network between is cut.
 deaf_hosts() {
 	sed -i 's|^exec bash -c.*|case $* in *"relay --driver"*) setsid -w bash -c "$*" < <(setsid bash -c "cat; exec sleep 998.1") ;; *) setsid -w bash -c "$*" ;; esac|' bin/ssh
 }
 
-@test "DRIVER_CANCEL of a step whose host is away: it is ended when the host is back, before anything runs there" {
+# RESET of VM 306 runs on a host that goes away, and is cancelled. REBOOT says in "beside" whether it still runs.
+cancel_while_away() {
 	deaf_hosts
 	configure 'transport = "ssh"; ssh: { multiplex = false; }; hosts: { retry_s = 1; };'
 	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.2'
@@ -1253,6 +1266,10 @@ deaf_hosts() {
 	touch no-ssh-host-a
 	send 'DRIVER_CANCEL  306 '
 	expect 'Driver command for 306 cancelled'
+}
+
+@test "DRIVER_CANCEL of a step whose host is away: it is ended when the host is back, before anything runs there" {
+	cancel_while_away
 	wait_for journal_has '0 not ended'
 	rm no-ssh-host-a
 	send "$(request REBOOT 306)"

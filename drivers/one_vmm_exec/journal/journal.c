@@ -177,15 +177,14 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 	j->next_seq = MAX(j->next_seq, report->last_seq);
 	all = noted_rows(j->notes, report->found, &j->files);
 	for (guint i = 0; i < all->len; i++) {
-		struct row *row = row_copy(g_ptr_array_index(all, i));
+		struct row *row = g_ptr_array_index(all, i);
 		bool changed = make_stale(j, row) || row->phase == ROW_DONE;
 
-		make_stale(j, g_ptr_array_index(all, i));
-		add_row(j, row);
+		add_row(j, row_copy(row));
 		if (changed || noted_only(j->notes, row->seq, &j->files))
 			touch(j, row);
 		if (row->phase != ROW_DONE)
-			g_ptr_array_add(open, g_ptr_array_index(all, i));
+			g_ptr_array_add(open, row);
 	}
 
 	if (j->events)

@@ -19,7 +19,10 @@ void journal_notes_steps(Journal *j)
 	void *row;
 
 	if (j->state != WRITER_LOST) {
-		notes_steps_kept(j->notes);
+		if (notes_are_lost(j->notes))
+			journal_notes_renew(j);
+		else
+			notes_steps_kept(j->notes);
 		return;
 	}
 

@@ -338,6 +338,11 @@ void notes_step(Notes *n, guint64 seq, const char *plan, guint step)
 	n->fd = -1;
 }
 
+bool notes_are_lost(const Notes *n)
+{
+	return n->fd < 0;
+}
+
 void notes_steps_kept(Notes *n)
 {
 	static const char line[] = "kept -\n";
@@ -386,7 +391,9 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 	if (fd < 0)
 		return false;
 
-	close(n->fd);
+	if (n->fd >= 0)
+		close(n->fd);
+
 	n->fd = fd;
 	note_reader(n);
 	g_hash_table_iter_init(&iter, n->sent);

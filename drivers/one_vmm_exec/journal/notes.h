@@ -69,6 +69,9 @@ void notes_step(Notes *notes, guint64 seq, const char *plan, guint step);
 /* The files have all that was noted by notes_step(). */
 void notes_steps_kept(Notes *notes);
 
+/* Whether nothing can be noted until notes_renew() makes new ones. */
+bool notes_are_lost(const Notes *notes);
+
 /* The reply to SEQ was written, whole. */
 void notes_sent(Notes *notes, guint64 seq);
 
