@@ -68,15 +68,11 @@ static bool rewrite_paths(struct copy_to_host *f, GError **error)
 	g_autofree char *inside = g_build_filename(f->stored->to, "checkpoint", NULL);
 	g_autoptr(xmlDoc) doc = NULL;
 	g_autofree char *xml = NULL;
-	char *text;
 
 	if (g_str_equal(f->stored->from, f->stored->to))
 		return true;
-	text = virDomainGetXMLDesc(f->r->dom, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE);
-	if (!text)
-		return virt_fail(error, "cannot read domain %s", virDomainGetName(f->r->dom));
-	doc = xml_parse(text, strlen(text), "domain", error);
-	free(text);
+
+	doc = virt_xml_doc_of(f->r->dom, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE, error);
 	if (!doc)
 		return false;
 	domain_paths_rewrite(xmlDocGetRootElement(doc), inside, NULL);

@@ -19,15 +19,12 @@ struct facts {
 
 static bool facts_load(struct facts *f, virDomain *dom, GError **error)
 {
-	char *text = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_MIGRATABLE);
 	xmlNode *type;
 
-	if (!text)
-		return virt_fail(error, "cannot read domain %s", virDomainGetName(dom));
-	f->doc = xml_parse(text, strlen(text), "domain", error);
-	free(text);
+	f->doc = virt_xml_doc_of(dom, VIR_DOMAIN_XML_MIGRATABLE, error);
 	if (!f->doc)
 		return false;
+
 	f->domain = xmlDocGetRootElement(f->doc);
 	type = xml_child(xml_child(f->domain, "os"), "type");
 	f->name = xml_child_text(f->domain, "name");

@@ -432,12 +432,23 @@ bool virt_watch_gone(VirtWatch *w, gint64 until_us, bool *ret_gone, GError **err
 	}
 }
 
+xmlDoc *virt_xml_doc_of(virDomain *dom, unsigned flags, GError **error)
+{
+	char *text = virDomainGetXMLDesc(dom, flags);
+	xmlDoc *doc;
+
+	if (!text) {
+		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
+		return NULL;
+	}
+
+	doc = xml_parse(text, strlen(text), "domain", error);
+	free(text);
+
+	return doc;
+}
+
 xmlDoc *virt_xml_doc(virDomain *dom, GError **error)
 {
-	g_autofree char *text = virt_xml(dom, error);
-
-	if (!text)
-		return NULL;
-
-	return xml_parse(text, strlen(text), "domain", error);
+	return virt_xml_doc_of(dom, 0, error);
 }

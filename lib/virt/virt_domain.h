@@ -80,6 +80,9 @@ char *virt_xml(virDomain *dom, GError **error);
 /* The same, parsed. The caller frees; NULL with ERROR. */
 xmlDoc *virt_xml_doc(virDomain *dom, GError **error);
 
+/* Likewise with FLAGS, of virDomainXMLFlags: of a running domain, how it would start, say. */
+xmlDoc *virt_xml_doc_of(virDomain *dom, unsigned flags, GError **error);
+
 /* Listens for the end of a domain. */
 typedef struct virt_watch VirtWatch;
 

@@ -287,14 +287,14 @@ static bool check_free_image(const xmlNode *disk, const char *name, GError **err
 		return true;
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return vmm_fail_errno(error, errno, "cannot go back to snapshot %s: disk %s would "
+		return vmm_fail_errno(error, errno, "cannot revert to snapshot %s: disk %s would "
 				      "come back: cannot open %s", name, target, path);
 	is_used = image_in_use(fd);
 	close(fd);
 	if (!is_used)
 		return true;
 
-	vmm_fail(error, VMM_ERROR_BUSY, "cannot go back to snapshot %s: disk %s would come back, "
+	vmm_fail(error, VMM_ERROR_BUSY, "cannot revert to snapshot %s: disk %s would come back, "
 		 "and another QEMU has its image %s open", name, target, path);
 	vmm_error_set_hint(error, "the VM would be lost; detach the image from the other VM first");
 

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "domain/reach_places.h"
 #include "virt/virt_domain.h"
-#include "virt/virt_error.h"
 #include "xml/xml.h"
 
 static const char *const domains[] = { "domain", "inactiveDomain" };
@@ -267,23 +266,6 @@ static void walk_domain(const xmlNode *domain, const struct reach_visitor *visit
 	xmlFreeNode(copy);
 }
 
-/* The XML of DOM with FLAGS. NULL with ERROR set. The caller frees. */
-static xmlDoc *read_domain(virDomain *dom, unsigned flags, GError **error)
-{
-	char *text = virDomainGetXMLDesc(dom, flags);
-	xmlDoc *doc;
-
-	if (!text) {
-		virt_fail(error, "cannot read the XML of domain %s", virDomainGetName(dom));
-		return NULL;
-	}
-
-	doc = xml_parse(text, strlen(text), "domain", error);
-	free(text);
-
-	return doc;
-}
-
 static void set_metadata(xmlNode *domain, const xmlNode *live)
 {
 	xmlNode *metadata = xml_child(live, "metadata"), *old;
@@ -300,7 +282,7 @@ static void set_metadata(xmlNode *domain, const xmlNode *live)
 bool snapshot_check(virDomain *dom, xmlNode *root, const char *path, GError **error)
 {
 	/* One has what libvirt chose for the running guest, one how it would start. */
-	g_autoptr(xmlDoc) live = read_domain(dom, 0, error);
+	g_autoptr(xmlDoc) live = virt_xml_doc(dom, error);
 	g_autoptr(xmlDoc) inactive = NULL;
 	g_autofree char *above = g_path_get_dirname(path), *bad = NULL;
 	g_autofree char *directory = g_canonicalize_filename(above, "/");
@@ -308,7 +290,7 @@ bool snapshot_check(virDomain *dom, xmlNode *root, const char *path, GError **er
 	struct names n = { known, directory, NULL };
 
 	if (live)
-		inactive = read_domain(dom, VIR_DOMAIN_XML_INACTIVE, error);
+		inactive = virt_xml_doc_of(dom, VIR_DOMAIN_XML_INACTIVE, error);
 	if (!inactive)
 		return false;
 	walk_domain(xmlDocGetRootElement(live), &adder, &n);

@@ -368,7 +368,7 @@ in_image() {	# NUMBER
 	id=$(lab_virsh node1 domid one-34)
 	act snapshot_revert one-34 snap-0 34 node1
 	assert_failure 1
-	assert_regex "$(error_message)" '^snapshot_revert: cannot go back to snapshot snap-0: disk vdb would come back, and another QEMU has its image .*/34/disk.1 open \[busy\] \(hint: '
+	assert_regex "$(error_message)" '^snapshot_revert: cannot revert to snapshot snap-0: disk vdb would come back, and another QEMU has its image .*/34/disk.1 open \[busy\] \(hint: '
 	[ "$(lab_virsh node1 domid one-34)" = "$id" ]
 	[ "$(state 35)" = running ]
 	act cancel one-35
