@@ -90,6 +90,11 @@ static bool is_trusted(const struct stat *st, mode_t others)
 	return !(st->st_mode & others);
 }
 
+bool run_directory_is_trusted(const struct stat *st)
+{
+	return is_trusted(st, S_IWGRP | S_IWOTH);
+}
+
 /* What root makes is our user's. */
 static void give_to_user(int fd)
 {

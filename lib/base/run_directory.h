@@ -21,6 +21,11 @@ bool run_directory_make(GError **error);
 /* Hints in ERROR who RUN_DIRECTORY belongs to and what makes it. */
 void run_directory_hint(GError **error);
 
+struct stat;
+
+/* Whether only root and the user who runs the actions can write to the file that ST is of. */
+bool run_directory_is_trusted(const struct stat *st);
+
 enum { RUN_DIRECTORY_LOCKS = 2 };
 
 /*

@@ -61,6 +61,7 @@ static const struct parameter parameters[] = {
 	{ "IMAGE_CHECK",                 CHECK,  0, 0,       "yes" },
 	{ "IMAGE_BACKING_PATHS",         TEXT,   0, 0,       NULL },
 	{ "VMDK_ALLOWED_TYPES",          TEXT,   0, 0,       "streamOptimized monolithicSparse" },
+	{ "CHECKPOINT_CHECK",            CHECK,  0, 0,       "yes" },
 	{ "STORAGE",                     TEXT,   0, 0,       NULL },
 	{ "FORCE_RAW_IMAGES",            TEXT,   0, 0,       NULL },
 	{ "PREALLOCATE",                 TEXT,   0, 0,       NULL },

@@ -40,6 +40,9 @@ struct domain_policy {
 /* What vmm_exec.cfg says; CFG must outlive the result. */
 struct domain_policy domain_policy_of(const ConfCfg *cfg);
 
+/* Whether PATH is in one of the directories of LIST, one of the policy's. */
+bool domain_policy_lists(const char *list, const char *path);
+
 struct domain_options {
 	const char *type;		/* "kvm" or "qemu"; NULL: as the history's VM_MAD says */
 	const char *one_version;	/* for the metadata; NULL: left out */

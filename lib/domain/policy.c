@@ -66,6 +66,17 @@ static bool is_in(const char *path, const char *list)
 	return false;
 }
 
+bool domain_policy_lists(const char *list, const char *path)
+{
+	g_autofree char *clean = NULL;
+
+	if (*path != '/')
+		return false;
+	clean = g_canonicalize_filename(path, "/");
+
+	return is_in(clean, list);
+}
+
 /* What we, deploy and OpenNebula keep in a VM's directory and read again: no guest's to write. */
 static bool is_kept(const char *name)
 {

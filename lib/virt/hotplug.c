@@ -161,9 +161,18 @@ static bool watch_release(virDomain *dom, struct removal_watch *e, bool asked, g
 	}
 }
 
-/* Asks once; until UNTIL_US. RET_GONE: whether it is gone. */
+/* Whether libvirt says that the guest refused: it may do so before its event arrives. */
+static bool is_refusal(const GError *cause)
+{
+	return cause && strstr(cause->message, "rejected by the guest");
+}
+
+/*
+ * Asks once; until UNTIL_US. RET_ASKED becomes true when the guest was asked: QEMU may then refuse
+ * to ask it again. RET_GONE: whether it is gone.
+ */
 static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e, gint64 until_us,
-					 bool *ret_gone, GError **error)
+					 bool *ret_asked, bool *ret_gone, GError **error)
 {
 	g_autoptr(DomainCall) c = domain_call_new(dom, e->alias);
 	g_autoptr(GError) cause = NULL;
@@ -173,13 +182,16 @@ static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e
 	if (r == VIRT_CALL_TIMED_OUT)
 		return r;
 
+	*ret_asked = *ret_asked || r == VIRT_CALL_OK;
+	if (is_refusal(cause))
+		note_event(e, e->alias, &e->refused);
 	if (r == VIRT_CALL_OK)
 		wait_for_event(e, until_us);
-	if (!watch_release(dom, e, r == VIRT_CALL_OK, until_us, &d, error))
+	if (!watch_release(dom, e, *ret_asked, until_us, &d, error))
 		return VIRT_CALL_FAILED;
 
 	*ret_gone = !d.there;
-	if (r == VIRT_CALL_FAILED && d.there) {
+	if (r == VIRT_CALL_FAILED && d.there && !*ret_asked) {
 		vmm_pass(error, &cause);
 		return r;
 	}
@@ -188,13 +200,14 @@ static enum virt_call_result detach_once(virDomain *dom, struct removal_watch *e
 }
 
 static enum virt_call_result detach(virDomain *dom, struct removal_watch *e, unsigned tries,
-				    gint64 until_us, GError **error)
+				    gint64 until_us, bool *ret_pending, GError **error)
 {
 	gint64 now = g_get_monotonic_time(), step_us = MAX(until_us - now, 0) / tries;
-	bool gone = false;
+	bool asked = false, gone = false;
 
 	for (unsigned i = 1; i <= tries && !gone && !e->refused; i++) {
-		enum virt_call_result r = detach_once(dom, e, now + step_us * i, &gone, error);
+		enum virt_call_result r = detach_once(dom, e, now + step_us * i, &asked, &gone,
+						      error);
 
 		if (r != VIRT_CALL_OK)
 			return r;
@@ -202,18 +215,22 @@ static enum virt_call_result detach(virDomain *dom, struct removal_watch *e, uns
 
 	if (gone)
 		return VIRT_CALL_OK;
-	if (e->refused)
+
+	*ret_pending = !e->refused;
+	if (e->refused) {
 		vmm_fail(error, VMM_ERROR_REFUSED, "the guest refused to release the device");
-	else
+		vmm_error_set_hint(error, "check whether the guest uses it");
+	} else {
 		vmm_fail(error, VMM_ERROR_GUEST, "the guest did not release the device in time");
-	vmm_error_set_hint(error,
-			   "check whether the guest uses it; it may still be released later");
+		vmm_error_set_hint(error, "it may still be released later: check whether the guest "
+				   "uses it, and ask again");
+	}
 
 	return VIRT_CALL_FAILED;
 }
 
 enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
-				  gint64 until_us, GError **error)
+				  gint64 until_us, bool *ret_pending, GError **error)
 {
 	struct removal_watch *e = g_atomic_rc_box_new0(struct removal_watch);
 	enum virt_call_result r;
@@ -226,7 +243,8 @@ enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tr
 			    VIR_DOMAIN_EVENT_CALLBACK(on_removed), e);
 	refused = listen_to(dom, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED,
 			    VIR_DOMAIN_EVENT_CALLBACK(on_refused), e);
-	r = detach(dom, e, MAX(tries, 1), until_us, error);
+	*ret_pending = false;
+	r = detach(dom, e, MAX(tries, 1), until_us, ret_pending, error);
 	stop_listening(dom, removed);
 	stop_listening(dom, refused);
 	removal_watch_release(e);

@@ -26,10 +26,10 @@ enum virt_call_result virt_device(virDomain *dom, enum virt_device_verb verb, co
 /*
  * Asks the guest to release the device ALIAS, at most TRIES times until UNTIL_US, and waits for the
  * result. VIRT_CALL_OK: it is gone, or was not there. VIRT_CALL_FAILED: VMM_ERROR_REFUSED, the
- * guest refused; VMM_ERROR_GUEST, it did not answer and may still release it later;
- * VMM_ERROR_CONNECTION, unknown. VIRT_CALL_TIMED_OUT: QEMU did not answer.
+ * guest refused; VMM_ERROR_GUEST with RET_PENDING, it did not answer and may still release it
+ * later; VMM_ERROR_CONNECTION, unknown. VIRT_CALL_TIMED_OUT: QEMU did not answer.
  */
 enum virt_call_result virt_detach(virDomain *dom, const char *alias, unsigned tries,
-				  gint64 until_us, GError **error);
+				  gint64 until_us, bool *ret_pending, GError **error);
 
 #endif

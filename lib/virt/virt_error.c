@@ -343,6 +343,21 @@ bool virt_is_agents_no(const GError *error)
 	return strstr(error->message, "QEMU agent command");
 }
 
+bool virt_is_agents_silence(const GError *error)
+{
+	static const char *const texts[] = {
+		"not available for now", "respond to command within", "does not answer",
+		"disappeared while executing",
+	};
+
+	if (!vmm_is(error, VMM_ERROR_GUEST))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (strstr(error->message, texts[i]))
+			return true;
+	return false;
+}
+
 bool virt_last_is_end(void)
 {
 	const char *message = virGetLastErrorMessage();

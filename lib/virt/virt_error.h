@@ -43,4 +43,10 @@ bool virt_last_is_end(void);
 /* Whether ERROR is the answer of a guest's agent that it cannot do what it was asked for. */
 bool virt_is_agents_no(const GError *error);
 
+/*
+ * Whether ERROR says that a command was sent to a guest's agent, and not answered: the agent may
+ * still execute it.
+ */
+bool virt_is_agents_silence(const GError *error);
+
 #endif

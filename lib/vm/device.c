@@ -401,11 +401,11 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 	action_on_abort(ACTION_UNKNOWN, "detaching %s from domain %s", what,
 			virDomainGetName(v->dom));
 	for (;;) {
-		bool lost;
+		bool lost, pending;
 
 		r = virt_detach(v->dom, text_or(alias, ""),
 				(unsigned)conf_kvmrc_tries(ctx->rc), until_us,
-				&cause);
+				&pending, &cause);
 		lost = r == VIRT_CALL_FAILED && virConnectIsAlive(ctx->conn) != 1;
 		g_clear_error(error);
 		outcome = action_judge(ctx, r, g_steal_pointer(&cause), error,
@@ -421,6 +421,8 @@ enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const cha
 			return outcome;
 		if (!device_find(v, key))
 			break;
+		if (pending)	/* QEMU removes it when the guest answers, at whatever time */
+			return ACTION_UNKNOWN;
 		if (!lost)	/* else it may be on its way: asked again, and waited for */
 			return ACTION_FAILED;
 	}

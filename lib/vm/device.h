@@ -71,8 +71,8 @@ enum action_outcome device_medium(struct action_ctx *ctx, DeviceVm *v, const cha
 				  const char *path, GError **error);
 
 /*
- * Detaches WHAT. DONE: V does not have it any more, or did not have it. VMM_ERROR_INPUT: KEY does
- * not say which device.
+ * Detaches WHAT. DONE: V does not have it any more, or did not have it. UNKNOWN: its guest was
+ * asked to release it, and may still do so. VMM_ERROR_INPUT: KEY does not say which device.
  */
 enum action_outcome device_detach(struct action_ctx *ctx, DeviceVm *v, const char *what,
 				  const struct device_key *key, GError **error);

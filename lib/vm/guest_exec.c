@@ -4,12 +4,18 @@
 #include <json-c/json.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "virt/agent.h"
 #include "virt/domain_note.h"
+#include "virt/virt_error.h"
 
-enum { AGENT_S = 30 };
+/* Answers of an agent that may have started the program. */
+#define INVALID_REPLY "sent an invalid reply"
+#define NO_PROCESS "gave no process"
+
+enum { AGENT_S = 30, PAUSE_MS = 100 };
 
 static const struct domain_note note = { "urn:vmmexec:exec", "exec", "pid" };
 
@@ -91,8 +97,8 @@ static json_object *command(virDomain *dom, const char *name, json_object *argum
 	if (value)
 		json_object_get(value);
 	else if (text)
-		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s sent an "
-			 "invalid reply", virDomainGetName(dom));
+		vmm_fail(error, VMM_ERROR_GUEST, "the agent of domain %s " INVALID_REPLY,
+			 virDomainGetName(dom));
 	json_object_put(answer);
 
 	return value;
@@ -125,10 +131,23 @@ bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gi
 	if (ok)
 		*ret_pid = json_object_get_int64(pid);
 	else
-		vmm_fail(error, VMM_ERROR_GUEST, "the agent gave no process");
+		vmm_fail(error, VMM_ERROR_GUEST, "the agent " NO_PROCESS);
 	json_object_put(answer);
 
 	return ok;
+}
+
+bool guest_exec_may_have_begun(const GError *cause)
+{
+	static const char *const ours[] = { INVALID_REPLY, NO_PROCESS };
+
+	if (vmm_is(cause, VMM_ERROR_CONNECTION))
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(ours); i++)
+		if (strstr(cause->message, ours[i]))
+			return true;
+
+	return virt_is_agents_silence(cause);
 }
 
 /* What the base64 text NAME of ANSWER holds. */
@@ -223,13 +242,120 @@ static bool is_windows(virDomain *dom)
 	return yes;
 }
 
-bool guest_exec_kill(virDomain *dom, gint64 pid, GError **error)
+static bool start_kill(virDomain *dom, bool windows, gint64 pid, gint64 *ret_killer,
+		       GError **error)
 {
 	g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, pid);
 	const char *linux_argv[] = { "kill", "-9", number, NULL };
 	const char *windows_argv[] = { "taskkill", "/F", "/PID", number, NULL };
-	gint64 killer;
 
-	return guest_exec_start(dom, is_windows(dom) ? windows_argv : linux_argv, NULL, &killer,
-				error);
+	return guest_exec_start(dom, windows ? windows_argv : linux_argv, NULL, ret_killer, error);
+}
+
+/* Status of PID once it has exited, or as it is at UNTIL_US. */
+static bool wait_for_exit(virDomain *dom, gint64 pid, gint64 until_us,
+			  struct guest_exec_status *ret, GError **error)
+{
+	for (;;) {
+		if (!guest_exec_ask(dom, pid, ret, error))
+			return false;
+		if (ret->exited || !deadline_pause(until_us, PAUSE_MS))
+			return true;
+		guest_exec_status_clear(ret);
+	}
+}
+
+/* Exit status of the guest's "kill -0", which signals nothing; -1: not known. */
+static int probe(virDomain *dom, gint64 pid, gint64 until_us)
+{
+	g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, pid);
+	const char *argv[] = { "kill", "-0", number, NULL };
+	struct guest_exec_status status = { .code = -1 };
+	gint64 prober;
+	int code = -1;
+
+	if (!guest_exec_start(dom, argv, NULL, &prober, NULL))
+		return -1;
+	if (wait_for_exit(dom, prober, until_us, &status, NULL) && status.exited)
+		code = status.code;
+	guest_exec_status_clear(&status);
+
+	return code;
+}
+
+/*
+ * Whether PID, of the agent's program, has certainly ended. The agent does not say so as long as a
+ * child of the program has its output open; a "kill" that finds nothing must find process 1.
+ */
+static bool has_ended(virDomain *dom, bool windows, gint64 pid, gint64 until_us)
+{
+	struct guest_exec_status status = { 0 };
+	bool exited = guest_exec_ask(dom, pid, &status, NULL) && status.exited;
+
+	guest_exec_status_clear(&status);
+	if (exited)
+		return true;
+	if (windows)
+		return false;
+	if (probe(dom, pid, until_us) <= 0)
+		return false;
+
+	return probe(dom, 1, until_us) == 0;
+}
+
+static enum action_outcome fail_kill(virDomain *dom, gint64 pid,
+				     const struct guest_exec_status *killer, GError **error)
+{
+	g_autofree char *said = g_strstrip(g_strdup(killer->err->str));
+
+	vmm_fail(error, VMM_ERROR_GUEST, "cannot end process %" G_GINT64_FORMAT " in domain %s: "
+		 "the guest's kill ended with status %d%s%s", pid, virDomainGetName(dom),
+		 killer->code, *said ? ": " : "", said);
+
+	return ACTION_FAILED;
+}
+
+/* KILLER has exited, or its time is over. */
+static enum action_outcome judge_kill(virDomain *dom, bool windows, gint64 pid, gint64 until_us,
+				      const struct guest_exec_status *killer, GError **error)
+{
+	bool succeeded = killer->exited && killer->code == 0;
+
+	do {
+		if (has_ended(dom, windows, pid, until_us))
+			return ACTION_DONE;
+	} while (succeeded && deadline_pause(until_us, PAUSE_MS));
+
+	if (succeeded && windows)	/* taskkill waits for the end; a child has the output */
+		return ACTION_DONE;
+	if (killer->exited && !succeeded)
+		return fail_kill(dom, pid, killer, error);
+	vmm_fail(error, VMM_ERROR_GUEST, "process %" G_GINT64_FORMAT " in domain %s was killed, "
+		 "and still runs", pid, virDomainGetName(dom));
+	vmm_error_set_hint(error, "it may wait for a disk or a network file system of the guest: "
+			   "ask again later");
+
+	return ACTION_UNKNOWN;
+}
+
+enum action_outcome guest_exec_end(virDomain *dom, gint64 pid, gint64 until_us, GError **error)
+{
+	struct guest_exec_status killer = { 0 };
+	g_autoptr(GError) cause = NULL;
+	bool windows = is_windows(dom);
+	enum action_outcome outcome;
+	gint64 killer_pid;
+
+	if (!start_kill(dom, windows, pid, &killer_pid, &cause)) {
+		outcome = guest_exec_may_have_begun(cause) ? ACTION_UNKNOWN : ACTION_FAILED;
+		vmm_pass(error, &cause);
+		return outcome;
+	}
+
+	if (!wait_for_exit(dom, killer_pid, until_us, &killer, error))
+		return ACTION_UNKNOWN;
+	outcome = judge_kill(dom, windows, pid, until_us, &killer, error);
+	guest_exec_status_clear(&killer);
+
+	return outcome;
 }

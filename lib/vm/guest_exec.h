@@ -41,6 +41,12 @@ void guest_exec_forget(virDomain *dom);
 bool guest_exec_start(virDomain *dom, const char *const *argv, GBytes *input, gint64 *ret_pid,
 		      GError **error);
 
+/*
+ * Whether a guest_exec_start() that failed for CAUSE may have started the program, or may still:
+ * an agent that hangs executes what it was sent when it continues.
+ */
+bool guest_exec_may_have_begun(const GError *cause);
+
 /* Status of PID; the agent returns a result once. VMM_ERROR_GUEST: it knows no such process. */
 bool guest_exec_ask(virDomain *dom, gint64 pid, struct guest_exec_status *ret, GError **error);
 
@@ -50,7 +56,11 @@ enum action_outcome guest_exec_judge(virDomain *dom, const struct guest_exec_sta
 
 void guest_exec_status_clear(struct guest_exec_status *status);
 
-/* Ends PID, and nothing else. */
-bool guest_exec_kill(virDomain *dom, gint64 pid, GError **error);
+/*
+ * Ends PID, of which the agent says that it runs, and nothing else. DONE: it has ended; what it
+ * started itself may go on. FAILED: the guest did not kill it. UNKNOWN: it was killed, and had not
+ * ended at UNTIL_US, or the agent says nothing.
+ */
+enum action_outcome guest_exec_end(virDomain *dom, gint64 pid, gint64 until_us, GError **error);
 
 #endif

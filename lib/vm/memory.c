@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/memory.h"
 
+#include "action/reconcile.h"
 #include "base/deadline.h"
 #include "virt/virt_error.h"
 #include "virt/virt_resize.h"
@@ -102,7 +103,9 @@ static guint choose(const struct module *modules, guint n, guint64 mib)
 	return 0;
 }
 
-static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 mib, GError **error)
+/* Unplugs modules of MIB together, one after the other; RET_PENDING as virt_detach(). */
+static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
+				  bool *ret_pending, GError **error)
 {
 	struct module modules[MAX_MODULES];
 	guint n = modules_of(v, modules), bits = choose(modules, n, mib);
@@ -114,7 +117,7 @@ static enum action_outcome unplug(struct action_ctx *ctx, DeviceVm *v, guint64 m
 		if (r == VIRT_CALL_OK && bits & 1U << i)
 			r = virt_detach(v->dom, modules[i].alias,
 					(unsigned)conf_kvmrc_tries(ctx->rc),
-					until_us, &cause);
+					until_us, ret_pending, &cause);
 		g_free(modules[i].alias);
 	}
 
@@ -147,6 +150,70 @@ static guint64 mib_of(const DeviceVm *v)
 	return 0;
 }
 
+/* Reads V's XML again, on a new connection if need be. False: what is true is not known. */
+static bool reread(struct action_ctx *ctx, DeviceVm *v)
+{
+	switch (reconcile_domain_idle(ctx, &v->dom, NULL)) {
+	case RECONCILE_ALIVE:
+	case RECONCILE_REOPENED:
+		return device_vm_refresh(v, NULL);
+	case RECONCILE_GONE:
+	case RECONCILE_UNKNOWN:
+		break;
+	}
+
+	return false;
+}
+
+/* ERROR stopped an unplug half way, and nothing more is pending: plugs in again what is missing. */
+static enum action_outcome plug_back(struct action_ctx *ctx, DeviceVm *v, guint64 before,
+				     GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (plug(ctx, v, before - mib_of(v), &cause) == ACTION_DONE) {
+		vmm_error_set_hint(error, "its memory is %" G_GUINT64_FORMAT " MiB, as before",
+				   before);
+		return ACTION_FAILED;
+	}
+
+	vmm_error_set_hint(error, "its memory is %" G_GUINT64_FORMAT " MiB now, and cannot go back "
+			   "to %" G_GUINT64_FORMAT ": %s", mib_of(v), before, cause->message);
+
+	return ACTION_UNKNOWN;
+}
+
+/*
+ * From BEFORE down to MIB. A guest may keep one of several modules: libvirt knows how many it has
+ * released.
+ */
+static enum action_outcome shrink(struct action_ctx *ctx, DeviceVm *v, guint64 before, guint64 mib,
+				  GError **error)
+{
+	bool pending = false;
+	enum action_outcome outcome = unplug(ctx, v, before - mib, &pending, error);
+
+	if (outcome == ACTION_DONE || vmm_is(*error, VMM_ERROR_TIMEOUT))
+		return outcome;
+	if (!reread(ctx, v))
+		return ACTION_UNKNOWN;
+	if (mib_of(v) == mib) {		/* the answer was lost only */
+		g_clear_error(error);
+		return ACTION_DONE;
+	}
+
+	if (pending) {
+		vmm_error_set_hint(error, "its memory is %" G_GUINT64_FORMAT " MiB now; its guest "
+				   "may still release the rest: ask again later", mib_of(v));
+		return ACTION_UNKNOWN;
+	}
+
+	if (mib_of(v) < before)
+		return plug_back(ctx, v, before, error);
+
+	return ACTION_FAILED;
+}
+
 enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 mib,
 				   guint64 *ret_before, GError **error)
 {
@@ -161,7 +228,7 @@ enum action_outcome memory_modules(struct action_ctx *ctx, DeviceVm *v, guint64 
 	if (mib > now)
 		outcome = plug(ctx, v, mib - now, error);
 	else
-		outcome = unplug(ctx, v, now - mib, error);
+		outcome = shrink(ctx, v, now, mib, error);
 	if (outcome == ACTION_FAILED && mib_of(v) == mib) {	/* its answer was lost only */
 		g_clear_error(error);
 		return ACTION_DONE;

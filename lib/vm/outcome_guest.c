@@ -106,10 +106,11 @@ enum outcome_verdict outcome_guest_attach(struct action_ctx *ctx, const struct o
 	return OUTCOME_NOT_DONE;
 }
 
+/* Neither libvirt nor QEMU says whether the guest was asked, and has not answered yet. */
 enum outcome_verdict outcome_guest_detach(struct action_ctx *ctx,
 					 const struct outcome_case *c,
-					 const struct outcome_found *f,
-					 char **ret_info G_GNUC_UNUSED, GError **error)
+					 const struct outcome_found *f, char **ret_info,
+					 GError **error)
 {
 	g_autoptr(TmplVm) vm = tmpl_vm_of_document(c->request->doc, "the request", NULL);
 	g_autoptr(xmlDoc) live = NULL;
@@ -128,10 +129,11 @@ enum outcome_verdict outcome_guest_detach(struct action_ctx *ctx,
 		return OUTCOME_LATER;
 
 	v = (DeviceVm){ .live = live };
-	if (device_find(&v, &asked.key))
-		return OUTCOME_NOT_DONE;
+	if (!device_find(&v, &asked.key))
+		return OUTCOME_DONE;
+	*ret_info = g_strdup("the VM still has the device, which its guest may release later");
 
-	return OUTCOME_DONE;
+	return OUTCOME_REPEAT;
 }
 
 static bool has_snapshot(const struct outcome_found *f, const char *name, bool *ret, GError **error)

@@ -4,95 +4,22 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "domain/reach_places.h"
 #include "virt/virt_domain.h"
+#include "vm/known_names.h"
 #include "xml/xml.h"
 
 static const char *const domains[] = { "domain", "inactiveDomain" };
 
 /* What a walk finds in the running domain, or looks for among that. */
 struct names {
-	GHashTable *known;		/* "PLACE=TEXT", and "PLACE:" with a whole element */
+	const KnownNames *known;
 	const char *directory;		/* of the VM */
 	char *bad;			/* the first that is not allowed; NULL: none so far */
 };
 
-/* NODE as one text, whatever its indentation. */
-static void flatten(GString *out, const xmlNode *node)
-{
-	const char *space = node->ns ? (const char *)node->ns->href : "";
-
-	g_string_append_printf(out, "<%s %s", (const char *)node->name, text_or(space, ""));
-	for (xmlAttr *a = node->properties; a; a = a->next) {
-		g_autoptr(xmlChar) value = xmlNodeListGetString(node->doc, a->children, 1);
-
-		g_string_append_printf(out, " %s='%s'", (const char *)a->name,
-				       text_or((const char *)value, ""));
-	}
-
-	g_string_append_c(out, '>');
-	for (const xmlNode *n = node->children; n; n = n->next) {
-		g_autofree char *text = NULL;
-
-		if (n->type == XML_ELEMENT_NODE) {
-			flatten(out, n);
-			continue;
-		}
-
-		text = g_strstrip(g_strdup(text_or((const char *)n->content, "")));
-		g_string_append(out, text);
-	}
-
-	g_string_append(out, "</>");
-}
-
-static char *whole(const char *place, const xmlNode *node)
-{
-	GString *text = g_string_new(place);
-
-	g_string_append_c(text, ':');
-	flatten(text, node);
-
-	return g_string_free(text, FALSE);
-}
-
-static char *valued(const char *place, const char *value)
-{
-	return g_strdup_printf("%s=%s", place, value);
-}
-
-static void add_value(const char *place, const char *value, void *data)
-{
-	g_hash_table_add(((struct names *)data)->known, valued(place, value));
-}
-
-static void add_node(const char *place, const xmlNode *node, void *data)
-{
-	g_autofree char *address = reach_remote(node, place);
-
-	if (address)
-		g_hash_table_add(((struct names *)data)->known, whole(place, node));
-}
-
-static void add_gate(const char *place, const xmlNode *node, enum reach_use use G_GNUC_UNUSED,
-		     void *data)
-{
-	g_hash_table_add(((struct names *)data)->known, whole(place, node));
-}
-
-static void add_foreign(const xmlNode *node, bool command G_GNUC_UNUSED, void *data)
-{
-	g_hash_table_add(((struct names *)data)->known, whole("", node));
-}
-
 static void skip_metadata(const xmlNode *node G_GNUC_UNUSED, void *data G_GNUC_UNUSED)
 {
 }
-
-static const struct reach_visitor adder = {
-	.node = add_node, .value = add_value, .gate = add_gate, .foreign = add_foreign,
-	.metadata = skip_metadata,
-};
 
 static bool is_within(const char *path, const char *directory)
 {
@@ -165,21 +92,18 @@ static bool is_harmless(const struct names *n, const char *place, const char *te
 static void check_value(const char *place, const char *value, void *data)
 {
 	struct names *n = data;
-	g_autofree char *key = valued(place, value);
 
-	if (n->bad || g_hash_table_contains(n->known, key))
+	if (n->bad || known_names_has(n->known, place, value))
 		return;
 	if (!is_harmless(n, place, value))
-		n->bad = g_steal_pointer(&key);
+		n->bad = known_names_value_text(place, value);
 }
 
 /* NODE at PLACE must be the domain's. */
 static void check_whole(const char *place, const xmlNode *node, struct names *n)
 {
-	g_autofree char *key = whole(place, node);
-
-	if (!n->bad && !g_hash_table_contains(n->known, key))
-		n->bad = g_steal_pointer(&key);
+	if (!n->bad && !known_names_has_node(n->known, place, node))
+		n->bad = known_names_node_text(place, node);
 }
 
 static void check_node(const char *place, const xmlNode *node, void *data)
@@ -218,7 +142,7 @@ static const struct reach_visitor checker = {
 static void check_word(const char *name, const char *text, struct names *n)
 {
 	if (!n->bad && !reach_is_plain(text))
-		n->bad = valued(name, text);
+		n->bad = known_names_value_text(name, text);
 }
 
 /* What is beside the domains: words, but for the files of an external snapshot. */
@@ -255,17 +179,6 @@ static bool is_domain(const xmlNode *node)
 	return false;
 }
 
-/* Walks DOMAIN, whatever it is called. */
-static void walk_domain(const xmlNode *domain, const struct reach_visitor *visitor,
-			struct names *n)
-{
-	xmlNode *copy = xmlCopyNode((xmlNode *)domain, 1);
-
-	xmlNodeSetName(copy, BAD_CAST "domain");
-	reach_walk("", copy, visitor, n);
-	xmlFreeNode(copy);
-}
-
 static void set_metadata(xmlNode *domain, const xmlNode *live)
 {
 	xmlNode *metadata = xml_child(live, "metadata"), *old;
@@ -286,15 +199,15 @@ bool snapshot_check(virDomain *dom, xmlNode *root, const char *path, GError **er
 	g_autoptr(xmlDoc) inactive = NULL;
 	g_autofree char *above = g_path_get_dirname(path), *bad = NULL;
 	g_autofree char *directory = g_canonicalize_filename(above, "/");
-	g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(KnownNames) known = known_names_new();
 	struct names n = { known, directory, NULL };
 
 	if (live)
 		inactive = virt_xml_doc_of(dom, VIR_DOMAIN_XML_INACTIVE, error);
 	if (!inactive)
 		return false;
-	walk_domain(xmlDocGetRootElement(live), &adder, &n);
-	walk_domain(xmlDocGetRootElement(inactive), &adder, &n);
+	known_names_add(known, xmlDocGetRootElement(live));
+	known_names_add(known, xmlDocGetRootElement(inactive));
 
 	for (xmlNode *c = xmlFirstElementChild(root); c; c = xmlNextElementSibling(c)) {
 		if (!is_domain(c)) {
@@ -303,7 +216,7 @@ bool snapshot_check(virDomain *dom, xmlNode *root, const char *path, GError **er
 		}
 
 		set_metadata(c, xmlDocGetRootElement(live));
-		walk_domain(c, &checker, &n);
+		known_names_walk(c, &checker, &n);
 	}
 
 	bad = n.bad;

@@ -183,6 +183,35 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e "$(FILE)"
 }
 
+@test "restore: a device of the host is refused unless the VM's own deployment file has it; it is named" {
+	local hostdev="<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x0a' slot='0x00' function='0x1'/></source></hostdev>"
+	sed "0,/<devices>/s|<devices>|&$hostdev|" "${LIBVIRT_URI#test://}" >host.xml
+	LIBVIRT_URI=test://$PWD/host.xml action save one-5 "$(FILE)" host 5 host
+	assert_success
+	echo '<node/>' >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	refused() {
+		action restore "$(FILE)" host one-5 5 host
+		assert_failure 1
+		[[ $(error_message) == "restore: cannot use checkpoint $(FILE): its domain has 'domain/devices/hostdev:"*"domain.host_devices in vmm_exec.cfg allows [refused] (hint: "* ]]
+		[ -e "$(FILE)" ]
+	}
+	refused
+	# Of another VM, and with another device.
+	echo "<domain type='kvm'><name>one-6</name><devices>$hostdev</devices></domain>" >0/5/deployment.0
+	refused
+	echo "<domain type='kvm'><name>one-5</name><devices>${hostdev/0x0a/0x0b}</devices></domain>" >0/5/deployment.0
+	refused
+	# One that others could have written.
+	echo "<domain type='kvm'><name>one-5</name><devices>$hostdev</devices></domain>" >0/5/deployment.0
+	chmod 666 0/5/deployment.0
+	refused
+	chmod 600 0/5/deployment.0
+	action restore "$(FILE)" host one-5 5 host
+	assert_success
+	never test -e "$(FILE)"
+}
+
 @test "restore: an image that leads out of the datastores is refused, and the checkpoint stays" {
 	qemu-img create -q -f qcow2 image 1M
 	sed "/<name>one-5</,/<devices>/s|<devices>|&<disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/image'/><target dev='vda'/></disk>|" \

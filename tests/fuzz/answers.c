@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	g_autoptr(GError) unasked = NULL;
 	g_autoptr(GError) unstarted = NULL;
 	g_autoptr(GError) unread = NULL;
+	g_autoptr(GError) unended = NULL;
 	struct guest_exec_status status;
 	struct qemu_image image;
 	gint64 pid;
@@ -61,7 +62,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	guest_exec_status_clear(&status);
 	g_assert(guest_exec_start(NULL, argv, NULL, &pid, &unstarted) == !unstarted);
 	g_assert(unstarted || pid > 0);
-	guest_exec_kill(NULL, 1, NULL);
+	g_assert((guest_exec_end(NULL, 1, 0, &unended) == ACTION_DONE) == !unended);
 	g_assert(qemu_img_read(&ctx, "disk.0", &image, &unread) == !unread);
 	qemu_img_clear(&image);
 	g_assert(in_qemu(NULL) <= size && in_guest(NULL) <= size);

@@ -108,6 +108,28 @@ mover_dies() {
 	assert_output --regexp '^paused '
 }
 
+# begin_held CALL NAME ARGUMENT...: runs an action in node1 that stops before that call of libvirt's protocol
+# (tests/fake/hold.c) until go_on; stdin is $REQUEST. Its process is $held_job, what it says is in the file held of the test.
+HELD=/var/lib/one/local/held
+
+begin_held() {
+	local preload
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/$2" fail)
+	on rm -f $HELD
+	on env LD_PRELOAD="${preload/fail.so/hold.so}" HOLD_CALL="$1" HOLD_FILE=$HELD "$ACTIONS/$2" "${@:3}" \
+		<<<"${REQUEST:-}" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
+	held_job=$!
+	is_held
+}
+
+is_held() {
+	lab_until node1 60 test -e $HELD || { cat "$BATS_TEST_TMPDIR/held"; return 1; }
+}
+
+go_on() {
+	on rm $HELD
+}
+
 error_message() {
 	sed -n '/^ERROR MESSAGE --8</,/^ERROR MESSAGE -*>8/{//!p}' <<<"$stderr"
 }

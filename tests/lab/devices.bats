@@ -249,7 +249,7 @@ deaf_vm() {	# NUMBER
 	act_on "$(request 20 "$(disk vdb)")" attach_disk one-20 "$path" vdb 1 x 20 node1
 	assert_success
 	act detach_disk --deadline $((4 * PACE)) one-20 "$path" vdb 1 20 node1
-	assert_failure 1
+	assert_failure 3
 	assert_regex "$(error_message)" '^detach_disk: cannot detach disk vdb from domain one-20: the guest did not release the device in time \[guest\]'
 	lab_virsh node1 suspend one-20
 	act detach_disk one-20 "$path" vdb 1 20 node1
@@ -261,6 +261,29 @@ deaf_vm() {	# NUMBER
 	assert_failure 3
 	on kill -CONT "$(qemu_pid 20)"
 	act cancel one-20
+}
+
+@test "detach_disk: a disk that its guest releases later was never reported as not detached" {
+	local path REQUEST
+	path=$(image s)
+	REQUEST=$(request 1 "$(disk vds)")
+	act_on "$REQUEST" attach_disk one-1 "$path" vds 1 x 1 node1
+	assert_success
+	begin_held 392 detach_disk --deadline $((4 * PACE)) "$(uuid 1)" "$path" vds 1 1 node1
+	lab_virsh node1 suspend one-1
+	go_on
+	ended $held_job
+	cat "$BATS_TEST_TMPDIR/held"
+	[ "$status" -eq 3 ]
+	grep -q '^detach_disk: cannot detach disk vds .* did not release the device in time .*may still be released later' "$BATS_TEST_TMPDIR/held"
+	act_on "$REQUEST" outcome detach_disk "$(uuid 1)" x 1
+	assert_output 'repeat the VM still has the device, which its guest may release later'
+	lab_virsh node1 resume one-1
+	lab_until node1 30 sh -c '! virsh -q domblklist one-1 | grep -q vds'
+	act_on "$REQUEST" outcome detach_disk "$(uuid 1)" x 1
+	assert_output 'done'
+	act detach_disk "$(uuid 1)" "$path" vds 1 1 node1
+	assert_success
 }
 
 @test "attach_disk: libvirtd, QEMU or we are killed in the middle: the answer is true, the next call repairs" {

@@ -22,6 +22,11 @@ pid() {
 	on cat /run/one/one-1
 }
 
+# sleeps_in_guest SECONDS: whether a "sleep" of that many runs in the guest.
+sleeps_in_guest() {
+	lab_in_guest node1 one-1 "grep -qaE '^(/bin/)?[s]leep.$1' /proc/[0-9]*/cmdline 2>/dev/null"
+}
+
 @test "exec: output, exit status and stdin; words are split as by a shell, but no shell runs" {
 	act exec --wait 10 1 node1 "/bin/echo 'a  b' \"c\\\"d\" \$HOME; e"
 	assert_success
@@ -114,7 +119,7 @@ fetch() {
 	assert_failure 1
 	assert_regex "$(error_message)" '^exec: the program in domain one-1 did not end in time \[timeout\]'
 	assert_regex "$stderr" 'ended process [0-9]+'
-	never lab_in_guest node1 one-1 'pgrep -f "sleep 302$"'
+	never sleeps_in_guest 302
 }
 
 # hang AFTER SECONDS: the agent stops answering then, for so long; libvirt waits 30 s for it.
@@ -137,10 +142,10 @@ hang() {
 	assert_regex "$(error_message)" '^exec: whether process [0-9]+ of an earlier exec still runs in domain one-1 is not known: '
 	[ "$(pid)" = "$pid" ]
 	lab_wait_agent node1 one-1
-	never lab_in_guest node1 one-1 'pgrep -f "sleep 305$"'
+	never sleeps_in_guest 305
 	act exec_cancel 1 node1
 	assert_success
-	never lab_in_guest node1 one-1 'pgrep -f "sleep 304$"'
+	never sleeps_in_guest 304
 }
 
 # The domain's metadata come with it; the file of the host that it was on does not.
@@ -160,7 +165,7 @@ hang() {
 	assert_regex "$(error_message)" "^exec: process $pid of an earlier exec still runs in domain one-1 \\[busy\\]"
 	act exec_cancel 1 node1
 	assert_success
-	never lab_in_guest node1 one-1 'pgrep -f "sleep 306$"'
+	never sleeps_in_guest 306
 	act exec_cancel 1 node1
 	assert_success
 	assert_regex "$stderr" 'no program runs in domain one-1 any more'
@@ -175,6 +180,71 @@ hang() {
 	act exec_cancel 1 node1
 	assert_success
 	lab_in_guest node1 one-1 "kill -0 $other && kill $other"
+}
+
+# guests_kill SCRIPT: what the program "kill" does in the guest from now on; its own is kill.own there.
+guests_kill() {
+	lab_in_guest node1 one-1 "k=\$(which kill); test -e \$k.own || cp -a \$k \$k.own; rm \$k; printf '#!/bin/sh\n%s\n' '$1' >\$k; chmod 755 \$k"
+}
+
+guests_own_kill() {
+	lab_in_guest node1 one-1 'k=$(which kill); rm $k; mv $k.own $k'
+}
+
+@test "exec_cancel: a program that is not ended is not reported as ended, and is not forgotten" {
+	local pid
+	act exec 1 node1 '/bin/sleep 308'
+	assert_success
+	pid=$(pid)
+	guests_kill 'echo not today >&2; exit 3'
+	act exec_cancel 1 node1
+	assert_failure 1
+	assert_regex "$(error_message)" "^exec_cancel: cannot end process $pid in domain one-1: the guest's kill ended with status 3: not today \\[guest\\]"
+	[ "$(pid)" = "$pid" ]
+	# It has begun, and says nothing.
+	guests_kill 'exit 0'
+	act exec_cancel --deadline 20 1 node1
+	assert_failure 3
+	assert_regex "$(error_message)" "^exec_cancel: process $pid in domain one-1 was killed, and still runs \\[guest\\]"
+	act exec 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '\[busy\]'
+	guests_own_kill
+	act exec_cancel 1 node1
+	assert_success
+	never sleeps_in_guest 308
+}
+
+@test "exec --wait: a program that cannot be ended is still known, and the outcome is unknown" {
+	guests_kill 'exit 3'
+	act exec --wait 1 1 node1 '/bin/sleep 309'
+	assert_failure 3
+	assert_regex "$(error_message)" '^exec: the program in domain one-1 did not end in time .*exec_cancel'
+	on test -e /run/one/one-1
+	guests_own_kill
+	act exec_cancel 1 node1
+	assert_success
+	never sleeps_in_guest 309
+}
+
+@test "exec_cancel: what the program started may go on, and hold its output: the program itself is ended" {
+	act exec 1 node1 "/bin/sh -c 'sleep 310 & wait'"
+	assert_success
+	act exec_cancel 1 node1
+	assert_success
+	never on test -e /run/one/one-1
+	sleeps_in_guest 310
+}
+
+@test "exec: an agent that answers too late may have started the program: unknown, not failed" {
+	lab_in_guest node1 one-1 'rm -f /run/late'
+	lab_agent node1 one-1 guest-exec '{"path": "/bin/sh", "arg": ["-c", "p=$(pidof qemu-ga); kill -STOP $p; echo AGENT-HANGS >/dev/console; sleep 34; kill -CONT $p"]}' >/dev/null
+	lab_wait_console node1 one-1 AGENT-HANGS >/dev/null
+	act exec 1 node1 '/bin/touch /run/late'
+	assert_failure 3
+	assert_regex "$(error_message)" '^exec: the agent of domain one-1: .*the outcome is unknown'
+	lab_wait_agent node1 one-1
+	lab_in_guest node1 one-1 'test -e /run/late'
 }
 
 @test "exec: a VM without agent, and a paused one, are refused" {

@@ -53,6 +53,11 @@ sectors_of_vda() { in_guest 'cat /sys/block/vda/size'; }
 
 sectors_of_vdb() { in_guest 'cat /sys/block/vdb/size'; }
 
+# MiB of memory that libvirt says that a domain has.
+memory_of() {
+	lab_virsh node1 dumpxml "$1" | sed -n "s|^  <memory unit='KiB'>\([0-9]*\)<.*|\1|p" | awk '{ print $1 / 1024 }'
+}
+
 cpus_in_guest() {
 	in_guest 'grep -c ^processor /proc/cpuinfo'
 }
@@ -116,6 +121,42 @@ cpus_in_guest() {
 	resize 1 "<MEMORY>192</MEMORY>$hot"
 	assert_success
 	soon mib_in_guest -le $((before + 10))
+}
+
+@test "resize: some modules are gone and one is not: in again if the guest keeps it, otherwise unknown with what it has" {
+	local hot='<MEMORY_RESIZE_MODE>HOTPLUG</MEMORY_RESIZE_MODE>' REQUEST preload second
+	preload=$(preload_for "$BUILD/remotes/vmm/kvm/resize" fail)
+	REQUEST="<VMM_DRIVER_ACTION_DATA><VM><ID>1</ID><TEMPLATE><MEMORY>192</MEMORY>$hot</TEMPLATE></VM></VMM_DRIVER_ACTION_DATA>"
+	two_modules() {
+		resize 1 "<MEMORY>320</MEMORY>$hot"
+		assert_success
+		resize 1 "<MEMORY>448</MEMORY>$hot"
+		assert_success
+	}
+	two_modules
+	on env LD_PRELOAD="$preload" VMM_FAIL_LOG=/run/calls "$ACTIONS/resize" one-1 1 node1 <<<"$REQUEST"
+	second=$(on grep -nx virDomainDetachDeviceAlias /run/calls | sed -n '2s/:.*//p')
+	two_modules
+	run --separate-stderr on env LD_PRELOAD="$preload" VMM_FAIL_LOG=/run/calls VMM_FAIL_AT="$second" VMM_FAIL_HOW=refuse VMM_FAIL_CODE=9 \
+		"$ACTIONS/resize" one-1 1 node1 <<<"$REQUEST"
+	assert_failure 1
+	assert_regex "$(error_message)" '^resize: cannot give domain one-1 192 MiB: .* \(hint: its memory is 448 MiB, as before\)'
+	[ "$(memory_of one-1)" -eq 448 ]
+	# The second module: its guest hears of it later.
+	begin_held 392 resize --deadline $((8 * PACE)) one-1 1 node1
+	go_on
+	is_held
+	lab_virsh node1 suspend one-1
+	go_on
+	ended $held_job
+	cat "$BATS_TEST_TMPDIR/held"
+	[ "$status" -eq 3 ]
+	grep -q '^resize: cannot give domain one-1 192 MiB: .*its memory is 320 MiB now; its guest may still release the rest' "$BATS_TEST_TMPDIR/held"
+	[ "$(memory_of one-1)" -eq 320 ]
+	lab_virsh node1 resume one-1
+	resize 1 "<MEMORY>192</MEMORY>$hot"
+	assert_success
+	[ "$(memory_of one-1)" -eq 192 ]
 }
 
 @test "resize: a CPU that the guest does not give back: its QEMU, without an operating system, is recognized" {

@@ -93,6 +93,73 @@ end_slow_save() {
 	on umount /var/lib/one/local/full
 }
 
+# forge NUMBER SED-SCRIPT: changes the domain's XML in the checkpoint, as its owner could with an editor.
+forge() {
+	on virsh -q save-image-dumpxml --security-info "$(file "$1")" | sed "$2" >"$BATS_TEST_TMPDIR/forged.xml"
+	on sh -c 'cat >/run/forged.xml' <"$BATS_TEST_TMPDIR/forged.xml"
+	on virsh -q save-image-define "$(file "$1")" /run/forged.xml
+	on rm -f /run/evil-ran
+}
+
+@test "restore: a checkpoint that others could write, or that names more of the host than its VM has, is not given to libvirt" {
+	local evil="#!/bin/sh\ntouch /run/evil-ran\nexec /usr/bin/qemu-kvm-one \"\$@\"\n"
+	guest 41
+	act save one-41 "$(file 41)" node1 41 node1
+	assert_success
+	refused() {	# REASON
+		act restore "$(file 41)" node1 one-41 41 node1
+		assert_failure 1
+		assert_regex "$(error_message)" "$1"
+		never on test -e /run/evil-ran
+		on test -s "$(file 41)"
+		never state 41
+	}
+	on cp -p "$(file 41)" "$(directory 41)/own"
+	put_back() {
+		on cp -p "$(directory 41)/own" "$(file 41)"
+	}
+	# Of another user, and a name that an interrupted restore left.
+	on chown 12345 "$(file 41)"
+	refused "^restore: cannot use checkpoint $(file 41): others than root .* \\(owner 12345, mode 600\\) \\[refused\\]"
+	put_back
+	on chmod 620 "$(file 41)"
+	refused 'mode 620'
+	put_back
+	on cp -p "$(file 41)" "$(file 41).restoring"
+	on chown 12345 "$(file 41).restoring"
+	refused 'checkpoint\.restoring: others than root'
+	on rm "$(file 41).restoring"
+	# A program that libvirt would run, in the VM's directory and elsewhere; not even its name helps.
+	printf "$evil" | on sh -c "cat >$(directory 41)/qemu-evil; chmod 755 $(directory 41)/qemu-evil; cp $(directory 41)/qemu-evil /run/program"
+	forge 41 "s|<emulator>.*<|<emulator>$(directory 41)/qemu-evil<|"
+	refused "its domain has 'domain/devices/emulator=$(directory 41)/qemu-evil', .* domain\\.script_paths in vmm_exec\\.cfg allows"
+	put_back
+	forge 41 's|<emulator>.*<|<emulator>/run/program<|'
+	refused "domain/devices/emulator=/run/program"
+	put_back
+	on sh -c 'echo secret >/run/secret; chmod 600 /run/secret'
+	forge 41 's|<initrd>.*<|<initrd>/run/secret<|'
+	refused "domain/os/initrd=/run/secret.*kernel_paths"
+	put_back
+	local commandline="<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-name'/><qemu:arg value='forged'/></qemu:commandline>"
+	forge 41 "s|</devices>|&$commandline|"
+	refused 'commandline.*domain\.qemu_commandline'
+	# What the VM's own deployment file has is its own; one of another user proves nothing.
+	on sh -c "cat >$(directory 41)/deployment.3" <"$BATS_TEST_TMPDIR/forged.xml"
+	on chown 12345 "$(directory 41)/deployment.3"
+	refused 'commandline'
+	settings CHECKPOINT_CHECK=warn
+	act restore --dry-run "$(file 41)" node1 one-41 41 node1
+	assert_success
+	assert_regex "$stderr" 'WARN: restore: cannot use checkpoint .*qemu_commandline'
+	settings VIRSH_RETRIES=2
+	on chown 0 "$(directory 41)/deployment.3"
+	act restore "$(file 41)" node1 one-41 41 node1
+	assert_success
+	is_whole 41
+	act cancel one-41
+}
+
 @test "save: stopped while it waits for a job of another client, it leaves that job alone" {
 	local dump
 	guest 16

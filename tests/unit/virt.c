@@ -113,6 +113,37 @@ static void errors_of_kvm_lead_to_host_check(void)
 	}
 }
 
+/* An agent that was sent a command and said nothing may execute it later. */
+static void silence_of_an_agent_is_not_its_no(void)
+{
+	static const struct {
+		const char *text;
+		bool silence;
+	} rows[] = {
+		{ "Guest agent is not responding: Guest agent not available for now", true },
+		{ "guest agent command timed out: guest agent didn't respond to command within "
+		  "'30' seconds", true },
+		{ "Guest agent is not responding: Guest agent disappeared while executing command",
+		  true },
+		{ "the agent of domain one-7 does not answer", true },
+		{ "Guest agent is not responding: QEMU guest agent is not connected", false },
+		{ "Guest agent is not responding: QEMU guest agent is not available due to an "
+		  "error", false },
+		{ "guest agent didn't respond to synchronization within '5' seconds", false },
+		{ "unable to execute QEMU agent command 'guest-exec': Failed", false },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) guest = NULL;
+		g_autoptr(GError) busy = NULL;
+
+		vmm_fail(&guest, VMM_ERROR_GUEST, "%s", rows[i].text);
+		vmm_fail(&busy, VMM_ERROR_BUSY, "%s", rows[i].text);
+		g_assert_cmpint(virt_is_agents_silence(guest), ==, rows[i].silence);
+		g_assert_false(virt_is_agents_silence(busy));
+	}
+}
+
 static void what_a_check_explains_names_it(void)
 {
 	static const struct {
@@ -406,6 +437,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/virt/errors-of-kvm-lead-to-host-check",
 			errors_of_kvm_lead_to_host_check);
 	g_test_add_func("/virt/errors-have-classes", errors_have_classes);
+	g_test_add_func("/virt/silence-of-an-agent-is-not-its-no",
+			silence_of_an_agent_is_not_its_no);
 	g_test_add_func("/virt/what-a-check-explains-names-it", what_a_check_explains_names_it);
 	g_test_add_func("/virt/errors-of-hosts-have-class-and-cure",
 			errors_of_hosts_have_class_and_cure);

@@ -14,7 +14,10 @@
 #include "base/number.h"
 #include "virt/virt_error.h"
 
-enum { VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000 };
+enum {
+	VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000,
+	END_MS = 10000, LAST_MS = 1000
+};
 
 static char *wait_s;
 
@@ -59,12 +62,29 @@ static bool check_free(virDomain *dom, GError **error)
 			pid, virDomainGetName(dom));
 }
 
-/* RET_ENDED: it runs no more, or it is being killed; else exec_cancel must know of it. */
+/* PID must not run on, as ERROR says. FAILED: it has ended; else ERROR gets the hint HOW. */
+static enum action_outcome end(struct action_ctx *ctx, virDomain *dom, gint64 pid, const char *how,
+			       GError **error)
+{
+	gint64 until_us = action_until_us(ctx, END_MS, LAST_MS);
+	g_autoptr(GError) cause = NULL;
+
+	if (guest_exec_end(dom, pid, until_us, &cause) == ACTION_DONE) {
+		action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
+		return ACTION_FAILED;
+	}
+
+	vmm_error_set_hint(error, "it could not be ended: %s: %s", how, cause->message);
+
+	return ACTION_UNKNOWN;
+}
+
+/* RET_ENDED: it runs no more; else exec_cancel must know of it. */
 static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
 				    guint64 seconds, bool *ret_ended, GError **error)
 {
 	gint64 until_us = action_until_us(ctx, (gint64)seconds * 1000, RESERVE_MS);
-	enum action_outcome outcome = ACTION_FAILED;
+	enum action_outcome outcome;
 	struct guest_exec_status status = { 0 };
 
 	*ret_ended = false;
@@ -78,17 +98,15 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 		guest_exec_status_clear(&status);
 	}
 
-	*ret_ended = status.exited || guest_exec_kill(dom, pid, NULL);
-	if (!status.exited) {
-		if (*ret_ended)
-			action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
+	if (status.exited) {
+		outcome = guest_exec_judge(dom, &status, error);
+	} else {
 		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
 			 virDomainGetName(dom));
-		if (!*ret_ended)
-			vmm_error_set_hint(error, "it could not be ended: try exec_cancel");
-	} else {
-		outcome = guest_exec_judge(dom, &status, error);
+		outcome = end(ctx, dom, pid, "try exec_cancel", error);
 	}
+
+	*ret_ended = status.exited || outcome == ACTION_FAILED;
 
 	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
 	if (status.err->len)
@@ -96,6 +114,14 @@ static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint
 	guest_exec_status_clear(&status);
 
 	return outcome;
+}
+
+static enum action_outcome start_failed(const struct action_ctx *ctx, const GError *cause)
+{
+	if (guest_exec_may_have_begun(cause))
+		return ACTION_UNKNOWN;
+
+	return reconcile_failure(ctx);
 }
 
 static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
@@ -111,11 +137,9 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 		return ACTION_FAILED;
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
-		return reconcile_failure(ctx);
-	if (!guest_exec_remember(dom, pid, error)) {
-		guest_exec_kill(dom, pid, NULL);
-		return ACTION_FAILED;
-	}
+		return start_failed(ctx, *error);
+	if (!guest_exec_remember(dom, pid, error))
+		return end(ctx, dom, pid, "exec_cancel will not know it", error);
 
 	if (!seconds)
 		return ACTION_DONE;

@@ -7,13 +7,15 @@
  */
 #include "vm/guest_exec.h"
 
-#include "action/reconcile.h"
 #include "virt/virt_error.h"
+
+enum { END_MS = 10000, RESERVE_MS = 1000 };
 
 static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, gint64 pid,
 				  GError **error)
 {
 	struct guest_exec_status status = { 0 };
+	enum action_outcome outcome = ACTION_DONE;
 	g_autoptr(GError) cause = NULL;
 	bool runs;
 
@@ -23,16 +25,19 @@ static enum action_outcome cancel(struct action_ctx *ctx, virDomain *dom, gint64
 	 */
 	runs = guest_exec_ask(dom, pid, &status, &cause) && !status.exited;
 	guest_exec_status_clear(&status);
-	if (runs && !guest_exec_kill(dom, pid, error))
-		return reconcile_failure(ctx);
 	if (cause && !virt_is_agents_no(cause)) {
 		vmm_pass(error, &cause);
 		return ACTION_FAILED;
 	}
 
-	guest_exec_forget(dom);
+	action_on_abort(ACTION_UNKNOWN, "ending process %" G_GINT64_FORMAT " in domain %s", pid,
+			virDomainGetName(dom));
+	if (runs)
+		outcome = guest_exec_end(dom, pid, action_until_us(ctx, END_MS, RESERVE_MS), error);
+	if (outcome == ACTION_DONE)
+		guest_exec_forget(dom);
 
-	return ACTION_DONE;
+	return outcome;
 }
 
 static enum action_outcome run_exec_cancel(struct action_ctx *ctx, GError **error)

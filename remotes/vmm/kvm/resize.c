@@ -53,13 +53,32 @@ static enum action_outcome set_memory(struct action_ctx *ctx, DeviceVm *v, bool 
 	return memory_balloon(ctx, v, mib, ret_before, error);
 }
 
+/* The CPUs failed for ERROR: memory goes back to BEFORE, or ERROR says that it does not. */
+static enum action_outcome set_memory_back(struct action_ctx *ctx, DeviceVm *v,
+					   const struct wanted *w, guint64 before, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	guint64 ignored;
+
+	if (device_vm_refresh(v, &cause) &&
+	    set_memory(ctx, v, w->by_modules, before, &ignored, &cause) == ACTION_DONE) {
+		vmm_error_set_hint(error, "its memory is what it was");
+		return ACTION_FAILED;
+	}
+
+	vmm_error_set_hint(error, "its memory has changed from %" G_GUINT64_FORMAT " to %"
+			   G_GUINT64_FORMAT " MiB, and may not go back: %s", before, w->mib,
+			   cause->message);
+
+	return ACTION_UNKNOWN;
+}
+
 /* Memory first; if the CPUs fail then, it is set back. */
 static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const struct wanted *w,
 				  GError **error)
 {
 	enum action_outcome outcome = ACTION_DONE;
-	g_autoptr(GError) cause = NULL;
-	guint64 before = 0, ignored;
+	guint64 before = 0;
 
 	if (w->mib) {
 		root_helper_clean_memory(ctx, "CLEANUP_MEMORY_ON_START", true);
@@ -72,18 +91,13 @@ static enum action_outcome resize(struct action_ctx *ctx, DeviceVm *v, const str
 	if (!w->vcpus)
 		return outcome;
 	outcome = vcpus_set(ctx, v, w->vcpus, error);
-	if (outcome != ACTION_FAILED)
+	if (outcome == ACTION_DONE || before == w->mib)
 		return outcome;
-	if (!w->mib)
-		return outcome;
-	if (before == w->mib)
-		return outcome;
-	if (device_vm_refresh(v, &cause) &&
-	    set_memory(ctx, v, w->by_modules, before, &ignored, &cause) == ACTION_DONE)
-		vmm_error_set_hint(error, "its memory is what it was");
-	else
-		vmm_error_set_hint(error, "its memory has changed, and cannot go back: %s",
-				   cause->message);
+	if (outcome == ACTION_FAILED)
+		return set_memory_back(ctx, v, w, before, error);
+	/* oned takes back what it noted of the memory. */
+	g_prefix_error(error, "its memory is now %" G_GUINT64_FORMAT " MiB, not %" G_GUINT64_FORMAT
+		       "; ", w->mib, before);
 
 	return outcome;
 }
