@@ -65,6 +65,20 @@ static void cfg_faults_are_shown_with_their_place(void)
 		{ "ssh: { multiplex = 1; };", "conf:1: ssh.multiplex must be true or false" },
 		{ "log: { level = 1; };", "conf:1: log.level must be a \"string\"" },
 		{ "\n\nssh: { sessions = 0; };", "conf:3: ssh.sessions is 0, not from 1 to 1000" },
+		{ "ssh: {\n sessions = 4294967297; };", "conf:2: 4294967297 does not fit into 32 "
+		  "bits: a larger number has an L behind it" },
+		{ "/* 1\n\"*/ ssh: { sessions = -4294967295; };", "conf:2: -4294967295 does not "
+		  "fit into 32 bits" },
+		{ "ssh: { sessions = 0x100000001; };", "conf:1: 0x100000001 does not fit" },
+		{ "ssh: { sessions = +4294967297; };", "conf:1: +4294967297 does not fit" },
+		{ "ssh: { sessions = 18446744073709551617L; };", "conf:1: 18446744073709551617L "
+		  "does not fit into 64 bits" },
+		{ "ssh: { sessions = 0xFFFFFFFFFFFFFFFFL; };", "does not fit into 64 bits" },
+		{ "ssh: { sessions = 4294967297L; };", "ssh.sessions is 4294967297, not from 1 to "
+		  "1000" },
+		{ "ssh: { sessions = -4294967295L; };", "ssh.sessions is -4294967295, not from" },
+		{ "ssh: { sessions = 8.0; };", "conf:1: ssh.sessions must be a whole number" },
+		{ "ssh: { sessions = 1e99; };", "conf:1: " },
 		{ "ssh: { sessions = };", "conf:1:19: syntax error at '}'" },
 		{ "\n# x\nssh: { sessions = 3; = };", "conf:3:22: syntax error at '='" },
 		{ "log: { level = \"a b\" \"c\" 3 };", "conf:1:26: syntax error at '3'" },
@@ -85,14 +99,19 @@ static void cfg_faults_are_shown_with_their_place(void)
 
 static void cfg_values_count(void)
 {
-	g_autofree char *path = file("timeout_s: { deploy = 0; };\nlimits: { line_bytes = "
-				     "1073741824L; };\nssh: { command = \"ssh -4\"; multiplex = "
-				     "false; };");
+	g_autofree char *path = file("// 5000000000\n# 5000000000\n/* 5000000000\n5000000000 */"
+				     "timeout_s: { deploy = 0; };\nlimits: { line_bytes = "
+				     "1073741824L; waiting_bytes = 5000000000L; queue = 0x7f; };\n"
+				     "ssh: { command = \"ssh -4\"; multiplex = false; };"
+				     "metrics: { file = \"/m\\\"5000000000\"; };");
 	g_autoptr(ConfCfg) cfg = conf_cfg_load(path, NULL);
 
 	g_assert_cmpint(conf_cfg_int(cfg, "timeout_s.deploy"), ==, 0);
 	g_assert_cmpint(conf_cfg_int(cfg, "timeout_s.cancel"), ==, 300);
 	g_assert_cmpint(conf_cfg_int(cfg, "limits.line_bytes"), ==, 1073741824);
+	g_assert_cmpint(conf_cfg_int(cfg, "limits.waiting_bytes"), ==, 5000000000);
+	g_assert_cmpint(conf_cfg_int(cfg, "limits.queue"), ==, 0x7f);
+	g_assert_cmpstr(conf_cfg_string(cfg, "metrics.file"), ==, "/m\"5000000000");
 	g_assert_cmpstr(conf_cfg_string(cfg, "ssh.command"), ==, "ssh -4");
 	g_assert_false(conf_cfg_bool(cfg, "ssh.multiplex"));
 }
