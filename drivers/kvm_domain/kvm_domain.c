@@ -277,7 +277,9 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 	domcaps = read_document(a->domcapabilities, error);
 	if (!domcaps)
 		return NULL;
-	rc = conf_kvmrc_load(kvmrc);
+	rc = conf_kvmrc_load_named(kvmrc, error);
+	if (!rc)
+		return NULL;
 	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
 		g_ptr_array_add(warnings, g_strdup(*w));
 	const struct fit_input in = { .vm = vm, .rc = rc, .built = true,

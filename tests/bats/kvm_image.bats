@@ -958,3 +958,18 @@ bombs() {
 		[ "$(cat victim)" = precious ] && [ ! -e out ] && [ -s moved ]
 	done
 }
+
+@test "kvm-image: a kvmrc that is named must be there, but for the one of the set that the program is of" {
+	local file
+	raw_image image
+	for file in missing "$PWD" etc/vmm/kvm/kvmrc; do
+		kvm_image info image --kvmrc "$file"
+		refused config "cannot read $file: "
+		[ -z "$output" ]
+	done
+	# Actions, and the front-end, name that of a host, which may have none.
+	mkdir -p set/vmm
+	cp "$KVM_IMAGE" set/vmm/kvm-image
+	run --separate-stderr set/vmm/kvm-image info image --kvmrc "$PWD/set/etc/vmm/kvm/kvmrc"
+	[ "$status" -eq 0 ] && [[ $stderr == *'/set/etc/vmm/kvm/kvmrc: No such file or directory; using defaults' ]]
+}
