@@ -152,8 +152,8 @@ void image_file_remove_parts(const char *directory, const char *start)
 }
 
 /*
- * Who can write the directory can put a link to any file of ours under PART's name. The programs that
- * fill PART, and we who read it again, get this instead: it leads to the file that we made.
+ * Who can write the directory can put a link to any file of ours under PART's name. The programs
+ * that fill PART, and we who read it again, get this instead: it leads to the file that we made.
  */
 static void set_handle(struct image_file *f)
 {

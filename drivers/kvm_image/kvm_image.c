@@ -297,7 +297,7 @@ static bool check_operands(const struct command *c, const struct image_options *
 	return n == 1 || c->operands == PATH_AND_SIZE || check_operand(operands[1], true, error);
 }
 
-/* That of the set which this program is of: actions, and another host, name it whether it is there. */
+/* That of the set we are of, which actions and other hosts name though it may be missing. */
 static bool is_kvmrc_of_set(const char *path)
 {
 	static const char end[] = "/" KVMRC;

@@ -9,7 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* Whether each whole number of TEXT, which is that of PATH, fits. VMM_ERROR_CONFIG "PATH:LINE: …" */
+/* Whether each whole number of TEXT, that of PATH, fits. VMM_ERROR_CONFIG "PATH:LINE: …". */
 bool cfg_number_check(const char *text, const char *path, GError **error);
 
 #endif

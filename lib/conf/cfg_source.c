@@ -45,7 +45,7 @@ static bool check_included(const char *path, int depth, GError **error)
 
 /*
  * libconfig's reader ends the process when what a file includes is a directory. TEXT is that of
- * PATH; what it includes is looked at as well, as deep as libconfig goes. So are the numbers of each.
+ * PATH; what it includes is looked at as well, as deep as libconfig goes. So are all numbers.
  */
 static bool check_includes(const char *text, const char *path, int depth, GError **error)
 {
