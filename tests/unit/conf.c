@@ -97,6 +97,30 @@ static void cfg_faults_are_shown_with_their_place(void)
 	}
 }
 
+static void cfg_faults_of_an_included_file_name_that(void)
+{
+	static const char *const faults[][2] = {
+		{ "\n\nsessions = 0;\n", ":3: ssh.sessions is 0, not from 1 to 1000" },
+		{ "\nsesions = 1;\n", ":2: unknown key ssh.sesions" },
+		{ "\nsessions = 4294967297;\n", ":2: 4294967297 does not fit" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
+		g_autofree char *inner = g_build_filename(dir, "inner", NULL);
+		g_autofree char *text = g_strdup_printf("ssh: {\n@include \"%s\"\n};\n", inner);
+		g_autofree char *wanted = g_strconcat(inner, faults[i][1], NULL);
+		g_autofree char *path = file(text);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(ConfCfg) cfg = NULL;
+
+		g_assert_true(g_file_set_contents(inner, faults[i][0], -1, NULL));
+		cfg = conf_cfg_load(path, &error);
+		g_assert_null(cfg);
+		g_test_message("%s", error->message);
+		g_assert_true(g_str_has_prefix(error->message, wanted));
+	}
+}
+
 static void cfg_values_count(void)
 {
 	g_autofree char *path = file("// 5000000000\n# 5000000000\n/* 5000000000\n5000000000 */"
@@ -188,6 +212,8 @@ int main(int argc, char **argv)
 			the_shipped_cfg_holds_each_key_with_its_default);
 	g_test_add_func("/cfg/faults-are-shown-with-their-place",
 			cfg_faults_are_shown_with_their_place);
+	g_test_add_func("/cfg/faults-of-an-included-file",
+			cfg_faults_of_an_included_file_name_that);
 	g_test_add_func("/cfg/values-count", cfg_values_count);
 	g_test_add_func("/cfg/a-directory-is-none", a_directory_is_no_cfg);
 	g_test_add_func("/kvmrc/values-have-types", kvmrc_values_have_types);
