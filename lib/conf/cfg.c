@@ -307,7 +307,7 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 }
 
 /* The file that S is in: PATH, or one that it includes. */
-static const char *file_of(config_setting_t *s, const char *path)
+static const char *cfg_file_of(config_setting_t *s, const char *path)
 {
 	const char *included = config_setting_source_file(s);
 
@@ -331,7 +331,7 @@ static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, G
 				return false;
 		if (!row->value[0])
 			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: a row of host has no name",
-					file_of(group, path),
+					cfg_file_of(group, path),
 					(int)config_setting_source_line(group));
 	}
 
@@ -346,7 +346,7 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		g_autofree char *name = g_strconcat(prefix, config_setting_name(s), NULL);
 		g_autofree char *dotted = g_strconcat(name, ".", NULL);
-		const char *file = file_of(s, path);
+		const char *file = cfg_file_of(s, path);
 		ssize_t key = cfg_find(name);
 
 		if (key >= 0) {
