@@ -234,15 +234,6 @@ static bool read_libvirt(const char *text, unsigned long *ret, GError **error)
 	return true;
 }
 
-/* A full disk behind a redirection is a failure, not half a domain. */
-static bool print_all(const char *text, GError **error)
-{
-	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-		return true;
-
-	return vmm_fail_errno(error, errno, "cannot write standard output");
-}
-
 /* A file that was named must be there; the standard one may be missing. */
 static ConfCfg *read_config(const char *path, GError **error)
 {
@@ -286,7 +277,9 @@ static char *fit_xml(const struct arguments *a, const TmplVm *vm, const char *xm
 	domcaps = read_document(a->domcapabilities, error);
 	if (!domcaps)
 		return NULL;
-	rc = conf_kvmrc_load(kvmrc);
+	rc = conf_kvmrc_load_named(kvmrc, error);
+	if (!rc)
+		return NULL;
 	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
 		g_ptr_array_add(warnings, g_strdup(*w));
 	const struct fit_input in = { .vm = vm, .rc = rc, .built = true,
@@ -302,8 +295,7 @@ static bool print_unchecked(const TmplVm *vm, const struct domain_options *optio
 {
 	g_autofree char *xml = domain_xml_unchecked(vm, options);
 
-	if (!print_all(xml, error))
-		return false;
+	fputs(xml, stdout);
 
 	return check_document(vm, options, warnings, error);
 }
@@ -378,7 +370,9 @@ static bool convert(const struct arguments *a, GPtrArray *warnings, GError **err
 	if (a->check)
 		return true;
 
-	return print_all(result, error);
+	fputs(result, stdout);
+
+	return true;
 }
 
 /* For an administrator who edits vmm_exec_kvm.conf: faults and doubts, without a VM. */
@@ -405,7 +399,7 @@ int main(int argc, char **argv)
 	if (done && a.help)
 		;	/* that was all */
 	else if (done && a.version)
-		done = print_all("kvm-domain " VMM_VERSION "\n", &error);
+		puts("kvm-domain " VMM_VERSION);
 	else if (done && a.check_conf)
 		done = check_defaults(a.check_conf, warnings, &error);
 	else if (done)
@@ -416,8 +410,9 @@ int main(int argc, char **argv)
 			(char *)g_ptr_array_index(warnings, i));
 	free_arguments(&a);
 
+	/* A full disk behind a redirection is a failure, not half a domain. */
 	if (done)
-		return 0;
+		return program_end("kvm-domain", 0, 1);
 
 	return program_fail("kvm-domain", error);
 }

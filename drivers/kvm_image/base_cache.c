@@ -102,7 +102,7 @@ static bool make_base(struct image_copy *c, const char *base, GError **error)
 	if (ok)
 		ok = image_copy_measure(c, error);
 	if (ok)
-		ok = image_copy_run(c, file.part, error);
+		ok = image_copy_run(c, file.handle, error);
 	if (ok && fchmod(file.fd, BASE_MODE) < 0)
 		ok = vmm_fail_errno(error, errno, "cannot make %s", base);
 	if (ok)
@@ -192,7 +192,7 @@ static bool are_equal(int a, int b)
 static bool has_same_bytes(const char *base, const char *part)
 {
 	int a = open(base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	int b = open(part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int b = open(part, O_RDONLY | O_CLOEXEC);
 	bool ok = a >= 0 && b >= 0 && are_equal(a, b);
 
 	if (a >= 0)
@@ -203,17 +203,19 @@ static bool has_same_bytes(const char *base, const char *part)
 	return ok;
 }
 
-/* With the lock of BASE. */
+/* With the lock of BASE. PART is a handle, which leads to the file. */
 static bool link_or_join(const char *base, const char *part, const char *name, GError **error)
 {
-	const char *from = part;
+	bool is_base = image_file_link(part, base);
+	bool joins = !is_base && errno == EEXIST && has_same_bytes(base, part);
+	bool ok;
 
-	if (link(part, base) == 0 || (errno == EEXIST && has_same_bytes(base, part)))
-		from = base;
-	if (link(from, name) == 0)
-		return true;
+	if (joins)
+		ok = link(base, name) == 0;
+	else
+		ok = image_file_link(part, name);
 
-	return vmm_fail_errno(error, errno, "cannot link %s to %s", name, from);
+	return ok || vmm_fail_errno(error, errno, "cannot link %s to %s", name, base);
 }
 
 bool base_cache_join(const char *directory, const char *cached, const char *part, const char *name,

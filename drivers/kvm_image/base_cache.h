@@ -29,9 +29,9 @@ bool base_cache_link(struct image_copy *copy, const char *directory, const char 
 char *base_cache_find(const char *directory, const char *link);
 
 /*
- * Makes NAME a link to a base that was received as PART; the sending host's cache calls it CACHED.
- * If the cache beside DIRECTORY has a base CACHED with the same bytes, NAME links to that one, else
- * to PART. If that cache has no base CACHED, PART becomes it.
+ * Makes NAME a link to a base that was received as PART, a handle; the sending host's cache calls
+ * it CACHED. If the cache beside DIRECTORY has a base CACHED with the same bytes, NAME links to
+ * that one, else to PART. If that cache has no base CACHED, PART becomes it.
  */
 bool base_cache_join(const char *directory, const char *cached, const char *part, const char *name,
 		     GError **error);

@@ -166,7 +166,7 @@ static bool write_raw(struct image_job *job, const struct disk_making *m,
 	if (!take_space(m, file, error))
 		return false;
 
-	return !d->filling || disk_making_fill(job, d->filling, file->part, error);
+	return !d->filling || disk_making_fill(job, d->filling, file->handle, error);
 }
 
 /*
@@ -180,7 +180,7 @@ static bool write_filled(struct image_job *job, struct disk_making *m,
 	struct image_file raw;
 	bool ok = image_file_open(&raw, path, false, error);
 
-	m->copy.from = raw.part;
+	m->copy.from = raw.handle;
 	m->copy.format = "raw";
 	if (ok)
 		ok = write_raw(job, m, &raw, error);
@@ -195,7 +195,7 @@ static bool write_filled(struct image_job *job, struct disk_making *m,
 
 static bool convert_to_file(struct disk_making *m, GError **error)
 {
-	return image_copy_run(&m->copy, m->file.part, error);
+	return image_copy_run(&m->copy, m->file.handle, error);
 }
 
 static bool convert_to_volume(struct disk_making *m, GError **error)
@@ -211,7 +211,7 @@ bool disk_making_fill_volume(struct image_job *job, struct disk_making *m, GErro
 static bool write_empty(struct image_job *job, struct disk_making *m, GError **error)
 {
 	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
-	const char *const create[] = { "create", "-q", "-f", "qcow2", m->file.part, size, NULL };
+	const char *const create[] = { "create", "-q", "-f", "qcow2", m->file.handle, size, NULL };
 
 	if (g_str_equal(m->disk->format, "raw"))
 		return write_raw(job, m, &m->file, error);
@@ -224,10 +224,10 @@ static bool write_empty(struct image_job *job, struct disk_making *m, GError **e
 static bool write_copy(struct image_job *job, struct disk_making *m, GError **error)
 {
 	g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
-	const char *const grow[] = { "resize", "-q", "-f", m->disk->format, m->file.part, size,
-				     NULL };
+	const char *const grow[] = { "resize", "-q", "-f", m->disk->format, m->file.handle,
+				     size, NULL };
 
-	if (!image_copy_run(&m->copy, m->file.part, error))
+	if (!image_copy_run(&m->copy, m->file.handle, error))
 		return false;
 
 	if (m->size != m->copy.size && !run(job, NULL, grow, m->path, error))
@@ -244,7 +244,7 @@ static bool write_overlay(struct image_job *job, struct disk_making *m, GError *
 	g_autofree char *base = g_strdup_printf(".base%s", strchr(m->disk->name, '.'));
 	g_autofree char *inside = g_strconcat(m->path, ".base", NULL);
 	const char *const create[] = { "create", "-q", "-u", "-f", "qcow2", "-b", base, "-F",
-				       m->copy.to_format, m->file.part, size, NULL };
+				       m->copy.to_format, m->file.handle, size, NULL };
 
 	m->base = g_build_filename(directory, base, NULL);
 	m->base_part = image_file_part(inside);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/progress_line.h"
+#include "image_file.h"
 #include "stop_signal.h"
 
 #define KIND "sha256:"
@@ -71,7 +72,7 @@ bool image_checksum_verify(const char *path, const char *wanted, GError **error)
 	stop_signal_end();
 	close(fd);
 	if (!ok)
-		return false;
+		return image_file_name_handles(error);
 
 	found = g_checksum_get_string(sum);
 	if (g_ascii_strcasecmp(found, wanted + strlen(KIND)) == 0)
@@ -80,5 +81,5 @@ bool image_checksum_verify(const char *path, const char *wanted, GError **error)
 	vmm_fail(error, VMM_ERROR_INPUT, "%s has checksum " KIND "%s, not %s", path, found, wanted);
 	vmm_error_set_hint(error, "fetch it again, or ask its publisher");
 
-	return false;
+	return image_file_name_handles(error);
 }

@@ -49,7 +49,7 @@ static bool make_copy(const struct image_copy *c, GError **error)
 	bool ok = image_file_open(&file, c->to, c->job->o->force, error);
 
 	if (ok)
-		ok = image_copy_run(c, file.part, error);
+		ok = image_copy_run(c, file.handle, error);
 	if (ok)
 		ok = image_file_publish_plain(&file, error);
 	image_file_clear(&file);
@@ -174,7 +174,7 @@ static bool import_url(struct image_job *job, GError **error)
 	if (ok)
 		ok = image_download(url, &file, most, error);
 	if (ok) {
-		job->path = file.part;
+		job->path = file.handle;
 		ok = run_copy(job, true, error);
 		job->path = url;
 	}

@@ -32,7 +32,7 @@ static bool check_import(const struct image_copy *c, const struct image_header *
 	return !h->backing || fail_backed(c, h->backing, error);
 }
 
-bool image_copy_look(struct image_copy *c, GError **error)
+static bool look_at_source(struct image_copy *c, GError **error)
 {
 	struct image_header h = { 0 };
 	bool ok;
@@ -56,6 +56,11 @@ bool image_copy_look(struct image_copy *c, GError **error)
 		return false;
 
 	return image_job_virtual_size(c->from, c->format, &c->size, error);
+}
+
+bool image_copy_look(struct image_copy *c, GError **error)
+{
+	return look_at_source(c, error) || image_file_name_handles(error);
 }
 
 static bool parse_required(const char *text, const char *from, guint64 *ret, GError **error)
@@ -162,7 +167,7 @@ bool image_copy_run(const struct image_copy *c, const char *part, GError **error
 	if (!image_tool_run(c->job, &tool, NULL, error))
 		return false;
 
-	return check_copy(c, part, error);
+	return check_copy(c, part, error) || image_file_name_handles(error);
 }
 
 bool image_copy_to_volume(const struct image_copy *c, const struct image_target *target,

@@ -111,12 +111,12 @@ static bool check_image(const struct fetch *f, const struct image_file *file,
 {
 	const char *sum = f->job->o->checksum;
 
-	*copy = (struct image_copy){ .job = f->job, .from = file->part, .is_import = true,
+	*copy = (struct image_copy){ .job = f->job, .from = file->handle, .is_import = true,
 				     .format = f->job->o->format };
 	if (!image_copy_look(copy, error))
 		return false;
 
-	return !sum || image_checksum_verify(file->part, sum, error);
+	return !sum || image_checksum_verify(file->handle, sum, error);
 }
 
 static bool get_image(struct fetch *f, GError **error)

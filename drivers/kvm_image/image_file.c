@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "image/image_use.h"
 
 enum { TRIES = 10 };
 
 #define END ".kvm-image"
+
+#define HANDLES "/proc/%d/fd/"
 
 enum { OPEN_FLAGS = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
 
@@ -122,15 +125,13 @@ bool image_file_remove_part(const char *part, const char *path, GError **error)
 	return ok;
 }
 
-static bool is_own_file(const char *path)
+/* A base has another name in its cache, and no lock. */
+static bool is_own_file(const struct stat *st)
 {
-	struct stat st;
-
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return false;
 
-	/* A base has another name in its cache, and no lock. */
-	return st.st_uid == geteuid() && st.st_nlink == 1;
+	return st->st_uid == geteuid() && st->st_nlink == 1;
 }
 
 void image_file_remove_parts(const char *directory, const char *start)
@@ -141,12 +142,23 @@ void image_file_remove_parts(const char *directory, const char *start)
 
 	while (dir && (entry = g_dir_read_name(dir))) {
 		g_autofree char *part = g_build_filename(directory, entry, NULL);
+		struct stat st;
 
 		if (!g_str_has_prefix(entry, begin) || !g_str_has_suffix(entry, END))
 			continue;
-		if (is_own_file(part))
+		if (lstat(part, &st) == 0 && is_own_file(&st))
 			image_file_remove_part(part, part, NULL);
 	}
+}
+
+/*
+ * Who can write the directory can put a link to any file of ours under PART's name. The programs
+ * that fill PART, and we who read it again, get this instead: it leads to the file that we made.
+ */
+static void set_handle(struct image_file *f)
+{
+	g_free(f->handle);
+	f->handle = g_strdup_printf(HANDLES "%d", getpid(), f->fd);
 }
 
 char *image_file_data(const struct image_file *f)
@@ -154,13 +166,24 @@ char *image_file_data(const struct image_file *f)
 	return g_strconcat(f->part, ".data", NULL);
 }
 
+static bool fail_replaced(const char *path, GError **error)
+{
+	return vmm_fail(error, VMM_ERROR_REFUSED, "%s was replaced by another program", path);
+}
+
 bool image_file_take_data(struct image_file *f, GError **error)
 {
 	g_autofree char *data = image_file_data(f);
-	int fd = open(data, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(data, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
 
 	if (fd < 0)
 		return vmm_fail_errno(error, errno, "cannot make %s", f->path);
+	if (fstat(fd, &st) < 0 || !is_own_file(&st)) {
+		close(fd);
+		return fail_replaced(data, error);
+	}
+
 	/* Who waits for PART finds it locked all the time. */
 	if (!lock_part(fd, F_WRLCK) || rename(data, f->part) < 0) {
 		vmm_fail_errno(error, errno, "cannot make %s", f->path);
@@ -170,8 +193,43 @@ bool image_file_take_data(struct image_file *f, GError **error)
 
 	close(f->fd);
 	f->fd = fd;
+	set_handle(f);
 
 	return true;
+}
+
+bool image_file_name_handles(GError **error)
+{
+	g_autofree char *handles = g_strdup_printf(HANDLES, getpid());
+	g_autoptr(GString) text = g_string_new(NULL);
+	const char *at, *end, *rest;
+
+	if (!error)
+		return false;
+
+	rest = (*error)->message;
+	while ((at = strstr(rest, handles))) {
+		g_autofree char *handle = NULL, *name = NULL;
+
+		end = at + strlen(handles);
+		end += strspn(end, "0123456789");
+		handle = g_strndup(at, (gsize)(end - at));
+		name = g_file_read_link(handle, NULL);
+		g_string_append_len(text, rest, at - rest);
+		g_string_append(text, text_or(name, handle));
+		rest = end;
+	}
+
+	g_string_append(text, rest);
+	g_free((*error)->message);
+	(*error)->message = g_strdup(text->str);
+
+	return false;
+}
+
+bool image_file_link(const char *from, const char *to)
+{
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0;
 }
 
 /* What a killed run left of that: we hold the lock of PART. */
@@ -184,7 +242,8 @@ static void remove_data(const struct image_file *f)
 
 bool image_file_open(struct image_file *f, const char *path, bool force, GError **error)
 {
-	*f = (struct image_file){ path, image_file_part(path), -1, force };
+	*f = (struct image_file){ .path = path, .part = image_file_part(path), .fd = -1,
+				  .force = force };
 	for (int i = 0; i < TRIES; i++) {
 		bool is_locked;
 
@@ -201,6 +260,7 @@ bool image_file_open(struct image_file *f, const char *path, bool force, GError 
 			return fail_lock(path, error);
 		if (is_locked && image_file_is(f->fd, f->part)) {
 			remove_data(f);
+			set_handle(f);
 			return true;
 		}
 
@@ -245,12 +305,13 @@ static bool give_name(const struct image_file *f, GError **error)
 bool image_file_publish(struct image_file *f, GError **error)
 {
 	if (!image_file_is(f->fd, f->part))
-		return vmm_fail(error, VMM_ERROR_REFUSED, "%s was replaced by another program",
-				f->part);
+		return fail_replaced(f->part, error);
 	if (fsync(f->fd) < 0)
 		return vmm_fail_errno(error, errno, "cannot write %s", f->path);
 	if (!give_name(f, error))
 		return false;
+	if (!image_file_is(f->fd, f->path))
+		return fail_replaced(f->path, error);
 
 	close(f->fd);
 	f->fd = -1;
@@ -293,12 +354,14 @@ void image_file_clear(struct image_file *f)
 		close(f->fd);
 	}
 
+	g_free(f->handle);
 	g_free(f->part);
 }
 
 bool image_file_is_direct(const char *path)
 {
-	g_autofree char *directory = g_path_get_dirname(path);
+	g_autofree char *real = realpath(path, NULL);
+	g_autofree char *directory = g_path_get_dirname(text_or(real, path));
 	int fd = open(directory, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 
 	if (fd >= 0)

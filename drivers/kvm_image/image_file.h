@@ -13,6 +13,7 @@ struct image_file {
 	const char *path;	/* borrowed */
 	char *part;		/* ".NAME.kvm-image" beside it */
 	int fd;			/* of PART, locked; -1: not open */
+	char *handle;		/* "/proc/…": PART for our programs, whatever has its name now */
 	bool force;
 };
 
@@ -43,6 +44,12 @@ bool image_file_publish_plain(struct image_file *file, GError **error);
 
 /* Renames file FROM to TO, which is not there; else false, and errno. */
 bool image_file_rename_new(const char *from, const char *to);
+
+/* Puts the names of files into ERROR's message where that has handles; false. */
+bool image_file_name_handles(GError **error);
+
+/* Gives the file that FROM, a handle, leads to the name TO, too; else false, and errno. */
+bool image_file_link(const char *from, const char *to);
 
 /* Removes PART, unless it was published. */
 void image_file_clear(struct image_file *file);

@@ -79,8 +79,8 @@ static bool size_to_make(const struct image_job *job, const char *path, guint64 
 			"image that it is to back, %s", o->backing, least, o->size);
 }
 
-/* NULL-terminated; the words are borrowed from the job, SIZE and PART. */
-static GPtrArray *create_words(const struct image_options *o, const char *part, const char *size)
+/* NULL-terminated; the words are borrowed from the job, SIZE and FILE. */
+static GPtrArray *create_words(const struct image_options *o, const char *file, const char *size)
 {
 	static const char *const options[] = { "preallocation=off", "preallocation=metadata",
 					       "preallocation=falloc", "preallocation=full" };
@@ -100,7 +100,7 @@ static GPtrArray *create_words(const struct image_options *o, const char *part, 
 			g_ptr_array_add(words, (char *)options[i]);
 		}
 
-	g_ptr_array_add(words, (char *)part);
+	g_ptr_array_add(words, (char *)file);
 	g_ptr_array_add(words, (char *)size);
 	g_ptr_array_add(words, NULL);
 
@@ -125,19 +125,30 @@ static bool check_room(const struct image_options *o, const char *path, guint64 
 			" bytes, and %" G_GUINT64_FORMAT " are free", path, size, room);
 }
 
-static bool make(struct image_job *job, const struct image_tool *tool, const char *path,
+static bool fill_new(struct image_job *job, const struct image_file *file, const char *size,
+		     guint64 bytes, GError **error)
+{
+	g_autoptr(GPtrArray) words = create_words(job->o, file->handle, size);
+	const struct image_tool tool = { .image = file->path, .bytes = bytes,
+					 .is_long = job->o->preallocate != NULL,
+					 .words = (const char *const *)words->pdata };
+
+	return image_tool_run(job, &tool, NULL, error);
+}
+
+static bool make(struct image_job *job, const char *path, const char *size, guint64 bytes,
 		 GError **error)
 {
 	struct image_file file;
 	bool ok = image_file_open(&file, path, job->o->force, error);
 
 	if (ok)
-		ok = image_tool_run(job, tool, NULL, error);
+		ok = fill_new(job, &file, size, bytes, error);
 	if (ok)
 		ok = image_file_publish_plain(&file, error);
 	image_file_clear(&file);
 	if (ok)
-		image_job_say_image(job, path, job->o->format, tool->bytes);
+		image_job_say_image(job, path, job->o->format, bytes);
 
 	return ok;
 }
@@ -148,27 +159,25 @@ bool image_create(struct image_job *job, GError **error)
 	g_autofree char *part = image_file_part(path);
 	g_autoptr(GPtrArray) words = NULL;
 	g_autofree char *number = NULL;
-	struct image_tool tool = { .image = path };
+	guint64 bytes;
 
 	if (!check_words(job->o, error))
 		return false;
 	if (!check_backing_words(job->o, error))
 		return false;
-	if (!size_to_make(job, path, &tool.bytes, error))
+	if (!size_to_make(job, path, &bytes, error))
 		return false;
 	if (!image_file_may_make(path, job->o->force, error))
 		return false;
-	if (!check_room(job->o, path, tool.bytes, error))
+	if (!check_room(job->o, path, bytes, error))
 		return false;
 
-	number = g_strdup_printf("%" G_GUINT64_FORMAT, tool.bytes);
-	words = create_words(job->o, part, number);
-	tool.words = (const char *const *)words->pdata;
-	tool.is_long = job->o->preallocate != NULL;
+	number = g_strdup_printf("%" G_GUINT64_FORMAT, bytes);
 	if (!job->o->dry_run)
-		return make(job, &tool, path, error);
+		return make(job, path, number, bytes, error);
 
-	image_tool_say(job, tool.words);
+	words = create_words(job->o, part, number);
+	image_tool_say(job, (const char *const *)words->pdata);
 
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "base/child.h"
 #include "base/text.h"
 #include "base/progress_line.h"
+#include "image_file.h"
 #include "stop_signal.h"
 
 /* Its threads need address space for stacks and arenas, which a conversion has more of. */
@@ -169,7 +170,7 @@ static bool fail_to_start(const struct image_tool *tool, const char *why, GError
 	vmm_fail(error, VMM_ERROR_CONFIG, "cannot run %s for %s: %s", program, tool->image, why);
 	vmm_error_set_hint(error, "install %s", package_of(program));
 
-	return false;
+	return image_file_name_handles(error);
 }
 
 /* The second: a lock of all bytes, as NFS has it, is in the way of those that QEMU asks for. */
@@ -314,7 +315,7 @@ bool image_tool_run(const struct image_job *job, const struct image_tool *tool, 
 		*ret_out = g_strdup(r.result.out->str);
 	child_result_clear(&r.result);
 
-	return ok;
+	return ok || image_file_name_handles(error);
 }
 
 void image_tool_say(struct image_job *job, const char *const *words)

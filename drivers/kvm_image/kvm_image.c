@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvm-image - looks at disk images, makes, converts, resizes and removes them; a VM's at once. */
-#include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error_object.h"
@@ -15,6 +15,8 @@
 #include "transfer.h"
 #include "volume.h"
 #include "volume_commands.h"
+
+#define KVMRC "etc/vmm/kvm/kvmrc"
 
 enum { ONE_PATH = 1, PATH_AND_SIZE, TWO_PATHS, URL_AND_PATH, URL_OR_PATH, FILE_OR_DISK,
        FILE_OR_ALL };
@@ -295,10 +297,42 @@ static bool check_operands(const struct command *c, const struct image_options *
 	return n == 1 || c->operands == PATH_AND_SIZE || check_operand(operands[1], true, error);
 }
 
+/* That of the set we are of, which actions and other hosts name though it may be missing. */
+static bool is_kvmrc_of_set(const char *path)
+{
+	static const char end[] = "/" KVMRC;
+	g_autofree char *set = conf_path_remotes("");
+	g_autofree char *named = NULL;
+	struct stat a, b;
+
+	if (!g_str_has_suffix(path, end))
+		return false;
+
+	named = g_strndup(path, strlen(path) - strlen(end));
+	if (stat(named, &a) < 0 || stat(set, &b) < 0)
+		return false;
+
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static ConfKvmrc *load_kvmrc(const struct image_options *o, GError **error)
+{
+	g_autofree char *standard = conf_path_var("remotes/" KVMRC);
+
+	if (o->kvmrc && is_kvmrc_of_set(o->kvmrc))
+		return conf_kvmrc_load(o->kvmrc);
+	if (o->kvmrc)
+		return conf_kvmrc_load_named(o->kvmrc, error);
+	/* A front-end that serves no KVM hosts has none. */
+	if (access(standard, F_OK) < 0)
+		return conf_kvmrc_load("/dev/null");
+
+	return conf_kvmrc_load(standard);
+}
+
 static bool run_command(const struct image_options *o, struct image_job *job, GError **error)
 {
 	const struct command *c = find_command(o, error);
-	g_autofree char *standard = conf_path_var("remotes/etc/vmm/kvm/kvmrc");
 	g_autoptr(ConfKvmrc) rc = NULL;
 
 	if (!c)
@@ -308,11 +342,9 @@ static bool run_command(const struct image_options *o, struct image_job *job, GE
 	if (!check_operands(c, o, error))
 		return false;
 
-	/* A front-end that serves no KVM hosts has none. */
-	if (o->kvmrc || access(standard, F_OK) == 0)
-		rc = conf_kvmrc_load(text_or(o->kvmrc, standard));
-	else
-		rc = conf_kvmrc_load("/dev/null");
+	rc = load_kvmrc(o, error);
+	if (!rc)
+		return false;
 	for (const char *const *w = conf_kvmrc_warnings(rc); *w; w++)
 		fprintf(stderr, "kvm-image: warning: %s\n", *w);
 	job->rc = rc;
@@ -358,10 +390,8 @@ static bool run_job(const struct image_options *o, GError **error)
 	g_string_free(job.text, TRUE);
 	if (!ok)
 		return vmm_pass(error, &cause);
-	if (fflush(stdout) == 0)
-		return true;
 
-	return vmm_fail_errno(error, errno, "cannot write standard output");
+	return true;
 }
 
 static void free_options(struct image_options *o)
@@ -404,5 +434,5 @@ int main(int argc, char **argv)
 		run_job(&o, &error);
 	free_options(&o);
 
-	return error ? program_fail("kvm-image", error) : 0;
+	return error ? program_fail("kvm-image", error) : program_end("kvm-image", 0, 1);
 }

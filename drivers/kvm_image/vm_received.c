@@ -23,9 +23,10 @@ static bool share_base(struct vm_received *r, const char *directory, GError **er
 	/* What a killed run left: we hold the lock of the directory. */
 	unlink(part);
 	if (r->item->cache)
-		ok = base_cache_join(directory, r->item->cache, r->file.part, part, error);
+		ok = base_cache_join(directory, r->item->cache, r->file.handle, part,
+				     error);
 	else
-		ok = link(r->file.part, part) == 0 ||
+		ok = image_file_link(r->file.handle, part) ||
 		     vmm_fail_errno(error, errno, "cannot make %s", part);
 	if (ok)
 		r->base_part = g_steal_pointer(&part);

@@ -335,6 +335,25 @@ static int sync_hosts(struct options *o, GError **error)
 	return sync_all(o, hosts);
 }
 
+/* The directory with other builds need not be there, unless it is named. */
+static bool set_places(struct options *o, GError **error)
+{
+	if (o->builds && !g_file_test(o->builds, G_FILE_TEST_IS_DIR))
+		return vmm_fail(error, VMM_ERROR_USAGE, "--builds: '%s' is not a directory",
+				o->builds);
+
+	if (!o->dir)
+		o->dir = conf_path_var("remotes");
+	if (!o->builds)
+		o->builds = conf_path_var("remotes-builds");
+	if (!o->remote_dir)
+		o->remote_dir = fleet_remote_dir();
+	if (!o->ssh)
+		o->ssh = g_strdup("ssh");
+
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .parallel = 15, .timeout_s = 300 };
@@ -346,17 +365,9 @@ int main(int argc, char **argv)
 	g_log_writer_default_set_use_stderr(TRUE);
 	signal(SIGPIPE, SIG_IGN);
 
-	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version) {
-		if (!o.dir)
-			o.dir = conf_path_var("remotes");
-		if (!o.builds)
-			o.builds = conf_path_var("remotes-builds");
-		if (!o.remote_dir)
-			o.remote_dir = fleet_remote_dir();
-		if (!o.ssh)
-			o.ssh = g_strdup("ssh");
+	if (parse_options(argc, argv, &o, &error) && !o.help && !o.version &&
+	    set_places(&o, &error))
 		status = sync_hosts(&o, &error);
-	}
 
 	if (error) {
 		error_object_print(words, error);

@@ -32,7 +32,7 @@ static int print_check(const struct driver_settings *settings)
 	       g_file_test(settings->cfg_path, G_FILE_TEST_EXISTS) ? "OK" :
 	       "not there, so all keys have their defaults", doubts->len ? ", with warnings" : "");
 
-	return fflush(stdout) == 0 ? 0 : 1;
+	return program_end("one_vmm_exec", 0, 1);
 }
 
 int main(int argc, char **argv)

@@ -273,6 +273,8 @@ int action_main(const struct action *what, int argc, char **argv)
 		status = self->set_clock(o.uri, o.sync_time);
 	else if (!o.help && !o.version)
 		status = run(&o, (const char *const *)argv + 1, deadline_s);
+	else
+		status = program_end(what->name, 0, 1);
 	g_free(o.uri);
 	g_free(o.deadline);
 	g_free(o.sync_time);

@@ -132,6 +132,7 @@ static void child_end(Child *c)
 
 	stream_join(&c->out, c->max_output);
 	stream_join(&c->err, c->max_output);
+	result.out_dropped = c->out.dropped;
 	result.out = c->out.text;
 	result.err = c->err.text;
 	c->done(c->data, &result);

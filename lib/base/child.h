@@ -53,6 +53,7 @@ struct child_result {
 	bool timed_out;		/* the time limit passed, so we ended it */
 	bool cancelled;		/* child_cancel() ended it */
 	GString *out, *err;	/* what it wrote, NUL-terminated; of too much not the middle */
+	size_t out_dropped;	/* how many bytes of stdout that is */
 	gint64 wall_us;		/* from start to end */
 };
 

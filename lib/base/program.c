@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/resource.h>
@@ -26,15 +28,61 @@ void program_set_path(const char *path)
 	own_path = g_strdup(path);
 }
 
+/* The errno of a line that did not get to stdout; 0: all did. */
+static int output_errno(void)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	if (fflush(stdout) != 0)
+		return errno;
+	if (!ferror(stdout))
+		return 0;
+
+	/* An earlier line's own is not known any more. */
+	if (poll(&reader, 1, 0) == 1 && reader.revents & POLLERR)
+		return EPIPE;
+	if (write(STDOUT_FILENO, "", 0) < 0)
+		return errno;
+
+	return EIO;
+}
+
+static void fail_output(const char *name, int errnum)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (errnum == EBADF)
+		vmm_fail(&error, VMM_ERROR_CONFIG, "cannot write standard output: it is closed");
+	else
+		vmm_fail_errno(&error, errnum, "cannot write standard output");
+	program_fail(name, error);
+}
+
+/* What main() has not asked about, as of --help. The reader may go when it has read enough. */
+static void check_output_at_exit(int status, void *unused)
+{
+	int errnum = status ? 0 : output_errno();
+
+	(void)unused;
+	if (!errnum || errnum == EPIPE)
+		return;
+
+	fail_output(program_invocation_short_name, errnum);
+	fflush(stderr);
+	_exit(EXIT_FAILURE);
+}
+
 void program_open_descriptors(void)
 {
-	int fd;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* What is written to stdout must fail: its reader would not get it. */
+		int flags = fd == STDOUT_FILENO ? O_RDONLY : O_RDWR;
 
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", flags);
+	}
+
+	on_exit(check_output_at_exit, NULL);
 }
 
 void program_protect_memory(void)
@@ -66,7 +114,6 @@ void program_print_help(GOptionContext *context)
 	g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
 
 	fputs(text, stdout);
-	fflush(stdout);
 }
 
 bool program_help(char **argv, const char *text)
@@ -77,7 +124,6 @@ bool program_help(char **argv, const char *text)
 		return false;
 
 	fputs(text, stdout);
-	fflush(stdout);
 
 	return true;
 }
@@ -136,19 +182,12 @@ int program_fail(const char *name, const GError *error)
 
 int program_end(const char *name, int status, int lost)
 {
-	g_autoptr(GError) error = NULL;
-	int errnum = EIO;	/* of an earlier line that failed: its own is not known any more */
+	int errnum = output_errno();
 
-	if (fflush(stdout) != 0)
-		errnum = errno;
-	else if (!ferror(stdout))
+	if (status || !errnum)
 		return status;
-	if (status)
-		return status;
-
-	vmm_fail_errno(&error, errnum, "cannot write standard output");
 	if (errnum != EPIPE)
-		program_fail(name, error);
+		fail_output(name, errnum);
 
 	return lost;
 }

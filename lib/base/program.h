@@ -8,6 +8,8 @@
 /*
  * Opens /dev/null for those of stdin, stdout and stderr that our starter has closed: else the
  * next file, pipe or socket would get their numbers, and every warning would become its data.
+ * What is written to such a stdout fails. Sees to it that this process does not exit with 0 when
+ * what it has printed did not get to stdout, unless the reader has gone.
  */
 void program_open_descriptors(void);
 

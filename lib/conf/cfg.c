@@ -306,6 +306,14 @@ static bool take_host_value(struct host *row, config_setting_t *s, const char *p
 	return true;
 }
 
+/* The file that S is in: PATH, or one that it includes. */
+static const char *cfg_file_of(config_setting_t *s, const char *path)
+{
+	const char *included = config_setting_source_file(s);
+
+	return included ? included : path;
+}
+
 /* host: ( { name = "kvm-*"; transport = "ssh"; }, … ); */
 static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, GError **error)
 {
@@ -323,7 +331,8 @@ static bool take_hosts(ConfCfg *cfg, config_setting_t *list, const char *path, G
 				return false;
 		if (!row->value[0])
 			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: a row of host has no name",
-					path, (int)config_setting_source_line(group));
+					cfg_file_of(group, path),
+					(int)config_setting_source_line(group));
 	}
 
 	return true;
@@ -337,22 +346,23 @@ static bool take_group(ConfCfg *cfg, config_setting_t *group, const char *prefix
 		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		g_autofree char *name = g_strconcat(prefix, config_setting_name(s), NULL);
 		g_autofree char *dotted = g_strconcat(name, ".", NULL);
+		const char *file = cfg_file_of(s, path);
 		ssize_t key = cfg_find(name);
 
 		if (key >= 0) {
-			if (!take_value(cfg, (size_t)key, s, path, error))
+			if (!take_value(cfg, (size_t)key, s, file, error))
 				return false;
 		} else if (g_strv_contains(retired, name)) {
 			g_debug("%s: %s does nothing any more", path, name);
 		} else if (g_str_equal(name, "host") && config_setting_is_list(s)) {
-			if (!take_hosts(cfg, s, path, error))
+			if (!take_hosts(cfg, s, file, error))
 				return false;
 		} else if (config_setting_is_group(s) && is_group(name)) {
 			if (!take_group(cfg, s, dotted, path, error))
 				return false;
 		} else {
 			return vmm_fail(error, VMM_ERROR_CONFIG, "%s:%d: unknown key %s (nearest: "
-					"%s)", path, (int)config_setting_source_line(s), name,
+					"%s)", file, (int)config_setting_source_line(s), name,
 					nearest(name));
 		}
 	}

@@ -2,6 +2,7 @@
 #include "conf/cfg_source.h"
 
 #include "base/file.h"
+#include "conf/cfg_number.h"
 #include "conf/cfg_position.h"
 
 enum { MAX_FILE = 1 << 20, MAX_INCLUDES = 10 };
@@ -44,11 +45,14 @@ static bool check_included(const char *path, int depth, GError **error)
 
 /*
  * libconfig's reader ends the process when what a file includes is a directory. TEXT is that of
- * PATH; what it includes is looked at as well, as deep as libconfig goes.
+ * PATH; what it includes is looked at as well, as deep as libconfig goes. So are all numbers.
  */
 static bool check_includes(const char *text, const char *path, int depth, GError **error)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	if (!cfg_number_check(text, path, error))
+		return false;
 
 	for (int i = 0; lines[i]; i++) {
 		g_auto(GStrv) part = g_strsplit(g_strchug(lines[i]), "\"", 3);

@@ -17,7 +17,7 @@ GString *cfg_source_read(const char *path, GError **error);
 /*
  * Parses TEXT, which is that of PATH, and what it includes. The caller config_destroy()s RET after
  * success. VMM_ERROR_CONFIG "PATH:LINE: …" for bad syntax, or an @include that is missing, not a
- * file, or too deep.
+ * file, or too deep, or a whole number that libconfig cannot hold.
  */
 bool cfg_source_parse(const char *text, const char *path, config_t *ret, GError **error);
 

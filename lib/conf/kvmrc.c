@@ -199,17 +199,17 @@ static void kvmrc_set(ConfKvmrc *rc, size_t i, const char *path)
 		rc->value[i] = g_strdup(p->value);
 }
 
-ConfKvmrc *conf_kvmrc_load(const char *path)
+/* FILE: of PATH, which becomes ours; NULL: it could not be read, as FAULT says. */
+static ConfKvmrc *kvmrc_new(const char *path, ConfRc *file, const GError *fault)
 {
 	ConfKvmrc *rc = g_new0(ConfKvmrc, 1);
-	g_autoptr(GError) error = NULL;
 
 	rc->warnings = g_ptr_array_new_with_free_func(g_free);
-	rc->file = conf_rc_load(path, CONF_RC_INSTRUCTIONS, &error);
+	rc->file = file;
 
 	if (!rc->file)
 		g_ptr_array_add(rc->warnings,
-				g_strdup_printf("%s; using defaults", error->message));
+				g_strdup_printf("%s; using defaults", fault->message));
 	else
 		for (const char *const *w = conf_rc_warnings(rc->file); *w; w++)
 			g_ptr_array_add(rc->warnings, g_strdup(*w));
@@ -218,6 +218,21 @@ ConfKvmrc *conf_kvmrc_load(const char *path)
 	g_ptr_array_add(rc->warnings, NULL);
 
 	return rc;
+}
+
+ConfKvmrc *conf_kvmrc_load(const char *path)
+{
+	g_autoptr(GError) fault = NULL;
+	ConfRc *file = conf_rc_load(path, CONF_RC_INSTRUCTIONS, &fault);
+
+	return kvmrc_new(path, file, fault);
+}
+
+ConfKvmrc *conf_kvmrc_load_named(const char *path, GError **error)
+{
+	ConfRc *file = conf_rc_load(path, CONF_RC_INSTRUCTIONS, error);
+
+	return file ? kvmrc_new(path, file, NULL) : NULL;
 }
 
 void conf_kvmrc_free(ConfKvmrc *rc)

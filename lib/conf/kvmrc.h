@@ -19,6 +19,12 @@ typedef struct conf_kvmrc ConfKvmrc;
  */
 ConfKvmrc *conf_kvmrc_load(const char *path);
 
+/*
+ * The same of a file that the user has named: NULL with ERROR set, VMM_ERROR_CONFIG, when that
+ * cannot be read.
+ */
+ConfKvmrc *conf_kvmrc_load_named(const char *path, GError **error);
+
 void conf_kvmrc_free(ConfKvmrc *rc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfKvmrc, conf_kvmrc_free)
 

@@ -33,7 +33,8 @@ char *conf_path_log(const char *file)
 
 char *conf_path_remotes(const char *file)
 {
-	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im/qemu.d", "/im" };
+	static const char *const folders[] = { "/vmm/kvm", "/im/kvm.d", "/im/qemu.d", "/im",
+					       "/vmm" };
 	g_autofree char *self = program_path();
 	g_autofree char *dir = g_path_get_dirname(text_or(self, "."));
 

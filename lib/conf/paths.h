@@ -21,8 +21,8 @@ char *conf_path_log(const char *file);
 
 /*
  * FILE below the directory of remotes that the program running now belongs to:
- * "../../FILE" of "…/vmm/kvm" where an action lies, of the same kind for "im", "im/kvm.d" and
- * "im/qemu.d", else in the directory it lies in. The caller frees.
+ * "../../FILE" of "…/vmm/kvm" where an action lies, of the same kind for "vmm", "im", "im/kvm.d"
+ * and "im/qemu.d", else in the directory it lies in. The caller frees.
  */
 char *conf_path_remotes(const char *file);
 

@@ -25,6 +25,30 @@ static bool is_client(const char *pid, const char *client, const char *const *ar
 	return g_strv_equal((const char *const *)at + 1, argv);
 }
 
+/* The real user of process PID; -1: it is gone. */
+static gint64 user_of(const char *pid)
+{
+	g_autofree char *path = g_build_filename("/proc", pid, "status", NULL);
+	g_autofree char *text = NULL;
+	const char *line = NULL;
+
+	if (g_file_get_contents(path, &text, NULL, NULL))
+		line = strstr(text, "\nUid:\t");
+
+	return line ? g_ascii_strtoll(line + strlen("\nUid:\t"), NULL, 10) : -1;
+}
+
+/*
+ * Any user of the host can give a process such a command line: we cannot end it, and it must not
+ * keep the agent away. An agent that root has started does.
+ */
+static bool may_be_agent(const char *pid)
+{
+	gint64 user = user_of(pid);
+
+	return geteuid() == 0 || user == 0 || user == geteuid();
+}
+
 static bool ended_within(int fd, unsigned ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -61,6 +85,8 @@ bool older_end(const char *client, const char *const *argv, unsigned limit_ms, G
 		int fd;
 
 		if (pid <= 0 || pid == getpid() || !is_client(name, client, argv))
+			continue;
+		if (!may_be_agent(name))
 			continue;
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		if (fd < 0)

@@ -69,7 +69,11 @@ char *own_probe_run(const struct probe *probe, const struct watch_place *place,
 		return NULL;
 	}
 
-	if (result.exit_status == 0)
+	/* Of a list of VMs the rest would count as gone. */
+	if (result.out_dropped)
+		vmm_fail(error, VMM_ERROR_CONFIG, "Error executing %s: it printed more than "
+			 "%d MiB", probe->name, MAX_OUTPUT >> 20);
+	else if (result.exit_status == 0)
 		text = g_strdup(result.out->str);
 	else
 		say_why(probe, &result, limit_ms, error);

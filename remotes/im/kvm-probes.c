@@ -168,5 +168,5 @@ int main(int argc, char **argv)
 	if (error)
 		return program_fail("kvm-probes", error);
 
-	return 0;
+	return program_end("kvm-probes", 0, 1);
 }

@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 		run(&o, (const char *const *)argv + 1, &error);
 	if (error)
 		status = program_fail("monitord-client", error);
-	fflush(stdout);
+	status = program_end("monitord-client", status, 1);
 	if (!o.once || virt_call_any_abandoned())
 		_exit(status);		/* other threads use what would be torn down */
 	free_wish(&o);

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	struct worker_step step;
 
+	program_open_descriptors();
 	if (program_help(argv, help))
 		return 0;
 	if (argc > 1 && (g_str_equal(argv[1], "--version") || g_str_equal(argv[1], "-V"))) {
@@ -31,7 +32,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 
-	program_open_descriptors();
 	if (worker_serve(STDIN_FILENO, worker_table, &step, &error))
 		return action_main(step.self, step.argc, step.argv);
 	if (error)

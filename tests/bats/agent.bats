@@ -214,3 +214,23 @@ host_says() {	# FILTER
 	assert_line "monitord-client_control.sh: the agent runs, but cannot write /tmp/one-monitord-$id.pid: No space left on device"
 	assert_output --partial '</MONITOR_MESSAGES>'
 }
+
+# bats test_tags=root
+@test "control: another user's process with the agent's command line does not keep the agent away, nor is it ended" {
+	local id=$((800000 + BATS_ROOT_PID % 100000)) open other
+	open=$(mktemp -d)	# where each user may look
+	chmod 777 "$open"
+	cp "$BUILD/remotes/im/kvm.d/monitord-client_control.sh" "$open"
+	# With a script called kvm, python's own words are those of the agent.
+	printf 'import time\nopen("ready", "w").close()\ntime.sleep(600)\n' >"$open/kvm"
+	(cd "$open" && exec python3 -c 'import os, sys
+os.setgroups([]); os.setgid(12345); os.setuid(12345)
+os.execv("/usr/bin/python3", sys.argv[1:])' "$open/monitord-client.rb" kvm $id node1) 3>&- &
+	other=$!
+	wait_for test -e "$open/ready"
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cd "$1" && shift && exec "$@"' - "$open" \
+		./monitord-client_control.sh stop kvm $id node1
+	kill "$other"
+	rm -r "$open"
+	[ "$status" -eq 0 ] || { echo "$status $stderr"; return 1; }
+}

@@ -77,6 +77,19 @@ load helper
 	[ "$(find pkg -type f | sort)" = $'pkg/etc/one/vmm_exec/vmm_execrc\npkg/var/lib/one/remotes/theirs' ]
 }
 
+@test "make uninstall removes the directories that install made, and no other, empty or not" {
+	mkdir -p pkg/var/lib/one/remotes/tm/kvm_image pkg/usr/share/zsh/vendor-completions pkg/usr/lib/one pkg/etc/one
+	(cd pkg && find . | sort) >before
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" install
+	mkdir pkg/usr/share/man/man1/theirs
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" uninstall
+	rmdir -p --ignore-fail-on-non-empty pkg/usr/share/man/man1/theirs
+	(cd pkg && find . | sort) | diff before -
+	make -s -C "$TOP" O="$BUILD" DESTDIR="$PWD/pkg" uninstall
+	(cd pkg && find . | sort) | diff before -
+}
+
 @test "make install keeps OpenNebula's scripts of its names, make uninstall puts them back, and leaves newer ones" {
 	mkdir -p one/lib/mads one/var/remotes/vmm/kvm one/var/remotes/tm/kvm_image
 	for file in lib/mads/one_vmm_exec var/remotes/vmm/kvm/deploy var/remotes/vmm/kvm/cancel var/remotes/tm/kvm_image/clone; do

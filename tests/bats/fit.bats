@@ -54,6 +54,11 @@ kvm_domain() {
 	run --separate-stderr -- "$KVM_DOMAIN" --conf "$CONF" <<<"$(vm '<CPU_MODEL><FEATURES>svm</FEATURES></CPU_MODEL>')"
 	assert_failure 1
 	[[ $stderr == *'CPU_MODEL/FEATURES: no CPU model is named'*'[input]' ]]
+	# One that is named must be there.
+	kvm_domain '' --kvmrc missing
+	assert_failure 1
+	[[ $stderr == 'kvm-domain: cannot read missing: '*' [config]'* ]]
+	[ -z "$output" ]
 	echo 'CPU_MODE=fast' >kvmrc
 	kvm_domain '' --kvmrc kvmrc
 	assert_success

@@ -514,7 +514,7 @@ import_stalls() {
 @test "kvm-image: until an image is whole nobody else reads it; then it has the permissions of what it replaced" {
 	local umask
 	raw_image raw
-	tool 'stat -c %a "$part" >seen; exec qemu-img "$@"'
+	tool 'stat -Lc %a "$part" >seen; exec qemu-img "$@"'
 	for umask in 022 027; do
 		umask $umask
 		rm -f out
@@ -939,4 +939,37 @@ bombs() {
 	kvm_image convert raw made --format qcow2 --from raw --kvmrc rc
 	refused config 'cannot run qemu-img for '
 	[ ! -e made ]
+}
+
+@test "kvm-image: a link that is put in the place of an unfinished image is not written to, whoever fills it" {
+	local asked
+	raw_image raw
+	qemu-img convert -f raw -O qcow2 raw raw.qcow2
+	printf precious >victim
+	printf '#!/bin/bash\nif [ "$1" = create ] || [ "$1" = convert ]; then mv .out.kvm-image moved; ln -s victim .out.kvm-image; fi\nexec qemu-img "$@"\n' \
+		>"$BATS_TEST_TMPDIR/swap"
+	chmod +x "$BATS_TEST_TMPDIR/swap"
+	echo "QEMU_IMG=$BATS_TEST_TMPDIR/swap" >"$BATS_TEST_TMPDIR/rc"
+	for asked in 'create out --format qcow2 --size 1M' 'create out --format raw --size 1M' 'convert raw out --format qcow2' 'import raw.qcow2 out --format raw'; do
+		rm -f .out.kvm-image
+		# shellcheck disable=SC2086
+		kvm_image $asked --kvmrc "$BATS_TEST_TMPDIR/rc"
+		[ "$status" -eq 1 ] && [[ $stderr == *"$PWD/.out.kvm-image was replaced by another program [refused]"* ]] || { echo "$asked: $stderr"; return 1; }
+		[ "$(cat victim)" = precious ] && [ ! -e out ] && [ -s moved ]
+	done
+}
+
+@test "kvm-image: a kvmrc that is named must be there, but for the one of the set that the program is of" {
+	local file
+	raw_image image
+	for file in missing "$PWD" etc/vmm/kvm/kvmrc; do
+		kvm_image info image --kvmrc "$file"
+		refused config "cannot read $file: "
+		[ -z "$output" ]
+	done
+	# Actions, and the front-end, name that of a host, which may have none.
+	mkdir -p set/vmm
+	cp "$KVM_IMAGE" set/vmm/kvm-image
+	run --separate-stderr set/vmm/kvm-image info image --kvmrc "$PWD/set/etc/vmm/kvm/kvmrc"
+	[ "$status" -eq 0 ] && [[ $stderr == *'/set/etc/vmm/kvm/kvmrc: No such file or directory; using defaults' ]]
 }

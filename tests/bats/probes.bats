@@ -117,6 +117,18 @@ HOSTNAME=$(uname -n)"
 	refute_output --partial lost
 }
 
+@test "a probe that prints more than is kept has failed: half of a list is not taken for the whole" {
+	stock
+	probe host/system/big.sh 'echo FIRST=1; yes "KEY=value" | head -c 9000000; echo LAST=1'
+	"$SET/im/monitord-client" --once host/system --print kvm 7 node1 >told
+	grep -qx "ARCH=$(uname -m)" told
+	grep -qx 'MONITOR_ERROR="Error executing big.sh: it printed more than 8 MiB"' told
+	never grep -qE '^(FIRST|KEY|LAST)=|left out' told
+	probe vm/status/big.sh 'echo "VM = [ ID=\"99\", STATE=\"RUNNING\" ]"; yes "# padding" | head -c 9000000'
+	"$SET/im/monitord-client" --once vm/status --print kvm 7 node1 >told
+	never grep -q 'ID="99"' told
+}
+
 @test "strict: a probe that fails is the host's failure, at the start and later" {
 	stock
 	probe host/monitor/check.sh 'test -e '"$PWD"'/good || { echo no disk >&2; exit 1; }' 'echo DISK=1'

@@ -418,6 +418,11 @@ stranger() {
 	[ "$(cat h1/one/VERSION)" = 7.0.0 ]
 }
 
+@test "a directory with other builds that is named must be there" {
+	run --separate-stderr -- "$SYNC" --dir "$BUILD/remotes" --builds "$PWD/missing" node1
+	[ "$status" -eq 2 ] && [[ $stderr == "kvm-sync-hosts: --builds: '$PWD/missing' is not a directory [usage]"* ]]
+}
+
 @test "the platform that a host reports never leads out of the builds directory" {
 	mkdir -p evil/x etc
 	cat >bin/cat <<-'EOF'

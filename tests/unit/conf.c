@@ -65,6 +65,20 @@ static void cfg_faults_are_shown_with_their_place(void)
 		{ "ssh: { multiplex = 1; };", "conf:1: ssh.multiplex must be true or false" },
 		{ "log: { level = 1; };", "conf:1: log.level must be a \"string\"" },
 		{ "\n\nssh: { sessions = 0; };", "conf:3: ssh.sessions is 0, not from 1 to 1000" },
+		{ "ssh: {\n sessions = 4294967297; };", "conf:2: 4294967297 does not fit into 32 "
+		  "bits: a larger number has an L behind it" },
+		{ "/* 1\n\"*/ ssh: { sessions = -4294967295; };", "conf:2: -4294967295 does not "
+		  "fit into 32 bits" },
+		{ "ssh: { sessions = 0x100000001; };", "conf:1: 0x100000001 does not fit" },
+		{ "ssh: { sessions = +4294967297; };", "conf:1: +4294967297 does not fit" },
+		{ "ssh: { sessions = 18446744073709551617L; };", "conf:1: 18446744073709551617L "
+		  "does not fit into 64 bits" },
+		{ "ssh: { sessions = 0xFFFFFFFFFFFFFFFFL; };", "does not fit into 64 bits" },
+		{ "ssh: { sessions = 4294967297L; };", "ssh.sessions is 4294967297, not from 1 to "
+		  "1000" },
+		{ "ssh: { sessions = -4294967295L; };", "ssh.sessions is -4294967295, not from" },
+		{ "ssh: { sessions = 8.0; };", "conf:1: ssh.sessions must be a whole number" },
+		{ "ssh: { sessions = 1e99; };", "conf:1: " },
 		{ "ssh: { sessions = };", "conf:1:19: syntax error at '}'" },
 		{ "\n# x\nssh: { sessions = 3; = };", "conf:3:22: syntax error at '='" },
 		{ "log: { level = \"a b\" \"c\" 3 };", "conf:1:26: syntax error at '3'" },
@@ -83,16 +97,45 @@ static void cfg_faults_are_shown_with_their_place(void)
 	}
 }
 
+static void cfg_faults_of_an_included_file_name_that(void)
+{
+	static const char *const faults[][2] = {
+		{ "\n\nsessions = 0;\n", ":3: ssh.sessions is 0, not from 1 to 1000" },
+		{ "\nsesions = 1;\n", ":2: unknown key ssh.sesions" },
+		{ "\nsessions = 4294967297;\n", ":2: 4294967297 does not fit" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
+		g_autofree char *inner = g_build_filename(dir, "inner", NULL);
+		g_autofree char *text = g_strdup_printf("ssh: {\n@include \"%s\"\n};\n", inner);
+		g_autofree char *wanted = g_strconcat(inner, faults[i][1], NULL);
+		g_autofree char *path = file(text);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(ConfCfg) cfg = NULL;
+
+		g_assert_true(g_file_set_contents(inner, faults[i][0], -1, NULL));
+		cfg = conf_cfg_load(path, &error);
+		g_assert_null(cfg);
+		g_test_message("%s", error->message);
+		g_assert_true(g_str_has_prefix(error->message, wanted));
+	}
+}
+
 static void cfg_values_count(void)
 {
-	g_autofree char *path = file("timeout_s: { deploy = 0; };\nlimits: { line_bytes = "
-				     "1073741824L; };\nssh: { command = \"ssh -4\"; multiplex = "
-				     "false; };");
+	g_autofree char *path = file("// 5000000000\n# 5000000000\n/* 5000000000\n5000000000 */"
+				     "timeout_s: { deploy = 0; };\nlimits: { line_bytes = "
+				     "1073741824L; waiting_bytes = 5000000000L; queue = 0x7f; };\n"
+				     "ssh: { command = \"ssh -4\"; multiplex = false; };"
+				     "metrics: { file = \"/m\\\"5000000000\"; };");
 	g_autoptr(ConfCfg) cfg = conf_cfg_load(path, NULL);
 
 	g_assert_cmpint(conf_cfg_int(cfg, "timeout_s.deploy"), ==, 0);
 	g_assert_cmpint(conf_cfg_int(cfg, "timeout_s.cancel"), ==, 300);
 	g_assert_cmpint(conf_cfg_int(cfg, "limits.line_bytes"), ==, 1073741824);
+	g_assert_cmpint(conf_cfg_int(cfg, "limits.waiting_bytes"), ==, 5000000000);
+	g_assert_cmpint(conf_cfg_int(cfg, "limits.queue"), ==, 0x7f);
+	g_assert_cmpstr(conf_cfg_string(cfg, "metrics.file"), ==, "/m\"5000000000");
 	g_assert_cmpstr(conf_cfg_string(cfg, "ssh.command"), ==, "ssh -4");
 	g_assert_false(conf_cfg_bool(cfg, "ssh.multiplex"));
 }
@@ -169,6 +212,8 @@ int main(int argc, char **argv)
 			the_shipped_cfg_holds_each_key_with_its_default);
 	g_test_add_func("/cfg/faults-are-shown-with-their-place",
 			cfg_faults_are_shown_with_their_place);
+	g_test_add_func("/cfg/faults-of-an-included-file",
+			cfg_faults_of_an_included_file_name_that);
 	g_test_add_func("/cfg/values-count", cfg_values_count);
 	g_test_add_func("/cfg/a-directory-is-none", a_directory_is_no_cfg);
 	g_test_add_func("/kvmrc/values-have-types", kvmrc_values_have_types);

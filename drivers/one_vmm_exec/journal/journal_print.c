@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "base/text.h"
 #include "journal/journal_place.h"
 #include "journal/notes.h"
@@ -284,7 +285,7 @@ static bool print_text(const char *text, bool is_screen)
 		fputs("\033[H\033[J", stdout);
 	fputs(text, stdout);
 
-	return fflush(stdout) == 0;
+	return program_end("one_vmm_exec", 0, 1) == 0;
 }
 
 /* A terminal is drawn each second, with the ages; elsewhere only what has changed is printed. */

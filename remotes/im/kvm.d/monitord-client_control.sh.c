@@ -176,10 +176,8 @@ int main(int argc G_GNUC_UNUSED, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (program_help(argv, help))
 		return 0;
-	if (control(argv + 1, &error) && fflush(stdout) == 0)
-		return 0;
-	if (error)
-		return program_fail(name, error);
+	if (control(argv + 1, &error))
+		return program_end(name, 0, 1);
 
-	return 1;
+	return program_fail(name, error);
 }
