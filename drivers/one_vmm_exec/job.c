@@ -169,6 +169,19 @@ void job_drop_cleanup(Job *j)
 	job_free(j);
 }
 
+void job_give_cleanup_up(Job *j)
+{
+	const struct cleanup c = cleanup_of(j);
+
+	cleanup_retry_give_up(j->env->later, &c);
+	job_free(j);
+}
+
+void job_make_stale(Job *j)
+{
+	j->stale = true;
+}
+
 bool job_has_ended(const Job *j)
 {
 	return j->phase == JOB_ENDED;
@@ -234,7 +247,9 @@ static void log_background(const Job *j)
 
 	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)", c.plan,
 		 j->why, j->tries);
-	if (j->request) {
+	if (j->stale) {
+		cleanup_retry_give_up(j->env->later, &c);
+	} else if (j->request) {
 		c.document = j->request->document;
 		journal_postpone(j->env->journal, j->cleanup_seq);
 		cleanup_retry_add(j->env->later, &c);

@@ -1066,6 +1066,65 @@ journal_here() {	# MORE
 	finish
 }
 
+# The driver is stopped for longer than journal.resume_s, here two seconds, while it has something in progress.
+stop_for_long() {
+	local since
+	kill -STOP "$driver_pid"
+	since=$(cut -d . -f 1 /proc/uptime)
+	wait_for eval "[ \$((\$(cut -d . -f 1 /proc/uptime) - $since)) -gt 5 ]"
+}
+
+@test "a driver that was stopped for long begins nothing that it had, or that came meanwhile, and undoes nothing" {
+	local id
+	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	stub rem/vmm/kvm/deploy 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done; echo "no room" >&2; exit 1'
+	configure "transport = \"ssh\"; journal: { resume_s = 2; };"
+	start
+	send "$(request RESET 306; deploy_request 308)"
+	wait_for eval '[ "$(grep -cE "kvm/(reset|deploy)" calls)" -eq 2 ]'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/pre 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'; done
+	send "$(deploy_request 307)"
+	wait_for eval '[ "$(grep -c "vnm/.*/pre" calls)" -eq 2 ]'
+	send "$(request REBOOT 306; request SHUTDOWN 307)"
+	stop_for_long
+	send "$(request REBOOT 310)"
+	touch go
+	: >calls
+	kill -CONT "$driver_pid"
+	expect '^LOG W -1 one_vmm_exec: this driver was stopped for [0-9]+ s, longer than journal.resume_s'
+	expect '^RESET SUCCESS 306 -$'
+	expect '^DEPLOY FAILURE 307 outcome unknown: DEPLOY was in progress, and mkdir is not begun, as no driver was running for long \(journal.resume_s\): nothing is undone'
+	expect '^DEPLOY FAILURE 308 no room; nothing is undone, as no driver'
+	for id in 306 310; do expect "^REBOOT FAILURE $id not started: no driver was running for long \\(journal.resume_s\\)\$"; done
+	expect '^SHUTDOWN FAILURE 307 not started'
+	[ ! -s calls ]
+	send "$(request REBOOT 311)"
+	expect '^REBOOT SUCCESS 311'
+	wait_for journal_has '0 not ended'
+	[ -z "$(ls var/vmm_exec/*.silent 2>/dev/null)" ]
+	finish
+	[ "$(grep -cE '^(RESET|DEPLOY|REBOOT|SHUTDOWN) ' out)" -eq 7 ]
+}
+
+@test "a clean-up is not tried again by a driver that was stopped for long" {
+	configure 'transport = "ssh"; journal: { resume_s = 2; }; clean: { pause_s = 1; };'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/second" ]'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306'
+	wait_for journal_has 'net-clean: waits'
+	stop_for_long
+	touch second
+	: >calls
+	kill -CONT "$driver_pid"
+	expect '^LOG W 306 net-clean is not tried again: no driver was running for long'
+	wait_for journal_has '0 not ended'
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	never grep clean calls
+	finish
+}
+
 @test "a journal that can be read only late is stale all the same, also for the driver after that" {
 	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || sleep 997.7'
 	stub rem/vmm/kvm/outcome 'echo "not-done it runs"'

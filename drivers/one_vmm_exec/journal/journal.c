@@ -191,6 +191,11 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 		j->events->found(j->data, open);
 }
 
+static bool is_all_written(const Journal *j)
+{
+	return !j->flush && j->written == j->given;
+}
+
 /* All that is stale is in a file as such. */
 static void end_silence(Journal *j)
 {
@@ -210,7 +215,7 @@ static void on_report(void *data, const struct journal_writer_report *report)
 	take_writer_state(j, report->state, report->why);
 	if (report->found)
 		take_found(j, report);
-	else if (j->written == j->given)
+	else if (is_all_written(j))
 		end_silence(j);
 
 	forget_fresh(j);
@@ -331,6 +336,24 @@ void journal_listen(Journal *j, const struct journal_events *events, void *data)
 
 	j->events = events;
 	j->data = data;
+}
+
+void journal_make_stale(Journal *j)
+{
+	GHashTableIter iter;
+	void *row;
+
+	if (!j)
+		return;
+
+	j->is_stale = true;
+	journal_place_set_silent(&j->place, true);
+	g_hash_table_iter_init(&iter, j->live);
+	while (g_hash_table_iter_next(&iter, NULL, &row))
+		if (make_stale(j, row))
+			touch(j, row);
+	if (is_all_written(j))
+		end_silence(j);
 }
 
 void journal_tell_state(Journal *j)
