@@ -1288,6 +1288,85 @@ no_file_at_all() {
 	finish
 }
 
+# A RESET that the journal's file has as one that waits, and that has begun on its host since no file can be written.
+begun_in_no_file() {
+	stub rem/vmm/kvm/reboot 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.9'
+	stub rem/vmm/kvm/outcome 'echo unknown'
+	faulty_disk
+	mkdir -p -m 700 m
+	chmod 700 m
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure "transport = \"relay\"; journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
+	start_on_faulty_disk
+	send "$(request REBOOT 306; request RESET 306)"
+	wait_for journal_has 'RESET: waits'
+	mkdir "$(echo m/*.notes | sed 's/notes$/db/')"
+	${1:-true}
+	echo broken >fault
+	touch go
+	wait_for test -e begun
+}
+
+@test "a step that only notes had is not forgotten when the next driver, whose disk is well, is killed at once" {
+	begun_in_no_file
+	crash
+	rm fault
+	rmdir m/*.db
+	touch no-ssh-host-a
+	start_on_faulty_disk
+	crash
+	rm no-ssh-host-a
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+}
+
+# bats test_tags=root
+@test "a step that no file and no notes could have is not answered as one that has not begun" {
+	mkdir -m 700 m
+	mount -t tmpfs -o size=256k none m
+	# The last page of the notes, too.
+	fill() {
+		dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
+		send "$(request REBOOT 307)"
+		wait_for journal_has 'VM 307 REBOOT: step'
+	}
+	begun_in_no_file fill
+	crash
+	rm fault m/full
+	rmdir m/*.db
+	start_on_faulty_disk
+	crash
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+	umount m
+}
+
+# bats test_tags=root
+@test "what an earlier driver noted outlives a step that can be noted nowhere while the journal cannot be read" {
+	mkdir -m 700 m
+	mount -t tmpfs -o size=256k none m
+	begun_in_no_file
+	crash
+	start_on_faulty_disk
+	dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
+	send "$(request REBOOT 307; request POLL 308)"
+	wait_for grep -q 'kvm/reboot .* 307 ' calls
+	wait_for grep -q 'kvm/poll .* 308 ' calls
+	crash
+	rm fault m/full
+	rmdir m/*.db
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+	umount m
+}
+
 # bats test_tags=root
 @test "notes that could not be written are begun anew once the journal's file can be written" {
 	stub rem/vmm/kvm/reset 'sleep 998.9'
@@ -1297,13 +1376,14 @@ no_file_at_all() {
 	dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
 	send "$(request RESET 306)"
 	wait_for sleeps 998.9
-	[ -z "$(ls m/*.notes 2>/dev/null)" ]
+	wait_for eval "[ \"\$(stat -c %a m/*.notes)\" = 700 ]"
 	rm m/full fault
 	expect '^LOG I -1 one_vmm_exec: the journal is written again'
 	send "$(request REBOOT 307)"
 	expect '^REBOOT SUCCESS 307'
 	wait_for grep -q '^sent' m/*.notes
 	grep -q '^process' m/*.notes
+	[ "$(stat -c %a m/*.notes)" = 600 ]
 	crash
 	umount m
 }
