@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_stale.h"
 
+#include "loop_pause.h"
 #include "request_check.h"
 #include "wire/deflate.h"
 #include "or_else.h"
@@ -24,6 +25,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	j->context = (struct step_context){
 		.settings = env->settings, .plan = plan, .id = id,
 		.accepted_s = g_get_real_time() / G_USEC_PER_SEC,
+		.accepted_clock_s = loop_clock_s(),
 	};
 
 	return j;
@@ -56,6 +58,7 @@ void job_set_left(Job *j, const struct row *row)
 
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
+	j->context.accepted_clock_s = 0;
 	j->cancelled = row->cancelled;
 	j->stale = row->stale;
 	job_set_deployment(j, row->deployment);

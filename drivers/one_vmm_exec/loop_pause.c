@@ -11,12 +11,11 @@ struct loop_pause {
 	const ConfCfg *cfg;
 	loop_paused *paused;
 	void *data;
-	gint64 turned_s;	/* the last turn, by now_s() */
+	gint64 turned_s;	/* the last turn, by loop_clock_s() */
 	gint64 paused_s;	/* what PAUSED is to be told */
 };
 
-/* Nobody sets this clock, and it does not stop while the machine sleeps. */
-static gint64 now_s(void)
+gint64 loop_clock_s(void)
 {
 	struct timespec now;
 
@@ -43,7 +42,7 @@ static gboolean prepare(GSource *source, gint *timeout_ms)
 static gboolean check(GSource *source)
 {
 	LoopPause *p = (LoopPause *)source;
-	gint64 now = now_s(), limit_s = limit_of(p);
+	gint64 now = loop_clock_s(), limit_s = limit_of(p);
 
 	p->paused_s = now - p->turned_s;
 	p->turned_s = now;
@@ -71,7 +70,7 @@ LoopPause *loop_pause_watch(const ConfCfg *cfg, loop_paused *paused, void *data)
 	p->cfg = cfg;
 	p->paused = paused;
 	p->data = data;
-	p->turned_s = now_s();
+	p->turned_s = loop_clock_s();
 	g_source_set_priority(source, G_MININT);
 	g_source_attach(source, NULL);
 

@@ -10,6 +10,9 @@
 
 typedef struct loop_pause LoopPause;
 
+/* Seconds of a clock that nobody sets, and that does not stop while the machine sleeps. */
+gint64 loop_clock_s(void);
+
 /* The main loop did not turn for SECONDS. */
 typedef void loop_paused(void *data, gint64 seconds);
 

@@ -487,6 +487,33 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	wait_for grep -q "kvm/$2" calls
 }
 
+@test "a clock that is set while a step runs does not change how old its request is for the host" {
+	local by since
+	PRELOAD=$(preload_for "$DRIVER" set_clock)
+	export FAKE_CLOCK_SET=$PWD/set
+	printf '#!/bin/bash\nLD_PRELOAD="%s" exec "%s" "$@"\n' "$PRELOAD" "$DRIVER" >bin/driver
+	chmod +x bin/driver
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	stub rem/vmm/kvm/outcome 'echo "$VMM_REQUEST_AGE" >"$ONE_LOCATION/age"; echo "not-done it runs"'
+	stub rem/vmm/kvm/save 'until [ -e "$ONE_LOCATION/old" ]; do sleep 0.02; done; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	configure 'transport = "relay"; wait_s: { save = 20; };'
+	for by in 7200 -7200; do
+		rm -f set old
+		: >calls
+		DRIVER=$PWD/bin/driver start
+		send "$(request SAVE 306)"
+		wait_for grep -q kvm/save calls
+		echo $by >set
+		since=$(cut -d . -f 1 /proc/uptime)
+		wait_for eval "[ \$((\$(cut -d . -f 1 /proc/uptime) - $since)) -ge 2 ]"
+		touch old
+		expect '^SAVE FAILURE 306 .*it was not done'
+		[ "$(cat age)" -ge 1 ]
+		[ "$(cat age)" -lt 600 ]
+		finish
+	done
+}
+
 @test "a way that breaks in the middle: the host is asked, and what it says is the answer" {
 	broken_way SAVE save 'done'
 	expect '^LOG W 306 save: .* broke .*: the host says that it was done$'
