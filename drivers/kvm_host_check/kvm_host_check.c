@@ -24,13 +24,11 @@ enum { MAX_VERSION = 65536, MAX_VM = 64 << 20, MAX_ANSWER = 8 << 20, GRACE_MS = 
 
 /*
  * $1 is host_check; without it the shell's own status says so. It may be asked for before the first
- * sync: any user of the host can have made a directory of that name in /var/tmp. Root runs a set
- * that is oneadmin's.
+ * sync: any user of the host can have made a directory of that name in /var/tmp.
  */
 static const char script[] =
-	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/host_check}; "
-	"[ \"$(id -u)\" -eq 0 ] || [ -O \"$d\" ] || [ \"$(stat -c %u \"$d\")\" = 0 ] || "
-	"{ echo \"$d belongs to another user\" >&2; exit 126; }; exec \"$@\"";
+	WIRE_SSH_OWN "[ -x \"$1\" ] || exit 127; own \"${1%/vmm/kvm/host_check}\" || exit 126; "
+	"exec \"$@\"";
 
 struct options {
 	gboolean all, help, version, json, verbose, pairs;

@@ -68,7 +68,7 @@ static char **remote_argv(struct running_call *r)
 	g_auto(GStrv) words = call_words(r->call, directory);
 	g_autofree char *number = g_uuid_string_random();
 	struct wire_ssh ssh = { .command = "ssh", .shell = "sh", .connect_timeout_s = CONNECT_S,
-				.alive_interval_s = ALIVE_S };
+				.alive_interval_s = ALIVE_S, .set = directory };
 	const struct wire_ssh_session session = { .ssh = &ssh, .host = r->call->host,
 						  .mode = WIRE_SSH_ALONE };
 

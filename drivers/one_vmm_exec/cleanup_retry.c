@@ -114,6 +114,23 @@ void cleanup_retry_done(CleanupRetry *l, const struct cleanup *c)
 	journal_forget(l->journal, c->seq);
 }
 
+void cleanup_retry_give_up(CleanupRetry *l, const struct cleanup *c)
+{
+	oned_log(l->out, 'W', c->id, "%s is not tried again: no driver was running for long, and "
+		 "the VM's networks may be in use again", c->plan);
+	cleanup_retry_done(l, c);
+}
+
+void cleanup_retry_give_all_up(CleanupRetry *l)
+{
+	struct item *i;
+
+	while ((i = g_queue_pop_head(&l->kept))) {
+		cleanup_retry_give_up(l, &i->what);
+		item_free(i);
+	}
+}
+
 void cleanup_retry_drop(CleanupRetry *l, gint64 id, const GBytes *own)
 {
 	GList *next;

@@ -40,6 +40,12 @@ void cleanup_retry_add(CleanupRetry *later, const struct cleanup *cleanup);
 /* CLEANUP, which was due, is done with. */
 void cleanup_retry_done(CleanupRetry *later, const struct cleanup *cleanup);
 
+/* Gives CLEANUP up, with a line in the VM's log: no driver was running for long. */
+void cleanup_retry_give_up(CleanupRetry *later, const struct cleanup *cleanup);
+
+/* Likewise all that are kept. */
+void cleanup_retry_give_all_up(CleanupRetry *later);
+
 /*
  * Drops what is kept for VM ID: another request of it has begun, and a clean-up could undo that.
  * OWN: the document of that request, whose own clean-ups stay; NULL: it has none yet.

@@ -77,6 +77,8 @@ static char *remote_cause(const Command *r, const struct step_result *x)
 {
 	if (x->timed_out)
 		return timeout_text(r);
+	if (x->foreign)
+		return g_strdup_printf("%s is not run on %s", r->path, r->host);
 	if (x->not_started && x->answered)
 		return x->status == STATUS_MISSING ? missing_text(r) : NULL;
 	if (x->not_started)

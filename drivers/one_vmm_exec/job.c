@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_stale.h"
 
+#include "loop_pause.h"
 #include "request_check.h"
 #include "wire/deflate.h"
 #include "or_else.h"
@@ -24,6 +25,7 @@ Job *job_new(const struct job_env *env, const struct plan *plan, gint64 id, cons
 	j->context = (struct step_context){
 		.settings = env->settings, .plan = plan, .id = id,
 		.accepted_s = g_get_real_time() / G_USEC_PER_SEC,
+		.accepted_clock_s = loop_clock_s(),
 	};
 
 	return j;
@@ -56,6 +58,7 @@ void job_set_left(Job *j, const struct row *row)
 
 	j->seq = row->seq;
 	j->context.accepted_s = row->accepted_s;
+	j->context.accepted_clock_s = 0;
 	j->cancelled = row->cancelled;
 	j->stale = row->stale;
 	job_set_deployment(j, row->deployment);
@@ -169,6 +172,19 @@ void job_drop_cleanup(Job *j)
 	job_free(j);
 }
 
+void job_give_cleanup_up(Job *j)
+{
+	const struct cleanup c = cleanup_of(j);
+
+	cleanup_retry_give_up(j->env->later, &c);
+	job_free(j);
+}
+
+void job_make_stale(Job *j)
+{
+	j->stale = true;
+}
+
 bool job_has_ended(const Job *j)
 {
 	return j->phase == JOB_ENDED;
@@ -234,7 +250,9 @@ static void log_background(const Job *j)
 
 	oned_log(j->env->out, 'E', j->id, "%s, tried again: %s (%u tries are left)", c.plan,
 		 j->why, j->tries);
-	if (j->request) {
+	if (j->stale) {
+		cleanup_retry_give_up(j->env->later, &c);
+	} else if (j->request) {
 		c.document = j->request->document;
 		journal_postpone(j->env->journal, j->cleanup_seq);
 		cleanup_retry_add(j->env->later, &c);

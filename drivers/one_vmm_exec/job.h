@@ -117,6 +117,15 @@ bool job_is_cleanup_of_other(const Job *job, const GBytes *own);
 /* Frees a background job that was not started: it is not tried again. */
 void job_drop_cleanup(Job *job);
 
+/* Likewise, as no driver was running for long. */
+void job_give_cleanup_up(Job *job);
+
+/*
+ * No driver was running for long while JOB was in the queue or had begun: what runs of it may end,
+ * and nothing more is begun, run again or undone (job_stale.h).
+ */
+void job_make_stale(Job *job);
+
 /* Whether its reply only waits for the journal. */
 bool job_has_ended(const Job *job);
 

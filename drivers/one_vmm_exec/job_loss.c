@@ -85,6 +85,11 @@ static void ask_later(Job *j)
 	job_pause_and(j, on_ask_again);
 }
 
+static bool may_rerun(const Job *j)
+{
+	return j->attempt.may_rerun && !j->stale;
+}
+
 /* Runs the step again: it is idempotent. */
 static void rerun(Job *j)
 {
@@ -206,7 +211,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		return;
 	case ANSWER_NOT_DONE:
 	case ANSWER_REFUSED:
-		if (answer == ANSWER_NOT_DONE && j->attempt.may_rerun) {
+		if (answer == ANSWER_NOT_DONE && may_rerun(j)) {
 			rerun(j);
 			return;
 		}
@@ -238,7 +243,7 @@ static void take_outcome(Job *j, enum answer answer, const char *info)
 		return;
 	case ANSWER_REPEAT:
 	case ANSWER_NO_PROGRAM:
-		if (j->attempt.may_rerun)
+		if (may_rerun(j))
 			rerun(j);
 		else
 			job_give_up(j);
@@ -366,17 +371,17 @@ void job_ask(Job *j, enum question what)
  * Asks the step's host, and waits for it if need be. A step that leaves no trace on its host is run
  * again if that does no harm.
  */
-void job_find_out(Job *j, const char *why, bool may_rerun)
+void job_find_out(Job *j, const char *why, bool is_repeatable)
 {
 	unsigned flags = job_current(j)->flags;
 
 	g_free(j->lost);
 	j->lost = g_strdup(why);
-	j->attempt.may_rerun = may_rerun && flags & STEP_IDEMPOTENT && !j->attempt.repeated;
+	j->attempt.may_rerun = is_repeatable && flags & STEP_IDEMPOTENT && !j->attempt.repeated;
 	job_still_waits(j);
 	if (job_current(j)->kind == STEP_VMM && !(flags & STEP_NO_TRACE))
 		job_ask(j, QUESTION_OUTCOME);
-	else if (j->attempt.may_rerun)
+	else if (may_rerun(j))
 		rerun(j);
 	else
 		job_give_up(j);

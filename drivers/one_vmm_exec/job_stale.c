@@ -67,6 +67,33 @@ void job_resume_stale(Job *j)
 		job_stale_failed(j, FAILURE_UNKNOWN, why);
 }
 
+/* What was wanted of the plan is done, and the reply is known; or why it is not, and never is. */
+static void say_stopped(Job *j)
+{
+	const struct step *needed = needed_step(j, j->step);
+	const char *action = j->context.plan->action;
+
+	if (!needed)
+		return;
+
+	if (!j->ran && j->start == START_NEW)
+		job_fail(j, "not started: no driver was running for long (journal.resume_s)");
+	else if (j->phase == JOB_UNDOING)
+		job_add_to_why(j, "undoing it was given up at %s, as no driver was running for "
+			       "long (journal.resume_s) (hint: look at the VM)", needed->name);
+	else
+		job_fail(j, "outcome unknown: %s was in progress, and %s is not begun, as no "
+			 "driver was running for long (journal.resume_s): nothing is undone "
+			 "(hint: look at the VM)", action, needed->name);
+}
+
+void job_stop_stale(Job *j)
+{
+	job_leave_place(j);
+	say_stopped(j);
+	job_end(j);
+}
+
 void job_stale_done(Job *j)
 {
 	const struct step *needed = needed_step(j, j->step + 1);
@@ -82,12 +109,29 @@ void job_stale_done(Job *j)
 	job_end(j);
 }
 
+/* This driver has run what it would undo now. */
+static bool leaves_something(const Job *j)
+{
+	const char *undo = job_current(j)->undo;
+
+	return j->ran && undo && *undo;
+}
+
 void job_stale_failed(Job *j, enum failure failure, const char *why)
 {
+	if (j->ran && was_done(j)) {
+		job_end(j);
+		return;
+	}
+
 	if (failure == FAILURE_UNKNOWN)
 		job_fail(j, "outcome unknown: %s: nothing is undone (hint: look at the VM)", why);
 	else
 		job_fail(j, "%s", why);
+
+	if (failure != FAILURE_UNKNOWN && leaves_something(j))
+		job_add_to_why(j, "nothing is undone, as no driver was running for long "
+			       "(journal.resume_s) (hint: look at the VM)");
 
 	job_end(j);
 }

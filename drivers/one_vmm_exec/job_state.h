@@ -63,7 +63,8 @@ struct job {
 	guint64 cleanup_seq;		/* of a background job: in the journal */
 	enum start start;
 	bool success;			/* of START_ENDED */
-	bool stale;			/* of START_RESUMED: see job_stale.h */
+	bool stale;			/* see job_stale.h */
+	bool ran;			/* a command of it was started by this driver */
 	enum job_phase phase;
 	struct attempt attempt;
 	bool cancelled;
@@ -92,6 +93,9 @@ const struct step *job_current(const Job *job);
 
 /* The first failure is why the action fails. */
 void job_fail(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* job_walk.c: adds to why the action has failed. */
+void job_add_to_why(Job *job, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* job.c: something of the job has run, or may have. */
 void job_begun(Job *job);
@@ -130,10 +134,10 @@ enum failure {
 void job_command_failed(Job *job, enum failure failure, const char *why);
 
 /*
- * job_loss.c: finds out what became of the step, whose result was lost because of WHY. MAY_RERUN:
- * it may be run again if it is idempotent.
+ * job_loss.c: finds out what became of the step, whose result was lost because of WHY.
+ * IS_REPEATABLE: it may be run again if it is idempotent.
  */
-void job_find_out(Job *job, const char *why, bool may_rerun);
+void job_find_out(Job *job, const char *why, bool is_repeatable);
 void job_ask(Job *job, enum question what);
 void job_forget_loss(Job *job);
 

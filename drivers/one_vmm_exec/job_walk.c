@@ -22,8 +22,7 @@ void job_fail(Job *j, const char *format, ...)
 	va_end(ap);
 }
 
-static void add_to_why(Job *j, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void add_to_why(Job *j, const char *format, ...)
+void job_add_to_why(Job *j, const char *format, ...)
 {
 	g_autofree char *more = NULL;
 	g_autofree char *old = j->why;
@@ -121,9 +120,9 @@ static bool step_failed(Job *j, enum failure failure, const char *why)
 
 	log_step(j, "Failed to");
 	if (j->phase == JOB_UNDOING) {
-		add_to_why(j, "undoing it failed: %s: %s", s->name, why);
+		job_add_to_why(j, "undoing it failed: %s: %s", s->name, why);
 		if (s->kind == STEP_VMM)
-			add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
+			job_add_to_why(j, "the VM may be running on %s", step_host(&j->context, s));
 
 		return false;
 	}
@@ -248,7 +247,7 @@ static bool retries(Job *j, const struct step_result *r)
 		return false;
 	if (r->outcome != STEP_OUTCOME_FAILED)
 		return false;
-	if (!j->retries)
+	if (!j->retries || j->stale)
 		return false;
 	j->retries--;
 	j->retry = g_timeout_add(RETRY_PAUSE_MS, job_on_retry, j);
@@ -452,6 +451,7 @@ static void run_command(Job *j)
 	}
 
 	j->attempt.absent = false;
+	j->ran = true;
 	since = notes_ticks();
 	j->run = command_start(j->env->hosts, &m->spec, on_run, j);
 	if (command_pid(j->run))
@@ -464,11 +464,11 @@ static void report_undone(Job *j)
 	const char *host = j->request->host;
 
 	if (!(j->context.plan->checks & CHECK_DEPLOYMENT))
-		add_to_why(j, "it was undone");
+		job_add_to_why(j, "it was undone");
 	else if (j->host_answered)
-		add_to_why(j, "it was undone: the VM does not run on %s", host);
+		job_add_to_why(j, "it was undone: the VM does not run on %s", host);
 	else
-		add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
+		job_add_to_why(j, "it was undone if %s made domain %s: its scripts cannot say "
 			   "whether the VM runs there (hint: look there first)",
 			   host, j->context.deployment_id);
 }
@@ -479,14 +479,24 @@ void job_advance(Job *j)
 	bool alive = true;
 
 	while (alive && j->step < j->plan->count) {
-		if (!j->commands) {
-			alive = job_begin_step(j);
-		} else if (j->command < j->commands->len) {
+		bool is_over = j->commands && j->command >= j->commands->len;
+
+		if (is_over) {
+			alive = step_succeeded(j);
+			continue;
+		}
+
+		if (j->stale) {
+			job_stop_stale(j);
+			return;
+		}
+
+		if (j->commands) {
 			run_command(j);
 			return;
-		} else {
-			alive = step_succeeded(j);
 		}
+
+		alive = job_begin_step(j);
 	}
 
 	if (alive && j->phase == JOB_UNDOING && j->unknown)

@@ -78,10 +78,8 @@ static void keep_cleanup(const struct job_env *env, const struct row *row)
 	const struct cleanup c = { row->action, row->id, document, G_MAXUINT, row->seq };
 
 	if (row->stale)
-		oned_log(env->out, 'W', row->id, "%s is not tried again: no driver was running for "
-			 "long, and the VM's networks may be in use again", row->action);
-
-	if (document && !row->stale)
+		cleanup_retry_give_up(env->later, &c);
+	else if (document)
 		cleanup_retry_add(env->later, &c);
 	else
 		cleanup_retry_done(env->later, &c);

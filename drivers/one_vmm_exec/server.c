@@ -379,13 +379,30 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* oned may have written its lines as long ago, so they are read before what is known is stale. */
+static void on_paused(void *data, gint64 seconds)
+{
+	struct server *s = data;
+
+	oned_log(s->env.out, 'W', -1, "one_vmm_exec: this driver was stopped for %" G_GINT64_FORMAT
+		 " s, longer than journal.resume_s: what it had in progress is not continued",
+		 seconds);
+	s->starting = true;
+	read_rest(s);
+	s->starting = false;
+	server_make_stale(s);
+	server_start_jobs(s);
+}
+
 static void serve(struct server *s)
 {
 	int signals = open_signals();
 	guint watch = g_unix_fd_add(signals, G_IO_IN, on_signal, s);
 
 	s->input = g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input, s);
+	s->pause = loop_pause_watch(s->settings->cfg, on_paused, s);
 	g_main_loop_run(s->loop);
+	loop_pause_free(s->pause);
 	g_source_remove(watch);
 	close(signals);
 	read_rest(s);

@@ -187,6 +187,32 @@ Job *server_take_waiting(struct server *s, GCompareFunc match, const void *data)
 	return job;
 }
 
+static gint make_waiting_stale(gconstpointer job, gconstpointer none G_GNUC_UNUSED)
+{
+	job_make_stale((Job *)job);
+
+	return 1;
+}
+
+static gint by_cleanup(gconstpointer job, gconstpointer none G_GNUC_UNUSED)
+{
+	return !job_is_cleanup_of_other(job, NULL);
+}
+
+void server_make_stale(struct server *s)
+{
+	Job *cleanup;
+
+	journal_make_stale(s->env.journal);
+	cleanup_retry_give_all_up(s->env.later);
+	while ((cleanup = server_take_waiting(s, by_cleanup, NULL)))
+		job_give_cleanup_up(cleanup);
+
+	lane_queue_find(s->queue, make_waiting_stale, NULL);
+	for (GList *l = s->running.head; l; l = l->next)
+		job_make_stale(l->data);
+}
+
 /* The journal has them: the next driver answers. */
 void server_free_waiting(struct server *s)
 {

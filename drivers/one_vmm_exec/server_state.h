@@ -8,6 +8,7 @@
 
 #include "job.h"
 #include "lane_queue.h"
+#include "loop_pause.h"
 #include "wire/line_reader.h"
 
 struct server {
@@ -31,6 +32,7 @@ struct server {
 	GPtrArray *found; /* rows of the journal that recovery will resume; or NULL */
 	DriverLog *log;
 	GError *no_journal; /* why there is none; or NULL */
+	LoopPause *pause;
 	int status;
 };
 
@@ -48,6 +50,9 @@ void server_enqueue(struct server *server, Job *job, bool held);
 
 /* Takes the first waiting job that MATCHes DATA; NULL: none does. The caller frees. */
 Job *server_take_waiting(struct server *server, GCompareFunc match, const void *data);
+
+/* No driver was running for long, as this one was stopped: nothing that it has is continued. */
+void server_make_stale(struct server *server);
 
 /* Leaves the waiting jobs: see job_leave_waiting(). */
 void server_free_waiting(struct server *server);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "step_command.h"
 
+#include "loop_pause.h"
 #include "step_args.h"
 
 enum { SHORT_GRACE_MS = 500 };
@@ -124,9 +125,18 @@ void step_command_set_env(struct step_command *m, const char *name, const char *
 	m->spec.command.env = (const char *const *)m->env;
 }
 
+/* The clock may have been set since: it is looked at only where nothing else is known. */
+static gint64 request_age_s(const struct step_context *c)
+{
+	if (c->accepted_clock_s)
+		return loop_clock_s() - c->accepted_clock_s;
+
+	return g_get_real_time() / G_USEC_PER_SEC - c->accepted_s;
+}
+
 void step_command_set_age(struct step_command *m, const struct step_context *c)
 {
-	gint64 age_s = g_get_real_time() / G_USEC_PER_SEC - c->accepted_s;
+	gint64 age_s = request_age_s(c);
 	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, MAX(age_s, 0));
 
 	step_command_set_env(m, "VMM_REQUEST_AGE", text);

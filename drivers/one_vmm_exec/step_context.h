@@ -16,6 +16,7 @@ struct step_context {
 	char *deploy_info;       /* what deploy printed, or NULL */
 	char *deployment_id;     /* UUID: marks the domain of this DEPLOY; or NULL */
 	gint64 accepted_s;       /* Unix time of the request */
+	gint64 accepted_clock_s; /* the same by loop_clock_s(); 0: an earlier driver had it */
 	GBytes *deployment;      /* the local deployment file, once it was read */
 	char **networks;         /* network drivers; NULL until they are needed */
 	GBytes *network_vm;      /* in base64; NULL until it is needed */

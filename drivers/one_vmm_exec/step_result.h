@@ -23,6 +23,7 @@ struct step_result {
 
 	int status;		/* exit status of the command; -1: not known */
 	bool not_started;	/* certainly: nothing was done at all */
+	bool foreign;		/* NOT_STARTED, as it is another user's: ERR says so */
 	bool timed_out, cancelled;
 	bool answered;		/* the host said what became of it, though there is no status */
 	bool signalled;		/* a signal, not ours, ended it */

@@ -18,12 +18,10 @@ enum { GRACE_MS = 30000, MAX_LINE = 64 << 20, MAX_LOG = 1 << 20 };
 
 /*
  * Prints its process id first, so that a signal can reach the action, not only the ssh that waits.
- * Before the first sync any user of the host can have made a set in /var/tmp; root runs oneadmin's.
+ * Before the first sync any user of the host can have made a set in /var/tmp.
  */
 static const char remote_script[] =
-	"[ -x \"$1\" ] || exit 127; d=${1%/vmm/kvm/*}; "
-	"[ \"$(id -u)\" -eq 0 ] || [ -O \"$d\" ] || [ \"$(stat -c %u \"$d\")\" = 0 ] || "
-	"{ echo \"$d belongs to another user\" >&2; exit 126; }; "
+	WIRE_SSH_OWN "[ -x \"$1\" ] || exit 127; own \"${1%/vmm/kvm/*}\" || exit 126; "
 	"echo \"{\\\"pid\\\":$$}\"; exec \"$@\"";
 
 /* By now the id may belong to another process: only one that runs the program is ended. */
@@ -268,8 +266,12 @@ static bool fail_call(const struct call *c, const ActionOrder *order, int *ret_s
 	*ret_status = began && !order->reads ? STATUS_UNKNOWN : 1;
 	if (is_unused && c->exit_status == STATUS_NO_PROGRAM)
 		return fail_missing(c, host, error);
-	if (is_unused && c->exit_status == STATUS_FOREIGN)
-		return vmm_fail(error, VMM_ERROR_PERMISSION, "%s: %s", host, said);
+	if (is_unused && c->exit_status == STATUS_FOREIGN) {
+		vmm_fail(error, VMM_ERROR_PERMISSION, "%s: %s", host, said);
+		vmm_error_set_hint(error, "remove it there, then run kvm-sync-hosts");
+		return false;
+	}
+
 	if (host && c->exit_status == STATUS_SSH)
 		return fail_reach(way, host, said, error);
 	if (c->signal)

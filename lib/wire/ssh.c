@@ -6,6 +6,8 @@
 /* How long a session is waited for that is to be ended before it has said that it began. */
 enum { BEGIN_TENTHS = 20 };
 
+#define HINT "echo \"(hint: remove it there, then run kvm-sync-hosts)\" >&2; "
+
 bool wire_ssh_check_host(const char *host, GError **error)
 {
 	if (!host || !*host)
@@ -98,13 +100,31 @@ static char **session_argv(const struct wire_ssh_session *s, const char *body)
 	return ssh_finish(argv);
 }
 
+/* "if …; then" for what runs PATH, a quoted word. The caller frees. */
+static char *run_condition(const struct wire_ssh *ssh, const char *path)
+{
+	g_autofree char *set = g_shell_quote(text_or(ssh->set, ""));
+	g_autofree char *checked = NULL;
+
+	if (!ssh->set)
+		return g_strdup_printf("if ! [ -f %s ] || ! [ -x %s ]; then c=42; else ", path,
+				       path);
+
+	checked = g_strdup_printf("if ! [ -f %s ] || ! [ -x %s ]; then c=42; "
+				  "elif ! own %s; then " HINT "c=%d; "
+				  "echo \"%s:foreign 1\" >&2; else ",
+				  path, path, set, WIRE_SSH_FOREIGN, ssh->mark);
+
+	return g_strconcat(WIRE_SSH_OWN, checked, NULL);
+}
+
 char **wire_ssh_run(const struct wire_ssh_session *session, const char *script,
 		    const char *const *args, const char *const *env)
 {
 	g_autofree char *path = g_shell_quote(script);
-	g_autoptr(GString) body = g_string_new(NULL);
+	g_autofree char *condition = run_condition(session->ssh, path);
+	g_autoptr(GString) body = g_string_new(condition);
 
-	g_string_printf(body, "if [ -f %s ] && [ -x %s ]; then ", path, path);
 	if (env && *env)
 		g_string_append(body, "env ");
 	for (const char *const *e = env; e && *e; e++) {
@@ -120,7 +140,7 @@ char **wire_ssh_run(const struct wire_ssh_session *session, const char *script,
 		g_string_append_printf(body, " %s", word);
 	}
 
-	g_string_append(body, "; c=$?; else c=42; fi");
+	g_string_append(body, "; c=$?; fi");
 
 	return session_argv(session, body->str);
 }
@@ -193,9 +213,16 @@ char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *
 		      unsigned number)
 {
 	GPtrArray *argv = ssh_argv(ssh, host, "no", NULL, false);
-	g_autofree char *quoted = g_shell_quote(path);
+	g_autofree char *relay = g_shell_quote(path);
+	g_autofree char *set = g_shell_quote(text_or(ssh->set, ""));
+	g_autofree char *start = g_strdup_printf(
+		"[ ! -x \"$0\" ] || [ -z \"$1\" ] || own \"$1\" || { " HINT "exit %d; }; "
+		"exec \"$0\" --driver %s.%u", WIRE_SSH_FOREIGN, ssh->mark, number);
+	g_autofree char *script = g_strconcat(WIRE_SSH_OWN, start, NULL);
+	g_autofree char *quoted = g_shell_quote(script);
 
-	g_ptr_array_add(argv, g_strdup_printf("exec %s --driver %s.%u", quoted, ssh->mark, number));
+	g_ptr_array_add(argv, g_strdup_printf("exec env SHLVL=2 %s -c %s %s %s", ssh->shell, quoted,
+					      relay, set));
 
 	return ssh_finish(argv);
 }
@@ -282,5 +309,6 @@ struct wire_ssh_marks wire_ssh_take_marks(const char *mark, GString *stderr_text
 	return (struct wire_ssh_marks){
 		.pid = take_mark(mark, "start", stderr_text, 0),
 		.status = take_mark(mark, "end", stderr_text, -1),
+		.is_foreign = take_mark(mark, "foreign", stderr_text, 0),
 	};
 }

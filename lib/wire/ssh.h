@@ -17,10 +17,27 @@ struct wire_ssh {
 	const char *command;		/* "ssh": words, as a shell would split them */
 	const char *shell;		/* of the far end: "bash" */
 	const char *mark;		/* a word that no output holds by chance */
+	const char *set;		/* directory on the host, see WIRE_SSH_FOREIGN; or NULL */
 	unsigned connect_timeout_s;
 	unsigned alive_interval_s;
 	const char *option;		/* one more for -o; or NULL */
 };
+
+/*
+ * The exit status where wire_ssh.set belongs neither to root, nor to oneadmin, nor to the user that
+ * ssh is there: before the first sync any user of a host can make such a directory in /var/tmp.
+ * Nothing was run, and stderr says why.
+ */
+enum { WIRE_SSH_FOREIGN = 77 };
+
+/*
+ * For scripts of a POSIX shell: "own DIRECTORY" is true where the set there may be run, and else
+ * says why not on stderr. A link is its maker's, whosever that is to which it leads.
+ */
+#define WIRE_SSH_OWN \
+	"own() { [ ! -L \"$1\" ] && [ -O \"$1\" ] && return; u=$(stat -c %u -- \"$1\"); " \
+	"for n in 0 $(id -u) $(id -u oneadmin 2>/dev/null); do [ \"$u\" = $n ] && return; " \
+	"done; echo \"$1 belongs to another user\" >&2; return 1; }; "
 
 enum wire_ssh_mode {
 	WIRE_SSH_ALONE,		/* a connection of its own */
@@ -42,7 +59,8 @@ bool wire_ssh_check_host(const char *host, GError **error);
 
 /*
  * Runs SCRIPT (an absolute path on the host) with ARGS there; status 42 when it is not there or not
- * executable. ENV: "VMM_NAME=VALUE" words, or NULL. The caller frees with g_strfreev().
+ * executable, WIRE_SSH_FOREIGN with the mark of it when the set is another user's. ENV:
+ * "VMM_NAME=VALUE" words, or NULL. The caller frees with g_strfreev().
  */
 char **wire_ssh_run(const struct wire_ssh_session *session, const char *script,
 		    const char *const *args, const char *const *env);
@@ -76,7 +94,10 @@ char **wire_ssh_master(const struct wire_ssh *ssh, const char *host, const char 
 char **wire_ssh_shell(const struct wire_ssh *ssh, const char *host, const char *script,
 		      const char *const *args);
 
-/* Runs the relay PATH, our NUMBERth, on a connection of its own; status 127: it is not there. */
+/*
+ * Runs the relay PATH, our NUMBERth, on a connection of its own; status 127: it is not there,
+ * WIRE_SSH_FOREIGN: the set is another user's.
+ */
 char **wire_ssh_relay(const struct wire_ssh *ssh, const char *host, const char *path,
 		      unsigned number);
 
@@ -93,6 +114,7 @@ char *wire_ssh_keep_nothing(const char *config);
 struct wire_ssh_marks {
 	int pid;		/* of the far end's process group; 0: it never started */
 	int status;		/* -1: not known how it ended */
+	bool is_foreign;	/* the set is another user's: nothing was run */
 };
 
 /* Takes the marks out of what a remote command wrote on stderr. */

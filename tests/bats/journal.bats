@@ -176,6 +176,22 @@ journal_has() { "$DRIVER" --journal | grep -qF -- "$1"; }
 	finish
 }
 
+@test "--journal --follow waits for a journal that is just being made, and ends if it stays unreadable" {
+	local since
+	mkdir -p var/vmm_exec
+	: >var/vmm_exec/kvm-new.db
+	"$DRIVER" --journal --follow >followed 2>why 3>&- & follower=$!
+	since=$(cut -d . -f 1 /proc/uptime)
+	wait_for eval "[ \$((\$(cut -d . -f 1 /proc/uptime) - $since)) -ge 2 ]"
+	rm var/vmm_exec/kvm-new.db
+	wait_for grep -q 'no journal' followed
+	: >var/vmm_exec/kvm-new.db
+	status=0
+	wait $follower || status=$?
+	[ "$status" -eq 1 ]
+	grep 'cannot read .*kvm-new.db: no such table' why
+}
+
 @test "it is bounded: what has ended is dropped, what has not stays" {
 	stub rem/vmm/kvm/reset 'until [ -e go ]; do sleep 0.02; done'
 	start

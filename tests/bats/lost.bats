@@ -487,6 +487,33 @@ broken_way() {	# ACTION SCRIPT ANSWER
 	wait_for grep -q "kvm/$2" calls
 }
 
+@test "a clock that is set while a step runs does not change how old its request is for the host" {
+	local by since
+	PRELOAD=$(preload_for "$DRIVER" set_clock)
+	export FAKE_CLOCK_SET=$PWD/set
+	printf '#!/bin/bash\nLD_PRELOAD="%s" exec "%s" "$@"\n' "$PRELOAD" "$DRIVER" >bin/driver
+	chmod +x bin/driver
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	stub rem/vmm/kvm/outcome 'echo "$VMM_REQUEST_AGE" >"$ONE_LOCATION/age"; echo "not-done it runs"'
+	stub rem/vmm/kvm/save 'until [ -e "$ONE_LOCATION/old" ]; do sleep 0.02; done; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	configure 'transport = "relay"; wait_s: { save = 20; };'
+	for by in 7200 -7200; do
+		rm -f set old
+		: >calls
+		DRIVER=$PWD/bin/driver start
+		send "$(request SAVE 306)"
+		wait_for grep -q kvm/save calls
+		echo $by >set
+		since=$(cut -d . -f 1 /proc/uptime)
+		wait_for eval "[ \$((\$(cut -d . -f 1 /proc/uptime) - $since)) -ge 2 ]"
+		touch old
+		expect '^SAVE FAILURE 306 .*it was not done'
+		[ "$(cat age)" -ge 1 ]
+		[ "$(cat age)" -lt 600 ]
+		finish
+	done
+}
+
 @test "a way that breaks in the middle: the host is asked, and what it says is the answer" {
 	broken_way SAVE save 'done'
 	expect '^LOG W 306 save: .* broke .*: the host says that it was done$'
@@ -1066,6 +1093,65 @@ journal_here() {	# MORE
 	finish
 }
 
+# The driver is stopped for longer than journal.resume_s, here two seconds, while it has something in progress.
+stop_for_long() {
+	local since
+	kill -STOP "$driver_pid"
+	since=$(cut -d . -f 1 /proc/uptime)
+	wait_for eval "[ \$((\$(cut -d . -f 1 /proc/uptime) - $since)) -gt 5 ]"
+}
+
+@test "a driver that was stopped for long begins nothing that it had, or that came meanwhile, and undoes nothing" {
+	local id
+	stub rem/vmm/kvm/reset 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	stub rem/vmm/kvm/deploy 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done; echo "no room" >&2; exit 1'
+	configure "transport = \"ssh\"; journal: { resume_s = 2; };"
+	start
+	send "$(request RESET 306; deploy_request 308)"
+	wait_for eval '[ "$(grep -cE "kvm/(reset|deploy)" calls)" -eq 2 ]'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/pre 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'; done
+	send "$(deploy_request 307)"
+	wait_for eval '[ "$(grep -c "vnm/.*/pre" calls)" -eq 2 ]'
+	send "$(request REBOOT 306; request SHUTDOWN 307)"
+	stop_for_long
+	send "$(request REBOOT 310)"
+	touch go
+	: >calls
+	kill -CONT "$driver_pid"
+	expect '^LOG W -1 one_vmm_exec: this driver was stopped for [0-9]+ s, longer than journal.resume_s'
+	expect '^RESET SUCCESS 306 -$'
+	expect '^DEPLOY FAILURE 307 outcome unknown: DEPLOY was in progress, and mkdir is not begun, as no driver was running for long \(journal.resume_s\): nothing is undone'
+	expect '^DEPLOY FAILURE 308 no room; nothing is undone, as no driver'
+	for id in 306 310; do expect "^REBOOT FAILURE $id not started: no driver was running for long \\(journal.resume_s\\)\$"; done
+	expect '^SHUTDOWN FAILURE 307 not started'
+	[ ! -s calls ]
+	send "$(request REBOOT 311)"
+	expect '^REBOOT SUCCESS 311'
+	wait_for journal_has '0 not ended'
+	[ -z "$(ls var/vmm_exec/*.silent 2>/dev/null)" ]
+	finish
+	[ "$(grep -cE '^(RESET|DEPLOY|REBOOT|SHUTDOWN) ' out)" -eq 7 ]
+}
+
+@test "a clean-up is not tried again by a driver that was stopped for long" {
+	configure 'transport = "ssh"; journal: { resume_s = 2; }; clean: { pause_s = 1; };'
+	for v in bridge 802.1Q; do stub rem/vnm/$v/clean '[ -e "$ONE_LOCATION/second" ]'; done
+	start
+	send "$(request SHUTDOWN 306)"
+	expect '^SHUTDOWN SUCCESS 306'
+	wait_for journal_has 'net-clean: waits'
+	stop_for_long
+	touch second
+	: >calls
+	kill -CONT "$driver_pid"
+	expect '^LOG W 306 net-clean is not tried again: no driver was running for long'
+	wait_for journal_has '0 not ended'
+	send "$(request REBOOT 307)"
+	expect '^REBOOT SUCCESS 307'
+	never grep clean calls
+	finish
+}
+
 @test "a journal that can be read only late is stale all the same, also for the driver after that" {
 	stub rem/vmm/kvm/shutdown '[ -e "$ONE_LOCATION/second" ] || sleep 997.7'
 	stub rem/vmm/kvm/outcome 'echo "not-done it runs"'
@@ -1229,6 +1315,85 @@ no_file_at_all() {
 	finish
 }
 
+# A RESET that the journal's file has as one that waits, and that has begun on its host since no file can be written.
+begun_in_no_file() {
+	stub rem/vmm/kvm/reboot 'until [ -e "$ONE_LOCATION/go" ]; do sleep 0.02; done'
+	stub rem/vmm/kvm/reset 'touch "$ONE_LOCATION/begun"; sleep 998.9'
+	stub rem/vmm/kvm/outcome 'echo unknown'
+	faulty_disk
+	mkdir -p -m 700 m
+	chmod 700 m
+	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
+	configure "transport = \"relay\"; journal: { dir = \"$PWD/j\"; spare_dir = \"$PWD/m\"; };"
+	start_on_faulty_disk
+	send "$(request REBOOT 306; request RESET 306)"
+	wait_for journal_has 'RESET: waits'
+	mkdir "$(echo m/*.notes | sed 's/notes$/db/')"
+	${1:-true}
+	echo broken >fault
+	touch go
+	wait_for test -e begun
+}
+
+@test "a step that only notes had is not forgotten when the next driver, whose disk is well, is killed at once" {
+	begun_in_no_file
+	crash
+	rm fault
+	rmdir m/*.db
+	touch no-ssh-host-a
+	start_on_faulty_disk
+	crash
+	rm no-ssh-host-a
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+}
+
+# bats test_tags=root
+@test "a step that no file and no notes could have is not answered as one that has not begun" {
+	mkdir -m 700 m
+	mount -t tmpfs -o size=256k none m
+	# The last page of the notes, too.
+	fill() {
+		dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
+		send "$(request REBOOT 307)"
+		wait_for journal_has 'VM 307 REBOOT: step'
+	}
+	begun_in_no_file fill
+	crash
+	rm fault m/full
+	rmdir m/*.db
+	start_on_faulty_disk
+	crash
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+	umount m
+}
+
+# bats test_tags=root
+@test "what an earlier driver noted outlives a step that can be noted nowhere while the journal cannot be read" {
+	mkdir -m 700 m
+	mount -t tmpfs -o size=256k none m
+	begun_in_no_file
+	crash
+	start_on_faulty_disk
+	dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
+	send "$(request REBOOT 307; request POLL 308)"
+	wait_for grep -q 'kvm/reboot .* 307 ' calls
+	wait_for grep -q 'kvm/poll .* 308 ' calls
+	crash
+	rm fault m/full
+	rmdir m/*.db
+	start_on_faulty_disk
+	expect '^RESET (SUCCESS|FAILURE) 306'
+	grep '^RESET FAILURE 306 outcome unknown' out
+	finish
+	umount m
+}
+
 # bats test_tags=root
 @test "notes that could not be written are begun anew once the journal's file can be written" {
 	stub rem/vmm/kvm/reset 'sleep 998.9'
@@ -1238,13 +1403,14 @@ no_file_at_all() {
 	dd if=/dev/zero of=m/full bs=4k 2>/dev/null || true
 	send "$(request RESET 306)"
 	wait_for sleeps 998.9
-	[ -z "$(ls m/*.notes 2>/dev/null)" ]
+	wait_for eval "[ \"\$(stat -c %a m/*.notes)\" = 700 ]"
 	rm m/full fault
 	expect '^LOG I -1 one_vmm_exec: the journal is written again'
 	send "$(request REBOOT 307)"
 	expect '^REBOOT SUCCESS 307'
 	wait_for grep -q '^sent' m/*.notes
 	grep -q '^process' m/*.notes
+	[ "$(stat -c %a m/*.notes)" = 600 ]
 	crash
 	umount m
 }

@@ -21,7 +21,7 @@ setup() {
 	expect '^RESET SUCCESS 1 -$'
 	finish
 	[ "$(grep -c . ssh.log)" -eq 1 ]
-	grep -q -- "-- host-a exec '$PWD/rem/vmm/relay'" ssh.log
+	grep -q -- "-- host-a exec env .* --driver .*'$PWD/rem/vmm/relay' '$PWD/rem'$" ssh.log
 	[ "$(called)" = 'context pre deploy post reset' ]
 	[ "$(sed -n 3p calls)" = "host-a rem/vmm/kvm/deploy $PWD/ds/113/306/deployment.0 host-a 306 host-a" ]
 	[ "$(cat stdin.deploy)" = '<domain/>' ]
@@ -203,4 +203,68 @@ slow_to_end() {
 @test "it links no libvirt" {
 	run readelf -d "$BUILD/remotes/vmm/relay"
 	[[ $output != *libvirt* ]]
+}
+
+# bats test_tags=root
+@test "a set that another user of a host has made is not run there, by a relay or by ssh" {
+	local way
+	chmod -R a+rwX . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|' bin/ssh
+	for way in relay ssh; do
+		configure "transport = \"$way\";"
+		: >calls
+		chown -hR 65534 rem
+		start
+		send "$(request RESET 1)"
+		expect "^RESET FAILURE 1 .*/rem/vmm/kvm/reset is not run on host-a: $PWD/rem belongs to another user \\(hint: remove it there, then run kvm-sync-hosts\\)\$"
+		send "$(deploy_request 306)"
+		expect "^DEPLOY FAILURE 306 .*belongs to another user"
+		finish
+		[ "$(called)" = context ]
+		[ "$way" = ssh ] || grep -q "^LOG W -1 one_vmm_exec: host host-a has a set of which nothing is run: $PWD/rem belongs to another user" out
+	done
+}
+
+# bats test_tags=root
+@test "a set is run that is root's, or its user's; by root one that is oneadmin's, and no other" {
+	local way owner
+	printf '#!/bin/sh\n[ "$2" != oneadmin ] || { echo 4321; exit; }\nexec /usr/bin/id "$@"\n' >bin/id
+	chmod 755 bin/id
+	chmod -R a+rwX . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	sed -i 's|^exec bash -c|exec setpriv --reuid $UID_THERE --regid 12345 --clear-groups bash -c|' bin/ssh
+	for way in relay ssh; do
+		configure "transport = \"$way\";"
+		for owner in "12345 0" "12345 12345" "12345 4321" "0 4321"; do
+			chown -hR "${owner#* }" rem
+			export UID_THERE=${owner% *}
+			start
+			send "$(request RESET 1)"
+			expect '^RESET SUCCESS 1 -$'
+			finish
+			never grep -q 'LOG W' out
+		done
+		chown -hR 65534 rem
+		start
+		send "$(request RESET 1)"
+		expect '^RESET FAILURE 1 .*belongs to another user'
+		finish
+	done
+}
+
+# bats test_tags=root
+@test "a link that another user has made to a set is not followed" {
+	chmod -R a+rwX . "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.."
+	sed -i 's|^exec bash -c|exec setpriv --reuid 12345 --regid 12345 --clear-groups bash -c|' bin/ssh
+	mv rem mine
+	chown -R 12345 mine
+	ln -s mine rem
+	chown -h 65534 rem
+	start
+	send "$(request RESET 1)"
+	expect '^RESET FAILURE 1 .*belongs to another user'
+	[ "$(called)" = '' ]
+	chown -h 12345 rem
+	send "$(request RESET 2)"
+	expect '^RESET SUCCESS 2 -$'
+	finish
 }

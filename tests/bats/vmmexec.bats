@@ -439,7 +439,7 @@ remote() {
 	chown -R 65534 set
 	stubbed save 7 /f --host node1
 	assert_failure 1
-	[ "$stderr" = "vmmexec: node1: $PWD/set belongs to another user [permission]" ]
+	[ "$stderr" = "vmmexec: node1: $PWD/set belongs to another user [permission] (hint: remove it there, then run kvm-sync-hosts)" ]
 	chown -R 12345 set
 	stubbed save 7 /f --host node1
 	assert_success

@@ -163,6 +163,15 @@ static bool make_stale(const Journal *j, struct row *row)
 	return true;
 }
 
+/* Notes alone say so of ROW, as an earlier driver left it: the files must, before ours begin. */
+static bool is_noted(const Journal *j, const struct row *row)
+{
+	if (row->stale || notes_step_of(j->notes, row->seq))
+		return true;
+
+	return noted_only(j->notes, row->seq, &j->files);
+}
+
 /* What an earlier driver left can be read only now. */
 static void take_found(Journal *j, const struct journal_writer_report *report)
 {
@@ -181,7 +190,7 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 		bool changed = make_stale(j, row) || row->phase == ROW_DONE;
 
 		add_row(j, row_copy(row));
-		if (changed || noted_only(j->notes, row->seq, &j->files))
+		if (changed || is_noted(j, row))
 			touch(j, row);
 		if (row->phase != ROW_DONE)
 			g_ptr_array_add(open, row);
@@ -189,6 +198,11 @@ static void take_found(Journal *j, const struct journal_writer_report *report)
 
 	if (j->events)
 		j->events->found(j->data, open);
+}
+
+static bool is_all_written(const Journal *j)
+{
+	return !j->flush && j->written == j->given;
 }
 
 /* All that is stale is in a file as such. */
@@ -201,6 +215,12 @@ static void end_silence(Journal *j)
 	journal_place_set_silent(&j->place, false);
 }
 
+/* Notes that could not be written can be, now that the files have all that notes might know. */
+static bool may_begin_anew(const Journal *j)
+{
+	return notes_are_lost(j->notes) && j->state != WRITER_LOST && is_all_written(j);
+}
+
 static void on_report(void *data, const struct journal_writer_report *report)
 {
 	Journal *j = data;
@@ -210,11 +230,11 @@ static void on_report(void *data, const struct journal_writer_report *report)
 	take_writer_state(j, report->state, report->why);
 	if (report->found)
 		take_found(j, report);
-	else if (j->written == j->given)
+	else if (is_all_written(j))
 		end_silence(j);
 
 	forget_fresh(j);
-	if (!j->unread && notes_are_large(j->notes))
+	if (!j->unread && (notes_are_large(j->notes) || may_begin_anew(j)))
 		journal_notes_renew(j);
 
 	commit_wait_tell(&j->waiting, j->written);
@@ -238,7 +258,7 @@ static GPtrArray *take_left(Journal *j, const GPtrArray *rows)
 		}
 
 		is_news = make_stale(j, copy) || row->processes;
-		if (is_news || noted_only(j->notes, row->seq, &j->files))
+		if (is_news || is_noted(j, copy))
 			g_ptr_array_add(changed, row_copy(copy));
 
 		g_ptr_array_add(j->left, copy);
@@ -333,11 +353,32 @@ void journal_listen(Journal *j, const struct journal_events *events, void *data)
 	j->data = data;
 }
 
+void journal_make_stale(Journal *j)
+{
+	GHashTableIter iter;
+	void *row;
+
+	if (!j)
+		return;
+
+	j->is_stale = true;
+	journal_place_set_silent(&j->place, true);
+	g_hash_table_iter_init(&iter, j->live);
+	while (g_hash_table_iter_next(&iter, NULL, &row))
+		if (make_stale(j, row))
+			touch(j, row);
+	if (is_all_written(j))
+		end_silence(j);
+}
+
 void journal_tell_state(Journal *j)
 {
 	if (j && j->damaged)
 		notice(j, 'E', "the journal was damaged and is put aside (.damaged): what an "
 		       "earlier driver had at work is not known");
+	if (j && notes_miss_steps(j->notes))
+		notice(j, 'E', "an earlier driver could note nowhere which steps had begun: what "
+		       "it had is asked about and answered, not continued");
 	if (j && j->state != WRITER_SAFE)
 		notify_state(j);
 }

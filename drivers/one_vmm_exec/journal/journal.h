@@ -47,6 +47,9 @@ void journal_close(Journal *journal);
 /* EVENTS (borrowed) are called from the main loop. */
 void journal_listen(Journal *journal, const struct journal_events *events, void *data);
 
+/* No driver was running for long, though this one had begun: no later one continues what it has. */
+void journal_make_stale(Journal *journal);
+
 /* A notice of what is wrong with the journal now, if anything is. */
 void journal_tell_state(Journal *journal);
 

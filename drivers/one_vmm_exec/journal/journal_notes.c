@@ -19,10 +19,9 @@ void journal_notes_steps(Journal *j)
 	void *row;
 
 	if (j->state != WRITER_LOST) {
-		if (notes_are_lost(j->notes))
-			journal_notes_renew(j);
-		else
+		if (!notes_are_lost(j->notes))
 			notes_steps_kept(j->notes);
+
 		return;
 	}
 

@@ -16,7 +16,7 @@
 #include "template/request.h"
 #include "wire/deflate.h"
 
-enum { PAUSE_US = 1000000 };
+enum { PAUSE_US = 1000000, FAULTS = 5 };
 
 static const char *const states[] = {
 	[ROW_WAITING] = "waiting", [ROW_AT_WORK] = "running", [ROW_ENDED] = "ended",
@@ -288,25 +288,36 @@ static bool print_text(const char *text, bool is_screen)
 	return program_end("one_vmm_exec", 0, 1) == 0;
 }
 
-/* A terminal is drawn each second, with the ages; elsewhere only what has changed is printed. */
+/*
+ * A terminal is drawn each second, with the ages; elsewhere only what has changed is printed. A
+ * journal that a driver makes, or makes anew, at this moment cannot be read for a moment.
+ */
 static bool follow(const struct driver_settings *settings, GError **error)
 {
 	bool is_screen = isatty(STDOUT_FILENO) && !settings->options.journal_json;
 	g_autofree char *last = g_strdup("");
 
-	for (;;) {
-		g_autofree char *text = read_all(settings, error);
+	for (int left = FAULTS; left; g_usleep(PAUSE_US)) {
+		g_autoptr(GError) cause = NULL;
+		g_autofree char *text = read_all(settings, &cause);
 		g_autofree char *essence = text ? without_ages(text) : NULL;
 		bool is_news = essence && !g_str_equal(essence, last);
 
-		if (!text)
+		if (!text && --left)
+			continue;
+		if (!text) {
+			g_propagate_error(error, g_steal_pointer(&cause));
 			return false;
+		}
+
+		left = FAULTS;
 		if ((is_news || is_screen) && !print_text(text, is_screen))
 			return true;
 		g_free(last);
 		last = g_steal_pointer(&essence);
-		g_usleep(PAUSE_US);
 	}
+
+	return false;
 }
 
 bool journal_print(const struct driver_settings *settings, GError **error)

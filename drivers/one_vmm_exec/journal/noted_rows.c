@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/noted_rows.h"
 
+/* Any step of ROW may have been done: its host is asked, and nothing is continued. */
+static void doubt_step(struct row *row)
+{
+	if (row->phase >= ROW_ENDED || row_suspect(row))
+		return;
+
+	row->phase = ROW_AT_WORK;
+	row->stale = true;
+	if (!row->plan)
+		row->plan = g_strdup(row->action);
+}
+
 /* ROW as an earlier driver left it, with what that noted of it. */
 static struct row *noted_row(const Notes *notes, const struct row *row)
 {
 	struct row *copy = row_copy(row);
 	const char *processes = notes_processes(notes, row->seq);
-
 	const struct noted_step *step = notes_step_of(notes, row->seq);
 
 	if (step && row->phase < ROW_ENDED) {
@@ -15,6 +26,9 @@ static struct row *noted_row(const Notes *notes, const struct row *row)
 		g_free(copy->plan);
 		copy->plan = g_strdup(step->plan);
 	}
+
+	if (notes_miss_steps(notes))
+		doubt_step(copy);
 
 	/* The file may not have heard of the end. */
 	if (notes_arrived(notes, row->seq))

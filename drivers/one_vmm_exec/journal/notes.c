@@ -2,6 +2,7 @@
 #include "journal/notes.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include "or_else.h"
 
 /* A request larger than MAX_PAYLOAD is not noted: the disk has it some milliseconds later. */
+enum { MODE = 0600, MODE_STEPS_MISSING = 0700 };
 enum { MAX_NOTES = 64 << 20, MAX_PAYLOAD = 8 << 20, LARGE = 4 << 20 };
 enum { FIELD_STATE = 3, FIELD_START = 22, NS_PER_SECOND = 1000000000 };
 /* "request SEQ TIME ACTION VM DEPLOYMENT PAYLOAD" */
@@ -28,6 +30,8 @@ struct notes {
 	GHashTable *sent;	/* seq; of ours */
 	GPtrArray *requests;	/* of struct row */
 	guint64 spare_since;	/* see notes_spare_since() */
+	bool missed_steps;	/* the earlier drivers did: see notes_step() */
+	bool misses_steps;	/* we do */
 };
 
 guint64 notes_start_of(int pid)
@@ -171,6 +175,8 @@ static void take_note(Notes *n, const char *line)
 
 static void read_notes(Notes *n)
 {
+	struct stat st;
+	bool is_there = stat(n->path, &st) == 0;
 	GString *text = file_read(n->path, MAX_NOTES, NULL);
 	g_auto(GStrv) lines = g_strsplit(text ? text->str : "", "\n", -1);
 	g_autofree char *reader = our_reader();
@@ -178,6 +184,7 @@ static void read_notes(Notes *n)
 	for (char **line = lines; *line; line++)
 		take_note(n, *line);
 	take_reader(n, reader);
+	n->missed_steps = is_there && st.st_mode & S_IXUSR;
 	if (text)
 		g_string_free(text, TRUE);
 }
@@ -277,12 +284,15 @@ static void note(Notes *n, const char *what, guint64 seq)
 
 static int open_notes(const char *path, int how)
 {
-	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | how, 0600);
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | how, MODE);
 }
 
 void notes_begin(Notes *n)
 {
 	n->fd = open_notes(n->path, O_TRUNC);
+	if (n->fd >= 0 && fchmod(n->fd, MODE) < 0)
+		g_debug("cannot change %s", n->path);
+
 	note_reader(n);
 }
 
@@ -333,14 +343,19 @@ void notes_step(Notes *n, guint64 seq, const char *plan, guint step)
 	if (n->fd < 0 || write_note(n, line, strlen(line)))
 		return;
 
-	notes_remove(n);
-	close(n->fd);
-	n->fd = -1;
+	n->misses_steps = true;
+	if (fchmod(n->fd, MODE_STEPS_MISSING) < 0)
+		g_debug("cannot change %s", n->path);
+}
+
+bool notes_miss_steps(const Notes *n)
+{
+	return n->missed_steps;
 }
 
 bool notes_are_lost(const Notes *n)
 {
-	return n->fd < 0;
+	return n->fd < 0 || n->misses_steps;
 }
 
 void notes_steps_kept(Notes *n)
@@ -395,6 +410,7 @@ bool notes_renew(Notes *n, bool (*needed)(void *data, guint64 seq), void *data)
 		close(n->fd);
 
 	n->fd = fd;
+	n->misses_steps = false;
 	note_reader(n);
 	g_hash_table_iter_init(&iter, n->sent);
 	while (g_hash_table_iter_next(&iter, &seq, NULL))

@@ -62,14 +62,17 @@ bool notes_process(Notes *notes, guint64 seq, const char *process);
 
 /*
  * Request SEQ has begun STEP of PLAN, and no file can be written. If that cannot be noted either,
- * all notes are removed: the next driver would take what has run for what has not begun.
+ * the next driver knows by the mode of PATH, which needs no room on a disk, that steps are missing.
  */
 void notes_step(Notes *notes, guint64 seq, const char *plan, guint step);
 
 /* The files have all that was noted by notes_step(). */
 void notes_steps_kept(Notes *notes);
 
-/* Whether nothing can be noted until notes_renew() makes new ones. */
+/* Whether earlier drivers have begun steps of which neither notes nor files know. */
+bool notes_miss_steps(const Notes *notes);
+
+/* Whether nothing can be noted, or steps are missing, until notes_renew() makes new ones. */
 bool notes_are_lost(const Notes *notes);
 
 /* The reply to SEQ was written, whole. */

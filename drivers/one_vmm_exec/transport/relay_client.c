@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "base/text.h"
 #include "or_else.h"
 #include "transport/waiters.h"
 
@@ -235,6 +236,18 @@ static void on_says(void *data, Child *child G_GNUC_UNUSED, const char *bytes, s
 
 static void open_link(RelayClient *l);
 
+static void say_absent(RelayClient *l, int status)
+{
+	g_autofree char *why = text_line(l->why, MAX_OUTPUT);
+	g_autofree char *text = g_strdup_printf("has a set of which nothing is run: %s", why);
+
+	if (status == WIRE_SSH_FOREIGN)
+		notify(l, text);
+	else
+		notify(l, "has no relay of this version: each step is an ssh session "
+		       "(hint: kvm-sync-hosts)");
+}
+
 static void on_end(void *data, const struct child_result *r)
 {
 	RelayClient *l = data;
@@ -264,8 +277,7 @@ static void on_end(void *data, const struct child_result *r)
 		if (l->waiting.length && l->state == LINK_DOWN)
 			open_link(l);
 	} else if (l->absent_us > g_get_monotonic_time()) {
-		notify(l, "has no relay of this version: each step is an ssh session "
-		       "(hint: kvm-sync-hosts)");
+		say_absent(l, r->exit_status);
 		call_relay_waiters(l, RELAY_CLIENT_ABSENT, l->why);
 	} else {
 		call_relay_waiters(l, RELAY_CLIENT_FAILED, l->why);

@@ -177,6 +177,12 @@ static void on_session_end(void *data, const struct child_result *result)
 		 */
 		.not_started = !marks.pid && !r->shares && result->exit_status == STATUS_SSH,
 	};
+	if (marks.is_foreign) {
+		r->result.status = -1;
+		r->result.not_started = r->result.foreign = true;
+		r->result.answered = true;
+	}
+
 	if (marks.status >= 0 || !may_have_begun(r)) {
 		remote_finish(r);
 		return;

@@ -11,7 +11,7 @@ struct remote_hosts {
 	char *control_dir;
 	const ConfCfg *cfg;
 	bool multiplex;
-	char *relay_path;
+	char *set, *relay_path;
 	remote_hosts_notice *notice;
 	void *notice_data;
 	unsigned sessions;		/* at once on one connection */
@@ -200,6 +200,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 	h->workers = workers_new();
 	h->mark = g_strdup_printf("vmmexec-%08x%08x", g_random_int(), g_random_int());
 	h->cfg = cfg;
+	h->set = g_strdup(remote_dir);
 	h->relay_path = g_build_filename(remote_dir, "vmm", "relay", NULL);
 	h->multiplex = conf_cfg_bool(cfg, "ssh.multiplex");
 	h->sessions = (unsigned)conf_cfg_int(cfg, "ssh.sessions");
@@ -208,6 +209,7 @@ RemoteHosts *remote_hosts_new(const ConfCfg *cfg, const char *shell, const char 
 		.command = conf_cfg_string(cfg, "ssh.command"),
 		.shell = shell,
 		.mark = h->mark,
+		.set = h->set,
 		.connect_timeout_s = (unsigned)conf_cfg_int(cfg, "ssh.connect_timeout_s"),
 		.alive_interval_s = (unsigned)conf_cfg_int(cfg, "ssh.alive_interval_s"),
 	};
@@ -228,6 +230,7 @@ void remote_hosts_free(RemoteHosts *h)
 	session_reaper_free(h->reaper);
 	g_hash_table_unref(h->connections);
 	g_hash_table_unref(h->links);
+	g_free(h->set);
 	g_free(h->relay_path);
 	host_health_free(h->health);
 	workers_free(h->workers);
