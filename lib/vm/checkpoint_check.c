@@ -174,19 +174,34 @@ static bool is_made_label(const xmlNode *node)
 	       !xml_has(node, "relabel", "no");
 }
 
+static void remove_child(xmlNode *node, const char *name)
+{
+	xmlNode *child = xml_child(node, name);
+
+	if (!child)
+		return;
+	xmlUnlinkNode(child);
+	xmlFreeNode(child);
+}
+
 /* NODE without what libvirt adds: its name and address in the guest. The caller frees. */
 static xmlNode *without_additions(const xmlNode *node)
 {
-	static const char *const added[] = { "alias", "address" };
-	xmlNode *copy = xmlCopyNode((xmlNode *)node, 1), *child;
+	xmlNode *copy = xmlCopyNode((xmlNode *)node, 1);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(added); i++) {
-		child = xml_child(copy, added[i]);
-		if (child) {
-			xmlUnlinkNode(child);
-			xmlFreeNode(child);
-		}
-	}
+	remove_child(copy, "alias");
+	remove_child(copy, "address");
+
+	return copy;
+}
+
+/* Of a USB device that is named by its vendor, libvirt adds where on the bus it found it. */
+static xmlNode *without_bus_address(const xmlNode *source)
+{
+	xmlNode *copy = xmlCopyNode((xmlNode *)source, 1);
+
+	if (xml_child(copy, "vendor"))
+		remove_child(copy, "address");
 
 	return copy;
 }
@@ -200,10 +215,15 @@ static bool is_known_device(const struct check *c, const char *place, const xmlN
 	bool known = known_names_has_node(c->known, place, bare);
 
 	xmlFreeNode(bare);
+	if (known || !source)
+		return known;
+	bare = without_bus_address(source);
+	known = known_names_has_node(c->known, at, bare);
+	xmlFreeNode(bare);
 	if (known)
 		return true;
 
-	return source && known_names_has_node(c->known, at, source);
+	return known_names_has_node(c->known, at, source);
 }
 
 static void refuse_gate(const char *place, const xmlNode *node, enum reach_use use, void *data)

@@ -212,6 +212,27 @@ request() {	# TM_MAD [TEMPLATE]
 	never test -e "$(FILE)"
 }
 
+@test "restore: a USB device of the deployment file is known, also with the address at which it was" {
+	local device="<vendor id='0x0781'/><product id='0x5567'/>" hostdev
+	hostdev="<hostdev mode='subsystem' type='usb' managed='yes'><source>$device<address bus='1' device='7'/></source></hostdev>"
+	sed "0,/<devices>/s|<devices>|&$hostdev|" "${LIBVIRT_URI#test://}" >host.xml
+	LIBVIRT_URI=test://$PWD/host.xml action save one-5 "$(FILE)" host 5 host
+	assert_success
+	echo '<node/>' >node.xml
+	export LIBVIRT_URI=test://$PWD/node.xml
+	deployed() { echo "<domain type='kvm'><name>one-5</name><devices><hostdev mode='subsystem' type='usb'><source>$1</source></hostdev></devices></domain>" >0/5/deployment.0; }
+	deployed "${device/0781/0782}"
+	action restore "$(FILE)" host one-5 5 host
+	assert_failure 1
+	[[ $(error_message) == *"domain.host_devices in vmm_exec.cfg allows [refused]"* ]]
+	deployed "<address bus='1' device='7'/>"
+	action restore "$(FILE)" host one-5 5 host
+	assert_failure 1
+	deployed "$device"
+	action restore "$(FILE)" host one-5 5 host
+	assert_success
+}
+
 @test "restore: an image that leads out of the datastores is refused, and the checkpoint stays" {
 	qemu-img create -q -f qcow2 image 1M
 	sed "/<name>one-5</,/<devices>/s|<devices>|&<disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/image'/><target dev='vda'/></disk>|" \
