@@ -3,8 +3,11 @@
 
 #include "base/text.h"
 
-/* How long a session is waited for that is to be ended before it has said that it began. */
-enum { BEGIN_TENTHS = 20 };
+/*
+ * How long a session is waited for that is to be ended before it has said that it began: a busy
+ * host takes its time to start one.
+ */
+enum { BEGIN_TENTHS = 50 };
 
 #define HINT "echo \"(hint: remove it there, then run kvm-sync-hosts)\" >&2; "
 

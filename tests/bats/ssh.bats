@@ -152,7 +152,7 @@ begins_late() {
 	sleep 60
 	EOF
 	chmod +x bin/ssh
-	stub rem/vmm/kvm/reset 'sleep 1; touch "$ONE_LOCATION/done"'
+	stub rem/vmm/kvm/reset 'sleep 3; touch "$ONE_LOCATION/done"'
 }
 
 @test "DRIVER_CANCEL, or the end of its time, before the host says that a step has begun: it ends there all the same" {
@@ -165,7 +165,7 @@ begins_late() {
 	send 'DRIVER_CANCEL  306 '
 	send "$line"
 	expect '^REBOOT SUCCESS 306'
-	sleep 3
+	sleep 5
 	[ ! -e done ]
 	rm sent
 	finish
@@ -173,7 +173,7 @@ begins_late() {
 	send "$(request RESET 307)"
 	wait_for test -e sent
 	expect '^RESET FAILURE 307 outcome unknown: '
-	sleep 3
+	sleep 5
 	[ ! -e done ]
 	finish
 }
