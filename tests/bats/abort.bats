@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # abort.bats - save, restore and migrate get the time to take back what they did, however they are ended; others do not.
+# bats file_tags=once
 load helper
 load driver
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 # Usage in the files that OpenNebula's forecast program reads, and its forecasts in what monitord is told; the program is a
 # stand-in that reads the tables and takes the arguments as OpenNebula's does.
 load helper

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 # host_check.bats - hosts with one fault each, made as trees of files: host_check finds it, nothing
 # else, and prints the command that cures it.
 load helper

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 # host_siblings.bats - hosts that differ from the usual ones: other makers, modules that are built in or kept out, other
 # layouts of libvirt, cgroups and huge pages, parts of encrypted memory. Each with its fault and its cure, or without one.
 load helper

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # hostile.bats - a host whose relay answers what it likes: it is cut off and told, and costs the others nothing.
+# bats file_tags=once
 load helper
 load driver
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # injection.bats - what a VM's owner writes is data, whatever it looks like: it runs nothing, splits no
 # word, and neither stops the driver nor makes it grow. The front-end runs no shell.
+# bats file_tags=once
 load helper
 load driver
 

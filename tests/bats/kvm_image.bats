@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 # kvm_image.bats - disk images are made whole or not at all, and a hostile one leads nowhere.
 load helper
 

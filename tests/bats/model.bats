@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # model.bats - a hundred rounds of the dispatcher's model run; make model plays 2,000.
+# bats file_tags=once
 load helper
 
 @test "a front-end with 40 VMs, four hosts, and all that goes wrong: nothing is lost, nothing is done that nobody asked for" {

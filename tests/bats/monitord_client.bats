@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 load helper
 load node
 load monitord

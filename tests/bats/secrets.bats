@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # secrets.bats - what a request holds is in no command line, environment, log, counter or core.
+# bats file_tags=once
 load helper
 load driver
 

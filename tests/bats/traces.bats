@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # traces.bats - the recorded runs of the original driver: the same scripts, words, input, order and
 # reply, or exactly the deviation that tests/data/traces/deviations has.
+# bats file_tags=once
 load helper
 
 @test "every recorded action runs as it was recorded, or deviates as it is written down" {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # transfer.bats - TM_MAD = kvm_image: what oned's transfer lines say becomes disks, and nothing of another's is removed or replaced.
 # ssh, onevm and onedatastore are stand-ins: ssh runs its command here, the others print a file.
+# bats file_tags=once
 load helper
 
 KVM_IMAGE=$BUILD/drivers/kvm_image/kvm-image

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# bats file_tags=fast
+# bats file_tags=fast,once
 # vm_disks.bats - kvm-image makes all disks of a VM document, or none, and removes nothing but these.
 load helper
 
