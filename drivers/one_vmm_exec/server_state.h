@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_state.h - shared by the files of the server: server.c (reads oned's lines, starts and ends
- * the driver), server_jobs.c (decides which action runs when) and server_reload.c (SIGHUP).
+ * server_state.h - shared by the files of the server: server.c (starts and ends the driver),
+ * server_input.c (reads oned's lines), server_jobs.c (decides which action runs when) and
+ * server_reload.c (SIGHUP).
  */
 #ifndef ONE_VMM_EXEC_SERVER_STATE_H
 #define ONE_VMM_EXEC_SERVER_STATE_H
@@ -35,6 +36,23 @@ struct server {
 	LoopPause *pause;
 	int status;
 };
+
+/* Makes what server_input_start() needs; server_input_close() frees it. */
+void server_input_open(struct server *server);
+void server_input_close(struct server *server);
+
+/* Reads oned's lines from standard input in the main loop, until server_input_stop(). */
+void server_input_start(struct server *server);
+void server_input_stop(struct server *server);
+
+/* Reads what oned has written by now: before the driver ends, say. */
+void server_input_rest(struct server *server);
+
+/* Ends the driver with STATUS: at once if no job runs, else in some seconds. */
+void server_stop(struct server *server, int status);
+
+/* The first line has come: jobs that an earlier driver left are resumed soon. */
+void server_expect_recovery(struct server *server);
 
 /* Starts as many of the waiting jobs as may run now: none once the server is stopping. */
 void server_start_jobs(struct server *server);
