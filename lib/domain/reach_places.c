@@ -14,32 +14,30 @@ enum kind {
 };
 
 /*
- * Offsets instead of pointers, which the loader would have to relocate, and devices without what
- * all of them begin with: the table is in many programs of the set.
+ * A place has the first SHARED bytes of the one before it, and then its own text; each STRIDEth has
+ * all of its own. Offsets instead of pointers, which the loader would have to relocate: the table
+ * is in many programs of the set.
  */
-#define DEVICES "domain/devices/"
+enum { STRIDE = 16, MAX_PLACE = 256 };
 #define TEXT_OF_LINE(line) text_##line
 #define TEXT_OF(line) TEXT_OF_LINE(line)
 
-#define PLACE(name, kind) char TEXT_OF(__LINE__)[sizeof(name)];
-#define DEVICE PLACE
+#define PLACE(shared, rest, kind) char TEXT_OF(__LINE__)[sizeof(rest)];
 struct texts {
 #include "domain/places.def"
 };
 #undef PLACE
 
-#define PLACE(name, kind) name,
+#define PLACE(shared, rest, kind) rest,
 static const struct texts texts = {
 #include "domain/places.def"
 };
 #undef PLACE
 
-#undef DEVICE
-#define PLACE(name, kind) { offsetof(struct texts, TEXT_OF(__LINE__)), 0, kind },
-#define DEVICE(name, kind) { offsetof(struct texts, TEXT_OF(__LINE__)), 1, kind },
+#define PLACE(shared, rest, kind) { offsetof(struct texts, TEXT_OF(__LINE__)), shared, kind },
 static const struct place {
-	unsigned offset : 24;
-	unsigned is_device : 1;
+	unsigned offset : 17;
+	unsigned shared : 8;
 	unsigned kind : 7;	/* enum kind */
 } places[] = {
 #include "domain/places.def"
@@ -213,24 +211,47 @@ static bool has_word(const char *words, const char *word)
 	return g_strv_contains((const char *const *)list, word);
 }
 
-static int compare_rows(const void *name, const void *row)
+static const char *rest_of(const struct place *p)
 {
-	const struct place *p = row;
-	const char *text = (const char *)&texts + p->offset, *rest = name;
-	int order = p->is_device ? strncmp(name, DEVICES, strlen(DEVICES)) : 0;
+	return (const char *)&texts + p->offset;
+}
 
-	if (order)
-		return order;
-	if (p->is_device)
-		rest += strlen(DEVICES);
+/* The last row with all of its text that is not behind NAME. */
+static size_t nearest_row(const char *name)
+{
+	size_t low = 0, high = (G_N_ELEMENTS(places) - 1) / STRIDE + 1;
 
-	return strcmp(rest, text);
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(rest_of(&places[middle * STRIDE]), name) > 0)
+			high = middle;
+		else
+			low = middle;
+	}
+
+	return low * STRIDE;
+}
+
+static const struct place *find_place(const char *name)
+{
+	size_t row = nearest_row(name), end = MIN(row + STRIDE, G_N_ELEMENTS(places));
+	char whole[MAX_PLACE];
+
+	for (; row < end; row++) {
+		const struct place *p = &places[row];
+
+		g_strlcpy(whole + p->shared, rest_of(p), sizeof(whole) - p->shared);
+		if (g_str_equal(whole, name))
+			return p;
+	}
+
+	return NULL;
 }
 
 enum reach_kind reach_kind_of(const char *place)
 {
-	const struct place *p =
-		bsearch(place, places, G_N_ELEMENTS(places), sizeof places[0], compare_rows);
+	const struct place *p = find_place(place);
 
 	if (!p || p->kind == EMPTY)
 		return REACH_NONE;
