@@ -24,10 +24,25 @@ static char *file_of(virDomain *dom)
 	return g_build_filename(GUEST_DIRECTORY, virDomainGetName(dom), NULL);
 }
 
+static char *word_of(gint64 pid)
+{
+	return g_strdup_printf("%" G_GINT64_FORMAT, pid);
+}
+
+bool guest_exec_remember_own(virDomain *dom, gint64 pid, GError **error)
+{
+	g_autofree char *file = file_of(dom);
+	g_autofree char *word = word_of(pid);
+
+	unlink(file);
+
+	return domain_note_write(dom, &note, word, error);
+}
+
 bool guest_exec_remember(virDomain *dom, gint64 pid, GError **error)
 {
 	g_autofree char *file = file_of(dom);
-	g_autofree char *word = g_strdup_printf("%" G_GINT64_FORMAT, pid);
+	g_autofree char *word = word_of(pid);
 	g_autofree char *line = g_strconcat(word, "\n", NULL);
 	g_autoptr(GError) cause = NULL;
 
@@ -285,12 +300,13 @@ static int probe(virDomain *dom, gint64 pid, gint64 until_us)
 
 /*
  * Whether PID, of the agent's program, has certainly ended. The agent does not say so as long as a
- * child of the program has its output open; a "kill" that finds nothing must find process 1.
+ * child of the program has its output open; a "kill" that finds nothing must find process 1. ERROR:
+ * why the agent did not say anything.
  */
-static bool has_ended(virDomain *dom, bool windows, gint64 pid, gint64 until_us)
+static bool has_ended(virDomain *dom, bool windows, gint64 pid, gint64 until_us, GError **error)
 {
 	struct guest_exec_status status = { 0 };
-	bool exited = guest_exec_ask(dom, pid, &status, NULL) && status.exited;
+	bool exited = guest_exec_ask(dom, pid, &status, error) && status.exited;
 
 	guest_exec_status_clear(&status);
 	if (exited)
@@ -322,8 +338,14 @@ static enum action_outcome judge_kill(virDomain *dom, bool windows, gint64 pid, 
 	bool succeeded = killer->exited && killer->code == 0;
 
 	do {
-		if (has_ended(dom, windows, pid, until_us))
+		g_autoptr(GError) cause = NULL;
+
+		if (has_ended(dom, windows, pid, until_us, &cause))
 			return ACTION_DONE;
+		if (vmm_is(cause, VMM_ERROR_CONNECTION)) {
+			vmm_pass(error, &cause);
+			return ACTION_UNKNOWN;
+		}
 	} while (succeeded && deadline_pause(until_us, PAUSE_MS));
 
 	if (succeeded && windows)	/* taskkill waits for the end; a child has the output */

@@ -22,14 +22,21 @@ struct guest_exec_status {
 	GString *out, *err;	/* what it wrote; of one that has exited */
 };
 
-/* Takes the lock that the monitoring takes, until the process ends. */
+/* Takes the lock of the host that the monitoring takes, too; until guest_exec_unlock(). */
 bool guest_exec_lock(const struct action_ctx *ctx, GError **error);
+void guest_exec_unlock(void);
 
 /* The domain that operand 0 names: a VM's id, else as virt_domain(). */
 virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error);
 
 /* Keeps PID of the program that was started in DOM. False: the file cannot be written. */
 bool guest_exec_remember(virDomain *dom, gint64 pid, GError **error);
+
+/*
+ * Likewise in the domain's metadata alone: exec_cancel and the next exec know of PID, and the
+ * monitoring leaves its result to the caller. False: the metadata cannot be written.
+ */
+bool guest_exec_remember_own(virDomain *dom, gint64 pid, GError **error);
 
 /* The process that was kept, in RET; 0: none. It may have ended. False: that cannot be read. */
 bool guest_exec_recall(virDomain *dom, gint64 *ret, GError **error);
@@ -62,5 +69,20 @@ void guest_exec_status_clear(struct guest_exec_status *status);
  * ended at UNTIL_US, or the agent says nothing.
  */
 enum action_outcome guest_exec_end(virDomain *dom, gint64 pid, gint64 until_us, GError **error);
+
+/*
+ * PID, which was started just now, must not run on, as ERROR says. FAILED: it has ended. UNKNOWN:
+ * it may run on, and ERROR gets the hint HOW.
+ */
+enum action_outcome guest_exec_stop(struct action_ctx *ctx, virDomain *dom, gint64 pid,
+				    const char *how, GError **error);
+
+/*
+ * Waits for PID at most for SECONDS, prints what it wrote, and ends it when the time is over; the
+ * lock, which the caller has, is free meanwhile: it is the host's. The outcome is the program's. Of
+ * one that could not be ended the monitoring reports the result, whenever that comes.
+ */
+enum action_outcome guest_exec_wait(struct action_ctx *ctx, virDomain *dom, gint64 pid,
+				    guint64 seconds, GError **error);
 
 #endif

@@ -10,9 +10,10 @@
 
 enum { PAUSE_MS = 100, LOCK_MS = 30000 };
 
+static int held = -1;
+
 bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 {
-	static int held = -1;
 	gint64 until_us = action_until_us(ctx, LOCK_MS, 0);
 
 	if (!run_directory_make(error))
@@ -31,6 +32,14 @@ bool guest_exec_lock(const struct action_ctx *ctx, GError **error)
 	}
 
 	return true;
+}
+
+void guest_exec_unlock(void)
+{
+	if (held >= 0)
+		close(held);
+
+	held = -1;
 }
 
 virDomain *guest_exec_domain(const struct action_ctx *ctx, GError **error)

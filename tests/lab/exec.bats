@@ -122,6 +122,25 @@ fetch() {
 	never sleeps_in_guest 302
 }
 
+@test "exec --wait: while it waits the host's other programs are started and ended, and exec_cancel ends its own" {
+	local waiting
+	on "$ACTIONS/exec" --wait 300 1 node1 '/bin/sleep 315' >"$BATS_TEST_TMPDIR/waited" 2>&1 3>&- &
+	waiting=$!
+	lab_until node1 20 virsh -q metadata one-1 urn:vmmexec:exec
+	act exec --deadline 20 1 node1 /bin/true
+	assert_failure 1
+	assert_regex "$(error_message)" '^exec: process [0-9]+ of an earlier exec still runs in domain one-1 \[busy\]'
+	# The monitoring would take its result.
+	never on test -e /run/one/one-1
+	act exec_cancel --deadline 20 1 node1
+	assert_success
+	ended $waiting
+	[ "$status" -ne 0 ]
+	never sleeps_in_guest 315
+	act exec --wait 10 1 node1 '/bin/echo next'
+	assert_output next
+}
+
 # hang AFTER SECONDS: the agent stops answering then, for so long; libvirt waits 30 s for it.
 hang() {
 	lab_agent node1 one-1 guest-exec "{\"path\": \"/bin/sh\", \"arg\": [\"-c\", \"sleep $1; p=\$(pidof qemu-ga); kill -STOP \$p; sleep $2; kill -CONT \$p\"]}" >/dev/null

@@ -10,14 +10,10 @@
 #include "vm/guest_command.h"
 
 #include "action/reconcile.h"
-#include "base/deadline.h"
 #include "base/number.h"
 #include "virt/virt_error.h"
 
-enum {
-	VM, HOST, COMMAND, INPUT, PAUSE_MS = 100, MAX_WAIT_S = 86400, RESERVE_MS = 3000,
-	END_MS = 10000, LAST_MS = 1000
-};
+enum { VM, HOST, COMMAND, INPUT, MAX_WAIT_S = 86400 };
 
 static char *wait_s;
 
@@ -62,60 +58,6 @@ static bool check_free(virDomain *dom, GError **error)
 			pid, virDomainGetName(dom));
 }
 
-/* PID must not run on, as ERROR says. FAILED: it has ended; else ERROR gets the hint HOW. */
-static enum action_outcome end(struct action_ctx *ctx, virDomain *dom, gint64 pid, const char *how,
-			       GError **error)
-{
-	gint64 until_us = action_until_us(ctx, END_MS, LAST_MS);
-	g_autoptr(GError) cause = NULL;
-
-	if (guest_exec_end(dom, pid, until_us, &cause) == ACTION_DONE) {
-		action_log("WARN", "ended process %" G_GINT64_FORMAT, pid);
-		return ACTION_FAILED;
-	}
-
-	vmm_error_set_hint(error, "it could not be ended: %s: %s", how, cause->message);
-
-	return ACTION_UNKNOWN;
-}
-
-/* RET_ENDED: it runs no more; else exec_cancel must know of it. */
-static enum action_outcome wait_for(struct action_ctx *ctx, virDomain *dom, gint64 pid,
-				    guint64 seconds, bool *ret_ended, GError **error)
-{
-	gint64 until_us = action_until_us(ctx, (gint64)seconds * 1000, RESERVE_MS);
-	enum action_outcome outcome;
-	struct guest_exec_status status = { 0 };
-
-	*ret_ended = false;
-	for (;;) {
-		if (!guest_exec_ask(dom, pid, &status, error))
-			return ACTION_UNKNOWN;
-		if (status.exited)
-			break;
-		if (!deadline_pause(until_us, PAUSE_MS))
-			break;
-		guest_exec_status_clear(&status);
-	}
-
-	if (status.exited) {
-		outcome = guest_exec_judge(dom, &status, error);
-	} else {
-		vmm_fail(error, VMM_ERROR_TIMEOUT, "the program in domain %s did not end in time",
-			 virDomainGetName(dom));
-		outcome = end(ctx, dom, pid, "try exec_cancel", error);
-	}
-
-	*ret_ended = status.exited || outcome == ACTION_FAILED;
-
-	g_string_append_len(ctx->out, status.out->str, (gssize)status.out->len);
-	if (status.err->len)
-		action_log("INFO", "%s", status.err->str);
-	guest_exec_status_clear(&status);
-
-	return outcome;
-}
-
 static enum action_outcome start_failed(const struct action_ctx *ctx, const GError *cause)
 {
 	if (guest_exec_may_have_begun(cause))
@@ -127,8 +69,6 @@ static enum action_outcome start_failed(const struct action_ctx *ctx, const GErr
 static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 				 const GuestCommand *command, guint64 seconds, GError **error)
 {
-	enum action_outcome outcome;
-	bool has_ended;
 	gint64 pid;
 
 	if (!guest_exec_lock(ctx, error))
@@ -138,16 +78,12 @@ static enum action_outcome start(struct action_ctx *ctx, virDomain *dom,
 	action_on_abort(ACTION_UNKNOWN, "starting a program in domain %s", virDomainGetName(dom));
 	if (!guest_exec_start(dom, (const char *const *)command->argv, command->input, &pid, error))
 		return start_failed(ctx, *error);
+	if (seconds)
+		return guest_exec_wait(ctx, dom, pid, seconds, error);
 	if (!guest_exec_remember(dom, pid, error))
-		return end(ctx, dom, pid, "exec_cancel will not know it", error);
+		return guest_exec_stop(ctx, dom, pid, "exec_cancel will not know it", error);
 
-	if (!seconds)
-		return ACTION_DONE;
-	outcome = wait_for(ctx, dom, pid, seconds, &has_ended, error);
-	if (has_ended)
-		guest_exec_forget(dom);
-
-	return outcome;
+	return ACTION_DONE;
 }
 
 static enum action_outcome run_exec(struct action_ctx *ctx, GError **error)
