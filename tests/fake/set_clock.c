@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * set_clock.so - a machine whose clock is set by as many seconds as the file $FAKE_CLOCK_SET says,
- * once that is there: for LD_PRELOAD. Clocks that nobody can set stay as they are.
+ * once that is there: for LD_PRELOAD. Clocks that nobody can set stay as they are, and so do those
+ * of what the process starts.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -10,6 +11,11 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+__attribute__((constructor)) static void leave_children_alone(void)
+{
+	unsetenv("LD_PRELOAD");
+}
 
 static long set_by_s(void)
 {
