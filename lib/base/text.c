@@ -115,3 +115,11 @@ char *text_size(guint64 bytes)
 
 	return g_strdup_printf("%.1f %s", value, units[unit]);
 }
+
+bool text_is_below(const char *path, const char *directory)
+{
+	if (!g_str_has_prefix(path, directory))
+		return false;
+
+	return path[strlen(directory)] == '/';
+}

@@ -27,4 +27,7 @@ char *text_size(guint64 bytes);
 /* Edits (insert, remove, replace) that make B of A, counted up to LIMIT + 1. */
 guint text_distance(const char *a, const char *b, guint limit);
 
+/* Whether PATH is a path below DIRECTORY, both absolute and without "..": not DIRECTORY itself. */
+bool text_is_below(const char *path, const char *directory);
+
 #endif

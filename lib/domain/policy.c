@@ -44,14 +44,11 @@ const struct domain_policy *domain_builder_policy(const DomainBuild *b)
 static bool is_below(const char *path, const char *directory)
 {
 	g_autofree char *clean = g_canonicalize_filename(directory, "/");
-	size_t n = strlen(clean);
 
-	if (!strcmp(clean, "/"))
+	if (g_str_equal(clean, "/") || g_str_equal(path, clean))
 		return true;
-	if (strncmp(path, clean, n))
-		return false;
 
-	return !path[n] || path[n] == '/';
+	return text_is_below(path, clean);
 }
 
 /* A relative directory in the list would be below wherever the driver was started. */

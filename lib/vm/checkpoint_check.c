@@ -78,9 +78,8 @@ bool checkpoint_check_owner(const struct action_ctx *ctx, const char *file, GErr
 static bool is_below(const char *path, const char *directory)
 {
 	g_autofree char *plain = g_canonicalize_filename(path, "/");
-	size_t n = strlen(directory);
 
-	return !strncmp(plain, directory, n) && plain[n] == '/';
+	return text_is_below(plain, directory);
 }
 
 /* Whether PATH is in a datastore: where OpenNebula has them, or the VM's, "DATASTORES/ID/VM". */

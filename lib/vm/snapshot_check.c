@@ -21,21 +21,16 @@ static void skip_metadata(const xmlNode *node G_GNUC_UNUSED, void *data G_GNUC_U
 {
 }
 
-static bool is_within(const char *path, const char *directory)
-{
-	if (!g_str_has_prefix(path, directory))
-		return false;
-
-	return path[strlen(directory)] == '/';
-}
-
 /* Whether PATH is an image, "DATASTORES/ID/NAME", beside the VM's DATASTORES/ID/VM. */
 static bool is_image(const char *path, const char *directory)
 {
 	g_autofree char *store = g_path_get_dirname(directory);
 	g_autofree char *stores = g_path_get_dirname(store);
-	const char *name = is_within(path, stores) ? strchr(path + strlen(stores) + 1, '/') : NULL;
+	const char *name;
 
+	if (!text_is_below(path, stores))
+		return false;
+	name = strchr(path + strlen(stores) + 1, '/');
 	if (!name)
 		return false;
 	name += 1 + strspn(name + 1, "0123456789");	/* a number is another VM's directory */
@@ -49,12 +44,12 @@ static bool may_open(const struct names *n, const char *place, const char *path)
 
 	if (*path != '/')
 		return false;
-	if (is_within(plain, n->directory))
+	if (text_is_below(plain, n->directory))
 		return true;
 	if (g_str_has_prefix(place, "domain/devices/disk/"))
 		return is_image(plain, n->directory);
 
-	return is_within(plain, "/dev/pts");
+	return text_is_below(plain, "/dev/pts");
 }
 
 /* Whether TEXT at the open PLACE does no harm, although the domain has it not there. */

@@ -97,7 +97,7 @@ broken_way() {	# ACTION SCRIPT ANSWER
 }
 
 @test "a host that went away in the middle is waited for before the reply is unknown" {
-	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	breaks_the_way rem/vmm/kvm/save
 	stub rem/vmm/kvm/outcome 'echo done'
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; hosts: { retry_s = 1; };'
@@ -114,7 +114,7 @@ broken_way() {	# ACTION SCRIPT ANSWER
 }
 
 @test "a host that stays away is unknown, after wait_s" {
-	stub rem/vmm/kvm/save 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	breaks_the_way rem/vmm/kvm/save
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; wait_s: { save = 1; };'
 	start

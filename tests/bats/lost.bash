@@ -59,3 +59,6 @@ nothing_left() {
 	never grep -qE '^(DEPLOY|CANCEL)' out
 	wait_for journal_has '0 not ended'
 }
+
+# breaks_the_way SCRIPT: that script of host-a ends the relay there, and the host cannot be reached any more.
+breaks_the_way() { stub "$1" 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'; }

@@ -187,7 +187,7 @@ clean_later() {	# PAUSE
 	finish
 	: >calls
 	stub rem/vmm/kvm/deploy 'echo 11111111-2222-4333-8444-555555555555'
-	stub rem/vnm/bridge/post 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	breaks_the_way rem/vnm/bridge/post
 	start
 	send "$(deploy_request 307)"
 	wait_for test -e no-ssh-host-a
@@ -204,7 +204,7 @@ clean_later() {	# PAUSE
 	cp "$BUILD/remotes/vmm/relay" rem/vmm/relay
 	configure 'transport = "relay"; hosts: { retry_s = 1; }; wait_s: { network = 1; cancel = 1000; };'
 	stub rem/vmm/kvm/deploy 'echo 11111111-2222-4333-8444-555555555555'
-	stub rem/vnm/bridge/post 'touch "$ONE_LOCATION/no-ssh-host-a"; pkill -KILL -f "$ONE_LOCATION/rem/vmm/relay"; sleep 0.3'
+	breaks_the_way rem/vnm/bridge/post
 	start
 	send "$(deploy_request 306)"
 	expect '^DEPLOY FAILURE 306 outcome unknown: .*; undoing it failed: cancel: .*; the VM may be running on host-a$'
